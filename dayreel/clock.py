@@ -1,0 +1,48 @@
+"""Time as something that is handed in, so that deadlines, windows and daily partitions can be tested at once.
+
+Only here may the system clock be read. Every time in dayreel is an aware UTC `datetime`; days belong to a channel's
+zone and are worked out with `local_day`.
+"""
+
+import time
+from datetime import UTC, date, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+
+class Clock(Protocol):
+    """What dayreel needs to know about time."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back; for measuring and for deadlines."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`; zero or less returns at once."""
+        if seconds > 0:
+            time.sleep(seconds)
+
+
+def local_day(moment: datetime, zone: str) -> date:
+    """Return the calendar day that `moment` falls on in `zone` (an IANA name)."""
+    return moment.astimezone(ZoneInfo(zone)).date()

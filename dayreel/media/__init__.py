@@ -1,0 +1,1 @@
+"""Everything that touches pixels and samples: ffmpeg, probing, composition, checks. Knows nothing of channels."""

@@ -1,0 +1,1 @@
+"""State at rest: the state manager, the catalog, the content folders, the price list."""
