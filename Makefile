@@ -44,8 +44,8 @@ $(VENV)/.dev-ready: $(DEVLOCK) $(VENV)/.run-ready
 	@touch $@
 
 lock:  ## resolve the lock files again (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o $(DEVLOCK)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -c $(DEVLOCK) -o requirements/runtime.lock
+	uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o $(DEVLOCK)
+	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -c $(DEVLOCK) -o requirements/runtime.lock
 
 clean:  ## remove the virtual environment and tool caches; made videos and the catalog stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
