@@ -1,0 +1,1 @@
+"""Language models: one contract, one file per vendor."""

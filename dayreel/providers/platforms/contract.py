@@ -1,0 +1,149 @@
+"""What every platform offers: say what would be sent, send it once, look up what happened, read counters.
+
+A platform never decides whether a post may go out: that is `dayreel.rules.gates`. Every call that makes something
+public needs a permit. Handles are JSON objects that the caller commits through `record` before the next call, so that
+another process can go on where this one died.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from dayreel.schemas.effect import Permit
+
+Record = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class PostRequest:
+    """One content for one platform, as it was approved.
+
+    Attributes:
+        fields: the channel's fields for this platform (privacy, AI disclosure, ...), as JSON.
+        marker: a short token that is part of the caption, by which a lost post can be found again.
+    """
+
+    content_id: str
+    video: Path
+    video_sha256: str
+    size_bytes: int
+    duration_s: float
+    title: str
+    caption: str
+    fields: dict[str, Any]
+    marker: str
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """One request as it would be sent; `body` never holds a secret."""
+
+    method: str
+    url: str
+    body: dict[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a platform says about a post. `state` is `processing` until the platform itself says it is public."""
+
+    state: Literal["posted", "processing"]
+    post_id: str | None
+    url: str | None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What looking up a doubtful post found.
+
+    `live`: it is there (see `receipt`). `absent`: it is certainly not there and sending is safe. `resumable`: not there
+    yet, and sending may go on from the handle. `unclear`: a person has to look.
+    """
+
+    verdict: Literal["live", "absent", "resumable", "unclear"]
+    evidence: str
+    receipt: Receipt | None = None
+    handle: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How many more posts the platform takes now."""
+
+    used: int
+    total: int
+    window: str
+
+
+@dataclass(frozen=True)
+class PlatformLimits:
+    """What the platform takes, as data."""
+
+    caption_limit: int
+    caption_unit: Literal["characters", "utf16", "bytes"]
+    hashtag_limit: int | None
+    max_size_bytes: int
+    min_duration_s: float
+    max_duration_s: float
+    fps_range: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Counters:
+    """One post's counters at one moment. What the platform does not tell is None, never 0."""
+
+    post_id: str
+    observed_at: datetime
+    views: int | None = None
+    reach: int | None = None
+    likes: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    saves: int | None = None
+    watch_time_s: float | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+class PlatformProvider(Protocol):
+    """A platform and one account on it."""
+
+    name: str
+    limits: PlatformLimits
+
+    def account(self) -> str:
+        """Return the account's stable id (no network)."""
+        ...
+
+    def plan(self, request: PostRequest) -> list[PlannedCall]:
+        """Return the exact requests a post would make. Sends nothing."""
+        ...
+
+    def quota(self) -> Quota | None:
+        """Return what the platform says is left, or None where it has no such answer."""
+        ...
+
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+        """Post once, going on from `handle` (empty at first), committing every new id through `record` first.
+
+        Raises:
+            TransientError: nothing became public and nothing can; the whole call may be repeated from the handle.
+            PermanentError: refused; nothing became public.
+            UnknownOutcomeError: it may be public; `look_up` before anything else.
+        """
+        ...
+
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+        """Find out what became of a post, without sending anything that could publish. Safe to repeat."""
+        ...
+
+    def counters(self, post_ids: Sequence[str]) -> list[Counters]:
+        """Return the counters of these posts as of now; a post that the platform does not know is left out.
+
+        Raises:
+            TransientError, PermanentError: as above.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Raw segments: generation services, and own footage."""

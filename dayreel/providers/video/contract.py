@@ -1,0 +1,100 @@
+"""What every generation service offers: submit once, follow by id, fetch the file, cancel.
+
+`submit` is the only call that costs money; it makes exactly one attempt and needs a permit. Everything after it works
+from the stored handle, also in another process.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from dayreel.schemas.effect import Permit
+
+
+@dataclass(frozen=True)
+class SegmentRequest:
+    """One raw segment to be made."""
+
+    model: str
+    prompt: str
+    duration_s: int
+    resolution: str
+    seed: int | None = None
+    aspect_ratio: str = "9:16"
+
+
+@dataclass(frozen=True)
+class VideoCapabilities:
+    """What a model can make, as data."""
+
+    durations_s: tuple[int, ...]
+    resolutions: tuple[str, ...]
+    prompt_limit: int
+    has_audio: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a submitted request stands."""
+
+    state: Literal["queued", "running", "done", "failed"]
+    progress: str = ""
+    file_url: str | None = None
+    seed: int | None = None
+    error: str | None = None
+    error_code: str | None = None
+    retry_helps: bool = False
+
+
+class VideoGenerator(Protocol):
+    """A vendor of generated video."""
+
+    name: str
+
+    def capabilities(self, model: str) -> VideoCapabilities:
+        """Return what `model` can make.
+
+        Raises:
+            ConfigurationError: the vendor's file has no adapter for this model.
+        """
+        ...
+
+    def check(self, request: SegmentRequest) -> None:
+        """Refuse what the model cannot make, before any money is reserved.
+
+        Raises:
+            ConfigurationError: names the field and what is allowed.
+        """
+        ...
+
+    def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
+        """Submit once and return the handle (JSON: ids and URLs) that every later call works from.
+
+        Raises:
+            TransientError: certainly not accepted (never connected, 429, 503).
+            PermanentError: refused: bad input, bad key, no credit.
+            UnknownOutcomeError: the answer was lost; the request may be running and billed.
+        """
+        ...
+
+    def follow(self, handle: dict[str, Any]) -> Job:
+        """Return where the request stands, now. Safe to repeat.
+
+        Raises:
+            TransientError: could not be read this time.
+            PermanentError: the service does not know the id, or the key is wrong.
+        """
+        ...
+
+    def fetch(self, url: str, dest: Path) -> None:
+        """Download the finished file to `dest`, streamed, without the key, whole or not at all.
+
+        Raises:
+            TransientError: broke off.
+            PermanentError: the file is gone.
+        """
+        ...
+
+    def cancel(self, handle: dict[str, Any]) -> bool:
+        """Ask the service to stop; True when it will, False when it had already finished."""
+        ...

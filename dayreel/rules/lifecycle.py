@@ -1,0 +1,123 @@
+"""The three lifecycles as tables: `(state, event) -> state`. Nothing else decides where something may go next.
+
+Moving a row from one state to the next is `dayreel.services.transitions`; what an event is worth doing for is up to the
+use case that fires it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dayreel.errors import UsageError
+
+CONTENT_STATES = (
+    "pending",
+    "scripting",
+    "voicing",
+    "rendering",
+    "composing",
+    "review_pending",
+    "approved",
+    "publishing",
+    "posted",
+    "rejected",
+    "expired",
+    "failed",
+)
+WORKING = ("pending", "scripting", "voicing", "rendering", "composing")
+
+_FORWARD: dict[tuple[str, str], str] = {
+    ("pending", "script"): "scripting",
+    ("scripting", "script"): "scripting",
+    ("scripting", "voice"): "voicing",
+    ("scripting", "render"): "rendering",
+    ("voicing", "voice"): "voicing",
+    ("voicing", "render"): "rendering",
+    ("rendering", "render"): "rendering",
+    ("rendering", "voice"): "voicing",
+    ("rendering", "compose"): "composing",
+    ("voicing", "compose"): "composing",
+    ("composing", "compose"): "composing",
+    ("composing", "request_review"): "review_pending",
+    ("review_pending", "approve"): "approved",
+    ("review_pending", "reject"): "rejected",
+    ("review_pending", "edit"): "review_pending",
+    ("review_pending", "expire"): "expired",
+    ("approved", "edit"): "review_pending",
+    ("approved", "reject"): "rejected",
+    ("approved", "publish"): "publishing",
+    ("publishing", "publish"): "publishing",
+    ("publishing", "finish"): "posted",
+    ("rejected", "approve"): "approved",
+    ("expired", "request_review"): "review_pending",
+    ("expired", "reject"): "rejected",
+}
+# New bytes void what was decided about the old ones, so rework leads back through composing to review.
+_REWORK = {
+    (state, event): target
+    for state in ("review_pending", "approved", "rejected", "expired")
+    for event, target in (
+        ("script", "scripting"),
+        ("voice", "voicing"),
+        ("render", "rendering"),
+        ("compose", "composing"),
+    )
+}
+_FAIL = {(state, "fail"): "failed" for state in CONTENT_STATES if state not in ("posted", "rejected", "failed")}
+
+CONTENT: Mapping[tuple[str, str], str] = {**_FORWARD, **_REWORK, **_FAIL}
+
+# Seed 004.
+RENDER: Mapping[tuple[str, str], str] = {
+    ("idle", "start"): "queued",
+    ("queued", "progress"): "rendering",
+    ("queued", "fail"): "failed",
+    ("queued", "cancel"): "failed",
+    ("rendering", "progress"): "rendering",
+    ("rendering", "complete"): "completed",
+    ("rendering", "fail"): "failed",
+    ("rendering", "cancel"): "failed",
+    ("failed", "start"): "queued",
+    ("completed", "start"): "queued",
+}
+
+# Seed 002: own footage from disc to library.
+MEDIA_ITEM: Mapping[tuple[str, str], str] = {
+    ("ripped", "remux"): "remuxed",
+    ("remuxed", "transcode"): "transcoded",
+    ("transcoded", "file"): "in_library",
+}
+
+TABLES: Mapping[str, Mapping[tuple[str, str], str]] = {
+    "content": CONTENT,
+    "render": RENDER,
+    "media_item": MEDIA_ITEM,
+}
+
+
+@dataclass(frozen=True)
+class Move:
+    """One allowed step of a lifecycle."""
+
+    source: str
+    event: str
+    target: str
+
+
+def move(entity: str, state: str, event: str, *, last_good_state: str | None = None) -> Move:
+    """Return the step that `event` makes from `state`.
+
+    `retry` leads a failed content back to `last_good_state`, which no table can name.
+
+    Raises:
+        UsageError: the event is not possible in this state; the message lists those that are.
+    """
+    if entity == "content" and (state, event) == ("failed", "retry") and last_good_state is not None:
+        return Move(state, event, last_good_state)
+    target = TABLES[entity].get((state, event))
+    if target is None:
+        possible = sorted(name for (source, name) in TABLES[entity] if source == state)
+        raise UsageError(
+            f"A {entity} that is {state!r} cannot {event!r}.",
+            next_step=f"Possible from here: {', '.join(possible) or 'nothing, it is final'}.",
+        )
+    return Move(state, event, target)

@@ -1,0 +1,56 @@
+"""Shapes around acts on the outside world: what is asked for, the permit to do it, how it stands."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+EffectKind = Literal["llm", "segment", "post", "notification", "delete"]
+EffectState = Literal["intended", "sent", "confirmed", "refused", "unknown"]
+
+
+@dataclass(frozen=True)
+class EffectKey:
+    """What makes an effect unique. The same key can never be sent twice.
+
+    Attributes:
+        content_id: the content it belongs to.
+        kind: what sort of act.
+        target: who receives it: a provider's or platform's name.
+        sequence: the segment's number, the attempt's number, or 1.
+        fingerprint: hash of the request, so that another request is another effect.
+    """
+
+    content_id: str
+    kind: EffectKind
+    target: str
+    sequence: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Permit:
+    """The right to send one effect once.
+
+    Only `dayreel.services.effects` makes one, in the transaction that claims the send and reserves the money; every
+    paid or publishing call of a provider asks for it.
+    """
+
+    effect_id: int
+    key: EffectKey
+    reserved_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One row of the effect ledger."""
+
+    id: int
+    key: EffectKey
+    channel: str
+    layer: str
+    state: EffectState
+    handle: dict[str, Any]
+    result: dict[str, Any]
+    reserved_usd: Decimal
+    settled_usd: Decimal | None
+    error: str | None

@@ -1,0 +1,52 @@
+"""The manifest of one content, `content/<content-id>/metadata.json`: what was produced, with hashes and fingerprints.
+
+It is written only through `dayreel.stores.contents`, which goes through the state manager. Where a content stands, who
+decided and what was sent outside are facts of the catalog, not of the manifest.
+"""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dayreel.schemas.content import FinalVideo, Idea, Money, NarrationTrack, PromptSet, Segment
+
+Stage = Literal["ideas", "prompts", "raw_segments", "narration", "final_video"]
+STAGES: tuple[Stage, ...] = ("ideas", "prompts", "raw_segments", "narration", "final_video")
+
+
+class StageRecord(BaseModel):
+    """One finished stage: from what it was made (`fingerprint`) and by whom."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fingerprint: str = Field(description="hash of inputs, prompt, model, parameters and code version")
+    finished_at: datetime
+    duration_s: float
+    provider: str
+    model: str | None = None
+    cost_usd: Money
+    run_id: str | None = Field(None, description="the Dagster run that did it")
+    effect_ids: tuple[int, ...] = ()
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Manifest(BaseModel):
+    """Everything that was produced for one content."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = 1
+    content_id: str
+    channel: str
+    day: date
+    take: int = Field(ge=1)
+    world: Literal["sandbox", "live"]
+    simulated: bool = Field(description="true for everything the sandbox world had a hand in")
+    created_at: datetime
+    idea: Idea | None = None
+    prompts: PromptSet | None = None
+    segments: tuple[Segment, ...] = ()
+    narration: NarrationTrack | None = None
+    final_video: FinalVideo | None = None
+    stages: dict[Stage, StageRecord] = Field(default_factory=dict)

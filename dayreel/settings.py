@@ -1,0 +1,124 @@
+"""Every setting that comes from the environment, in one class; `.env.example` is held equal to it by a test.
+
+Settings that people change while dayreel runs (caps, the kill switch, per-account publishing) live in the catalog's
+`config` table, see `dayreel.services.configure`.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dayreel.errors import ConfigurationError
+
+World = Literal["sandbox", "live"]
+
+
+def find_root(start: Path | None = None) -> Path:
+    """Return the project root: the nearest folder at or above `start` that has `workspace.yaml` and `channels/`."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "workspace.yaml").is_file() and (folder / "channels").is_dir():
+            return folder
+    return here
+
+
+def _vendor(name: str, description: str) -> SecretStr | None:
+    # Vendor keys keep the vendor's usual name, without our prefix.
+    return Field(None, validation_alias=AliasChoices(name), description=description)
+
+
+class Settings(BaseSettings):
+    """The environment of one dayreel process."""
+
+    model_config = SettingsConfigDict(env_prefix="DAYREEL_", extra="ignore", frozen=True, populate_by_name=True)
+
+    world: World = Field("sandbox", description="`sandbox` runs against stand-in vendors on loopback; `live` is real")
+    root: Path = Field(default_factory=find_root, description="project root: holds channels/, content/, var/")
+    catalog_url: str | None = Field(None, description="SQLAlchemy URL; default is SQLite in var/catalog.db")
+    timezone: str = Field("UTC", description="zone of Dagster's partitions; set it to your most easterly channel's")
+    first_day: str = Field("2026-11-01", description="first daily partition; choose once")
+    ffmpeg: str | None = Field(None, description="path of an ffmpeg; default is the one that comes as a wheel")
+    sandbox_port: int = Field(8765, description="port the sandbox world prefers")
+    webserver_port: int = Field(3000, description="port of Dagster's web server in `dayreel up`")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
+
+    anthropic_api_key: SecretStr | None = _vendor("ANTHROPIC_API_KEY", "console.anthropic.com, API keys")
+    openai_api_key: SecretStr | None = _vendor("OPENAI_API_KEY", "platform.openai.com, API keys")
+    fal_key: SecretStr | None = _vendor("FAL_KEY", "fal.ai dashboard, Keys")
+    kling_access_key: SecretStr | None = _vendor("KLING_ACCESS_KEY", "Kling developer console")
+    kling_secret_key: SecretStr | None = _vendor("KLING_SECRET_KEY", "Kling developer console")
+    instagram_access_token: SecretStr | None = _vendor("INSTAGRAM_ACCESS_TOKEN", "Facebook-Login page token")
+    instagram_account_id: str | None = Field(
+        None,
+        validation_alias=AliasChoices("INSTAGRAM_ACCOUNT_ID"),
+        description="the professional account's id",
+    )
+    tiktok_access_token: SecretStr | None = _vendor("TIKTOK_ACCESS_TOKEN", "TikTok OAuth, scope video.publish")
+    youtube_client_id: str | None = Field(
+        None, validation_alias=AliasChoices("YOUTUBE_CLIENT_ID"), description="Google Cloud OAuth client"
+    )
+    youtube_client_secret: SecretStr | None = _vendor("YOUTUBE_CLIENT_SECRET", "Google Cloud OAuth client")
+    youtube_refresh_token: SecretStr | None = _vendor("YOUTUBE_REFRESH_TOKEN", "from the consent screen")
+    slack_bot_token: SecretStr | None = _vendor("SLACK_BOT_TOKEN", "Slack app, scopes chat:write, files:write")
+    slack_channel_id: str | None = Field(
+        None,
+        validation_alias=AliasChoices("SLACK_CHANNEL_ID"),
+        description="where review requests are posted",
+    )
+
+    @property
+    def channels_dir(self) -> Path:
+        """Folder of the channel files."""
+        return self.root / "channels"
+
+    @property
+    def content_dir(self) -> Path:
+        """Folder that holds one folder per content."""
+        return self.root / "content"
+
+    @property
+    def var_dir(self) -> Path:
+        """Folder of everything else dayreel keeps: catalog, sandbox world, locks, logs."""
+        return self.root / "var"
+
+    @property
+    def sandbox_dir(self) -> Path:
+        """Folder in which the sandbox world keeps its state."""
+        return self.var_dir / "sandbox"
+
+    @cached_property
+    def catalog(self) -> str:
+        """The catalog's SQLAlchemy URL, with the driver spelled out.
+
+        A bare `postgresql://` means psycopg 3 to SQLAlchemy 2.1, while dayreel and dagster-postgres ship psycopg2.
+        """
+        if self.catalog_url is None:
+            return f"sqlite:///{self.var_dir / 'catalog.db'}"
+        for bare in ("postgresql://", "postgres://"):
+            if self.catalog_url.startswith(bare):
+                return "postgresql+psycopg2://" + self.catalog_url.removeprefix(bare)
+        return self.catalog_url
+
+
+def load_settings(root: Path | None = None) -> Settings:
+    """Read the environment and the project's `.env`; the environment wins.
+
+    Raises:
+        ConfigurationError: a value cannot be read; the message names the variable, never the value.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415  kept off the import path of every other module
+
+    root = root or find_root()
+    try:
+        return Settings(_env_file=root / ".env", root=root)
+    except ValidationError as error:
+        names = ", ".join(".".join(str(part) for part in problem["loc"]) for problem in error.errors())
+        wanted = "; ".join(problem["msg"] for problem in error.errors())
+        raise ConfigurationError(
+            f"The environment (or .env) has a value dayreel cannot use for: {names} ({wanted}).",
+            next_step="See .env.example for every variable and what it may be.",
+        ) from None
