@@ -1,0 +1,215 @@
+"""One caption per platform: the person's text, the channel's hashtags and the marker, within the platform's own limits.
+
+Here belongs what a platform counts (characters, UTF-16 units, bytes) and what gives way when it does not fit: first
+the channel's hashtags, from the last one back; never the person's text, which is refused with the figures instead. A
+YouTube title is the one thing that is shortened, because the description below it holds the text in full. Sending and
+approving captions belong elsewhere. Limits: sections 4.2, 5.2 and 6.2 of the protocol reference.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dayreel.errors import UsageError
+from dayreel.schemas.channel import Platform
+
+CaptionUnit = Literal["characters", "utf16", "bytes"]
+
+ELLIPSIS = "…"
+_HASHTAG = re.compile(r"(?<![\w&])#(\w[^\s#]*)")
+_MENTION = re.compile(r"(?<![\w.@])@\w[\w.]*")
+_JOINER = "\u200d"
+_SKIN_TONE_TAG_OR_JAMO = re.compile("[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\u1160-\u11ff]")
+_REGIONAL = re.compile("[\U0001f1e6-\U0001f1ff]")
+_REGIONALS_AT_END = re.compile("[\U0001f1e6-\U0001f1ff]+$")
+_UNIT_NAMES: dict[CaptionUnit, str] = {"characters": "characters", "utf16": "UTF-16 units", "bytes": "bytes"}
+
+
+@dataclass(frozen=True)
+class CaptionRules:
+    """What one platform takes; None means no limit that is known."""
+
+    limit: int
+    unit: CaptionUnit
+    hashtag_limit: int | None = None
+    mention_limit: int | None = None
+    title_limit: int | None = None
+    forbidden: str = ""
+
+
+CAPTION_RULES: dict[Platform, CaptionRules] = {
+    "instagram": CaptionRules(limit=2200, unit="characters", hashtag_limit=30, mention_limit=20),
+    "tiktok": CaptionRules(limit=2200, unit="utf16"),
+    "youtube": CaptionRules(limit=5000, unit="bytes", title_limit=100, forbidden="<>"),
+    # Posted by hand, anywhere: so it has to fit the narrowest of the others.
+    "outbox": CaptionRules(limit=2200, unit="utf16", hashtag_limit=30, mention_limit=20),
+}
+
+
+@dataclass(frozen=True)
+class FormattedCaption:
+    """A caption as the platform will get it, with what a preview wants to show.
+
+    Attributes:
+        text: what is sent: Instagram's and TikTok's caption, YouTube's description.
+        title: YouTube only, else None.
+        dropped_hashtags: the channel's hashtags that did not fit, in their order.
+        size: length of `text` in `unit`; never above `limit`.
+    """
+
+    platform: Platform
+    text: str
+    title: str | None
+    dropped_hashtags: tuple[str, ...]
+    size: int
+    limit: int
+    unit: CaptionUnit
+
+
+def format_caption(
+    platform: Platform, text: str, *, hashtags: Sequence[str] = (), marker: str = ""
+) -> FormattedCaption:
+    """Put text, hashtags and marker together for one platform.
+
+    Formatting a formatted caption again changes nothing: a marker or hashtag that is already there is not added twice.
+
+    Raises:
+        UsageError: the text does not fit or holds what the platform refuses; the message says what and by how much.
+    """
+    rules = CAPTION_RULES[platform]
+    text = text.replace("\r\n", "\n").strip()
+    _refuse_unsendable(platform, text, rules)
+    tail = "" if not marker or carries_marker(text, marker) else marker
+    _refuse_what_does_not_fit(platform, _assemble(text, (), tail), rules)
+    kept, dropped = _fit_hashtags(text, _new_hashtags(text, hashtags), tail, rules)
+    whole = _assemble(text, kept, tail)
+    return FormattedCaption(
+        platform=platform,
+        text=whole,
+        title=None if rules.title_limit is None else derive_title(text, marker=marker, limit=rules.title_limit),
+        dropped_hashtags=tuple(dropped),
+        size=measure(whole, rules.unit),
+        limit=rules.limit,
+        unit=rules.unit,
+    )
+
+
+def measure(text: str, unit: CaptionUnit) -> int:
+    """Return the length of `text` as a platform counts it."""
+    if unit == "characters":
+        return len(text)
+    if unit == "utf16":
+        return len(text.encode("utf-16-le")) // 2
+    return len(text.encode())
+
+
+def carries_marker(text: str, marker: str) -> bool:
+    """Say whether `text` holds `marker` as a token of its own, not merely as the beginning of a longer one."""
+    return bool(marker) and re.search(rf"(?<![\w-]){re.escape(marker)}(?![\w-])", text) is not None
+
+
+def derive_title(text: str, *, marker: str = "", limit: int = 100) -> str:
+    """Return the first line of `text` as a title of at most `limit` characters, hashtags at its end left off.
+
+    Raises:
+        UsageError: the text has no word to make a title from.
+    """
+    line = next((line.strip() for line in text.splitlines() if line.strip() and line.strip() != marker), "")
+    words = [word for word in line.split() if word != marker]
+    while len(words) > 1 and words[-1].startswith("#"):
+        words.pop()
+    if not words:
+        raise UsageError(
+            "The caption is empty, and a YouTube video needs a title, which is made from its first line.",
+            next_step="Edit the caption so that its first line can be the title.",
+        )
+    return shorten(" ".join(words), limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return `text` within `limit` characters: cut after a word, with an ellipsis, never inside a grapheme."""
+    if len(text) <= limit:
+        return text
+    room = limit - len(ELLIPSIS)
+    space = text.rfind(" ", 0, room + 1)
+    if space > 0:
+        return text[:space].rstrip(" ,;:-") + ELLIPSIS
+    return text[: _grapheme_boundary(text, room)] + ELLIPSIS
+
+
+def _assemble(text: str, hashtags: Sequence[str], tail: str) -> str:
+    return "\n\n".join(part for part in (text, " ".join(hashtags), tail) if part)
+
+
+def _new_hashtags(text: str, hashtags: Iterable[str]) -> list[str]:
+    seen = {found.casefold() for found in _HASHTAG.findall(text)}
+    fresh = []
+    for raw in hashtags:
+        word = raw.strip().removeprefix("#")
+        if not word or not _HASHTAG.fullmatch(f"#{word}"):
+            raise UsageError(
+                f"{raw!r} is no hashtag: it has to be one word of letters, digits and underscores.",
+                next_step="Correct `hashtags` in the channel's file.",
+            )
+        if word.casefold() not in seen:
+            seen.add(word.casefold())
+            fresh.append(f"#{word}")
+    return fresh
+
+
+def _fit_hashtags(text: str, hashtags: list[str], tail: str, rules: CaptionRules) -> tuple[list[str], list[str]]:
+    # The channel lists its hashtags by importance, so the last ones give way.
+    used = len(_HASHTAG.findall(_assemble(text, (), tail)))
+    count = len(hashtags) if rules.hashtag_limit is None else max(0, min(len(hashtags), rules.hashtag_limit - used))
+    while count and measure(_assemble(text, hashtags[:count], tail), rules.unit) > rules.limit:
+        count -= 1
+    return hashtags[:count], hashtags[count:]
+
+
+def _refuse_unsendable(platform: Platform, text: str, rules: CaptionRules) -> None:
+    for position, character in enumerate(text):
+        is_control = unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t"
+        if is_control or character in rules.forbidden:
+            raise UsageError(
+                f"The caption has {character!r} at position {position}, which {platform} does not take.",
+                next_step="Edit the caption and leave that character out.",
+            )
+
+
+def _refuse_what_does_not_fit(platform: Platform, text: str, rules: CaptionRules) -> None:
+    counts = (
+        ("hashtags", len(_HASHTAG.findall(text)), rules.hashtag_limit),
+        ("mentions", len(_MENTION.findall(text)), rules.mention_limit),
+        (_UNIT_NAMES[rules.unit], measure(text, rules.unit), rules.limit),
+    )
+    for what, found, limit in counts:
+        if limit is not None and found > limit:
+            raise UsageError(
+                f"The caption has {found} {what} and {platform} takes {limit}; dayreel does not cut a person's text.",
+                next_step=f"Edit the caption and take out {found - limit} {what}.",
+            )
+
+
+def _grapheme_boundary(text: str, end: int) -> int:
+    # Walk back until the cut falls between two graphemes; a text that is one single grapheme is kept out altogether.
+    while end > 0 and _sticks_together(text, end):
+        end -= 1
+    return end
+
+
+def _sticks_together(text: str, cut: int) -> bool:
+    before, after = text[cut - 1], text[cut]
+    if _JOINER in (before, after) or _extends(after):
+        return True
+    if _REGIONAL.match(before) and _REGIONAL.match(after):
+        # Flags are pairs: an odd number of regional letters before the cut means that it would split one.
+        run = _REGIONALS_AT_END.search(text, 0, cut)
+        return run is not None and len(run[0]) % 2 == 1
+    return False
+
+
+def _extends(character: str) -> bool:
+    is_mark = unicodedata.category(character) in ("Mn", "Me", "Mc")
+    return is_mark or _SKIN_TONE_TAG_OR_JAMO.match(character) is not None
