@@ -168,10 +168,10 @@ class Platforms(Strict):
 
 
 class Budget(Strict):
-    """Spending caps of this channel. The caps over all channels are in `dayreel config`."""
+    """Spending caps of this channel; left out, those of `dayreel config` hold. Caps over all channels hold always."""
 
-    per_content_usd: Usd = Decimal("2.00")
-    per_day_usd: Usd = Decimal("5.00")
+    per_content_usd: Usd | None = None
+    per_day_usd: Usd | None = Field(None, description="per content day, all takes together")
 
 
 class Channel(Strict):

@@ -1,0 +1,142 @@
+"""The publishing gates: every condition under which one content may go out on one platform, as a list of sentences.
+
+Pure: `Facts` is everything they look at, gathered by `services.publish_post`, and again inside the transaction that
+claims the send.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from dayreel.rules.approval import Bound, what_changed
+from dayreel.rules.calendar import WindowState
+
+GateName = Literal["switch", "world", "dry_run", "approval", "window", "per_day", "quota", "novelty", "state"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the gates of one platform look at.
+
+    Attributes:
+        made_in: the world the content was made in.
+        world: the world that would be posted to.
+        live_allowed: whether a person has turned off the dry run for this platform in the live world.
+        newest_verdict: verdict of the newest decision that is not an edit, or None.
+        posted_today: posts on this platform and channel on the local day, this one not counted.
+        same_video_at: where the same bytes were already posted to the same account, or None.
+    """
+
+    platform: str
+    state: str
+    switch_on: bool
+    made_in: str
+    world: str
+    live_allowed: bool
+    newest_verdict: str | None
+    decided_by: str | None
+    approved: Bound | None
+    current: Bound
+    window: WindowState
+    posted_today: int
+    max_posts_per_day: int
+    quota_used: int | None
+    quota_total: int | None
+    same_video_at: str | None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate: whether it is open, and why in a sentence. `opens_at` is set where waiting opens it."""
+
+    name: GateName
+    is_open: bool
+    message: str
+    opens_at: datetime | None = None
+
+
+def check_gates(facts: Facts) -> list[Gate]:
+    """Return every gate, open or not, in the order a person would want to read them."""
+    return [
+        _switch(facts),
+        _world(facts),
+        _dry_run(facts),
+        _state(facts),
+        _approval(facts),
+        _window(facts),
+        _per_day(facts),
+        _quota(facts),
+        _novelty(facts),
+    ]
+
+
+def closed(gates: Sequence[Gate]) -> list[Gate]:
+    """Return those that hold the post back."""
+    return [gate for gate in gates if not gate.is_open]
+
+
+def _switch(facts: Facts) -> Gate:
+    if facts.switch_on:
+        return Gate("switch", True, "the kill switch is on: sending is allowed")
+    return Gate("switch", False, "the kill switch is off: nothing is sent until `dayreel switch on`")
+
+
+def _world(facts: Facts) -> Gate:
+    if facts.made_in == facts.world:
+        return Gate("world", True, f"made in and posted to the {facts.world} world")
+    return Gate(
+        "world", False, f"made in the {facts.made_in} world, which may never be posted to the {facts.world} one"
+    )
+
+
+def _dry_run(facts: Facts) -> Gate:
+    if facts.world == "sandbox" or facts.live_allowed:
+        return Gate("dry_run", True, "posting is allowed for this account")
+    return Gate(
+        "dry_run",
+        False,
+        f"{facts.platform} is in dry run; `dayreel config set publish.{facts.platform} live` allows real posts",
+    )
+
+
+def _state(facts: Facts) -> Gate:
+    fits = facts.state in ("approved", "publishing", "posted")
+    return Gate("state", fits, f"the content is {facts.state}")
+
+
+def _approval(facts: Facts) -> Gate:
+    if facts.newest_verdict is None or facts.approved is None:
+        return Gate("approval", False, f"nobody has approved it (newest decision: {facts.newest_verdict or 'none'})")
+    if facts.newest_verdict != "approved":
+        return Gate("approval", False, f"the newest decision is {facts.newest_verdict}, by {facts.decided_by}")
+    changes = what_changed(facts.approved, facts.current, facts.platform)
+    if changes:
+        return Gate("approval", False, f"approved by {facts.decided_by}, but since then changed: {'; '.join(changes)}")
+    return Gate("approval", True, f"approved by {facts.decided_by}, and nothing has changed since")
+
+
+def _window(facts: Facts) -> Gate:
+    if facts.window.is_open:
+        return Gate("window", True, "inside a publish window")
+    opens = facts.window.opens_at
+    when = f"; the next opens at {opens.isoformat(timespec='minutes')}" if opens else ""
+    return Gate("window", False, f"outside the publish windows{when}", opens)
+
+
+def _per_day(facts: Facts) -> Gate:
+    fits = facts.posted_today < facts.max_posts_per_day
+    return Gate("per_day", fits, f"{facts.posted_today} of {facts.max_posts_per_day} posts of today are used")
+
+
+def _quota(facts: Facts) -> Gate:
+    if facts.quota_used is None or facts.quota_total is None:
+        return Gate("quota", True, "the platform tells no quota")
+    fits = facts.quota_used < facts.quota_total
+    return Gate("quota", fits, f"the platform says {facts.quota_used} of {facts.quota_total} posts are used")
+
+
+def _novelty(facts: Facts) -> Gate:
+    if facts.same_video_at is None:
+        return Gate("novelty", True, "this video was not posted to this account before")
+    return Gate("novelty", False, f"the same video was already posted to this account: {facts.same_video_at}")

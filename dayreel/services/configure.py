@@ -1,0 +1,123 @@
+"""Settings that people change while dayreel runs: caps, the kill switch, which accounts post for real.
+
+Defaults here, then the catalog's `config` table, then the environment, which wins (seed 000). Settings of a process are
+`dayreel.settings`; those of a channel are its file.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from sqlalchemy import Connection, insert, select, update
+
+from dayreel.errors import UsageError
+from dayreel.stores.catalog.tables import config
+
+Origin = Literal["default", "catalog", "environment"]
+
+
+def _usd(text: str) -> str:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise UsageError(f"{text!r} is no amount of dollars.", next_step="Write it like 2.00.") from None
+    if not amount.is_finite() or amount < 0:
+        raise UsageError(f"{text!r} is no cap.", next_step="A cap is zero or more dollars, like 2.00.")
+    return str(amount)
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise UsageError(f"{text!r} is not allowed here.", next_step=f"Allowed are: {', '.join(allowed)}.")
+        return text
+
+    return read
+
+
+@dataclass(frozen=True)
+class Key:
+    """One setting: what it is for, its default, and how its text is read."""
+
+    name: str
+    default: str
+    description: str
+    read: Callable[[str], str]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides it."""
+        return "DAYREEL_" + self.name.replace(".", "_").upper()
+
+
+KEYS: Mapping[str, Key] = {
+    key.name: key
+    for key in (
+        Key("switch", "on", "the kill switch: `off` stops every purchase and every post", _one_of("on", "off")),
+        Key("cap.content_usd", "2.00", "most that one content may cost, unless its channel says otherwise", _usd),
+        Key("cap.channel_day_usd", "5.00", "most that one channel's content day may cost, likewise", _usd),
+        Key("cap.day_usd", "25.00", "most that may be spent on one calendar day, everything together", _usd),
+        Key("cap.month_usd", "300.00", "most that may be spent in one calendar month, everything together", _usd),
+        *(
+            Key(f"publish.{platform}", "dry-run", f"`live` allows real posts on {platform}", _one_of("dry-run", "live"))
+            for platform in ("instagram", "tiktok", "youtube", "outbox")
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """One setting as it is now, and where that comes from."""
+
+    key: Key
+    value: str
+    origin: Origin
+    updated_by: str | None = None
+    updated_at: datetime | None = None
+    note: str | None = None
+
+
+def key_named(name: str) -> Key:
+    """Return a setting's definition.
+
+    Raises:
+        UsageError: there is none of that name; lists those that are.
+    """
+    if name not in KEYS:
+        raise UsageError(f"There is no setting {name!r}.", next_step=f"Settings are: {', '.join(KEYS)}.")
+    return KEYS[name]
+
+
+def read_config(connection: Connection, name: str, *, environment: Mapping[str, str] | None = None) -> Value:
+    """Return one setting as it holds now, read inside the caller's transaction.
+
+    Raises:
+        UsageError: there is no such setting, or its override in the environment cannot be read.
+    """
+    key = key_named(name)
+    overlay = (os.environ if environment is None else environment).get(key.variable)
+    if overlay is not None:
+        return Value(key, key.read(overlay), "environment")
+    row = connection.execute(select(config).where(config.c.key == name)).mappings().one_or_none()
+    if row is None:
+        return Value(key, key.default, "default")
+    return Value(key, str(row["value"]), "catalog", row["updated_by"], row["updated_at"], row["note"])
+
+
+def write_config(
+    connection: Connection, name: str, text: str, *, by: str, at: datetime, note: str | None = None
+) -> Value:
+    """Change one setting for everybody.
+
+    Raises:
+        UsageError: there is no such setting or the value cannot be read; nothing was changed.
+    """
+    key = key_named(name)
+    values: dict[str, Any] = {"value": key.read(text), "updated_by": by, "updated_at": at, "note": note}
+    if connection.execute(update(config).where(config.c.key == name).values(**values)).rowcount == 0:
+        connection.execute(insert(config).values(key=name, **values))
+    return read_config(connection, name)

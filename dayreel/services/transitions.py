@@ -1,0 +1,92 @@
+"""Moving a row along its lifecycle: one compare-and-set UPDATE and one audit row, in the caller's transaction.
+
+Which moves exist is `rules.lifecycle`; nothing else writes a `state` column of content, renders or media items.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from dayreel.errors import StaleState, UsageError
+from dayreel.rules.lifecycle import Move, move
+from dayreel.stores.catalog.tables import content, renders, state_transitions
+
+Trigger = Literal["auto", "manual", "approval"]
+
+_TABLES: dict[str, Table] = {"content": content, "render": renders}
+
+
+def advance(
+    connection: Connection,
+    entity: Literal["content", "render"],
+    entity_id: str,
+    event: str,
+    *,
+    at: datetime,
+    actor: str,
+    trigger: Trigger = "auto",
+    notes: str | None = None,
+    expected_version: int | None = None,
+    **columns: Any,
+) -> Move:
+    """Fire `event` on one row and write what happened.
+
+    Args:
+        expected_version: the version the caller has seen; left out, the one read now.
+        columns: further columns to set in the same UPDATE.
+
+    Raises:
+        UsageError: no such row, or the lifecycle has no such move from here.
+        StaleState: somebody else moved it first; says who, when and where to.
+    """
+    table = _TABLES[entity]
+    row = connection.execute(select(table).where(table.c.id == entity_id)).mappings().one_or_none()
+    if row is None:
+        raise UsageError(f"There is no {entity} {entity_id!r}.", next_step="`dayreel status --all` lists them.")
+    version = row["version"] if expected_version is None else expected_version
+    step = move(entity, row["state"], event, last_good_state=row.get("last_good_state"))
+    values = {"state": step.target, "version": version + 1, "updated_at": at, **columns}
+    if entity == "content" and step.target == "failed":
+        values["last_good_state"] = row["state"]
+    changed = connection.execute(
+        update(table)
+        .where(table.c.id == entity_id, table.c.version == version, table.c.state == step.source)
+        .values(**values)
+    )
+    if changed.rowcount != 1:
+        raise StaleState(_who_won(connection, entity, entity_id), next_step="Look again, then decide again.")
+    connection.execute(
+        insert(state_transitions).values(
+            entity=entity,
+            entity_id=entity_id,
+            from_state=step.source,
+            to_state=step.target,
+            event=event,
+            trigger=trigger,
+            actor=actor,
+            notes=notes,
+            version=version + 1,
+            at=at,
+        )
+    )
+    return step
+
+
+def _who_won(connection: Connection, entity: str, entity_id: str) -> str:
+    last = (
+        connection.execute(
+            select(state_transitions)
+            .where(state_transitions.c.entity == entity, state_transitions.c.entity_id == entity_id)
+            .order_by(state_transitions.c.id.desc())
+            .limit(1)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if last is None:
+        return f"{entity} {entity_id!r} was changed by somebody else in the meantime."
+    return (
+        f"{entity} {entity_id!r} was changed first by {last['actor']!r} at {last['at'].isoformat(timespec='seconds')}: "
+        f"{last['event']} made it {last['to_state']!r}."
+    )

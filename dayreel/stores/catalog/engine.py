@@ -1,0 +1,157 @@
+"""Opening the catalog: one engine, reads, and writes that nobody else can interleave with.
+
+`write()` takes the write lock at its start (SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock per subject), so that
+what was read inside it still holds when it commits. Schema changes live in `migrations`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from dayreel.errors import StoreError
+
+BUSY_TIMEOUT_S = 10.0
+HEAD = "0001"
+
+_WRITE = "dayreel_write"
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, see below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # a decision is durable before a face says so
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get(_WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+class Catalog:
+    """One catalog. Open it once per process; it is safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare the engine; nothing is connected yet.
+
+        Args:
+            url: a SQLAlchemy URL, see `dayreel.settings.Settings.catalog`.
+        """
+        self.url = url
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+            _prepare_sqlite(self.engine)
+        else:
+            self.engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True for SQLite."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection for reading; everything read inside is one moment's truth on SQLite.
+
+        Raises:
+            StoreError: the database cannot be reached or stays locked.
+        """
+        with self._in_words("read from"), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, subject: str = "catalog") -> Iterator[Connection]:
+        """Give a connection for one transaction that no other `write(subject)` can interleave with.
+
+        Args:
+            subject: what is being serialised ("money", "decisions"); SQLite serialises all writers anyway.
+
+        Raises:
+            StoreError: the database cannot be reached or stays locked for longer than ten seconds.
+        """
+        with self._in_words("write to"), self.engine.connect() as connection:
+            connection.execution_options(**{_WRITE: True})
+            with connection.begin():
+                if not self.is_sqlite:
+                    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+                    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": subject})
+                yield connection
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+    def __enter__(self) -> "Catalog":
+        """Let `with Catalog(url) as catalog:` close it."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close."""
+        self.close()
+
+    @contextmanager
+    def _in_words(self, act: str) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise self._explained(act, error) from error
+
+    def _explained(self, act: str, error: DBAPIError) -> StoreError:
+        where = self.engine.url.render_as_string(hide_password=True)
+        said = str(error.orig).strip().splitlines()[0]
+        if "locked" in said or "lock timeout" in said:
+            return StoreError(
+                f"Tried to {act} the catalog {where!r}; another process held it for more than {BUSY_TIMEOUT_S:.0f} s.",
+                next_step="Nothing was changed; try again, and look for a stuck process if it stays so.",
+            )
+        if "no such table" in said or "does not exist" in said:
+            return StoreError(
+                f"Tried to {act} the catalog {where!r}; its tables are not there ({said}).",
+                next_step="Run `dayreel doctor`, or any `dayreel run`, which brings the schema up to date.",
+            )
+        return StoreError(
+            f"Tried to {act} the catalog {where!r}; it answered: {said}.",
+            next_step="Check DAYREEL_CATALOG_URL and that the database is up; nothing was changed.",
+        )
+
+
+def open_catalog(url: str) -> Catalog:
+    """Open the catalog and bring its schema up to date; importing the migrations only when there is something to do.
+
+    Raises:
+        StoreError: it cannot be opened, or its schema is newer than this dayreel.
+    """
+    catalog = Catalog(url)
+    if schema_level(catalog) != HEAD:
+        from dayreel.stores.catalog.migrate import upgrade  # noqa: PLC0415  Alembic is slow to import
+
+        upgrade(catalog)
+    return catalog
+
+
+def schema_level(catalog: Catalog) -> str | None:
+    """Return the number of the newest migration that was applied, or None for an empty database.
+
+    Raises:
+        StoreError: the database cannot be reached.
+    """
+    query = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+        if catalog.is_sqlite
+        else "SELECT to_regclass('alembic_version')"
+    )
+    with catalog.read() as connection:
+        if connection.execute(text(query)).scalar() is None:
+            return None
+        level = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if level is None else str(level)

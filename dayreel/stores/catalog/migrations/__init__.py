@@ -1,0 +1,1 @@
+"""Numbered, append-only schema steps; see `dayreel.stores.catalog.migrate`."""

@@ -1,0 +1,236 @@
+"""The catalog's schema (seeds 001, 002 and 004, one vocabulary). Changing it means a new numbered migration.
+
+Money columns are millionths of a dollar (`types.Usd`), moments are UTC (`types.Moment`), days are a channel's own
+calendar days. Costs per content and layer are not columns: they are sums over `effects`, which is the one place where
+money is recorded.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from dayreel.rules.lifecycle import CONTENT_STATES
+from dayreel.stores.catalog.types import Moment, Usd
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "idx_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+content = Table(
+    "content",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("channel", String(50), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("take", Integer, nullable=False),
+    Column("world", String(10), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("last_good_state", String(20)),
+    Column("version", Integer, nullable=False, default=1),
+    Column("revision", Integer, nullable=False, default=0),
+    Column("idea", Text),
+    Column("topic", String(100)),
+    Column("caption", Text),
+    Column("video_sha256", String(64)),
+    Column("storage_path", Text, nullable=False),
+    Column("final_video_path", Text),
+    Column("review_deadline_at", Moment),
+    Column("error", Text),
+    Column("run_id", String(64)),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("completed_at", Moment),
+    Column("posted_at", Moment),
+    UniqueConstraint("channel", "day", "take"),
+    CheckConstraint(_one_of("state", CONTENT_STATES), name="state"),
+    Index("idx_content_state", "state"),
+    Index("idx_content_created_at", "created_at"),
+)
+
+platform_posts = Table(
+    "platform_posts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), nullable=False),
+    Column("platform", String(50), nullable=False),
+    Column("account", String(100), nullable=False),
+    Column("effect_id", ForeignKey("effects.id"), nullable=False),
+    Column("decision_id", ForeignKey("decisions.id"), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("post_id", Text),
+    Column("post_url", Text),
+    Column("video_sha256", String(64), nullable=False),
+    Column("posted_at", Moment),
+    Column("posted_on", Date),
+    Column("error_message", Text),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("content_id", "platform"),
+    CheckConstraint(_one_of("state", ("sending", "processing", "posted", "failed", "unknown")), name="state"),
+    Index("idx_platform_posts_content_id", "content_id"),
+    Index("idx_platform_posts_platform", "platform"),
+    Index("idx_platform_posts_account_video", "account", "video_sha256"),
+)
+
+processing_logs = Table(
+    "processing_logs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_id", ForeignKey("content.id", ondelete="CASCADE")),
+    Column("layer", String(50), nullable=False),
+    Column("status", String(50), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("completed_at", Moment),
+    Column("error_message", Text),
+    Column("metadata", JSON),
+    Column("cost_usd", Usd),
+    Column("run_id", String(64)),
+    Index("idx_processing_logs_content_id", "content_id"),
+    Index("idx_processing_logs_layer", "layer"),
+)
+
+config = Table(
+    "config",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("updated_by", String(255), nullable=False),
+    Column("note", Text),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("video_sha256", String(64), nullable=False),
+    Column("caption", Text, nullable=False),
+    Column("fields", JSON, nullable=False),
+    Column("decided_by", String(255), nullable=False),
+    Column("via", String(20), nullable=False),
+    Column("note", Text),
+    Column("decided_at", Moment, nullable=False),
+    CheckConstraint(_one_of("verdict", ("approved", "rejected", "edited")), name="verdict"),
+    Index("idx_decisions_content_id", "content_id"),
+)
+
+state_transitions = Table(
+    "state_transitions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("entity", String(20), nullable=False),
+    Column("entity_id", String(100), nullable=False),
+    Column("from_state", String(20), nullable=False),
+    Column("to_state", String(20), nullable=False),
+    Column("event", String(30), nullable=False),
+    Column("trigger", String(20), nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("notes", Text),
+    Column("version", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    CheckConstraint(_one_of("trigger", ("auto", "manual", "approval")), name="trigger"),
+    Index("idx_state_transitions_entity", "entity", "entity_id"),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("target", String(50), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("channel", String(50), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("layer", String(20), nullable=False),
+    Column("model", String(100)),
+    Column("world", String(10), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("version", Integer, nullable=False, default=1),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("owner", String(200)),
+    Column("lease_until_at", Moment),
+    Column("handle", JSON, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("reserved_usd", Usd, nullable=False),
+    Column("settled_usd", Usd),
+    Column("spent_on", Date),
+    Column("error", Text),
+    Column("run_id", String(64)),
+    Column("created_at", Moment, nullable=False),
+    Column("sent_at", Moment),
+    Column("settled_at", Moment),
+    UniqueConstraint("content_id", "kind", "target", "sequence", "fingerprint"),
+    CheckConstraint(_one_of("state", ("intended", "sent", "confirmed", "refused", "unknown")), name="state"),
+    Index("idx_effects_state", "state"),
+    Index("idx_effects_spent_on", "world", "spent_on"),
+    Index("idx_effects_channel_day", "channel", "day"),
+)
+
+renders = Table(
+    "renders",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False, default=1),
+    Column("progress", Integer, nullable=False, default=0),
+    Column("detail", Text),
+    Column("effect_id", ForeignKey("effects.id")),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("content_id", "sequence"),
+    CheckConstraint(_one_of("state", ("idle", "queued", "rendering", "completed", "failed")), name="state"),
+    Index("idx_renders_content_id", "content_id"),
+)
+
+metric_snapshots = Table(
+    "metric_snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("post_row_id", ForeignKey("platform_posts.id", ondelete="CASCADE"), nullable=False),
+    Column("content_id", String(80), nullable=False),
+    Column("platform", String(50), nullable=False),
+    Column("post_id", Text, nullable=False),
+    Column("observed_at", Moment, nullable=False),
+    Column("observed_on", Date, nullable=False),
+    Column("age_h", Float, nullable=False),
+    Column("views", Integer),
+    Column("reach", Integer),
+    Column("likes", Integer),
+    Column("comments", Integer),
+    Column("shares", Integer),
+    Column("saves", Integer),
+    Column("watch_time_s", Float),
+    Column("simulated", Boolean, nullable=False),
+    Column("run_id", String(64)),
+    Index("idx_metric_snapshots_observed_on", "observed_on"),
+    Index("idx_metric_snapshots_post_row_id", "post_row_id"),
+)

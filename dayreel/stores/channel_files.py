@@ -1,0 +1,176 @@
+"""Reading `channels/*.yaml`: YAML with line numbers, `extends:`, validation in words. The shape: `schemas.channel`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.schemas.channel import Channel
+
+MAX_EXTENDS = 5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one channel file; `line` is 1-based, 0 where there is none."""
+
+    file: str
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return it as `file:line: field: message`."""
+        return f"{self.file}:{self.line}: {self.field}: {self.message}"
+
+
+class ChannelFiles:
+    """The folder of channel files."""
+
+    def __init__(self, folder: Path) -> None:
+        """Remember the folder; nothing is read yet."""
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        """Return the channels' names, sorted. A file that starts with `_` is only there to be extended."""
+        return sorted(path.stem for path in self.folder.glob("*.yaml") if not path.stem.startswith("_"))
+
+    def load(self, name: str) -> Channel:
+        """Read one channel.
+
+        Raises:
+            UsageError: there is no such channel; lists those that are.
+            ConfigurationError: the file has problems; the message lists each with file, line and field.
+        """
+        if name not in self.names():
+            raise UsageError(
+                f"There is no channel {name!r}.", next_step=f"Channels are: {', '.join(self.names()) or 'none yet'}."
+            )
+        channel, problems = self._read(name)
+        if channel is None:
+            raise ConfigurationError(
+                "\n".join(str(problem) for problem in problems),
+                next_step="`dayreel channels validate` checks every file.",
+            )
+        return channel
+
+    def load_all(self) -> dict[str, Channel]:
+        """Read every channel, by name.
+
+        Raises:
+            ConfigurationError: any file has problems; the message lists all of them.
+        """
+        problems = self.problems()
+        if problems:
+            raise ConfigurationError(
+                "\n".join(str(problem) for problem in problems),
+                next_step="Mend the files, then try again; nothing was done.",
+            )
+        return {name: self.load(name) for name in self.names()}
+
+    def problems(self) -> list[Problem]:
+        """Return everything that is wrong with any file; empty when all are fine."""
+        return [problem for name in self.names() for problem in self._read(name)[1]]
+
+    def _read(self, name: str) -> tuple[Channel | None, list[Problem]]:
+        path = self.folder / f"{name}.yaml"
+        lines: dict[tuple[Any, ...], tuple[str, int]] = {}
+        try:
+            document = self._merged(path, lines, depth=0)
+        except ConfigurationError as error:
+            return None, [Problem(path.name, 0, "file", error.message)]
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            said = getattr(error, "problem", None) or "cannot be read as YAML"
+            return None, [Problem(path.name, mark.line + 1 if mark else 0, "file", str(said))]
+        try:
+            return Channel.model_validate({**document, "name": name}), []
+        except ValidationError as error:
+            return None, [_problem(path.name, lines, fault) for fault in error.errors(include_url=False)]
+
+    def _merged(self, path: Path, lines: dict[tuple[Any, ...], tuple[str, int]], *, depth: int) -> dict[str, Any]:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path.name} cannot be read: {error}") from error
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is None or not isinstance(node, yaml.MappingNode):
+            raise ConfigurationError(f"{path.name} is no mapping of fields to values")
+        _refuse_repeated_keys(node, path.name)
+        document: dict[str, Any] = yaml.safe_load(text)
+        parent = document.pop("extends", None)
+        if parent is not None:
+            if depth >= MAX_EXTENDS:
+                raise ConfigurationError(f"{path.name}: more than {MAX_EXTENDS} files extend one another")
+            document = _merge(self._merged(self.folder / f"{parent}.yaml", lines, depth=depth + 1), document)
+        lines.update({where: (path.name, line) for where, line in _lines(node)})
+        return document
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Lay `over` on `base`: mappings are merged, everything else is replaced; null takes a field away."""
+    merged = dict(base)
+    for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _lines(node: yaml.Node, where: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], int]]:
+    yield where, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*where, key.value), key.start_mark.line + 1
+            yield from (
+                (spot, line) for spot, line in _lines(value, (*where, key.value)) if spot != (*where, key.value)
+            )
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _lines(value, (*where, index))
+
+
+def _refuse_repeated_keys(node: yaml.MappingNode, file: str) -> None:
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            raise ConfigurationError(f"{file}:{key.start_mark.line + 1}: {key.value!r} is given twice")
+        seen.add(key.value)
+        if isinstance(value, yaml.MappingNode):
+            _refuse_repeated_keys(value, file)
+
+
+def _problem(file: str, lines: dict[tuple[Any, ...], tuple[str, int]], fault: Any) -> Problem:
+    where = tuple(fault["loc"])
+    spot = where
+    while spot and spot not in lines:
+        spot = spot[:-1]
+    origin, line = lines.get(spot, (file, 0))
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = f"unknown field; allowed here: {', '.join(_allowed(where[:-1]))}"
+    return Problem(origin, line, ".".join(str(part) for part in where) or "file", message)
+
+
+def _allowed(where: tuple[Any, ...]) -> list[str]:
+    """Return the field names that the schema knows at `where`."""
+    schema = Channel.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in where:
+        node = _resolve(schema, node.get("properties", {}).get(str(part), {}))
+    return sorted(name for name in node.get("properties", {}) if name != "name")
+
+
+def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    for option in (node, *node.get("anyOf", ()), *node.get("allOf", ())):
+        if "$ref" in option:
+            found: dict[str, Any] = schema["$defs"][option["$ref"].rsplit("/", 1)[-1]]
+            return found
+    return node
