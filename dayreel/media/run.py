@@ -1,0 +1,233 @@
+"""Running ffmpeg on a graph built with ffmpeg-python: deadline, clean environment, progress, writing aside.
+
+Every file this floor makes is written in a hidden folder beside its destination and renamed over it at the end, so
+a reader never sees half a file under a final name. What goes into a graph belongs in the module that needs it.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import ffmpeg as graph
+
+from dayreel.clock import SystemClock
+from dayreel.errors import MediaError
+
+Progress = Callable[[float], None]
+"""Called with the finished share of the work, 0.0 to 1.0."""
+
+DEADLINE_S = 900.0
+NICENESS = 5
+_PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
+_KEPT_LINES = 2000
+_ABANDONED_AFTER = timedelta(days=1)
+_DISK_FULL_WORDS = "No space left on device"
+
+
+@contextlib.contextmanager
+def aside(dest: Path, *, doing: str) -> Iterator[Path]:
+    """Yield a path to write to; when the block ends well, move it over `dest`, else leave no trace.
+
+    The yielded path has the name of `dest` and lies in a hidden folder beside it, so scratch files can be put next
+    to it and go away with it. The file reaches the disk before it gets its name.
+
+    Raises:
+        MediaError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_abandoned(dest)
+        folder = Path(tempfile.mkdtemp(prefix=_aside_prefix(dest), dir=dest.parent))
+    except OSError as error:
+        raise _file_error(error, dest, doing) from error
+    try:
+        yield folder / dest.name
+        _settle(folder / dest.name, dest)
+    except OSError as error:
+        raise _file_error(error, dest, doing) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_ffmpeg(
+    spec: Any,
+    *,
+    ffmpeg: Path,
+    doing: str,
+    folder: Path,
+    deadline_s: float = DEADLINE_S,
+    progress: Progress | None = None,
+    duration_s: float = 0.0,
+    loglevel: str = "warning",
+) -> str:
+    """Run an ffmpeg-python stream spec and return what ffmpeg wrote to stderr (its last lines).
+
+    Args:
+        spec: an output node, or several merged, of ffmpeg-python.
+        doing: a clause for messages: "compose 'a.mp4'".
+        folder: where the output goes; named, with its free space, when the disk is full.
+        duration_s: length of the output, to turn ffmpeg's position into a share for `progress`.
+
+    Raises:
+        MediaError: ffmpeg is missing, failed, or ran past the deadline; the message ends with its own words.
+    """
+    args = graph.compile(spec, cmd=_command(ffmpeg, loglevel, progress is not None), overwrite_output=True)
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the executable is the operator's own choice
+            args,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        )
+    except OSError as error:
+        raise MediaError(
+            f"Tried to {doing}; ffmpeg {str(ffmpeg)!r} did not start: {error.strerror or error}.",
+            next_step="Run `dayreel doctor`: it says which ffmpeg is used and what it lacks.",
+        ) from error
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+    said = _attend(process, doing, deadline_s, progress, duration_s)
+    if process.returncode != 0:
+        raise _run_error(doing, folder, process.returncode, said)
+    return "\n".join(said)
+
+
+def disk_full(folder: Path, doing: str) -> MediaError:
+    """Return the error that says that the disk holding `folder` is full, with the space that is left."""
+    free_mb = shutil.disk_usage(folder).free / 1e6
+    return MediaError(
+        f"Tried to {doing}; the disk is full: {str(folder)!r} has {free_mb:.1f} MB free. No file was left behind.",
+        next_step="Make room there and run it again; nothing that existed before was changed.",
+    )
+
+
+def _command(ffmpeg: Path, loglevel: str, wants_progress: bool) -> list[str]:
+    command = [str(ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", f"level+{loglevel}"]
+    return [*command, "-progress", "pipe:1"] if wants_progress else command
+
+
+def _attend(
+    process: "subprocess.Popen[bytes]",
+    doing: str,
+    deadline_s: float,
+    progress: Progress | None,
+    duration_s: float,
+) -> list[str]:
+    """Drain both pipes until the process ends; end it when the deadline passes or the caller is interrupted."""
+    assert process.stdout is not None  # noqa: S101 - both are pipes by construction
+    assert process.stderr is not None  # noqa: S101
+    lines: deque[str] = deque(maxlen=_KEPT_LINES)
+    shares: deque[float] = deque()
+    readers = [
+        threading.Thread(target=_drain, args=(process.stderr, lines.append), daemon=True),
+        threading.Thread(target=_drain_progress, args=(process.stdout, duration_s, shares.append), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    clock = SystemClock()
+    ends_at = clock.monotonic() + deadline_s
+    try:
+        while not _has_ended(process, 0.2 if progress else deadline_s):
+            _report(shares, progress)
+            if clock.monotonic() >= ends_at:
+                raise MediaError(
+                    f"Tried to {doing}; ffmpeg was not done after {deadline_s:.0f} s and was ended.",
+                    next_step="Look at the load of the machine, then run it again.",
+                )
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for reader in readers:
+            reader.join()
+        process.stdout.close()
+        process.stderr.close()
+    _report(shares, progress)
+    return list(lines)
+
+
+def _has_ended(process: "subprocess.Popen[bytes]", within_s: float) -> bool:
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _drain(pipe: IO[bytes], keep: Callable[[str], None]) -> None:
+    for line in pipe:
+        keep(line.decode(errors="replace").rstrip())
+
+
+def _drain_progress(pipe: IO[bytes], duration_s: float, keep: Callable[[float], None]) -> None:
+    for line in pipe:
+        key, _, value = line.decode(errors="replace").strip().partition("=")
+        if key == "out_time_us" and value.lstrip("-").isdigit() and duration_s > 0:
+            keep(min(1.0, max(0.0, int(value) / 1e6 / duration_s)))
+
+
+def _report(shares: deque[float], progress: Progress | None) -> None:
+    while shares:
+        share = shares.popleft()
+        if progress is not None:
+            progress(share)
+
+
+def _run_error(doing: str, folder: Path, code: int, said: list[str]) -> MediaError:
+    if any(_DISK_FULL_WORDS in line for line in said):
+        return disk_full(folder, doing)
+    worst = [line for line in said if "[error]" in line or "[fatal]" in line] or said
+    words = "; ".join(re.sub(r"\[(error|fatal|[^\]]*@ 0x[0-9a-f]+)\] ?", "", line) for line in worst[-5:])
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    return MediaError(
+        f"Tried to {doing}; ffmpeg {how} and said: {words or 'nothing'}",
+        next_step="If the words name a file, look at that file; `dayreel doctor` says whether ffmpeg is complete.",
+    )
+
+
+def _file_error(error: OSError, dest: Path, doing: str) -> MediaError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(dest.parent, doing)
+    return MediaError(
+        f"Tried to {doing}; {str(error.filename or dest)!r} could not be written: {error.strerror or error}.",
+        next_step="Check that the folder exists and may be written by this user.",
+    )
+
+
+def _settle(written: Path, dest: Path) -> None:
+    """Make the bytes durable, then give them their name."""
+    with written.open("rb+") as file:
+        os.fsync(file.fileno())
+    written.replace(dest)
+    folder = os.open(dest.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _aside_prefix(dest: Path) -> str:
+    return f".{dest.name}.part-"
+
+
+def _sweep_abandoned(dest: Path) -> None:
+    """Remove what a process that was killed (-9, power) left beside `dest` more than a day ago."""
+    before = (SystemClock().now() - _ABANDONED_AFTER).timestamp()
+    for left in dest.parent.glob(f"{_escape_glob(_aside_prefix(dest))}*"):
+        if left.stat().st_mtime < before:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _escape_glob(text: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", text)
