@@ -76,26 +76,31 @@ def closed(gates: Sequence[Gate]) -> list[Gate]:
     return [gate for gate in gates if not gate.is_open]
 
 
+def _open(name: GateName, message: str) -> Gate:
+    return Gate(name, is_open=True, message=message)
+
+
+def _closed(name: GateName, message: str, opens_at: datetime | None = None) -> Gate:
+    return Gate(name, is_open=False, message=message, opens_at=opens_at)
+
+
 def _switch(facts: Facts) -> Gate:
     if facts.switch_on:
-        return Gate("switch", True, "the kill switch is on: sending is allowed")
-    return Gate("switch", False, "the kill switch is off: nothing is sent until `dayreel switch on`")
+        return _open("switch", "the kill switch is on: sending is allowed")
+    return _closed("switch", "the kill switch is off: nothing is sent until `dayreel switch on`")
 
 
 def _world(facts: Facts) -> Gate:
     if facts.made_in == facts.world:
-        return Gate("world", True, f"made in and posted to the {facts.world} world")
-    return Gate(
-        "world", False, f"made in the {facts.made_in} world, which may never be posted to the {facts.world} one"
-    )
+        return _open("world", f"made in and posted to the {facts.world} world")
+    return _closed("world", f"made in the {facts.made_in} world, which may never be posted to the {facts.world} one")
 
 
 def _dry_run(facts: Facts) -> Gate:
     if facts.world == "sandbox" or facts.live_allowed:
-        return Gate("dry_run", True, "posting is allowed for this account")
-    return Gate(
+        return _open("dry_run", "posting is allowed for this account")
+    return _closed(
         "dry_run",
-        False,
         f"{facts.platform} is in dry run; `dayreel config set publish.{facts.platform} live` allows real posts",
     )
 
@@ -107,21 +112,21 @@ def _state(facts: Facts) -> Gate:
 
 def _approval(facts: Facts) -> Gate:
     if facts.newest_verdict is None or facts.approved is None:
-        return Gate("approval", False, f"nobody has approved it (newest decision: {facts.newest_verdict or 'none'})")
+        return _closed("approval", f"nobody has approved it (newest decision: {facts.newest_verdict or 'none'})")
     if facts.newest_verdict != "approved":
-        return Gate("approval", False, f"the newest decision is {facts.newest_verdict}, by {facts.decided_by}")
+        return _closed("approval", f"the newest decision is {facts.newest_verdict}, by {facts.decided_by}")
     changes = what_changed(facts.approved, facts.current, facts.platform)
     if changes:
-        return Gate("approval", False, f"approved by {facts.decided_by}, but since then changed: {'; '.join(changes)}")
-    return Gate("approval", True, f"approved by {facts.decided_by}, and nothing has changed since")
+        return _closed("approval", f"approved by {facts.decided_by}, but since then changed: {'; '.join(changes)}")
+    return _open("approval", f"approved by {facts.decided_by}, and nothing has changed since")
 
 
 def _window(facts: Facts) -> Gate:
     if facts.window.is_open:
-        return Gate("window", True, "inside a publish window")
+        return _open("window", "inside a publish window")
     opens = facts.window.opens_at
     when = f"; the next opens at {opens.isoformat(timespec='minutes')}" if opens else ""
-    return Gate("window", False, f"outside the publish windows{when}", opens)
+    return _closed("window", f"outside the publish windows{when}", opens)
 
 
 def _per_day(facts: Facts) -> Gate:
@@ -131,12 +136,12 @@ def _per_day(facts: Facts) -> Gate:
 
 def _quota(facts: Facts) -> Gate:
     if facts.quota_used is None or facts.quota_total is None:
-        return Gate("quota", True, "the platform tells no quota")
+        return _open("quota", "the platform tells no quota")
     fits = facts.quota_used < facts.quota_total
     return Gate("quota", fits, f"the platform says {facts.quota_used} of {facts.quota_total} posts are used")
 
 
 def _novelty(facts: Facts) -> Gate:
     if facts.same_video_at is None:
-        return Gate("novelty", True, "this video was not posted to this account before")
-    return Gate("novelty", False, f"the same video was already posted to this account: {facts.same_video_at}")
+        return _open("novelty", "this video was not posted to this account before")
+    return _closed("novelty", f"the same video was already posted to this account: {facts.same_video_at}")

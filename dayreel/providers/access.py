@@ -1,0 +1,53 @@
+"""What a vendor's file needs to know to connect: which world, where, with which key.
+
+Which vendors there are is `providers.registry`; where the sandbox world listens is found by `services.sandbox_world`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dayreel.clock import Clock
+from dayreel.errors import ConfigurationError
+from dayreel.settings import World
+
+
+@dataclass(frozen=True)
+class Access:
+    """The way to the vendors of one world.
+
+    Attributes:
+        variable: reads an environment name ("FAL_KEY"); None when it is not set. In the sandbox world these are the
+            stand-ins' own keys, never real ones.
+        sandbox_url: base URL of the sandbox world, None in the live one.
+        root: the project root, for vendors that are folders.
+    """
+
+    world: World
+    variable: Callable[[str], str | None]
+    sandbox_url: str | None
+    clock: Clock
+    root: Path
+
+    def secret(self, name: str) -> str:
+        """Return a key or an id.
+
+        Raises:
+            ConfigurationError: it is not set; the message names the variable.
+        """
+        value = self.variable(name)
+        if not value:
+            raise ConfigurationError(
+                f"{name} is not set, and the {self.world} world needs it.",
+                next_step=f"Put {name}=... into .env (see .env.example), or use DAYREEL_WORLD=sandbox, which needs none.",
+            )
+        return value
+
+    def url(self, live: str, sandbox_path: str) -> str:
+        """Return a vendor's base URL in this world.
+
+        Args:
+            live: the vendor's own.
+            sandbox_path: where the stand-in is mounted, like "/fal/queue/".
+        """
+        return live if self.sandbox_url is None else self.sandbox_url.rstrip("/") + sandbox_path

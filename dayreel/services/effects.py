@@ -1,0 +1,393 @@
+"""The effect ledger: one row per paid generation, post, notification and delete, and the only way to do any of them.
+
+    intended → sent → confirmed | refused | unknown
+
+`perform` walks one effect through it: the row is committed before the call, the provider's handle before the next
+one, money is reserved in the same transaction that claims the send and settled afterwards. A process that dies leaves
+a row from which another one goes on (a handle is there), or which waits for a look (`unknown`). Nothing else makes a
+`Permit`, and without a permit no provider spends or publishes. Looking things up is `services.reconcile`.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psutil
+from sqlalchemy import Connection, RowMapping, insert, select, update
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from dayreel.clock import Clock, local_day
+from dayreel.errors import BusyError, PermanentError, TransientError, UnknownOutcomeError
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Layer
+from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.services.spending import Claim, check_caps
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.tables import effects
+
+LEASE = timedelta(minutes=10)
+MAX_ATTEMPTS = 3
+LONGEST_WAIT_S = 60.0
+_DIED = "the process that sent it died before the answer came"
+
+Record = Callable[[dict[str, Any]], None]
+Guard = Callable[[Connection], None]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an act brought: facts worth keeping, and what it really cost."""
+
+    result: dict[str, Any]
+    cost_usd: Decimal = Decimal(0)
+
+
+# Effects that a thread of this process is working on; a second thread must not take them for orphans.
+_AT_WORK: set[int] = set()
+_AT_WORK_LOCK = threading.Lock()
+
+Act = Callable[[Permit, dict[str, Any], Record], Done]
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One act that is wanted.
+
+    Attributes:
+        most_usd: the most it can cost; reserved before it is sent.
+        guards: further conditions, checked inside the transaction that claims the send; each raises when it is closed.
+        records_first: the act records a handle before every call that cannot be taken back, so that an empty handle
+            proves that nothing happened. Where this is not so, a lost process means an unknown outcome.
+    """
+
+    key: EffectKey
+    channel: Channel
+    day: date
+    layer: Layer
+    most_usd: Decimal = Decimal(0)
+    model: str | None = None
+    guards: tuple[Guard, ...] = field(default=())
+    records_first: bool = False
+
+
+def this_process() -> str:
+    """Return who we are in a way that survives the reuse of process ids: host, pid, and when it started."""
+    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def is_alive(owner: str) -> bool | None:
+    """Return whether the process that wrote `owner` still runs; None when it is on another host."""
+    host, pid, started = owner.rsplit(":", 2)
+    if host != socket.gethostname():
+        return None
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - float(started)) < 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+class EffectLedger:
+    """The ledger over one catalog, for one process."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        clock: Clock,
+        *,
+        world: str,
+        timezone: str,
+        run_id: str | None = None,
+        owner: str | None = None,
+    ) -> None:
+        """Keep the catalog, the clock and who we are.
+
+        Args:
+            world: `sandbox` or `live`; caps count each world for itself.
+            timezone: zone of the calendar day and month that the overall caps count.
+            owner: overrides `this_process()` in tests.
+        """
+        self._catalog = catalog
+        self._clock = clock
+        self._world = world
+        self._timezone = timezone
+        self._run_id = run_id
+        self._owner = owner or this_process()
+
+    def perform(self, intent: Intent, act: Act) -> Effect:
+        """Do `intent` exactly once, however often and in however many processes this is called.
+
+        `act(permit, handle, record)` makes the calls; `handle` is what an earlier try recorded. A `TransientError`
+        gives the claim back and is tried again (3 attempts, 1 s, 2 s, or as the service asks up to a minute).
+
+        Raises:
+            GateClosedError: a cap or the kill switch holds; nothing was sent.
+            BusyError: another living process is at it.
+            PermanentError: it was refused, now or earlier.
+            UnknownOutcomeError: it may have happened; it waits for `dayreel reconcile`.
+            TransientError: still not delivered after the last attempt.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception(_is_worth_waiting_for),
+            stop=stop_after_attempt(MAX_ATTEMPTS),
+            wait=_wait,
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        return retrying(self._attempt, intent, act)
+
+    def find(self, key: EffectKey) -> Effect | None:
+        """Return the effect with this key, or None when it was never intended."""
+        with self._catalog.read() as connection:
+            row = connection.execute(select(effects).where(*_is(key))).mappings().one_or_none()
+        return None if row is None else _effect(row)
+
+    def get(self, effect_id: int) -> Effect:
+        """Return one effect by its number."""
+        with self._catalog.read() as connection:
+            return _effect(connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one())
+
+    # -- steps, each one transaction -----------------------------------------------------------------------------
+
+    def _attempt(self, intent: Intent, act: Act) -> Effect:
+        effect, permit = self._claim(intent)
+        if permit is None:
+            return effect
+        try:
+            return self._act(effect, permit, act)
+        finally:
+            with _AT_WORK_LOCK:
+                _AT_WORK.discard(effect.id)
+
+    def _act(self, effect: Effect, permit: Permit, act: Act) -> Effect:
+        try:
+            done = act(permit, dict(effect.handle), self._recorder(effect.id))
+        except TransientError as error:
+            self._settle(effect.id, "intended", error=str(error), cost_usd=None)
+            raise
+        except PermanentError as error:
+            self._settle(effect.id, "refused", error=str(error), cost_usd=Decimal(0))
+            raise
+        except UnknownOutcomeError as error:
+            self._settle(effect.id, "unknown", error=str(error), cost_usd=None)
+            raise
+        self._settle(effect.id, "confirmed", result=done.result, cost_usd=done.cost_usd)
+        return self.get(effect.id)
+
+    def _claim(self, intent: Intent) -> tuple[Effect, Permit | None]:
+        """Return the effect, with a permit when it is ours to send or to go on with.
+
+        The transaction commits before anything is raised about an unknown outcome: parking is a change too.
+        """
+        with self._catalog.write("money") as connection:
+            row = self._row(connection, intent)
+            state, permit = row["state"], None
+            if state == "intended":
+                permit = self._send(connection, intent, row)
+            elif state == "sent":
+                permit = self._take_over(connection, intent, row)
+            if permit is not None:
+                with _AT_WORK_LOCK:
+                    _AT_WORK.add(row["id"])
+            if permit is not None or state == "confirmed":
+                return _effect(row), permit
+        if state == "refused":
+            raise PermanentError(
+                attempted=_words(intent.key),
+                answer=f"it was refused earlier: {row['error']}",
+                reference=f"effect {row['id']}",
+                next_step=f"Mend the cause, then `dayreel retry {intent.key.content_id}`.",
+            )
+        raise UnknownOutcomeError(
+            attempted=_words(intent.key),
+            answer=row["error"] or _DIED,
+            reference=f"effect {row['id']}",
+            next_step=f"`dayreel reconcile` looks it up; `dayreel status` shows it until then (effect {row['id']}).",
+        )
+
+    def _row(self, connection: Connection, intent: Intent) -> RowMapping:
+        query = select(effects).where(*_is(intent.key))
+        row = connection.execute(query).mappings().one_or_none()
+        if row is not None:
+            return row
+        key = intent.key
+        connection.execute(
+            insert(effects).values(
+                content_id=key.content_id,
+                kind=key.kind,
+                target=key.target,
+                sequence=key.sequence,
+                fingerprint=key.fingerprint,
+                channel=intent.channel.name,
+                day=intent.day,
+                layer=intent.layer,
+                model=intent.model,
+                world=self._world,
+                state="intended",
+                handle={},
+                result={},
+                reserved_usd=Decimal(0),
+                run_id=self._run_id,
+                created_at=self._clock.now(),
+            )
+        )
+        return connection.execute(query).mappings().one()
+
+    def _check(self, connection: Connection, intent: Intent, spent_on: date, amount_usd: Decimal) -> None:
+        if intent.key.kind != "notification":  # people are told things even when nothing may be bought or posted
+            claim = Claim(
+                content_id=intent.key.content_id,
+                channel=intent.channel,
+                day=intent.day,
+                spent_on=spent_on,
+                world=self._world,
+                amount_usd=amount_usd,
+                what=_words(intent.key),
+            )
+            check_caps(connection, claim)
+        for guard in intent.guards:
+            guard(connection)
+
+    def _send(self, connection: Connection, intent: Intent, row: RowMapping) -> Permit:
+        now = self._clock.now()
+        spent_on = local_day(now, self._timezone)
+        self._check(connection, intent, spent_on, intent.most_usd)
+        changed = connection.execute(
+            update(effects)
+            .where(effects.c.id == row["id"], effects.c.state == "intended", effects.c.version == row["version"])
+            .values(
+                state="sent",
+                version=row["version"] + 1,
+                attempts=row["attempts"] + 1,
+                owner=self._owner,
+                lease_until_at=now + LEASE,
+                reserved_usd=intent.most_usd,
+                settled_usd=None,
+                spent_on=spent_on,
+                error=None,
+                run_id=self._run_id,
+                sent_at=now,
+            )
+        )
+        if changed.rowcount != 1:
+            raise BusyError(f"Another process has just claimed to {_words(intent.key)}.", next_step="Nothing was sent.")
+        return Permit(row["id"], intent.key, intent.most_usd)
+
+    def _take_over(self, connection: Connection, intent: Intent, row: RowMapping) -> Permit | None:
+        """Go on with an effect that a dead process sent; None when it had to be parked as unknown instead."""
+        if self._is_at_work(row):
+            raise BusyError(
+                f"Another process ({row['owner']}) has been at effect {row['id']}, to {_words(intent.key)}, since "
+                f"{row['sent_at'].isoformat(timespec='seconds')}.",
+                next_step="Wait for it; nothing was sent from here.",
+            )
+        values: dict[str, Any] = {"version": row["version"] + 1}
+        goes_on = intent.records_first or has_handle(row["handle"])
+        if goes_on:
+            self._check(connection, intent, row["spent_on"], Decimal(0))
+            values |= {"owner": self._owner, "lease_until_at": self._clock.now() + LEASE, "run_id": self._run_id}
+        else:
+            values |= {"state": "unknown", "owner": None, "error": _DIED}
+        connection.execute(update(effects).where(effects.c.id == row["id"]).values(**values))
+        return Permit(row["id"], intent.key, row["reserved_usd"]) if goes_on else None
+
+    def _is_at_work(self, row: RowMapping) -> bool:
+        with _AT_WORK_LOCK:
+            if row["id"] in _AT_WORK:
+                return True
+        if row["owner"] == self._owner:
+            return False
+        alive = is_alive(row["owner"])
+        return alive if alive is not None else bool(self._clock.now() < row["lease_until_at"])
+
+    def _recorder(self, effect_id: int) -> Record:
+        def record(patch: dict[str, Any]) -> None:
+            with self._catalog.write("money") as connection:
+                row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+                connection.execute(
+                    update(effects)
+                    .where(effects.c.id == effect_id)
+                    .values(handle={**row["handle"], **patch}, lease_until_at=self._clock.now() + LEASE)
+                )
+
+        return record
+
+    def _settle(
+        self,
+        effect_id: int,
+        state: str,
+        *,
+        cost_usd: Decimal | None,
+        result: Mapping[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        values: dict[str, Any] = {"state": state, "error": error, "settled_usd": cost_usd, "owner": None}
+        if state == "intended":
+            values |= {"reserved_usd": Decimal(0), "spent_on": None}
+        if state in ("confirmed", "refused"):
+            values["settled_at"] = self._clock.now()
+        if result is not None:
+            values["result"] = dict(result)
+        with self._catalog.write("money") as connection:
+            connection.execute(
+                update(effects)
+                .where(effects.c.id == effect_id, effects.c.state == "sent")
+                .values(**values, version=effects.c.version + 1)
+            )
+
+
+def has_handle(handle: Mapping[str, Any]) -> bool:
+    """Return whether the provider has given us anything to go on from."""
+    return any(value is not None for value in handle.values())
+
+
+def _is(key: EffectKey) -> tuple[Any, ...]:
+    return (
+        effects.c.content_id == key.content_id,
+        effects.c.kind == key.kind,
+        effects.c.target == key.target,
+        effects.c.sequence == key.sequence,
+        effects.c.fingerprint == key.fingerprint,
+    )
+
+
+def _effect(row: RowMapping) -> Effect:
+    key = EffectKey(row["content_id"], row["kind"], row["target"], row["sequence"], row["fingerprint"])
+    return Effect(
+        id=row["id"],
+        key=key,
+        channel=row["channel"],
+        layer=row["layer"],
+        state=row["state"],
+        handle=row["handle"],
+        result=row["result"],
+        reserved_usd=row["reserved_usd"],
+        settled_usd=row["settled_usd"],
+        error=row["error"],
+    )
+
+
+def _words(key: EffectKey) -> str:
+    what = {
+        "llm": "ask",
+        "segment": "buy segment",
+        "post": "post to",
+        "notification": "notify",
+        "delete": "delete from",
+    }
+    number = f" {key.sequence} from" if key.kind == "segment" else ""
+    return f"{what[key.kind]}{number} {key.target} for {key.content_id}"
+
+
+def _is_worth_waiting_for(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and (error.retry_after_s or 0) <= LONGEST_WAIT_S
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, TransientError) else None
+    return asked if asked is not None else float(2 ** (state.attempt_number - 1))

@@ -1,0 +1,80 @@
+"""Caps: what may still be spent, asked inside the transaction that reserves it; and what was spent, for people.
+
+Spent is what was settled, or else what is reserved: an unknown outcome keeps its reservation. Each world counts for
+itself, so that sandbox dollars never use up a real budget.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from dayreel.errors import GateClosedError
+from dayreel.schemas.channel import Channel
+from dayreel.services.configure import read_config
+from dayreel.stores.catalog.tables import effects
+
+_COUNTED = func.coalesce(effects.c.settled_usd, effects.c.reserved_usd)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Money that is about to be reserved.
+
+    Attributes:
+        spent_on: the calendar day it counts on; the month is that day's.
+    """
+
+    content_id: str
+    channel: Channel
+    day: date
+    spent_on: date
+    world: str
+    amount_usd: Decimal
+    what: str
+
+
+def spent(connection: Connection, *where: ColumnElement[bool]) -> Decimal:
+    """Return what all effects under these conditions have cost or hold reserved, in dollars."""
+    total = connection.execute(select(func.sum(_COUNTED)).where(*where)).scalar()
+    return Decimal(0) if total is None else Decimal(total)
+
+
+def check_caps(connection: Connection, claim: Claim) -> None:
+    """Let `claim` pass, or say which cap or switch holds it.
+
+    Must run inside `Catalog.write("money")`: no other reservation can then slip in between the sum and the claim.
+
+    Raises:
+        GateClosedError: names the cap, what is used of it, and what was asked for.
+    """
+    if read_config(connection, "switch").value == "off":
+        raise GateClosedError(
+            f"The kill switch is off, so it was not tried to {claim.what}.", next_step="`dayreel switch on` allows it."
+        )
+    if claim.amount_usd == 0:
+        return
+    month = claim.spent_on.replace(day=1)
+    next_month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    budget, ours = claim.channel.budget, effects.c.world == claim.world
+    for name, cap, where in (
+        ("cap.content_usd", budget.per_content_usd, (effects.c.content_id == claim.content_id,)),
+        (
+            "cap.channel_day_usd",
+            budget.per_day_usd,
+            (effects.c.channel == claim.channel.name, effects.c.day == claim.day),
+        ),
+        ("cap.day_usd", None, (effects.c.spent_on == claim.spent_on,)),
+        ("cap.month_usd", None, (effects.c.spent_on >= month, effects.c.spent_on < next_month)),
+    ):
+        limit = Decimal(read_config(connection, name).value) if cap is None else cap
+        used = spent(connection, ours, *where)
+        if used + claim.amount_usd > limit:
+            raise GateClosedError(
+                f"Not tried to {claim.what}: it may cost ${claim.amount_usd:.4f}, and ${used:.4f} of "
+                f"{name} = ${limit} is used.",
+                next_step=f"`dayreel config set {name} AMOUNT` raises it; nothing was spent."
+                if cap is None
+                else f"Raise `budget` in channels/{claim.channel.name}.yaml, or let it be; nothing was spent.",
+            )
