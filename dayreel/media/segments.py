@@ -1,0 +1,133 @@
+"""Segments cut from own footage: any size, rate, codec, colour or orientation becomes one uniform 9:16 segment.
+
+What comes out of here shares its codec parameters, so that `compose` can copy the picture. Choosing which footage to
+use, and from where, belongs to the provider that offers it.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import ffmpeg as graph
+
+from dayreel.errors import MediaError
+from dayreel.media.audio import Target, joined, levelled
+from dayreel.media.compose import output_options
+from dayreel.media.loudness import AudioPart
+from dayreel.media.picture import Fit, Frame, Node, picture_chain, source_input
+from dayreel.media.probe import Probe, VideoStream, probe
+from dayreel.media.run import DEADLINE_S, aside, run_ffmpeg
+
+PRESET = "veryfast"
+CRF = 18
+"""Better than the final video's, because overlays may make it be encoded once more."""
+AUDIO_BIT_RATE = 192_000
+_MAY_LACK_FRAMES = 1
+_SHORTEST_LOOP_S = 0.2
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of the source, in seconds from the start of its video stream."""
+
+    start_s: float
+    frames: int
+
+
+def cut_segment(
+    source: Path,
+    dest: Path,
+    *,
+    start_s: float,
+    duration_s: float,
+    width: int,
+    height: int,
+    fps: Fraction | float,
+    ffmpeg: Path,
+    stream: int | None = None,
+    fit: Fit = "crop",
+    loop: bool = False,
+    deadline_s: float = DEADLINE_S,
+) -> Path:
+    """Cut `duration_s` from `start_s` of `source` into `dest`, an H.264 and AAC segment of exactly that geometry.
+
+    Args:
+        stream: index of the video stream in the file; None takes the largest.
+        fit: "crop" fills the frame, "pad" shows everything with bars.
+        loop: begin again at the start where the source ends early; otherwise that is an error.
+
+    Returns:
+        `dest`. It has a stereo track even where the source has no sound.
+
+    Raises:
+        MediaError: not media, damaged, cut off, no video, no such stream, or shorter than asked (says what it has).
+    """
+    facts = probe(source)
+    video = facts.best_video_stream(stream)
+    rate = Fraction(fps).limit_denominator(1001)
+    doing = f"cut {duration_s:.2f} s from {start_s:.2f} s of {str(source)!r}"
+    pieces = _pieces(video, start_s, round(duration_s * rate), rate, loop=loop, doing=doing)
+    with aside(dest, doing=doing) as written:
+        spec = graph.output(
+            _picture(source, video, Frame(width, height, rate, fit), pieces),
+            _sound(facts, pieces, rate),
+            str(written),
+            **output_options(preset=PRESET, crf=CRF, fps=rate, audio_bit_rate=AUDIO_BIT_RATE),
+        )
+        run_ffmpeg(spec, ffmpeg=ffmpeg, doing=doing, folder=dest.parent, deadline_s=deadline_s)
+        _refuse_short(probe(written).best_video_stream(), sum(piece.frames for piece in pieces), doing)
+    return dest
+
+
+def _pieces(video: VideoStream, start_s: float, frames: int, fps: Fraction, *, loop: bool, doing: str) -> list[_Piece]:
+    """Return the stretches that together give `frames` frames: one, or several when the source is repeated."""
+    if start_s < 0 or frames < 1:
+        raise MediaError(f"Tried to {doing}; the start must not be negative and the duration not zero.")
+    has_frames = int((video.duration_s - start_s) * fps + _MAY_LACK_FRAMES)
+    if has_frames >= frames:
+        return [_Piece(start_s, frames)]
+    if not loop or video.duration_s < _SHORTEST_LOOP_S:
+        raise MediaError(
+            f"Tried to {doing}; its video stream {video.index} lasts {video.duration_s:.2f} s.",
+            next_step="Ask for less, start earlier, choose other footage, or allow it to loop.",
+        )
+    start_s %= video.duration_s
+    pieces: list[_Piece] = []
+    while frames > 0:
+        length = min(frames, max(1, int((video.duration_s - start_s) * fps)))
+        pieces.append(_Piece(start_s, length))
+        frames -= length
+        start_s = 0.0
+    return pieces
+
+
+def _picture(source: Path, video: VideoStream, frame: Frame, pieces: list[_Piece]) -> Node:
+    chains = [
+        picture_chain(
+            source_input(source, 100 + n, an=None, ss=f"{piece.start_s:.6f}"), video, frame, frames=piece.frames
+        )
+        for n, piece in enumerate(pieces)
+    ]
+    return chains[0] if len(chains) == 1 else graph.concat(*chains, v=1, a=0)
+
+
+def _sound(facts: Probe, pieces: list[_Piece], fps: Fraction) -> Node:
+    audio = facts.best_audio_stream()
+    parts = [
+        AudioPart(
+            facts.path if audio else None,
+            audio.index if audio else 0,
+            piece.start_s,
+            float(piece.frames / fps),
+        )
+        for piece in pieces
+    ]
+    return levelled(joined(parts, 0), None, Target(-14.0, -1.0))
+
+
+def _refuse_short(written: VideoStream, due: int, doing: str) -> None:
+    if written.frames != due:
+        raise MediaError(
+            f"Tried to {doing}; only {written.frames} of {due} frames came out: the source is damaged or cut off.",
+            next_step="Play the source to see where it stops, and export it again.",
+        )
