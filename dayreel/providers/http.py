@@ -1,0 +1,349 @@
+"""One way to speak HTTP to a vendor: one attempt, deadlines, typed errors, no secret in any message.
+
+Every call opens a fresh connection: a pooled one that the vendor has dropped would turn "never sent" into "nobody
+knows". Nothing is retried and no answer to an acting call is redirected. What a status or a body means is the vendor
+file's knowledge; this module only knows whether the request can have arrived.
+"""
+
+import json as jsonlib
+import ssl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+from pydantic import SecretStr
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+
+from dayreel.clock import Clock, SystemClock
+from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.whole_files import written_whole
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+_LONGEST_ANSWER = 400
+_NEVER_CONNECTED = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
+_RETRYABLE_STATUSES = frozenset({408, 425, 429, 503})
+
+Body = bytes | IO[bytes] | Iterable[bytes] | Mapping[str, str]
+
+
+def reveal(secret: SecretStr | str, *, name: str) -> str:
+    """Return a key as it goes into a header, without the blanks and line ends that come with copying.
+
+    Raises:
+        ConfigurationError: it is empty or has characters no header can carry; the message has its `name` only.
+    """
+    value = (secret.get_secret_value() if isinstance(secret, SecretStr) else secret).strip()
+    if value and value.isascii() and value.isprintable() and " " not in value:
+        return value
+    what = "is empty" if not value else "has blanks, line breaks or characters that no key has"
+    raise ConfigurationError(f"{name} {what}.", next_step=f"Set {name} again, in .env or in the environment.")
+
+
+def readable(text: str, *, secrets: Iterable[str] = ()) -> str:
+    """Return a vendor's own words as one short line in which no secret is left."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    line = " ".join(text.split())
+    return (line if len(line) <= _LONGEST_ANSWER else line[: _LONGEST_ANSWER - 1] + "…").rstrip(".") or "nothing"
+
+
+def retry_after_s(headers: Mapping[str, str], *, clock: Clock | None = None) -> float | None:
+    """Return the wait a `Retry-After` header asks for, in seconds, or None when there is none that can be read."""
+    value = headers.get("Retry-After") or headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        wanted_at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (wanted_at - (clock or SystemClock()).now()).total_seconds())
+
+
+def status_error(
+    status: int,
+    *,
+    attempted: str,
+    answer: str,
+    acting: bool,
+    reference: str | None = None,
+    next_step: str = "",
+    wait_s: float | None = None,
+    code: str | None = None,
+) -> ProviderError:
+    """Return the error an HTTP status means when a vendor has no better knowledge.
+
+    408, 425, 429 and 503 say that nothing was taken on. Other 5xx leave an acting call in doubt, because a gateway
+    answers them for work that goes on behind it; a read is simply repeated. Everything else was refused.
+    """
+    kind: type[ProviderError] = PermanentError
+    if status in _RETRYABLE_STATUSES:
+        kind = TransientError
+    elif status >= 500:  # noqa: PLR2004  HTTP's own border
+        kind = UnknownOutcomeError if acting else TransientError
+    return kind(
+        attempted=attempted,
+        answer=f"HTTP {status}, {answer}",
+        reference=reference,
+        next_step=next_step,
+        retry_after_s=wait_s,
+        code=code,
+    )
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One whole answer. `acting` and `attempted` are the call's, so that a useless answer can be typed as well."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    attempted: str
+    acting: bool
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004  HTTP's own borders
+
+    @property
+    def words(self) -> str:
+        """Return the body as one short line without secrets."""
+        return readable(self.body[:4096].decode("utf-8", "replace"), secrets=self.secrets)
+
+    @property
+    def wait_s(self) -> float | None:
+        """Return what `Retry-After` asks for, in seconds."""
+        return retry_after_s(self.headers)
+
+    def json(self) -> Any:
+        """Return the body read as JSON, or None when it is none."""
+        try:
+            return jsonlib.loads(self.body)
+        except ValueError:
+            return None
+
+    def document(self) -> dict[str, Any]:
+        """Return the body as a JSON object.
+
+        Raises:
+            UnknownOutcomeError: it is none, and the call was acting: it may have worked.
+            TransientError: it is none, and the call was a read.
+        """
+        value = self.json()
+        if isinstance(value, dict):
+            return value
+        kind = UnknownOutcomeError if self.acting else TransientError
+        raise kind(attempted=self.attempted, answer=f"HTTP {self.status} with no JSON object: {self.words}")
+
+    def error(
+        self, answer: str, *, reference: str | None = None, next_step: str = "", code: str | None = None
+    ) -> ProviderError:
+        """Return the typed error for this status, see `status_error`; `answer` is the vendor's own words."""
+        return status_error(
+            self.status,
+            attempted=self.attempted,
+            answer=readable(answer, secrets=self.secrets),
+            acting=self.acting,
+            reference=reference,
+            next_step=next_step,
+            wait_s=self.wait_s,
+            code=code,
+        )
+
+
+class Http:
+    """Sends one request at a time to one vendor.
+
+    Args:
+        vendor: its name, for messages.
+        headers: sent with every request (not with downloads), the key among them.
+        secrets: values that must never be in a message; every key in `headers` and URLs belongs here.
+        connect_s: how long a connection may take to stand, in seconds.
+        read_s: how long the vendor may be silent, in seconds.
+        total_s: how long one answer may take from its first byte to its last, in seconds.
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+        connect_s: float = 10,
+        read_s: float = 60,
+        total_s: float = 120,
+        clock: Clock | None = None,
+    ) -> None:
+        """Keep the settings; nothing is sent and nothing is opened."""
+        self.vendor = vendor
+        self._headers = dict(headers or {})
+        self._secrets = tuple(secret for secret in secrets if secret)
+        self._timeout = (connect_s, read_s)
+        self._total_s = total_s
+        self._clock = clock or SystemClock()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        attempted: str,
+        acting: bool,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int] | None = None,
+        json: Any = None,
+        data: Body | None = None,
+        reference: str | None = None,
+    ) -> Reply:
+        """Send one request and return the whole answer, whatever its status.
+
+        Args:
+            attempted: a clause for messages: "submit segment 2 to fal".
+            acting: True when the call pays, publishes or changes something, so that a lost answer is in doubt.
+            reference: the vendor's id of what this is about, where there is one.
+
+        Raises:
+            TransientError: never connected; or the answer to a read was lost.
+            PermanentError: the other side's certificate is not to be trusted; nothing was sent.
+            UnknownOutcomeError: the answer to an acting call was lost.
+            ConfigurationError: the address or a header cannot be used; nothing was sent.
+        """
+        sent_headers = {**self._headers, **(headers or {})}
+        with self._typed(attempted, acting=acting, reference=reference), requests.Session() as session:
+            response = session.request(
+                method,
+                url,
+                headers=sent_headers,
+                params=params,
+                json=json,
+                data=data,
+                timeout=self._timeout,
+                allow_redirects=not acting and method in ("GET", "HEAD"),
+                stream=True,
+                auth=_keep_headers,
+            )
+            body = b"".join(self._pieces(response, limit=MAX_ANSWER_BYTES))
+        return Reply(response.status_code, response.headers, body, attempted, acting, self._secrets)
+
+    def download(self, url: str, dest: Path, *, attempted: str, total_s: float = 600) -> int:
+        """Fetch a file to `dest`, streamed, without this vendor's headers, whole or not at all; return its bytes.
+
+        Raises:
+            TransientError: could not be reached, broke off, or was too slow.
+            PermanentError: the file is gone or empty, or the address is refused.
+        """
+        with self._typed(attempted, acting=False, reference=None), requests.Session() as session:
+            response = session.get(url, timeout=self._timeout, stream=True, auth=_keep_headers)
+            if response.status_code != requests.codes.ok:
+                raise self._file_refused(response, attempted)
+            with written_whole(dest) as aside, aside.open("wb") as file:
+                size = sum(file.write(piece) for piece in self._pieces(response, limit=None, total_s=total_s))
+                if size == 0:
+                    raise TransientError(attempted=attempted, answer="a file of 0 bytes")
+        return size
+
+    def _file_refused(self, response: requests.Response, attempted: str) -> ProviderError:
+        words = readable(next(response.iter_content(512), b"").decode("utf-8", "replace"), secrets=self._secrets)
+        step = (
+            "The vendor keeps files for a limited time; the segment has to be made again."
+            if response.status_code in (requests.codes.not_found, requests.codes.gone)
+            else ""
+        )
+        return status_error(
+            response.status_code,
+            attempted=attempted,
+            answer=words,
+            acting=False,
+            next_step=step,
+            wait_s=retry_after_s(response.headers),
+        )
+
+    def _pieces(
+        self, response: requests.Response, *, limit: int | None, total_s: float | None = None
+    ) -> Iterator[bytes]:
+        # The read timeout only bounds silence; a server that drips one byte at a time is bounded here.
+        deadline = self._clock.monotonic() + (total_s or self._total_s)
+        taken = 0
+        for piece in response.iter_content(_CHUNK_BYTES):
+            taken += len(piece)
+            if limit is not None and taken > limit:
+                raise requests.exceptions.ContentDecodingError(f"an answer of more than {limit} bytes")
+            if self._clock.monotonic() > deadline:
+                raise requests.exceptions.ReadTimeout("the answer did not end in time")
+            yield piece
+
+    @contextmanager
+    def _typed(self, attempted: str, *, acting: bool, reference: str | None) -> Iterator[None]:
+        # `from None` throughout: requests puts the whole address, query and all, into its own messages.
+        try:
+            yield
+        except requests.exceptions.RequestException as error:
+            raise _transport_error(error, self.vendor, attempted, acting=acting, reference=reference) from None
+        except (UnicodeError, ValueError) as error:
+            raise _unusable(self.vendor, type(error).__name__) from None
+
+
+def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    # Without an `auth`, requests would let a line in ~/.netrc replace our Authorization header.
+    return request
+
+
+def _unusable(vendor: str, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The address or a header for {vendor} cannot be used ({what}); nothing was sent.",
+        next_step=f"Check the base URL and the keys of {vendor}.",
+    )
+
+
+def _transport_error(
+    error: requests.exceptions.RequestException, vendor: str, attempted: str, *, acting: bool, reference: str | None
+) -> ProviderError | ConfigurationError:
+    if isinstance(error, ValueError):
+        return _unusable(vendor, type(error).__name__)
+    if isinstance(error, requests.exceptions.SSLError) and certificate_refused(error):
+        return PermanentError(
+            attempted=attempted,
+            answer="its certificate is not trusted here, so nothing was sent",
+            reference=reference,
+            next_step="Check the machine's clock, its certificates and any proxy in between.",
+        )
+    if never_connected(error):
+        return TransientError(
+            attempted=attempted, answer=f"no connection to {vendor} ({type(error).__name__})", reference=reference
+        )
+    kind = UnknownOutcomeError if acting else TransientError
+    return kind(
+        attempted=attempted,
+        answer=f"the answer was lost on the way ({type(error).__name__})",
+        reference=reference,
+    )
+
+
+def never_connected(error: requests.exceptions.RequestException) -> bool:
+    """Tell whether no connection to the vendor ever stood, so that nothing can have been sent."""
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, MaxRetryError):
+        inner = inner.reason
+    return isinstance(inner, _NEVER_CONNECTED)
+
+
+def certificate_refused(error: BaseException | None) -> bool:
+    """Tell whether a connection failed because the other side's certificate is not trusted."""
+    seen = 0
+    while error is not None and seen < 10:  # noqa: PLR2004  a chain longer than that is a loop
+        if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False

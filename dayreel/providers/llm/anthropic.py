@@ -1,0 +1,151 @@
+"""Anthropic's Messages API: one structured answer per call, through the vendor's SDK with its own retries switched off.
+
+Prices and prompt templates are elsewhere. Protocol facts: SDK 2.10.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from pydantic import SecretStr
+
+from dayreel.errors import ProviderError, UnknownOutcomeError
+from dayreel.providers.http import reveal
+from dayreel.providers.llm.contract import Answer, Finish, Question
+from dayreel.schemas.effect import Permit
+
+if TYPE_CHECKING:
+    import anthropic
+    from anthropic.types import Message
+
+_FINISH: Final[Mapping[str, Finish]] = {
+    "end_turn": "complete",
+    "stop_sequence": "complete",
+    "max_tokens": "cut",
+    "model_context_window_exceeded": "cut",
+    "pause_turn": "cut",
+    "tool_use": "cut",
+    "refusal": "refused",
+}
+_BILLING = "Add credit at console.anthropic.com, Billing."
+NEXT_STEPS: Final[Mapping[str, str]] = {
+    "invalid_request_error": "Check the model and the prompt templates of this channel.",
+    "authentication_error": "Check ANTHROPIC_API_KEY (console.anthropic.com, API keys).",
+    "billing_error": _BILLING,
+    "permission_error": "Give this key access to the model, or choose another `model` in the channel file.",
+    "not_found_error": "Choose a `model` in the channel file that this account has.",
+    "request_too_large": "Shorten the prompt template.",
+    "rate_limit_error": "It is tried again later; many channels at once may need a higher rate limit.",
+    "overloaded_error": "It is tried again later.",
+}
+"""The vendor's `error.type` to what a person can do."""
+
+
+class AnthropicModel:
+    """Language models of Anthropic.
+
+    Args:
+        api_key: from console.anthropic.com.
+        base_url: without `/v1`; None is the vendor's own (or ANTHROPIC_BASE_URL, the SDK's rule).
+        timeout_s: how long the vendor may be silent, in seconds.
+    """
+
+    name = "anthropic"
+
+    def __init__(self, *, api_key: SecretStr | str, base_url: str | None = None, timeout_s: float = 180) -> None:
+        """Keep the settings; the SDK is imported at the first question."""
+        self._key = reveal(api_key, name="ANTHROPIC_API_KEY")
+        self._base_url = base_url
+        self._timeout_s = timeout_s
+
+    @cached_property
+    def _client(self) -> "anthropic.Anthropic":
+        import anthropic  # noqa: PLC0415  a second of import, for nothing when nothing is asked
+        import httpx2  # noqa: PLC0415  the same
+
+        return anthropic.Anthropic(
+            api_key=self._key,
+            base_url=self._base_url,
+            max_retries=0,
+            timeout=httpx2.Timeout(self._timeout_s, connect=10),
+        )
+
+    def ask(self, permit: Permit, question: Question) -> Answer:
+        """Ask once. See the contract for the errors.
+
+        The SDK's `parse` is not used: it loses the usage of an answer that is cut or does not fit.
+        """
+        attempted = f"ask {question.model} at Anthropic for {question.schema_name} of {permit.key.content_id}"
+        message = self._create(question, attempted)
+        usage = message.usage
+        finish = _FINISH.get(message.stop_reason or "", "cut")
+        return Answer(
+            text="".join(block.text for block in message.content if block.type == "text"),
+            finish=finish,
+            model=message.model,
+            # Cached tokens are counted apart and cost at most 2x; dayreel asks for no caching, so they are 0.
+            input_tokens=usage.input_tokens
+            + (usage.cache_creation_input_tokens or 0)
+            + (usage.cache_read_input_tokens or 0),
+            output_tokens=usage.output_tokens,
+            request_id=message.id,
+            refusal=_refusal(message) if finish == "refused" else None,
+        )
+
+    def _create(self, question: Question, attempted: str) -> "Message":
+        import anthropic  # noqa: PLC0415  loaded by now
+        from anthropic.types import Message  # noqa: PLC0415  the same
+
+        from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  brings httpx2
+
+        try:
+            # Typed as `object`: what an answer that is no JSON comes back as is not what the SDK's types say.
+            message: object = self._client.messages.create(
+                model=question.model,
+                max_tokens=question.max_tokens,
+                system=question.system,
+                messages=[{"role": "user", "content": question.prompt}],
+                output_config={
+                    "format": {"type": "json_schema", "schema": anthropic.transform_schema(question.schema)}
+                },
+                timeout=self._client.timeout,
+            )
+        except anthropic.APIStatusError as error:
+            raise self._refused(error, attempted) from None
+        except anthropic.APIConnectionError as error:
+            raise unanswered(error.__cause__, vendor="Anthropic", attempted=attempted) from None
+        except (anthropic.AnthropicError, ValueError) as error:
+            raise _unreadable(attempted, type(error).__name__) from None
+        if not isinstance(message, Message) or getattr(message, "usage", None) is None:
+            raise _unreadable(attempted, "no message in it")
+        return message
+
+    def _refused(self, error: "anthropic.APIStatusError", attempted: str) -> ProviderError:
+        from dayreel.providers.llm.sdk_errors import answered  # noqa: PLC0415  brings httpx2
+
+        code = str(error.error_code or error.type or "") or None
+        words = str(error.api_message or error.message)
+        # Without credit the API says 400 invalid_request_error; only its sentence tells.
+        broke = error.type == "billing_error" or "credit balance" in words.lower()
+        return answered(
+            error.status_code,
+            f"{error.type}: {words}" if error.type else words,
+            attempted=attempted,
+            headers=error.response.headers,
+            secrets=(self._key,),
+            reference=error.request_id,
+            code="out_of_credit" if broke else code,
+            next_step=_BILLING if broke else NEXT_STEPS.get(str(error.type), ""),
+            final=broke,
+        )
+
+
+def _unreadable(attempted: str, what: str) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        attempted=attempted, answer=f"something that cannot be read ({what}); the tokens may be billed"
+    )
+
+
+def _refusal(message: "Message") -> str:
+    category = getattr(message.stop_details, "category", None)
+    return f"The model declined ({category})." if category else "The model declined."

@@ -1,0 +1,196 @@
+"""OpenAI's Responses API: one structured answer per call, through the vendor's SDK with its own retries switched off.
+
+Prices and prompt templates are elsewhere. Protocol facts: SDK 3.51.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
+
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.http import readable, reveal
+from dayreel.providers.llm.contract import Answer, Finish, Question
+from dayreel.schemas.effect import Permit
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types.responses import Response
+
+_BILLING = "Add credit or raise the limit at platform.openai.com, Billing."
+NEXT_STEPS: Final[Mapping[int, str]] = {
+    400: "Check the model and the prompt templates of this channel.",
+    401: "Check OPENAI_API_KEY (platform.openai.com, API keys).",
+    403: "Give this key's project access to the model, or choose another `model` in the channel file.",
+    404: "Choose a `model` in the channel file that this account has.",
+    422: "Check the model and the prompt templates of this channel.",
+    429: "It is tried again later; many channels at once may need a higher rate limit.",
+}
+"""HTTP status to what a person can do."""
+
+_NO_CREDIT: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_FAILED_IN_PASSING: Final = frozenset({"server_error", "rate_limit_exceeded"})
+_UNFINISHED: Final = frozenset({"queued", "in_progress", "cancelled"})
+
+
+class OpenAIModel:
+    """Language models of OpenAI.
+
+    Args:
+        api_key: from platform.openai.com.
+        base_url: with `/v1`; None is the vendor's own (or OPENAI_BASE_URL, the SDK's rule).
+        timeout_s: how long the vendor may be silent, in seconds.
+    """
+
+    name = "openai"
+
+    def __init__(self, *, api_key: SecretStr | str, base_url: str | None = None, timeout_s: float = 180) -> None:
+        """Keep the settings; the SDK is imported at the first question."""
+        self._key = reveal(api_key, name="OPENAI_API_KEY")
+        self._base_url = base_url
+        self._timeout_s = timeout_s
+
+    @cached_property
+    def _client(self) -> "openai.OpenAI":
+        import httpx2  # noqa: PLC0415  a second of import, for nothing when nothing is asked
+        import openai  # noqa: PLC0415  the same
+
+        return openai.OpenAI(
+            api_key=self._key,
+            base_url=self._base_url,
+            max_retries=0,
+            timeout=httpx2.Timeout(self._timeout_s, connect=10),
+        )
+
+    def ask(self, permit: Permit, question: Question) -> Answer:
+        """Ask once. See the contract for the errors.
+
+        The SDK's `parse` is not used: it loses the usage of an answer that is cut or does not fit.
+        """
+        attempted = f"ask {question.model} at OpenAI for {question.schema_name} of {permit.key.content_id}"
+        response = self._create(question, attempted)
+        text, declined = _spoken(response)
+        if response.usage is None:
+            raise _unreadable(attempted, "no usage in it")
+        return Answer(
+            text=text,
+            finish=_finish(response, declined),
+            model=str(response.model),
+            input_tokens=response.usage.input_tokens,
+            output_tokens=response.usage.output_tokens,
+            request_id=response.id,
+            refusal=readable(declined) if declined else None,
+        )
+
+    def _create(self, question: Question, attempted: str) -> "Response":
+        import openai  # noqa: PLC0415  loaded by now
+        from openai.types.responses import Response  # noqa: PLC0415  the same
+
+        from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  brings httpx2
+
+        try:
+            # Typed as `object`: what an answer that is no JSON comes back as is not what the SDK's types say.
+            response: object = self._client.responses.create(
+                model=question.model,
+                instructions=question.system,
+                input=question.prompt,
+                max_output_tokens=question.max_tokens,
+                text={
+                    "format": {
+                        "type": "json_schema",
+                        "name": question.schema_name,
+                        "schema": closed(question.schema),
+                        "strict": True,
+                    }
+                },
+                store=False,
+            )
+        except openai.APIStatusError as error:
+            raise self._refused(error, attempted) from None
+        except openai.APIConnectionError as error:
+            raise unanswered(error.__cause__, vendor="OpenAI", attempted=attempted) from None
+        except (openai.OpenAIError, ValueError) as error:
+            raise _unreadable(attempted, type(error).__name__) from None
+        if not isinstance(response, Response) or getattr(response, "output", None) is None:
+            raise _unreadable(attempted, "no response in it")
+        self._raise_for_status(response, attempted)
+        return response
+
+    def _refused(self, error: "openai.APIStatusError", attempted: str) -> ProviderError:
+        from dayreel.providers.llm.sdk_errors import answered  # noqa: PLC0415  brings httpx2
+
+        body = error.body if isinstance(error.body, dict) else {}
+        broke = error.code in _NO_CREDIT or error.type in _NO_CREDIT
+        return answered(
+            error.status_code,
+            f"{error.code or error.type or 'no code'}: {body.get('message') or error.message}",
+            attempted=attempted,
+            headers=error.response.headers,
+            secrets=(self._key,),
+            reference=error.request_id,
+            code="out_of_credit" if broke else (error.code or error.type),
+            next_step=_BILLING if broke else NEXT_STEPS.get(error.status_code, ""),
+            final=broke,
+        )
+
+    def _raise_for_status(self, response: "Response", attempted: str) -> None:
+        """Type a response that came with HTTP 200 and still is none."""
+        if response.status in _UNFINISHED:
+            raise _unreadable(attempted, f"status {response.status}")
+        if response.status != "failed":
+            return
+        code = str(response.error.code) if response.error else "failed"
+        words = response.error.message if response.error else "no reason given"
+        kind = TransientError if code in _FAILED_IN_PASSING else PermanentError
+        raise kind(
+            attempted=attempted,
+            answer=f"status failed, {code}: {readable(words, secrets=(self._key,))}",
+            reference=response.id,
+            code=code,
+            next_step="" if kind is TransientError else NEXT_STEPS[400],
+        )
+
+
+def closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a JSON Schema as strict mode wants it: every property required, no others, no defaults."""
+
+    def close(part: Any) -> Any:
+        if isinstance(part, list):
+            return [close(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        # The names below `properties` and `$defs` are the caller's own, and one may well be called "default".
+        result = {
+            key: {name: close(inner) for name, inner in value.items()}
+            if key in ("properties", "$defs")
+            else close(value)
+            for key, value in part.items()
+            if key != "default"
+        }
+        if part.get("type") == "object":
+            result |= {"additionalProperties": False, "required": list(part.get("properties", {}))}
+        return result
+
+    closed_schema: dict[str, Any] = close(schema)
+    return closed_schema
+
+
+def _finish(response: "Response", declined: str) -> Finish:
+    reason = response.incomplete_details.reason if response.incomplete_details else None
+    if declined or reason == "content_filter":
+        return "refused"
+    return "complete" if response.status == "completed" else "cut"
+
+
+def _spoken(response: "Response") -> tuple[str, str]:
+    """Return the text and the refusal, each empty when there is none."""
+    parts = [part for item in response.output if item.type == "message" for part in item.content]
+    text = "".join(part.text for part in parts if part.type == "output_text")
+    return text, " ".join(part.refusal for part in parts if part.type == "refusal")
+
+
+def _unreadable(attempted: str, what: str) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        attempted=attempted, answer=f"something that cannot be read ({what}); the tokens may be billed"
+    )

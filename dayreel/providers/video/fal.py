@@ -1,0 +1,295 @@
+"""fal's queue: submit once by our own call, then follow, fetch and cancel by the stored request id.
+
+The SDK sends a submit up to ten times when answers are lost, and each accepted one is billed; so it never submits. It
+reads statuses and results and cancels, on a transport that makes one attempt per read and leaves no read without an
+end. What each model takes is `fal_models`.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.http import Http, Reply, readable, reveal, status_error
+from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
+from dayreel.providers.video.fal_models import MODELS, FalModel, check_request
+from dayreel.schemas.effect import Permit
+
+if TYPE_CHECKING:
+    import httpx
+    from fal_client import SyncRequestHandle
+
+QUEUE_URL: Final = "https://queue.fal.run/"
+
+RETRY_HELPS: Final = frozenset(
+    {
+        "internal_server_error",
+        "generation_timeout",
+        "downstream_service_error",
+        "downstream_service_unavailable",
+        "request_timeout",
+        "startup_timeout",
+        "runner_scheduling_failure",
+        "runner_connection_timeout",
+        "runner_connection_refused",
+        "runner_connection_error",
+        "runner_disconnected",
+        "runner_incomplete_response",
+        "runner_server_error",
+        "internal_error",
+    }
+)
+"""The vendor's error types after which the same request may well succeed."""
+
+NEXT_STEPS: Final[Mapping[str, str]] = {
+    "401": "Check FAL_KEY (fal.ai dashboard, Keys).",
+    "out_of_credit": "Add credit at fal.ai, dashboard, Billing.",
+    "403": "Give this key access to the model in the fal.ai dashboard.",
+    "404": "Check `video.model` in the channel file and the request id.",
+    "422": "Check the prompt and the segment settings in the channel file.",
+    "429": "It is tried again later; fewer segments at once may help.",
+    "content_policy_violation": "Change the prompt: `dayreel run` with another idea, or edit the prompt template.",
+}
+"""HTTP status or error type to what a person can do."""
+
+_READS_PER_FOLLOW: Final = 6
+
+
+class FalVideo:
+    """Video models on fal.
+
+    Args:
+        key: from the fal.ai dashboard.
+        queue_url: the queue's address; a stand-in's may be plain http and have a path.
+        connect_s: how long a connection may take to stand, in seconds.
+        read_s: how long the service may be silent, in seconds.
+    """
+
+    name = "fal"
+
+    def __init__(
+        self, *, key: SecretStr | str, queue_url: str = QUEUE_URL, connect_s: float = 10, read_s: float = 60
+    ) -> None:
+        """Keep the settings; the SDK is imported when the first request is followed."""
+        self._key = reveal(key, name="FAL_KEY")
+        self._queue_url = queue_url.rstrip("/")
+        self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
+        self._auth = {"Authorization": f"Key {self._key}"}
+        self._http = Http("fal", headers=self._auth, secrets=[self._key], connect_s=connect_s, read_s=read_s)
+
+    def capabilities(self, model: str) -> VideoCapabilities:
+        """Return what `model` can make. See the contract for the errors."""
+        return _adapter(model).can
+
+    def check(self, request: SegmentRequest) -> None:
+        """Refuse what the model cannot make. See the contract for the errors."""
+        check_request(request, _adapter(request.model).can, vendor="fal")
+
+    def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
+        """Submit once. See the contract for the errors.
+
+        Returns:
+            `request_id`, `model` and the URLs the queue gave, which are for people: calls are addressed by the id, so
+            that they still arrive when the service has moved to another address.
+        """
+        self.check(request)
+        attempted = f"submit segment {permit.key.sequence} of {permit.key.content_id} to fal ({request.model})"
+        reply = self._http.send(
+            "POST",
+            f"{self._queue_url}/{request.model}",
+            attempted=attempted,
+            acting=True,
+            json=_adapter(request.model).arguments(request),
+        )
+        if not reply.ok:
+            raise _submit_refused(reply)
+        answer = reply.document()
+        request_id = answer.get("request_id")
+        if not isinstance(request_id, str) or not request_id:
+            raise UnknownOutcomeError(
+                attempted=attempted,
+                answer=f"HTTP {reply.status} without a request_id: {reply.words}",
+                next_step="Look for the request in the fal.ai dashboard, Requests.",
+            )
+        urls: dict[str, Any] = {
+            name: str(answer[name]) for name in ("status_url", "response_url", "cancel_url") if name in answer
+        }
+        return {"request_id": request_id, "model": request.model, **urls}
+
+    def follow(self, handle: dict[str, Any]) -> Job:
+        """Return where the request stands, now. See the contract for the errors."""
+        import fal_client  # noqa: PLC0415  half a second of import
+
+        attached = self._attach(handle)
+        attempted = f"read the status of a segment at fal ({handle['model']})"
+        try:
+            status = attached.status(with_logs=True)
+        except fal_client.client.FalClientHTTPError as error:
+            raise self._read_refused(error, attempted, attached.request_id) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise _unreadable(attempted, attached.request_id, error) from None
+        if isinstance(status, fal_client.Queued):
+            return Job("queued", progress=f"position {status.position} in the queue")
+        if isinstance(status, fal_client.InProgress):
+            return Job("running", progress=_last_message(status.logs))
+        if isinstance(status, fal_client.Completed) and status.error:
+            code = status.error_type or "unknown"
+            return self._failed(code, status.error)
+        return self._result(attached, handle)
+
+    def fetch(self, url: str, dest: Path) -> None:
+        """Download the finished file, without the key. See the contract for the errors."""
+        self._http.download(url, dest, attempted=f"fetch a segment from fal to {dest.name!r}")
+
+    def cancel(self, handle: dict[str, Any]) -> bool:
+        """Ask the queue to stop; False when the request had already finished. See the contract for the errors."""
+        import fal_client  # noqa: PLC0415  half a second of import
+
+        attached = self._attach(handle)
+        try:
+            attached.cancel()
+        except fal_client.client.FalClientHTTPError as error:
+            if error.status_code == 400 and "ALREADY_COMPLETED" in error.response.text:  # noqa: PLR2004  protocol
+                return False
+            raise self._read_refused(
+                error, f"cancel a segment at fal ({handle['model']})", attached.request_id
+            ) from None
+        return True
+
+    @cached_property
+    def _connections(self) -> "httpx.BaseTransport":
+        from fal_client.client import BackupDomainTransport  # noqa: PLC0415  half a second of import
+
+        return BackupDomainTransport()
+
+    def _attach(self, handle: Mapping[str, Any]) -> "SyncRequestHandle":
+        """Return the SDK's handle of a stored request.
+
+        Built from its public fields instead of `SyncClient.get_handle`, which takes the queue's address from a global
+        of the SDK that would have to be patched for every address but the vendor's.
+        """
+        import httpx  # noqa: PLC0415  comes with fal_client, and as late
+        from fal_client import SyncRequestHandle  # noqa: PLC0415  half a second of import
+
+        from dayreel.providers.video.fal_transport import BoundedReads  # noqa: PLC0415  brings httpx
+
+        request_id = str(handle["request_id"])
+        app = "/".join(str(handle["model"]).split("/")[:2])
+        base = f"{self._queue_url}/{app}/requests/{quote(request_id, safe='')}"
+        transport = BoundedReads(
+            self._connections,
+            attempted=f"reach request {request_id!r} at fal",
+            timeout=self._timeout,
+            limit=_READS_PER_FOLLOW,
+        )
+        return SyncRequestHandle(
+            request_id=request_id,
+            response_url=base,
+            status_url=f"{base}/status",
+            cancel_url=f"{base}/cancel",
+            client=httpx.Client(transport=transport, headers={**self._auth, "Connection": "close"}),
+        )
+
+    def _result(self, attached: "SyncRequestHandle", handle: Mapping[str, Any]) -> Job:
+        import fal_client  # noqa: PLC0415  loaded by now
+
+        attempted = f"read the result of a segment at fal ({handle['model']})"
+        try:
+            result: object = attached.get()
+        except fal_client.client.FalClientHTTPError as error:
+            code, words = _reason(error.response.text, error.error_type)
+            if code is not None and error.status_code not in (401, 402, 403, 404, 429):
+                return self._failed(code, words)
+            raise self._read_refused(error, attempted, attached.request_id) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise _unreadable(attempted, attached.request_id, error) from None
+        video = result.get("video") if isinstance(result, dict) else None
+        url = video.get("url") if isinstance(video, dict) else None
+        if not isinstance(url, str) or not url:
+            return self._failed("no_media_generated", "the result has no video")
+        seed = result.get("seed") if isinstance(result, dict) else None
+        return Job("done", file_url=url, seed=seed if isinstance(seed, int) else None)
+
+    def _failed(self, code: str, words: object) -> Job:
+        text = readable(str(words), secrets=[self._key])
+        step = NEXT_STEPS.get(code, "")
+        return Job("failed", error=f"{text}. {step}".strip(), error_code=code, retry_helps=code in RETRY_HELPS)
+
+    def _read_refused(self, error: Any, attempted: str, request_id: str) -> ProviderError:
+        code, words = _reason(error.response.text, error.error_type)
+        broke = _is_out_of_credit(error.status_code, words)
+        key = "out_of_credit" if broke else str(error.status_code)
+        return status_error(
+            error.status_code,
+            attempted=attempted,
+            answer=readable(words, secrets=[self._key]),
+            acting=False,
+            reference=request_id,
+            next_step=NEXT_STEPS.get(code or "", NEXT_STEPS.get(key, "")),
+            code="out_of_credit" if broke else code,
+        )
+
+
+def _adapter(model: str) -> FalModel:
+    if model not in MODELS:
+        raise ConfigurationError(
+            f"There is no adapter for the fal model {model!r}; known: {', '.join(sorted(MODELS))}.",
+            next_step="Change `video.model` in the channel file, or add a row to providers/video/fal_models.py.",
+        )
+    return MODELS[model]
+
+
+def _submit_refused(reply: Reply) -> ProviderError:
+    code, words = _reason(reply.body.decode("utf-8", "replace"), reply.headers.get("X-Fal-Error-Type"))
+    if _is_out_of_credit(reply.status, words):
+        return PermanentError(
+            attempted=reply.attempted,
+            answer=f"HTTP {reply.status}, {readable(words, secrets=reply.secrets)}",
+            next_step=NEXT_STEPS["out_of_credit"],
+            code="out_of_credit",
+        )
+    doubt = "Look for the request in the fal.ai dashboard, Requests."
+    step = NEXT_STEPS.get(code or "", NEXT_STEPS.get(str(reply.status), ""))
+    error = reply.error(words, code=code, next_step=step)
+    if isinstance(error, UnknownOutcomeError):
+        return reply.error(words, code=code, next_step=doubt)
+    return error
+
+
+def _is_out_of_credit(status: int, words: str) -> bool:
+    lowered = words.lower()
+    return status == 402 or (  # noqa: PLR2004  HTTP's Payment Required
+        status == 403 and any(sign in lowered for sign in ("locked", "balance", "exhausted"))  # noqa: PLR2004
+    )
+
+
+def _reason(text: str, error_type: str | None) -> tuple[str | None, str]:
+    """Return the vendor's error type and words from either of its two shapes, or from a body that has neither."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return error_type, text or "an empty body"
+    if not isinstance(body, dict):
+        return error_type, text
+    error_type = error_type or body.get("error_type")
+    detail = body.get("detail")
+    if isinstance(detail, list):
+        rows = [row for row in detail if isinstance(row, dict)]
+        words = "; ".join(f"{'.'.join(str(part) for part in row.get('loc', []))}: {row.get('msg')}" for row in rows)
+        return error_type or next((row["type"] for row in rows if row.get("type")), None), words or text
+    return error_type, str(detail or text)
+
+
+def _last_message(logs: list[dict[str, Any]] | None) -> str:
+    return readable(str(logs[-1].get("message", ""))) if logs else ""
+
+
+def _unreadable(attempted: str, request_id: str, error: Exception) -> TransientError:
+    return TransientError(
+        attempted=attempted, reference=request_id, answer=f"something that cannot be read ({type(error).__name__})"
+    )
