@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     timezone: str = Field("UTC", description="zone of Dagster's partitions; set it to your most easterly channel's")
     first_day: str = Field("2026-11-01", description="first daily partition; choose once")
     ffmpeg: str | None = Field(None, description="path of an ffmpeg; default is the one that comes as a wheel")
+    sandbox_url: str | None = Field(None, description="use this sandbox world instead of the project's own")
     sandbox_port: int = Field(8765, description="port the sandbox world prefers")
     webserver_port: int = Field(3000, description="port of Dagster's web server in `dayreel up`")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

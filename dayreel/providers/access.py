@@ -39,7 +39,7 @@ class Access:
         if not value:
             raise ConfigurationError(
                 f"{name} is not set, and the {self.world} world needs it.",
-                next_step=f"Put {name}=... into .env (see .env.example), or use DAYREEL_WORLD=sandbox, which needs none.",
+                next_step=f"Put {name}=... into .env (see .env.example), or use the sandbox world, which needs none.",
             )
         return value
 

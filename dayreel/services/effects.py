@@ -19,20 +19,18 @@ from typing import Any
 
 import psutil
 from sqlalchemy import Connection, RowMapping, insert, select, update
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from dayreel.clock import Clock, local_day
 from dayreel.errors import BusyError, PermanentError, TransientError, UnknownOutcomeError
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.services.patience import patiently
 from dayreel.services.spending import Claim, check_caps
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 
 LEASE = timedelta(minutes=10)
-MAX_ATTEMPTS = 3
-LONGEST_WAIT_S = 60.0
 _DIED = "the process that sent it died before the answer came"
 
 Record = Callable[[dict[str, Any]], None]
@@ -131,14 +129,7 @@ class EffectLedger:
             UnknownOutcomeError: it may have happened; it waits for `dayreel reconcile`.
             TransientError: still not delivered after the last attempt.
         """
-        retrying = Retrying(
-            retry=retry_if_exception(_is_worth_waiting_for),
-            stop=stop_after_attempt(MAX_ATTEMPTS),
-            wait=_wait,
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-        return retrying(self._attempt, intent, act)
+        return patiently(self._clock, lambda: self._attempt(intent, act))
 
     def find(self, key: EffectKey) -> Effect | None:
         """Return the effect with this key, or None when it was never intended."""
@@ -158,16 +149,19 @@ class EffectLedger:
         if permit is None:
             return effect
         try:
-            return self._act(effect, permit, act)
+            return self._act(effect, permit, intent, act)
         finally:
             with _AT_WORK_LOCK:
                 _AT_WORK.discard(effect.id)
 
-    def _act(self, effect: Effect, permit: Permit, act: Act) -> Effect:
+    def _act(self, effect: Effect, permit: Permit, intent: Intent, act: Act) -> Effect:
         try:
             done = act(permit, dict(effect.handle), self._recorder(effect.id))
         except TransientError as error:
-            self._settle(effect.id, "intended", error=str(error), cost_usd=None)
+            # A paid request that has a live handle may still be running: it stays sent, with its reservation, for the
+            # next try to go on with. Everything else certainly did not happen.
+            runs_on = not intent.records_first and has_handle(self.get(effect.id).handle)
+            self._settle(effect.id, "sent" if runs_on else "intended", error=str(error), cost_usd=None)
             raise
         except PermanentError as error:
             self._settle(effect.id, "refused", error=str(error), cost_usd=Decimal(0))
@@ -299,7 +293,7 @@ class EffectLedger:
         with _AT_WORK_LOCK:
             if row["id"] in _AT_WORK:
                 return True
-        if row["owner"] == self._owner:
+        if row["owner"] in (None, self._owner):
             return False
         alive = is_alive(row["owner"])
         return alive if alive is not None else bool(self._clock.now() < row["lease_until_at"])
@@ -381,13 +375,3 @@ def _words(key: EffectKey) -> str:
     }
     number = f" {key.sequence} from" if key.kind == "segment" else ""
     return f"{what[key.kind]}{number} {key.target} for {key.content_id}"
-
-
-def _is_worth_waiting_for(error: BaseException) -> bool:
-    return isinstance(error, TransientError) and (error.retry_after_s or 0) <= LONGEST_WAIT_S
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_s if isinstance(error, TransientError) else None
-    return asked if asked is not None else float(2 ** (state.attempt_number - 1))

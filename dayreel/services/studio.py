@@ -1,0 +1,129 @@
+"""What every use case works with: settings, clock, catalog, content folders, channels, prices, and the ways out.
+
+A `Studio` is built once per process or Dagster step and handed to the services. It decides nothing.
+"""
+
+import getpass
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import SecretStr
+
+from dayreel.clock import Clock, SystemClock
+from dayreel.providers.access import Access
+from dayreel.providers.registry import vendor_named
+from dayreel.services.effects import EffectLedger
+from dayreel.services.sandbox_world import ensure_sandbox
+from dayreel.settings import Settings, load_settings
+from dayreel.stores.catalog.engine import Catalog, open_catalog
+from dayreel.stores.channel_files import ChannelFiles
+from dayreel.stores.contents import ContentStore
+from dayreel.stores.price_list import PriceList, load_prices
+
+
+@dataclass(frozen=True)
+class Studio:
+    """One place to work in.
+
+    Attributes:
+        run_id: the Dagster run that works, for the record.
+        actor: who works, for the record: a person's name, a sensor, a schedule.
+    """
+
+    settings: Settings
+    clock: Clock
+    catalog: Catalog
+    run_id: str | None = None
+    actor: str = "dayreel"
+    providers: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def contents(self) -> ContentStore:
+        """The content folders."""
+        return ContentStore(self.settings.content_dir, actor=self.actor)
+
+    @cached_property
+    def channels(self) -> ChannelFiles:
+        """The channel files."""
+        return ChannelFiles(self.settings.channels_dir)
+
+    @cached_property
+    def prices(self) -> PriceList:
+        """The price list."""
+        return load_prices(self.settings.root)
+
+    @cached_property
+    def ledger(self) -> EffectLedger:
+        """The effect ledger of this process."""
+        return EffectLedger(
+            self.catalog,
+            self.clock,
+            world=self.settings.world,
+            timezone=self.settings.timezone,
+            run_id=self.run_id,
+        )
+
+    @cached_property
+    def access(self) -> Access:
+        """The way to the vendors of this world; starts the sandbox world when it is the one and does not answer.
+
+        Raises:
+            ConfigurationError: the sandbox world did not come up.
+        """
+        sandbox = self.settings.world == "sandbox"
+        return Access(
+            world=self.settings.world,
+            variable=_sandbox_variable if sandbox else self._variable,
+            sandbox_url=ensure_sandbox(self.settings, self.clock) if sandbox else None,
+            clock=self.clock,
+            root=self.settings.root,
+        )
+
+    def connect(self, vendor: str) -> Any:
+        """Return a vendor's client; `providers` overrides it by name, which is how tests hand in theirs.
+
+        Raises:
+            UsageError: there is no such vendor.
+            ConfigurationError: a variable is missing.
+        """
+        if vendor not in self.providers:
+            self.providers[vendor] = vendor_named(vendor).connect(self.access)
+        return self.providers[vendor]
+
+    def _variable(self, name: str) -> str | None:
+        value = getattr(self.settings, name.lower(), None)
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _sandbox_variable(name: str) -> str | None:
+    from dayreel.sandbox.credentials import SANDBOX_CREDENTIALS  # noqa: PLC0415  only this world needs them
+
+    return SANDBOX_CREDENTIALS.get(name)
+
+
+def open_studio(settings: Settings | None = None, *, run_id: str | None = None, actor: str | None = None) -> Studio:
+    """Open a studio on the environment.
+
+    Raises:
+        ConfigurationError, StoreError: the settings or the catalog cannot be used.
+    """
+    settings = settings or load_settings()
+    return Studio(
+        settings=settings,
+        clock=SystemClock(),
+        catalog=open_catalog(settings.catalog),
+        run_id=run_id,
+        actor=actor or person(settings),
+    )
+
+
+def person(settings: Settings) -> str:
+    """Return who is at the keyboard: DAYREEL_REVIEWER, or the login name."""
+    if settings.reviewer:
+        return settings.reviewer
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"

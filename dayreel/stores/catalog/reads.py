@@ -1,0 +1,158 @@
+"""Shared queries of the catalog. Nothing here changes anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from dayreel.errors import UsageError
+from dayreel.stores.catalog.tables import content, decisions, effects, platform_posts
+
+
+@dataclass(frozen=True)
+class ContentRow:
+    """Where one content stands; the columns of the `content` table."""
+
+    id: str
+    channel: str
+    day: date
+    take: int
+    world: str
+    state: str
+    last_good_state: str | None
+    version: int
+    revision: int
+    idea: str | None
+    topic: str | None
+    caption: str | None
+    video_sha256: str | None
+    storage_path: str
+    final_video_path: str | None
+    review_deadline_at: datetime | None
+    error: str | None
+    run_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    posted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class DecisionRow:
+    """What a person said; the columns of the `decisions` table."""
+
+    id: int
+    content_id: str
+    verdict: str
+    revision: int
+    video_sha256: str
+    caption: str
+    fields: dict[str, dict[str, Any]]
+    decided_by: str
+    via: str
+    note: str | None
+    decided_at: datetime
+
+
+def _as(kind: type[Any], row: RowMapping) -> Any:
+    return kind(**{field.name: row[field.name] for field in fields(kind)})
+
+
+def get_content(connection: Connection, content_id: str) -> ContentRow:
+    """Return one content.
+
+    Raises:
+        UsageError: there is none of that id.
+    """
+    row = connection.execute(select(content).where(content.c.id == content_id)).mappings().one_or_none()
+    if row is None:
+        raise UsageError(f"There is no content {content_id!r}.", next_step="`dayreel status --all` lists them.")
+    found: ContentRow = _as(ContentRow, row)
+    return found
+
+
+def current_content(connection: Connection, channel: str, day: date) -> ContentRow | None:
+    """Return the newest take of a channel's day, or None when nothing was made for it yet."""
+    query = select(content).where(content.c.channel == channel, content.c.day == day).order_by(content.c.take.desc())
+    row = connection.execute(query.limit(1)).mappings().one_or_none()
+    return None if row is None else _as(ContentRow, row)
+
+
+def list_contents(
+    connection: Connection,
+    *,
+    day: date | None = None,
+    channels: Sequence[str] = (),
+    states: Sequence[str] = (),
+) -> list[ContentRow]:
+    """Return contents, newest day first, then by channel and take."""
+    query = select(content).order_by(content.c.day.desc(), content.c.channel, content.c.take)
+    if day is not None:
+        query = query.where(content.c.day == day)
+    if channels:
+        query = query.where(content.c.channel.in_(channels))
+    if states:
+        query = query.where(content.c.state.in_(states))
+    return [_as(ContentRow, row) for row in connection.execute(query).mappings()]
+
+
+def earlier_ideas(connection: Connection, channel: str, since: date, *, but: str) -> list[tuple[str, str]]:
+    """Return (content id, idea) of a channel's contents since a day, newest first, leaving out one content."""
+    query = (
+        select(content.c.id, content.c.idea)
+        .where(content.c.channel == channel, content.c.day >= since, content.c.idea.is_not(None), content.c.id != but)
+        .order_by(content.c.day.desc(), content.c.take.desc())
+    )
+    return [(row.id, row.idea) for row in connection.execute(query)]
+
+
+def newest_verdict(connection: Connection, content_id: str) -> DecisionRow | None:
+    """Return the newest decision on a content, edits included, or None."""
+    query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id.desc()).limit(1)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _as(DecisionRow, row)
+
+
+def decisions_after(connection: Connection, cursor: int, *, limit: int) -> list[DecisionRow]:
+    """Return decisions with a number above `cursor`, oldest first."""
+    query = select(decisions).where(decisions.c.id > cursor).order_by(decisions.c.id).limit(limit)
+    return [_as(DecisionRow, row) for row in connection.execute(query).mappings()]
+
+
+def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[RowMapping]:
+    """Return the platform posts of these contents, by content and platform."""
+    if not content_ids:
+        return []
+    query = (
+        select(platform_posts)
+        .where(platform_posts.c.content_id.in_(content_ids))
+        .order_by(platform_posts.c.content_id, platform_posts.c.platform)
+    )
+    return list(connection.execute(query).mappings())
+
+
+def costs_of(connection: Connection, content_ids: Sequence[str]) -> dict[str, dict[str, Decimal]]:
+    """Return, per content and layer, what was settled or is still reserved, in dollars."""
+    if not content_ids:
+        return {}
+    total = func.sum(func.coalesce(effects.c.settled_usd, effects.c.reserved_usd))
+    query = (
+        select(effects.c.content_id, effects.c.layer, total.label("usd"))
+        .where(effects.c.content_id.in_(content_ids))
+        .group_by(effects.c.content_id, effects.c.layer)
+    )
+    costs: dict[str, dict[str, Decimal]] = {}
+    for row in connection.execute(query):
+        costs.setdefault(row.content_id, {})[row.layer] = row.usd
+    return costs
+
+
+def open_effects(connection: Connection, content_ids: Sequence[str] = ()) -> list[RowMapping]:
+    """Return the effects whose outcome is not known, oldest first."""
+    query = select(effects).where(effects.c.state == "unknown").order_by(effects.c.id)
+    if content_ids:
+        query = query.where(effects.c.content_id.in_(content_ids))
+    return list(connection.execute(query).mappings())

@@ -1,0 +1,98 @@
+"""The content folders: `content/<content-id>/` with its manifest and files. The only writer of manifests.
+
+metadata.json  idea.json  prompts.json  raw/video_1.mp4 …  narration.*  final_video.mp4  poster.jpg
+contact_sheet.jpg  analytics.json  .pipeline/ (backups, transaction log, completion markers)
+"""
+
+from pathlib import Path
+from typing import Any
+
+from dayreel.errors import UsageError
+from dayreel.schemas.content import FileRecord
+from dayreel.schemas.manifest import Manifest
+from dayreel.stores.files import sha256_of
+from dayreel.stores.state import PipelineState
+
+
+class ContentStore:
+    """All content folders below one root."""
+
+    def __init__(self, root: Path, *, actor: str = "dayreel") -> None:
+        """Remember the root; nothing is read yet.
+
+        Args:
+            actor: who writes, for each manifest's transaction log.
+        """
+        self.root = root
+        self._actor = actor
+
+    def folder(self, content_id: str) -> Path:
+        """Return a content's folder, whether it exists or not."""
+        return self.root / content_id
+
+    def state(self, content_id: str) -> PipelineState:
+        """Return the state manager of one content's manifest."""
+        return PipelineState(
+            self.folder(content_id) / "metadata.json", schema=Manifest, validate_on_read=True, actor=self._actor
+        )
+
+    def exists(self, content_id: str) -> bool:
+        """Return whether the content has a manifest."""
+        return (self.folder(content_id) / "metadata.json").exists()
+
+    def create(self, manifest: Manifest) -> None:
+        """Make a content's folder and first manifest; one that is there is left alone.
+
+        Raises:
+            StateError: it cannot be written.
+        """
+        if self.exists(manifest.content_id):
+            return
+        (self.folder(manifest.content_id) / "raw").mkdir(parents=True, exist_ok=True)
+        self.state(manifest.content_id).write(manifest.model_dump(mode="json"))
+
+    def manifest(self, content_id: str) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            UsageError: there is none.
+            StateError: it is damaged; says where and how to get back.
+        """
+        if not self.exists(content_id):
+            raise UsageError(
+                f"There is no content {content_id!r} in {self.root.name}/.",
+                next_step="`dayreel status --all` lists them.",
+            )
+        return Manifest.model_validate(self.state(content_id).read())
+
+    def update(self, content_id: str, **fields: Any) -> Manifest:
+        """Set fields of a manifest in one transaction and return the new one. `stages` is merged, the rest replaced.
+
+        Raises:
+            StateError: the manifest is damaged or cannot be written; it is as it was before.
+        """
+        with self.state(content_id).transaction() as transaction:
+            manifest = Manifest.model_validate(transaction.data)
+            if "stages" in fields:
+                fields["stages"] = {**manifest.stages, **fields["stages"]}
+            manifest = manifest.model_copy(update=fields)
+            transaction.data.clear()
+            transaction.data.update(manifest.model_dump(mode="json"))
+        return manifest
+
+    def record(self, content_id: str, path: Path) -> FileRecord:
+        """Return the record of a file inside the content's folder: relative path, hash, size."""
+        return FileRecord(
+            path=path.relative_to(self.folder(content_id)).as_posix(),
+            sha256=sha256_of(path),
+            size_bytes=path.stat().st_size,
+        )
+
+    def path(self, content_id: str, file: FileRecord) -> Path:
+        """Return where a recorded file lies."""
+        return self.folder(content_id) / file.path
+
+    def is_intact(self, content_id: str, file: FileRecord) -> bool:
+        """Return whether a recorded file is there with the recorded bytes."""
+        path = self.path(content_id, file)
+        return path.is_file() and path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
