@@ -1,0 +1,436 @@
+"""Stand-in for the fal queue: submit, status with logs, result, cancel, and the files to download.
+
+As in the real queue a submit is accepted (and an id given) before the model looks at the input: bad input ends as
+COMPLETED with an `error`, the result then answers 422, and nothing is billed.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from dayreel.errors import MediaError
+from dayreel.sandbox import clips, credentials
+from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.wire import Call, Refused, routes
+from dayreel.sandbox.world import Document, World
+
+Problem = Document
+_PER_SECOND: Final = {"480p": Decimal("0.05"), "720p": Decimal("0.10"), "1080p": Decimal("0.15")}
+_RENDERING: Final[set[asyncio.Task[None]]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The rules of one model: what its fields may hold and what a second costs.
+
+    Args:
+        durations: the values `duration` may take, of exactly this type.
+        aspects: allowed `aspect_ratio` values, the default first.
+        resolutions: allowed `resolution` values, the default first; empty where the model has no such field.
+        prompt_limit: characters.
+        price_usd: price of a second at a resolution.
+        fields: the other fields it knows.
+        sound_field: the switch that turns sound off, where there is one.
+    """
+
+    durations: tuple[str | int, ...]
+    aspects: tuple[str, ...]
+    resolutions: tuple[str, ...]
+    prompt_limit: int
+    price_usd: Callable[[str], Decimal]
+    fields: frozenset[str]
+    sound_field: str | None = None
+
+
+_COMMON: Final = {"prompt", "aspect_ratio", "duration", "negative_prompt", "seed"}
+MODELS: Final[dict[str, Model]] = {
+    "fal-ai/wan-25-preview/text-to-video": Model(
+        durations=("5", "10"),
+        aspects=("16:9", "9:16", "1:1"),
+        resolutions=("1080p", "480p", "720p"),
+        prompt_limit=1500,
+        price_usd=lambda resolution: _PER_SECOND[resolution],
+        fields=frozenset(_COMMON | {"resolution", "audio_url", "enable_prompt_expansion", "enable_safety_checker"}),
+    ),
+    "fal-ai/wan/v2.7/text-to-video": Model(
+        durations=tuple(range(2, 16)),
+        aspects=("16:9", "9:16", "1:1"),
+        resolutions=("1080p", "720p"),
+        prompt_limit=5000,
+        price_usd=lambda _resolution: Decimal("0.10"),
+        fields=frozenset(_COMMON | {"resolution", "audio_url", "enable_prompt_expansion", "enable_safety_checker"}),
+    ),
+    "fal-ai/veo3.1": Model(
+        durations=("8s", "4s", "6s"),
+        aspects=("16:9", "9:16"),
+        resolutions=("720p", "1080p"),
+        prompt_limit=20000,
+        price_usd=lambda _resolution: Decimal("0.40"),
+        fields=frozenset(_COMMON | {"resolution", "generate_audio", "auto_fix", "enhance_prompt"}),
+        sound_field="generate_audio",
+    ),
+    "fal-ai/kling-video/v2.5-turbo/pro/text-to-video": Model(
+        durations=("5", "10"),
+        aspects=("16:9", "9:16", "1:1"),
+        resolutions=(),
+        prompt_limit=2500,
+        price_usd=lambda _resolution: Decimal("0.07"),
+        fields=frozenset((_COMMON | {"cfg_scale"}) - {"seed"}),
+    ),
+}
+"""The models this stand-in knows, by their full id."""
+
+
+def mount(world: World) -> list[Route]:
+    """Return the routes under `/fal`."""
+    queue = "/fal/queue/{owner}/{app}"
+    return routes(
+        world,
+        "fal",
+        _fault_answer,
+        {
+            ("GET", f"{queue}/requests/{{request_id}}/status", "status"): status,
+            ("PUT", f"{queue}/requests/{{request_id}}/cancel", "cancel"): cancel,
+            ("GET", f"{queue}/requests/{{request_id}}", "result"): result,
+            ("GET,HEAD", "/fal/files/{request_id}/{name}", "file"): file,
+            ("POST", f"{queue}/{{sub:path}}", "submit"): submit,
+            ("POST", queue, "submit"): submit,
+        },
+    )
+
+
+def infrastructure_error(status_: int, detail: str, kind: str) -> JSONResponse:
+    """Return fal's second error shape: one sentence, the kind in body and header."""
+    headers = {"x-fal-error-type": kind}
+    return JSONResponse({"detail": detail, "error_type": kind}, status_, headers=headers)
+
+
+def _fault_answer(_route: str, fault: Fault) -> Response:
+    """Return what an armed fault looks like here."""
+    if fault.kind == "expired_token":
+        return JSONResponse({"detail": "Invalid API key: authentication is required."}, 401)
+    if fault.kind == "quota":
+        return JSONResponse({"detail": "User is locked. Reason: Exhausted balance. Top up your balance."}, 403)
+    status_ = fault.status or 500
+    if status_ == 422:  # noqa: PLR2004
+        kind = str(fault.code or "content_policy_violation")
+        problem = _problem("prompt", "The content could not be processed.", kind, None)
+        return JSONResponse({"detail": [problem]}, 422, headers={"x-fal-error-type": kind})
+    typical = {429: "concurrent_requests_limit", 504: "request_timeout", 503: "runner_scheduling_failure"}
+    code = str(fault.code or typical.get(status_, "internal_error"))
+    return infrastructure_error(status_, "Armed in the sandbox world.", code)
+
+
+def _authorized(call: Call) -> None:
+    if call.bearer("Key") != credentials.FAL_KEY:
+        raise Refused(JSONResponse({"detail": "Invalid API key: authentication is required."}, 401))
+
+
+async def submit(call: Call) -> Response:
+    """Answer `POST /{model}`: take the job and hand out its id and addresses."""
+    _authorized(call)
+    parts = call.request.path_params
+    model_id = "/".join(part for part in (parts["owner"], parts["app"], parts.get("sub")) if part)
+    if model_id not in MODELS:
+        raise Refused(JSONResponse({"detail": f"Application '{model_id}' not found"}, 404))
+    arguments = await call.json()
+    if arguments is None:
+        raise Refused(infrastructure_error(400, "The request body is not a JSON object.", "bad_request"))
+    digest = call.world.new_digest("fal")
+    id_ = "-".join((digest[:8], digest[8:12], "4" + digest[13:16], "8" + digest[17:20], digest[20:32]))
+    problems = check(MODELS[model_id], arguments)
+    is_failing = call.has("completed_with_error")
+    request = call.world.store.put(
+        "fal_request",
+        id_,
+        {
+            "id": id_,
+            "model": model_id,
+            "app": f"{parts['owner']}/{parts['app']}",
+            "arguments": arguments,
+            "submitted_at": call.world.now().isoformat(),
+            "problems": problems,
+            "is_failing": is_failing,
+            "stuck": call.has("stuck"),
+            "cancelled": False,
+        },
+    )
+    _bill(call.world, request)
+    if problems or is_failing:
+        call.world.unbill("fal", id_)
+    else:
+        _start_rendering(call.world, request)
+    base = f"{call.origin}/fal/queue/{request['app']}/requests/{id_}"
+    return JSONResponse(
+        {
+            "status": "IN_QUEUE",
+            "request_id": id_,
+            "response_url": base,
+            "status_url": f"{base}/status",
+            "cancel_url": f"{base}/cancel",
+            "queue_position": 0,
+            "logs": None,
+            "metrics": {},
+        },
+        headers={"x-fal-request-id": id_},
+    )
+
+
+def _bill(world: World, request: Document) -> None:
+    arguments, model = request["arguments"], MODELS[request["model"]]
+    duration_s, resolution = duration_of(arguments, model), resolution_of(arguments, model)
+    world.bill(
+        vendor="fal",
+        kind="segment",
+        id_=request["id"],
+        model=request["model"],
+        cost_usd=model.price_usd(resolution) * duration_s if not request["problems"] else Decimal(0),
+        prompt=str(arguments.get("prompt")),
+        duration_s=duration_s,
+        resolution=resolution,
+    )
+
+
+def duration_of(arguments: Document, model: Model) -> int:
+    """Return the length asked for, in seconds; 0 when it was not a valid one."""
+    digits = "".join(sign for sign in str(arguments.get("duration", model.durations[0])) if sign.isdigit())
+    return int(digits or 0)
+
+
+def resolution_of(arguments: Document, model: Model) -> str:
+    """Return the resolution asked for, or the model's default."""
+    return str(arguments.get("resolution") or (model.resolutions or ("1080p",))[0])
+
+
+def check(model: Model, arguments: Document) -> list[Problem]:
+    """Return what is wrong with a model's input, in the shape of fal's first error."""
+    problems: list[Problem] = []
+    prompt = arguments.get("prompt")
+    if "prompt" not in arguments:
+        problems.append(_problem("prompt", "Field required", "missing", arguments))
+    elif not isinstance(prompt, str) or not prompt.strip():
+        problems.append(_problem("prompt", "Input should be a valid string", "string_type", prompt))
+    elif len(prompt) > model.prompt_limit:
+        message = f"String should have at most {model.prompt_limit} characters"
+        problems.append(_problem("prompt", message, "string_too_long", prompt, max_length=model.prompt_limit))
+    allowed: dict[str, tuple[Any, ...]] = {"duration": model.durations, "aspect_ratio": model.aspects}
+    if model.resolutions:
+        allowed["resolution"] = model.resolutions
+    for name, values in allowed.items():
+        value = arguments.get(name, values[0])
+        if type(value) is not type(values[0]) or value not in values:
+            said = ", ".join(repr(each) for each in values)
+            problems.append(_problem(name, f"Input should be one of {said}", "literal_error", value, expected=said))
+    problems += _check_rest(arguments)
+    unknown = sorted(set(arguments) - model.fields)
+    problems += [
+        _problem(name, "Extra inputs are not permitted", "extra_forbidden", arguments[name]) for name in unknown
+    ]
+    return problems
+
+
+def _check_rest(arguments: Document) -> list[Problem]:
+    """Check the fields that are the same for every model."""
+    problems: list[Problem] = []
+    negative = arguments.get("negative_prompt")
+    if isinstance(negative, str) and len(negative) > 500:  # noqa: PLR2004
+        message = "String should have at most 500 characters"
+        problems.append(_problem("negative_prompt", message, "string_too_long", negative, max_length=500))
+    if "seed" in arguments and arguments["seed"] is not None and type(arguments["seed"]) is not int:
+        problems.append(_problem("seed", "Input should be a valid integer", "int_type", arguments["seed"]))
+    switches = ("enable_prompt_expansion", "enable_safety_checker", "generate_audio", "auto_fix")
+    problems += [
+        _problem(name, "Input should be a valid boolean", "bool_type", arguments[name])
+        for name in switches
+        if name in arguments and not isinstance(arguments[name], bool)
+    ]
+    return problems
+
+
+def _problem(field: str, message: str, kind: str, given: Any, **context: Any) -> Problem:
+    return {
+        "loc": ["body", field],
+        "msg": message,
+        "type": kind,
+        "url": f"https://docs.fal.ai/errors#{kind}",
+        "ctx": context,
+        "input": given,
+    }
+
+
+# -- following a job --------------------------------------------------------------------------------------
+
+
+def _known(call: Call) -> Document:
+    """Return the job of the path.
+
+    Raises:
+        Refused: wrong key, or no such job in this app.
+    """
+    _authorized(call)
+    parts = call.request.path_params
+    request = call.world.store.get("fal_request", parts["request_id"])
+    if request is None or request["app"] != f"{parts['owner']}/{parts['app']}":
+        raise Refused(JSONResponse({"status": "NOT_FOUND"}, 404))
+    return request
+
+
+def wish_of(request: Document, **changes: Any) -> clips.ClipWish:
+    """Return what is rendered for a job."""
+    arguments, model = request["arguments"], MODELS[request["model"]]
+    width, height = clips.frame_size(resolution_of(arguments, model), arguments.get("aspect_ratio", model.aspects[0]))
+    wanted: Document = {
+        "prompt": arguments["prompt"],
+        "seed": seed_of(request),
+        "width": width,
+        "height": height,
+        "duration_s": duration_of(arguments, model),
+        "has_audio": not (model.sound_field and arguments.get(model.sound_field) is False),
+    }
+    return clips.ClipWish(**{**wanted, **changes})
+
+
+def seed_of(request: Document) -> int:
+    """Return the seed asked for, or the one the model drew, which is another one for every job."""
+    given = request["arguments"].get("seed")
+    return given if given is not None else int(request["id"][:7], 16)
+
+
+def _start_rendering(world: World, request: Document) -> None:
+    """Render in the background, so that the file is there when the queue says so."""
+
+    async def work() -> None:
+        await asyncio.to_thread(clips.render, wish_of(request), world.folder("files", "clips"))
+
+    task = asyncio.create_task(work())
+    _RENDERING.add(task)
+    task.add_done_callback(_RENDERING.discard)
+
+
+def phase(world: World, request: Document) -> str:
+    """Return IN_QUEUE, IN_PROGRESS or COMPLETED by the world's time and the state of the file."""
+    if request["cancelled"]:
+        return "COMPLETED"
+    age = world.age_s(request["submitted_at"])
+    if age < world.pace("fal_queue_s"):
+        return "IN_QUEUE"
+    if request["stuck"] or age < world.pace("fal_queue_s") + world.pace("fal_render_s"):
+        return "IN_PROGRESS"
+    if request["problems"] or request["is_failing"]:
+        return "COMPLETED"
+    is_there = (world.folder("files", "clips") / f"{wish_of(request).key}.mp4").exists()
+    if not is_there and not _RENDERING:  # after a restart nobody is rendering any more
+        _start_rendering(world, request)
+    return "COMPLETED" if is_there else "IN_PROGRESS"
+
+
+async def status(call: Call) -> Response:
+    """Answer the status of a job; 202 until it is complete."""
+    request = _known(call)
+    if call.has("completed_with_error"):
+        request = call.world.store.merge("fal_request", request["id"], is_failing=True)
+        call.world.unbill("fal", request["id"])
+    now = "IN_PROGRESS" if call.has("stuck") else phase(call.world, request)
+    base = f"{call.origin}/fal/queue/{request['app']}/requests/{request['id']}"
+    body: Document = {
+        "status": now,
+        "request_id": request["id"],
+        "response_url": base,
+        "status_url": f"{base}/status",
+        "cancel_url": f"{base}/cancel",
+    }
+    if now == "IN_QUEUE":
+        return JSONResponse({**body, "queue_position": 0}, 202)
+    body["logs"] = _logs(call.world, request) if call.request.query_params.get("logs") in ("1", "true") else None
+    if now == "IN_PROGRESS":
+        return JSONResponse(body, 202)
+    body["metrics"] = {"inference_time": call.world.pace("fal_render_s")}
+    failure = _failure(request)
+    if failure:
+        body |= {"error": failure[0], "error_type": failure[1]}
+    return JSONResponse(body, 200)
+
+
+def _logs(world: World, request: Document) -> list[Document]:
+    share = min(1.0, world.age_s(request["submitted_at"]) / max(0.01, world.pace("fal_render_s")))
+    steps = [f"denoising: {percent}%" for percent in (0, 25, 50, 75, 100) if percent <= 100 * share]
+    return [{"message": step, "level": "INFO", "source": "run", "timestamp": request["submitted_at"]} for step in steps]
+
+
+def _failure(request: Document) -> tuple[str, str] | None:
+    """Return the sentence and the kind of a failed job."""
+    if request["cancelled"]:
+        return "Request was cancelled by the client", "client_cancelled"
+    if request["problems"]:
+        return "Invalid input", str(request["problems"][0]["type"])
+    if request["is_failing"]:
+        return "The model could not generate a video", "internal_server_error"
+    return None
+
+
+async def result(call: Call) -> Response:
+    """Answer the model's output, or its error."""
+    request = _known(call)
+    headers = {"x-fal-request-id": request["id"]}
+    if phase(call.world, request) != "COMPLETED":
+        return JSONResponse({"detail": "Request is still in progress"}, 400, headers=headers)
+    if request["cancelled"]:
+        return infrastructure_error(499, "Request was cancelled by the client", "client_cancelled")
+    if request["problems"]:
+        kind = str(request["problems"][0]["type"])
+        return JSONResponse({"detail": request["problems"]}, 422, headers={**headers, "x-fal-error-type": kind})
+    if request["is_failing"]:
+        problem = _problem("", "The model could not generate a video", "internal_server_error", None)
+        return JSONResponse({"detail": [{**problem, "loc": ["body"]}]}, 500, headers=headers)
+    path = _clip(call.world, request)
+    wish = wish_of(request)
+    video = {
+        "url": f"{call.origin}/fal/files/{request['id']}/output.mp4",
+        "content_type": "video/mp4",
+        "file_name": "output.mp4",
+        "file_size": path.stat().st_size,
+        "width": wish.width,
+        "height": wish.height,
+        "fps": clips.FPS,
+        "duration": float(wish.duration_s),
+        "num_frames": wish.duration_s * clips.FPS,
+    }
+    seconds = str(wish.duration_s)
+    body = {"video": video, "seed": seed_of(request), "actual_prompt": request["arguments"]["prompt"]}
+    return JSONResponse(body, headers={**headers, "x-fal-billable-units": seconds})
+
+
+def _clip(world: World, request: Document, **changes: Any) -> Any:
+    return clips.render(wish_of(request, **changes), world.folder("files", "clips"))
+
+
+async def cancel(call: Call) -> Response:
+    """Cancel a job that is not complete; it is not billed."""
+    request = _known(call)
+    if phase(call.world, request) == "COMPLETED":
+        return JSONResponse({"status": "ALREADY_COMPLETED"}, 400)
+    call.world.store.merge("fal_request", request["id"], cancelled=True)
+    call.world.unbill("fal", request["id"])
+    return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
+
+
+async def file(call: Call) -> Response:
+    """Hand out a result file, with Range; the CDN knows no key and must not be sent one."""
+    if call.request.headers.get("authorization"):
+        raise Refused(JSONResponse({"detail": "Do not send your key to the file host."}, 400))
+    request = call.world.store.get("fal_request", call.request.path_params["request_id"])
+    if request is None or request["problems"] or call.request.path_params["name"] != "output.mp4":
+        raise Refused(Response("Not Found", 404))
+    try:
+        path = await asyncio.to_thread(_clip, call.world, request, has_video=not call.has("no_video"))
+    except MediaError as problem:
+        raise Refused(infrastructure_error(500, str(problem), "internal_error")) from problem
+    if call.has("truncated_file"):
+        whole = path.read_bytes()
+        return Response(whole[: len(whole) // 2], media_type="video/mp4")
+    return FileResponse(path, media_type="video/mp4")

@@ -1,0 +1,232 @@
+"""Stand-in for the OpenAI API: Responses and chat completions with strict structured output, usage, errors."""
+
+import json
+from decimal import Decimal
+from typing import Any, Final
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dayreel.sandbox import credentials, writer
+from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.wire import Call, Refused, routes
+from dayreel.sandbox.world import Document, World
+
+PRICES_USD_PER_MTOK: Final[dict[str, tuple[Decimal, Decimal]]] = {
+    "gpt-6-luna": (Decimal("0.10"), Decimal("0.50")),
+    "gpt-6-sol": (Decimal("1.25"), Decimal(10)),
+}
+"""Input and output price by model; third-party figures, the vendor publishes others."""
+
+_UNPRICED: Final = (Decimal(1), Decimal(4))
+_FAMILIES: Final = ("gpt-4.1", "gpt-5", "gpt-6")
+_REFUSAL: Final = "I'm sorry, but I can't help with that."
+_CUT_AT: Final = 2
+
+
+def mount(world: World) -> list[Route]:
+    """Return the routes under `/openai/v1`."""
+    return routes(
+        world,
+        "openai",
+        _fault_answer,
+        {
+            ("POST", "/openai/v1/responses", "responses"): responses,
+            ("POST", "/openai/v1/chat/completions", "chat"): chat,
+        },
+    )
+
+
+def error(
+    status: int, message: str, *, code: str | None = None, param: str | None = None, type_: str | None = None
+) -> JSONResponse:
+    """Return an error in the vendor's shape."""
+    kind = type_ or ("invalid_request_error" if status < 500 else "server_error")  # noqa: PLR2004
+    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return JSONResponse(body, status, headers={"x-request-id": "req_sandbox"})
+
+
+def _fault_answer(_route: str, fault: Fault) -> Response:
+    """Return what an armed fault looks like here."""
+    if fault.kind == "expired_token":
+        return error(401, "Incorrect API key provided.", code="invalid_api_key")
+    if fault.kind == "quota":
+        message = "You exceeded your current quota, please check your plan and billing details."
+        return error(429, message, code="insufficient_quota", type_="insufficient_quota")
+    status = fault.status or 500
+    typical = {429: "rate_limit_exceeded"}.get(status)
+    return error(status, f"Armed in the sandbox world: {status}.", code=str(fault.code) if fault.code else typical)
+
+
+async def responses(call: Call) -> Response:
+    """Answer `POST /v1/responses`."""
+    request = await _checked(call, "input")
+    form = (request.get("text") or {}).get("format") or {}
+    said = "\n".join([str(request.get("instructions") or ""), _text(request["input"])])
+    text, is_cut = _written(call, form, form, said, request.get("max_output_tokens"))
+    id_ = f"resp_{call.world.new_digest('openai')[:48]}"
+    tokens_in, tokens_out = _tokens(json.dumps(request)), _tokens(text)
+    _bill(call, request["model"], id_, said, tokens_in, tokens_out)
+    refused = call.has("refusal")
+    part: Document = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    if refused:
+        part = {"type": "refusal", "refusal": _REFUSAL}
+    state = "incomplete" if is_cut else "completed"
+    message = {"type": "message", "id": f"msg_{id_[5:37]}", "status": state, "role": "assistant", "content": [part]}
+    return JSONResponse(
+        {
+            "id": id_,
+            "object": "response",
+            "created_at": int(call.world.now().timestamp()),
+            "status": state,
+            "error": None,
+            "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
+            "instructions": request.get("instructions"),
+            "metadata": {},
+            "model": request["model"],
+            "output": [message],
+            "parallel_tool_calls": True,
+            "temperature": 1.0,
+            "tool_choice": "auto",
+            "tools": [],
+            "top_p": 1.0,
+            "text": {"format": form or {"type": "text"}},
+            "usage": {
+                "input_tokens": tokens_in,
+                "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+                "output_tokens": tokens_out,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": tokens_in + tokens_out,
+            },
+        },
+        headers={"x-request-id": f"req_{id_[5:25]}"},
+    )
+
+
+async def chat(call: Call) -> Response:
+    """Answer `POST /v1/chat/completions`."""
+    request = await _checked(call, "messages")
+    form = request.get("response_format") or {}
+    said = "\n".join(_text(message.get("content") or "") for message in request["messages"])
+    limit = request.get("max_completion_tokens") or request.get("max_tokens")
+    text, is_cut = _written(call, form, form.get("json_schema") or {}, said, limit)
+    id_ = f"chatcmpl-{call.world.new_digest('openai')[:29]}"
+    tokens_in, tokens_out = _tokens(json.dumps(request)), _tokens(text)
+    _bill(call, request["model"], id_, said, tokens_in, tokens_out)
+    refused = call.has("refusal")
+    message = {"role": "assistant", "content": None if refused else text, "refusal": _REFUSAL if refused else None}
+    return JSONResponse(
+        {
+            "id": id_,
+            "object": "chat.completion",
+            "created": int(call.world.now().timestamp()),
+            "model": request["model"],
+            "choices": [
+                {"index": 0, "message": message, "logprobs": None, "finish_reason": "length" if is_cut else "stop"}
+            ],
+            "usage": {
+                "prompt_tokens": tokens_in,
+                "completion_tokens": tokens_out,
+                "total_tokens": tokens_in + tokens_out,
+            },
+        },
+        headers={"x-request-id": f"req_{id_[9:29]}"},
+    )
+
+
+def _written(call: Call, form: Document, holder: Document, said: str, limit: int | None) -> tuple[str, bool]:
+    """Return the text and whether it was cut; `holder` is what the schema hangs on."""
+    schema = None
+    if form.get("type") == "json_schema":
+        schema = holder.get("schema")
+        if not isinstance(schema, dict) or not holder.get("name"):
+            raise Refused(
+                error(400, "Missing required parameter: 'name' or 'schema'.", code="missing_required_parameter")
+            )
+        if holder.get("strict"):
+            check_strict(schema, (), holder["name"])
+    if call.has("refusal"):
+        return _REFUSAL, False
+    if call.has("off_schema"):
+        return json.dumps({"note": "this is not what was asked for"}), False
+    text = writer.text_of(schema, said) if schema else writer.write_plain(said)
+    if call.has("cut"):
+        return text[: len(text) // _CUT_AT], True
+    if limit is not None and _tokens(text) > limit:
+        return text[: 4 * limit], True
+    return text, False
+
+
+async def _checked(call: Call, content: str) -> Document:
+    """Return the request when the real API would take it.
+
+    Raises:
+        Refused: with the vendor's error.
+    """
+    if call.bearer() != credentials.OPENAI_API_KEY:
+        raise Refused(error(401, "Incorrect API key provided.", code="invalid_api_key"))
+    body = await call.json()
+    if body is None:
+        raise Refused(error(400, "We could not parse the JSON body of your request."))
+    for name in ("model", content):
+        if not body.get(name):
+            message = f"Missing required parameter: '{name}'."
+            raise Refused(error(400, message, code="missing_required_parameter", param=name))
+    if not str(body["model"]).startswith(_FAMILIES):
+        message = f"The model `{body['model']}` does not exist or you do not have access to it."
+        raise Refused(error(404, message, code="model_not_found"))
+    return body
+
+
+def check_strict(schema: Any, path: tuple[str, ...], name: str) -> None:
+    """Refuse what strict mode refuses: open objects and properties that are not required.
+
+    Raises:
+        Refused: with a 400 `invalid_json_schema` that names the place.
+    """
+    if not isinstance(schema, dict):
+        return
+    context = f"Invalid schema for response_format '{name}': In context={path}"
+    if schema.get("type") == "object" or "properties" in schema:
+        if schema.get("additionalProperties") is not False:
+            message = f"{context}, 'additionalProperties' is required to be supplied and to be false."
+            raise Refused(error(400, message, code="invalid_json_schema", param="text.format.schema"))
+        missing = [key for key in schema.get("properties") or {} if key not in (schema.get("required") or [])]
+        if missing:
+            message = f"{context}, 'required' must include every key in properties. Missing '{missing[0]}'."
+            raise Refused(error(400, message, code="invalid_json_schema", param="text.format.schema"))
+    for part in ("properties", "$defs"):
+        for key, value in (schema.get(part) or {}).items():
+            check_strict(value, (*path, part, key), name)
+    check_strict(schema.get("items"), (*path, "items"), name)
+    for part in ("anyOf", "allOf"):
+        for index, value in enumerate(schema.get(part) or []):
+            check_strict(value, (*path, part, str(index)), name)
+
+
+def _bill(call: Call, model: str, id_: str, said: str, tokens_in: int, tokens_out: int) -> None:
+    price_in, price_out = PRICES_USD_PER_MTOK.get(model, _UNPRICED)
+    cost = (price_in * tokens_in + price_out * tokens_out) / Decimal(1_000_000)
+    call.world.bill(
+        vendor="openai",
+        kind="llm",
+        id_=id_,
+        model=model,
+        cost_usd=cost,
+        prompt=said,
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+    )
+
+
+def _tokens(text: str) -> int:
+    return max(1, round(len(text) / 4))
+
+
+def _text(content: Any) -> str:
+    """Return the text of an `input` or a message's content, whichever of its shapes was used."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict):
+        return _text(content.get("content") or content.get("text") or "")
+    return "\n".join(_text(part) for part in content)

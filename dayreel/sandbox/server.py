@@ -1,0 +1,155 @@
+"""Runs the sandbox world: binds a loopback port, says where it is in `server.json`, and leaves when nobody calls."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from dayreel.errors import ConfigurationError
+from dayreel.sandbox.app import Activity, create_app
+from dayreel.sandbox.wire import DroppableHTTP
+
+USUAL_PORT: Final = 8765
+
+
+class SandboxServer(uvicorn.Server):
+    """uvicorn with what the sandbox adds: `server.json` while it listens, and the idle exit.
+
+    Args:
+        app: the world.
+        listener: the bound socket.
+        root: where `server.json` goes.
+        activity: when requests came.
+        idle_exit_s: leave after so many seconds without a request; None stays.
+        ready: told the URL once it listens.
+    """
+
+    def __init__(
+        self,
+        app: Starlette,
+        *,
+        listener: socket.socket,
+        root: Path,
+        activity: Activity,
+        idle_exit_s: float | None = None,
+        ready: Callable[[str], None] | None = None,
+    ) -> None:
+        """Configure uvicorn for loopback use."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=DroppableHTTP,
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=1,
+                ws_max_size=2**20,
+            )
+        )
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://{host}:{port}"
+        self._file = root / "server.json"
+        self._activity = activity
+        self._idle_exit_s = idle_exit_s
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets=sockets)
+        facts = {"url": self.url, "pid": os.getpid(), "started_at": datetime.now(UTC).isoformat()}
+        aside = self._file.with_suffix(f".{os.getpid()}.tmp")
+        aside.write_text(json.dumps(facts), encoding="utf-8")
+        aside.replace(self._file)
+        if self._ready:
+            self._ready(self.url)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Leave when nobody has called for long enough."""
+        if self._idle_exit_s is not None and self._activity.idle_s > self._idle_exit_s:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take `server.json` away (when it is still ours), then stop."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            if json.loads(self._file.read_text(encoding="utf-8")).get("url") == self.url:
+                self._file.unlink()
+        await super().shutdown(sockets=sockets)
+
+
+def build_server(
+    root: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    idle_exit_s: float | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> tuple[SandboxServer, socket.socket]:
+    """Return a server that is bound but not yet running, and its socket; for running it in a thread.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as problem:
+        listener.close()
+        raise ConfigurationError(
+            f"The sandbox world cannot listen on {host}:{port}: {problem.strerror}.",
+            next_step="Stop what uses the port, or choose another one with --port.",
+        ) from problem
+    root.mkdir(parents=True, exist_ok=True)
+    activity = Activity()
+    app = create_app(root, activity=activity)
+    server = SandboxServer(
+        app, listener=listener, root=root.resolve(), activity=activity, idle_exit_s=idle_exit_s, ready=ready
+    )
+    return server, listener
+
+
+def serve(
+    root: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    idle_exit_s: float | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Run the sandbox world until it is told to stop or nobody has called for `idle_exit_s`.
+
+    Args:
+        root: the world's folder; holds `server.json` {url, pid, started_at} while it listens.
+        host: a loopback address.
+        port: 0 takes a free one.
+        idle_exit_s: None stays for ever.
+        ready: told the URL once it listens.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
+    server, listener = build_server(root, host=host, port=port, idle_exit_s=idle_exit_s, ready=ready)
+    asyncio.run(server.serve(sockets=[listener]))
+
+
+def serve_preferring(
+    root: Path,
+    *,
+    port: int = USUAL_PORT,
+    idle_exit_s: float | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Run on the usual port, or on a free one where that is taken."""
+    try:
+        server, listener = build_server(root, port=port, idle_exit_s=idle_exit_s, ready=ready)
+    except ConfigurationError:
+        server, listener = build_server(root, port=0, idle_exit_s=idle_exit_s, ready=ready)
+    asyncio.run(server.serve(sockets=[listener]))

@@ -1,0 +1,244 @@
+"""How a call reaches a vendor's stand-in: faults before and after it, lost answers, uploads streamed to disk.
+
+What any vendor answers belongs to its own file; here is only what is the same for all of them.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from dayreel.errors import DayreelError
+from dayreel.sandbox.faults import Fault, Faults
+from dayreel.sandbox.world import Document, World
+
+Address = tuple[str, int]
+_OPEN: Final[dict[tuple[Address | None, Address | None], asyncio.Transport]] = {}
+
+
+class DroppableHTTP(H11Protocol):
+    """uvicorn's HTTP protocol, with its connections on a list so that one can be cut in the middle of an answer."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Put the connection on the list."""
+        super().connection_made(transport)
+        _OPEN[_place(self.server), _place(self.client)] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take it off again."""
+        _OPEN.pop((_place(self.server), _place(self.client)), None)
+        super().connection_lost(exc)
+
+
+def _place(address: Any) -> Address | None:
+    return None if not address else (str(address[0]), int(address[1] or 0))
+
+
+def forget_connection(scope: Scope) -> asyncio.Transport | None:
+    """Take a connection off the list (a websocket has left HTTP behind) and return its transport."""
+    return _OPEN.pop((_place(scope.get("server")), _place(scope.get("client"))), None)
+
+
+async def drop_connection(scope: Scope) -> None:
+    """Cut the connection without an answer: the client sees it closed or reset, as with a real lost answer.
+
+    Raises:
+        DayreelError: the app does not run under `dayreel.sandbox.server`, so there is no connection to cut.
+    """
+    transport = _OPEN.get((_place(scope.get("server")), _place(scope.get("client"))))
+    if transport is None:
+        raise DayreelError("A lost answer needs dayreel.sandbox.server; this app runs under something else.")
+    transport.abort()
+    await asyncio.sleep(0.01)  # lets the protocol notice, so that uvicorn does not complain about a missing answer
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer that cuts the handler short, not a failure of ours
+    """The vendor says no: carries the answer."""
+
+    def __init__(self, response: Response) -> None:
+        """Keep the answer."""
+        super().__init__(f"answered {response.status_code}")
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to one vendor.
+
+    Args:
+        world: what is known.
+        request: as it came in.
+        route: the short name of the route.
+        fault: a fault of a special kind that the handler itself must show, or None.
+    """
+
+    world: World
+    request: Request
+    route: str
+    fault: Fault | None
+
+    @property
+    def origin(self) -> str:
+        """The address the client used, such as `http://127.0.0.1:8765`."""
+        return f"{self.request.url.scheme}://{self.request.url.netloc}"
+
+    def has(self, kind: str) -> bool:
+        """Tell whether this call carries a fault of this kind."""
+        return self.fault is not None and self.fault.kind == kind
+
+    def bearer(self, scheme: str = "Bearer") -> str:
+        """Return the secret of the Authorization header, or an empty string."""
+        given, _, secret = self.request.headers.get("authorization", "").partition(" ")
+        return secret.strip() if given.lower() == scheme.lower() else ""
+
+    async def json(self) -> Document | None:
+        """Return the body as a JSON object, or None when it is not one."""
+        try:
+            body = json.loads(await self.request.body())
+        except ValueError:
+            return None
+        return body if isinstance(body, dict) else None
+
+    async def fields(self) -> Document:
+        """Return query, form or JSON fields together, as the Graph and Slack APIs accept any of them."""
+        fields: Document = dict(self.request.query_params)
+        kind = self.request.headers.get("content-type", "")
+        if kind.startswith("application/json"):
+            fields |= await self.json() or {}
+        elif self.request.method in ("POST", "PUT"):
+            form = await self.request.form()
+            fields |= {name: value for name, value in form.items() if isinstance(value, str)}
+        return fields
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+FaultAnswer = Callable[[str, Fault], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One route of one vendor as an ASGI app.
+
+    Args:
+        world: what is known.
+        service: the vendor's short name.
+        route: the route's short name.
+        handler: answers the call.
+        fault_answer: the vendor's own shape for `(route, fault)` of kinds error, expired_token, quota and
+            error_after_accept.
+    """
+
+    world: World
+    service: str
+    route: str
+    handler: Handler
+    fault_answer: FaultAnswer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, with whatever fault is armed for it."""
+        request = Request(scope, receive)
+        fault = None if request.method == "HEAD" else Faults(self.world).take(self.service, self.route)
+        kind = fault.kind if fault else ""
+        if fault and kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        if fault and kind in ("error", "expired_token", "quota"):
+            await _drain(request)
+            await answer_fault(self.fault_answer, self.route, fault)(scope, receive, send)
+            return
+        try:
+            response = await self.handler(Call(self.world, request, self.route, fault))
+        except Refused as refused:
+            await _drain(request)
+            response = refused.response
+        except (ClientDisconnect, BrokenOff):
+            await drop_connection(scope)
+            return
+        if kind == "lose_answer":
+            await drop_connection(scope)
+            return
+        if fault and kind == "error_after_accept":
+            response = answer_fault(self.fault_answer, self.route, fault)
+        await response(scope, receive, send)
+
+
+def answer_fault(fault_answer: FaultAnswer, route: str, fault: Fault) -> Response:
+    """Return the armed answer: the given body or the vendor's typical one, with the given headers."""
+    if fault.body is not None:
+        status = fault.status or 500
+        if isinstance(fault.body, str):
+            return Response(fault.body, status, headers=fault.headers)
+        return JSONResponse(fault.body, status, headers=fault.headers)
+    response = fault_answer(route, fault)
+    for name, value in fault.headers.items():
+        response.headers[name] = value
+    return response
+
+
+async def _drain(request: Request) -> None:
+    """Read the rest of the body, so that the client can finish sending before it reads the answer."""
+    try:
+        async for _ in request.stream():
+            pass
+    except (ClientDisconnect, RuntimeError):  # RuntimeError: the handler has read it already
+        return
+
+
+class BrokenOff(Exception):  # noqa: N818 - control flow of an armed fault
+    """An upload was cut by an armed fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What an upload brought: how many bytes, and whether the connection broke before the end."""
+
+    size_bytes: int
+    is_broken: bool
+
+
+async def receive_file(call: Call, path: Path, *, offset: int = 0) -> Received:
+    """Stream the request's body into a file from `offset` on, keeping what arrived when the connection breaks."""
+    cut_after = call.fault.bytes if call.fault and call.has("break_off") else None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with path.open("r+b" if path.exists() else "w+b") as file:
+        file.seek(offset)
+        try:
+            async for block in call.request.stream():
+                taken = block if cut_after is None else block[: max(0, cut_after - size)]
+                file.write(taken)
+                size += len(taken)
+                if cut_after is not None and size >= cut_after:
+                    return Received(size, is_broken=True)
+        except ClientDisconnect:
+            return Received(size, is_broken=True)
+        finally:
+            file.truncate()
+    return Received(size, is_broken=False)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def routes(
+    world: World,
+    service: str,
+    fault_answer: FaultAnswer,
+    table: Mapping[tuple[str, str, str], Handler],
+) -> list[Route]:
+    """Return Starlette routes for a vendor's table of `(method, path, short name) -> handler`."""
+    return [
+        Route(path, Endpoint(world, service, name, handler, fault_answer), methods=method.split(","))
+        for (method, path, name), handler in table.items()
+    ]

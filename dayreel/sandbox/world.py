@@ -1,0 +1,274 @@
+"""What the sandbox world remembers: documents in one SQLite file, files beside it, its own time, and the effects.
+
+Everything a vendor must still know after a restart goes through `Store`. What belongs to one vendor's protocol does
+not live here, only what all of them share: ids, time, pace, paid generations, live posts, messages.
+"""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import threading
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from dayreel.clock import Clock, SystemClock
+from dayreel.errors import UsageError
+
+Document = dict[str, Any]
+
+PACE: Final[Document] = {
+    "fal_queue_s": 0.2,
+    "fal_render_s": 0.6,
+    "kling_render_s": 0.8,
+    "instagram_processing_s": 0.6,
+    "tiktok_processing_s": 0.6,
+    "tiktok_public_id_s": 1.5,
+    "youtube_processing_s": 1.0,
+    "rate_limits": False,
+    "tiktok_audited": True,
+    "tiktok_private_account": False,
+    "tiktok_single_use_refresh": False,
+    "instagram_quota_total": 100,
+}
+"""Settings of the world and their defaults; `POST /_world/pace` changes them. Times are seconds of world time."""
+
+
+class Store:
+    """JSON documents by kind and key, in the order they were first written. Safe to use from several threads.
+
+    Args:
+        path: the SQLite file; made when missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, making its one table when it is new."""
+        self.lock = threading.RLock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        # A stand-in need not survive a power cut, only a killed process: WAL without fsync gives just that.
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS documents (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+            " key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, key))"
+        )
+
+    def get(self, kind: str, key: str) -> Document | None:
+        """Return one document, or None."""
+        with self.lock:
+            row = self._db.execute("SELECT body FROM documents WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        return None if row is None else dict(json.loads(row[0]))
+
+    def put(self, kind: str, key: str, body: Document) -> Document:
+        """Write a document over what was there and return it."""
+        with self.lock:
+            self._db.execute(
+                "INSERT INTO documents (kind, key, body) VALUES (?, ?, ?)"
+                " ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
+                (kind, key, json.dumps(body)),
+            )
+        return body
+
+    def merge(self, kind: str, key: str, **fields: Any) -> Document:
+        """Change some fields of a document in one step and return it whole."""
+        with self.lock:
+            return self.put(kind, key, {**(self.get(kind, key) or {}), **fields})
+
+    def all(self, kind: str) -> list[Document]:
+        """Return every document of a kind, oldest first."""
+        with self.lock:
+            rows = self._db.execute("SELECT body FROM documents WHERE kind = ? ORDER BY seq", (kind,)).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    def delete(self, kind: str, key: str | None = None) -> None:
+        """Forget one document, or every one of a kind."""
+        with self.lock:
+            if key is None:
+                self._db.execute("DELETE FROM documents WHERE kind = ?", (kind,))
+            else:
+                self._db.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
+
+    def count_up(self, name: str) -> int:
+        """Return the next number of a named series, from 1."""
+        with self.lock:
+            value = int((self.get("counter", name) or {"value": 0})["value"]) + 1
+            self.put("counter", name, {"value": value})
+            return value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self.lock:
+            self._db.execute("DELETE FROM documents")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self.lock:
+            self._db.close()
+
+
+class World:
+    """One sandbox world under one folder.
+
+    Args:
+        root: its folder; made when missing. Everything it knows survives in there.
+        clock: where real time comes from; world time is this plus what was advanced.
+    """
+
+    def __init__(self, root: Path, *, clock: Clock | None = None) -> None:
+        """Open or make the world in `root`."""
+        self.root = root.resolve()
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.clock = clock or SystemClock()
+        self.store = Store(self.root / "world.sqlite")
+        self._salt()
+
+    def _salt(self) -> str:
+        """Return what makes this world's ids its own, so that two worlds never hand out the same id."""
+        with self.store.lock:
+            known = self.store.get("world", "identity") or self.store.put("world", "identity", {"salt": uuid4().hex})
+        return str(known["salt"])
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Return the world's present moment, aware, in UTC."""
+        shift = float((self.store.get("world", "clock") or {"shift_s": 0.0})["shift_s"])
+        return self.clock.now() + timedelta(seconds=shift)
+
+    def advance(self, seconds: float) -> datetime:
+        """Move the world's time on (or back) and return the new moment."""
+        shift = float((self.store.get("world", "clock") or {"shift_s": 0.0})["shift_s"])
+        self.store.put("world", "clock", {"shift_s": shift + seconds})
+        return self.now()
+
+    def set_now(self, moment: datetime) -> datetime:
+        """Set the world's time; a moment without a zone is taken as UTC."""
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return self.advance((aware - self.now()).total_seconds())
+
+    def age_s(self, iso_moment: str) -> float:
+        """Return how many seconds of world time have passed since a moment it wrote down."""
+        return (self.now() - datetime.fromisoformat(iso_moment)).total_seconds()
+
+    # -- settings -----------------------------------------------------------------------------------------
+
+    def pace(self, name: str) -> Any:
+        """Return one of the world's settings."""
+        return (self.store.get("world", "pace") or {}).get(name, PACE[name])
+
+    def set_pace(self, changes: Document) -> Document:
+        """Change settings and return them all.
+
+        Raises:
+            UsageError: a name that is not a setting.
+        """
+        unknown = sorted(set(changes) - set(PACE))
+        if unknown:
+            raise UsageError(f"The sandbox world has no setting {unknown[0]!r}; it has {', '.join(PACE)}.")
+        return {**PACE, **self.store.merge("world", "pace", **changes)}
+
+    # -- ids and files ------------------------------------------------------------------------------------
+
+    def new_digest(self, series: str) -> str:
+        """Return 64 hex digits nobody else has; vendors cut and shape their ids from it."""
+        number = self.store.count_up(series)
+        return hashlib.sha256(f"{self._salt()}/{series}/{number}".encode()).hexdigest()
+
+    def new_number(self, series: str, digits: int) -> str:
+        """Return a decimal id of `digits` digits that grows with each call, as the vendors' ids do."""
+        number = self.store.count_up(series)
+        scatter = int(self._salt()[:6], 16) % 10**5
+        return str((17 * 10**4 + scatter) * 10 ** (digits - 6) + number * 7919 + scatter)[:digits]
+
+    def folder(self, *parts: str) -> Path:
+        """Return a folder of this world, made when missing."""
+        path = self.root.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def reset(self) -> None:
+        """Forget everything and delete the files; time and pace return to their defaults."""
+        self.store.clear()
+        for name in ("uploads", "files"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+        self._salt()
+
+    # -- effects ------------------------------------------------------------------------------------------
+
+    def bill(
+        self, *, vendor: str, kind: str, id_: str, model: str, cost_usd: Decimal, prompt: str, **more: Any
+    ) -> None:
+        """Write down a paid generation, as it would stand on the vendor's invoice.
+
+        Args:
+            vendor: who bills it.
+            kind: `segment`, `llm` or `speech`.
+            id_: the vendor's id.
+            model: what was asked to make it.
+            cost_usd: what it costs.
+            prompt: what was asked for; only its SHA-256 is kept.
+            more: further facts worth reading in the list.
+        """
+        self.store.put(
+            "generation",
+            f"{vendor}:{id_}",
+            {
+                "vendor": vendor,
+                "kind": kind,
+                "id": id_,
+                "model": model,
+                "created_at": self.now().isoformat(),
+                "cost_usd": str(cost_usd),
+                "prompt_sha256": hashlib.sha256(prompt.encode()).hexdigest(),
+                "billed": True,
+                **more,
+            },
+        )
+
+    def unbill(self, vendor: str, id_: str) -> None:
+        """Take a generation off the invoice: the vendor does not charge for failed or cancelled work."""
+        self.store.merge("generation", f"{vendor}:{id_}", billed=False)
+
+    def go_live(self, *, platform: str, id_: str, path: str, **facts: Any) -> Document:
+        """Write down a post that the public (or its owner) can see from now on.
+
+        Args:
+            platform: `instagram`, `tiktok` or `youtube`.
+            id_: the platform's id of the post.
+            path: its address below the world's own origin.
+            facts: caption, sha256 of the bytes, privacy, ai_label and what else the vendor knows.
+        """
+        return self.store.put(
+            "post",
+            f"{platform}:{id_}",
+            {
+                "platform": platform,
+                "id": id_,
+                "path": path,
+                "created_at": self.now().isoformat(),
+                "live": True,
+                **facts,
+            },
+        )
+
+    def post(self, platform: str, id_: str) -> Document | None:
+        """Return one live post, or None."""
+        return self.store.get("post", f"{platform}:{id_}")
+
+    def posts(self, platform: str) -> list[Document]:
+        """Return a platform's live posts, oldest first."""
+        return [post for post in self.store.all("post") if post["platform"] == platform]
+
+    def effects(self, origin: str) -> Document:
+        """Return every paid generation, live post and message, as the vendors see them."""
+        posts = [{**post, "url": origin + post["path"]} for post in self.store.all("post")]
+        generations = self.store.all("generation")
+        return {
+            "generations": [item for item in generations if item["billed"]],
+            "unbilled": [item for item in generations if not item["billed"]],
+            "posts": posts,
+            "messages": self.store.all("message"),
+        }
