@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from dayreel.errors import ProviderError, UnknownOutcomeError
+from dayreel.providers.access import Access
 from dayreel.providers.http import reveal
 from dayreel.providers.llm.contract import Answer, Finish, Question
 from dayreel.schemas.effect import Permit
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import anthropic
     from anthropic.types import Message
 
+BASE_URL: Final = "https://api.anthropic.com"
 _FINISH: Final[Mapping[str, Finish]] = {
     "end_turn": "complete",
     "stop_sequence": "complete",
@@ -46,7 +48,7 @@ class AnthropicModel:
 
     Args:
         api_key: from console.anthropic.com.
-        base_url: without `/v1`; None is the vendor's own (or ANTHROPIC_BASE_URL, the SDK's rule).
+        base_url: without `/v1`; None leaves it to the SDK (ANTHROPIC_BASE_URL, else the vendor's own).
         timeout_s: how long the vendor may be silent, in seconds.
     """
 
@@ -138,6 +140,11 @@ class AnthropicModel:
             next_step=_BILLING if broke else NEXT_STEPS.get(str(error.type), ""),
             final=broke,
         )
+
+
+def connect(access: Access) -> AnthropicModel:
+    """Return Anthropic as the world of `access` has it."""
+    return AnthropicModel(api_key=access.secret("ANTHROPIC_API_KEY"), base_url=access.url(BASE_URL, "/anthropic"))
 
 
 def _unreadable(attempted: str, what: str) -> UnknownOutcomeError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.access import Access
 from dayreel.providers.http import readable, reveal
 from dayreel.providers.llm.contract import Answer, Finish, Question
 from dayreel.schemas.effect import Permit
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import openai
     from openai.types.responses import Response
 
+BASE_URL: Final = "https://api.openai.com/v1"
 _BILLING = "Add credit or raise the limit at platform.openai.com, Billing."
 NEXT_STEPS: Final[Mapping[int, str]] = {
     400: "Check the model and the prompt templates of this channel.",
@@ -39,7 +41,7 @@ class OpenAIModel:
 
     Args:
         api_key: from platform.openai.com.
-        base_url: with `/v1`; None is the vendor's own (or OPENAI_BASE_URL, the SDK's rule).
+        base_url: with `/v1`; None leaves it to the SDK (OPENAI_BASE_URL, else the vendor's own).
         timeout_s: how long the vendor may be silent, in seconds.
     """
 
@@ -150,6 +152,11 @@ class OpenAIModel:
             code=code,
             next_step="" if kind is TransientError else NEXT_STEPS[400],
         )
+
+
+def connect(access: Access) -> OpenAIModel:
+    """Return OpenAI as the world of `access` has it."""
+    return OpenAIModel(api_key=access.secret("OPENAI_API_KEY"), base_url=access.url(BASE_URL, "/openai/v1"))
 
 
 def closed(schema: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ end. What each model takes is `fal_models`.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,8 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import ConfigurationError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal, status_error
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
 from dayreel.providers.video.fal_models import MODELS, FalModel, check_request
@@ -57,6 +59,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
 }
 """HTTP status or error type to what a person can do."""
 
+_DASHBOARD: Final = "Look for the request in the fal.ai dashboard, Requests."
 _READS_PER_FOLLOW: Final = 6
 
 
@@ -114,7 +117,7 @@ class FalVideo:
             raise UnknownOutcomeError(
                 attempted=attempted,
                 answer=f"HTTP {reply.status} without a request_id: {reply.words}",
-                next_step="Look for the request in the fal.ai dashboard, Requests.",
+                next_step=_DASHBOARD,
             )
         urls: dict[str, Any] = {
             name: str(answer[name]) for name in ("status_url", "response_url", "cancel_url") if name in answer
@@ -202,9 +205,9 @@ class FalVideo:
         try:
             result: object = attached.get()
         except fal_client.client.FalClientHTTPError as error:
-            code, words = _reason(error.response.text, error.error_type)
-            if code is not None and error.status_code not in (401, 402, 403, 404, 429):
-                return self._failed(code, words)
+            reason = _reason(error.response.text, error.error_type)
+            if reason.by_model:
+                return self._failed(reason.code or "unknown", reason.words)
             raise self._read_refused(error, attempted, attached.request_id) from None
         except (ValueError, KeyError, TypeError) as error:
             raise _unreadable(attempted, attached.request_id, error) from None
@@ -221,18 +224,23 @@ class FalVideo:
         return Job("failed", error=f"{text}. {step}".strip(), error_code=code, retry_helps=code in RETRY_HELPS)
 
     def _read_refused(self, error: Any, attempted: str, request_id: str) -> ProviderError:
-        code, words = _reason(error.response.text, error.error_type)
-        broke = _is_out_of_credit(error.status_code, words)
+        reason = _reason(error.response.text, error.error_type)
+        broke = _is_out_of_credit(error.status_code, reason.words)
         key = "out_of_credit" if broke else str(error.status_code)
         return status_error(
             error.status_code,
             attempted=attempted,
-            answer=readable(words, secrets=[self._key]),
+            answer=readable(reason.words, secrets=[self._key]),
             acting=False,
             reference=request_id,
-            next_step=NEXT_STEPS.get(code or "", NEXT_STEPS.get(key, "")),
-            code="out_of_credit" if broke else code,
+            next_step=NEXT_STEPS.get(reason.code or "", NEXT_STEPS.get(key, "")),
+            code="out_of_credit" if broke else reason.code,
         )
+
+
+def connect(access: Access) -> FalVideo:
+    """Return fal as the world of `access` has it."""
+    return FalVideo(key=access.secret("FAL_KEY"), queue_url=access.url(QUEUE_URL, "/fal/queue/"))
 
 
 def _adapter(model: str) -> FalModel:
@@ -245,20 +253,12 @@ def _adapter(model: str) -> FalModel:
 
 
 def _submit_refused(reply: Reply) -> ProviderError:
-    code, words = _reason(reply.body.decode("utf-8", "replace"), reply.headers.get("X-Fal-Error-Type"))
-    if _is_out_of_credit(reply.status, words):
-        return PermanentError(
-            attempted=reply.attempted,
-            answer=f"HTTP {reply.status}, {readable(words, secrets=reply.secrets)}",
-            next_step=NEXT_STEPS["out_of_credit"],
-            code="out_of_credit",
-        )
-    doubt = "Look for the request in the fal.ai dashboard, Requests."
-    step = NEXT_STEPS.get(code or "", NEXT_STEPS.get(str(reply.status), ""))
-    error = reply.error(words, code=code, next_step=step)
-    if isinstance(error, UnknownOutcomeError):
-        return reply.error(words, code=code, next_step=doubt)
-    return error
+    reason = _reason(reply.body.decode("utf-8", "replace"), reply.headers.get("X-Fal-Error-Type"))
+    if _is_out_of_credit(reply.status, reason.words):
+        return reply.error(reason.words, next_step=NEXT_STEPS["out_of_credit"], code="out_of_credit")
+    in_doubt = reply.status in (500, 502, 504)
+    step = _DASHBOARD if in_doubt else NEXT_STEPS.get(reason.code or "", NEXT_STEPS.get(str(reply.status), ""))
+    return reply.error(reason.words, code=reason.code, next_step=step)
 
 
 def _is_out_of_credit(status: int, words: str) -> bool:
@@ -268,21 +268,31 @@ def _is_out_of_credit(status: int, words: str) -> bool:
     )
 
 
-def _reason(text: str, error_type: str | None) -> tuple[str | None, str]:
-    """Return the vendor's error type and words from either of its two shapes, or from a body that has neither."""
+@dataclass(frozen=True)
+class _Reason:
+    """Why fal says no. `by_model`: the model judged the input or gave up, so repeating the call shows it again."""
+
+    code: str | None
+    words: str
+    by_model: bool = False
+
+
+def _reason(text: str, error_type: str | None) -> _Reason:
+    """Read either of the vendor's two error shapes, or a body that has neither."""
     try:
         body = json.loads(text)
     except ValueError:
-        return error_type, text or "an empty body"
+        return _Reason(error_type, text or "an empty body")
     if not isinstance(body, dict):
-        return error_type, text
+        return _Reason(error_type, text)
     error_type = error_type or body.get("error_type")
     detail = body.get("detail")
-    if isinstance(detail, list):
-        rows = [row for row in detail if isinstance(row, dict)]
-        words = "; ".join(f"{'.'.join(str(part) for part in row.get('loc', []))}: {row.get('msg')}" for row in rows)
-        return error_type or next((row["type"] for row in rows if row.get("type")), None), words or text
-    return error_type, str(detail or text)
+    if not isinstance(detail, list):
+        return _Reason(error_type, str(detail or text))
+    rows = [row for row in detail if isinstance(row, dict)]
+    words = "; ".join(f"{'.'.join(str(part) for part in row.get('loc', []))}: {row.get('msg')}" for row in rows)
+    first = next((str(row["type"]) for row in rows if row.get("type")), None)
+    return _Reason(error_type or first, words or text, by_model=True)
 
 
 def _last_message(logs: list[dict[str, Any]] | None) -> str:
