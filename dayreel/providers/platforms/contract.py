@@ -129,7 +129,10 @@ class PlatformProvider(Protocol):
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
         """Post once, going on from `handle` (empty at first), committing every new id through `record` first.
 
+        What `record` is given is always the whole handle, never a part of it.
+
         Raises:
+            UsageError: the request cannot be posted as it is (caption, fields, file); nothing became public.
             TransientError: nothing became public and nothing can; the whole call may be repeated from the handle.
             PermanentError: refused; nothing became public.
             UnknownOutcomeError: it may be public; `look_up` before anything else.
@@ -137,7 +140,13 @@ class PlatformProvider(Protocol):
         ...
 
     def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
-        """Find out what became of a post, without sending anything that could publish. Safe to repeat."""
+        """Find out what became of a post, without sending anything that could publish. Safe to repeat.
+
+        A refusal to let us look is `unclear`, not an error: it must not be taken for a refused post.
+
+        Raises:
+            TransientError: could not look now.
+        """
         ...
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:

@@ -1,0 +1,177 @@
+"""What every platform reads the same way from an approved request: its fields, its file, and how far a post has come.
+
+Nothing here knows a platform; what a field means to a vendor lives in the vendor's file.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from dayreel.clock import Clock
+from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms.contract import PlatformLimits, PostRequest, Record
+
+Fields = TypeVar("Fields", bound=BaseModel)
+Answer = TypeVar("Answer")
+_BLOCK_BYTES = 1024 * 1024
+
+
+def read_fields(model: type[Fields], request: PostRequest) -> Fields:
+    """Return the request's channel fields as their schema.
+
+    Raises:
+        UsageError: a field is missing or has a value that is not allowed.
+    """
+    try:
+        return model.model_validate(request.fields)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        raise UsageError(
+            f"The platform fields of {request.content_id!r} cannot be used: {wrong}.",
+            next_step="Correct them in the channel's file and approve again.",
+        ) from None
+
+
+def require_within_limits(platform: str, limits: PlatformLimits, request: PostRequest) -> None:
+    """Refuse a video that the platform would refuse.
+
+    Raises:
+        UsageError: too large, too short or too long; says by how much.
+    """
+    if request.size_bytes > limits.max_size_bytes:
+        wrong = f"has {request.size_bytes} bytes and {platform} takes {limits.max_size_bytes}"
+    elif not limits.min_duration_s <= request.duration_s <= limits.max_duration_s:
+        takes = f"{limits.min_duration_s:g} to {limits.max_duration_s:g} s"
+        wrong = f"lasts {request.duration_s:g} s and {platform} takes {takes}"
+    else:
+        return
+    raise UsageError(
+        f"The video of {request.content_id!r} {wrong}.", next_step="Change the channel's segments and make it again."
+    )
+
+
+@contextmanager
+def approved_file(request: PostRequest) -> Iterator[IO[bytes]]:
+    """Open the video and yield it once it has proved to be the approved one.
+
+    The same open file is then streamed, so that a video rendered anew under the same name cannot get in between.
+
+    Raises:
+        UsageError: the file is missing or is not the one that was approved; nothing was sent.
+    """
+    try:
+        file = request.video.open("rb")
+    except OSError as error:
+        raise _not_approved(request.video, f"cannot be read ({error.strerror})") from error
+    with file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.seek(0, 2)
+        if size != request.size_bytes or digest != request.video_sha256:
+            raise _not_approved(
+                request.video,
+                f"has {size} bytes and SHA-256 {digest[:12]}…, while {request.size_bytes} bytes and "
+                f"{request.video_sha256[:12]}… were approved",
+            )
+        yield file
+
+
+def _not_approved(video: Path, why: str) -> UsageError:
+    return UsageError(f"The video {str(video)!r} {why}; it is not sent.", next_step="Review and approve it again.")
+
+
+class FileSlice:
+    """A part of an open file as a request body: streamed, with a length, never in memory as a whole."""
+
+    def __init__(self, file: IO[bytes], *, first: int, length: int) -> None:
+        """Point at `length` bytes of `file` from `first` on."""
+        file.seek(first)
+        self._file = file
+        self._length = length
+        self._left = length
+
+    def __len__(self) -> int:
+        """Return how many bytes the slice has, for Content-Length."""
+        return self._length
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size` and at most a block."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        block = self._file.read(min(wanted, _BLOCK_BYTES))
+        self._left -= len(block)
+        return block
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the blocks."""
+        while block := self.read(_BLOCK_BYTES):
+            yield block
+
+
+class Progress:
+    """How far a post has come: every id is committed before the next call.
+
+    The whole handle is handed on each time, so that it does not matter whether the caller replaces or merges.
+    """
+
+    def __init__(self, handle: dict[str, Any], record: Record) -> None:
+        """Go on from `handle`."""
+        self._known = dict(handle)
+        self._record = record
+
+    def __getitem__(self, key: str) -> Any:
+        """Return what is known under `key`, or None."""
+        return self._known.get(key)
+
+    def commit(self, **changes: Any) -> None:
+        """Add `changes` and have the handle committed; returns once it is durable."""
+        self._known.update(changes)
+        self._record(dict(self._known))
+
+
+@contextmanager
+def doubt_remains(is_in_doubt: object) -> Iterator[None]:
+    """Turn a read that did not work into an unknown outcome, where the post may already be public."""
+    try:
+        yield
+    except (TransientError, PermanentError) as error:
+        if not is_in_doubt:
+            raise
+        raise UnknownOutcomeError(
+            attempted=error.attempted,
+            answer=error.answer,
+            reference=error.reference,
+            next_step="`dayreel reconcile` looks it up again.",
+            retry_after_s=error.retry_after_s,
+            code=error.code,
+        ) from error
+
+
+def poll(probe: Callable[[], Answer | None], *, clock: Clock, interval_s: float, deadline_s: float) -> Answer | None:
+    """Ask until there is an answer; None once another wait would pass the deadline."""
+    end = clock.monotonic() + deadline_s
+    while (answer := probe()) is None:
+        if clock.monotonic() + interval_s > end:
+            return None
+        clock.sleep(interval_s)
+    return answer
+
+
+def belongs_to(url: str, owner_urls: tuple[str, ...]) -> bool:
+    """Say whether `url` is on the host, or below the registered domain, of one of `owner_urls`.
+
+    A token goes only where it was meant to go, also when the address comes out of an answer.
+    """
+    target = urlsplit(url)
+    for owner in map(urlsplit, owner_urls):
+        if target.scheme != owner.scheme or target.hostname is None or owner.hostname is None:
+            continue
+        if target.netloc == owner.netloc:
+            return True
+        domain = ".".join(owner.hostname.split(".")[-2:])
+        if not domain.replace(".", "").isdigit() and target.hostname.endswith(f".{domain}"):
+            return True
+    return False

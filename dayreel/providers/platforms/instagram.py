@@ -1,0 +1,424 @@
+"""Instagram Reels through the Graph API, for both kinds of login (protocol reference, section 4).
+
+A post is a container that is filled, processed and then published. Only `media_publish` makes anything public: up to
+there everything may be repeated; after it, the container is read before anything else is done. Facebook-Login tokens
+upload the bytes; Instagram-Login tokens need a public URL, which `public_url` opens for as long as it is needed.
+The wire is `instagram_graph.py`, error codes are in `instagram_errors.py`, captions in `dayreel.rules.captions`.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from dayreel.clock import Clock
+from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.platforms.approved import (
+    Progress,
+    doubt_remains,
+    poll,
+    read_fields,
+    require_within_limits,
+)
+from dayreel.providers.platforms.contract import (
+    Counters,
+    Finding,
+    PlannedCall,
+    PlatformLimits,
+    PostRequest,
+    Quota,
+    Receipt,
+    Record,
+)
+from dayreel.providers.platforms.instagram_errors import find_row_in_status
+from dayreel.providers.platforms.instagram_graph import GONE_CODES, Graph
+from dayreel.providers.platforms.instagram_insights import read_counters
+from dayreel.providers.platforms.verdicts import to_error
+from dayreel.rules.captions import CAPTION_RULES, carries_marker, format_caption
+from dayreel.schemas.channel import InstagramPost
+from dayreel.schemas.effect import Permit
+
+_MEDIA_FIELDS = "id,caption,permalink,timestamp,media_product_type"
+_LOGIN_HOST = "graph.instagram.com"
+_NOT_READY = "9007"
+_GONE = "GONE"
+_PUBLISHED_BEFORE: dict[str, Any] = {"published": "before"}
+_CLOCK_SKEW = timedelta(minutes=10)
+_PAGES = 8
+
+
+class InstagramPlatform:
+    """One professional account.
+
+    Args:
+        access_token: a page or user token (Facebook Login) or an Instagram user token (Instagram Login).
+        account_id: the professional account's id.
+        graph_url: `https://graph.facebook.com`, or `https://graph.instagram.com` for Instagram Login.
+        rupload_url: where bytes go when the container's answer names no address itself.
+        public_url: opens a public address for a file, for Instagram Login; open until the container is FINISHED.
+        poll_interval_s: Meta recommends once a minute.
+        deadline_s: how long one call of `post` waits for processing.
+    """
+
+    name = "instagram"
+    limits = PlatformLimits(
+        caption_limit=CAPTION_RULES["instagram"].limit,
+        caption_unit="characters",
+        hashtag_limit=CAPTION_RULES["instagram"].hashtag_limit,
+        max_size_bytes=300_000_000,
+        min_duration_s=3,
+        max_duration_s=900,
+        fps_range=(23, 60),
+    )
+
+    def __init__(
+        self,
+        *,
+        access_token: SecretStr | str,
+        account_id: str,
+        clock: Clock,
+        graph_url: str = "https://graph.facebook.com",
+        rupload_url: str | None = None,
+        api_version: str = "v25.0",
+        public_url: Callable[[Path], AbstractContextManager[str]] | None = None,
+        poll_interval_s: float = 60,
+        deadline_s: float = 300,
+    ) -> None:
+        """Keep the settings; nothing is sent.
+
+        Raises:
+            ConfigurationError: the token is empty or cannot be in a header.
+        """
+        self._graph = Graph(
+            access_token=access_token,
+            graph_url=graph_url,
+            rupload_url=rupload_url,
+            api_version=api_version,
+            clock=clock,
+        )
+        self._account_id = account_id
+        self._public_url = public_url
+        self._clock = clock
+        self._poll_interval_s = poll_interval_s
+        self._deadline_s = deadline_s
+
+    def account(self) -> str:
+        """Return the professional account's id."""
+        return self._account_id
+
+    def plan(self, request: PostRequest) -> list[PlannedCall]:
+        """Return the requests of a post; ids that only answers bring are in braces.
+
+        Raises:
+            UsageError: caption, fields or video do not fit Instagram.
+            ConfigurationError: this login needs a public URL and there is none.
+        """
+        graph, account = self._graph.url, self._account_id
+        upload = [
+            PlannedCall(
+                "POST",
+                "{uri of the container}",
+                {"bytes": request.size_bytes, "sha256": request.video_sha256},
+                "the video's bytes",
+            )
+        ]
+        return [
+            PlannedCall(
+                "POST", f"{graph}/{account}/media", self._container_fields(request, "{public URL}"), "container"
+            ),
+            *([] if self._public_url else upload),
+            PlannedCall("GET", f"{graph}/{{container}}?fields=status_code,status", {}, "until FINISHED"),
+            PlannedCall("POST", f"{graph}/{account}/media_publish", {"creation_id": "{container}"}, "makes it public"),
+            PlannedCall("GET", f"{graph}/{{media}}?fields={_MEDIA_FIELDS}", {}, "permalink"),
+        ]
+
+    def quota(self) -> Quota:
+        """Return how many posts Instagram counts against the account's limit now.
+
+        Raises:
+            TransientError, PermanentError: it could not be read.
+        """
+        found = self._graph.call(
+            "GET",
+            f"{self._account_id}/content_publishing_limit",
+            attempted="read Instagram's publishing limit",
+            params={"fields": "config,quota_usage"},
+        )
+        rows = found.get("data") or [{}]
+        config = rows[0].get("config") or {}
+        if "quota_total" not in config:
+            raise TransientError(attempted="read Instagram's publishing limit", answer="no quota_total")
+        hours = int(config.get("quota_duration", 86_400)) // 3600
+        return Quota(
+            used=int(rows[0].get("quota_usage", 0)), total=int(config["quota_total"]), window=f"rolling {hours} h"
+        )
+
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+        """Post once, see `PlatformProvider.post`. The handle has container_id, uri, uploaded, publishing, media_id."""
+        del permit  # asking for it is the point: nobody posts without one
+        fields = self._container_fields(request, None)
+        progress = Progress(handle, record)
+        if progress["media_id"]:
+            return self._receipt(progress["media_id"])
+        state = self._state_on_resume(progress)
+        if state == "PUBLISHED":
+            return self._recover(request, progress["container_id"])
+        if progress["publishing"] and state not in ("FINISHED", "IN_PROGRESS"):
+            found = self._found_after_all(request, progress["container_id"], state)
+            if found is not None:
+                return found
+        is_usable = state == "FINISHED" or (state == "IN_PROGRESS" and progress["uploaded"])
+        if not is_usable:
+            self._fill_new_container(request, fields, progress)
+        self._wait_until_finished(progress["container_id"])
+        progress.commit(publishing=True)
+        media_id = self._publish(progress["container_id"])
+        if media_id is None:
+            return self._recover(request, progress["container_id"])
+        progress.commit(media_id=media_id)
+        return self._receipt(media_id)
+
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+        """Read the container, then the account's newest media, see `PlatformProvider.look_up`."""
+        container, media_id = handle.get("container_id"), handle.get("media_id")
+        if not container and not media_id:
+            return Finding("absent", "No container was made, and only a container can be published.")
+        try:
+            if media_id:
+                return Finding("live", f"Instagram answered with media {media_id}.", self._receipt(media_id))
+            return self._judge(request, handle, str(container), sent_at=sent_at)
+        except PermanentError as error:
+            return Finding("unclear", f"Instagram does not let us look: {error.message}")
+
+    def counters(self, post_ids: Sequence[str]) -> list[Counters]:
+        """Return the insights of these media, see `instagram_insights`."""
+        return read_counters(self._graph, post_ids, observed_at=self._clock.now())
+
+    # -- the container --------------------------------------------------------------------------------------------
+
+    def _container_fields(self, request: PostRequest, video_url: str | None) -> dict[str, Any]:
+        fields = read_fields(InstagramPost, request)
+        require_within_limits(self.name, self.limits, request)
+        self._require_a_way_to_send()
+        caption = format_caption("instagram", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        source = {"video_url": video_url} if self._public_url else {"upload_type": "resumable"}
+        return {
+            "media_type": "REELS",
+            **source,
+            "caption": caption.text,
+            "share_to_feed": fields.share_to_feed,
+            "is_ai_generated": fields.ai_disclosure,
+        }
+
+    def _require_a_way_to_send(self) -> None:
+        if _LOGIN_HOST in self._graph.url and self._public_url is None:
+            raise ConfigurationError(
+                "Instagram Login takes no uploaded bytes, only a public URL, and none is set up.",
+                next_step="Set up S3/R2 or the tunnel, or connect the account through Facebook Login.",
+            )
+
+    def _fill_new_container(self, request: PostRequest, fields: dict[str, Any], progress: Progress) -> None:
+        # An unfinished container from before is invisible and dies within a day; how to resume it is not documented.
+        if self._public_url is None:
+            made = self._make_container(fields)
+            container, uri = str(made["id"]), made.get("uri")
+            progress.commit(container_id=container, uri=uri, uploaded=False, publishing=False)
+            self._graph.upload(request, container=container, uri=uri)
+            progress.commit(uploaded=True)
+            return
+        with self._public_url(request.video) as video_url:
+            made = self._make_container({**fields, "video_url": video_url})
+            # Meta fetches only while the address is open, so a resumed post starts over unless it is FINISHED.
+            progress.commit(container_id=str(made["id"]), uri=None, uploaded=False, publishing=False)
+            self._wait_until_finished(str(made["id"]))
+
+    def _make_container(self, fields: dict[str, Any]) -> dict[str, Any]:
+        made = self._graph.call(
+            "POST", f"{self._account_id}/media", attempted="make an Instagram container", json=fields
+        )
+        if not made.get("id"):
+            raise TransientError(attempted="make an Instagram container", answer="no id")
+        return made
+
+    def _status(self, container: str) -> tuple[str, str]:
+        try:
+            found = self._graph.call(
+                "GET",
+                container,
+                attempted="read the Instagram container",
+                reference=container,
+                params={"fields": "status_code,status"},
+            )
+        except ProviderError as error:
+            if error.code in GONE_CODES:
+                return _GONE, error.answer
+            raise
+        return str(found.get("status_code")), str(found.get("status", ""))
+
+    def _wait_until_finished(self, container: str) -> None:
+        def probe() -> bool | None:
+            state, words = self._status(container)
+            if state == "IN_PROGRESS":
+                return None
+            if state in ("FINISHED", "PUBLISHED"):
+                return True
+            raise _container_error(container, state, words)
+
+        if not poll(probe, clock=self._clock, interval_s=self._poll_interval_s, deadline_s=self._deadline_s):
+            raise _still_processing(container, self._poll_interval_s)
+
+    # -- publishing, and finding out ------------------------------------------------------------------------------
+
+    def _state_on_resume(self, progress: Progress) -> str:
+        if not progress["container_id"]:
+            return _GONE
+        with doubt_remains(progress["publishing"]):
+            return self._status(progress["container_id"])[0]
+
+    def _publish(self, container: str) -> str | None:
+        """Publish and return the media id; None when the container proves to be published already."""
+        answer = poll(
+            lambda: self._try_to_publish(container),
+            clock=self._clock,
+            interval_s=self._poll_interval_s,
+            deadline_s=self._deadline_s,
+        )
+        if answer is None:
+            raise _still_processing(container, self._poll_interval_s)
+        if answer is not _PUBLISHED_BEFORE and not answer.get("id"):
+            raise UnknownOutcomeError(
+                attempted="publish the Instagram container", answer="success without an id", reference=container
+            )
+        return None if answer is _PUBLISHED_BEFORE else str(answer["id"])
+
+    def _try_to_publish(self, container: str) -> dict[str, Any] | None:
+        try:
+            return self._graph.call(
+                "POST",
+                f"{self._account_id}/media_publish",
+                attempted="publish the Instagram container",
+                reference=container,
+                json={"creation_id": container},
+                is_publishing=True,
+            )
+        except ProviderError as error:
+            if error.code is None:  # no answer at all: somebody looks first, and not in the same breath
+                raise
+            if self._says_published(container):
+                return _PUBLISHED_BEFORE
+            if error.code.startswith(_NOT_READY):
+                return None
+            raise
+
+    def _says_published(self, container: str) -> bool:
+        # What a second publish of one container answers is not documented, so every error there means: read it.
+        try:
+            return self._status(container)[0] == "PUBLISHED"
+        except ProviderError:
+            return False
+
+    def _receipt(self, media_id: str) -> Receipt:
+        # A permalink that cannot be read must never lead to a second publish: the post stands.
+        try:
+            media = self._graph.call(
+                "GET",
+                media_id,
+                attempted="read the permalink",
+                reference=media_id,
+                params={"fields": _MEDIA_FIELDS},
+            )
+        except ProviderError as error:
+            return Receipt("posted", media_id, None, {"permalink_error": error.message})
+        return Receipt("posted", media_id, media.get("permalink"), media)
+
+    def _recover(self, request: PostRequest, container: str, sent_at: datetime | None = None) -> Receipt:
+        try:
+            found = self._find(request.marker, sent_at)
+        except ProviderError as error:
+            return Receipt("processing", None, None, {"container_id": container, "read_error": error.message})
+        return found or Receipt("processing", None, None, {"container_id": container})
+
+    def _found_after_all(self, request: PostRequest, container: str, state: str) -> Receipt | None:
+        # EXPIRED and ERROR say "never published"; a container that has gone says nothing.
+        with doubt_remains(is_in_doubt=True):
+            found = self._find(request.marker, None)
+        if found is None and state == _GONE:
+            raise UnknownOutcomeError(
+                attempted="find out what became of an Instagram post",
+                answer="the container has gone and no media carries the marker",
+                reference=container,
+                next_step=f"Look for {request.marker!r} in the account's posts.",
+            )
+        return found
+
+    def _judge(self, request: PostRequest, handle: dict[str, Any], container: str, *, sent_at: datetime) -> Finding:
+        state, words = self._status(container)
+        evidence = f"Container {container} is {state}"
+        if state == "PUBLISHED":
+            return Finding("live", f"{evidence}.", self._recover(request, container, sent_at))
+        if state in ("FINISHED", "IN_PROGRESS"):
+            return Finding("resumable", f"{evidence}: not published, and may go on.", handle=dict(handle))
+        found = self._find(request.marker, sent_at)
+        if found is not None:
+            return Finding("live", f"{evidence}, and media {found.post_id} carries the marker.", found)
+        if state == _GONE and handle.get("publishing"):
+            return Finding("unclear", f"{evidence} ({words}), and no media carries {request.marker!r}.")
+        return Finding("absent", f"{evidence}: never published, and no media carries {request.marker!r}.")
+
+    def _find(self, marker: str, sent_at: datetime | None) -> Receipt | None:
+        # `paging.next` would be a ready-made address, but one with the token in it.
+        after: dict[str, str] = {}
+        for _ in range(_PAGES):
+            page = self._graph.call(
+                "GET",
+                f"{self._account_id}/media",
+                attempted="list the account's newest media",
+                params={"fields": _MEDIA_FIELDS, "limit": 25, **after},
+            )
+            for media in page.get("data", []):
+                if sent_at is not None and _is_older(media, sent_at):
+                    return None
+                if carries_marker(str(media.get("caption") or ""), marker):
+                    return Receipt("posted", str(media["id"]), media.get("permalink"), media)
+            cursor = ((page.get("paging") or {}).get("cursors") or {}).get("after")
+            if not page.get("data") or not cursor:
+                return None
+            after = {"after": cursor}
+        return None
+
+
+def _container_error(container: str, state: str, words: str) -> ProviderError:
+    if state in ("EXPIRED", _GONE):
+        return TransientError(
+            attempted="wait for the Instagram container",
+            answer=f"{state} {words}".strip(),
+            reference=container,
+            next_step="The next try makes a new container.",
+            code=state,
+        )
+    row, code = find_row_in_status(words)
+    return to_error(
+        row, attempted="wait for the Instagram container", answer=f"{state}: {words}", code=code, reference=container
+    )
+
+
+def _still_processing(container: str, wait_s: float) -> TransientError:
+    return TransientError(
+        attempted="wait for the Instagram container",
+        answer="still being processed, so nothing has been published yet",
+        reference=container,
+        next_step="The next try goes on waiting for the same container.",
+        retry_after_s=wait_s,
+        code="IN_PROGRESS",
+    )
+
+
+def _is_older(media: dict[str, Any], sent_at: datetime) -> bool:
+    try:
+        made_at = datetime.fromisoformat(str(media.get("timestamp")))
+    except ValueError:
+        return False
+    return made_at < sent_at - _CLOCK_SKEW

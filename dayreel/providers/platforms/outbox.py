@@ -1,0 +1,204 @@
+"""The outbox: a folder with video, caption and a checklist, for accounts that a person posts to by hand.
+
+A platform like the others, without a network: the folder is written aside and renamed, so that under its name lies all
+of it or nothing, and posting it again finds it. It has no counters.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from dayreel.clock import Clock
+from dayreel.errors import PermanentError, StoreError, UsageError
+from dayreel.providers.platforms.approved import approved_file, read_fields
+from dayreel.providers.platforms.contract import (
+    Counters,
+    Finding,
+    PlannedCall,
+    PlatformLimits,
+    PostRequest,
+    Receipt,
+    Record,
+)
+from dayreel.rules.captions import CAPTION_RULES, format_caption
+from dayreel.schemas.channel import OutboxPost
+from dayreel.schemas.effect import Permit
+
+MARKER_FILE = ".dayreel.json"
+_BLOCK_BYTES = 1024 * 1024
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class OutboxPlatform:
+    """One folder that holds one folder per content."""
+
+    name = "outbox"
+    limits = PlatformLimits(
+        caption_limit=CAPTION_RULES["outbox"].limit,
+        caption_unit="utf16",
+        hashtag_limit=CAPTION_RULES["outbox"].hashtag_limit,
+        max_size_bytes=1 << 40,
+        min_duration_s=0,
+        max_duration_s=86_400,
+        fps_range=(1, 240),
+    )
+
+    def __init__(self, *, folder: Path, clock: Clock) -> None:
+        """Keep the folder; it is made with the first post."""
+        self._folder = folder
+        self._clock = clock
+
+    def account(self) -> str:
+        """Return the folder's path."""
+        return str(self._folder)
+
+    def plan(self, request: PostRequest) -> list[PlannedCall]:
+        """Return what would be written.
+
+        Raises:
+            UsageError: the caption does not fit, or the content id is no folder name.
+        """
+        files = [_video_name(request), *self._texts(request)]
+        return [
+            PlannedCall("WRITE", str(self._place(request)), {"files": sorted(files)}, "nothing leaves this machine")
+        ]
+
+    def quota(self) -> None:
+        """Return None: a folder has no quota."""
+
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+        """Write the folder once, see `PlatformProvider.post`.
+
+        Raises:
+            PermanentError: the folder is there with another video or caption.
+            StoreError: no room; nothing lies under the folder's name.
+        """
+        del permit  # asking for it is the point: nobody posts without one
+        texts, place = self._texts(request), self._place(request)
+        if place.exists():
+            return self._receipt_of_same(request, place)
+        record({**handle, "folder": place.name})
+        # A fixed name, so that what a killed process left is cleared away instead of piling up.
+        aside = place.with_name(f".{place.name}.part")
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            _write(aside, request, texts)
+            aside.rename(place)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise StoreError(
+                    f"Tried to write the outbox folder {str(place)!r}, but there is no room left; nothing was kept.",
+                    next_step="Free some space and retry.",
+                ) from error
+            raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return _receipt(place)
+
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+        """Look whether the folder is there, see `PlatformProvider.look_up`."""
+        del handle, sent_at
+        place = self._place(request)
+        if not place.exists():
+            return Finding("absent", f"There is no folder {str(place)!r}.")
+        known = _read_marker(place)
+        if known == self._facts(request):
+            return Finding("live", f"The folder {str(place)!r} holds this video.", _receipt(place))
+        return Finding("unclear", f"The folder {str(place)!r} holds something else: {known or 'no marker file'}.")
+
+    def counters(self, post_ids: Sequence[str]) -> list[Counters]:
+        """Return nothing: a folder is not watched by anybody."""
+        del post_ids
+        return []
+
+    def _place(self, request: PostRequest) -> Path:
+        name = request.content_id
+        if Path(name).name != name or name.startswith("."):
+            raise UsageError(f"{name!r} is no content id that could be a folder's name.")
+        return self._folder / name
+
+    def _texts(self, request: PostRequest) -> dict[str, str]:
+        fields = read_fields(OutboxPost, request)
+        caption = format_caption("outbox", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        facts = {**self._facts(request), "written_at": self._clock.now().isoformat()}
+        return {
+            "caption.txt": caption.text + "\n",
+            "checklist.md": _checklist(request, fields),
+            MARKER_FILE: json.dumps(facts, indent=2) + "\n",
+        }
+
+    def _facts(self, request: PostRequest) -> dict[str, str]:
+        fields = read_fields(OutboxPost, request)
+        caption = format_caption("outbox", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        return {
+            "content_id": request.content_id,
+            "video_sha256": request.video_sha256,
+            "caption_sha256": hashlib.sha256(caption.text.encode()).hexdigest(),
+            "marker": request.marker,
+        }
+
+    def _receipt_of_same(self, request: PostRequest, place: Path) -> Receipt:
+        if _read_marker(place) == self._facts(request):
+            return _receipt(place)
+        raise PermanentError(
+            attempted=f"write the outbox folder {str(place)!r}",
+            answer="a folder of that name is there, with another video or caption",
+            reference=place.name,
+            next_step="Move that folder away if it is not needed, and retry.",
+        )
+
+
+def _video_name(request: PostRequest) -> str:
+    return f"{request.content_id}{request.video.suffix or '.mp4'}"
+
+
+def _receipt(place: Path) -> Receipt:
+    return Receipt("posted", place.name, place.resolve().as_uri(), {"folder": str(place)})
+
+
+def _read_marker(place: Path) -> dict[str, str] | None:
+    try:
+        known = json.loads((place / MARKER_FILE).read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    if not isinstance(known, dict):
+        return None
+    known.pop("written_at", None)
+    return known
+
+
+def _write(aside: Path, request: PostRequest, texts: dict[str, str]) -> None:
+    aside.mkdir(parents=True)
+    with approved_file(request) as source, (aside / _video_name(request)).open("wb") as copy:
+        source.seek(0)
+        shutil.copyfileobj(source, copy, _BLOCK_BYTES)
+        _settle(copy)
+    for name, text in texts.items():
+        with (aside / name).open("wb") as file:
+            file.write(text.encode())
+            _settle(file)
+
+
+def _settle(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _checklist(request: PostRequest, fields: OutboxPost) -> str:
+    label = "Switch the platform's AI label ON: this video was made with AI." if fields.ai_disclosure else None
+    steps = [
+        f"Open `{_video_name(request)}` ({request.duration_s:g} s) and watch it once to the end.",
+        "Upload it, and paste `caption.txt` as the caption (YouTube: title from its first line).",
+        label,
+        f"Leave `{request.marker}` in the caption: by it dayreel and you find the post again.",
+        "Check privacy, comments and the paid-partnership switch before you press publish.",
+        "Write the post's address down here: ",
+    ]
+    lines = "\n".join(f"- [ ] {step}" for step in steps if step)
+    return f"# {request.title or request.content_id}\n\nTo be posted by hand.\n\n{lines}\n"

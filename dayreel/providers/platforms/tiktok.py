@@ -1,0 +1,361 @@
+"""TikTok's Direct Post with uploaded bytes (protocol reference, section 5).
+
+A post is announced (`init`), its bytes are sent, and TikTok then publishes by itself: nothing can be public before the
+last byte is in, and everything may be after it. The public id comes later, only for public posts, and sometimes never;
+until then the publish_id is TikTok's own evidence. The wire is `tiktok_api.py`, chunks are `tiktok_chunks.py`, error
+codes `tiktok_errors.py`, counters `tiktok_metrics.py`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from dayreel.clock import Clock
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
+from dayreel.providers.platforms.contract import (
+    Counters,
+    Finding,
+    PlannedCall,
+    PlatformLimits,
+    PostRequest,
+    Receipt,
+    Record,
+)
+from dayreel.providers.platforms.tiktok_api import TikTokApi
+from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, ChunkPlan, plan_chunks
+from dayreel.providers.platforms.tiktok_errors import BY_CODE, find_fail_row
+from dayreel.providers.platforms.tiktok_metrics import find_by_marker, public_id, query_videos, read_counters
+from dayreel.providers.platforms.verdicts import to_error
+from dayreel.rules.captions import CAPTION_RULES, format_caption
+from dayreel.schemas.channel import TikTokPost
+from dayreel.schemas.effect import Permit
+
+_CREATOR_INFO = "/v2/post/publish/creator_info/query/"
+_INIT = "/v2/post/publish/video/init/"
+_STATUS = "/v2/post/publish/status/fetch/"
+_FOLLOWING = "follow the TikTok post"
+
+
+class TikTokPlatform:
+    """One creator account.
+
+    Args:
+        access_token: with the scopes video.publish and video.list.
+        open_id: TikTok's stable id of the account for this app.
+        poll_interval_s: TikTok takes 30 status calls a minute.
+        deadline_s: how long one call of `post` waits until TikTok says that the post is complete.
+        chunk_bytes: files up to this size go in one piece.
+    """
+
+    name = "tiktok"
+    limits = PlatformLimits(
+        caption_limit=CAPTION_RULES["tiktok"].limit,
+        caption_unit="utf16",
+        hashtag_limit=None,
+        max_size_bytes=4_000_000_000,
+        min_duration_s=1,
+        max_duration_s=600,
+        fps_range=(23, 60),
+    )
+
+    def __init__(
+        self,
+        *,
+        access_token: SecretStr | str,
+        clock: Clock,
+        open_id: str = "default",
+        base_url: str = "https://open.tiktokapis.com",
+        poll_interval_s: float = 5,
+        deadline_s: float = 300,
+        chunk_bytes: int = MAX_CHUNK_BYTES,
+    ) -> None:
+        """Keep the settings; nothing is sent.
+
+        Raises:
+            ConfigurationError: the token is empty or cannot be in a header.
+        """
+        self._api = TikTokApi(access_token=access_token, base_url=base_url, clock=clock)
+        self._open_id = open_id
+        self._clock = clock
+        self._poll_interval_s = poll_interval_s
+        self._deadline_s = deadline_s
+        self._chunk_bytes = chunk_bytes
+
+    def account(self) -> str:
+        """Return the account's open_id."""
+        return self._open_id
+
+    def plan(self, request: PostRequest) -> list[PlannedCall]:
+        """Return the requests of a post; what only answers bring is in braces.
+
+        Raises:
+            UsageError: caption, fields or video do not fit TikTok.
+        """
+        body = self._init_body(request)
+        url, size = self._api.url, request.size_bytes
+        chunks = plan_chunks(size, chunk_bytes=self._chunk_bytes)
+        puts, position = [], 0
+        while position < size:
+            first, last = chunks.chunk_from(position)
+            note = f"bytes {first}-{last}/{size}"
+            puts.append(PlannedCall("PUT", "{upload_url}", {"bytes": last - first + 1}, note))
+            position = last + 1
+        return [
+            PlannedCall("POST", url + _CREATOR_INFO, {}, "what the account offers now"),
+            PlannedCall("POST", url + _INIT, body, "announces the post"),
+            *puts,
+            PlannedCall("POST", url + _STATUS, {"publish_id": "{publish_id}"}, "until PUBLISH_COMPLETE"),
+        ]
+
+    def quota(self) -> None:
+        """Return None: TikTok has no answer to this; its refusal says when the day's posts are used up."""
+
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+        """Post once, see `PlatformProvider.post`. The handle has publish_id, upload_url, chunk_size, finishing."""
+        del permit  # asking for it is the point: nobody posts without one
+        body = self._init_body(request)
+        progress = Progress(handle, record)
+        if progress["publish_id"]:
+            receipt = self._go_on(request, progress)
+            if receipt is not None:
+                return receipt
+        self._begin(request, body, progress)
+        if not self._upload(request, progress, start=0):
+            raise TransientError(
+                attempted="upload the video to TikTok",
+                answer="the upload address is no longer good",
+                reference=progress["publish_id"],
+                next_step="The next try announces the post anew.",
+            )
+        return self._follow(request, progress)
+
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+        """Read the post's status, then the account's newest videos, see `PlatformProvider.look_up`."""
+        publish_id = handle.get("publish_id")
+        if not publish_id:
+            return Finding("absent", "No bytes were sent, and nothing is posted before all of them are in.")
+        try:
+            return self._judge(request, handle, str(publish_id), sent_at=sent_at)
+        except PermanentError as error:
+            return Finding("unclear", f"TikTok does not let us look: {error.message}")
+
+    def counters(self, post_ids: Sequence[str]) -> list[Counters]:
+        """Return counters; `post_ids` may be video ids, publish_ids or markers, see `tiktok_metrics.read_counters`."""
+        return read_counters(self._api, post_ids, observed_at=self._clock.now())
+
+    # -- announcing and sending -----------------------------------------------------------------------------------
+
+    def _init_body(self, request: PostRequest) -> dict[str, Any]:
+        fields = read_fields(TikTokPost, request)
+        require_within_limits(self.name, self.limits, request)
+        if fields.paid_partnership and fields.privacy == "SELF_ONLY":
+            raise UsageError(
+                f"{request.content_id!r} is a paid partnership, which TikTok does not take with SELF_ONLY.",
+                next_step="Choose another `privacy`, or switch `paid_partnership` off if it is none.",
+            )
+        chunks = plan_chunks(request.size_bytes, chunk_bytes=self._chunk_bytes)
+        caption = format_caption("tiktok", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        return {
+            "post_info": {
+                "title": caption.text,
+                "privacy_level": fields.privacy,
+                "disable_comment": not fields.allow_comments,
+                "disable_duet": not fields.allow_duet,
+                "disable_stitch": not fields.allow_stitch,
+                "brand_content_toggle": fields.paid_partnership,
+                "brand_organic_toggle": fields.promotes_own_brand,
+                "is_aigc": fields.ai_disclosure,
+            },
+            "source_info": {
+                "source": "FILE_UPLOAD",
+                "video_size": request.size_bytes,
+                "chunk_size": chunks.chunk_size,
+                "total_chunk_count": chunks.total_chunk_count,
+            },
+        }
+
+    def _begin(self, request: PostRequest, body: dict[str, Any], progress: Progress) -> None:
+        creator = self._api.call(_CREATOR_INFO, attempted="ask TikTok what the account offers")
+        _require_offered(request, body["post_info"], creator)
+        made = self._api.call(_INIT, attempted="announce the TikTok post", json=_respecting(body, creator))
+        if not made.get("publish_id") or not made.get("upload_url"):
+            raise TransientError(attempted="announce the TikTok post", answer="no publish_id or upload_url")
+        progress.commit(
+            publish_id=str(made["publish_id"]),
+            upload_url=str(made["upload_url"]),
+            chunk_size=body["source_info"]["chunk_size"],
+            username=creator.get("creator_username"),
+            finishing=False,
+        )
+
+    def _upload(self, request: PostRequest, progress: Progress, *, start: int) -> bool:
+        # The chunk size is the announced one: another setting today must not change an upload that has begun.
+        chunk_size = int(progress["chunk_size"])
+        plan = ChunkPlan(request.size_bytes, chunk_size, request.size_bytes // chunk_size)
+        return self._api.upload(request, progress, plan, start=start)
+
+    # -- following, and finding out -------------------------------------------------------------------------------
+
+    def _status(self, publish_id: str) -> dict[str, Any]:
+        return self._api.call(_STATUS, attempted=_FOLLOWING, json={"publish_id": publish_id}, reference=publish_id)
+
+    def _go_on(self, request: PostRequest, progress: Progress) -> Receipt | None:
+        """Go on with an announced post; None when it certainly came to nothing and has to be announced anew."""
+        publish_id = str(progress["publish_id"])
+        try:
+            with doubt_remains(progress["finishing"]):
+                status = self._status(publish_id)
+        except PermanentError as error:
+            if error.code == "invalid_publish_id":
+                return None
+            raise
+        except UnknownOutcomeError as error:
+            if error.code != "invalid_publish_id":
+                raise
+            return self._found_after_all(request, error)
+        if status.get("status") == "FAILED":
+            failure = _failure(status, publish_id)
+            if isinstance(failure, TransientError):
+                return None
+            raise failure
+        if _is_incomplete(status, request, progress) and not self._upload(
+            request, progress, start=int(status.get("uploaded_bytes") or 0)
+        ):
+            return None
+        return self._follow(request, progress)
+
+    def _found_after_all(self, request: PostRequest, doubt: UnknownOutcomeError) -> Receipt:
+        with doubt_remains(is_in_doubt=True):
+            video = find_by_marker(self._api, request.marker, None)
+        if video is None:
+            raise doubt
+        return Receipt("posted", str(video["id"]), video.get("share_url"), video)
+
+    def _follow(self, request: PostRequest, progress: Progress) -> Receipt:
+        """Wait for completion. All bytes are in: from here on only TikTok's FAILED means that nothing is public."""
+        publish_id = str(progress["publish_id"])
+        problem: list[str] = []
+
+        def probe() -> dict[str, Any] | None:
+            try:
+                status = self._status(publish_id)
+            except TransientError:
+                return None
+            except PermanentError as error:
+                problem.append(error.message)
+                return {}
+            return status if status.get("status") in ("PUBLISH_COMPLETE", "FAILED") else None
+
+        status = poll(probe, clock=self._clock, interval_s=self._poll_interval_s, deadline_s=self._deadline_s)
+        if not status:
+            raw = {"publish_id": publish_id, **({"read_error": problem[0]} if problem else {})}
+            return Receipt("processing", None, None, raw)
+        if status.get("status") == "FAILED":
+            raise _failure(status, publish_id)
+        return self._receipt(request, status, publish_id, progress["username"])
+
+    def _receipt(self, request: PostRequest, status: dict[str, Any], publish_id: str, username: str | None) -> Receipt:
+        video_id = public_id(status)
+        raw: dict[str, Any] = {"publish_id": publish_id, "status": status.get("status")}
+        if video_id is None:
+            if request.fields.get("privacy") != "SELF_ONLY":
+                raw["public_id_pending"] = True
+            return Receipt("posted", None, None, raw)
+        url = f"https://www.tiktok.com/@{username}/video/{video_id}" if username else None
+        try:
+            videos = query_videos(self._api, [video_id])
+        except ProviderError as error:
+            raw["url_error"] = error.message
+        else:
+            url = next((video["share_url"] for video in videos if video.get("share_url")), url)
+        return Receipt("posted", video_id, url, raw)
+
+    def _judge(self, request: PostRequest, handle: dict[str, Any], publish_id: str, *, sent_at: datetime) -> Finding:
+        try:
+            status = self._status(publish_id)
+        except PermanentError as error:
+            if error.code != "invalid_publish_id":
+                raise
+            return self._judge_forgotten(request, handle, publish_id, sent_at=sent_at)
+        state = status.get("status")
+        evidence = f"TikTok says {state} for {publish_id}"
+        if state == "FAILED":
+            return Finding("absent", f"{evidence}: {status.get('fail_reason')}.")
+        if state != "PUBLISH_COMPLETE":
+            sent = f"{status.get('uploaded_bytes', 0)} of {request.size_bytes} bytes"
+            return Finding(
+                "resumable", f"{evidence} with {sent}; going on sends only what is missing.", handle=dict(handle)
+            )
+        receipt = self._receipt(request, status, publish_id, handle.get("username"))
+        if receipt.post_id is None:
+            receipt = self._resolved(request, receipt, sent_at)
+        return Finding("live", f"{evidence}.", receipt)
+
+    def _resolved(self, request: PostRequest, receipt: Receipt, sent_at: datetime) -> Receipt:
+        # The list may hold a post before its status names the public id. Without the scope it stays pending.
+        try:
+            video = find_by_marker(self._api, request.marker, sent_at)
+        except PermanentError as error:
+            return Receipt("posted", None, None, {**receipt.raw, "list_error": error.message})
+        if video is None:
+            return receipt
+        return Receipt(
+            "posted", str(video["id"]), video.get("share_url"), {"publish_id": receipt.raw["publish_id"], **video}
+        )
+
+    def _judge_forgotten(
+        self, request: PostRequest, handle: dict[str, Any], publish_id: str, *, sent_at: datetime
+    ) -> Finding:
+        video = find_by_marker(self._api, request.marker, sent_at)
+        if video is not None:
+            receipt = Receipt("posted", str(video["id"]), video.get("share_url"), video)
+            return Finding("live", f"Video {video['id']} carries the marker.", receipt)
+        if handle.get("finishing"):
+            return Finding("unclear", f"TikTok no longer knows {publish_id}, and no video carries {request.marker!r}.")
+        return Finding("absent", f"TikTok does not know {publish_id}, and its last byte was never sent.")
+
+
+def _is_incomplete(status: dict[str, Any], request: PostRequest, progress: Progress) -> bool:
+    if status.get("status") != "PROCESSING_UPLOAD":
+        return False
+    uploaded = status.get("uploaded_bytes")
+    return not progress["finishing"] if uploaded is None else int(uploaded) < request.size_bytes
+
+
+def _failure(status: dict[str, Any], publish_id: str) -> ProviderError:
+    reason = str(status.get("fail_reason") or "no reason")
+    return to_error(
+        find_fail_row(reason), attempted=_FOLLOWING, answer=f"FAILED, {reason}", code=reason, reference=publish_id
+    )
+
+
+def _require_offered(request: PostRequest, post_info: dict[str, Any], creator: dict[str, Any]) -> None:
+    """Refuse what the account does not offer now; nothing has been announced yet."""
+    offered = creator.get("privacy_level_options") or []
+    asking = "ask TikTok what the account offers"
+    if post_info["privacy_level"] not in offered:
+        raise to_error(
+            BY_CODE["privacy_level_option_mismatch"],
+            attempted=asking,
+            answer=f"{', '.join(offered) or 'no option'}, while the channel wants {post_info['privacy_level']}",
+            code="privacy_level_option_mismatch",
+        )
+    longest = creator.get("max_video_post_duration_sec")
+    if longest is not None and request.duration_s > float(longest):
+        raise PermanentError(
+            attempted=asking,
+            answer=f"videos of at most {longest} s, while this one lasts {request.duration_s:g} s",
+            next_step="Make the channel's videos shorter.",
+            code="duration_check_failed",
+        )
+
+
+def _respecting(body: dict[str, Any], creator: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with what the creator has switched off switched off."""
+    closed = {
+        f"disable_{what}": True for what in ("comment", "duet", "stitch") if creator.get(f"{what}_disabled") is True
+    }
+    return {**body, "post_info": {**body["post_info"], **closed}}

@@ -1,0 +1,136 @@
+"""TikTok's own list of videos: counters, and finding a post by its marker (protocol reference, 5.4 and 5.9).
+
+Posting is `tiktok.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from dayreel.errors import PermanentError
+from dayreel.providers.platforms.contract import Counters
+from dayreel.providers.platforms.tiktok_api import TikTokApi
+from dayreel.rules.captions import carries_marker
+
+_FIELDS = "id,create_time,share_url,video_description,title,like_count,comment_count,share_count,view_count"
+_BATCH = 20
+_PAGES = 10
+_CLOCK_SKEW = timedelta(minutes=10)
+
+
+def query_videos(api: TikTokApi, video_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the videos TikTok knows among these ids, in batches of 20.
+
+    Raises:
+        TransientError, PermanentError: not readable.
+    """
+    videos: list[dict[str, Any]] = []
+    for start in range(0, len(video_ids), _BATCH):
+        found = api.call(
+            "/v2/video/query/",
+            attempted="read TikTok videos",
+            params={"fields": _FIELDS},
+            json={"filters": {"video_ids": list(video_ids[start : start + _BATCH])}},
+        )
+        videos.extend(found.get("videos") or [])
+    return videos
+
+
+def find_by_marker(api: TikTokApi, marker: str, sent_at: datetime | None) -> dict[str, Any] | None:
+    """Return the account's newest video that carries `marker`, looking no further back than `sent_at`.
+
+    Raises:
+        TransientError, PermanentError: not readable.
+    """
+    return _find(api, {marker}, sent_at).get(marker)
+
+
+def public_id(status: dict[str, Any]) -> str | None:
+    """Return the public video id of a `status/fetch` answer (the vendor spells it so), or None while there is none."""
+    ids = status.get("publicaly_available_post_id") or []
+    return str(ids[0]) if ids else None
+
+
+def read_counters(api: TikTokApi, post_ids: Sequence[str], *, observed_at: datetime) -> list[Counters]:
+    """Return counters under the ids that were asked for.
+
+    A post without a public id yet is asked for by its publish_id (its status may name the public id by now) or by its
+    marker (looked for in the account's own list). What cannot be resolved is left out: it has no counters, not 0.
+
+    Raises:
+        TransientError, PermanentError: not readable.
+    """
+    markers = {asked for asked in post_ids if not asked.isdigit() and not _is_publish_id(asked)}
+    by_marker = _find(api, markers, None) if markers else {}
+    resolved = {
+        asked: asked
+        if asked.isdigit()
+        else (_public_id_of(api, asked) if _is_publish_id(asked) else str(by_marker.get(asked, {}).get("id", "")))
+        for asked in dict.fromkeys(post_ids)
+    }
+    wanted = list(dict.fromkeys(video_id for video_id in resolved.values() if video_id))
+    videos = {str(video["id"]): video for video in query_videos(api, wanted)}
+    return [
+        replace(_to_counters(videos[video_id], observed_at), post_id=asked)
+        for asked, video_id in resolved.items()
+        if video_id in videos
+    ]
+
+
+def _is_publish_id(asked: str) -> bool:
+    return asked.startswith(("v_pub_", "v_inbox_", "p_pub_"))
+
+
+def _public_id_of(api: TikTokApi, publish_id: str) -> str:
+    try:
+        status = api.call(
+            "/v2/post/publish/status/fetch/",
+            attempted="resolve the TikTok post's public id",
+            json={"publish_id": publish_id},
+            reference=publish_id,
+        )
+    except PermanentError as error:
+        if error.code == "invalid_publish_id":
+            return ""
+        raise
+    return public_id(status) or ""
+
+
+def _find(api: TikTokApi, markers: set[str], sent_at: datetime | None) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    cursor: dict[str, Any] = {}
+    for _ in range(_PAGES):
+        page = api.call(
+            "/v2/video/list/",
+            attempted="list the account's TikTok videos",
+            params={"fields": _FIELDS},
+            json={"max_count": _BATCH, **cursor},
+        )
+        for video in page.get("videos") or []:
+            text = f"{video.get('video_description') or ''}\n{video.get('title') or ''}"
+            for marker in markers - found.keys():
+                if carries_marker(text, marker) and not _is_older(video, sent_at):
+                    found[marker] = video
+        oldest = (page.get("videos") or [{}])[-1]
+        if len(found) == len(markers) or not page.get("has_more") or _is_older(oldest, sent_at):
+            break
+        cursor = {"cursor": page.get("cursor")}
+    return found
+
+
+def _is_older(video: dict[str, Any], sent_at: datetime | None) -> bool:
+    made_at_s = video.get("create_time")
+    return sent_at is not None and made_at_s is not None and made_at_s < (sent_at - _CLOCK_SKEW).timestamp()
+
+
+def _to_counters(video: dict[str, Any], observed_at: datetime) -> Counters:
+    return Counters(
+        post_id=str(video["id"]),
+        observed_at=observed_at,
+        views=video.get("view_count"),
+        likes=video.get("like_count"),
+        comments=video.get("comment_count"),
+        shares=video.get("share_count"),
+        raw=video,
+    )

@@ -1,0 +1,345 @@
+"""YouTube Shorts through the Data API (protocol reference, section 6).
+
+A post is one resumable upload session, see `youtube_session.py`; the video exists as soon as the last byte is in, with
+the privacy that was sent, which is therefore always explicit. Then YouTube processes it. The wire is `youtube_api.py`,
+error reasons are in `youtube_errors.py`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from dayreel.clock import Clock
+from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
+from dayreel.providers.platforms.contract import (
+    Counters,
+    Finding,
+    PlannedCall,
+    PlatformLimits,
+    PostRequest,
+    Receipt,
+    Record,
+)
+from dayreel.providers.platforms.verdicts import to_error
+from dayreel.providers.platforms.youtube_api import YouTubeApi
+from dayreel.providers.platforms.youtube_errors import find_upload_row
+from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
+from dayreel.rules.captions import CAPTION_RULES, carries_marker, format_caption
+from dayreel.schemas.channel import YouTubePost
+from dayreel.schemas.effect import Permit
+
+_BATCH = 50
+_PAGES = 4
+_CLOCK_SKEW = timedelta(minutes=10)
+_BROKEN = ("failed", "rejected", "deleted")
+
+
+class YouTubePlatform:
+    """One channel.
+
+    Args:
+        client_id, client_secret, refresh_token: of the OAuth client; scopes youtube.upload and youtube.readonly.
+        channel_id: YouTube's stable id of the channel.
+        watch_url: what the public address of a video begins with.
+        poll_interval_s, deadline_s: how one call of `post` waits until YouTube has processed the video.
+        chunk_bytes: how much goes in one request; a multiple of 262144.
+    """
+
+    name = "youtube"
+    limits = PlatformLimits(
+        caption_limit=CAPTION_RULES["youtube"].limit,
+        caption_unit="bytes",
+        hashtag_limit=None,
+        max_size_bytes=256_000_000_000,
+        min_duration_s=1,
+        max_duration_s=180,
+        fps_range=(1, 60),
+    )
+
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        client_secret: SecretStr | str,
+        refresh_token: SecretStr | str,
+        clock: Clock,
+        channel_id: str = "default",
+        base_url: str = "https://youtube.googleapis.com",
+        token_url: str = "https://oauth2.googleapis.com/token",  # noqa: S107  an address
+        watch_url: str = "https://www.youtube.com/shorts",
+        poll_interval_s: float = 10,
+        deadline_s: float = 300,
+        chunk_bytes: int = 64 * CHUNK_UNIT,
+    ) -> None:
+        """Keep the settings; nothing is sent.
+
+        Raises:
+            ConfigurationError: a secret is empty, or the chunk size is no multiple of 262144.
+        """
+        if chunk_bytes <= 0 or chunk_bytes % CHUNK_UNIT:
+            raise ConfigurationError(f"YouTube takes chunks in multiples of {CHUNK_UNIT} bytes, not {chunk_bytes}.")
+        self._api = YouTubeApi(
+            client_id=client_id,
+            client_secret=client_secret,
+            refresh_token=refresh_token,
+            base_url=base_url,
+            token_url=token_url,
+            clock=clock,
+        )
+        self._channel_id = channel_id
+        self._watch_url = watch_url.rstrip("/")
+        self._clock = clock
+        self._poll_interval_s = poll_interval_s
+        self._deadline_s = deadline_s
+        self._chunk_bytes = chunk_bytes
+
+    def account(self) -> str:
+        """Return the channel's id."""
+        return self._channel_id
+
+    def plan(self, request: PostRequest) -> list[PlannedCall]:
+        """Return the requests of a post; what only answers bring is in braces.
+
+        Raises:
+            UsageError: caption, fields or video do not fit YouTube.
+        """
+        body, params = self._video_body(request)
+        query = "&".join(f"{name}={value}" for name, value in params.items())
+        size = request.size_bytes
+        puts = [
+            PlannedCall(
+                "PUT",
+                "{session URI}",
+                {"bytes": min(self._chunk_bytes, size - first)},
+                f"bytes {first}-{min(first + self._chunk_bytes, size) - 1}/{size}",
+            )
+            for first in range(0, size, self._chunk_bytes)
+        ]
+        return [
+            PlannedCall("POST", f"{self._api.url}/upload/youtube/v3/videos?{query}", body, "opens the upload"),
+            *puts,
+            PlannedCall("GET", f"{self._api.url}/youtube/v3/videos?part=status,processingDetails&id={{video}}", {}),
+        ]
+
+    def quota(self) -> None:
+        """Return None: the Data API does not tell what is left of a quota."""
+
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+        """Post once, see `PlatformProvider.post`. The handle has session_uri, finishing and video_id."""
+        del permit  # asking for it is the point: nobody posts without one
+        body, params = self._video_body(request)
+        progress = Progress(handle, record)
+        if progress["video_id"]:
+            return self._follow(str(progress["video_id"]))
+        found = self._ask_on_resume(request, progress) if progress["session_uri"] else None
+        if isinstance(found, str):
+            progress.commit(video_id=found)
+            return self._follow(found)
+        if found is None:
+            progress.commit(session_uri=start_session(self._api, request, body, params), finishing=False)
+        state = send_bytes(self._api, request, progress, start=found or 0, chunk_bytes=self._chunk_bytes)
+        if state.video is None:
+            raise self._session_gone(progress)
+        progress.commit(video_id=str(state.video["id"]))
+        return self._follow(str(state.video["id"]))
+
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+        """Ask the session, then the channel's uploads, see `PlatformProvider.look_up`."""
+        if not handle.get("session_uri") and not handle.get("video_id"):
+            return Finding("absent", "No upload was opened, so there is no video.")
+        try:
+            if handle.get("video_id"):
+                return self._judge_video(str(handle["video_id"]))
+            return self._judge_session(request, handle, sent_at=sent_at)
+        except PermanentError as error:
+            return Finding("unclear", f"YouTube does not let us look: {error.message}")
+
+    def counters(self, post_ids: Sequence[str]) -> list[Counters]:
+        """Return the counters of these videos, 50 a call; what is switched off (likes, comments) is None."""
+        observed_at = self._clock.now()
+        found: list[Counters] = []
+        for start in range(0, len(post_ids), _BATCH):
+            page = self._api.call(
+                "/youtube/v3/videos",
+                attempted="read YouTube statistics",
+                params={"part": "statistics", "id": ",".join(post_ids[start : start + _BATCH]), "maxResults": _BATCH},
+            )
+            found.extend(_to_counters(video, observed_at) for video in page.get("items", []))
+        return found
+
+    # -- sending --------------------------------------------------------------------------------------------------
+
+    def _video_body(self, request: PostRequest) -> tuple[dict[str, Any], dict[str, str | int]]:
+        fields = read_fields(YouTubePost, request)
+        require_within_limits(self.name, self.limits, request)
+        caption = format_caption("youtube", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        body = {
+            "snippet": {"title": caption.title, "description": caption.text, "categoryId": fields.category_id},
+            "status": {
+                "privacyStatus": fields.privacy,
+                "selfDeclaredMadeForKids": fields.made_for_kids,
+                "containsSyntheticMedia": fields.ai_disclosure,
+            },
+        }
+        params: dict[str, str | int] = {"uploadType": "resumable", "part": "snippet,status"}
+        if not fields.notify_subscribers:
+            params["notifySubscribers"] = "false"
+        return body, params
+
+    def _ask_on_resume(self, request: PostRequest, progress: Progress) -> str | int | None:
+        """Return the id of the video that exists, or the byte to go on from, or None to open another session."""
+        with doubt_remains(progress["finishing"]):
+            found = ask_session(self._api, str(progress["session_uri"]), total=request.size_bytes)
+            if found.state == "open":
+                return found.held_bytes
+            if found.video is not None:
+                return str(found.video["id"])
+            if not progress["finishing"]:
+                return None
+            video_id = self._find(request.marker, None)
+        if video_id is None:
+            raise self._session_gone(progress)
+        return video_id
+
+    def _session_gone(self, progress: Progress) -> ProviderError:
+        if progress["finishing"]:
+            return UnknownOutcomeError(
+                attempted="upload the video to YouTube",
+                answer="the upload session has gone after its last byte was sent",
+                next_step="`dayreel reconcile` looks through the channel's uploads; then look in YouTube Studio.",
+            )
+        return TransientError(
+            attempted="upload the video to YouTube",
+            answer="the upload session has gone, unfinished",
+            next_step="The next try opens another one.",
+        )
+
+    # -- following, and finding out -------------------------------------------------------------------------------
+
+    def _follow(self, video_id: str) -> Receipt:
+        """Wait until the video is processed. It exists: only YouTube's own failed or rejected means it is not kept."""
+        url = f"{self._watch_url}/{video_id}"
+        problem: list[str] = []
+
+        def probe() -> dict[str, Any] | None:
+            try:
+                video = self._video(video_id)
+            except TransientError:
+                return None
+            except PermanentError as error:
+                problem.append(error.message)
+                return {}
+            return video if video and _upload_status(video) in ("processed", *_BROKEN) else None
+
+        video = poll(probe, clock=self._clock, interval_s=self._poll_interval_s, deadline_s=self._deadline_s)
+        if not video:
+            return Receipt("processing", video_id, url, {"read_error": problem[0]} if problem else {})
+        if _upload_status(video) in _BROKEN:
+            raise _upload_error(video, video_id)
+        return Receipt("posted", video_id, url, video)
+
+    def _video(self, video_id: str) -> dict[str, Any] | None:
+        page = self._api.call(
+            "/youtube/v3/videos",
+            attempted="follow the YouTube video",
+            params={"part": "status,processingDetails", "id": video_id},
+            reference=video_id,
+        )
+        return next(iter(page.get("items", [])), None)
+
+    def _judge_video(self, video_id: str) -> Finding:
+        video = self._video(video_id)
+        url = f"{self._watch_url}/{video_id}"
+        if video is None:
+            return Finding("unclear", f"YouTube gave the id {video_id} and does not show the video.")
+        status = _upload_status(video)
+        if status in _BROKEN:
+            return Finding("unclear", f"YouTube took video {video_id} and did not keep it: {_why(video)}.")
+        state: Any = "posted" if status == "processed" else "processing"
+        return Finding("live", f"YouTube shows video {video_id} as {status}.", Receipt(state, video_id, url, video))
+
+    def _judge_session(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+        found = ask_session(self._api, str(handle["session_uri"]), total=request.size_bytes)
+        if found.video is not None:
+            return self._judge_video(str(found.video["id"]))
+        if found.state == "open":
+            evidence = f"The upload holds {found.held_bytes} of {request.size_bytes} bytes, so there is no video yet."
+            return Finding("resumable", evidence, handle=dict(handle))
+        video_id = self._find(request.marker, sent_at)
+        if video_id is not None:
+            return self._judge_video(video_id)
+        if handle.get("finishing"):
+            return Finding("unclear", f"The upload session has gone, and no upload carries {request.marker!r}.")
+        return Finding("absent", "The upload session has gone before its last byte was sent.")
+
+    def _find(self, marker: str, sent_at: datetime | None) -> str | None:
+        mine = self._api.call(
+            "/youtube/v3/channels",
+            attempted="find the channel's uploads",
+            params={"part": "contentDetails", "mine": "true"},
+        )
+        if not mine.get("items"):
+            raise PermanentError(attempted="find the channel's uploads", answer="no channel for this account")
+        playlist = mine["items"][0]["contentDetails"]["relatedPlaylists"]["uploads"]
+        token: dict[str, str] = {}
+        for _ in range(_PAGES):
+            page = self._api.call(
+                "/youtube/v3/playlistItems",
+                attempted="list the channel's uploads",
+                params={"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": _BATCH, **token},
+            )
+            for item in page.get("items", []):
+                snippet = item.get("snippet") or {}
+                if sent_at is not None and _is_older(snippet, sent_at):
+                    return None
+                if carries_marker(f"{snippet.get('title')}\n{snippet.get('description')}", marker):
+                    return str(item["contentDetails"]["videoId"])
+            if not page.get("nextPageToken"):
+                return None
+            token = {"pageToken": page["nextPageToken"]}
+        return None
+
+
+def _upload_status(video: dict[str, Any]) -> str:
+    return str((video.get("status") or {}).get("uploadStatus"))
+
+
+def _why(video: dict[str, Any]) -> str:
+    status = video.get("status") or {}
+    return str(status.get("failureReason") or status.get("rejectionReason") or status.get("uploadStatus"))
+
+
+def _upload_error(video: dict[str, Any], video_id: str) -> ProviderError:
+    return to_error(
+        find_upload_row(_why(video)),
+        attempted="follow the YouTube video",
+        answer=f"{_upload_status(video)}, {_why(video)}",
+        code=_why(video),
+        reference=video_id,
+    )
+
+
+def _is_older(snippet: dict[str, Any], sent_at: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(str(snippet.get("publishedAt"))) < sent_at - _CLOCK_SKEW
+    except ValueError:
+        return False
+
+
+def _to_counters(video: dict[str, Any], observed_at: datetime) -> Counters:
+    statistics = video.get("statistics") or {}
+
+    def number(name: str) -> int | None:
+        return int(statistics[name]) if name in statistics else None
+
+    return Counters(
+        post_id=str(video["id"]),
+        observed_at=observed_at,
+        views=number("viewCount"),
+        likes=number("likeCount"),
+        comments=number("commentCount"),
+        raw=statistics,
+    )

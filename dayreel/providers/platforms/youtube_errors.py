@@ -1,0 +1,101 @@
+"""YouTube's error tables: answers of the Data API by `reason`, and what becomes of an upload (protocol reference, 6.4).
+
+Only rows and how to find one. Calls live in `youtube.py`.
+"""
+
+from typing import Any
+
+from dayreel.providers.platforms.verdicts import DAY_S, MINUTE_S, ErrorRow
+
+_CONNECT = "Connect the channel again (YOUTUBE_REFRESH_TOKEN) with the scopes youtube.upload and youtube.readonly."
+_INPUT = ErrorRow("refuse", "YouTube does not take this field", "Correct the caption or the channel's YouTube fields.")
+_QUOTA = ErrorRow("retry", "the project's quota is used up", "It comes back at midnight Pacific time.", DAY_S)
+_SPEED = ErrorRow("retry", "too many calls at once", "dayreel waits a minute.", MINUTE_S)
+_SCOPE = ErrorRow("refuse", "the token lacks a scope or a channel", _CONNECT)
+_NO_CHANNEL = ErrorRow("refuse", "the Google account has no YouTube channel", "Create a channel for it first.")
+_SETTING = ErrorRow("refuse", "this setting is not allowed for the channel", "Change `privacy` in the channel's file.")
+
+BY_REASON: dict[str, ErrorRow] = {
+    "authError": ErrorRow("refuse", "the access token is not accepted", _CONNECT),
+    "quotaExceeded": _QUOTA,
+    "dailyLimitExceeded": _QUOTA,
+    "rateLimitExceeded": _SPEED,
+    "userRateLimitExceeded": _SPEED,
+    "uploadLimitExceeded": ErrorRow(
+        "retry", "the channel's own daily upload limit is reached", "Wait until tomorrow.", DAY_S
+    ),
+    "forbidden": _SCOPE,
+    "insufficientPermissions": _SCOPE,
+    "youtubeSignupRequired": _NO_CHANNEL,
+    **dict.fromkeys(
+        (
+            "invalidTitle",
+            "invalidDescription",
+            "invalidTags",
+            "invalidCategoryId",
+            "invalidPublishAt",
+            "invalidVideoMetadata",
+            "invalidFilename",
+            "invalidRecordingDetails",
+            "invalidVideoGameRating",
+            "defaultLanguageNotSet",
+            "mediaBodyRequired",
+        ),
+        _INPUT,
+    ),
+    "forbiddenPrivacySetting": _SETTING,
+    "forbiddenLicenseSetting": _SETTING,
+    "backendError": ErrorRow(
+        "retry", "YouTube's own server error", "dayreel goes on through the upload session.", MINUTE_S, is_certain=False
+    ),
+    "invalid_grant": ErrorRow("refuse", "the refresh token is revoked or has expired", _CONNECT),
+    "invalid_client": ErrorRow(
+        "refuse", "Google does not know this client", "Check YOUTUBE_CLIENT_ID and YOUTUBE_CLIENT_SECRET."
+    ),
+}
+
+BY_STATUS: dict[int, ErrorRow] = {401: BY_REASON["authError"], 429: _SPEED}
+
+_LOOK = "Look at it in YouTube Studio."
+_RECOMPOSE = "Compose the video again; then retry."
+BY_UPLOAD_FAILURE: dict[str, ErrorRow] = {
+    "codec": ErrorRow("refuse", "the codec is not accepted", _RECOMPOSE),
+    "conversion": ErrorRow("refuse", "the video could not be converted", _RECOMPOSE),
+    "emptyFile": ErrorRow("refuse", "the file is empty", _RECOMPOSE),
+    "invalidFile": ErrorRow("refuse", "the file is no video", _RECOMPOSE),
+    "tooSmall": ErrorRow("refuse", "the file is too small", _RECOMPOSE),
+    "uploadAborted": ErrorRow("refuse", "the upload was aborted", "Retry the post."),
+    "duplicate": ErrorRow("refuse", "YouTube takes it for a duplicate", _LOOK),
+    "copyright": ErrorRow("refuse", "a copyright claim", _LOOK),
+    "length": ErrorRow("refuse", "the video is too long for this channel", "Verify the channel by phone."),
+    "deleted": ErrorRow("refuse", "the video was deleted", _LOOK),
+}
+
+_SERVER = BY_REASON["backendError"]
+_STRANGE = ErrorRow(
+    "refuse", "", "Look the reason up in YouTube's error list; nothing is sent again.", None, is_certain=False
+)
+
+
+def reason_of(body: dict[str, Any], *, status: int) -> str:
+    """Return the reason of a Data API or OAuth error body; the HTTP status where there is none."""
+    error = body.get("error")
+    if isinstance(error, str):
+        return error
+    details = error.get("errors") if isinstance(error, dict) else None
+    first = details[0] if isinstance(details, list) and details and isinstance(details[0], dict) else {}
+    return str(first.get("reason") or status)
+
+
+def find_row(reason: str, *, status: int) -> ErrorRow:
+    """Return the row for `reason`; HTTP `status` decides only where the reason says nothing."""
+    if reason in BY_REASON:
+        return BY_REASON[reason]
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    return _SERVER if status >= 500 else _STRANGE  # noqa: PLR2004  HTTP's own border
+
+
+def find_upload_row(reason: str) -> ErrorRow:
+    """Return the row for a `failureReason` or `rejectionReason`."""
+    return BY_UPLOAD_FAILURE.get(reason, ErrorRow("refuse", "YouTube does not keep the video", _LOOK))
