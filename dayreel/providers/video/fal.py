@@ -19,7 +19,8 @@ from dayreel.errors import ConfigurationError, ProviderError, TransientError, Un
 from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal, status_error
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
-from dayreel.providers.video.fal_models import MODELS, FalModel, check_request
+from dayreel.providers.video.fal_models import MODELS, FalModel
+from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import Permit
 
 if TYPE_CHECKING:

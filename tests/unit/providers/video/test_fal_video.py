@@ -1,4 +1,4 @@
-"""fal: one submit per permit whatever happens, and every read ends. Odd answers are scripted, the rest is the sandbox."""
+"""fal: one submit per permit whatever happens, and every read ends. Against the sandbox; odd answers are scripted."""
 
 import time
 from collections.abc import Iterator

@@ -1,0 +1,289 @@
+"""Kling's own API: a task per segment, signed with a short-lived token made from two keys.
+
+Kling takes an id of the caller's own with each task, by which a task whose answer was lost can be looked up (`find`).
+Sources: section 12 of the protocol reference, and Kling's published list of error codes; both at second hand.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from dayreel.clock import Clock, SystemClock
+from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.access import Access
+from dayreel.providers.http import Http, Reply, readable, reveal
+from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
+from dayreel.providers.video.request_check import check_request
+from dayreel.schemas.effect import EffectKey, Permit
+
+BASE_URL: Final = "https://api-singapore.klingai.com"
+_TASKS: Final = "/v1/videos/text2video"
+_NOT_FOUND: Final = 1203
+_MODE: Final[Mapping[str, str]] = {"720p": "std", "1080p": "pro"}
+
+
+@dataclass(frozen=True)
+class KlingModel:
+    """One model: what it can make, and the fields that are always sent."""
+
+    can: VideoCapabilities
+    fixed: Mapping[str, Any]
+
+
+MODELS: Final[Mapping[str, KlingModel]] = {
+    "kling-v2-6": KlingModel(
+        VideoCapabilities((5, 10), ("720p", "1080p"), prompt_limit=2500, has_audio=True), {"sound": "on"}
+    ),
+    "kling-v2-5-turbo": KlingModel(
+        VideoCapabilities((5, 10), ("720p", "1080p"), prompt_limit=2500, has_audio=False), {}
+    ),
+}
+"""Model id to what it takes. Kling's resolution is its mode: `std` is 720p, `pro` 1080p."""
+
+_KEYS = "Check KLING_ACCESS_KEY and KLING_SECRET_KEY, and this machine's clock."
+_CREDIT = "Buy a resource pack or add credit in the Kling developer console."
+_INPUT = "Check the prompt and the segment settings in the channel file."
+_CONTENT = "Change the prompt: `dayreel run` with another idea, or edit the prompt template."
+_LATER = "It is tried again later; fewer segments at once may help."
+_CONSOLE = "Look for the task in the Kling developer console."
+Meaning = Literal["retry", "refuse", "doubt"]
+CODES: Final[Mapping[int, tuple[Meaning, str]]] = {
+    1000: ("refuse", _KEYS),
+    1001: ("refuse", _KEYS),
+    1002: ("refuse", _KEYS),
+    1003: ("refuse", _KEYS),
+    1004: ("refuse", _KEYS),
+    1100: ("refuse", "Look at the account in the Kling developer console."),
+    1101: ("refuse", _CREDIT),
+    1102: ("refuse", _CREDIT),
+    1103: ("refuse", "Give this key access to the model in the Kling developer console."),
+    1200: ("refuse", _INPUT),
+    1201: ("refuse", _INPUT),
+    1202: ("refuse", _INPUT),
+    1203: ("refuse", "Check `video.model` in the channel file and the task id."),
+    1300: ("refuse", _CONTENT),
+    1301: ("refuse", _CONTENT),
+    1302: ("retry", _LATER),
+    1303: ("retry", _LATER),
+    1304: ("refuse", "Add this machine's address to the allow list in the Kling developer console."),
+    5000: ("doubt", _CONSOLE),
+    5001: ("retry", "It is tried again later."),
+    5002: ("doubt", _CONSOLE),
+}
+"""The vendor's `code` to what it means and what a person can do. `doubt` is a plain retry for reads."""
+_NO_CREDIT: Final = frozenset({1101, 1102})
+_STATES: Final[Mapping[str, Literal["queued", "running"]]] = {"submitted": "queued", "processing": "running"}
+
+
+class KlingVideo:
+    """Video models of Kling.
+
+    Args:
+        access_key: from the Kling developer console, with
+        secret_key: its other half, which never leaves this machine.
+        base_url: the API's address.
+    """
+
+    name = "kling"
+
+    def __init__(
+        self,
+        *,
+        access_key: SecretStr | str,
+        secret_key: SecretStr | str,
+        base_url: str = BASE_URL,
+        read_s: float = 60,
+        clock: Clock | None = None,
+    ) -> None:
+        """Keep the settings; nothing is sent."""
+        self._access_key = reveal(access_key, name="KLING_ACCESS_KEY")
+        self._secret_key = reveal(secret_key, name="KLING_SECRET_KEY")
+        self._tasks_url = base_url.rstrip("/") + _TASKS
+        self._read_s = read_s
+        self._clock = clock or SystemClock()
+
+    def capabilities(self, model: str) -> VideoCapabilities:
+        """Return what `model` can make. See the contract for the errors."""
+        return _adapter(model).can
+
+    def check(self, request: SegmentRequest) -> None:
+        """Refuse what the model cannot make. See the contract for the errors."""
+        check_request(request, _adapter(request.model).can, vendor="kling")
+
+    def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
+        """Submit once and return `task_id`, `external_task_id` and `model`. See the contract for the errors."""
+        self.check(request)
+        own_id = external_task_id(permit.key)
+        reply = self._http().send(
+            "POST",
+            self._tasks_url,
+            attempted=f"submit segment {permit.key.sequence} of {permit.key.content_id} to kling ({request.model})",
+            acting=True,
+            json={
+                "model_name": request.model,
+                "prompt": request.prompt,
+                "mode": _MODE[request.resolution],
+                "duration": str(request.duration_s),
+                "aspect_ratio": request.aspect_ratio,
+                "external_task_id": own_id,
+                **_adapter(request.model).fixed,
+            },
+        )
+        task_id = _data(reply, own_id).get("task_id")
+        if not isinstance(task_id, str) or not task_id:
+            raise UnknownOutcomeError(
+                attempted=reply.attempted,
+                answer=f"HTTP {reply.status} without a task_id: {reply.words}",
+                reference=own_id,
+                next_step=_CONSOLE,
+            )
+        return {"task_id": task_id, "external_task_id": own_id, "model": request.model}
+
+    def find(self, key: EffectKey) -> dict[str, Any] | None:
+        """Look up the task of a submit whose answer was lost; None when Kling knows no such task.
+
+        Raises:
+            TransientError, PermanentError: it could not be looked up.
+        """
+        own_id = external_task_id(key)
+        try:
+            task = self._task(own_id, attempted=f"look up segment {key.sequence} of {key.content_id} at kling")
+        except PermanentError as error:
+            if error.code == str(_NOT_FOUND):
+                return None
+            raise
+        return {"task_id": str(task["task_id"]), "external_task_id": own_id} if task.get("task_id") else None
+
+    def follow(self, handle: dict[str, Any]) -> Job:
+        """Return where the task stands, now. See the contract for the errors."""
+        attempted = "read the status of a segment at kling"
+        task = self._task(str(handle["task_id"]), attempted=attempted)
+        state = str(task.get("task_status"))
+        if state in _STATES:
+            return Job(_STATES[state])
+        if state == "failed":
+            words = readable(str(task.get("task_status_msg") or "no reason given"))
+            return Job("failed", error=words, error_code="failed")
+        if state != "succeed":
+            raise TransientError(
+                attempted=attempted, answer=f"a status nobody knows ({state!r})", reference=str(handle["task_id"])
+            )
+        url = _video_url(task)
+        if url is None:
+            return Job("failed", error="The task succeeded without a video.", error_code="no_media_generated")
+        return Job("done", file_url=url)
+
+    def fetch(self, url: str, dest: Path) -> None:
+        """Download the finished file, without the token. See the contract for the errors."""
+        self._http().download(url, dest, attempted=f"fetch a segment from kling to {dest.name!r}")
+
+    def cancel(self, handle: dict[str, Any]) -> bool:  # noqa: ARG002  the contract's; Kling has no such call
+        """Return False: Kling offers no way to stop a task, it will finish and be billed."""
+        return False
+
+    def _task(self, task_id: str, *, attempted: str) -> dict[str, Any]:
+        url = f"{self._tasks_url}/{quote(task_id, safe='')}"
+        return _data(self._http().send("GET", url, attempted=attempted, acting=False, reference=task_id), task_id)
+
+    def _http(self) -> Http:
+        token = self._token()
+        return Http(
+            "kling",
+            headers={"Authorization": f"Bearer {token}"},
+            secrets=[self._secret_key, self._access_key, token],
+            read_s=self._read_s,
+        )
+
+    def _token(self) -> str:
+        """Return a JWT (HS256) that is good for half an hour."""
+        now_at = self._clock.now()
+        claims = {
+            "iss": self._access_key,
+            "exp": int((now_at + timedelta(minutes=30)).timestamp()),
+            "nbf": int((now_at - timedelta(seconds=5)).timestamp()),
+        }
+        signed = f"{_base64({'alg': 'HS256', 'typ': 'JWT'})}.{_base64(claims)}"
+        signature = hmac.digest(self._secret_key.encode(), signed.encode(), "sha256")
+        return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def connect(access: Access) -> KlingVideo:
+    """Return Kling as the world of `access` has it."""
+    return KlingVideo(
+        access_key=access.secret("KLING_ACCESS_KEY"),
+        secret_key=access.secret("KLING_SECRET_KEY"),
+        base_url=access.url(BASE_URL, "/kling"),
+    )
+
+
+def external_task_id(key: EffectKey) -> str:
+    """Return our own id of a task: the same effect always has the same one."""
+    digest = hashlib.sha256(f"{key.content_id}/{key.sequence}/{key.fingerprint}".encode()).hexdigest()
+    return f"dayreel-{digest[:24]}"
+
+
+def _adapter(model: str) -> KlingModel:
+    if model not in MODELS:
+        raise ConfigurationError(
+            f"There is no adapter for the kling model {model!r}; known: {', '.join(sorted(MODELS))}.",
+            next_step="Change `video.model` in the channel file, or add a row to dayreel/providers/video/kling.py.",
+        )
+    return MODELS[model]
+
+
+def _base64(part: Mapping[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def _data(reply: Reply, reference: str) -> dict[str, Any]:
+    """Return an answer's `data`, or raise what its `code` means."""
+    body = reply.json()
+    code = body.get("code") if isinstance(body, dict) else None
+    if reply.ok and code == 0:
+        data = body.get("data")
+        return data if isinstance(data, dict) else {}
+    if isinstance(code, int) and code in CODES:
+        raise _refused(reply, code, str(body.get("message", "")), reference)
+    if reply.ok:
+        reply.document()
+        raise _doubt(reply)(attempted=reply.attempted, answer=f"code {code!r}: {reply.words}", reference=reference)
+    step = {401: _KEYS, 402: _CREDIT, 429: _LATER}.get(reply.status, "")
+    raise reply.error(reply.words, reference=reference, next_step=step)
+
+
+def _refused(reply: Reply, code: int, words: str, reference: str) -> ProviderError:
+    meaning, step = CODES[code]
+    kinds: Mapping[Meaning, type[ProviderError]] = {
+        "retry": TransientError,
+        "refuse": PermanentError,
+        "doubt": _doubt(reply),
+    }
+    return kinds[meaning](
+        attempted=reply.attempted,
+        answer=f"HTTP {reply.status}, code {code}: {readable(words, secrets=reply.secrets)}",
+        reference=reference,
+        next_step=step,
+        retry_after_s=reply.wait_s,
+        code="out_of_credit" if code in _NO_CREDIT else str(code),
+    )
+
+
+def _doubt(reply: Reply) -> type[ProviderError]:
+    return UnknownOutcomeError if reply.acting else TransientError
+
+
+def _video_url(task: Mapping[str, Any]) -> str | None:
+    result = task.get("task_result")
+    videos = result.get("videos") if isinstance(result, dict) else None
+    first = videos[0] if isinstance(videos, list) and videos else None
+    url = first.get("url") if isinstance(first, dict) else None
+    return url if isinstance(url, str) and url else None
