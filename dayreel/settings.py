@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     first_day: str = Field("2026-11-01", description="first daily partition; choose once")
     ffmpeg: str | None = Field(None, description="path of an ffmpeg; default is the one that comes as a wheel")
     sandbox_url: str | None = Field(None, description="use this sandbox world instead of the project's own")
-    sandbox_port: int = Field(8765, description="port the sandbox world prefers")
+    sandbox_port: int | None = Field(None, description="port of the sandbox world; default 8765, or a free one")
     webserver_port: int = Field(3000, description="port of Dagster's web server in `dayreel up`")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")

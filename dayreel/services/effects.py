@@ -131,6 +131,43 @@ class EffectLedger:
         """
         return patiently(self._clock, lambda: self._attempt(intent, act))
 
+    def intend(
+        self,
+        connection: Connection,
+        key: EffectKey,
+        *,
+        channel: str,
+        day: date,
+        layer: Layer,
+        model: str | None = None,
+    ) -> int:
+        """Write an intention down in the caller's transaction, unless it is there, and return its number."""
+        query = select(effects.c.id).where(*_is(key))
+        found = connection.execute(query).scalar()
+        if found is not None:
+            return int(found)
+        connection.execute(
+            insert(effects).values(
+                content_id=key.content_id,
+                kind=key.kind,
+                target=key.target,
+                sequence=key.sequence,
+                fingerprint=key.fingerprint,
+                channel=channel,
+                day=day,
+                layer=layer,
+                model=model,
+                world=self._world,
+                state="intended",
+                handle={},
+                result={},
+                reserved_usd=Decimal(0),
+                run_id=self._run_id,
+                created_at=self._clock.now(),
+            )
+        )
+        return int(connection.execute(query).scalar_one())
+
     def find(self, key: EffectKey) -> Effect | None:
         """Return the effect with this key, or None when it was never intended."""
         with self._catalog.read() as connection:
@@ -178,7 +215,15 @@ class EffectLedger:
         The transaction commits before anything is raised about an unknown outcome: parking is a change too.
         """
         with self._catalog.write("money") as connection:
-            row = self._row(connection, intent)
+            effect_id = self.intend(
+                connection,
+                intent.key,
+                channel=intent.channel.name,
+                day=intent.day,
+                layer=intent.layer,
+                model=intent.model,
+            )
+            row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
             state, permit = row["state"], None
             if state == "intended":
                 permit = self._send(connection, intent, row)
@@ -202,34 +247,6 @@ class EffectLedger:
             reference=f"effect {row['id']}",
             next_step=f"`dayreel reconcile` looks it up; `dayreel status` shows it until then (effect {row['id']}).",
         )
-
-    def _row(self, connection: Connection, intent: Intent) -> RowMapping:
-        query = select(effects).where(*_is(intent.key))
-        row = connection.execute(query).mappings().one_or_none()
-        if row is not None:
-            return row
-        key = intent.key
-        connection.execute(
-            insert(effects).values(
-                content_id=key.content_id,
-                kind=key.kind,
-                target=key.target,
-                sequence=key.sequence,
-                fingerprint=key.fingerprint,
-                channel=intent.channel.name,
-                day=intent.day,
-                layer=intent.layer,
-                model=intent.model,
-                world=self._world,
-                state="intended",
-                handle={},
-                result={},
-                reserved_usd=Decimal(0),
-                run_id=self._run_id,
-                created_at=self._clock.now(),
-            )
-        )
-        return connection.execute(query).mappings().one()
 
     def _check(self, connection: Connection, intent: Intent, spent_on: date, amount_usd: Decimal) -> None:
         if intent.key.kind != "notification":  # people are told things even when nothing may be bought or posted

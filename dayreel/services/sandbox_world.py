@@ -77,7 +77,8 @@ def ensure_sandbox(settings: Settings, clock: Clock) -> str:
 def sandbox_command(settings: Settings, *, idle_exit_s: int | None = IDLE_EXIT_S) -> list[str]:
     """Return the command line that runs this project's sandbox world."""
     command = [sys.executable, "-m", "dayreel.sandbox", "--root", str(settings.sandbox_dir)]
-    command += ["--prefer-port", str(settings.sandbox_port)]
+    if settings.sandbox_port is not None:
+        command += ["--port", str(settings.sandbox_port)]
     return command if idle_exit_s is None else [*command, "--idle-exit-s", str(idle_exit_s)]
 
 

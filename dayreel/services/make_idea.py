@@ -1,0 +1,157 @@
+"""Making the day's idea: from a language model, different from those of the last months, or from a calendar."""
+
+import csv
+from datetime import date, timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.providers.llm.contract import LanguageModel, Question
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.novelty import closest
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Idea
+from dayreel.services.ask import Unusable, ask
+from dayreel.services.open_content import open_content
+from dayreel.services.stages import Product, StageResult, Work, run_stage
+from dayreel.services.studio import Studio
+from dayreel.services.templating import render
+from dayreel.stores.catalog.reads import ContentRow, earlier_ideas
+from dayreel.stores.files import write_whole
+
+CODE_VERSION = "1"
+_SHOWN_TO_THE_MODEL = 30
+_WORDS_PER_SECOND = 2.3
+
+
+def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageModel | None) -> StageResult:
+    """Make the idea of a channel's day, or return the one it has.
+
+    Args:
+        model: the channel's language model; None where ideas come from a calendar.
+
+    Raises:
+        UsageError: the channel is not made on this day, or the calendar has no row for it.
+        ProviderError, GateClosedError: as in `services.ask`.
+    """
+    row = open_content(studio, channel, day)
+    work = Work(
+        stage="ideas",
+        fingerprint=fingerprint(
+            code=CODE_VERSION,
+            content_id=row.id,
+            source=channel.ideas.model_dump(exclude={"avoid_days", "max_similarity"}),
+            topic=channel.topic,
+            language=channel.language,
+            written=_calendar_row(studio, channel, day) if model is None else None,
+        ),
+        provider=channel.ideas.provider,
+        model=channel.ideas.model,
+    )
+
+    def make() -> Product:
+        product = _from_calendar(studio, channel, day) if model is None else _from_model(studio, channel, row, model)
+        idea: Idea = product.manifest["idea"]
+        write_whole(studio.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
+        columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
+        return Product(
+            product.manifest, columns, product.cost_usd, product.effect_ids, {"hashtags": list(idea.hashtags)}
+        )
+
+    return run_stage(studio, row, work, make)
+
+
+def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: LanguageModel) -> Product:
+    since = row.day - timedelta(days=channel.ideas.avoid_days)
+    with studio.catalog.read() as connection:
+        earlier = earlier_ideas(connection, channel.name, since, but=row.id)
+
+    def accept(idea: Idea) -> None:
+        nearest = closest(idea.idea, earlier)
+        if nearest is not None and nearest.score > channel.ideas.max_similarity:
+            raise Unusable(
+                f"too similar ({nearest.score:.0f} of 100) to the idea of {nearest.content_id}",
+                f"Your last idea was too similar to this earlier one, find another subject: {nearest.idea}",
+            )
+        if channel.narration is not None and not idea.narration:
+            raise Unusable("it has no narration", "The narration must not be empty.")
+
+    asked = ask(
+        studio,
+        channel,
+        row,
+        layer="idea",
+        model=model,
+        question=_question(studio, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]]),
+        document=Idea,
+        accept=accept,
+    )
+    return Product({"idea": asked.document}, cost_usd=asked.cost_usd, effect_ids=asked.effect_ids)
+
+
+def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str]) -> Question:
+    weekday = row.day.strftime("%A")
+    prompt = render(
+        studio.settings.channels_dir,
+        channel.content_type,
+        "idea",
+        channel=channel,
+        topic=channel.topic.replace("{date}", row.day.isoformat()).replace("{weekday}", weekday),
+        day=row.day.isoformat() + (f", take {row.take}" if row.take > 1 else ""),
+        weekday=weekday,
+        total_s=channel.segments.total_s,
+        narrates=channel.narration is not None,
+        narration_words=int(channel.segments.total_s * _WORDS_PER_SECOND),
+        avoid=avoid,
+    )
+    return Question(
+        model=str(channel.ideas.model),
+        system="You answer with one JSON document that follows the given schema, and nothing else.",
+        prompt=prompt,
+        schema=Idea.model_json_schema(),
+        schema_name="idea",
+        max_tokens=2000,
+    )
+
+
+def _calendar_row(studio: Studio, channel: Channel, day: date) -> dict[str, str]:
+    path = studio.settings.channels_dir / str(channel.ideas.file)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(
+            f"Tried to read the calendar {_shown(path)} of {channel.name!r}; it answered: {error}.",
+            next_step="It is a CSV file in UTF-8 with the columns day, idea, caption, hashtags, topic.",
+        ) from error
+    found = [row for row in rows if (row.get("day") or "").strip() == day.isoformat()]
+    if len(found) != 1:
+        raise UsageError(
+            f"The calendar {_shown(path)} has {len(found) or 'no'} rows for {day}; there must be exactly one.",
+            next_step=f"Write one row that begins with {day.isoformat()}, then run again.",
+        )
+    return {str(key).strip(): (value or "").strip() for key, value in found[0].items() if isinstance(value, str | None)}
+
+
+def _from_calendar(studio: Studio, channel: Channel, day: date) -> Product:
+    row = _calendar_row(studio, channel, day)
+    try:
+        idea = Idea(
+            idea=row.get("idea", ""),
+            caption=row.get("caption", ""),
+            hashtags=tuple(row.get("hashtags", "").split()),
+            topic=row.get("topic") or channel.title,
+            narration=row.get("narration", ""),
+        )
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise ConfigurationError(
+            f"The calendar row of {channel.name!r} for {day} cannot be used: {faults}.",
+            next_step=f"Mend the row in channels/{channel.ideas.file}.",
+        ) from None
+    return Product({"idea": idea})
+
+
+def _shown(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"

@@ -1,0 +1,132 @@
+"""Measuring posts: one append-only snapshot per post and call, and each content's `analytics.json`.
+
+Platforms tell totals as of now, so only today can be measured: a past day is never filled in afterwards. What a
+platform does not tell stays null.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select
+
+from dayreel.clock import local_day
+from dayreel.errors import ProviderError, UsageError
+from dayreel.providers.platforms.contract import Counters, PlatformProvider
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.tables import metric_snapshots, platform_posts
+from dayreel.stores.files import write_whole
+
+WINDOW_DAYS = 30
+COUNTERS = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one measurement of one platform brought.
+
+    Attributes:
+        missing: post ids the platform did not answer for.
+        error: why the platform could not be asked, or None.
+    """
+
+    platform: str
+    snapshots: int
+    missing: tuple[str, ...]
+    error: str | None
+
+
+def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
+    """Return the posts of the last thirty days that have an id on their platform, oldest first."""
+    query = (
+        select(platform_posts)
+        .where(
+            platform_posts.c.state == "posted",
+            platform_posts.c.post_id.is_not(None),
+            platform_posts.c.posted_on > day - timedelta(days=WINDOW_DAYS),
+            platform_posts.c.platform != "outbox",
+        )
+        .order_by(platform_posts.c.id)
+    )
+    with studio.catalog.read() as connection:
+        return list(connection.execute(query).mappings())
+
+
+def measure_posts(studio: Studio, day: date, *, platforms: dict[str, PlatformProvider]) -> list[Measured]:
+    """Take a snapshot of every post of the last thirty days, and return what each platform brought.
+
+    A platform that cannot be asked leaves a visible gap (`error`) and never holds the others back.
+
+    Raises:
+        UsageError: `day` is not today: platforms report totals as of now, so history cannot be measured.
+    """
+    today = local_day(studio.clock.now(), studio.settings.timezone)
+    if day != today:
+        raise UsageError(
+            f"Engagement of {day} cannot be measured today ({today}): platforms report totals as of now.",
+            next_step="A day that was missed stays a gap; nothing was changed.",
+        )
+    posts = measurable_posts(studio, day)
+    results = [
+        _measure(studio, day, name, [post for post in posts if post["platform"] == name], platforms.get(name))
+        for name in sorted({post["platform"] for post in posts})
+    ]
+    for content_id in sorted({post["content_id"] for post in posts}):
+        _write_analytics(studio, content_id)
+    return results
+
+
+def _measure(
+    studio: Studio, day: date, platform: str, posts: list[RowMapping], provider: PlatformProvider | None
+) -> Measured:
+    if provider is None:
+        return Measured(platform, 0, tuple(post["post_id"] for post in posts), "no channel publishes there any more")
+    try:
+        counted = {one.post_id: one for one in provider.counters([post["post_id"] for post in posts])}
+    except ProviderError as error:
+        return Measured(platform, 0, tuple(post["post_id"] for post in posts), str(error))
+    found = [post for post in posts if post["post_id"] in counted]
+    with studio.catalog.write() as connection:
+        for post in found:
+            connection.execute(
+                insert(metric_snapshots).values(**_snapshot(studio, day, post, counted[post["post_id"]]))
+            )
+    missing = tuple(post["post_id"] for post in posts if post["post_id"] not in counted)
+    return Measured(platform, len(found), missing, None)
+
+
+def _snapshot(studio: Studio, day: date, post: RowMapping, counters: Counters) -> dict[str, Any]:
+    age = counters.observed_at - post["posted_at"]
+    return {
+        "post_row_id": post["id"],
+        "content_id": post["content_id"],
+        "platform": post["platform"],
+        "post_id": post["post_id"],
+        "observed_at": counters.observed_at,
+        "observed_on": day,
+        "age_h": round(age.total_seconds() / 3600, 4),
+        "simulated": studio.settings.world == "sandbox",
+        "run_id": studio.run_id,
+        **{name: getattr(counters, name) for name in COUNTERS},
+    }
+
+
+def _write_analytics(studio: Studio, content_id: str) -> None:
+    query = select(metric_snapshots).where(metric_snapshots.c.content_id == content_id).order_by(metric_snapshots.c.id)
+    with studio.catalog.read() as connection:
+        rows = list(connection.execute(query).mappings())
+    told = [
+        {
+            "platform": row["platform"],
+            "post_id": row["post_id"],
+            "observed_at": row["observed_at"].isoformat(timespec="seconds"),
+            "age_h": row["age_h"],
+            "simulated": row["simulated"],
+            **{name: row[name] for name in COUNTERS},
+        }
+        for row in rows
+    ]
+    folder = studio.contents.folder(content_id)
+    if folder.is_dir():
+        write_whole(folder / "analytics.json", json.dumps(told, indent=2))

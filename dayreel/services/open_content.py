@@ -1,0 +1,88 @@
+"""Opening the content of a channel's day: its row, its folder, its first manifest. Everything paid comes after this."""
+
+from datetime import date
+
+from sqlalchemy import Connection, insert
+
+from dayreel.errors import UsageError
+from dayreel.rules.calendar import why_not_made
+from dayreel.rules.content_ids import ContentId
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.manifest import Manifest
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow, current_content, get_content
+from dayreel.stores.catalog.tables import content
+
+
+def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
+    """Return the current take of a channel's day, made pending when there is none yet.
+
+    Raises:
+        UsageError: this channel is not made on this day; says why. Nothing was done.
+    """
+    refusal = why_not_made(channel, day, studio.clock.now())
+    if refusal is not None:
+        raise UsageError(f"Nothing was made: {refusal}.", next_step=f"See channels/{channel.name}.yaml.")
+    with studio.catalog.write() as connection:
+        row = current_content(connection, channel.name, day)
+        if row is None:
+            row = _start(studio, connection, ContentId(channel.name, day))
+    studio.contents.create(
+        Manifest(
+            content_id=row.id,
+            channel=row.channel,
+            day=row.day,
+            take=row.take,
+            world=studio.settings.world,
+            simulated=studio.settings.world == "sandbox",
+            created_at=row.created_at,
+        )
+    )
+    if row.world != studio.settings.world:
+        raise UsageError(
+            f"{row.id} was begun in the {row.world} world, and this is the {studio.settings.world} one.",
+            next_step=f"`dayreel retry {row.id} --new-take` makes another take in this world.",
+        )
+    return row
+
+
+def open_new_take(studio: Studio, previous: ContentRow) -> ContentRow:
+    """Make the next take of a day that is done with (rejected, expired, failed, or of the other world).
+
+    Raises:
+        UsageError: the present take is still open, or not the newest.
+    """
+    with studio.catalog.write() as connection:
+        newest = current_content(connection, previous.channel, previous.day)
+        if newest is None or newest.id != previous.id:
+            raise UsageError(
+                f"{previous.id} is not the newest take of its day.", next_step="`dayreel status` shows it."
+            )
+        over = newest.state in ("rejected", "expired", "failed") or newest.world != studio.settings.world
+        if not over:
+            raise UsageError(
+                f"{previous.id} is {newest.state}, so it needs no new take.",
+                next_step=f"`dayreel review reject {previous.id}` first, if you want another video.",
+            )
+        return _start(studio, connection, ContentId(previous.channel, previous.day, newest.take + 1))
+
+
+def _start(studio: Studio, connection: Connection, content_id: ContentId) -> ContentRow:
+    now = studio.clock.now()
+    connection.execute(
+        insert(content).values(
+            id=str(content_id),
+            channel=content_id.channel,
+            day=content_id.day,
+            take=content_id.take,
+            world=studio.settings.world,
+            state="pending",
+            version=1,
+            revision=0,
+            storage_path=str(content_id),
+            run_id=studio.run_id,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    return get_content(connection, str(content_id))

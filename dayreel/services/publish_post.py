@@ -1,0 +1,335 @@
+"""Publishing an approved content to one platform, at most once, through every gate.
+
+The gates are asked twice: before anything, for a sentence a person can read (and for `--plan`), and again inside the
+transaction that claims the send. The caption, the video and the fields that go out are read here and now; the approval
+must be for exactly these.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from dayreel.clock import local_day
+from dayreel.errors import GateClosedError, ProviderError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms.contract import PlannedCall, PlatformProvider, PostRequest, Quota, Receipt
+from dayreel.rules.approval import Bound
+from dayreel.rules.calendar import window_state
+from dayreel.rules.captions import format_caption
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.gates import Facts, Gate, check_gates, closed
+from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.content import Idea
+from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.services.configure import read_config
+from dayreel.services.decide import bound_fields
+from dayreel.services.effects import Done, Intent, Record
+from dayreel.services.studio import Studio
+from dayreel.services.transitions import advance
+from dayreel.stores.catalog.reads import ContentRow, DecisionRow, decisions_after, get_content, newest_verdict, posts_of
+from dayreel.stores.catalog.tables import content, effects, platform_posts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What publishing to one platform would do: each gate, and the exact requests. Nothing was sent."""
+
+    content_id: str
+    platform: Platform
+    gates: list[Gate]
+    calls: list[PlannedCall]
+
+    @property
+    def may_go_out(self) -> bool:
+        """Whether every gate is open."""
+        return not closed(self.gates)
+
+
+@dataclass(frozen=True)
+class Posted:
+    """One post as it stands, and whether this call made it (`fresh`) or found it made."""
+
+    platform: Platform
+    state: str
+    post_id: str | None
+    url: str | None
+    decision: DecisionRow
+    effect: Effect
+    fresh: bool
+
+
+def plan_post(
+    studio: Studio, channel: Channel, content_id: str, platform: Platform, *, provider: PlatformProvider
+) -> Plan:
+    """Return gate by gate what holds and what does not, and the requests that would be sent.
+
+    Raises:
+        UsageError: no such content, or the channel does not publish there.
+        ProviderError: the platform's quota could not be read.
+    """
+    quota = provider.quota()
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+        gates = check_gates(_facts(studio, connection, channel, row, platform, provider.account(), quota))
+    calls = provider.plan(post_request(studio, channel, row, platform)) if row.video_sha256 else []
+    return Plan(content_id, platform, gates, calls)
+
+
+def publish_post(
+    studio: Studio, channel: Channel, content_id: str, platform: Platform, *, provider: PlatformProvider
+) -> Posted:
+    """Publish a content to one platform, or return the post it already is.
+
+    Raises:
+        GateClosedError: names each gate that holds the post back; nothing was sent.
+        UsageError: no such content, or the channel does not publish there.
+        ProviderError: as the platform's contract says; an unknown outcome waits for `dayreel reconcile`.
+    """
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+        done = _already(studio, connection, row, platform)
+    if done is not None:
+        return done
+    quota = provider.quota()
+    request = post_request(studio, channel, row, platform)
+
+    def gates_hold(connection: Connection) -> None:
+        now_row = get_content(connection, content_id)
+        _refuse_second_post(connection, now_row, platform, key)
+        facts = _facts(studio, connection, channel, now_row, platform, provider.account(), quota)
+        holding = closed(check_gates(facts))
+        if holding:
+            raise GateClosedError(
+                f"{content_id} was not posted to {platform}: {'; '.join(gate.message for gate in holding)}.",
+                next_step=f"`dayreel publish {content_id} --plan` shows every gate; nothing was sent.",
+            )
+
+    with studio.catalog.read() as connection:
+        key = _key(request, platform)
+        gates_hold(connection)
+    _begin(studio, row, platform, request, provider.account(), key)
+    intent = Intent(
+        key=key, channel=channel, day=row.day, layer="distribution", guards=(gates_hold,), records_first=True
+    )
+
+    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+        receipt = provider.post(permit, request, handle=handle, record=record)
+        return Done({"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw})
+
+    try:
+        effect = studio.ledger.perform(intent, act)
+    except (ProviderError, GateClosedError) as error:
+        state = "unknown" if isinstance(error, UnknownOutcomeError) else "failed"
+        note_post(studio, content_id, platform, state=state, error=str(error))
+        raise
+    settle_post(studio, content_id, platform, _receipt(effect))
+    with studio.catalog.read() as connection:
+        found = _already(studio, connection, get_content(connection, content_id), platform)
+    if found is None:
+        raise UsageError(f"{content_id} on {platform} has no post row.", next_step="Run `dayreel reconcile`.")
+    return Posted(**{**vars(found), "fresh": True})
+
+
+def settle_post(studio: Studio, content_id: str, platform: str, receipt: Receipt) -> None:
+    """Write down what the platform says of a post, and finish the content when all its platforms are posted."""
+    now = studio.clock.now()
+    with studio.catalog.write() as connection:
+        row = get_content(connection, content_id)
+        channel = studio.channels.load(row.channel)
+        connection.execute(
+            update(platform_posts)
+            .where(platform_posts.c.content_id == content_id, platform_posts.c.platform == platform)
+            .values(
+                state=receipt.state,
+                post_id=receipt.post_id,
+                post_url=receipt.url,
+                posted_at=func.coalesce(platform_posts.c.posted_at, now),
+                posted_on=func.coalesce(platform_posts.c.posted_on, local_day(now, channel.timezone)),
+                error_message=None,
+                updated_at=now,
+            )
+        )
+        posted = {post["platform"] for post in posts_of(connection, [content_id]) if post["state"] == "posted"}
+        if row.state == "publishing" and posted >= channel.platforms.chosen().keys():
+            advance(connection, "content", content_id, "finish", at=now, actor=studio.actor, posted_at=now, error=None)
+
+
+def note_post(studio: Studio, content_id: str, platform: str, *, state: str, error: str | None) -> None:
+    """Write down that a post failed or that its outcome is unknown; what is posted stays posted."""
+    with studio.catalog.write() as connection:
+        connection.execute(
+            update(platform_posts)
+            .where(
+                platform_posts.c.content_id == content_id,
+                platform_posts.c.platform == platform,
+                platform_posts.c.state.not_in(("posted", "processing")),
+            )
+            .values(state=state, error_message=error, updated_at=studio.clock.now())
+        )
+
+
+def post_marker(content_id: str) -> str:
+    """Return the short token in a post's caption by which it can be found again."""
+    return f"dr-{hashlib.sha256(content_id.encode()).hexdigest()[:8]}"
+
+
+def post_request(studio: Studio, channel: Channel, row: ContentRow, platform: Platform) -> PostRequest:
+    """Return what would be posted, read from the catalog and the manifest as they are now.
+
+    Raises:
+        UsageError: the channel does not publish there, there is no final video, or the caption does not fit.
+    """
+    fields = bound_fields(channel).get(platform)
+    if fields is None:
+        raise UsageError(
+            f"Channel {channel.name!r} does not publish to {platform!r}.",
+            next_step=f"It publishes to: {', '.join(channel.platforms.chosen()) or 'nothing'}.",
+        )
+    manifest = studio.contents.manifest(row.id)
+    final = manifest.final_video
+    if final is None:
+        raise UsageError(f"{row.id} has no final video yet.", next_step="`dayreel status` shows how far it is.")
+    idea: Idea | None = manifest.idea
+    marker = post_marker(row.id)
+    caption = format_caption(
+        platform,
+        row.caption or "",
+        hashtags=(*(idea.hashtags if idea else ()), *fields.get("hashtags", ())),
+        marker=marker,
+    )
+    return PostRequest(
+        content_id=row.id,
+        video=studio.contents.path(row.id, final.file),
+        video_sha256=final.file.sha256,
+        size_bytes=final.file.size_bytes,
+        duration_s=final.duration_s,
+        title=caption.title or channel.title,
+        caption=caption.text,
+        fields=fields,
+        marker=marker,
+    )
+
+
+def _key(request: PostRequest, platform: Platform) -> EffectKey:
+    sent = fingerprint(video=request.video_sha256, title=request.title, caption=request.caption, fields=request.fields)
+    return EffectKey(request.content_id, "post", platform, 1, sent)
+
+
+def _facts(
+    studio: Studio,
+    connection: Connection,
+    channel: Channel,
+    row: ContentRow,
+    platform: Platform,
+    account: str,
+    quota: Quota | None,
+) -> Facts:
+    now = studio.clock.now()
+    newest = newest_verdict(connection, row.id)
+    approved = newest if newest is not None and newest.verdict == "approved" else None
+    return Facts(
+        platform=platform,
+        state=row.state,
+        switch_on=read_config(connection, "switch").value == "on",
+        made_in=row.world,
+        world=studio.settings.world,
+        live_allowed=read_config(connection, f"publish.{platform}").value == "live",
+        newest_verdict=newest.verdict if newest else None,
+        decided_by=newest.decided_by if newest else None,
+        approved=Bound(approved.video_sha256, approved.caption, approved.fields) if approved else None,
+        current=Bound(row.video_sha256 or "", row.caption or "", bound_fields(channel)),
+        window=window_state(channel, now),
+        posted_today=_posted_today(connection, channel, row, platform, now),
+        max_posts_per_day=channel.max_posts_per_day,
+        quota_used=quota.used if quota else None,
+        quota_total=quota.total if quota else None,
+        same_video_at=_same_video(connection, row, platform, account),
+    )
+
+
+def _posted_today(connection: Connection, channel: Channel, row: ContentRow, platform: str, now: datetime) -> int:
+    posts = platform_posts
+    query = (
+        select(func.count())
+        .select_from(posts.join(content, content.c.id == posts.c.content_id))
+        .where(
+            posts.c.platform == platform,
+            posts.c.content_id != row.id,
+            content.c.channel == channel.name,
+            posts.c.posted_on == local_day(now, channel.timezone),
+        )
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _same_video(connection: Connection, row: ContentRow, platform: str, account: str) -> str | None:
+    posts = platform_posts
+    query = select(posts.c.content_id, posts.c.post_url).where(
+        posts.c.account == account,
+        posts.c.platform == platform,
+        posts.c.video_sha256 == row.video_sha256,
+        posts.c.content_id != row.id,
+        posts.c.state.in_(("sending", "processing", "posted", "unknown")),
+    )
+    found = connection.execute(query.limit(1)).one_or_none()
+    return None if found is None else f"{found.content_id} {found.post_url or ''}".strip()
+
+
+def _refuse_second_post(connection: Connection, row: ContentRow, platform: str, key: EffectKey) -> None:
+    """Refuse when another request for this content and platform is, or may be, out already."""
+    other = connection.execute(
+        select(effects.c.id, effects.c.state).where(
+            effects.c.content_id == row.id,
+            effects.c.kind == "post",
+            effects.c.target == platform,
+            effects.c.fingerprint != key.fingerprint,
+            effects.c.state.in_(("sent", "unknown", "confirmed")),
+        )
+    ).first()
+    if other is not None:
+        raise GateClosedError(
+            f"{row.id} has another post on {platform} that is {other.state} (effect {other.id}), with another caption, "
+            "video or fields.",
+            next_step="`dayreel reconcile` looks it up; nothing was sent.",
+        )
+
+
+def _begin(
+    studio: Studio, row: ContentRow, platform: Platform, request: PostRequest, account: str, key: EffectKey
+) -> None:
+    """Make the post's row and the ledger's row for it, and let the content be publishing."""
+    now = studio.clock.now()
+    with studio.catalog.write("money") as connection:
+        effect_id = studio.ledger.intend(connection, key, channel=row.channel, day=row.day, layer="distribution")
+        decision = newest_verdict(connection, row.id)
+        if decision is None:
+            raise GateClosedError(f"Nobody has decided on {row.id}.", next_step=f"`dayreel review approve {row.id}`.")
+        values = {
+            "account": account,
+            "effect_id": effect_id,
+            "decision_id": decision.id,
+            "state": "sending",
+            "video_sha256": request.video_sha256,
+            "updated_at": now,
+        }
+        of_this = (platform_posts.c.content_id == row.id, platform_posts.c.platform == platform)
+        if connection.execute(update(platform_posts).where(*of_this).values(**values)).rowcount == 0:
+            connection.execute(insert(platform_posts).values(content_id=row.id, platform=platform, **values))
+        if get_content(connection, row.id).state == "approved":
+            advance(connection, "content", row.id, "publish", at=now, actor=studio.actor)
+
+
+def _already(studio: Studio, connection: Connection, row: ContentRow, platform: Platform) -> Posted | None:
+    for post in posts_of(connection, [row.id]):
+        if post["platform"] == platform and post["state"] in ("posted", "processing"):
+            decision = decisions_after(connection, post["decision_id"] - 1, limit=1)[0]
+            effect = studio.ledger.get(post["effect_id"])
+            return Posted(platform, post["state"], post["post_id"], post["post_url"], decision, effect, fresh=False)
+    return None
+
+
+def _receipt(effect: Effect) -> Receipt:
+    result = effect.result
+    return Receipt(result["state"], result["post_id"], result["url"], result["raw"])

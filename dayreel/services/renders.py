@@ -1,0 +1,105 @@
+"""The render state machine of seed 004: where each segment's generation stands, for every reader.
+
+A render is the working side of a paid effect: the effect says what was bought, the render says how far it is. One row
+per content and segment; `render_status` is the one query behind the CLI, the pages and the streams.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, insert, select
+
+from dayreel.services.studio import Studio
+from dayreel.services.transitions import advance
+from dayreel.stores.catalog.tables import renders
+
+Event = Literal["start", "progress", "complete", "fail", "cancel"]
+
+
+@dataclass(frozen=True)
+class Render:
+    """One segment's generation. `progress` is 0 to 100, as far as the vendor says."""
+
+    sequence: int
+    state: str
+    progress: int
+    detail: str | None
+    effect_id: int | None
+    version: int
+    updated_at: datetime
+
+
+def render_id(content_id: str, sequence: int) -> str:
+    """Return the key of a render."""
+    return f"{content_id}#{sequence}"
+
+
+def render_status(connection: Connection, content_id: str) -> list[Render]:
+    """Return every render of a content, in the order of its segments."""
+    query = select(renders).where(renders.c.content_id == content_id).order_by(renders.c.sequence)
+    return [
+        Render(
+            sequence=row["sequence"],
+            state=row["state"],
+            progress=row["progress"],
+            detail=row["detail"],
+            effect_id=row["effect_id"],
+            version=row["version"],
+            updated_at=row["updated_at"],
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def fire(
+    studio: Studio,
+    content_id: str,
+    sequence: int,
+    event: Event,
+    *,
+    progress: int,
+    detail: str,
+    effect_id: int | None = None,
+) -> None:
+    """Fire an event on a segment's render, made idle first when there is none.
+
+    A process that died leaves `queued` or `rendering` behind; `start` then goes on from there without a new state.
+
+    Raises:
+        UsageError: the state machine has no such move.
+        StaleState: another process moved it first.
+    """
+    key = render_id(content_id, sequence)
+    now = studio.clock.now()
+    with studio.catalog.write() as connection:
+        row = connection.execute(select(renders.c.state, renders.c.detail).where(renders.c.id == key)).one_or_none()
+        if row is None:
+            connection.execute(
+                insert(renders).values(
+                    id=key,
+                    content_id=content_id,
+                    sequence=sequence,
+                    state="idle",
+                    version=1,
+                    progress=0,
+                    updated_at=now,
+                )
+            )
+        elif event == "start" and row.state in ("queued", "rendering"):
+            return
+        elif event == "progress" and row.state == "rendering" and row.detail == detail:
+            return  # nothing new to tell: a poll is no event
+        columns: dict[str, Any] = {} if effect_id is None else {"effect_id": effect_id}
+        advance(
+            connection,
+            "render",
+            key,
+            event,
+            at=now,
+            actor=studio.actor,
+            notes=detail,
+            progress=progress,
+            detail=detail,
+            **columns,
+        )

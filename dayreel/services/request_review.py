@@ -1,0 +1,64 @@
+"""Asking people to review a final video: the state, the deadline, and one message to whoever is told."""
+
+from datetime import timedelta
+
+from dayreel.errors import ProviderError
+from dayreel.providers.notifiers.contract import Message, Notifier
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.effect import EffectKey, Permit
+from dayreel.services.effects import Done, Intent, Record
+from dayreel.services.studio import Studio
+from dayreel.services.transitions import advance
+from dayreel.stores.catalog.reads import ContentRow, get_content
+
+
+def request_review(studio: Studio, channel: Channel, content_id: str) -> ContentRow:
+    """Make a composed content wait for its review; one that already does, or is further, is left alone.
+
+    Raises:
+        StaleState: another process moved it first.
+    """
+    now = studio.clock.now()
+    with studio.catalog.write() as connection:
+        row = get_content(connection, content_id)
+        if row.state != "composing":
+            return row
+        deadline = now + timedelta(hours=channel.review.timeout_h)
+        advance(
+            connection,
+            "content",
+            content_id,
+            "request_review",
+            at=now,
+            actor=studio.actor,
+            notes=f"revision {row.revision}",
+            review_deadline_at=deadline,
+        )
+        return get_content(connection, content_id)
+
+
+def notify_reviewers(studio: Studio, channel: Channel, row: ContentRow, *, notifier: Notifier) -> str:
+    """Tell people that a revision waits for them, once per revision; return in a sentence what became of it.
+
+    A message that cannot be sent never holds the video back: the review is open either way, and the sentence says so.
+    """
+    key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))
+    text = (
+        f"{row.id} (revision {row.revision}) waits for review until "
+        f"{row.review_deadline_at.isoformat(timespec='minutes') if row.review_deadline_at else 'further notice'}.\n"
+        f"{row.idea}\n`dayreel review approve {row.id}` or `dayreel review reject {row.id}`"
+    )
+
+    def act(permit: Permit, handle: dict[str, object], record: Record) -> Done:
+        marker = f"{row.id}/r{row.revision}"
+        sent = notifier.send(permit, Message(text=text, marker=marker))
+        record(sent)
+        return Done({"marker": marker, **handle, **sent})
+
+    intent = Intent(key=key, channel=channel, day=row.day, layer="review")
+    try:
+        studio.ledger.perform(intent, act)
+    except ProviderError as error:
+        return f"{notifier.name} was not told: {error}"
+    return f"{notifier.name} was told"

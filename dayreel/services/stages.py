@@ -1,0 +1,175 @@
+"""Running one stage of a content: skip what its fingerprint says is done, log, record, move the lifecycle on.
+
+What a stage does is its own module; this one makes sure that it is done once, resumed after a crash, and traced.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from dayreel.errors import DayreelError
+from dayreel.schemas.content import FileRecord, Layer
+from dayreel.schemas.manifest import Manifest, Stage, StageRecord
+from dayreel.services.studio import Studio
+from dayreel.services.transitions import advance
+from dayreel.stores.catalog.reads import ContentRow, get_content
+from dayreel.stores.catalog.tables import content, processing_logs
+from dayreel.stores.locks import hold
+
+LAYERS: dict[Stage, Layer] = {
+    "ideas": "idea",
+    "prompts": "prompt",
+    "narration": "voice",
+    "raw_segments": "video",
+    "final_video": "composition",
+}
+EVENTS: dict[Stage, str] = {
+    "ideas": "script",
+    "prompts": "script",
+    "narration": "voice",
+    "raw_segments": "render",
+    "final_video": "compose",
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage is made from, so that "already done" can be told.
+
+    Attributes:
+        fingerprint: hash of everything that decides the outcome.
+        provider: who does it.
+    """
+
+    stage: Stage
+    fingerprint: str
+    provider: str
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a stage made: fields of the manifest, columns of the content's row, and facts for the record."""
+
+    manifest: dict[str, Any]
+    columns: dict[str, Any] = field(default_factory=dict)
+    cost_usd: Decimal = Decimal(0)
+    effect_ids: tuple[int, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """How a stage ended: the manifest as it is now, and whether anything had to be done."""
+
+    content_id: str
+    manifest: Manifest
+    record: StageRecord
+    reused: bool
+
+
+def run_stage(studio: Studio, row: ContentRow, work: Work, make: Callable[[], Product]) -> StageResult:
+    """Run `make` unless this stage was already done from the same inputs and its files are intact.
+
+    Raises:
+        BusyError: another process works on this content.
+        DayreelError: whatever `make` raises; the content is then failed, and remembers where it was.
+    """
+    what = f"make {work.stage} of {row.id}"
+    with hold(studio.settings.var_dir / "locks", row.id, what=what, at=studio.clock.now()):
+        manifest = studio.contents.manifest(row.id)
+        done = manifest.stages.get(work.stage)
+        if done is not None and done.fingerprint == work.fingerprint and _is_intact(studio, manifest, work.stage):
+            return StageResult(row.id, manifest, done, reused=True)
+        log_id = _begin(studio, row.id, work)
+        started = studio.clock.monotonic()
+        try:
+            product = make()
+        except DayreelError as error:
+            _fail(studio, row.id, work, log_id, error)
+            raise
+        return _finish(studio, row.id, work, log_id, product, studio.clock.monotonic() - started)
+
+
+def _is_intact(studio: Studio, manifest: Manifest, stage: Stage) -> bool:
+    files: list[FileRecord] = []
+    if stage == "raw_segments":
+        files = [segment.file for segment in manifest.segments]
+    elif stage == "narration" and manifest.narration is not None:
+        files = [manifest.narration.file]
+    elif stage == "final_video" and manifest.final_video is not None:
+        files = [manifest.final_video.file]
+    return all(studio.contents.is_intact(manifest.content_id, file) for file in files)
+
+
+def _begin(studio: Studio, content_id: str, work: Work) -> int:
+    now = studio.clock.now()
+    with studio.catalog.write() as connection:
+        row = get_content(connection, content_id)
+        if row.state == "failed":
+            advance(connection, "content", content_id, "retry", at=now, actor=studio.actor, error=None)
+        event = EVENTS[work.stage]
+        advance(
+            connection, "content", content_id, event, at=now, actor=studio.actor, notes=work.stage, run_id=studio.run_id
+        )
+        log = connection.execute(
+            insert(processing_logs).values(
+                content_id=content_id,
+                layer=LAYERS[work.stage],
+                status="started",
+                started_at=now,
+                metadata={"stage": work.stage, "provider": work.provider, "model": work.model},
+                run_id=studio.run_id,
+            )
+        )
+        return int((log.inserted_primary_key or (0,))[0])
+
+
+def _fail(studio: Studio, content_id: str, work: Work, log_id: int, error: DayreelError) -> None:
+    now = studio.clock.now()
+    with studio.catalog.write() as connection:
+        advance(
+            connection,
+            "content",
+            content_id,
+            "fail",
+            at=now,
+            actor=studio.actor,
+            notes=f"{work.stage}: {error}",
+            error=str(error),
+        )
+        connection.execute(
+            update(processing_logs)
+            .where(processing_logs.c.id == log_id)
+            .values(status="failed", completed_at=now, error_message=str(error))
+        )
+
+
+def _finish(
+    studio: Studio, content_id: str, work: Work, log_id: int, product: Product, duration_s: float
+) -> StageResult:
+    now = studio.clock.now()
+    record = StageRecord(
+        fingerprint=work.fingerprint,
+        finished_at=now,
+        duration_s=round(duration_s, 3),
+        provider=work.provider,
+        model=work.model,
+        cost_usd=product.cost_usd,
+        run_id=studio.run_id,
+        effect_ids=product.effect_ids,
+        parameters=product.parameters,
+    )
+    manifest = studio.contents.update(content_id, stages={work.stage: record}, **product.manifest)
+    with studio.catalog.write() as connection:
+        connection.execute(
+            update(processing_logs)
+            .where(processing_logs.c.id == log_id)
+            .values(status="completed", completed_at=now, cost_usd=product.cost_usd)
+        )
+        if product.columns:
+            connection.execute(update(content).where(content.c.id == content_id).values(**product.columns))
+    return StageResult(content_id, manifest, record, reused=False)

@@ -1,0 +1,104 @@
+"""Where every content stands, in the shape that the CLI promises. Reads the catalog, changes nothing."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.reads import ContentRow, costs_of, list_contents, open_effects, posts_of
+from dayreel.stores.catalog.tables import decisions
+
+
+def status_of(
+    catalog: Catalog, *, day: date | None = None, channels: Sequence[str] = (), states: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return one JSON-ready document per content, newest day first.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    with catalog.read() as connection:
+        rows = list_contents(connection, day=day, channels=channels, states=states)
+        ids = [row.id for row in rows]
+        costs = costs_of(connection, ids)
+        posts: dict[str, dict[str, Any]] = {}
+        for post in posts_of(connection, ids):
+            told = {"state": post["state"], "url": post["post_url"], "post_id": post["post_id"]}
+            if post["error_message"]:
+                told["error"] = post["error_message"]
+            posts.setdefault(post["content_id"], {})[post["platform"]] = told
+        verdicts = {
+            row.content_id: row
+            for row in connection.execute(
+                select(decisions).where(decisions.c.content_id.in_(ids)).order_by(decisions.c.id)
+            )
+        }
+        parked: dict[str, list[dict[str, Any]]] = {}
+        for effect in open_effects(connection, ids):
+            parked.setdefault(effect["content_id"], []).append(
+                {
+                    "effect_id": effect["id"],
+                    "kind": effect["kind"],
+                    "target": effect["target"],
+                    "sequence": effect["sequence"],
+                    "reserved_usd": str(effect["reserved_usd"]),
+                    "error": effect["error"],
+                }
+            )
+    return [
+        {
+            "content_id": row.id,
+            "channel": row.channel,
+            "date": row.day.isoformat(),
+            "take": row.take,
+            "state": row.state,
+            "world": row.world,
+            "revision": row.revision,
+            "cost_usd": str(sum(costs.get(row.id, {}).values(), Decimal(0)).quantize(Decimal("0.0001"))),
+            "cost_by_layer_usd": {layer: str(usd) for layer, usd in sorted(costs.get(row.id, {}).items())},
+            "idea": row.idea,
+            "caption": row.caption,
+            "final_video": row.final_video_path,
+            "review": _review(row, verdicts.get(row.id)),
+            "posts": posts.get(row.id, {}),
+            "unknown": parked.get(row.id, []),
+            "error": row.error,
+            "next": next_step(row, has_unknown=row.id in parked),
+        }
+        for row in rows
+    ]
+
+
+def next_step(row: ContentRow, *, has_unknown: bool) -> str | None:
+    """Return the command a person would type next, or None when there is nothing to do."""
+    if has_unknown:
+        return "dayreel reconcile"
+    if row.state == "review_pending":
+        return f"dayreel review approve {row.id}"
+    if row.state in ("approved", "publishing"):
+        return f"dayreel publish {row.id}"
+    if row.state == "failed":
+        return f"dayreel retry {row.id}"
+    if row.state in ("rejected", "expired"):
+        return f"dayreel retry {row.id} --new-take"
+    return None if row.state == "posted" else f"dayreel run --date {row.day} --channel {row.channel}"
+
+
+def _review(row: ContentRow, newest: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "deadline_at": row.review_deadline_at.isoformat(timespec="seconds") if row.review_deadline_at else None,
+        "verdict": None,
+    }
+    if newest is not None:
+        told |= {
+            "verdict": newest.verdict,
+            "by": newest.decided_by,
+            "via": newest.via,
+            "at": newest.decided_at.isoformat(timespec="seconds"),
+            "revision": newest.revision,
+            "note": newest.note,
+        }
+    return told

@@ -1,0 +1,40 @@
+"""Prompt templates: packaged ones, and those that people keep beside the channels.
+
+`channels/templates/<content_type>/<name>.md.j2` wins over the packaged `<name>.md.j2`. The text that is rendered is
+part of a request's fingerprint, so an edited template is a new request.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from dayreel.errors import ConfigurationError
+
+_PACKAGED = Path(__file__).parent / "templates"
+
+
+def render(channels_dir: Path, content_type: str, name: str, **values: Any) -> str:
+    """Return the filled-in template of a content type.
+
+    Raises:
+        ConfigurationError: the template has an error or uses a name it is not given; names the file and line.
+    """
+    loader = jinja2.FileSystemLoader([channels_dir / "templates" / content_type, _PACKAGED])
+    environment = jinja2.Environment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+        autoescape=False,  # noqa: S701  plain text for a language model, never a page
+    )
+    try:
+        return environment.get_template(f"{name}.md.j2").render(**values).strip()
+    except jinja2.TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise ConfigurationError(
+            f"Tried to fill in the template {name}.md.j2 for {content_type!r}; it answered: {error}"
+            f"{f' (line {line})' if line else ''}.",
+            next_step="Mend channels/templates, or take the file away to use the packaged one.",
+        ) from error
