@@ -24,18 +24,18 @@ AAC_PRIMING_SAMPLES = 1024
 hears it, so as much is taken from the start of the sound and picture and sound stay together."""
 _BETWEEN_SAMPLES_DB = 1.0
 _CODEC_HEADROOM_DB = 1.0
-_OVERSAMPLED = 192_000
+_OVERSAMPLED = 96_000
 _LOWEST_CEILING_DB = -20.0
-_LOUDNORM_RANGE_LUFS = (-69.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Level:
     """What is done to the level: a fixed gain, and a limiter where peaks would go over.
 
-    `ceiling_dbtp` None means that nothing comes near the ceiling, so the gain alone is applied, by loudnorm in its
-    linear mode. With a ceiling, a look-ahead limiter works on four times the samples. loudnorm's dynamic mode, which
-    rides the gain and is heard as pumping, is never used.
+    This is two-pass loudnorm in its linear mode, done by its parts: ebur128 has measured, one gain is applied. The
+    filter itself would meter its input and its output once more for the same samples, and falls back to riding the
+    gain, which is heard as pumping, where the range is 0 or a peak would go over. There a look-ahead limiter works
+    here on twice the samples; `ceiling_dbtp` None means that nothing comes near the ceiling.
     """
 
     gain_db: float
@@ -87,12 +87,11 @@ def joined(parts: Sequence[AudioPart], first_ordinal: int) -> Node:
     return nodes[0] if len(nodes) == 1 else graph.concat(*nodes, v=0, a=1)
 
 
-def levelled(node: Node, level: Level | None, target: Target) -> Node:
+def levelled(node: Node, level: Level | None) -> Node:
     """Apply `level`, and take from the start what the encoder will put there."""
-    if level is not None and level.ceiling_dbtp is None:
-        node = _linear(node, level, target)
-    elif level is not None:
-        node = _limited(node, level, level.ceiling_dbtp or 0.0)
+    if level is not None:
+        node = node.filter("volume", f"{level.gain_db:.3f}dB")
+        node = node if level.ceiling_dbtp is None else _limited(node, level.ceiling_dbtp)
     return node.filter("atrim", start_sample=AAC_PRIMING_SAMPLES).filter("asetpts", "PTS-STARTPTS")
 
 
@@ -131,7 +130,7 @@ def narrated(
     """
     if narration_loudness.integrated_lufs is None:
         raise MediaError(f"Mixed the narration {str(narration.path)!r}; nothing is heard in it.")
-    voice = _part(replace(narration, duration_s=narration.duration_s), 900)
+    voice = _part(narration, 900)
     voice = voice.filter("volume", f"{NARRATION_LUFS - narration_loudness.integrated_lufs:.3f}dB")
     if tempo > 1.0:
         voice = voice.filter("atempo", f"{tempo:.5f}")
@@ -152,7 +151,11 @@ def _part(part: AudioPart, ordinal: int) -> Node:
     if part.path is None:
         silence = graph.input(f"anullsrc=r={SAMPLE_RATE}:cl=stereo", f="lavfi", thread_queue_size=16 + ordinal)
         return silence["a"].filter("aformat", sample_fmts="fltp").filter("atrim", end_sample=samples)
-    options: dict[str, Any] = {"vn": None, "ss": part.start_s} if part.start_s else {"vn": None}
+    options: dict[str, Any] = {"vn": None}
+    if part.start_s:
+        options["ss"] = f"{part.start_s:.6f}"
+    if part.header_suffices:
+        options["nofind_stream_info"] = None
     return (
         source_input(part.path, ordinal, **options)[str(part.index)]
         .filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0})
@@ -162,33 +165,9 @@ def _part(part: AudioPart, ordinal: int) -> Node:
     )
 
 
-def _linear(node: Node, level: Level, target: Target) -> Node:
-    """Apply the gain with loudnorm's second pass, told values that keep it in linear mode.
-
-    It leaves that mode when the range is 0, when the range is above its target, or when peak plus gain is above the
-    ceiling (libavfilter/af_loudnorm.c); we have ruled the last out with our own measurement.
-    """
-    measured_lufs = target.loudness_lufs - level.gain_db
-    low, high = _LOUDNORM_RANGE_LUFS
-    if not low <= measured_lufs <= high:
-        return node.filter("volume", f"{level.gain_db:.3f}dB")
-    return node.filter(
-        "loudnorm",
-        I=target.loudness_lufs,
-        TP=target.true_peak_dbtp,
-        LRA=50,
-        measured_I=f"{measured_lufs:.3f}",
-        measured_TP=f"{target.true_peak_dbtp - level.gain_db - 0.01:.3f}",
-        measured_LRA=1,
-        measured_thresh=f"{max(-69.0, measured_lufs - 10):.3f}",
-        linear="true",
-    )
-
-
-def _limited(node: Node, level: Level, ceiling_dbtp: float) -> Node:
+def _limited(node: Node, ceiling_dbtp: float) -> Node:
     return (
-        node.filter("volume", f"{level.gain_db:.3f}dB")
-        .filter("aresample", _OVERSAMPLED)
+        node.filter("aresample", _OVERSAMPLED)
         .filter("alimiter", limit=f"{10 ** (ceiling_dbtp / 20):.5f}", attack=2, release=60, level=0, latency=1)
         .filter("aresample", SAMPLE_RATE)
         .filter("aformat", sample_fmts="fltp", channel_layouts="stereo")

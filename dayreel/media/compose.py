@@ -106,13 +106,15 @@ class Part:
     video: VideoStream
     audio: AudioStream | None
     duration_s: float
+    is_mp4: bool
 
     @property
     def sound(self) -> AudioPart:
         """The part's sound, or silence of the same length."""
         if self.audio is None:
             return AudioPart(None, 0, 0.0, self.duration_s)
-        return AudioPart(self.path, self.audio.index, 0.0, self.duration_s)
+        header_suffices = self.is_mp4 and self.audio.codec == "aac"
+        return AudioPart(self.path, self.audio.index, 0.0, self.duration_s, header_suffices)
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,13 @@ def _part(path: Path, duration_s: float | None, called: str) -> Part:
             f"Read {called} {str(path)!r}; it lasts {lasts_s:.2f} s and the plan needs {duration_s:.2f} s of it.",
             next_step="Make the segment again, or plan shorter segments.",
         )
-    return Part(path, video, facts.best_audio_stream(), lasts_s if duration_s is None else duration_s)
+    return Part(
+        path=path,
+        video=video,
+        audio=facts.best_audio_stream(),
+        duration_s=lasts_s if duration_s is None else duration_s,
+        is_mp4=facts.moov_before_mdat is not None,
+    )
 
 
 def _frame(parts: Sequence[Part], plan: ComposePlan) -> Frame:
@@ -379,7 +387,7 @@ def _write(
     progress: Progress | None = None,
 ) -> None:
     tags = {f"metadata:g:{n}": f"{key}={value}" for n, (key, value) in enumerate(job.plan.metadata.items())}
-    heard = levelled(joined(sound, 0), level, job.plan.target)
+    heard = levelled(joined(sound, 0), level)
     options = {**_container_options(job.plan.audio_bit_rate), **picture.options, **tags}
     run_ffmpeg(
         graph.output(picture.node, heard, str(to), **options),

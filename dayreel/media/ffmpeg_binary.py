@@ -98,7 +98,7 @@ def ffmpeg_facts(path: Path) -> FfmpegFacts:
 
 def _ask(path: Path, question: str) -> str:
     try:
-        answer = subprocess.run(  # noqa: S603 - the executable is the operator's own choice
+        answer = subprocess.run(
             [str(path), "-hide_banner", question] if question != "-version" else [str(path), question],
             capture_output=True,
             text=True,

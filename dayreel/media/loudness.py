@@ -25,12 +25,16 @@ _DRAIN_EVERY = 400
 
 @dataclass(frozen=True)
 class AudioPart:
-    """A stretch of sound: `duration_s` from `start_s` of stream `index` of `path`; silence when `path` is None."""
+    """A stretch of sound: `duration_s` from `start_s` of stream `index` of `path`; silence when `path` is None.
+
+    `header_suffices` spares FFmpeg from decoding some of the file to learn what it holds; true for AAC in MP4.
+    """
 
     path: Path | None
     index: int
     start_s: float
     duration_s: float
+    header_suffices: bool = False
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def run_ffmpeg(
     """
     args = graph.compile(spec, cmd=_command(ffmpeg, loglevel, progress is not None), overwrite_output=True)
     try:
-        process = subprocess.Popen(  # noqa: S603 - the executable is the operator's own choice
+        process = subprocess.Popen(
             args,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -138,7 +138,7 @@ def _attend(
     clock = SystemClock()
     ends_at = clock.monotonic() + deadline_s
     try:
-        while not _has_ended(process, 0.2 if progress else deadline_s):
+        while not _has_closed(readers, process, 0.2 if progress else deadline_s):
             _report(shares, progress)
             if clock.monotonic() >= ends_at:
                 raise MediaError(
@@ -157,11 +157,12 @@ def _attend(
     return list(lines)
 
 
-def _has_ended(process: "subprocess.Popen[bytes]", within_s: float) -> bool:
-    try:
-        process.wait(within_s)
-    except subprocess.TimeoutExpired:
+def _has_closed(readers: list[threading.Thread], process: "subprocess.Popen[bytes]", within_s: float) -> bool:
+    """Wait until ffmpeg closed its pipes and ended. `Popen.wait` with a timeout polls and wakes up to 50 ms late."""
+    readers[0].join(within_s)
+    if readers[0].is_alive():
         return False
+    process.wait()
     return True
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import ffmpeg as graph
 
 from dayreel.errors import MediaError
-from dayreel.media.audio import Target, joined, levelled
+from dayreel.media.audio import joined, levelled
 from dayreel.media.compose import output_options
 from dayreel.media.loudness import AudioPart
 from dayreel.media.picture import Fit, Frame, Node, picture_chain, source_input
@@ -122,7 +122,7 @@ def _sound(facts: Probe, pieces: list[_Piece], fps: Fraction) -> Node:
         )
         for piece in pieces
     ]
-    return levelled(joined(parts, 0), None, Target(-14.0, -1.0))
+    return levelled(joined(parts, 0), None)
 
 
 def _refuse_short(written: VideoStream, due: int, doing: str) -> None:
