@@ -1,0 +1,203 @@
+"""Slack: one message per send, found again by the marker in its metadata.
+
+The SDK's own retry of lost connections is switched off: a repeated postMessage is a second message. Buttons and their
+callbacks are not here.
+"""
+
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, Final
+from urllib.error import URLError
+
+from pydantic import SecretStr
+
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.access import Access
+from dayreel.providers.http import readable, retry_after_s, reveal, status_error
+from dayreel.providers.notifiers.contract import Message
+from dayreel.schemas.effect import Permit
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+    from slack_sdk.errors import SlackApiError
+    from slack_sdk.web import SlackResponse
+
+BASE_URL: Final = "https://slack.com/api/"
+EVENT_TYPE: Final = "dayreel_notification"
+_PAGE: Final = 200
+_PAGES: Final = 5
+_OK: Final = 200
+
+_TOKEN = "Check SLACK_BOT_TOKEN (Slack app, OAuth & Permissions)."  # noqa: S105  a sentence
+_CHANNEL = "Check SLACK_CHANNEL_ID: it is an id like C0123456789, not a name."
+NEXT_STEPS: Final[Mapping[str, str]] = {
+    "invalid_auth": _TOKEN,
+    "not_authed": _TOKEN,
+    "account_inactive": _TOKEN,
+    "token_revoked": _TOKEN,
+    "token_expired": _TOKEN,
+    "missing_scope": "Add the scopes chat:write and channels:history to the Slack app and install it again.",
+    "channel_not_found": _CHANNEL,
+    "not_in_channel": "Invite the bot: type /invite @dayreel in that channel.",
+    "is_archived": "Choose another channel: this one is archived.",
+    "msg_too_long": "Shorten the message.",
+    "invalid_blocks": "Shorten the message.",
+    "ratelimited": "It is tried again later.",
+}
+"""The vendor's `error` to what a person can do."""
+
+_NOTHING_HAPPENED: Final = frozenset({"ratelimited", "rate_limited", "service_unavailable", "request_timeout"})
+_MAY_HAVE_HAPPENED: Final = frozenset({"internal_error", "fatal_error"})
+_ERROR_CODE: Final = re.compile(r"^[a-z0-9_:]+$")
+
+
+class SlackNotifier:
+    """A channel of a Slack workspace.
+
+    Args:
+        token: the bot's, `xoxb-...`.
+        channel_id: an id like `C0123456789`.
+        base_url: ends with `/api/`.
+        timeout_s: how long Slack may be silent, in seconds.
+    """
+
+    name = "slack"
+
+    def __init__(
+        self, *, token: SecretStr | str, channel_id: str, base_url: str = BASE_URL, timeout_s: int = 20
+    ) -> None:
+        """Keep the settings; the SDK is imported at the first message."""
+        self._token = reveal(token, name="SLACK_BOT_TOKEN")
+        self._channel_id = channel_id.strip()
+        self._base_url = base_url
+        self._timeout_s = timeout_s
+
+    @cached_property
+    def _client(self) -> "WebClient":
+        from slack_sdk import WebClient  # noqa: PLC0415  a quarter of a second of import
+
+        return WebClient(token=self._token, base_url=self._base_url, timeout=self._timeout_s, retry_handlers=[])
+
+    def send(self, permit: Permit, message: Message) -> dict[str, Any]:
+        """Send once and return `channel` and `ts`. See the contract for the errors."""
+        attempted = f"send a message about {permit.key.content_id} to Slack channel {self._channel_id}"
+        text = _escaped(message.text) + (f"\n<{message.link}>" if message.link else "")
+        answer = self._call(
+            lambda: self._client.chat_postMessage(
+                channel=self._channel_id,
+                text=text,
+                metadata={"event_type": EVENT_TYPE, "event_payload": {"marker": message.marker}},
+                unfurl_links=False,
+            ),
+            attempted=attempted,
+            acting=True,
+        )
+        if not answer.get("ts"):
+            raise UnknownOutcomeError(attempted=attempted, answer="an acceptance without the message's ts")
+        return {"channel": str(answer.get("channel") or self._channel_id), "ts": str(answer["ts"])}
+
+    def find(self, marker: str) -> dict[str, Any] | None:
+        """Return the handle of the newest message with this marker among the last 1000, or None.
+
+        Raises:
+            TransientError, PermanentError: the history could not be read (the scope is channels:history).
+        """
+        cursor: str | None = None
+        for _ in range(_PAGES):
+            answer = self._call(
+                partial(
+                    self._client.conversations_history,
+                    channel=self._channel_id,
+                    limit=_PAGE,
+                    include_all_metadata=True,
+                    cursor=cursor,
+                ),
+                attempted=f"look for message {marker!r} in Slack channel {self._channel_id}",
+                acting=False,
+            )
+            for message in answer.get("messages") or []:
+                if _marker(message) == marker:
+                    return {"channel": self._channel_id, "ts": str(message["ts"])}
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            if cursor is None:
+                break
+        return None
+
+    def _call(self, call: Callable[[], "SlackResponse"], *, attempted: str, acting: bool) -> Mapping[str, Any]:
+        """Make one call; see `send` and `find` for what it raises."""
+        from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415  loaded by now
+
+        lost = UnknownOutcomeError if acting else TransientError
+        try:
+            answer: object = call().data
+        except SlackApiError as error:
+            raise self._refused(error, attempted, acting=acting) from None
+        except URLError as error:
+            raise _never_sent(error, attempted) from None
+        except (OSError, HTTPException, SlackClientError, ValueError) as error:
+            raise lost(attempted=attempted, answer=f"the answer was lost on the way ({type(error).__name__})") from None
+        if not isinstance(answer, dict):
+            raise lost(attempted=attempted, answer="something that is no JSON object")
+        return answer
+
+    def _refused(self, error: "SlackApiError", attempted: str, *, acting: bool) -> ProviderError:
+        response = error.response
+        data = response.data if isinstance(response.data, dict) else {}
+        code = str(data.get("error") or "")
+        wait_s = retry_after_s(response.headers)
+        if response.status_code != _OK:
+            return status_error(
+                response.status_code,
+                attempted=attempted,
+                answer=readable(code, secrets=[self._token]),
+                acting=acting,
+                next_step=NEXT_STEPS.get(code, ""),
+                wait_s=wait_s,
+                code=code if _ERROR_CODE.match(code) else None,
+            )
+        kind: type[ProviderError] = PermanentError
+        if code in _NOTHING_HAPPENED:
+            kind = TransientError
+        elif code in _MAY_HAVE_HAPPENED or not _ERROR_CODE.match(code):
+            kind = UnknownOutcomeError if acting else TransientError
+        needed = f" (needed: {data['needed']})" if data.get("needed") else ""
+        return kind(
+            attempted=attempted,
+            answer=readable(code, secrets=[self._token]) + needed,
+            next_step=NEXT_STEPS.get(code, ""),
+            retry_after_s=wait_s,
+            code=code if _ERROR_CODE.match(code) else None,
+        )
+
+
+def connect(access: Access) -> SlackNotifier:
+    """Return Slack as the world of `access` has it."""
+    return SlackNotifier(
+        token=access.secret("SLACK_BOT_TOKEN"),
+        channel_id=access.secret("SLACK_CHANNEL_ID"),
+        base_url=access.url(BASE_URL, "/slack/api/"),
+    )
+
+
+def _never_sent(error: URLError, attempted: str) -> ProviderError:
+    # urllib wraps only what fails before the whole request has been handed over; a half request is no message.
+    if isinstance(error.reason, ssl.SSLCertVerificationError):
+        return PermanentError(
+            attempted=attempted,
+            answer="its certificate is not trusted here, so nothing was sent",
+            next_step="Check the machine's clock, its certificates and any proxy in between.",
+        )
+    return TransientError(attempted=attempted, answer=f"no connection to Slack ({type(error.reason).__name__})")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _marker(message: Mapping[str, Any]) -> str | None:
+    payload = (message.get("metadata") or {}).get("event_payload") or {}
+    marker = payload.get("marker")
+    return marker if isinstance(marker, str) else None
