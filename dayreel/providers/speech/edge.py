@@ -1,0 +1,177 @@
+"""Microsoft Edge's read-aloud voices through edge-tts: free, without a key and without a promise, so best effort.
+
+The library's `stream_sync` hangs for good when the service errors, so it is never used; every call has a deadline. A
+connection that closes in the middle ends its stream like a finished one, which is told apart here. 24 kHz mono MP3.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dayreel.errors import PermanentError, ProviderError, TransientError
+from dayreel.providers.access import Access
+from dayreel.providers.http import readable
+from dayreel.providers.speech.contract import Speech
+from dayreel.providers.whole_files import written_whole
+from dayreel.schemas.content import SpokenWord
+
+if TYPE_CHECKING:
+    from edge_tts import Communicate
+
+STAND_IN_PATH: Final = "/speech/edge/v1"
+"""Where the sandbox world serves the websocket."""
+
+_TICKS_PER_S: Final = 10_000_000
+_CONNECT_S: Final = 10
+_FORBIDDEN: Final = 403
+_BUSY: Final = frozenset({408, 425, 429})
+_VOICE = "Choose a voice that `edge-tts --list-voices` lists, like en-US-EmmaMultilingualNeural."
+_CLOCK = "Check this machine's clock, then update edge-tts; or choose `narration.provider: espeak`."
+_CHANGED = "The service has changed: update edge-tts, or choose `narration.provider: espeak`."
+_address = threading.Lock()
+
+
+class EdgeSpeech:
+    """Voices of Microsoft Edge, such as `en-US-EmmaMultilingualNeural`.
+
+    Args:
+        url: a stand-in's websocket address (`ws://...`); None is the service itself.
+        deadline_s: how long one narration may take from start to end, in seconds.
+        receive_s: how long the service may be silent, in seconds.
+    """
+
+    name = "edge"
+
+    def __init__(self, *, url: str | None = None, deadline_s: float = 120, receive_s: int = 30) -> None:
+        """Keep the settings; the library is imported at the first narration."""
+        self._url = url
+        self._deadline_s = deadline_s
+        self._receive_s = receive_s
+
+    def speak(self, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+        """Write the spoken text to `dest` (`.mp3`), whole or not at all. See the contract for the errors."""
+        attempted = f"speak {len(text)} characters with voice {voice!r} of Edge"
+        if not text.strip():
+            raise PermanentError(attempted=attempted, answer="there is no text to speak")
+        audio, words = self._spoken(text, voice=voice, rate=rate, attempted=attempted)
+        with written_whole(dest) as aside:
+            aside.write_bytes(audio)
+            duration_s = _length_s(aside, attempted)
+        return Speech(dest, duration_s, words)
+
+    def _spoken(self, text: str, *, voice: str, rate: str, attempted: str) -> tuple[bytes, tuple[SpokenWord, ...]]:
+        import aiohttp  # noqa: PLC0415  comes with edge-tts, and as late
+        from edge_tts import Communicate  # noqa: PLC0415  half a second of import
+        from edge_tts.exceptions import (  # noqa: PLC0415  the same
+            EdgeTTSException,
+            NoAudioReceived,
+            SkewAdjustmentError,
+            WebSocketError,
+        )
+
+        try:
+            voiced = Communicate(
+                text,
+                voice,
+                rate=rate,
+                boundary="WordBoundary",
+                connect_timeout=_CONNECT_S,
+                receive_timeout=self._receive_s,
+            )
+            with _listening_at(self._url), ThreadPoolExecutor(1) as thread:
+                # A thread of its own, because the caller may already be inside an event loop.
+                audio, words = thread.submit(asyncio.run, self._collect(voiced)).result()
+        except ValueError as error:
+            raise _refused(attempted, readable(str(error)), _VOICE) from None
+        except NoAudioReceived:
+            raise _refused(
+                attempted, "no sound: it does not know the voice, or cannot speak the text", _VOICE
+            ) from None
+        except SkewAdjustmentError:
+            raise _refused(attempted, "this machine's clock differs too much", _CLOCK) from None
+        except aiohttp.ClientResponseError as error:
+            raise _by_status(attempted, error.status) from None
+        except (WebSocketError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise TransientError(attempted=attempted, answer=f"no whole answer ({type(error).__name__})") from None
+        except EdgeTTSException as error:
+            raise _refused(attempted, f"something nobody knows ({type(error).__name__})", _CHANGED) from None
+        if voiced.state["cumulative_audio_bytes"] != len(audio):
+            # The library adds these up at each "turn.end"; without one, the connection closed in the middle.
+            raise TransientError(attempted=attempted, answer="a narration that broke off")
+        return audio, words
+
+    async def _collect(self, voiced: "Communicate") -> tuple[bytes, tuple[SpokenWord, ...]]:
+        audio, words = bytearray(), []
+        async with asyncio.timeout(self._deadline_s):
+            async for chunk in voiced.stream():
+                if chunk["type"] == "audio":
+                    audio += chunk["data"]
+                else:
+                    words.append(_word(chunk))
+        return bytes(audio), tuple(words)
+
+
+def connect(access: Access) -> EdgeSpeech:
+    """Return Edge's voices as the world of `access` has them."""
+    stand_in = access.url("", STAND_IN_PATH).replace("http://", "ws://", 1)
+    return EdgeSpeech(url=stand_in or None)
+
+
+def _word(chunk: Any) -> SpokenWord:
+    start, end = chunk["offset"], chunk["offset"] + chunk["duration"]
+    return SpokenWord(text=chunk["text"], start_s=start / _TICKS_PER_S, end_s=end / _TICKS_PER_S)
+
+
+@contextmanager
+def _listening_at(url: str | None) -> Iterator[None]:
+    """Point the library at a stand-in for one narration; it has no setting for this, only a name in a module.
+
+    One narration at a time meanwhile, and the name is put back: nobody else in this process sees the stand-in.
+    """
+    if url is None:
+        yield
+        return
+    from edge_tts import communicate, constants  # noqa: PLC0415  half a second of import
+
+    # The library appends "&ConnectionId=..." to it.
+    query = "" if "?" in url else f"?TrustedClientToken={constants.TRUSTED_CLIENT_TOKEN}"
+    with _address:
+        before = vars(communicate)["WSS_URL"]
+        vars(communicate)["WSS_URL"] = url + query
+        try:
+            yield
+        finally:
+            vars(communicate)["WSS_URL"] = before
+
+
+def _refused(attempted: str, answer: str, step: str) -> PermanentError:
+    return PermanentError(attempted=attempted, answer=answer, next_step=step)
+
+
+def _by_status(attempted: str, status: int) -> ProviderError:
+    answer = f"HTTP {status} instead of a websocket"
+    if status >= 500 or status in _BUSY:  # noqa: PLR2004  HTTP's own border
+        return TransientError(attempted=attempted, answer=answer)
+    return _refused(attempted, answer, _CLOCK if status == _FORBIDDEN else _CHANGED)
+
+
+def _length_s(path: Path, attempted: str) -> float:
+    """Return the length of the sound, decoded to its end: a file that cannot be is never kept."""
+    import av  # noqa: PLC0415  a fifth of a second of import
+
+    try:
+        with av.open(str(path)) as container:
+            sound = container.streams.audio[0]
+            samples = sum(frame.samples for frame in container.decode(sound))
+            duration_s = samples / sound.rate
+    except (av.error.FFmpegError, IndexError) as error:
+        raise TransientError(
+            attempted=attempted, answer=f"no sound that can be read ({type(error).__name__})"
+        ) from None
+    if duration_s == 0:
+        raise TransientError(attempted=attempted, answer="a file without sound")
+    return duration_s

@@ -1,0 +1,119 @@
+"""espeak-ng: as a separate program. Where it is not installed, a script with its command line takes its place."""
+
+import shutil
+import stat
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import PermanentError, TransientError
+from dayreel.providers.speech.contract import Speech, SpeechProvider
+from dayreel.providers.speech.espeak import EspeakSpeech, estimated_words, words_per_minute
+
+TEXT = "The first kiln stood, near the river"
+STAND_IN = """#!{python}
+import os, sys, time, wave
+arguments = sys.argv[1:]
+voice, speed, path = (arguments[arguments.index(flag) + 1] for flag in ("-v", "-s", "-w"))
+assert arguments[-1] == "--stdin"
+text = sys.stdin.buffer.read().decode("utf-8")
+if voice == "nobody":
+    sys.exit("Error: The specified espeak-ng voice does not exist.")
+if voice == "slow":
+    time.sleep(30)
+open({seen!r}, "w").write(repr((dict(os.environ), speed, text)))
+if voice == "broken":
+    open(path, "wb").write(b"half a file")
+    sys.exit(0)
+with wave.open(path, "wb") as out:
+    out.setnchannels(1)
+    out.setsampwidth(2)
+    out.setframerate(22050)
+    out.writeframes(b"\\0\\0" * (0 if voice == "silent" else 22050 * 2))
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    script = tmp_path / "bin" / "espeak-ng"
+    script.parent.mkdir()
+    script.write_text(STAND_IN.format(python=sys.executable, seen=str(tmp_path / "seen")))
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return str(script)
+
+
+def speak(provider: SpeechProvider, dest: Path, *, text: str = TEXT, voice: str = "en-us") -> Speech:
+    return provider.speak(text, voice=voice, rate="+20%", dest=dest)
+
+
+def test_a_narration_is_on_disk_with_its_length_and_estimated_words(program: str, tmp_path: Path) -> None:
+    speech = speak(EspeakSpeech(program=program), tmp_path / "out" / "voice.wav")
+    with wave.open(str(speech.path), "rb") as audio:
+        assert audio.getframerate() == 22050
+    assert [path.name for path in speech.path.parent.iterdir()] == ["voice.wav"]
+    assert speech.duration_s == 2.0
+    assert [word.text for word in speech.words] == TEXT.split()
+    assert speech.words[0].start_s == 0
+    assert speech.words[-1].end_s == 2.0
+
+
+def test_no_key_of_ours_reaches_the_program(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", "marked-secret")
+    speak(EspeakSpeech(program=program), tmp_path / "voice.wav", text="Año -v x; $(id)")
+    seen = (tmp_path / "seen").read_text()
+    assert "marked-secret" not in seen
+    assert "'210'" in seen
+    assert "Año -v x; $(id)" in seen
+
+
+def test_a_missing_program_says_how_to_install_it(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="apt-get install espeak-ng") as caught:
+        speak(EspeakSpeech(program="espeak-ng-that-is-nowhere"), tmp_path / "voice.wav")
+    assert "no program 'espeak-ng-that-is-nowhere'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("voice", "text", "told"),
+    [
+        ("nobody", TEXT, "voice does not exist"),
+        ("broken", TEXT, "no WAV"),
+        ("silent", TEXT, "without sound"),
+        ("en-us", "  ", "no text to speak"),
+    ],
+)
+def test_what_fails_is_refused_and_leaves_the_old_file(
+    program: str, tmp_path: Path, voice: str, text: str, told: str
+) -> None:
+    dest = tmp_path / "out" / "voice.wav"
+    dest.parent.mkdir()
+    dest.write_bytes(b"old")
+    with pytest.raises(PermanentError, match=told):
+        speak(EspeakSpeech(program=program), dest, voice=voice, text=text)
+    assert dest.read_bytes() == b"old"
+    assert [path.name for path in dest.parent.iterdir()] == ["voice.wav"]
+
+
+def test_a_program_that_hangs_is_given_up(program: str, tmp_path: Path) -> None:
+    with pytest.raises(TransientError, match=r"nothing within 0\.3 s"):
+        speak(EspeakSpeech(program=program, timeout_s=0.3), tmp_path / "voice.wav", voice="slow")
+
+
+@pytest.mark.parametrize(("rate", "wpm"), [("+0%", 175), ("+20%", 210), ("-10%", 158), ("-90%", 80), ("+900%", 450)])
+def test_a_rate_becomes_a_speed_the_program_takes(rate: str, wpm: int) -> None:
+    assert words_per_minute(rate) == wpm
+
+
+def test_estimated_words_follow_each_other_without_gaps() -> None:
+    words = estimated_words("a longer one", 3.0)
+    assert [word.start_s for word in words[1:]] == [word.end_s for word in words[:-1]]
+    assert words[1].end_s - words[1].start_s > words[0].end_s - words[0].start_s
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed on this machine")
+def test_the_real_program_speaks_and_refuses_an_unknown_voice(tmp_path: Path) -> None:
+    speech = speak(EspeakSpeech(), tmp_path / "voice.wav")
+    assert 1 < speech.duration_s < 6
+    with pytest.raises(PermanentError):
+        speak(EspeakSpeech(), tmp_path / "other.wav", voice="nobody-speaks-like-this")
