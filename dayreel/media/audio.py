@@ -4,7 +4,7 @@ Builds ffmpeg-python nodes and decides gains; measuring is in `loudness`, runnin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,21 +61,25 @@ def first_level(source: Loudness, target: Target) -> Level | None:
     return Level(gain_db, target.true_peak_dbtp - _CODEC_HEADROOM_DB)
 
 
-def corrected_level(level: Level, measured: Loudness, target: Target) -> Level | None:
-    """Return the next level to try when `measured` (the encoded result) misses `target`, or None when it holds."""
+def corrected_level(level: Level, measured: Loudness, target: Target, *, peak_only: bool = False) -> Level | None:
+    """Return the next level to try when `measured` (the encoded result) misses `target`, or None when it holds.
+
+    Args:
+        peak_only: give the loudness up and bring only the peak under the ceiling; for sound that cannot be loud,
+            such as a single click, after a few rounds.
+    """
     if measured.integrated_lufs is None or measured.peak_db is None:
         return None
-    misses_db = target.loudness_lufs - measured.integrated_lufs
+    misses_db = 0.0 if peak_only else target.loudness_lufs - measured.integrated_lufs
     over_db = measured.peak_db - target.true_peak_dbtp
     if abs(misses_db) <= TOLERANCE_LU and over_db <= 0:
         return None
-    ceiling = level.ceiling_dbtp
-    if over_db > 0 or ceiling is None:
-        before = target.true_peak_dbtp if ceiling is None else ceiling
-        ceiling = max(_LOWEST_CEILING_DB, before - max(over_db, 0.0) - 0.3)
     # A limiter takes part of every added decibel away again, so each step goes a little further than the miss.
-    step_db = misses_db * 1.5 if abs(misses_db) > TOLERANCE_LU else misses_db
-    return replace(level, gain_db=level.gain_db + step_db, ceiling_dbtp=ceiling)
+    gain_db = level.gain_db + misses_db * (1.5 if abs(misses_db) > TOLERANCE_LU else 1.0)
+    ceiling = target.true_peak_dbtp - _CODEC_HEADROOM_DB if level.ceiling_dbtp is None else level.ceiling_dbtp
+    if over_db > 0:
+        ceiling = max(_LOWEST_CEILING_DB, ceiling - over_db - (1.0 if peak_only else 0.3))
+    return Level(gain_db, ceiling)
 
 
 def joined(parts: Sequence[AudioPart], first_ordinal: int) -> Node:

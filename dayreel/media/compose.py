@@ -43,7 +43,8 @@ from dayreel.media.run import DEADLINE_S, Progress, aside, run_ffmpeg
 
 LONGEST_MISS_S = 0.05
 """How far the total may be from the plan."""
-_MOST_ROUNDS = 5
+_LOUDNESS_ROUNDS = 3
+_MOST_ROUNDS = 7
 _NOT_AT_START_S = 0.001
 _HIGHEST_VIDEO_BIT_RATE = 20_000_000  # Instagram takes at most 25 Mbit/s
 
@@ -404,11 +405,13 @@ def _corrected(job: _Job, sound: Sequence[AudioPart], level: Level | None, writt
     """Measure what was written and encode the sound again until it holds; the picture is copied from then on.
 
     What is returned is always measured on the file. Sound that cannot be brought to its target (a single click in
-    silence) is returned as it is, for the checks to report.
+    silence) keeps under its peak and is returned as loud as it is, for the checks to report.
     """
     for round_number in range(_MOST_ROUNDS):
         measured = measure([AudioPart(written, 1, 0.0, job.total_s + 1)], true_peak=True)
-        level = corrected_level(level, measured, job.plan.target) if level is not None else None
+        if level is not None:
+            peak_only = round_number >= _LOUDNESS_ROUNDS
+            level = corrected_level(level, measured, job.plan.target, peak_only=peak_only)
         if level is None or round_number == _MOST_ROUNDS - 1:
             return measured
         again = written.with_name(f"again{round_number}.mp4")

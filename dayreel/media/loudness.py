@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 import av.filter
+import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -80,6 +81,7 @@ class _Meter:
         meter.link_to(self._sink)
         self._graph.configure()
         self._last: dict[str, str] = {}
+        self._highest_sample = 0.0
         self._pushed = 0
 
     def push(self, frame: AudioFrame | None) -> None:
@@ -93,7 +95,7 @@ class _Meter:
     def result(self) -> Loudness:
         self.push(None)
         lufs = float(self._last.get("lavfi.r128.I", GATE_LUFS))
-        peak = float(self._last.get(self._peak_key, 0.0))
+        peak = max(float(self._last.get(self._peak_key, 0.0)), self._highest_sample)
         return Loudness(
             integrated_lufs=lufs if math.isfinite(lufs) and lufs > GATE_LUFS else None,
             range_lu=float(self._last.get("lavfi.r128.LRA", 0.0)),
@@ -101,12 +103,18 @@ class _Meter:
         )
 
     def _drain(self) -> None:
-        """Empty the sink, so that memory does not grow with the file; keep the newest running values."""
+        """Empty the sink, so that memory does not grow with the file; keep the newest running values.
+
+        The filter reports peaks with three decimals, which is nothing at all for very quiet sound, so the highest
+        sample is kept beside it.
+        """
         while True:
             try:
                 frame = self._sink.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
+            assert isinstance(frame, AudioFrame)  # noqa: S101 - an audio sink gives nothing else
+            self._highest_sample = max(self._highest_sample, float(np.abs(frame.to_ndarray()).max(initial=0.0)))
             if frame.metadata:
                 self._last = frame.metadata
 
