@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayreel.clock import Clock
-from dayreel.sandbox import anthropic, control, fal, openai
+from dayreel.sandbox import anthropic, control, fal, instagram, kling, openai, slack, speech, tiktok, youtube
 from dayreel.sandbox.world import World
 
 
@@ -73,6 +73,12 @@ def create_app(
             *anthropic.mount(world),
             *openai.mount(world),
             *fal.mount(world),
+            *kling.mount(world),
+            *instagram.mount(world),
+            *tiktok.mount(world),
+            *youtube.mount(world),
+            *slack.mount(world),
+            *speech.mount(world),
         ],
         middleware=[Middleware(CountActivity, activity=activity or Activity())],
         lifespan=lifespan,

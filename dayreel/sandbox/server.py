@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -18,6 +19,11 @@ from dayreel.sandbox.app import Activity, create_app
 from dayreel.sandbox.wire import DroppableHTTP
 
 USUAL_PORT: Final = 8765
+
+
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    """Drop uvicorn's complaint about every websocket that a stand-in refuses on purpose."""
+    return "without completing handshake" not in record.getMessage()
 
 
 class SandboxServer(uvicorn.Server):
@@ -53,6 +59,7 @@ class SandboxServer(uvicorn.Server):
                 ws_max_size=2**20,
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)
         host, port = listener.getsockname()[:2]
         self.url = f"http://{host}:{port}"
         self._file = root / "server.json"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -23,6 +24,23 @@ from dayreel.sandbox.world import Document, World
 
 Address = tuple[str, int]
 _OPEN: Final[dict[tuple[Address | None, Address | None], asyncio.Transport]] = {}
+
+
+class VersionConvertor(Convertor[str]):
+    """Matches a path part such as `v25.0`."""
+
+    regex = r"v[0-9]+\.[0-9]+"
+
+    def convert(self, value: str) -> str:
+        """Return it as it stands."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return it as it stands."""
+        return value
+
+
+register_url_convertor("version", VersionConvertor())
 
 
 class DroppableHTTP(H11Protocol):
@@ -122,6 +140,7 @@ class Call:
 
 Handler = Callable[[Call], Awaitable[Response]]
 FaultAnswer = Callable[[str, Fault], Response]
+RouteName = Callable[[World, Request], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +150,7 @@ class Endpoint:
     Args:
         world: what is known.
         service: the vendor's short name.
-        route: the route's short name.
+        route: the route's short name, or how to find it where one path serves several (a Graph node).
         handler: answers the call.
         fault_answer: the vendor's own shape for `(route, fault)` of kinds error, expired_token, quota and
             error_after_accept.
@@ -139,23 +158,24 @@ class Endpoint:
 
     world: World
     service: str
-    route: str
+    route: str | RouteName
     handler: Handler
     fault_answer: FaultAnswer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, with whatever fault is armed for it."""
         request = Request(scope, receive)
-        fault = None if request.method == "HEAD" else Faults(self.world).take(self.service, self.route)
+        route = self.route if isinstance(self.route, str) else self.route(self.world, request)
+        fault = None if request.method == "HEAD" else Faults(self.world).take(self.service, route)
         kind = fault.kind if fault else ""
         if fault and kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault and kind in ("error", "expired_token", "quota"):
             await _drain(request)
-            await answer_fault(self.fault_answer, self.route, fault)(scope, receive, send)
+            await answer_fault(self.fault_answer, route, fault)(scope, receive, send)
             return
         try:
-            response = await self.handler(Call(self.world, request, self.route, fault))
+            response = await self.handler(Call(self.world, request, route, fault))
         except Refused as refused:
             await _drain(request)
             response = refused.response
@@ -166,7 +186,7 @@ class Endpoint:
             await drop_connection(scope)
             return
         if fault and kind == "error_after_accept":
-            response = answer_fault(self.fault_answer, self.route, fault)
+            response = answer_fault(self.fault_answer, route, fault)
         await response(scope, receive, send)
 
 
@@ -235,7 +255,7 @@ def routes(
     world: World,
     service: str,
     fault_answer: FaultAnswer,
-    table: Mapping[tuple[str, str, str], Handler],
+    table: Mapping[tuple[str, str, str | RouteName], Handler],
 ) -> list[Route]:
     """Return Starlette routes for a vendor's table of `(method, path, short name) -> handler`."""
     return [

@@ -9,6 +9,7 @@ import json
 import shutil
 import sqlite3
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +33,7 @@ PACE: Final[Document] = {
     "tiktok_audited": True,
     "tiktok_private_account": False,
     "tiktok_single_use_refresh": False,
+    "tiktok_list_private": True,
     "instagram_quota_total": 100,
 }
 """Settings of the world and their defaults; `POST /_world/pace` changes them. Times are seconds of world time."""
@@ -122,6 +124,7 @@ class World:
         self.root = root.resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self.clock = clock or SystemClock()
+        self.settlers: list[Callable[[], None]] = []
         self.store = Store(self.root / "world.sqlite")
         self._salt()
 
@@ -180,7 +183,8 @@ class World:
     def new_number(self, series: str, digits: int) -> str:
         """Return a decimal id of `digits` digits that grows with each call, as the vendors' ids do."""
         number = self.store.count_up(series)
-        scatter = int(self._salt()[:6], 16) % 10**5
+        # Each series starts elsewhere, or the first container and the first media would share an id.
+        scatter = int(hashlib.sha256(f"{self._salt()}/{series}".encode()).hexdigest()[:6], 16) % 10**5
         return str((17 * 10**4 + scatter) * 10 ** (digits - 6) + number * 7919 + scatter)[:digits]
 
     def folder(self, *parts: str) -> Path:
@@ -260,10 +264,14 @@ class World:
 
     def posts(self, platform: str) -> list[Document]:
         """Return a platform's live posts, oldest first."""
+        for settle in self.settlers:
+            settle()
         return [post for post in self.store.all("post") if post["platform"] == platform]
 
     def effects(self, origin: str) -> Document:
         """Return every paid generation, live post and message, as the vendors see them."""
+        for settle in self.settlers:
+            settle()
         posts = [{**post, "url": origin + post["path"]} for post in self.store.all("post")]
         generations = self.store.all("generation")
         return {

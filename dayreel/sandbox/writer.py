@@ -295,7 +295,7 @@ def _idea(muse: Muse, _index: int = 0) -> str:
         f"{_upper(craft.name)} in {muse.place}: {work} into {a_thing}, {sound}.",
         f"{_upper(muse.act)} {a_thing} from {muse.material}, an evening of {craft.name} at {muse.place}.",
         f"Close enough to touch: {sound} while {muse.material} becomes {a_thing} ({craft.name}, {muse.place}).",
-        f"Three quiet moments of {craft.name}. {_upper(muse.material)}, {muse.light}, {_article(muse.thing)} at the end.",
+        f"Three quiet moments of {craft.name}. {_upper(muse.material)}, {muse.light}, {a_thing} at the end.",
         f"{_upper(muse.place)}, {muse.light}. Hands {work}: {craft.name} and nothing else.",
         f"What {craft.name} sounds like: {sound}, then the finished {muse.thing} of {muse.material} is turned once.",
         f"{_upper(_article(muse.mood))} study of {craft.name}: {muse.material}, {a_thing}, {muse.place}.",

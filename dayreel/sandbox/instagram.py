@@ -1,0 +1,571 @@
+"""Stand-in for the Instagram Graph API: containers, rupload, status, publish, media, quota, insights, tokens."""
+
+import asyncio
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dayreel.errors import MediaError
+from dayreel.sandbox import credentials
+from dayreel.sandbox.counters import Counters, counters
+from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.media_check import MediaFacts, inspect
+from dayreel.sandbox.wire import BrokenOff, Call, Handler, Refused, RouteName, receive_file, routes, sha256_of
+from dayreel.sandbox.world import Document, World
+
+DAY_S: Final = 86_400
+LIMIT_BYTES: Final = 300_000_000
+CAPTION_LIMIT: Final = 2200
+VERSIONS: Final = frozenset(f"v{number}.0" for number in range(21, 27))
+REEL_METRICS: Final = (
+    *("views", "reach", "likes", "comments", "shares", "saved", "reposts", "total_interactions"),
+    *("ig_reels_avg_watch_time", "ig_reels_video_view_total_time", "reels_skip_rate"),
+)
+FACEBOOK_LOGIN_METRICS: Final = ("total_views", "total_likes", "total_comments")
+_NEED_CROSSPOST: Final = ("facebook_views", "crossposted_views")
+_FETCHES: Final[set[asyncio.Task[None]]] = set()
+
+
+def mount(world: World) -> list[Route]:
+    """Return the routes under `/instagram/graph` (with and without a version) and `/instagram/rupload`."""
+    edges: dict[tuple[str, str, str | RouteName], Handler] = {
+        ("GET", "refresh_access_token", "token"): refresh_token,
+        ("GET", "oauth/access_token", "token"): exchange_token,
+        ("GET", "debug_token", "token"): debug_token,
+        ("GET", "me/accounts", "account"): pages,
+        ("GET", "{node}/content_publishing_limit", "quota"): quota,
+        ("GET", "{node}/insights", "insights"): insights,
+        ("POST", "{node}/media_publish", "publish"): publish,
+        ("POST", "{node}/media", "container"): create_container,
+        ("GET", "{node}/media", "list"): list_media,
+        ("GET", "{node}", _node_route): read_node,
+    }
+    table: dict[tuple[str, str, str | RouteName], Handler] = {}
+    for (method, path, name), handler in edges.items():
+        for prefix in ("/instagram/graph/{version:version}", "/instagram/graph"):
+            table[method, f"{prefix}/{path}", name] = handler
+    table["POST", "/instagram/rupload/ig-api-upload/{version}/{container}", "rupload"] = rupload
+    return routes(world, "instagram", _fault_answer, table)
+
+
+def error(
+    code: int,
+    message: str,
+    *,
+    subcode: int | None = None,
+    status: int = 400,
+    is_transient: bool = False,
+    title: str = "",
+) -> JSONResponse:
+    """Return an error in the Graph API's shape."""
+    body: Document = {"message": message, "type": "OAuthException", "code": code, "is_transient": is_transient}
+    if subcode is not None:
+        body |= {"error_subcode": subcode, "error_user_title": title or message, "error_user_msg": message}
+    return JSONResponse({"error": {**body, "fbtrace_id": "Asandbox0trace"}}, status)
+
+
+def _fault_answer(route: str, fault: Fault) -> Response:
+    """Return what an armed fault looks like here."""
+    if fault.kind == "expired_token":
+        return error(190, "Error validating access token: Session has expired.", subcode=463)
+    if fault.kind == "quota":
+        if route in ("publish", "container"):
+            return error(9, "The user has exceeded the number of posts allowed today.", subcode=2207042)
+        return error(4, "Application request limit reached", is_transient=True)
+    if route == "rupload":
+        info = {"retriable": True, "type": "ProcessingFailedError", "message": "Armed in the sandbox world."}
+        return JSONResponse({"debug_info": info}, fault.status or 500)
+    code, _, subcode = str(fault.code or 2).partition("/")
+    status = fault.status or (500 if fault.code is None else 400)
+    return error(
+        int(code),
+        "Armed in the sandbox world.",
+        subcode=int(subcode) if subcode else None,
+        status=status,
+        is_transient=int(code) in (1, 2),
+    )
+
+
+# -- who is asking ----------------------------------------------------------------------------------------
+
+
+async def _login(call: Call) -> tuple[str, Document]:
+    """Return the kind of login (`facebook` or `instagram`) and the fields of the call.
+
+    Raises:
+        Refused: no or an unknown token, or an API version that does not exist.
+    """
+    version = call.request.path_params.get("version")
+    if version and version not in VERSIONS:
+        raise Refused(error(2635, f"You are calling a version of the API that does not exist: {version}."))
+    fields = await call.fields()
+    token = call.bearer() or call.bearer("OAuth") or str(fields.get("access_token", ""))
+    return _kind_of(call.world, token), fields
+
+
+def _kind_of(world: World, token: str) -> str:
+    if token == credentials.INSTAGRAM_FACEBOOK_TOKEN:
+        return "facebook"
+    if token == credentials.INSTAGRAM_LOGIN_TOKEN or world.store.get("instagram_token", token):
+        return "instagram"
+    if not token:
+        raise Refused(error(104, "An access token is required to request this resource."))
+    raise Refused(error(190, "Invalid OAuth access token - Cannot parse access token"))
+
+
+def _account(call: Call, what: str) -> None:
+    node = call.request.path_params["node"]
+    if node not in (credentials.INSTAGRAM_ACCOUNT_ID, "me"):
+        raise Refused(_no_object(what, node))
+
+
+def _no_object(what: str, node: str) -> JSONResponse:
+    message = f"Unsupported {what} request. Object with ID '{node}' does not exist or needs other permissions."
+    return error(100, message, subcode=33)
+
+
+# -- containers -------------------------------------------------------------------------------------------
+
+
+async def create_container(call: Call) -> Response:
+    """Answer `POST /{ig}/media`."""
+    login, fields = await _login(call)
+    _account(call, "post")
+    is_resumable = _check_container(fields, login)
+    id_ = call.world.new_number("instagram_container", 17)
+    container = call.world.store.put(
+        "instagram_container",
+        id_,
+        {
+            "id": id_,
+            "caption": str(fields.get("caption", "")),
+            "ai_label": str(fields.get("is_ai_generated", "")).lower() == "true",
+            "share_to_feed": str(fields.get("share_to_feed", "true")).lower() == "true",
+            "thumb_offset": int(fields.get("thumb_offset", 0)),
+            "created_at": call.world.now().isoformat(),
+            "video_url": None if is_resumable else fields["video_url"],
+            "login": login,
+            "received_at": None,
+            "problem": None,
+            "published": None,
+            "stuck": call.has("stuck"),
+        },
+    )
+    if call.has("completed_with_error"):
+        call.world.store.merge("instagram_container", id_, problem="2207053: unknown upload error")
+    if not is_resumable:
+        _fetch_later(call.world, container)
+        return JSONResponse({"id": id_})
+    version = call.request.path_params.get("version", "v25.0")
+    return JSONResponse({"id": id_, "uri": f"{call.origin}/instagram/rupload/ig-api-upload/{version}/{id_}"})
+
+
+def _check_container(fields: Document, login: str) -> bool:
+    """Return whether the bytes will be uploaded.
+
+    Raises:
+        Refused: what the real API would not take.
+    """
+    if fields.get("media_type") != "REELS":
+        raise Refused(error(100, "Only media_type REELS is a video here.", subcode=2207023))
+    is_resumable = fields.get("upload_type") == "resumable"
+    if is_resumable and login != "facebook":
+        raise Refused(error(100, "upload_type=resumable is only for apps with Facebook Login.", subcode=2207023))
+    if not is_resumable and not fields.get("video_url"):
+        raise Refused(error(100, "The parameter video_url is required.", subcode=2207067))
+    caption = str(fields.get("caption", ""))
+    if len(caption) > CAPTION_LIMIT:
+        raise Refused(error(36004, "The caption was too long.", subcode=2207010))
+    if len(re.findall(r"#\w+", caption)) > 30 or len(re.findall(r"(?<!\w)@\w+", caption)) > 20:  # noqa: PLR2004
+        raise Refused(error(100, "At most 30 hashtags and 20 mentions are allowed.", subcode=2207040))
+    for name in ("is_ai_generated", "share_to_feed"):
+        if name in fields and str(fields[name]).lower() not in ("true", "false"):
+            raise Refused(error(100, f"(#100) Param {name} must be a boolean"))
+    if not str(fields.get("thumb_offset", 0)).isdigit():
+        raise Refused(error(100, "(#100) Param thumb_offset must be an integer greater than or equal to zero"))
+    return is_resumable
+
+
+def _file(world: World, container_id: str) -> Path:
+    return world.folder("uploads", "instagram") / f"{container_id}.mp4"
+
+
+def _fetch_later(world: World, container: Document) -> None:
+    """Fetch the video in the background, as Meta does after it has answered."""
+
+    async def work() -> None:
+        await asyncio.to_thread(_fetch, world, container["id"], container["video_url"])
+
+    task = asyncio.create_task(work(), name=container["id"])
+    _FETCHES.add(task)
+    task.add_done_callback(_FETCHES.discard)
+
+
+def _fetch(world: World, container_id: str, url: str) -> None:
+    """Fetch a video from this machine; anything farther away is not reachable from the sandbox."""
+    path = _file(world, container_id)
+    host = urllib.parse.urlsplit(url).hostname
+    problem: str | None = None
+    try:
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            raise OSError(f"{host} is not on this machine")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=30) as answer, path.open("wb") as file:
+            while block := answer.read(1 << 20):
+                file.write(block)
+    except (OSError, ValueError, urllib.error.URLError) as caught:
+        problem = f"2207052: the media could not be fetched from this URI ({caught})"
+    if problem:
+        world.store.merge("instagram_container", container_id, problem=problem)
+    else:
+        _take_in(world, container_id)
+
+
+def _take_in(world: World, container_id: str) -> None:
+    """Look at a whole file and write down what became of it."""
+    container = world.store.get("instagram_container", container_id) or {}
+    path = _file(world, container_id)
+    problem: str | None = container.get("problem")
+    duration_s = 0.0
+    try:
+        facts = inspect(path)
+        duration_s = facts.duration_s
+        problem = problem or _objection(facts)
+        if not problem and container["thumb_offset"] > 1000 * facts.duration_s:
+            problem = "2207057: thumb_offset is out of range"
+    except MediaError as unreadable:
+        problem = f"2207026: unsupported video format ({unreadable.message})"
+    world.store.merge(
+        "instagram_container",
+        container_id,
+        problem=problem,
+        received_at=world.now().isoformat(),
+        sha256=sha256_of(path),
+        size_bytes=path.stat().st_size,
+        duration_s=duration_s,
+    )
+
+
+def _objection(facts: MediaFacts) -> str | None:
+    """Return why a Reel cannot be made from a file, or None."""
+    rules = (
+        (not facts.video_codec, "there is no video stream"),
+        ("mp4" not in facts.container, f"container {facts.container}"),
+        (facts.video_codec not in ("h264", "hevc"), f"codec {facts.video_codec}"),
+        (not facts.is_chroma_420, f"pixel format {facts.pixel_format}"),
+        (not 22.9 <= facts.fps <= 60.1, f"{facts.fps:.2f} frames a second"),  # noqa: PLR2004
+        (facts.width > 1920, f"width {facts.width}"),  # noqa: PLR2004
+        (bool(facts.audio_codec) and facts.audio_codec != "aac", f"sound {facts.audio_codec}"),
+        (facts.audio_rate_hz > 48_000, f"sample rate {facts.audio_rate_hz}"),  # noqa: PLR2004
+        (facts.channels > 2, f"{facts.channels} channels"),  # noqa: PLR2004
+        (not 3 <= facts.duration_s <= 900, f"{facts.duration_s:.1f} seconds"),  # noqa: PLR2004
+        (facts.size_bytes > LIMIT_BYTES, f"{facts.size_bytes} bytes"),
+        (not facts.is_faststart, "the moov atom is not at the front"),
+    )
+    return next((f"2207026: unsupported video format ({why})" for is_wrong, why in rules if is_wrong), None)
+
+
+async def rupload(call: Call) -> Response:
+    """Take the bytes of a resumable container, or the address to fetch them from."""
+    container_id = call.request.path_params["container"]
+    headers = call.request.headers
+    if _kind_of(call.world, call.bearer("OAuth")) != "facebook":
+        raise Refused(_upload_error("This token may not upload.", 401))
+    container = call.world.store.get("instagram_container", container_id)
+    if container is None or container["video_url"] is not None:
+        raise Refused(_upload_error(f"No resumable container {container_id}.", 404))
+    if headers.get("file_url"):
+        call.world.store.merge("instagram_container", container_id, video_url=headers["file_url"])
+        _fetch_later(call.world, {**container, "video_url": headers["file_url"]})
+        return JSONResponse({"success": True, "message": "Upload successful."})
+    if not headers.get("offset", "").isdigit() or not headers.get("file_size", "").isdigit():
+        raise Refused(_upload_error("The headers offset and file_size are required.", 400))
+    path, offset, size = _file(call.world, container_id), int(headers["offset"]), int(headers["file_size"])
+    stored = path.stat().st_size if path.exists() else 0
+    if offset not in (stored, 0):
+        raise Refused(_upload_error(f"The offset {offset} does not match the {stored} bytes stored.", 412))
+    got = await receive_file(call, path, offset=offset)
+    call.world.store.merge("instagram_container", container_id, bytes_transferred=offset + got.size_bytes)
+    if got.is_broken:
+        raise BrokenOff
+    if offset + got.size_bytes != size:
+        message = f"Got {offset + got.size_bytes} bytes, but file_size said {size}."
+        raise Refused(_upload_error(message, 400, type_="PartialRequestError"))
+    await asyncio.to_thread(_take_in, call.world, container_id)
+    return JSONResponse({"success": True, "message": "Upload successful."})
+
+
+def _upload_error(message: str, status: int, *, type_: str = "ProcessingFailedError") -> JSONResponse:
+    is_retriable = type_ == "PartialRequestError"
+    return JSONResponse({"debug_info": {"retriable": is_retriable, "type": type_, "message": message}}, status)
+
+
+def status_of(world: World, container: Document) -> tuple[str, str]:
+    """Return a container's status_code and the sentence beside it."""
+    if container["published"]:
+        return "PUBLISHED", "Published: Media has been successfully published."
+    if container["problem"]:
+        return "ERROR", f"Error: Media upload has failed with error code {container['problem']}"
+    if world.age_s(container["created_at"]) > DAY_S:
+        return "EXPIRED", "Expired: The container was not published within 24 hours."
+    received = container["received_at"]
+    is_done = received and world.age_s(received) >= world.pace("instagram_processing_s")
+    if is_done and not container["stuck"]:
+        return "FINISHED", "Finished: Media has been uploaded and it is ready to be published."
+    return "IN_PROGRESS", "In Progress: Media is still being processed."
+
+
+# -- nodes and edges --------------------------------------------------------------------------------------
+
+
+def _node_route(world: World, request: Request) -> str:
+    node = request.path_params["node"]
+    if world.store.get("instagram_container", node):
+        return "status"
+    return "account" if node in ("me", credentials.INSTAGRAM_ACCOUNT_ID) else "media"
+
+
+async def read_node(call: Call) -> Response:
+    """Answer `GET /{id}` for a container, a media or the account."""
+    login, fields = await _login(call)
+    node = call.request.path_params["node"]
+    wanted = [name for name in str(fields.get("fields", "")).split(",") if name] or ["id"]
+    if call.route == "status":
+        known = _container_fields(call, node)
+    elif call.route == "account":
+        known = {
+            "id": credentials.INSTAGRAM_ACCOUNT_ID,
+            "user_id": credentials.INSTAGRAM_ACCOUNT_ID,
+            "username": credentials.INSTAGRAM_USERNAME,
+            "account_type": "MEDIA_CREATOR",
+            "media_count": len(call.world.posts("instagram")),
+        }
+    else:
+        post = call.world.post("instagram", node)
+        if post is None:
+            raise Refused(_no_object("get", node))
+        known = _media_fields(call, post, login)
+    return JSONResponse(_chosen(known, wanted))
+
+
+def _container_fields(call: Call, node: str) -> Document:
+    container = call.world.store.get("instagram_container", node) or {}
+    if call.has("completed_with_error"):
+        container = call.world.store.merge("instagram_container", node, problem="2207053: unknown upload error")
+    is_lost = container["video_url"] and not container["received_at"] and not container["problem"]
+    if is_lost and all(task.get_name() != node for task in _FETCHES):  # a restart lost the one who fetched
+        _fetch_later(call.world, container)
+    code, text = ("IN_PROGRESS", "In Progress") if call.has("stuck") else status_of(call.world, container)
+    uploading = {"status": "complete" if container["received_at"] else "in_progress"}
+    return {
+        "id": node,
+        "status_code": code,
+        "status": text,
+        "video_status": {
+            "uploading_phase": {**uploading, "bytes_transferred": container.get("bytes_transferred", 0)},
+            "processing_phase": {"status": "complete" if code in ("FINISHED", "PUBLISHED") else "not_started"},
+        },
+    }
+
+
+def _chosen(known: Document, wanted: list[str]) -> Document:
+    """Return the wanted fields.
+
+    Raises:
+        Refused: a field the node does not have.
+    """
+    for name in wanted:
+        if name not in known:
+            raise Refused(error(100, f"(#100) Tried accessing nonexisting field ({name})"))
+    return {"id": known["id"], **{name: known[name] for name in wanted}}
+
+
+def _counted(call: Call, post: Document) -> Counters:
+    return counters("instagram", post["id"], call.world.age_s(post["created_at"]), post["duration_s"])
+
+
+def _media_fields(call: Call, post: Document, login: str) -> Document:
+    counted = _counted(call, post)
+    fields: Document = {
+        "id": post["id"],
+        "caption": post["caption"],
+        "permalink": call.origin + post["path"],
+        "shortcode": post["path"].strip("/").rsplit("/", 1)[-1],
+        "media_product_type": "REELS",
+        "media_type": "VIDEO",
+        "timestamp": datetime.fromisoformat(post["created_at"]).strftime("%Y-%m-%dT%H:%M:%S+0000"),
+        "username": credentials.INSTAGRAM_USERNAME,
+        "like_count": counted.likes,
+        "comments_count": counted.comments,
+        "is_shared_to_feed": post["share_to_feed"],
+        "view_count": counted.views,
+    }
+    return fields | ({"total_views_count": counted.views} if login == "facebook" else {})
+
+
+async def list_media(call: Call) -> Response:
+    """Answer `GET /{ig}/media`, newest first."""
+    login, fields = await _login(call)
+    _account(call, "get")
+    wanted = [name for name in str(fields.get("fields", "")).split(",") if name] or ["id"]
+    limit, start = min(100, int(fields.get("limit", 25))), int(fields.get("after") or 0)
+    posts = list(reversed(call.world.posts("instagram")))
+    page = posts[start : start + limit]
+    body: Document = {"data": [_chosen(_media_fields(call, post, login), wanted) for post in page]}
+    if page:
+        body["paging"] = {"cursors": {"before": str(start), "after": str(start + len(page))}}
+    return JSONResponse(body)
+
+
+async def quota(call: Call) -> Response:
+    """Answer how many posts of the rolling day are used."""
+    await _login(call)
+    _account(call, "get")
+    config = {"quota_total": call.world.pace("instagram_quota_total"), "quota_duration": DAY_S}
+    return JSONResponse({"data": [{"config": config, "quota_usage": _used(call.world)}]})
+
+
+def _used(world: World) -> int:
+    return sum(world.age_s(post["created_at"]) < DAY_S for post in world.posts("instagram"))
+
+
+async def publish(call: Call) -> Response:
+    """Answer `POST /{ig}/media_publish`: from here on the post is live."""
+    _, fields = await _login(call)
+    _account(call, "post")
+    container = call.world.store.get("instagram_container", str(fields.get("creation_id", "")))
+    if container is None:
+        raise Refused(error(24, "The requested resource does not exist", subcode=2207006, title="Media not found"))
+    state, _ = status_of(call.world, container)
+    if state == "EXPIRED":
+        raise Refused(error(24, "The container has expired.", subcode=2207008, title="Media not found"))
+    if state != "FINISHED":
+        message = "The media is not ready for publishing, please wait for a moment"
+        raise Refused(error(9007, "Media ID is not available", subcode=2207027, title=message))
+    if _used(call.world) >= call.world.pace("instagram_quota_total"):
+        message = "The user has exceeded the number of posts allowed today."
+        raise Refused(error(9, message, subcode=2207042))
+    id_ = call.world.new_number("instagram_media", 17)
+    call.world.store.merge("instagram_container", container["id"], published=id_)
+    shortcode = "DR" + call.world.new_digest("instagram_shortcode")[:9]
+    call.world.go_live(
+        platform="instagram",
+        id_=id_,
+        path=f"/instagram/p/{shortcode}/",
+        caption=container["caption"],
+        privacy="public",
+        ai_label=container["ai_label"],
+        share_to_feed=container["share_to_feed"],
+        sha256=container["sha256"],
+        size_bytes=container["size_bytes"],
+        duration_s=container["duration_s"],
+        container_id=container["id"],
+    )
+    return JSONResponse({"id": id_})
+
+
+async def insights(call: Call) -> Response:
+    """Answer `GET /{media}/insights`; one metric it does not have fails the whole call."""
+    login, fields = await _login(call)
+    post = call.world.post("instagram", call.request.path_params["node"])
+    if post is None:
+        raise Refused(_no_object("get", call.request.path_params["node"]))
+    wanted = [name for name in str(fields.get("metric", "")).split(",") if name]
+    allowed = (*REEL_METRICS, *(FACEBOOK_LOGIN_METRICS if login == "facebook" else ()))
+    if not wanted:
+        raise Refused(error(100, "(#100) The parameter metric is required"))
+    for index, name in enumerate(wanted):
+        if name in _NEED_CROSSPOST:
+            raise Refused(error(10, f"({name}) is only available for media that was shared to Facebook"))
+        if name not in allowed:
+            message = f"(#100) metric[{index}] must be one of the following values: {', '.join(allowed)}"
+            raise Refused(error(100, message))
+    values = _metric_values(_counted(call, post), post["id"])
+    return JSONResponse(
+        {
+            "data": [
+                {
+                    "name": name,
+                    "period": "lifetime",
+                    "values": [{"value": values[name]}],
+                    "title": name.replace("_", " "),
+                    "description": f"{name} of this reel",
+                    "id": f"{post['id']}/insights/{name}/lifetime",
+                }
+                for name in wanted
+            ]
+        }
+    )
+
+
+def _metric_values(counted: Counters, post_id: str) -> dict[str, Any]:
+    watch_ms = round(1000 * counted.average_watch_s)
+    return {
+        "views": counted.views,
+        "reach": counted.reach,
+        "likes": counted.likes,
+        "comments": counted.comments,
+        "shares": counted.shares,
+        "saved": counted.saves,
+        "reposts": counted.shares // 3,
+        "total_interactions": counted.likes + counted.comments + counted.shares + counted.saves,
+        "ig_reels_avg_watch_time": watch_ms,
+        "ig_reels_video_view_total_time": watch_ms * counted.views,
+        "reels_skip_rate": 20 + int(post_id[-2:]) % 40,
+        "total_views": counted.views,
+        "total_likes": counted.likes,
+        "total_comments": counted.comments,
+    }
+
+
+# -- tokens -----------------------------------------------------------------------------------------------
+
+
+async def refresh_token(call: Call) -> Response:
+    """Answer the refresh of an Instagram-Login token: a new one for another 60 days."""
+    login, fields = await _login(call)
+    if fields.get("grant_type") != "ig_refresh_token" or login != "instagram":
+        raise Refused(error(100, "grant_type must be ig_refresh_token, with an Instagram user token."))
+    token = f"IGAAsandbox-{call.world.new_digest('instagram_token')[:24]}"
+    call.world.store.put("instagram_token", token, {"issued_at": call.world.now().isoformat()})
+    permissions = "instagram_business_basic,instagram_business_content_publish,instagram_business_manage_insights"
+    body = {"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S, "permissions": permissions}
+    return JSONResponse(body)
+
+
+async def exchange_token(call: Call) -> Response:
+    """Answer the exchange of a Facebook-Login token for a long-lived one."""
+    fields = await call.fields()
+    _kind_of(call.world, str(fields.get("fb_exchange_token", "")))
+    if fields.get("grant_type") != "fb_exchange_token":
+        raise Refused(error(100, "grant_type must be fb_exchange_token."))
+    token = credentials.INSTAGRAM_FACEBOOK_TOKEN
+    return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S})
+
+
+async def debug_token(call: Call) -> Response:
+    """Answer what a token may do and until when."""
+    _, fields = await _login(call)
+    _kind_of(call.world, str(fields.get("input_token", "")))
+    until = int(call.world.now().timestamp()) + 60 * DAY_S
+    scopes = ["instagram_basic", "instagram_content_publish", "pages_read_engagement", "instagram_manage_insights"]
+    return JSONResponse({"data": {"is_valid": True, "expires_at": until, "scopes": scopes, "type": "PAGE"}})
+
+
+async def pages(call: Call) -> Response:
+    """Answer the pages of the user with the Instagram account behind each."""
+    login, _ = await _login(call)
+    if login != "facebook":
+        raise Refused(error(100, "(#100) Tried accessing nonexisting field (accounts)"))
+    account = {"id": credentials.INSTAGRAM_ACCOUNT_ID, "username": credentials.INSTAGRAM_USERNAME}
+    token = credentials.INSTAGRAM_FACEBOOK_TOKEN
+    page = {"id": "1000000000001", "access_token": token, "instagram_business_account": account}
+    return JSONResponse({"data": [page]})

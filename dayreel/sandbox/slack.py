@@ -1,0 +1,249 @@
+"""Stand-in for the Slack Web API: messages with metadata, history, three-step file upload.
+
+Errors come with HTTP 200 and `ok: false`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from dayreel.sandbox import credentials
+from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.wire import BrokenOff, Call, Handler, Refused, RouteName, receive_file, routes, sha256_of
+from dayreel.sandbox.world import Document, World
+
+TEXT_LIMIT: Final = 40_000
+BLOCK_LIMIT: Final = 50
+_LIMITS: Final = {"section": 3000, "header": 150}
+BOT_USER: Final = "U0SANDBOX"
+
+
+def mount(world: World) -> list[Route]:
+    """Return the routes under `/slack`."""
+    table: dict[tuple[str, str, str | RouteName], Handler] = {
+        ("POST", "/slack/upload/{file_id}", "file"): upload,
+    }
+    methods: dict[str, tuple[str, Handler]] = {
+        "auth.test": ("auth", auth_test),
+        "chat.postMessage": ("post", post_message),
+        "chat.update": ("update", update),
+        "conversations.history": ("history", history),
+        "conversations.replies": ("history", history),
+        "files.getUploadURLExternal": ("file", get_upload_url),
+        "files.completeUploadExternal": ("file", complete_upload),
+    }
+    for name, (route, handler) in methods.items():
+        table["GET,POST", f"/slack/api/{name}", route] = handler
+    return routes(world, "slack", _fault_answer, table)
+
+
+def ok(**fields: Any) -> JSONResponse:
+    """Return a good answer."""
+    return JSONResponse({"ok": True, **fields})
+
+
+def error(code: str, **more: Any) -> JSONResponse:
+    """Return an error in Slack's shape, which has HTTP status 200."""
+    return JSONResponse({"ok": False, "error": code, **more})
+
+
+def _fault_answer(_route: str, fault: Fault) -> Response:
+    """Return what an armed fault looks like here."""
+    if fault.kind == "expired_token":
+        return error("token_expired")
+    if fault.kind == "quota" or fault.status == 429:  # noqa: PLR2004
+        return JSONResponse({"ok": False, "error": "ratelimited"}, 429, headers={"retry-after": "1"})
+    if fault.kind == "error_after_accept" or fault.code is None:
+        return JSONResponse({"ok": False, "error": "internal_error"}, fault.status or 500)
+    return JSONResponse({"ok": False, "error": str(fault.code)}, fault.status or 200)
+
+
+async def _fields(call: Call) -> Document:
+    """Return the arguments of an authorised call; what came as JSON text is read.
+
+    Raises:
+        Refused: no or a wrong token.
+    """
+    fields = await call.fields()
+    token = call.bearer() or fields.pop("token", "")
+    if not token:
+        raise Refused(error("not_authed"))
+    if token != credentials.SLACK_BOT_TOKEN:
+        raise Refused(error("invalid_auth"))
+    for name in ("blocks", "metadata", "files", "attachments"):
+        if isinstance(fields.get(name), str):
+            try:
+                fields[name] = json.loads(fields[name])
+            except ValueError:
+                raise Refused(error(f"invalid_{name}")) from None
+    return fields
+
+
+async def auth_test(call: Call) -> Response:
+    """Say whose token it is."""
+    await _fields(call)
+    return ok(
+        url=call.origin, team="Sandbox", user="dayreel", team_id="T0SANDBOX", user_id=BOT_USER, bot_id="B0SANDBOX"
+    )
+
+
+def _channel(fields: Document) -> str:
+    channel = str(fields.get("channel") or fields.get("channel_id") or "")
+    if channel != credentials.SLACK_CHANNEL_ID:
+        raise Refused(error("channel_not_found"))
+    return channel
+
+
+def _check_content(fields: Document) -> None:
+    """Refuse a message without content or with blocks Slack would not take.
+
+    Raises:
+        Refused: with Slack's code.
+    """
+    if not fields.get("text") and not fields.get("blocks"):
+        raise Refused(error("no_text"))
+    if len(str(fields.get("text", ""))) > TEXT_LIMIT:
+        raise Refused(error("msg_too_long"))
+    blocks = fields.get("blocks") or []
+    if not isinstance(blocks, list) or len(blocks) > BLOCK_LIMIT:
+        raise Refused(error("invalid_blocks"))
+    for index, block in enumerate(blocks):
+        problem = _block_problem(block)
+        if problem:
+            told = {"messages": [f"[ERROR] {problem} [json-pointer:/blocks/{index}]"]}
+            raise Refused(error("invalid_blocks", response_metadata=told))
+
+
+def _block_problem(block: Any) -> str | None:
+    if not isinstance(block, dict) or not block.get("type"):
+        return "missing required field: type"
+    text = (block.get("text") or {}).get("text", "")
+    if len(text) > _LIMITS.get(block["type"], TEXT_LIMIT):
+        return "must be less than the limit of characters"
+    elements = block.get("elements") or []
+    if block["type"] == "actions" and not 1 <= len(elements) <= 25:  # noqa: PLR2004
+        return "must have 1 to 25 elements"
+    for element in elements if block["type"] == "actions" else []:
+        if len((element.get("text") or {}).get("text", "")) > 75 or len(str(element.get("value", ""))) > 2000:  # noqa: PLR2004
+            return "a button is too long"
+        if len(str(element.get("action_id", ""))) > 255:  # noqa: PLR2004
+            return "action_id is too long"
+    return None
+
+
+async def post_message(call: Call) -> Response:
+    """Post a message; repeated calls post again."""
+    fields = await _fields(call)
+    channel = _channel(fields)
+    _check_content(fields)
+    number = call.world.store.count_up("slack_ts")
+    ts = f"{int(call.world.now().timestamp())}.{number:06d}"
+    message = _kept(call, {**fields, "channel": channel, "ts": ts})
+    return ok(channel=channel, ts=ts, message=_shown(message))
+
+
+def _kept(call: Call, fields: Document) -> Document:
+    known = call.world.store.get("message", fields["ts"]) or {"edits": 0}
+    names = ("text", "blocks", "metadata", "thread_ts", "channel", "ts", "files")
+    given = {name: fields[name] for name in names if fields.get(name) is not None}
+    moment = call.world.now().isoformat()
+    body = {"service": "slack", "created_at": moment, **known, **given}
+    return call.world.store.put("message", fields["ts"], body)
+
+
+def _shown(message: Document) -> Document:
+    names = ("text", "blocks", "metadata", "thread_ts", "ts", "files")
+    shown = {name: message[name] for name in names if name in message}
+    return {"type": "message", "user": BOT_USER, "bot_id": "B0SANDBOX", "app_id": "A0SANDBOX", **shown}
+
+
+async def update(call: Call) -> Response:
+    """Replace a message."""
+    fields = await _fields(call)
+    channel, ts = _channel(fields), str(fields.get("ts", ""))
+    known = call.world.store.get("message", ts)
+    if known is None:
+        raise Refused(error("message_not_found"))
+    _check_content(fields)
+    message = _kept(call, {**fields, "channel": channel, "ts": ts})
+    message = call.world.store.merge("message", ts, edits=known["edits"] + 1)
+    return ok(channel=channel, ts=ts, text=message.get("text", ""), message=_shown(message))
+
+
+async def history(call: Call) -> Response:
+    """List messages, newest first; metadata only when asked for."""
+    fields = await _fields(call)
+    channel = _channel(fields)
+    limit = min(999, int(fields.get("limit", 100)))
+    thread = fields.get("ts") if call.request.url.path.endswith("replies") else None
+    messages = [message for message in call.world.store.all("message") if message["channel"] == channel]
+    if thread:
+        messages = [message for message in messages if thread in (message["ts"], message.get("thread_ts"))]
+    else:
+        messages = [message for message in reversed(messages) if not message.get("thread_ts")]
+    oldest, latest = float(fields.get("oldest", 0) or 0), float(fields.get("latest", 1e12) or 1e12)
+    chosen = [_shown(message) for message in messages if oldest < float(message["ts"]) <= latest][:limit]
+    if str(fields.get("include_all_metadata", "")).lower() not in ("true", "1"):
+        chosen = [{name: value for name, value in message.items() if name != "metadata"} for message in chosen]
+    return ok(messages=chosen, has_more=len(messages) > limit)
+
+
+async def get_upload_url(call: Call) -> Response:
+    """First step of an upload: where to send the bytes."""
+    fields = await _fields(call)
+    if not fields.get("filename") or not str(fields.get("length", "")).isdigit() or int(fields["length"]) < 1:
+        raise Refused(error("invalid_arguments"))
+    id_ = "F0" + call.world.new_digest("slack_file")[:9].upper()
+    facts = {"id": id_, "filename": fields["filename"], "length": int(fields["length"]), "is_uploaded": False}
+    call.world.store.put("slack_file", id_, facts)
+    return ok(upload_url=f"{call.origin}/slack/upload/{id_}", file_id=id_)
+
+
+def _file(world: World, file_id: str) -> Path:
+    return world.folder("uploads", "slack") / file_id
+
+
+async def upload(call: Call) -> Response:
+    """Second step: the raw bytes, exactly as many as announced."""
+    known = call.world.store.get("slack_file", call.request.path_params["file_id"])
+    if known is None:
+        raise Refused(PlainTextResponse("no such upload", 404))
+    if call.request.headers.get("content-type", "").startswith("multipart/"):
+        form = await call.request.form()
+        parts = [part for part in form.values() if not isinstance(part, str)]
+        data = await parts[0].read() if parts else b""
+        _file(call.world, known["id"]).write_bytes(data)
+        size = len(data)
+    else:
+        got = await receive_file(call, _file(call.world, known["id"]))
+        if got.is_broken:
+            raise BrokenOff
+        size = got.size_bytes
+    if size != known["length"]:
+        raise Refused(PlainTextResponse(f"expected {known['length']} bytes, got {size}", 400))
+    call.world.store.merge("slack_file", known["id"], is_uploaded=True)
+    return PlainTextResponse(f"OK - {size}")
+
+
+async def complete_upload(call: Call) -> Response:
+    """Third step: share the files in a channel or a thread."""
+    fields = await _fields(call)
+    files = fields.get("files")
+    if not isinstance(files, list) or not files:
+        raise Refused(error("invalid_arguments"))
+    shared: list[Document] = []
+    for wish in files:
+        known = call.world.store.get("slack_file", str(wish.get("id", "")))
+        if known is None or not known["is_uploaded"]:
+            raise Refused(error("file_not_found"))
+        sha256 = sha256_of(_file(call.world, known["id"]))
+        shared.append({"id": known["id"], "title": wish.get("title") or known["filename"], "sha256": sha256})
+    if fields.get("channel_id") or fields.get("channels"):
+        channel = _channel({"channel": fields.get("channel_id") or fields["channels"]})
+        ts = f"{int(call.world.now().timestamp())}.{call.world.store.count_up('slack_ts'):06d}"
+        text = fields.get("initial_comment") or ""
+        _kept(call, {"channel": channel, "ts": ts, "text": text, "thread_ts": fields.get("thread_ts"), "files": shared})
+    return ok(files=[{"id": file["id"], "title": file["title"]} for file in shared])

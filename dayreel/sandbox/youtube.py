@@ -1,0 +1,429 @@
+"""Stand-in for YouTube Data API v3 and Google's token endpoint: resumable uploads, lists, statistics."""
+
+import asyncio
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dayreel.errors import MediaError
+from dayreel.sandbox import credentials
+from dayreel.sandbox.counters import counters
+from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.media_check import inspect
+from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
+from dayreel.sandbox.world import Document, World
+
+CHUNK_MULTIPLE: Final = 262_144
+SESSION_LIFE_S: Final = 7 * 86_400
+TOKEN_LIFE_S: Final = 3600
+UPLOADS_PER_DAY: Final = 100
+PRIVACIES: Final = ("public", "unlisted", "private")
+CATEGORIES: Final = frozenset({1, 2, 10, 15, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29})
+PARTS: Final = frozenset({"id", "snippet", "status", "statistics", "contentDetails", "processingDetails"})
+_MAX_IDS: Final = 50
+
+
+def mount(world: World) -> list[Route]:
+    """Return the routes under `/youtube` and `/google`."""
+    v3 = "/youtube/youtube/v3"
+    session = "/youtube/upload/youtube/v3/videos"
+    return routes(
+        world,
+        "youtube",
+        _fault_answer,
+        {
+            ("POST", "/google/token", "token"): token,
+            ("POST", session, "session"): start_session,
+            ("PUT", session, "upload"): upload,
+            ("GET", f"{v3}/videos", "list"): list_videos,
+            ("GET", f"{v3}/videos:batchGetStats", "list"): batch_statistics,
+            ("GET", f"{v3}/channels", "list"): channels,
+            ("GET", f"{v3}/playlistItems", "list"): playlist_items,
+        },
+    )
+
+
+def error(status: int, reason: str, message: str, *, domain: str = "youtube.video") -> JSONResponse:
+    """Return an error in Google's shape."""
+    detail = {"domain": domain, "reason": reason, "message": message}
+    return JSONResponse({"error": {"code": status, "message": message, "errors": [detail]}}, status)
+
+
+def _fault_answer(route: str, fault: Fault) -> Response:
+    """Return what an armed fault looks like here."""
+    if route == "token":
+        body = {"error": str(fault.code or "invalid_grant"), "error_description": "Token has been expired or revoked."}
+        return JSONResponse(body, fault.status or 400)
+    if fault.kind == "expired_token":
+        return error(401, "authError", "Invalid Credentials", domain="global")
+    if fault.kind == "quota":
+        message = "The request cannot be completed because you have exceeded your quota."
+        return error(403, "quotaExceeded", message, domain="youtube.quota")
+    status = fault.status or (500 if fault.code is None else 400)
+    typical = {401: "authError", 403: "forbidden", 429: "rateLimitExceeded", 404: "videoNotFound"}
+    reason = str(fault.code or typical.get(status, "backendError"))
+    return error(status, reason, "Armed in the sandbox world.", domain="global")
+
+
+# -- tokens -----------------------------------------------------------------------------------------------
+
+
+async def token(call: Call) -> Response:
+    """Answer the refresh of an access token."""
+    form = await call.fields()
+    is_client = (form.get("client_id"), form.get("client_secret")) == (
+        credentials.YOUTUBE_CLIENT_ID,
+        credentials.YOUTUBE_CLIENT_SECRET,
+    )
+    if not is_client:
+        return JSONResponse({"error": "invalid_client", "error_description": "The OAuth client was not found."}, 401)
+    if form.get("grant_type") != "refresh_token":
+        return JSONResponse({"error": "unsupported_grant_type", "error_description": "Invalid grant_type"}, 400)
+    if form.get("refresh_token") != credentials.YOUTUBE_REFRESH_TOKEN:
+        return JSONResponse({"error": "invalid_grant", "error_description": "Token has been expired or revoked."}, 400)
+    access = f"ya29.sandbox-{call.world.new_digest('youtube_token')[:32]}"
+    call.world.store.put("youtube_token", access, {"issued_at": call.world.now().isoformat()})
+    scope = "https://www.googleapis.com/auth/youtube.upload https://www.googleapis.com/auth/youtube.readonly"
+    return JSONResponse(
+        {"access_token": access, "expires_in": TOKEN_LIFE_S - 1, "scope": scope, "token_type": "Bearer"}
+    )
+
+
+def _authorized(call: Call) -> None:
+    issued = call.world.store.get("youtube_token", call.bearer())
+    if issued is None or call.world.age_s(issued["issued_at"]) > TOKEN_LIFE_S:
+        raise Refused(error(401, "authError", "Invalid Credentials", domain="global"))
+
+
+# -- upload -----------------------------------------------------------------------------------------------
+
+
+async def start_session(call: Call) -> Response:
+    """Answer the start of a resumable upload: the address of the session."""
+    _authorized(call)
+    query, headers = call.request.query_params, call.request.headers
+    if query.get("uploadType") != "resumable":
+        raise Refused(error(400, "badRequest", "uploadType must be resumable here.", domain="global"))
+    parts = {part for part in query.get("part", "").split(",") if part}
+    if not parts or parts - PARTS:
+        raise Refused(error(400, "missingRequiredParameter", "Required parameter: part", domain="global"))
+    if not headers.get("content-type", "").startswith("application/json"):
+        raise Refused(error(400, "badContent", "The metadata must be JSON.", domain="global"))
+    body = await call.json()
+    if body is None:
+        raise Refused(error(400, "parseError", "Parse Error", domain="global"))
+    if set(body) - parts - {"kind"}:
+        raise Refused(
+            error(400, "unexpectedPart", f"{sorted(set(body) - parts)} is not in part", domain="youtube.part")
+        )
+    length = headers.get("x-upload-content-length", "")
+    if headers.get("x-upload-content-type", "video/*").split("/")[0] not in ("video", "application"):
+        raise Refused(error(400, "mediaBodyRequired", "X-Upload-Content-Type must be a video type."))
+    _check_video(body)
+    today = sum(call.world.age_s(post["created_at"]) < 86_400 for post in call.world.posts("youtube"))  # noqa: PLR2004
+    if today >= UPLOADS_PER_DAY:
+        raise Refused(error(403, "quotaExceeded", "You have exceeded your quota.", domain="youtube.quota"))
+    id_ = "AB" + call.world.new_digest("youtube_session")[:40]
+    call.world.store.put(
+        "youtube_session",
+        id_,
+        {
+            "id": id_,
+            "video": body,
+            "length": int(length) if length.isdigit() else None,
+            "created_at": call.world.now().isoformat(),
+            "stored": 0,
+            "video_id": None,
+            "is_failing": call.has("completed_with_error"),
+        },
+    )
+    location = f"{call.origin}{call.request.url.path}?{call.request.url.query}&upload_id={id_}"
+    return Response(status_code=200, headers={"location": location, "x-guploader-uploadid": id_})
+
+
+def _check_video(body: Document) -> None:
+    """Refuse metadata the real API would not take.
+
+    Raises:
+        Refused: 400 with YouTube's reason.
+    """
+    snippet, status = body.get("snippet") or {}, body.get("status") or {}
+    title, description = snippet.get("title"), snippet.get("description", "")
+    tags = snippet.get("tags", [])
+    publish_at, privacy = status.get("publishAt"), status.get("privacyStatus", "public")
+    is_title = isinstance(title, str) and 0 < len(title.strip()) <= 100 and not re.search("[<>]", title)  # noqa: PLR2004
+    is_text = isinstance(description, str) and len(description.encode()) <= 5000 and not re.search("[<>]", description)  # noqa: PLR2004
+    is_tags = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) and len(",".join(tags)) <= 500  # noqa: PLR2004
+    rules = (
+        (is_title, "invalidTitle", "The request metadata specifies an invalid or empty video title."),
+        (is_text, "invalidDescription", "The request metadata specifies an invalid video description."),
+        (is_tags, "invalidTags", "The request metadata specifies invalid video keywords."),
+        (_is_category(snippet.get("categoryId", "22")), "invalidCategoryId", "The categoryId is invalid."),
+        (privacy in PRIVACIES, "invalidVideoMetadata", "The privacyStatus is invalid."),
+        (not publish_at or privacy == "private", "invalidPublishAt", "publishAt needs privacyStatus private."),
+        (_are_flags(status), "invalidVideoMetadata", "A status flag is not a boolean."),
+    )
+    for is_fine, reason, message in rules:
+        if not is_fine:
+            raise Refused(error(400, reason, message))
+
+
+def _is_category(value: object) -> bool:
+    return isinstance(value, str) and value.isdigit() and int(value) in CATEGORIES
+
+
+def _are_flags(status: Document) -> bool:
+    names = ("selfDeclaredMadeForKids", "containsSyntheticMedia", "embeddable", "publicStatsViewable")
+    return all(isinstance(status.get(name, False), bool) for name in names)
+
+
+def _file(world: World, session_id: str) -> Path:
+    return world.folder("uploads", "youtube") / f"{session_id}.mp4"
+
+
+async def upload(call: Call) -> Response:
+    """Take bytes of a session, or tell how far it is; the Video once the last byte is in."""
+    session = call.world.store.get("youtube_session", call.request.query_params.get("upload_id", ""))
+    if session is None or call.world.age_s(session["created_at"]) > SESSION_LIFE_S:
+        raise Refused(Response("Not Found", 404))
+    if call.request.headers.get("authorization"):
+        _authorized(call)
+    first, last, total = _range(call, session)
+    if session["video_id"]:
+        return _video_answer(call, session["video_id"])
+    if first is None or last is None:
+        return _progress(session["stored"])
+    path = _file(call.world, session["id"])
+    got = await receive_file(call, path, offset=first)
+    stored = first + got.size_bytes
+    is_last = total is not None and last + 1 == total
+    if got.is_broken or stored != last + 1:
+        kept = max(session["stored"], stored // CHUNK_MULTIPLE * CHUNK_MULTIPLE)
+        call.world.store.merge("youtube_session", session["id"], stored=kept)
+        if got.is_broken:
+            raise BrokenOff
+        raise Refused(error(400, "badRequest", "The body does not have the length of its range.", domain="global"))
+    call.world.store.merge("youtube_session", session["id"], stored=stored)
+    if not is_last:
+        return _progress(stored)
+    video_id = await asyncio.to_thread(_take_in, call.world, session)
+    return _video_answer(call, video_id)
+
+
+def _progress(stored: int) -> Response:
+    """308 with what is stored; without a Range header when that is nothing."""
+    return Response(status_code=308, headers={"range": f"bytes=0-{stored - 1}"} if stored else {})
+
+
+def _range(call: Call, session: Document) -> tuple[int | None, int | None, int | None]:
+    """Return first byte, last byte and total of a PUT; no first byte for a query.
+
+    Raises:
+        Refused: a range that is malformed, does not continue what is stored, or breaks the chunk rule.
+    """
+    headers = call.request.headers
+    given, length = headers.get("content-range"), int(headers.get("content-length") or 0)
+    if given is None:
+        if not length:
+            raise Refused(error(400, "mediaBodyRequired", "The request does not include the video content."))
+        return 0, length - 1, length
+    asked = re.fullmatch(r"bytes \*/(\d+|\*)", given)
+    if asked:
+        return None, None, None
+    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", given)
+    if not found:
+        raise Refused(error(400, "badRequest", "Failed to parse Content-Range header.", domain="global"))
+    first, last = int(found[1]), int(found[2])
+    total = None if found[3] == "*" else int(found[3])
+    size = last - first + 1
+    is_final = total is not None and last + 1 == total
+    problems = (
+        (size != length, "Content-Length does not match Content-Range."),
+        (total is not None and last >= total, "The range ends after the file."),
+        (session["length"] not in (None, total), "The total is not the X-Upload-Content-Length."),
+        (first != session["stored"] and not session["video_id"], f"The range must start at {session['stored']}."),
+        (not is_final and size % CHUNK_MULTIPLE != 0, "Chunks must be multiples of 262144 bytes."),
+    )
+    for is_wrong, message in problems:
+        if is_wrong:
+            raise Refused(error(400, "badRequest", f"Invalid request. {message}", domain="global"))
+    return first, last, total
+
+
+def _take_in(world: World, session: Document) -> str:
+    """Make the video of a finished session: it is live from now on."""
+    path = _file(world, session["id"])
+    reason: str | None = "conversion" if session["is_failing"] else None
+    duration_s, size = 0.0, path.stat().st_size
+    try:
+        facts = inspect(path)
+        duration_s = facts.duration_s
+        reason = reason or (None if facts.video_codec else "codec")
+    except MediaError:
+        reason = "invalidFile" if size else "emptyFile"
+    body = session["video"]
+    snippet, status = body.get("snippet") or {}, body.get("status") or {}
+    video_id = "Sb" + world.new_digest("youtube_video")[:9]
+    world.store.merge("youtube_session", session["id"], video_id=video_id)
+    world.go_live(
+        platform="youtube",
+        id_=video_id,
+        path=f"/youtube/shorts/{video_id}",
+        caption=snippet.get("description", ""),
+        title=snippet["title"],
+        snippet=snippet,
+        privacy=status.get("privacyStatus", "public"),
+        ai_label=bool(status.get("containsSyntheticMedia")),
+        made_for_kids=status.get("selfDeclaredMadeForKids"),
+        sha256=sha256_of(path),
+        size_bytes=size,
+        duration_s=duration_s,
+        failure=reason,
+    )
+    return video_id
+
+
+# -- reading ----------------------------------------------------------------------------------------------
+
+
+def _video(call: Call, post: Document) -> Document:
+    """Return the Video resource of a post, all parts."""
+    counted = counters("youtube", post["id"], call.world.age_s(post["created_at"]), post["duration_s"])
+    is_done = call.world.age_s(post["created_at"]) >= call.world.pace("youtube_processing_s")
+    state = "failed" if post["failure"] else "processed"
+    status: Document = {
+        "uploadStatus": state if is_done else "uploaded",
+        "privacyStatus": post["privacy"],
+        "license": "youtube",
+        "embeddable": True,
+        "publicStatsViewable": True,
+        "madeForKids": bool(post["made_for_kids"]),
+        "containsSyntheticMedia": post["ai_label"],
+    }
+    if is_done and post["failure"]:
+        status["failureReason"] = post["failure"]
+    processing = {"failed": "failed", "processed": "succeeded"}[state] if is_done else "processing"
+    seconds = round(post["duration_s"])
+    return {
+        "kind": "youtube#video",
+        "etag": "sandbox",
+        "id": post["id"],
+        "snippet": _snippet(post),
+        "status": status,
+        "statistics": {
+            "viewCount": str(counted.views),
+            "likeCount": str(counted.likes),
+            "favoriteCount": "0",
+            "commentCount": str(counted.comments),
+        },
+        "contentDetails": {"duration": f"PT{seconds // 60}M{seconds % 60}S", "definition": "hd"},
+        "processingDetails": {"processingStatus": processing},
+    }
+
+
+def _snippet(post: Document) -> Document:
+    snippet = post["snippet"]
+    return {
+        "publishedAt": _iso(post["created_at"]),
+        "channelId": credentials.YOUTUBE_CHANNEL_ID,
+        "title": snippet["title"],
+        "description": snippet.get("description", ""),
+        "channelTitle": "Sandbox Creator",
+        "tags": snippet.get("tags", []),
+        "categoryId": snippet.get("categoryId", "22"),
+    }
+
+
+def _iso(moment: str) -> str:
+    return datetime.fromisoformat(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _video_answer(call: Call, video_id: str) -> Response:
+    post = call.world.post("youtube", video_id) or {}
+    video = _video(call, post)
+    shown = ("kind", "etag", "id", "snippet", "status")
+    return JSONResponse({name: video[name] for name in shown}, 200)
+
+
+def _parts(call: Call) -> list[str]:
+    parts = [part for part in call.request.query_params.get("part", "").split(",") if part]
+    if not parts:
+        raise Refused(error(400, "missingRequiredParameter", "No filter selected: part", domain="global"))
+    return [part for part in parts if part != "id"]
+
+
+def _ids(call: Call) -> list[str]:
+    ids = [id_ for id_ in call.request.query_params.get("id", "").split(",") if id_]
+    if not ids:
+        raise Refused(error(400, "missingRequiredParameter", "No filter selected.", domain="youtube.parameter"))
+    if len(ids) > _MAX_IDS:
+        raise Refused(error(400, "invalidFilters", "At most 50 ids.", domain="youtube.parameter"))
+    return ids
+
+
+def _list(kind: str, items: list[Document]) -> JSONResponse:
+    page = {"totalResults": len(items), "resultsPerPage": len(items)}
+    return JSONResponse({"kind": f"youtube#{kind}", "etag": "sandbox", "items": items, "pageInfo": page})
+
+
+def _found(call: Call, parts: list[str]) -> list[Document]:
+    posts = [call.world.post("youtube", id_) for id_ in _ids(call)]
+    videos = [_video(call, post) for post in posts if post]
+    shown = ("kind", "etag", "id", *parts)
+    return [{name: video[name] for name in shown if name in video} for video in videos]
+
+
+async def list_videos(call: Call) -> Response:
+    """Answer up to 50 videos by id; ids it does not know are left out."""
+    _authorized(call)
+    return _list("videoListResponse", _found(call, _parts(call)))
+
+
+async def batch_statistics(call: Call) -> Response:
+    """Answer the statistics of up to 50 videos."""
+    _authorized(call)
+    return _list("batchGetStatsResponse", _found(call, _parts(call)))
+
+
+async def channels(call: Call) -> Response:
+    """Answer the channel of the token."""
+    _authorized(call)
+    parts = _parts(call)
+    if call.request.query_params.get("mine") != "true":
+        raise Refused(error(400, "missingRequiredParameter", "No filter selected.", domain="youtube.parameter"))
+    channel: Document = {
+        "snippet": {"title": "Sandbox Creator", "customUrl": "@sandbox_creator"},
+        "contentDetails": {"relatedPlaylists": {"likes": "", "uploads": credentials.YOUTUBE_UPLOADS_ID}},
+        "statistics": {"videoCount": str(len(call.world.posts("youtube"))), "subscriberCount": "128"},
+        "status": {"privacyStatus": "public", "isLinked": True, "longUploadsStatus": "allowed"},
+    }
+    item = {"kind": "youtube#channel", "etag": "sandbox", "id": credentials.YOUTUBE_CHANNEL_ID}
+    return _list("channelListResponse", [item | {part: channel[part] for part in parts if part in channel}])
+
+
+async def playlist_items(call: Call) -> Response:
+    """Answer the uploads playlist, newest first."""
+    _authorized(call)
+    query, parts = call.request.query_params, _parts(call)
+    if query.get("playlistId") != credentials.YOUTUBE_UPLOADS_ID:
+        raise Refused(error(404, "playlistNotFound", "The playlist cannot be found.", domain="youtube.playlistItem"))
+    most, start = min(_MAX_IDS, int(query.get("maxResults", 5))), int(query.get("pageToken") or 0)
+    posts = list(reversed(call.world.posts("youtube")))
+    items = []
+    for post in posts[start : start + most]:
+        known: Document = {
+            "snippet": {**_snippet(post), "resourceId": {"kind": "youtube#video", "videoId": post["id"]}},
+            "contentDetails": {"videoId": post["id"], "videoPublishedAt": _iso(post["created_at"])},
+            "status": {"privacyStatus": post["privacy"]},
+        }
+        item = {"kind": "youtube#playlistItem", "etag": "sandbox", "id": f"PL{post['id']}"}
+        items.append(item | {part: known[part] for part in parts if part in known})
+    answer = {"kind": "youtube#playlistItemListResponse", "etag": "sandbox", "items": items}
+    page: Document = {"pageInfo": {"totalResults": len(posts), "resultsPerPage": most}}
+    if start + most < len(posts):
+        page["nextPageToken"] = str(start + most)
+    return JSONResponse({**answer, **page})
