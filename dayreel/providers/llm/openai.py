@@ -63,6 +63,8 @@ class OpenAIModel:
             base_url=self._base_url,
             max_retries=0,
             timeout=httpx2.Timeout(self._timeout_s, connect=10),
+            # A kept connection that the vendor has dropped would turn "never sent" into "nobody knows".
+            default_headers={"Connection": "close"},
         )
 
     def ask(self, permit: Permit, question: Question) -> Answer:
