@@ -1,0 +1,59 @@
+"""Odd media made on the spot: every test says in ffmpeg's words what its clip is."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.media.ffmpeg_binary import find_ffmpeg
+
+MakeClip = Callable[..., Path]
+
+TONE = "aevalsrc=0.2*sin(2000*t)*(0.7+0.3*sin(5*t))|0.2*sin(2000*t)*(0.7+0.3*sin(5*t)):s=48000"
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Path:
+    """The ffmpeg that comes as a wheel."""
+    return find_ffmpeg()
+
+
+@pytest.fixture
+def run(ffmpeg: Path) -> Callable[..., None]:
+    """Run ffmpeg with plain arguments."""
+
+    def run_with(*arguments: str | Path) -> None:
+        command = [str(ffmpeg), "-v", "error", "-y", "-nostdin", *map(str, arguments)]
+        subprocess.run(command, check=True, timeout=60)
+
+    return run_with
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path, run: Callable[..., None]) -> MakeClip:
+    """Make a clip: moving test picture and a tone, unless told otherwise; `None` leaves a stream out."""
+
+    def make(
+        name: str = "clip.mp4",
+        *,
+        duration_s: float = 1.0,
+        size: str = "180x320",
+        rate: str = "24",
+        picture: str | None = "testsrc2",
+        sound: str | None = TONE,
+        video_filter: str = "null",
+        options: tuple[str, ...] = (),
+    ) -> Path:
+        path = tmp_path / name
+        inputs: list[str] = []
+        if picture is not None:
+            joint = ":" if "=" in picture else "="
+            inputs += ["-f", "lavfi", "-t", str(duration_s), "-i", f"{picture}{joint}s={size}:r={rate},{video_filter}"]
+        if sound is not None:
+            inputs += ["-f", "lavfi", "-t", str(duration_s), "-i", sound]
+        encode = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2"]
+        run(*inputs, *encode, *options, path)
+        return path
+
+    return make

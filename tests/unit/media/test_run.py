@@ -1,0 +1,154 @@
+"""Running ffmpeg: deadline, clean environment, words of failure, and never half a file under a final name."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import ffmpeg as graph
+import pytest
+
+from dayreel.errors import MediaError
+from dayreel.media.run import aside, run_ffmpeg
+
+
+def fake_ffmpeg(tmp_path: Path, script: str) -> Path:
+    path = tmp_path / "fake-ffmpeg"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 KiB, where this user may mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount a tmpfs; the injected disk-full test covers the sentence")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def noise(to: Path, seconds: int = 1) -> object:
+    return graph.input(f"testsrc2=s=320x240:d={seconds}", f="lavfi").output(str(to), **{"c:v": "rawvideo", "f": "nut"})
+
+
+def test_a_file_appears_whole_under_its_name(tmp_path: Path) -> None:
+    dest = tmp_path / "a.txt"
+    with aside(dest, doing="write") as written:
+        written.write_text("whole")
+        assert not dest.exists()
+        assert written.suffix == dest.suffix
+    assert dest.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [dest]
+
+
+def test_a_failure_leaves_no_trace_and_keeps_what_was_there(tmp_path: Path) -> None:
+    dest = tmp_path / "a.txt"
+    dest.write_text("before")
+
+    def interrupted() -> None:
+        with aside(dest, doing="write") as written:
+            written.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert dest.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [dest]
+
+
+def test_what_a_killed_process_left_a_day_ago_is_swept_and_younger_work_is_not(tmp_path: Path) -> None:
+    old, young, other = (tmp_path / name for name in (".a.mp4.part-old", ".a.mp4.part-new", ".b.mp4.part-old"))
+    for folder in (old, young, other):
+        folder.mkdir()
+    days_ago = time.time() - 2 * 86_400
+    os.utime(old, (days_ago, days_ago))
+    os.utime(other, (days_ago, days_ago))
+    with aside(tmp_path / "a.mp4", doing="write") as written:
+        written.write_text("x")
+    assert not old.exists()
+    assert young.exists()
+    assert other.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MediaError, match="could not be written"), aside(tmp_path / "file" / "a.mp4", doing="write"):
+        pass
+
+
+def test_a_full_disk_is_said_with_its_path_and_leaves_no_half_file(small_disk: Path, ffmpeg: Path) -> None:
+    dest = small_disk / "a.nut"
+    with (
+        pytest.raises(MediaError, match=r"the disk is full: '.*small' has \d+\.\d MB free"),
+        aside(dest, doing="make noise") as written,
+    ):
+        run_ffmpeg(noise(written), ffmpeg=ffmpeg, doing="make noise", folder=small_disk)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_python_writing_to_a_full_disk_is_said_the_same_way(small_disk: Path) -> None:
+    with (
+        pytest.raises(MediaError, match="the disk is full"),
+        aside(small_disk / "a.jpg", doing="write a still") as written,
+    ):
+        written.write_bytes(bytes(1_000_000))
+    assert list(small_disk.iterdir()) == []
+
+
+def test_ffmpegs_own_words_for_a_full_disk_are_understood(tmp_path: Path) -> None:
+    fake = fake_ffmpeg(tmp_path, 'echo "[error] Error writing trailer: No space left on device" >&2; exit 228')
+    with pytest.raises(MediaError, match=r"the disk is full: .* MB free.*Make room"):
+        run_ffmpeg(noise(tmp_path / "x"), ffmpeg=fake, doing="make noise", folder=tmp_path)
+
+
+def test_an_error_ends_with_ffmpegs_own_words(tmp_path: Path, ffmpeg: Path) -> None:
+    spec = graph.input(str(tmp_path / "missing.mp4")).output(str(tmp_path / "x.mp4"))
+    with pytest.raises(MediaError, match=r"Tried to read it; ffmpeg ended with code .*missing.mp4.*No such file"):
+        run_ffmpeg(spec, ffmpeg=ffmpeg, doing="read it", folder=tmp_path)
+
+
+def test_a_run_past_its_deadline_is_ended(tmp_path: Path, ffmpeg: Path) -> None:
+    endless = graph.input("testsrc2", f="lavfi", re=None).output("-", f="null")
+    started = time.monotonic()
+    with pytest.raises(MediaError, match="was not done after 0 s and was ended"):
+        run_ffmpeg(endless, ffmpeg=ffmpeg, doing="wait", folder=tmp_path, deadline_s=0.3)
+    assert time.monotonic() - started < 5
+
+
+def test_an_interrupted_caller_ends_ffmpeg(tmp_path: Path) -> None:
+    fake = fake_ffmpeg(tmp_path, f'echo $$ > "{tmp_path}/pid"; echo out_time_us=500000; exec sleep 60')
+
+    def interrupt(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_ffmpeg(noise(tmp_path / "x"), ffmpeg=fake, doing="wait", folder=tmp_path, progress=interrupt, duration_s=1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_secrets_of_the_environment_are_not_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", "marked-token")
+    fake = fake_ffmpeg(tmp_path, "env >&2")
+    said = run_ffmpeg(noise(tmp_path / "x"), ffmpeg=fake, doing="look", folder=tmp_path)
+    assert "PATH=" in said
+    assert "marked-token" not in said
+
+
+def test_progress_rises_to_one(tmp_path: Path, ffmpeg: Path) -> None:
+    shares: list[float] = []
+    run_ffmpeg(
+        noise(tmp_path / "x.nut", 2), ffmpeg=ffmpeg, doing="go", folder=tmp_path, progress=shares.append, duration_s=2
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_missing_ffmpeg_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"did not start: No such file.*dayreel doctor"):
+        run_ffmpeg(noise(tmp_path / "x"), ffmpeg=tmp_path / "none", doing="go", folder=tmp_path)
