@@ -1,0 +1,234 @@
+"""Earlier states of a document: `.pipeline/backups/pipeline_20241106_120000_123456.json.bak`, named by UTC time.
+
+A backup is made by giving the old file a second name before the rename takes the first one away, which costs no copy
+and no second wait for the device. Older ones are compressed (`.bak.gz`), the oldest removed. What could not be read when it
+was replaced is set aside as `.damaged`, and never offered for restoring.
+
+Whether and when a backup is due is the engine's business.
+"""
+
+import gzip
+import itertools
+import os
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from dayreel.clock import Clock
+from dayreel.stores.state.disk import Disk
+from dayreel.stores.state.errors import StateBackupError, StateError, StateWriteError
+
+_STAMP: Final = "%Y%m%d_%H%M%S_%f"
+_GZIP_LEVEL: Final = 5
+_MAX_DAMAGED: Final = 5
+_COMPRESSED_AT_ONCE: Final = 5
+
+
+class BackupManager:
+    """The backups of one document.
+
+    Args:
+        document: absolute path of the document.
+        directory: where the backups are.
+        max_backups: how many are kept; 0 keeps none.
+        compress_after_s: the age at which they are compressed; None never does.
+        max_size_bytes: the largest document that is read.
+        guard: a context manager that holds the document's lock (or joins the holder), for calls from outside.
+    """
+
+    def __init__(
+        self,
+        *,
+        document: str,
+        directory: str,
+        max_backups: int,
+        compress_after_s: float | None,
+        max_size_bytes: int,
+        disk: Disk,
+        clock: Clock,
+        guard: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """Touch nothing yet."""
+        self.directory = Path(directory)
+        self._max_backups = max_backups
+        self._compress_after_s = compress_after_s
+        self._max_size_bytes = max_size_bytes
+        self._document = document
+        self._directory = directory
+        self._disk = disk
+        self._clock = clock
+        self._guard = guard
+        self._stem, self._suffix = Path(document).stem, Path(document).suffix
+        stamped = rf"{re.escape(self._stem)}_(\d{{8}}_\d{{6}}_\d{{6}}){re.escape(self._suffix)}"
+        pattern = rf"{stamped}\.(bak|bak\.gz|damaged)"
+        self._pattern = re.compile(pattern)
+        self._known: list[str] | None = None
+
+    def create_backup(self) -> Path | None:
+        """Copy the document as it is now into the backups; None when there is no document.
+
+        Raises:
+            StateLockError: another process is writing.
+            StateWriteError: the copy could not be written; the document is untouched.
+        """
+        with self._guard():
+            self.forget()
+            try:
+                contents = self._disk.read(self._document, limit_bytes=self._max_size_bytes)
+                self._disk.make_directories(self._directory)
+                path = self._copy(contents.raw, "bak")
+                self.rotate()
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise StateWriteError(
+                    f"Tried to back up {self._document!r}; the system answered: {error}.",
+                    next_step="The document is untouched; make room or correct the permissions, then repeat.",
+                ) from error
+            return Path(path)
+
+    def paths(self) -> list[Path]:
+        """Return the backups, newest first."""
+        return [self.directory / name for name in reversed(self._names("bak", "bak.gz"))]
+
+    def damaged(self) -> list[Path]:
+        """Return what was set aside because it could not be read, newest first."""
+        return [self.directory / name for name in reversed(self._names("damaged"))]
+
+    def has_any(self) -> bool:
+        """Tell whether there is anything to go back to."""
+        return bool(self._names("bak", "bak.gz"))
+
+    def read(self, backup: str | Path) -> bytes:
+        """Return the document that a backup holds; `backup` is a path, or a name in the backups.
+
+        Raises:
+            StateBackupError: it is not there, or its compression is damaged.
+        """
+        path = Path(backup)
+        if not path.is_absolute() and not path.exists():
+            path = self.directory / path
+        try:
+            raw = self._disk.read(str(path), limit_bytes=self._max_size_bytes).raw
+            return gzip.decompress(raw) if path.suffix == ".gz" else raw
+        except (OSError, EOFError, ValueError) as error:
+            names = [known.name for known in self.paths()[:3]]
+            raise StateBackupError(
+                f"Tried to read the backup {str(backup)!r} of {self._document!r}; it answered: {error}.",
+                next_step=f"Choose another one; the newest are {names}." if names else "There are no backups.",
+            ) from error
+
+    def taken_at(self, backup: str | Path) -> datetime | None:
+        """Return the moment in a backup's name, aware, in UTC; None when the name is not one of ours."""
+        match = self._pattern.fullmatch(Path(backup).name)
+        return datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC) if match else None
+
+    def forget(self) -> None:
+        """Look at the directory again the next time: another process has been at work."""
+        self._known = None
+
+    def keep_old(self, raw: bytes, *, is_readable: bool) -> str:
+        """Give the document's present file a second name among the backups, and return it (engine, lock held)."""
+        kind = "bak" if is_readable else "damaged"
+        path = self._new_path(kind)
+        if not self._disk.link(self._document, path):
+            return self._copy(raw, kind)
+        return path
+
+    def note(self, path: str) -> None:
+        """Count a backup that `keep_old` made, once the commit it belongs to stands."""
+        if self._known is not None:
+            self._known.append(path.rpartition(os.sep)[2])
+
+    def drop_unfinished(self) -> None:
+        """Remove what an interrupted commit left: a second name of the present document, or half a copy."""
+        self.forget()
+        names = self._disk.names(self._directory)
+        for name in names:
+            if not self._pattern.fullmatch(name.removesuffix(".tmp")):
+                continue  # it belongs to another document, or to nobody we know
+            is_second_name = self._disk.is_same_file(self._path(name), self._document)
+            if name.endswith(".tmp") or is_second_name or f"{name}.gz" in names:
+                self._disk.remove(self._path(name))
+
+    def rotate(self) -> None:
+        """Remove the oldest beyond the limit, and compress a few of those that are old enough (lock held)."""
+        names = self._all_names()
+        if len(names) > self._max_backups:
+            for name in self._surplus(names):
+                self._disk.remove(self._path(name))
+                names.remove(name)
+        for name in self._due_for_compression(names):
+            names[names.index(name)] = self._compress(name)
+
+    def _surplus(self, names: list[str]) -> list[str]:
+        damaged = [name for name in names if name.endswith(".damaged")]
+        good = [name for name in names if not name.endswith(".damaged")]
+        return good[: max(0, len(good) - self._max_backups)] + damaged[:-_MAX_DAMAGED]
+
+    def _due_for_compression(self, names: list[str]) -> list[str]:
+        """Return the oldest plain ones beyond the age, few enough that no commit takes noticeably longer."""
+        if self._compress_after_s is None or not names:
+            return []
+        newest_due = self._stamped(self._clock.now() - timedelta(seconds=self._compress_after_s))
+        old = itertools.takewhile(lambda name: name < newest_due, names)
+        return list(itertools.islice((name for name in old if name.endswith(".bak")), _COMPRESSED_AT_ONCE))
+
+    def _compress(self, name: str) -> str:
+        raw = self._disk.read(self._path(name), limit_bytes=self._max_size_bytes).raw
+        packed = gzip.compress(raw, compresslevel=_GZIP_LEVEL, mtime=0)
+        self._write(self._path(f"{name}.gz"), packed)
+        self._disk.remove(self._path(name))
+        return f"{name}.gz"
+
+    def _copy(self, raw: bytes, kind: str) -> str:
+        path = self._new_path(kind)
+        self._write(path, raw)
+        self.note(path)
+        return path
+
+    def _write(self, path: str, raw: bytes) -> None:
+        aside = f"{path}.tmp"
+        try:
+            self._disk.settle(self._disk.write_aside(aside, raw))
+            self._disk.replace(aside, path)
+        except BaseException:
+            self._disk.remove(aside)
+            raise
+
+    def _path(self, name: str) -> str:
+        return f"{self._directory}{os.sep}{name}"
+
+    def _new_path(self, kind: str) -> str:
+        """Return a name later than every other one, also when the clock stood still or went back."""
+        name = self._stamped(self._clock.now())
+        names = self._all_names()
+        if names and names[-1][: len(name)] >= name:
+            newest = self.taken_at(names[-1])
+            assert newest is not None, "only names that match are listed"
+            name = self._stamped(newest + timedelta(microseconds=1))
+        return self._path(f"{name}.{kind}")
+
+    def _stamped(self, moment: datetime) -> str:
+        return f"{self._stem}_{moment.strftime(_STAMP)}{self._suffix}"
+
+    def _all_names(self) -> list[str]:
+        if self._known is None:
+            self._known = [name for name in self._disk.names(self._directory) if self._pattern.fullmatch(name)]
+        return self._known
+
+    def _names(self, *kinds: str) -> list[str]:
+        """Return what is there now; for callers without the lock, so nothing is remembered."""
+        matches = map(self._pattern.fullmatch, self._disk.names(self._directory))
+        return [match.string for match in matches if match and match[2] in kinds]
+
+
+def explain_unusable(backup: str | Path, error: StateError) -> StateBackupError:
+    """Return the error for a backup that is there but does not hold a usable document."""
+    return StateBackupError(
+        f"The backup {str(backup)!r} does not hold a usable document: {error.message}.",
+        next_step="Choose another one; `dayreel state backups PATH` lists them.",
+    )

@@ -1,0 +1,65 @@
+"""What a transaction changed, as JSON pointers (RFC 6901). Pure; the empty pointer means the whole document."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from dayreel.stores.state.strict_json import escape_pointer
+
+MAX_PATHS: Final = 50
+"""A record names at most this many places; a further entry then says how many there were."""
+
+
+_SEPARATOR: Final = b',\n  "'  # between two top-level members, and nowhere else, in what `strict_json.encode` writes
+
+
+def changed_between(before: bytes | None, after: bytes) -> list[str]:
+    """Return the places where two documents differ, both as `strict_json.encode` writes them (None: none before).
+
+    Only the top-level members whose bytes differ are parsed, which is what makes this cheap.
+    """
+    old, new = _members(before), _members(after)
+    return changed_paths(_parse(old, without=new), _parse(new, without=old))
+
+
+def _members(raw: bytes | None) -> list[bytes]:
+    return [] if raw is None else raw.removesuffix(b"\n}\n").removeprefix(b'{\n  "').split(_SEPARATOR)
+
+
+def _parse(members: list[bytes], *, without: list[bytes]) -> dict[str, Any]:
+    known = set(without)
+    differing = [member for member in members if member not in known and member != b"{}\n"]
+    document: dict[str, Any] = from_json(b'{"' + b',"'.join(differing) + b"}") if differing else {}
+    return document
+
+
+def changed_paths(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[str]:
+    """Return the places where `after` differs from `before` (None: there was nothing readable before)."""
+    if before is None:
+        return [""]
+    found: list[str] = []
+    _compare(before, after, "", found)
+    if len(found) > MAX_PATHS:
+        return [*found[:MAX_PATHS], f"... {len(found)} places in all"]
+    return found
+
+
+def _compare(before: Any, after: Any, pointer: str, found: list[str]) -> None:
+    if isinstance(before, dict) and isinstance(after, dict):
+        _compare_dicts(before, after, pointer, found)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            if old != new or type(old) is not type(new):
+                _compare(old, new, f"{pointer}/{index}", found)
+    else:
+        found.append(pointer)
+
+
+def _compare_dicts(before: dict[str, Any], after: dict[str, Any], pointer: str, found: list[str]) -> None:
+    for key, new in after.items():
+        if key not in before:
+            found.append(f"{pointer}/{escape_pointer(key)}")
+        elif (old := before[key]) != new or type(old) is not type(new):
+            _compare(old, new, f"{pointer}/{escape_pointer(key)}", found)
+    found.extend(f"{pointer}/{escape_pointer(key)}" for key in before if key not in after)
