@@ -224,7 +224,11 @@ class TikTokPlatform:
         if _is_incomplete(status, request, progress) and not self._upload(
             request, progress, start=int(status.get("uploaded_bytes") or 0)
         ):
-            return None
+            # The address may have gone because it expired, or because the status lagged behind a finished upload.
+            with doubt_remains(progress["finishing"]):
+                status = self._status(publish_id)
+            if _is_incomplete(status, request, progress):
+                return None
         return self._follow(request, progress)
 
     def _found_after_all(self, request: PostRequest, doubt: UnknownOutcomeError) -> Receipt:

@@ -12,7 +12,7 @@ MIN_CHUNK_BYTES = 5 * 1024 * 1024
 MAX_CHUNK_BYTES = 64_000_000  # TikTok says "64 MB": the smaller reading fits both
 MAX_CHUNKS = 1000
 
-_HELD = re.compile(r"bytes\s+0-(\d+)/")
+_HELD = re.compile(r"bytes\s+(?:0-(\d+)|\*)/")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ def plan_chunks(size_bytes: int, *, chunk_bytes: int = MAX_CHUNK_BYTES) -> Chunk
 
 
 def held_bytes(content_range: str | None) -> int | None:
-    """Return how many bytes a `Content-Range: bytes 0-N/TOTAL` answer says the server has, or None."""
+    """Return how many bytes the server has by its `Content-Range: bytes 0-N/TOTAL` (or `*/TOTAL`: none), or None."""
     found = _HELD.match(content_range or "")
-    return int(found[1]) + 1 if found else None
+    if found is None:
+        return None
+    return int(found[1]) + 1 if found[1] else 0

@@ -14,6 +14,7 @@ _SPAM = ErrorRow("refuse", "TikTok takes it for spam", "Look at caption and acco
 
 BY_CODE: dict[str, ErrorRow] = {
     "invalid_param": ErrorRow("refuse", "a field of the request is wrong", "Correct the channel's TikTok fields."),
+    "invalid_params": ErrorRow("refuse", "a field of the request is wrong", "Report it: dayreel asked wrongly."),
     "access_token_invalid": ErrorRow("refuse", "the access token is invalid or has expired", _RENEW),
     "scope_not_authorized": ErrorRow(
         "refuse",
