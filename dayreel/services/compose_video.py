@@ -22,6 +22,18 @@ from dayreel.stores.catalog.reads import ContentRow
 from dayreel.stores.files import sha256_of
 
 CODE_VERSION = "1"
+CHECKS = (
+    "dimensions",
+    "duration",
+    "codecs",
+    "has_audio",
+    "loudness",
+    "true_peak",
+    "not_black",
+    "not_frozen",
+    "faststart",
+    "decodes_fully",
+)
 
 
 def compose_video(studio: Studio, channel: Channel, day: date) -> StageResult:

@@ -1,0 +1,335 @@
+"""The assets of one channel, from its YAML: one video a day, from idea to post.
+
+    ideas → prompts → raw_segments ┐
+      └──── narration ─────────────┴→ final_video → reviews → posts/<platform>
+
+Only what the channel uses is there: no prompts for own footage, no narration for a silent channel, no post where it
+does not publish. See https://docs.dagster.io/guides/build/assets. What an asset does is a service of `dayreel`.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from dayreel.schemas.channel import Channel, Platform
+from dayreel.services.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
+from dayreel.services.compose_video import CHECKS as VIDEO_CHECKS
+from dayreel.services.compose_video import compose_video
+from dayreel.services.make_idea import make_idea
+from dayreel.services.narrate import narrate
+from dayreel.services.publish_post import publish_post
+from dayreel.services.render_segments import render_segments
+from dayreel.services.request_review import notify_reviewers
+from dayreel.services.review_status import need_decision
+from dayreel.services.write_prompts import write_prompts
+from dayreel.stores.catalog.reads import get_content
+from pipeline_assets.metadata import check_results, stage_metadata, table
+from pipeline_assets.steps import room_of
+
+OWNER = "team:content"
+
+
+def build_channel_assets(channel: Channel, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """Return the assets of one channel, in the order in which they are made."""
+    build = _Build(channel, partitions)
+    assets = [build.ideas()]
+    if channel.prompts is not None:
+        assets.append(build.prompts())
+    assets.append(build.raw_segments())
+    if channel.narration is not None:
+        assets.append(build.narration())
+    assets += [build.final_video(), build.reviews()]
+    return assets + [build.post(platform) for platform in channel.platforms.chosen()]
+
+
+def asset_key(channel: str, *path: str) -> dg.AssetKey:
+    """Return the key of one of a channel's assets."""
+    return dg.AssetKey([channel, *path])
+
+
+def day_of(context: dg.AssetExecutionContext) -> date:
+    """Return the day of the step's partition."""
+    return date.fromisoformat(context.partition_key)
+
+
+class _Build:
+    """What the assets of one channel have in common."""
+
+    def __init__(self, channel: Channel, partitions: dg.DailyPartitionsDefinition) -> None:
+        self.channel = channel
+        self.partitions = partitions
+
+    def key(self, *path: str) -> dg.AssetKey:
+        return asset_key(self.channel.name, *path)
+
+    def asset(
+        self, *path: str, deps: list[dg.AssetKey], needs: set[str], **more: Any
+    ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+        """Return Dagster's asset decorator with what every asset of a channel has."""
+        decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+            key=self.key(*path),
+            deps=deps,
+            partitions_def=self.partitions,
+            group_name=self.channel.name,
+            owners=[OWNER],
+            tags={"channel": self.channel.name},
+            required_resource_keys={"studio", *needs},
+            **more,
+        )
+        return decorator
+
+    def specs(self, names: tuple[str, ...], *path: str) -> list[dg.AssetCheckSpec]:
+        return [dg.AssetCheckSpec(name, asset=self.key(*path)) for name in names]
+
+    def ideas(self) -> dg.AssetsDefinition:
+        channel, key = self.channel, self.key("ideas")
+        vendor = None if channel.ideas.provider == "calendar" else channel.ideas.provider
+
+        @self.asset(
+            "ideas",
+            deps=[],
+            needs={vendor} if vendor else set(),
+            kinds={channel.ideas.provider},
+            code_version="1",
+            check_specs=self.specs(IDEA_CHECKS, "ideas"),
+            description=f"The day's idea of this channel: {_source(channel.ideas.provider, channel.ideas.model)}. "
+            "Refused and asked again when it resembles one of the last "
+            f"{channel.ideas.avoid_days} days. Runbook: docs/channels.md",
+        )
+        def ideas(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            with room_of(context) as room:
+                model = getattr(context.resources, vendor).open(room) if vendor else None
+                made = make_idea(room, channel, day_of(context), model=model)
+                checks = check_idea(room, channel, made.manifest)
+            idea = made.manifest.idea
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(made.record.fingerprint),
+                check_results=check_results(checks, key),
+                metadata=stage_metadata(
+                    made,
+                    idea=dg.MetadataValue.text(idea.idea if idea else ""),
+                    caption=dg.MetadataValue.text(idea.caption if idea else ""),
+                    topic=dg.MetadataValue.text(idea.topic if idea else ""),
+                ),
+            )
+
+        return ideas
+
+    def prompts(self) -> dg.AssetsDefinition:
+        channel, key = self.channel, self.key("prompts")
+        assert channel.prompts is not None  # noqa: S101  the caller has looked
+        vendor = channel.prompts.provider
+
+        @self.asset(
+            "prompts",
+            deps=[self.key("ideas")],
+            needs={vendor},
+            kinds={vendor},
+            code_version="1",
+            check_specs=self.specs(PROMPT_CHECKS, "prompts"),
+            description=f"{channel.segments.count} prompts that follow one another, 100 to 200 words each, with sound: "
+            f"{_source(vendor, channel.prompts.model)}. Runbook: docs/channels.md",
+        )
+        def prompts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            with room_of(context) as room:
+                model = getattr(context.resources, vendor).open(room)
+                made = write_prompts(room, channel, day_of(context), model=model)
+            written = made.manifest.prompts.prompts if made.manifest.prompts else ()
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(made.record.fingerprint),
+                check_results=check_results(check_prompts(channel, made.manifest), key),
+                metadata=stage_metadata(
+                    made,
+                    prompts=table(
+                        [{"segment": number, **prompt.model_dump()} for number, prompt in enumerate(written, start=1)]
+                    ),
+                ),
+            )
+
+        return prompts
+
+    def raw_segments(self) -> dg.AssetsDefinition:
+        channel, vendor = self.channel, self.channel.video.provider
+        upstream = "ideas" if channel.prompts is None else "prompts"
+
+        @self.asset(
+            "raw_segments",
+            deps=[self.key(upstream)],
+            needs={vendor},
+            kinds={vendor},
+            pool=f"segments_{vendor}",
+            code_version="1",
+            description=f"{channel.segments.count} raw segments of {channel.segments.duration_s} s, "
+            f"{channel.segments.resolution}, 9:16: {_source(vendor, channel.video.model)}. All at once; a request that "
+            "was bought is never bought again. Runbook: docs/effects.md",
+        )
+        def raw_segments(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            with room_of(context) as room:
+                source = getattr(context.resources, vendor).open(room)
+                made = render_segments(room, channel, day_of(context), source=source)
+                folder = room.contents.folder(made.content_id)
+            segments = [
+                segment.model_dump(exclude={"file"}) | segment.file.model_dump() for segment in made.manifest.segments
+            ]
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(made.record.fingerprint),
+                metadata=stage_metadata(
+                    made, segments=table(segments), folder=dg.MetadataValue.path(str(folder / "raw"))
+                ),
+            )
+
+        return raw_segments
+
+    def narration(self) -> dg.AssetsDefinition:
+        channel = self.channel
+        assert channel.narration is not None  # noqa: S101  the caller has looked
+        vendor = channel.narration.provider
+
+        @self.asset(
+            "narration",
+            deps=[self.key("ideas")],
+            needs={vendor},
+            kinds={vendor},
+            code_version="1",
+            description=f"The idea's narration, spoken by {channel.narration.voice} ({vendor}), with the time of each "
+            "word. Runbook: docs/channels.md",
+        )
+        def narration(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            with room_of(context) as room:
+                speech = getattr(context.resources, vendor).open(room)
+                made = narrate(room, channel, day_of(context), speech=speech)
+                track = made.manifest.narration
+                path = room.contents.path(made.content_id, track.file) if track else None
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(made.record.fingerprint),
+                metadata=stage_metadata(
+                    made,
+                    spoken_s=dg.MetadataValue.float(track.duration_s if track else 0.0),
+                    file=dg.MetadataValue.path(str(path)),
+                ),
+            )
+
+        return narration
+
+    def final_video(self) -> dg.AssetsDefinition:
+        channel, key = self.channel, self.key("final_video")
+        parts = [self.key("raw_segments")]
+        if channel.narration is not None:
+            parts.append(self.key("narration"))
+
+        @self.asset(
+            "final_video",
+            deps=parts,
+            needs={"notifier"},
+            kinds={"ffmpeg"},
+            pool="compose",
+            code_version="1",
+            check_specs=self.specs(VIDEO_CHECKS, "final_video"),
+            description=f"The finished video: {channel.segments.total_s} s, 9:16, "
+            f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. Runbook: docs/composition.md",
+        )
+        def final_video(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            with room_of(context) as room:
+                made = compose_video(room, channel, day_of(context))
+                with room.catalog.read() as connection:
+                    row = get_content(connection, made.content_id)
+                told = "already in review"
+                if row.state == "review_pending":
+                    told = notify_reviewers(room, channel, row, notifier=context.resources.notifier.open(room))
+                final = made.manifest.final_video
+                folder = room.contents.folder(made.content_id)
+            assert final is not None  # noqa: S101  a finished stage has it
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(final.file.sha256),
+                check_results=check_results(final.checks, key),
+                metadata=stage_metadata(
+                    made,
+                    video=dg.MetadataValue.path(str(folder / final.file.path)),
+                    poster=dg.MetadataValue.path(str(folder / final.poster)),
+                    contact_sheet=dg.MetadataValue.path(str(folder / final.contact_sheet)),
+                    sha256=dg.MetadataValue.text(final.file.sha256),
+                    revision=dg.MetadataValue.int(final.revision),
+                    video_s=dg.MetadataValue.float(final.duration_s),
+                    size_bytes=dg.MetadataValue.int(final.file.size_bytes),
+                    loudness_lufs=dg.MetadataValue.float(final.loudness_lufs or 0.0),
+                    mode=dg.MetadataValue.text(final.mode),
+                    checks=table([check.model_dump() for check in final.checks]),
+                    reviewers=dg.MetadataValue.text(told),
+                    next_step=dg.MetadataValue.text(f"dayreel review approve {made.content_id}"),
+                ),
+            )
+
+        return final_video
+
+    def reviews(self) -> dg.AssetsDefinition:
+        channel = self.channel
+
+        @self.asset(
+            "reviews",
+            deps=[self.key("final_video")],
+            needs=set(),
+            kinds={"person"},
+            code_version="1",
+            description="What people decided about the final video: the newest decision, by whom, on which bytes. A "
+            "decision is a row in the catalog; a sensor turns it into this. Runbook: docs/review.md",
+        )
+        def reviews(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            with room_of(context) as room:
+                decision = need_decision(room, channel, day_of(context))
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(f"{decision.id}:{decision.verdict}"),
+                tags={"verdict": decision.verdict},
+                metadata={
+                    "content_id": dg.MetadataValue.text(decision.content_id),
+                    "decision_id": dg.MetadataValue.int(decision.id),
+                    "verdict": dg.MetadataValue.text(decision.verdict),
+                    "decided_by": dg.MetadataValue.text(decision.decided_by),
+                    "via": dg.MetadataValue.text(decision.via),
+                    "decided_at": dg.MetadataValue.timestamp(decision.decided_at),
+                    "revision": dg.MetadataValue.int(decision.revision),
+                    "video_sha256": dg.MetadataValue.text(decision.video_sha256),
+                    "note": dg.MetadataValue.text(decision.note or ""),
+                },
+            )
+
+        return reviews
+
+    def post(self, platform: Platform) -> dg.AssetsDefinition:
+        channel = self.channel
+
+        @self.asset(
+            "posts",
+            platform,
+            deps=[self.key("reviews"), self.key("final_video")],
+            needs={platform},
+            kinds={platform},
+            pool=f"post_{platform}",
+            code_version="1",
+            description=f"The post on {platform}: at most one, and only of exactly what was approved. Materializing it "
+            "again changes nothing. Runbook: docs/publishing.md",
+        )
+        def post(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            with room_of(context) as room:
+                content_id = need_decision(room, channel, day_of(context)).content_id
+                provider = getattr(context.resources, platform).open(room)
+                posted = publish_post(room, channel, content_id, platform, provider=provider)
+            metadata: dict[str, Any] = {
+                "content_id": dg.MetadataValue.text(content_id),
+                "state": dg.MetadataValue.text(posted.state),
+                "post_id": dg.MetadataValue.text(posted.post_id or "not known yet"),
+                "approved_by": dg.MetadataValue.text(posted.decision.decided_by),
+                "decision_id": dg.MetadataValue.int(posted.decision.id),
+                "effect_id": dg.MetadataValue.int(posted.effect.id),
+                "reused": dg.MetadataValue.bool(not posted.fresh),
+            }
+            if posted.url:
+                metadata["url"] = dg.MetadataValue.url(posted.url)
+            return dg.MaterializeResult(data_version=dg.DataVersion(f"effect:{posted.effect.id}"), metadata=metadata)
+
+        return post
+
+
+def _source(provider: str, model: str | None) -> str:
+    return f"{provider} `{model}`" if model else provider

@@ -1,0 +1,72 @@
+"""The only assembler: assets, jobs, schedules, sensors and resources become one `Definitions`.
+
+Loaded by workspace.yaml, the tests and the one launcher of the CLI. `build_defs` takes replacements by keyword, so that
+tests and notebooks work on the same graph with other resources.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from dayreel.settings import Settings, load_settings
+from dayreel.stores.channel_files import ChannelFiles
+from pipeline_assets.channel_assets import build_channel_assets
+from pipeline_assets.engagement_assets import build_snapshots
+from pipeline_assets.jobs import build_jobs
+from pipeline_assets.partitions import check_zones, daily_partitions
+from pipeline_assets.schedules import build_schedules
+from resources.llm import AnthropicResource, OpenAIResource
+from resources.notifiers import LogResource, SlackResource
+from resources.platforms import InstagramResource, OutboxResource, TikTokResource, YouTubeResource
+from resources.speech import EdgeResource, EspeakResource
+from resources.studio import StudioResource
+from resources.video import ClipsResource, FalResource, KlingResource
+from sensors.decisions import build_decision_sensors
+
+
+def default_resources(settings: Settings) -> dict[str, Any]:
+    """Return every resource by its key; the key is the vendor's name in channel files."""
+    slack = settings.world == "sandbox" or settings.slack_bot_token is not None
+    return {
+        "studio": StudioResource(root=str(settings.root)),
+        "anthropic": AnthropicResource(),
+        "openai": OpenAIResource(),
+        "fal": FalResource(),
+        "kling": KlingResource(),
+        "clips": ClipsResource(),
+        "edge": EdgeResource(),
+        "espeak": EspeakResource(),
+        "instagram": InstagramResource(),
+        "tiktok": TikTokResource(),
+        "youtube": YouTubeResource(),
+        "outbox": OutboxResource(),
+        "notifier": SlackResource() if slack else LogResource(),
+    }
+
+
+def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Return the whole graph of a project.
+
+    Args:
+        resources: replacements, by resource key.
+
+    Raises:
+        ConfigurationError: a channel file has problems, or a channel's day begins before its partition.
+    """
+    channels = ChannelFiles(settings.channels_dir).load_all()
+    check_zones(settings, channels)
+    partitions = daily_partitions(settings)
+    everyone = list(channels.values())
+    assets = [asset for channel in everyone for asset in build_channel_assets(channel, partitions)]
+    return dg.Definitions(
+        assets=[*assets, build_snapshots(everyone, partitions)],
+        jobs=build_jobs(everyone),
+        schedules=build_schedules(everyone, settings),
+        sensors=build_decision_sensors(partitions) if everyone else [],
+        resources={**default_resources(settings), **(resources or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs(load_settings())

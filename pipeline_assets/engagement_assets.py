@@ -1,0 +1,70 @@
+"""What the posts did: snapshots of every post of the last thirty days, by the day they were observed."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from dayreel.providers.platforms.contract import PlatformProvider
+from dayreel.schemas.channel import Channel
+from dayreel.services.measure_posts import WINDOW_DAYS, measure_posts
+from pipeline_assets.metadata import table
+from pipeline_assets.steps import room_of
+
+SNAPSHOTS = dg.AssetKey(["engagement", "snapshots"])
+CHECK = "every_platform_answered"
+
+
+def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the snapshots asset over the posts of all channels."""
+    platforms = sorted({name for channel in channels for name in channel.platforms.chosen() if name != "outbox"})
+    window = dg.TimeWindowPartitionMapping(
+        start_offset=-(WINDOW_DAYS - 1), end_offset=0, allow_nonexistent_upstream_partitions=True
+    )
+    posts = [
+        dg.AssetDep(dg.AssetKey([channel.name, "posts", platform]), partition_mapping=window)
+        for channel in channels
+        for platform in channel.platforms.chosen()
+        if platform != "outbox"
+    ]
+
+    @dg.asset(
+        key=SNAPSHOTS,
+        deps=posts,
+        partitions_def=partitions,
+        group_name="engagement",
+        owners=["team:content"],
+        kinds={"pandas"},
+        pool="measure",
+        code_version="1",
+        required_resource_keys={"studio", *platforms},
+        check_specs=[dg.AssetCheckSpec(CHECK, asset=SNAPSHOTS)],
+        description="Views, likes, comments and shares of every post of the last 30 days, as the platforms told them "
+        "on this day. Totals as of now: a past day cannot be measured afterwards. Runbook: docs/engagement.md",
+    )
+    def snapshots(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        with room_of(context) as room:
+            clients: dict[str, PlatformProvider] = {
+                name: getattr(context.resources, name).open(room) for name in platforms
+            }
+            measured = measure_posts(room, date.fromisoformat(context.partition_key), platforms=clients)
+        gaps = [one for one in measured if one.error or one.missing]
+        return dg.MaterializeResult(
+            metadata={
+                "snapshots": dg.MetadataValue.int(sum(one.snapshots for one in measured)),
+                "platforms": table([vars(one) for one in measured]),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=CHECK,
+                    passed=not gaps,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description="; ".join(
+                        f"{one.platform}: {one.error or 'missing ' + str(one.missing)}" for one in gaps
+                    )
+                    or "Every platform answered for every post.",
+                )
+            ],
+        )
+
+    return snapshots

@@ -1,0 +1,84 @@
+"""When a day is made and measured by itself.
+
+See https://docs.dagster.io/guides/automate/schedules. Each channel is made at its own local time; its partition is its
+own local day. A day on which the channel is not made is skipped with the reason.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from dayreel.clock import local_day
+from dayreel.rules.calendar import why_not_made
+from dayreel.schemas.channel import Channel
+from dayreel.settings import Settings
+from pipeline_assets.jobs import make_day_job_name
+
+MEASURE_CRON = "30 7 * * *"
+
+
+def build_schedules(channels: Sequence[Channel], settings: Settings) -> list[dg.ScheduleDefinition]:
+    """Return one making schedule per channel, and the daily measurement."""
+    return [*(_make_day(channel) for channel in channels), _measure(settings)]
+
+
+def _make_day(channel: Channel) -> dg.ScheduleDefinition:
+    hour, minute = channel.make_at.split(":")
+
+    def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        now = _due(context)
+        day = local_day(now, channel.timezone)
+        refusal = why_not_made(channel, day, now)
+        if refusal is not None:
+            return dg.SkipReason(refusal)
+        return dg.RunRequest(
+            run_key=f"make:{channel.name}:{day}", partition_key=day.isoformat(), tags={"channel": channel.name}
+        )
+
+    return _schedule(
+        f"make_day_{channel.name}_schedule",
+        make_day_job_name(channel.name),
+        f"{int(minute)} {int(hour)} * * *",
+        channel.timezone,
+        evaluate,
+        f"Makes {channel.title} every day at {channel.make_at} in {channel.timezone}.",
+    )
+
+
+def _measure(settings: Settings) -> dg.ScheduleDefinition:
+    def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        day = local_day(_due(context), settings.timezone)
+        return dg.RunRequest(run_key=f"measure:{day}", partition_key=day.isoformat())
+
+    return _schedule(
+        "measure_schedule",
+        "measure",
+        MEASURE_CRON,
+        settings.timezone,
+        evaluate,
+        "Takes a snapshot of every post of the last 30 days, every day.",
+    )
+
+
+def _due(context: dg.ScheduleEvaluationContext) -> datetime:
+    return context.scheduled_execution_time.astimezone(UTC)
+
+
+def _schedule(
+    name: str,
+    job_name: str,
+    cron: str,
+    zone: str,
+    evaluate: Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason],
+    description: str,
+) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=name,
+        job_name=job_name,
+        cron_schedule=cron,
+        execution_timezone=zone,
+        execution_fn=evaluate,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )

@@ -1,0 +1,46 @@
+"""What every asset body begins with: a studio for this step, who started it, and errors said in Dagster's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from dayreel.errors import DayreelError, ProviderError
+from dayreel.services.studio import Studio
+
+ACTOR_TAG = "dayreel/actor"
+
+
+@contextmanager
+def room_of(context: dg.AssetExecutionContext) -> Iterator[Studio]:
+    """Give the step's studio; a `DayreelError` of the block becomes a failure that a person can act on.
+
+    Retries are never left to Dagster's step retries: what can be tried again was tried again where it was understood.
+
+    Raises:
+        dagster.Failure: with the sentence as description, and verdict, reference and next step as metadata.
+    """
+    try:
+        with context.resources.studio.open(run_id=context.run_id, actor=actor_of(context.run)) as room:
+            yield room
+    except DayreelError as error:
+        metadata = {"next_step": dg.MetadataValue.text(error.next_step or "none")}
+        if isinstance(error, ProviderError):
+            metadata["verdict"] = dg.MetadataValue.text(error.verdict)
+            metadata["reference"] = dg.MetadataValue.text(error.reference or "none")
+        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from error
+
+
+def actor_of(run: dg.DagsterRun) -> str:
+    """Return in a few words what started `run`: a named person, a sensor, a schedule, a backfill."""
+    tags = run.tags
+    if ACTOR_TAG in tags:
+        return tags[ACTOR_TAG]
+    for tag, words in (
+        ("dagster/sensor_name", "sensor"),
+        ("dagster/schedule_name", "schedule"),
+        ("dagster/backfill", "backfill"),
+    ):
+        if tag in tags:
+            return f"{words} {tags[tag]}"
+    return "dagster"

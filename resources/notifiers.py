@@ -1,0 +1,24 @@
+"""Who is told that something waits: Slack, or the log."""
+
+import dagster as dg
+
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.services.studio import Studio
+
+
+class SlackResource(dg.ConfigurableResource):
+    """A Slack channel. The live world needs SLACK_BOT_TOKEN and SLACK_CHANNEL_ID."""
+
+    def open(self, studio: Studio) -> Notifier:
+        """Return the client of the studio's world."""
+        notifier: Notifier = studio.connect("slack")
+        return notifier
+
+
+class LogResource(dg.ConfigurableResource):
+    """The log: for those who look there, or have nothing else."""
+
+    def open(self, studio: Studio) -> Notifier:
+        """Return the log."""
+        notifier: Notifier = studio.connect("log")
+        return notifier

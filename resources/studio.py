@@ -1,0 +1,38 @@
+"""The studio as a resource: settings, catalog, content folders and channels for one step.
+
+See https://docs.dagster.io/guides/build/external-resources. Vendors have resources of their own beside this one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from dayreel.services.studio import Studio, open_studio
+from dayreel.settings import load_settings
+
+
+class StudioResource(dg.ConfigurableResource):
+    """Where dayreel works: the project's folders and its catalog, as the environment says."""
+
+    root: str | None = Field(None, description="project root; left out, the folder that holds workspace.yaml")
+
+    @contextmanager
+    def open(self, *, run_id: str | None = None, actor: str = "dagster") -> Iterator[Studio]:
+        """Give a studio whose catalog is closed again afterwards.
+
+        Args:
+            run_id: the run that works, for the record.
+            actor: who works, for the record.
+
+        Raises:
+            ConfigurationError, StoreError: the environment or the catalog cannot be used.
+        """
+        settings = load_settings(Path(self.root) if self.root else None)
+        studio = open_studio(settings, run_id=run_id, actor=actor)
+        try:
+            yield studio
+        finally:
+            studio.catalog.close()

@@ -1,0 +1,64 @@
+"""People's decisions become materializations of `reviews`; what was approved becomes posts when its gates allow.
+
+See https://docs.dagster.io/guides/automate/sensors. What is due is decided by `dayreel.services.due_work`; a run key
+keeps a tick from asking twice, and the effect ledger keeps a post from going out twice.
+"""
+
+import dagster as dg
+
+from dayreel.services.due_work import due_posts, new_decisions
+from resources.studio import StudioResource
+
+INTERVAL_S = 15
+
+
+def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.SensorDefinition]:
+    """Return the sensor that records decisions and the one that publishes what was approved."""
+
+    @dg.sensor(
+        name="decision_recorded_sensor",
+        job_name="publish",
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Turns each decision row into a materialization of the channel's `reviews`.",
+    )
+    def decision_recorded(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult:
+        with studio.open(actor="sensor decision_recorded") as room:
+            found = new_decisions(room, int(context.cursor or 0), days=set(partitions.get_partition_keys()))
+        for reason in found.left_out:
+            context.log.warning(f"left out: {reason}")  # noqa: G004
+        requests = [
+            dg.RunRequest(
+                run_key=f"decision:{one.decision_id}",
+                partition_key=one.day.isoformat(),
+                asset_selection=[dg.AssetKey([one.channel, "reviews"])],
+                tags={"channel": one.channel, "dayreel/decision": str(one.decision_id)},
+            )
+            for one in found.due
+        ]
+        skip = None if requests else dg.SkipReason("; ".join(found.left_out) or "no new decision")
+        return dg.SensorResult(run_requests=requests, cursor=str(found.cursor), skip_reason=skip)
+
+    @dg.sensor(
+        name="post_due_sensor",
+        job_name="publish",
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Publishes what was approved, one run per platform, once its publish window is open.",
+    )
+    def post_due(studio: StudioResource) -> dg.SensorResult:
+        with studio.open(actor="sensor post_due") as room:
+            due = due_posts(room, days=set(partitions.get_partition_keys()))
+        requests = [
+            dg.RunRequest(
+                run_key=f"post:{one.content_id}:{one.platform}:{one.decision_id}",
+                partition_key=one.day.isoformat(),
+                asset_selection=[dg.AssetKey([one.channel, "posts", one.platform])],
+                tags={"channel": one.channel, "platform": one.platform, "dayreel/decision": str(one.decision_id)},
+            )
+            for one in due
+        ]
+        skip = None if requests else dg.SkipReason("nothing approved is due")
+        return dg.SensorResult(run_requests=requests, skip_reason=skip)
+
+    return [decision_recorded, post_due]
