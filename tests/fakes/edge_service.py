@@ -13,7 +13,9 @@ from typing import Literal
 import imageio_ffmpeg
 from aiohttp import WSMsgType, web
 
-Mood = Literal["speak", "close_in_the_middle", "no_audio", "hang", "forbid", "busy", "nonsense", "not_mp3"]
+Mood = Literal[
+    "speak", "close_at_once", "close_in_the_middle", "no_audio", "hang", "forbid", "busy", "nonsense", "not_mp3"
+]
 WORD_S = 0.4
 
 
@@ -53,6 +55,8 @@ class EdgeService:
         if self.mood == "hang":
             async for message in socket:
                 assert message.type is not WSMsgType.TEXT
+            return
+        if self.mood == "close_at_once":
             return
         if self.mood == "nonsense":
             await socket.send_str("Path:something.new\r\n\r\n{}")

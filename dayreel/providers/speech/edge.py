@@ -27,6 +27,7 @@ STAND_IN_PATH: Final = "/speech/edge/v1"
 
 _TICKS_PER_S: Final = 10_000_000
 _CONNECT_S: Final = 10
+_NOT_ENDED: Final = -1
 _FORBIDDEN: Final = 403
 _BUSY: Final = frozenset({408, 425, 429})
 _VOICE = "Choose a voice that `edge-tts --list-voices` lists, like en-US-EmmaMultilingualNeural."
@@ -82,12 +83,17 @@ class EdgeSpeech:
                 connect_timeout=_CONNECT_S,
                 receive_timeout=self._receive_s,
             )
+            # The library sets both of its sums at each "turn.end", the only sign that a narration is whole. A tenth of
+            # a microsecond below zero, which no sum can be, therefore means that none has come yet.
+            voiced.state["offset_compensation"] = _NOT_ENDED
             with _listening_at(self._url), ThreadPoolExecutor(1) as thread:
                 # A thread of its own, because the caller may already be inside an event loop.
                 audio, words = thread.submit(asyncio.run, self._collect(voiced)).result()
         except ValueError as error:
             raise _refused(attempted, readable(str(error)), _VOICE) from None
         except NoAudioReceived:
+            if voiced.state["offset_compensation"] == _NOT_ENDED:
+                raise TransientError(attempted=attempted, answer="a narration that broke off") from None
             raise _refused(
                 attempted, "no sound: it does not know the voice, or cannot speak the text", _VOICE
             ) from None
@@ -100,7 +106,6 @@ class EdgeSpeech:
         except EdgeTTSException as error:
             raise _refused(attempted, f"something nobody knows ({type(error).__name__})", _CHANGED) from None
         if voiced.state["cumulative_audio_bytes"] != len(audio):
-            # The library adds these up at each "turn.end"; without one, the connection closed in the middle.
             raise TransientError(attempted=attempted, answer="a narration that broke off")
         return audio, words
 
@@ -122,8 +127,8 @@ def connect(access: Access) -> EdgeSpeech:
 
 
 def _word(chunk: Any) -> SpokenWord:
-    start, end = chunk["offset"], chunk["offset"] + chunk["duration"]
-    return SpokenWord(text=chunk["text"], start_s=start / _TICKS_PER_S, end_s=end / _TICKS_PER_S)
+    start, end = max(0, chunk["offset"]), chunk["offset"] + chunk["duration"]
+    return SpokenWord(text=chunk["text"], start_s=round(start / _TICKS_PER_S, 6), end_s=round(end / _TICKS_PER_S, 6))
 
 
 @contextmanager

@@ -59,6 +59,7 @@ def test_the_library_is_pointed_back_at_the_service_afterwards(tmp_path: Path) -
         ("forbid", PermanentError, "clock"),
         ("nonsense", PermanentError, "update edge-tts"),
         ("busy", TransientError, "HTTP 503"),
+        ("close_at_once", TransientError, "broke off"),
         ("close_in_the_middle", TransientError, "broke off"),
         ("not_mp3", TransientError, "no sound that can be read"),
         ("hang", TransientError, "TimeoutError"),

@@ -1,0 +1,69 @@
+"""Edge in the sandbox world: a narration with words in it, and every fault with one verdict."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.clock import SystemClock
+from dayreel.errors import PermanentError, ProviderError, TransientError
+from dayreel.providers.access import Access
+from dayreel.providers.registry import vendor_named
+from dayreel.providers.speech.contract import SpeechProvider
+from tests.fakes.sandbox import RunningSandbox
+
+TEXT = "In 1712, potters & glaziers met here. They stayed for a year."
+VOICE = "en-US-EmmaMultilingualNeural"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("world")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def edge(world: RunningSandbox) -> Iterator[SpeechProvider]:
+    access = Access("sandbox", world.credentials.get, world.url, SystemClock(), world.root)
+    yield vendor_named("edge").connect(access)
+    world.clear_faults()
+
+
+def test_a_narration_has_a_length_and_its_words_in_order(edge: SpeechProvider, tmp_path: Path) -> None:
+    speech = edge.speak(TEXT, voice=VOICE, rate="+0%", dest=tmp_path / "voice.mp3")
+    assert [word.text for word in speech.words][:4] == ["In", "1712", "potters", "&"]
+    assert all(one.end_s <= other.start_s for one, other in zip(speech.words, speech.words[1:], strict=False))
+    assert speech.words[-1].end_s <= speech.duration_s
+    faster = edge.speak(TEXT, voice=VOICE, rate="+50%", dest=tmp_path / "faster.mp3")
+    assert faster.duration_s < speech.duration_s
+
+
+def test_an_unknown_voice_is_refused(edge: SpeechProvider, tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="does not know the voice"):
+        edge.speak(TEXT, voice="en-US-NobodyNeural", rate="+0%", dest=tmp_path / "voice.mp3")
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        ({"kind": "lose_answer"}, TransientError),
+        ({"kind": "error_after_accept"}, TransientError),
+        ({"kind": "error"}, TransientError),
+        ({"kind": "quota"}, TransientError),
+    ],
+)
+def test_a_fault_leaves_nothing_and_the_next_try_works(
+    edge: SpeechProvider, world: RunningSandbox, tmp_path: Path, fault: dict[str, Any], verdict: type[ProviderError]
+) -> None:
+    world.arm("speech", "synthesize", times=1, **fault)
+    with pytest.raises(verdict):
+        edge.speak(TEXT, voice=VOICE, rate="+0%", dest=tmp_path / "voice.mp3")
+    assert list(tmp_path.iterdir()) == []
+    assert edge.speak(TEXT, voice=VOICE, rate="+0%", dest=tmp_path / "voice.mp3").words
+
+
+def test_a_clock_that_is_refused_twice_is_told(edge: SpeechProvider, world: RunningSandbox, tmp_path: Path) -> None:
+    world.arm("speech", "synthesize", "expired_token", times=2)
+    with pytest.raises(PermanentError, match="clock"):
+        edge.speak(TEXT, voice=VOICE, rate="+0%", dest=tmp_path / "voice.mp3")

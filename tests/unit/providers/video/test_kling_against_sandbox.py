@@ -1,0 +1,116 @@
+"""Kling in the sandbox world: made once, found again, and every fault with one verdict."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.clock import SystemClock
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.access import Access
+from dayreel.providers.registry import vendor_named
+from dayreel.providers.video.contract import Job, SegmentRequest
+from dayreel.providers.video.kling import MODELS, KlingVideo
+from dayreel.schemas.effect import Permit
+from tests.fakes.permits import make_permit
+from tests.fakes.sandbox import RunningSandbox
+
+REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay on a wheel.", duration_s=5, resolution="720p")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("world"), kling_render_s=0) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def kling(world: RunningSandbox) -> Iterator[KlingVideo]:
+    world.reset()
+    access = Access("sandbox", world.credentials.get, world.url, SystemClock(), world.root)
+    yield vendor_named("kling").connect(access)
+    world.clear_faults()
+
+
+def permit(sequence: int) -> Permit:
+    return make_permit("segment", "kling", sequence=sequence)
+
+
+def paid(world: RunningSandbox) -> int:
+    return len(world.effects()["generations"])
+
+
+def until_over(kling: KlingVideo, handle: dict[str, Any]) -> Job:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        job = kling.follow(handle)
+        if job.state in ("done", "failed"):
+            return job
+        time.sleep(0.05)
+    raise AssertionError("it never ended")
+
+
+def test_a_segment_is_made_and_fetched(kling: KlingVideo, world: RunningSandbox, tmp_path: Path) -> None:
+    world.pace(kling_render_s=0)
+    job = until_over(kling, kling.submit(permit(1), REQUEST))
+    assert job.file_url is not None
+    kling.fetch(job.file_url, tmp_path / "video_1.mp4")
+    assert (tmp_path / "video_1.mp4").read_bytes()[4:8] == b"ftyp"
+    assert paid(world) == 1
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_the_sandbox_takes_what_each_model_is_sent(kling: KlingVideo, world: RunningSandbox, model: str) -> None:
+    world.arm("kling", "submit", "stuck")
+    handle = kling.submit(permit(2), replace(REQUEST, model=model, resolution="1080p", duration_s=10))
+    assert kling.follow(handle).state in ("queued", "running")
+
+
+def test_a_lost_submit_is_paid_once_in_doubt_and_found(kling: KlingVideo, world: RunningSandbox) -> None:
+    world.arm("kling", "submit", "lose_answer")
+    assert kling.find(permit(3).key) is None
+    with pytest.raises(UnknownOutcomeError):
+        kling.submit(permit(3), REQUEST)
+    assert paid(world) == 1
+    found = kling.find(permit(3).key)
+    assert found is not None
+    assert kling.follow(found).state in ("queued", "running", "done")
+    with pytest.raises(PermanentError, match="already exists"):
+        kling.submit(permit(3), REQUEST)
+    assert paid(world) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict", "told"),
+    [
+        ({"kind": "error", "status": 500}, UnknownOutcomeError, "console"),
+        ({"kind": "error", "status": 429}, TransientError, "later"),
+        ({"kind": "error", "status": 400, "code": 1301}, PermanentError, "Change the prompt"),
+        ({"kind": "expired_token"}, PermanentError, "KLING_SECRET_KEY"),
+        ({"kind": "quota"}, PermanentError, "resource pack"),
+    ],
+)
+def test_every_fault_has_one_verdict(
+    kling: KlingVideo, world: RunningSandbox, fault: dict[str, Any], verdict: type[ProviderError], told: str
+) -> None:
+    world.arm("kling", "submit", times=1, **fault)
+    with pytest.raises(verdict, match=told) as caught:
+        kling.submit(permit(4), REQUEST)
+    assert type(caught.value) is verdict
+    assert paid(world) == 0
+
+
+def test_a_failed_task_says_why(kling: KlingVideo, world: RunningSandbox) -> None:
+    world.pace(kling_render_s=0)
+    world.arm("kling", "submit", "completed_with_error")
+    job = until_over(kling, kling.submit(permit(5), REQUEST))
+    assert job.error == "Failure to pass the risk control system"
+
+
+def test_a_wrong_key_is_refused(world: RunningSandbox) -> None:
+    wrong = KlingVideo(access_key="nobody", secret_key="nothing", base_url=f"{world.url}/kling")
+    with pytest.raises(PermanentError, match="KLING_ACCESS_KEY"):
+        wrong.submit(permit(6), REQUEST)
