@@ -1,8 +1,8 @@
 """Earlier states of a document: `.pipeline/backups/pipeline_20241106_120000_123456.json.bak`, named by UTC time.
 
 A backup is made by giving the old file a second name before the rename takes the first one away, which costs no copy
-and no second wait for the device. Older ones are compressed (`.bak.gz`), the oldest removed. What could not be read when it
-was replaced is set aside as `.damaged`, and never offered for restoring.
+and no second wait for the device. Older ones are compressed (`.bak.gz`), the oldest removed.
+What could not be read when it was replaced is set aside as `.damaged`, and never offered for restoring.
 
 Whether and when a backup is due is the engine's business.
 """
@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from dayreel.stores.state.disk import Disk
 from dayreel.stores.state.errors import StateBackupError, StateError, StateWriteError
 
 _STAMP: Final = "%Y%m%d_%H%M%S_%f"
+_STAMP_LENGTH: Final = 22
 _GZIP_LEVEL: Final = 5
 _MAX_DAMAGED: Final = 5
 _COMPRESSED_AT_ONCE: Final = 5
@@ -79,7 +80,9 @@ class BackupManager:
             try:
                 contents = self._disk.read(self._document, limit_bytes=self._max_size_bytes)
                 self._disk.make_directories(self._directory)
-                path = self._copy(contents.raw, "bak")
+                path = self._new_path("bak")
+                self._write(path, contents.raw)
+                self.note(path)
                 self.rotate()
             except FileNotFoundError:
                 return None
@@ -121,26 +124,23 @@ class BackupManager:
                 next_step=f"Choose another one; the newest are {names}." if names else "There are no backups.",
             ) from error
 
-    def taken_at(self, backup: str | Path) -> datetime | None:
-        """Return the moment in a backup's name, aware, in UTC; None when the name is not one of ours."""
-        match = self._pattern.fullmatch(Path(backup).name)
-        return datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC) if match else None
-
     def forget(self) -> None:
         """Look at the directory again the next time: another process has been at work."""
         self._known = None
 
     def keep_old(self, raw: bytes, *, is_readable: bool) -> str:
         """Give the document's present file a second name among the backups, and return it (engine, lock held)."""
-        kind = "bak" if is_readable else "damaged"
-        path = self._new_path(kind)
+        path = self._new_path("bak" if is_readable else "damaged")
         if not self._disk.link(self._document, path):
-            return self._copy(raw, kind)
+            self._write(path, raw)
         return path
 
     def note(self, path: str) -> None:
-        """Count a backup that `keep_old` made, once the commit it belongs to stands."""
-        if self._known is not None:
+        """Count a new backup among the others."""
+        if path.endswith(".damaged"):
+            for old in self.damaged()[_MAX_DAMAGED:]:
+                self._disk.remove(str(old))
+        elif self._known is not None:
             self._known.append(path.rpartition(os.sep)[2])
 
     def drop_unfinished(self) -> None:
@@ -157,17 +157,11 @@ class BackupManager:
     def rotate(self) -> None:
         """Remove the oldest beyond the limit, and compress a few of those that are old enough (lock held)."""
         names = self._all_names()
-        if len(names) > self._max_backups:
-            for name in self._surplus(names):
-                self._disk.remove(self._path(name))
-                names.remove(name)
+        while len(names) > self._max_backups:
+            self._disk.remove(self._path(names[0]))
+            del names[0]
         for name in self._due_for_compression(names):
             names[names.index(name)] = self._compress(name)
-
-    def _surplus(self, names: list[str]) -> list[str]:
-        damaged = [name for name in names if name.endswith(".damaged")]
-        good = [name for name in names if not name.endswith(".damaged")]
-        return good[: max(0, len(good) - self._max_backups)] + damaged[:-_MAX_DAMAGED]
 
     def _due_for_compression(self, names: list[str]) -> list[str]:
         """Return the oldest plain ones beyond the age, few enough that no commit takes noticeably longer."""
@@ -183,12 +177,6 @@ class BackupManager:
         self._write(self._path(f"{name}.gz"), packed)
         self._disk.remove(self._path(name))
         return f"{name}.gz"
-
-    def _copy(self, raw: bytes, kind: str) -> str:
-        path = self._new_path(kind)
-        self._write(path, raw)
-        self.note(path)
-        return path
 
     def _write(self, path: str, raw: bytes) -> None:
         aside = f"{path}.tmp"
@@ -207,8 +195,7 @@ class BackupManager:
         name = self._stamped(self._clock.now())
         names = self._all_names()
         if names and names[-1][: len(name)] >= name:
-            newest = self.taken_at(names[-1])
-            assert newest is not None, "only names that match are listed"
+            newest = datetime.strptime(names[-1][len(self._stem) + 1 :][:_STAMP_LENGTH], _STAMP)  # noqa: DTZ007  UTC
             name = self._stamped(newest + timedelta(microseconds=1))
         return self._path(f"{name}.{kind}")
 
@@ -217,11 +204,11 @@ class BackupManager:
 
     def _all_names(self) -> list[str]:
         if self._known is None:
-            self._known = [name for name in self._disk.names(self._directory) if self._pattern.fullmatch(name)]
+            self._known = self._names("bak", "bak.gz")
         return self._known
 
     def _names(self, *kinds: str) -> list[str]:
-        """Return what is there now; for callers without the lock, so nothing is remembered."""
+        """Return what is there now, oldest first."""
         matches = map(self._pattern.fullmatch, self._disk.names(self._directory))
         return [match.string for match in matches if match and match[2] in kinds]
 

@@ -14,22 +14,18 @@ MAX_PATHS: Final = 50
 _SEPARATOR: Final = b',\n  "'  # between two top-level members, and nowhere else, in what `strict_json.encode` writes
 
 
-def changed_between(before: bytes | None, after: bytes) -> list[str]:
-    """Return the places where two documents differ, both as `strict_json.encode` writes them (None: none before).
-
-    Only the top-level members whose bytes differ are parsed, which is what makes this cheap.
-    """
-    old, new = _members(before), _members(after)
-    return changed_paths(_parse(old, without=new), _parse(new, without=old))
+def split_members(raw: bytes) -> list[bytes]:
+    """Return the top-level members of a document as `strict_json.encode` writes it, each as `key": value`."""
+    return raw.removesuffix(b"\n}\n").removeprefix(b'{\n  "').split(_SEPARATOR)
 
 
-def _members(raw: bytes | None) -> list[bytes]:
-    return [] if raw is None else raw.removesuffix(b"\n}\n").removeprefix(b'{\n  "').split(_SEPARATOR)
+def changed_members(before: list[bytes], after: list[bytes]) -> list[str]:
+    """Return what `changed_paths` does, from split documents; only the members that differ are parsed."""
+    return changed_paths(_parse(before, without=after), _parse(after, without=before))
 
 
 def _parse(members: list[bytes], *, without: list[bytes]) -> dict[str, Any]:
-    known = set(without)
-    differing = [member for member in members if member not in known and member != b"{}\n"]
+    differing = [member for member in members if member not in without and member != b"{}\n"]
     document: dict[str, Any] = from_json(b'{"' + b',"'.join(differing) + b"}") if differing else {}
     return document
 

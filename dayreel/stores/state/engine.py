@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dayreel.stores.state import strict_json
-from dayreel.stores.state.changes import changed_between, changed_paths
+from dayreel.stores.state.changes import changed_members, changed_paths, split_members
 from dayreel.stores.state.errors import (
     StateCommittedError,
     StateConflictError,
@@ -67,7 +67,7 @@ class _Open:
     signature: Signature
     raw: bytes | None
     mode: int | None
-    is_ours: bool
+    known: Known | None
     started_s: float
     backup: str | None = None
 
@@ -170,8 +170,8 @@ class Engine:
         except BaseException:
             self._lock.release(hold)
             raise
-        is_ours = raw is not None and self._reader.is_known(raw)
-        self._open = _Open(hold, signature, raw, mode, is_ours, self._clock.monotonic())
+        known = self._reader.known if raw is not None and self._reader.is_known(raw) else None
+        self._open = _Open(hold, signature, raw, mode, known, self._clock.monotonic())
 
     def _sign(self, txn: StateTransaction, hold: Hold) -> Signature:
         signature = sign_as(
@@ -234,7 +234,7 @@ class Engine:
     def _commit(self, txn: StateTransaction, opened: _Open, raw: bytes, after: dict[str, Any]) -> None:
         aside = f"{self._aside}.{os.getpid()}_{secrets.randbits(62)}.tmp"
         try:
-            self._put_in_place(txn, opened, raw, after, aside)
+            members = self._put_in_place(txn, opened, raw, after, aside)
         except OSError as error:
             self._undo(txn, opened, aside, error)
             raise self._not_written(error) from error
@@ -248,13 +248,13 @@ class Engine:
         finally:
             self._lock.release(opened.hold, clean=self._last_transaction_id == txn.transaction_id)
         if txn.options.exact is None:
-            self._reader.known = Known(raw, str(txn.committed_digest), after)
+            self._reader.known = Known(raw, str(txn.committed_digest), members, after)
 
     def _put_in_place(
         self, txn: StateTransaction, opened: _Open, raw: bytes, after: dict[str, Any], aside: str
-    ) -> None:
+    ) -> list[bytes]:
         if opened.raw is not None and self._backs_up:
-            if not opened.is_ours:
+            if opened.known is None:
                 self._disk.settle_existing(self.path)
             is_readable = not txn.options.replaces or self._reader.as_it_was(opened.raw) is not None
             opened.backup = self._backups.keep_old(opened.raw, is_readable=is_readable)
@@ -262,13 +262,15 @@ class Engine:
         try:  # the device is writing meanwhile
             txn.committed_digest = strict_json.digest(raw)
             self._lock.announce(opened.hold, txn.committed_digest)
-            if opened.is_ours and txn.options.exact is None:
-                txn.changed_paths = changed_between(opened.raw, raw)
+            members = split_members(raw)
+            if opened.known is not None and txn.options.exact is None:
+                txn.changed_paths = changed_members(opened.known.members, members)
             else:
                 txn.changed_paths = changed_paths(self._reader.as_it_was(opened.raw), after)
         finally:
             self._disk.settle(fd)
         self._disk.replace(aside, self.path)
+        return members
 
     def _finish(self, txn: StateTransaction, opened: _Open) -> None:
         self._disk.settle_directory(self._directory)

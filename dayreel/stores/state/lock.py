@@ -6,11 +6,10 @@ transaction was cut short. Whoever times out reads the signature to say who is i
 
 Nothing here knows what a document is.
 """
-# ruff: noqa: PTH
+# ruff: noqa: PTH116, PTH119
 # Descriptors and raw names: this runs on every transaction.
 
 import contextlib
-import json
 import os
 import random
 import socket
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from filelock import lock_descriptor, unlock_descriptor
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from dayreel.clock import Clock
 from dayreel.stores.state.disk import Disk
@@ -329,7 +328,7 @@ def _render(signature: Signature) -> bytes:
 
 def _parse(raw: bytes) -> Signature | None:
     try:
-        facts = json.loads(raw)
+        facts = from_json(raw)
         return Signature(
             transaction_id=str(facts["transaction_id"]),
             pid=int(facts["pid"]),

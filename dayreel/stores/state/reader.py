@@ -34,10 +34,11 @@ _SHOWN_PROBLEMS: Final = 5
 
 @dataclass(slots=True)
 class Known:
-    """Bytes that this instance committed, with their digest, and once a private reading of them."""
+    """Bytes that this instance committed: their digest, their top-level members, and once a private reading of them."""
 
     raw: bytes
     digest: str
+    members: list[bytes]
     document: dict[str, Any] | None
 
 

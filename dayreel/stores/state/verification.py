@@ -100,7 +100,7 @@ def _check_chain(records: list[Record], report: Report) -> None:
 
 
 def _check_backups(records: list[Record], backups: BackupManager, report: Report) -> None:
-    left_by = {record["digest_after"]: record["transaction_id"] for record in reversed(records) if record["success"]}
+    left_by = {record["digest_after"]: record["transaction_id"] for record in records if record["success"]}
     for path in backups.paths():
         try:
             raw = backups.read(path)
