@@ -25,18 +25,15 @@ CONTENT_STATES = (
 )
 WORKING = ("pending", "scripting", "voicing", "rendering", "composing")
 
-_FORWARD: dict[tuple[str, str], str] = {
-    ("pending", "script"): "scripting",
-    ("scripting", "script"): "scripting",
-    ("scripting", "voice"): "voicing",
-    ("scripting", "render"): "rendering",
-    ("voicing", "voice"): "voicing",
-    ("voicing", "render"): "rendering",
-    ("rendering", "render"): "rendering",
-    ("rendering", "voice"): "voicing",
-    ("rendering", "compose"): "composing",
-    ("voicing", "compose"): "composing",
-    ("composing", "compose"): "composing",
+_STAGES = {"script": "scripting", "voice": "voicing", "render": "rendering", "compose": "composing"}
+# Stages are steps of a graph: they may be repeated, and those that do not need one another come in any order. New work
+# after a decision voids it and leads back to review.
+_WORK: dict[tuple[str, str], str] = {
+    (state, event): target
+    for state in (*WORKING, "review_pending", "approved", "rejected", "expired")
+    for event, target in _STAGES.items()
+}
+_DECIDED: dict[tuple[str, str], str] = {
     ("composing", "request_review"): "review_pending",
     ("review_pending", "approve"): "approved",
     ("review_pending", "reject"): "rejected",
@@ -45,26 +42,14 @@ _FORWARD: dict[tuple[str, str], str] = {
     ("approved", "edit"): "review_pending",
     ("approved", "reject"): "rejected",
     ("approved", "publish"): "publishing",
-    ("publishing", "publish"): "publishing",
     ("publishing", "finish"): "posted",
     ("rejected", "approve"): "approved",
     ("expired", "request_review"): "review_pending",
     ("expired", "reject"): "rejected",
 }
-# New bytes void what was decided about the old ones, so rework leads back through composing to review.
-_REWORK = {
-    (state, event): target
-    for state in ("review_pending", "approved", "rejected", "expired")
-    for event, target in (
-        ("script", "scripting"),
-        ("voice", "voicing"),
-        ("render", "rendering"),
-        ("compose", "composing"),
-    )
-}
 _FAIL = {(state, "fail"): "failed" for state in CONTENT_STATES if state not in ("posted", "rejected", "failed")}
 
-CONTENT: Mapping[tuple[str, str], str] = {**_FORWARD, **_REWORK, **_FAIL}
+CONTENT: Mapping[tuple[str, str], str] = {**_WORK, **_DECIDED, **_FAIL}
 
 # Seed 004.
 RENDER: Mapping[tuple[str, str], str] = {

@@ -5,6 +5,7 @@ from datetime import timedelta
 from dayreel.errors import ProviderError
 from dayreel.providers.notifiers.contract import Message, Notifier
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.lifecycle import WORKING
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects import Done, Intent, Record
@@ -16,14 +17,20 @@ from dayreel.stores.catalog.reads import ContentRow, get_content
 def request_review(studio: Studio, channel: Channel, content_id: str) -> ContentRow:
     """Make a composed content wait for its review; one that already does, or is further, is left alone.
 
+    A content whose stages were all looked at again and found done comes here from an earlier state; it is composed.
+
     Raises:
         StaleState: another process moved it first.
     """
     now = studio.clock.now()
     with studio.catalog.write() as connection:
         row = get_content(connection, content_id)
-        if row.state != "composing":
+        if row.state not in (*WORKING, "failed"):
             return row
+        if row.state == "failed":
+            advance(connection, "content", content_id, "retry", at=now, actor=studio.actor, error=None)
+        if get_content(connection, content_id).state != "composing":
+            advance(connection, "content", content_id, "compose", at=now, actor=studio.actor, notes="nothing to do")
         deadline = now + timedelta(hours=channel.review.timeout_h)
         advance(
             connection,

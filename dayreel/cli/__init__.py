@@ -1,0 +1,82 @@
+"""How people meet dayreel at a prompt: one module a command, imported only when it is the one that was typed.
+
+A command reads what was typed, calls one service, and shows what came back: JSON on stdout with `--json`, sentences and
+tables otherwise, progress and logs on stderr. Exit codes: 0 done, 1 something failed (one sentence with the next step),
+2 wrong usage.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from dayreel.errors import DayreelError
+
+COMMANDS = {
+    "run": "make the day of every channel, up to its review; safe to repeat",
+    "status": "where every content stands",
+    "review": "list, approve, reject or edit what waits for a decision",
+    "publish": "publish what was approved, or show with --plan what would be sent",
+    "retry": "go on with a failed content, or make a new take",
+    "reconcile": "look up every act whose outcome is not known",
+    "config": "caps and other settings that change while dayreel runs",
+    "switch": "the kill switch: off stops every purchase and every post",
+    "channels": "list and validate the channel files",
+    "sandbox": "run the sandbox world in the foreground",
+    "up": "Dagster's web server and daemon, and the sandbox world, until Ctrl-C",
+    "doctor": "check this machine, the settings, the catalog and Dagster",
+    "state": "look into a manifest: show, history, verify, backups, restore",
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are modules of this package, imported on use: `status` must not wait for Dagster."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a newcomer needs them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command's module and return its `command`."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"dayreel.cli.{cmd_name}_command").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="dayreel")
+def root() -> None:
+    """Make, review, publish and measure a short vertical video a day, per channel."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; every expected failure is one sentence on stderr."""
+    try:
+        outcome = root.main(args=arguments, prog_name="dayreel", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        return 1
+    except DayreelError as error:
+        click.echo(f"dayreel: {error}", err=True)
+        return error.exit_code
+    return outcome if isinstance(outcome, int) else 0

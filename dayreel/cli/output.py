@@ -1,0 +1,28 @@
+"""What commands print with: JSON documents and tables. Colours and boxes only where a person is looking."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table on stdout; a narrow terminal folds long cells instead of cutting them."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, header_style="bold", box=None, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    # Where nobody looks (a pipe, a log), nothing is folded at the usual 80 columns.
+    Console(width=None if sys.stdout.isatty() else 220).print(table)

@@ -1,0 +1,89 @@
+"""`dayreel publish`: publish what was approved, as a recorded Dagster run; or show with --plan what would be sent."""
+
+import click
+
+from dayreel.cli.output import print_json
+from dayreel.rules.content_ids import parse_content_id
+from dayreel.schemas.channel import Channel
+from dayreel.services.publish_post import plan_post
+from dayreel.services.status import status_of
+from dayreel.services.studio import Studio, open_studio, person
+from dayreel.settings import Settings, load_settings
+from dayreel.stores.catalog.reads import get_content
+
+
+@click.command("publish")
+@click.argument("content_id")
+@click.option("--plan", is_flag=True, help="print every gate and the exact requests; sends nothing")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(content_id: str, plan: bool, as_json: bool) -> int:
+    """Publish a content to every platform of its channel, through every gate. Safe to repeat."""
+    settings = load_settings()
+    parsed = parse_content_id(content_id)
+    studio = open_studio(settings)
+    try:
+        channel = studio.channels.load(parsed.channel)
+        with studio.catalog.read() as connection:
+            get_content(connection, content_id)
+        return (
+            _plan(studio, channel, content_id, as_json=as_json)
+            if plan
+            else _publish(studio, channel, content_id, as_json)
+        )
+    finally:
+        studio.catalog.close()
+
+
+def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -> int:
+    plans = [
+        plan_post(studio, channel, content_id, platform, provider=studio.connect(platform))
+        for platform in channel.platforms.chosen()
+    ]
+    if as_json:
+        print_json(
+            [
+                {
+                    "platform": plan.platform,
+                    "may_go_out": plan.may_go_out,
+                    "gates": [vars(gate) for gate in plan.gates],
+                    "calls": [vars(call) for call in plan.calls],
+                }
+                for plan in plans
+            ]
+        )
+        return 0
+    for plan in plans:
+        click.echo(f"\n{plan.platform}: {'would go out' if plan.may_go_out else 'is held back'}")
+        for gate in plan.gates:
+            click.echo(f"  {'open  ' if gate.is_open else 'CLOSED'}  {gate.name:9} {gate.message}")
+        for number, call in enumerate(plan.calls, start=1):
+            click.echo(f"  {number}. {call.method} {call.url} {call.note}")
+            if call.body:
+                click.echo(f"     {call.body}")
+    click.echo("\nNothing was sent.")
+    return 0
+
+
+def _publish(studio: Studio, channel: Channel, content_id: str, as_json: bool) -> int:
+    from dayreel.cli.launch import run_job
+
+    settings: Settings = studio.settings
+    parsed = parse_content_id(content_id)
+    assets = [[channel.name, "reviews"], *([channel.name, "posts", name] for name in channel.platforms.chosen())]
+    ended = run_job(
+        settings,
+        "publish",
+        partition_key=parsed.day.isoformat(),
+        assets=assets,
+        actor=person(settings),
+        tags={"channel": channel.name},
+    )
+    for asset, said in ended.failures:
+        click.echo(f"dayreel: {asset}: {said}", err=True)
+    told = [one for one in status_of(studio.catalog, day=parsed.day) if one["content_id"] == content_id]
+    if as_json:
+        print_json(told)
+    else:
+        for platform, post in told[0]["posts"].items():
+            click.echo(f"{platform:10} {post['state']:11} {post['url'] or post['post_id'] or post.get('error', '')}")
+    return 0 if ended.success else 1

@@ -1,0 +1,52 @@
+"""`dayreel status`: where every content stands. Never imports Dagster, and starts nothing."""
+
+import click
+
+from dayreel.cli.output import print_json, print_table
+from dayreel.rules.content_ids import parse_day
+from dayreel.services.status import status_of
+from dayreel.settings import load_settings
+from dayreel.stores.catalog.engine import open_catalog
+
+SHOWN = 20
+
+
+@click.command("status")
+@click.option("--date", "day", metavar="YYYY-MM-DD", help="only this day")
+@click.option("--all", "everything", is_flag=True, help=f"every day; else the newest {SHOWN}")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(day: str | None, everything: bool, as_json: bool) -> None:
+    """Show each content's state, cost, review and posts, and the command to type next."""
+    wanted = parse_day(day) if day else None
+    with open_catalog(load_settings().catalog) as catalog:
+        told = status_of(catalog, day=wanted)
+    if not everything and wanted is None:
+        told = told[:SHOWN]
+    if as_json:
+        print_json(told)
+        return
+    if not told:
+        click.echo("Nothing was made yet. `dayreel run` makes today's videos.")
+        return
+    print_table(
+        ("content", "state", "cost", "video", "posts", "next"),
+        [
+            (
+                one["content_id"],
+                one["state"],
+                f"${one['cost_usd']}",
+                f"content/{one['final_video']}" if one["final_video"] else "",
+                ", ".join(f"{name} {post['state']}" for name, post in one["posts"].items()),
+                one["next"],
+            )
+            for one in told
+        ],
+    )
+    for one in told:
+        if one["error"] and one["state"] == "failed":
+            click.echo(f"\n{one['content_id']} failed: {one['error']}")
+        for effect in one["unknown"]:
+            click.echo(
+                f"\n{one['content_id']}: the outcome of effect {effect['effect_id']} ({effect['kind']} "
+                f"{effect['sequence']} at {effect['target']}) is not known: {effect['error']}"
+            )
