@@ -1,0 +1,133 @@
+"""Segments cut from whatever people have filmed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dayreel.errors import MediaError
+from dayreel.media.compose import ComposePlan, compose
+from dayreel.media.loudness import AudioPart, measure
+from dayreel.media.probe import decode_fully, probe
+from dayreel.media.segments import cut_segment
+
+MakeClip = Callable[..., Path]
+Cut = Callable[..., Path]
+
+HDR = {
+    "video_filter": "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc",
+    "options": ("-c:v", "libx265", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p10le"),
+}
+ODD: dict[str, dict[str, Any]] = {
+    "landscape.mp4": {"size": "322x182", "rate": "30000/1001"},
+    "mute.mkv": {"sound": None, "rate": "50"},
+    "full.mp4": {"options": ("-pix_fmt", "yuvj420p")},
+    "rgb.mkv": {"options": ("-c:v", "ffv1", "-pix_fmt", "gbrp")},
+    "hdr.mp4": HDR,
+    "wide.mp4": {"video_filter": "setsar=16/15"},
+    "low.mp4": {"rate": "7", "options": ("-ar", "8000", "-ac", "1")},
+    "vfr.mp4": {"rate": "30", "video_filter": "select='not(mod(n\\,3))'", "options": ("-fps_mode", "vfr")},
+    "tall.webm": {"size": "64x400", "options": ("-c:v", "libvpx-vp9", "-cpu-used", "8", "-c:a", "libopus")},
+}
+
+
+@pytest.fixture
+def cut(tmp_path: Path, ffmpeg: Path) -> Cut:
+    """Cut half a second from 0.25 s to 90x160 at 24 fps, changed by keyword."""
+
+    def cut_with(source: Path, name: str = "segment.mp4", **changes: Any) -> Path:
+        usual: dict[str, Any] = {"start_s": 0.25, "duration_s": 0.5, "width": 90, "height": 160, "fps": 24}
+        return cut_segment(source, tmp_path / "cut" / name, ffmpeg=ffmpeg, **{**usual, **changes})
+
+    return cut_with
+
+
+def test_footage_of_every_kind_becomes_segments_that_are_joined_without_encoding(
+    make_clip: MakeClip, cut: Cut, tmp_path: Path, ffmpeg: Path
+) -> None:
+    segments = [cut(make_clip(name, **odd), f"{n}.mp4") for n, (name, odd) in enumerate(ODD.items())]
+    for segment in segments:
+        facts = probe(segment)
+        video = facts.best_video_stream()
+        assert (video.codec, video.width, video.height, video.fps, video.frames) == ("h264", 90, 160, 24, 12)
+        assert (video.pix_fmt, video.color_range, video.sar) == ("yuv420p", "tv", 1)
+        assert facts.best_audio_stream() is not None
+        assert decode_fully(segment).frames == 12
+    made = compose(segments, tmp_path / "all.mp4", plan=ComposePlan(width=90, height=160), ffmpeg=ffmpeg)
+    assert made.mode == "copy", made.why_encoded
+    assert made.duration_s == pytest.approx(0.5 * len(ODD), abs=0.05)
+    assert decode_fully(made.path).frames == 12 * len(ODD)
+
+
+@pytest.mark.slow
+def test_av1_footage_is_read(make_clip: MakeClip, cut: Cut) -> None:
+    clip = make_clip("a.mkv", sound=None, size="96x64", options=("-c:v", "libaom-av1", "-cpu-used", "8"))
+    assert probe(clip).best_video_stream().codec == "av1"
+    assert decode_fully(cut(clip)).frames == 12
+
+
+def test_rotated_footage_stands_upright(
+    make_clip: MakeClip, run: Callable[..., None], tmp_path: Path, cut: Cut
+) -> None:
+    turned = tmp_path / "turned.mp4"
+    run("-display_rotation", "90", "-i", make_clip(size="320x180"), "-c", "copy", turned)
+    video = probe(cut(turned)).best_video_stream()
+    assert (video.width, video.height, video.rotation) == (90, 160, 0)
+
+
+def test_the_cut_begins_where_it_was_asked_to(make_clip: MakeClip, cut: Cut) -> None:
+    red_then_blue = make_clip(
+        picture="color=c=red", video_filter="drawbox=w=iw:h=ih:c=blue:t=fill:enable='gte(t,1)'", duration_s=2
+    )
+    assert dominant(cut(red_then_blue, start_s=0.25)) == 0
+    assert dominant(cut(red_then_blue, start_s=1.25)) == 2
+
+
+def dominant(path: Path) -> int:
+    import av
+
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        return int(np.argmax(frame.to_ndarray(format="rgb24").mean(axis=(0, 1))))
+
+
+def test_the_best_stream_is_cut_unless_one_is_named(
+    make_clip: MakeClip, run: Callable[..., None], tmp_path: Path, cut: Cut
+) -> None:
+    red = make_clip("red.mp4", picture="color=c=red", size="64x64")
+    blue = make_clip("blue.mp4", picture="color=c=blue", size="128x128")
+    both = tmp_path / "both.mp4"
+    run("-i", red, "-i", blue, "-map", "0:v", "-map", "1:v", "-map", "0:a", "-c", "copy", both)
+    assert dominant(cut(both)) == 2
+    assert dominant(cut(both, stream=0)) == 0
+    with pytest.raises(MediaError, match="video stream 7"):
+        cut(both, stream=7)
+
+
+def test_footage_shorter_than_asked_is_refused_saying_what_it_has(make_clip: MakeClip, cut: Cut) -> None:
+    with pytest.raises(MediaError, match=r"cut 5.00 s from 0.25 s .*lasts 1.00 s.*allow it to loop"):
+        cut(make_clip(), duration_s=5)
+
+
+def test_short_footage_may_loop_and_keeps_its_sound(make_clip: MakeClip, cut: Cut) -> None:
+    segment = cut(make_clip(), duration_s=2.5, loop=True)
+    assert decode_fully(segment).frames == 60
+    last = AudioPart(segment, 1, 2.0, 0.5)
+    assert measure([last], true_peak=False).integrated_lufs is not None
+
+
+def test_a_stretch_of_nothing_is_refused(make_clip: MakeClip, cut: Cut) -> None:
+    clip = make_clip()
+    for change in ({"start_s": -1.0}, {"duration_s": 0.0}):
+        with pytest.raises(MediaError, match="must not be negative and the duration not zero"):
+            cut(clip, **change)
+
+
+def test_cut_off_footage_is_refused_and_leaves_nothing(make_clip: MakeClip, cut: Cut, tmp_path: Path) -> None:
+    path = make_clip("cut.mkv", duration_s=3)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    with pytest.raises(MediaError, match=r"only \d+ of 60 frames came out: the source is damaged or cut off"):
+        cut(path, start_s=0.0, duration_s=2.5)
+    assert list((tmp_path / "cut").iterdir()) == []
