@@ -96,7 +96,10 @@ def _said(event: Any) -> str:
     data = event.step_failure_data
     if data.user_failure_data is not None and data.user_failure_data.description:
         return str(data.user_failure_data.description)
-    return str(data.error.message if data.error else "it failed and said nothing").strip()
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return str(error.message if error else "it failed and said nothing").strip()
 
 
 def _end_orphans(instance: Any, dg: Any) -> None:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import (
     Progress,
     doubt_remains,
@@ -422,3 +423,15 @@ def _is_older(media: dict[str, Any], sent_at: datetime) -> bool:
     except ValueError:
         return False
     return made_at < sent_at - _CLOCK_SKEW
+
+
+def connect(access: Access) -> InstagramPlatform:
+    """Return the account of this world."""
+    quick = access.sandbox_url is not None
+    return InstagramPlatform(
+        access_token=access.secret("INSTAGRAM_ACCESS_TOKEN"),
+        account_id=access.secret("INSTAGRAM_ACCOUNT_ID"),
+        clock=access.clock,
+        graph_url=access.url("https://graph.facebook.com", "/instagram/graph"),
+        poll_interval_s=0.5 if quick else 60,
+    )

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, StoreError, UsageError
+from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import approved_file, read_fields
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -202,3 +203,8 @@ def _checklist(request: PostRequest, fields: OutboxPost) -> str:
     ]
     lines = "\n".join(f"- [ ] {step}" for step in steps if step)
     return f"# {request.title or request.content_id}\n\nTo be posted by hand.\n\n{lines}\n"
+
+
+def connect(access: Access) -> OutboxPlatform:
+    """Return the outbox below the project root."""
+    return OutboxPlatform(folder=access.root / "outbox", clock=access.clock)

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -363,3 +364,14 @@ def _respecting(body: dict[str, Any], creator: dict[str, Any]) -> dict[str, Any]
         f"disable_{what}": True for what in ("comment", "duet", "stitch") if creator.get(f"{what}_disabled") is True
     }
     return {**body, "post_info": {**body["post_info"], **closed}}
+
+
+def connect(access: Access) -> TikTokPlatform:
+    """Return the account of this world."""
+    quick = access.sandbox_url is not None
+    return TikTokPlatform(
+        access_token=access.secret("TIKTOK_ACCESS_TOKEN"),
+        clock=access.clock,
+        base_url=access.url("https://open.tiktokapis.com", "/tiktok"),
+        poll_interval_s=0.5 if quick else 5,
+    )

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -342,4 +343,19 @@ def _to_counters(video: dict[str, Any], observed_at: datetime) -> Counters:
         likes=number("likeCount"),
         comments=number("commentCount"),
         raw=statistics,
+    )
+
+
+def connect(access: Access) -> YouTubePlatform:
+    """Return the account of this world."""
+    quick = access.sandbox_url is not None
+    return YouTubePlatform(
+        client_id=access.secret("YOUTUBE_CLIENT_ID"),
+        client_secret=access.secret("YOUTUBE_CLIENT_SECRET"),
+        refresh_token=access.secret("YOUTUBE_REFRESH_TOKEN"),
+        clock=access.clock,
+        base_url=access.url("https://youtube.googleapis.com", "/youtube"),
+        token_url=access.url("https://oauth2.googleapis.com/token", "/google/token"),
+        watch_url=access.url("https://www.youtube.com/shorts", "/youtube/shorts"),
+        poll_interval_s=0.5 if quick else 10,
     )
