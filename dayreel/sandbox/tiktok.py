@@ -384,9 +384,8 @@ def _settle_one(world: World, publish: Document) -> Document:
 
 def _is_public(world: World, publish: Document) -> bool:
     """Tell whether moderation has passed a public post, which is when its id is handed out."""
-    return publish["post_info"].get("privacy_level") == "PUBLIC_TO_EVERYONE" and world.age_s(
-        publish["complete_at"]
-    ) >= world.pace("tiktok_public_id_s")
+    is_meant_for_all = publish["post_info"].get("privacy_level") == "PUBLIC_TO_EVERYONE"
+    return is_meant_for_all and world.age_s(publish["complete_at"]) >= float(world.pace("tiktok_public_id_s"))
 
 
 async def fetch_status(call: Call) -> Response:

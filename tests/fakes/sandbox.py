@@ -1,9 +1,9 @@
 """A sandbox world on a free loopback port in a thread of the test process, for every test that talks HTTP.
 
-    with RunningSandbox(tmp_path) as sandbox:
-        sandbox.arm("fal", "submit", "lose_answer")
-        ...
-        assert len(sandbox.effects()["generations"]) == 1
+with RunningSandbox(tmp_path) as sandbox:
+    sandbox.arm("fal", "submit", "lose_answer")
+    ...
+    assert len(sandbox.effects()["generations"]) == 1
 """
 
 import asyncio

@@ -1,0 +1,255 @@
+"""The real Anthropic and OpenAI SDKs against the stand-ins."""
+
+import json
+from itertools import combinations
+
+import anthropic
+import openai
+import pytest
+import requests
+from pydantic import BaseModel
+from rapidfuzz.fuzz import token_set_ratio
+
+from dayreel.sandbox.credentials import SANDBOX_CREDENTIALS
+from dayreel.schemas.content import Idea, PromptSet
+from tests.fakes.sandbox import RunningSandbox
+
+IDEA_ASK = "Write one idea for a video of ASMR crafts from around the world, for {day}."
+
+
+class Verdict(BaseModel):
+    safe: bool
+    reasons: list[str]
+
+
+class StrictIdea(BaseModel):
+    idea: str
+    caption: str
+    hashtags: list[str]
+
+
+def claude(sandbox: RunningSandbox, key: str = SANDBOX_CREDENTIALS["ANTHROPIC_API_KEY"]) -> anthropic.Anthropic:
+    return anthropic.Anthropic(api_key=key, base_url=sandbox.url + "/anthropic", max_retries=0)
+
+
+def gpt(sandbox: RunningSandbox) -> openai.OpenAI:
+    key = sandbox.credentials["OPENAI_API_KEY"]
+    return openai.OpenAI(api_key=key, base_url=sandbox.url + "/openai/v1", max_retries=0)
+
+
+def idea_of(sandbox: RunningSandbox, ask: str) -> Idea:
+    with claude(sandbox) as client:
+        answer = client.messages.parse(
+            model="claude-haiku-5-5",
+            max_tokens=2000,
+            messages=[{"role": "user", "content": ask}],
+            output_format=Idea,
+        )
+    assert answer.parsed_output is not None
+    return answer.parsed_output
+
+
+def test_an_idea_fits_its_schema_and_is_the_same_for_the_same_request(sandbox: RunningSandbox) -> None:
+    first, second = (idea_of(sandbox, IDEA_ASK.format(day="2026-11-20")) for _ in range(2))
+    assert first == second
+    assert any(ord(sign) > 0x2000 for sign in first.caption)
+    assert all(tag.startswith("#") for tag in first.hashtags)
+
+
+def test_ideas_of_different_days_are_really_different(sandbox: RunningSandbox) -> None:
+    ideas = [idea_of(sandbox, IDEA_ASK.format(day=f"2026-11-{day:02d}")).idea for day in range(16, 26)]
+    assert max(token_set_ratio(one, other) for one, other in combinations(ideas, 2)) < 80
+
+
+def test_asking_again_with_ideas_to_avoid_gives_another_subject(sandbox: RunningSandbox) -> None:
+    ask = IDEA_ASK.format(day="2026-11-20")
+    first = idea_of(sandbox, ask)
+    again = idea_of(sandbox, f"{ask}\nAvoid these:\n- {first.idea}")
+    assert token_set_ratio(first.idea, again.idea) < 80
+    assert first.topic.split(":")[0] != again.topic.split(":")[0]
+
+
+def test_prompts_have_the_count_and_length_asked_for(sandbox: RunningSandbox) -> None:
+    with claude(sandbox) as client:
+        answer = client.messages.parse(
+            model="claude-sonnet-5-5",
+            max_tokens=8000,
+            messages=[{"role": "user", "content": "Write prompts for the idea.\ncount: 4\nIdea: paper marbling."}],
+            output_format=PromptSet,
+        )
+    assert answer.parsed_output is not None
+    prompts = answer.parsed_output.prompts
+    assert len(prompts) == 4
+    assert all(100 <= len(prompt.video_prompt.split()) <= 200 for prompt in prompts)
+    assert all(len(prompt.video_prompt) <= 1500 and "paper marbling" in prompt.video_prompt for prompt in prompts)
+    assert len({prompt.video_prompt for prompt in prompts}) == 4
+
+
+@pytest.mark.parametrize(("text", "is_safe"), [("a calm pot", True), ("a calm pot [sandbox-unsafe]", False)])
+def test_the_second_look_answers_whether_it_is_safe(sandbox: RunningSandbox, text: str, *, is_safe: bool) -> None:
+    with claude(sandbox) as client:
+        answer = client.messages.parse(
+            model="claude-haiku-5-5",
+            max_tokens=500,
+            messages=[{"role": "user", "content": text}],
+            output_format=Verdict,
+        )
+    assert answer.parsed_output is not None
+    assert answer.parsed_output.safe is is_safe
+    assert bool(answer.parsed_output.reasons) is not is_safe
+
+
+def test_an_answer_is_billed_by_its_tokens(sandbox: RunningSandbox) -> None:
+    idea_of(sandbox, "an idea")
+    (billed,) = sandbox.effects()["generations"]
+    assert (billed["vendor"], billed["kind"], billed["model"]) == ("anthropic", "llm", "claude-haiku-5-5")
+    assert billed["cost_usd"] == str((billed["input_tokens"] + 5 * billed["output_tokens"]) / 10_000_000).rstrip("0")
+
+
+def test_a_wrong_key_is_refused_in_the_vendors_shape(sandbox: RunningSandbox) -> None:
+    with claude(sandbox, key="wrong") as client, pytest.raises(anthropic.AuthenticationError) as caught:
+        client.messages.create(model="claude-haiku-5-5", max_tokens=9, messages=[{"role": "user", "content": "x"}])
+    assert caught.value.body == {
+        "type": "error",
+        "error": {"type": "authentication_error", "message": "invalid x-api-key"},
+        "request_id": "req_sandbox",
+    }
+    assert sandbox.effects()["generations"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "says"),
+    [
+        ({"model": "claude-2"}, 404, "claude-2"),
+        ({"max_tokens": None}, 400, "max_tokens"),
+        ({"temperature": 0.5}, 400, "temperature"),
+        ({"messages": []}, 400, "at least one message"),
+        ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "{"}]}, 400, "prefill"),
+        ({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}, 400, "additionalProp"),
+        (
+            {"output_config": {"format": {"type": "json_schema", "schema": {"type": "string", "maxLength": 5}}}},
+            400,
+            "maxLength",
+        ),
+    ],
+)
+def test_anthropic_refuses_what_the_real_api_refuses(
+    sandbox: RunningSandbox, changes: dict[str, object], status: int, says: str
+) -> None:
+    body = {"model": "claude-haiku-5-5", "max_tokens": 100, "messages": [{"role": "user", "content": "x"}]} | changes
+    answer = requests.post(
+        sandbox.url + "/anthropic/v1/messages",
+        json={name: value for name, value in body.items() if value is not None},
+        headers={"x-api-key": sandbox.credentials["ANTHROPIC_API_KEY"], "anthropic-version": "2023-06-01"},
+        timeout=10,
+    )
+    assert answer.status_code == status
+    assert says in answer.json()["error"]["message"]
+
+
+def test_too_few_tokens_cut_the_answer(sandbox: RunningSandbox) -> None:
+    with claude(sandbox) as client:
+        answer = client.messages.create(
+            model="claude-haiku-5-5",
+            max_tokens=5,
+            messages=[{"role": "user", "content": "an idea"}],
+        )
+    assert answer.stop_reason == "max_tokens"
+    assert answer.usage.output_tokens == 5
+
+
+@pytest.mark.parametrize(("kind", "stop"), [("cut", "max_tokens"), ("refusal", "refusal"), ("off_schema", "end_turn")])
+def test_anthropic_faults_are_billed_and_useless(sandbox: RunningSandbox, kind: str, stop: str) -> None:
+    sandbox.arm("anthropic", "messages", kind)
+    schema = {"type": "object", "properties": {"idea": {"type": "string"}}, "additionalProperties": False}
+    with claude(sandbox) as client:
+        answer = client.messages.create(
+            model="claude-haiku-5-5",
+            max_tokens=2000,
+            messages=[{"role": "user", "content": "an idea"}],
+            output_config={"format": {"type": "json_schema", "schema": schema}},
+        )
+    assert answer.stop_reason == stop
+    text = "".join(block.text for block in answer.content if block.type == "text")
+    if kind == "off_schema":
+        assert "idea" not in json.loads(text)
+    else:
+        with pytest.raises(ValueError):
+            json.loads(text)
+    assert len(sandbox.effects()["generations"]) == 1
+
+
+def test_a_lost_answer_looks_like_one_and_was_billed(sandbox: RunningSandbox) -> None:
+    sandbox.arm("anthropic", "messages", "lose_answer")
+    with claude(sandbox) as client, pytest.raises(anthropic.APIConnectionError) as caught:
+        client.messages.create(model="claude-haiku-5-5", max_tokens=9, messages=[{"role": "user", "content": "x"}])
+    assert "disconnected without sending a response" in str(caught.value.__cause__)
+    assert len(sandbox.effects()["generations"]) == 1
+
+
+def test_the_retry_of_the_sdk_pays_again_after_a_500_that_was_processed(sandbox: RunningSandbox) -> None:
+    sandbox.arm("anthropic", "messages", "error_after_accept")
+    with claude(sandbox).with_options(max_retries=1) as client:
+        client.messages.create(model="claude-haiku-5-5", max_tokens=9, messages=[{"role": "user", "content": "x"}])
+    assert len(sandbox.effects()["generations"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "error", "status": 529}, anthropic.APIStatusError),
+        ({"kind": "error", "status": 429, "headers": {"retry-after": "3"}}, anthropic.RateLimitError),
+        ({"kind": "expired_token"}, anthropic.AuthenticationError),
+        ({"kind": "quota"}, anthropic.RateLimitError),
+    ],
+)
+def test_an_armed_error_is_typed_by_the_sdk_and_costs_nothing(
+    sandbox: RunningSandbox, fault: dict[str, object], error: type[anthropic.APIStatusError]
+) -> None:
+    sandbox.arm("anthropic", "*", **fault)  # type: ignore[arg-type]
+    with claude(sandbox) as client, pytest.raises(error):
+        client.messages.create(model="claude-haiku-5-5", max_tokens=9, messages=[{"role": "user", "content": "x"}])
+    assert sandbox.effects()["generations"] == []
+
+
+def test_openai_answers_both_of_its_apis(sandbox: RunningSandbox) -> None:
+    with gpt(sandbox) as client:
+        response = client.responses.parse(model="gpt-6-luna", input="an idea", text_format=StrictIdea)
+        chat = client.chat.completions.parse(
+            model="gpt-6-luna", messages=[{"role": "user", "content": "an idea"}], response_format=StrictIdea
+        )
+    assert response.output_parsed is not None
+    assert response.usage is not None
+    assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens
+    assert chat.choices[0].message.parsed is not None
+    assert [item["vendor"] for item in sandbox.effects()["generations"]] == ["openai", "openai"]
+
+
+def test_openai_shows_its_faults(sandbox: RunningSandbox) -> None:
+    with gpt(sandbox) as client:
+        sandbox.arm("openai", "responses", "cut")
+        cut = client.responses.create(model="gpt-6-luna", input="an idea")
+        assert (cut.status, cut.incomplete_details and cut.incomplete_details.reason) == (
+            "incomplete",
+            "max_output_tokens",
+        )
+        sandbox.arm("openai", "chat", "cut")
+        ask = [{"role": "user", "content": "an idea"}]
+        with pytest.raises(openai.LengthFinishReasonError):
+            client.chat.completions.parse(model="gpt-6-luna", messages=ask, response_format=StrictIdea)  # type: ignore[arg-type]
+        sandbox.arm("openai", "chat", "refusal")
+        refused = client.chat.completions.parse(model="gpt-6-luna", messages=ask, response_format=StrictIdea)  # type: ignore[arg-type]
+        assert refused.choices[0].message.refusal
+        sandbox.arm("openai", "responses", "quota")
+        with pytest.raises(openai.RateLimitError) as caught:
+            client.responses.create(model="gpt-6-luna", input="an idea")
+        assert caught.value.code == "insufficient_quota"
+
+
+def test_openai_refuses_a_schema_that_is_not_strict(sandbox: RunningSandbox) -> None:
+    form = {"type": "json_schema", "name": "x", "strict": True, "schema": {"type": "object", "properties": {}}}
+    with gpt(sandbox) as client, pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model="gpt-6-luna", input="x", text={"format": form})  # type: ignore[arg-type]
+    assert caught.value.code == "invalid_json_schema"
+    with gpt(sandbox) as client, pytest.raises(openai.NotFoundError):
+        client.responses.create(model="davinci", input="x")

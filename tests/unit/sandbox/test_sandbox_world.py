@@ -1,0 +1,219 @@
+"""The control plane, persistence, faults, counters and the process."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from dayreel.errors import UsageError
+from dayreel.sandbox.counters import counters
+from dayreel.sandbox.faults import ROUTES, Faults
+from dayreel.sandbox.world import World
+from tests.fakes.sandbox import RunningSandbox
+from tests.unit.sandbox.conftest import QUICK, wait_for
+from tests.unit.sandbox.test_sandbox_instagram import Graph
+from tests.unit.sandbox.test_sandbox_tiktok import Client as TikTok
+from tests.unit.sandbox.test_sandbox_tiktok import put
+from tests.unit.sandbox.test_sandbox_youtube import Client as YouTube
+
+
+def test_the_world_says_what_it_is(sandbox: RunningSandbox) -> None:
+    about = requests.get(sandbox.url + "/_world", timeout=10).json()
+    assert (about["world"], about["version"], Path(about["root"])) == ("sandbox", 1, sandbox.root.resolve())
+    assert "stands in" in requests.get(sandbox.url, timeout=10).text
+    assert requests.get(sandbox.url + "/instagram/p/none/", timeout=10).status_code == 404
+
+
+def test_a_web_page_elsewhere_cannot_steer_the_world(sandbox: RunningSandbox) -> None:
+    answer = requests.get(sandbox.url + "/_world/effects", headers={"host": "evil.example"}, timeout=10)
+    assert answer.status_code == 403
+
+
+def test_its_time_can_be_moved_and_set(sandbox: RunningSandbox) -> None:
+    before = datetime.fromisoformat(sandbox.advance(0))
+    assert datetime.fromisoformat(sandbox.advance(3600)) - before >= timedelta(hours=1)
+    answer = requests.post(sandbox.url + "/_world/clock", json={"now": "2026-11-20T09:00:00+00:00"}, timeout=10)
+    drift = datetime.fromisoformat(answer.json()["now"]) - datetime(2026, 11, 20, 9, tzinfo=UTC)
+    assert abs(drift) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("faults", {"service": "myspace", "route": "*", "kind": "error"}, "myspace"),
+        ("faults", {"service": "fal", "route": "publish", "kind": "error"}, "submit"),
+        ("faults", {"service": "fal", "route": "*", "kind": "refusal"}, "truncated_file"),
+        ("faults", {"service": "fal", "route": "result", "kind": "truncated_file"}, "file"),
+        ("faults", {"service": "fal", "route": "*", "kind": "error", "color": "red"}, "color"),
+        ("clock", {"sideways": 1}, "advance_s"),
+        ("pace", {"warp": 9}, "warp"),
+        ("pace", [], "one JSON object"),
+    ],
+)
+def test_a_wish_that_could_never_come_true_is_refused_with_what_is_allowed(
+    sandbox: RunningSandbox, path: str, body: object, says: str
+) -> None:
+    answer = requests.post(f"{sandbox.url}/_world/{path}", json=body, timeout=10)
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]
+
+
+def test_a_fault_fires_as_often_as_armed_and_is_recorded(sandbox: RunningSandbox) -> None:
+    sandbox.arm("slack", "*", "error", times=2, code="fatal_error")
+    url = sandbox.url + "/slack/api/auth.test"
+    headers = {"authorization": f"Bearer {sandbox.credentials['SLACK_BOT_TOKEN']}"}
+    oks = [requests.post(url, headers=headers, timeout=10).json()["ok"] for _ in range(3)]
+    assert oks == [False, False, True]
+    assert [(fired["route"], fired["kind"]) for fired in sandbox.fired()] == [("auth", "error")] * 2
+    sandbox.clear_faults()
+    assert sandbox.fired() == []
+
+
+def test_a_delay_only_delays(sandbox: RunningSandbox) -> None:
+    sandbox.arm("slack", "auth", "delay", seconds=0.3)
+    headers = {"authorization": f"Bearer {sandbox.credentials['SLACK_BOT_TOKEN']}"}
+    started = time.monotonic()
+    assert requests.post(sandbox.url + "/slack/api/auth.test", headers=headers, timeout=10).json()["ok"]
+    assert time.monotonic() - started >= 0.3
+
+
+def test_every_service_has_its_own_answer_to_the_faults_all_of_them_know(sandbox: RunningSandbox) -> None:
+    for service in ROUTES:
+        for kind in ("error", "expired_token", "quota"):
+            assert sandbox.arm(service, "*", kind) > 0
+
+
+def test_a_special_fault_waits_for_a_route_that_knows_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    faults = Faults(world)
+    faults.arm({"service": "fal", "route": "*", "kind": "truncated_file"})
+    assert faults.take("fal", "submit") is None
+    assert faults.take("openai", "responses") is None
+    fault = faults.take("fal", "file")
+    assert fault is not None
+    assert fault.kind == "truncated_file"
+    assert faults.take("fal", "file") is None
+    world.store.close()
+
+
+def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with pytest.raises(UsageError, match="fal_queue_s"):
+        world.set_pace({"speed": 1})
+    world.store.close()
+
+
+def test_two_worlds_never_hand_out_the_same_ids(tmp_path: Path) -> None:
+    one, other = World(tmp_path / "a"), World(tmp_path / "b")
+    ids = [world.new_digest("x") for world in (one, other) for _ in range(3)]
+    assert len(set(ids)) == 6
+    numbers = [int(one.new_number("post", 17)) for _ in range(50)]
+    assert numbers == sorted(set(numbers))
+    assert {len(str(number)) for number in numbers} == {17}
+    one.store.close()
+    other.store.close()
+
+
+@pytest.mark.parametrize("platform", ["instagram", "tiktok", "youtube"])
+def test_counters_grow_and_flatten_and_are_the_same_each_time(platform: str) -> None:
+    days = [counters(platform, "17", day * 86_400.0, 15) for day in range(15)]
+    views = [day.views for day in days]
+    assert views == sorted(views)
+    assert views[0] == 0 < views[1]
+    assert views[14] - views[13] < views[1] - views[0]
+    assert days == [counters(platform, "17", day * 86_400.0, 15) for day in range(15)]
+    assert all(day.likes <= day.reach <= day.views for day in days)
+    assert len({counters(platform, str(post), 86_400.0 * 9, 15).views for post in range(20)}) > 15
+
+
+@pytest.fixture
+def restarting(tmp_path: Path) -> Iterator[RunningSandbox]:
+    sandbox = RunningSandbox(tmp_path / "world", **QUICK).start()
+    yield sandbox
+    sandbox.stop()
+
+
+def test_a_restart_keeps_containers_sessions_posts_faults_and_time(restarting: RunningSandbox, reel: Path) -> None:
+    data = reel.read_bytes()
+    container = Graph(restarting).uploaded(reel, caption="kept")
+    tiktok_init = TikTok(restarting).init(len(data)).json()["data"]
+    youtube = YouTube(restarting)
+    session = youtube.session(len(data))
+    youtube.put(session, data[:262_144], f"bytes 0-262143/{len(data)}")
+    posted = youtube.posted(reel)
+    restarting.advance(1000)
+    restarting.arm("fal", "submit", "error")
+    port = int(restarting.url.rsplit(":", 1)[1])
+    restarting.stop()
+    restarting.start(port=port)
+
+    assert [post["id"] for post in restarting.effects()["posts"]] == [posted]
+    assert Graph(restarting).publish(container).ok
+    assert put(tiktok_init["upload_url"], data).status_code == 201
+    assert youtube.put(session, b"", f"bytes */{len(data)}").headers["range"] == "bytes=0-262143"
+    now = datetime.fromisoformat(restarting.advance(0))
+    assert now - datetime.now(UTC) > timedelta(seconds=900)
+    armed = requests.get(restarting.url + "/_world/faults", timeout=10).json()["armed"]
+    assert [fault["service"] for fault in armed] == ["fal"]
+    assert {post["platform"] for post in restarting.effects()["posts"]} == {"youtube", "instagram", "tiktok"}
+
+
+def test_a_job_whose_rendering_died_with_the_server_is_rendered_after_the_restart(restarting: RunningSandbox) -> None:
+    headers = {"authorization": f"Key {restarting.credentials['FAL_KEY']}"}
+    body = {"prompt": "x", "duration": "5", "resolution": "480p"}
+    url = restarting.url + "/fal/queue/fal-ai/wan-25-preview/text-to-video"
+    path = requests.post(url, json=body, headers=headers, timeout=10).json()["status_url"].removeprefix(restarting.url)
+    restarting.stop()
+    for clip in (restarting.root / "files" / "clips").glob("*.mp4"):
+        clip.unlink()
+    restarting.start()
+    wait_for(
+        lambda: requests.get(restarting.url + path, headers=headers, timeout=10).json()["status"],
+        lambda status: status == "COMPLETED",
+    )
+
+
+def start_process(root: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dayreel.sandbox", "--root", str(root), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_process_says_where_it_listens_and_cleans_up(tmp_path: Path) -> None:
+    with start_process(tmp_path, "--port", "0") as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        facts = json.loads((tmp_path / "server.json").read_text())
+        assert (facts["url"], facts["pid"]) == (url, process.pid)
+        assert datetime.fromisoformat(facts["started_at"]).tzinfo is not None
+        assert requests.get(url + "/_world", timeout=10).ok
+        os.kill(process.pid, signal.SIGTERM)
+        process.wait(10)
+        assert not (tmp_path / "server.json").exists()
+
+
+@pytest.mark.slow
+def test_the_process_leaves_when_nobody_calls(tmp_path: Path) -> None:
+    with start_process(tmp_path, "--port", "0", "--idle-exit-s", "0.5") as process:
+        assert process.wait(20) == 0
+    assert not (tmp_path / "server.json").exists()
+
+
+def test_a_taken_port_is_a_sentence_when_it_was_asked_for(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with start_process(tmp_path, "--port", str(port)) as process:
+            _, said = process.communicate(timeout=20)
+            assert process.returncode == 1
+            assert f"127.0.0.1:{port}" in said
+            assert "Traceback" not in said

@@ -1,0 +1,70 @@
+"""The instances the stand-in models write: their shape comes from the schema, their words from the field names."""
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+from rapidfuzz.fuzz import token_set_ratio
+
+from dayreel.sandbox.writer import write
+from dayreel.schemas.content import Idea
+
+
+def an_object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
+def test_limits_of_lists_and_strings_hold() -> None:
+    schema = an_object(
+        caption={"type": "string", "maxLength": 40},
+        title={"type": "string", "minLength": 200},
+        hashtags={"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 3},
+        steps={"type": "array", "items": {"type": "integer"}, "minItems": 7},
+    )
+    made = write(schema, "anything")
+    assert len(made["caption"]) <= 40
+    assert len(made["title"]) >= 200
+    assert 2 <= len(made["hashtags"]) <= 3
+    assert len(made["steps"]) == 7
+
+
+def test_limits_that_the_sdk_moved_into_the_description_hold_too() -> None:
+    schema = an_object(caption={"type": "string", "description": "short\n\n{minLength: 3, maxLength: 30}"})
+    assert len(write(schema, "anything")["caption"]) <= 30
+
+
+def test_references_alternatives_and_enums_are_followed() -> None:
+    schema = {
+        "$defs": {"Mood": {"type": "string", "enum": ["calm", "loud"]}, "Leaf": an_object(n={"type": "integer"})},
+        **an_object(
+            mood={"$ref": "#/$defs/Mood"},
+            leaf={"anyOf": [{"type": "null"}, {"$ref": "#/$defs/Leaf"}]},
+            kind={"const": "idea"},
+            when={"type": "string", "format": "date"},
+        ),
+    }
+    made = write(schema, "for 2026-11-20")
+    assert made["mood"] in ("calm", "loud")
+    assert isinstance(made["leaf"]["n"], int)
+    assert (made["kind"], made["when"]) == ("idea", "2026-11-20")
+
+
+def test_a_channel_that_does_not_speak_gets_no_narration() -> None:
+    schema = an_object(narration={"anyOf": [{"type": "string"}, {"type": "null"}]})
+    assert write(schema, "narration: off")["narration"] is None
+    assert write(schema, "narration: voice")["narration"]
+
+
+@pytest.mark.parametrize("topic", ["ASMR crafts", "tiny histories of everyday things"])
+def test_forty_days_of_a_channel_have_no_near_duplicates(topic: str) -> None:
+    days = [f"2026-{month}-{day:02d}" for month in (10, 11) for day in range(1, 21)]
+    ideas = [write(Idea.model_json_schema(), f"{topic}, for {day}")["idea"] for day in days]
+    assert len(set(ideas)) == 40
+    close = [pair for pair in combinations(ideas, 2) if token_set_ratio(*pair) >= 88]
+    assert close == []
+
+
+def test_a_history_is_told_as_one() -> None:
+    made = write(an_object(narration={"type": "string"}, topic={"type": "string"}), "tiny histories, for 2026-11-20")
+    assert len(made["narration"].split()) > 20
+    assert made["topic"]
