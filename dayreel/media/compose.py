@@ -32,6 +32,7 @@ from dayreel.media.picture import (
     Frame,
     Node,
     Watermark,
+    exact_rate,
     picture_chain,
     source_input,
     usual_rate,
@@ -254,10 +255,8 @@ def _part(path: Path, duration_s: float | None, called: str) -> Part:
 
 
 def _frame(parts: Sequence[Part], plan: ComposePlan) -> Frame:
-    if plan.fps is not None:
-        fps = Fraction(plan.fps).limit_denominator(1001)
-    else:
-        fps = max(usual_rate(part.video.fps) for part in parts)
+    own = max(usual_rate(part.video.fps) for part in parts)
+    fps = own if plan.fps is None else exact_rate(plan.fps)
     return Frame(plan.width, plan.height, fps, plan.fit)
 
 

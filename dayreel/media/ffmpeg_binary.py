@@ -11,22 +11,11 @@ import imageio_ffmpeg
 from dayreel.errors import MediaError
 
 NEEDED_FILTERS = (
-    "alimiter",
-    "blackdetect",
-    "concat",
-    "crop",
-    "ebur128",
-    "freezedetect",
-    "loudnorm",
-    "overlay",
-    "pad",
-    "scale",
-    "sidechaincompress",
-    "subtitles",
-    "tonemap",
-    "zscale",
+    *("adelay", "alimiter", "amix", "apad", "aresample", "atempo", "atrim", "ebur128", "sidechaincompress", "volume"),
+    *("concat", "crop", "fps", "overlay", "pad", "scale", "setparams", "subtitles", "tonemap", "tpad", "zscale"),
+    *("blackdetect", "freezedetect"),
 )
-NEEDED_ENCODERS = ("aac", "libx264", "gif", "mjpeg")
+NEEDED_ENCODERS = ("aac", "libx264")
 HOW_TO_GET_ONE = (
     "Install the project's wheels again (imageio-ffmpeg brings an ffmpeg), or name a complete build of your own "
     "in DAYREEL_FFMPEG."

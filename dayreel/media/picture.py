@@ -29,6 +29,7 @@ _COMMON_RATES = tuple(
     Fraction(rate) for rate in ("24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60")
 )
 _USUAL_RATE = Fraction(30)
+_WRITTEN_ROUNDING = 0.005
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ def usual_rate(rate: Fraction) -> Fraction:
     """Return the common frame rate within 1 % of `rate`, else 30: what players and platforms expect."""
     near = [common for common in _COMMON_RATES if abs(rate - common) <= common / 100]
     return min(near, key=lambda common: abs(rate - common)) if near else _USUAL_RATE
+
+
+def exact_rate(rate: Fraction | float) -> Fraction:
+    """Return the fraction that a written rate means: 29.97 is 30000/1001; what is near no common rate stays."""
+    common = usual_rate(Fraction(rate))
+    return common if abs(float(common) - float(rate)) < _WRITTEN_ROUNDING else Fraction(rate).limit_denominator(1001)
 
 
 def source_input(path: Path, ordinal: int, **options: Any) -> Node:

@@ -226,8 +226,9 @@ def _sweep_abandoned(dest: Path) -> None:
     """Remove what a process that was killed (-9, power) left beside `dest` more than a day ago."""
     before = (SystemClock().now() - _ABANDONED_AFTER).timestamp()
     for left in dest.parent.glob(f"{_escape_glob(_aside_prefix(dest))}*"):
-        if left.stat().st_mtime < before:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process sweeps the same folder
+            if left.stat().st_mtime < before:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _escape_glob(text: str) -> str:

@@ -14,7 +14,7 @@ from dayreel.errors import MediaError
 from dayreel.media.audio import joined, levelled
 from dayreel.media.compose import output_options
 from dayreel.media.loudness import AudioPart
-from dayreel.media.picture import Fit, Frame, Node, picture_chain, source_input
+from dayreel.media.picture import Fit, Frame, Node, exact_rate, picture_chain, source_input
 from dayreel.media.probe import Probe, VideoStream, probe
 from dayreel.media.run import DEADLINE_S, aside, run_ffmpeg
 
@@ -64,7 +64,7 @@ def cut_segment(
     """
     facts = probe(source)
     video = facts.best_video_stream(stream)
-    rate = Fraction(fps).limit_denominator(1001)
+    rate = exact_rate(fps)
     doing = f"cut {duration_s:.2f} s from {start_s:.2f} s of {str(source)!r}"
     pieces = _pieces(video, start_s, round(duration_s * rate), rate, loop=loop, doing=doing)
     with aside(dest, doing=doing) as written:

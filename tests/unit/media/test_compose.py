@@ -1,6 +1,8 @@
 """Composition: copied where it can be, encoded once where it must be, and measured either way."""
 
 import hashlib
+import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -189,6 +191,27 @@ def test_sound_that_cannot_be_loud_keeps_under_its_peak_and_is_reported_as_it_is
     assert made.loudness_lufs < -15
     assert made.true_peak_dbtp is not None
     assert made.true_peak_dbtp <= -1.0
+
+
+def test_the_sound_is_that_of_two_pass_loudnorm_in_linear_mode(
+    make_clip: MakeClip, make_video: Make, run: Run, ffmpeg: Path, tmp_path: Path
+) -> None:
+    clip = make_clip(duration_s=4)
+    target = "loudnorm=I=-14:TP=-1:LRA=20"
+    first = subprocess.run(
+        [str(ffmpeg), "-i", str(clip), "-vn", "-af", f"{target}:print_format=json", "-f", "null", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+    found = json.loads(first[first.rindex("{") : first.rindex("}") + 1])
+    measured = ":".join(f"measured_{name}={found[f'input_{name.lower()}']}" for name in ("I", "TP", "LRA", "thresh"))
+    reference = tmp_path / "reference.m4a"
+    second = f"{target}:linear=true:{measured},aresample=48000"
+    run("-i", clip, "-vn", "-af", second, "-c:a", "aac", "-b:a", "128k", reference)
+    ours, theirs = sound(make_video(clip).path)[24_000:168_000], sound(reference)[24_000:168_000]
+    assert np.sqrt(np.mean(theirs**2)) > 0.1
+    assert np.abs(ours - theirs).max() < 0.02
 
 
 def logo(tmp_path: Path) -> Path:

@@ -10,7 +10,7 @@ import ffmpeg as graph
 import numpy as np
 import pytest
 
-from dayreel.media.picture import Fit, Frame, picture_chain, source_input, usual_rate
+from dayreel.media.picture import Fit, Frame, exact_rate, picture_chain, source_input, usual_rate
 from dayreel.media.probe import probe
 from dayreel.media.run import run_ffmpeg
 
@@ -25,6 +25,14 @@ WHITE_IN_RED = "drawbox=w=iw:h=ih:c=red:t=fill,drawbox=x=iw/4:y=ih/4:w=iw/2:h=ih
 )
 def test_odd_rates_become_the_nearest_common_one(rate: str, usual: str) -> None:
     assert usual_rate(Fraction(rate)) == Fraction(usual)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [(29.97, "30000/1001"), (23.976, "24000/1001"), (24, "24"), (12.5, "12.5"), (59.94, "60000/1001")],
+)
+def test_a_written_rate_means_the_exact_one(written: float, meant: str) -> None:
+    assert exact_rate(written) == Fraction(meant)
 
 
 @pytest.fixture

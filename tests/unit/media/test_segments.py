@@ -44,6 +44,7 @@ def cut(tmp_path: Path, ffmpeg: Path) -> Cut:
     return cut_with
 
 
+@pytest.mark.slow
 def test_footage_of_every_kind_becomes_segments_that_are_joined_without_encoding(
     make_clip: MakeClip, cut: Cut, tmp_path: Path, ffmpeg: Path
 ) -> None:
