@@ -59,6 +59,14 @@ class Settings(BaseSettings):
         description="the professional account's id",
     )
     tiktok_access_token: SecretStr | None = _vendor("TIKTOK_ACCESS_TOKEN", "TikTok OAuth, scope video.publish")
+    tiktok_open_id: str | None = Field(
+        None,
+        validation_alias=AliasChoices("TIKTOK_OPEN_ID"),
+        description="the TikTok account's id; from the OAuth answer",
+    )
+    youtube_channel_id: str | None = Field(
+        None, validation_alias=AliasChoices("YOUTUBE_CHANNEL_ID"), description="the YouTube channel's id"
+    )
     youtube_client_id: str | None = Field(
         None, validation_alias=AliasChoices("YOUTUBE_CLIENT_ID"), description="Google Cloud OAuth client"
     )

@@ -51,7 +51,7 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
             due = due_posts(room, days=set(partitions.get_partition_keys()))
         requests = [
             dg.RunRequest(
-                run_key=f"post:{one.content_id}:{one.platform}:{one.decision_id}",
+                run_key=f"post:{one.content_id}:{one.platform}:{one.decision_id}:{one.attempt}",
                 partition_key=one.day.isoformat(),
                 asset_selection=[dg.AssetKey([one.channel, "posts", one.platform])],
                 tags={"channel": one.channel, "platform": one.platform, "dayreel/decision": str(one.decision_id)},

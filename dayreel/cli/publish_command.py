@@ -8,8 +8,10 @@ from dayreel.schemas.channel import Channel
 from dayreel.services.publish_post import plan_post
 from dayreel.services.status import status_of
 from dayreel.services.studio import Studio, open_studio, person
-from dayreel.settings import Settings, load_settings
+from dayreel.settings import load_settings
+from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.reads import get_content
+from dayreel.stores.channel_files import ChannelFiles
 
 
 @click.command("publish")
@@ -18,18 +20,12 @@ from dayreel.stores.catalog.reads import get_content
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(content_id: str, plan: bool, as_json: bool) -> int:
     """Publish a content to every platform of its channel, through every gate. Safe to repeat."""
-    settings = load_settings()
-    parsed = parse_content_id(content_id)
-    studio = open_studio(settings)
+    if not plan:
+        return publish_content(content_id, as_json=as_json)
+    studio = open_studio(load_settings())
     try:
-        channel = studio.channels.load(parsed.channel)
-        with studio.catalog.read() as connection:
-            get_content(connection, content_id)
-        return (
-            _plan(studio, channel, content_id, as_json=as_json)
-            if plan
-            else _publish(studio, channel, content_id, as_json)
-        )
+        channel = studio.channels.load(parse_content_id(content_id).channel)
+        return _plan(studio, channel, content_id, as_json=as_json)
     finally:
         studio.catalog.close()
 
@@ -64,23 +60,27 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
     return 0
 
 
-def _publish(studio: Studio, channel: Channel, content_id: str, as_json: bool) -> int:
+def publish_content(content_id: str, *, as_json: bool) -> int:
+    """Publish one content as a recorded run, print where it is, and return the exit code."""
     from dayreel.cli.launch import run_job
 
-    settings: Settings = studio.settings
+    settings = load_settings()
     parsed = parse_content_id(content_id)
-    assets = [[channel.name, "reviews"], *([channel.name, "posts", name] for name in channel.platforms.chosen())]
-    ended = run_job(
-        settings,
-        "publish",
-        partition_key=parsed.day.isoformat(),
-        assets=assets,
-        actor=person(settings),
-        tags={"channel": channel.name},
-    )
-    for asset, said in ended.failures:
-        click.echo(f"dayreel: {asset}: {said}", err=True)
-    told = [one for one in status_of(studio.catalog, day=parsed.day) if one["content_id"] == content_id]
+    channel = ChannelFiles(settings.channels_dir).load(parsed.channel)
+    with open_catalog(settings.catalog) as catalog:
+        with catalog.read() as connection:
+            get_content(connection, content_id)
+        ended = run_job(
+            settings,
+            "publish",
+            partition_key=parsed.day.isoformat(),
+            assets=[[channel.name, "reviews"], *([channel.name, "posts", name] for name in channel.platforms.chosen())],
+            actor=person(settings),
+            tags={"channel": channel.name},
+        )
+        for asset, said in ended.failures:
+            click.echo(f"dayreel: {asset}: {said}", err=True)
+        told = [one for one in status_of(catalog, day=parsed.day) if one["content_id"] == content_id]
     if as_json:
         print_json(told)
     else:

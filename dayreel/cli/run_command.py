@@ -43,12 +43,12 @@ def command(day: str | None, names: tuple[str, ...], as_json: bool) -> int:
             failed = failed or bool(names) or wanted is not None
             continue
         days.add(its_day)
-        failed = not _make(settings, channel, its_day) or failed
+        failed = not make_channel_day(settings, channel, its_day) or failed
     _show(settings, days, set(channels), as_json=as_json)
     return 1 if failed else 0
 
 
-def _make(settings: Settings, channel: Channel, day: date) -> bool:
+def make_channel_day(settings: Settings, channel: Channel, day: date) -> bool:
     """Make one channel's day; False when it failed, which has then been said."""
     from dayreel.cli.launch import run_job
     from dayreel.cli.progress import watching

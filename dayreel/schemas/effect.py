@@ -1,6 +1,7 @@
 """Shapes around acts on the outside world: what is asked for, the permit to do it, how it stands."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -49,8 +50,10 @@ class Effect:
     channel: str
     layer: str
     state: EffectState
+    request: dict[str, Any]
     handle: dict[str, Any]
     result: dict[str, Any]
+    sent_at: datetime | None
     reserved_usd: Decimal
     settled_usd: Decimal | None
     error: str | None

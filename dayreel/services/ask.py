@@ -82,6 +82,8 @@ def ask(
         effect_ids.append(effect.id)
         cost_usd += effect.settled_usd or Decimal(0)
         try:
+            if effect.result.get("lost"):
+                raise Unusable("it was lost, and written off")
             found = _read(effect.result, document)
             accept(found)
         except Unusable as unusable:
@@ -113,6 +115,7 @@ def _paid(
         day=row.day,
         layer=layer,
         model=question.model,
+        request={"system": question.system, "prompt": question.prompt, "schema_name": question.schema_name},
         most_usd=most_tokens_cost(price, prompt_characters=characters, max_tokens=question.max_tokens),
     )
 

@@ -5,15 +5,20 @@ Pure reading; the sensors turn what comes back into runs, and the runs ask every
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection, select
 
 from dayreel.rules.calendar import window_state
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.configure import read_config
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import decisions_after, get_content, list_contents, newest_verdict, posts_of
+from dayreel.stores.catalog.reads import decisions_after, get_content, list_contents, newest_verdict
+from dayreel.stores.catalog.tables import effects, platform_posts
 
 BATCH = 100
+TRY_AGAIN_AFTER = timedelta(minutes=10)
+MOST_ATTEMPTS = 6
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,14 @@ class DueReview:
 
 @dataclass(frozen=True)
 class DuePost:
-    """An approved content that may go out on one platform now."""
+    """An approved content that may go out on one platform now; `attempt` counts the sends there were before."""
 
     decision_id: int
     content_id: str
     channel: str
     day: date
     platform: Platform
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,10 @@ def new_decisions(studio: Studio, cursor: int, *, days: Collection[str]) -> NewD
 
 
 def due_posts(studio: Studio, *, days: Collection[str]) -> list[DuePost]:
-    """Return the posts that should be started now: approved, inside a window, never tried, in this world.
+    """Return the posts that should be started now: approved, inside a window, not out yet, in this world.
 
-    A post that was tried and failed is not due: that takes a person (`dayreel publish`), or a look (`reconcile`).
+    A post that certainly did not happen is due again after ten minutes, six times at the most. One that was refused, or
+    whose outcome is not known, is not: that takes a person (`dayreel retry`), or a look (`dayreel reconcile`).
     """
     now = studio.clock.now()
     names = set(studio.channels.names())
@@ -82,7 +89,7 @@ def due_posts(studio: Studio, *, days: Collection[str]) -> list[DuePost]:
         if read_config(connection, "switch").value == "off":
             return []
         waiting = list_contents(connection, states=("approved", "publishing"))
-        tried = {(post["content_id"], post["platform"]) for post in posts_of(connection, [row.id for row in waiting])}
+        attempts, tried = _attempts(connection, [row.id for row in waiting], before=now - TRY_AGAIN_AFTER)
         channels: dict[str, Channel] = {}
         for row in waiting:
             decision = newest_verdict(connection, row.id)
@@ -93,7 +100,7 @@ def due_posts(studio: Studio, *, days: Collection[str]) -> list[DuePost]:
             if not window_state(channel, now).is_open:
                 continue
             due += [
-                DuePost(decision.id, row.id, row.channel, row.day, platform)
+                DuePost(decision.id, row.id, row.channel, row.day, platform, attempts.get((row.id, platform), 0))
                 for platform in channel.platforms.chosen()
                 if (row.id, platform) not in tried
                 and (
@@ -101,3 +108,25 @@ def due_posts(studio: Studio, *, days: Collection[str]) -> list[DuePost]:
                 )
             ]
     return due[:BATCH]
+
+
+def _attempts(
+    connection: Connection, content_ids: list[str], *, before: datetime
+) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
+    """Return how often each post was sent, and those that must not be started by themselves (again)."""
+    query = select(
+        platform_posts.c.content_id,
+        platform_posts.c.platform,
+        platform_posts.c.state,
+        platform_posts.c.updated_at,
+        effects.c.state.label("effect"),
+        effects.c.attempts,
+    ).join(effects, effects.c.id == platform_posts.c.effect_id)
+    attempts: dict[tuple[str, str], int] = {}
+    tried: set[tuple[str, str]] = set()
+    for post in connection.execute(query.where(platform_posts.c.content_id.in_(content_ids))):
+        attempts[(post.content_id, post.platform)] = post.attempts
+        certainly_not_out = post.state in ("failed", "sending") and post.effect == "intended"
+        if not certainly_not_out or post.updated_at > before or post.attempts >= MOST_ATTEMPTS:
+            tried.add((post.content_id, post.platform))
+    return attempts, tried

@@ -21,10 +21,10 @@ import psutil
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from dayreel.clock import Clock, local_day
-from dayreel.errors import BusyError, PermanentError, TransientError, UnknownOutcomeError
+from dayreel.errors import BusyError, DayreelError, PermanentError, UnknownOutcomeError
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
-from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.schemas.effect import Effect, EffectKey, EffectState, Permit
 from dayreel.services.patience import patiently
 from dayreel.services.spending import Claim, check_caps
 from dayreel.stores.catalog.engine import Catalog
@@ -58,6 +58,7 @@ class Intent:
 
     Attributes:
         most_usd: the most it can cost; reserved before it is sent.
+        request: what is asked for, as JSON: for the audit trail and for looking it up later.
         guards: further conditions, checked inside the transaction that claims the send; each raises when it is closed.
         records_first: the act records a handle before every call that cannot be taken back, so that an empty handle
             proves that nothing happened. Where this is not so, a lost process means an unknown outcome.
@@ -69,6 +70,7 @@ class Intent:
     layer: Layer
     most_usd: Decimal = Decimal(0)
     model: str | None = None
+    request: dict[str, Any] = field(default_factory=dict)
     guards: tuple[Guard, ...] = field(default=())
     records_first: bool = False
 
@@ -140,6 +142,7 @@ class EffectLedger:
         day: date,
         layer: Layer,
         model: str | None = None,
+        request: Mapping[str, Any] | None = None,
     ) -> int:
         """Write an intention down in the caller's transaction, unless it is there, and return its number."""
         query = select(effects.c.id).where(*_is(key))
@@ -159,6 +162,7 @@ class EffectLedger:
                 model=model,
                 world=self._world,
                 state="intended",
+                request=dict(request or {}),
                 handle={},
                 result={},
                 reserved_usd=Decimal(0),
@@ -172,12 +176,62 @@ class EffectLedger:
         """Return the effect with this key, or None when it was never intended."""
         with self._catalog.read() as connection:
             row = connection.execute(select(effects).where(*_is(key))).mappings().one_or_none()
-        return None if row is None else _effect(row)
+        return None if row is None else effect_of(row)
 
     def get(self, effect_id: int) -> Effect:
         """Return one effect by its number."""
         with self._catalog.read() as connection:
-            return _effect(connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one())
+            return effect_of(connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one())
+
+    def rule(
+        self,
+        effect_id: int,
+        state: EffectState,
+        evidence: str,
+        *,
+        handle: Mapping[str, Any] | None = None,
+        result: Mapping[str, Any] | None = None,
+        cost_usd: Decimal | None = None,
+    ) -> None:
+        """Write down what looking an effect up has shown; for `services.reconcile` and people alone.
+
+        Only an effect that is unknown, or sent by a process that is gone, can be ruled on: whoever is at work wins.
+
+        Raises:
+            BusyError: a living process is at it.
+        """
+        with self._catalog.write("money") as connection:
+            row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+            if row["state"] not in ("unknown", "sent") or (row["state"] == "sent" and self.is_at_work(row)):
+                raise BusyError(
+                    f"Effect {effect_id} is {row['state']} now.", next_step="Look again: `dayreel reconcile`."
+                )
+            values: dict[str, Any] = {"state": state, "error": evidence, "owner": None, "version": row["version"] + 1}
+            if state == "intended":
+                values |= {"reserved_usd": Decimal(0), "settled_usd": None, "spent_on": None}
+            if state == "confirmed":
+                values |= {"settled_usd": cost_usd or Decimal(0), "settled_at": self._clock.now()}
+            if handle is not None:
+                values["handle"] = dict(handle)
+            if result is not None:
+                values["result"] = dict(result)
+            connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))
+
+    def withdraw(self, effect_id: int, reason: str) -> None:
+        """Write down that a provider has stopped a request at our wish; it was not made and is not paid."""
+        with self._catalog.write("money") as connection:
+            connection.execute(
+                update(effects)
+                .where(effects.c.id == effect_id, effects.c.state.in_(("sent", "unknown")))
+                .values(
+                    state="refused",
+                    error=reason,
+                    owner=None,
+                    settled_usd=Decimal(0),
+                    settled_at=self._clock.now(),
+                    version=effects.c.version + 1,
+                )
+            )
 
     # -- steps, each one transaction -----------------------------------------------------------------------------
 
@@ -194,17 +248,17 @@ class EffectLedger:
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: Act) -> Effect:
         try:
             done = act(permit, dict(effect.handle), self._recorder(effect.id))
-        except TransientError as error:
-            # A paid request that has a live handle may still be running: it stays sent, with its reservation, for the
-            # next try to go on with. Everything else certainly did not happen.
-            runs_on = not intent.records_first and has_handle(self.get(effect.id).handle)
-            self._settle(effect.id, "sent" if runs_on else "intended", error=str(error), cost_usd=None)
-            raise
         except PermanentError as error:
             self._settle(effect.id, "refused", error=str(error), cost_usd=Decimal(0))
             raise
         except UnknownOutcomeError as error:
             self._settle(effect.id, "unknown", error=str(error), cost_usd=None)
+            raise
+        except DayreelError as error:
+            # A paid request that has a live handle may still be running: it stays sent, with its reservation, for the
+            # next try to go on with. Everything else certainly did not happen.
+            runs_on = not intent.records_first and has_handle(self.get(effect.id).handle)
+            self._settle(effect.id, "sent" if runs_on else "intended", error=str(error), cost_usd=None)
             raise
         self._settle(effect.id, "confirmed", result=done.result, cost_usd=done.cost_usd)
         return self.get(effect.id)
@@ -222,6 +276,7 @@ class EffectLedger:
                 day=intent.day,
                 layer=intent.layer,
                 model=intent.model,
+                request=intent.request,
             )
             row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
             state, permit = row["state"], None
@@ -233,7 +288,7 @@ class EffectLedger:
                 with _AT_WORK_LOCK:
                     _AT_WORK.add(row["id"])
             if permit is not None or state == "confirmed":
-                return _effect(row), permit
+                return effect_of(row), permit
         if state == "refused":
             raise PermanentError(
                 attempted=_words(intent.key),
@@ -290,7 +345,7 @@ class EffectLedger:
 
     def _take_over(self, connection: Connection, intent: Intent, row: RowMapping) -> Permit | None:
         """Go on with an effect that a dead process sent; None when it had to be parked as unknown instead."""
-        if self._is_at_work(row):
+        if self.is_at_work(row):
             raise BusyError(
                 f"Another process ({row['owner']}) has been at effect {row['id']}, to {_words(intent.key)}, since "
                 f"{row['sent_at'].isoformat(timespec='seconds')}.",
@@ -306,7 +361,8 @@ class EffectLedger:
         connection.execute(update(effects).where(effects.c.id == row["id"]).values(**values))
         return Permit(row["id"], intent.key, row["reserved_usd"]) if goes_on else None
 
-    def _is_at_work(self, row: RowMapping) -> bool:
+    def is_at_work(self, row: RowMapping) -> bool:
+        """Return whether a living process, or a thread of this one, is at a sent effect."""
         with _AT_WORK_LOCK:
             if row["id"] in _AT_WORK:
                 return True
@@ -366,7 +422,8 @@ def _is(key: EffectKey) -> tuple[Any, ...]:
     )
 
 
-def _effect(row: RowMapping) -> Effect:
+def effect_of(row: RowMapping) -> Effect:
+    """Return a ledger row as an `Effect`."""
     key = EffectKey(row["content_id"], row["kind"], row["target"], row["sequence"], row["fingerprint"])
     return Effect(
         id=row["id"],
@@ -374,8 +431,10 @@ def _effect(row: RowMapping) -> Effect:
         channel=row["channel"],
         layer=row["layer"],
         state=row["state"],
+        request=row["request"],
         handle=row["handle"],
         result=row["result"],
+        sent_at=row["sent_at"],
         reserved_usd=row["reserved_usd"],
         settled_usd=row["settled_usd"],
         error=row["error"],

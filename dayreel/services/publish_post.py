@@ -111,7 +111,13 @@ def publish_post(
         gates_hold(connection)
     _begin(studio, row, platform, request, provider.account(), key)
     intent = Intent(
-        key=key, channel=channel, day=row.day, layer="distribution", guards=(gates_hold,), records_first=True
+        key=key,
+        channel=channel,
+        day=row.day,
+        layer="distribution",
+        request=_as_json(request),
+        guards=(gates_hold,),
+        records_first=True,
     )
 
     def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
@@ -143,7 +149,8 @@ def settle_post(studio: Studio, content_id: str, platform: str, receipt: Receipt
             .where(platform_posts.c.content_id == content_id, platform_posts.c.platform == platform)
             .values(
                 state=receipt.state,
-                post_id=receipt.post_id,
+                # TikTok tells no id of a private post; its publish_id is what it can be asked by.
+                post_id=receipt.post_id or receipt.raw.get("publish_id"),
                 post_url=receipt.url,
                 posted_at=func.coalesce(platform_posts.c.posted_at, now),
                 posted_on=func.coalesce(platform_posts.c.posted_on, local_day(now, channel.timezone)),
@@ -210,6 +217,10 @@ def post_request(studio: Studio, channel: Channel, row: ContentRow, platform: Pl
         fields=fields,
         marker=marker,
     )
+
+
+def _as_json(request: PostRequest) -> dict[str, Any]:
+    return {**vars(request), "video": request.video.name}
 
 
 def _key(request: PostRequest, platform: Platform) -> EffectKey:
@@ -302,7 +313,9 @@ def _begin(
     """Make the post's row and the ledger's row for it, and let the content be publishing."""
     now = studio.clock.now()
     with studio.catalog.write("money") as connection:
-        effect_id = studio.ledger.intend(connection, key, channel=row.channel, day=row.day, layer="distribution")
+        effect_id = studio.ledger.intend(
+            connection, key, channel=row.channel, day=row.day, layer="distribution", request=_as_json(request)
+        )
         decision = newest_verdict(connection, row.id)
         if decision is None:
             raise GateClosedError(f"Nobody has decided on {row.id}.", next_step=f"`dayreel review approve {row.id}`.")

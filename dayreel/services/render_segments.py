@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from dayreel.errors import DayreelError, MediaError, PermanentError, TransientError, UsageError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
@@ -31,6 +33,7 @@ from dayreel.services.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
 from dayreel.services.write_prompts import need_idea
 from dayreel.stores.catalog.reads import ContentRow
+from dayreel.stores.catalog.tables import renders
 from dayreel.stores.files import sha256_of
 
 CODE_VERSION = "1"
@@ -64,7 +67,11 @@ def render_segments(studio: Studio, channel: Channel, day: date, *, source: Vide
     prompts = studio.contents.manifest(row.id).prompts
     if prompts is None:
         raise UsageError(f"{row.id} has no prompts yet.", next_step="Materialize its prompts first, or `dayreel run`.")
-    requests = [segment_request(channel, prompt) for prompt in prompts.prompts]
+    seeds = _seeds(studio, row)
+    requests = [
+        segment_request(channel, prompt, seed=seeds.get(number))
+        for number, prompt in enumerate(prompts.prompts, start=1)
+    ]
     for request in requests:
         source.check(request)
     work = Work(
@@ -76,13 +83,23 @@ def render_segments(studio: Studio, channel: Channel, day: date, *, source: Vide
     return run_stage(studio, row, work, lambda: _buy_all(studio, channel, row, source, requests))
 
 
-def segment_request(channel: Channel, prompt: VideoPrompt) -> SegmentRequest:
-    """Return what is asked of the generation service for one prompt."""
+def _seeds(studio: Studio, row: ContentRow) -> dict[int, int]:
+    """Return the seed of each segment that a person asked to be made anew."""
+    query = select(renders.c.sequence, renders.c.seed).where(
+        renders.c.content_id == row.id, renders.c.seed.is_not(None)
+    )
+    with studio.catalog.read() as connection:
+        return {found.sequence: found.seed for found in connection.execute(query)}
+
+
+def segment_request(channel: Channel, prompt: VideoPrompt, *, seed: int | None) -> SegmentRequest:
+    """Return what is asked of the generation service for one prompt; `seed` makes another clip of the same prompt."""
     return SegmentRequest(
         model=str(channel.video.model),
         prompt=f"{prompt.video_prompt}\n\nSound: {prompt.audio_prompt}",
         duration_s=channel.segments.duration_s,
         resolution=channel.segments.resolution,
+        seed=seed,
     )
 
 
@@ -114,7 +131,9 @@ def _buy(
     key = EffectKey(row.id, "segment", source.name, sequence, fingerprint(request=vars(request)))
     price = studio.prices.of(source.name, request.model)
     cost = seconds_cost(price, duration_s=request.duration_s, resolution=request.resolution)
-    intent = Intent(key=key, channel=channel, day=row.day, layer="video", most_usd=cost, model=request.model)
+    intent = Intent(
+        key=key, channel=channel, day=row.day, layer="video", most_usd=cost, model=request.model, request=vars(request)
+    )
 
     def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
         if not has_handle(handle):

@@ -57,13 +57,14 @@ def notify_reviewers(studio: Studio, channel: Channel, row: ContentRow, *, notif
         f"{row.idea}\n`dayreel review approve {row.id}` or `dayreel review reject {row.id}`"
     )
 
+    marker = f"{row.id}/r{row.revision}"
+
     def act(permit: Permit, handle: dict[str, object], record: Record) -> Done:
-        marker = f"{row.id}/r{row.revision}"
         sent = notifier.send(permit, Message(text=text, marker=marker))
         record(sent)
         return Done({"marker": marker, **handle, **sent})
 
-    intent = Intent(key=key, channel=channel, day=row.day, layer="review")
+    intent = Intent(key=key, channel=channel, day=row.day, layer="review", request={"marker": marker, "text": text})
     try:
         studio.ledger.perform(intent, act)
     except ProviderError as error:

@@ -371,6 +371,7 @@ def connect(access: Access) -> TikTokPlatform:
     quick = access.sandbox_url is not None
     return TikTokPlatform(
         access_token=access.secret("TIKTOK_ACCESS_TOKEN"),
+        open_id=access.variable("TIKTOK_OPEN_ID") or "default",
         clock=access.clock,
         base_url=access.url("https://open.tiktokapis.com", "/tiktok"),
         poll_interval_s=0.5 if quick else 5,

@@ -353,6 +353,7 @@ def connect(access: Access) -> YouTubePlatform:
         client_id=access.secret("YOUTUBE_CLIENT_ID"),
         client_secret=access.secret("YOUTUBE_CLIENT_SECRET"),
         refresh_token=access.secret("YOUTUBE_REFRESH_TOKEN"),
+        channel_id=access.variable("YOUTUBE_CHANNEL_ID") or "default",
         clock=access.clock,
         base_url=access.url("https://youtube.googleapis.com", "/youtube"),
         token_url=access.url("https://oauth2.googleapis.com/token", "/google/token"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import EffectKey, Permit
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,15 @@ class VideoGenerator(Protocol):
         Raises:
             TransientError: could not be read this time.
             PermanentError: the service does not know the id, or the key is wrong.
+        """
+        ...
+
+    def find(self, key: EffectKey) -> dict[str, Any] | None:
+        """Look up a submit whose answer was lost: its handle, or None when the service knows no such request.
+
+        Raises:
+            PermanentError: the service has no way to look a request up; a person has to look at its dashboard.
+            TransientError: it could not be looked up now.
         """
         ...
 

@@ -15,13 +15,13 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from dayreel.errors import ConfigurationError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal, status_error
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
 from dayreel.providers.video.fal_models import MODELS, FalModel
 from dayreel.providers.video.request_check import check_request
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import EffectKey, Permit
 
 if TYPE_CHECKING:
     import httpx
@@ -145,6 +145,14 @@ class FalVideo:
             code = status.error_type or "unknown"
             return self._failed(code, status.error)
         return self._result(attached, handle)
+
+    def find(self, key: EffectKey) -> dict[str, Any] | None:
+        """Refuse: fal lists no requests, so a submit without an answer cannot be looked up. See the contract."""
+        raise PermanentError(
+            attempted=f"look up segment {key.sequence} of {key.content_id} at fal",
+            answer="fal has no call that lists requests",
+            next_step=_DASHBOARD,
+        )
 
     def fetch(self, url: str, dest: Path) -> None:
         """Download the finished file, without the key. See the contract for the errors."""

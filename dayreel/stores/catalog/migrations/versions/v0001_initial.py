@@ -88,7 +88,6 @@ def upgrade() -> None:
             ["content_id"], ["content.id"], name=op.f("fk_decisions_content_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
-        sqlite_autoincrement=True,
     )
     op.create_index("idx_decisions_content_id", "decisions", ["content_id"], unique=False)
     op.create_table(
@@ -109,6 +108,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("owner", sa.String(length=200), nullable=True),
         sa.Column("lease_until_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("handle", sa.JSON(), nullable=False),
         sa.Column("result", sa.JSON(), nullable=False),
         sa.Column("reserved_usd", sa.BigInteger(), nullable=False),
@@ -190,6 +190,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=100), nullable=False),
         sa.Column("content_id", sa.String(length=80), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("seed", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("progress", sa.Integer(), nullable=False),

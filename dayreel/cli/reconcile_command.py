@@ -1,0 +1,51 @@
+"""`dayreel reconcile`: look up every act whose outcome is not known, or say what a person has found."""
+
+import click
+
+from dayreel.cli.output import print_json, print_table
+from dayreel.errors import UsageError
+from dayreel.services.reconcile import reconcile, resolve
+from dayreel.services.studio import open_studio, person
+from dayreel.settings import load_settings
+
+
+@click.command("reconcile")
+@click.option("--effect", "effect_id", type=int, metavar="N", help="resolve this effect yourself")
+@click.option("--found", metavar="ID", help="you found it at the provider, under this id")
+@click.option("--not-there", is_flag=True, help="you looked, and it is not there")
+@click.option("--note", metavar="TEXT", help="why you are sure")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(effect_id: int | None, found: str | None, not_there: bool, note: str | None, as_json: bool) -> None:
+    """Look first, then confirm, release, or leave it for a person. Sends nothing."""
+    if effect_id is not None and (found is None) == (not not_there):
+        raise UsageError("Say what you found.", next_step="Give --found ID or --not-there.")
+    if effect_id is None and (found or not_there):
+        raise UsageError("Say which effect you mean.", next_step="Give --effect N; `dayreel reconcile` lists them.")
+    settings = load_settings()
+    studio = open_studio(settings)
+    try:
+        if effect_id is not None:
+            told = [resolve(studio, effect_id, found=found, by=person(settings), note=note)]
+        else:
+            told = reconcile(studio)
+    finally:
+        studio.catalog.close()
+    if as_json:
+        print_json([vars(one) for one in told])
+    elif not told:
+        click.echo("The outcome of every act is known.")
+    else:
+        print_table(
+            ("effect", "content", "what", "outcome", "evidence", "next"),
+            [
+                (
+                    one.effect_id,
+                    one.content_id,
+                    f"{one.kind} {one.sequence} at {one.target}",
+                    one.outcome,
+                    one.evidence,
+                    one.next_step,
+                )
+                for one in told
+            ],
+        )

@@ -1,0 +1,51 @@
+"""`dayreel retry`: go on with a content that stopped, make one segment anew, or make another take of the day."""
+
+import click
+
+from dayreel.cli.run_command import make_channel_day
+from dayreel.errors import UsageError
+from dayreel.services.open_content import open_new_take
+from dayreel.services.retry_content import cancel_renders, regenerate_segment, reopen_refused
+from dayreel.services.studio import Studio, open_studio
+from dayreel.settings import load_settings
+from dayreel.stores.catalog.reads import ContentRow, get_content
+
+
+@click.command("retry")
+@click.argument("content_id")
+@click.option("--new-take", is_flag=True, help="make another video of the same day")
+@click.option("--segment", type=int, metavar="N", help="make this segment anew; the others stay")
+@click.option("--cancel", is_flag=True, help="stop what is being generated, at the service too")
+def command(content_id: str, new_take: bool, segment: int | None, cancel: bool) -> int:
+    """Go on from where a content stopped; what is done and paid is kept."""
+    if sum((new_take, segment is not None, cancel)) > 1:
+        raise UsageError("--new-take, --segment and --cancel exclude one another.", next_step="Choose one.")
+    settings = load_settings()
+    studio = open_studio(settings)
+    try:
+        if cancel:
+            for sentence in cancel_renders(studio, content_id) or ["Nothing of it is being generated."]:
+                click.echo(sentence)
+            return 0
+        row = _prepared(studio, content_id, new_take=new_take, segment=segment)
+        channel = studio.channels.load(row.channel)
+    finally:
+        studio.catalog.close()
+    if row.state in ("approved", "publishing") and segment is None:
+        from dayreel.cli.publish_command import publish_content
+
+        return publish_content(content_id, as_json=False)
+    return 0 if make_channel_day(settings, channel, row.day) else 1
+
+
+def _prepared(studio: Studio, content_id: str, *, new_take: bool, segment: int | None) -> ContentRow:
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+    if new_take:
+        return open_new_take(studio, row)
+    if segment is not None:
+        return regenerate_segment(studio, content_id, segment)
+    opened = reopen_refused(studio, content_id)
+    if opened:
+        click.echo(f"{opened} refused {'act is' if opened == 1 else 'acts are'} tried again.", err=True)
+    return row

@@ -1,0 +1,234 @@
+"""Looking up every act whose outcome is not known: first look, then confirm, release, or park for a person.
+
+Nothing here sends anything. What was looked up and found is written into the ledger with its evidence; what cannot be
+looked up stays `unknown`, holds its money, and waits for `resolve`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import RowMapping, select
+
+from dayreel.errors import PermanentError, ProviderError, UsageError
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
+from dayreel.providers.registry import vendor_named
+from dayreel.providers.video.contract import VideoGenerator
+from dayreel.schemas.effect import Effect
+from dayreel.services.effects import effect_of, has_handle
+from dayreel.services.publish_post import note_post, settle_post
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.tables import effects, platform_posts
+
+Outcome = Literal["confirmed", "released", "goes_on", "parked", "written_off", "at_work"]
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What became of one doubtful effect.
+
+    Attributes:
+        outcome: `confirmed` it happened; `released` it certainly did not and may be sent again; `goes_on` it is under
+            way and the next run goes on with it; `parked` nobody can tell but a person; `written_off` a lost answer of
+            a language model, counted at the most it can have cost; `at_work` a living process is at it.
+        next_step: what to type next, or empty.
+    """
+
+    effect_id: int
+    content_id: str
+    kind: str
+    target: str
+    sequence: int
+    outcome: Outcome
+    evidence: str
+    next_step: str = ""
+
+
+def reconcile(studio: Studio) -> list[Reconciled]:
+    """Look up every unknown effect, every send whose process is gone, and every post that is still being processed."""
+    with studio.catalog.read() as connection:
+        doubtful = select(effects).where(
+            effects.c.world == studio.settings.world, effects.c.state.in_(("unknown", "sent"))
+        )
+        rows = list(connection.execute(doubtful.order_by(effects.c.id)).mappings())
+        pending = list(
+            connection.execute(
+                select(platform_posts).where(platform_posts.c.state == "processing").order_by(platform_posts.c.id)
+            ).mappings()
+        )
+    told = [_reconcile(studio, row) for row in rows]
+    return told + [_refresh(studio, post) for post in pending]
+
+
+def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note: str | None = None) -> Reconciled:
+    """Let a person say what nobody could look up.
+
+    Args:
+        found: the provider's id of the request or post, as its dashboard shows it; None when it is not there.
+
+    Raises:
+        UsageError: there is no such effect, or its outcome is known.
+    """
+    effect = _unknown(studio, effect_id)
+    evidence = f"{by} looked: {f'found as {found}' if found else 'not there'}" + (f" ({note})" if note else "")
+    if found is None:
+        return _release(studio, effect, evidence)
+    if effect.key.kind == "segment":
+        studio.ledger.rule(effect_id, "sent", evidence, handle=_found_handle(effect, found))
+        return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
+    if effect.key.kind == "post":
+        return _confirm_post(studio, effect, Receipt("posted", found, None), evidence)
+    studio.ledger.rule(effect_id, "confirmed", evidence, result={**effect.result, "reference": found})
+    return _told(effect, "confirmed", evidence)
+
+
+# -- one effect --------------------------------------------------------------------------------------------------
+
+
+def _reconcile(studio: Studio, row: RowMapping) -> Reconciled:
+    effect = effect_of(row)
+    if effect.state == "sent" and studio.ledger.is_at_work(row):
+        return _told(effect, "at_work", f"process {row['owner']} is at it")
+    try:
+        match effect.key.kind:
+            case "llm":
+                return _write_off(studio, effect)
+            case "segment":
+                return _look_up_segment(studio, effect)
+            case "post":
+                return _look_up_post(studio, effect)
+            case _:
+                return _look_up_message(studio, effect)
+    except ProviderError as error:
+        # Looking is safe to repeat; not being able to look changes nothing about what is known.
+        return _park(studio, effect, f"could not be looked up now: {error}")
+
+
+def _write_off(studio: Studio, effect: Effect) -> Reconciled:
+    evidence = f"an answer that was lost cannot be fetched; counted at ${effect.reserved_usd:.4f}, the most it can cost"
+    studio.ledger.rule(effect.id, "confirmed", evidence, result={"lost": True}, cost_usd=effect.reserved_usd)
+    return _told(effect, "written_off", evidence)
+
+
+def _look_up_segment(studio: Studio, effect: Effect) -> Reconciled:
+    go_on = f"dayreel retry {effect.key.content_id}"
+    if has_handle(effect.handle):
+        evidence = "its request id is known; the next run goes on with it"
+        studio.ledger.rule(effect.id, "sent", evidence)
+        return _told(effect, "goes_on", evidence, go_on)
+    generator: VideoGenerator = studio.connect(effect.key.target)
+    try:
+        handle = generator.find(effect.key)
+    except PermanentError as error:
+        return _park(studio, effect, str(error))
+    if handle is None:
+        return _release(studio, effect, f"{effect.key.target} knows no such request")
+    evidence = f"{effect.key.target} has it"
+    studio.ledger.rule(effect.id, "sent", evidence, handle={"model": effect.request.get("model"), **handle})
+    return _told(effect, "goes_on", evidence, go_on)
+
+
+def _look_up_post(studio: Studio, effect: Effect) -> Reconciled:
+    finding = _find_post(studio, effect)
+    if finding.verdict == "live" and finding.receipt is not None:
+        return _confirm_post(studio, effect, finding.receipt, finding.evidence)
+    if finding.verdict == "absent":
+        return _release(studio, effect, finding.evidence, handle=finding.handle)
+    if finding.verdict == "resumable":
+        studio.ledger.rule(effect.id, "intended", finding.evidence, handle=finding.handle)
+        note_post(studio, effect.key.content_id, effect.key.target, state="failed", error=finding.evidence)
+        return _told(effect, "goes_on", finding.evidence, f"dayreel publish {effect.key.content_id}")
+    return _park(studio, effect, finding.evidence)
+
+
+def _look_up_message(studio: Studio, effect: Effect) -> Reconciled:
+    notifier: Notifier = studio.connect(effect.key.target)
+    handle = notifier.find(str(effect.request.get("marker", "")))
+    if handle is None:
+        return _release(studio, effect, "no such message is there")
+    evidence = "the message is there"
+    studio.ledger.rule(effect.id, "confirmed", evidence, result={**effect.request, **handle})
+    return _told(effect, "confirmed", evidence)
+
+
+def _refresh(studio: Studio, post: RowMapping) -> Reconciled:
+    """Ask again about a post that its platform accepted and was still processing."""
+    effect = studio.ledger.get(post["effect_id"])
+    try:
+        finding = _find_post(studio, effect)
+    except ProviderError as error:
+        return _told(effect, "parked", f"could not be looked up now: {error}", "dayreel reconcile")
+    if finding.verdict == "live" and finding.receipt is not None:
+        settle_post(studio, effect.key.content_id, effect.key.target, finding.receipt)
+        return _told(effect, "confirmed", finding.evidence)
+    return _told(effect, "parked", finding.evidence, "dayreel reconcile")
+
+
+def _find_post(studio: Studio, effect: Effect) -> Finding:
+    platform: PlatformProvider = studio.connect(effect.key.target)
+    return platform.look_up(_as_asked(studio, effect), effect.handle, sent_at=_sent_at(effect))
+
+
+def _as_asked(studio: Studio, effect: Effect) -> PostRequest:
+    asked: dict[str, Any] = {**effect.request}
+    asked["video"] = studio.contents.folder(effect.key.content_id) / Path(asked["video"]).name
+    return PostRequest(**asked)
+
+
+def _sent_at(effect: Effect) -> datetime:
+    if effect.sent_at is None:
+        raise UsageError(f"Effect {effect.id} was never sent.", next_step="There is nothing to look up.")
+    return effect.sent_at
+
+
+# -- rulings -----------------------------------------------------------------------------------------------------
+
+
+def _confirm_post(studio: Studio, effect: Effect, receipt: Receipt, evidence: str) -> Reconciled:
+    result = {"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw}
+    studio.ledger.rule(effect.id, "confirmed", evidence, result=result, cost_usd=Decimal(0))
+    settle_post(studio, effect.key.content_id, effect.key.target, receipt)
+    return _told(effect, "confirmed", evidence)
+
+
+def _release(studio: Studio, effect: Effect, evidence: str, *, handle: Mapping[str, Any] | None = None) -> Reconciled:
+    studio.ledger.rule(effect.id, "intended", evidence, handle=handle or dict.fromkeys(effect.handle))
+    key = effect.key
+    if key.kind == "post":
+        note_post(studio, key.content_id, key.target, state="failed", error=evidence)
+        return _told(effect, "released", evidence, f"dayreel publish {key.content_id}")
+    return _told(effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind == "segment" else "")
+
+
+def _park(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
+    studio.ledger.rule(effect.id, "unknown", evidence)
+    if effect.key.kind == "post":
+        note_post(studio, effect.key.content_id, effect.key.target, state="unknown", error=evidence)
+    look = f"look at {effect.key.target}, then: dayreel reconcile --effect {effect.id} --found ID (or --not-there)"
+    return _told(effect, "parked", evidence, look)
+
+
+def _unknown(studio: Studio, effect_id: int) -> Effect:
+    with studio.catalog.read() as connection:
+        row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one_or_none()
+    if row is None or row["state"] != "unknown":
+        raise UsageError(
+            f"Effect {effect_id} is {'not there' if row is None else row['state']}, not unknown.",
+            next_step="`dayreel reconcile` lists them.",
+        )
+    return effect_of(row)
+
+
+def _found_handle(effect: Effect, found: str) -> dict[str, Any]:
+    """Return the handle by which a request that a person found can be followed, in the vendor's own terms."""
+    name = "task_id" if vendor_named(effect.key.target).name == "kling" else "request_id"
+    return {name: found, "model": effect.request.get("model")}
+
+
+def _told(effect: Effect, outcome: Outcome, evidence: str, next_step: str = "") -> Reconciled:
+    key = effect.key
+    return Reconciled(effect.id, key.content_id, key.kind, key.target, key.sequence, outcome, evidence, next_step)
