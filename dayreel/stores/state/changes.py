@@ -46,16 +46,15 @@ def _compare(before: Any, after: Any, pointer: str, found: list[str]) -> None:
         _compare_dicts(before, after, pointer, found)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            if old != new or type(old) is not type(new):
-                _compare(old, new, f"{pointer}/{index}", found)
-    else:
+            _compare(old, new, f"{pointer}/{index}", found)
+    elif before != after or type(before) is not type(after):  # 1, 1.0 and true are equal, and not the same
         found.append(pointer)
 
 
 def _compare_dicts(before: dict[str, Any], after: dict[str, Any], pointer: str, found: list[str]) -> None:
     for key, new in after.items():
-        if key not in before:
+        if key in before:
+            _compare(before[key], new, f"{pointer}/{escape_pointer(key)}", found)
+        else:
             found.append(f"{pointer}/{escape_pointer(key)}")
-        elif (old := before[key]) != new or type(old) is not type(new):
-            _compare(old, new, f"{pointer}/{escape_pointer(key)}", found)
     found.extend(f"{pointer}/{escape_pointer(key)}" for key in before if key not in after)

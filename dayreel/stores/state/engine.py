@@ -254,7 +254,7 @@ class Engine:
         self, txn: StateTransaction, opened: _Open, raw: bytes, after: dict[str, Any], aside: str
     ) -> list[bytes]:
         if opened.raw is not None and self._backs_up:
-            if opened.known is None:
+            if opened.known is None or not opened.known.is_ours:
                 self._disk.settle_existing(self.path)
             is_readable = not txn.options.replaces or self._reader.as_it_was(opened.raw) is not None
             opened.backup = self._backups.keep_old(opened.raw, is_readable=is_readable)

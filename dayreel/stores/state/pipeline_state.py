@@ -154,9 +154,9 @@ class PipelineState:
         Raises:
             StateError: as a transaction does; nothing has changed then, unless it is a `StateCommittedError`.
         """
-        options = Options("write", validate=validate, replaces=True, seed=data, expected_digest=expected_digest)
-        with StateTransaction(self._engine, options):
-            pass
+        options = Options("write", validate=validate, replaces=True, expected_digest=expected_digest)
+        with StateTransaction(self._engine, options) as txn:
+            txn.data = data
 
     def transaction(
         self,

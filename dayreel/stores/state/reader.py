@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from dayreel.stores.state import strict_json
+from dayreel.stores.state.changes import split_members
 from dayreel.stores.state.errors import (
     Position,
     StateMigrationError,
@@ -34,12 +35,19 @@ _SHOWN_PROBLEMS: Final = 5
 
 @dataclass(slots=True)
 class Known:
-    """Bytes that this instance committed: their digest, their top-level members, and once a private reading of them."""
+    """A document that is certainly good and in the form that is written.
+
+    Attributes:
+        members: its top-level members, for comparing.
+        document: a reading of it that nobody else has, to be given away once.
+        is_ours: whether this instance wrote it, and so waited for the device.
+    """
 
     raw: bytes
     digest: str
     members: list[bytes]
-    document: dict[str, Any] | None
+    document: dict[str, Any] | None = None
+    is_ours: bool = True
 
 
 class Reader:
@@ -55,7 +63,7 @@ class Reader:
         log: to know a document that is gone from one that never was.
 
     Attributes:
-        known: what this instance committed last; the engine sets it.
+        known: the document this instance wrote or, with the lock, read last.
     """
 
     def __init__(
@@ -105,12 +113,19 @@ class Reader:
         if raw is None:
             self._refuse_loss()
             return {self.version_field: self._version} if self.migrations else {}
-        return self._migrated(from_json(raw) if self.is_known(raw) else self._decode(raw))
+        return self._migrated(from_json(raw) if self.is_known(raw) else self._decode(raw)[0])
 
     def take(self, raw: bytes | None) -> dict[str, Any]:
         """Return what `parse` does; the holder of the lock may get the reading made after the last commit."""
+        if raw is None:
+            return self.parse(raw)
         known = self.known
-        if known is None or known.document is None or known.raw != raw:
+        if known is None or known.raw != raw:
+            document, is_canonical = self._decode(raw)
+            members = split_members(raw) if is_canonical else []
+            self.known = Known(raw, self.digest(raw), members, is_ours=False) if is_canonical else None
+            return self._migrated(document)
+        if known.document is None:
             return self.parse(raw)
         document, known.document = known.document, None
         return self._migrated(document)
@@ -123,7 +138,7 @@ class Reader:
             return None
 
     def is_known(self, raw: bytes) -> bool:
-        """Tell whether these are the bytes that this instance wrote last."""
+        """Tell whether these are the bytes of `known`."""
         return self.known is not None and self.known.raw == raw
 
     def digest(self, raw: bytes | None) -> str:
@@ -160,9 +175,9 @@ class Reader:
             f"back; `dayreel state verify {quoted}` tells first what would be lost."
         )
 
-    def _decode(self, raw: bytes) -> dict[str, Any]:
+    def _decode(self, raw: bytes) -> tuple[dict[str, Any], bool]:
         try:
-            return strict_json.decode(raw)
+            return strict_json.decode_and_tell(raw)
         except StateReadError as error:
             raise self._unreadable(error.message, error.position) from error
 

@@ -58,16 +58,20 @@ def decode(raw: bytes) -> dict[str, Any]:
     Raises:
         StateReadError: `raw` is empty, not UTF-8, not JSON, ambiguous, too deep, or not an object; with the position.
     """
+    return decode_and_tell(raw)[0]
+
+
+def decode_and_tell(raw: bytes) -> tuple[dict[str, Any], bool]:
+    """Return what `decode` does, and whether `raw` is in the form that `encode` writes."""
     try:
         quick = from_json(raw, allow_inf_nan=False)
-        canonical = isinstance(quick, dict) and is_canonical(raw, quick)
+        is_canonical = isinstance(quick, dict) and _is_canonical(raw, quick)
     except (ValueError, RecursionError):
-        canonical = False  # the slow reader finds out why, and where
-    return quick if canonical else _decode_slowly(raw)
+        is_canonical = False  # the slow reader finds out why, and where
+    return (quick if is_canonical else _decode_slowly(raw)), is_canonical
 
 
-def is_canonical(raw: bytes, document: Mapping[str, Any]) -> bool:
-    """Tell whether `raw` is what `encode` writes for `document`, byte for byte."""
+def _is_canonical(raw: bytes, document: Mapping[str, Any]) -> bool:
     return _TOO_DEEP not in raw and to_json(document, indent=_INDENT, inf_nan_mode="constants") + b"\n" == raw
 
 
