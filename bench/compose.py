@@ -5,7 +5,8 @@ run on the same inputs, with (a) joining by stream copy plus one audio encode, (
 same settings, and (c) MoviePy. Bars: at most 1.5 times (a), at least 8 times faster than (c), in processor time.
 
 Two kinds of sound are measured, because they take different ways: "even", which a plain gain brings to its
-loudness, and "peaky", which needs the limiter. The bars are those of the even one.
+loudness, and "peaky" (pink noise), which needs the limiter too and is louder to encode than what (a) encodes. The
+bars hold for the even one; the peaky one is shown so that its price is known.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from dayreel.media.ffmpeg_binary import find_ffmpeg
 MOST_TIMES_COPY = 1.5
 LEAST_TIMES_FASTER_THAN_MOVIEPY = 8.0
 _PLAN = ComposePlan(segment_duration_s=5.0)
+_BARRED = "even"
 _SOUNDS = {
     "even": "aevalsrc='0.2*sin({f}*2*PI*t)*(0.7+0.3*sin(3*t))+0.1*sin({f}*5*PI*t)+0.02*random(0)':s=48000:d=5",
     "peaky": "anoisesrc=d=5:c=pink:a=0.1:r=48000:seed={f},tremolo=f=2",
@@ -48,8 +50,8 @@ def main() -> None:
     rounds = arguments.parse_args(sys.argv[1:] if sys.argv[0].endswith("compose.py") else []).rounds
     ffmpeg = find_ffmpeg()
     with tempfile.TemporaryDirectory() as folder:
-        held = [_compare(sound, Path(folder), ffmpeg, rounds) for sound in _SOUNDS]
-    if not held[0]:
+        held = {sound: _compare(sound, Path(folder), ffmpeg, rounds) for sound in _SOUNDS}
+    if not held[_BARRED]:
         raise SystemExit(1)
 
 
@@ -74,9 +76,10 @@ def _compare(sound: str, folder: Path, ffmpeg: Path, rounds: int) -> bool:
     times_copy = mine.cpu_s / costs["copy"].cpu_s
     times_faster = costs["moviepy"].cpu_s / mine.cpu_s
     holds = times_copy <= MOST_TIMES_COPY and times_faster >= LEAST_TIMES_FASTER_THAN_MOVIEPY
+    verdict = "no bar" if sound != _BARRED else "holds" if holds else "MISSED"
     print(
         f"  {times_copy:.2f} x copy + audio encode (bar {MOST_TIMES_COPY}), {times_faster:.1f} x faster than MoviePy "
-        f"(bar {LEAST_TIMES_FASTER_THAN_MOVIEPY:.0f}): {'holds' if holds else 'MISSED'}\n"
+        f"(bar {LEAST_TIMES_FASTER_THAN_MOVIEPY:.0f}): {verdict}\n"
     )
     return holds
 
