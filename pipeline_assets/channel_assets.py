@@ -228,7 +228,7 @@ class _Build:
             code_version="1",
             check_specs=self.specs(VIDEO_CHECKS, "final_video"),
             description=f"The finished video: {channel.segments.total_s} s, 9:16, "
-            f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. Runbook: docs/composition.md",
+            f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. Runbook: docs/media.md",
         )
         def final_video(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:

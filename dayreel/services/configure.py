@@ -63,8 +63,10 @@ KEYS: Mapping[str, Key] = {
         Key("cap.month_usd", "300.00", "most that may be spent in one calendar month, everything together", _usd),
         *(
             Key(f"publish.{platform}", "dry-run", f"`live` allows real posts on {platform}", _one_of("dry-run", "live"))
-            for platform in ("instagram", "tiktok", "youtube", "outbox")
+            for platform in ("instagram", "tiktok", "youtube")
         ),
+        # Nothing leaves this machine through the outbox, so it needs no permission first.
+        Key("publish.outbox", "live", "`dry-run` keeps even the outbox empty", _one_of("dry-run", "live")),
     )
 }
 
