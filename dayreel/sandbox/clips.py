@@ -150,15 +150,17 @@ def _palette(dice: random.Random, count: int) -> list[str]:
     hue = dice.random()
     colours = []
     for index in range(count):
-        step = 0.5 if index == count - 1 else dice.uniform(-0.11, 0.11)
-        rgb = colorsys.hsv_to_rgb((hue + step) % 1, dice.uniform(0.35, 0.8), dice.uniform(0.45, 0.95))
+        is_accent = index == count - 1
+        step = dice.uniform(0.4, 0.6) if is_accent else dice.uniform(-0.09, 0.09)
+        saturation = dice.uniform(0.25, 0.5) if is_accent else dice.uniform(0.35, 0.75)
+        rgb = colorsys.hsv_to_rgb((hue + step) % 1, saturation, dice.uniform(0.5, 0.95))
         colours.append("0x" + "".join(f"{round(part * 255):02x}" for part in rgb))
     return colours
 
 
 def _picture(dice: random.Random, wish: ClipWish) -> tuple[list[str], str]:
     """Return the ffmpeg inputs and the graph that ends in `[v]`: a moving gradient under a moving texture."""
-    small_w, small_h = max(90, wish.width // 5 // 2 * 2), max(90, wish.height // 5 // 2 * 2)
+    small_w, small_h = max(90, wish.width // 6 // 2 * 2), max(90, wish.height // 6 // 2 * 2)
     common = f"s={small_w}x{small_h}:r={FPS}"
     colours = _palette(dice, dice.choice((3, 4, 5)))
     points = f"x0={dice.randrange(small_w)}:y0={dice.randrange(small_h)}"
@@ -191,7 +193,7 @@ def _picture(dice: random.Random, wish: ClipWish) -> tuple[list[str], str]:
         f"[1:v]scale={small_w}:{small_h}:flags=bilinear,gblur=sigma={1.2 if texture == 'perlin' else 2.2},"
         f"format=gbrp[t];[0:v]format=gbrp[g];[g][t]blend=all_mode={mode}:all_opacity={opacity},"
         f"scale={wish.width}:{wish.height}:flags=bilinear:out_color_matrix=bt709:out_range=tv,format=yuv420p[m];"
-        "[m][2:v]overlay=0:0:format=yuv420,setsar=1[v]"
+        f"[m][2:v]overlay=0:{min(wish.width, wish.height) // 9}:format=yuv420,setsar=1[v]"
     )
     return ["-f", "lavfi", "-i", base, "-f", "lavfi", "-i", over], graph
 
@@ -203,26 +205,29 @@ def _sound(dice: random.Random, duration_s: int) -> str:
     common = f"sample_rate=48000:duration={duration_s}"
     tremolo = dice.uniform(0.15, 0.6)
     low, high = dice.choice(((300, 2400), (800, 5200), (1500, 7000), (500, 3600)))
-    return (
-        f"sine=frequency={root:.2f}:{common},tremolo=f={tremolo:.3f}:d=0.5,volume=0.55[s0];"
-        f"sine=frequency={other:.2f}:{common},tremolo=f={tremolo * 1.3:.3f}:d=0.6,volume=0.45[s1];"
-        f"anoisesrc=color=pink:seed={dice.randrange(2**31)}:sample_rate=48000:duration={duration_s}:amplitude=0.35,"
-        f"highpass=f={low},lowpass=f={high},tremolo=f={dice.uniform(1.2, 5):.2f}:d=0.7,volume=1.0[n];"
-        f"[s0][n]amix=inputs=2:normalize=0[l];[s1][n2]amix=inputs=2:normalize=0[r]"
-    ).replace("[n];", "asplit=2[n][n2];", 1).replace("volume=1.0asplit", "volume=1.0,asplit") + (
-        ";[l][r]join=inputs=2:channel_layout=stereo,volume=1.6[a]"
+    seed = dice.randrange(2**31)
+    band = f"highpass=f={low},lowpass=f={high},tremolo=f={dice.uniform(1.2, 5):.2f}:d=0.7"
+    return ";".join(
+        (
+            f"sine=frequency={root:.2f}:{common},tremolo=f={tremolo:.3f}:d=0.5,volume=0.55[tone0]",
+            f"sine=frequency={other:.2f}:{common},tremolo=f={tremolo * 1.3:.3f}:d=0.6,volume=0.45[tone1]",
+            f"anoisesrc=color=pink:seed={seed}:{common}:amplitude=0.35,{band},asplit=2[noise0][noise1]",
+            "[tone0][noise0]amix=inputs=2:normalize=0[left]",
+            "[tone1][noise1]amix=inputs=2:normalize=0[right]",
+            "[left][right]join=inputs=2:channel_layout=stereo,volume=1.6[a]",
+        )
     )
 
 
 def draw_label(wish: ClipWish, target: Path) -> None:
-    """Draw the transparent overlay that says SIMULATED and what was asked for."""
-    image = Image.new("RGBA", (wish.width, wish.height), (0, 0, 0, 0))
-    pen = ImageDraw.Draw(image)
+    """Draw the transparent strip that says SIMULATED and what was asked for; a strip, as overlays cost by area."""
     unit = min(wish.width, wish.height) / 720
+    image = Image.new("RGBA", (wish.width, round(190 * unit)), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(image)
     title = ImageFont.load_default(size=round(34 * unit))
     small = ImageFont.load_default(size=round(19 * unit))
     margin = round(28 * unit)
-    top = round(96 * unit)
+    top = round(20 * unit)
     box = pen.textbbox((margin * 1.6, top), "SIMULATED", font=title)
     pen.rounded_rectangle(
         (margin, box[1] - margin * 0.5, box[2] + margin * 0.6, box[3] + margin * 0.5),

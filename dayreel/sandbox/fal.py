@@ -5,6 +5,7 @@ COMPLETED with an `error`, the result then answers 422, and nothing is billed.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,7 +22,7 @@ from dayreel.sandbox.world import Document, World
 
 Problem = Document
 _PER_SECOND: Final = {"480p": Decimal("0.05"), "720p": Decimal("0.10"), "1080p": Decimal("0.15")}
-_RENDERING: Final[set[asyncio.Task[None]]] = set()
+_RENDERING: Final[dict[str, asyncio.Task[None]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,8 @@ async def submit(call: Call) -> Response:
     if problems or is_failing:
         call.world.unbill("fal", id_)
     else:
-        _start_rendering(call.world, request)
+        queue_s = float(call.world.pace("fal_queue_s"))
+        asyncio.get_running_loop().call_later(queue_s, _start_rendering, call.world, id_)
     base = f"{call.origin}/fal/queue/{request['app']}/requests/{id_}"
     return JSONResponse(
         {
@@ -301,32 +303,33 @@ def seed_of(request: Document) -> int:
     return given if given is not None else int(request["id"][:7], 16)
 
 
-def _start_rendering(world: World, request: Document) -> None:
-    """Render in the background, so that the file is there when the queue says so."""
+def _start_rendering(world: World, request_id: str) -> None:
+    """Render in the background, unless somebody does or it is not wanted any more."""
+    request = world.store.get("fal_request", request_id)
+    if request is None or request["cancelled"] or request_id in _RENDERING:
+        return
 
     async def work() -> None:
-        await asyncio.to_thread(clips.render, wish_of(request), world.folder("files", "clips"))
+        with contextlib.suppress(FileNotFoundError):  # the world was reset, and its folder with it, meanwhile
+            await asyncio.to_thread(clips.render, wish_of(request), world.folder("files", "clips"))
 
-    task = asyncio.create_task(work())
-    _RENDERING.add(task)
-    task.add_done_callback(_RENDERING.discard)
+    _RENDERING[request_id] = asyncio.create_task(work())
+    _RENDERING[request_id].add_done_callback(lambda _task: _RENDERING.pop(request_id, None))
 
 
 def phase(world: World, request: Document) -> str:
     """Return IN_QUEUE, IN_PROGRESS or COMPLETED by the world's time and the state of the file."""
     if request["cancelled"]:
         return "COMPLETED"
-    age = world.age_s(request["submitted_at"])
-    if age < world.pace("fal_queue_s"):
+    age, queue_s = world.age_s(request["submitted_at"]), float(world.pace("fal_queue_s"))
+    if age < queue_s:
         return "IN_QUEUE"
-    if request["stuck"] or age < world.pace("fal_queue_s") + world.pace("fal_render_s"):
-        return "IN_PROGRESS"
-    if request["problems"] or request["is_failing"]:
-        return "COMPLETED"
-    is_there = (world.folder("files", "clips") / f"{wish_of(request).key}.mp4").exists()
-    if not is_there and not _RENDERING:  # after a restart nobody is rendering any more
-        _start_rendering(world, request)
-    return "COMPLETED" if is_there else "IN_PROGRESS"
+    is_hopeless = request["problems"] or request["is_failing"]
+    is_there = is_hopeless or (world.folder("files", "clips") / f"{wish_of(request).key}.mp4").exists()
+    if not is_there:  # the clock was moved, or a restart lost the one who rendered
+        _start_rendering(world, request["id"])
+    is_early = request["stuck"] or age < queue_s + float(world.pace("fal_render_s"))
+    return "IN_PROGRESS" if is_early or not is_there else "COMPLETED"
 
 
 async def status(call: Call) -> Response:

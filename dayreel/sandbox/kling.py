@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -19,7 +20,7 @@ from dayreel.sandbox.world import Document, World
 MODELS: Final = frozenset({"kling-v1-6", "kling-v2-master", "kling-v2-1-master", "kling-v2-5-turbo", "kling-v2-6"})
 PRICE_USD_PER_S: Final = {"std": Decimal("0.042"), "pro": Decimal("0.07")}
 PROMPT_LIMIT: Final = 2500
-_RENDERING: Final[set[asyncio.Task[None]]] = set()
+_RENDERING: Final[dict[str, asyncio.Task[None]]] = {}
 _TASKS: Final = "/kling/v1/videos/text2video"
 
 
@@ -154,12 +155,16 @@ def _clip_wish(task: Document, **changes: Any) -> clips.ClipWish:
 
 
 def _start_rendering(world: World, task: Document) -> None:
-    async def work() -> None:
-        await asyncio.to_thread(clips.render, _clip_wish(task), world.folder("files", "clips"))
+    """Render in the background, unless somebody does."""
+    if task["id"] in _RENDERING:
+        return
 
-    running = asyncio.create_task(work())
-    _RENDERING.add(running)
-    running.add_done_callback(_RENDERING.discard)
+    async def work() -> None:
+        with contextlib.suppress(FileNotFoundError):  # the world was reset, and its folder with it, meanwhile
+            await asyncio.to_thread(clips.render, _clip_wish(task), world.folder("files", "clips"))
+
+    _RENDERING[task["id"]] = asyncio.create_task(work())
+    _RENDERING[task["id"]].add_done_callback(lambda _done: _RENDERING.pop(task["id"], None))
 
 
 def _state(world: World, task: Document) -> str:
@@ -171,7 +176,7 @@ def _state(world: World, task: Document) -> str:
     if task["is_failing"]:
         return "failed"
     is_there = (world.folder("files", "clips") / f"{_clip_wish(task).key}.mp4").exists()
-    if not is_there and not _RENDERING:  # after a restart nobody is rendering any more
+    if not is_there:  # after a restart nobody is rendering any more
         _start_rendering(world, task)
     return "succeed" if is_there else "processing"
 

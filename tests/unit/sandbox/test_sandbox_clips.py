@@ -26,9 +26,9 @@ def analysed(path: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stderr
 
 
-@pytest.mark.parametrize("prompt", ["walnut shavings", "indigo vat", "a bell being tuned"])
+@pytest.mark.parametrize("prompt", ["walnut shavings", "indigo vat"])
 def test_a_clip_is_neither_black_nor_frozen_nor_silent(folder: Path, prompt: str) -> None:
-    said = analysed(render(ClipWish(prompt, 7, width=480, height=832), folder))
+    said = analysed(render(ClipWish(prompt, 7, width=480, height=832, duration_s=4), folder))
     assert "black_start" not in said
     assert "freeze_start" not in said
     loudness = float(re.findall(r"I:\s+(-?[\d.]+) LUFS", said)[-1])

@@ -94,7 +94,7 @@ def test_bad_input_completes_with_an_error_and_is_not_billed(
 def test_the_other_models_take_their_own_kind_of_duration(
     sandbox: RunningSandbox, model: str, arguments: dict[str, Any], cost_usd: str
 ) -> None:
-    sandbox.pace(fal_render_s=1000)
+    sandbox.pace(fal_queue_s=1000)
     assert submit_raw(sandbox, model, {**arguments, "aspect_ratio": "9:16"}).ok
     assert sandbox.effects()["generations"][0]["cost_usd"] == cost_usd
 
@@ -112,7 +112,7 @@ def test_wrong_keys_models_and_ids_are_refused(sandbox: RunningSandbox, client: 
 def test_a_lost_answer_to_a_submit_is_billed_and_the_sdk_would_buy_it_again(
     sandbox: RunningSandbox, client: fal_client.SyncClient
 ) -> None:
-    sandbox.pace(fal_render_s=1000)
+    sandbox.pace(fal_queue_s=1000)
     sandbox.arm("fal", "submit", "lose_answer")
     with pytest.raises(requests.ConnectionError):
         submit_raw(sandbox, WAN, GOOD)
@@ -122,6 +122,7 @@ def test_a_lost_answer_to_a_submit_is_billed_and_the_sdk_would_buy_it_again(
     assert len(sandbox.effects()["generations"]) == 3
 
 
+@pytest.mark.slow
 def test_a_stuck_job_stays_in_progress_until_the_faults_are_cleared(
     sandbox: RunningSandbox, client: fal_client.SyncClient
 ) -> None:
@@ -145,7 +146,7 @@ def test_a_job_can_fail_after_it_was_taken(sandbox: RunningSandbox, client: fal_
 
 
 def test_a_cancelled_job_is_not_billed(sandbox: RunningSandbox, client: fal_client.SyncClient) -> None:
-    sandbox.pace(fal_render_s=1000)
+    sandbox.pace(fal_queue_s=1000)
     handle = client.submit(WAN, GOOD)
     handle.cancel()
     assert sandbox.effects()["generations"] == []
@@ -163,6 +164,7 @@ def test_out_of_credit_is_a_403_with_a_sentence(sandbox: RunningSandbox) -> None
     assert submit_raw(sandbox, WAN, GOOD).json()["detail"][0]["type"] == "content_policy_violation"
 
 
+@pytest.mark.slow
 def test_a_result_file_can_be_cut_or_lack_its_video(sandbox: RunningSandbox, client: fal_client.SyncClient) -> None:
     request_id = client.submit(WAN, GOOD).request_id
     finished(client, request_id)

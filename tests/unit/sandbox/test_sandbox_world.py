@@ -167,6 +167,7 @@ def test_a_restart_keeps_containers_sessions_posts_faults_and_time(restarting: R
     assert {post["platform"] for post in restarting.effects()["posts"]} == {"youtube", "instagram", "tiktok"}
 
 
+@pytest.mark.slow
 def test_a_job_whose_rendering_died_with_the_server_is_rendered_after_the_restart(restarting: RunningSandbox) -> None:
     headers = {"authorization": f"Key {restarting.credentials['FAL_KEY']}"}
     body = {"prompt": "x", "duration": "5", "resolution": "480p"}
