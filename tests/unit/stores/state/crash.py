@@ -121,6 +121,7 @@ def run(kills: int, seed: int, root: Path) -> list[dict[str, Any]]:
         for at in range(1, len(steps) + 1)
         for half in (False, True)
     ]
+    chance.shuffle(places)
     rows: dict[tuple[str, str], Counter[str]] = {}
     for number in range(kills):
         kind, at, half = places[number] if number < len(places) else chance.choice(places)

@@ -1,0 +1,112 @@
+"""No space left on the device, at every step: the old document or a commit that says it stands, and no litter."""
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dayreel.stores.state import PipelineState, StateCommittedError, StateError, StateWriteError
+from tests.unit.stores.state.disks import FullDisk, SteppingDisk
+
+
+def change(state: PipelineState, number: int) -> None:
+    with state.transaction() as txn:
+        txn.data["number"] = number
+        txn.data["text"] = "x" * 4000
+
+
+def make_document(path: Path) -> PipelineState:
+    state = PipelineState(path, durable=False, max_backups=2)
+    for number in range(4):
+        change(state, number)
+    return state
+
+
+def litter(path: Path) -> list[str]:
+    allowed = {path.name, f"{path.name}.lock", ".pipeline"}
+    aside = [name for name in os.listdir(path.parent) if name not in allowed]
+    return aside + [name for name in os.listdir(path.parent / ".pipeline/backups") if name.endswith(".tmp")]
+
+
+def steps_of_a_commit(folder: Path) -> list[str]:
+    make_document(folder / "rehearsal.json")
+    disk = SteppingDisk()
+    change(PipelineState(folder / "rehearsal.json", disk=disk, max_backups=2), -1)
+    return disk.steps
+
+
+def test_a_full_disk_at_each_step_leaves_the_old_document_or_says_that_the_new_one_stands(tmp_path: Path) -> None:
+    steps = steps_of_a_commit(tmp_path / "rehearsal")
+    renames = steps.index("replace") + 1
+    outcomes: dict[type[StateError] | None, set[str]] = {}
+    for at, step in enumerate(steps, start=1):
+        for half in (False, True):
+            path = tmp_path / f"{at}-{half}" / "pipeline.json"
+            make_document(path)
+            old = path.read_bytes()
+            state = PipelineState(path, disk=FullDisk(at, half=half), max_backups=2)
+            told: type[StateError] | None = None
+            try:
+                change(state, 99)
+            except StateError as error:
+                told = type(error)
+                assert "No space left on device" in str(error), (step, error)
+                assert error.next_step
+            outcomes.setdefault(told, set()).add(step)
+            stands = PipelineState(path).read()["number"] == 99
+            assert stands == (at > renames or told is None), (step, at)
+            assert stands or path.read_bytes() == old
+            assert told is None or issubclass(told, StateCommittedError if stands else StateError)
+            change(PipelineState(path, durable=False, max_backups=2), 100)
+            assert litter(path) == [], step
+            report = PipelineState(path).verify()
+            assert report.is_ok, (step, report.problems)
+    assert "write_aside" in outcomes[StateWriteError]
+    assert "append" in outcomes[StateCommittedError]
+
+
+def test_the_first_commit_on_a_full_disk_leaves_no_document(tmp_path: Path) -> None:
+    for at in range(1, 8):
+        path = tmp_path / str(at) / "pipeline.json"
+        disk = FullDisk(at)
+        with pytest.raises(StateError, match="No space left"):
+            change(PipelineState(path, disk=disk), 1)
+        assert PipelineState(path).read() == {}, disk.steps
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB; only root may mount one."""
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mounted)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a tmpfs cannot be mounted here; the injected ENOSPC covers every step")
+    yield mounted
+    subprocess.run(["umount", str(mounted)], check=True)
+
+
+def test_a_disk_that_is_really_full_keeps_the_document_and_works_again_with_room(small_disk: Path) -> None:
+    path = small_disk / "pipeline.json"
+    state = PipelineState(path, max_backups=2)
+    change(state, 1)
+    ballast = small_disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 1024)
+        except OSError as full:
+            assert full.errno == errno.ENOSPC
+    before = path.read_bytes()
+    for number in range(5):
+        with pytest.raises(StateWriteError, match="No space left on device"):
+            change(state, number)
+        assert path.read_bytes() == before
+    ballast.unlink()
+    change(state, 2)
+    assert PipelineState(path).read()["number"] == 2
+    assert litter(path) == []
+    assert state.verify().is_ok
