@@ -180,7 +180,8 @@ class Endpoint:
             await _drain(request)
             response = refused.response
         except (ClientDisconnect, BrokenOff):
-            await drop_connection(scope)
+            if fault:  # otherwise it was the client that went away
+                await drop_connection(scope)
             return
         if kind == "lose_answer":
             await drop_connection(scope)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,8 +17,9 @@ import requests
 
 from dayreel.errors import UsageError
 from dayreel.sandbox.counters import counters
-from dayreel.sandbox.faults import ROUTES, Faults
-from dayreel.sandbox.world import World
+from dayreel.sandbox.faults import EVERYWHERE, ROUTES, SPECIAL, Faults
+from dayreel.sandbox.server import serve_preferring
+from dayreel.sandbox.world import PACE, World
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.sandbox.conftest import QUICK, wait_for
 from tests.unit.sandbox.test_sandbox_instagram import Graph
@@ -218,3 +220,22 @@ def test_a_taken_port_is_a_sentence_when_it_was_asked_for(tmp_path: Path) -> Non
             assert process.returncode == 1
             assert f"127.0.0.1:{port}" in said
             assert "Traceback" not in said
+
+
+def test_the_usual_port_gives_way_to_a_free_one_when_it_is_taken(tmp_path: Path) -> None:
+    urls: list[str] = []
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        serve_preferring(tmp_path, port=port, idle_exit_s=0.05, ready=urls.append)
+    assert len(urls) == 1
+    assert not urls[0].endswith(f":{port}")
+
+
+def test_the_docs_name_every_route_fault_and_setting() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text()
+    words = set(re.findall(r"[a-z_]+", text))
+    kinds = {*EVERYWHERE, *(kind for special in SPECIAL.values() for kind in special)}
+    routes = {route for names in ROUTES.values() for route in names}
+    assert sorted((kinds | routes | set(PACE) | set(ROUTES)) - words) == []

@@ -1,12 +1,15 @@
 """YouTube's stand-in: token, resumable sessions, lists, statistics."""
 
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from tests.fakes.sandbox import RunningSandbox
+from tests.unit.sandbox.conftest import wait_for
 
 CHUNK = 262_144
 
@@ -118,6 +121,21 @@ def test_an_upload_that_breaks_off_keeps_whole_blocks(sandbox: RunningSandbox, y
     sha256 = sandbox.effects()["posts"][0]["sha256"]
     other = youtube.posted(reel)
     assert [post["sha256"] for post in sandbox.effects()["posts"] if post["id"] == other] == [sha256]
+
+
+def test_a_client_that_dies_in_the_middle_finds_its_bytes_again(
+    sandbox: RunningSandbox, youtube: Client, reel: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = reel.read_bytes()
+    url = youtube.session(len(data))
+    parts = urlsplit(url)
+    head = f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nhost: {parts.netloc}\r\ncontent-length: {len(data)}\r\n"
+    head += f"content-range: bytes 0-{len(data) - 1}/{len(data)}\r\n\r\n"
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(head.encode() + data[: CHUNK + 1000])
+    asked = f"bytes */{len(data)}"
+    wait_for(lambda: youtube.put(url, b"", asked).headers.get("range"), lambda got: got == f"bytes=0-{CHUNK - 1}")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_chunks_must_fit_and_be_multiples(youtube: Client, reel: Path) -> None:
