@@ -193,7 +193,9 @@ class DocumentLock:
             return  # a forked child: the parent lets go
         try:
             if clean and hold.is_signed:
-                with contextlib.suppress(OSError):  # the next holder then looks for something to tidy up, and finds nothing
+                with contextlib.suppress(
+                    OSError
+                ):  # the next holder then looks for something to tidy up, and finds nothing
                     self._disk.sign(hold.fd, _FREE, len(_PREFIX))
         finally:
             self._let_go(hold.fd)

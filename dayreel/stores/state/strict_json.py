@@ -138,7 +138,11 @@ def _decode_slowly(raw: bytes) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        what = "trailing data after the document" if error.msg == "Extra data" else f"not JSON: {error.msg}"
+        what = (
+            "trailing data after the document"
+            if error.msg == "Extra data"
+            else f"not JSON: {error.msg.removesuffix(' at')}"
+        )
         _reject(text, error.pos, what)
     except ValueError as error:  # an integer beyond the interpreter's limit of digits
         _reject(text, *(finding or (0, str(error))))

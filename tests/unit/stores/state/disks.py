@@ -8,10 +8,22 @@ from typing import Any
 
 from dayreel.stores.state import Disk
 
-STEPS = (
-    "read make_directories link write_aside put settle settle_existing settle_directory replace append sign remove "
-    "names is_same_file"
-).split()
+STEPS = [
+    "read",
+    "make_directories",
+    "link",
+    "write_aside",
+    "put",
+    "settle",
+    "settle_existing",
+    "settle_directory",
+    "replace",
+    "append",
+    "sign",
+    "remove",
+    "names",
+    "is_same_file",
+]
 
 
 class SteppingDisk(Disk):

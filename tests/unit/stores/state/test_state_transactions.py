@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import stat
 import threading
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from dayreel.stores.state import (
     StateReadError,
     StateValidationError,
 )
+from tests.unit.stores.state.crash import names
 
 
 class Clock:
@@ -72,18 +74,18 @@ def test_the_files_are_where_the_source_document_draws_them(make_state: MakeStat
     state = make_state()
     state.write({"a": 1})
     state.write({"a": 2})
-    assert sorted(os.listdir(path.parent)) == [".pipeline", "pipeline.json", "pipeline.json.lock"]
-    assert sorted(os.listdir(path.parent / ".pipeline")) == ["backups", "transactions.log"]
+    assert names(path.parent) == [".pipeline", "pipeline.json", "pipeline.json.lock"]
+    assert names(path.parent / ".pipeline") == ["backups", "transactions.log"]
     (backup,) = state.list_backups()
     assert backup.parent == path.parent / ".pipeline/backups"
-    datetime.strptime(backup.name, "pipeline_%Y%m%d_%H%M%S_%f.json.bak")
+    assert re.fullmatch(r"pipeline_\d{8}_\d{6}_\d{6}\.json\.bak", backup.name)
 
 
 def test_an_exception_changes_nothing_and_the_log_says_why(make_state: MakeState, path: Path) -> None:
     state = make_state(actor="tester")
     state.write({"a": {"b": 1}})
     before = path.read_bytes()
-    with pytest.raises(KeyboardInterrupt), state.transaction() as txn:
+    with pytest.raises(KeyboardInterrupt), state.transaction() as txn:  # noqa: PT012  the block is what is tested
         txn.data["a"]["b"] = 2
         raise KeyboardInterrupt("enough")
     assert path.read_bytes() == before
@@ -368,7 +370,7 @@ def test_backups_rotate_and_are_compressed_when_they_are_old(make_state: MakeSta
     assert [state.backup_manager.read(backup) for backup in backups] == [
         b'{\n  "n": %d\n}\n' % number for number in range(18, 10, -1)
     ]
-    assert [backup.suffix for backup in backups] == sorted((backup.suffix for backup in backups))
+    assert [backup.suffix for backup in backups] == sorted(backup.suffix for backup in backups)
     assert {backup.suffix for backup in backups} == {".bak", ".gz"}
     assert state.restore_backup(backups[-1])
     assert state.read() == {"n": 11}
