@@ -302,7 +302,7 @@ class _Build:
         @self.asset(
             "posts",
             platform,
-            deps=[self.key("reviews"), self.key("final_video")],
+            deps=[self.key("reviews")],  # a review is of exact bytes, so the video is upstream through it
             needs={platform},
             kinds={platform},
             pool=f"post_{platform}",

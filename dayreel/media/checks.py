@@ -14,21 +14,11 @@ import ffmpeg as graph
 from dayreel.media.picture import source_input
 from dayreel.media.probe import Probe, VideoStream, probe
 from dayreel.media.run import DEADLINE_S, run_ffmpeg
+from dayreel.schemas.content import CheckResult
 
 _BLACK_AT_LEAST_S = 0.1
 _ROUNDING_DB = 0.05
 """ebur128 writes its summary with one decimal."""
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One finding. `value` and `expected` are short texts for a table; `message` is a sentence."""
-
-    name: str
-    passed: bool
-    value: str
-    expected: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -188,8 +178,9 @@ def _dimensions(video: VideoStream, expected: ExpectedVideo) -> CheckResult:
     seen = (round(video.display_width), round(video.display_height))
     value = f"{seen[0]}x{seen[1]}"
     due = f"{expected.width}x{expected.height}"
+    passed = seen == (expected.width, expected.height)
     return CheckResult(
-        "dimensions", seen == (expected.width, expected.height), value, due, f"It is {value}; {due} is due."
+        name="dimensions", passed=passed, value=value, expected=due, message=f"It is {value}; {due} is due."
     )
 
 
@@ -208,27 +199,33 @@ def _codecs(facts: Probe, video: VideoStream) -> CheckResult:
     audio = facts.best_audio_stream()
     value = f"{video.codec} {video.pix_fmt} + {audio.codec if audio else 'no sound'}"
     due = "h264 yuv420p + aac"
-    return CheckResult("codecs", value == due, value, due, f"It is {value}; platforms take {due}.")
+    return CheckResult(
+        name="codecs", passed=value == due, value=value, expected=due, message=f"It is {value}; platforms take {due}."
+    )
 
 
 def _has_audio(facts: Probe) -> CheckResult:
     audio = facts.best_audio_stream()
     value = f"{audio.sample_rate} Hz, {audio.channels} channels" if audio else "no sound stream"
-    return CheckResult("has_audio", audio is not None, value, "a sound stream", f"It has {value}.")
+    return CheckResult(
+        name="has_audio", passed=audio is not None, value=value, expected="a sound stream", message=f"It has {value}."
+    )
 
 
 def _loudness(found: Analysis, expected: ExpectedVideo) -> CheckResult:
     value = "silent" if found.loudness_lufs is None else f"{found.loudness_lufs:.1f} LUFS"
     if expected.loudness_lufs is None:
         return CheckResult(
-            "loudness", passed=True, value=value, expected="any, or silence", message=f"It is {value}, as planned."
+            name="loudness", passed=True, value=value, expected="any, or silence", message=f"It is {value}, as planned."
         )
     due = f"{expected.loudness_lufs:.1f} ± {expected.loudness_tolerance_lu} LUFS"
     passed = (
         found.loudness_lufs is not None
         and abs(found.loudness_lufs - expected.loudness_lufs) <= expected.loudness_tolerance_lu
     )
-    return CheckResult("loudness", passed, value, due, f"It is {value}; {due} is due.")
+    return CheckResult(
+        name="loudness", passed=passed, value=value, expected=due, message=f"It is {value}; {due} is due."
+    )
 
 
 def _true_peak(found: Analysis, expected: ExpectedVideo) -> CheckResult:
@@ -236,27 +233,39 @@ def _true_peak(found: Analysis, expected: ExpectedVideo) -> CheckResult:
     value = "silent" if peak is None else f"{peak:.1f} dBTP"
     due = f"at most {expected.max_true_peak_dbtp:.1f} dBTP"
     passed = peak is None or peak <= expected.max_true_peak_dbtp + _ROUNDING_DB
-    return CheckResult("true_peak", passed, value, due, f"Its true peak is {value}; {due} is due.")
+    return CheckResult(
+        name="true_peak", passed=passed, value=value, expected=due, message=f"Its true peak is {value}; {due} is due."
+    )
 
 
 def _not_black(found: Analysis, expected: ExpectedVideo) -> CheckResult:
     value = f"{found.longest_black_s:.2f} s black"
     due = f"at most {expected.max_black_s} s black"
     passed = found.longest_black_s <= expected.max_black_s
-    return CheckResult("not_black", passed, value, due, f"Its longest black stretch is {value}.")
+    return CheckResult(
+        name="not_black", passed=passed, value=value, expected=due, message=f"Its longest black stretch is {value}."
+    )
 
 
 def _not_frozen(found: Analysis, expected: ExpectedVideo) -> CheckResult:
     value = f"{found.longest_freeze_s:.2f} s motionless"
     due = f"at most {expected.max_frozen_s} s motionless"
     passed = found.longest_freeze_s <= expected.max_frozen_s
-    return CheckResult("not_frozen", passed, value, due, f"Its longest motionless stretch is {value}.")
+    return CheckResult(
+        name="not_frozen",
+        passed=passed,
+        value=value,
+        expected=due,
+        message=f"Its longest motionless stretch is {value}.",
+    )
 
 
 def _faststart(facts: Probe) -> CheckResult:
     first = facts.moov_before_mdat is True
     value = "moov first" if first else "moov last" if facts.moov_before_mdat is False else "not an MP4"
-    return CheckResult("faststart", first, value, "moov first", f"The file has {value}.")
+    return CheckResult(
+        name="faststart", passed=first, value=value, expected="moov first", message=f"The file has {value}."
+    )
 
 
 def _decodes_fully(found: Analysis, facts: Probe, video: VideoStream) -> CheckResult:
@@ -265,11 +274,11 @@ def _decodes_fully(found: Analysis, facts: Probe, video: VideoStream) -> CheckRe
     value = f"{found.frames} frames, {len(found.decode_errors)} errors"
     said = f" The decoder said: {found.decode_errors[0]}" if found.decode_errors else ""
     return CheckResult(
-        "decodes_fully",
-        passed,
-        value,
-        f"{due} frames, 0 errors",
-        f"{found.frames} of {due} frames of {facts.path.name!r} decode.{said}",
+        name="decodes_fully",
+        passed=passed,
+        value=value,
+        expected=f"{due} frames, 0 errors",
+        message=f"{found.frames} of {due} frames of {facts.path.name!r} decode.{said}",
     )
 
 

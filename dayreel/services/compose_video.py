@@ -12,7 +12,7 @@ from dayreel.media.probe import probe
 from dayreel.media.stills import contact_sheet, poster
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import CheckResult, FinalVideo
+from dayreel.schemas.content import FinalVideo
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.open_content import open_content
 from dayreel.services.request_review import request_review
@@ -127,7 +127,7 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
         mode=made.mode,
         poster="poster.jpg",
         contact_sheet="contact_sheet.jpg",
-        checks=tuple(CheckResult(**vars(check)) for check in checks),
+        checks=tuple(checks),
         made_at=studio.clock.now(),
     )
     return Product(
