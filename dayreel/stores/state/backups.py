@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +67,7 @@ class BackupManager:
         pattern = rf"{stamped}\.(bak|bak\.gz|damaged)"
         self._pattern = re.compile(pattern)
         self._known: list[str] | None = None
+        self._next_look_at = datetime(1, 1, 1, tzinfo=UTC)
 
     def create_backup(self) -> Path | None:
         """Copy the document as it is now into the backups; None when there is no document.
@@ -165,11 +166,14 @@ class BackupManager:
 
     def _due_for_compression(self, names: list[str]) -> list[str]:
         """Return the oldest plain ones beyond the age, few enough that no commit takes noticeably longer."""
-        if self._compress_after_s is None or not names:
+        if self._compress_after_s is None or (now := self._clock.now()) < self._next_look_at:
             return []
-        newest_due = self._stamped(self._clock.now() - timedelta(seconds=self._compress_after_s))
+        newest_due = self._stamped(now - timedelta(seconds=self._compress_after_s))
         old = itertools.takewhile(lambda name: name < newest_due, names)
-        return list(itertools.islice((name for name in old if name.endswith(".bak")), _COMPRESSED_AT_ONCE))
+        due = list(itertools.islice((name for name in old if name.endswith(".bak")), _COMPRESSED_AT_ONCE))
+        if not due:  # it need not be the very moment
+            self._next_look_at = now + timedelta(seconds=self._compress_after_s / 10)
+        return due
 
     def _compress(self, name: str) -> str:
         raw = self._disk.read(self._path(name), limit_bytes=self._max_size_bytes).raw

@@ -21,7 +21,8 @@ def split_members(raw: bytes) -> list[bytes]:
 
 def changed_members(before: list[bytes], after: list[bytes]) -> list[str]:
     """Return what `changed_paths` does, from split documents; only the members that differ are parsed."""
-    return changed_paths(_parse(before, without=after), _parse(after, without=before))
+    old, new = _parse(before, without=after), _parse(after, without=before)
+    return changed_paths(old, new) or [f"/{escape_pointer(key)}" for key in new]
 
 
 def _parse(members: list[bytes], *, without: list[bytes]) -> dict[str, Any]:
@@ -31,7 +32,10 @@ def _parse(members: list[bytes], *, without: list[bytes]) -> dict[str, Any]:
 
 
 def changed_paths(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[str]:
-    """Return the places where `after` differs from `before` (None: there was nothing readable before)."""
+    """Return the places where `after` differs from `before` (None: there was nothing readable before).
+
+    Deep inside an otherwise equal list or object, 1, 1.0 and true count as the same.
+    """
     if before is None:
         return [""]
     found: list[str] = []
@@ -46,15 +50,16 @@ def _compare(before: Any, after: Any, pointer: str, found: list[str]) -> None:
         _compare_dicts(before, after, pointer, found)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            _compare(old, new, f"{pointer}/{index}", found)
-    elif before != after or type(before) is not type(after):  # 1, 1.0 and true are equal, and not the same
+            if old != new or type(old) is not type(new):
+                _compare(old, new, f"{pointer}/{index}", found)
+    else:
         found.append(pointer)
 
 
 def _compare_dicts(before: dict[str, Any], after: dict[str, Any], pointer: str, found: list[str]) -> None:
     for key, new in after.items():
-        if key in before:
-            _compare(before[key], new, f"{pointer}/{escape_pointer(key)}", found)
-        else:
+        if key not in before:
             found.append(f"{pointer}/{escape_pointer(key)}")
+        elif (old := before[key]) != new or type(old) is not type(new):
+            _compare(old, new, f"{pointer}/{escape_pointer(key)}", found)
     found.extend(f"{pointer}/{escape_pointer(key)}" for key in before if key not in after)
