@@ -15,6 +15,7 @@ from dayreel.media.picture import source_input
 from dayreel.media.probe import Probe, VideoStream, probe
 from dayreel.media.run import DEADLINE_S, run_ffmpeg
 from dayreel.schemas.content import CheckResult
+from dayreel.schemas.platform_limits import PlatformLimits
 
 _BLACK_AT_LEAST_S = 0.1
 _ROUNDING_DB = 0.05
@@ -37,21 +38,6 @@ class ExpectedVideo:
     max_true_peak_dbtp: float = -1.0
     max_black_s: float = 0.5
     max_frozen_s: float = 2.0
-
-
-@dataclass(frozen=True)
-class PlatformLimits:
-    """What one platform takes; None means that no limit is known."""
-
-    name: str
-    max_size_bytes: int | None = None
-    min_duration_s: float | None = None
-    max_duration_s: float | None = None
-    max_bit_rate: int | None = None
-    min_fps: float | None = None
-    max_fps: float | None = None
-    max_width: int | None = None
-    takes_edit_lists: bool = True
 
 
 @dataclass(frozen=True)

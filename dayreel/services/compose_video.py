@@ -5,15 +5,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from dayreel.errors import UsageError
-from dayreel.media.checks import ExpectedVideo, check_final_video
+from dayreel.media.checks import ExpectedVideo, check_final_video, platform_limits
 from dayreel.media.compose import ComposePlan, compose
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.media.stills import contact_sheet, poster
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import FinalVideo
+from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest
+from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 from dayreel.services.open_content import open_content
 from dayreel.services.request_review import request_review
 from dayreel.services.stages import Product, StageResult, Work, run_stage
@@ -33,6 +34,7 @@ CHECKS = (
     "not_frozen",
     "faststart",
     "decodes_fully",
+    "fits_platforms",
 )
 
 
@@ -127,7 +129,7 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
         mode=made.mode,
         poster="poster.jpg",
         contact_sheet="contact_sheet.jpg",
-        checks=tuple(checks),
+        checks=(*checks, _fits_platforms(channel, made.path)),
         made_at=studio.clock.now(),
     )
     return Product(
@@ -139,4 +141,18 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
             "completed_at": studio.clock.now(),
         },
         parameters={"why_encoded": made.why_encoded, "fps": float(Fraction(made.fps))},
+    )
+
+
+def _fits_platforms(channel: Channel, video: Path) -> CheckResult:
+    platforms = list(channel.platforms.chosen())
+    failed = [
+        check for name in platforms for check in platform_limits(video, PLATFORM_LIMITS[name]) if not check.passed
+    ]
+    return CheckResult(
+        name="fits_platforms",
+        passed=not failed,
+        value="; ".join(f"{check.name} {check.value}" for check in failed) or "fits",
+        expected="fits every platform",
+        message=" ".join(check.message for check in failed) or f"It fits {', '.join(platforms) or 'no platform'}.",
     )

@@ -6,6 +6,7 @@ Nothing here knows a platform; what a field means to a vendor lives in the vendo
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
-from dayreel.providers.platforms.contract import PlatformLimits, PostRequest, Record
+from dayreel.providers.platforms.contract import PostRequest, Record
+from dayreel.schemas.platform_limits import PlatformLimits
 
 Fields = TypeVar("Fields", bound=BaseModel)
 Answer = TypeVar("Answer")
@@ -43,10 +45,11 @@ def require_within_limits(platform: str, limits: PlatformLimits, request: PostRe
     Raises:
         UsageError: too large, too short or too long; says by how much.
     """
-    if request.size_bytes > limits.max_size_bytes:
+    shortest, longest = limits.min_duration_s or 0.0, limits.max_duration_s or inf
+    if limits.max_size_bytes is not None and request.size_bytes > limits.max_size_bytes:
         wrong = f"has {request.size_bytes} bytes and {platform} takes {limits.max_size_bytes}"
-    elif not limits.min_duration_s <= request.duration_s <= limits.max_duration_s:
-        takes = f"{limits.min_duration_s:g} to {limits.max_duration_s:g} s"
+    elif not shortest <= request.duration_s <= longest:
+        takes = f"{shortest:g} to {longest:g} s"
         wrong = f"lasts {request.duration_s:g} s and {platform} takes {takes}"
     else:
         return

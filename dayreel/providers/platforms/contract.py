@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.platform_limits import PlatformLimits
 
 Record = Callable[[dict[str, Any]], None]
 
@@ -77,19 +78,6 @@ class Quota:
     used: int
     total: int
     window: str
-
-
-@dataclass(frozen=True)
-class PlatformLimits:
-    """What the platform takes, as data."""
-
-    caption_limit: int
-    caption_unit: Literal["characters", "utf16", "bytes"]
-    hashtag_limit: int | None
-    max_size_bytes: int
-    min_duration_s: float
-    max_duration_s: float
-    fps_range: tuple[float, float]
 
 
 @dataclass(frozen=True)

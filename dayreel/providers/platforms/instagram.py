@@ -28,7 +28,6 @@ from dayreel.providers.platforms.contract import (
     Counters,
     Finding,
     PlannedCall,
-    PlatformLimits,
     PostRequest,
     Quota,
     Receipt,
@@ -38,9 +37,10 @@ from dayreel.providers.platforms.instagram_errors import find_row_in_status
 from dayreel.providers.platforms.instagram_graph import GONE_CODES, Graph
 from dayreel.providers.platforms.instagram_insights import read_counters
 from dayreel.providers.platforms.verdicts import to_error
-from dayreel.rules.captions import CAPTION_RULES, carries_marker, format_caption
+from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.channel import InstagramPost
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 _MEDIA_FIELDS = "id,caption,permalink,timestamp,media_product_type"
 _LOGIN_HOST = "graph.instagram.com"
@@ -65,15 +65,7 @@ class InstagramPlatform:
     """
 
     name = "instagram"
-    limits = PlatformLimits(
-        caption_limit=CAPTION_RULES["instagram"].limit,
-        caption_unit="characters",
-        hashtag_limit=CAPTION_RULES["instagram"].hashtag_limit,
-        max_size_bytes=300_000_000,
-        min_duration_s=3,
-        max_duration_s=900,
-        fps_range=(23, 60),
-    )
+    limits = PLATFORM_LIMITS["instagram"]
 
     def __init__(
         self,

@@ -22,14 +22,14 @@ from dayreel.providers.platforms.contract import (
     Counters,
     Finding,
     PlannedCall,
-    PlatformLimits,
     PostRequest,
     Receipt,
     Record,
 )
-from dayreel.rules.captions import CAPTION_RULES, format_caption
+from dayreel.rules.captions import format_caption
 from dayreel.schemas.channel import OutboxPost
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 MARKER_FILE = ".dayreel.json"
 _BLOCK_BYTES = 1024 * 1024
@@ -40,15 +40,7 @@ class OutboxPlatform:
     """One folder that holds one folder per content."""
 
     name = "outbox"
-    limits = PlatformLimits(
-        caption_limit=CAPTION_RULES["outbox"].limit,
-        caption_unit="utf16",
-        hashtag_limit=CAPTION_RULES["outbox"].hashtag_limit,
-        max_size_bytes=1 << 40,
-        min_duration_s=0,
-        max_duration_s=86_400,
-        fps_range=(1, 240),
-    )
+    limits = PLATFORM_LIMITS["outbox"]
 
     def __init__(self, *, folder: Path, clock: Clock) -> None:
         """Keep the folder; it is made with the first post."""

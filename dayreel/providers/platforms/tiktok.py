@@ -20,7 +20,6 @@ from dayreel.providers.platforms.contract import (
     Counters,
     Finding,
     PlannedCall,
-    PlatformLimits,
     PostRequest,
     Receipt,
     Record,
@@ -30,9 +29,10 @@ from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, ChunkPlan
 from dayreel.providers.platforms.tiktok_errors import BY_CODE, find_fail_row
 from dayreel.providers.platforms.tiktok_metrics import find_by_marker, public_id, query_videos, read_counters
 from dayreel.providers.platforms.verdicts import to_error
-from dayreel.rules.captions import CAPTION_RULES, format_caption
+from dayreel.rules.captions import format_caption
 from dayreel.schemas.channel import TikTokPost
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 _CREATOR_INFO = "/v2/post/publish/creator_info/query/"
 _INIT = "/v2/post/publish/video/init/"
@@ -52,15 +52,7 @@ class TikTokPlatform:
     """
 
     name = "tiktok"
-    limits = PlatformLimits(
-        caption_limit=CAPTION_RULES["tiktok"].limit,
-        caption_unit="utf16",
-        hashtag_limit=None,
-        max_size_bytes=4_000_000_000,
-        min_duration_s=1,
-        max_duration_s=600,
-        fps_range=(23, 60),
-    )
+    limits = PLATFORM_LIMITS["tiktok"]
 
     def __init__(
         self,

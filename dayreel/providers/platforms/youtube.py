@@ -19,7 +19,6 @@ from dayreel.providers.platforms.contract import (
     Counters,
     Finding,
     PlannedCall,
-    PlatformLimits,
     PostRequest,
     Receipt,
     Record,
@@ -28,9 +27,10 @@ from dayreel.providers.platforms.verdicts import to_error
 from dayreel.providers.platforms.youtube_api import YouTubeApi
 from dayreel.providers.platforms.youtube_errors import find_upload_row
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
-from dayreel.rules.captions import CAPTION_RULES, carries_marker, format_caption
+from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.channel import YouTubePost
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 _BATCH = 50
 _PAGES = 4
@@ -50,15 +50,7 @@ class YouTubePlatform:
     """
 
     name = "youtube"
-    limits = PlatformLimits(
-        caption_limit=CAPTION_RULES["youtube"].limit,
-        caption_unit="bytes",
-        hashtag_limit=None,
-        max_size_bytes=256_000_000_000,
-        min_duration_s=1,
-        max_duration_s=180,
-        fps_range=(1, 60),
-    )
+    limits = PLATFORM_LIMITS["youtube"]
 
     def __init__(
         self,

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from dayreel.errors import MediaError
-from dayreel.media.checks import CheckResult, ExpectedVideo, PlatformLimits, check_final_video, platform_limits
+from dayreel.media.checks import ExpectedVideo, check_final_video, platform_limits
 from dayreel.media.compose import ComposePlan, compose
+from dayreel.schemas.content import CheckResult
+from dayreel.schemas.platform_limits import PlatformLimits
 
 MakeClip = Callable[..., Path]
 Check = Callable[..., dict[str, CheckResult]]
