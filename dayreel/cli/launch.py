@@ -1,10 +1,12 @@
-"""The one door from the command line to Dagster: run a job of the graph in this process, as a real recorded run.
+"""The one door from the command line to Dagster: run a job of the graph in this process, look at its instance.
 
-Everything here imports Dagster, which takes most of a second: commands import this module only when they need a run.
+What is called here imports Dagster, which takes most of a second: commands use this module only when they need it.
 """
 
 import logging
 import os
+import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dayreel.errors import ConfigurationError
 from dayreel.services.effects import is_alive, this_process
-from dayreel.settings import Settings
+from dayreel.services.examine import Check
+from dayreel.settings import Settings, load_settings
 
 OWNER_TAG = "dayreel/owner"
 ACTOR_TAG = "dayreel/actor"
+# The daemon beats every 30 s.
+RECENT_HEARTBEAT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -29,24 +35,40 @@ class Launched:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """Return DAGSTER_HOME, set for this process and its children when it is not."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.root / "dagster_home")))
+    """Return DAGSTER_HOME, absolute; the project's own, for this process and its children too, when it is not set."""
+    home = Path(os.environ.get("DAGSTER_HOME") or settings.root / "dagster_home").expanduser().absolute()
     home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)
     return home
 
 
 @contextmanager
 def instance_of(settings: Settings) -> Iterator[Any]:
-    """Give the Dagster instance of DAGSTER_HOME, quietly."""
-    dagster_home(settings)
+    """Give the Dagster instance of DAGSTER_HOME, quietly.
+
+    Raises:
+        ConfigurationError: it cannot be opened; says what Dagster said.
+    """
+    home = dagster_home(settings)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import dagster as dg  # noqa: TID251  this is the one launcher
+        import yaml
+        from dagster._check import CheckError  # noqa: TID251
+        from sqlalchemy.exc import SQLAlchemyError
 
         # Dagster tells every event on the console otherwise; what people need is printed by the command.
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
-        with dg.DagsterInstance.get() as instance:
+        try:
+            opened = dg.DagsterInstance.get()
+        # What Dagster raises when dagster.yaml is not what it expects, or its database does not answer.
+        except (dg.DagsterError, CheckError, yaml.YAMLError, TypeError, SQLAlchemyError, OSError) as error:
+            raise ConfigurationError(
+                f"Tried to open the Dagster instance in {str(home)!r}; it answered: {_in_a_line(error)}.",
+                next_step="Mend its dagster.yaml, or set DAGSTER_HOME to the folder that holds the right one.",
+            ) from error
+        with opened as instance:
             yield instance
 
 
@@ -72,10 +94,8 @@ def run_job(
         warnings.simplefilter("ignore")
         import dagster as dg  # noqa: TID251
 
-        from pipeline_assets.definitions import build_defs
-
         _end_orphans(instance, dg)
-        job = build_defs(settings).resolve_job_def(job_name)
+        job = _definitions(settings).resolve_job_def(job_name)
         result = job.execute_in_process(
             instance=instance,
             partition_key=partition_key,
@@ -90,6 +110,65 @@ def run_job(
             if event.is_step_failure
         )
         return Launched(result.run_id, result.success, failures)
+
+
+def examine_dagster(settings: Settings) -> list[Check]:
+    """Look whether Dagster's instance opens, whether its daemon runs, and whether the graph can be built."""
+    checks = []
+    try:
+        with instance_of(settings) as instance:
+            checks += [_instance(dagster_home(settings)), _heartbeat(instance)]
+    except ConfigurationError as error:
+        checks.append(Check("dagster instance", "fail", error.message, error.next_step))
+    return [*checks, _graph(settings)]
+
+
+def _instance(home: Path) -> Check:
+    if (home / "dagster.yaml").is_file():
+        return Check("dagster instance", "ok", str(home))
+    step = "Copy the project's dagster_home/dagster.yaml there: without it a killed run looks busy for ever."
+    return Check("dagster instance", "warn", f"{home} has no dagster.yaml, so Dagster's defaults hold", step)
+
+
+def _heartbeat(instance: Any) -> Check:
+    beats = instance.get_daemon_heartbeats().values()
+    age_s = min((time.time() - beat.timestamp for beat in beats), default=None)
+    if age_s is None or age_s > RECENT_HEARTBEAT_S:
+        found = "never ran here" if age_s is None else f"last seen {age_s / 60:.0f} minutes ago"
+        step = "`dayreel up` starts it; without it nothing happens by itself: no schedule, no post after an approval."
+        return Check("dagster daemon", "warn", found, step)
+    errors = [_in_a_line(error.message) for beat in beats for error in beat.errors or ()]
+    if errors:
+        return Check("dagster daemon", "fail", f"runs, with errors: {'; '.join(errors)}", "See var/logs/daemon.log.")
+    return Check("dagster daemon", "ok", f"runs, last seen {age_s:.0f} s ago")
+
+
+def _graph(settings: Settings) -> Check:
+    import dagster as dg  # noqa: TID251
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            keys = _definitions(settings).resolve_all_asset_keys()
+    except ConfigurationError as error:
+        return Check("graph", "fail", error.message, error.next_step)
+    except dg.DagsterError as error:
+        found = f"it cannot be built: {_in_a_line(error)}"
+        return Check("graph", "fail", found, "`dagster definitions validate` tells more.")
+    return Check("graph", "ok", f"{len(keys)} assets")
+
+
+def _definitions(settings: Settings) -> Any:
+    """Return the graph as the channel files are now; building it takes a tenth of a second, and importing builds it."""
+    is_first = "pipeline_assets.definitions" not in sys.modules
+    from pipeline_assets.definitions import build_defs, defs
+
+    return defs if is_first and settings == load_settings() else build_defs(settings)
+
+
+def _in_a_line(said: object, most: int = 400) -> str:
+    words = " ".join(str(said).split())
+    return words if len(words) <= most else f"{words[:most]} ..."
 
 
 def _said(event: Any) -> str:

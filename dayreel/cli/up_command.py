@@ -1,134 +1,215 @@
-"""`dayreel up`: Dagster's web server and daemon, and the sandbox world, as one command on loopback, until Ctrl-C."""
+"""`dayreel up`: Dagster's web server and daemon, and the sandbox world, as one command on loopback, until Ctrl-C.
 
+It stops what it started and nothing else: a sandbox world that was there before stays.
+"""
+
+import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import psutil
+import requests
 
+from dayreel.cli.launch import dagster_home
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
-from dayreel.services.sandbox_world import ensure_sandbox
+from dayreel.services.ports import who_listens
+from dayreel.services.sandbox_world import clean_environment, find_sandbox, sandbox_command
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.locks import hold
 
 STOP_DEADLINE_S = 20.0
-START_DEADLINE_S = 60.0
+START_DEADLINE_S = 90.0
+_LOOK_EVERY_S = 0.2
+_ASK_TIMEOUT_S = 2.0
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """One child: its command line, its environment, and how to tell that it is there (the URL, or None for not yet)."""
+
+    name: str
+    label: str
+    command_line: list[str]
+    environment: dict[str, str]
+    find: Callable[[], str | None]
+
+
+@dataclass(frozen=True)
+class _Child:
+    program: _Program
+    process: "subprocess.Popen[bytes]"
+    log: Path
 
 
 @click.command("up")
 def command() -> int:
     """Start everything, print where it is, and stop it all at Ctrl-C or SIGTERM."""
     settings = load_settings()
-    _need_port(settings.webserver_port)
-    open_catalog(settings.catalog).close()
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.root / "dagster_home")))
-    home.mkdir(parents=True, exist_ok=True)
-    if settings.world == "sandbox":
-        click.echo(f"sandbox world   {ensure_sandbox(settings, SystemClock())}")
-    children = {name: _start(settings, name, line) for name, line in _command_lines(settings).items()}
-    signal.signal(signal.SIGTERM, _interrupt)
+    what = "run Dagster for this project with `dayreel up`"
+    with hold(settings.var_dir / "locks", "up", what=what, at=SystemClock().now()), _stopped_by_signals():
+        _need_port(settings)
+        open_catalog(settings.catalog).close()
+        children: list[_Child] = []
+        try:
+            for program in _programs(settings):
+                children.append(_start(settings, program))  # noqa: PERF401  each is stopped even when the next fails
+            _announce(settings, children)
+            while True:
+                _need_alive(settings, children)
+                time.sleep(_LOOK_EVERY_S)
+        except KeyboardInterrupt:
+            click.echo("Stopping ...", err=True)
+        finally:
+            _stop(children)
+    return 0
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the block as Ctrl-C does, also where Ctrl-C was ignored (`... &`)."""
+    before = {number: signal.signal(number, _interrupt) for number in _STOPPING}
     try:
-        return _attend(settings, children)
-    except KeyboardInterrupt:
-        return 0
+        yield
     finally:
-        _stop(children)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _command_lines(settings: Settings) -> dict[str, list[str]]:
-    programs = Path(sys.executable).parent
-    port = str(settings.webserver_port)
-    return {
-        "webserver": [str(programs / "dagster-webserver"), "-h", "127.0.0.1", "-p", port, "-w", "workspace.yaml"],
-        "daemon": [str(programs / "dagster-daemon"), "run", "-w", "workspace.yaml"],
+def _programs(settings: Settings) -> list[_Program]:
+    bin_dir = Path(sys.executable).parent
+    url = f"http://127.0.0.1:{settings.webserver_port}"
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(dagster_home(settings)),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "PYTHONWARNINGS": "ignore",
     }
+    server = [str(bin_dir / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(settings.webserver_port)]
+    daemon = [str(bin_dir / "dagster-daemon"), "run"]
+    workspace = ["-w", str(settings.root / "workspace.yaml")]
+    programs = [
+        _Program("webserver", "Dagster", [*server, *workspace], environment, lambda: _answers(url)),
+        _Program("daemon", "daemon", [*daemon, *workspace], environment, lambda: "schedules and sensors run"),
+    ]
+    if settings.world == "sandbox" and find_sandbox(settings) is None:
+        line = sandbox_command(settings, idle_exit_s=None)
+        world = _Program("sandbox", "sandbox world", line, clean_environment(), lambda: find_sandbox(settings))
+        return [world, *programs]
+    return programs
 
 
-def _start(settings: Settings, name: str, command_line: list[str]) -> "subprocess.Popen[bytes]":
-    log = settings.var_dir / "logs" / f"{name}.log"
+def _start(settings: Settings, program: _Program) -> _Child:
+    log = settings.var_dir / "logs" / f"{program.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        return subprocess.Popen(
-            command_line,
+        process = subprocess.Popen(
+            program.command_line,
             cwd=settings.root,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1", "PYTHONWARNINGS": "ignore"},
-            start_new_session=True,
+            env=program.environment,
+            start_new_session=True,  # Ctrl-C is ours to pass on
             # Dagster turns SIGTERM into SIGINT's handler; a child that ignores SIGINT could never be stopped.
             preexec_fn=_hear_sigint,  # noqa: PLW1509
         )
+    return _Child(program, process, log)
 
 
 def _hear_sigint() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_DFL)
 
 
-def _attend(settings: Settings, children: dict[str, "subprocess.Popen[bytes]"]) -> int:
-    url = f"http://127.0.0.1:{settings.webserver_port}"
-    told = False
-    began = time.monotonic()
-    while True:
-        for name, child in children.items():
-            if child.poll() is not None:
+def _announce(settings: Settings, children: list[_Child]) -> None:
+    """Print each program's place once it answers."""
+    if settings.world == "sandbox" and children[0].program.name != "sandbox":
+        click.echo(f"{'sandbox world':15} {find_sandbox(settings)} (was running already)")
+    deadline = time.monotonic() + START_DEADLINE_S
+    for child in children:
+        while (place := child.program.find()) is None:
+            _need_alive(settings, children)
+            if time.monotonic() > deadline:
                 raise ConfigurationError(
-                    f"The {name} stopped with exit code {child.returncode}.",
-                    next_step=f"Its log is var/logs/{name}.log; `dayreel doctor` checks what it needs.",
+                    f"The {child.program.name} did not answer within {START_DEADLINE_S:.0f} s.",
+                    next_step=f"Its log is {_told(settings, child.log)}.",
                 )
-        if not told and _answers(settings.webserver_port):
-            click.echo(f"Dagster         {url}\nlogs            var/logs/\nCtrl-C stops everything.")
-            told = True
-        if not told and time.monotonic() - began > START_DEADLINE_S:
+            time.sleep(_LOOK_EVERY_S)
+        click.echo(f"{child.program.label:15} {place}")
+    click.echo(f"{'logs':15} var/logs/\nCtrl-C stops everything.")
+
+
+def _need_alive(settings: Settings, children: list[_Child]) -> None:
+    for child in children:
+        code = child.process.poll()
+        if code is not None:
             raise ConfigurationError(
-                f"The web server did not answer at {url} within {START_DEADLINE_S:.0f} s.",
-                next_step="Its log is var/logs/webserver.log.",
+                f"The {child.program.name} stopped by itself with exit code {code}, so everything was stopped.",
+                next_step=f"Its log is {_told(settings, child.log)}; `dayreel doctor` checks what it needs.",
             )
-        time.sleep(0.2)
 
 
-def _stop(children: dict[str, "subprocess.Popen[bytes]"]) -> None:
-    for child in children.values():
-        if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + STOP_DEADLINE_S
-    for child in children.values():
-        try:
-            child.wait(timeout=max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            # Only what we started: the child leads a process group of its own.
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+def _told(settings: Settings, path: Path) -> str:
+    return str(path.relative_to(settings.root))
 
 
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _answers(url: str) -> str | None:
+    try:
+        requests.get(f"{url}/server_info", timeout=_ASK_TIMEOUT_S).raise_for_status()
+    except requests.RequestException:
+        return None
+    return url
 
 
-def _need_port(port: int) -> None:
-    if not _answers(port):
-        return
-    holder = next(
-        (
-            connection.pid
-            for connection in psutil.net_connections(kind="tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid
-        ),
-        None,
-    )
-    who = f" by {psutil.Process(holder).name()!r} (process {holder})" if holder else ""
-    raise ConfigurationError(
-        f"Port {port} is taken{who}.", next_step="Stop that, or choose another with DAYREEL_WEBSERVER_PORT."
-    )
+def _stop(children: list[_Child]) -> None:
+    """Stop every child and whatever it started, within the deadline; a second Ctrl-C does not leave them behind."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    everyone = [process for child in children for process in _session(child.process.pid)]
+    for child in children:
+        if child.process.poll() is None:
+            child.process.send_signal(signal.SIGTERM)
+    _gone, left = psutil.wait_procs(everyone, timeout=STOP_DEADLINE_S / 2)
+    # Code servers and run workers that outlived their parent: `psutil` never signals a pid that was given to another.
+    left += [process for child in children for process in _session(child.process.pid) if process not in left]
+    for last_word in (psutil.Process.terminate, psutil.Process.kill):
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                last_word(process)
+        _gone, left = psutil.wait_procs(left, timeout=STOP_DEADLINE_S / 4)
+    for child in children:
+        child.process.wait()
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """Return the processes of the session that a child leads: itself and what it started."""
+    members = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == leader:
+                members.append(process)
+    return members
+
+
+def _need_port(settings: Settings) -> None:
+    holder = who_listens(settings.webserver_port)
+    if holder is not None:
+        raise ConfigurationError(
+            f"Port {holder.port} is taken by {holder}.",
+            next_step="Stop that, or choose another with DAYREEL_WEBSERVER_PORT.",
+        )

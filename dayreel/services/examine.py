@@ -1,0 +1,259 @@
+"""Looking whether this machine, the project, the keys, the prices and the catalog are fit to work. Changes nothing.
+
+What needs Dagster to look at (its instance, its daemon, the graph) is beside the command line's door to it.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import requests
+from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
+
+from dayreel.errors import ConfigurationError, DayreelError, StoreError
+from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
+from dayreel.providers.registry import vendor_named
+from dayreel.rules.pricing import seconds_cost
+from dayreel.schemas.channel import Channel
+from dayreel.services.ports import who_listens
+from dayreel.services.sandbox_world import find_sandbox
+from dayreel.settings import Settings
+from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
+from dayreel.stores.channel_files import ChannelFiles
+from dayreel.stores.price_list import PriceList, load_prices
+
+Verdict = Literal["ok", "warn", "fail"]
+OLDEST_PYTHON = (3, 11)
+NEWEST_PYTHON = (3, 13)
+LITTLE_SPACE_BYTES = 5 * 10**9
+NO_SPACE_BYTES = 500 * 10**6
+_ASK_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do when it is not fine."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    next_step: str = ""
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Return every check that needs no Dagster, in the order in which a newcomer meets them."""
+    files = ChannelFiles(settings.channels_dir)
+    checks = [check_python(), check_ffmpeg(settings.ffmpeg), check_disk(settings), check_project(settings)]
+    checks.append(check_channels(files))
+    # A file with problems was told just above; the others can still be looked into.
+    broken = {problem.file.removesuffix(".yaml") for problem in files.problems()}
+    channels = {name: files.load(name) for name in files.names() if name not in broken}
+    checks += check_sources(settings, channels)
+    checks += [check_sandbox(settings)] if settings.world == "sandbox" else check_keys(settings, channels)
+    return [*checks, check_prices(settings, channels), check_catalog(settings), check_port(settings)]
+
+
+def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Check:
+    """Look at the interpreter that runs this."""
+    found = f"Python {version[0]}.{version[1]}"
+    if OLDEST_PYTHON <= version <= NEWEST_PYTHON:
+        return Check("python", "ok", found)
+    return Check(
+        "python", "fail", found, "dayreel needs Python 3.11, 3.12 or 3.13; make the environment anew with one."
+    )
+
+
+def check_ffmpeg(configured: str | None) -> Check:
+    """Look whether there is an ffmpeg, and whether it has every filter and encoder that dayreel uses."""
+    try:
+        facts = ffmpeg_facts(find_ffmpeg(configured))
+    except DayreelError as error:
+        return Check("ffmpeg", "fail", error.message, error.next_step)
+    found = f"ffmpeg {facts.version} at {facts.path}"
+    if facts.is_complete:
+        return Check("ffmpeg", "ok", f"{found}, with every filter and encoder")
+    missing = ", ".join((*facts.missing_filters, *facts.missing_encoders))
+    return Check("ffmpeg", "fail", f"{found} lacks {missing}", HOW_TO_GET_ONE)
+
+
+def check_disk(settings: Settings, free_bytes: int | None = None) -> Check:
+    """Look at the space that is left where videos are kept."""
+    free = shutil.disk_usage(settings.root).free if free_bytes is None else free_bytes
+    found = f"{free / 10**9:.1f} GB free at {settings.root}"
+    if free < NO_SPACE_BYTES:
+        return Check("disk", "fail", found, "Make room: a day needs up to 500 MB a channel while it is made.")
+    if free < LITTLE_SPACE_BYTES:
+        return Check("disk", "warn", found, "Make room soon: below 0.5 GB nothing can be made.")
+    return Check("disk", "ok", found)
+
+
+def check_project(settings: Settings) -> Check:
+    """Look whether this is a project, and whether it can be written to."""
+    missing = [name for name in ("workspace.yaml", "channels") if not (settings.root / name).exists()]
+    if missing:
+        return Check(
+            "project",
+            "fail",
+            f"{settings.root} has no {' and no '.join(missing)}",
+            "Change to the project's folder, the one that holds workspace.yaml.",
+        )
+    try:
+        settings.var_dir.mkdir(exist_ok=True)
+        probe = settings.var_dir / ".doctor"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return Check(
+            "project", "fail", f"{settings.var_dir} cannot be written: {error.strerror}", "Give yourself the right to."
+        )
+    return Check("project", "ok", f"{settings.root} ({settings.world} world)")
+
+
+def check_channels(files: ChannelFiles) -> Check:
+    """Look at every channel file."""
+    problems = files.problems()
+    if problems:
+        found = "; ".join(str(problem) for problem in problems)
+        return Check("channels", "fail", found, "Mend the files; `dayreel channels validate` checks them again.")
+    names = files.names()
+    if not names:
+        return Check("channels", "warn", "there is no channel", "Copy one of channels/*.example to channels/NAME.yaml.")
+    return Check("channels", "ok", ", ".join(names))
+
+
+def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
+    """Look whether the calendars and footage folders that channels name are there."""
+    checks = []
+    for name, channel in channels.items():
+        wanted = [part for part in (channel.ideas.file, channel.video.folder) if part is not None]
+        missing = [f"channels/{part}" for part in wanted if not (settings.channels_dir / part).exists()]
+        if missing:
+            step = "Put it there, or correct its path (relative to the channel file)."
+            checks.append(Check(f"sources of {name}", "fail", f"{', '.join(missing)} is not there", step))
+        elif wanted:
+            checks.append(Check(f"sources of {name}", "ok", ", ".join(wanted)))
+    return checks
+
+
+def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
+    """Look whether every variable that the live world needs is set, per channel; values are never shown."""
+    wanted = {name: vendors_of(channel) for name, channel in channels.items()}
+    if settings.slack_bot_token is not None:
+        wanted["review requests"] = ["slack"]
+    return [_keys(settings, name, vendors) for name, vendors in wanted.items()]
+
+
+def vendors_of(channel: Channel) -> list[str]:
+    """Return the vendors a channel uses, in the order in which they are needed."""
+    parts = (channel.ideas, channel.prompts, channel.video, channel.narration)
+    used = [part.provider for part in parts if part is not None and part.provider != "calendar"]
+    return list(dict.fromkeys([*used, *channel.platforms.chosen()]))
+
+
+def _keys(settings: Settings, subject: str, vendors: list[str]) -> Check:
+    needed = [(vendor, variable) for vendor in vendors for variable in vendor_named(vendor).needs]
+    missing = [(vendor, variable) for vendor, variable in needed if not _is_set(settings, variable)]
+    name = f"keys of {subject}"
+    if missing:
+        found = "not set: " + ", ".join(f"{variable} ({vendor})" for vendor, variable in missing)
+        return Check(name, "fail", found, "Put them into .env; .env.example says where each comes from.")
+    return Check(name, "ok", ", ".join(variable for _, variable in needed) or "none needed")
+
+
+def _is_set(settings: Settings, variable: str) -> bool:
+    value = getattr(settings, variable.lower(), None)
+    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
+def check_sandbox(settings: Settings) -> Check:
+    """Look whether the sandbox world answers, or can be started."""
+    if settings.sandbox_url is not None:
+        try:
+            requests.get(f"{settings.sandbox_url}/_world", timeout=_ASK_TIMEOUT_S).raise_for_status()
+        except requests.RequestException as error:
+            step = "Start that world, or leave DAYREEL_SANDBOX_URL empty to use the project's own."
+            return Check("sandbox world", "fail", f"{settings.sandbox_url} does not answer: {error}", step)
+    found = find_sandbox(settings)
+    if found is not None:
+        return Check("sandbox world", "ok", f"answers at {found}")
+    holder = None if settings.sandbox_port is None else who_listens(settings.sandbox_port)
+    if holder is not None:
+        step = "Stop that, or choose another port with DAYREEL_SANDBOX_PORT."
+        return Check("sandbox world", "fail", f"its port {holder.port} is taken by {holder}", step)
+    return Check("sandbox world", "ok", "not running; the first command that needs it starts it")
+
+
+def check_prices(settings: Settings, channels: Mapping[str, Channel]) -> Check:
+    """Look whether every model in use has a price: without one nothing can be reserved for it."""
+    try:
+        prices = load_prices(settings.root)
+    except ConfigurationError as error:
+        return Check("prices", "fail", error.message, error.next_step)
+    used: set[str] = set()
+    missing: list[ConfigurationError] = []
+    for channel in channels.values():
+        for model, problem in _priced(prices, channel):
+            used.add(model)
+            missing += [problem] if problem else []
+    if missing:
+        return Check("prices", "fail", " ".join(one.message for one in missing), missing[0].next_step)
+    return Check("prices", "ok", ", ".join(sorted(used)) or "none needed")
+
+
+def _priced(prices: PriceList, channel: Channel) -> Iterator[tuple[str, ConfigurationError | None]]:
+    for part in (channel.ideas, channel.prompts, channel.video):
+        if part is None or part.model is None:
+            continue
+        try:
+            price = prices.of(part.provider, part.model)
+            if part is channel.video:
+                seconds_cost(price, duration_s=channel.segments.duration_s, resolution=channel.segments.resolution)
+        except ConfigurationError as error:
+            yield part.model, error
+        else:
+            yield part.model, None
+
+
+def check_catalog(settings: Settings) -> Check:
+    """Look whether the catalog answers and which schema it has; upgrades and creates nothing."""
+    catalog = Catalog(settings.catalog)
+    where = catalog.engine.url.render_as_string(hide_password=True)
+    file = catalog.engine.url.database if catalog.is_sqlite else None
+    if file is not None and file != ":memory:" and not Path(file).is_file():
+        return Check("catalog", "ok", f"{where} is not there yet; the first command that needs it makes it")
+    try:
+        level = schema_level(catalog)
+    except StoreError as error:
+        return Check("catalog", "fail", error.message, error.next_step)
+    except DBAPIError as error:
+        step = "Put back a copy of it, or move it away; manifests and the decision log stay."
+        return Check("catalog", "fail", f"{where} cannot be read: {error.orig}", step)
+    finally:
+        catalog.close()
+    return _level(where, level)
+
+
+def _level(where: str, level: str | None) -> Check:
+    if level == HEAD:
+        return Check("catalog", "ok", f"{where}, schema {level}")
+    if level is None or level < HEAD:
+        step = "Nothing to do: the next command that opens it brings it up to date."
+        return Check("catalog", "warn", f"{where} has schema {level or 'none'}, and this dayreel has {HEAD}", step)
+    step = "Use the dayreel that made it: an older one would not understand what is there."
+    return Check("catalog", "fail", f"{where} has schema {level}, newer than this dayreel's {HEAD}", step)
+
+
+def check_port(settings: Settings) -> Check:
+    """Look whether the web server's port is free, or held by this project's own."""
+    holder = who_listens(settings.webserver_port)
+    if holder is None:
+        return Check("web server port", "ok", f"{settings.webserver_port} is free")
+    if holder.folder == settings.root and "dagster" in (holder.name or ""):
+        url = f"http://127.0.0.1:{holder.port}"
+        return Check("web server port", "ok", f"Dagster of this project answers at {url} (process {holder.pid})")
+    step = "Stop that, or choose another with DAYREEL_WEBSERVER_PORT, before `dayreel up`."
+    return Check("web server port", "warn", f"{holder.port} is taken by {holder}", step)
