@@ -43,11 +43,18 @@ def _clock_minutes(text: str) -> int:
 def _moment(day: date, minutes: int, zone: ZoneInfo) -> datetime:
     """Return the moment at which the local clock of `zone` shows `minutes` after midnight of `day`.
 
-    A time that a DST change skips is the first moment after the gap (`fold=0` reads it with the old offset, which
-    lands just behind it); a time that occurs twice is its first occurrence.
+    A time that a DST change skips is the first moment after the gap; a time that occurs twice is its first occurrence.
     """
-    midnight = datetime.combine(day, time(0))
-    return (midnight + timedelta(minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)
+    shown = (datetime.combine(day, time(0)) + timedelta(minutes=minutes)).replace(tzinfo=zone)
+    moment = shown.astimezone(UTC)
+    after = moment.astimezone(zone)
+    if after.replace(tzinfo=None) == shown.replace(tzinfo=None):
+        return moment
+    # `fold=0` has read a skipped time with the offset from before the gap, which lands as far behind it as the time
+    # is inside it.
+    while (earlier := moment - timedelta(minutes=1)).astimezone(zone).utcoffset() == after.utcoffset():
+        moment = earlier
+    return moment
 
 
 def window_state(channel: Channel, now: datetime) -> WindowState:

@@ -6,7 +6,7 @@ from datetime import date
 
 from dayreel.errors import UsageError
 
-_ID = re.compile(r"^(?P<channel>[a-z][a-z0-9_]{1,40})-(?P<day>\d{4}-\d{2}-\d{2})(?:-t(?P<take>[2-9]|[1-9]\d+))?$")
+_ID = re.compile(r"(?P<channel>[a-z][a-z0-9_]{1,40})-(?P<day>\d{4}-\d{2}-\d{2})(?:-t(?P<take>[2-9]|[1-9]\d+))?")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def parse_content_id(text: str) -> ContentId:
     Raises:
         UsageError: it is none; the message shows what one looks like.
     """
-    found = _ID.match(text)
+    found = _ID.fullmatch(text)
     if found is None:
         raise UsageError(f"{text!r} is no content id.", next_step="One looks like `asmr_crafts-2026-11-20`.")
     return ContentId(found["channel"], parse_day(found["day"]), int(found["take"] or 1))
