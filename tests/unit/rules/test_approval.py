@@ -1,0 +1,45 @@
+"""What an approval is bound to."""
+
+from dataclasses import replace
+
+from dayreel.rules.approval import Bound, what_changed
+
+FIELDS = {"instagram": {"ai_disclosure": True, "share_to_feed": True}, "tiktok": {"privacy": "SELF_ONLY"}}
+APPROVED = Bound("a" * 64, "Clay", FIELDS)
+
+
+def test_nothing_changed_means_it_holds() -> None:
+    assert what_changed(APPROVED, replace(APPROVED), "instagram") == []
+
+
+def test_other_bytes_are_named_with_both_hashes() -> None:
+    (said,) = what_changed(APPROVED, replace(APPROVED, video_sha256="b" * 64), "instagram")
+    assert said == "the final video (approved aaaaaaaaaaaa, now bbbbbbbbbbbb)"
+
+
+def test_another_caption_is_named() -> None:
+    assert what_changed(APPROVED, replace(APPROVED, caption="Clay!"), "tiktok") == ["the caption"]
+
+
+def test_each_field_of_the_platform_is_named_with_what_it_was_and_is() -> None:
+    now = replace(APPROVED, fields={**FIELDS, "tiktok": {"privacy": "PUBLIC_TO_EVERYONE", "allow_duet": True}})
+    assert what_changed(APPROVED, now, "tiktok") == [
+        "tiktok.allow_duet (approved None, now True)",
+        "tiktok.privacy (approved 'SELF_ONLY', now 'PUBLIC_TO_EVERYONE')",
+    ]
+    assert what_changed(APPROVED, now, "instagram") == []
+
+
+def test_a_platform_that_came_later_was_not_approved() -> None:
+    now = replace(APPROVED, fields={**FIELDS, "youtube": {"privacy": "public"}})
+    assert what_changed(APPROVED, now, "youtube") == ["youtube was not among the platforms that were approved"]
+
+
+def test_a_platform_that_was_taken_away_is_named() -> None:
+    now = replace(APPROVED, fields={"instagram": FIELDS["instagram"]})
+    assert what_changed(APPROVED, now, "tiktok") == ["tiktok is no longer a platform of the channel"]
+
+
+def test_everything_that_changed_is_listed() -> None:
+    now = Bound("b" * 64, "other", {**FIELDS, "instagram": {"ai_disclosure": False, "share_to_feed": True}})
+    assert len(what_changed(APPROVED, now, "instagram")) == 3
