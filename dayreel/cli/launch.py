@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dayreel.errors import ConfigurationError
+from dayreel.errors import ConfigurationError, UsageError
 from dayreel.services.effects import is_alive, this_process
 from dayreel.services.examine import Check
 from dayreel.settings import Settings, load_settings
@@ -88,7 +88,8 @@ def run_job(
         actor: who started it, for the audit trail.
 
     Raises:
-        ConfigurationError: the channel files cannot be used.
+        ConfigurationError: the channel files or the Dagster instance cannot be used.
+        UsageError: the day is no partition.
     """
     with instance_of(settings) as instance, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -96,14 +97,21 @@ def run_job(
 
         _end_orphans(instance, dg)
         job = _definitions(settings).resolve_job_def(job_name)
-        result = job.execute_in_process(
-            instance=instance,
-            partition_key=partition_key,
-            asset_selection=[dg.AssetKey(list(key)) for key in assets] or None,
-            tags={ACTOR_TAG: actor, OWNER_TAG: this_process(), **(tags or {})},
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            raise_on_error=False,
-        )
+        try:
+            result = job.execute_in_process(
+                instance=instance,
+                partition_key=partition_key,
+                asset_selection=[dg.AssetKey(list(key)) for key in assets] or None,
+                tags={ACTOR_TAG: actor, OWNER_TAG: this_process(), **(tags or {})},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+        except dg.DagsterUnknownPartitionError as error:
+            raise UsageError(
+                f"{partition_key} is no partition: they go from DAYREEL_FIRST_DAY ({settings.first_day}) to today in "
+                f"DAYREEL_TIMEZONE ({settings.timezone}).",
+                next_step="Nothing was done; for other days change those two in .env.",
+            ) from error
         failures = tuple(
             (str(event.step_key).replace("__", "/"), _said(event))
             for event in result.all_events
@@ -167,7 +175,7 @@ def _definitions(settings: Settings) -> Any:
 
 
 def _in_a_line(said: object, most: int = 400) -> str:
-    words = " ".join(str(said).split())
+    words = " ".join(str(said).split()).rstrip(".")
     return words if len(words) <= most else f"{words[:most]} ..."
 
 

@@ -6,7 +6,7 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.clock import SystemClock, local_day
-from dayreel.errors import BusyError, DayreelError
+from dayreel.errors import ConfigurationError, DayreelError
 from dayreel.rules.calendar import why_not_made
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
@@ -29,22 +29,22 @@ def command(day: str | None, names: tuple[str, ...], as_json: bool) -> int:
     wanted = parse_day(day) if day else None
     files = ChannelFiles(settings.channels_dir)
     channels = {name: files.load(name) for name in names} or files.load_all()
-    if settings.world == "sandbox":
-        click.echo(
-            f"The sandbox world is at {ensure_sandbox(settings, SystemClock())} (simulated, nothing is real).", err=True
-        )
     failed = False
-    days: set[date] = set()
+    due: list[tuple[Channel, date]] = []
     for channel in channels.values():
         its_day = wanted or local_day(SystemClock().now(), channel.timezone)
         refusal = why_not_made(channel, its_day, SystemClock().now())
-        if refusal is not None:
-            click.echo(f"dayreel: {refusal}.", err=True)
-            failed = failed or bool(names) or wanted is not None
+        if refusal is None:
+            due.append((channel, its_day))
             continue
-        days.add(its_day)
+        click.echo(f"dayreel: Nothing was made: {refusal}. See channels/{channel.name}.yaml.", err=True)
+        failed = failed or bool(names) or wanted is not None
+    if due and settings.world == "sandbox":
+        url = ensure_sandbox(settings, SystemClock())
+        click.echo(f"The sandbox world is at {url} (simulated, nothing is real).", err=True)
+    for channel, its_day in due:
         failed = not make_channel_day(settings, channel, its_day) or failed
-    _show(settings, days, set(channels), as_json=as_json)
+    _show(settings, {day for _, day in due}, set(channels), as_json=as_json)
     return 1 if failed else 0
 
 
@@ -55,6 +55,7 @@ def make_channel_day(settings: Settings, channel: Channel, day: date) -> bool:
 
     what = f"make {channel.name} for {day}"
     try:
+        _need_keys(settings, channel)
         with (
             hold(settings.var_dir / "locks", f"run-{channel.name}-{day}", what=what, at=SystemClock().now()),
             watching(settings, channel.name, day),
@@ -66,9 +67,6 @@ def make_channel_day(settings: Settings, channel: Channel, day: date) -> bool:
                 actor=person(settings),
                 tags={"channel": channel.name},
             )
-    except BusyError as busy:
-        click.echo(f"dayreel: {busy}", err=True)
-        return False
     except DayreelError as error:
         click.echo(f"dayreel: {error}", err=True)
         return False
@@ -77,11 +75,27 @@ def make_channel_day(settings: Settings, channel: Channel, day: date) -> bool:
     return ended.success
 
 
+def _need_keys(settings: Settings, channel: Channel) -> None:
+    """Refuse before anything is bought: an idea is of no use when the key for its video is missing."""
+    if settings.world != "live":
+        return
+    from dayreel.services.examine import making_vendors, missing_keys
+
+    missing = missing_keys(settings, making_vendors(channel))
+    if missing:
+        raise ConfigurationError(
+            f"Channel {channel.name!r} needs variables that are not set: {', '.join(missing)}; nothing was bought.",
+            next_step="Put them into .env (see .env.example), or use the sandbox world, which needs none.",
+        )
+
+
 def _show(settings: Settings, days: set[date], names: set[str], *, as_json: bool) -> None:
     with open_catalog(settings.catalog) as catalog:
         told = [one for day in sorted(days) for one in status_of(catalog, day=day, channels=sorted(names))]
     if as_json:
         print_json(told)
+        return
+    if not told:
         return
     print_table(
         ("content", "state", "cost", "video", "next"),

@@ -180,13 +180,14 @@ def _stop(children: list[_Child]) -> None:
     """Stop every child and whatever it started, within the deadline; a second Ctrl-C does not leave them behind."""
     for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
-    everyone = [process for child in children for process in _session(child.process.pid)]
     for child in children:
         if child.process.poll() is None:
             child.process.send_signal(signal.SIGTERM)
-    _gone, left = psutil.wait_procs(everyone, timeout=STOP_DEADLINE_S / 2)
-    # Code servers and run workers that outlived their parent: `psutil` never signals a pid that was given to another.
-    left += [process for child in children for process in _session(child.process.pid) if process not in left]
+    deadline = time.monotonic() + STOP_DEADLINE_S / 2
+    while any(child.process.poll() is None for child in children) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S / 4)
+    # Code servers and run workers that outlived their parent: they share its session, which nobody else can join.
+    left = [process for child in children for process in _session(child.process.pid)]
     for last_word in (psutil.Process.terminate, psutil.Process.kill):
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -5,7 +5,7 @@ What needs Dagster to look at (its instance, its daemon, the graph) is beside th
 
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -141,27 +141,37 @@ def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[C
 
 def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
     """Look whether every variable that the live world needs is set, per channel; values are never shown."""
-    wanted = {name: vendors_of(channel) for name, channel in channels.items()}
+    wanted = {name: [*making_vendors(one), *one.platforms.chosen()] for name, one in channels.items()}
     if settings.slack_bot_token is not None:
         wanted["review requests"] = ["slack"]
     return [_keys(settings, name, vendors) for name, vendors in wanted.items()]
 
 
-def vendors_of(channel: Channel) -> list[str]:
-    """Return the vendors a channel uses, in the order in which they are needed."""
+def making_vendors(channel: Channel) -> list[str]:
+    """Return the vendors that a channel's day is made by, in the order in which they are needed."""
     parts = (channel.ideas, channel.prompts, channel.video, channel.narration)
     used = [part.provider for part in parts if part is not None and part.provider != "calendar"]
-    return list(dict.fromkeys([*used, *channel.platforms.chosen()]))
+    return list(dict.fromkeys(used))
+
+
+def missing_keys(settings: Settings, vendors: Iterable[str]) -> list[str]:
+    """Return each variable that the live world needs for these vendors and that is not set, as `VARIABLE (vendor)`."""
+    return [
+        f"{variable} ({vendor})"
+        for vendor in vendors
+        for variable in vendor_named(vendor).needs
+        if not _is_set(settings, variable)
+    ]
 
 
 def _keys(settings: Settings, subject: str, vendors: list[str]) -> Check:
-    needed = [(vendor, variable) for vendor in vendors for variable in vendor_named(vendor).needs]
-    missing = [(vendor, variable) for vendor, variable in needed if not _is_set(settings, variable)]
+    missing = missing_keys(settings, vendors)
     name = f"keys of {subject}"
     if missing:
-        found = "not set: " + ", ".join(f"{variable} ({vendor})" for vendor, variable in missing)
-        return Check(name, "fail", found, "Put them into .env; .env.example says where each comes from.")
-    return Check(name, "ok", ", ".join(variable for _, variable in needed) or "none needed")
+        step = "Put them into .env; .env.example says where each comes from."
+        return Check(name, "fail", f"not set: {', '.join(missing)}", step)
+    needed = [variable for vendor in vendors for variable in vendor_named(vendor).needs]
+    return Check(name, "ok", ", ".join(needed) or "none needed")
 
 
 def _is_set(settings: Settings, variable: str) -> bool:
