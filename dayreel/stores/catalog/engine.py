@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 
 from dayreel.errors import StoreError
 
@@ -20,12 +20,12 @@ HEAD = "0001"
 _WRITE = "dayreel_write"
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, see below
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout_s * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")  # a decision is durable before a face says so
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -40,17 +40,19 @@ def _prepare_sqlite(engine: Engine) -> None:
 class Catalog:
     """One catalog. Open it once per process; it is safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """Prepare the engine; nothing is connected yet.
 
         Args:
             url: a SQLAlchemy URL, see `dayreel.settings.Settings.catalog`.
+            busy_timeout_s: how long to wait for another writer.
         """
         self.url = url
+        self._busy_timeout_s = busy_timeout_s
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
-            _prepare_sqlite(self.engine)
+            self.engine = create_engine(url, connect_args={"timeout": busy_timeout_s})
+            _prepare_sqlite(self.engine, busy_timeout_s)
         else:
             self.engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
 
@@ -83,7 +85,7 @@ class Catalog:
             connection.execution_options(**{_WRITE: True})
             with connection.begin():
                 if not self.is_sqlite:
-                    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+                    connection.execute(text(f"SET LOCAL lock_timeout = {int(self._busy_timeout_s * 1000)}"))
                     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": subject})
                 yield connection
 
@@ -103,15 +105,21 @@ class Catalog:
     def _in_words(self, act: str) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (IntegrityError, DataError):
+            raise  # a fault of ours in what was written, not of the catalog
+        except ProgrammingError as error:
+            if "does not exist" not in str(error.orig):
+                raise
+            raise self._explained(act, error) from error
+        except DatabaseError as error:
             raise self._explained(act, error) from error
 
-    def _explained(self, act: str, error: DBAPIError) -> StoreError:
+    def _explained(self, act: str, error: DatabaseError) -> StoreError:
         where = self.engine.url.render_as_string(hide_password=True)
         said = str(error.orig).strip().splitlines()[0]
         if "locked" in said or "lock timeout" in said:
             return StoreError(
-                f"Tried to {act} the catalog {where!r}; another process held it for more than {BUSY_TIMEOUT_S:.0f} s.",
+                f"Tried to {act} the catalog {where!r}; another process held it for more than {self._busy_timeout_s:g} s.",
                 next_step="Nothing was changed; try again, and look for a stuck process if it stays so.",
             )
         if "no such table" in said or "does not exist" in said:
