@@ -1,0 +1,180 @@
+"""Opening, reading, writing: nobody interleaves, nobody waits for ever, and every trouble is a sentence."""
+
+import threading
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from dayreel.errors import StoreError
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.tables import config, content, decisions, effects
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+def add_content(catalog: Catalog, content_id: str = "crafts-2026-11-20", **changes: object) -> None:
+    values = {
+        "id": content_id,
+        "channel": "crafts",
+        "day": date(2026, 11, 20),
+        "take": 1,
+        "world": "sandbox",
+        "state": "pending",
+        "storage_path": content_id,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    with catalog.write() as connection:
+        connection.execute(insert(content).values({**values, **changes}))
+
+
+def set_counter(catalog: Catalog, value: int) -> None:
+    with catalog.write() as connection:
+        connection.execute(insert(config).values(key="counter", value=value, updated_at=NOW, updated_by="test"))
+
+
+def test_what_is_read_inside_a_write_still_holds_when_it_commits(catalog: Catalog) -> None:
+    """Sixteen threads add one by reading and writing; an interleaved pair would lose one."""
+    set_counter(catalog, 0)
+
+    def add_one() -> None:
+        for _ in range(5):
+            with catalog.write("money") as connection:
+                value = connection.execute(select(config.c.value)).scalar_one()
+                connection.execute(update(config).values(value=value + 1))
+
+    threads = [threading.Thread(target=add_one) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with catalog.read() as connection:
+        assert connection.execute(select(config.c.value)).scalar_one() == 80
+
+
+def test_a_write_that_fails_leaves_nothing(catalog: Catalog) -> None:
+    with pytest.raises(KeyError), catalog.write() as connection:
+        connection.execute(insert(config).values(key="a", value=1, updated_at=NOW, updated_by="test"))
+        raise KeyError
+    with catalog.read() as connection:
+        assert connection.execute(select(func.count()).select_from(config)).scalar_one() == 0
+
+
+def test_readers_do_not_wait_for_a_writer_and_see_what_was_committed(catalog: Catalog) -> None:
+    set_counter(catalog, 1)
+    with catalog.write() as writing:
+        writing.execute(update(config).values(value=2))
+        with catalog.read() as reading:
+            assert reading.execute(select(config.c.value)).scalar_one() == 1
+    with catalog.read() as reading:
+        assert reading.execute(select(config.c.value)).scalar_one() == 2
+
+
+def test_a_catalog_that_stays_locked_is_a_sentence(catalog: Catalog) -> None:
+    with (
+        Catalog(catalog.url, busy_timeout_s=0.2) as other,
+        catalog.write("money"),
+        pytest.raises(StoreError, match=r"another process held it for more than 0\.2 s") as trouble,
+        other.write("money"),
+    ):
+        pass
+    assert "Nothing was changed" in trouble.value.next_step
+
+
+def test_a_catalog_without_tables_says_how_to_get_them(catalog_url: str) -> None:
+    with (
+        Catalog(catalog_url) as empty,
+        pytest.raises(StoreError, match="tables are not there") as trouble,
+        empty.read() as connection,
+    ):
+        connection.execute(select(content))
+    assert "dayreel" in trouble.value.next_step
+
+
+def test_an_effect_needs_its_content(catalog: Catalog) -> None:
+    row = {
+        "content_id": "nobody-2026-11-20",
+        "kind": "llm",
+        "target": "anthropic",
+        "sequence": 1,
+        "fingerprint": "f",
+        "channel": "crafts",
+        "day": date(2026, 11, 20),
+        "layer": "idea",
+        "world": "sandbox",
+        "state": "intended",
+        "request": {},
+        "handle": {},
+        "result": {},
+        "reserved_usd": 0,
+        "created_at": NOW,
+    }
+    with pytest.raises(IntegrityError), catalog.write() as connection:
+        connection.execute(insert(effects).values(row))
+    add_content(catalog)
+    good = {**row, "content_id": "crafts-2026-11-20"}
+    with catalog.write() as connection:
+        connection.execute(insert(effects).values(good))
+    with pytest.raises(IntegrityError), catalog.write() as connection:
+        connection.execute(insert(effects).values(good))  # the same effect twice
+    with catalog.write() as connection:
+        connection.execute(delete(content))  # and what belongs to a content goes with it
+    with catalog.read() as connection:
+        assert connection.execute(select(func.count()).select_from(effects)).scalar_one() == 0
+
+
+def test_a_state_or_verdict_that_does_not_exist_cannot_be_stored(catalog: Catalog) -> None:
+    with pytest.raises(IntegrityError):
+        add_content(catalog, state="nearly")
+    add_content(catalog)
+    values = {
+        "content_id": "crafts-2026-11-20",
+        "verdict": "liked",
+        "revision": 1,
+        "video_sha256": "",
+        "caption": "",
+        "fields": {},
+        "decided_by": "a",
+        "via": "cli",
+        "decided_at": NOW,
+    }
+    with pytest.raises(IntegrityError), catalog.write() as connection:
+        connection.execute(insert(decisions).values(values))
+
+
+def test_there_is_one_content_per_channel_day_and_take(catalog: Catalog) -> None:
+    add_content(catalog)
+    with pytest.raises(IntegrityError):
+        add_content(catalog, "another-id")
+
+
+def test_sqlite_is_opened_for_several_processes_and_for_power_cuts(sqlite_url: str) -> None:
+    with Catalog(sqlite_url) as catalog, catalog.read() as connection:
+        said = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert said == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+
+
+def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    path.write_text("certainly no database, only a long enough text to be taken for one" * 20)
+    with (
+        Catalog(f"sqlite:///{path}") as catalog,
+        pytest.raises(StoreError, match="file is not a database"),
+        catalog.read() as connection,
+    ):
+        connection.execute(select(content))
+
+
+def test_a_database_that_does_not_answer_is_a_sentence_without_its_password() -> None:
+    url = "postgresql+psycopg2://dayreel:s3cret-token@127.0.0.1:1/dayreel"
+    with Catalog(url) as catalog, pytest.raises(StoreError, match="Tried to read from the catalog") as trouble:
+        with catalog.read():
+            pass
+    assert "s3cret-token" not in str(trouble.value)
+    assert "DAYREEL_CATALOG_URL" in trouble.value.next_step

@@ -1,0 +1,70 @@
+"""The numbered steps: they lead from nothing to exactly the tables, and refuse what is from the future."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from dayreel.errors import StoreError
+from dayreel.stores.catalog import migrate
+from dayreel.stores.catalog.engine import HEAD, Catalog, open_catalog, schema_level
+from dayreel.stores.catalog.tables import metadata
+
+
+def test_upgrading_from_nothing_leads_to_exactly_the_tables(catalog_url: str) -> None:
+    with open_catalog(catalog_url) as catalog:
+        assert schema_level(catalog) == HEAD
+        with catalog.read() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+
+
+def test_the_checks_and_keys_of_the_steps_are_those_of_the_tables(catalog_url: str) -> None:
+    """Alembic compares columns and indexes, but neither check constraints nor what a foreign key does on delete."""
+    with open_catalog(catalog_url) as catalog:
+        found = inspect(catalog.engine)
+        for table in metadata.tables.values():
+            checks = {check["name"] for check in found.get_check_constraints(table.name)}
+            assert checks == {str(one.name) for one in table.constraints if "ck_" in str(one.name)}
+            cascades = {key["constrained_columns"][0]: key["options"] for key in found.get_foreign_keys(table.name)}
+            assert cascades == {
+                key.parent.name: {"ondelete": key.ondelete} if key.ondelete else {} for key in table.foreign_keys
+            }
+
+
+def test_the_newest_step_is_the_one_the_code_expects() -> None:
+    scripts = ScriptDirectory(str(migrate._MIGRATIONS))
+    assert scripts.get_heads() == [HEAD]
+
+
+def test_opening_again_changes_nothing(catalog_url: str) -> None:
+    for _ in range(2):
+        with open_catalog(catalog_url) as catalog:
+            assert schema_level(catalog) == HEAD
+
+
+def test_an_empty_database_has_no_level(catalog_url: str) -> None:
+    with Catalog(catalog_url) as catalog:
+        assert schema_level(catalog) is None
+
+
+def test_a_schema_newer_than_the_code_is_refused_in_a_sentence_and_left_alone(catalog_url: str) -> None:
+    with open_catalog(catalog_url) as catalog:
+        with catalog.write() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(StoreError, match="'9999'") as refusal:
+            open_catalog(catalog_url)
+        assert "newer dayreel" in refusal.value.next_step
+        assert schema_level(catalog) == "9999"
+
+
+def test_several_may_open_a_new_catalog_at_the_same_moment(catalog_url: str) -> None:
+    def open_and_look(_number: int) -> str | None:
+        with open_catalog(catalog_url) as catalog:
+            return schema_level(catalog)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(open_and_look, range(4))) == [HEAD] * 4
