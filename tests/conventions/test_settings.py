@@ -1,0 +1,68 @@
+"""`.env.example` says the same as `dayreel.settings.Settings`: every variable, what it is, its default."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+
+from dayreel.providers.registry import VENDORS
+from dayreel.settings import Settings, load_settings
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+# Found from where a command is typed, never set.
+NOT_SET_BY_PEOPLE = {"root"}
+_ENTRY = re.compile(r"^# (?P<comment>.+)\n#(?P<name>[A-Z][A-Z0-9_]*)=(?P<default>.*)$", re.MULTILINE)
+
+FIELDS = {name: field for name, field in Settings.model_fields.items() if name not in NOT_SET_BY_PEOPLE}
+
+
+def variable_of(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"DAYREEL_{name}".upper()
+
+
+def comment_of(field: FieldInfo) -> str:
+    return field.description or f"one of {', '.join(get_args(field.annotation))}"
+
+
+def entries() -> dict[str, dict[str, Any]]:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    return {found["name"]: found.groupdict() for found in _ENTRY.finditer(text)}
+
+
+def test_the_example_lists_exactly_the_variables_of_the_settings() -> None:
+    assert list(entries()) == [variable_of(name, field) for name, field in FIELDS.items()]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_variable_is_explained_and_has_its_default(name: str) -> None:
+    field = FIELDS[name]
+    entry = entries()[variable_of(name, field)]
+    assert entry["comment"] == comment_of(field)
+    assert entry["default"] == ("" if field.default is None else str(field.default))
+
+
+def test_every_line_of_the_example_is_a_comment_so_that_copying_it_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, field in FIELDS.items():
+        monkeypatch.delenv(variable_of(name, field), raising=False)
+    bare = load_settings(tmp_path)
+    (tmp_path / ".env").write_bytes(EXAMPLE.read_bytes())
+    assert load_settings(tmp_path) == bare
+
+
+def test_every_variable_a_vendor_needs_is_a_setting() -> None:
+    needed = {variable for vendor in VENDORS.values() for variable in vendor.needs}
+    assert needed <= set(entries())
+
+
+def test_no_secret_is_shown_when_settings_are_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = [name for name in FIELDS if "SecretStr" in str(FIELDS[name].annotation)]
+    assert secrets
+    for name in secrets:
+        monkeypatch.setenv(variable_of(name, FIELDS[name]), "marked-secret")
+    assert "marked-secret" not in repr(load_settings(tmp_path))
