@@ -21,7 +21,14 @@ import psutil
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from dayreel.clock import Clock, local_day
-from dayreel.errors import BusyError, DayreelError, PermanentError, UnknownOutcomeError
+from dayreel.errors import (
+    BusyError,
+    DayreelError,
+    PermanentError,
+    StoreError,
+    TransientError,
+    UnknownOutcomeError,
+)
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import Effect, EffectKey, EffectState, Permit
@@ -45,8 +52,20 @@ class Done:
     cost_usd: Decimal = Decimal(0)
 
 
+class NotMade(Exception):  # noqa: N818  never leaves this module: `error` is raised instead
+    """An act's word that the service itself has failed the request it took: nothing was made, nothing is billed.
+
+    Only this lets go of a handle. An error while asking how a request stands says nothing about the request.
+    """
+
+    def __init__(self, error: TransientError | PermanentError) -> None:
+        """Keep what to raise: a `TransientError` where the same request may succeed when it is sent again."""
+        super().__init__(str(error))
+        self.error = error
+
+
 # Effects that a thread of this process is working on; a second thread must not take them for orphans.
-_AT_WORK: set[int] = set()
+_AT_WORK: set[tuple[str, int]] = set()
 _AT_WORK_LOCK = threading.Lock()
 
 Act = Callable[[Permit, dict[str, Any], Record], Done]
@@ -86,7 +105,9 @@ def is_alive(owner: str) -> bool | None:
     if host != socket.gethostname():
         return None
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(started)) < 1
+        process = psutil.Process(int(pid))
+        # A killed process whose parent has not asked after it (PID 1 of many containers) stays on the list, dead.
+        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(started)) < 1
     except psutil.NoSuchProcess:
         return False
 
@@ -243,25 +264,37 @@ class EffectLedger:
             return self._act(effect, permit, intent, act)
         finally:
             with _AT_WORK_LOCK:
-                _AT_WORK.discard(effect.id)
+                _AT_WORK.discard((self._catalog.url, effect.id))
 
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: Act) -> Effect:
         try:
             done = act(permit, dict(effect.handle), self._recorder(effect.id))
-        except PermanentError as error:
-            self._settle(effect.id, "refused", error=str(error), cost_usd=Decimal(0))
-            raise
+        except NotMade as ended:
+            again = isinstance(ended.error, TransientError)
+            cost_usd = None if again else Decimal(0)
+            self._settle(effect.id, "intended" if again else "refused", error=str(ended), cost_usd=cost_usd, handle={})
+            raise ended.error from None
         except UnknownOutcomeError as error:
             self._settle(effect.id, "unknown", error=str(error), cost_usd=None)
             raise
         except DayreelError as error:
-            # A paid request that has a live handle may still be running: it stays sent, with its reservation, for the
-            # next try to go on with. Everything else certainly did not happen.
-            runs_on = not intent.records_first and has_handle(self.get(effect.id).handle)
-            self._settle(effect.id, "sent" if runs_on else "intended", error=str(error), cost_usd=None)
+            self._settle_failure(effect.id, intent, error)
             raise
         self._settle(effect.id, "confirmed", result=done.result, cost_usd=done.cost_usd)
         return self.get(effect.id)
+
+    def _settle_failure(self, effect_id: int, intent: Intent, error: DayreelError) -> None:
+        if not intent.records_first and has_handle(self.get(effect_id).handle):
+            # The request may still run, or be done, whatever went wrong while asking for it: it stays sent, with its
+            # reservation, for the next try to go on with.
+            self._settle(effect_id, "sent", error=str(error), cost_usd=None)
+        elif isinstance(error, PermanentError):
+            self._settle(effect_id, "refused", error=str(error), cost_usd=Decimal(0))
+        elif isinstance(error, StoreError) and not intent.records_first:
+            # It may have been sent, and its handle could not be written down.
+            self._settle(effect_id, "unknown", error=str(error), cost_usd=None)
+        else:
+            self._settle(effect_id, "intended", error=str(error), cost_usd=None)
 
     def _claim(self, intent: Intent) -> tuple[Effect, Permit | None]:
         """Return the effect, with a permit when it is ours to send or to go on with.
@@ -286,7 +319,7 @@ class EffectLedger:
                 permit = self._take_over(connection, intent, row)
             if permit is not None:
                 with _AT_WORK_LOCK:
-                    _AT_WORK.add(row["id"])
+                    _AT_WORK.add((self._catalog.url, row["id"]))
             if permit is not None or state == "confirmed":
                 return effect_of(row), permit
         if state == "refused":
@@ -364,7 +397,7 @@ class EffectLedger:
     def is_at_work(self, row: RowMapping) -> bool:
         """Return whether a living process, or a thread of this one, is at a sent effect."""
         with _AT_WORK_LOCK:
-            if row["id"] in _AT_WORK:
+            if (self._catalog.url, row["id"]) in _AT_WORK:
                 return True
         if row["owner"] in (None, self._owner):
             return False
@@ -372,9 +405,16 @@ class EffectLedger:
         return alive if alive is not None else bool(self._clock.now() < row["lease_until_at"])
 
     def _recorder(self, effect_id: int) -> Record:
+        """Return what an act records its handles with; it stops an act that was taken over while it slept."""
+
         def record(patch: dict[str, Any]) -> None:
             with self._catalog.write("money") as connection:
                 row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+                if row["state"] != "sent" or row["owner"] != self._owner:
+                    raise BusyError(
+                        f"Effect {effect_id} was taken over by {row['owner'] or 'a look at it'} in the meantime.",
+                        next_step="Nothing more is sent from here; `dayreel status` shows how it ends.",
+                    )
                 connection.execute(
                     update(effects)
                     .where(effects.c.id == effect_id)
@@ -391,8 +431,11 @@ class EffectLedger:
         cost_usd: Decimal | None,
         result: Mapping[str, Any] | None = None,
         error: str | None = None,
+        handle: Mapping[str, Any] | None = None,
     ) -> None:
         values: dict[str, Any] = {"state": state, "error": error, "settled_usd": cost_usd, "owner": None}
+        if handle is not None:
+            values["handle"] = dict(handle)
         if state == "intended":
             values |= {"reserved_usd": Decimal(0), "spent_on": None}
         if state in ("confirmed", "refused"):
@@ -402,7 +445,7 @@ class EffectLedger:
         with self._catalog.write("money") as connection:
             connection.execute(
                 update(effects)
-                .where(effects.c.id == effect_id, effects.c.state == "sent")
+                .where(effects.c.id == effect_id, effects.c.state == "sent", effects.c.owner == self._owner)
                 .values(**values, version=effects.c.version + 1)
             )
 

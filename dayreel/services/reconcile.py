@@ -48,18 +48,23 @@ class Reconciled:
     next_step: str = ""
 
 
-def reconcile(studio: Studio) -> list[Reconciled]:
-    """Look up every unknown effect, every send whose process is gone, and every post that is still being processed."""
+def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
+    """Look up every unknown effect, every send whose process is gone, and every post that is still being processed.
+
+    Args:
+        limit: at most so many of each; those that were looked up least come first, so that none is forgotten.
+    """
+    here = effects.c.world == studio.settings.world
     with studio.catalog.read() as connection:
-        doubtful = select(effects).where(
-            effects.c.world == studio.settings.world, effects.c.state.in_(("unknown", "sent"))
+        doubtful = select(effects).where(here, effects.c.state.in_(("unknown", "sent")))
+        order = (effects.c.id,) if limit is None else (effects.c.version, effects.c.id)
+        rows = list(connection.execute(doubtful.order_by(*order).limit(limit)).mappings())
+        processing = (
+            select(platform_posts)
+            .join(effects, effects.c.id == platform_posts.c.effect_id)
+            .where(here, platform_posts.c.state == "processing")
         )
-        rows = list(connection.execute(doubtful.order_by(effects.c.id)).mappings())
-        pending = list(
-            connection.execute(
-                select(platform_posts).where(platform_posts.c.state == "processing").order_by(platform_posts.c.id)
-            ).mappings()
-        )
+        pending = list(connection.execute(processing.order_by(platform_posts.c.id).limit(limit)).mappings())
     told = [_reconcile(studio, row) for row in rows]
     return told + [_refresh(studio, post) for post in pending]
 
@@ -213,9 +218,13 @@ def _park(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
 
 
 def _unknown(studio: Studio, effect_id: int) -> Effect:
+    """Return an effect that a person may rule on: unknown, or sent and with nobody at it (its vendor may deny it)."""
     with studio.catalog.read() as connection:
         row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one_or_none()
-    if row is None or row["state"] != "unknown":
+    is_open = row is not None and (
+        row["state"] == "unknown" or (row["state"] == "sent" and not studio.ledger.is_at_work(row))
+    )
+    if row is None or not is_open:
         raise UsageError(
             f"Effect {effect_id} is {'not there' if row is None else row['state']}, not unknown.",
             next_step="`dayreel reconcile` lists them.",

@@ -25,7 +25,7 @@ from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel, SegmentSpec
 from dayreel.schemas.content import Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit
-from dayreel.services.effects import Done, Intent, Record, has_handle
+from dayreel.services.effects import Done, Intent, NotMade, Record, has_handle
 from dayreel.services.open_content import open_content
 from dayreel.services.patience import patiently
 from dayreel.services.renders import fire
@@ -139,7 +139,7 @@ def _buy(
         if not has_handle(handle):
             handle = source.submit(permit, request)
             record(handle)
-        return Done(_follow(studio, row, source, handle, record, sequence), cost)
+        return Done(_follow(studio, row, source, handle, sequence), cost)
 
     fire(studio, row.id, sequence, "start", progress=0, detail="queued")
     try:
@@ -162,15 +162,14 @@ def _follow(
     row: ContentRow,
     source: VideoGenerator,
     handle: dict[str, Any],
-    record: Record,
     sequence: int,
 ) -> dict[str, Any]:
     """Wait until the service has made the file, and return where it lies.
 
     Raises:
-        PermanentError: the service could not make it, and asking again unchanged cannot help.
-        TransientError: it failed in a way that another try may not (the job is then forgotten, it was not billed), or
-            it is still running after twenty minutes (the job is kept, the next run goes on with it).
+        NotMade: the service could not make it, and does not bill it; the job is forgotten.
+        TransientError: it is still running after twenty minutes; the job is kept, the next run goes on with it.
+        ProviderError: it could not be asked how the job stands; the job is kept.
     """
     deadline = studio.clock.monotonic() + RENDER_DEADLINE_S
     pause = POLL_S
@@ -182,14 +181,16 @@ def _follow(
             return {"file_url": job.file_url, "seed": job.seed, "request_id": reference}
         if job.state == "failed":
             error = PermanentError if not job.retry_helps else TransientError
-            if job.retry_helps:
-                record(dict.fromkeys(handle))
-            raise error(
-                attempted=attempted,
-                answer=job.error or "it failed and gave no reason",
-                reference=reference,
-                code=job.error_code,
-                next_step="" if job.retry_helps else f"Change the prompt or the model, then `dayreel retry {row.id}`.",
+            raise NotMade(
+                error(
+                    attempted=attempted,
+                    answer=job.error or "it failed and gave no reason",
+                    reference=reference,
+                    code=job.error_code,
+                    next_step=""
+                    if job.retry_helps
+                    else f"Change the prompt or the model, then `dayreel retry {row.id}`.",
+                )
             )
         running = job.state == "running"
         fire(studio, row.id, sequence, "progress", progress=50 if running else 5, detail=job.progress or job.state)

@@ -163,6 +163,10 @@ def _finish(
         effect_ids=product.effect_ids,
         parameters=product.parameters,
     )
+    # The manifest says that the stage is done, so it comes after everything that "done" implies.
+    if product.columns:
+        with studio.catalog.write() as connection:
+            connection.execute(update(content).where(content.c.id == content_id).values(**product.columns))
     manifest = studio.contents.update(content_id, stages={work.stage: record}, **product.manifest)
     with studio.catalog.write() as connection:
         connection.execute(
@@ -170,6 +174,4 @@ def _finish(
             .where(processing_logs.c.id == log_id)
             .values(status="completed", completed_at=now, cost_usd=product.cost_usd)
         )
-        if product.columns:
-            connection.execute(update(content).where(content.c.id == content_id).values(**product.columns))
     return StageResult(content_id, manifest, record, reused=False)

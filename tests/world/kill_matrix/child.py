@@ -1,0 +1,378 @@
+"""What runs in forked processes: the driver that makes and publishes, the person who mends, the auditor who reads.
+
+A parent that has imported everything forks; the child opens its own catalog and its own connections, so that nothing
+survives it but what it committed, as with any process that dies.
+"""
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import signal
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+
+from dayreel.clock import SystemClock, local_day
+from dayreel.errors import DayreelError
+from dayreel.media.compose import Composed, ComposePlan
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import CheckResult
+from dayreel.services import compose_video as composing
+from dayreel.services.compose_video import compose_video
+from dayreel.services.decide import decide
+from dayreel.services.make_idea import make_idea
+from dayreel.services.measure_posts import measure_posts
+from dayreel.services.publish_post import post_marker, publish_post
+from dayreel.services.reconcile import reconcile, resolve
+from dayreel.services.render_segments import render_segments
+from dayreel.services.retry_content import reopen_refused
+from dayreel.services.studio import Studio
+from dayreel.services.write_prompts import write_prompts
+from dayreel.settings import Settings
+from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.reads import current_content, get_content, posts_of
+from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, renders
+from dayreel.stores.files import sha256_of
+from tests.world.kill_matrix.checkpoints import Checkpoints
+
+CHANNEL = "asmr_crafts"
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a scenario happens.
+
+    Attributes:
+        catalog_url: None is the project's own SQLite file.
+        hurries: how much faster than real time every wait passes; deadlines included.
+    """
+
+    project: Path
+    world_url: str
+    media_cache: Path
+    catalog_url: str | None = None
+    hurries: float = 1.0
+    real_media: bool = False
+
+    def studio(self, actor: str) -> Studio:
+        """Open the studio."""
+        settings = Settings(root=self.project, sandbox_url=self.world_url, catalog_url=self.catalog_url)
+        return Studio(settings, HurriedClock(self.hurries), open_catalog(settings.catalog), actor=actor)
+
+
+class HurriedClock:
+    """The real time, with waits that are over at once: a deadline of minutes comes after so many waits, not minutes."""
+
+    def __init__(self, hurries: float) -> None:
+        self._hurries = hurries
+        self._waited_s = 0.0
+
+    def now(self) -> datetime:
+        return SystemClock().now()
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._waited_s
+
+    def sleep(self, seconds: float) -> None:
+        self._waited_s += seconds * self._hurries
+        time.sleep(min(seconds, 0.004))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended: killed, or with a document."""
+
+    killed: bool
+    document: Document
+    seconds: float
+
+
+def run_child(
+    act: Callable[[], Document], answer: Path, *, kill_after_s: float | None = None, most_s: float = 120
+) -> Ended:
+    """Fork, run `act` there, and return what it returned, or that it was killed (by itself or after `kill_after_s`).
+
+    The parent must have one thread and no open connection.
+    """
+    answer.unlink(missing_ok=True)
+    started = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        _be_the_child(act, answer)
+    end = started + (most_s if kill_after_s is None else kill_after_s)
+    pause = 0.001
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            break
+        if time.monotonic() > end:
+            os.kill(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
+            if kill_after_s is None and os.WIFSIGNALED(status):
+                raise TimeoutError(f"a child did not end within {most_s} s")
+            break
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.01)
+    seconds = time.monotonic() - started
+    if os.WIFSIGNALED(status):
+        return Ended(True, {}, seconds)
+    return Ended(False, json.loads(answer.read_text(encoding="utf-8")), seconds)
+
+
+def _be_the_child(act: Callable[[], Document], answer: Path) -> None:
+    try:
+        try:
+            document = act()
+        except BaseException:  # noqa: BLE001  the parent is told, whatever it was
+            document = {"crash": traceback.format_exc()}
+        answer.write_text(json.dumps(document, default=str), encoding="utf-8")
+    finally:
+        os._exit(0)
+
+
+# -- the driver ----------------------------------------------------------------------------------------------------
+
+
+def drive(place: Place, *, looks_first: bool, kill_at: int | None, grave: Path) -> Document:
+    """Make the day, approve it, publish it everywhere, measure it; go on from whatever is there.
+
+    Returns:
+        `done`, `errors` (one sentence each, with its class), `passed` (names of the checkpoints).
+    """
+    checkpoints = Checkpoints(kill_at=kill_at, grave=grave)
+    checkpoints.install()
+    if not place.real_media:
+        reuse_media(place.media_cache)
+    studio = place.studio("driver")
+    if looks_first:
+        reconcile(studio)
+    errors = _make_and_publish(studio)
+    return {"done": not errors and is_done(studio), "errors": errors, "passed": checkpoints.passed}
+
+
+def warm_up(place: Place) -> None:
+    """Do it all in this process, without hooks, and leave nothing open."""
+    studio = place.studio("warm-up")
+    try:
+        errors = _make_and_publish(studio)
+    finally:
+        studio.catalog.close()
+    assert not errors, errors
+
+
+def _make_and_publish(studio: Studio) -> list[str]:
+    try:
+        content_id = _make(studio)
+    except DayreelError as error:
+        return [f"{type(error).__name__}: {error}"]
+    return _publish(studio, content_id)
+
+
+def _make(studio: Studio) -> str:
+    channel, day = studio.channels.load(CHANNEL), local_day(studio.clock.now(), "UTC")
+    make_idea(studio, channel, day, model=studio.connect(channel.ideas.provider))
+    assert channel.prompts is not None
+    write_prompts(studio, channel, day, model=studio.connect(channel.prompts.provider))
+    render_segments(studio, channel, day, source=studio.connect(channel.video.provider))
+    content_id = compose_video(studio, channel, day).content_id
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+    if row.state == "review_pending":
+        decide(studio, content_id, "approved", by="a person", via="cli", revision=row.revision)
+    return content_id
+
+
+def _publish(studio: Studio, content_id: str) -> list[str]:
+    channel = studio.channels.load(CHANNEL)
+    platforms = {name: studio.connect(name) for name in channel.platforms.chosen()}
+    errors = []
+    for name, provider in platforms.items():
+        try:
+            publish_post(studio, channel, content_id, name, provider=provider)
+        except DayreelError as error:
+            errors.append(f"{name}: {type(error).__name__}: {error}")
+    if not errors:
+        measured = measure_posts(studio, local_day(studio.clock.now(), "UTC"), platforms=dict(platforms))
+        errors += [f"measure {one.platform}: {one.error}" for one in measured if one.error]
+    return errors
+
+
+def is_done(studio: Studio) -> bool:
+    """Whether the content and each of its posts are posted."""
+    channel = studio.channels.load(CHANNEL)
+    with studio.catalog.read() as connection:
+        row = current_content(connection, CHANNEL, local_day(studio.clock.now(), "UTC"))
+        if row is None or row.state != "posted":
+            return False
+        posts = {post["platform"]: post["state"] for post in posts_of(connection, [row.id])}
+    return posts == dict.fromkeys(channel.platforms.chosen(), "posted")
+
+
+def reuse_media(cache: Path) -> None:
+    """Let composition take what the same inputs gave before, so that a thousand scenarios need ffmpeg a few times."""
+    real = {name: getattr(composing, name) for name in ("compose", "poster", "contact_sheet", "check_final_video")}
+
+    def compose(segments: list[Path], dest: Path, *, plan: ComposePlan, ffmpeg: Path) -> Composed:
+        told = repr(([sha256_of(path) for path in segments], replace(plan, metadata={})))
+        kept = cache / hashlib.sha256(told.encode()).hexdigest()
+        if not kept.with_suffix(".pickle").exists():
+            made = real["compose"](segments, dest, plan=plan, ffmpeg=ffmpeg)
+            checks = real["check_final_video"](made.path, _expected(plan, made, len(segments)), ffmpeg=ffmpeg)
+            _keep(made.path, kept.with_suffix(".mp4"))
+            _keep_bytes(pickle.dumps((made, checks)), kept.with_suffix(".pickle"))
+        made, _ = pickle.loads(kept.with_suffix(".pickle").read_bytes())
+        _keep(kept.with_suffix(".mp4"), dest)
+        return replace(made, path=dest)
+
+    def picture(_video: Path, dest: Path) -> Path:
+        _keep_bytes(b"a picture", dest)
+        return dest
+
+    def check_final_video(path: Path, _expected: Any, *, ffmpeg: Path) -> list[CheckResult]:
+        for kept in cache.glob("*.pickle"):
+            made, checks = pickle.loads(kept.read_bytes())
+            if made.sha256 == sha256_of(path):
+                return list(checks)
+        raise AssertionError(f"{path} was never composed")
+
+    for name, stand_in in (
+        ("compose", compose),
+        ("poster", picture),
+        ("contact_sheet", picture),
+        ("check_final_video", check_final_video),
+    ):
+        setattr(composing, name, stand_in)
+
+
+def _expected(plan: ComposePlan, made: Composed, count: int) -> Any:
+    return composing.ExpectedVideo(
+        duration_s=count * (plan.segment_duration_s or 0),
+        width=plan.width,
+        height=plan.height,
+        loudness_lufs=plan.loudness_lufs if made.loudness_lufs is not None else None,
+        max_true_peak_dbtp=plan.true_peak_dbtp,
+    )
+
+
+def _keep(source: Path, target: Path) -> None:
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copyfile(source, aside)
+    aside.replace(target)
+
+
+def _keep_bytes(data: bytes, target: Path) -> None:
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    aside.replace(target)
+
+
+# -- the person ----------------------------------------------------------------------------------------------------
+
+
+def mend(place: Place, dashboards: Mapping[str, Any]) -> Document:
+    """Do what a person would whom `dayreel status` has called: look up, look at the dashboards, try refused acts again.
+
+    Args:
+        dashboards: `/_world/effects`; it stands for the vendors' own pages. `refused` is added: whether the error was
+            a model's refusal.
+
+    Returns:
+        `parked`: how many unknown outcomes took a person; `resolved`: what was said of each; `errors`.
+    """
+    studio = place.studio("a person")
+    told = reconcile(studio)
+    parked = [one for one in told if one.outcome == "parked" and _is_unknown(studio, one.effect_id)]
+    resolved = []
+    for one in parked:
+        found = _look(studio, one.effect_id, dashboards)
+        resolve(studio, one.effect_id, found=found, by="a person", note="seen on the dashboard")
+        resolved.append(f"{one.kind} {one.sequence} at {one.target}: {found or 'not there'}")
+    with studio.catalog.read() as connection:
+        row = current_content(connection, CHANNEL, local_day(studio.clock.now(), "UTC"))
+    if row is not None:
+        reopen_refused(studio, row.id)
+    if dashboards["refused"]:
+        _change_topic(place)
+    return {"parked": len(parked), "resolved": resolved}
+
+
+def _change_topic(place: Place) -> None:
+    """Do what a model's refusal asks for."""
+    file = place.project / "channels" / f"{CHANNEL}.yaml"
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    document["topic"] += ", filmed kindly"
+    _keep_bytes(yaml.safe_dump(document).encode(), file)
+
+
+def _is_unknown(studio: Studio, effect_id: int) -> bool:
+    return studio.ledger.get(effect_id).state == "unknown"
+
+
+def _look(studio: Studio, effect_id: int, dashboards: Mapping[str, Any]) -> str | None:
+    effect = studio.ledger.get(effect_id)
+    if effect.key.kind == "post":
+        marker = post_marker(effect.key.content_id)
+        posts = [post for post in dashboards["posts"] if post["platform"] == effect.key.target]
+        return next((post["id"] for post in posts if marker in json.dumps(post)), None)
+    with studio.catalog.read() as connection:
+        handles = list(connection.execute(select(effects.c.handle).where(effects.c.kind == "segment")).scalars())
+    ours = {handle.get("request_id") for handle in handles}
+    prompt = hashlib.sha256(str(effect.request["prompt"]).encode()).hexdigest()
+    for made in dashboards["generations"]:
+        if made["kind"] == "segment" and made["prompt_sha256"] == prompt and made["id"] not in ours:
+            return str(made["id"])
+    return None
+
+
+# -- the auditor ---------------------------------------------------------------------------------------------------
+
+
+def audit(place: Place) -> Document:
+    """Return what our own books say once the sweeper has come by, for comparison with what the vendors say."""
+    studio = place.studio("auditor")
+    reconcile(studio)
+    with studio.catalog.read() as connection:
+        rows = [dict(row) for row in connection.execute(select(effects).order_by(effects.c.id)).mappings()]
+        row = current_content(connection, CHANNEL, local_day(studio.clock.now(), "UTC"))
+        posts = [dict(post) for post in posts_of(connection, [row.id])] if row else []
+        drawn = [dict(one) for one in connection.execute(select(renders.c.sequence, renders.c.state)).mappings()]
+        logs = list(connection.execute(select(processing_logs.c.status)).scalars())
+        snapshots = list(connection.execute(select(metric_snapshots.c.platform)).scalars())
+    channel: Channel = studio.channels.load(CHANNEL)
+    return {
+        "state": row.state if row else None,
+        "video_sha256": row.video_sha256 if row else None,
+        "caption": row.caption if row else None,
+        "platforms": list(channel.platforms.chosen()),
+        "segments": channel.segments.count,
+        "effects": [
+            {
+                "id": one["id"],
+                "kind": one["kind"],
+                "target": one["target"],
+                "sequence": one["sequence"],
+                "state": one["state"],
+                "lost": bool(one["result"].get("lost")),
+                "cost_usd": str(one["settled_usd"] or Decimal(0)),
+                "attempts": one["attempts"],
+                "layer": one["layer"],
+                "request_id": one["handle"].get("request_id"),
+            }
+            for one in rows
+        ],
+        "posts": [{name: post[name] for name in ("platform", "state", "post_id")} for post in posts],
+        "renders": drawn,
+        "logs": logs,
+        "snapshots": snapshots,
+    }

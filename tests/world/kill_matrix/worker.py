@@ -1,0 +1,126 @@
+"""One worker: imports everything once, starts a sandbox world, and plays its seeds one after the other.
+
+Its arguments are a folder of its own, the shared folder of media, a PostgreSQL URL or `-`, and its seeds. It prints one
+line of JSON for each.
+"""
+
+import importlib
+import itertools
+import json
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).parents[3]
+# What children would otherwise import again and again.
+WARM = (
+    "anthropic",
+    "av",
+    "fal_client",
+    "httpx",
+    "httpx2",
+    "openai",
+    "openai.types.responses",
+    "anthropic.types",
+    "tenacity",
+    "jinja2",
+    "psutil",
+    "dayreel.providers.llm.anthropic",
+    "dayreel.providers.llm.openai",
+    "dayreel.providers.llm.sdk_errors",
+    "dayreel.providers.platforms.instagram",
+    "dayreel.providers.platforms.tiktok",
+    "dayreel.providers.platforms.youtube",
+    "dayreel.providers.video.fal",
+    "dayreel.providers.video.fal_transport",
+    "dayreel.sandbox.app",
+    "dayreel.sandbox.credentials",
+    "dayreel.stores.state",
+)
+
+
+def main(room: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
+    """Play the seeds."""
+    from tests.world.kill_matrix.plan import plan_of
+    from tests.world.kill_matrix.sandbox import WorldProcess
+    from tests.world.kill_matrix.scenario import Stage
+
+    for name in WARM:
+        importlib.import_module(name)
+    room.mkdir(parents=True)
+    template = make_project(room / "template")
+    catalogs = None if postgres == "-" else _catalogs(postgres, room.name)
+    with WorldProcess(room / "world", media_cache) as world:
+        stage = Stage(room, world, template=template, media_cache=media_cache, catalogs=catalogs)
+        checkpoints = len(stage.rehearse())
+        _say({"checkpoints": checkpoints})
+        for seed in seeds:
+            _say(stage.play(plan_of(seed, checkpoints=checkpoints)).as_json())
+
+
+def make_project(root: Path) -> Path:
+    """Make a project with one channel of two short segments and an empty catalog, and return its folder."""
+    from dayreel.settings import Settings
+    from dayreel.stores.catalog.engine import open_catalog
+
+    (root / "channels").mkdir(parents=True)
+    shutil.copy(PROJECT / "workspace.yaml", root)
+    if (PROJECT / "channels" / "templates").is_dir():
+        shutil.copytree(PROJECT / "channels" / "templates", root / "channels" / "templates")
+    channel = yaml.safe_load((PROJECT / "channels" / "asmr_crafts.yaml").read_text(encoding="utf-8"))
+    channel |= {
+        "active_from": "2020-01-01",
+        "segments": {"count": 2, "duration_s": 2, "resolution": "720p"},
+        "video": {"provider": "fal", "model": "fal-ai/wan/v2.7/text-to-video"},
+    }
+    (root / "channels" / "asmr_crafts.yaml").write_text(yaml.safe_dump(channel), encoding="utf-8")
+    open_catalog(Settings(root=root, catalog_url=None).catalog).close()
+    return root
+
+
+def _catalogs(server: str, worker: str) -> Callable[[], str]:
+    """Return a function that makes a fresh PostgreSQL catalog, by copying one that is at the newest schema."""
+    from sqlalchemy import create_engine, make_url, text
+
+    from dayreel.stores.catalog.engine import open_catalog
+
+    url = make_url(server).set(drivername="postgresql+psycopg2")
+    names = (f"{worker}_{number}" for number in itertools.count())
+
+    def run(*sentences: str) -> None:
+        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for sentence in sentences:
+                connection.execute(text(sentence))
+        engine.dispose()
+
+    def named(database: str) -> str:
+        return url.set(database=database).render_as_string(hide_password=False)
+
+    template = f"{worker}_template"
+    run(f"CREATE DATABASE {template}")
+    open_catalog(named(template)).close()
+
+    def fresh() -> str:
+        name = next(names)
+        run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return named(name)
+
+    return fresh
+
+
+def _say(document: object) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    for name in [name for name in os.environ if name.startswith("DAYREEL_")]:
+        del os.environ[name]
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], [int(seed) for seed in sys.argv[4].split(",")])
