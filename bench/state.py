@@ -133,7 +133,7 @@ def lock_and_unlock(folder: Path) -> Callable[[], None]:
 def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
     """Return the seconds of every variant in every round."""
     document = make_document()
-    for name in ("full.json", "turns.json", "volatile.json"):
+    for name in ("full.json", "plain.json", "turns.json", "volatile.json"):
         PipelineState(folder / name).write(document)
     raw = (folder / "full.json").read_bytes()
     state = PipelineState(folder / "full.json", schema=Manifest)
@@ -141,6 +141,7 @@ def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
         BARE: bare_writer(folder, raw, keep_names=False),
         "bare + fsync of the directory": bare_writer(folder, raw, keep_names=True),
         FULL: transaction(state),
+        "transaction without a schema": transaction(PipelineState(folder / "plain.json")),
         "transaction, document changed by another": alternating(folder),
         "transaction, durable=False": transaction(
             PipelineState(folder / "volatile.json", schema=Manifest, durable=False)
