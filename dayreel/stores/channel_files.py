@@ -28,6 +28,24 @@ class Problem:
         return f"{self.file}:{self.line}: {self.field}: {self.message}"
 
 
+class _Unreadable(Exception):  # noqa: N818  never leaves this module
+    """A file that is no channel file at all, and where."""
+
+    def __init__(self, file: str, line: int, message: str) -> None:
+        super().__init__(message)
+        self.problem = Problem(file, line, "file", message)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, where a value that cannot exist (2026-13-45) keeps its place in the file."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
 class ChannelFiles:
     """The folder of channel files."""
 
@@ -81,34 +99,40 @@ class ChannelFiles:
         lines: dict[tuple[Any, ...], tuple[str, int]] = {}
         try:
             document = self._merged(path, lines, depth=0)
-        except ConfigurationError as error:
-            return None, [Problem(path.name, 0, "file", error.message)]
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            said = getattr(error, "problem", None) or "cannot be read as YAML"
-            return None, [Problem(path.name, mark.line + 1 if mark else 0, "file", str(said))]
+        except _Unreadable as error:
+            return None, [error.problem]
         try:
             return Channel.model_validate({**document, "name": name}), []
         except ValidationError as error:
             return None, [_problem(path.name, lines, fault) for fault in error.errors(include_url=False)]
 
     def _merged(self, path: Path, lines: dict[tuple[Any, ...], tuple[str, int]], *, depth: int) -> dict[str, Any]:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path.name} cannot be read: {error}") from error
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is None or not isinstance(node, yaml.MappingNode):
-            raise ConfigurationError(f"{path.name} is no mapping of fields to values")
-        _refuse_repeated_keys(node, path.name)
-        document: dict[str, Any] = yaml.safe_load(text)
+        node, document = _parsed(path)
         parent = document.pop("extends", None)
         if parent is not None:
             if depth >= MAX_EXTENDS:
-                raise ConfigurationError(f"{path.name}: more than {MAX_EXTENDS} files extend one another")
+                raise _Unreadable(path.name, 1, f"more than {MAX_EXTENDS} files extend one another")
             document = _merge(self._merged(self.folder / f"{parent}.yaml", lines, depth=depth + 1), document)
         lines.update({where: (path.name, line) for where, line in _lines(node)})
         return document
+
+
+def _parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
+    """Return a file as nodes, which know their lines, and as values."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=_Loader)
+        document: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506  it is a SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        raise _Unreadable(path.name, 0, f"{path.name} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or "cannot be read as YAML"
+        raise _Unreadable(path.name, mark.line + 1 if mark else 0, str(said)) from error
+    if not isinstance(node, yaml.MappingNode):
+        raise _Unreadable(path.name, 1, f"{path.name} is no mapping of fields to values")
+    _refuse_repeated_keys(node, path.name)
+    return node, document
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +165,7 @@ def _refuse_repeated_keys(node: yaml.MappingNode, file: str) -> None:
     seen: set[str] = set()
     for key, value in node.value:
         if key.value in seen:
-            raise ConfigurationError(f"{file}:{key.start_mark.line + 1}: {key.value!r} is given twice")
+            raise _Unreadable(file, key.start_mark.line + 1, f"{key.value!r} is given twice")
         seen.add(key.value)
         if isinstance(value, yaml.MappingNode):
             _refuse_repeated_keys(value, file)
