@@ -7,11 +7,14 @@ contact_sheet.jpg  analytics.json  .pipeline/ (backups, transaction log, complet
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from dayreel.errors import UsageError
 from dayreel.schemas.content import FileRecord
 from dayreel.schemas.manifest import Manifest
 from dayreel.stores.files import sha256_of
 from dayreel.stores.state import PipelineState
+from dayreel.stores.state.errors import StateValidationError
 
 
 class ContentStore:
@@ -72,7 +75,7 @@ class ContentStore:
             StateError: the manifest is damaged or cannot be written; it is as it was before.
         """
         with self.state(content_id).transaction() as transaction:
-            manifest = Manifest.model_validate(transaction.data)
+            manifest = _read(content_id, transaction.data)
             if "stages" in fields:
                 fields["stages"] = {**manifest.stages, **fields["stages"]}
             manifest = manifest.model_copy(update=fields)
@@ -96,3 +99,14 @@ class ContentStore:
         """Return whether a recorded file is there with the recorded bytes."""
         path = self.path(content_id, file)
         return path.is_file() and path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
+
+
+def _read(content_id: str, document: dict[str, Any]) -> Manifest:
+    try:
+        return Manifest.model_validate(document)
+    except ValidationError as error:
+        raise StateValidationError(
+            f"The manifest of {content_id!r} does not fit its schema: {error.errors()[0]['loc']}: "
+            f"{error.errors()[0]['msg']}.",
+            next_step=f"It is as it was; `dayreel state restore {content_id}` goes back to a backup.",
+        ) from error

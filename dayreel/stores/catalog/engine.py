@@ -119,7 +119,8 @@ class Catalog:
         said = str(error.orig).strip().splitlines()[0]
         if "locked" in said or "lock timeout" in said:
             return StoreError(
-                f"Tried to {act} the catalog {where!r}; another process held it for more than {self._busy_timeout_s:g} s.",
+                f"Tried to {act} the catalog {where!r}; another process held it for more than "
+                f"{self._busy_timeout_s:g} s.",
                 next_step="Nothing was changed; try again, and look for a stuck process if it stays so.",
             )
         if "no such table" in said or "does not exist" in said:
