@@ -56,9 +56,13 @@ def test_what_is_read_inside_a_write_still_holds_when_it_commits(catalog: Catalo
 
 
 def test_a_write_that_fails_leaves_nothing(catalog: Catalog) -> None:
-    with pytest.raises(KeyError), catalog.write() as connection:
-        connection.execute(insert(config).values(key="a", value=1, updated_at=NOW, updated_by="test"))
-        raise KeyError
+    def write_and_fail() -> None:
+        with catalog.write() as connection:
+            connection.execute(insert(config).values(key="a", value=1, updated_at=NOW, updated_by="test"))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
     with catalog.read() as connection:
         assert connection.execute(select(func.count()).select_from(config)).scalar_one() == 0
 
@@ -173,8 +177,11 @@ def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_database_that_does_not_answer_is_a_sentence_without_its_password() -> None:
     url = "postgresql+psycopg2://dayreel:s3cret-token@127.0.0.1:1/dayreel"
-    with Catalog(url) as catalog, pytest.raises(StoreError, match="Tried to read from the catalog") as trouble:
-        with catalog.read():
-            pass
+    with (
+        Catalog(url) as catalog,
+        pytest.raises(StoreError, match="Tried to read from the catalog") as trouble,
+        catalog.read(),
+    ):
+        pass
     assert "s3cret-token" not in str(trouble.value)
     assert "DAYREEL_CATALOG_URL" in trouble.value.next_step

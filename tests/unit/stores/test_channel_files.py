@@ -1,0 +1,205 @@
+"""Channel files: what is wrong is named by file, line and field, with what is allowed."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.stores.channel_files import MAX_EXTENDS, ChannelFiles
+
+SAMPLES = Path(__file__).parents[3] / "channels"
+GOOD = """\
+title: Crafts
+topic: A craft
+content_type: crafts
+active_from: 2026-11-01
+ideas: {provider: anthropic, model: claude-sonnet-5-5}
+prompts: {provider: openai, model: gpt-6-luna}
+video:
+  provider: fal
+  model: fal-ai/wan-25-preview/text-to-video
+"""
+
+
+def files(folder: Path, **texts: str) -> ChannelFiles:
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return ChannelFiles(folder)
+
+
+def said(folder: Path, text: str) -> list[str]:
+    return [str(problem) for problem in files(folder, crafts=text).problems()]
+
+
+def test_every_sample_is_valid() -> None:
+    channels = ChannelFiles(SAMPLES)
+    assert {"asmr_crafts", "tiny_histories"} <= set(channels.names())
+    assert channels.problems() == []
+    assert all(channel.publish_windows == ("00:00-24:00",) for channel in channels.load_all().values())
+
+
+@pytest.mark.parametrize("example", sorted(SAMPLES.glob("*.yaml.example")), ids=lambda path: path.name)
+def test_every_example_is_valid_once_it_is_copied(example: Path, tmp_path: Path) -> None:
+    shutil.copy(example, tmp_path / example.name.removesuffix(".example"))
+    assert ChannelFiles(tmp_path).problems() == []
+    assert not ChannelFiles(SAMPLES).names().count(example.name.split(".", maxsplit=1)[0])
+
+
+def test_there_is_an_example_that_needs_no_key(tmp_path: Path) -> None:
+    shutil.copy(SAMPLES / "field_notes.yaml.example", tmp_path / "field_notes.yaml")
+    channel = ChannelFiles(tmp_path).load("field_notes")
+    assert (channel.ideas.provider, channel.video.provider, channel.prompts) == ("calendar", "clips", None)
+    assert list(channel.platforms.chosen()) == ["outbox"]
+
+
+def test_a_good_file_becomes_a_channel_of_its_name(tmp_path: Path) -> None:
+    channel = files(tmp_path, crafts=GOOD).load("crafts")
+    assert (channel.name, channel.segments.total_s, channel.narration) == ("crafts", 15, None)
+
+
+def test_an_unknown_field_is_named_with_its_line_and_what_is_allowed_there(tmp_path: Path) -> None:
+    (problem,) = said(tmp_path, GOOD + "titel: x\n")
+    assert problem.startswith("crafts.yaml:10: titel: unknown field; allowed here: active_from, active_until, ")
+    (problem,) = said(tmp_path, GOOD + "  modle: x\n")
+    assert problem == "crafts.yaml:10: video.modle: unknown field; allowed here: fit, folder, model, provider"
+    (problem,) = said(tmp_path, GOOD + "platforms:\n  tiktok:\n    privacy: SELF_ONLY\n    duet: true\n")
+    assert problem.startswith("crafts.yaml:13: platforms.tiktok.duet: unknown field; allowed here: ai_disclosure, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "words"),
+    [
+        ("segments: {count: 0}", "10: segments.count", "greater than or equal to 1"),
+        ("language: English", "10: language", "pattern"),
+        ("timezone: Madrid", "10: timezone", "write it like `Europe/Madrid`"),
+        ("publish_windows: ['18:00-25:00']", "10: publish_windows", "write it like `18:00-21:30`"),
+        ("publish_windows: ['18:00-18:00']", "10: publish_windows", "starts and ends at the same minute"),
+        ("narration: {provider: siri, voice: x}", "10: narration.provider", "'edge' or 'espeak'"),
+        ("platforms: {tiktok: {}}", "10: platforms.tiktok", "Field required"),
+        ("platforms: {youtube: {privacy: secret}}", "10: platforms.youtube.privacy", "'public', 'unlisted' or"),
+        ("budget: {per_day_usd: 0}", "10: budget.per_day_usd", "greater than 0"),
+        ("max_posts_per_day: many", "10: max_posts_per_day", "valid integer"),
+        ("weekdays: [monday]", "10: weekdays.0", "'mon', 'tue'"),
+        ("weekdays: []", "1: file", "weekdays is empty"),
+        ("active_until: 2026-10-01", "1: file", "active_until is before active_from"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_what_can(text: str, where: str, words: str, tmp_path: Path) -> None:
+    (problem,) = said(tmp_path, GOOD + text + "\n")
+    assert problem.startswith(f"crafts.yaml:{where}")
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("title: Crafts\n", "", "title: Field required"),
+        ("{provider: anthropic, model: claude-sonnet-5-5}", "{provider: calendar}", "need `file`"),
+        ("{provider: anthropic, model: claude-sonnet-5-5}", "{provider: anthropic}", "need `model`"),
+        ("prompts: {provider: openai, model: gpt-6-luna}\n", "", "need `prompts`"),
+        ("provider: fal", "provider: clips", "need `folder`"),
+    ],
+)
+def test_parts_that_belong_together_must_be_there(old: str, new: str, words: str, tmp_path: Path) -> None:
+    assert old in GOOD
+    (problem,) = said(tmp_path, GOOD.replace(old, new))
+    assert words in problem
+    assert problem.startswith("crafts.yaml:")
+
+
+def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
+    channels = files(tmp_path, crafts=GOOD + "a: 1\nb: 2\n", glass=GOOD + "c: 3\n", fine=GOOD)
+    assert [(one.file, one.line, one.field) for one in channels.problems()] == [
+        ("crafts.yaml", 10, "a"),
+        ("crafts.yaml", 11, "b"),
+        ("glass.yaml", 10, "c"),
+    ]
+    with pytest.raises(ConfigurationError, match=r"(?s)crafts\.yaml:10.*glass\.yaml:10"):
+        channels.load_all()
+    with pytest.raises(ConfigurationError, match="dayreel channels validate"):
+        channels.load("glass")
+    assert channels.load("fine").title == "Crafts"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (GOOD + "brand: {watermark: [\n", 11, "stream end"),
+        (GOOD + "\tdescription: x\n", 10, "\\t"),
+        ("title: 'never ends\n", 2, "end of stream"),
+        (GOOD + "title: again\n", 10, "'title' is given twice"),
+        (GOOD + "  provider: kling\n", 10, "'provider' is given twice"),
+        (GOOD.replace("topic: A craft", "topic: {{date}}"), 2, "unhashable key"),
+        (GOOD.replace("2026-11-01", "2026-13-45"), 4, "month must be in 1..12"),
+        ("- a list\n", 1, "no mapping of fields to values"),
+        ("", 1, "no mapping of fields to values"),
+    ],
+)
+def test_yaml_that_cannot_be_read_is_named_by_its_line(text: str, line: int, words: str, tmp_path: Path) -> None:
+    (problem,) = said(tmp_path, text)
+    assert problem.startswith(f"crafts.yaml:{line}: ")
+    assert words in problem
+
+
+def test_a_file_that_is_not_text_is_a_problem_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "crafts.yaml").write_bytes(b"title: \xff\xfe")
+    (problem,) = ChannelFiles(tmp_path).problems()
+    assert "crafts.yaml cannot be read" in problem.message
+
+
+def test_an_unknown_channel_is_told_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="none yet"):
+        ChannelFiles(tmp_path).load("glass")
+    with pytest.raises(UsageError, match=r"There is no channel 'glass'. Channels are: crafts\."):
+        files(tmp_path, crafts=GOOD).load("glass")
+    with pytest.raises(UsageError):
+        files(tmp_path).load("../crafts")
+
+
+def test_a_file_extends_another_mapping_by_mapping(tmp_path: Path) -> None:
+    base = GOOD + "platforms:\n  tiktok: {privacy: SELF_ONLY, allow_duet: true}\nweekdays: [mon, tue]\n"
+    child = "extends: _base\ntitle: Glass\nplatforms:\n  tiktok: {allow_duet: false}\nweekdays: [fri]\n"
+    channels = files(tmp_path, _base=base, glass=child)
+    assert channels.names() == ["glass"]
+    glass = channels.load("glass")
+    assert (glass.title, glass.topic, glass.weekdays) == ("Glass", "A craft", ("fri",))
+    assert glass.platforms.tiktok is not None
+    assert (glass.platforms.tiktok.privacy, glass.platforms.tiktok.allow_duet) == ("SELF_ONLY", False)
+
+
+def test_null_takes_a_field_of_the_extended_file_away(tmp_path: Path) -> None:
+    base = GOOD + "platforms: {instagram: {}, youtube: {}}\n"
+    glass = files(tmp_path, _base=base, glass="extends: _base\nplatforms: {youtube: null}\n").load("glass")
+    assert list(glass.platforms.chosen()) == ["instagram"]
+
+
+def test_a_problem_in_an_extended_file_names_that_file(tmp_path: Path) -> None:
+    channels = files(tmp_path, _base=GOOD + "max_posts_per_day: 0\n", glass="extends: _base\ntitle: Glass\n")
+    (problem,) = channels.problems()
+    assert str(problem).startswith("_base.yaml:10: max_posts_per_day: ")
+    (problem,) = files(tmp_path, _base=GOOD + "title: again\n").problems()
+    assert str(problem).startswith("_base.yaml:10: ")
+    (problem,) = files(tmp_path, _base=GOOD + "brand: [\n").problems()
+    assert problem.file == "_base.yaml"
+
+
+def test_extending_a_file_that_is_not_there_or_in_a_circle_is_said(tmp_path: Path) -> None:
+    (problem,) = said(tmp_path, "extends: nowhere\n")
+    assert "nowhere.yaml cannot be read" in problem
+    (problem,) = said(tmp_path, "extends: crafts\n")
+    assert f"more than {MAX_EXTENDS} files extend one another" in problem
+
+
+def test_off_means_no_voice_however_yaml_reads_it(tmp_path: Path) -> None:
+    for word in ("off", "'off'", "false", "null"):
+        assert files(tmp_path, crafts=GOOD + f"narration: {word}\n").load("crafts").narration is None
+
+
+def test_the_schema_knows_no_field_without_a_type(tmp_path: Path) -> None:
+    # `allowed here` reads the JSON schema; this keeps it readable for every nested part.
+    nested: dict[str, Any] = {"brand": "watermark", "review": "who", "narration": "voice", "budget": "per_day_usd"}
+    for part, known in nested.items():
+        (problem,) = [one for one in said(tmp_path, GOOD + f"{part}: {{nonsense: 1, voice: x}}\n") if "nonsense" in one]
+        assert known in problem

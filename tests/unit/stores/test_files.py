@@ -1,0 +1,40 @@
+"""Plain files: whole or not at all."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from dayreel.stores.files import sha256_of, write_whole
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 3 * 1024 * 1024 + 17])
+def test_a_hash_is_that_of_all_bytes_however_many(size: int, tmp_path: Path) -> None:
+    content = os.urandom(size)
+    (tmp_path / "file").write_bytes(content)
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_text_is_written_with_its_folders_and_replaces_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "idea.json"
+    write_whole(path, "Ton 🏺")
+    write_whole(path, "Glas")
+    assert path.read_text(encoding="utf-8") == "Glas"
+    assert [one.name for one in path.parent.iterdir()] == ["idea.json"]
+
+
+def test_a_full_disk_leaves_the_old_text_and_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "idea.json"
+    write_whole(path, "old")
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["idea.json"]
