@@ -24,6 +24,7 @@ COMMANDS = {
     "config": "caps and other settings that change while dayreel runs",
     "switch": "the kill switch: off stops every purchase and every post",
     "channels": "list and validate the channel files",
+    "providers": "every vendor: what it can do, which variables it needs, which are set",
     "sandbox": "run the sandbox world in the foreground",
     "up": "Dagster's web server and daemon, and the sandbox world, until Ctrl-C",
     "doctor": "check this machine, the settings, the catalog and Dagster",

@@ -1,6 +1,7 @@
-"""Every vendor, one line each: its family, its file, the variables it needs. Channel files choose by name.
+"""Every vendor, one line each: its family, its file, the variables it needs, what it can do. Chosen by name.
 
-A vendor's module has `connect(access)`, which returns the family's contract.
+A vendor's module has `connect(access)`, which returns the family's contract. What each vendor wants, costs and refuses is
+docs/providers.md, which a test holds equal to this list.
 """
 
 from collections.abc import Mapping
@@ -16,11 +17,19 @@ Family = Literal["llm", "video", "speech", "platforms", "notifiers"]
 
 @dataclass(frozen=True)
 class Vendor:
-    """One vendor. `needs` are the variables without which the live world cannot use it."""
+    """One vendor.
+
+    Attributes:
+        needs: variables without which the live world cannot use it.
+        takes: variables that it uses when they are set.
+        can: what it does for dayreel, in words; what a single model can is in the vendor's file.
+    """
 
     name: str
     family: Family
     needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    can: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -36,22 +45,43 @@ class Vendor:
         return import_module(self.module).connect(access)
 
 
+_WRITES = ("ideas", "prompts", "structured answers with their usage")
+_POSTS = ("posts", "looks up lost posts", "counters")
+
 VENDORS: Mapping[str, Vendor] = {
     vendor.name: vendor
     for vendor in (
-        Vendor("anthropic", "llm", ("ANTHROPIC_API_KEY",)),
-        Vendor("openai", "llm", ("OPENAI_API_KEY",)),
-        Vendor("fal", "video", ("FAL_KEY",)),
-        Vendor("kling", "video", ("KLING_ACCESS_KEY", "KLING_SECRET_KEY")),
-        Vendor("clips", "video"),
-        Vendor("edge", "speech"),
-        Vendor("espeak", "speech"),
-        Vendor("instagram", "platforms", ("INSTAGRAM_ACCESS_TOKEN", "INSTAGRAM_ACCOUNT_ID")),
-        Vendor("tiktok", "platforms", ("TIKTOK_ACCESS_TOKEN",)),
-        Vendor("youtube", "platforms", ("YOUTUBE_CLIENT_ID", "YOUTUBE_CLIENT_SECRET", "YOUTUBE_REFRESH_TOKEN")),
-        Vendor("outbox", "platforms"),
-        Vendor("slack", "notifiers", ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID")),
-        Vendor("log", "notifiers"),
+        Vendor("anthropic", "llm", ("ANTHROPIC_API_KEY",), can=_WRITES),
+        Vendor("openai", "llm", ("OPENAI_API_KEY",), can=_WRITES),
+        Vendor("fal", "video", ("FAL_KEY",), can=("video from text", "follows and cancels by id")),
+        Vendor(
+            "kling",
+            "video",
+            ("KLING_ACCESS_KEY", "KLING_SECRET_KEY"),
+            can=("video from text", "follows by id", "looks up lost requests"),
+        ),
+        Vendor("clips", "video", can=("segments from own footage",)),
+        Vendor("edge", "speech", can=("narration", "word timings")),
+        Vendor("espeak", "speech", can=("narration", "estimated word timings", "offline")),
+        Vendor(
+            "instagram",
+            "platforms",
+            ("INSTAGRAM_ACCESS_TOKEN", "INSTAGRAM_ACCOUNT_ID"),
+            can=(*_POSTS, "tells its quota"),
+        ),
+        Vendor("tiktok", "platforms", ("TIKTOK_ACCESS_TOKEN",), ("TIKTOK_OPEN_ID",), can=_POSTS),
+        Vendor(
+            "youtube",
+            "platforms",
+            ("YOUTUBE_CLIENT_ID", "YOUTUBE_CLIENT_SECRET", "YOUTUBE_REFRESH_TOKEN"),
+            ("YOUTUBE_CHANNEL_ID",),
+            can=(*_POSTS, "resumes uploads"),
+        ),
+        Vendor("outbox", "platforms", can=("a folder to post from by hand",)),
+        Vendor(
+            "slack", "notifiers", ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID"), can=("messages", "looks up lost messages")
+        ),
+        Vendor("log", "notifiers", can=("lines of the log",)),
     )
 }
 

@@ -1,0 +1,29 @@
+"""`dayreel providers`: every vendor, what it can do, and which variables it wants. Never imports Dagster."""
+
+import click
+
+from dayreel.cli.output import print_json, print_table
+from dayreel.services.list_providers import list_providers
+from dayreel.settings import load_settings
+
+
+@click.command("providers")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(as_json: bool) -> None:
+    """List families, vendors, what they can do, the variables they need, and whether these are set."""
+    settings = load_settings()
+    listed = list_providers(settings)
+    if as_json:
+        print_json([vars(one) for one in listed])
+        return
+    print_table(
+        ("family", "vendor", f"ready ({settings.world})", "can", "needs", "takes"),
+        [
+            (one.family, one.name, "yes" if one.ready else "no", ", ".join(one.can), _told(one.needs), _told(one.takes))
+            for one in listed
+        ],
+    )
+
+
+def _told(variables: dict[str, bool]) -> str:
+    return "\n".join(f"{name} ({'set' if is_set else 'not set'})" for name, is_set in variables.items())

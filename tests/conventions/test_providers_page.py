@@ -1,0 +1,76 @@
+"""docs/providers.md says the same as `dayreel providers --json`: every vendor, its variables, and each refusal."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from dayreel.cli.providers_command import command
+from dayreel.providers.llm import anthropic, openai
+from dayreel.providers.notifiers import slack
+from dayreel.providers.platforms import instagram_errors, tiktok_errors, youtube_errors
+from dayreel.providers.video import fal, kling
+
+PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
+PARTS = ("Create", "Scopes", "Variables", "Cost", "Limits", "Refusals")
+REFUSALS: dict[str, set[str]] = {
+    "anthropic": set(anthropic.NEXT_STEPS),
+    "openai": {str(status) for status in openai.NEXT_STEPS},
+    "fal": set(fal.NEXT_STEPS) | fal.RETRY_HELPS,
+    "kling": {str(code) for code in kling.CODES},
+    "instagram": {str(code) for code in (*instagram_errors.BY_SUBCODE, *instagram_errors.BY_CODE)},
+    "tiktok": {*tiktok_errors.BY_CODE, *tiktok_errors.BY_FAIL_REASON},
+    "youtube": {*youtube_errors.BY_REASON, *youtube_errors.BY_UPLOAD_FAILURE},
+    "slack": set(slack.NEXT_STEPS),
+}
+
+
+def sections() -> dict[str, str]:
+    found = re.split(r"^## (\w+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def listed() -> list[dict[str, Any]]:
+    result = CliRunner().invoke(command, ["--json"], standalone_mode=False)
+    assert result.exception is None
+    return list(json.loads(result.stdout))
+
+
+VENDORS = {one["name"]: one for one in listed()}
+
+
+def test_the_page_has_exactly_the_listed_vendors_in_their_order() -> None:
+    assert list(sections()) == list(VENDORS)
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_section_says_what_the_list_says(name: str) -> None:
+    text, vendor = sections()[name], VENDORS[name]
+    assert text.strip().splitlines()[0] == f"{vendor['family']}: {', '.join(vendor['can'])}."
+    variables = re.search(r"^\*\*Variables\.\*\* (Needs .+?)(?:; takes (.+?))?\.( |$)", text, re.MULTILINE)
+    assert variables is not None
+    assert re.findall(r"`(\w+)`", variables[1]) == list(vendor["needs"])
+    assert re.findall(r"`(\w+)`", variables[2] or "") == list(vendor["takes"])
+    assert all(f"`{model}`" in text for model in vendor["models"])
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_section_has_every_part_with_something_in_it(name: str) -> None:
+    parts = dict(re.findall(r"^\*\*(\w+)\.\*\* (.+)$", sections()[name], re.MULTILINE))
+    assert tuple(parts) == PARTS
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_every_refusal_that_is_typed_is_explained(name: str) -> None:
+    missing = {code for code in REFUSALS[name] if f"`{code}`" not in sections()[name]}
+    assert not missing
+
+
+def test_no_value_is_ever_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", "marked-secret")
+    output = CliRunner().invoke(command, ["--json"], standalone_mode=False).stdout
+    assert "marked-secret" not in output
+    assert next(one for one in json.loads(output) if one["name"] == "fal")["needs"] == {"FAL_KEY": True}
