@@ -288,6 +288,7 @@ class Engine:
         except OSError as problem:
             error.add_note(f"(left to the next transaction: {problem})")
         self._backups.forget()
+        self._reader.known = None  # look at everything again, the folders included
         txn.committed_digest, txn.changed_paths = None, []
         self._roll_back(txn, opened, error)
 

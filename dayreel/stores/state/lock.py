@@ -145,11 +145,23 @@ class DocumentLock:
         if self._is_mine():
             yield
             return
-        hold = self.acquire(timeout_s=timeout_s)
+        hold = self._acquire_to_look(timeout_s)
         try:
             yield
         finally:
-            self._let_go(hold.fd)
+            if hold is not None:
+                self._let_go(hold.fd)
+
+    def _acquire_to_look(self, timeout_s: float) -> Hold | None:
+        try:
+            return self.acquire(timeout_s=timeout_s)
+        except FileNotFoundError:
+            return None  # without a folder there is no document, and nobody writing it
+        except OSError as error:
+            raise StateLockError(
+                f"Tried to lock {self._document!r}; the system answered: {error}.",
+                next_step="Correct the permissions of the folder; the lock file is made there.",
+            ) from error
 
     def acquire(self, *, timeout_s: float) -> Hold:
         """Take the lock, waiting up to `timeout_s`.

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from pydantic_core import from_json, to_json
 
 from dayreel.stores.state.disk import Disk
+from dayreel.stores.state.errors import StateReadError
 
 Record = dict[str, Any]
 Outcome = Literal["committed", "rolled back", "recovered", "interrupted"]
@@ -64,7 +65,12 @@ class TransactionLog:
 
     def read_all(self) -> tuple[list[Record], list[DamagedLine]]:
         """Return the document's records, oldest first, and the lines that are no records."""
-        lines = self.path.read_bytes().split(b"\n") if self.path.exists() else []
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            lines = []
+        except OSError as error:
+            raise self._unreadable(error) from error
         records, damaged = [], []
         for number, line in enumerate(lines, start=1):
             record = _parse(line)
@@ -74,10 +80,20 @@ class TransactionLog:
                 records.append(record)
         return records, damaged
 
+    def _unreadable(self, error: OSError) -> StateReadError:
+        return StateReadError(
+            f"Tried to read the log {self._name!r}; the system answered: {error}.",
+            next_step="The document is not concerned; correct the permissions.",
+        )
+
     def _lines_backwards(self) -> Iterator[bytes]:
-        if not self.path.exists():
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
             return
-        with self.path.open("rb") as file:
+        except OSError as error:
+            raise self._unreadable(error) from error
+        with file:
             end, carried = file.seek(0, 2), b""
             while end > 0:
                 start = max(0, end - _BLOCK_BYTES)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import stat
 import threading
 from collections.abc import Callable
@@ -569,3 +570,35 @@ def test_every_error_is_a_dayreel_error_with_a_next_step(make_state: MakeState, 
         make_state().read()
     assert refused.value.next_step
     assert str(path) in refused.value.message
+
+
+def test_looking_at_what_does_not_exist_makes_nothing(tmp_path: Path) -> None:
+    state = PipelineState(tmp_path / "nowhere" / "pipeline.json")
+    assert state.read() == {}
+    assert state.verify().is_ok
+    assert state.backup_manager.create_backup() is None
+    assert state.get_transaction_history() == state.list_backups() == []
+    assert names(tmp_path) == []
+
+
+def test_a_state_whose_folders_were_removed_says_so_once_and_then_goes_on(make_state: MakeState, path: Path) -> None:
+    state = make_state()
+    state.write({"n": 1})
+    shutil.rmtree(path.parent / ".pipeline")
+    with pytest.raises(StateError, match="No such file"):
+        state.write({"n": 2})
+    state.write({"n": 3})
+    assert state.read() == {"n": 3}
+    assert len(state.list_backups()) == 1
+
+
+def test_a_log_that_cannot_be_read_is_a_state_error_too(make_state: MakeState, path: Path) -> None:
+    state = make_state()
+    state.write({"n": 1})
+    log = path.parent / ".pipeline/transactions.log"
+    log.unlink()
+    log.mkdir()
+    for look in (state.get_transaction_history, state.verify):
+        with pytest.raises(StateReadError, match="Tried to read the log"):
+            look()
+    assert state.read() == {"n": 1}
