@@ -71,6 +71,8 @@ def _faults(number: int) -> tuple[Row, ...]:
         order = list(group)
         random.Random(f"faults {lap} {index}").shuffle(order)
         chosen.append(order[place % len(order)])
+    # Nobody lists an account's posts before an answer was lost.
+    chosen += [Row("instagram", "publish", "lose_answer") for row in chosen if str(row).startswith("instagram/list/")]
     return tuple(chosen)
 
 

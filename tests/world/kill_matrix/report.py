@@ -69,8 +69,7 @@ class Report:
         faults = len(told["faults_fired"])
         lines = [
             f"kill matrix on {self.catalog}: {told['seeds']} seeds, {sums}, {told['seconds']} s",
-            f"  died at {len(told['boundaries_died_at'])} different boundaries; an undisturbed run passes "
-            f"{self.checkpoints} checkpoints",
+            f"  died at {len(told['boundaries_died_at'])} different boundaries; a run passes {self.checkpoints} checkpoints",
             f"  faults that fired: {faults} of {len(EVERY_ROW)} kinds by route",
         ]
         for one in self.wrong[:_SHOWN]:

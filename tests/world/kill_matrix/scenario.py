@@ -1,6 +1,7 @@
 """One seed from a fresh project to its verdict."""
 
 import functools
+import gc
 import shutil
 import time
 from collections import Counter
@@ -68,6 +69,8 @@ class Stage:
         quiet = Plan(-1, (), (), looks_first=True, real_media=False, renders_s=0.0)
         # Once in this process, so that every child inherits what the SDKs build when they are first used.
         warm_up(self._set_up(quiet))
+        gc.collect()
+        gc.freeze()  # a collection in a child would copy every page of what it inherited
         for _ in range(2):  # the second one is timed, with the caches filled
             place = self._set_up(quiet)
             ended = self._drive(place, quiet, None)
@@ -119,7 +122,7 @@ class Stage:
             world_url=self._world.url,
             media_cache=self._media_cache,
             catalog_url=self._catalogs() if self._catalogs else None,
-            hurries=HURRY_WHEN_STUCK if any(row.kind == "stuck" for row in plan.faults) else 1.0,
+            hurries=HURRY_WHEN_STUCK if any(row.needs_mending for row in plan.faults) else 1.0,
             real_media=plan.real_media,
         )
 
