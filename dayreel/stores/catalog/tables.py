@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from dayreel.rules.lifecycle import CONTENT_STATES
+from dayreel.rules.roles import ROLES
 from dayreel.stores.catalog.types import Moment, Usd
 
 metadata = MetaData(
@@ -235,4 +236,73 @@ metric_snapshots = Table(
     Column("run_id", String(64)),
     Index("idx_metric_snapshots_observed_on", "observed_on"),
     Index("idx_metric_snapshots_post_row_id", "post_row_id"),
+)
+
+# -- people at the desk --------------------------------------------------------------------------------------------
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("name_key", String(80), nullable=False, unique=True),
+    Column("role", String(10), nullable=False),
+    Column("password_hash", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("disabled_at", Moment),
+    CheckConstraint(_one_of("role", ROLES), name="role"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("agent", String(200), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+    Index("idx_sessions_user_id", "user_id"),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("label", String(80), nullable=False),
+    Column("token_sha256", String(64), nullable=False, unique=True),
+    Column("role", String(10), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    Column("revoked_at", Moment),
+    CheckConstraint(_one_of("role", ROLES), name="role"),
+    Index("idx_api_tokens_user_id", "user_id"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE")),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("via", String(20), nullable=False),
+    Column("act", String(50), nullable=False),
+    Column("target", String(200), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("idx_acts_at", "at"),
 )
