@@ -45,6 +45,8 @@ def advance(
     if row is None:
         raise UsageError(f"There is no {entity} {entity_id!r}.", next_step="`dayreel status --all` lists them.")
     version = row["version"] if expected_version is None else expected_version
+    if version != row["version"]:
+        raise StaleState(_who_won(connection, entity, entity_id), next_step="Look again, then decide again.")
     step = move(entity, row["state"], event, last_good_state=row.get("last_good_state"))
     values = {"state": step.target, "version": version + 1, "updated_at": at, **columns}
     if entity == "content" and step.target == "failed":
