@@ -1,0 +1,78 @@
+"""Settings that people change: defaults, the catalog, the environment, in this order."""
+
+import pytest
+
+from dayreel.errors import UsageError
+from dayreel.services.configure import KEYS, read_config, write_config
+from dayreel.stores.catalog.engine import Catalog
+from tests.unit.services.ledger import NOW
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_every_setting_has_a_default_that_its_own_reader_takes(catalog: Catalog, name: str) -> None:
+    key = KEYS[name]
+    assert key.read(key.default) == key.default
+    with catalog.read() as connection:
+        found = read_config(connection, name, environment={})
+    assert (found.value, found.origin) == (key.default, "default")
+
+
+def test_the_caps_are_those_of_the_plan_and_nothing_posts_for_real_by_itself() -> None:
+    assert {name: key.default for name, key in KEYS.items() if name.startswith("cap.")} == {
+        "cap.content_usd": "2.00",
+        "cap.channel_day_usd": "5.00",
+        "cap.day_usd": "25.00",
+        "cap.month_usd": "300.00",
+    }
+    live = {name for name, key in KEYS.items() if name.startswith("publish.") and key.default == "live"}
+    assert live <= {"publish.outbox"}  # a folder of one's own is no account
+
+
+def test_a_change_is_kept_with_who_when_and_why(catalog: Catalog) -> None:
+    for value in ("1.50", "0.10"):
+        with catalog.write() as connection:
+            write_config(connection, "cap.day_usd", value, by="ana", at=NOW, note="trying it out")
+    with catalog.read() as connection:
+        found = read_config(connection, "cap.day_usd", environment={})
+    assert (found.value, found.origin, found.updated_by, found.updated_at, found.note) == (
+        "0.10",
+        "catalog",
+        "ana",
+        NOW,
+        "trying it out",
+    )
+
+
+def test_the_environment_wins(catalog: Catalog) -> None:
+    with catalog.write() as connection:
+        write_config(connection, "switch", "on", by="ana", at=NOW)
+        found = read_config(connection, "switch", environment={"DAYREEL_SWITCH": "off"})
+    assert (found.value, found.origin) == ("off", "environment")
+    with pytest.raises(UsageError, match="'perhaps' is not allowed here"), catalog.read() as connection:
+        read_config(connection, "switch", environment={"DAYREEL_SWITCH": "perhaps"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("switch", "OFF"),
+        ("switch", ""),
+        ("cap.day_usd", "-1"),
+        ("cap.day_usd", "ten"),
+        ("cap.day_usd", "NaN"),
+        ("cap.day_usd", "Infinity"),
+        ("cap.day_usd", ""),
+        ("publish.tiktok", "yes"),
+        ("no.such", "1"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_and_changes_nothing(catalog: Catalog, name: str, value: str) -> None:
+    with pytest.raises(UsageError), catalog.write() as connection:
+        write_config(connection, name, value, by="ana", at=NOW)
+    with catalog.read() as connection:
+        assert all(read_config(connection, key, environment={}).origin == "default" for key in KEYS)
+
+
+def test_an_unknown_setting_lists_those_that_are(catalog: Catalog) -> None:
+    with pytest.raises(UsageError, match=r"no setting 'cap\.week'.*cap\.day_usd"), catalog.read() as connection:
+        read_config(connection, "cap.week")
