@@ -4,22 +4,44 @@ A decision is durable before this returns. It names the revision the person saw:
 a materialization, and an approval into posts, is up to the sensor that reads the table.
 """
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
 from dayreel.rules.content_ids import parse_content_id
+from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import move
 from dayreel.schemas.channel import Channel
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.reads import ContentRow, DecisionRow, get_content, newest_verdict
-from dayreel.stores.catalog.tables import content, decisions
+from dayreel.stores.catalog.tables import content, decisions, state_transitions
 
 Verdict = Literal["approved", "rejected", "edited"]
 Via = Literal["cli", "desk", "tui", "slack", "discord", "api"]
 EVENTS: dict[Verdict, str] = {"approved": "approve", "rejected": "reject", "edited": "edit"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a page showed: a decision made on it is refused when any of this has changed since.
+
+    Attributes:
+        revision: of the final video.
+        version: of the content's row; every step of its lifecycle counts it up, an edited caption too.
+        fields: fingerprint of the platforms' fields, see `seen_of`.
+    """
+
+    revision: int
+    version: int
+    fields: str
+
+
+def seen_of(row: ContentRow, channel: Channel) -> Seen:
+    """Return what somebody sees who is shown this content now."""
+    return Seen(row.revision, row.version, fingerprint(fields=bound_fields(channel))[:16])
 
 
 def decide(
@@ -32,11 +54,13 @@ def decide(
     revision: int | None = None,
     caption: str | None = None,
     note: str | None = None,
+    seen: Seen | None = None,
 ) -> DecisionRow:
     """Record a decision and move the content on.
 
     Args:
         revision: the revision of the final video the person saw; left out, the one there is now.
+        seen: everything the person saw, caption and platform fields too; for faces that show a page.
         caption: the new caption, for `edited` only.
 
     Raises:
@@ -48,8 +72,9 @@ def decide(
     with studio.catalog.write("decisions") as connection:
         row = get_content(connection, content_id)
         _may_decide(channel, by)
-        _saw_this(connection, row, revision)
+        _saw_this(connection, row, seen.revision if seen else revision)
         _still_possible(connection, row, verdict)
+        _saw_all_of_it(connection, row, channel, seen)
         return _record(studio, connection, channel, row, verdict, by=by, via=via, caption=caption, note=note)
 
 
@@ -92,6 +117,27 @@ def _still_possible(connection: Connection, row: ContentRow, verdict: Verdict) -
             f"{newest.decided_at.isoformat(timespec='seconds')} (via {newest.via}).",
             next_step=refusal.next_step,
         ) from refusal
+
+
+def _saw_all_of_it(connection: Connection, row: ContentRow, channel: Channel, seen: Seen | None) -> None:
+    if seen is None or seen == seen_of(row, channel):
+        return
+    since = connection.execute(
+        select(state_transitions)
+        .where(
+            state_transitions.c.entity == "content",
+            state_transitions.c.entity_id == row.id,
+            state_transitions.c.version > seen.version,
+        )
+        .order_by(state_transitions.c.id)
+    ).mappings()
+    told = [f"{one['actor']!r}: {one['event']} at {one['at'].isoformat(timespec='seconds')}" for one in since]
+    if seen.version == row.version:
+        told = [f"the platform fields in channels/{channel.name}.yaml"]
+    raise StaleState(
+        f"{row.id} has changed since you saw it: {'; '.join(told) or 'it was made anew'}.",
+        next_step="Look at it as it is now, then decide again; nothing was recorded.",
+    )
 
 
 def _record(
