@@ -1,0 +1,172 @@
+"""What every command keeps: exit codes, JSON alone on stdout, help, and no Dagster where nobody needs it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+import pytest
+from sqlalchemy import insert
+
+from dayreel import cli
+from dayreel.cli import COMMANDS, root
+from dayreel.settings import load_settings
+from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.tables import content
+from tests.unit.cli.conftest import Told
+
+Type = Callable[..., Told]
+
+
+def every_command() -> Iterator[tuple[str, ...]]:
+    """Every command line that has help, subcommands included."""
+    context = click.Context(root)
+    for name in COMMANDS:
+        yield (name,)
+        command = root.get_command(context, name)  # type: ignore[attr-defined]
+        if isinstance(command, click.Group):
+            yield from ((name, sub) for sub in command.commands)
+
+
+def put_content(day: date = date(2026, 11, 20), **columns: object) -> str:
+    """Write a content's row into the project's catalog."""
+    content_id = f"asmr_crafts-{day}"
+    now = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    row = {"id": content_id, "channel": "asmr_crafts", "day": day, "take": 1, "world": "sandbox", "version": 1}
+    more = {"state": "review_pending", "revision": 1, "storage_path": content_id, "created_at": now, "updated_at": now}
+    with open_catalog(load_settings().catalog) as catalog, catalog.write() as connection:
+        connection.execute(insert(content).values(**{**row, **more, **columns}))
+    return content_id
+
+
+@pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
+def test_every_command_has_help_that_says_what_it_does(words: tuple[str, ...], dayreel: Type) -> None:
+    told = dayreel(*words, "--help")
+    assert told.code == 0
+    assert f"Usage: dayreel {' '.join(words)}" in told.out
+    assert len(told.out.splitlines()) > 4
+    assert told.err == ""
+
+
+def test_the_list_of_commands_is_that_of_the_modules() -> None:
+    folder = Path(cli.__file__).parent
+    assert sorted(COMMANDS) == sorted(path.stem.removesuffix("_command") for path in folder.glob("*_command.py"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("status", "--nonsense"),
+        ("status", "--date", "20.11.2026"),
+        ("run", "--date", "2026-02-30"),
+        ("run", "--channel", "nobody"),
+        ("review", "approve", "not an id"),
+        ("review", "approve", "asmr_crafts-2026-11-20"),
+        ("config", "get", "nonsense"),
+        ("config", "set", "cap.day_usd", "a lot"),
+        ("switch", "sideways"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_code_2_and_says_so_on_stderr(words: tuple[str, ...], dayreel: Type) -> None:
+    told = dayreel(*words)
+    assert told.code == 2
+    assert told.out == ""
+    assert told.err.strip()
+    assert "Traceback" not in told.err
+
+
+def test_an_unknown_channel_is_told_which_there_are(dayreel: Type) -> None:
+    assert "'nobody'" in dayreel("run", "--channel", "nobody").err
+    assert "asmr_crafts, tiny_histories" in dayreel("run", "--channel", "nobody").err
+
+
+def test_a_day_that_cannot_be_read_is_told_how_to_write_it(dayreel: Type) -> None:
+    assert "Write days as YYYY-MM-DD" in dayreel("run", "--date", "tomorrow").err
+
+
+@pytest.mark.parametrize("words", [("status",), ("review", "list"), ("config", "list"), ("channels", "list")])
+def test_json_is_one_document_alone_on_stdout(words: tuple[str, ...], dayreel: Type) -> None:
+    put_content()
+    told = dayreel(*words, "--json")
+    assert told.code == 0
+    assert isinstance(json.loads(told.out), list)
+    assert told.err == ""
+
+
+def test_status_has_the_promised_shape(dayreel: Type) -> None:
+    content_id = put_content()
+    (told,) = json.loads(dayreel("status", "--json").out)
+    assert told["content_id"] == content_id
+    assert told["next"] == f"dayreel review approve {content_id}"
+    assert {"channel", "date", "state", "cost_usd", "review", "posts"} <= set(told)
+    assert content_id in dayreel("status").out
+
+
+def test_status_of_one_day_leaves_out_the_others(dayreel: Type) -> None:
+    put_content(date(2026, 11, 18))
+    put_content(date(2026, 11, 19))
+    (told,) = json.loads(dayreel("status", "--json", "--date", "2026-11-18").out)
+    assert told["date"] == "2026-11-18"
+
+
+def test_an_empty_project_says_what_to_type(dayreel: Type) -> None:
+    told = dayreel("status")
+    assert told.code == 0
+    assert "dayreel run" in told.out
+    assert json.loads(dayreel("status", "--json").out) == []
+
+
+def test_a_setting_that_cannot_be_read_is_named_and_its_value_is_not_shown(
+    dayreel: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYREEL_WEBSERVER_PORT", "marked-value")
+    told = dayreel("status")
+    assert told.code == 1
+    assert "webserver_port" in told.err
+    assert "marked-value" not in told.err
+
+
+def test_the_kill_switch_is_seen_in_the_configuration(dayreel: Type) -> None:
+    assert "Nothing is bought" in dayreel("switch", "off").out
+    assert dayreel("config", "get", "switch").out == "off\n"
+    assert dayreel("switch", "on").code == 0
+    assert json.loads(dayreel("config", "get", "switch", "--json").out)["value"] == "on"
+
+
+def test_a_decision_is_told_with_its_number_and_a_second_one_is_refused(dayreel: Type) -> None:
+    content_id = put_content(video_sha256="0" * 64, caption="words", final_video_path="x/final_video.mp4")
+    told = dayreel("review", "approve", content_id, "--by", "ada")
+    assert told.code == 0, told.err
+    assert "approved by ada; decision 1" in told.out
+    again = dayreel("review", "approve", content_id, "--by", "bob")
+    assert again.code == 1
+    assert "'ada' approved it at" in again.err
+
+
+READING = """
+import sys
+from dayreel.cli import run
+for words in ("status", "status --json", "review list", "config list", "switch on", "channels list"):
+    assert run(words.split()) == 0, words
+heavy = {"dagster", "anthropic", "openai", "fal_client"}
+print(sorted(name for name in sys.modules if name.partition(".")[0] in heavy))
+"""
+STATUS_ALONE = """
+import sys
+from dayreel.cli import run
+assert run(["status", "--json"]) == 0
+unneeded = ("dayreel.schemas.channel", "yaml", "requests", "psutil", "rich", "alembic")
+print([name for name in unneeded if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("script", [READING, STATUS_ALONE], ids=["no Dagster and no SDK", "status alone is lean"])
+def test_reading_commands_import_only_what_they_need(script: str, project: Path) -> None:
+    put_content()
+    done = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

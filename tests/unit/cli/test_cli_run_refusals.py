@@ -1,0 +1,86 @@
+"""`dayreel run` with bad input: one sentence with the next step, exit code, and nothing bought or begun."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dayreel.stores.locks import hold
+from tests.unit.cli.conftest import Told
+
+Type = Callable[..., Told]
+TODAY = datetime.now(UTC).date()
+
+
+def nothing_was_begun(project: Path) -> bool:
+    return not (project / "content").exists() and not (project / "var" / "sandbox").exists()
+
+
+def test_a_day_in_the_future_is_refused(project: Path, dayreel: Type) -> None:
+    told = dayreel("run", "--channel", "asmr_crafts", "--date", str(TODAY + timedelta(days=3)))
+    assert told.code == 1
+    assert "is in the future for channel 'asmr_crafts'" in told.err
+    assert nothing_was_begun(project)
+
+
+def test_a_day_before_the_channel_begins_is_refused(project: Path, dayreel: Type) -> None:
+    told = dayreel("run", "--channel", "asmr_crafts", "--date", "2026-10-31", "--json")
+    assert told.code == 1
+    assert "is before active_from (2026-11-01)" in told.err
+    assert "channels/asmr_crafts.yaml" in told.err
+    assert json.loads(told.out) == []
+    assert nothing_was_begun(project)
+
+
+def test_broken_yaml_names_file_line_and_field(project: Path, dayreel: Type) -> None:
+    path = project / "channels" / "asmr_crafts.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    number = next(index for index, line in enumerate(lines) if line.startswith("timezone:"))
+    lines[number] = "timezone: Mars/Olympus"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    for words in (("run",), ("channels", "validate"), ("channels", "list")):
+        told = dayreel(*words)
+        assert told.code == 1
+        assert f"asmr_crafts.yaml:{number + 1}: timezone:" in told.err
+    assert nothing_was_begun(project)
+
+
+def test_broken_yaml_as_json_is_a_list_of_problems(project: Path, dayreel: Type) -> None:
+    with (project / "channels" / "asmr_crafts.yaml").open("a", encoding="utf-8") as file:
+        file.write("colour: blue\n")
+    told = dayreel("channels", "validate", "--json")
+    assert told.code == 1
+    (problem,) = json.loads(told.out)
+    assert (problem["file"], problem["field"]) == ("asmr_crafts.yaml", "colour")
+    assert "allowed here" in problem["message"]
+
+
+def test_a_missing_key_in_the_live_world_is_named_before_anything_is_bought(
+    project: Path, dayreel: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYREEL_WORLD", "live")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "marked-key")
+    for name in ("OPENAI_API_KEY", "FAL_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    told = dayreel("run", "--channel", "asmr_crafts")
+    assert told.code == 1
+    assert "OPENAI_API_KEY (openai), FAL_KEY (fal)" in told.err
+    assert "nothing was bought" in told.err
+    assert "ANTHROPIC_API_KEY" not in told.err
+    assert "marked-key" not in told.err + told.out
+    assert nothing_was_begun(project)
+
+
+def test_a_second_run_of_the_same_day_is_told_who_works(
+    project: Path, dayreel: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYREEL_SANDBOX_URL", "http://127.0.0.1:9")
+    name = f"run-asmr_crafts-{TODAY}"
+    with hold(project / "var" / "locks", name, what="make it", at=datetime.now(UTC)):
+        told = dayreel("run", "--channel", "asmr_crafts", "--date", str(TODAY))
+    assert told.code == 1
+    assert f"process {os.getpid()}" in told.err
+    assert "nothing was done here" in told.err
