@@ -8,12 +8,13 @@ does not publish. See https://docs.dagster.io/guides/build/assets. What an asset
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.services.adopt_marker import take_over
 from dayreel.services.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
 from dayreel.services.compose_video import CHECKS as VIDEO_CHECKS
 from dayreel.services.compose_video import compose_video
@@ -24,11 +25,20 @@ from dayreel.services.render_segments import render_segments
 from dayreel.services.request_review import notify_reviewers
 from dayreel.services.review_status import need_decision
 from dayreel.services.write_prompts import write_prompts
-from dayreel.stores.catalog.reads import get_content
-from pipeline_assets.metadata import check_results, stage_metadata, table
+from dayreel.stores.catalog.reads import costs_of, get_content
+from pipeline_assets.metadata import (
+    check_results,
+    not_made_here,
+    pictures,
+    seconds_per_stage,
+    stage_metadata,
+    table,
+)
 from pipeline_assets.steps import room_of
 
 OWNER = "team:content"
+# A channel is made every day; two hours of grace for the queue and the vendors.
+FRESH_FOR = timedelta(hours=26)
 
 
 def build_channel_assets(channel: Channel, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -101,14 +111,17 @@ class _Build:
         def ideas(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
                 model = getattr(context.resources, vendor).open(room) if vendor else None
-                made = make_idea(room, channel, day_of(context), model=model)
+                made = take_over(room, channel, day_of(context), "ideas") or make_idea(
+                    room, channel, day_of(context), model=model
+                )
                 checks = check_idea(room, channel, made.manifest)
+                shown = stage_metadata(made, room)
             idea = made.manifest.idea
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(made.record.fingerprint),
                 check_results=check_results(checks, key),
-                metadata=stage_metadata(
-                    made,
+                metadata=dict(
+                    shown,
                     idea=dg.MetadataValue.text(idea.idea if idea else ""),
                     caption=dg.MetadataValue.text(idea.caption if idea else ""),
                     topic=dg.MetadataValue.text(idea.topic if idea else ""),
@@ -135,13 +148,17 @@ class _Build:
         def prompts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
                 model = getattr(context.resources, vendor).open(room)
-                made = write_prompts(room, channel, day_of(context), model=model)
+                made = take_over(room, channel, day_of(context), "prompts") or write_prompts(
+                    room, channel, day_of(context), model=model
+                )
+                shown = stage_metadata(made, room)
             written = made.manifest.prompts.prompts if made.manifest.prompts else ()
+            checked = check_results(check_prompts(channel, made.manifest), key)
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(made.record.fingerprint),
-                check_results=check_results(check_prompts(channel, made.manifest), key),
-                metadata=stage_metadata(
-                    made,
+                check_results=checked or not_made_here(PROMPT_CHECKS, key),
+                metadata=dict(
+                    shown,
                     prompts=table(
                         [{"segment": number, **prompt.model_dump()} for number, prompt in enumerate(written, start=1)]
                     ),
@@ -168,15 +185,22 @@ class _Build:
         def raw_segments(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
                 source = getattr(context.resources, vendor).open(room)
-                made = render_segments(room, channel, day_of(context), source=source)
+                made = take_over(room, channel, day_of(context), "raw_segments") or render_segments(
+                    room, channel, day_of(context), source=source
+                )
                 folder = room.contents.folder(made.content_id)
+                shown = stage_metadata(made, room)
             segments = [
                 segment.model_dump(exclude={"file"}) | segment.file.model_dump() for segment in made.manifest.segments
             ]
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(made.record.fingerprint),
-                metadata=stage_metadata(
-                    made, segments=table(segments), folder=dg.MetadataValue.path(str(folder / "raw"))
+                metadata=dict(
+                    shown,
+                    segments=table(segments),
+                    segments_made=dg.MetadataValue.int(len(segments)),
+                    footage_s=dg.MetadataValue.float(sum(one.duration_s for one in made.manifest.segments)),
+                    folder=dg.MetadataValue.path(str(folder / "raw")),
                 ),
             )
 
@@ -199,17 +223,15 @@ class _Build:
         def narration(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
                 speech = getattr(context.resources, vendor).open(room)
-                made = narrate(room, channel, day_of(context), speech=speech)
+                made = take_over(room, channel, day_of(context), "narration") or narrate(
+                    room, channel, day_of(context), speech=speech
+                )
+                shown = stage_metadata(made, room)
                 track = made.manifest.narration
-                path = room.contents.path(made.content_id, track.file) if track else None
-            return dg.MaterializeResult(
-                data_version=dg.DataVersion(made.record.fingerprint),
-                metadata=stage_metadata(
-                    made,
-                    spoken_s=dg.MetadataValue.float(track.duration_s if track else 0.0),
-                    file=dg.MetadataValue.path(str(path)),
-                ),
-            )
+                if track is not None:
+                    path = room.contents.path(made.content_id, track.file)
+                    shown |= {"spoken_s": track.duration_s, "file": dg.MetadataValue.path(str(path))}
+            return dg.MaterializeResult(data_version=dg.DataVersion(made.record.fingerprint), metadata=shown)
 
         return narration
 
@@ -225,6 +247,7 @@ class _Build:
             needs={"notifier"},
             kinds={"ffmpeg"},
             pool="compose",
+            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_FOR),
             code_version="1",
             check_specs=self.specs(VIDEO_CHECKS, "final_video"),
             description=f"The finished video: {channel.segments.total_s} s, 9:16, "
@@ -232,23 +255,28 @@ class _Build:
         )
         def final_video(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
-                made = compose_video(room, channel, day_of(context))
+                made = take_over(room, channel, day_of(context), "final_video") or compose_video(
+                    room, channel, day_of(context)
+                )
                 with room.catalog.read() as connection:
                     row = get_content(connection, made.content_id)
+                    spent_usd = costs_of(connection, [row.id]).get(row.id, {})
                 told = "already in review"
                 if row.state == "review_pending":
                     told = notify_reviewers(room, channel, row, notifier=context.resources.notifier.open(room))
                 final = made.manifest.final_video
                 folder = room.contents.folder(made.content_id)
+                shown = stage_metadata(made, room)
             assert final is not None  # noqa: S101  a finished stage has it
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(final.file.sha256),
                 check_results=check_results(final.checks, key),
-                metadata=stage_metadata(
-                    made,
-                    video=dg.MetadataValue.path(str(folder / final.file.path)),
-                    poster=dg.MetadataValue.path(str(folder / final.poster)),
-                    contact_sheet=dg.MetadataValue.path(str(folder / final.contact_sheet)),
+                metadata=dict(
+                    shown,
+                    **pictures(folder, final),
+                    content_cost_usd=dg.MetadataValue.float(float(sum(spent_usd.values()))),
+                    cost_by_layer_usd=table([{"layer": layer, "usd": usd} for layer, usd in spent_usd.items()]),
+                    **seconds_per_stage(made.manifest),
                     sha256=dg.MetadataValue.text(final.file.sha256),
                     revision=dg.MetadataValue.int(final.revision),
                     video_s=dg.MetadataValue.float(final.duration_s),
@@ -278,10 +306,12 @@ class _Build:
         def reviews(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
                 decision = need_decision(room, channel, day_of(context))
+                trigger = room.actor
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(f"{decision.id}:{decision.verdict}"),
                 tags={"verdict": decision.verdict},
                 metadata={
+                    "trigger": dg.MetadataValue.text(trigger),
                     "content_id": dg.MetadataValue.text(decision.content_id),
                     "decision_id": dg.MetadataValue.int(decision.id),
                     "verdict": dg.MetadataValue.text(decision.verdict),
@@ -315,7 +345,9 @@ class _Build:
                 content_id = need_decision(room, channel, day_of(context)).content_id
                 provider = getattr(context.resources, platform).open(room)
                 posted = publish_post(room, channel, content_id, platform, provider=provider)
+                trigger = room.actor
             metadata: dict[str, Any] = {
+                "trigger": dg.MetadataValue.text(trigger),
                 "content_id": dg.MetadataValue.text(content_id),
                 "state": dg.MetadataValue.text(posted.state),
                 "post_id": dg.MetadataValue.text(posted.post_id or "not known yet"),

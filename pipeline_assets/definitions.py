@@ -13,6 +13,7 @@ from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from pipeline_assets.channel_assets import build_channel_assets
 from pipeline_assets.engagement_assets import build_snapshots
+from pipeline_assets.house_jobs import keep_house, tell_failure_job
 from pipeline_assets.jobs import build_jobs
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
@@ -22,12 +23,14 @@ from resources.platforms import InstagramResource, OutboxResource, TikTokResourc
 from resources.speech import EdgeResource, EspeakResource
 from resources.studio import StudioResource
 from resources.video import ClipsResource, FalResource, KlingResource
+from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
+from sensors.failures import build_failure_sensor
+from sensors.markers import build_marker_sensor
 
 
 def default_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by its key; the key is the vendor's name in channel files."""
-    slack = settings.world == "sandbox" or settings.slack_bot_token is not None
     return {
         "studio": StudioResource(root=str(settings.root)),
         "anthropic": AnthropicResource(),
@@ -41,8 +44,23 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "tiktok": TikTokResource(),
         "youtube": YouTubeResource(),
         "outbox": OutboxResource(),
-        "notifier": SlackResource() if slack else LogResource(),
+        "notifier": SlackResource() if notifier_name(settings) == "slack" else LogResource(),
     }
+
+
+def notifier_name(settings: Settings) -> str:
+    """Return who tells people things: Slack in the sandbox world and wherever it has a token, else the log."""
+    return "slack" if settings.world == "sandbox" or settings.slack_bot_token is not None else "log"
+
+
+def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> list[dg.SensorDefinition]:
+    """Return every sensor."""
+    return [
+        *build_decision_sensors(partitions),
+        build_marker_sensor(partitions),
+        build_chore_sensor(notifier_name(settings)),
+        build_failure_sensor(),
+    ]
 
 
 def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -61,9 +79,9 @@ def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None
     assets = [asset for channel in everyone for asset in build_channel_assets(channel, partitions)]
     return dg.Definitions(
         assets=[*assets, build_snapshots(everyone, partitions)],
-        jobs=build_jobs(everyone),
+        jobs=[*build_jobs(everyone), keep_house, tell_failure_job],
         schedules=build_schedules(everyone, settings),
-        sensors=build_decision_sensors(partitions) if everyone else [],
+        sensors=build_sensors(settings, partitions) if everyone else [],
         resources={**default_resources(settings), **(resources or {})},
         executor=dg.in_process_executor,
     )

@@ -1,5 +1,6 @@
 """What the posts did: snapshots of every post of the last thirty days, by the day they were observed."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import date
 
@@ -18,9 +19,11 @@ CHECK = "every_platform_answered"
 def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """Return the snapshots asset over the posts of all channels."""
     platforms = sorted({name for channel in channels for name in channel.platforms.chosen() if name != "outbox"})
-    window = dg.TimeWindowPartitionMapping(
-        start_offset=-(WINDOW_DAYS - 1), end_offset=0, allow_nonexistent_upstream_partitions=True
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter is; without it the first month cannot load
+        window = dg.TimeWindowPartitionMapping(
+            start_offset=-(WINDOW_DAYS - 1), end_offset=0, allow_nonexistent_upstream_partitions=True
+        )
     posts = [
         dg.AssetDep(dg.AssetKey([channel.name, "posts", platform]), partition_mapping=window)
         for channel in channels

@@ -55,19 +55,19 @@ def build_jobs(channels: Sequence[Channel]) -> list[Any]:
     jobs += [
         dg.define_asset_job(
             "make_day",
-            selection=dg.AssetSelection.keys(*everything),
+            selection=dg.AssetSelection.assets(*everything),
             description="Make a day of every channel, up to its review. Safe to repeat.",
         ),
         dg.define_asset_job(
             "publish",
-            selection=dg.AssetSelection.keys(*publishing),
+            selection=dg.AssetSelection.assets(*publishing),
             description="Record the newest decision and publish what was approved, through every gate.",
         ),
     ]
     jobs += [
         dg.define_asset_job(
             make_day_job_name(channel.name),
-            selection=dg.AssetSelection.keys(*making_keys(channel)),
+            selection=dg.AssetSelection.assets(*making_keys(channel)),
             tags={"channel": channel.name},
             description=f"Make a day of {channel.title}, up to its review. Safe to repeat.",
         )

@@ -4,31 +4,46 @@ Text from models, vendors and people is always `MetadataValue.text`, never markd
 browser of whoever opens the page send a request.
 """
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import dagster as dg
 
-from dayreel.schemas.content import CheckResult
+from dayreel.schemas.channel import IdeaSource, Narration, PromptSource, VideoSource
+from dayreel.schemas.content import CheckResult, FinalVideo
+from dayreel.schemas.manifest import Manifest
+from dayreel.services.explain import request_ids
 from dayreel.services.stages import StageResult
+from dayreel.services.studio import Studio
+
+KNOWN_MAKERS = frozenset(
+    vendor
+    for source in (IdeaSource, PromptSource, VideoSource, Narration)
+    for vendor in get_args(source.model_fields["provider"].annotation)
+) | {"ffmpeg"}
 
 
-def stage_metadata(result: StageResult, **more: Any) -> dict[str, Any]:
+def stage_metadata(result: StageResult, room: Studio, **more: Any) -> dict[str, Any]:
     """Return the metadata that every stage has in common, and more."""
     record = result.record
     told: dict[str, Any] = {
+        "trigger": dg.MetadataValue.text(room.actor),
         "content_id": dg.MetadataValue.text(result.content_id),
         "reused": dg.MetadataValue.bool(result.reused),
         "cost_usd": dg.MetadataValue.float(0.0 if result.reused else float(record.cost_usd)),
         "duration_s": dg.MetadataValue.float(record.duration_s),
         "provider": dg.MetadataValue.text(record.provider),
         "fingerprint": dg.MetadataValue.text(record.fingerprint),
-        "made_by_run": dg.MetadataValue.text(record.run_id or "none"),
+        "made_by_run": dg.MetadataValue.dagster_run(record.run_id) if record.run_id else dg.MetadataValue.text("none"),
         "simulated": dg.MetadataValue.bool(result.manifest.simulated),
     }
     if record.model is not None:
         told["model"] = dg.MetadataValue.text(record.model)
     if record.effect_ids:
         told["effects"] = dg.MetadataValue.text(", ".join(str(number) for number in record.effect_ids))
+        told["request_ids"] = dg.MetadataValue.text(", ".join(request_ids(room, record.effect_ids)) or "none")
+    if record.provider not in KNOWN_MAKERS:
+        told["made_elsewhere_by"] = dg.MetadataValue.text(record.provider)
     return {**told, **more}
 
 
@@ -47,6 +62,41 @@ def check_results(checks: tuple[CheckResult, ...], key: dg.AssetKey) -> list[dg.
     ]
 
 
-def table(rows: list[dict[str, Any]]) -> dg.TableMetadataValue:
+def not_made_here(names: tuple[str, ...], key: dg.AssetKey) -> list[dg.AssetCheckResult]:
+    """Return the checks of a stage that was made superfluous by one made elsewhere: there was nothing to check."""
+    return [
+        dg.AssetCheckResult(
+            asset_key=key,
+            check_name=name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="Not checked: a later stage was made elsewhere, so nothing was made here.",
+        )
+        for name in names
+    ]
+
+
+def pictures(folder: Path, final: FinalVideo) -> dict[str, Any]:
+    """Return where the video and its stills lie.
+
+    As paths: a browser opens no file of the disk, so a picture in the page needs an origin that serves `content/` over
+    HTTP. Whoever brings one changes this function to return one fixed markdown template with URL-quoted ids, shorter
+    than 1000 characters; nothing else shows media.
+    """
+    return {
+        "video": dg.MetadataValue.path(str(folder / final.file.path)),
+        "poster": dg.MetadataValue.path(str(folder / final.poster)),
+        "contact_sheet": dg.MetadataValue.path(str(folder / final.contact_sheet)),
+    }
+
+
+def seconds_per_stage(manifest: Manifest) -> dict[str, dg.FloatMetadataValue]:
+    """Return how long each stage took when it was made: `seconds_raw_segments` and so on, to be plotted per day."""
+    return {f"seconds_{stage}": dg.MetadataValue.float(done.duration_s) for stage, done in manifest.stages.items()}
+
+
+def table(rows: list[dict[str, Any]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
     """Return rows as a table; every value as text, so that one column may hold what it likes."""
+    if not rows:
+        return dg.MetadataValue.text("none")
     return dg.MetadataValue.table([dg.TableRecord({name: str(value) for name, value in row.items()}) for row in rows])

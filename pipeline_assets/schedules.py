@@ -14,6 +14,7 @@ from dayreel.rules.calendar import why_not_made
 from dayreel.schemas.channel import Channel
 from dayreel.settings import Settings
 from pipeline_assets.jobs import make_day_job_name
+from pipeline_assets.steps import TRIGGER_TAG
 
 MEASURE_CRON = "30 7 * * *"
 
@@ -33,7 +34,9 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
         if refusal is not None:
             return dg.SkipReason(refusal)
         return dg.RunRequest(
-            run_key=f"make:{channel.name}:{day}", partition_key=day.isoformat(), tags={"channel": channel.name}
+            run_key=f"make:{channel.name}:{day}",
+            partition_key=day.isoformat(),
+            tags={"channel": channel.name, TRIGGER_TAG: f"schedule make_day_{channel.name}_schedule"},
         )
 
     return _schedule(
@@ -49,7 +52,9 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
 def _measure(settings: Settings) -> dg.ScheduleDefinition:
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = local_day(_due(context), settings.timezone)
-        return dg.RunRequest(run_key=f"measure:{day}", partition_key=day.isoformat())
+        return dg.RunRequest(
+            run_key=f"measure:{day}", partition_key=day.isoformat(), tags={TRIGGER_TAG: "schedule measure_schedule"}
+        )
 
     return _schedule(
         "measure_schedule",

@@ -9,10 +9,13 @@ from dayreel.errors import DayreelError, ProviderError
 from dayreel.services.studio import Studio
 
 ACTOR_TAG = "dayreel/actor"
+TRIGGER_TAG = "dayreel/trigger"
+CONTENT_TAG = "dayreel/content"
+DECISION_TAG = "dayreel/decision"
 
 
 @contextmanager
-def room_of(context: dg.AssetExecutionContext) -> Iterator[Studio]:
+def room_of(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[Studio]:
     """Give the step's studio; a `DayreelError` of the block becomes a failure that a person can act on.
 
     Retries are never left to Dagster's step retries: what can be tried again was tried again where it was understood.
@@ -21,7 +24,7 @@ def room_of(context: dg.AssetExecutionContext) -> Iterator[Studio]:
         dagster.Failure: with the sentence as description, and verdict, reference and next step as metadata.
     """
     try:
-        with context.resources.studio.open(run_id=context.run_id, actor=actor_of(context.run)) as room:
+        with context.resources.studio.open(run_id=context.run.run_id, actor=actor_of(context.run)) as room:
             yield room
     except DayreelError as error:
         metadata = {"next_step": dg.MetadataValue.text(error.next_step or "none")}
@@ -32,10 +35,11 @@ def room_of(context: dg.AssetExecutionContext) -> Iterator[Studio]:
 
 
 def actor_of(run: dg.DagsterRun) -> str:
-    """Return in a few words what started `run`: a named person, a sensor, a schedule, a backfill."""
+    """Return in a few words what started `run`: a named person, a decision, a marker, a schedule, a backfill."""
     tags = run.tags
-    if ACTOR_TAG in tags:
-        return tags[ACTOR_TAG]
+    for tag in (ACTOR_TAG, TRIGGER_TAG):
+        if tag in tags:
+            return tags[tag]
     for tag, words in (
         ("dagster/sensor_name", "sensor"),
         ("dagster/schedule_name", "schedule"),
@@ -43,4 +47,4 @@ def actor_of(run: dg.DagsterRun) -> str:
     ):
         if tag in tags:
             return f"{words} {tags[tag]}"
-    return "dagster"
+    return "a person in Dagster"

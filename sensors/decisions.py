@@ -7,7 +7,9 @@ keeps a tick from asking twice, and the effect ledger keeps a post from going ou
 import dagster as dg
 
 from dayreel.services.due_work import due_posts, new_decisions
+from pipeline_assets.steps import CONTENT_TAG, DECISION_TAG, TRIGGER_TAG
 from resources.studio import StudioResource
+from sensors.ticks import KnownDays
 
 INTERVAL_S = 15
 
@@ -24,15 +26,15 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
     )
     def decision_recorded(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult:
         with studio.open(actor="sensor decision_recorded") as room:
-            found = new_decisions(room, int(context.cursor or 0), days=set(partitions.get_partition_keys()))
+            found = new_decisions(room, int(context.cursor or 0), days=KnownDays(partitions))
         for reason in found.left_out:
-            context.log.warning(f"left out: {reason}")  # noqa: G004
+            context.log.warning("left out: %s", reason)
         requests = [
             dg.RunRequest(
                 run_key=f"decision:{one.decision_id}",
                 partition_key=one.day.isoformat(),
                 asset_selection=[dg.AssetKey([one.channel, "reviews"])],
-                tags={"channel": one.channel, "dayreel/decision": str(one.decision_id)},
+                tags=_tags(one.channel, one.content_id, one.decision_id, one.decided_by, one.via),
             )
             for one in found.due
         ]
@@ -46,19 +48,34 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Publishes what was approved, one run per platform, once its publish window is open.",
     )
-    def post_due(studio: StudioResource) -> dg.SensorResult:
+    def post_due(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult:
+        left_out: list[str] = []
         with studio.open(actor="sensor post_due") as room:
-            due = due_posts(room, days=set(partitions.get_partition_keys()))
+            due = due_posts(room, days=KnownDays(partitions), left_out=left_out)
+        for reason in left_out:
+            context.log.warning("left out: %s", reason)
         requests = [
             dg.RunRequest(
                 run_key=f"post:{one.content_id}:{one.platform}:{one.decision_id}:{one.attempt}",
                 partition_key=one.day.isoformat(),
                 asset_selection=[dg.AssetKey([one.channel, "posts", one.platform])],
-                tags={"channel": one.channel, "platform": one.platform, "dayreel/decision": str(one.decision_id)},
+                tags={
+                    **_tags(one.channel, one.content_id, one.decision_id, one.decided_by, one.via),
+                    "platform": one.platform,
+                },
             )
             for one in due
         ]
-        skip = None if requests else dg.SkipReason("nothing approved is due")
+        skip = None if requests else dg.SkipReason("; ".join(left_out) or "nothing approved is due")
         return dg.SensorResult(run_requests=requests, skip_reason=skip)
 
     return [decision_recorded, post_due]
+
+
+def _tags(channel: str, content_id: str, decision_id: int, decided_by: str, via: str) -> dict[str, str]:
+    return {
+        "channel": channel,
+        CONTENT_TAG: content_id,
+        DECISION_TAG: str(decision_id),
+        TRIGGER_TAG: f"decision {decision_id} by {decided_by} via {via}",
+    }

@@ -3,6 +3,7 @@
 import click
 
 from dayreel.cli.output import print_json, print_table
+from dayreel.rules.markers import spec_hash
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 
@@ -45,3 +46,10 @@ def validate(as_json: bool) -> int:
             f"{len(problems)} problems in {len(names)} channels." if problems else f"{len(names)} channels are fine."
         )
     return 1 if problems else 0
+
+
+@command.command("spec")
+@click.argument("name")
+def spec(name: str) -> None:
+    """Print the spec hash that a completion marker of this channel must carry (see docs/operate.md)."""
+    click.echo(spec_hash(ChannelFiles(load_settings().channels_dir).load(name).segments))

@@ -129,7 +129,7 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
         mode=made.mode,
         poster="poster.jpg",
         contact_sheet="contact_sheet.jpg",
-        checks=(*checks, _fits_platforms(channel, made.path)),
+        checks=(*checks, fits_platforms(channel, made.path)),
         made_at=studio.clock.now(),
     )
     return Product(
@@ -144,7 +144,8 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
     )
 
 
-def _fits_platforms(channel: Channel, video: Path) -> CheckResult:
+def fits_platforms(channel: Channel, video: Path) -> CheckResult:
+    """Return whether every platform of the channel takes the video as it is."""
     platforms = list(channel.platforms.chosen())
     failed = [
         check for name in platforms for check in platform_limits(video, PLATFORM_LIMITS[name]) if not check.passed

@@ -3,12 +3,13 @@
 Pure reading; the sensors turn what comes back into runs, and the runs ask every gate again.
 """
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from dayreel.errors import ConfigurationError
 from dayreel.rules.calendar import window_state
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.configure import read_config
@@ -31,6 +32,7 @@ class DueReview:
     day: date
     verdict: str
     decided_by: str
+    via: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class DuePost:
     day: date
     platform: Platform
     attempt: int
+    decided_by: str
+    via: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class NewDecisions:
     left_out: list[str]
 
 
-def new_decisions(studio: Studio, cursor: int, *, days: Collection[str]) -> NewDecisions:
+def new_decisions(studio: Studio, cursor: int, *, days: Container[str]) -> NewDecisions:
     """Return the decisions after `cursor`, at most a hundred, leaving out those that no run could record.
 
     Args:
@@ -72,15 +76,21 @@ def new_decisions(studio: Studio, cursor: int, *, days: Collection[str]) -> NewD
             elif content.day.isoformat() not in days:
                 left_out.append(f"decision {row.id}: {content.day} is no partition")
             else:
-                due.append(DueReview(row.id, content.id, content.channel, content.day, row.verdict, row.decided_by))
+                due.append(
+                    DueReview(row.id, content.id, content.channel, content.day, row.verdict, row.decided_by, row.via)
+                )
     return NewDecisions(due, rows[-1].id if rows else cursor, left_out)
 
 
-def due_posts(studio: Studio, *, days: Collection[str]) -> list[DuePost]:
+def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | None = None) -> list[DuePost]:
     """Return the posts that should be started now: approved, inside a window, not out yet, in this world.
 
     A post that certainly did not happen is due again after ten minutes, six times at the most. One that was refused, or
     whose outcome is not known, is not: that takes a person (`dayreel retry`), or a look (`dayreel reconcile`).
+
+    Args:
+        days: the partition keys that exist.
+        left_out: gets a sentence for each content that cannot go out because its channel file is broken.
     """
     now = studio.clock.now()
     names = set(studio.channels.names())
@@ -96,11 +106,26 @@ def due_posts(studio: Studio, *, days: Collection[str]) -> list[DuePost]:
             fits = row.channel in names and row.day.isoformat() in days and row.world == studio.settings.world
             if not fits or decision is None or decision.verdict != "approved":
                 continue
-            channel = channels.setdefault(row.channel, studio.channels.load(row.channel))
+            try:
+                channel = channels.get(row.channel) or studio.channels.load(row.channel)
+            except ConfigurationError as error:
+                if left_out is not None:
+                    left_out.append(f"{row.id}: {error}")
+                continue
+            channels[row.channel] = channel
             if not window_state(channel, now).is_open:
                 continue
             due += [
-                DuePost(decision.id, row.id, row.channel, row.day, platform, attempts.get((row.id, platform), 0))
+                DuePost(
+                    decision.id,
+                    row.id,
+                    row.channel,
+                    row.day,
+                    platform,
+                    attempts.get((row.id, platform), 0),
+                    decision.decided_by,
+                    decision.via,
+                )
                 for platform in channel.platforms.chosen()
                 if (row.id, platform) not in tried
                 and (

@@ -1,0 +1,117 @@
+"""What the house has to see to by itself: unknown outcomes, reviews nobody answers, money that runs out.
+
+`due_chores` only reads the catalog, so a sensor may ask it every few seconds; `do_chore` asks vendors and people, and
+belongs into a run. What fails is due again later, ever more rarely, and never in a loop.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import select
+
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.services.budget_alerts import budget_alerts, tell_budgets
+from dayreel.services.expire_reviews import mind_reviews, overdue_reviews
+from dayreel.services.reconcile import reconcile
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.tables import effects, platform_posts
+
+ChoreName = Literal["reconcile", "reviews", "budgets"]
+MOST_EFFECTS = 100
+# Look again every ten minutes in the first hour of a doubt, every hour on the first day, then four times a day.
+_PATIENCE = (
+    (timedelta(hours=1), timedelta(minutes=10)),
+    (timedelta(days=1), timedelta(hours=1)),
+    (timedelta.max, timedelta(hours=6)),
+)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to see to. The same `key` need not be done twice."""
+
+    name: ChoreName
+    key: str
+    about: str
+
+
+def due_chores(studio: Studio, *, target: str) -> list[Chore]:
+    """Return what is due now. Reads the catalog and nothing else.
+
+    Args:
+        target: the notifier's name.
+    """
+    now = studio.clock.now()
+    chores: list[Chore] = []
+    doubtful = _doubtful(studio)
+    if doubtful:
+        youngest = max(since for _, since in doubtful)
+        key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{_bucket(now, now - youngest)}"
+        chores.append(Chore("reconcile", f"reconcile:{key}", f"{len(doubtful)} acts whose outcome is not known"))
+    overdue = overdue_reviews(studio, target=target)
+    if overdue:
+        ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
+        key = f"{fingerprint(overdue=ids)[:12]}:{_bucket(now, timedelta())}"
+        chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
+    alerts = budget_alerts(studio, target=target)
+    if alerts:
+        subjects = [alert.subject for alert in alerts]
+        key = f"{fingerprint(alerts=subjects)[:12]}:{_bucket(now, timedelta())}"
+        chores.append(Chore("budgets", f"budgets:{key}", "; ".join(subjects)))
+    return chores
+
+
+def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str]:
+    """See to one chore; return a sentence for everything that was looked at.
+
+    Raises:
+        DayreelError: as the services say.
+    """
+    acts: Mapping[ChoreName, Callable[[], list[str]]] = {
+        "reconcile": lambda: [
+            f"{one.content_id}: {one.kind} at {one.target}: {one.outcome}: {one.evidence} {one.next_step}".strip()
+            for one in reconcile(studio, limit=MOST_EFFECTS)
+        ],
+        "reviews": lambda: mind_reviews(studio, notifier=notifier),
+        "budgets": lambda: tell_budgets(studio, notifier=notifier),
+    }
+    return acts[name]()
+
+
+def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
+    """Return a name and the moment of every act that somebody should look up, the newest hundred.
+
+    What a living process is sending is no doubt; what a run has given back with its handle goes on with the next run.
+    """
+    query = (
+        select(effects)
+        .where(effects.c.world == studio.settings.world, effects.c.state.in_(("unknown", "sent")))
+        .order_by(effects.c.id.desc())
+        .limit(MOST_EFFECTS)
+    )
+    processing = (
+        select(platform_posts.c.id, platform_posts.c.updated_at)
+        .join(effects, effects.c.id == platform_posts.c.effect_id)
+        .where(platform_posts.c.state == "processing", effects.c.world == studio.settings.world)
+        .order_by(platform_posts.c.id.desc())
+        .limit(MOST_EFFECTS)
+    )
+    with studio.catalog.read() as connection:
+        rows = list(connection.execute(query).mappings())
+        posts = list(connection.execute(processing))
+    lost = [
+        row
+        for row in rows
+        if row["state"] == "unknown" or (row["owner"] is not None and not studio.ledger.is_at_work(row))
+    ]
+    return [(f"effect {row['id']} {row['state']}", row["sent_at"]) for row in lost] + [
+        (f"post {post.id}", post.updated_at) for post in posts
+    ]
+
+
+def _bucket(now: datetime, age: timedelta) -> int:
+    pause = next(pause for limit, pause in _PATIENCE if age < limit)
+    return int(now.timestamp() // pause.total_seconds())

@@ -1,0 +1,42 @@
+"""Doubts, deadlines and money become runs of `keep_house`. What is due is decided by `dayreel.services.chores`."""
+
+import dagster as dg
+
+from dayreel.services.chores import due_chores
+from pipeline_assets.house_jobs import Chores, keep_house
+from pipeline_assets.steps import TRIGGER_TAG
+from resources.studio import StudioResource
+
+INTERVAL_S = 30
+
+
+def build_chore_sensor(notifier: str) -> dg.SensorDefinition:
+    """Return the sensor that starts the chores.
+
+    Args:
+        notifier: name of the notifier that tells people, for what was told already.
+    """
+
+    @dg.sensor(
+        name="chore_due_sensor",
+        job=keep_house,
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts looking up unknown outcomes, reminding of and expiring reviews, and warning about budgets.",
+    )
+    def chore_due(studio: StudioResource) -> dg.SensorResult:
+        with studio.open(actor="sensor chore_due") as room:
+            due = due_chores(room, target=notifier)
+        requests = [
+            dg.RunRequest(
+                run_key=one.key,
+                run_config=dg.RunConfig(ops={"see_to": Chores(names=[one.name])}),
+                tags={TRIGGER_TAG: f"{one.name}: {one.about}"[:200]},
+            )
+            for one in due
+        ]
+        return dg.SensorResult(
+            run_requests=requests, skip_reason=None if requests else dg.SkipReason("nothing is in doubt or overdue")
+        )
+
+    return chore_due

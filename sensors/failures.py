@@ -1,0 +1,53 @@
+"""A failed run becomes one message to people, sent by a run of `tell_failure`."""
+
+import warnings
+
+import dagster as dg
+
+from pipeline_assets.house_jobs import TELL_FAILURE, Failure, tell_failure_job
+from pipeline_assets.steps import TRIGGER_TAG
+
+INTERVAL_S = 30
+
+
+def build_failure_sensor() -> dg.SensorDefinition:
+    """Return the sensor that hears of failed runs."""
+
+    def run_failed(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
+        run = context.dagster_run
+        if run.job_name == TELL_FAILURE:
+            return dg.SkipReason("a message that could not be sent is no reason for another one")
+        failure = Failure(
+            run_id=run.run_id,
+            job=run.job_name,
+            channel=run.tags.get("channel", ""),
+            day=run.tags.get("dagster/partition", ""),
+            said=_said(context),
+        )
+        return dg.RunRequest(
+            run_key=f"failed:{run.run_id}",
+            run_config=dg.RunConfig(ops={"tell": failure}),
+            tags={TRIGGER_TAG: f"failed run {run.run_id}"},
+        )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster's decorator warns about a parameter it sets itself
+        sensor: dg.SensorDefinition = dg.run_failure_sensor(
+            name="run_failed_sensor",
+            request_job=tell_failure_job,
+            minimum_interval_seconds=INTERVAL_S,
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            description="Tells people about every failed run, once.",
+        )(run_failed)
+    return sensor
+
+
+def _said(context: dg.RunFailureSensorContext) -> str:
+    """Return what the failed steps said, or the run itself where no step did."""
+    said: list[str] = []
+    for event in context.get_step_failure_events():
+        data = event.step_failure_data
+        ours = data.user_failure_data
+        words = ours.description if ours is not None and ours.description else data.error.message if data.error else ""
+        said.append(f"{str(event.step_key).replace('__', '/')}: {str(words).strip()}")
+    return "; ".join(said) or context.failure_event.message or "it said nothing"

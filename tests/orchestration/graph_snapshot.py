@@ -1,0 +1,70 @@
+"""The graph in words: what `graph.json` holds. `python -m tests.orchestration.graph_snapshot` writes it anew."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from dayreel.settings import load_settings
+from pipeline_assets.definitions import build_defs
+
+HERE = Path(__file__).parent
+SNAPSHOT = HERE / "graph.json"
+
+
+def sample_defs(root: Path) -> dg.Definitions:
+    """Return the graph of the shipped channels, with the example of own footage switched on."""
+    shutil.copytree(HERE.parents[1] / "channels", root / "channels")
+    (root / "channels" / "field_notes.yaml.example").rename(root / "channels" / "field_notes.yaml")
+    shutil.copy(HERE.parents[1] / "workspace.yaml", root)
+    return build_defs(load_settings(root))
+
+
+def describe(defs: dg.Definitions) -> dict[str, Any]:
+    """Return what people and other programs rely on: keys, dependencies, groups, checks, jobs, schedules, sensors."""
+    graph = defs.resolve_asset_graph()
+    assets = {
+        node.key.to_user_string(): {
+            "deps": sorted(key.to_user_string() for key in node.parent_keys),
+            "group": node.group_name,
+            "owners": sorted(node.owners),
+            "kinds": sorted(tag.removeprefix("dagster/kind/") for tag in node.tags if tag.startswith("dagster/kind/")),
+            "checks": sorted(key.name for key in graph.get_check_keys_for_assets({node.key})),
+            "pools": sorted(node.pools or ()),
+            "freshness": str(node.freshness_policy.fail_window)
+            if isinstance(node.freshness_policy, dg.FreshnessPolicy) and hasattr(node.freshness_policy, "fail_window")
+            else None,
+        }
+        for node in (graph.get(key) for key in graph.materializable_asset_keys)
+    }
+    repository = defs.get_repository_def()
+    return {
+        "assets": dict(sorted(assets.items())),
+        "jobs": {
+            job.name: sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
+            for job in sorted(repository.get_all_jobs(), key=lambda job: job.name)
+            if not job.name.startswith("__")
+        },
+        "schedules": {
+            one.name: {"cron": one.cron_schedule, "zone": one.execution_timezone, "status": one.default_status.value}
+            for one in sorted(repository.schedule_defs, key=lambda one: one.name)
+        },
+        "sensors": {
+            one.name: {"seconds": one.minimum_interval_seconds, "status": one.default_status.value}
+            for one in sorted(repository.sensor_defs, key=lambda one: one.name)
+        },
+    }
+
+
+def main() -> None:
+    """Write the snapshot of the graph as it is now."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = describe(sample_defs(Path(folder)))
+    SNAPSHOT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""A whole project in a temporary folder: channel files, catalog, content, the graph built by `build_defs`.
+
+`clips` channels cost nothing and are made in about two seconds; `crafts` buys from a sandbox world.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import dagster as dg
+import imageio_ffmpeg
+import yaml
+
+from dayreel.clock import Clock, SystemClock
+from dayreel.services.decide import decide
+from dayreel.services.studio import Studio
+from dayreel.settings import Settings, load_settings
+from dayreel.stores.catalog.engine import open_catalog
+from pipeline_assets.definitions import build_defs
+from resources.studio import StudioResource
+
+ROOT = Path(__file__).parents[2]
+NOTES: dict[str, Any] = {
+    "title": "Field notes",
+    "topic": "What we saw outside today",
+    "content_type": "field_notes",
+    "ideas": {"provider": "calendar", "file": "notes/calendar.csv"},
+    "segments": {"count": 2, "duration_s": 1, "resolution": "480p"},
+    "video": {"provider": "clips", "folder": "notes/clips", "fit": "crop"},
+    "platforms": {"outbox": {"folder": "outbox"}},
+}
+CRAFTS: dict[str, Any] = {
+    "title": "Crafts you can hear",
+    "topic": "A close-up of a traditional craft",
+    "content_type": "asmr_crafts",
+    "ideas": {"provider": "anthropic", "model": "claude-sonnet-5-5"},
+    "prompts": {"provider": "openai", "model": "gpt-6-luna"},
+    "segments": {"count": 2, "duration_s": 5, "resolution": "480p"},
+    "video": {"provider": "fal", "model": "fal-ai/wan-25-preview/text-to-video"},
+    "platforms": {"instagram": {}, "youtube": {"privacy": "private"}},
+}
+
+
+class FixedClock(SystemClock):
+    """The machine's clock, moved by `ahead`: deadlines without waiting."""
+
+    def __init__(self, ahead: timedelta = timedelta()) -> None:
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+
+def today() -> date:
+    """The day all test channels, which live in UTC, are made for."""
+    return datetime.now(UTC).date()
+
+
+def days_ago(days: int) -> date:
+    return today() - timedelta(days=days)
+
+
+def make_footage(path: Path, *, duration_s: float = 3, size: str = "480x854", rate: int = 30) -> Path:
+    """Write a moving picture with a tone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y",
+        "-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}:duration={duration_s}",
+        "-f", "lavfi", "-i", f"sine=frequency=440:duration={duration_s}",
+        "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ar", "48000", "-shortest",
+        "-movflags", "+faststart", str(path),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+class Project:
+    """One project on disk. Everything in it is real; only the vendors are the sandbox world's."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def new(
+        cls, root: Path, channels: Mapping[str, Mapping[str, Any]], *, footage: Path, sandbox_url: str | None = None
+    ) -> Self:
+        """Write a project's files."""
+        self = cls(root)
+        (root / "channels").mkdir(parents=True)
+        (root / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+        first = days_ago(40).isoformat()
+        environment = [f"DAYREEL_FIRST_DAY={first}", "DAYREEL_REVIEWER=ana"]
+        if sandbox_url is not None:
+            environment.append(f"DAYREEL_SANDBOX_URL={sandbox_url}")
+        (root / ".env").write_text("\n".join(environment), encoding="utf-8")
+        for name, fields in channels.items():
+            self.write_channel(name, fields)
+        clips = root / "channels" / "notes" / "clips"
+        clips.mkdir(parents=True)
+        for number in (1, 2):
+            (clips / f"walk_{number}.mp4").hardlink_to(footage)
+        rows = [
+            f'{days_ago(number)},"A walk in the woods, number {number}, with frogs","Walk {number}",#walk,walks'
+            for number in range(40)
+        ]
+        lines = ["day,idea,caption,hashtags,topic", *rows]
+        (root / "channels" / "notes" / "calendar.csv").write_text("\n".join(lines), encoding="utf-8")
+        return self
+
+    def copy(self, root: Path) -> "Project":
+        """Return the same project, with everything that was made in it, in another folder."""
+
+        def link(source: str, target: str) -> None:
+            # Media are only ever replaced, never written into; everything else must be a file of its own.
+            (os.link if source.endswith((".mp4", ".jpg")) else shutil.copy)(source, target)
+
+        shutil.copytree(self.root, root, copy_function=link)
+        return Project(root)
+
+    def write_channel(self, name: str, fields: Mapping[str, Any]) -> None:
+        document = {"active_from": days_ago(30).isoformat(), **fields}
+        (self.root / "channels" / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+        self.__dict__.pop("defs", None)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load_settings(self.root)
+
+    @cached_property
+    def defs(self) -> dg.Definitions:
+        return build_defs(self.settings)
+
+    @contextmanager
+    def studio(self, *, clock: Clock | None = None, actor: str = "ana") -> Iterator[Studio]:
+        catalog = open_catalog(self.settings.catalog)
+        try:
+            yield Studio(self.settings, clock or SystemClock(), catalog, actor=actor)
+        finally:
+            catalog.close()
+
+    def run(
+        self,
+        instance: dg.DagsterInstance,
+        job: str,
+        day: date,
+        *assets: Sequence[str],
+        tags: Mapping[str, str] | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        """Run a job for one day in this process; the caller looks whether it succeeded."""
+        return self.defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=day.isoformat(),
+            asset_selection=[dg.AssetKey(list(key)) for key in assets] or None,
+            tags=dict(tags or {}),
+            raise_on_error=False,
+        )
+
+    def obey(self, instance: dg.DagsterInstance, request: dg.RunRequest, job: str) -> dg.ExecuteInProcessResult:
+        """Do what a sensor asked for, as the daemon would."""
+        assert request.partition_key is not None
+        keys = [key.path for key in request.asset_selection or []]
+        return self.run(instance, job, date.fromisoformat(request.partition_key), *keys, tags=request.tags)
+
+    def tick(self, instance: dg.DagsterInstance, sensor: str, cursor: str | None = None) -> Any:
+        """Evaluate one tick of a sensor and return what it asked for."""
+        repository = self.defs.get_repository_def()
+        context = dg.build_sensor_context(
+            instance=instance,
+            cursor=cursor,
+            repository_def=repository,
+            resources={"studio": StudioResource(root=str(self.root))},
+        )
+        return repository.get_sensor_def(sensor).evaluate_tick(context)
+
+    def decide(self, content_id: str, verdict: str, **more: Any) -> int:
+        with self.studio() as room:
+            return decide(room, content_id, verdict, by="ana", via="cli", **more).id  # type: ignore[arg-type]
+
+
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Return what each failed asset said."""
+    told: dict[str, str] = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            said = event.step_failure_data.user_failure_data
+            told[str(event.step_key).replace("__", "/")] = str(said.description if said else event)
+    return told
+
+
+def metadata_of(result: dg.ExecuteInProcessResult, *path: str) -> dict[str, Any]:
+    """Return an asset's metadata as plain values."""
+    (event,) = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey(path)]
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def reason_of(tick: Any) -> str:
+    """Return why a tick asked for nothing."""
+    return str(tick.skip_message or "")

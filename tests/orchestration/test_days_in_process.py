@@ -1,0 +1,137 @@
+"""A channel's day materialized in this process: what is made, shown, gated, and left alone the second time."""
+
+import dagster as dg
+import pytest
+
+from dayreel.services.status import status_of
+from tests.fakes.sandbox import RunningSandbox
+from tests.orchestration.project import CRAFTS, NOTES, Project, days_ago, failures, metadata_of, today
+
+DAY = today()
+NOTES_ID = f"notes-{DAY}"
+
+
+def _status(project: Project, content_id: str) -> dict[str, object]:
+    with project.studio() as room:
+        (one,) = [one for one in status_of(room.catalog) if one["content_id"] == content_id]
+    return one
+
+
+def test_a_day_of_own_footage_is_made_up_to_its_review(project: Project, instance: dg.DagsterInstance) -> None:
+    result = project.run(instance, "make_day_notes", DAY)
+    assert result.success, failures(result)
+    made = [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()]
+    assert made == ["notes/ideas", "notes/raw_segments", "notes/final_video"]
+    shown = metadata_of(result, "notes", "final_video")
+    assert shown["content_id"] == NOTES_ID
+    assert shown["video_s"] == pytest.approx(2, abs=0.1)
+    assert shown["loudness_lufs"] == pytest.approx(-14, abs=1)
+    assert (shown["cost_usd"], shown["reused"], shown["revision"]) == (0.0, False, 1)
+    assert shown["video"].endswith(f"content/{NOTES_ID}/final_video.mp4")
+    assert _status(project, NOTES_ID)["state"] == "review_pending"
+
+
+def test_materializing_a_made_day_again_changes_nothing(made: Project, instance: dg.DagsterInstance) -> None:
+    video = made.settings.content_dir / NOTES_ID / "final_video.mp4"
+    before = (video.stat().st_mtime_ns, _status(made, NOTES_ID))
+    again = made.run(instance, "make_day_notes", DAY)
+    assert again.success
+    assert metadata_of(again, "notes", "raw_segments")["reused"]
+    assert metadata_of(again, "notes", "final_video")["reused"]
+    assert (video.stat().st_mtime_ns, _status(made, NOTES_ID)) == before
+
+
+def test_data_versions_say_what_a_partition_is(project: Project, instance: dg.DagsterInstance) -> None:
+    """The final video's is the hash of its bytes, so that whoever reads the lineage can check the file."""
+    result = project.run(instance, "make_day_notes", DAY)
+    record = instance.get_latest_data_version_record(dg.AssetKey(["notes", "final_video"]), None, DAY.isoformat())
+    assert record is not None
+    assert record.asset_materialization is not None
+    tags = record.asset_materialization.tags or {}
+    assert tags["dagster/data_version"] == metadata_of(result, "notes", "final_video")["sha256"]
+    assert "dagster/input_data_version/notes/raw_segments" in tags
+
+
+@pytest.mark.slow
+def test_a_bought_day_shows_its_checks_costs_and_request_ids(
+    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    result = bought.run(instance, "make_day_crafts", DAY)
+    assert result.success, failures(result)
+    assert len(sandbox.effects()["generations"]) == 2
+    shown = metadata_of(result, "crafts", "raw_segments")
+    assert shown["cost_usd"] > 0
+    rows = [dict(record.data) for record in shown["segments"]] if isinstance(shown["segments"], list) else []
+    assert all(row["request_id"] not in ("", "None") for row in rows)
+    checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert checks.keys() >= {"differs_from_earlier", "caption_fits", "one_per_segment", "word_counts", "decodes_fully"}
+    assert all(checks.values()), checks
+
+
+@pytest.mark.slow
+def test_the_second_materialization_of_a_bought_day_buys_nothing(
+    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    bought.run(instance, "make_day_crafts", DAY)
+    before = sandbox.effects()
+    again = bought.run(instance, "make_day_crafts", DAY)
+    assert again.success
+    assert sandbox.effects()["generations"] == before["generations"]
+    assert metadata_of(again, "crafts", "raw_segments")["cost_usd"] == 0.0
+
+
+def test_days_on_which_a_channel_is_not_made_refuse_before_any_spend(
+    make_project: object, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    project: Project = make_project(  # type: ignore[operator]
+        crafts={
+            **CRAFTS,
+            "active_from": days_ago(3).isoformat(),
+            "active_until": days_ago(1).isoformat(),
+        }
+    )
+    for day, said in ((days_ago(5), "before active_from"), (today(), "after active_until")):
+        result = project.run(instance, "make_day_crafts", day)
+        assert not result.success
+        assert said in failures(result)["crafts/ideas"]
+    assert sandbox.effects()["generations"] == []
+    with project.studio() as room:
+        assert status_of(room.catalog) == []
+
+
+def test_a_rejected_day_cannot_be_published_by_materializing(made: Project, instance: dg.DagsterInstance) -> None:
+    made.decide(NOTES_ID, "rejected", note="the frogs are out of focus")
+    result = made.run(instance, "publish", DAY, ["notes", "reviews"], ["notes", "posts", "outbox"])
+    assert not result.success
+    assert "rejected" in failures(result)["notes/posts/outbox"]
+    assert metadata_of(result, "notes", "reviews")["verdict"] == "rejected"
+    assert not (made.root / "outbox").exists()
+
+
+def test_a_day_nobody_decided_on_cannot_be_published(made: Project, instance: dg.DagsterInstance) -> None:
+    result = made.run(instance, "publish", DAY, ["notes", "posts", "outbox"])
+    assert "Nobody has decided" in failures(result)["notes/posts/outbox"]
+
+
+def test_a_video_made_anew_voids_its_approval(made: Project, instance: dg.DagsterInstance) -> None:
+    made.decide(NOTES_ID, "approved")
+    made.write_channel("notes", {**NOTES, "segments": {**NOTES["segments"], "duration_s": 2}})
+    assert made.run(instance, "make_day_notes", DAY).success
+    result = made.run(instance, "publish", DAY, ["notes", "posts", "outbox"])
+    assert "the final video (approved" in failures(result)["notes/posts/outbox"]
+    assert _status(made, NOTES_ID)["state"] == "review_pending"
+    made.decide(NOTES_ID, "approved")
+    assert made.run(instance, "publish", DAY, ["notes", "posts", "outbox"]).success
+
+
+def test_an_approved_day_is_posted_once_however_often_it_is_materialized(
+    made: Project, instance: dg.DagsterInstance
+) -> None:
+    made.decide(NOTES_ID, "approved")
+    first = made.run(instance, "publish", DAY, ["notes", "reviews"], ["notes", "posts", "outbox"])
+    assert first.success, failures(first)
+    assert _status(made, NOTES_ID)["state"] == "posted"
+    before = sorted(path.name for path in (made.root / "outbox").rglob("*"))
+    second = made.run(instance, "publish", DAY, ["notes", "posts", "outbox"])
+    assert metadata_of(second, "notes", "posts", "outbox")["reused"]
+    assert sorted(path.name for path in (made.root / "outbox").rglob("*")) == before

@@ -1,0 +1,73 @@
+"""The graph as people see it: it loads, it is what the snapshot says, and its promises hold for every asset."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dayreel.errors import ConfigurationError
+from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
+from tests.orchestration.project import NOTES, Project
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return sample_defs(tmp_path_factory.mktemp("samples"))
+
+
+@pytest.fixture(scope="module")
+def told(graph: dg.Definitions) -> dict[str, Any]:
+    return describe(graph)
+
+
+def test_the_definitions_of_the_shipped_channels_load(graph: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(graph)
+
+
+@pytest.mark.parametrize("part", ["assets", "jobs", "schedules", "sensors"])
+def test_the_graph_is_what_the_snapshot_says(told: dict[str, Any], part: str) -> None:
+    """A change that is meant is written down with `python -m tests.orchestration.graph_snapshot`."""
+    assert told[part] == json.loads(SNAPSHOT.read_text(encoding="utf-8"))[part]
+
+
+def test_only_what_a_channel_uses_is_in_its_graph(told: dict[str, Any]) -> None:
+    assert "tiny_histories/narration" in told["assets"]
+    assert "asmr_crafts/narration" not in told["assets"]
+    assert "field_notes/prompts" not in told["assets"]
+    assert "tiny_histories/posts/tiktok" not in told["assets"]
+
+
+def test_every_asset_shares_one_partitions_definition(graph: dg.Definitions) -> None:
+    """A backfill over several channels is only possible when their root assets do."""
+    nodes = [graph.resolve_asset_graph().get(key) for key in graph.resolve_asset_graph().materializable_asset_keys]
+    assert len({id(node.partitions_def) for node in nodes}) == 1
+
+
+def test_every_asset_has_an_owner_kinds_and_a_runbook_that_exists(graph: dg.Definitions) -> None:
+    root = Path(__file__).parents[2]
+    for spec in graph.resolve_all_asset_specs():
+        assert spec.owners, spec.key
+        assert spec.kinds, spec.key
+        _, _, runbook = (spec.description or "").partition("Runbook: ")
+        assert (root / runbook.strip()).is_file(), (spec.key, runbook)
+
+
+def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:
+    for name, keys in told["jobs"].items():
+        publishes = [key for key in keys if "/posts/" in key]
+        makes = [key for key in keys if key.endswith(("/raw_segments", "/ideas"))]
+        assert not (publishes and makes), name
+
+
+def test_a_channel_whose_day_begins_before_its_partition_is_refused(project: Project) -> None:
+    project.write_channel("notes", {**NOTES, "timezone": "Pacific/Auckland", "make_at": "06:00"})
+    with pytest.raises(ConfigurationError, match="DAYREEL_TIMEZONE=Pacific/Auckland"):
+        _ = project.defs
+
+
+def test_a_project_without_channels_still_loads(make_project: Any) -> None:
+    project: Project = make_project()
+    (project.root / "channels" / "notes.yaml").unlink()
+    dg.Definitions.validate_loadable(project.defs)

@@ -1,0 +1,51 @@
+"""When days are made by themselves: each channel at its own local time, for its own local day."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from tests.orchestration.project import NOTES, Project
+
+
+def _tick(project: Project, schedule: str, moment: datetime) -> Any:
+    repository = project.defs.get_repository_def()
+    context = dg.build_schedule_context(scheduled_execution_time=moment, repository_def=repository)
+    return repository.get_schedule_def(schedule).evaluate_tick(context)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "day"),
+    [
+        ("UTC", datetime(2027, 3, 10, 9, tzinfo=UTC), "2027-03-10"),
+        ("America/Los_Angeles", datetime(2027, 3, 11, 6, tzinfo=UTC), "2027-03-10"),
+        ("Europe/Madrid", datetime(2027, 3, 10, 8, tzinfo=UTC), "2027-03-10"),
+        # Both sides of the day on which clocks go forward: nine o'clock there is another hour here.
+        ("Europe/Madrid", datetime(2027, 3, 27, 8, tzinfo=UTC), "2027-03-27"),
+        ("Europe/Madrid", datetime(2027, 3, 28, 7, tzinfo=UTC), "2027-03-28"),
+    ],
+)
+def test_a_tick_asks_for_the_local_day_of_the_channel(make_project: Any, zone: str, moment: datetime, day: str) -> None:
+    project: Project = make_project(notes={**NOTES, "timezone": zone})
+    (request,) = _tick(project, "make_day_notes_schedule", moment).run_requests
+    assert (request.partition_key, request.run_key) == (day, f"make:notes:{day}")
+    assert request.tags["dayreel/trigger"] == "schedule make_day_notes_schedule"
+
+
+def test_the_schedule_runs_at_the_local_time_of_the_file(make_project: Any) -> None:
+    project: Project = make_project(notes={**NOTES, "timezone": "America/Los_Angeles", "make_at": "05:45"})
+    schedule = project.defs.get_repository_def().get_schedule_def("make_day_notes_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("45 5 * * *", "America/Los_Angeles")
+
+
+def test_a_day_on_which_the_channel_is_not_made_is_skipped_with_the_reason(make_project: Any) -> None:
+    project: Project = make_project(notes={**NOTES, "weekdays": ["mon", "wed"]})
+    tick = _tick(project, "make_day_notes_schedule", datetime(2027, 3, 11, 9, tzinfo=UTC))
+    assert tick.run_requests == []
+    assert "2027-03-11 is a thu; channel 'notes' is made on mon, wed" in str(tick.skip_message)
+
+
+def test_posts_are_measured_for_the_day_of_the_installation(project: Project) -> None:
+    (request,) = _tick(project, "measure_schedule", datetime(2027, 3, 10, 7, 30, tzinfo=UTC)).run_requests
+    assert request.partition_key == "2027-03-10"
