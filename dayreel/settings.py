@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
+    token_key: SecretStr | None = Field(
+        None, description="seals the tokens that dayreel renews by itself; `dayreel setup` makes one"
+    )
+
     anthropic_api_key: SecretStr | None = _vendor("ANTHROPIC_API_KEY", "console.anthropic.com, API keys")
     openai_api_key: SecretStr | None = _vendor("OPENAI_API_KEY", "platform.openai.com, API keys")
     fal_key: SecretStr | None = _vendor("FAL_KEY", "fal.ai dashboard, Keys")
@@ -59,6 +63,13 @@ class Settings(BaseSettings):
         description="the professional account's id",
     )
     tiktok_access_token: SecretStr | None = _vendor("TIKTOK_ACCESS_TOKEN", "TikTok OAuth, scope video.publish")
+    tiktok_refresh_token: SecretStr | None = _vendor(
+        "TIKTOK_REFRESH_TOKEN", "TikTok OAuth; lets dayreel renew the token"
+    )
+    tiktok_client_key: str | None = Field(
+        None, validation_alias=AliasChoices("TIKTOK_CLIENT_KEY"), description="TikTok app, for renewing the token"
+    )
+    tiktok_client_secret: SecretStr | None = _vendor("TIKTOK_CLIENT_SECRET", "TikTok app, for renewing the token")
     tiktok_open_id: str | None = Field(
         None,
         validation_alias=AliasChoices("TIKTOK_OPEN_ID"),

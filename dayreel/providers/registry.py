@@ -1,6 +1,6 @@
 """Every vendor, one line each: its family, its file, the variables it needs, what it can do. Chosen by name.
 
-A vendor's module has `connect(access)`, which returns the family's contract. What each vendor wants, costs and refuses is
+A vendor's module has `connect(access)`, which returns the family's contract. What each wants, costs and refuses is in
 docs/providers.md, which a test holds equal to this list.
 """
 
@@ -67,9 +67,15 @@ VENDORS: Mapping[str, Vendor] = {
             "instagram",
             "platforms",
             ("INSTAGRAM_ACCESS_TOKEN", "INSTAGRAM_ACCOUNT_ID"),
-            can=(*_POSTS, "tells its quota"),
+            can=(*_POSTS, "tells its quota", "renews its token"),
         ),
-        Vendor("tiktok", "platforms", ("TIKTOK_ACCESS_TOKEN",), ("TIKTOK_OPEN_ID",), can=_POSTS),
+        Vendor(
+            "tiktok",
+            "platforms",
+            ("TIKTOK_ACCESS_TOKEN",),
+            ("TIKTOK_REFRESH_TOKEN", "TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_OPEN_ID"),
+            can=(*_POSTS, "renews its token"),
+        ),
         Vendor(
             "youtube",
             "platforms",

@@ -14,11 +14,13 @@ import requests
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
+from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.providers.registry import vendor_named
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
+from dayreel.services.keep_tokens import token_findings
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
 from dayreel.settings import Settings
@@ -54,6 +56,7 @@ def examine(settings: Settings) -> list[Check]:
     channels = {name: files.load(name) for name in files.names() if name not in broken}
     checks += check_sources(settings, channels)
     checks += [check_sandbox(settings)] if settings.world == "sandbox" else check_keys(settings, channels)
+    checks += [Check(**vars(finding)) for finding in token_findings(settings, SystemClock().now())]
     return [*checks, check_prices(settings, channels), check_catalog(settings), check_port(settings)]
 
 

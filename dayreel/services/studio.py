@@ -15,6 +15,7 @@ from dayreel.clock import Clock, SystemClock
 from dayreel.providers.access import Access
 from dayreel.providers.registry import vendor_named
 from dayreel.services.effects import EffectLedger
+from dayreel.services.keep_tokens import ACCESS_VARIABLES, seed_of, usable_token
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import Catalog, open_catalog
@@ -93,6 +94,10 @@ class Studio:
         return self.providers[vendor]
 
     def _variable(self, name: str) -> str | None:
+        vendor = ACCESS_VARIABLES.get(name)
+        seed = seed_of(self.settings, vendor) if vendor is not None else None
+        if seed is not None and self.settings.token_key is not None:
+            return usable_token(self.catalog, self.settings.token_key, self.access, seed)
         value = getattr(self.settings, name.lower(), None)
         return value.get_secret_value() if isinstance(value, SecretStr) else value
 

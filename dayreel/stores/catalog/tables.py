@@ -238,6 +238,24 @@ metric_snapshots = Table(
     Index("idx_metric_snapshots_post_row_id", "post_row_id"),
 )
 
+# -- tokens that dayreel renews by itself, see `stores.token_vault` -----------------------------------------------
+
+oauth_tokens = Table(
+    "oauth_tokens",
+    metadata,
+    Column("vendor", String(30), primary_key=True),
+    Column("access_sealed", Text, nullable=False),
+    Column("refresh_sealed", Text),
+    Column("expires_at", Moment),
+    Column("refresh_expires_at", Moment),
+    Column("obtained_at", Moment, nullable=False),
+    Column("seed_sha256", String(64), nullable=False),
+    Column("refused_seed_sha256", String(64)),
+    Column("error", Text),
+    Column("version", Integer, nullable=False, default=1),
+    Column("updated_at", Moment, nullable=False),
+)
+
 # -- people at the desk --------------------------------------------------------------------------------------------
 
 users = Table(

@@ -1,0 +1,211 @@
+"""Keeping access tokens alive: renewed before they end, by one process at a time, never exchanged for a worse one.
+
+What a person puts into the environment is a seed. A new seed takes the place of the stored token only after the vendor
+has answered to it; one that is refused is remembered and told by `dayreel doctor`, and the stored one goes on working.
+Without DAYREEL_TOKEN_KEY nothing is stored, and tokens are used as they stand in the environment.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import SecretStr
+
+from dayreel.errors import DayreelError, PermanentError, ProviderError
+from dayreel.providers.access import Access
+from dayreel.rules.tokens import RULES, RenewalRule, cannot_be_renewed, has_ended, is_due
+from dayreel.schemas.token import Token
+from dayreel.settings import Settings
+from dayreel.stores.catalog.engine import Catalog, schema_level
+
+if TYPE_CHECKING:
+    from dayreel.stores.token_vault import Kept, TokenVault
+
+ACCESS_VARIABLES = {"TIKTOK_ACCESS_TOKEN": "tiktok", "INSTAGRAM_ACCESS_TOKEN": "instagram"}
+LITTLE_TIME_DAYS = 7
+SCHEMA_LEVEL = "0003"
+"""From this step of the catalog's schema on there is a table for tokens."""
+_LOGIN_PREFIX = "IGA"  # Instagram Login; Facebook-Login tokens are not renewed without a person
+_RELOGIN = "Log in again and put the new token into the environment; `dayreel setup` tests it."
+
+
+@dataclass(frozen=True)
+class Seed:
+    """The tokens of one vendor as the environment has them."""
+
+    vendor: str
+    access: str
+    refresh: str | None
+
+    @property
+    def sha256(self) -> str:
+        """What the seed is known by, without being it."""
+        return hashlib.sha256(f"{self.vendor}\n{self.refresh or self.access}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class TokenFinding:
+    """What `dayreel doctor` says of one token."""
+
+    name: str
+    verdict: Literal["ok", "warn", "fail"]
+    found: str
+    next_step: str = ""
+
+
+def seed_of(settings: Settings, vendor: str) -> Seed | None:
+    """Return what the environment has for a vendor whose tokens can be renewed; None when it has nothing to renew."""
+    if vendor == "tiktok":
+        access, refresh = _revealed(settings.tiktok_access_token), _revealed(settings.tiktok_refresh_token)
+        return Seed(vendor, access or "", refresh) if refresh else None
+    access = _revealed(settings.instagram_access_token)
+    return Seed(vendor, access, None) if access and access.startswith(_LOGIN_PREFIX) else None
+
+
+def usable_token(catalog: Catalog, key: SecretStr, access: Access, seed: Seed) -> str:
+    """Return an access token that works now, renewed first where it is time.
+
+    Args:
+        access: the way to the vendors; what it says about the token's own variable is not asked for.
+
+    Raises:
+        PermanentError: the token has ended and cannot be renewed; a person has to log in again.
+        TransientError: it has ended and the vendor could not be asked.
+        ConfigurationError: DAYREEL_TOKEN_KEY is none, or is another one.
+    """
+    from dayreel.stores.token_vault import TokenVault  # noqa: PLC0415  brings cryptography
+
+    work = _Work(TokenVault(catalog, key), RULES[seed.vendor], access, seed)
+    kept = work.vault.read(seed.vendor)
+    if kept is not None and not work.is_new_seed(kept) and not work.is_due(kept):
+        return work.good(kept)
+    with work.vault.alone(seed.vendor):
+        kept = work.vault.read(seed.vendor)  # somebody else may have renewed it while we waited
+        if kept is None:
+            return work.take_seed(None)
+        if work.is_new_seed(kept):
+            try:
+                return work.take_seed(kept)
+            except PermanentError as error:
+                kept = work.refuse_seed(kept, error)
+        return work.renew(kept) if work.is_due(kept) else work.good(kept)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One vendor's token in our hands, its lock held wherever something is written."""
+
+    vault: "TokenVault"
+    rule: RenewalRule
+    access: Access
+    seed: Seed
+
+    @property
+    def _now(self) -> datetime:
+        return self.access.clock.now()
+
+    def is_new_seed(self, kept: "Kept") -> bool:
+        return self.seed.sha256 not in (kept.seed_sha256, kept.refused_seed_sha256)
+
+    def is_due(self, kept: "Kept") -> bool:
+        return is_due(self.rule, kept.token, self._now)
+
+    def take_seed(self, before: "Kept | None") -> str:
+        """Keep what a person has given us, once the vendor has answered to it."""
+        from dayreel.providers.platforms.renewal import PROVE  # noqa: PLC0415  brings requests
+
+        given = Token(self.seed.access, self.seed.refresh, None, None, self._now)
+        token = PROVE[self.seed.vendor](self.access, given)
+        self.vault.keep(self.seed.vendor, token, seed_sha256=self.seed.sha256, before=before, at=self._now)
+        return token.access
+
+    def refuse_seed(self, kept: "Kept", why: PermanentError) -> "Kept":
+        """Remember that a newer token does not work; the one that does stays."""
+        said = f"a newer token in the environment was refused, so the stored one is used: {why.message}"
+        self.vault.note(self.seed.vendor, kept, error=said, at=self._now, refused_seed_sha256=self.seed.sha256)
+        return replace(kept, refused_seed_sha256=self.seed.sha256, error=said, version=kept.version + 1)
+
+    def renew(self, kept: "Kept") -> str:
+        """Renew; while the old token still works, a renewal that does not is only written down."""
+        from dayreel.providers.platforms.renewal import RENEW  # noqa: PLC0415  brings requests
+
+        try:
+            token = RENEW[self.seed.vendor](self.access, kept.token)
+        except ProviderError as error:
+            refused = kept.refused_seed_sha256
+            self.vault.note(self.seed.vendor, kept, error=error.message, at=self._now, refused_seed_sha256=refused)
+            if has_ended(kept.token, self._now):
+                raise
+            return kept.token.access
+        self.vault.keep(self.seed.vendor, token, seed_sha256=kept.seed_sha256, before=kept, at=self._now)
+        return token.access
+
+    def good(self, kept: "Kept") -> str:
+        """Return the stored token, unless it has ended for good."""
+        if has_ended(kept.token, self._now):
+            raise PermanentError(
+                attempted=f"use the stored token of {self.seed.vendor}",
+                answer=f"it ended at {kept.token.expires_at:%Y-%m-%d %H:%M} UTC, and an ended one is not renewed",
+                next_step=_RELOGIN,
+                code="token_ended",
+            )
+        return kept.token.access
+
+
+def token_findings(settings: Settings, now: datetime) -> Iterator[TokenFinding]:
+    """Say of every token that can be renewed how long it lasts, with days left. Reads only; asks no vendor.
+
+    `services.examine` shows these.
+    """
+    for vendor, rule in RULES.items():
+        seed = seed_of(settings, vendor)
+        if seed is not None:
+            yield _finding(settings, seed, rule, now)
+
+
+def _finding(settings: Settings, seed: Seed, rule: RenewalRule, now: datetime) -> TokenFinding:
+    name = f"token of {seed.vendor}"
+    if settings.token_key is None:
+        found = "it can be renewed, but there is no DAYREEL_TOKEN_KEY to keep it with"
+        return TokenFinding(name, "warn", found, "`dayreel setup` makes the key; until then the token simply ends.")
+    try:
+        kept = _stored(settings.catalog, settings.token_key, seed.vendor)
+    except DayreelError as error:
+        return TokenFinding(name, "fail", error.message, error.next_step)
+    if kept is None:
+        return TokenFinding(name, "ok", "not stored yet; the first use stores it")
+    left = _left(kept.token, now)
+    if cannot_be_renewed(rule, kept.token, now):
+        return TokenFinding(name, "fail", f"{left}; it can no longer be renewed", _RELOGIN)
+    ends = kept.token.refresh_expires_at if rule.after_expiry else kept.token.expires_at
+    ends_soon = ends is not None and (ends - now).days < LITTLE_TIME_DAYS
+    if kept.error is not None or ends_soon:
+        return TokenFinding(name, "warn", "; ".join(part for part in (left, kept.error) if part), _RELOGIN)
+    return TokenFinding(name, "ok", left)
+
+
+def _stored(url: str, key: SecretStr, vendor: str) -> "Kept | None":
+    from dayreel.stores.token_vault import TokenVault  # noqa: PLC0415  brings cryptography
+
+    with Catalog(url) as catalog:
+        level = schema_level(catalog)
+        if level is None or level < SCHEMA_LEVEL:
+            return None
+        return TokenVault(catalog, key).read(vendor)
+
+
+def _left(token: Token, now: datetime) -> str:
+    def days(end: datetime | None) -> str:
+        if end is None:
+            return "until an unknown day"
+        left = (end - now).total_seconds() / 86_400
+        return f"{left:.1f} days left" if left > 0 else f"ended {-left:.1f} days ago"
+
+    said = f"access token: {days(token.expires_at)}"
+    return said if token.refresh_expires_at is None else f"{said}; refresh token: {days(token.refresh_expires_at)}"
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value().strip()

@@ -1,0 +1,195 @@
+"""Tokens: renewed in time, by one process, never lost to a worse one, never readable in the catalog."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from dayreel.errors import ConfigurationError, PermanentError, TransientError
+from dayreel.providers.access import Access
+from dayreel.sandbox import credentials
+from dayreel.services.keep_tokens import Seed, token_findings, usable_token
+from dayreel.settings import Settings
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.token_vault import TokenVault, new_key
+from tests.fakes.catalogs import fresh_catalog
+from tests.fakes.clock import FakeClock
+from tests.fakes.sandbox import RunningSandbox
+
+KEY = SecretStr(new_key())
+TIKTOK = Seed("tiktok", credentials.TIKTOK_ACCESS_TOKEN, credentials.TIKTOK_REFRESH_TOKEN)
+INSTAGRAM = Seed("instagram", credentials.INSTAGRAM_LOGIN_TOKEN, None)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("world")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def tokens(world: RunningSandbox, catalog: Catalog) -> "Keeper":
+    world.reset()
+    world.pace(tiktok_single_use_refresh=True)
+    return Keeper(world, catalog)
+
+
+class Keeper:
+    """Asks for a usable token as a process with its own clock would."""
+
+    def __init__(self, world: RunningSandbox, catalog: Catalog) -> None:
+        self.world, self.catalog, self.clock = world, catalog, FakeClock()
+
+    @property
+    def access(self) -> Access:
+        variable = credentials.SANDBOX_CREDENTIALS.get
+        return Access("sandbox", variable, self.world.url, self.clock, Path())
+
+    def get(self, seed: Seed, key: SecretStr = KEY) -> str:
+        return usable_token(self.catalog, key, self.access, seed)
+
+    def error(self, vendor: str) -> str | None:
+        kept = TokenVault(self.catalog, KEY).read(vendor)
+        assert kept is not None
+        return kept.error
+
+
+def test_tiktoks_token_is_renewed_before_it_ends_and_its_rotated_refresh_token_is_the_next_one_used(
+    tokens: Keeper,
+) -> None:
+    """The stand-in takes each refresh token once: a second renewal shows that the new one was kept."""
+    first = tokens.get(TIKTOK)
+    assert tokens.get(TIKTOK) == first
+    tokens.clock.move(hours=17)
+    assert tokens.get(TIKTOK) == first
+    tokens.clock.move(hours=2)
+    second = tokens.get(TIKTOK)
+    tokens.clock.move(days=40)  # long after the access token has ended
+    third = tokens.get(TIKTOK)
+    assert len({first, second, third}) == 3
+
+
+def test_of_many_processes_one_renews(tokens: Keeper) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        got = set(pool.map(lambda _: tokens.get(TIKTOK), range(8)))
+    assert len(got) == 1
+
+
+def test_a_renewal_that_cannot_be_made_leaves_a_token_that_still_works(tokens: Keeper) -> None:
+    first = tokens.get(TIKTOK)
+    tokens.clock.move(hours=19)
+    tokens.world.arm("tiktok", "token", "error", status=503)
+    assert tokens.get(TIKTOK) == first
+    assert "503" in str(tokens.error("tiktok"))
+    assert tokens.get(TIKTOK) != first
+    assert tokens.error("tiktok") is None
+
+
+def test_an_ended_token_that_cannot_be_renewed_is_an_error_with_the_next_step(tokens: Keeper) -> None:
+    tokens.get(TIKTOK)
+    tokens.clock.move(days=2)
+    tokens.world.arm("tiktok", "token", "error", status=503)
+    with pytest.raises(TransientError, match="renew the TikTok token"):
+        tokens.get(TIKTOK)
+    tokens.world.arm("tiktok", "token", "expired_token")
+    with pytest.raises(PermanentError) as refusal:
+        tokens.get(TIKTOK)
+    assert "Connect the TikTok account again" in refusal.value.next_step
+
+
+def test_a_reconnect_that_does_not_work_never_wipes_a_good_token(tokens: Keeper) -> None:
+    first = tokens.get(TIKTOK)
+    wrong = Seed("tiktok", "act.wrong", "rft.wrong-and-secret")
+    assert tokens.get(wrong) == first
+    assert "refused" in str(tokens.error("tiktok"))
+    assert "rft.wrong-and-secret" not in str(tokens.error("tiktok"))
+    assert tokens.get(wrong) == first
+    tokens.clock.move(hours=19)
+    assert tokens.get(wrong) != first, "the stored token goes on being renewed"
+
+
+def test_a_reconnect_that_works_takes_over(tokens: Keeper) -> None:
+    old = tokens.get(INSTAGRAM)
+    assert old == credentials.INSTAGRAM_LOGIN_TOKEN
+    tokens.clock.move(days=8)
+    newer = Seed("instagram", tokens.get(INSTAGRAM), None)
+    assert newer.access != old
+    assert tokens.get(newer) == newer.access
+
+
+def test_instagrams_token_is_renewed_weekly_and_not_in_its_first_day(tokens: Keeper) -> None:
+    first = tokens.get(INSTAGRAM)
+    tokens.clock.move(hours=23)
+    assert tokens.get(INSTAGRAM) == first
+    tokens.clock.move(days=7)
+    second = tokens.get(INSTAGRAM)
+    assert second != first
+    tokens.clock.move(days=6)
+    assert tokens.get(INSTAGRAM) == second
+
+
+def test_instagrams_token_is_never_renewed_once_it_has_ended(tokens: Keeper) -> None:
+    tokens.get(INSTAGRAM)
+    tokens.clock.move(days=8)
+    tokens.get(INSTAGRAM)
+    tokens.clock.move(days=61)
+    with pytest.raises(PermanentError, match="an ended one is not renewed") as refusal:
+        tokens.get(INSTAGRAM)
+    assert "Log in again" in refusal.value.next_step
+
+
+def test_no_token_stands_readable_in_the_catalog(tokens: Keeper) -> None:
+    got = tokens.get(TIKTOK)
+    with tokens.catalog.read() as connection:
+        row = connection.execute(text("SELECT * FROM oauth_tokens")).one()
+    shown = repr(tuple(row))
+    assert all(secret not in shown for secret in (got, TIKTOK.access, str(TIKTOK.refresh)))
+    kept = TokenVault(tokens.catalog, KEY).read("tiktok")
+    assert got not in repr(kept)
+
+
+def test_another_key_is_told_and_changes_nothing_and_an_old_key_may_stand_behind_a_new_one(tokens: Keeper) -> None:
+    got = tokens.get(TIKTOK)
+    other = new_key()
+    with pytest.raises(ConfigurationError, match="DAYREEL_TOKEN_KEY") as refusal:
+        tokens.get(TIKTOK, SecretStr(other))
+    assert other not in str(refusal.value)
+    assert tokens.get(TIKTOK, SecretStr(f"{other},{KEY.get_secret_value()}")) == got
+    with pytest.raises(ConfigurationError, match="is no key"):
+        tokens.get(TIKTOK, SecretStr("too short"))
+
+
+def settings_with(url: str, root: Path, *, key: SecretStr | None = KEY) -> Settings:
+    return Settings(
+        _env_file=None,
+        root=root,
+        catalog_url=url,
+        token_key=key,
+        tiktok_access_token=SecretStr(TIKTOK.access),
+        tiktok_refresh_token=SecretStr(str(TIKTOK.refresh)),
+    )
+
+
+def test_doctor_shows_the_days_that_are_left(world: RunningSandbox, sqlite_url: str, tmp_path: Path) -> None:
+    world.reset()
+    with fresh_catalog(sqlite_url) as catalog:
+        keeper = Keeper(world, catalog)
+        settings = settings_with(sqlite_url, tmp_path)
+        (before,) = token_findings(settings, keeper.clock.now())
+        assert "not stored yet" in before.found
+        keeper.get(TIKTOK)
+        now = keeper.clock.now()
+        (fresh,) = token_findings(settings, now)
+        assert (fresh.verdict, fresh.found) == ("ok", "access token: 1.0 days left; refresh token: 365.0 days left")
+        (late,) = token_findings(settings, now + timedelta(days=360))
+        assert late.verdict == "warn"
+        (gone,) = token_findings(settings, now + timedelta(days=366))
+        assert gone.verdict == "fail"
+        (unsealed,) = token_findings(settings_with(sqlite_url, tmp_path, key=None), now)
+        assert (unsealed.verdict, "DAYREEL_TOKEN_KEY" in unsealed.found) == ("warn", True)
+        (locked,) = token_findings(settings_with(sqlite_url, tmp_path, key=SecretStr(new_key())), now)
+        assert locked.verdict == "fail"
