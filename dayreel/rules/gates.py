@@ -111,10 +111,10 @@ def _state(facts: Facts) -> Gate:
 
 
 def _approval(facts: Facts) -> Gate:
+    if facts.newest_verdict not in (None, "approved"):
+        return _closed("approval", f"the newest decision is {facts.newest_verdict}, by {facts.decided_by}")
     if facts.newest_verdict is None or facts.approved is None:
         return _closed("approval", f"nobody has approved it (newest decision: {facts.newest_verdict or 'none'})")
-    if facts.newest_verdict != "approved":
-        return _closed("approval", f"the newest decision is {facts.newest_verdict}, by {facts.decided_by}")
     changes = what_changed(facts.approved, facts.current, facts.platform)
     if changes:
         return _closed("approval", f"approved by {facts.decided_by}, but since then changed: {'; '.join(changes)}")

@@ -126,7 +126,7 @@ def publish_post(
 
     try:
         effect = studio.ledger.perform(intent, act)
-    except (ProviderError, GateClosedError) as error:
+    except (ProviderError, GateClosedError, UsageError) as error:
         state = "unknown" if isinstance(error, UnknownOutcomeError) else "failed"
         note_post(studio, content_id, platform, state=state, error=str(error))
         raise

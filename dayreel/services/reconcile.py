@@ -65,8 +65,15 @@ def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
             .where(here, platform_posts.c.state == "processing")
         )
         pending = list(connection.execute(processing.order_by(platform_posts.c.id).limit(limit)).mappings())
+        left_behind = (
+            select(effects)
+            .join(platform_posts, effects.c.id == platform_posts.c.effect_id)
+            .where(here, effects.c.state == "confirmed", platform_posts.c.state.not_in(("processing", "posted")))
+        )
+        unsettled = list(connection.execute(left_behind.order_by(effects.c.id).limit(limit)).mappings())
     told = [_reconcile(studio, row) for row in rows]
-    return told + [_refresh(studio, post) for post in pending]
+    told += [_refresh(studio, post) for post in pending]
+    return told + [_catch_up(studio, effect_of(row)) for row in unsettled]
 
 
 def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note: str | None = None) -> Reconciled:
@@ -171,6 +178,14 @@ def _refresh(studio: Studio, post: RowMapping) -> Reconciled:
         settle_post(studio, effect.key.content_id, effect.key.target, finding.receipt)
         return _told(effect, "confirmed", finding.evidence)
     return _told(effect, "parked", finding.evidence, "dayreel reconcile")
+
+
+def _catch_up(studio: Studio, effect: Effect) -> Reconciled:
+    """Write down a post that the ledger knows is out, and whose process died before it could."""
+    result = effect.result
+    receipt = Receipt(result["state"], result["post_id"], result["url"], result["raw"])
+    settle_post(studio, effect.key.content_id, effect.key.target, receipt)
+    return _told(effect, "confirmed", "the platform had confirmed it, and its process died before it was written down")
 
 
 def _find_post(studio: Studio, effect: Effect) -> Finding:
