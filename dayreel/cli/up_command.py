@@ -56,7 +56,7 @@ def command() -> int:
     """Start everything, print where it is, and stop it all at Ctrl-C or SIGTERM."""
     settings = load_settings()
     what = "run Dagster for this project with `dayreel up`"
-    with hold(settings.var_dir / "locks", "up", what=what, at=SystemClock().now()), _stopped_by_signals():
+    with hold(settings.var_dir / "locks", "up", what=what, at=SystemClock().now()), stopped_by_signals():
         _need_port(settings)
         open_catalog(settings.catalog).close()
         children: list[_Child] = []
@@ -75,7 +75,7 @@ def command() -> int:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def stopped_by_signals() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end the block as Ctrl-C does, also where Ctrl-C was ignored (`... &`)."""
     before = {number: signal.signal(number, _interrupt) for number in _STOPPING}
     try:
