@@ -48,5 +48,6 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
         for effect in one["unknown"]:
             click.echo(
                 f"\n{one['content_id']}: the outcome of effect {effect['effect_id']} ({effect['kind']} "
-                f"{effect['sequence']} at {effect['target']}) is not known: {effect['error']}"
+                f"{effect['sequence']} at {effect['target']}) is not known: {effect['error']}\n"
+                f"`dayreel reconcile` looks; if that does not settle it: {effect['next']}"
             )

@@ -46,6 +46,7 @@ def status_of(
                     "sequence": effect["sequence"],
                     "reserved_usd": str(effect["reserved_usd"]),
                     "error": effect["error"],
+                    "next": f"dayreel reconcile --effect {effect['id']} --found ID (or --not-there)",
                 }
             )
     return [

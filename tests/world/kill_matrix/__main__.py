@@ -1,6 +1,6 @@
 """Runs the kill matrix: a few workers, each with its own sandbox world, and one summary. Exit code 1 on anything wrong.
 
-python -m tests.world.kill_matrix --seeds 60 [--from 0] [--only 17] [--workers 2] [--postgres URL] [--json FILE]
+python -m tests.world.kill_matrix --seeds 60 [--from 0] [--only 17] [--workers 2] [--postgres URL] [--planted NAME]
 """
 
 import json
@@ -27,6 +27,7 @@ IN_MEMORY = Path("/dev/shm")  # a killed process does not lose what the system h
 @click.option("--only", type=int, help="just this seed, to look at it again")
 @click.option("--workers", default=2, show_default=True)
 @click.option("--postgres", metavar="URL", help="a PostgreSQL server to make catalogs on, instead of SQLite")
+@click.option("--planted", default="-", help="plant a fault of ours, to see that it is noticed: blind-retry")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="write everything here")
 @click.option("--tell-every", default=60.0, show_default=True, help="seconds between two lines of progress")
 def main(
@@ -35,6 +36,7 @@ def main(
     only: int | None,
     workers: int,
     postgres: str | None,
+    planted: str,
     json_file: Path | None,
     tell_every: float,
 ) -> None:
@@ -43,7 +45,7 @@ def main(
     started = time.monotonic()
     room = Path(tempfile.mkdtemp(prefix="dayreel-kills-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
     try:
-        results, checkpoints = _play(numbers, room, min(workers, len(numbers)), postgres, tell_every)
+        results, checkpoints = _play(numbers, room, min(workers, len(numbers)), [postgres or "-", planted], tell_every)
     finally:
         shutil.rmtree(room, ignore_errors=True)
     catalog = "postgres" if postgres else "sqlite"
@@ -55,7 +57,7 @@ def main(
 
 
 def _play(
-    numbers: list[int], room: Path, workers: int, postgres: str | None, tell_every: float
+    numbers: list[int], room: Path, workers: int, wishes: list[str], tell_every: float
 ) -> tuple[list[Result], int]:
     """Deal the seeds out to workers and gather what they tell, one line of JSON each."""
     cache = room / "media"
@@ -63,7 +65,7 @@ def _play(
     processes = []
     for index in range(workers):
         command = [sys.executable, "-m", "tests.world.kill_matrix.worker", str(room / f"worker{index}"), str(cache)]
-        command += [postgres or "-", ",".join(map(str, numbers[index::workers]))]
+        command += [*wishes, ",".join(map(str, numbers[index::workers]))]
         said = (room / f"said{index}").open("wb")
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         processes.append(subprocess.Popen(command, stdout=said, cwd=PROJECT, env=environment))

@@ -12,7 +12,7 @@ import shutil
 import signal
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +27,7 @@ from dayreel.errors import DayreelError
 from dayreel.media.compose import Composed, ComposePlan
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
+from dayreel.schemas.effect import Effect
 from dayreel.services import compose_video as composing
 from dayreel.services.compose_video import compose_video
 from dayreel.services.decide import decide
@@ -327,9 +328,14 @@ def _look(studio: Studio, effect_id: int, dashboards: Mapping[str, Any]) -> str 
         return next((post["id"] for post in posts if marker in json.dumps(post)), None)
     with studio.catalog.read() as connection:
         handles = list(connection.execute(select(effects.c.handle).where(effects.c.kind == "segment")).scalars())
+    return unclaimed(effect, handles, dashboards["generations"])
+
+
+def unclaimed(effect: Effect, handles: Iterable[Mapping[str, Any]], generations: Iterable[Document]) -> str | None:
+    """Return the vendor's id of a lost segment: one of the same prompt that no effect of ours has as its handle."""
     ours = {handle.get("request_id") for handle in handles}
     prompt = hashlib.sha256(str(effect.request["prompt"]).encode()).hexdigest()
-    for made in dashboards["generations"]:
+    for made in generations:
         if made["kind"] == "segment" and made["prompt_sha256"] == prompt and made["id"] not in ours:
             return str(made["id"])
     return None

@@ -66,10 +66,10 @@ class Report:
         """Return what a person reads."""
         told = self.as_json()
         sums = ", ".join(f"{WORDS.get(name, name)} {told[name]}" for name in SUMS)
-        faults = len(told["faults_fired"])
+        faults, boundaries = len(told["faults_fired"]), len(told["boundaries_died_at"])
         lines = [
             f"kill matrix on {self.catalog}: {told['seeds']} seeds, {sums}, {told['seconds']} s",
-            f"  died at {len(told['boundaries_died_at'])} different boundaries; a run passes {self.checkpoints} checkpoints",
+            f"  died at {boundaries} different boundaries; a run has {self.checkpoints} checkpoints",
             f"  faults that fired: {faults} of {len(EVERY_ROW)} kinds by route",
         ]
         for one in self.wrong[:_SHOWN]:

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -90,7 +90,7 @@ class WorldProcess:
 
 def _serve(root: Path, cache: Path, writing: int) -> None:
     """Be the world until killed, or until the worker has gone."""
-    _share_clips(cache)
+    clips.render = with_few_clips(cache)
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
 
     def ready(url: str) -> None:
@@ -110,7 +110,8 @@ def _leave_with(parent: int) -> None:
     os._exit(0)
 
 
-def _share_clips(cache: Path) -> None:
+def with_few_clips(cache: Path) -> Callable[[clips.ClipWish, Path], Path]:
+    """Return what `clips.render` can be replaced by, so that all jobs share three clips kept in `cache`."""
     render = clips.render
 
     def shared(wish: clips.ClipWish, folder: Path) -> Path:
@@ -124,4 +125,4 @@ def _share_clips(cache: Path) -> None:
             beside.replace(final)
         return final
 
-    clips.render = shared
+    return shared

@@ -1,7 +1,7 @@
 """One worker: imports everything once, starts a sandbox world, and plays its seeds one after the other.
 
-Its arguments are a folder of its own, the shared folder of media, a PostgreSQL URL or `-`, and its seeds. It prints one
-line of JSON for each.
+Its arguments are a folder of its own, the shared folder of media, a PostgreSQL URL or `-`, a planted fault or `-`, and
+its seeds. It prints one line of JSON for each.
 """
 
 import functools
@@ -11,9 +11,11 @@ import json
 import os
 import shutil
 import sys
+import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -45,7 +47,23 @@ WARM = (
 )
 
 
-def main(room: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
+def _retry_blindly() -> None:
+    """Let the ledger forget every doubt, as the best known tools do: a lost answer counts as "nothing happened"."""
+    from dayreel.services.effects import EffectLedger
+
+    settle = EffectLedger._settle
+
+    def forgetful(ledger: EffectLedger, effect_id: int, state: str, **more: Any) -> None:
+        settle(ledger, effect_id, "intended" if state == "unknown" else state, **more)
+
+    EffectLedger._settle = forgetful  # type: ignore[method-assign]
+
+
+PLANTED: dict[str, Callable[[], None]] = {"-": lambda: None, "blind-retry": _retry_blindly}
+"""Faults of ours that can be planted, to see that the matrix notices them."""
+
+
+def main(room: Path, media_cache: Path, postgres: str, planted: str, seeds: list[int]) -> None:
     """Play the seeds."""
     from dayreel.schemas import channel
     from tests.world.kill_matrix.plan import plan_of
@@ -55,6 +73,7 @@ def main(room: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None
     for name in WARM:
         importlib.import_module(name)
     channel.available_timezones = functools.cache(channel.available_timezones)  # type: ignore[attr-defined]  # 13 ms
+    PLANTED[planted]()
     room.mkdir(parents=True)
     template = make_project(room / "template")
     catalogs = None if postgres == "-" else _catalogs(postgres, room.name)
@@ -92,8 +111,9 @@ def _catalogs(server: str, worker: str) -> Callable[[], str]:
 
     from dayreel.stores.catalog.engine import open_catalog
 
-    url = make_url(server).set(drivername="postgresql+psycopg2")
-    names = (f"{worker}_{number}" for number in itertools.count())
+    url = make_url(server).set(drivername="postgresql+psycopg2").difference_update_query(["options"])
+    series = f"{worker}_{uuid.uuid4().hex[:8]}"
+    names = (f"{series}_{number}" for number in itertools.count())
 
     def run(*sentences: str) -> None:
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
@@ -105,7 +125,7 @@ def _catalogs(server: str, worker: str) -> Callable[[], str]:
     def named(database: str) -> str:
         return url.set(database=database).render_as_string(hide_password=False)
 
-    template = f"{worker}_template"
+    template = f"{series}_template"
     run(f"CREATE DATABASE {template}")
     open_catalog(named(template)).close()
 
@@ -126,4 +146,5 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     for name in [name for name in os.environ if name.startswith("DAYREEL_")]:
         del os.environ[name]
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], [int(seed) for seed in sys.argv[4].split(",")])
+    where, cache, server, fault, numbers = sys.argv[1:]
+    main(Path(where), Path(cache), server, fault, [int(number) for number in numbers.split(",")])

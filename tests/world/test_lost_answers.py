@@ -1,0 +1,339 @@
+"""What a person sees and types when an answer is lost, a cap is near, or everything has to stop."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import func, select
+
+from dayreel.cli import run as dayreel
+from dayreel.clock import SystemClock, local_day
+from dayreel.errors import GateClosedError, StoreError, UnknownOutcomeError
+from dayreel.sandbox import clips
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.effect import EffectKey
+from dayreel.services.effects import Done, Intent
+from dayreel.services.publish_post import publish_post
+from dayreel.services.reconcile import reconcile
+from dayreel.services.render_segments import render_segments
+from dayreel.services.studio import Studio
+from dayreel.settings import Settings
+from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.tables import effects
+from tests.fakes.sandbox import RunningSandbox
+from tests.world.kill_matrix import child
+from tests.world.kill_matrix.sandbox import with_few_clips
+from tests.world.kill_matrix.worker import make_project
+
+
+class Project:
+    """A project with a sandbox world, a person at its command line, and a way into its services."""
+
+    def __init__(self, root: Path, sandbox: RunningSandbox, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root = root
+        self.sandbox = sandbox
+        self._capsys = capsys
+        settings = Settings(root=root, sandbox_url=sandbox.url, catalog_url=None)
+        self.studio = Studio(settings, child.HurriedClock(1.0), open_catalog(settings.catalog), actor="test")
+        self.day: date = local_day(SystemClock().now(), "UTC")
+        self.content_id = f"{child.CHANNEL}-{self.day}"
+
+    @property
+    def channel(self) -> Channel:
+        return self.studio.channels.load(child.CHANNEL)
+
+    def say(self, *words: str) -> Any:
+        """Type a command that succeeds, and return what it printed: as JSON where it is JSON."""
+        self._capsys.readouterr()
+        code = dayreel(words)
+        printed = self._capsys.readouterr()
+        assert code == 0, printed.err
+        return json.loads(printed.out) if "--json" in words else printed.out
+
+    def status(self) -> dict[str, Any]:
+        return dict(self.say("status", "--json")[0])
+
+    def publish(self, platform: Any) -> Any:
+        provider = self.studio.connect(platform)
+        return publish_post(self.studio, self.channel, self.content_id, platform, provider=provider)
+
+    def render(self) -> Any:
+        return render_segments(self.studio, self.channel, self.day, source=self.studio.connect("fal"))
+
+    def bought(self) -> int:
+        return sum(made["kind"] == "segment" for made in self.sandbox.effects()["generations"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test here is about what is in a clip."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clips, "render", with_few_clips(tmp_path_factory.mktemp("clips")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project as it is before its first run."""
+    return make_project(tmp_path_factory.mktemp("made") / "project")
+
+
+@pytest.fixture(scope="module")
+def approved(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose day is made and approved; the world it was made in is gone, and posting needs nothing of it."""
+    root = tmp_path_factory.mktemp("approved")
+    shutil.copytree(made, root / "project")
+    with RunningSandbox(root / "world", **dict.fromkeys(("fal_queue_s", "fal_render_s"), 0.0)) as sandbox:
+        place = child.Place(root / "project", sandbox.url, root)
+        studio = place.studio("test")
+        child._make(studio)
+        studio.catalog.close()
+    return root / "project"
+
+
+def _opened(
+    template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    shutil.copytree(template, tmp_path / "project")
+    quick = dict.fromkeys(("instagram_processing_s", "tiktok_processing_s", "youtube_processing_s"), 0.0)
+    with RunningSandbox(tmp_path / "world", fal_queue_s=0.0, fal_render_s=0.0, **quick) as sandbox:
+        monkeypatch.chdir(tmp_path / "project")
+        monkeypatch.setenv("DAYREEL_SANDBOX_URL", sandbox.url)
+        monkeypatch.setenv("DAYREEL_REVIEWER", "a person")
+        project = Project(tmp_path / "project", sandbox, capsys)
+        yield project
+        project.studio.catalog.close()
+
+
+@pytest.fixture
+def new(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    yield from _opened(made, tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture
+def ready(
+    approved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    yield from _opened(approved, tmp_path, capsys, monkeypatch)
+
+
+# -- posts -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("platform", "route"), [("instagram", "publish"), ("tiktok", "upload"), ("youtube", "upload")])
+@pytest.mark.parametrize("fault", ["lose_answer", "error_after_accept"])
+def test_a_lost_answer_ends_confirmed_after_reconcile_with_one_live_post(
+    ready: Project, platform: str, route: str, fault: str
+) -> None:
+    ready.sandbox.arm(platform, route, fault)
+    try:
+        ready.publish(platform)
+    except UnknownOutcomeError:
+        assert ready.status()["posts"][platform]["state"] == "unknown"
+    # YouTube's session and Instagram's container can be asked at once, so that an HTTP 500 may leave no doubt at all.
+
+    ready.say("reconcile", "--json")
+    again = ready.publish(platform)
+
+    assert again.state == "posted"
+    assert not again.fresh
+    assert again.effect.state == "confirmed"
+    assert [post["platform"] for post in ready.sandbox.effects()["posts"]] == [platform]
+    assert ready.status()["unknown"] == []
+
+
+def test_an_unknown_post_is_not_sent_again_however_often_it_is_asked_for(ready: Project) -> None:
+    ready.sandbox.arm("instagram", "publish", "lose_answer")
+    for _ in range(3):
+        with pytest.raises(UnknownOutcomeError, match="looked up"):
+            ready.publish("instagram")
+
+    assert len(ready.sandbox.effects()["posts"]) == 1
+
+
+# -- segments ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_submit_is_parked_with_its_command_and_goes_on_without_buying(new: Project) -> None:
+    ask_for_prompts(new)
+    new.sandbox.arm("fal", "submit", "lose_answer")
+    with pytest.raises(UnknownOutcomeError):
+        new.render()
+    assert new.bought() == 2
+
+    told = new.say("reconcile", "--json")
+    (parked,) = new.status()["unknown"]
+
+    assert [one["outcome"] for one in told if one["kind"] == "segment"] == ["parked"]
+    assert parked["kind"] == "segment"
+    assert parked["next"] == f"dayreel reconcile --effect {parked['effect_id']} --found ID (or --not-there)"
+    assert new.status()["next"] == "dayreel reconcile"
+    assert Decimal(parked["reserved_usd"]) == Decimal("0.20")
+
+    found = child._look(new.studio, parked["effect_id"], new.sandbox.effects())
+    assert found is not None
+    new.say("reconcile", "--effect", str(parked["effect_id"]), "--found", found)
+    new.render()
+
+    assert new.bought() == 2
+    assert new.status()["unknown"] == []
+
+
+def test_a_submit_that_never_arrived_is_bought_once_after_a_person_has_looked(new: Project) -> None:
+    ask_for_prompts(new)
+    new.sandbox.arm("fal", "submit", "error", status=500)
+    with pytest.raises(UnknownOutcomeError):
+        new.render()
+    assert new.bought() == 1
+    (parked,) = new.status()["unknown"]
+
+    new.say("reconcile", "--effect", str(parked["effect_id"]), "--not-there", "--note", "no such request on the page")
+    new.render()
+
+    assert new.bought() == 2
+
+
+@pytest.mark.parametrize("route", ["status", "result"])
+def test_a_key_that_expires_while_a_segment_is_made_buys_nothing_again(new: Project, route: str) -> None:
+    ask_for_prompts(new)
+    new.sandbox.arm("fal", route, "expired_token", times=100)
+    for _ in range(2):
+        with pytest.raises(Exception, match="HTTP 401"):
+            new.render()
+        new.say("reconcile")
+    new.sandbox.clear_faults()
+    new.render()
+
+    assert new.bought() == 2
+
+
+def test_a_segment_its_service_denies_can_be_given_up_by_a_person(new: Project) -> None:
+    ask_for_prompts(new)
+    new.sandbox.arm("fal", "status", "error", times=100, status=404)
+    with pytest.raises(Exception, match="HTTP 404"):
+        new.render()
+    for one in new.say("reconcile", "--json"):
+        assert one["outcome"] == "goes_on"
+        new.say("reconcile", "--effect", str(one["effect_id"]), "--not-there")
+    new.sandbox.clear_faults()
+
+    new.render()
+    assert new.bought() == 4  # the person's word; what they paid for and gave up is theirs to know
+
+
+def test_a_send_whose_handle_could_not_be_written_down_is_parked(new: Project) -> None:
+    ask_for_prompts(new)
+    key = EffectKey(new.content_id, "segment", "fal", 9, "a request")
+
+    def act(*_: Any) -> Done:
+        raise StoreError("The disk is full.")
+
+    with pytest.raises(StoreError):
+        new.studio.ledger.perform(Intent(key, new.channel, new.day, "video", most_usd=Decimal("0.10")), act)
+
+    effect = new.studio.ledger.find(key)
+    assert effect is not None
+    assert effect.state == "unknown"
+    assert effect.reserved_usd == Decimal("0.10")
+
+
+def test_a_killed_process_that_nobody_has_waited_for_counts_as_dead() -> None:
+    from dayreel.services.effects import is_alive, this_process
+
+    host = this_process().split(":")[0]
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    import psutil
+
+    owner = f"{host}:{process.pid}:{psutil.Process(process.pid).create_time():.2f}"
+    assert is_alive(owner) is True
+    process.kill()
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        pass
+    assert is_alive(owner) is False
+    process.communicate()
+
+
+# -- stopping ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_kill_switch_stops_posts_and_purchases_that_were_already_queued(ready: Project) -> None:
+    ready.say("switch", "off", "--note", "something is wrong")
+    with pytest.raises(GateClosedError, match="switch"):
+        ready.publish("instagram")
+    assert ready.sandbox.effects()["posts"] == []
+
+    ready.say("switch", "on")
+    assert ready.publish("instagram").state == "posted"
+
+
+def test_the_kill_switch_stops_segments_of_a_run_that_has_begun(new: Project) -> None:
+    ask_for_prompts(new)
+    new.say("switch", "off")
+    with pytest.raises(GateClosedError, match="kill switch"):
+        new.render()
+    assert new.bought() == 0
+
+    new.say("switch", "on")
+    new.render()
+    assert new.bought() == 2
+
+
+def ask_for_prompts(project: Project) -> None:
+    from dayreel.services.make_idea import make_idea
+    from dayreel.services.write_prompts import write_prompts
+
+    studio, channel, day = project.studio, project.channel, project.day
+    make_idea(studio, channel, day, model=studio.connect("anthropic"))
+    write_prompts(studio, channel, day, model=studio.connect("openai"))
+
+
+# -- money -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_spend_no_more_than_the_day_allows(new: Project) -> None:
+    channels = new.root / "channels"
+    document = yaml.safe_load((channels / "asmr_crafts.yaml").read_text(encoding="utf-8"))
+    document["segments"] = {"count": 4, "duration_s": 2, "resolution": "720p"}
+    for name in ("asmr_crafts", "other_crafts"):
+        (channels / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    price = {
+        "provider": "fal",
+        "model": "fal-ai/wan/v2.7/text-to-video",
+        "per_second_usd": {"720p": "0.0085"},
+        "source": "cheap enough for some segments, not for all",
+        "checked_on": "2026-11-20",
+    }
+    (new.root / "prices.yaml").write_text(yaml.safe_dump([price]), encoding="utf-8")
+    new.say("config", "set", "cap.day_usd", "0.10")
+
+    command = [sys.executable, "-W", "ignore", "-c", "from dayreel.cli import main; main()", "run", "--channel"]
+    runs = [
+        subprocess.Popen([*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for name in ("asmr_crafts", "other_crafts")
+    ]
+    said = [run.communicate(timeout=180)[1] for run in runs]
+
+    ours = _spent(new)
+    made = new.sandbox.effects()["generations"]
+    theirs = sum((Decimal(one["cost_usd"]) for one in made if one["kind"] == "llm"), Decimal(0))
+    theirs += Decimal("0.017") * new.bought()
+    assert any("cap.day_usd = $0.10" in words for words in said), said
+    assert Decimal(0) < theirs <= ours <= Decimal("0.10")
+
+
+def _spent(project: Project) -> Decimal:
+    reconcile(project.studio)
+    query = select(func.sum(func.coalesce(effects.c.settled_usd, effects.c.reserved_usd)))
+    with project.studio.catalog.read() as connection:
+        return Decimal(connection.execute(query).scalar() or 0)
