@@ -1,12 +1,13 @@
 """Measuring posts: one append-only snapshot per post and call, and each content's `analytics.json`.
 
 Platforms tell totals as of now, so only today can be measured: a past day is never filled in afterwards. What a
-platform does not tell stays null.
+platform does not tell stays null. Each platform's measurement is written to `processing_logs` (layer `measurement`),
+so that a gap keeps its reason.
 """
 
 import json
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, insert, select
@@ -15,10 +16,11 @@ from dayreel.clock import local_day
 from dayreel.errors import ProviderError, UsageError
 from dayreel.providers.platforms.contract import Counters, PlatformProvider
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.tables import metric_snapshots, platform_posts
+from dayreel.stores.catalog.tables import metric_snapshots, platform_posts, processing_logs
 from dayreel.stores.files import write_whole
 
-WINDOW_DAYS = 30
+# A post is thirty days old some time on its thirty-first day, and is then measured once more after that.
+WINDOW_DAYS = 32
 COUNTERS = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
 
 
@@ -38,7 +40,7 @@ class Measured:
 
 
 def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
-    """Return the posts of the last thirty days that have an id on their platform, oldest first."""
+    """Return the posts of the window that have an id on their platform, oldest first."""
     query = (
         select(platform_posts)
         .where(
@@ -54,7 +56,7 @@ def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
 
 
 def measure_posts(studio: Studio, day: date, *, platforms: dict[str, PlatformProvider]) -> list[Measured]:
-    """Take a snapshot of every post of the last thirty days, and return what each platform brought.
+    """Take a snapshot of every post that is not older than thirty days, and return what each platform brought.
 
     A platform that cannot be asked leaves a visible gap (`error`) and never holds the others back.
 
@@ -80,12 +82,14 @@ def measure_posts(studio: Studio, day: date, *, platforms: dict[str, PlatformPro
 def _measure(
     studio: Studio, day: date, platform: str, posts: list[RowMapping], provider: PlatformProvider | None
 ) -> Measured:
-    if provider is None:
-        return Measured(platform, 0, tuple(post["post_id"] for post in posts), "no channel publishes there any more")
+    started_at = studio.clock.now()
+    everything = tuple(post["post_id"] for post in posts)
     try:
-        counted = {one.post_id: one for one in provider.counters([post["post_id"] for post in posts])}
+        counted = {one.post_id: one for one in provider.counters(everything)} if provider is not None else None
     except ProviderError as error:
-        return Measured(platform, 0, tuple(post["post_id"] for post in posts), str(error))
+        return _logged(studio, started_at, Measured(platform, 0, everything, str(error)))
+    if counted is None:
+        return _logged(studio, started_at, Measured(platform, 0, everything, "no channel publishes there any more"))
     found = [post for post in posts if post["post_id"] in counted]
     with studio.catalog.write() as connection:
         for post in found:
@@ -93,7 +97,28 @@ def _measure(
                 insert(metric_snapshots).values(**_snapshot(studio, day, post, counted[post["post_id"]]))
             )
     missing = tuple(post["post_id"] for post in posts if post["post_id"] not in counted)
-    return Measured(platform, len(found), missing, None)
+    return _logged(studio, started_at, Measured(platform, len(found), missing, None))
+
+
+def _logged(studio: Studio, started_at: datetime, measured: Measured) -> Measured:
+    """Write down how a platform's measurement ended, and return it."""
+    with studio.catalog.write() as connection:
+        connection.execute(
+            insert(processing_logs).values(
+                layer="measurement",
+                status="completed" if measured.error is None else "failed",
+                started_at=started_at,
+                completed_at=studio.clock.now(),
+                error_message=measured.error,
+                metadata={
+                    "platform": measured.platform,
+                    "snapshots": measured.snapshots,
+                    "missing": list(measured.missing),
+                },
+                run_id=studio.run_id,
+            )
+        )
+    return measured
 
 
 def _snapshot(studio: Studio, day: date, post: RowMapping, counters: Counters) -> dict[str, Any]:

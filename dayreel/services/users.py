@@ -181,7 +181,7 @@ class Users:
     def check_password(self, name: str, password: str) -> User | None:
         """Return whoever has this name and password, or None; equally long for names that do not exist."""
         with self._catalog.read() as connection:
-            query = select(users).where(users.c.name_key == _key(name))
+            query = select(users).where(users.c.name_key == name_key(name))
             row = connection.execute(query).mappings().one_or_none()
         usable = row is not None and row["disabled_at"] is None and row["password_hash"] is not None
         against = row["password_hash"] if row is not None and usable else self._nobody
@@ -217,11 +217,11 @@ class Users:
         return str(connection.execute(select(users.c.name).where(users.c.id == user_id)).scalar_one())
 
     def _insert(self, connection: Connection, name: str, role: Role, *, password_hash: str | None, by: str) -> int:
-        if connection.execute(select(users.c.id).where(users.c.name_key == _key(name))).first() is not None:
+        if connection.execute(select(users.c.id).where(users.c.name_key == name_key(name))).first() is not None:
             raise UsageError(f"There is somebody called {name!r} already.", next_step="Choose another name.")
-        values = {"name": name, "name_key": _key(name), "role": role, "password_hash": password_hash}
+        values = {"name": name, "name_key": name_key(name), "role": role, "password_hash": password_hash}
         connection.execute(insert(users).values(**values, created_at=self._now(), created_by=by))
-        return int(connection.execute(select(users.c.id).where(users.c.name_key == _key(name))).scalar_one())
+        return int(connection.execute(select(users.c.id).where(users.c.name_key == name_key(name))).scalar_one())
 
 
 def need_users(users_of: Users, host: str) -> None:
@@ -267,7 +267,7 @@ def _count(connection: Connection) -> int:
 
 
 def _named(connection: Connection, name: str) -> RowMapping:
-    row = connection.execute(select(users).where(users.c.name_key == _key(name))).mappings().one_or_none()
+    row = connection.execute(select(users).where(users.c.name_key == name_key(name))).mappings().one_or_none()
     if row is None:
         raise UsageError(f"There is nobody called {name!r}.", next_step="`dayreel users list` lists them.")
     return row

@@ -1,0 +1,201 @@
+"""Doubts, deadlines, money and failures: each told or looked up once, by a run, and never in a loop."""
+
+import socket
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import psutil
+import pytest
+from sqlalchemy import insert, update
+
+from dayreel.services.chores import do_chore, due_chores
+from dayreel.services.configure import write_config
+from dayreel.services.effects import this_process
+from dayreel.services.expire_reviews import overdue_reviews
+from dayreel.stores.catalog.reads import get_content
+from dayreel.stores.catalog.tables import content, effects
+from pipeline_assets.house_jobs import Failure
+from tests.fakes.sandbox import RunningSandbox
+from tests.orchestration.project import CRAFTS, FixedClock, Project, failures, reason_of, today
+
+DAY = today()
+NOTES_ID = f"notes-{DAY}"
+
+
+def _messages(sandbox: RunningSandbox) -> list[str]:
+    return [str(one["text"]) for one in sandbox.effects()["messages"]]
+
+
+def _obey(project: Project, instance: dg.DagsterInstance, request: dg.RunRequest, job: str) -> Any:
+    return project.defs.resolve_job_def(job).execute_in_process(
+        instance=instance, run_config=request.run_config, tags=request.tags, raise_on_error=False
+    )
+
+
+def _hours_from_now(project: Project, hours: float) -> None:
+    with project.studio() as room, room.catalog.write() as connection:
+        deadline = room.clock.now() + timedelta(hours=hours)
+        connection.execute(update(content).where(content.c.id == NOTES_ID).values(review_deadline_at=deadline))
+
+
+def _effect(project: Project, **columns: Any) -> None:
+    now = datetime.now(UTC)
+    values = {
+        "content_id": NOTES_ID, "kind": "segment", "target": "fal", "sequence": 1, "fingerprint": "f",
+        "world": "sandbox",
+        "channel": "notes", "day": DAY, "layer": "video", "state": "unknown", "request": {}, "handle": {}, "result": {},
+        "reserved_usd": Decimal(1), "created_at": now, "sent_at": now, "spent_on": DAY, "version": 1, "attempts": 1,
+    }  # fmt: skip
+    with project.studio() as room, room.catalog.write() as connection:
+        connection.execute(insert(effects).values({**values, **columns}))
+
+
+def test_with_nothing_in_doubt_nothing_is_started(made: Project, instance: dg.DagsterInstance) -> None:
+    assert "nothing is in doubt or overdue" in reason_of(made.tick(instance, "chore_due_sensor"))
+
+
+def test_people_are_reminded_once_and_then_the_review_expires(
+    made: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    with made.studio(clock=FixedClock(timedelta(hours=17))) as room:
+        assert due_chores(room, target="slack") == []
+    with made.studio(clock=FixedClock(timedelta(hours=19))) as room:
+        (chore,) = due_chores(room, target="slack")
+        assert chore.name == "reviews"
+        do_chore(room, "reviews", notifier=room.connect("slack"))
+        assert due_chores(room, target="slack") == []
+        do_chore(room, "reviews", notifier=room.connect("slack"))
+    assert len([text for text in _messages(sandbox) if "still waits for review" in text]) == 1
+    with made.studio(clock=FixedClock(timedelta(hours=25))) as room:
+        do_chore(room, "reviews", notifier=room.connect("slack"))
+        with room.catalog.read() as connection:
+            assert get_content(connection, NOTES_ID).state == "expired"
+        assert overdue_reviews(room, target="slack") == []
+    assert len([text for text in _messages(sandbox) if "has expired" in text]) == 1
+
+
+def test_the_sensor_starts_the_run_that_expires(made: Project, instance: dg.DagsterInstance) -> None:
+    _hours_from_now(made, -1)
+    (request,) = made.tick(instance, "chore_due_sensor").run_requests
+    assert request.tags["dayreel/trigger"].startswith("reviews: expire notes-")
+    assert _obey(made, instance, request, "keep_house").success
+    assert made.tick(instance, "chore_due_sensor").run_requests == []
+
+
+def test_a_decision_that_comes_in_between_wins(made: Project) -> None:
+    _hours_from_now(made, -1)
+    with made.studio() as room:
+        overdue = overdue_reviews(room, target="slack")
+        assert [one.act for one in overdue] == ["expire"]
+        made.decide(NOTES_ID, "approved")
+        assert do_chore(room, "reviews", notifier=room.connect("slack")) == []
+        with room.catalog.read() as connection:
+            assert get_content(connection, NOTES_ID).state == "approved"
+
+
+def test_a_message_that_cannot_be_sent_holds_nothing_back(made: Project, sandbox: RunningSandbox) -> None:
+    _hours_from_now(made, -1)
+    sandbox.arm("slack", "post", "error", times=9, code="is_archived")
+    with made.studio() as room:
+        told = do_chore(room, "reviews", notifier=room.connect("slack"))
+        with room.catalog.read() as connection:
+            assert get_content(connection, NOTES_ID).state == "expired"
+    assert "slack was not told" in told[0]
+
+
+def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Project) -> None:
+    _effect(made)
+    keys = []
+    for ahead in (0.01, 0.2, 5, 5.2, 48, 50):
+        with made.studio(clock=FixedClock(timedelta(hours=ahead))) as room:
+            chores = [one for one in due_chores(room, target="slack") if one.name == "reconcile"]
+        keys += [one.key for one in chores]
+    assert len(keys) == 6
+    assert keys[0] != keys[1]
+    assert len(set(keys)) <= 5
+
+
+def test_what_a_living_process_is_sending_is_no_doubt(made: Project) -> None:
+    """Process 1 lives as long as the machine."""
+    living = f"{socket.gethostname()}:1:{psutil.Process(1).create_time():.2f}"
+    _effect(made, state="sent", owner=living, lease_until_at=datetime.now(UTC))
+    with made.studio() as room:
+        assert due_chores(room, target="slack") == []
+
+
+def test_what_this_process_has_left_behind_is_a_doubt(made: Project) -> None:
+    _effect(made, state="sent", owner=this_process(), lease_until_at=datetime.now(UTC))
+    with made.studio() as room:
+        assert [one.name for one in due_chores(room, target="slack")] == ["reconcile"]
+
+
+def test_the_run_writes_off_what_nobody_can_look_up(made: Project, instance: dg.DagsterInstance) -> None:
+    _effect(made, kind="llm", target="anthropic", layer="idea")
+    (request,) = made.tick(instance, "chore_due_sensor").run_requests
+    result = _obey(made, instance, request, "keep_house")
+    assert result.success, failures(result)
+    with made.studio() as room:
+        assert [one for one in due_chores(room, target="slack") if one.name == "reconcile"] == []
+
+
+@pytest.mark.parametrize(("spent", "levels"), [("7.99", []), ("8.00", ["80"]), ("10.00", ["100"])])
+def test_people_are_told_once_when_the_days_money_runs_out(
+    made: Project, sandbox: RunningSandbox, spent: str, levels: list[str]
+) -> None:
+    with made.studio() as room, room.catalog.write() as connection:
+        write_config(connection, "cap.day_usd", "10", by="ana", at=room.clock.now())
+    _effect(made, state="confirmed", settled_usd=Decimal(spent))
+    with made.studio() as room:
+        due = [one for one in due_chores(room, target="slack") if one.name == "budgets"]
+        assert [one.about.rsplit("/", 1)[1] for one in due] == levels
+        for _ in range(2):
+            do_chore(room, "budgets", notifier=room.connect("slack"))
+        assert [one for one in due_chores(room, target="slack") if one.name == "budgets"] == []
+    assert len([text for text in _messages(sandbox) if "of cap.day_usd" in text]) == len(levels)
+
+
+def test_a_failed_run_is_told_once(made: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox) -> None:
+    failed = made.run(instance, "publish", DAY, ["notes", "posts", "outbox"], tags={"channel": "notes"})
+    assert not failed.success
+    sensor = made.defs.get_repository_def().get_sensor_def("run_failed_sensor")
+    event = next(event for event in failed.all_events if event.event_type_value == "PIPELINE_FAILURE")
+    context = dg.build_run_status_sensor_context(
+        sensor_name=sensor.name, dagster_event=event, dagster_instance=instance, dagster_run=failed.dagster_run
+    ).for_run_failure()
+    request = sensor(context)  # type: ignore[operator]
+    assert request.run_key == f"failed:{failed.run_id}"
+    for _ in range(2):
+        assert _obey(made, instance, request, "tell_failure").success
+    (text,) = [text for text in _messages(sandbox) if "A run failed" in text]
+    assert f"publish notes {DAY}" in text
+    assert f"/runs/{failed.run_id}" in text
+
+
+def test_a_failure_to_tell_is_not_told(made: Project, instance: dg.DagsterInstance) -> None:
+    sensor = made.defs.get_repository_def().get_sensor_def("run_failed_sensor")
+    failed = made.defs.resolve_job_def("tell_failure").execute_in_process(
+        instance=instance,
+        run_config=dg.RunConfig(ops={"tell": Failure(run_id="x", job="j", channel="notes", day="no day", said="s")}),
+        raise_on_error=False,
+    )
+    assert not failed.success
+    event = next(event for event in failed.all_events if event.event_type_value == "PIPELINE_FAILURE")
+    context = dg.build_run_status_sensor_context(
+        sensor_name=sensor.name, dagster_event=event, dagster_instance=instance, dagster_run=failed.dagster_run
+    ).for_run_failure()
+    assert isinstance(sensor(context), dg.SkipReason)  # type: ignore[operator]
+
+
+def test_a_lost_answer_is_looked_up_by_the_sensors_run(
+    make_project: Any, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    """The request for a language model whose answer was lost is written off, and the day can go on."""
+    project: Project = make_project(crafts=CRAFTS)
+    sandbox.arm("anthropic", "messages", "lose_answer", times=4)
+    result = project.run(instance, "make_day_crafts", DAY, ["crafts", "ideas"])
+    assert not result.success
+    (request,) = project.tick(instance, "chore_due_sensor").run_requests
+    assert _obey(project, instance, request, "keep_house").success
+    assert project.tick(instance, "chore_due_sensor").run_requests == []

@@ -1,0 +1,238 @@
+"""Files made elsewhere: a marker that a shell script wrote is found, checked, taken over, and the chain goes on."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dayreel.rules.markers import spec_hash
+from dayreel.services.adopt_marker import read_markers
+from tests.fakes.sandbox import RunningSandbox
+from tests.orchestration.project import (
+    CRAFTS,
+    NOTES,
+    ROOT,
+    Project,
+    days_ago,
+    failures,
+    make_footage,
+    metadata_of,
+    reason_of,
+    today,
+)
+
+DAY = today()
+NOTES_ID = f"notes-{DAY}"
+
+
+def shell_script() -> str:
+    """Return the script of docs/operate.md: what people copy is what is tested."""
+    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- marker script -->\n```sh\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def mark(project: Project, content_id: str, name: str, file: Path, *, producer: str = "render-farm-2") -> Path:
+    """Run the script as a worker would, and return the marker."""
+    folder = project.settings.content_dir / content_id
+    (folder / "incoming").mkdir(parents=True, exist_ok=True)
+    (folder / "incoming" / file.name).hardlink_to(file)
+    script = project.root / "mark.sh"
+    script.write_text(shell_script(), encoding="utf-8")
+    spec = subprocess.run(
+        [sys.executable, "-m", "dayreel.cli", "channels", "spec", content_id.split("-", maxsplit=1)[0]],
+        cwd=project.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}, check=True, capture_output=True,
+        text=True,
+    ).stdout.strip()  # fmt: skip
+    subprocess.run(
+        ["sh", str(script), content_id, name, f"incoming/{file.name}", producer, spec],
+        cwd=project.root, check=True, timeout=20,
+    )  # fmt: skip
+    return folder / ".pipeline" / f"{name}.done"
+
+
+@pytest.fixture(scope="module")
+def segment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_footage(tmp_path_factory.mktemp("elsewhere") / "segment.mp4", duration_s=1)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_footage(tmp_path_factory.mktemp("elsewhere") / "finished.mp4", duration_s=2)
+
+
+def _marker(project: Project, file: str, **changes: Any) -> dict[str, Any]:
+    with project.studio() as room:
+        spec = spec_hash(room.channels.load("notes").segments)
+    data = (project.settings.content_dir / NOTES_ID / file).read_bytes()
+    told = {"file": file, "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "producer": "x"}
+    return {**told, "spec": spec, **changes}
+
+
+def _drop(project: Project, name: str, text: str | dict[str, Any]) -> None:
+    path = project.settings.content_dir / NOTES_ID / ".pipeline" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+
+
+def test_a_final_video_made_elsewhere_goes_to_review_and_can_be_posted(
+    made: Project, instance: dg.DagsterInstance, finished: Path
+) -> None:
+    mark(made, NOTES_ID, "final_video", finished)
+    tick = made.tick(instance, "marker_found_sensor")
+    (request,) = tick.run_requests
+    assert [key.to_user_string() for key in request.asset_selection] == ["notes/final_video"]
+    result = made.obey(instance, request, "make_day")
+    assert result.success, failures(result)
+    shown = metadata_of(result, "notes", "final_video")
+    assert (shown["mode"], shown["made_elsewhere_by"]) == ("adopted", "render-farm-2")
+    assert shown["sha256"] == hashlib.sha256(finished.read_bytes()).hexdigest()
+    assert shown["trigger"] == "marker final_video by render-farm-2"
+    assert made.tick(instance, "marker_found_sensor", cursor=tick.cursor).run_requests == []
+    made.decide(NOTES_ID, "approved", revision=2)
+    assert made.run(instance, "publish", DAY, ["notes", "posts", "outbox"]).success
+
+
+def test_making_the_day_again_keeps_what_was_taken_over(
+    made: Project, instance: dg.DagsterInstance, finished: Path
+) -> None:
+    mark(made, NOTES_ID, "final_video", finished)
+    made.obey(instance, made.tick(instance, "marker_found_sensor").run_requests[0], "make_day")
+    again = made.run(instance, "make_day_notes", DAY)
+    assert again.success, failures(again)
+    assert metadata_of(again, "notes", "final_video")["mode"] == "adopted"
+    assert metadata_of(again, "notes", "final_video")["reused"]
+
+
+@pytest.mark.slow
+def test_segments_made_elsewhere_are_bought_by_nobody(
+    make_project: Any, instance: dg.DagsterInstance, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """All are needed: until the last marker is there the sensor says how many are missing."""
+    project: Project = make_project(crafts={**CRAFTS, "segments": NOTES["segments"]})
+    content_id = f"crafts-{DAY}"
+    first = mark(project, content_id, "raw_segment_1", make_footage(tmp_path / "one.mp4", duration_s=1))
+    tick = project.tick(instance, "marker_found_sensor")
+    assert "1 of 2 segments are marked" in reason_of(tick)
+    mark(project, content_id, "raw_segment_2", make_footage(tmp_path / "two.mp4", duration_s=1))
+    (request,) = project.tick(instance, "marker_found_sensor", cursor=tick.cursor).run_requests
+    result = project.obey(instance, request, "make_day")
+    assert result.success, failures(result)
+    assert [one["kind"] for one in sandbox.effects()["generations"]] == ["llm"]  # the idea, for its caption
+    with project.studio() as room:
+        segments = room.contents.manifest(content_id).segments
+    assert [one.origin for one in segments] == ["render-farm-2"] * 2
+    assert first.exists()
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert not checks["one_per_segment"].passed
+    assert checks["one_per_segment"].severity is dg.AssetCheckSeverity.WARN
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("final_video.done", '{"file": "incoming/fin', "half-written"),
+        ("final_video.done", "", "half-written"),
+        ("final_video.done", '{"file": "../../../etc/passwd"}', "must lie inside"),
+        ("remux.done", "{}", "no stage of dayreel has this name"),
+    ],
+)
+def test_a_half_written_or_foreign_marker_is_named_once_and_left_alone(
+    made: Project, instance: dg.DagsterInstance, name: str, text: str, said: str
+) -> None:
+    _drop(made, name, text)
+    tick = made.tick(instance, "marker_found_sensor")
+    assert said in reason_of(tick)
+    assert tick.run_requests == []
+    assert reason_of(made.tick(instance, "marker_found_sensor", cursor=tick.cursor)) == "no new marker"
+    assert (made.settings.content_dir / NOTES_ID / ".pipeline" / name).read_text(encoding="utf-8") == text
+
+
+def test_a_marker_for_another_spec_is_left_alone(made: Project, instance: dg.DagsterInstance) -> None:
+    _drop(made, "final_video.done", _marker(made, "final_video.mp4", spec="0" * 64))
+    assert "another spec" in reason_of(made.tick(instance, "marker_found_sensor"))
+    with made.studio() as room:
+        assert not read_markers(room, room.channels.load("notes"), NOTES_ID).usable
+
+
+def test_a_marker_whose_file_is_still_being_copied_waits_for_it(
+    made: Project, instance: dg.DagsterInstance, finished: Path
+) -> None:
+    incoming = made.settings.content_dir / NOTES_ID / "incoming.mp4"
+    incoming.write_bytes(finished.read_bytes())
+    whole = _marker(made, "incoming.mp4")
+    incoming.write_bytes(finished.read_bytes()[:1000])
+    _drop(made, "final_video.done", whole)
+    tick = made.tick(instance, "marker_found_sensor")
+    assert "has 1000 bytes, not" in reason_of(tick)
+    incoming.write_bytes(finished.read_bytes())
+    assert len(made.tick(instance, "marker_found_sensor", cursor=tick.cursor).run_requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data[:-9] + b"123456789", "its SHA-256 is"),
+        (lambda data: b"<html>502 Bad Gateway</html>".ljust(len(data), b" "), "its SHA-256 is"),
+    ],
+)
+def test_a_file_that_is_not_what_its_marker_says_changes_nothing(
+    made: Project, instance: dg.DagsterInstance, finished: Path, change: Any, said: str
+) -> None:
+    incoming = made.settings.content_dir / NOTES_ID / "incoming.mp4"
+    incoming.write_bytes(finished.read_bytes())
+    _drop(made, "final_video.done", _marker(made, "incoming.mp4"))
+    incoming.write_bytes(change(finished.read_bytes()))
+    (request,) = made.tick(instance, "marker_found_sensor").run_requests
+    before = (made.settings.content_dir / NOTES_ID / "final_video.mp4").read_bytes()
+    result = made.obey(instance, request, "make_day")
+    assert said in failures(result)["notes/final_video"]
+    assert (made.settings.content_dir / NOTES_ID / "final_video.mp4").read_bytes() == before
+    with made.studio() as room:
+        assert room.contents.manifest(NOTES_ID).final_video is not None
+    made.decide(NOTES_ID, "approved", revision=1)  # what was there can still be decided on
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [({"duration_s": 3}, "It lasts"), ({"duration_s": 2, "size": "640x360"}, "640x360")],
+)
+def test_a_video_that_is_not_what_the_channel_makes_is_refused(
+    made: Project, instance: dg.DagsterInstance, picture: dict[str, Any], said: str
+) -> None:
+    make_footage(made.settings.content_dir / NOTES_ID / "odd.mp4", **picture)
+    _drop(made, "final_video.done", _marker(made, "odd.mp4"))
+    (request,) = made.tick(instance, "marker_found_sensor").run_requests
+    assert said in failures(made.obey(instance, request, "make_day"))["notes/final_video"]
+
+
+def test_a_video_for_a_day_without_an_idea_needs_a_caption(
+    project: Project, instance: dg.DagsterInstance, finished: Path
+) -> None:
+    marker = mark(project, NOTES_ID, "final_video", finished)
+    (request,) = project.tick(instance, "marker_found_sensor").run_requests
+    assert "has no caption" in failures(project.obey(instance, request, "make_day"))["notes/final_video"]
+    told = {**json.loads(marker.read_text(encoding="utf-8")), "caption": "Frogs, filmed by Ben"}
+    marker.write_text(json.dumps(told), encoding="utf-8")
+    (request,) = project.tick(instance, "marker_found_sensor").run_requests
+    result = project.obey(instance, request, "make_day")
+    assert result.success, failures(result)
+    with project.studio() as room:
+        idea = room.contents.manifest(NOTES_ID).idea
+    assert idea is not None
+    assert idea.caption == "Frogs, filmed by Ben"
+
+
+def test_markers_of_posted_or_long_gone_contents_are_not_looked_for(
+    made: Project, instance: dg.DagsterInstance, finished: Path
+) -> None:
+    old = f"notes-{days_ago(20)}"
+    mark(made, old, "final_video", finished)
+    assert reason_of(made.tick(instance, "marker_found_sensor")) == "no new marker"
