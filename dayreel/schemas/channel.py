@@ -107,6 +107,22 @@ class Brand(Strict):
     true_peak_dbtp: float = Field(-1, ge=-9, le=0)
 
 
+class Safety(Strict):
+    """What no idea and no prompt may hold, and whether the model looks a second time before segments are bought."""
+
+    blocked_terms: tuple[str, ...] = Field((), description="whole words or phrases, any case")
+    default_terms: bool = Field(default=True, description="whether the packaged list holds too")
+    second_look: bool = Field(default=False, description="one more question per idea and per set of prompts")
+
+    @field_validator("blocked_terms")
+    @classmethod
+    def _terms_have_letters(cls, terms: tuple[str, ...]) -> tuple[str, ...]:
+        for term in terms:
+            if not any(letter.isalnum() for letter in term):
+                raise ValueError(f"{term!r} is no term")
+        return terms
+
+
 class Review(Strict):
     """Who may decide and how long the question stays open."""
 
@@ -194,6 +210,7 @@ class Channel(Strict):
     video: VideoSource
     narration: Narration | None = Field(None, description="`off` or a voice")
     brand: Brand = Brand()
+    safety: Safety = Safety()
     review: Review = Review()
     platforms: Platforms = Platforms()
     publish_windows: tuple[str, ...] = Field(("00:00-24:00",), description="local times, `HH:MM-HH:MM`")

@@ -13,6 +13,7 @@ from dayreel.rules.novelty import closest
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
 from dayreel.services.ask import Unusable, ask
+from dayreel.services.keep_safe import SafetyGate, refuse_blocked, texts_of_idea
 from dayreel.services.open_content import open_content
 from dayreel.services.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
@@ -67,6 +68,8 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
     with studio.catalog.read() as connection:
         earlier = earlier_ideas(connection, channel.name, since, but=row.id)
 
+    gate = SafetyGate(studio, channel, row, "idea", model, str(channel.ideas.model))
+
     def accept(idea: Idea) -> None:
         nearest = closest(idea.idea, earlier)
         if nearest is not None and nearest.score > channel.ideas.max_similarity:
@@ -76,6 +79,7 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
             )
         if channel.narration is not None and not idea.narration:
             raise Unusable("it has no narration", "The narration must not be empty.")
+        gate.admit(texts_of_idea(idea))
 
     asked = ask(
         studio,
@@ -87,7 +91,11 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
         document=Idea,
         accept=accept,
     )
-    return Product({"idea": asked.document}, cost_usd=asked.cost_usd, effect_ids=asked.effect_ids)
+    return Product(
+        {"idea": asked.document},
+        cost_usd=asked.cost_usd + gate.cost_usd,
+        effect_ids=(*asked.effect_ids, *gate.effect_ids),
+    )
 
 
 def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str]) -> Question:
@@ -150,6 +158,7 @@ def _from_calendar(studio: Studio, channel: Channel, day: date) -> Product:
             f"The calendar row of {channel.name!r} for {day} cannot be used: {faults}.",
             next_step=f"Mend the row in channels/{channel.ideas.file}.",
         ) from None
+    refuse_blocked(channel, idea, source=f"The calendar row of {channel.name!r} for {day}")
     return Product({"idea": idea})
 
 

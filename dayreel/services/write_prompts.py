@@ -10,6 +10,7 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.ask import Unusable, ask
+from dayreel.services.keep_safe import SafetyGate, texts_of_prompts
 from dayreel.services.open_content import open_content
 from dayreel.services.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
@@ -48,6 +49,12 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
         model=source.model,
     )
 
+    gate = SafetyGate(studio, channel, row, "prompt", model, source.model)
+
+    def accept(found: PromptSet) -> None:
+        _accept(found, channel.segments.count)
+        gate.admit(texts_of_prompts(found))
+
     def make() -> Product:
         asked = ask(
             studio,
@@ -64,11 +71,15 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
                 max_tokens=1000 + 700 * channel.segments.count,
             ),
             document=PromptSet,
-            accept=lambda found: _accept(found, channel.segments.count),
+            accept=accept,
         )
         path = studio.contents.folder(row.id) / "prompts.json"
         write_whole(path, asked.document.model_dump_json(indent=2))
-        return Product({"prompts": asked.document}, cost_usd=asked.cost_usd, effect_ids=asked.effect_ids)
+        return Product(
+            {"prompts": asked.document},
+            cost_usd=asked.cost_usd + gate.cost_usd,
+            effect_ids=(*asked.effect_ids, *gate.effect_ids),
+        )
 
     return run_stage(studio, row, work, make)
 
