@@ -1,0 +1,174 @@
+"""What the desk shows of money and of doubt: spend against caps, the kill switch, effects nobody knows the outcome of.
+
+Without HTTP. The kill switch is the one thing that is changed here; the rest is `services.reconcile`.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from dayreel.clock import local_day
+from dayreel.errors import DayreelError
+from dayreel.services.audit import note_act
+from dayreel.services.configure import Value, read_config, write_config
+from dayreel.services.effects import LEASE
+from dayreel.services.spending import spent
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.tables import effects
+
+# Where a person looks when no program can tell.
+WHERE_TO_LOOK = {
+    "instagram": "the account's profile in the Instagram app, newest reels first",
+    "tiktok": "the account's profile and its drafts in the TikTok app",
+    "youtube": "YouTube Studio, Content, newest first",
+    "fal": "fal.ai dashboard, Requests",
+    "kling": "Kling developer console, task list",
+    "slack": "the Slack channel itself",
+}
+_SHOWN_OF_A_REQUEST = ("title", "caption", "marker", "model", "prompt", "duration_s", "text")
+
+
+@dataclass(frozen=True)
+class Cap:
+    """One cap: what is used of it, settled and reserved together, in dollars."""
+
+    name: str
+    what: str
+    used_usd: Decimal
+    limit_usd: Decimal
+
+    @property
+    def percent(self) -> int:
+        """How much of it is used, 0 to 100."""
+        if self.limit_usd == 0:
+            return 100
+        return min(100, int(self.used_usd * 100 / self.limit_usd))
+
+
+@dataclass(frozen=True)
+class Money:
+    """Spend against caps, and the kill switch."""
+
+    day: date
+    world: str
+    caps: list[Cap]
+    switch: Value
+    by_layer: list[tuple[str, Decimal]]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One effect whose outcome is not known, with what is known about it."""
+
+    effect_id: int
+    content_id: str
+    kind: str
+    target: str
+    sequence: int
+    state: str
+    sent_at: datetime | None
+    reserved_usd: Decimal
+    evidence: str
+    where_to_look: str
+    handle: dict[str, Any]
+    request: dict[str, Any]
+
+
+def money_of(studio: Studio) -> Money:
+    """Return what was spent against every cap that holds today.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    today = local_day(studio.clock.now(), studio.settings.timezone)
+    ours = effects.c.world == studio.settings.world
+    month = today.replace(day=1)
+    with studio.catalog.read() as connection:
+        caps = [
+            Cap(
+                "cap.day_usd", f"today, {today}", spent(connection, ours, effects.c.spent_on == today), _cap(connection)
+            ),
+            Cap(
+                "cap.month_usd",
+                f"this month, {month:%Y-%m}",
+                spent(connection, ours, effects.c.spent_on >= month),
+                _cap(connection, "cap.month_usd"),
+            ),
+            *_channel_caps(studio, connection),
+        ]
+        this_month = (ours, effects.c.spent_on >= month)
+        layers = connection.execute(select(effects.c.layer).where(*this_month).distinct()).scalars().all()
+        by_layer = [(layer, spent(connection, *this_month, effects.c.layer == layer)) for layer in sorted(layers)]
+        switch = read_config(connection, "switch")
+    return Money(today, studio.settings.world, caps, switch, by_layer)
+
+
+def is_switched_off(studio: Studio) -> bool:
+    """Return whether the kill switch holds everything."""
+    with studio.catalog.read() as connection:
+        return read_config(connection, "switch").value == "off"
+
+
+def turn_switch(studio: Studio, position: str, *, by: str, via: str, note: str | None = None) -> Value:
+    """Turn the kill switch, effective at the next send, and record who did.
+
+    Raises:
+        UsageError: the position is neither `on` nor `off`.
+    """
+    now = studio.clock.now()
+    with studio.catalog.write("money") as connection:
+        value = write_config(connection, "switch", position, by=by, at=now, note=note)
+        note_act(connection, f"switch {position}", "switch", actor=by, at=now, via=via, detail={"note": note})
+    return value
+
+
+def doubts(studio: Studio) -> list[Doubt]:
+    """Return the effects that a person may have to rule on, oldest first: unknown, or sent and abandoned."""
+    long_ago = studio.clock.now() - LEASE
+    query = select(effects).where(
+        effects.c.world == studio.settings.world,
+        (effects.c.state == "unknown") | ((effects.c.state == "sent") & (effects.c.lease_until_at < long_ago)),
+    )
+    with studio.catalog.read() as connection:
+        rows = connection.execute(query.order_by(effects.c.id)).mappings().all()
+    return [_doubt(row) for row in rows if row["state"] == "unknown" or not studio.ledger.is_at_work(row)]
+
+
+def _doubt(row: RowMapping) -> Doubt:
+    return Doubt(
+        effect_id=row["id"],
+        content_id=row["content_id"],
+        kind=row["kind"],
+        target=row["target"],
+        sequence=row["sequence"],
+        state=row["state"],
+        sent_at=row["sent_at"],
+        reserved_usd=row["reserved_usd"],
+        evidence=row["error"] or "nothing came back",
+        where_to_look=WHERE_TO_LOOK.get(row["target"], f"{row['target']}'s own dashboard"),
+        handle={name: value for name, value in row["handle"].items() if value is not None},
+        request={name: row["request"][name] for name in _SHOWN_OF_A_REQUEST if row["request"].get(name)},
+    )
+
+
+def _cap(connection: Connection, name: str = "cap.day_usd") -> Decimal:
+    return Decimal(read_config(connection, name).value)
+
+
+def _channel_caps(studio: Studio, connection: Connection) -> list[Cap]:
+    caps = []
+    for name in studio.channels.names():
+        try:
+            channel = studio.channels.load(name)
+        except DayreelError:
+            continue  # a broken channel file buys nothing; `dayreel channels` says what is wrong with it
+        day = local_day(studio.clock.now(), channel.timezone)
+        used = spent(
+            connection, effects.c.world == studio.settings.world, effects.c.channel == name, effects.c.day == day
+        )
+        limit = channel.budget.per_day_usd or _cap(connection, "cap.channel_day_usd")
+        caps.append(Cap("cap.channel_day_usd", f"{channel.title}, its day {day}", used, limit))
+    return caps

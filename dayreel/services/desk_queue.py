@@ -1,0 +1,208 @@
+"""What the desk's first page shows: what waits for somebody, a screenful at a time, without HTTP. Changes nothing."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, Connection, case, func, select
+
+from dayreel.errors import DayreelError
+from dayreel.schemas.content import CheckResult, FinalVideo
+from dayreel.services.decide import Seen, seen_of
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow, costs_of, posts_of
+from dayreel.stores.catalog.tables import content, effects, renders
+
+PAGE_SIZE = 25
+_REMEMBERED = 2000
+
+# What each view of the queue holds, in the order of its tabs.
+VIEWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "review": ("To review", ("review_pending",)),
+    "making": ("In the making", ("pending", "scripting", "voicing", "rendering", "composing")),
+    "leaving": ("Going out", ("approved", "publishing")),
+    "stopped": ("Stopped", ("failed", "expired", "rejected")),
+    "posted": ("Posted", ("posted",)),
+    "all": ("All", ()),
+}
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """One content in the queue.
+
+    Attributes:
+        seen: what a decision made from this page is bound to; None while there is no video.
+        progress: 0 to 100 over all its segments; None when none is being made.
+        waiting_since_at: when it came into its present state.
+    """
+
+    content_id: str
+    channel: str
+    day: date
+    take: int
+    state: str
+    revision: int
+    seen: Seen | None
+    idea: str | None
+    caption: str | None
+    poster: str | None
+    waiting_since_at: datetime
+    deadline_at: datetime | None
+    cost_usd: Decimal
+    checks: tuple[CheckResult, ...]
+    progress: int | None
+    unknown: int
+    error: str | None
+    posts: Mapping[str, str]
+    can_be_decided: bool
+
+    @property
+    def failed_checks(self) -> list[CheckResult]:
+        """The checks that did not pass."""
+        return [check for check in self.checks if not check.passed]
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One screenful of one view, and how many there are in each."""
+
+    view: str
+    counts: Mapping[str, int]
+    items: list[QueueItem]
+    page: int
+    pages: int
+    unknown: int
+
+
+@dataclass
+class FinalVideos:
+    """The final videos of manifests, remembered by revision: a manifest is a file, and a queue shows many."""
+
+    studio: Studio
+    _known: "OrderedDict[tuple[str, int, str], FinalVideo | None]" = field(default_factory=OrderedDict)
+
+    def of(self, row: ContentRow) -> FinalVideo | None:
+        """Return a content's final video, or None when it has none or its manifest cannot be read now."""
+        if row.video_sha256 is None:
+            return None
+        key = (row.id, row.revision, row.video_sha256)
+        if key not in self._known:
+            try:
+                found = self.studio.contents.manifest(row.id).final_video
+            except DayreelError:
+                return None  # the content's own page says what is wrong with it
+            if found is None or found.file.sha256 != row.video_sha256:
+                return found  # between the manifest's commit and the catalog's; not worth remembering
+            self._known[key] = found
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+
+def queue_of(
+    studio: Studio, videos: FinalVideos, *, view: str = "review", page: int = 1, channel: str | None = None
+) -> Queue:
+    """Return one page of a view: what is due first comes first, elsewhere the newest.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    chosen = view if view in VIEWS else "review"
+    of_channel = [content.c.channel == channel] if channel else []
+    with studio.catalog.read() as connection:
+        counts = _counts(connection, of_channel)
+        pages = max(1, -(-counts[chosen] // PAGE_SIZE))
+        page = min(max(page, 1), pages)
+        rows = _rows(connection, chosen, page, of_channel)
+        items = _items(studio, connection, videos, rows)
+        unknown = connection.execute(
+            select(func.count()).select_from(effects).where(effects.c.state == "unknown")
+        ).scalar_one()
+    return Queue(chosen, counts, items, page, pages, unknown)
+
+
+def _counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> dict[str, int]:
+    query = select(content.c.state, func.count()).where(*where).group_by(content.c.state)
+    by_state = dict(connection.execute(query).tuples())
+    return {
+        view: sum(count for state, count in by_state.items() if not states or state in states)
+        for view, (_title, states) in VIEWS.items()
+    }
+
+
+def _rows(connection: Connection, view: str, page: int, where: Sequence[ColumnElement[bool]]) -> list[ContentRow]:
+    states = VIEWS[view][1]
+    query = select(content).where(*where)
+    if states:
+        query = query.where(content.c.state.in_(states))
+    if view == "review":
+        query = query.order_by(content.c.review_deadline_at, content.c.day, content.c.channel, content.c.take)
+    else:
+        query = query.order_by(content.c.day.desc(), content.c.channel, content.c.take.desc())
+    query = query.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
+    return [ContentRow(**row) for row in connection.execute(query).mappings()]
+
+
+def _items(studio: Studio, connection: Connection, videos: FinalVideos, rows: Sequence[ContentRow]) -> list[QueueItem]:
+    ids = [row.id for row in rows]
+    costs = costs_of(connection, ids)
+    posts: dict[str, dict[str, str]] = {}
+    for post in posts_of(connection, ids):
+        posts.setdefault(post["content_id"], {})[post["platform"]] = post["state"]
+    progress, parked = _progress(connection, ids), _parked(connection, ids)
+    items = []
+    for row in rows:
+        final = videos.of(row)
+        seen = _seen(studio, row)
+        items.append(
+            QueueItem(
+                content_id=row.id,
+                channel=row.channel,
+                day=row.day,
+                take=row.take,
+                state=row.state,
+                revision=row.revision,
+                seen=seen,
+                idea=row.idea,
+                caption=row.caption,
+                poster=None if final is None else final.poster,
+                waiting_since_at=row.updated_at,
+                deadline_at=row.review_deadline_at if row.state == "review_pending" else None,
+                cost_usd=sum(costs.get(row.id, {}).values(), Decimal(0)),
+                checks=() if final is None else final.checks,
+                progress=progress.get(row.id),
+                unknown=parked.get(row.id, 0),
+                error=row.error if row.state == "failed" else None,
+                posts=posts.get(row.id, {}),
+                can_be_decided=row.state == "review_pending" and seen is not None,
+            )
+        )
+    return items
+
+
+def _seen(studio: Studio, row: ContentRow) -> Seen | None:
+    if row.video_sha256 is None:
+        return None
+    try:
+        return seen_of(row, studio.channels.load(row.channel))
+    except DayreelError:
+        return None  # its channel file is gone or broken: nothing can be decided, and its own page says why
+
+
+def _progress(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    under_way = func.sum(case((renders.c.state.in_(("queued", "rendering")), 1), else_=0))
+    query = (
+        select(renders.c.content_id, func.avg(renders.c.progress).label("mean"), under_way.label("under_way"))
+        .where(renders.c.content_id.in_(ids))
+        .group_by(renders.c.content_id)
+    )
+    return {row.content_id: round(float(row.mean)) for row in connection.execute(query) if row.under_way}
+
+
+def _parked(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    where = (effects.c.state == "unknown", effects.c.content_id.in_(ids))
+    query = select(effects.c.content_id, func.count()).where(*where).group_by(effects.c.content_id)
+    return dict(connection.execute(query).tuples())
