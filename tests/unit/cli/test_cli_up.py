@@ -88,8 +88,7 @@ def test_a_port_that_is_taken_is_told_with_its_holder(
 def test_every_way_to_stop_it_is_heard_once_and_the_handlers_are_put_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), stopped_by_signals():
-        os.kill(os.getpid(), number)
-        time.sleep(1)
+        signal.raise_signal(number)
     assert signal.getsignal(number) is before
 
 
