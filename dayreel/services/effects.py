@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -252,6 +252,18 @@ class EffectLedger:
                     settled_at=self._clock.now(),
                     version=effects.c.version + 1,
                 )
+            )
+
+    def take_back(self, effect_id: int, state: Literal["intended", "unknown"], evidence: str) -> None:
+        """Take back the confirmation of a post that its platform accepted and then did not keep; it costs nothing.
+
+        The handle stays: the next try begins by asking the platform about it.
+        """
+        with self._catalog.write("money") as connection:
+            connection.execute(
+                update(effects)
+                .where(effects.c.id == effect_id, effects.c.state == "confirmed", effects.c.kind == "post")
+                .values(state=state, error=evidence, settled_usd=None, settled_at=None, version=effects.c.version + 1)
             )
 
     # -- steps, each one transaction -----------------------------------------------------------------------------

@@ -163,15 +163,22 @@ def settle_post(studio: Studio, content_id: str, platform: str, receipt: Receipt
             advance(connection, "content", content_id, "finish", at=now, actor=studio.actor, posted_at=now, error=None)
 
 
-def note_post(studio: Studio, content_id: str, platform: str, *, state: str, error: str | None) -> None:
-    """Write down that a post failed or that its outcome is unknown; what is posted stays posted."""
+def note_post(
+    studio: Studio, content_id: str, platform: str, *, state: str, error: str | None, was_processing: bool = False
+) -> None:
+    """Write down that a post failed or that its outcome is unknown; what is posted stays posted.
+
+    Args:
+        was_processing: the platform had accepted it, and has now given it up or no longer tells.
+    """
+    settled = ("posted",) if was_processing else ("posted", "processing")
     with studio.catalog.write() as connection:
         connection.execute(
             update(platform_posts)
             .where(
                 platform_posts.c.content_id == content_id,
                 platform_posts.c.platform == platform,
-                platform_posts.c.state.not_in(("posted", "processing")),
+                platform_posts.c.state.not_in(settled),
             )
             .values(state=state, error_message=error, updated_at=studio.clock.now())
         )

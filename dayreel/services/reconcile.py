@@ -177,7 +177,20 @@ def _refresh(studio: Studio, post: RowMapping) -> Reconciled:
     if finding.verdict == "live" and finding.receipt is not None:
         settle_post(studio, effect.key.content_id, effect.key.target, finding.receipt)
         return _told(effect, "confirmed", finding.evidence)
-    return _told(effect, "parked", finding.evidence, "dayreel reconcile")
+    if finding.verdict == "resumable":
+        return _told(effect, "goes_on", finding.evidence, "dayreel reconcile")
+    return _take_back(studio, effect, finding)
+
+
+def _take_back(studio: Studio, effect: Effect, finding: Finding) -> Reconciled:
+    """Say of an accepted post that its platform gave it up, or no longer tells; nothing is processed for ever."""
+    key, is_absent = effect.key, finding.verdict == "absent"
+    studio.ledger.take_back(effect.id, "intended" if is_absent else "unknown", finding.evidence)
+    state = "failed" if is_absent else "unknown"
+    note_post(studio, key.content_id, key.target, state=state, error=finding.evidence, was_processing=True)
+    if is_absent:
+        return _told(effect, "released", finding.evidence, f"dayreel publish {key.content_id}")
+    return _told(effect, "parked", finding.evidence, _look_step(effect))
 
 
 def _catch_up(studio: Studio, effect: Effect) -> Reconciled:
@@ -228,8 +241,11 @@ def _park(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
     studio.ledger.rule(effect.id, "unknown", evidence)
     if effect.key.kind == "post":
         note_post(studio, effect.key.content_id, effect.key.target, state="unknown", error=evidence)
-    look = f"look at {effect.key.target}, then: dayreel reconcile --effect {effect.id} --found ID (or --not-there)"
-    return _told(effect, "parked", evidence, look)
+    return _told(effect, "parked", evidence, _look_step(effect))
+
+
+def _look_step(effect: Effect) -> str:
+    return f"look at {effect.key.target}, then: dayreel reconcile --effect {effect.id} --found ID (or --not-there)"
 
 
 def _unknown(studio: Studio, effect_id: int) -> Effect:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +46,10 @@ class Project:
         self.studio = Studio(settings, child.HurriedClock(1.0), open_catalog(settings.catalog), actor="test")
         self.day: date = local_day(SystemClock().now(), "UTC")
         self.content_id = f"{child.CHANNEL}-{self.day}"
+
+    def hurry(self) -> None:
+        """Let deadlines of minutes pass in moments."""
+        self.studio = replace(self.studio, clock=child.HurriedClock(100.0), providers={})
 
     @property
     def channel(self) -> Channel:
@@ -158,6 +163,36 @@ def test_an_unknown_post_is_not_sent_again_however_often_it_is_asked_for(ready: 
         with pytest.raises(UnknownOutcomeError, match="looked up"):
             ready.publish("instagram")
 
+    assert len(ready.sandbox.effects()["posts"]) == 1
+
+
+def test_a_post_that_is_given_up_while_it_is_processed_is_not_processed_for_ever(ready: Project) -> None:
+    ready.hurry()
+    ready.sandbox.arm("tiktok", "init", "stuck")
+    assert ready.publish("tiktok").state == "processing"
+
+    ready.sandbox.clear_faults()
+    ready.sandbox.arm("tiktok", "status", "completed_with_error")
+    (told,) = ready.say("reconcile", "--json")
+    assert told["outcome"] == "released"
+    assert ready.status()["posts"]["tiktok"]["state"] == "failed"
+
+    assert ready.publish("tiktok").state == "posted"
+    assert len(ready.sandbox.effects()["posts"]) == 1
+
+
+def test_a_post_whose_platform_no_longer_tells_is_for_a_person_until_it_tells_again(ready: Project) -> None:
+    ready.hurry()
+    ready.sandbox.arm("youtube", "list", "expired_token", times=1000)
+    assert ready.publish("youtube").state == "processing"
+
+    (told,) = ready.say("reconcile", "--json")
+    assert told["outcome"] == "parked"
+    assert "--not-there" in told["next_step"]
+
+    ready.sandbox.clear_faults()
+    ready.say("reconcile")
+    assert ready.publish("youtube").state == "posted"
     assert len(ready.sandbox.effects()["posts"]) == 1
 
 
