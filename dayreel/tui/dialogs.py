@@ -1,0 +1,103 @@
+"""The questions that a screen asks before it acts: yes or no, a line of text, a caption.
+
+A dialog answers with what was typed, or None when the person went back; it does nothing itself.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, Static, TextArea
+
+from dayreel.tui.review_view import PlatformCaption, Recipe, captions_of
+from dayreel.tui.words import plain
+
+_BACK = Binding("escape", "dismiss(None)", "Back")
+
+
+class Confirm(ModalScreen[bool | None]):
+    """Yes or no, to a question that names what it is about."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "dismiss(True)", "Yes"), _BACK]
+
+    def __init__(self, question: str) -> None:
+        """Keep the question."""
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        """Show the question and the keys."""
+        with Vertical(classes="dialog"):
+            yield Static(Content(plain(self._question)))
+            yield Static(Content("y does it, Esc goes back."), classes="hint")
+        yield Footer(compact=True, show_command_palette=False)
+
+
+class AskLine(ModalScreen[str | None]):
+    """One line of text, which must not be empty."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [_BACK]
+
+    def __init__(self, question: str, *, placeholder: str = "") -> None:
+        """Keep the question and what the empty field shows."""
+        super().__init__()
+        self._question = question
+        self._placeholder = placeholder
+
+    def compose(self) -> ComposeResult:
+        """Show the question, the field and the keys."""
+        with Vertical(classes="dialog"):
+            yield Static(Content(plain(self._question)))
+            yield Input(placeholder=self._placeholder)
+            yield Static(Content("Enter says it, Esc goes back."), classes="hint")
+        yield Footer(compact=True, show_command_palette=False)
+
+    @on(Input.Submitted)
+    def take(self, event: Input.Submitted) -> None:
+        """Answer with what was typed."""
+        words = event.value.strip()
+        if words:
+            self.dismiss(words)
+
+
+class EditCaption(ModalScreen[str | None]):
+    """The caption, with what each platform would make of it while it is typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save", priority=True), _BACK]
+
+    def __init__(self, caption: str, recipes: Sequence[Recipe]) -> None:
+        """Keep the caption there is and what the platforms add to it."""
+        super().__init__()
+        self._caption = caption
+        self._recipes = recipes
+
+    def compose(self) -> ComposeResult:
+        """Show the text, the lengths and the keys."""
+        with Vertical(classes="dialog"):
+            yield Static(Content("Caption, without the channel's hashtags:"))
+            yield TextArea(self._caption, soft_wrap=True)
+            yield Static(id="lengths")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Show the lengths of what is there."""
+        self._measure()
+
+    @on(TextArea.Changed)
+    def _measure(self) -> None:
+        made = captions_of(self._recipes, self.query_one(TextArea).text)
+        self.query_one("#lengths", Static).update(Content("\n".join(_length(one) for one in made)))
+
+    def action_save(self) -> None:
+        """Answer with the text."""
+        self.dismiss(self.query_one(TextArea).text)
+
+
+def _length(caption: PlatformCaption) -> str:
+    dropped = f", leaves out {' '.join(caption.dropped)}" if caption.dropped else ""
+    return f"{caption.platform:10} {caption.problem or caption.length + dropped}"

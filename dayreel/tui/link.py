@@ -1,0 +1,62 @@
+"""The one way from the screens to the studio: asked in a thread, never on the one that draws.
+
+Here belongs what a long-lived reader of the catalog has to look out for and a command does not: a database file that
+was moved away, or put back as another file, while its connections were open.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from dayreel.errors import StoreError
+from dayreel.services.studio import Studio
+
+Answer = TypeVar("Answer")
+
+
+class Link:
+    """A studio, and who is at the keyboard."""
+
+    def __init__(self, studio: Studio, *, person: str) -> None:
+        """Keep the studio; nothing is asked yet."""
+        self.studio = studio
+        self.person = person
+        self._file = _identity(studio)
+
+    async def ask(self, question: Callable[[Studio], Answer]) -> Answer:
+        """Answer `question` in a thread of its own.
+
+        Raises:
+            StoreError: the catalog is not there; nothing was asked of it, and no empty one was made in its place.
+            DayreelError: whatever `question` raises.
+        """
+        return await asyncio.to_thread(self._answer, question)
+
+    def _answer(self, question: Callable[[Studio], Answer]) -> Answer:
+        self._need_catalog()
+        return question(self.studio)
+
+    def _need_catalog(self) -> None:
+        """Refuse while a SQLite file is away (connecting would make an empty one); follow it when it is replaced."""
+        found = _identity(self.studio)
+        if found != self._file:
+            self.studio.catalog.engine.dispose()
+            self._file = found
+        if found is None and self.studio.catalog.is_sqlite:
+            raise StoreError(
+                f"The catalog's file {self.studio.catalog.engine.url.database!r} is not there.",
+                next_step="Put it back; this goes on by itself then.",
+            )
+
+
+def _identity(studio: Studio) -> tuple[int, int] | None:
+    """Return which file the catalog is now, or None where there is none (a server, or a file that is away)."""
+    path = studio.catalog.engine.url.database
+    if not studio.catalog.is_sqlite or not path:
+        return None
+    try:
+        told = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    return told.st_dev, told.st_ino

@@ -1,0 +1,163 @@
+"""What every screen has: a first line, live data, the outcome of the last act, a banner while the catalog is away.
+
+A screen says what it reads (`look`, in a thread) and how it is laid out (`show`); asking once a second, keeping what
+was there when that fails, and going on by itself afterwards is here. What is shown on one screen only is not.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from dayreel.errors import DayreelError
+from dayreel.services.studio import Studio
+from dayreel.tui.words import plain
+
+if TYPE_CHECKING:
+    from dayreel.tui.app import DayreelTerminal
+
+PATIENCE_S = 3.0
+PLACES: list[BindingType] = [
+    Binding("1", "app.switch_mode('day')", "Day"),
+    Binding("2", "app.switch_mode('renders')", "Renders"),
+    Binding("3", "app.switch_mode('unknown')", "Unknown"),
+    Binding("4", "app.switch_mode('money')", "Money"),
+    Binding("q", "app.quit", "Quit"),
+]
+
+View = TypeVar("View")
+
+
+class LiveScreen(Screen[None], Generic[View]):
+    """A screen that follows the catalog."""
+
+    name_shown: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        """Start with nothing to show."""
+        super().__init__()
+        self.view: View | None = None
+        self.busy = False
+        self._asked_at_s: float | None = None
+
+    # -- for each screen to say
+
+    def look(self, studio: Studio) -> View:
+        """Read what is to be shown; runs in a thread.
+
+        Raises:
+            DayreelError: shown as the banner; what was there stays.
+        """
+        raise NotImplementedError
+
+    def show(self, view: View) -> None:
+        """Lay out what was read; called when it differs from what is shown."""
+        raise NotImplementedError
+
+    def body(self) -> ComposeResult:
+        """Make the widgets between the first line and the last ones."""
+        raise NotImplementedError
+
+    # -- what they share
+
+    @property
+    def terminal(self) -> "DayreelTerminal":
+        """The app, by its own type."""
+        return cast("DayreelTerminal", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Put the first line above and outcome, banner and keys below the screen's own part."""
+        yield Static(id="head")
+        yield from self.body()
+        yield Static(id="said")
+        yield Static(id="trouble")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to follow the catalog."""
+        self._say_head()
+        self.set_interval(self.terminal.every_s, self._tick)
+
+    def on_screen_resume(self) -> None:
+        """Be up to date when a person comes back."""
+        self._tick()
+
+    def look_now(self) -> None:
+        """Read at once, unless an answer is already being waited for."""
+        if self._asked_at_s is None:
+            self._asked_at_s = self.terminal.link.studio.clock.monotonic()
+            self._look()
+
+    def accept(self, view: View) -> None:
+        """Take what was read; a screen that must not change under a person's hands overrides this."""
+        if view != self.view:
+            self.view = view
+            self.show(view)
+            self.refresh_bindings()
+
+    def say(self, words: str, *, bad: bool = False) -> None:
+        """Tell the outcome of what a person did, until the next one."""
+        line = self.query_one("#said", Static)
+        line.update(Content(plain(words)))
+        line.set_class(bad, "-bad")
+        line.display = bool(words)
+
+    @work(group="act")
+    async def act(self, what: Callable[[Studio], str], *, meanwhile: str) -> None:
+        """Do what a person asked for in a thread, one thing at a time, and say how it went in a sentence."""
+        if self.busy:
+            self.say("The one before is still being done; it was not asked for again.", bad=True)
+            return
+        self.busy = True
+        self.say(meanwhile)
+        try:
+            told = await self.terminal.link.ask(what)
+        except DayreelError as error:
+            self.say(str(error), bad=True)
+        else:
+            self.say(told)
+        finally:
+            self.busy = False
+        self.look_now()
+
+    def _tick(self) -> None:
+        visible = next((one for one in reversed(self.app.screen_stack) if not one.is_modal), None)
+        if visible is not self:
+            return
+        if self._asked_at_s is None:
+            self.look_now()
+            return
+        waited_s = self.terminal.link.studio.clock.monotonic() - self._asked_at_s
+        if waited_s > PATIENCE_S:
+            self._trouble(f"The catalog has not answered for {waited_s:.0f} s.")
+
+    @work(group="look")
+    async def _look(self) -> None:
+        try:
+            view = await self.terminal.link.ask(self.look)
+        except DayreelError as error:
+            self._trouble(str(error))
+        else:
+            self._trouble("")
+            self._say_head()
+            self.accept(view)
+        finally:
+            self._asked_at_s = None
+
+    def _trouble(self, words: str) -> None:
+        banner = self.query_one("#trouble", Static)
+        kept = " What is shown is from before; asking again every second." if self.view is not None else ""
+        banner.update(Content(plain(words) + kept))
+        banner.display = bool(words)
+
+    def _say_head(self) -> None:
+        studio = self.terminal.link.studio
+        where = f"{studio.settings.world} · {self.terminal.link.person} · {studio.clock.now():%H:%M:%S} UTC"
+        name = f" dayreel  {self.name_shown}"
+        room = max(1, self.app.size.width - len(name) - len(where) - 1)
+        self.query_one("#head", Static).update(Content(plain(name + " " * room + where)))

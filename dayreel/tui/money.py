@@ -1,0 +1,91 @@
+"""The money screen: spending against every cap, who gets real posts, and the kill switch."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from dayreel.errors import StaleState
+from dayreel.services.configure import read_config, write_config
+from dayreel.services.studio import Studio
+from dayreel.tui.dialogs import AskLine
+from dayreel.tui.live import PLACES, LiveScreen
+from dayreel.tui.views import Cap, Money, money
+from dayreel.tui.words import bar, usd
+
+
+class MoneyScreen(LiveScreen[Money]):
+    """What was spent, and what stops it."""
+
+    name_shown = "money"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "switch", "Kill switch"), *PLACES]
+
+    def body(self) -> ComposeResult:
+        """Make the place for it all."""
+        with VerticalScroll(id="page", can_focus=True):
+            yield Static(id="told")
+
+    def look(self, studio: Studio) -> Money:
+        """Read the sums."""
+        return money(studio)
+
+    def show(self, view: Money) -> None:
+        """Lay it out."""
+        is_off = view.switch == "off"
+        stopped = "off: nothing is bought, nothing is posted" if is_off else "on: buying and posting is allowed"
+        who = f"  ({view.switch_told})" if view.switch_told else ""
+        style = "bold $error" if is_off else "bold"
+        lines = [
+            Content.assemble("kill switch  ", (stopped, style), who),
+            Content(""),
+            Content.styled(f"spent or reserved in the {view.world} world", "bold"),
+            *(_cap(cap) for cap in view.caps),
+            Content(""),
+            Content.styled("real posts", "bold"),
+            *(Content(f"  {name:24} {mode}") for name, mode in view.publishing),
+        ]
+        self.query_one("#told", Static).update(Content("\n").join(lines))
+
+    def action_switch(self) -> None:
+        """Ask why, then turn the switch the other way."""
+        if self.view is None:
+            return
+        seen, wanted = self.view.switch, "on" if self.view.switch == "off" else "off"
+        what = "stop every purchase and every post" if wanted == "off" else "allow buying and posting again"
+
+        def go_on(note: str | None) -> None:
+            if note:
+                person = self.terminal.link.person
+                self.act(
+                    lambda studio: turn_switch(studio, seen=seen, wanted=wanted, by=person, note=note),
+                    meanwhile=f"Turning the kill switch {wanted} ...",
+                )
+
+        self.app.push_screen(AskLine(f"Turn the kill switch {wanted}: {what}. Why?"), go_on)
+
+
+def turn_switch(studio: Studio, *, seen: str, wanted: str, by: str, note: str) -> str:
+    """Turn the kill switch, if it still stands as the person saw it, and tell it in a sentence.
+
+    Raises:
+        StaleState: somebody turned it meanwhile; says who.
+    """
+    with studio.catalog.write("money") as connection:
+        before = read_config(connection, "switch")
+        if before.value != seen:
+            raise StaleState(
+                f"The kill switch is {before.value} already, by {before.updated_by}.", next_step="Nothing was changed."
+            )
+        value = write_config(connection, "switch", wanted, by=by, at=studio.clock.now(), note=note)
+    if value.origin == "environment":
+        return f"The kill switch stays {value.value}: {value.key.variable} in the environment wins over what was set."
+    return f"The kill switch is {value.value}."
+
+
+def _cap(cap: Cap) -> Content:
+    share = float(cap.spent_usd / cap.limit_usd) if cap.limit_usd else 1.0
+    line = f"  {cap.whose:24.24} {cap.when:10}  {bar(share, 16)} {usd(cap.spent_usd):>8} of {usd(cap.limit_usd)}"
+    return Content.styled(line, "$error" if share >= 1 else "$warning" if share >= 0.8 else "")  # noqa: PLR2004

@@ -1,0 +1,78 @@
+"""The renders screen: every segment's generation with its progress; a person can have them stopped."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from dayreel.services.renders import Render
+from dayreel.services.retry_content import cancel_renders
+from dayreel.services.studio import Studio
+from dayreel.tui.dialogs import Confirm
+from dayreel.tui.lists import ContentList, show_options
+from dayreel.tui.live import PLACES, LiveScreen
+from dayreel.tui.review import ReviewScreen
+from dayreel.tui.views import Rendered, renderings
+from dayreel.tui.words import bar, one_line
+
+_UNDER_WAY = ("queued", "rendering")
+
+
+class RendersScreen(LiveScreen[tuple[Rendered, ...]]):
+    """How far every segment is."""
+
+    name_shown = "renders"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "stop", "Stop"),
+        *PLACES,
+    ]
+
+    def body(self) -> ComposeResult:
+        """Make the list."""
+        yield ContentList(id="renders", markup=False)
+
+    def look(self, studio: Studio) -> tuple[Rendered, ...]:
+        """Read the renders."""
+        return renderings(studio)
+
+    def show(self, view: tuple[Rendered, ...]) -> None:
+        """Fill the list again."""
+        show_options(self.query_one("#renders", OptionList), [Option(_lines(one), id=one.content_id) for one in view])
+        if not view and not self.busy:
+            self.say("Nothing was rendered yet.")
+
+    @on(OptionList.OptionSelected)
+    def open_content(self, event: OptionList.OptionSelected) -> None:
+        """Show one content."""
+        if event.option_id is not None:
+            self.app.push_screen(ReviewScreen(event.option_id))
+
+    def action_stop(self) -> None:
+        """Ask, then have the generation service stop what it is at."""
+        chosen = self.query_one("#renders", OptionList).highlighted_option
+        if chosen is None or chosen.id is None:
+            return
+        content_id = chosen.id
+
+        def stop(studio: Studio) -> str:
+            return "; ".join(cancel_renders(studio, content_id)) or f"Nothing of {content_id} is being rendered."
+
+        def go_on(yes: bool | None) -> None:
+            if yes:
+                self.act(stop, meanwhile=f"Stopping the renders of {content_id} ...")
+
+        self.app.push_screen(Confirm(f"Stop every render of {content_id} that is under way?"), go_on)
+
+
+def _lines(rendered: Rendered) -> Content:
+    lines = [Content.styled(f"{rendered.content_id}  {rendered.state}", "bold")]
+    return Content("\n").join([*lines, *(Content(_line(part)) for part in rendered.parts)])
+
+
+def _line(part: Render) -> str:
+    drawn = bar(part.progress / 100, 20)
+    return f"  {part.sequence:>2}  {part.state:10} {drawn} {part.progress:>3} %  {one_line(part.detail)}"

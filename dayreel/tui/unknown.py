@@ -1,0 +1,144 @@
+"""The screen of unknown effects: what may have happened and nobody knows, the evidence, and the keys that resolve it.
+
+A person says what they found at the provider, or that it is not there; `services.reconcile` takes it from there.
+"""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from dayreel.errors import StaleState
+from dayreel.services.reconcile import Reconciled, reconcile, resolve
+from dayreel.services.studio import Studio
+from dayreel.tui.dialogs import AskLine, Confirm
+from dayreel.tui.lists import show_options
+from dayreel.tui.live import PLACES, LiveScreen
+from dayreel.tui.views import Doubt, doubts
+from dayreel.tui.words import one_line, usd
+
+
+class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
+    """Every outcome that nobody knows."""
+
+    name_shown = "unknown outcomes"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "found", "Found ID"),
+        Binding("n", "not_there", "Not there"),
+        Binding("l", "look_up", "Look up all"),
+        *PLACES,
+    ]
+
+    def body(self) -> ComposeResult:
+        """Make the list, and the place for the evidence below it."""
+        yield OptionList(id="doubts", markup=False)
+        with VerticalScroll(id="evidence", can_focus=True):
+            yield Static(id="told")
+
+    def look(self, studio: Studio) -> tuple[Doubt, ...]:
+        """Read the effects."""
+        return doubts(studio)
+
+    def show(self, view: tuple[Doubt, ...]) -> None:
+        """Fill the list again, and tell the evidence of the highlighted one."""
+        show_options(self.query_one("#doubts", OptionList), [Option(_line(one), id=str(one.effect_id)) for one in view])
+        self._tell()
+
+    @on(OptionList.OptionHighlighted)
+    def _tell(self) -> None:
+        doubt = self._chosen()
+        self.query_one("#told", Static).update(_evidence(doubt) if doubt else Content("Every outcome is known."))
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Show the resolving keys dimmed while there is nothing to resolve."""
+        del parameters
+        return None if action in ("found", "not_there") and not self.view else True
+
+    def action_found(self) -> None:
+        """Ask for the id under which the provider has it."""
+        doubt = self._chosen()
+        if doubt is None:
+            return
+
+        def go_on(found: str | None) -> None:
+            if found:
+                self._resolve(doubt, found)
+
+        question = f"Under which id does {doubt.target} have {doubt.what} of {doubt.content_id}?"
+        self.app.push_screen(AskLine(question, placeholder="the id that its dashboard shows"), go_on)
+
+    def action_not_there(self) -> None:
+        """Ask whether the person has really looked: what is not there is sent again."""
+        doubt = self._chosen()
+        if doubt is None:
+            return
+
+        def go_on(yes: bool | None) -> None:
+            if yes:
+                self._resolve(doubt, None)
+
+        question = (
+            f"You looked at {doubt.target}, and {doubt.what} of {doubt.content_id} is not there?\n"
+            f"Then {usd(doubt.reserved_usd)} is released, and it may be sent again."
+        )
+        self.app.push_screen(Confirm(question), go_on)
+
+    def action_look_up(self) -> None:
+        """Look every doubt up at its provider; sends nothing."""
+        self.act(lambda studio: _summary(reconcile(studio)), meanwhile="Looking up every unknown outcome ...")
+
+    def _chosen(self) -> Doubt | None:
+        option = self.query_one("#doubts", OptionList).highlighted_option
+        wanted = None if option is None else option.id
+        return next((one for one in self.view or () if str(one.effect_id) == wanted), None)
+
+    def _resolve(self, doubt: Doubt, found: str | None) -> None:
+        person = self.terminal.link.person
+
+        def say(studio: Studio) -> str:
+            need_unchanged(studio, doubt)
+            told = resolve(studio, doubt.effect_id, found=found, by=person)
+            return f"Effect {told.effect_id}: {told.outcome}. {told.next_step}".strip()
+
+        self.act(say, meanwhile=f"Recording what you found about effect {doubt.effect_id} ...")
+
+
+def need_unchanged(studio: Studio, seen: Doubt) -> None:
+    """Refuse a ruling on an effect that has moved since it was shown.
+
+    Raises:
+        StaleState: says what it is now.
+    """
+    now = next((one for one in doubts(studio) if one.effect_id == seen.effect_id), None)
+    if now is None or now.version != seen.version:
+        what = "is no longer unknown" if now is None else f"was looked at again: {one_line(now.evidence)}"
+        raise StaleState(
+            f"Effect {seen.effect_id} {what}.",
+            next_step="Look at it again, then say what you found; nothing was recorded.",
+        )
+
+
+def _line(doubt: Doubt) -> Content:
+    sent = f"{doubt.sent_at:%m-%d %H:%M}" if doubt.sent_at else ""
+    where = f"{doubt.what} at {doubt.target}"
+    return Content(f" {doubt.effect_id:>5}  {doubt.content_id:26} {where:22} {sent}  {usd(doubt.reserved_usd)}")
+
+
+def _evidence(doubt: Doubt) -> Content:
+    parts = [Content.styled("evidence", "bold"), Content(f"  {doubt.evidence}")]
+    for title, facts in (("what was asked for", doubt.request), ("what its vendor calls it", doubt.handle)):
+        if facts:
+            parts += [Content.styled(title, "bold"), *(Content(f"  {name}: {value}") for name, value in facts)]
+    return Content("\n").join(parts)
+
+
+def _summary(told: list[Reconciled]) -> str:
+    if not told:
+        return "The outcome of every act is known."
+    return " ".join(f"Effect {one.effect_id}: {one.outcome}." for one in told)

@@ -1,0 +1,300 @@
+"""What each screen shows, as frozen data read through the services; two views that are equal look the same.
+
+No terminal here, and nothing that changes anything. The approval screen's is `review_view`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, select
+
+from dayreel.clock import local_day
+from dayreel.schemas.channel import Channel
+from dayreel.services.configure import Value, read_config
+from dayreel.services.renders import Render, render_status
+from dayreel.services.spending import spent
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow, costs_of, get_content, newest_verdict, posts_of
+from dayreel.stores.catalog.tables import content, effects, renders
+from dayreel.tui.words import left, one_line, plain
+
+# What a person is asked for comes first, then what is under way, then what is over.
+GROUPS: dict[str, str] = {
+    "review_pending": "waits for your decision",
+    "failed": "failed",
+    "rendering": "rendering",
+    "composing": "composing",
+    "voicing": "voicing",
+    "scripting": "scripting",
+    "pending": "pending",
+    "approved": "approved",
+    "publishing": "publishing",
+    "expired": "nobody decided in time",
+    "rejected": "rejected",
+    "posted": "posted",
+}
+_OVER = ("expired", "rejected", "posted")
+_SHOWN, _SHOWN_OVER = 50, 8
+_RENDERS_SHOWN = 40
+
+
+# -- dashboard ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One content on the dashboard. `note` is what there is to know about it in its state."""
+
+    content_id: str
+    state: str
+    cost_usd: Decimal
+    note: str
+    idea: str
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """The contents in one state, newest first; `total` counts those that are not shown too."""
+
+    state: str
+    title: str
+    total: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """Every state that has contents, in the order in which people are needed."""
+
+    groups: tuple[Group, ...]
+    switch: str
+    unknown: int
+
+
+def dashboard(studio: Studio) -> Dashboard:
+    """Return where everything stands.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    now = studio.clock.now()
+    with studio.catalog.read() as connection:
+        counted = select(content.c.state, func.count()).group_by(content.c.state)
+        totals: dict[str, int] = dict(connection.execute(counted).tuples().all())
+        parked = [row["content_id"] for row in _doubtful(studio, connection)]
+        groups = tuple(
+            Group(state, title, totals[state], _entries(connection, state, parked, now))
+            for state, title in GROUPS.items()
+            if state in totals
+        )
+        return Dashboard(groups, read_config(connection, "switch").value, len(parked))
+
+
+def _entries(connection: Connection, state: str, parked: Sequence[str], now: datetime) -> tuple[Entry, ...]:
+    query = select(content.c.id).where(content.c.state == state).order_by(content.c.day.desc(), content.c.id)
+    ids = list(connection.execute(query.limit(_SHOWN_OVER if state in _OVER else _SHOWN)).scalars())
+    costs = costs_of(connection, ids)
+    return tuple(
+        Entry(
+            content_id=row.id,
+            state=row.state,
+            cost_usd=sum(costs.get(row.id, {}).values(), Decimal(0)),
+            note=_note(connection, row, now),
+            idea=one_line(row.idea),
+            unknown=parked.count(row.id),
+        )
+        for row in (get_content(connection, content_id) for content_id in ids)
+    )
+
+
+def _note(connection: Connection, row: ContentRow, now: datetime) -> str:
+    match row.state:
+        case "review_pending":
+            return f"r{row.revision}, {left(row.review_deadline_at, now)} left"
+        case "failed":
+            return one_line(row.error)
+        case "rendering":
+            return _progress(render_status(connection, row.id))
+        case "approved" | "rejected":
+            newest = newest_verdict(connection, row.id)
+            return f"by {plain(newest.decided_by)}" if newest else ""
+        case "publishing" | "posted":
+            return ", ".join(f"{post['platform']} {post['state']}" for post in posts_of(connection, [row.id]))
+        case _:
+            return ""
+
+
+def _progress(parts: Sequence[Render]) -> str:
+    done = sum(part.state == "completed" for part in parts)
+    return f"{done} of {len(parts)} segments" if parts else "starting"
+
+
+# -- renders -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The renders of one content."""
+
+    content_id: str
+    state: str
+    parts: tuple[Render, ...]
+
+
+def renderings(studio: Studio) -> tuple[Rendered, ...]:
+    """Return the renders that moved last, those that are not complete first.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    complete = case((renders.c.state == "completed", 1), else_=0)
+    with studio.catalog.read() as connection:
+        query = (
+            select(renders.c.content_id, content.c.state)
+            .join(content, content.c.id == renders.c.content_id)
+            .group_by(renders.c.content_id, content.c.state)
+            .order_by(func.min(complete), func.max(renders.c.updated_at).desc(), renders.c.content_id)
+            .limit(_RENDERS_SHOWN)
+        )
+        return tuple(
+            Rendered(content_id, state, tuple(render_status(connection, content_id)))
+            for content_id, state in connection.execute(query).tuples()
+        )
+
+
+# -- unknown effects ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One effect whose outcome nobody knows, with what looking it up has shown so far."""
+
+    effect_id: int
+    version: int
+    content_id: str
+    what: str
+    target: str
+    sent_at: datetime | None
+    reserved_usd: Decimal
+    evidence: str
+    request: tuple[tuple[str, str], ...]
+    handle: tuple[tuple[str, str], ...]
+
+
+def doubts(studio: Studio) -> tuple[Doubt, ...]:
+    """Return every effect that a person may rule on, oldest first.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    with studio.catalog.read() as connection:
+        return tuple(_doubt(row) for row in _doubtful(studio, connection))
+
+
+def _doubtful(studio: Studio, connection: Connection) -> list[RowMapping]:
+    query = (
+        select(effects)
+        .where(effects.c.world == studio.settings.world, effects.c.state.in_(("unknown", "sent")))
+        .order_by(effects.c.id)
+    )
+    rows = connection.execute(query).mappings()
+    return [row for row in rows if row["state"] == "unknown" or not studio.ledger.is_at_work(row)]
+
+
+def _doubt(row: RowMapping) -> Doubt:
+    gone = "the process that sent it is gone" if row["state"] == "sent" else ""
+    return Doubt(
+        effect_id=row["id"],
+        version=row["version"],
+        content_id=row["content_id"],
+        what=f"{row['kind']} {row['sequence']}",
+        target=row["target"],
+        sent_at=row["sent_at"],
+        reserved_usd=row["reserved_usd"],
+        evidence=plain(row["error"]) or gone or "nobody has looked yet",
+        request=_facts(row["request"]),
+        handle=_facts(row["handle"]),
+    )
+
+
+def _facts(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((plain(name), one_line(str(value))) for name, value in document.items() if value not in (None, "", {}))
+
+
+# -- money -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cap:
+    """What was spent or is reserved in a day or month, in all or by one channel, against the most that may be."""
+
+    when: str
+    whose: str
+    spent_usd: Decimal
+    limit_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Money:
+    """Spending against caps, the kill switch, and which platforms get real posts."""
+
+    world: str
+    caps: tuple[Cap, ...]
+    switch: str
+    switch_told: str
+    publishing: tuple[tuple[str, str], ...]
+
+
+def money(studio: Studio) -> Money:
+    """Return what was spent in this world against every cap that holds today.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+        ConfigurationError: a channel file cannot be read.
+        UsageError: a setting in the environment cannot be read.
+    """
+    now = studio.clock.now()
+    today = local_day(now, studio.settings.timezone)
+    channels = studio.channels.load_all().values()
+    platforms = sorted({name for channel in channels for name in channel.platforms.chosen()})
+    ours = effects.c.world == studio.settings.world
+    with studio.catalog.read() as connection:
+        switch = read_config(connection, "switch")
+        return Money(
+            world=studio.settings.world,
+            caps=(
+                _overall(connection, "cap.day_usd", f"{today}", ours, effects.c.spent_on == today),
+                # Nothing is spent in the future, so the month needs no end.
+                _overall(
+                    connection, "cap.month_usd", f"{today:%Y-%m}", ours, effects.c.spent_on >= today.replace(day=1)
+                ),
+                *(_channel_day(connection, channel, local_day(now, channel.timezone), ours) for channel in channels),
+            ),
+            switch=switch.value,
+            switch_told=_who(switch),
+            publishing=tuple((name, read_config(connection, f"publish.{name}").value) for name in platforms),
+        )
+
+
+def _overall(connection: Connection, name: str, when: str, *where: ColumnElement[bool]) -> Cap:
+    return Cap(when, "everything", spent(connection, *where), Decimal(read_config(connection, name).value))
+
+
+def _channel_day(connection: Connection, channel: Channel, day: date, ours: ColumnElement[bool]) -> Cap:
+    used = spent(connection, ours, effects.c.channel == channel.name, effects.c.day == day)
+    own = channel.budget.per_day_usd
+    limit = Decimal(read_config(connection, "cap.channel_day_usd").value) if own is None else own
+    return Cap(f"{day}", channel.name, used, limit)
+
+
+def _who(value: Value) -> str:
+    if value.origin == "environment":
+        return f"{value.key.variable} in the environment"
+    if value.updated_at is None:
+        return ""
+    note = f": {one_line(value.note)}" if value.note else ""
+    return f"{plain(value.updated_by)}, {value.updated_at:%Y-%m-%d %H:%M} UTC{note}"
