@@ -209,6 +209,7 @@ class Channel(Strict):
     segments: SegmentSpec = SegmentSpec()
     video: VideoSource
     narration: Narration | None = Field(None, description="`off` or a voice")
+    captions: Literal["off", "words"] = Field("off", description="`words` burns the spoken words in")
     brand: Brand = Brand()
     safety: Safety = Safety()
     review: Review = Review()
@@ -230,6 +231,11 @@ class Channel(Strict):
         # YAML 1.1 reads a bare `off` as False.
         return None if value in ("off", False) else value
 
+    @field_validator("captions", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, value: object) -> object:
+        return "off" if value is False else value
+
     @field_validator("publish_windows")
     @classmethod
     def _windows_are_readable(cls, windows: tuple[str, ...]) -> tuple[str, ...]:
@@ -247,6 +253,8 @@ class Channel(Strict):
             raise ValueError("active_until is before active_from")
         if self.video.provider != "clips" and self.prompts is None:
             raise ValueError(f"segments from {self.video.provider} need `prompts`")
+        if self.captions == "words" and self.narration is None:
+            raise ValueError("captions from words need a `narration`")
         if not self.weekdays:
             raise ValueError("weekdays is empty: this channel would never be made")
         return self

@@ -15,6 +15,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.platform_limits import PLATFORM_LIMITS
+from dayreel.services import caption_video
 from dayreel.services.open_content import open_content
 from dayreel.services.request_review import request_review
 from dayreel.services.stages import Product, StageResult, Work, run_stage
@@ -57,6 +58,8 @@ def compose_video(studio: Studio, channel: Channel, day: date) -> StageResult:
             brand=channel.brand,
             brand_files=[sha256_of(path) for path in _brand_files(studio, channel).values()],
             spec=channel.segments,
+            # Left out while it is off, so that what was composed before there were captions stays as it is.
+            **({} if channel.captions == "off" else {"captions": caption_video.CODE_VERSION}),
         ),
         provider="ffmpeg",
     )
@@ -98,6 +101,7 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
         watermark=brand_files.get("watermark"),
         intro=brand_files.get("intro"),
         outro=brand_files.get("outro"),
+        captions=caption_video.write_captions(channel, manifest, folder=folder, intro=brand_files.get("intro")),
     )
     segments = [studio.contents.path(row.id, segment.file) for segment in manifest.segments]
     made = compose(segments, folder / "final_video.mp4", plan=plan, ffmpeg=ffmpeg)
