@@ -1,0 +1,185 @@
+"""Every mart by name, and how each is built for one partition; refreshing them without an orchestrator.
+
+The assets and `refresh_marts` both come through `build_mart`, so that a file is the same whoever wrote it.
+"""
+
+import calendar
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from dayreel.services.configure import read_config
+from dayreel.services.marts import (
+    content_performance,
+    engagement_cohorts,
+    engagement_daily,
+    experiment_results,
+    factory_health,
+    finance_spend,
+    frames,
+    review_outcomes,
+    rollups,
+)
+from dayreel.services.marts.shapes import Every, Mart, frame_from, table_of
+from dayreel.services.studio import Studio
+from dayreel.stores.mart_files import ALWAYS, MartFiles
+
+MARTS: Mapping[str, Mart] = {
+    mart.name: mart
+    for mart in (
+        engagement_daily.MART,
+        engagement_cohorts.MART,
+        content_performance.MART,
+        finance_spend.SPEND,
+        finance_spend.PROJECTION,
+        review_outcomes.MART,
+        factory_health.MART,
+        rollups.WEEKLY,
+        rollups.MONTHLY,
+        experiment_results.MART,
+    )
+}
+_BY_DAY = [name for name, mart in MARTS.items() if mart.every == "day"]
+
+
+def mart_files(studio: Studio) -> MartFiles:
+    """Return the project's marts on disk."""
+    return MartFiles(studio.settings.var_dir / "marts")
+
+
+def build_mart(studio: Studio, files: MartFiles, name: str, partition: str) -> Any:
+    """Return one partition of a mart as its Arrow table.
+
+    Args:
+        files: where roll-ups find the daily marts they sum up.
+        partition: the day, the first day of the week or month, or `all`.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+        StateError: a manifest is damaged (`content/performance` only).
+    """
+    return table_of(MARTS[name], _BUILDERS[name](studio, files, partition))
+
+
+def refresh_marts(studio: Studio, days: Iterable[date]) -> int:
+    """Build and write every mart of these days, and the weeks and months they are in; return how many files."""
+    files = mart_files(studio)
+    wanted = sorted(set(days))
+    jobs = [(name, day.isoformat()) for day in wanted for name in _BY_DAY]
+    for mart in MARTS.values():
+        if mart.every in ("week", "month"):
+            jobs += [(mart.name, key) for key in sorted({period_key(day, mart.every) for day in wanted})]
+    jobs += [(mart.name, ALWAYS) for mart in MARTS.values() if mart.every == "always"]
+    for name, partition in jobs:
+        files.write(name, partition, build_mart(studio, files, name, partition))
+    return len(jobs)
+
+
+def read_mart(files: MartFiles, name: str, partitions: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return partitions of a mart (default: all there are) as one frame with nullable types."""
+    wanted = files.partitions(name) if partitions is None else partitions
+    return frame_from(files.read(name, wanted, schema=MARTS[name].schema))
+
+
+def period_key(day: date, every: Every) -> str:
+    """Return the partition that a day falls into: itself, its Monday, or the first of its month."""
+    if every == "week":
+        return (day - timedelta(days=day.weekday())).isoformat()
+    if every == "month":
+        return day.replace(day=1).isoformat()
+    return day.isoformat() if every == "day" else ALWAYS
+
+
+def days_of(partition: str, every: Every) -> list[date]:
+    """Return the days of a week or month, given by its first day."""
+    first = date.fromisoformat(partition)
+    count = 7 if every == "week" else calendar.monthrange(first.year, first.month)[1]
+    return [first + timedelta(days=offset) for offset in range(count)]
+
+
+def _engagement(studio: Studio, partition: str) -> tuple[date, dict[str, pd.DataFrame]]:
+    day = date.fromisoformat(partition)
+    posts = frames.posts_in_window(studio, day)
+    return day, {
+        "posts": posts,
+        "snapshots": frames.snapshots_of_day(studio, day),
+        "earlier": frames.last_snapshots_before(studio, day, list(posts["post_row_id"])),
+    }
+
+
+def _daily(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day, read = _engagement(studio, partition)
+    return engagement_daily.build(day, **read, failures=frames.failed_measurements(studio, day))
+
+
+def _cohorts(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day, read = _engagement(studio, partition)
+    return engagement_cohorts.build(day, **read)
+
+
+def _performance(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+    contents = frames.contents_of(studio, date.fromisoformat(partition))
+    ids = list(contents["content_id"])
+    return content_performance.build(
+        contents=contents,
+        made=frames.made_from(studio, ids),
+        spent=frames.spent_by_contents(studio, ids),
+        verdicts=frames.newest_verdicts(studio, ids),
+        posts=frames.posts_of_contents(studio, ids),
+        snapshots=frames.snapshots_of_contents(studio, ids),
+    )
+
+
+def _spend(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day = date.fromisoformat(partition)
+    return finance_spend.build_spend(day, frames.spent_between(studio, day, day))
+
+
+def _projection(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day = date.fromisoformat(partition)
+    with studio.catalog.read() as connection:
+        caps = {name: Decimal(read_config(connection, f"cap.{name}_usd").value) for name in ("day", "month")}
+    spent = frames.spent_between(studio, day.replace(day=1), day)
+    return finance_spend.build_projection(day, spent, world=studio.settings.world, caps_usd=caps)
+
+
+def _outcomes(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day = date.fromisoformat(partition)
+    decided = frames.decisions_on(studio, day)
+    ids = sorted(set(decided["content_id"]))
+    return review_outcomes.build(day, decided=decided, requests=frames.review_requests(studio, ids))
+
+
+def _health(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day = date.fromisoformat(partition)
+    return factory_health.build(day, frames.work_on(studio, day))
+
+
+def _rollup(every: Every) -> Callable[[Studio, MartFiles, str], pd.DataFrame]:
+    def build(_studio: Studio, files: MartFiles, partition: str) -> pd.DataFrame:
+        days = days_of(partition, every)
+        parts = {name: read_mart(files, name, [day.isoformat() for day in days]) for name in rollups.PARTS}
+        return rollups.build(days[0], days[-1], parts)
+
+    return build
+
+
+def _experiments(_studio: Studio, files: MartFiles, _partition: str) -> pd.DataFrame:
+    return experiment_results.build(read_mart(files, "content/performance"))
+
+
+_BUILDERS: Mapping[str, Callable[[Studio, MartFiles, str], pd.DataFrame]] = {
+    "engagement/daily": _daily,
+    "engagement/cohorts": _cohorts,
+    "content/performance": _performance,
+    "finance/spend": _spend,
+    "finance/projection": _projection,
+    "review/outcomes": _outcomes,
+    "factory/health": _health,
+    "summary/weekly": _rollup("week"),
+    "summary/monthly": _rollup("month"),
+    "experiments/results": _experiments,
+}

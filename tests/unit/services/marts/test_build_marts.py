@@ -1,0 +1,142 @@
+"""The marts over a real catalog: what real services wrote is what the tables say, and twice is the same bytes."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from dayreel.errors import TransientError
+from dayreel.providers.platforms.contract import Counters
+from dayreel.services.decide import decide
+from dayreel.services.marts.build_marts import MARTS, build_mart, mart_files, read_mart, refresh_marts
+from dayreel.services.marts.frames import period_of
+from dayreel.services.measure_posts import measure_posts
+from dayreel.services.publish_post import publish_post
+from dayreel.services.studio import Studio
+from tests.fakes.clock import FakeClock
+from tests.fakes.platform import FakePlatform
+from tests.fakes.studio import channel_of, make_studio, reviewable
+
+DAY = date(2026, 11, 20)
+BOTH = {"crafts": {"platforms": {"instagram": {}, "tiktok": {"privacy": "SELF_ONLY"}}}}
+
+
+def posted(studio: Studio, clock: FakeClock) -> str:
+    """Make, approve after three hours, and post one content on both platforms."""
+    row = reviewable(studio)
+    clock.move(hours=3)
+    decide(studio, row.id, "approved", by="ana", via="cli", note="lovely")
+    for name in ("instagram", "tiktok"):
+        publish_post(studio, channel_of(studio), row.id, name, provider=studio.connect(name))
+    return row.id
+
+
+def measure(studio: Studio, clock: FakeClock, views: int | None) -> None:
+    """Measure: Instagram tells `views`, or cannot be asked; TikTok always tells 10."""
+    now = clock.now()
+    posts = {name: studio.connect(name).world.live[0].post_id for name in ("instagram", "tiktok")}
+    gone = TransientError(attempted="read insights", answer="HTTP 503")
+    counts = {
+        "instagram": gone if views is None else [Counters(posts["instagram"], now, views=views, likes=views // 10)],
+        "tiktok": [Counters(posts["tiktok"], now, views=10)],
+    }
+    platforms = {name: FakePlatform(name, counts=told) for name, told in counts.items()}
+    measure_posts(studio, now.date(), platforms=platforms)
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """One content of the 20th: posted at noon, measured on the 21st and the 23rd; on the 22nd Instagram was away."""
+    clock = FakeClock()
+    platforms = {name: FakePlatform(name) for name in ("instagram", "tiktok")}
+    studio = make_studio(tmp_path_factory.mktemp("week"), channels=BOTH, clock=clock, providers=platforms)
+    posted(studio, clock)
+    for views in (100, None, 250):
+        clock.move(hours=24)
+        measure(studio, clock, views)
+    refresh_marts(studio, [DAY + timedelta(days=offset) for offset in range(4)])
+    yield studio
+    studio.catalog.close()
+
+
+def test_a_platform_that_was_away_leaves_a_gap_with_its_reason_and_the_next_gain_covers_it(week: Studio) -> None:
+    told = read_mart(mart_files(week), "engagement/daily")
+    told = told[told["platform"] == "instagram"].sort_values("day")
+    assert list(told["status"]) == ["measured", "missing", "measured"]
+    assert "HTTP 503" in told["reason"].iloc[1]
+    assert list(told["views_gained"].dropna()) == [100, 150]
+    assert list(told["hours_covered"].dropna()) == [24.0, 48.0]
+
+
+def test_a_content_has_one_row_with_its_idea_its_verdict_and_its_views_at_equal_age(week: Studio) -> None:
+    (row,) = read_mart(mart_files(week), "content/performance").to_dict("records")
+    assert (row["content_id"], row["topic"], row["verdict"], row["reason"]) == (
+        "crafts-2026-11-20", "clay", "approved", "lovely",
+    )  # fmt: skip
+    assert (row["platforms"], row["views_24h"], row["views_latest"]) == (2, 110, 260)  # 100 + 10; 250 + 10
+    assert (row["cost_usd"], row["simulated"]) == (Decimal("0.000000"), True)
+
+
+def test_a_decision_tells_how_long_people_were_waited_for(week: Studio) -> None:
+    (row,) = read_mart(mart_files(week), "review/outcomes").to_dict("records")
+    assert (row["verdict"], row["decided_by"], row["hours_to_decision"], row["reason"]) == (
+        "approved",
+        "ana",
+        3,
+        "lovely",
+    )
+
+
+def test_health_counts_posts_and_measurements(week: Studio) -> None:
+    told = read_mart(mart_files(week), "factory/health")
+    sent = told[told["layer"] == "distribution"]
+    assert sorted(sent["provider"]) == ["instagram", "tiktok"]
+    assert list(sent["success_rate"]) == [1.0, 1.0]
+    away = told[(told["layer"] == "measurement") & (told["failed"] == 1)]
+    assert [(str(row.day), row.provider) for row in away.itertuples()] == [("2026-11-22", "instagram")]
+    assert "HTTP 503" in away["last_error"].iloc[0]
+
+
+def test_the_week_sums_its_days_and_names_the_missing_one(week: Studio) -> None:
+    (row,) = read_mart(mart_files(week), "summary/weekly", ["2026-11-16"]).to_dict("records")
+    # the week ends on Sunday the 22nd: Instagram's 100 and TikTok's 10 of the 21st, nothing new on the 22nd
+    assert (row["made"], row["approved"], row["posts"], row["views_gained"]) == (1, 1, 2, 110)
+    assert (row["days_measured"], row["days_missing"]) == (2, 1)
+    assert row["missing"].startswith("2026-11-22: ")
+    (month,) = read_mart(mart_files(week), "summary/monthly", ["2026-11-01"]).to_dict("records")
+    assert (month["views_gained"], month["days_measured"]) == (260, 3)
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_building_a_partition_again_gives_the_same_bytes(week: Studio, name: str) -> None:
+    files = mart_files(week)
+    assert files.partitions(name)
+    for partition in files.partitions(name):
+        path = files.path(name, partition)
+        before = path.read_bytes()
+        files.write(name, partition, build_mart(week, files, name, partition))
+        assert path.read_bytes() == before
+
+
+def test_every_column_says_what_it_is_and_every_key_is_a_column() -> None:
+    for mart in MARTS.values():
+        assert set(mart.key) <= {column.name for column in mart.columns}, mart.name
+        assert all(len(column.description) > 3 for column in mart.columns), mart.name
+
+
+def test_a_mart_that_cannot_be_written_leaves_the_old_one(week: Studio) -> None:
+    files = mart_files(week)
+    path = files.path("engagement/daily", "2026-11-21")
+    before = path.read_bytes()
+    with pytest.raises(AttributeError):
+        files.write("engagement/daily", "2026-11-21", "no table")
+    assert (path.read_bytes(), list(path.parent.glob(".*"))) == (before, [])
+
+
+def test_a_day_is_23_or_25_hours_long_where_the_clocks_change() -> None:
+    forward, back = period_of(date(2026, 3, 29), "Europe/Madrid"), period_of(date(2026, 10, 25), "Europe/Madrid")
+    assert (forward.end_at - forward.start_at, back.end_at - back.start_at) == (
+        timedelta(hours=23),
+        timedelta(hours=25),
+    )

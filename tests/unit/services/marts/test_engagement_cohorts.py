@@ -1,0 +1,66 @@
+"""Equal ages, worked out by hand."""
+
+import pandas as pd
+
+from dayreel.services.marts import engagement_cohorts
+from dayreel.services.marts.engagement_cohorts import MART
+from dayreel.services.marts.shapes import frame_from, table_of
+from tests.unit.services.marts.hand_made import DAY, posts, rows_of, snapshots
+
+BY = ("post_row_id", "mark_h")
+
+
+def cohorts(of: pd.DataFrame, today: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.DataFrame:
+    earlier = snapshots(of) if before is None else before
+    return frame_from(table_of(MART, engagement_cohorts.build(DAY, posts=of, snapshots=today, earlier=earlier)))
+
+
+def test_views_at_a_day_are_interpolated_between_the_snapshots_around_it() -> None:
+    of = posts((1, "instagram", "2026-11-08 15:30"))
+    before = snapshots(of, (1, "2026-11-09 07:30", {"views": 100, "likes": 7}))  # 16 h
+    today = snapshots(of, (1, "2026-11-10 07:30", {"views": 160, "likes": 10}), first_id=2)  # 40 h
+    # 24 h is a third of the way from 16 h to 40 h: 100 + 60 / 3 = 120; 7 + 3 / 3 = 8
+    assert rows_of(cohorts(of, today, before), "age", "views", "likes", "method", "before_h", "after_h", by=BY) == [
+        ("24h", 120, 8, "interpolated", 16.0, 40.0)
+    ]
+
+
+def test_a_snapshot_at_the_age_is_taken_as_it_is() -> None:
+    of = posts((1, "instagram", "2026-11-03 07:00"))
+    before = snapshots(of, (1, "2026-11-09 07:30", {"views": 900}))
+    today = snapshots(of, (1, "2026-11-10 07:30", {"views": 1000}), first_id=2)  # 168.5 h, within 1 % of 168 h
+    assert rows_of(cohorts(of, today, before), "age", "views", "method", by=BY) == [("7d", 1000, "observed")]
+
+
+def test_an_age_between_snapshots_too_far_apart_is_a_gap_and_null() -> None:
+    of = posts((1, "tiktok", "2026-11-08 15:30"))
+    today = snapshots(of, (1, "2026-11-10 07:30", {"views": 500}))  # first seen at 40 h: 1 h and 24 h are behind it
+    assert rows_of(cohorts(of, today), "age", "views", "method", by=BY) == [("1h", None, "gap"), ("24h", None, "gap")]
+
+
+def test_the_moment_of_posting_counts_as_zero() -> None:
+    of = posts((1, "tiktok", "2026-11-09 23:30"))
+    today = snapshots(of, (1, "2026-11-10 01:00", {"views": 30}), (1, "2026-11-10 07:30", {"views": 60}))
+    # 1 h lies between 0 h (0 views) and 1.5 h (30 views): 20
+    assert rows_of(cohorts(of, today), "age", "views", "method", by=BY) == [("1h", 20, "interpolated")]
+
+
+def test_a_mark_is_told_once_on_the_day_it_was_passed() -> None:
+    of = posts((1, "instagram", "2026-11-08 05:30"))
+    before = snapshots(of, (1, "2026-11-09 07:30", {"views": 100}))  # 26 h: passed the day before
+    today = snapshots(of, (1, "2026-11-10 07:30", {"views": 160}), first_id=2)
+    assert rows_of(cohorts(of, today, before), "age", by=BY) == []
+
+
+def test_a_counter_that_is_not_told_stays_null_at_every_age() -> None:
+    of = posts((1, "youtube", "2026-11-09 07:00"))
+    today = snapshots(of, (1, "2026-11-10 07:30", {"views": 49}))  # 24.5 h
+    # 1 h lies 24.5 h wide: a gap; 24 h: 49 x 24 / 24.5 = 48, and saves were never told
+    assert rows_of(cohorts(of, today), "age", "views", "saves", by=BY) == [("1h", None, None), ("24h", 48, None)]
+
+
+def test_thirty_days_are_reached_by_a_post_that_is_measured_to_the_end_of_its_window() -> None:
+    of = posts((1, "instagram", "2026-10-10 19:30"))
+    before = snapshots(of, (1, "2026-11-09 07:30", {"views": 7000}))  # 29.5 d
+    today = snapshots(of, (1, "2026-11-10 07:30", {"views": 7100}), first_id=2)  # 30.5 d
+    assert rows_of(cohorts(of, today, before), "age", "views", by=BY) == [("30d", 7050)]
