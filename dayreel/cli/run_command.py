@@ -48,8 +48,15 @@ def command(day: str | None, names: tuple[str, ...], as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def make_channel_day(settings: Settings, channel: Channel, day: date) -> bool:
-    """Make one channel's day; False when it failed, which has then been said."""
+def make_channel_day(
+    settings: Settings, channel: Channel, day: date, *, who: str | None = None, tags: dict[str, str] | None = None
+) -> bool:
+    """Make one channel's day; False when it failed, which has then been said.
+
+    Args:
+        who: who started it, for the record; left out, the person at the keyboard.
+        tags: further tags of the run.
+    """
     from dayreel.cli.launch import run_job
     from dayreel.cli.progress import watching
 
@@ -64,8 +71,8 @@ def make_channel_day(settings: Settings, channel: Channel, day: date) -> bool:
                 settings,
                 f"make_day_{channel.name}",
                 partition_key=day.isoformat(),
-                actor=person(settings),
-                tags={"channel": channel.name},
+                actor=who or person(settings),
+                tags={"channel": channel.name, **(tags or {})},
             )
     except DayreelError as error:
         click.echo(f"dayreel: {error}", err=True)

@@ -1,0 +1,150 @@
+"""`dayreel backfill`: list the days that are missing or failed with what they cost, ask, and make them."""
+
+import time
+from datetime import date
+from uuid import uuid4
+
+import click
+
+from dayreel.cli.output import print_json, print_table
+from dayreel.clock import SystemClock
+from dayreel.errors import UsageError
+from dayreel.rules.content_ids import parse_day
+from dayreel.rules.lifecycle import WORKING
+from dayreel.services.dagster_server import DagsterServer, find_server
+from dayreel.services.plan_backfill import BackfillPlan, plan_backfill
+from dayreel.services.sandbox_world import ensure_sandbox
+from dayreel.services.status import status_of
+from dayreel.services.studio import open_studio, person
+from dayreel.settings import Settings, load_settings
+from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.channel_files import ChannelFiles
+
+POLL_S = 2.0
+
+
+@click.command("backfill")
+@click.option("--from", "first", required=True, metavar="YYYY-MM-DD", help="the first day")
+@click.option("--to", "last", required=True, metavar="YYYY-MM-DD", help="the last day, itself included")
+@click.option("--channel", "names", multiple=True, metavar="NAME", help="only this channel; may be given again")
+@click.option("--dry-run", is_flag=True, help="show what would be made and what it would cost; make nothing")
+@click.option("--yes", is_flag=True, help="do not ask")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(first: str, last: str, names: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Make the days that are missing or failed, up to their reviews: one run per channel and day."""
+    settings = load_settings()
+    plan = _planned(settings, names, parse_day(first), parse_day(last))
+    if dry_run or not plan.days:
+        _show_plan(plan, as_json=as_json)
+        return 0
+    if not yes:
+        if as_json:
+            raise UsageError("Nobody can be asked with --json.", next_step="Give --yes, or --dry-run to look first.")
+        _show_plan(plan, as_json=False)
+        click.confirm(f"Make {len(plan.days)} days for about ${plan.expected_usd:.2f}?", abort=True, err=True)
+    _make(settings, plan)
+    return _show_result(settings, plan, as_json=as_json)
+
+
+def _planned(settings: Settings, names: tuple[str, ...], first: date, last: date) -> BackfillPlan:
+    files = ChannelFiles(settings.channels_dir)
+    channels = [files.load(name) for name in names] or list(files.load_all().values())
+    studio = open_studio(settings)
+    try:
+        return plan_backfill(studio, channels, first, last)
+    finally:
+        studio.catalog.close()
+
+
+def _show_plan(plan: BackfillPlan, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "days": [vars(one) for one in plan.days],
+                "left_out": [vars(one) for one in plan.left_out],
+                "expected_usd": plan.expected_usd,
+                "today_left_usd": plan.today_left_usd,
+            }
+        )
+        return
+    if plan.days:
+        print_table(
+            ("day", "channel", "why", "about"),
+            [(one.day, one.channel, one.why, f"${one.expected_usd:.2f}") for one in plan.days],
+        )
+    for one in plan.left_out:
+        click.echo(f"left out: {one.channel} {one.day}: {one.reason}")
+    click.echo(
+        f"{len(plan.days)} days for about ${plan.expected_usd:.2f}; the caps leave ${plan.today_left_usd:.2f} today."
+    )
+
+
+def _make(settings: Settings, plan: BackfillPlan) -> None:
+    from dayreel.cli.launch import dagster_home
+
+    if settings.world == "sandbox":
+        ensure_sandbox(settings, SystemClock())
+    server = find_server(settings, str(dagster_home(settings)))
+    if server is None:
+        _make_here(settings, plan)
+    else:
+        _make_there(settings, plan, server)
+
+
+def _make_here(settings: Settings, plan: BackfillPlan) -> None:
+    from dayreel.cli.run_command import make_channel_day
+
+    files = ChannelFiles(settings.channels_dir)
+    backfill_id = uuid4().hex[:8]
+    who = f"backfill {backfill_id} by {person(settings)}"
+    for number, one in enumerate(plan.days, start=1):
+        click.echo(f"[{number}/{len(plan.days)}] {one.channel} {one.day} ({one.why})", err=True)
+        make_channel_day(settings, files.load(one.channel), one.day, who=who, tags={"dayreel/backfill": backfill_id})
+
+
+def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -> None:
+    who = person(settings)
+    started: dict[str, str] = {}
+    for channel in sorted({one.channel for one in plan.days}):
+        days = [one.day.isoformat() for one in plan.days if one.channel == channel]
+        tags = {"channel": channel, "dayreel/actor": f"backfill by {who}"}
+        title = f"{channel}: {len(days)} days, by {who}"
+        started[channel] = server.launch(f"make_day_{channel}", days, title=title, tags=tags)
+        click.echo(f"{channel}: {len(days)} days, {server.url}/runs/b/{started[channel]}", err=True)
+    click.echo("Ctrl-C stops watching; the runs go on.", err=True)
+    told = ""
+    while True:
+        states = {channel: server.status(backfill_id) for channel, backfill_id in started.items()}
+        now = "; ".join(
+            f"{channel}: "
+            + (", ".join(f"{count} {state.lower()}" for state, count in sorted(one.runs.items())) or "queued")
+            for channel, one in states.items()
+        )
+        if now != told:
+            click.echo(now, err=True)
+            told = now
+        for channel, one in states.items():
+            if one.is_over and one.error:
+                click.echo(f"dayreel: {channel}: {one.error}", err=True)
+        if all(one.is_over for one in states.values()):
+            return
+        time.sleep(POLL_S)
+
+
+def _show_result(settings: Settings, plan: BackfillPlan, *, as_json: bool) -> int:
+    wanted = {(one.channel, one.day.isoformat()) for one in plan.days}
+    with open_catalog(settings.catalog) as catalog:
+        # Takes of a day come in order, so its last is the one that stays.
+        rows = status_of(catalog, channels=sorted({channel for channel, _ in wanted}))
+    newest = {(one["channel"], one["date"]): one for one in rows}
+    told = [newest[key] for key in sorted(wanted) if key in newest]
+    made = [one for one in told if one["state"] not in (*WORKING, "failed")]
+    if as_json:
+        print_json(told)
+    else:
+        print_table(
+            ("content", "state", "cost", "next"),
+            [(one["content_id"], one["state"], f"${one['cost_usd']}", one["next"]) for one in told],
+        )
+        click.echo(f"{len(made)} of {len(wanted)} days are made; each waits for its review.")
+    return 0 if len(made) == len(wanted) else 1

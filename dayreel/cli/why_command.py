@@ -1,0 +1,148 @@
+"""`dayreel why`: one page from view count back to prompt. Never imports Dagster, and starts nothing."""
+
+from typing import Any
+
+import click
+
+from dayreel.cli.output import print_json
+from dayreel.services.explain import explain, find_content_id
+from dayreel.services.studio import open_studio
+from dayreel.settings import load_settings
+
+
+@click.command("why")
+@click.argument("content_or_url", metavar="CONTENT_OR_URL")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(content_or_url: str, as_json: bool) -> None:
+    """Tell why something is online, or why it is not: from its posts back to its prompts."""
+    studio = open_studio(load_settings())
+    try:
+        told = explain(studio, find_content_id(studio, content_or_url))
+    finally:
+        studio.catalog.close()
+    if as_json:
+        print_json(told)
+        return
+    for line in page(told):
+        click.echo(line)
+
+
+def page(told: dict[str, Any]) -> list[str]:
+    """Return the page as lines: what people see first comes first, and everything under it is what that rests on."""
+    money = ", ".join(f"{layer} ${usd}" for layer, usd in sorted(told["cost_usd"].items()))
+    lines = [
+        f"{told['content_id']} is {told['state']} (revision {told['revision']}, {told['world']} world)",
+        f"  cost: {money or 'nothing'}",
+    ]
+    if told["error"]:
+        lines.append(f"  error: {told['error']}")
+    for title, part in (
+        ("Online", _posts(told)),
+        ("Decided", _decisions(told)),
+        ("The video", _video(told)),
+        ("Segments", _segments(told)),
+        ("Narration", _narration(told)),
+        ("Prompts", _prompts(told)),
+        ("The idea", _idea(told)),
+        ("Acts on the outside world", _effects(told)),
+        ("Runs", [f"{one['page']}  {one['did']}" for one in told["runs"]]),
+        ("What happened", _transitions(told)),
+    ):
+        if part:
+            lines += ["", title, *(f"  {line}" for line in part)]
+    return lines
+
+
+def _posts(told: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for post in told["posts"]:
+        lines.append(
+            f"{post['platform']} ({post['account']}): {post['state']} {post['url'] or post['post_id'] or ''} "
+            f"{post['posted_at'] or ''} by effect {post['effect_id']}, decision {post['decision_id']}"
+        )
+        if post["error"]:
+            lines.append(f"  {post['error']}")
+        lines += [f"  {_snapshot(one)}" for one in post["snapshots"]]
+    return lines
+
+
+def _snapshot(one: dict[str, Any]) -> str:
+    counters = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
+    known = ", ".join(f"{name} {one[name]}" for name in counters if one[name] is not None)
+    simulated = " (simulated)" if one["simulated"] else ""
+    return f"{one['observed_at']}: {known or 'no counter was told'}{simulated}"
+
+
+def _decisions(told: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['decided_at']} {one['decided_by']} {one['verdict']} revision {one['revision']} via {one['via']} "
+        f"(decision {one['id']}, video {one['video_sha256'][:12]}"
+        f"{'' if one['is_for_the_video_there_is'] else ', not the video there is now'})"
+        + (f": {one['note']}" if one["note"] else "")
+        for one in told["decisions"]
+    ]
+
+
+def _video(told: dict[str, Any]) -> list[str]:
+    video = told["video"]
+    if video is None:
+        return []
+    stage = told["stages"].get("final_video", {})
+    checks = [f"{'ok  ' if one['passed'] else 'FAIL'} {one['name']}: {one['message']}" for one in video["checks"]]
+    return [
+        f"{video['file']['path']}, sha256 {video['file']['sha256']}",
+        f"{video['duration_s']} s, {video['width']}x{video['height']}, {video['loudness_lufs']} LUFS",
+        f"{video['mode']}, made {video['made_at']} by {stage.get('provider', 'unknown')}",
+        *checks,
+    ]
+
+
+def _segments(told: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['sequence']}: {one['file']['path']}, {one['provider']} {one['model'] or ''} seed {one['seed']} "
+        f"request {one['request_id']}, sha256 {one['file']['sha256'][:12]}"
+        + ("" if one["origin"] == "made" else f", made elsewhere by {one['origin']}")
+        for one in told["segments"]
+    ]
+
+
+def _narration(told: dict[str, Any]) -> list[str]:
+    track = told["narration"]
+    return [f"{track['provider']} {track['voice']}, {track['duration_s']} s"] if track else []
+
+
+def _prompts(told: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for one in told["prompts"]:
+        lines += [f"{one['segment']}: {one['video_prompt']}", f"   sound: {one['audio_prompt']}"]
+    return lines
+
+
+def _idea(told: dict[str, Any]) -> list[str]:
+    idea = told["idea"]
+    if not idea:
+        return []
+    stage = told["stages"].get("ideas", {})
+    return [
+        idea["idea"],
+        f"caption: {idea['caption']}",
+        f"by {stage.get('provider')} {stage.get('model') or ''}".strip(),
+    ]
+
+
+def _effects(told: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['id']}: {one['kind']} {one['sequence']} at {one['target']} {one['model'] or ''} {one['state']} "
+        f"${one['cost_usd']}{'' if one['settled'] else ' (reserved)'} {one['sent_at'] or ''} "
+        f"{one['came_back'].get('request_id') or one['came_back'].get('post_id') or ''}".rstrip()
+        + (f": {one['error']}" if one["error"] else "")
+        for one in told["effects"]
+    ]
+
+
+def _transitions(told: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['at']} {one['from_state']} -> {one['to_state']} ({one['event']}, {one['trigger']}, by {one['actor']})"
+        + (f": {one['notes']}" if one["notes"] else "")
+        for one in told["transitions"]
+    ]

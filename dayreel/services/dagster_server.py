@@ -1,0 +1,114 @@
+"""Asking the project's running Dagster web server to start a backfill: plain GraphQL over loopback, without Dagster."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from dayreel.errors import ConfigurationError
+from dayreel.settings import Settings
+
+LOCATION = "dayreel"
+REPOSITORY = "__repository__"
+_TIMEOUT_S = 10.0
+_NEEDED_DAEMONS = frozenset({"BACKFILL", "QUEUED_RUN_COORDINATOR"})
+
+_WHO = """query { version instance { info daemonHealth { allDaemonStatuses { daemonType healthy } } } }"""
+_LAUNCH = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
+  ... on UnauthorizedError { message } } }"""
+_STATUS = """query ($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
+  ... on PartitionBackfill { status numPartitions error { message }
+    runs(limit: 1000) { status tags { key value } } }
+  ... on PythonError { message } } }"""
+
+
+@dataclass(frozen=True)
+class BackfillStatus:
+    """How far a backfill is: its own state, and how many of its runs are in each state."""
+
+    state: str
+    runs: Mapping[str, int]
+    error: str | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state.startswith(("COMPLETED", "FAILED", "CANCELED"))
+
+
+class DagsterServer:
+    """One running web server."""
+
+    def __init__(self, url: str) -> None:
+        """Keep the address; nothing is asked yet."""
+        self.url = url
+
+    def launch(self, job: str, days: Sequence[str], *, title: str, tags: Mapping[str, str]) -> str:
+        """Start one run of `job` per day, and return the backfill's id.
+
+        Raises:
+            ConfigurationError: the server refused.
+        """
+        params = {
+            "selector": {
+                "partitionSetName": f"{job}_partition_set",
+                "repositorySelector": {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY},
+            },
+            "partitionNames": list(days),
+            "title": title,
+            "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        }
+        told = self._ask(_LAUNCH, {"params": params})["launchPartitionBackfill"]
+        if told["__typename"] != "LaunchBackfillSuccess":
+            raise self._refused(f"backfill {job}", told.get("message") or told["__typename"])
+        return str(told["backfillId"])
+
+    def status(self, backfill_id: str) -> BackfillStatus:
+        """Return how far a backfill is.
+
+        Raises:
+            ConfigurationError: the server knows none of that id, or is gone.
+        """
+        told = self._ask(_STATUS, {"id": backfill_id})["partitionBackfillOrError"]
+        if told["__typename"] != "PartitionBackfill":
+            raise self._refused(f"look at backfill {backfill_id!r}", told.get("message") or told["__typename"])
+        runs: dict[str, int] = {}
+        for run in told["runs"]:
+            runs[run["status"]] = runs.get(run["status"], 0) + 1
+        return BackfillStatus(told["status"], runs, (told["error"] or {}).get("message"))
+
+    def serves(self, dagster_home: str) -> bool:
+        """Return whether this is the server of that instance, with living daemons that would do the work."""
+        try:
+            instance = self._ask(_WHO, {})["instance"]
+        except (OSError, ValueError, KeyError, ConfigurationError):  # whatever is there, it is not ours
+            return False
+        healthy = {one["daemonType"] for one in instance["daemonHealth"]["allDaemonStatuses"] if one["healthy"]}
+        return dagster_home in (instance["info"] or "") and healthy >= _NEEDED_DAEMONS
+
+    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = requests.post(
+                f"{self.url}/graphql", json={"query": query, "variables": dict(variables)}, timeout=_TIMEOUT_S
+            )
+            told = answer.json()
+        except OSError as error:
+            raise self._refused("ask it something", str(error)) from error
+        if answer.status_code != requests.codes.ok or told.get("errors"):
+            raise self._refused("ask it something", str(told.get("errors") or answer.status_code))
+        data: dict[str, Any] = told["data"]
+        return data
+
+    def _refused(self, attempted: str, said: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"Tried to {attempted} at Dagster's web server {self.url}; it answered: {said}.",
+            next_step="Its log is var/logs/webserver.log; without it the same command works in its own process.",
+        )
+
+
+def find_server(settings: Settings, dagster_home: str) -> DagsterServer | None:
+    """Return the web server of this project's Dagster instance, or None when there is none that could do the work."""
+    server = DagsterServer(f"http://127.0.0.1:{settings.webserver_port}")
+    return server if server.serves(dagster_home) else None

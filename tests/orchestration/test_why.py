@@ -1,0 +1,111 @@
+"""`dayreel why`: the whole story of one content on one page, without a single key in it."""
+
+import json
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from dayreel.cli import run as dayreel
+from dayreel.errors import UsageError
+from dayreel.services.explain import HIDDEN, explain, find_content_id
+from tests.fakes.sandbox import RunningSandbox
+from tests.orchestration.project import ROOT, Project, failures, today
+
+DAY = today()
+CRAFTS_ID = f"crafts-{DAY}"
+
+
+@pytest.mark.slow
+def test_the_page_leads_from_the_view_count_back_to_the_prompt(
+    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    made = bought.run(instance, "make_day_crafts", DAY)
+    decision_id = bought.decide(CRAFTS_ID, "approved", note="lovely")
+    for platform in ("instagram", "youtube"):
+        posted = bought.run(instance, "publish", DAY, ["crafts", "posts", platform])
+        assert posted.success, failures(posted)
+    sandbox.advance(3600)
+    measured = bought.run(instance, "measure", DAY)
+    assert measured.success, failures(measured)
+    with bought.studio() as room:
+        told = explain(room, CRAFTS_ID)
+        url = next(post["url"] for post in told["posts"] if post["platform"] == "instagram")
+        assert find_content_id(room, url) == CRAFTS_ID
+        assert find_content_id(room, url.rstrip("/")) == CRAFTS_ID
+        assert find_content_id(room, told["posts"][0]["post_id"]) == CRAFTS_ID
+        with pytest.raises(UsageError, match="No post of ours"):
+            find_content_id(room, "https://www.instagram.com/reel/unheard-of/")
+    assert told["state"] == "posted"
+    assert [post["snapshots"][0]["views"] is not None for post in told["posts"]] == [True, True]
+    assert [(one["id"], one["decided_by"], one["via"]) for one in told["decisions"]] == [(decision_id, "ana", "cli")]
+    assert told["decisions"][0]["video_sha256"] == told["video"]["file"]["sha256"]
+    assert all(one["request_id"] for one in told["segments"])
+    assert len(told["prompts"]) == 2
+    assert told["idea"]["caption"]
+    assert {one["kind"] for one in told["effects"]} == {"llm", "segment", "notification", "post"}
+    assert all(one["sent"] for one in told["effects"])
+    runs = {one["run_id"]: one for one in told["runs"]}
+    assert runs.keys() >= {made.run_id, measured.run_id}
+    assert runs[made.run_id]["page"] == f"http://127.0.0.1:3000/runs/{made.run_id}"
+    assert told["transitions"][-1]["to_state"] == "posted"
+
+    monkeypatch.chdir(bought.root)
+    capsys.readouterr()
+    assert dayreel(["why", url]) == 0
+    page = capsys.readouterr().out
+    for said in (told["idea"]["idea"], told["prompts"][0]["video_prompt"], f"decision {decision_id}", url, "lovely"):
+        assert said in page
+    assert dayreel(["why", CRAFTS_ID, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["content_id"] == CRAFTS_ID
+
+
+@pytest.mark.slow
+def test_what_works_like_a_key_is_not_on_the_page(
+    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    bought.run(instance, "make_day_crafts", DAY)
+    bought.decide(CRAFTS_ID, "approved")
+    bought.run(instance, "publish", DAY, ["crafts", "posts", "youtube"])
+    with bought.studio() as room:
+        told = explain(room, CRAFTS_ID)
+        with room.catalog.read() as connection:
+            stored = connection.exec_driver_sql("select handle, result from effects").all()
+    page = json.dumps(told)
+    secrets = [
+        value
+        for row in stored
+        for document in row
+        for name, value in json.loads(document).items()
+        if name.endswith(("_url", "_uri")) and value
+    ]
+    assert secrets
+    assert [secret for secret in secrets if secret in page] == []
+    assert HIDDEN in page
+
+
+def test_a_day_that_is_not_decided_explains_itself_too(made: Project) -> None:
+    with made.studio() as room:
+        told = explain(room, f"notes-{DAY}")
+    assert (told["state"], told["posts"], told["decisions"]) == ("review_pending", [], [])
+
+
+def test_an_unknown_content_is_refused_in_a_sentence(made: Project) -> None:
+    with made.studio() as room:
+        with pytest.raises(UsageError, match="is no content id"):
+            find_content_id(room, "what is this")
+        with pytest.raises(UsageError, match="There is no content"):
+            find_content_id(room, "notes-2001-01-01")
+
+
+def test_why_never_imports_dagster(made: Project) -> None:
+    code = "import sys; from dayreel.cli import run; run(['why', sys.argv[1]]); sys.exit('dagster' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code, f"notes-{DAY}"],
+        cwd=made.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert "review_pending" in found.stdout
