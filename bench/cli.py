@@ -24,7 +24,7 @@ CONTENTS = 30
 YARDSTICK = "dagster --version"
 BAR = 0.25
 # What is held: the libraries are over the bar by themselves, see docs/decisions.
-HELD = 0.60
+HELD = 0.50
 
 COMMANDS: dict[str, list[str]] = {
     YARDSTICK: [str(BIN / "dagster"), "--version"],

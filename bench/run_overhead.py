@@ -25,7 +25,7 @@ PROJECT = Path(__file__).parents[1]
 CHANNEL = "asmr_crafts"
 BAR = 4.0
 # What is held: Dagster, its graph and two SDKs are near the bar by themselves, see docs/decisions.
-HELD = 8.0
+HELD = 7.0
 QUICK = {
     "fal_queue_s": 0.0,
     "fal_render_s": 0.0,
