@@ -1,4 +1,7 @@
-"""`.env.example` says the same as `dayreel.settings.Settings`: every variable, what it is, its default."""
+"""`.env.example` says the same as `dayreel.settings.Settings`: every variable, what it is, its default.
+
+`python -m tests.conventions.test_settings` writes it anew.
+"""
 
 import re
 from pathlib import Path
@@ -12,6 +15,15 @@ from dayreel.providers.registry import VENDORS
 from dayreel.settings import Settings, load_settings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
+HEAD = (
+    "# Copy to .env and take the # away from what you change. The environment wins over this file.",
+    "# Caps, the kill switch and which accounts post for real are not here: `dayreel config list`.",
+)
+KEYS = (
+    "# Keys: only DAYREEL_WORLD=live needs them, and only those of the vendors your channels name. Each comment says",
+    "# where its key comes from; `dayreel doctor` tells which are missing.",
+)
+FIRST_KEY = "anthropic_api_key"
 # Found from where a command is typed, never set.
 NOT_SET_BY_PEOPLE = {"root"}
 _ENTRY = re.compile(r"^# (?P<comment>.+)\n#(?P<name>[A-Z][A-Z0-9_]*)=(?P<default>.*)$", re.MULTILINE)
@@ -33,16 +45,24 @@ def entries() -> dict[str, dict[str, Any]]:
     return {found["name"]: found.groupdict() for found in _ENTRY.finditer(text)}
 
 
-def test_the_example_lists_exactly_the_variables_of_the_settings() -> None:
-    assert list(entries()) == [variable_of(name, field) for name, field in FIELDS.items()]
+def rendered() -> str:
+    """The file as it should be."""
+    lines = [*HEAD, ""]
+    for name, field in FIELDS.items():
+        if name == FIRST_KEY:
+            lines += [*KEYS, ""]
+        default = "" if field.default is None else field.default
+        lines += [f"# {comment_of(field)}", f"#{variable_of(name, field)}={default}", ""]
+    return "\n".join(lines)
+
+
+def test_the_example_is_that_of_the_settings() -> None:
+    assert EXAMPLE.read_text(encoding="utf-8") == rendered(), "python -m tests.conventions.test_settings writes it anew"
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_variable_is_explained_and_has_its_default(name: str) -> None:
-    field = FIELDS[name]
-    entry = entries()[variable_of(name, field)]
-    assert entry["comment"] == comment_of(field)
-    assert entry["default"] == ("" if field.default is None else str(field.default))
+def test_a_variable_is_explained(name: str) -> None:
+    assert len(comment_of(FIELDS[name])) > len("one of ")
 
 
 def test_every_line_of_the_example_is_a_comment_so_that_copying_it_changes_nothing(
@@ -66,3 +86,7 @@ def test_no_secret_is_shown_when_settings_are_printed(tmp_path: Path, monkeypatc
     for name in secrets:
         monkeypatch.setenv(variable_of(name, FIELDS[name]), "marked-secret")
     assert "marked-secret" not in repr(load_settings(tmp_path))
+
+
+if __name__ == "__main__":
+    EXAMPLE.write_text(rendered(), encoding="utf-8")
