@@ -15,9 +15,11 @@ from pipeline_assets.channel_assets import build_channel_assets
 from pipeline_assets.engagement_assets import build_snapshots
 from pipeline_assets.house_jobs import keep_house, tell_failure_job
 from pipeline_assets.jobs import build_jobs
+from pipeline_assets.mart_assets import build_marts
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
 from resources.llm import AnthropicResource, OpenAIResource
+from resources.mart_io import MartIOManager
 from resources.notifiers import LogResource, SlackResource
 from resources.platforms import InstagramResource, OutboxResource, TikTokResource, YouTubeResource
 from resources.speech import EdgeResource, EspeakResource
@@ -27,12 +29,14 @@ from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
 from sensors.failures import build_failure_sensor
 from sensors.markers import build_marker_sensor
+from sensors.marts import build_mart_sensor
 
 
 def default_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by its key; the key is the vendor's name in channel files."""
     return {
         "studio": StudioResource(root=str(settings.root)),
+        "marts": MartIOManager(root=str(settings.var_dir / "marts")),
         "anthropic": AnthropicResource(),
         "openai": OpenAIResource(),
         "fal": FalResource(),
@@ -60,6 +64,7 @@ def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) 
         build_marker_sensor(partitions),
         build_chore_sensor(notifier_name(settings)),
         build_failure_sensor(),
+        build_mart_sensor(),
     ]
 
 
@@ -78,7 +83,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None
     everyone = list(channels.values())
     assets = [asset for channel in everyone for asset in build_channel_assets(channel, partitions)]
     return dg.Definitions(
-        assets=[*assets, build_snapshots(everyone, partitions)],
+        assets=[*assets, build_snapshots(everyone, partitions), *build_marts(everyone, partitions, settings)],
         jobs=[*build_jobs(everyone), keep_house, tell_failure_job],
         schedules=build_schedules(everyone, settings),
         sensors=build_sensors(settings, partitions) if everyone else [],

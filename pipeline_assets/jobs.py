@@ -10,7 +10,9 @@ from typing import Any
 import dagster as dg
 
 from dayreel.schemas.channel import Channel
+from dayreel.services.marts.tables import MARTS
 from pipeline_assets.engagement_assets import SNAPSHOTS
+from pipeline_assets.mart_assets import mart_key
 
 MAKING = ("ideas", "prompts", "raw_segments", "narration", "final_video")
 
@@ -41,12 +43,18 @@ def build_jobs(channels: Sequence[Channel]) -> list[Any]:
 
     With no channel there is nothing to make, and only measuring is left.
     """
+    daily = [mart_key(mart.name) for mart in MARTS.values() if mart.every == "day"]
     jobs = [
         dg.define_asset_job(
             "measure",
             selection=dg.AssetSelection.assets(SNAPSHOTS),
             description="Take today's snapshot of every post of the last 30 days.",
-        )
+        ),
+        dg.define_asset_job(
+            "marts",
+            selection=dg.AssetSelection.assets(*daily),
+            description="Rebuild the daily marts of a day, or of many days in one run.",
+        ),
     ]
     if not channels:
         return jobs

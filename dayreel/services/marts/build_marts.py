@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from dayreel.schemas.mart import Every
 from dayreel.services.configure import read_config
 from dayreel.services.marts import (
     content_performance,
@@ -23,25 +24,11 @@ from dayreel.services.marts import (
     review_outcomes,
     rollups,
 )
-from dayreel.services.marts.shapes import Every, Mart, frame_from, table_of
+from dayreel.services.marts.shapes import frame_from, schema_of, table_of
+from dayreel.services.marts.tables import MARTS
 from dayreel.services.studio import Studio
 from dayreel.stores.mart_files import ALWAYS, MartFiles
 
-MARTS: Mapping[str, Mart] = {
-    mart.name: mart
-    for mart in (
-        engagement_daily.MART,
-        engagement_cohorts.MART,
-        content_performance.MART,
-        finance_spend.SPEND,
-        finance_spend.PROJECTION,
-        review_outcomes.MART,
-        factory_health.MART,
-        rollups.WEEKLY,
-        rollups.MONTHLY,
-        experiment_results.MART,
-    )
-}
 _BY_DAY = [name for name, mart in MARTS.items() if mart.every == "day"]
 
 
@@ -81,7 +68,7 @@ def refresh_marts(studio: Studio, days: Iterable[date]) -> int:
 def read_mart(files: MartFiles, name: str, partitions: Iterable[str] | None = None) -> pd.DataFrame:
     """Return partitions of a mart (default: all there are) as one frame with nullable types."""
     wanted = files.partitions(name) if partitions is None else partitions
-    return frame_from(files.read(name, wanted, schema=MARTS[name].schema))
+    return frame_from(files.read(name, wanted, schema=schema_of(MARTS[name])))
 
 
 def period_key(day: date, every: Every) -> str:

@@ -2,55 +2,12 @@
 
 import pandas as pd
 
-from dayreel.services.marts.engagement_cohorts import MARKS_H, at_marks
+from dayreel.services.marts.engagement_cohorts import at_marks
 from dayreel.services.marts.engagement_daily import newest_per_post
-from dayreel.services.marts.shapes import Column, Mart, looked_up, money, total
+from dayreel.services.marts.shapes import looked_up, money, total
+from dayreel.services.marts.tables import LAYERS, MARKS_H
 
-LAYERS = ("idea", "prompt", "voice", "video")
 _REACTIONS = ("likes", "comments", "shares", "saves")
-
-MART = Mart(
-    "content/performance",
-    "day",
-    "one content (one video of one channel on one day; takes are contents of their own)",
-    ("day", "content_id"),
-    (
-        Column("day", "day", "the content's day, in the channel's time zone"),
-        Column("channel", "text", "channel"),
-        Column("content_id", "text", "the content"),
-        Column("take", "int", "1, or a later take of the day"),
-        Column("state", "text", "where it stands in its lifecycle"),
-        Column("topic", "text", "what the idea is about, in two to five words; null: no idea yet"),
-        Column("idea", "text", "the idea; null: none yet"),
-        Column("hook", "text", "first sentence of the narration, else of the caption; null: no idea yet"),
-        Column("idea_model", "text", "model that wrote the idea; null: a calendar, or none yet"),
-        Column("prompt_model", "text", "model that wrote the prompts; null: none"),
-        Column("video_model", "text", "model that made the segments; null: own footage, or none yet"),
-        Column("experiment", "text", "experiment it was part of; null: none"),
-        Column("variant", "text", "variant it was assigned to; null: none"),
-        *(Column(f"cost_{layer}_usd", "usd", f"settled or still reserved for the {layer} layer") for layer in LAYERS),
-        Column("cost_usd", "usd", "all layers together"),
-        Column("unknown_usd", "usd", "the part of it whose outcome is not known"),
-        Column("verdict", "text", "newest decision: approved, rejected or edited; null: nobody has decided"),
-        Column("decided_by", "text", "who decided; null: nobody"),
-        Column("reason", "text", "the note of the newest decision; null: none"),
-        Column("platforms", "int", "platforms it is posted on"),
-        Column("first_posted_at", "moment", "when it first went out (UTC); null: not posted"),
-        *(
-            Column(
-                f"views_{age}",
-                "int",
-                f"views at {age} of age over all its platforms; null: one of them is not known at that age",
-            )
-            for age in MARKS_H
-        ),
-        Column("reactions_7d", "int", "likes + comments + shares + saves at 7d, of those told; null: views not known"),
-        Column("views_latest", "int", "newest totals together, at whatever age; null: never measured"),
-        Column("latest_age_h", "float", "age of the youngest of them; null: never measured"),
-        Column("usd_per_1000_views_7d", "float", "cost_usd per 1,000 views at 7 days; null: no such views"),
-        Column("simulated", "flag", "true for everything of the sandbox world"),
-    ),
-)
 
 
 def build(

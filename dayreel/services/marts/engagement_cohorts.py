@@ -9,45 +9,10 @@ from datetime import date
 
 import pandas as pd
 
-from dayreel.services.marts.engagement_daily import COUNTERS
-from dayreel.services.marts.shapes import Column, Mart
+from dayreel.services.marts.tables import COUNTERS, MARKS_H
 
-MARKS_H: Mapping[str, float] = {"1h": 1.0, "24h": 24.0, "7d": 168.0, "30d": 720.0}
 MOST_APART_H: Mapping[str, float] = {"1h": 2.0, "24h": 36.0, "7d": 72.0, "30d": 96.0}
 _CLOSE = 0.01
-
-MART = Mart(
-    "engagement/cohorts",
-    "day",
-    "one post at one age (1 h, 24 h, 7 d, 30 d), on the day it was seen to have passed that age",
-    ("day", "post_row_id", "mark_h"),
-    (
-        Column("day", "day", "observation day on which the age was passed, in DAYREEL_TIMEZONE"),
-        Column("channel", "text", "channel of the content"),
-        Column("content_id", "text", "the content that was posted"),
-        Column("platform", "text", "where it was posted"),
-        Column("post_row_id", "int", "the post (catalog: platform_posts.id)"),
-        Column("age", "text", "`1h`, `24h`, `7d` or `30d`"),
-        Column("mark_h", "float", "the same in hours"),
-        Column(
-            "method",
-            "text",
-            "`observed`: a snapshot within 1 % of the age; `interpolated`: linear between the two around it; "
-            "`gap`: they are too far apart, all numbers are null",
-        ),
-        Column("before_h", "float", "age at the snapshot before, in hours; 0 is the moment of posting"),
-        Column("after_h", "float", "age at the snapshot after, in hours"),
-        *(
-            Column(
-                name,
-                "float" if name == "watch_time_s" else "int",
-                f"{'seconds watched' if name == 'watch_time_s' else name} at that age; null: not told, or a gap",
-            )
-            for name in COUNTERS
-        ),
-        Column("simulated", "flag", "true for everything of the sandbox world"),
-    ),
-)
 
 
 def build(day: date, *, posts: pd.DataFrame, snapshots: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:

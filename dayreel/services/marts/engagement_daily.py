@@ -8,50 +8,11 @@ from datetime import date
 
 import pandas as pd
 
-from dayreel.services.marts.shapes import Column, Kind, Mart, looked_up
+from dayreel.services.marts.shapes import looked_up
+from dayreel.services.marts.tables import COUNTERS
 
-COUNTERS = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
 NOT_RUN = "nothing was measured on this day"
 NO_ANSWER = "the platform did not answer for this post: deleted, private, or not public yet"
-
-
-def _counter_columns() -> tuple[Column, ...]:
-    made: list[Column] = []
-    for name in COUNTERS:
-        kind: Kind = "float" if name == "watch_time_s" else "int"
-        unit = "seconds watched" if name == "watch_time_s" else name
-        made += [
-            Column(name, kind, f"{unit} in total, as told; null: not told"),
-            Column(f"{name}_gained", kind, f"{unit} gained since `since_at`, never negative; null: not known"),
-            Column(f"{name}_taken_back", kind, f"{unit} by which the total fell since then; null: not known"),
-        ]
-    return tuple(made)
-
-
-MART = Mart(
-    "engagement/daily",
-    "day",
-    "one post on one day on which it should have been measured",
-    ("day", "post_row_id"),
-    (
-        Column("day", "day", "day of the measurement, in DAYREEL_TIMEZONE"),
-        Column("channel", "text", "channel of the content"),
-        Column("content_id", "text", "the content that was posted"),
-        Column("platform", "text", "where it was posted"),
-        Column("post_row_id", "int", "the post (catalog: platform_posts.id)"),
-        Column("post_id", "text", "the platform's id of the post"),
-        Column("status", "text", "`measured`, or `missing`: then every number is null, never 0"),
-        Column("reason", "text", "why it is missing; null when measured"),
-        Column("posted_at", "moment", "when it went out (UTC)"),
-        Column("observed_at", "moment", "the last time the platform was asked on this day (UTC); null: missing"),
-        Column("age_h", "float", "hours since it went out, at `observed_at`; null: missing"),
-        Column("since_at", "moment", "what gains count from: the snapshot before, else `posted_at`; null: missing"),
-        Column("hours_covered", "float", "hours between `since_at` and `observed_at`; far over 24 after a gap"),
-        Column("pulls", "int", "distinct moments at which it was measured on this day; 0: missing"),
-        *_counter_columns(),
-        Column("simulated", "flag", "true for everything of the sandbox world"),
-    ),
-)
 
 
 def build(

@@ -5,33 +5,9 @@ from itertools import combinations
 import pandas as pd
 
 from dayreel.rules.experiments import compare
-from dayreel.services.marts.shapes import Column, Mart
+from dayreel.services.marts.tables import EXPERIMENT_RESULTS
 
 AGES = ("24h", "7d", "30d")
-
-MART = Mart(
-    "experiments/results",
-    "always",
-    "one experiment of one channel, age, and pair of variants",
-    ("channel", "experiment", "age", "variant_a", "variant_b"),
-    (
-        Column("channel", "text", "channel"),
-        Column("experiment", "text", "the experiment's name in the channel's file"),
-        Column("age", "text", "age at which views are compared: 24h, 7d or 30d"),
-        Column("variant_a", "text", "the one compared against"),
-        Column("variant_b", "text", "the one compared"),
-        Column("n_a", "int", "contents of A with views at that age"),
-        Column("n_b", "int", "contents of B with views at that age"),
-        Column("views_a", "float", "median views of A; null: none"),
-        Column("views_b", "float", "median views of B; null: none"),
-        Column("ratio", "float", "geometric mean of B over that of A; null: not enough data"),
-        Column("ratio_low", "float", "lower end of its 95 % interval; null: not enough data"),
-        Column("ratio_high", "float", "upper end of its 95 % interval; null: not enough data"),
-        Column("effect_size", "float", "Hedges' g of log views; null: not enough data"),
-        Column("verdict", "text", "`B beats A`, `A beats B` (by name), `no difference seen`, `not enough data`"),
-        Column("simulated", "flag", "true when any of the contents is of the sandbox world"),
-    ),
-)
 
 
 def build(performance: pd.DataFrame) -> pd.DataFrame:
@@ -63,4 +39,4 @@ def build(performance: pd.DataFrame) -> pd.DataFrame:
                         "simulated": bool(group["simulated"].any()),
                     }
                 )
-    return pd.DataFrame(rows, columns=[column.name for column in MART.columns])
+    return pd.DataFrame(rows, columns=[column.name for column in EXPERIMENT_RESULTS.columns])

@@ -7,44 +7,9 @@ from decimal import Decimal
 
 import pandas as pd
 
-from dayreel.services.marts.shapes import Column, Mart, money, total
+from dayreel.services.marts.shapes import money, total
+from dayreel.services.marts.tables import FINANCE_SPEND
 
-SPEND = Mart(
-    "finance/spend",
-    "day",
-    "one day, world, channel, provider and layer on which money was spent or held; no row: nothing",
-    ("day", "world", "channel", "provider", "layer"),
-    (
-        Column("day", "day", "day on which the money counts, in DAYREEL_TIMEZONE"),
-        Column("world", "text", "`sandbox` (no real money) or `live`"),
-        Column("channel", "text", "channel"),
-        Column("provider", "text", "who is paid"),
-        Column("layer", "text", "what for: idea, prompt, voice, video"),
-        Column("purchases", "int", "acts that were paid, or hold money"),
-        Column("settled_usd", "usd", "paid"),
-        Column("reserved_usd", "usd", "held for requests that are still running"),
-        Column("unknown_usd", "usd", "held for requests whose outcome is not known"),
-        Column("spent_usd", "usd", "the three together: what counts against the caps"),
-        Column("simulated", "flag", "true for everything of the sandbox world"),
-    ),
-)
-PROJECTION = Mart(
-    "finance/projection",
-    "day",
-    "one day and world",
-    ("day", "world"),
-    (
-        Column("day", "day", "the day, in DAYREEL_TIMEZONE"),
-        Column("world", "text", "`sandbox` (no real money) or `live`"),
-        Column("spent_usd", "usd", "spent or held on this day"),
-        Column("cap_day_usd", "usd", "the cap of one day, as it was set when this was worked out"),
-        Column("month_to_date_usd", "usd", "spent or held from the first of the month to this day"),
-        Column("projected_month_usd", "usd", "month to date x days of the month / days so far"),
-        Column("cap_month_usd", "usd", "the cap of one month, as it was set when this was worked out"),
-        Column("is_over", "flag", "whether the projection is above the cap of the month"),
-        Column("simulated", "flag", "true for everything of the sandbox world"),
-    ),
-)
 _KEY = ["world", "channel", "provider", "layer"]
 
 
@@ -68,7 +33,7 @@ def build_spend(day: date, spent: pd.DataFrame) -> pd.DataFrame:
                 "simulated": key[0] == "sandbox",
             }
         )
-    return pd.DataFrame(rows, columns=[column.name for column in SPEND.columns])
+    return pd.DataFrame(rows, columns=[column.name for column in FINANCE_SPEND.columns])
 
 
 def build_projection(day: date, spent: pd.DataFrame, *, world: str, caps_usd: Mapping[str, Decimal]) -> pd.DataFrame:

@@ -14,7 +14,8 @@ import pandas as pd
 from sqlalchemy import Connection, Select, func, select
 
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.marts.shapes import Kind, frame_of
+from dayreel.schemas.mart import Kind
+from dayreel.services.marts.shapes import frame_of
 from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import (

@@ -8,47 +8,17 @@ from typing import Any
 import pandas as pd
 
 from dayreel.services.marts.engagement_daily import NO_ANSWER
-from dayreel.services.marts.shapes import Column, Mart, total
+from dayreel.services.marts.shapes import total
+from dayreel.services.marts.tables import GAINED, SUMMARY_WEEKLY
 
 PARTS = ("content/performance", "engagement/daily", "finance/spend", "review/outcomes", "factory/health")
-_GAINED = ("views", "likes", "comments", "shares", "saves")
-
-_COLUMNS = (
-    Column("starts_on", "day", "first day of the period (weeks begin on Monday)"),
-    Column("ends_on", "day", "last day of the period"),
-    Column("channel", "text", "channel"),
-    Column("made", "int", "contents that were made for days of the period and reached a review"),
-    Column("approved", "int", "of those, whose newest decision is an approval"),
-    Column("rejected", "int", "of those, whose newest decision is a rejection"),
-    Column("expired", "int", "reviews that ran out of time in the period"),
-    Column("failed", "int", "contents of the period that are failed"),
-    Column("posts", "int", "posts that are out, of contents of the period"),
-    Column("approval_rate", "float", "approved / (approved + rejected); null: nothing was decided"),
-    Column("hours_to_decision", "float", "median over the decisions of the period; null: none"),
-    *(
-        Column(f"{name}_gained", "int", f"{name} gained by all posts in the period; null: nothing was measured")
-        for name in _GAINED
-    ),
-    Column("engagement_rate", "float", "likes + comments + shares + saves per view gained; null: no views"),
-    Column("spent_usd", "usd", "spent or held in the period"),
-    Column("unknown_usd", "usd", "the part of it whose outcome is not known"),
-    Column("usd_per_1000_views", "float", "spent_usd per 1,000 views gained in the period; null: no views"),
-    Column("days_measured", "int", "days on which at least one post was measured"),
-    Column("days_missing", "int", "days on which at least one platform was not measured at all"),
-    Column("missing", "text", "those days with their reasons; null: none"),
-    Column("slowest_layer", "text", "the layer with the slowest median; null: nothing has ended"),
-    Column("slowest_s", "float", "that median, in seconds; null: nothing has ended"),
-    Column("simulated", "flag", "true when anything in it is of the sandbox world"),
-)
-WEEKLY = Mart("summary/weekly", "week", "one week and channel", ("starts_on", "channel"), _COLUMNS)
-MONTHLY = Mart("summary/monthly", "month", "one month and channel", ("starts_on", "channel"), _COLUMNS)
 
 
 def build(first: date, last: date, parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return one row per channel that appears in any of the period's daily marts (`PARTS`)."""
     channels = sorted({one for name in PARTS for one in parts[name]["channel"].dropna()} - {"*"})
     rows = [_row(first, last, one, {name: _of(parts[name], one) for name in PARTS}) for one in channels]
-    return pd.DataFrame(rows, columns=[column.name for column in _COLUMNS])
+    return pd.DataFrame(rows, columns=[column.name for column in SUMMARY_WEEKLY.columns])
 
 
 def _of(frame: pd.DataFrame, channel: str) -> pd.DataFrame:
@@ -58,14 +28,14 @@ def _of(frame: pd.DataFrame, channel: str) -> pd.DataFrame:
 def _row(first: date, last: date, channel: str, parts: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     contents, daily, spend, outcomes, health = (parts[name] for name in PARTS)
     views = _gained(daily, "views")
-    reactions = sum(_gained(daily, name) or 0 for name in _GAINED[1:])
+    reactions = sum(_gained(daily, name) or 0 for name in GAINED[1:])
     spent = total(spend["spent_usd"])
     return {
         "starts_on": first,
         "ends_on": last,
         "channel": channel,
         **_made(contents, outcomes),
-        **{f"{name}_gained": _gained(daily, name) for name in _GAINED},
+        **{f"{name}_gained": _gained(daily, name) for name in GAINED},
         "engagement_rate": reactions / views if views else None,
         "spent_usd": spent,
         "unknown_usd": total(spend["unknown_usd"]),

@@ -1,18 +1,16 @@
-"""What a mart is: its grain, key and columns, and how a frame becomes exactly that table. No mart is defined here.
+"""How rows become frames, and frames exactly the table that a mart describes. No mart is described here.
 
 A table is typed by its mart, sorted by its key and has no index, so that the same rows are the same bytes on disk.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-Kind = Literal["text", "int", "float", "usd", "day", "moment", "flag"]
-Every = Literal["day", "week", "month", "always"]
+from dayreel.schemas.mart import Kind, Mart
 
 ARROW: Mapping[Kind, Any] = {
     "text": pa.string(),
@@ -35,43 +33,6 @@ _PANDAS: Mapping[Kind, str] = {
 _MICRO = Decimal("0.000001")
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column. The description says the unit, and what null means where it can be null."""
-
-    name: str
-    kind: Kind
-    description: str
-
-
-@dataclass(frozen=True)
-class Mart:
-    """One table.
-
-    Attributes:
-        name: `group/name`, the asset's key and the folder of its files.
-        every: what one partition covers; `always` is one file for everything.
-        grain: what one row is, in a sentence.
-        key: columns that name a row; unique within a partition, and the order of the rows.
-    """
-
-    name: str
-    every: Every
-    grain: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-
-    @property
-    def view(self) -> str:
-        """The name analysts use in SQL: `engagement_daily` for `engagement/daily`."""
-        return self.name.replace("/", "_")
-
-    @property
-    def schema(self) -> Any:
-        """The Arrow schema of its files."""
-        return pa.schema([(column.name, ARROW[column.kind]) for column in self.columns])
-
-
 def frame_of(kinds: Mapping[str, Kind], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """Return rows as a typed frame; no rows still give every column with its type.
 
@@ -85,6 +46,11 @@ def frame_of(kinds: Mapping[str, Kind], rows: Sequence[Sequence[Any]]) -> pd.Dat
             for (name, kind), column in zip(kinds.items(), values, strict=True)
         }
     )
+
+
+def schema_of(mart: Mart) -> Any:
+    """Return the Arrow schema of a mart's files."""
+    return pa.schema([(column.name, ARROW[column.kind]) for column in mart.columns])
 
 
 def table_of(mart: Mart, frame: pd.DataFrame) -> Any:
@@ -101,7 +67,7 @@ def table_of(mart: Mart, frame: pd.DataFrame) -> Any:
         raise ValueError(f"{mart.name} has two rows with one key {mart.key}: {twice}")
     ordered = frame.sort_values(list(mart.key), kind="stable")
     arrays = [_array(ordered[column.name], column.kind) for column in mart.columns]
-    return pa.Table.from_arrays(arrays, schema=mart.schema)
+    return pa.Table.from_arrays(arrays, schema=schema_of(mart))
 
 
 def frame_from(table: Any) -> pd.DataFrame:

@@ -9,8 +9,9 @@ import pytest
 from dayreel.errors import TransientError
 from dayreel.providers.platforms.contract import Counters
 from dayreel.services.decide import decide
-from dayreel.services.marts.build_marts import MARTS, build_mart, mart_files, read_mart, refresh_marts
+from dayreel.services.marts.build_marts import build_mart, mart_files, read_mart, refresh_marts
 from dayreel.services.marts.frames import period_of
+from dayreel.services.marts.tables import MARTS
 from dayreel.services.measure_posts import measure_posts
 from dayreel.services.publish_post import publish_post
 from dayreel.services.studio import Studio

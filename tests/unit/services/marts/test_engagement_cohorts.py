@@ -3,8 +3,8 @@
 import pandas as pd
 
 from dayreel.services.marts import engagement_cohorts
-from dayreel.services.marts.engagement_cohorts import MART
 from dayreel.services.marts.shapes import frame_from, table_of
+from dayreel.services.marts.tables import ENGAGEMENT_COHORTS as MART
 from tests.unit.services.marts.hand_made import DAY, posts, rows_of, snapshots
 
 BY = ("post_row_id", "mark_h")

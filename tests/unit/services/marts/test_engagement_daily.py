@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from dayreel.services.marts import engagement_daily
-from dayreel.services.marts.engagement_daily import MART, NO_ANSWER, NOT_RUN
-from dayreel.services.marts.shapes import frame_from, table_of
+from dayreel.services.marts.engagement_daily import NO_ANSWER, NOT_RUN
+from dayreel.services.marts.shapes import frame_from, schema_of, table_of
+from dayreel.services.marts.tables import ENGAGEMENT_DAILY as MART
 from tests.unit.services.marts.hand_made import DAY, at, failures, no_failures, posts, rows_of, snapshots
 
 NOTHING = snapshots(posts((1, "instagram", "2026-11-01 00:00")))
@@ -157,4 +158,4 @@ def test_a_day_without_posts_is_an_empty_table_of_the_same_shape() -> None:
     told = table_of(
         MART, engagement_daily.build(DAY, posts=none, snapshots=NOTHING, earlier=NOTHING, failures=no_failures())
     )
-    assert (told.num_rows, told.schema) == (0, MART.schema)
+    assert (told.num_rows, told.schema) == (0, schema_of(MART))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dayreel.services.marts import factory_health, finance_spend, frames, review_outcomes
+from dayreel.services.marts import factory_health, finance_spend, frames, review_outcomes, tables
 from dayreel.services.marts.shapes import frame_from, frame_of, table_of
 from tests.unit.services.marts.hand_made import DAY, at, rows_of
 
@@ -42,7 +42,7 @@ def test_spending_tells_paid_held_and_unknown_apart() -> None:
             ("anthropic", "idea", "confirmed", "0.02", "0.003001"),
         ),
     )
-    frame = frame_from(table_of(finance_spend.SPEND, told))
+    frame = frame_from(table_of(tables.FINANCE_SPEND, told))
     assert rows_of(
         frame, "provider", "purchases", "settled_usd", "reserved_usd", "unknown_usd", "spent_usd", by=("provider",)
     ) == [
@@ -63,14 +63,14 @@ def test_the_month_is_projected_from_the_days_so_far() -> None:
     )
     caps = {"day": Decimal(25), "month": Decimal(15)}
     made = finance_spend.build_projection(DAY, month, world="live", caps_usd=caps)
-    (row,) = frame_from(table_of(finance_spend.PROJECTION, made)).to_dict("records")
+    (row,) = frame_from(table_of(tables.FINANCE_PROJECTION, made)).to_dict("records")
     assert (row["spent_usd"], row["month_to_date_usd"], row["projected_month_usd"]) == (2, 6, 18)
     assert (row["cap_month_usd"], row["is_over"]) == (15, True)
 
 
 def test_a_day_without_spending_still_has_its_projection() -> None:
     made = finance_spend.build_projection(DAY, spent(), world="live", caps_usd={"day": Decimal(1), "month": Decimal(2)})
-    (row,) = frame_from(table_of(finance_spend.PROJECTION, made)).to_dict("records")
+    (row,) = frame_from(table_of(tables.FINANCE_PROJECTION, made)).to_dict("records")
     assert (row["spent_usd"], row["projected_month_usd"], row["is_over"]) == (0, 0, False)
 
 
@@ -87,7 +87,7 @@ def test_a_decision_counts_from_the_last_time_its_review_was_asked_for() -> None
         frames.REQUESTS,
         [("c-1", at("2026-11-10 08:00")), ("c-1", at("2026-11-10 10:00")), ("c-2", at("2026-11-09 09:00"))],
     )
-    told = frame_from(table_of(review_outcomes.MART, review_outcomes.build(DAY, decided=decided, requests=requests)))
+    told = frame_from(table_of(tables.REVIEW_OUTCOMES, review_outcomes.build(DAY, decided=decided, requests=requests)))
     # the edit answers the request of 08:00; editing asks anew at 10:00, which the approval answers
     assert rows_of(told, "verdict", "hours_to_decision", by=("decided_at",)) == [
         ("expired", 24.0), ("edited", 2.0), ("approved", 0.5),
@@ -105,7 +105,7 @@ def test_health_is_counted_per_channel_layer_and_provider() -> None:
             (None, "measurement", "tiktok", "started", None, None, at("2026-11-10 13:00")),
         ],
     )
-    told = frame_from(table_of(factory_health.MART, factory_health.build(DAY, work)))
+    told = frame_from(table_of(tables.FACTORY_HEALTH, factory_health.build(DAY, work)))
     columns = ("channel", "layer", "attempts", "completed", "failed", "unknown", "seconds_median", "seconds_most")
     assert rows_of(told, *columns, "last_error", by=("channel", "layer")) == [
         ("*", "measurement", 1, 0, 0, 0, None, None, None),
@@ -121,8 +121,8 @@ def test_days_on_which_nothing_happened_are_empty_tables() -> None:
     none = frame_of(frames.DECISIONS, [])
     requests = frame_of(frames.REQUESTS, [])
     for mart, made in (
-        (finance_spend.SPEND, finance_spend.build_spend(DAY, spent())),
-        (factory_health.MART, factory_health.build(DAY, frame_of(frames.WORK, []))),
-        (review_outcomes.MART, review_outcomes.build(DAY, decided=none, requests=requests)),
+        (tables.FINANCE_SPEND, finance_spend.build_spend(DAY, spent())),
+        (tables.FACTORY_HEALTH, factory_health.build(DAY, frame_of(frames.WORK, []))),
+        (tables.REVIEW_OUTCOMES, review_outcomes.build(DAY, decided=none, requests=requests)),
     ):
         assert table_of(mart, made).num_rows == 0

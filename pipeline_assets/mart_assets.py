@@ -1,0 +1,174 @@
+"""The marts as assets: one per table, rebuilt by itself when what it is made from has changed.
+
+See https://docs.dagster.io/guides/automate/declarative-automation: it is used here only, where a run costs nothing and
+changes nothing outside. What a mart holds is `dayreel.services.marts`; a run over many partitions is one run.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.mart import Every, Mart
+from dayreel.services.marts.tables import MARTS
+from dayreel.services.measure_posts import WINDOW_DAYS
+from dayreel.settings import Settings
+from pipeline_assets.engagement_assets import SNAPSHOTS
+from pipeline_assets.steps import room_of
+
+OWNER = "team:content"
+_COLUMN_TYPES = {
+    "text": "string", "int": "int64", "float": "float64", "usd": "decimal(12,6)", "day": "date32",
+    "moment": "timestamp[us, UTC]", "flag": "bool",
+}  # fmt: skip
+# How far back a change makes a partition new by itself; older ones are rebuilt by hand (a backfill is one run).
+_LOOKBACK: Mapping[str, timedelta] = {
+    "engagement/daily": timedelta(days=3),
+    "engagement/cohorts": timedelta(days=3),
+    "content/performance": timedelta(days=WINDOW_DAYS + 1),
+    "finance/spend": timedelta(days=3),
+    "finance/projection": timedelta(days=3),
+    "review/outcomes": timedelta(days=3),
+    "factory/health": timedelta(days=3),
+    "summary/weekly": timedelta(days=9),
+    "summary/monthly": timedelta(days=35),
+}
+_SOURCES: Mapping[str, tuple[str, ...]] = {
+    "content/performance": ("final_video", "reviews"),
+    "finance/spend": ("ideas", "prompts", "raw_segments"),
+    "review/outcomes": ("reviews",),
+    "factory/health": ("final_video", "posts"),
+}
+_DAILY_PARTS = ("content/performance", "engagement/daily", "finance/spend", "review/outcomes", "factory/health")
+
+
+def mart_key(name: str) -> dg.AssetKey:
+    """Return the asset key of a mart."""
+    return dg.AssetKey(name.split("/"))
+
+
+def build_marts(
+    channels: Sequence[Channel], partitions: dg.DailyPartitionsDefinition, settings: Settings
+) -> list[dg.AssetsDefinition]:
+    """Return the asset of every mart."""
+    periods = _periods(partitions, settings)
+    return [_asset(mart, _deps(mart.name, channels), periods[mart.every]) for mart in MARTS.values()]
+
+
+def _periods(
+    partitions: dg.DailyPartitionsDefinition, settings: Settings
+) -> Mapping[Every, dg.PartitionsDefinition | None]:
+    first = date.fromisoformat(settings.first_day)
+    monday = (first - timedelta(days=first.weekday())).isoformat()
+    return {
+        "day": partitions,
+        # `end_offset=1`: the week and the month that are under way fill up day by day.
+        "week": dg.WeeklyPartitionsDefinition(monday, timezone=settings.timezone, day_offset=1, end_offset=1),
+        "month": dg.MonthlyPartitionsDefinition(
+            first.replace(day=1).isoformat(), timezone=settings.timezone, end_offset=1
+        ),
+        "always": None,
+    }
+
+
+def _deps(name: str, channels: Sequence[Channel]) -> list[dg.AssetDep]:
+    if name in {"engagement/daily", "engagement/cohorts"}:
+        # The snapshot before lies on the day before, or further back after a gap.
+        return [dg.AssetDep(SNAPSHOTS, partition_mapping=_days(-1, 0))]
+    if name == "finance/projection":
+        return [dg.AssetDep(mart_key("finance/spend"))]
+    if name in ("summary/weekly", "summary/monthly"):
+        return [dg.AssetDep(mart_key(part), partition_mapping=_days(0, 0)) for part in _DAILY_PARTS]
+    if name == "experiments/results":
+        return [dg.AssetDep(mart_key("content/performance"))]
+    deps = [dg.AssetDep(key) for channel in channels for key in _of_channel(channel, _SOURCES[name])]
+    if name == "content/performance":
+        deps.append(dg.AssetDep(mart_key("engagement/cohorts"), partition_mapping=_days(0, WINDOW_DAYS)))
+    return deps
+
+
+def _of_channel(channel: Channel, names: tuple[str, ...]) -> list[dg.AssetKey]:
+    keys: list[dg.AssetKey] = []
+    for name in names:
+        if name == "posts":
+            keys += [dg.AssetKey([channel.name, "posts", platform]) for platform in channel.platforms.chosen()]
+        elif name != "prompts" or channel.prompts is not None:
+            keys.append(dg.AssetKey([channel.name, name]))
+    return keys
+
+
+def _days(first: int, last: int) -> dg.TimeWindowPartitionMapping:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter is; the first days have no day before them
+        return dg.TimeWindowPartitionMapping(
+            start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
+        )
+
+
+def _condition(name: str) -> dg.AutomationCondition:
+    """Return `eager()` over more than the newest partition, and also where a day upstream is missing.
+
+    A day that was never measured has no snapshots, for ever; its mart is what tells so.
+    """
+    condition = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+    lookback = _LOOKBACK.get(name)
+    if lookback is None:
+        return condition
+    latest = dg.AutomationCondition.in_latest_time_window
+    return condition.replace(latest(), latest(lookback))
+
+
+def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinition | None) -> dg.AssetsDefinition:
+    schema = dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                _COLUMN_TYPES[column.kind],
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.name not in mart.key),
+            )
+            for column in mart.columns
+        ],
+        constraints=dg.TableConstraints(other=[f"key: {', '.join(mart.key)}"]),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        together = dg.BackfillPolicy.single_run()
+
+    @dg.asset(
+        key=mart_key(mart.name),
+        deps=deps,
+        partitions_def=partitions,
+        backfill_policy=together,
+        automation_condition=_condition(mart.name),
+        group_name="marts",
+        owners=[OWNER],
+        kinds={"pandas", "parquet"},
+        code_version="1",
+        io_manager_key="marts",
+        required_resource_keys={"studio"},
+        metadata={"dagster/column_schema": schema},
+        description=f"One row is {mart.grain}. Analysts ask it with `dayreel sql` as `{mart.view}`. "
+        "Runbook: docs/analytics.md",
+    )
+    def body(context: dg.AssetExecutionContext) -> dict[str, Any]:
+        from dayreel.services.marts.build_marts import build_mart, mart_files  # noqa: PLC0415  pandas costs a second
+        from dayreel.stores.mart_files import ALWAYS  # noqa: PLC0415
+
+        keys = list(context.partition_keys) if partitions is not None else [ALWAYS]
+        with room_of(context) as room:
+            files = mart_files(room)
+            tables = {key: build_mart(room, files, mart.name, key) for key in keys}
+        for key, table in tables.items():
+            told: dict[str, Any] = {"dagster/row_count": table.num_rows, "dagster/partition_row_count": table.num_rows}
+            context.add_asset_metadata(
+                told if partitions is not None else {"dagster/row_count": table.num_rows},
+                asset_key=mart_key(mart.name),
+                partition_key=key if partitions is not None else None,
+            )
+        return tables
+
+    return body

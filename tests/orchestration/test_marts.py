@@ -1,0 +1,123 @@
+"""The marts in the graph: rebuilt by themselves when what they are made from changed, one run for many days."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+
+from dayreel.services.marts.tables import MARTS
+from pipeline_assets.definitions import default_resources
+from pipeline_assets.mart_assets import build_marts
+from pipeline_assets.partitions import daily_partitions
+from tests.orchestration.project import Project, days_ago, today
+
+DAILY = [mart for mart in MARTS.values() if mart.every == "day"]
+
+
+def over(project: Project, instance: dg.DagsterInstance, first: date, last: date) -> dg.ExecuteInProcessResult:
+    """Run the job `marts` once over several days, as a backfill does."""
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+    }
+    return project.defs.resolve_job_def("marts").execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+
+
+def files_of(project: Project) -> dict[str, bytes]:
+    folder = project.settings.var_dir / "marts"
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+
+
+@pytest.mark.slow
+def test_one_run_writes_every_mart_of_several_days_and_again_the_same_bytes(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    assert over(project, instance, days_ago(2), today()).success
+    written = files_of(project)
+    assert set(written) == {f"{mart.name}/{days_ago(back)}.parquet" for mart in DAILY for back in range(3)}
+    assert over(project, instance, days_ago(2), today()).success
+    assert files_of(project) == written
+
+
+def test_every_partition_tells_its_rows_and_every_mart_its_columns(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    over(project, instance, days_ago(1), today())
+    projection = dg.AssetKey(["finance", "projection"])
+    events = instance.fetch_materializations(projection, limit=10).records
+    assert {
+        event.partition_key: event.asset_materialization.metadata["dagster/row_count"].value for event in events
+    } == {
+        days_ago(1).isoformat(): 1,
+        today().isoformat(): 1,
+    }  # a projection has one row a day, also on days on which nothing was spent
+    for mart in MARTS.values():
+        told = project.defs.resolve_asset_graph().get(dg.AssetKey(mart.name.split("/"))).metadata
+        columns = told["dagster/column_schema"].columns
+        assert [column.name for column in columns] == [column.name for column in mart.columns]
+        assert all(column.description for column in columns)
+
+
+def test_a_file_has_the_columns_and_types_that_its_mart_promises(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    from dayreel.services.marts.shapes import schema_of
+
+    over(project, instance, today(), today())
+    for mart in DAILY:
+        path: Path = project.settings.var_dir / "marts" / mart.name / f"{today()}.parquet"
+        assert pq.read_schema(path).equals(schema_of(mart)), mart.name
+
+
+@pytest.mark.slow
+def test_weeks_and_months_sum_the_days_that_exist(project: Project, instance: dg.DagsterInstance) -> None:
+    over(project, instance, days_ago(1), today())
+    marts = build_marts([], daily_partitions(project.settings), project.settings)
+    resources = default_resources(project.settings)
+    for name, key in (
+        ("weekly", (today() - timedelta(days=today().weekday())).isoformat()),
+        ("monthly", today().replace(day=1).isoformat()),
+    ):
+        (asset,) = [one for one in marts if one.key == dg.AssetKey(["summary", name])]
+        wanted = {name: resources[name] for name in ("studio", "marts")}
+        assert dg.materialize([asset], partition_key=key, instance=instance, resources=wanted).success
+        assert (project.settings.var_dir / "marts" / "summary" / name / f"{key}.parquet").is_file()
+
+
+@pytest.fixture
+def evaluate(project: Project, instance: dg.DagsterInstance) -> Callable[[Any, datetime], Any]:
+    def now(cursor: Any, at: datetime) -> Any:
+        return dg.evaluate_automation_conditions(project.defs, instance, evaluation_time=at, cursor=cursor)
+
+    return now
+
+
+@pytest.mark.slow
+def test_a_measurement_rebuilds_the_days_it_changes_and_nothing_that_pays(
+    project: Project, instance: dg.DagsterInstance, evaluate: Callable[[Any, datetime], Any]
+) -> None:
+    at = datetime.combine(today(), time(12), tzinfo=UTC)
+    over(project, instance, days_ago(3), today())  # these are there already
+    first = evaluate(None, at)
+    snapshots = dg.AssetMaterialization(dg.AssetKey(["engagement", "snapshots"]), partition=today().isoformat())
+    instance.report_runless_asset_event(snapshots)
+    told = evaluate(first.cursor, at + timedelta(minutes=1))
+    wanted = {
+        key.to_user_string(): told.get_requested_partitions(key)
+        for key in project.defs.resolve_asset_graph().materializable_asset_keys
+        if told.get_requested_partitions(key)
+    }
+    assert set(wanted) <= set(MARTS), wanted  # only marts are ever asked for
+    assert today().isoformat() in wanted["engagement/daily"]
+    assert today().isoformat() in wanted["engagement/cohorts"]
+
+
+def test_the_automation_sensor_is_running_and_covers_the_marts_alone(project: Project) -> None:
+    sensor = project.defs.get_repository_def().get_sensor_def("marts_automation_sensor")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    covered = sensor.asset_selection.resolve(project.defs.resolve_asset_graph())
+    assert {key.to_user_string() for key in covered} == set(MARTS)
