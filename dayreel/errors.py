@@ -95,7 +95,7 @@ class ProviderError(DayreelError):
         """Build the sentence from its parts."""
         where = f" (id {reference!r})" if reference else ""
         super().__init__(
-            f"Tried to {attempted}{where}; it answered: {answer}. {self._retry_words}", next_step=next_step
+            f"Tried to {attempted}{where}; it answered: {answer.rstrip('. ')}. {self._retry_words}", next_step=next_step
         )
         self.attempted = attempted
         self.answer = answer

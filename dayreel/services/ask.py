@@ -23,6 +23,7 @@ from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow
 
 MAX_ANSWERS = 4
+MAX_SEQUENCES = 100
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -55,7 +56,7 @@ def ask(
     document: type[Document],
     accept: Callable[[Document], None] = lambda _document: None,
 ) -> Asked[Document]:
-    """Ask until an answer can be used, four times at the most.
+    """Ask until an answer can be used, four times at the most; answers that a person set aside do not count.
 
     Args:
         accept: looks at a well-formed document and raises `Unusable` when it will not do.
@@ -69,7 +70,9 @@ def ask(
     reasons: list[str] = []
     cost_usd = Decimal(0)
     prompt = question.prompt
-    for sequence in range(1, MAX_ANSWERS + 1):
+    for sequence in range(1, MAX_SEQUENCES + 1):
+        if len(reasons) == MAX_ANSWERS:
+            break
         asked = Question(
             question.model, question.system, prompt, question.schema, question.schema_name, question.max_tokens
         )
@@ -79,12 +82,14 @@ def ask(
         except UnknownOutcomeError as error:
             reasons.append(f"answer {sequence} was lost ({error.answer})")
             continue
+        if effect.result.get("set_aside"):
+            continue
         effect_ids.append(effect.id)
         cost_usd += effect.settled_usd or Decimal(0)
         try:
             if effect.result.get("lost"):
                 raise Unusable("it was lost, and written off")
-            found = _read(effect.result, document)
+            found = _read(row.id, effect.result, document)
             accept(found)
         except Unusable as unusable:
             reasons.append(f"answer {sequence}: {unusable.reason}")
@@ -94,7 +99,8 @@ def ask(
     raise PermanentError(
         attempted=f"get {question.schema_name} for {row.id} from {model.name} ({question.model})",
         answer="; ".join(reasons),
-        next_step="Look at the channel's topic and templates, or choose another model; what was asked is paid.",
+        next_step="Look at the channel's topic and templates, or choose another model; "
+        f"`dayreel retry {row.id}` asks again.",
     )
 
 
@@ -127,13 +133,14 @@ def _paid(
     return intent, act
 
 
-def _read(result: dict[str, Any], document: type[Document]) -> Document:
+def _read(content_id: str, result: dict[str, Any], document: type[Document]) -> Document:
     if result["finish"] == "refused":
         raise PermanentError(
             attempted=f"get an answer from {result['model']}",
             answer=f"the model refused: {result['refusal'] or 'no reason given'}",
             reference=result["request_id"],
-            next_step="Change the channel's topic or template; the same question will be refused again.",
+            next_step="Change the channel's topic or template; "
+            f"`dayreel retry {content_id}` asks the same question again.",
         )
     if result["finish"] == "cut":
         raise Unusable("it was cut off", "Be brief: your last answer was too long and was cut off.")

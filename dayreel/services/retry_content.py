@@ -3,7 +3,9 @@
 Each is a person's word; nothing here is done by itself, and nothing here sends anything.
 """
 
-from sqlalchemy import select, update
+from typing import Any
+
+from sqlalchemy import Connection, select, update
 
 from dayreel.errors import UsageError
 from dayreel.providers.video.contract import VideoGenerator
@@ -15,15 +17,22 @@ from dayreel.stores.catalog.tables import effects, platform_posts, renders
 
 
 def reopen_refused(studio: Studio, content_id: str) -> int:
-    """Let every refused act of a content be tried again, and return how many there were.
+    """Let what was refused be tried again and what could not be used be asked again; return how many acts that are.
 
     A refusal means that certainly nothing happened, so trying again is safe; whether it helps is for the person to say.
+    Answers of a language model that no stage was made from are set aside: they are paid, and asked for again.
 
     Raises:
         UsageError: there is no such content.
     """
+    used = {number for stage in studio.contents.manifest(content_id).stages.values() for number in stage.effect_ids}
     with studio.catalog.write("money") as connection:
         get_content(connection, content_id)
+        unused = _unused_answers(connection, content_id, used)
+        for number, result in unused:
+            connection.execute(
+                update(effects).where(effects.c.id == number).values(result={**result, "set_aside": True})
+            )
         opened = connection.execute(
             update(effects)
             .where(effects.c.content_id == content_id, effects.c.state == "refused")
@@ -34,7 +43,15 @@ def reopen_refused(studio: Studio, content_id: str) -> int:
             .where(platform_posts.c.content_id == content_id, platform_posts.c.state == "failed")
             .values(error_message=None)
         )
-    return opened.rowcount
+    return opened.rowcount + len(unused)
+
+
+def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> list[tuple[int, dict[str, Any]]]:
+    query = select(effects.c.id, effects.c.result).where(
+        effects.c.content_id == content_id, effects.c.kind == "llm", effects.c.state == "confirmed"
+    )
+    rows = connection.execute(query)
+    return [(row.id, row.result) for row in rows if row.id not in used and not row.result.get("set_aside")]
 
 
 def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> ContentRow:
