@@ -43,7 +43,12 @@ class Settings(BaseSettings):
     ffmpeg: str | None = Field(None, description="path of an ffmpeg; default is the one that comes as a wheel")
     sandbox_url: str | None = Field(None, description="use this sandbox world instead of the project's own")
     sandbox_port: int | None = Field(None, description="port of the sandbox world; default 8765, or a free one")
-    webserver_port: int = Field(3000, description="port of Dagster's web server in `dayreel up`")
+    webserver_port: int = Field(3000, description="private port of Dagster's web server, behind the desk")
+    desk_host: str = Field("127.0.0.1", description="where the desk listens; another than loopback needs users first")
+    desk_port: int = Field(8700, description="port of the desk, the one address people open")
+    desk_url: str | None = Field(None, description="the desk's address as people type it, behind a proxy with TLS")
+    desk_trusted_header: str | None = Field(None, description="header in which a company proxy names the person")
+    desk_trusted_proxies: str = Field("127.0.0.1 ::1", description="addresses whose trusted header is believed")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
@@ -56,12 +61,30 @@ class Settings(BaseSettings):
     fal_key: SecretStr | None = _vendor("FAL_KEY", "fal.ai dashboard, Keys")
     kling_access_key: SecretStr | None = _vendor("KLING_ACCESS_KEY", "Kling developer console")
     kling_secret_key: SecretStr | None = _vendor("KLING_SECRET_KEY", "Kling developer console")
-    instagram_access_token: SecretStr | None = _vendor("INSTAGRAM_ACCESS_TOKEN", "Facebook-Login page token")
+    instagram_access_token: SecretStr | None = _vendor(
+        "INSTAGRAM_ACCESS_TOKEN", "Page token, or Instagram-Login token (IGAA...)"
+    )
     instagram_account_id: str | None = Field(
         None,
         validation_alias=AliasChoices("INSTAGRAM_ACCOUNT_ID"),
         description="the professional account's id",
     )
+    cloudflared: str | None = Field(None, description="path of cloudflared, for Instagram Login without a bucket")
+    storage_bucket: str | None = Field(
+        None, validation_alias=AliasChoices("STORAGE_BUCKET"), description="R2 or S3 bucket, for Instagram Login"
+    )
+    storage_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("STORAGE_ENDPOINT"),
+        description="like https://ACCOUNT.r2.cloudflarestorage.com; default is AWS",
+    )
+    storage_region: str | None = Field(
+        None,
+        validation_alias=AliasChoices("STORAGE_REGION"),
+        description="default is auto with an endpoint, else us-east-1",
+    )
+    storage_access_key_id: SecretStr | None = _vendor("STORAGE_ACCESS_KEY_ID", "the bucket's API token")
+    storage_secret_access_key: SecretStr | None = _vendor("STORAGE_SECRET_ACCESS_KEY", "the bucket's API token")
     tiktok_access_token: SecretStr | None = _vendor("TIKTOK_ACCESS_TOKEN", "TikTok OAuth, scope video.publish")
     tiktok_refresh_token: SecretStr | None = _vendor(
         "TIKTOK_REFRESH_TOKEN", "TikTok OAuth; lets dayreel renew the token"

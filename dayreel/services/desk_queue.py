@@ -126,7 +126,7 @@ def queue_of(
 
 def _counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> dict[str, int]:
     query = select(content.c.state, func.count()).where(*where).group_by(content.c.state)
-    by_state = dict(connection.execute(query).tuples())
+    by_state: dict[str, int] = dict(connection.execute(query).tuples().all())
     return {
         view: sum(count for state, count in by_state.items() if not states or state in states)
         for view, (_title, states) in VIEWS.items()
@@ -168,7 +168,7 @@ def _items(studio: Studio, connection: Connection, videos: FinalVideos, rows: Se
                 seen=seen,
                 idea=row.idea,
                 caption=row.caption,
-                poster=None if final is None else final.poster,
+                poster=_poster(studio, row, final),
                 waiting_since_at=row.updated_at,
                 deadline_at=row.review_deadline_at if row.state == "review_pending" else None,
                 cost_usd=sum(costs.get(row.id, {}).values(), Decimal(0)),
@@ -181,6 +181,12 @@ def _items(studio: Studio, connection: Connection, videos: FinalVideos, rows: Se
             )
         )
     return items
+
+
+def _poster(studio: Studio, row: ContentRow, final: FinalVideo | None) -> str | None:
+    if final is None or not (studio.contents.folder(row.id) / final.poster).is_file():
+        return None
+    return final.poster
 
 
 def _seen(studio: Studio, row: ContentRow) -> Seen | None:
@@ -205,4 +211,4 @@ def _progress(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 def _parked(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     where = (effects.c.state == "unknown", effects.c.content_id.in_(ids))
     query = select(effects.c.content_id, func.count()).where(*where).group_by(effects.c.content_id)
-    return dict(connection.execute(query).tuples())
+    return dict(connection.execute(query).tuples().all())

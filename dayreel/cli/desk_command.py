@@ -1,0 +1,36 @@
+"""`dayreel desk`: review in the browser, in the foreground. `dayreel up` starts it together with Dagster."""
+
+import click
+
+from dayreel.services.studio import open_studio
+from dayreel.settings import load_settings
+
+
+@click.command("desk")
+@click.option("--host", metavar="ADDRESS", help="where to listen; default is DAYREEL_DESK_HOST, loopback")
+@click.option("--port", type=int, metavar="N", help="default is DAYREEL_DESK_PORT; 0 takes a free one")
+@click.option("--dagster-url", metavar="URL", help="Dagster's web server, started with --path-prefix /dagster")
+@click.option("--no-link", is_flag=True, hidden=True, help="print no first link; `dayreel up` does")
+def command(host: str | None, port: int | None, dagster_url: str | None, no_link: bool) -> None:
+    """Serve the desk until Ctrl-C; at the first start, print the link that makes the first admin."""
+    from dayreel.desk.serve import first_link, serve
+
+    settings = load_settings()
+    studio = open_studio(settings)
+
+    def tell(address: str) -> None:
+        click.echo(f"{'desk':15} {address}")
+        link = None if no_link else first_link(studio, address)
+        if link is not None:
+            click.echo(f"{'first login':15} {link}")
+
+    try:
+        serve(
+            studio,
+            host=settings.desk_host if host is None else host,
+            port=settings.desk_port if port is None else port,
+            dagster_url=dagster_url,
+            tell=tell,
+        )
+    finally:
+        studio.catalog.close()

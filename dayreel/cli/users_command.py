@@ -1,0 +1,104 @@
+"""`dayreel users`: who may use the desk. Whoever can run this command on this machine may add an admin."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from dayreel.cli.output import print_json, print_table
+from dayreel.rules.roles import ROLES
+from dayreel.services.studio import Studio, open_studio
+from dayreel.services.users import Users
+from dayreel.settings import load_settings
+
+
+@click.group("users")
+def command() -> None:
+    """Add, list and disable the people of the desk; make links and tokens for them."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def list_users(as_json: bool) -> None:
+    """List everybody."""
+    with _people() as (_studio, users):
+        everybody = users.list()
+    told = [{**vars(user), "created_at": user.created_at.isoformat(timespec="seconds")} for user in everybody]
+    if as_json:
+        print_json(told)
+    elif not told:
+        click.echo("Nobody yet. `dayreel up` prints a link that makes the first admin.")
+    else:
+        rows = [(one.name, one.role, _stand(one.has_password, one.disabled_at), one.created_by) for one in everybody]
+        print_table(("name", "role", "", "added by"), rows)
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), default="reviewer", show_default=True)
+def add(name: str, role: str) -> None:
+    """Add somebody and print the one-time link with which they choose a password."""
+    with _people() as (studio, users):
+        _print_link(studio, users.add(name, role, by=studio.actor))
+
+
+@command.command("link")
+@click.argument("name")
+def link(name: str) -> None:
+    """Print a new one-time link for somebody who lost theirs, or their password."""
+    with _people() as (studio, users):
+        _print_link(studio, users.invite_again(name, by=studio.actor))
+
+
+@command.command("disable")
+@click.argument("name")
+def disable(name: str) -> None:
+    """Lock somebody out; every session and token of theirs ends at once."""
+    with _people() as (studio, users):
+        click.echo(f"{users.disable(name, by=studio.actor).name} is locked out.")
+
+
+@command.command("enable")
+@click.argument("name")
+def enable(name: str) -> None:
+    """Let somebody in again."""
+    with _people() as (studio, users):
+        click.echo(f"{users.enable(name, by=studio.actor).name} may log in again.")
+
+
+@command.command("token")
+@click.argument("name")
+@click.option("--label", required=True, metavar="TEXT", help="what it is for")
+@click.option("--role", type=click.Choice(ROLES), help="what it may do; default is what its person may")
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True)
+def token(name: str, label: str, role: str | None, days: int) -> None:
+    """Print an API token for scripts, on behalf of somebody; it is shown once."""
+    from dayreel.rules.roles import role_named
+    from dayreel.services.visits import Visits
+
+    with _people() as (studio, users):
+        wanted = None if role is None else role_named(role)
+        visits = Visits(studio.catalog, studio.clock)
+        click.echo(visits.make_token(users.named(name), label, role=wanted, by=studio.actor, days=days))
+
+
+@contextmanager
+def _people() -> Iterator[tuple[Studio, Users]]:
+    studio = open_studio(load_settings())
+    try:
+        yield studio, Users(studio.catalog, studio.clock)
+    finally:
+        studio.catalog.close()
+
+
+def _print_link(studio: Studio, token: str) -> None:
+    settings = studio.settings
+    address = settings.desk_url or f"http://127.0.0.1:{settings.desk_port}"
+    click.echo(f"{address.rstrip('/')}/welcome/{token}")
+    click.echo("It works once, for a day.", err=True)
+
+
+def _stand(has_password: bool, disabled_at: object) -> str:
+    if disabled_at is not None:
+        return "disabled"
+    return "" if has_password else "has not come in yet"

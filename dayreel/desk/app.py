@@ -1,0 +1,179 @@
+"""Assembling the desk: `create_desk` puts routes, people, signing key, feed and front door together."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from dayreel.desk.door import Door
+from dayreel.desk.forms import seen_text
+from dayreel.desk.headers import SecurityHeaders
+from dayreel.desk.live import POLL_S, Feed
+from dayreel.desk.media import media
+from dayreel.desk.pages import content, entrance, follow, money, people, queue, unknown
+from dayreel.desk.pages.frame import Handler, page
+from dayreel.desk.room import Room, signing_key
+from dayreel.rules.roles import Role
+from dayreel.services.desk_queue import FinalVideos
+from dayreel.services.start_work import start_day
+from dayreel.services.studio import Studio
+from dayreel.services.users import Users
+from dayreel.services.visits import Throttle, Visits
+from dayreel.stores.catalog.reads import ContentRow
+
+_HERE = Path(__file__).parent
+
+
+def create_desk(
+    studio: Studio,
+    *,
+    dagster_url: str | None = None,
+    hasher: PasswordHasher | None = None,
+    start: Callable[[Studio, ContentRow, str], object] | None = None,
+    poll_s: float = POLL_S,
+) -> Starlette:
+    """Return the desk as an ASGI application; the studio's catalog stays open as long as it runs.
+
+    Args:
+        dagster_url: where Dagster's web server answers, started with `--path-prefix /dagster`; None: not at all.
+        hasher: argon2 with other costs, for tests.
+        start: what starts the making of a content's day; default is a child process.
+        poll_s: how often the catalog is looked at while somebody follows along.
+    """
+    settings = studio.settings
+    room = Room(
+        studio=studio,
+        users=Users(studio.catalog, studio.clock, hasher=hasher),
+        visits=Visits(studio.catalog, studio.clock),
+        logins=Throttle(studio.clock),
+        videos=FinalVideos(studio),
+        feed=Feed(studio.catalog, poll_s=poll_s),
+        templates=_templates(),
+        secret=signing_key(settings.var_dir),
+        start_day=start or (lambda studio, row, by: start_day(studio, row, by=by)),
+        dagster_url=dagster_url,
+        public_url=settings.desk_url,
+        trusted_header=settings.desk_trusted_header,
+        trusted_proxies=frozenset(settings.desk_trusted_proxies.replace(",", " ").split()),
+    )
+    door = Door(room)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await room.feed.close()
+        await door.close()
+
+    app = Starlette(
+        routes=_routes(room, door),
+        middleware=[Middleware(SecurityHeaders, is_https=room.is_https)],
+        lifespan=lifespan,
+    )
+    app.state.room = room
+    return app
+
+
+def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
+    def see(path: str, handler: Handler, role: Role | None = "viewer") -> Route:
+        return Route(path, page(room, handler, role=role), methods=["GET"])
+
+    def act(path: str, handler: Handler, role: Role | None) -> Route:
+        return Route(path, page(room, handler, role=role), methods=["POST"])
+
+    return [
+        see("/", queue.queue),
+        act("/approve", queue.approve_many, "reviewer"),
+        see("/content/{content_id}", content.show),
+        act("/content/{content_id}/approve", content.approve, "reviewer"),
+        act("/content/{content_id}/reject", content.reject, "reviewer"),
+        act("/content/{content_id}/edit", content.edit, "reviewer"),
+        act("/content/{content_id}/preview", content.preview, "viewer"),
+        act("/content/{content_id}/regenerate", content.regenerate, "reviewer"),
+        see("/money", money.money),
+        act("/switch", money.switch, "operator"),
+        see("/unknown", unknown.unknown),
+        act("/unknown/look", unknown.look_again, "operator"),
+        act("/unknown/{effect_id:int}/found", unknown.found, "operator"),
+        act("/unknown/{effect_id:int}/not-there", unknown.not_there, "operator"),
+        see("/media/{content_id}/{path:path}", media),
+        see("/renders/{content_id}", follow.show_status),
+        Route("/renders/{content_id}/events", follow.events(room), methods=["GET"]),
+        Route("/events", follow.events(room), methods=["GET"]),
+        see("/login", entrance.login_form, None),
+        act("/login", entrance.login, None),
+        see("/welcome/{token}", entrance.welcome_form, None),
+        act("/welcome/{token}", entrance.welcome, None),
+        act("/logout", entrance.logout, "viewer"),
+        see("/account", people.account),
+        act("/account/sessions/end", people.end_session, "viewer"),
+        act("/account/tokens", people.make_token, "viewer"),
+        act("/account/tokens/revoke", people.revoke_token, "viewer"),
+        see("/people", people.people, "admin"),
+        act("/people", people.add_user, "admin"),
+        act("/people/link", people.new_link, "admin"),
+        act("/people/disable", people.disable_user, "admin"),
+        act("/people/enable", people.enable_user, "admin"),
+        Route("/healthz", _healthz, methods=["GET"]),
+        Route("/favicon.ico", _favicon, methods=["GET"]),
+        Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
+        Route("/dagster", _dagster, methods=["GET"]),
+        WebSocketRoute("/dagster/{path:path}", door.websocket),
+        Route("/dagster/{path:path}", door.http, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
+    ]
+
+
+async def _healthz(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def _favicon(_request: Request) -> Response:
+    return RedirectResponse("/static/icon.svg", 307)
+
+
+async def _dagster(_request: Request) -> Response:
+    return RedirectResponse("/dagster/", 307)
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.lstrip_blocks = True
+    environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, seen=seen_text, words=_words)
+    return environment
+
+
+def _usd(amount: Decimal) -> str:
+    return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}".rstrip("0")
+
+
+def _words(text: str) -> str:
+    return text.replace("_", " ")
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _span(moment: datetime, now: datetime) -> str:
+    """Return how far off a moment is, in words: `3 h ago`, `in 20 min`."""
+    seconds = (moment - now).total_seconds()
+    size = abs(seconds)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if size >= length:
+            return f"in {size // length:.0f} {unit}" if seconds > 0 else f"{size // length:.0f} {unit} ago"
+    return "now"

@@ -1,0 +1,103 @@
+"""Reading what a browser posts: within a size, as one kind of form, from our own pages only.
+
+Every POST of the desk goes through `read_form` and `need_own_form`; nothing else reads a body, but the front door.
+"""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs
+
+from starlette.requests import HTTPConnection, Request
+
+from dayreel.desk.room import Room
+from dayreel.desk.sessions import is_csrf_token, is_same_origin, visit_of
+from dayreel.errors import GateClosedError, UsageError
+from dayreel.services.decide import Seen
+from dayreel.services.visits import Visitor
+
+MOST_BYTES = 256 * 1024
+_MOST_FIELDS = 500
+_FORM = "application/x-www-form-urlencoded"
+
+Form = Mapping[str, Sequence[str]]
+
+
+class OversizedError(UsageError):
+    """A body is larger than anything the desk's pages send."""
+
+
+async def read_body(request: Request, most_bytes: int) -> bytes:
+    """Read a body, and stop as soon as it is too large.
+
+    Raises:
+        OversizedError: it is larger than `most_bytes`.
+    """
+    parts: list[bytes] = []
+    size = 0
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > most_bytes:
+        raise OversizedError(f"A body of {announced} bytes is too large here.", next_step=f"Send at most {most_bytes}.")
+    async for part in request.stream():
+        size += len(part)
+        if size > most_bytes:
+            raise OversizedError("The body is too large.", next_step=f"Send at most {most_bytes} bytes.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_form(request: Request) -> Form:
+    """Read an ordinary form.
+
+    Raises:
+        OversizedError: it is larger than any of ours.
+        UsageError: it is no ordinary form.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await read_body(request, MOST_BYTES)
+    if kind != _FORM:
+        if not body:
+            return {}
+        raise UsageError(f"A body of type {kind!r} is not read here.", next_step=f"Send {_FORM}.")
+    try:
+        return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError as error:
+        raise UsageError(f"The form cannot be read: {error}.", next_step="Send it as the page does.") from None
+
+
+def need_own_form(room: Room, connection: HTTPConnection, visitor: Visitor | None, form: Form) -> None:
+    """Let a posted form pass when it comes from our own page; a script's bearer token is proof enough.
+
+    Raises:
+        GateClosedError: another site sent it, or its page was made for another session.
+    """
+    if visitor is not None and visitor.how == "token":
+        return
+    if not is_same_origin(room, connection):
+        raise GateClosedError("Another site sent this form.", next_step="Nothing was done. Use the desk's own pages.")
+    if not is_csrf_token(room, visitor, visit_of(room, connection), one(form, "csrf")):
+        raise GateClosedError(
+            "This form belongs to another session, or cookies are off.",
+            next_step="Nothing was done. Load the page again and repeat it.",
+        )
+
+
+def one(form: Form, name: str) -> str:
+    """Return a field's value, or an empty string."""
+    values = form.get(name, ())
+    return values[0] if values else ""
+
+
+def seen_text(seen: Seen) -> str:
+    """Return what a page showed, as a hidden field carries it."""
+    return f"{seen.revision}.{seen.version}.{seen.fields}"
+
+
+def read_seen(text: str) -> Seen:
+    """Read what `seen_text` wrote.
+
+    Raises:
+        UsageError: the page did not say what it showed.
+    """
+    match text.split("."):
+        case [revision, version, fields] if revision.isdecimal() and version.isdecimal() and len(text) < 60:  # noqa: PLR2004
+            return Seen(int(revision), int(version), fields)
+    raise UsageError("The form does not say which revision was seen.", next_step="Load the page again and repeat it.")

@@ -1,0 +1,294 @@
+"""Following along: server-sent events from one reader of the catalog, however many people watch.
+
+The reader looks at the change marker ten times a second while anybody watches, reads what has changed once, and hands
+the same bytes to every stream. A slow stream holds only the newest state of each content. Formats: the HTML standard,
+section 9.2 (`id`, `event`, `data`, `retry`); what a document holds is `services.live_status`.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio.to_thread
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from dayreel.errors import DayreelError, StoreError
+from dayreel.services.live_status import changes_since, newest_marker, status_document
+from dayreel.stores.catalog.engine import Catalog
+
+POLL_S = 0.1
+HEARTBEAT_S = 15.0
+RETRY_MS = 2000
+LONGEST_STREAM_S = 600.0
+_REMEMBERED = 1000
+_TROUBLE_PAUSE_S = 2.0
+_MOST_MISSED = 5000
+_READY_DEADLINE_S = 5.0
+_RETRY = f"retry: {RETRY_MS}\n\n".encode()
+_RESET = b"event: reset\ndata: {}\n\n"
+
+_log = logging.getLogger(__name__)
+
+
+class TooManyError(DayreelError):
+    """More people watch than this desk follows along for."""
+
+
+class Stream:
+    """What one watcher has not seen yet: per content, the newest event alone."""
+
+    def __init__(self, content_id: str | None) -> None:
+        """Prepare.
+
+        Args:
+            content_id: the one content that is watched, or None for all.
+        """
+        self.content_id = content_id
+        self._pending: dict[str, bytes] = {}
+        self._news = asyncio.Event()
+        self._is_over = False
+
+    def push(self, content_id: str, event: bytes) -> None:
+        """Hand over the newest event of a content."""
+        self._pending[content_id] = event
+        self._news.set()
+
+    def close(self) -> None:
+        """Let the watcher come to an end."""
+        self._is_over = True
+        self._news.set()
+
+    async def take(self, timeout_s: float) -> list[bytes] | None:
+        """Wait for news; an empty list when there is none in time, None when the desk closes."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            return []
+        if self._is_over:
+            return None
+        self._news.clear()
+        taken, self._pending = list(self._pending.values()), {}
+        return taken
+
+
+class Feed:
+    """The one reader of the catalog behind every stream of this process."""
+
+    def __init__(self, catalog: Catalog, *, poll_s: float = POLL_S, most: int = 2000) -> None:
+        """Prepare; reading begins with the first watcher and ends with the last."""
+        self._catalog = catalog
+        self._poll_s = poll_s
+        self._most = most
+        self._streams: set[Stream] = set()
+        self._latest: OrderedDict[str, tuple[dict[str, Any], bytes]] = OrderedDict()
+        self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self.reads = 0
+
+    @property
+    def watching(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    def join(self, content_id: str | None) -> Stream:
+        """Begin to watch one content, or all.
+
+        Raises:
+            TooManyError: too many watch already.
+        """
+        if len(self._streams) >= self._most:
+            raise TooManyError(f"{self._most} streams are open already.", next_step="Reload the page in a while.")
+        stream = Stream(content_id)
+        self._streams.add(stream)
+        if self._task is None or self._task.done():
+            self._ready = asyncio.Event()
+            self._latest.clear()
+            self._task = asyncio.create_task(self._read(self._ready), name="catalog-reader")
+            self._task.add_done_callback(self._let_go)
+        return stream
+
+    def leave(self, stream: Stream) -> None:
+        """Stop watching."""
+        self._streams.discard(stream)
+        if not self._streams and self._task is not None:
+            self._task.remove_done_callback(self._let_go)
+            self._task.cancel()
+            self._task = None
+
+    async def close(self) -> None:
+        """End every stream and the reader."""
+        for stream in self._streams:
+            stream.close()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def ready(self) -> None:
+        """Wait until the reader has its first marker: what is read after this can miss nothing that is pushed.
+
+        Raises:
+            StoreError: it has not been able to read the catalog for a while.
+        """
+        try:
+            async with asyncio.timeout(_READY_DEADLINE_S):
+                await self._ready.wait()
+        except TimeoutError:
+            raise StoreError("The catalog cannot be read now.", next_step="`dayreel doctor` tells why.") from None
+
+    def is_over(self, content_id: str | None) -> bool:
+        """Return whether a content has come to an end of its lifecycle, as far as the feed has told."""
+        known = self._latest.get(content_id) if content_id else None
+        return known is not None and bool(known[0]["terminal"])
+
+    async def latest(self, content_id: str) -> tuple[dict[str, Any], bytes]:
+        """Return where a content stands, read once for all who watch it.
+
+        Raises:
+            UsageError: there is no such content.
+            StoreError: the catalog cannot be read.
+        """
+        if content_id not in self._latest:
+            document = await self._in_thread(status_document, self._catalog, content_id)
+            self._remember(content_id, document)
+        return self._latest[content_id]
+
+    async def missed(self, cursor: int) -> list[tuple[str, bytes]] | None:
+        """Return one event per content that changed after a marker; None when those are too many to tell.
+
+        Raises:
+            StoreError: the catalog cannot be read.
+        """
+        newest = await self._in_thread(newest_marker, self._catalog)
+        if cursor > newest or newest - cursor > _MOST_MISSED:
+            return None
+        changes = await self._in_thread(changes_since, self._catalog, cursor)
+        return [(content_id, as_event(document)) for content_id, document in changes.documents.items()]
+
+    async def _in_thread(self, work: Any, *arguments: Any) -> Any:
+        self.reads += 1
+        return await anyio.to_thread.run_sync(work, *arguments)
+
+    async def _read(self, ready: asyncio.Event) -> None:
+        cursor: int | None = None
+        while True:
+            try:
+                if cursor is None:
+                    cursor = await self._in_thread(newest_marker, self._catalog)
+                    ready.set()
+                else:
+                    changes = await self._in_thread(changes_since, self._catalog, cursor)
+                    cursor = changes.cursor
+                    for content_id, document in changes.documents.items():
+                        self._tell(content_id, document)
+            except DayreelError as error:
+                # Those who watch are told by their heartbeats that the desk is there; the catalog comes back or not.
+                _log.warning("The catalog cannot be read for the live view: %s", error)
+                await asyncio.sleep(_TROUBLE_PAUSE_S)
+            await asyncio.sleep(self._poll_s)
+
+    def _tell(self, content_id: str, document: dict[str, Any]) -> None:
+        event = self._remember(content_id, document)
+        for stream in self._streams:
+            if stream.content_id in (None, content_id):
+                stream.push(content_id, event)
+
+    def _let_go(self, _task: asyncio.Task[None]) -> None:
+        """End the streams of a reader that is gone, so that nobody watches something that cannot move any more."""
+        for stream in self._streams:
+            stream.close()
+
+    def _remember(self, content_id: str, document: dict[str, Any]) -> bytes:
+        event = as_event(document)
+        self._latest[content_id] = (document, event)
+        self._latest.move_to_end(content_id)
+        while len(self._latest) > _REMEMBERED:
+            self._latest.popitem(last=False)
+        return event
+
+
+def as_event(document: dict[str, Any]) -> bytes:
+    """Return a status document as one server-sent event; JSON on one line, so that nothing in it can end the event."""
+    data = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+    return f"id: {document['event_id']}\nevent: status\nretry: {RETRY_MS}\ndata: {data}\n\n".encode("ascii")
+
+
+async def begin(feed: Feed, content_id: str, last_event_id: int | None) -> tuple[Stream, bytes] | None:
+    """Begin to watch one content: its stream, and what is sent first; None when nothing will ever come any more.
+
+    Raises:
+        UsageError: there is no such content.
+        StoreError: the catalog cannot be read.
+    """
+    stream = feed.join(content_id)
+    try:
+        await feed.ready()
+        document, event = await feed.latest(content_id)
+        if last_event_id is not None:
+            missed = await feed.missed(last_event_id)
+            if missed is not None and content_id not in dict(missed):
+                event = _RETRY
+        if document["terminal"] and event == _RETRY:
+            feed.leave(stream)
+            return None
+    except BaseException:
+        feed.leave(stream)
+        raise
+    return stream, event
+
+
+async def begin_all(feed: Feed, last_event_id: int | None) -> tuple[Stream, bytes]:
+    """Begin to watch every content; what was missed in a gap comes first, or `reset` when it is too much to tell.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    stream = feed.join(None)
+    try:
+        await feed.ready()
+        if last_event_id is None:
+            return stream, _RETRY
+        missed = await feed.missed(last_event_id)
+    except BaseException:
+        feed.leave(stream)
+        raise
+    return stream, _RETRY + (_RESET if missed is None else b"".join(event for _id, event in missed))
+
+
+class EventStream(StreamingResponse):
+    """A stream as an answer; it leaves the feed however it ends, also when the client was gone before it began."""
+
+    def __init__(self, feed: Feed, stream: Stream, first: bytes) -> None:
+        """Prepare; no proxy may gather events before it passes them on."""
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(_events(feed, stream, first), media_type="text/event-stream", headers=headers)
+        self._feed, self._stream = feed, stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream until either side has had enough."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._feed.leave(self._stream)
+
+
+async def _events(feed: Feed, stream: Stream, first: bytes) -> AsyncIterator[bytes]:
+    """Yield news and heartbeats until the content's end, ten minutes at most.
+
+    Whoever still watches then comes back, and is asked again who they are.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + LONGEST_STREAM_S
+    yield first
+    while loop.time() < end and not feed.is_over(stream.content_id):
+        events = await stream.take(HEARTBEAT_S)
+        if events is None:
+            return
+        yield b"".join(events) or b": heartbeat\n\n"

@@ -1,0 +1,61 @@
+"""Videos and pictures of contents, with seeking: `/media/{content_id}/{path}`. No listing, no other kinds of files.
+
+The links are stable, so that Dagster's pages and messages may point at them; whoever follows one has to be logged in.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from starlette.responses import FileResponse, Response
+
+from dayreel.desk.pages.frame import Visit
+from dayreel.rules.content_ids import parse_content_id
+
+KINDS = {
+    ".mp4": "video/mp4",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".wav": "audio/wav",
+}
+_MOST_RANGES = 5
+
+
+def media(visit: Visit) -> Response:
+    """Serve one file, or the range of it that was asked for.
+
+    Raises:
+        UsageError: the content id is none.
+    """
+    folder = visit.room.studio.contents.folder(str(parse_content_id(visit.path("content_id"))))
+    found = _find(folder, visit.path("path"))
+    if found is None:
+        return Response("There is no such file.\n", 404, media_type="text/plain")
+    path, facts = found
+    tag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
+    headers = {"cache-control": "private, no-cache", "etag": tag}
+    if visit.request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    if visit.request.headers.get("range", "").count(",") >= _MOST_RANGES:
+        return Response("Too many ranges.\n", 416, media_type="text/plain")
+    return FileResponse(path, headers=headers, media_type=KINDS[path.suffix], stat_result=facts)
+
+
+def _find(folder: Path, name: str) -> tuple[Path, os.stat_result] | None:
+    """Return a regular file strictly inside `folder`, symbolic links followed, or None."""
+    wanted = Path(name)
+    if "\x00" in name or "\\" in name or wanted.is_absolute() or wanted.suffix not in KINDS:
+        return None
+    if any(part.startswith(".") for part in wanted.parts):
+        return None
+    try:
+        path = (folder / wanted).resolve(strict=True)
+        facts = path.stat()
+    except (OSError, RuntimeError):
+        return None
+    is_ours = path.is_relative_to(folder.resolve()) and path.suffix in KINDS
+    return (path, facts) if is_ours and stat.S_ISREG(facts.st_mode) else None

@@ -1,0 +1,1 @@
+"""The desk's pages, one module each: who may see it, what it shows, what its buttons do."""

@@ -1,0 +1,113 @@
+"""One content: everything there is to see of it, and what a reviewer may say."""
+
+from starlette.responses import JSONResponse, Response
+
+from dayreel.desk.forms import read_seen, seen_text
+from dayreel.desk.pages.frame import Visit, tell
+from dayreel.errors import BusyError, StaleState, UsageError
+from dayreel.services.audit import note_act
+from dayreel.services.decide import Seen, Verdict, decide
+from dayreel.services.desk_content import caption_previews, content_page
+from dayreel.services.retry_content import regenerate_segment
+
+_WORDS: dict[str, Verdict] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
+
+
+def show(visit: Visit) -> Response:
+    """Show a content."""
+    return _shown(visit, draft=None)
+
+
+def preview(visit: Visit) -> Response:
+    """Show how each platform would get a caption that is not saved yet."""
+    text = visit.field("caption")
+    if not visit.wants_json:
+        return _shown(visit, draft=text)
+    told = caption_previews(visit.room.studio, visit.path("content_id"), text)
+    return JSONResponse({"captions": [vars(one) for one in told]})
+
+
+def approve(visit: Visit) -> Response:
+    """Approve what was shown."""
+    return _decide(visit, "approve")
+
+
+def reject(visit: Visit) -> Response:
+    """Reject what was shown, with a reason.
+
+    Raises:
+        UsageError: there is no reason.
+    """
+    if not visit.field("note").strip():
+        raise UsageError("A rejection needs a reason.", next_step="Say in a few words what is wrong.")
+    return _decide(visit, "reject")
+
+
+def edit(visit: Visit) -> Response:
+    """Change the caption."""
+    return _decide(visit, "edit")
+
+
+def regenerate(visit: Visit) -> Response:
+    """Have one segment made anew, beginning now.
+
+    Raises:
+        UsageError: there is no such segment, or its content is out already.
+    """
+    content_id, sequence = visit.path("content_id"), visit.field("segment")
+    if not sequence.isdecimal() or len(sequence) > 3:  # noqa: PLR2004
+        raise UsageError(f"{sequence!r} is no segment.", next_step="Choose one of those on the page.")
+    found = content_page(visit.room.studio, content_id)
+    if not found.can_regenerate:
+        raise UsageError(
+            f"No segment of {content_id} can be made anew now (it is {found.row.state}).",
+            next_step="Only the newest take of a day, before it goes out.",
+        )
+    seen = _seen(visit)
+    if seen is not None and (found.row.revision, found.row.version) != (seen.revision, seen.version):
+        raise StaleState(f"{content_id} has changed since you saw it.", next_step="Look at it as it is now.")
+    row = regenerate_segment(visit.studio, content_id, int(sequence))
+    with visit.room.studio.catalog.write() as connection:
+        at = visit.room.studio.clock.now()
+        what = f"{content_id}#{sequence}"
+        note_act(connection, "regenerate segment", what, actor=visit.person.name, at=at, via=visit.via)
+    visit.room.start_day(visit.studio, row, visit.person.name)
+    return visit.done(f"/content/{content_id}", "regenerating", content_id=content_id)
+
+
+def _shown(visit: Visit, *, draft: str | None, status: int = 200) -> Response:
+    found = content_page(visit.room.studio, visit.path("content_id"), draft=draft)
+    seen = seen_text(found.seen) if found.seen else ""
+    return visit.show("content.html", status=status, page=found, seen=seen, draft=draft)
+
+
+def _decide(visit: Visit, word: str) -> Response:
+    content_id, caption = visit.path("content_id"), visit.field("caption")
+    try:
+        row = decide(
+            visit.studio,
+            content_id,
+            _WORDS[word],
+            by=visit.person.name,
+            via="api" if visit.via == "api" else "desk",
+            seen=_seen(visit),
+            revision=_revision(visit),
+            # Browsers send line ends as CR LF whatever was typed.
+            caption=caption.replace("\r\n", "\n") if word == "edit" else None,
+            note=visit.field("note").strip()[:2000] or None,
+        )
+    except (StaleState, BusyError) as error:
+        return tell(visit, error, draft=caption or visit.field("note"), back=f"/content/{content_id}")
+    return visit.done(f"/content/{content_id}", row.verdict, content_id=content_id, decision_id=row.id)
+
+
+def _seen(visit: Visit) -> Seen | None:
+    """Return what the person saw; a page must say it, a script may name the revision alone."""
+    if visit.person.how == "token" and not visit.field("seen") and visit.field("revision"):
+        return None
+    return read_seen(visit.field("seen"))
+
+
+def _revision(visit: Visit) -> int | None:
+    text = visit.field("revision")
+    return int(text) if text.isdecimal() and len(text) < 7 else None  # noqa: PLR2004

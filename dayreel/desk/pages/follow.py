@@ -1,0 +1,51 @@
+"""Following along: a content's status as JSON for those who poll, and as server-sent events for those who listen."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from dayreel.desk import sessions
+from dayreel.desk.live import EventStream, begin, begin_all
+from dayreel.desk.pages.frame import Visit, status_code
+from dayreel.desk.room import Room
+from dayreel.errors import DayreelError
+from dayreel.services.live_status import status_document
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def show_status(visit: Visit) -> Response:
+    """Return where a content stands, now.
+
+    Raises:
+        UsageError: there is no such content.
+    """
+    return JSONResponse(status_document(visit.room.studio.catalog, visit.path("content_id")))
+
+
+def events(room: Room) -> Endpoint:
+    """Return the endpoint that streams: one content where the path names it, all of them otherwise."""
+
+    async def endpoint(request: Request) -> Response:
+        who = await run_in_threadpool(sessions.identify, room, request)
+        if who is None:
+            return JSONResponse({"error": "Nobody is logged in."}, 401, headers={"www-authenticate": "Bearer"})
+        content_id = request.path_params.get("content_id")
+        try:
+            if content_id is None:
+                return EventStream(room.feed, *await begin_all(room.feed, _last_event_id(request)))
+            begun = await begin(room.feed, content_id, _last_event_id(request))
+        except DayreelError as error:
+            code = status_code(error, request.method)
+            return JSONResponse({"error": error.message, "next_step": error.next_step}, code)
+        # 204 is the one answer after which an EventSource does not come back.
+        return Response(status_code=204) if begun is None else EventStream(room.feed, *begun)
+
+    return endpoint
+
+
+def _last_event_id(request: Request) -> int | None:
+    text = request.headers.get("last-event-id") or request.query_params.get("last_event_id", "")
+    return int(text) if text.isdecimal() and len(text) < 16 else None  # noqa: PLR2004

@@ -1,0 +1,192 @@
+"""What all pages have in common: asking who it is, reading the form, showing a template, telling an error in words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from dayreel.desk import sessions
+from dayreel.desk.forms import Form, OversizedError, need_own_form, one, read_form
+from dayreel.desk.room import Room
+from dayreel.errors import (
+    BusyError,
+    ConfigurationError,
+    DayreelError,
+    GateClosedError,
+    ProviderError,
+    StaleState,
+    StoreError,
+    UsageError,
+)
+from dayreel.rules.roles import Role, may
+from dayreel.services.desk_money import is_switched_off
+from dayreel.services.studio import Studio
+from dayreel.services.visits import Visitor
+
+# What a page says after a redirect; fixed words, so that no link can put others into the desk's mouth.
+NOTICES = {
+    "approved": "Approved. It goes out in the channel's next window.",
+    "rejected": "Rejected.",
+    "edited": "The caption is saved. It waits for approval.",
+    "regenerating": "A new take of that segment is being made.",
+    "switched-off": "Nothing is bought and nothing is posted until the switch is on again.",
+    "switched-on": "Buying and posting is allowed again.",
+    "resolved": "Noted, with your name.",
+    "session-ended": "That session is over.",
+    "token-revoked": "That token no longer works.",
+    "user-disabled": "They are locked out: every session and token of theirs has ended.",
+    "user-enabled": "They may log in again.",
+    "logged-out": "You are logged out.",
+}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request to a page.
+
+    Attributes:
+        who: None only on the pages that are open to everybody.
+    """
+
+    room: Room
+    request: Request
+    who: Visitor | None
+    form: Form
+
+    @property
+    def person(self) -> Visitor:
+        """Whoever is here, on pages where somebody must be."""
+        if self.who is None:
+            raise GateClosedError("Nobody is logged in.", next_step="Log in, then try again.")
+        return self.who
+
+    @property
+    def studio(self) -> Studio:
+        """The studio, with this person as the one who works."""
+        return replace(self.room.studio, actor=self.person.name)
+
+    @property
+    def via(self) -> str:
+        """What the record says about where an act came from."""
+        return "api" if self.person.how == "token" else "desk"
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether a program asks."""
+        accepted = self.request.headers.get("accept", "")
+        return accepted.startswith("application/json") or (self.who is not None and self.who.how == "token")
+
+    @property
+    def csrf(self) -> str:
+        """The token that this person's forms carry."""
+        return sessions.csrf_token(self.room, self.who, sessions.visit_of(self.room, self.request))
+
+    def path(self, name: str) -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    def query(self, name: str, default: str = "") -> str:
+        """Return a parameter of the address."""
+        return self.request.query_params.get(name, default)
+
+    def field(self, name: str) -> str:
+        """Return a field of the form, or an empty string."""
+        return one(self.form, name)
+
+    def may(self, role: Role) -> bool:
+        """Return whether this person may do what `role` may."""
+        return self.who is not None and may(self.who.role, role)
+
+    def show(self, template: str, *, status: int = 200, **shown: Any) -> Response:
+        """Return a page."""
+        text = self.room.templates.get_template(template).render(
+            visit=self,
+            who=self.who,
+            csrf=self.csrf,
+            now=self.room.studio.clock.now(),
+            notice=NOTICES.get(self.query("done")),
+            world=self.room.studio.settings.world,
+            switched_off=self.who is not None and is_switched_off(self.room.studio),
+            has_dagster=self.room.dagster_url is not None,
+            **shown,
+        )
+        return Response(text, status, media_type="text/html; charset=utf-8")
+
+    def done(self, where: str, notice: str, **told: Any) -> Response:
+        """Return to a page after an act, or tell a program what came of it."""
+        if self.wants_json:
+            return JSONResponse({"done": notice, **told})
+        return RedirectResponse(f"{where}{'&' if '?' in where else '?'}{urlencode({'done': notice})}", 303)
+
+
+Handler = Callable[[Visit], Response]
+
+
+def page(room: Room, handler: Handler, *, role: Role | None = "viewer") -> Callable[[Request], Any]:
+    """Return an endpoint that calls `handler` for people of `role` and above; None: for everybody.
+
+    Handlers work with the catalog, so they run in a thread; POSTs reach them only with a form of our own.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        visit = Visit(room, request, None, {})
+        try:
+            visit = replace(visit, who=await run_in_threadpool(sessions.identify, room, request))
+            refusal = _refusal(visit, role)
+            if refusal is not None:
+                return refusal
+            if request.method == "POST":
+                visit = replace(visit, form=await read_form(request))
+                need_own_form(room, request, visit.who, visit.form)
+            return await run_in_threadpool(handler, visit)
+        except DayreelError as error:
+            return await run_in_threadpool(partial(tell, visit, error))
+
+    return endpoint
+
+
+def _refusal(visit: Visit, role: Role | None) -> Response | None:
+    if role is None:
+        return None
+    if visit.who is None:
+        # Only a page that a person opens leads to the login; everything else is told plainly.
+        if visit.request.method == "GET" and "text/html" in visit.request.headers.get("accept", ""):
+            wanted = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
+            return RedirectResponse(f"/login?next={quote(wanted, safe='')}", 303)
+        return JSONResponse({"error": "Nobody is logged in."}, 401, headers={"www-authenticate": "Bearer"})
+    if not visit.may(role):
+        raise GateClosedError(
+            f"This takes the role {role}, and {visit.who.name!r} is {visit.who.role}.",
+            next_step="Ask an admin of this desk.",
+        )
+    return None
+
+
+def tell(visit: Visit, error: DayreelError, **shown: Any) -> Response:
+    """Return an error as a page, or as JSON for programs, with the status that says what kind it is."""
+    status = status_code(error, visit.request.method)
+    if visit.wants_json:
+        return JSONResponse({"error": error.message, "next_step": error.next_step}, status)
+    try:
+        return visit.show("error.html", status=status, error=error, **{"draft": None, "back": None, **shown})
+    except StoreError:  # the page itself asks the catalog, which may be what is wrong
+        return Response(f"{error}\n", status, media_type="text/plain; charset=utf-8")
+
+
+def status_code(error: DayreelError, method: str) -> int:
+    """Return the HTTP status that says what kind of error it is."""
+    known: tuple[tuple[type[DayreelError], int], ...] = (
+        (OversizedError, 413),
+        (UsageError, 404 if method in ("GET", "HEAD") else 400),
+        (StaleState, 409),
+        (BusyError, 409),
+        (GateClosedError, 403),
+        (ProviderError, 502),
+        (ConfigurationError, 503),
+    )
+    return next((status for kind, status in known if isinstance(error, kind)), 503)

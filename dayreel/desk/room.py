@@ -1,0 +1,68 @@
+"""What every part of the desk works with: the studio, the people, the signing key, the templates, the feed."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from itsdangerous import Signer
+from jinja2 import Environment
+
+from dayreel.desk.live import Feed
+from dayreel.services.desk_queue import FinalVideos
+from dayreel.services.studio import Studio
+from dayreel.services.users import Users
+from dayreel.services.visits import Throttle, Visits
+from dayreel.stores.catalog.reads import ContentRow
+
+
+@dataclass(frozen=True)
+class Room:
+    """The desk's furniture, set up once by `app.create_desk`.
+
+    Attributes:
+        logins: how often a login may be tried.
+        start_day: starts the making of a content's day in the background, on behalf of a person.
+        dagster_url: where Dagster's web server answers, without its `/dagster`; None: nobody goes through.
+        public_url: the address people type, where it is not the one the desk listens on.
+    """
+
+    studio: Studio
+    users: Users
+    visits: Visits
+    logins: Throttle
+    videos: FinalVideos
+    feed: Feed
+    templates: Environment
+    secret: bytes
+    start_day: Callable[[Studio, ContentRow, str], object]
+    dagster_url: str | None
+    public_url: str | None
+    trusted_header: str | None
+    trusted_proxies: frozenset[str]
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people come over HTTPS, so that cookies may insist on it."""
+        return self.public_url is not None and urlsplit(self.public_url).scheme == "https"
+
+    def signer(self, salt: str) -> Signer:
+        """Return what signs and checks one kind of value."""
+        return Signer(self.secret, salt=salt)
+
+
+def signing_key(var_dir: Path) -> bytes:
+    """Return this project's signing key, made at the first start; a lost key ends every session and nothing else."""
+    path = var_dir / "desk.key"
+    if not path.exists():
+        var_dir.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32), encoding="ascii")
+        with contextlib.suppress(FileExistsError):  # another desk was quicker; its key is the one
+            path.hardlink_to(fresh)
+        fresh.unlink()
+    return bytes.fromhex(path.read_text(encoding="ascii").strip())

@@ -1,0 +1,85 @@
+"""Running the desk: refusing where it must not listen, telling its address, serving until it is stopped."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from dayreel.desk.app import create_desk
+from dayreel.errors import ConfigurationError
+from dayreel.services.studio import Studio
+from dayreel.services.users import Users, need_users
+
+_STOP_DEADLINE_S = 5
+
+
+def address_of(host: str, port: int, public_url: str | None) -> str:
+    """Return the address that people open."""
+    if public_url is not None:
+        return public_url.rstrip("/")
+    shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104  only compared
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+
+def first_link(studio: Studio, address: str) -> str | None:
+    """Return the one-time link that makes the first admin, or None when there are people already."""
+    token = Users(studio.catalog, studio.clock).first_link()
+    return None if token is None else f"{address}/welcome/{token}"
+
+
+def serve(studio: Studio, *, host: str, port: int, dagster_url: str | None, tell: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        tell: is told when it listens.
+
+    Raises:
+        GateClosedError: `host` is beyond loopback and there are no users.
+        ConfigurationError: the port is taken, or the host is none of this machine.
+    """
+    need_users(Users(studio.catalog, studio.clock), host)
+    listening = _listen(host, port)
+    app = create_desk(studio, dagster_url=dagster_url)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,  # one-time links are part of addresses
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_STOP_DEADLINE_S,
+        ws_max_size=16 * 1024 * 1024,
+        lifespan="on",
+    )
+    server = uvicorn.Server(config)
+
+    async def run() -> None:
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.02)
+        if server.started:
+            tell(address_of(host, listening.getsockname()[1], studio.settings.desk_url))
+        while not server.should_exit and not serving.done():
+            await asyncio.sleep(0.1)
+        await app.state.room.feed.close()  # streams end first, or the server would wait for them
+        await serving
+
+    with contextlib.closing(listening), contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run())
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ConfigurationError(
+            f"The desk cannot listen on {host}:{port}: {error.strerror or error}.",
+            next_step="Stop what holds it, or choose another with DAYREEL_DESK_PORT.",
+        ) from error
+    listening.listen(2048)
+    return listening

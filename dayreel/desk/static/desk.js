@@ -1,0 +1,102 @@
+// What the desk does beyond plain forms: follows along, previews captions, and listens to a few keys. Everything that
+// decides works without it.
+"use strict";
+
+const find = (root, field) => root.querySelector(`[data-field="${field}"]`);
+
+function show(root, field, text) {
+  const element = find(root, field);
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+function apply(document_, box) {
+  show(box, "state", document_.state.replaceAll("_", " "));
+  const overall = find(box, "progress");
+  if (overall) overall.value = document_.progress;
+  for (const render of document_.renders) {
+    const row = box.querySelector(`[data-sequence="${render.sequence}"]`);
+    if (!row) continue;
+    show(row, "render-state", render.state);
+    find(row, "render-progress").value = render.progress;
+  }
+  const moved = document_.state !== box.dataset.state
+    || (box.dataset.revision && Number(box.dataset.revision) !== document_.revision);
+  if (moved) hasMoved(box, document_.state);
+}
+
+let isDirty = false;
+
+function hasMoved(box, state) {
+  const told = document.getElementById("moved");
+  const mayReload = !isDirty && box.classList.contains("content");
+  box.dataset.state = state;
+  // A page that only watches shows the new state at once; one with something typed asks first.
+  if (mayReload) location.reload();
+  else if (told) told.hidden = false;
+}
+
+function follow(url) {
+  const source = new EventSource(url);
+  source.addEventListener("status", (event) => {
+    const status = JSON.parse(event.data);
+    const box = document.querySelector(`[data-content="${CSS.escape(status.content_id)}"]`);
+    if (box) apply(status, box);
+    else if (document.getElementById("moved")) document.getElementById("moved").hidden = false;
+    document.body.dataset.live = status.event_id;
+    if (status.terminal && url !== "/events") source.close();
+  });
+  source.addEventListener("reset", () => location.reload());
+  source.addEventListener("open", () => { document.body.dataset.connected = "yes"; });
+  source.addEventListener("error", () => { document.body.dataset.connected = "no"; });
+  addEventListener("pagehide", () => source.close());
+}
+
+function preview(form) {
+  const text = form.querySelector("textarea");
+  let waiting = 0;
+  text.addEventListener("input", () => {
+    isDirty = true;
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const body = new URLSearchParams(new FormData(form));
+      const answer = await fetch(form.dataset.preview, { method: "POST", body, headers: { Accept: "application/json" } });
+      if (!answer.ok) return;
+      for (const one of (await answer.json()).captions) {
+        const box = document.querySelector(`[data-platform="${one.platform}"]`);
+        if (!box) continue;
+        show(box, "size", String(one.size));
+        show(box, "text", one.text);
+        show(box, "title", one.title || "");
+        show(box, "problem", one.problem || "");
+        find(box, "problem").hidden = !one.problem;
+        show(box, "dropped", `Left out, too long: ${one.dropped_hashtags.join(" ")}`);
+        find(box, "dropped").hidden = one.dropped_hashtags.length === 0;
+      }
+    }, 250);
+  });
+}
+
+// a, r, e go to Approve, the reason of a rejection, the caption; j and k to the next and previous content.
+function keys() {
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, video")) return;
+    const links = [...document.querySelectorAll("a.open")];
+    const at = links.indexOf(document.activeElement);
+    const next = { j: links[Math.min(at + 1, links.length - 1)], k: links[Math.max(at - 1, 0)] }[event.key];
+    const target = next || document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (target) {
+      event.preventDefault();
+      target.focus();
+    }
+  });
+}
+
+for (const note of document.querySelectorAll("input[name=note]")) {
+  note.addEventListener("input", () => { isDirty = true; });
+}
+for (const form of document.querySelectorAll("form[data-preview]")) preview(form);
+for (const time of document.querySelectorAll("time")) {
+  time.title = new Date(time.dateTime).toLocaleString();
+}
+if (document.body.dataset.events && window.EventSource) follow(document.body.dataset.events);
+keys();
