@@ -12,7 +12,7 @@ from typing import Any, Literal
 from dayreel.errors import UsageError
 from dayreel.providers.access import Access
 
-Family = Literal["llm", "video", "speech", "platforms", "notifiers"]
+Family = Literal["llm", "video", "speech", "platforms", "public_urls", "notifiers"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,14 @@ VENDORS: Mapping[str, Vendor] = {
             can=(*_POSTS, "resumes uploads"),
         ),
         Vendor("outbox", "platforms", can=("a folder to post from by hand",)),
+        Vendor("quick_tunnel", "public_urls", takes=("DAYREEL_CLOUDFLARED",), can=("a public address for one file",)),
+        Vendor(
+            "presigned_s3",
+            "public_urls",
+            ("STORAGE_BUCKET", "STORAGE_ACCESS_KEY_ID", "STORAGE_SECRET_ACCESS_KEY"),
+            ("STORAGE_ENDPOINT", "STORAGE_REGION"),
+            can=("a public address for one file",),
+        ),
         Vendor(
             "slack", "notifiers", ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID"), can=("messages", "looks up lost messages")
         ),

@@ -39,9 +39,7 @@ def list_providers(settings: Settings) -> list[Listed]:
 
 def is_set(settings: Settings, variable: str) -> bool:
     """Return whether an environment variable has a value, by its name in the environment."""
-    value = getattr(settings, variable.lower(), None) or getattr(
-        settings, variable.removeprefix("DAYREEL_").lower(), None
-    )
+    value = getattr(settings, variable.removeprefix("DAYREEL_").lower(), None)
     return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 

@@ -98,7 +98,7 @@ class Studio:
         seed = seed_of(self.settings, vendor) if vendor is not None else None
         if seed is not None and self.settings.token_key is not None:
             return usable_token(self.catalog, self.settings.token_key, self.access, seed)
-        value = getattr(self.settings, name.lower(), None)
+        value = getattr(self.settings, name.removeprefix("DAYREEL_").lower(), None)
         return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 

@@ -12,6 +12,7 @@ from dayreel.cli.providers_command import command
 from dayreel.providers.llm import anthropic, openai
 from dayreel.providers.notifiers import slack
 from dayreel.providers.platforms import instagram_errors, tiktok_errors, youtube_errors
+from dayreel.providers.public_urls import presigned_s3
 from dayreel.providers.video import fal, kling
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
@@ -24,6 +25,7 @@ REFUSALS: dict[str, set[str]] = {
     "instagram": {str(code) for code in (*instagram_errors.BY_SUBCODE, *instagram_errors.BY_CODE)},
     "tiktok": {*tiktok_errors.BY_CODE, *tiktok_errors.BY_FAIL_REASON},
     "youtube": {*youtube_errors.BY_REASON, *youtube_errors.BY_UPLOAD_FAILURE},
+    "presigned_s3": set(presigned_s3.NEXT_STEPS),
     "slack": set(slack.NEXT_STEPS),
 }
 

@@ -6,10 +6,8 @@ upload the bytes; Instagram-Login tokens need a public URL, which `public_url` o
 The wire is `instagram_graph.py`, error codes are in `instagram_errors.py`, captions in `dayreel.rules.captions`.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -19,6 +17,7 @@ from dayreel.errors import ConfigurationError, PermanentError, ProviderError, Tr
 from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import (
     Progress,
+    approved_file,
     doubt_remains,
     poll,
     read_fields,
@@ -37,6 +36,8 @@ from dayreel.providers.platforms.instagram_errors import find_row_in_status
 from dayreel.providers.platforms.instagram_graph import GONE_CODES, Graph
 from dayreel.providers.platforms.instagram_insights import read_counters
 from dayreel.providers.platforms.verdicts import to_error
+from dayreel.providers.public_urls.contract import PublicUrl
+from dayreel.providers.registry import vendor_named
 from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.channel import InstagramPost
 from dayreel.schemas.effect import Permit
@@ -44,6 +45,7 @@ from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 _MEDIA_FIELDS = "id,caption,permalink,timestamp,media_product_type"
 _LOGIN_HOST = "graph.instagram.com"
+_LOGIN_TOKEN = "IGA"  # noqa: S105  what they begin with
 _NOT_READY = "9007"
 _GONE = "GONE"
 _PUBLISHED_BEFORE: dict[str, Any] = {"published": "before"}
@@ -76,7 +78,7 @@ class InstagramPlatform:
         graph_url: str = "https://graph.facebook.com",
         rupload_url: str | None = None,
         api_version: str = "v25.0",
-        public_url: Callable[[Path], AbstractContextManager[str]] | None = None,
+        public_url: PublicUrl | None = None,
         poll_interval_s: float = 60,
         deadline_s: float = 300,
     ) -> None:
@@ -222,6 +224,8 @@ class InstagramPlatform:
             self._graph.upload(request, container=container, uri=uri)
             progress.commit(uploaded=True)
             return
+        with approved_file(request):
+            pass  # what is served is opened right after; both ways keep the file they opened
         with self._public_url(request.video) as video_url:
             made = self._make_container({**fields, "video_url": video_url})
             # Meta fetches only while the address is open, so a resumed post starts over unless it is FINISHED.
@@ -418,12 +422,22 @@ def _is_older(media: dict[str, Any], sent_at: datetime) -> bool:
 
 
 def connect(access: Access) -> InstagramPlatform:
-    """Return the account of this world."""
-    quick = access.sandbox_url is not None
+    """Return the account of this world; what the token begins with tells which login it is from."""
+    token = access.secret("INSTAGRAM_ACCESS_TOKEN")
+    is_login = token.startswith(_LOGIN_TOKEN)
     return InstagramPlatform(
-        access_token=access.secret("INSTAGRAM_ACCESS_TOKEN"),
+        access_token=token,
         account_id=access.secret("INSTAGRAM_ACCOUNT_ID"),
         clock=access.clock,
-        graph_url=access.url("https://graph.facebook.com", "/instagram/graph"),
-        poll_interval_s=0.5 if quick else 60,
+        graph_url=access.url(f"https://{_LOGIN_HOST if is_login else 'graph.facebook.com'}", "/instagram/graph"),
+        public_url=_public_url(access) if is_login else None,
+        poll_interval_s=0.5 if access.sandbox_url is not None else 60,
     )
+
+
+def _public_url(access: Access) -> PublicUrl:
+    # The tunnel needs no account, so it is what is used when nothing else is set up.
+    way: PublicUrl = vendor_named("presigned_s3" if access.variable("STORAGE_BUCKET") else "quick_tunnel").connect(
+        access
+    )
+    return way

@@ -1,0 +1,1 @@
+"""How a file gets a public address for as long as somebody fetches it."""

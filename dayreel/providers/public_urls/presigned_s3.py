@@ -1,0 +1,142 @@
+"""A presigned address in a bucket (R2, S3, MinIO): uploaded, signed for an hour, deleted when the block ends.
+
+Facts: protocol reference, section 10. A process that is killed leaves the file behind, unreachable after the hour: give
+the bucket a lifecycle rule that deletes `dayreel/` after a day.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from dayreel.errors import PermanentError, ProviderError, TransientError
+from dayreel.providers.access import Access
+from dayreel.providers.http import readable, reveal
+from dayreel.providers.public_urls.contract import PublicUrl
+
+LIFETIME_S: Final = 3600
+_LOG = logging.getLogger(__name__)
+_PART_BYTES: Final = 64 * 1024 * 1024
+_PASSING: Final = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503", "500", "429"})
+_KEYS: Final = "Check STORAGE_ACCESS_KEY_ID and STORAGE_SECRET_ACCESS_KEY, and this machine's clock."
+_RIGHTS: Final = "Give the key the right to read, write and delete objects in this bucket."
+NEXT_STEPS: Final = {
+    "InvalidAccessKeyId": _KEYS,
+    "SignatureDoesNotMatch": _KEYS,
+    "AccessDenied": _RIGHTS,
+    "NoSuchBucket": "Check STORAGE_BUCKET and STORAGE_ENDPOINT.",
+    "SlowDown": "It is tried again later.",
+}
+"""The store's error code to what a person can do."""
+
+
+class PresignedS3:
+    """One bucket.
+
+    Args:
+        endpoint: like https://ACCOUNT.r2.cloudflarestorage.com; None means AWS.
+        region: R2 wants "auto".
+    """
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        access_key_id: str,
+        secret_access_key: SecretStr | str,
+        endpoint: str | None = None,
+        region: str = "auto",
+    ) -> None:
+        """Keep the settings; boto3 is imported at the first upload."""
+        self._bucket = bucket
+        self._key_id = access_key_id
+        self._secret = reveal(secret_access_key, name="STORAGE_SECRET_ACCESS_KEY")
+        self._endpoint = endpoint
+        self._region = region
+
+    @contextmanager
+    def __call__(self, video: Path) -> Iterator[str]:
+        """Open a public address for `video`, see `contract.PublicUrl`."""
+        client = self._client()
+        key = f"dayreel/{secrets.token_urlsafe(24)}/video{video.suffix.lower()}"
+        self._upload(client, video, key)
+        try:
+            wanted = {"Bucket": self._bucket, "Key": key}
+            yield str(client.generate_presigned_url("get_object", Params=wanted, ExpiresIn=LIFETIME_S))
+        finally:
+            self._delete(client, key)
+
+    def _client(self) -> Any:
+        import boto3  # noqa: PLC0415  half a second of import
+        from botocore.config import Config  # noqa: PLC0415
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self._endpoint,
+            region_name=self._region,
+            aws_access_key_id=self._key_id,
+            aws_secret_access_key=self._secret,
+            config=Config(
+                signature_version="s3v4",
+                # R2 has refused the checksums that botocore adds by default.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                retries={"max_attempts": 5, "mode": "standard"},
+                connect_timeout=10,
+                read_timeout=60,
+            ),
+        )
+
+    def _upload(self, client: Any, video: Path, key: str) -> None:
+        from boto3.exceptions import Boto3Error  # noqa: PLC0415  loaded by now
+        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        attempted = f"upload the video to bucket {self._bucket!r}"
+        settings = TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False)
+        try:
+            client.upload_file(str(video), self._bucket, key, ExtraArgs={"ContentType": "video/mp4"}, Config=settings)
+        except ClientError as error:
+            raise self._refused(error, attempted) from None
+        except Boto3Error as error:
+            cause = error.__context__
+            if isinstance(cause, ClientError):
+                raise self._refused(cause, attempted) from None
+            raise TransientError(attempted=attempted, answer=f"it broke off ({type(error).__name__})") from None
+        except BotoCoreError as error:
+            raise TransientError(attempted=attempted, answer=f"no answer ({type(error).__name__})") from None
+
+    def _refused(self, error: Any, attempted: str) -> ProviderError:
+        code = str(error.response.get("Error", {}).get("Code") or "unknown")
+        words = readable(str(error.response.get("Error", {}).get("Message") or code), secrets=self._secrets)
+        kind = TransientError if code in _PASSING else PermanentError
+        return kind(attempted=attempted, answer=f"{code}: {words}", code=code, next_step=NEXT_STEPS.get(code, ""))
+
+    @property
+    def _secrets(self) -> tuple[str, str]:
+        return (self._secret, self._key_id)
+
+    def _delete(self, client: Any, key: str) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  loaded by now
+
+        try:
+            client.delete_object(Bucket=self._bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            # The post must not fail for this: the address ends by itself.
+            _LOG.warning("An uploaded video stays in bucket %s for now (%s).", self._bucket, type(error).__name__)
+
+
+def connect(access: Access) -> PublicUrl:
+    """Return the bucket that the variables name."""
+    endpoint = access.variable("STORAGE_ENDPOINT")
+    return PresignedS3(
+        bucket=access.secret("STORAGE_BUCKET"),
+        access_key_id=access.secret("STORAGE_ACCESS_KEY_ID"),
+        secret_access_key=access.secret("STORAGE_SECRET_ACCESS_KEY"),
+        endpoint=endpoint,
+        region=access.variable("STORAGE_REGION") or ("auto" if endpoint else "us-east-1"),
+    )

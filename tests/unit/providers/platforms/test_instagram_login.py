@@ -1,0 +1,65 @@
+"""Instagram Login: what its token begins with chooses the host and a public address instead of uploaded bytes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.errors import UsageError
+from dayreel.providers.access import Access
+from dayreel.providers.platforms import instagram
+from dayreel.providers.public_urls.presigned_s3 import PresignedS3
+from dayreel.providers.public_urls.quick_tunnel import QuickTunnel
+from dayreel.sandbox import credentials
+from tests.fakes.permits import make_permit
+from tests.fakes.sandbox import RunningSandbox
+from tests.unit.providers.platforms.posting import Recorder, WaitingClock, make_request
+
+BUCKET = {"STORAGE_BUCKET": "b", "STORAGE_ACCESS_KEY_ID": "k", "STORAGE_SECRET_ACCESS_KEY": "s"}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path / "world") as sandbox:
+        yield sandbox
+
+
+def access(sandbox_url: str | None, *, token: str = credentials.INSTAGRAM_LOGIN_TOKEN, **more: str) -> Access:
+    variables = {**credentials.SANDBOX_CREDENTIALS, "INSTAGRAM_ACCESS_TOKEN": token, **more}
+    world: Any = "live" if sandbox_url is None else "sandbox"
+    return Access(world, variables.get, sandbox_url, WaitingClock(), Path())
+
+
+def test_a_reel_is_posted_through_a_public_address_that_is_gone_afterwards(world: RunningSandbox, video: Path) -> None:
+    clock = WaitingClock(world.advance)
+    made = instagram.connect(Access("sandbox", access(world.url).variable, world.url, clock, Path()))
+    request = make_request("instagram", video)
+    recorder = Recorder()
+    receipt = made.post(make_permit("post", "instagram"), request, handle={}, record=recorder)
+    assert receipt.state == "posted"
+    (post,) = world.effects()["posts"]
+    assert post["sha256"] == request.video_sha256
+    assert "127.0.0.1" not in str(recorder.handles), "an address that opens the file is in no handle"
+
+
+def test_a_video_that_is_not_the_approved_one_gets_no_address(world: RunningSandbox, video: Path) -> None:
+    made = instagram.connect(access(world.url))
+    request = make_request("instagram", video, video_sha256="0" * 64)
+    with pytest.raises(UsageError, match="approved"):
+        made.post(make_permit("post", "instagram"), request, handle={}, record=Recorder())
+    assert world.effects()["posts"] == []
+
+
+def test_the_token_chooses_host_and_way(video: Path) -> None:
+    request = make_request("instagram", video)
+    login = instagram.connect(access(None))
+    assert login.plan(request)[0].url.startswith("https://graph.instagram.com/")
+    assert isinstance(login._public_url, QuickTunnel)
+    page = instagram.connect(access(None, token=credentials.INSTAGRAM_FACEBOOK_TOKEN))
+    assert page.plan(request)[0].url.startswith("https://graph.facebook.com/")
+    assert page._public_url is None
+
+
+def test_a_bucket_is_used_where_one_is_set(video: Path) -> None:
+    assert isinstance(instagram.connect(access(None, **BUCKET))._public_url, PresignedS3)

@@ -1,0 +1,138 @@
+"""The bucket: uploaded with what R2 takes, fetched through the signed address, deleted afterwards."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from dayreel.errors import PermanentError, ProviderError, TransientError
+from dayreel.providers.public_urls.presigned_s3 import PresignedS3
+
+SECRET = "marked-secret-access-key"
+
+
+class Bucket:
+    """A store that keeps what is put, wants signatures, and can be told to refuse."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.refuses: dict[str, tuple[int, str]] = {}
+        self.url = ""
+
+
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    kept = Bucket()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path, _, query = self.path.partition("?")
+            kept.asked.append((self.command, {name.lower(): value for name, value in self.headers.items()}))
+            is_signed = "AWS4-HMAC-SHA256" in self.headers.get("Authorization", "") or "X-Amz-Signature" in query
+            status, code = kept.refuses.get(self.command, (200, "")) if is_signed else (403, "AccessDenied")
+            found = b""
+            if code:
+                found = f"<Error><Code>{code}</Code><Message>no, {SECRET}</Message></Error>".encode()
+            elif self.command == "PUT":
+                kept.objects[path] = body
+            elif self.command == "DELETE":
+                kept.objects.pop(path, None)
+                status = 204
+            else:
+                found = kept.objects.get(path, b"")
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(found)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(found)
+            self.close_connection = True
+
+        do_GET = do_PUT = do_DELETE = answer  # noqa: N815  the standard library calls them so
+
+        def log_message(self, *args: object) -> None:
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    kept.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield kept
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "final_video.mp4"
+    path.write_bytes(b"the video")
+    return path
+
+
+def store(bucket: Bucket) -> PresignedS3:
+    return PresignedS3(bucket="reels", access_key_id="key-id", secret_access_key=SECRET, endpoint=bucket.url)
+
+
+def test_the_video_can_be_fetched_inside_the_block_and_is_deleted_after_it(bucket: Bucket, video: Path) -> None:
+    with store(bucket)(video) as url:
+        assert url.startswith(f"{bucket.url}/reels/dayreel/")
+        assert "X-Amz-Expires=3600" in url
+        assert SECRET not in url
+        assert requests.get(url, timeout=5).content == b"the video"
+        assert requests.get(url.partition("?")[0], timeout=5).status_code == 403
+    assert bucket.objects == {}
+
+
+def test_the_upload_says_what_it_is_and_carries_no_checksum_that_r2_refuses(bucket: Bucket, video: Path) -> None:
+    with store(bucket)(video):
+        pass
+    (headers,) = [headers for method, headers in bucket.asked if method == "PUT"]
+    assert headers["content-type"] == "video/mp4"
+    assert not [name for name in headers if "checksum" in name or "trailer" in name]
+    assert headers.get("content-encoding") != "aws-chunked"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "SignatureDoesNotMatch", PermanentError),
+        (403, "InvalidAccessKeyId", PermanentError),
+        (404, "NoSuchBucket", PermanentError),
+        (403, "AccessDenied", PermanentError),
+    ],
+)
+def test_a_refusal_is_typed_says_what_to_do_and_shows_no_key(
+    bucket: Bucket, video: Path, status: int, code: str, kind: type[ProviderError]
+) -> None:
+    bucket.refuses["PUT"] = (status, code)
+    with pytest.raises(kind) as refusal, store(bucket)(video):
+        pass
+    assert refusal.value.code == code
+    assert refusal.value.next_step
+    assert SECRET not in str(refusal.value)
+
+
+def test_nobody_there_can_be_tried_again(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)  # botocore's own pauses between its attempts
+    nobody = Bucket()
+    nobody.url = "http://127.0.0.1:9"
+    with pytest.raises(TransientError), store(nobody)(video):
+        pass
+
+
+def test_a_file_that_cannot_be_deleted_is_told_and_does_not_fail_the_post(
+    bucket: Bucket, video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bucket.refuses["DELETE"] = (403, "AccessDenied")
+    with caplog.at_level(logging.WARNING), store(bucket)(video):
+        pass
+    assert "stays in bucket reels" in caplog.text
+    assert SECRET not in caplog.text

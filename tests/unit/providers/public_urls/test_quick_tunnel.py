@@ -1,0 +1,163 @@
+"""The tunnel: open when it answers, closed with its block, and never longer alive than its process."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from dayreel.clock import SystemClock
+from dayreel.errors import ConfigurationError, TransientError
+from dayreel.providers.public_urls.quick_tunnel import QuickTunnel
+from tests.fakes import cloudflared
+
+NAME = cloudflared.NAME
+
+
+class Program:
+    """A fake cloudflared in a folder of its own, and what it wrote down."""
+
+    def __init__(self, folder: Path, mode: str) -> None:
+        folder.mkdir()
+        self.folder, self.path = folder, folder / "cloudflared"
+        source = Path(cloudflared.__file__).read_text(encoding="utf-8").partition("\n")[2]
+        self.path.write_text(f"#!{sys.executable} -I\n{source}", encoding="utf-8")
+        self.path.chmod(self.path.stat().st_mode | stat.S_IXUSR)
+        (folder / "mode").write_text(mode)
+
+    def wrote(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    def is_running(self) -> bool:
+        pid = int(self.wrote("pid"))
+        return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+    def has_gone(self, within_s: float = 8) -> bool:
+        end = time.monotonic() + within_s
+        while self.is_running() and time.monotonic() < end:
+            time.sleep(0.05)
+        return not self.is_running()
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "final_video.mp4"
+    path.write_bytes(b"the video")
+    return path
+
+
+class QuickClock(SystemClock):
+    """Waits a tenth of what is asked."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / 10)
+
+
+def tunnel(program: Path | str, **wishes: Any) -> QuickTunnel:
+    wishes = {"reaches": lambda _url: True, "deadline_s": 20, **wishes}
+    return QuickTunnel(clock=QuickClock(), program=str(program), **wishes)
+
+
+def test_the_address_is_public_once_it_answers_from_outside_and_everything_is_gone_after_the_block(
+    tmp_path: Path, video: Path
+) -> None:
+    program = Program(tmp_path / "bin", "works")
+    asked: list[str] = []
+
+    def reaches(url: str) -> bool:
+        asked.append(url)
+        return len(asked) > 2  # the name is known before it can be reached
+
+    with tunnel(program.path, reaches=reaches)(video) as url:
+        assert url.startswith(f"https://{NAME}/")
+        assert set(asked) == {url}
+        local = program.wrote("url") + url.removeprefix(f"https://{NAME}")
+        assert requests.get(local, timeout=5).content == b"the video"
+    assert program.has_gone()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(local, timeout=5)
+
+
+def test_the_program_gets_none_of_our_keys_and_an_empty_home(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTAGRAM_ACCESS_TOKEN", "marked-secret")
+    program = Program(tmp_path / "bin", "works")
+    with tunnel(program.path)(video):
+        environment = json.loads(program.wrote("environment"))
+        assert "marked-secret" not in str(environment)
+        assert environment["HOME"] != os.environ.get("HOME")
+        assert list(Path(environment["HOME"]).iterdir()) == []
+
+
+def test_an_error_inside_the_block_closes_everything_too(tmp_path: Path, video: Path) -> None:
+    program = Program(tmp_path / "bin", "works")
+    with pytest.raises(TransientError, match="the post"), tunnel(program.path)(video):
+        raise TransientError(attempted="make the post", answer="503")
+    assert program.has_gone()
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from dayreel.clock import SystemClock
+from dayreel.providers.public_urls.quick_tunnel import QuickTunnel
+tunnel = QuickTunnel(clock=SystemClock(), program=sys.argv[1], reaches=lambda url: True)
+with tunnel(Path(sys.argv[2])) as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_that_is_killed_takes_its_tunnel_with_it(tmp_path: Path, video: Path) -> None:
+    program = Program(tmp_path / "bin", "works")
+    command = [sys.executable, "-c", HOLDER, str(program.path), str(video)]
+    root = Path(__file__).parents[4]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}
+    ) as holder:
+        assert holder.stdout is not None
+        assert NAME in holder.stdout.readline().decode()
+        assert program.is_running()
+        holder.send_signal(signal.SIGKILL)
+    assert program.has_gone()
+
+
+def test_a_missing_program_says_how_to_get_it(tmp_path: Path, video: Path) -> None:
+    with pytest.raises(ConfigurationError) as refusal, tunnel(tmp_path / "none")(video):
+        pass
+    assert "brew install cloudflared" in refusal.value.next_step
+    assert "STORAGE_BUCKET" in refusal.value.next_step
+
+
+def test_cloudflares_limit_is_told_as_such_and_its_own_address_is_no_tunnel(tmp_path: Path, video: Path) -> None:
+    program = Program(tmp_path / "bin", "refuses")
+    with pytest.raises(TransientError) as refusal, tunnel(program.path)(video):
+        pass
+    assert refusal.value.code == "rate_limited"
+    assert refusal.value.retry_after_s == 900
+    assert "failed to request" in refusal.value.answer
+
+
+@pytest.mark.parametrize(
+    ("mode", "reaches", "words"),
+    [("dies", True, "ended by itself"), ("never_ready", True, "never got a connection"), ("works", False, "outside")],
+)
+def test_a_tunnel_that_does_not_come_about_is_given_up(
+    tmp_path: Path, video: Path, mode: str, reaches: bool, words: str
+) -> None:
+    program = Program(tmp_path / "bin", mode)
+    with (
+        pytest.raises(TransientError, match=words),
+        tunnel(program.path, reaches=lambda _url: reaches, deadline_s=20 if mode == "dies" else 0.8)(video),
+    ):
+        pass
+    assert program.has_gone()
