@@ -6,7 +6,7 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.clock import SystemClock, local_day
-from dayreel.errors import ConfigurationError, DayreelError
+from dayreel.errors import ConfigurationError, DayreelError, UsageError
 from dayreel.rules.calendar import why_not_made
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
@@ -22,10 +22,17 @@ from dayreel.stores.locks import hold
 @click.command("run")
 @click.option("--date", "day", metavar="YYYY-MM-DD", help="default is today in each channel's own zone")
 @click.option("--channel", "names", multiple=True, metavar="NAME", help="only this channel; may be given again")
+@click.option("--watch", "is_watching", is_flag=True, help="do what becomes due, publishing too, until stopped")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(day: str | None, names: tuple[str, ...], as_json: bool) -> int:
+def command(day: str | None, names: tuple[str, ...], is_watching: bool, as_json: bool) -> int:
     """Make the day of every channel, up to its review; resume what stopped, skip what is done."""
     settings = load_settings()
+    if is_watching:
+        if day or names or as_json:
+            raise UsageError("--watch does the work of every channel as it becomes due.", next_step="Give it alone.")
+        from dayreel.cli.watch import watch
+
+        return watch(settings)
     wanted = parse_day(day) if day else None
     files = ChannelFiles(settings.channels_dir)
     channels = {name: files.load(name) for name in names} or files.load_all()
@@ -44,7 +51,7 @@ def command(day: str | None, names: tuple[str, ...], as_json: bool) -> int:
         click.echo(f"The sandbox world is at {url} (simulated, nothing is real).", err=True)
     for channel, its_day in due:
         failed = not make_channel_day(settings, channel, its_day) or failed
-    _show(settings, {day for _, day in due}, set(channels), as_json=as_json)
+    show_days(settings, {day for _, day in due}, set(channels), as_json=as_json)
     return 1 if failed else 0
 
 
@@ -96,7 +103,8 @@ def _need_keys(settings: Settings, channel: Channel) -> None:
         )
 
 
-def _show(settings: Settings, days: set[date], names: set[str], *, as_json: bool) -> None:
+def show_days(settings: Settings, days: set[date], names: set[str], *, as_json: bool) -> None:
+    """Print where the contents of these days and channels stand, with the command to type next."""
     with open_catalog(settings.catalog) as catalog:
         told = [one for day in sorted(days) for one in status_of(catalog, day=day, channels=sorted(names))]
     if as_json:

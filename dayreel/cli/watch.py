@@ -1,0 +1,129 @@
+"""The loop of `dayreel run --watch`: one task at a time, until Ctrl-C or SIGTERM; the task at hand is finished first.
+
+The work is done in a thread of its own: on the main thread Dagster would take the signal for its run and keep it.
+"""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from dayreel.clock import SystemClock
+from dayreel.errors import DayreelError
+from dayreel.services.chores import do_chore
+from dayreel.services.sandbox_world import ensure_sandbox
+from dayreel.services.studio import Studio, open_studio
+from dayreel.services.watch_work import Memory, Task, next_work
+from dayreel.settings import Settings
+from dayreel.stores.files import write_whole
+from dayreel.stores.locks import hold
+
+POLL_S = 5.0
+
+
+def watch(settings: Settings) -> int:
+    """Do what becomes due until somebody says stop.
+
+    Raises:
+        BusyError: another one watches this project already.
+    """
+    if settings.world == "sandbox":
+        ensure_sandbox(settings, SystemClock())
+    with (
+        hold(settings.var_dir / "locks", "watch", what="watch this project", at=SystemClock().now()),
+        _until_told() as stop,
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch") as worker,
+    ):
+        click.echo("Watching: days, decisions, posts, markers, doubts. Ctrl-C stops after the task at hand.", err=True)
+        loop = worker.submit(_loop, settings, stop)
+        try:
+            while not loop.done():
+                wait([loop], timeout=0.2)  # short, so that a signal is heard
+        finally:
+            stop.set()
+        loop.result()
+    click.echo("Stopped.", err=True)
+    return 0
+
+
+def _loop(settings: Settings, stop: threading.Event) -> None:
+    path = settings.var_dir / "watch.json"
+    memory = _read(path)
+    told: set[str] = set()
+    while not stop.is_set():
+        studio = open_studio(settings, actor="watch")
+        try:
+            _work(settings, studio, memory, path, stop, told)
+        finally:
+            studio.catalog.close()
+        stop.wait(POLL_S)
+
+
+def _work(
+    settings: Settings, studio: Studio, memory: Memory, path: Path, stop: threading.Event, told: set[str]
+) -> None:
+    notifier = "slack" if settings.world == "sandbox" or settings.slack_bot_token is not None else "log"
+    tasks, left_out = next_work(studio, memory, target=notifier)
+    for reason in left_out:
+        if reason not in told:
+            click.echo(f"left out: {reason}", err=True)
+            told.add(reason)
+    for task in tasks:
+        if stop.is_set():
+            return  # what was not started is due again at the next start
+        click.echo(task.about, err=True)
+        try:
+            for said in _do(settings, studio, task, notifier):
+                click.echo(f"  {said}", err=True)
+        except DayreelError as error:
+            click.echo(f"dayreel: {error}", err=True)
+        memory.done.append(task.key)
+        write_whole(path, json.dumps(memory.as_json()))
+
+
+def _do(settings: Settings, studio: Studio, task: Task, notifier: str) -> list[str]:
+    if task.chore is not None:
+        return do_chore(studio, task.chore, notifier=studio.connect(notifier))
+    from dayreel.cli.launch import run_job
+
+    assert task.day is not None  # noqa: S101  a task is a chore or has a day
+    ended = run_job(
+        settings,
+        task.job,
+        partition_key=task.day.isoformat(),
+        assets=task.assets,
+        actor=task.trigger,
+        tags=dict(task.tags),
+    )
+    return [f"{asset}: {said}" for asset, said in ended.failures] or ["done"]
+
+
+def _read(path: Path) -> Memory:
+    try:
+        return Memory(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Memory()
+
+
+@contextmanager
+def _until_told() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set; a second one ends the process at once, as a crash would."""
+    stop = threading.Event()
+
+    def hear(_signal: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    before = {one: signal.signal(one, hear) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
