@@ -2,7 +2,7 @@
 
 import click
 
-from dayreel.cli.run_command import make_channel_day
+from dayreel.cli.run_command import make_channel_day, show_days
 from dayreel.errors import UsageError
 from dayreel.services.open_content import open_new_take
 from dayreel.services.retry_content import cancel_renders, regenerate_segment, reopen_refused
@@ -35,7 +35,9 @@ def command(content_id: str, new_take: bool, segment: int | None, cancel: bool) 
         from dayreel.cli.publish_command import publish_content
 
         return publish_content(content_id, as_json=False)
-    return 0 if make_channel_day(settings, channel, row.day) else 1
+    made = make_channel_day(settings, channel, row.day)
+    show_days(settings, {row.day}, {row.channel}, as_json=False)
+    return 0 if made else 1
 
 
 def _prepared(studio: Studio, content_id: str, *, new_take: bool, segment: int | None) -> ContentRow:
