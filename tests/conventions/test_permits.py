@@ -1,0 +1,51 @@
+"""Nothing is paid or published without a permit, and only the ledger makes one."""
+
+import ast
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.providers.llm.contract import LanguageModel
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.providers.platforms.contract import PlatformProvider
+from dayreel.providers.registry import VENDORS
+from dayreel.providers.video.contract import VideoGenerator
+
+PACKAGE = Path(__file__).parents[2] / "dayreel"
+ACTS: dict[str, tuple[type, str]] = {
+    "llm": (LanguageModel, "ask"),
+    "video": (VideoGenerator, "submit"),
+    "platforms": (PlatformProvider, "post"),
+    "notifiers": (Notifier, "send"),
+}
+
+
+def test_only_the_ledger_makes_permits() -> None:
+    makers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Permit"
+    }
+    assert makers == {"services/effects.py"}
+
+
+@pytest.mark.parametrize("family", sorted(ACTS))
+def test_what_pays_or_publishes_asks_for_a_permit_first(family: str) -> None:
+    contract, act = ACTS[family]
+    assert list(inspect.signature(getattr(contract, act)).parameters)[:2] == ["self", "permit"]
+
+
+@pytest.mark.parametrize("vendor", [one for one in VENDORS.values() if one.family in ACTS], ids=lambda one: one.name)
+def test_every_vendor_asks_for_one(vendor: Any) -> None:
+    act = ACTS[vendor.family][1]
+    source = PACKAGE / "providers" / vendor.family / f"{vendor.name}.py"
+    takes = [
+        [argument.arg for argument in node.args.args][:2]
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name == act
+    ]
+    # Own footage is cut, not bought.
+    assert takes == ([] if vendor.name == "clips" else [["self", "permit"]])
