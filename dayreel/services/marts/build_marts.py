@@ -93,7 +93,7 @@ def _engagement(studio: Studio, partition: str) -> tuple[date, dict[str, pd.Data
     return day, {
         "posts": posts,
         "snapshots": frames.snapshots_of_day(studio, day),
-        "earlier": frames.last_snapshots_before(studio, day, list(posts["post_row_id"])),
+        "earlier": frames.last_snapshots_before(studio, day, posts),
     }
 
 

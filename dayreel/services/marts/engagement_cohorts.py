@@ -35,8 +35,11 @@ def at_marks(posts: pd.DataFrame, snapshots: pd.DataFrame) -> pd.DataFrame:
     points = points.drop_duplicates(["post_row_id", "age_h"], keep="last")
     before = points.groupby("post_row_id")[["age_h", *COUNTERS]].shift(1)
     points = points.join(before.add_suffix("_before"))
-    crossed = [_at(points, age, mark_h) for age, mark_h in MARKS_H.items()]
-    rows = pd.concat(crossed, ignore_index=True)
+    passed = [
+        points[(points["age_h"] >= mark_h) & (points["age_h_before"] < mark_h)].assign(age=age, mark_h=mark_h)
+        for age, mark_h in MARKS_H.items()
+    ]
+    rows = _moved_to_mark(pd.concat(passed, ignore_index=True))
     facts = posts[["post_row_id", "channel", "content_id", "platform", "simulated"]]
     return rows.merge(facts, on="post_row_id", how="left")
 
@@ -48,19 +51,17 @@ def _births(posts: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
     return births.astype({name: like[name].dtype for name in births.columns})
 
 
-def _at(points: pd.DataFrame, age: str, mark_h: float) -> pd.DataFrame:
-    """Return the points that are the first at or past a mark, with their counters moved to it."""
-    passed = points[(points["age_h"] >= mark_h) & (points["age_h_before"] < mark_h)].copy()
+def _moved_to_mark(passed: pd.DataFrame) -> pd.DataFrame:
+    """Return the points that are the first at or past their mark, with their counters moved back to it."""
+    mark_h = passed["mark_h"]
     apart = passed["age_h"] - passed["age_h_before"]
     close = (passed["age_h"] - mark_h).abs() <= mark_h * _CLOSE
-    gap = (apart > MOST_APART_H[age]) & ~close
+    gap = (apart > passed["age"].map(MOST_APART_H).astype("Float64")) & ~close
     share = ((mark_h - passed["age_h_before"]) / apart).mask(close, 1.0)
     for name in COUNTERS:
         base = passed[f"{name}_before"].mask(close, passed[name]).astype("Float64")
-        value = base + (passed[name].astype("Float64") - base) * share
-        passed[name] = value.mask(gap) if name == "watch_time_s" else value.round().astype("Int64").mask(gap)
-    passed["age"] = age
-    passed["mark_h"] = mark_h
-    passed["method"] = pd.Series("interpolated", index=passed.index, dtype=object).mask(close, "observed")
-    passed["method"] = passed["method"].mask(gap, "gap")
+        value = (base + (passed[name].astype("Float64") - base) * share).mask(gap)
+        passed[name] = value if name == "watch_time_s" else value.round().astype("Int64")
+    method = pd.Series("interpolated", index=passed.index, dtype=object)
+    passed["method"] = method.mask(close, "observed").mask(gap, "gap")
     return passed.rename(columns={"age_h_before": "before_h", "age_h": "after_h"})

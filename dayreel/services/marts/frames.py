@@ -142,20 +142,24 @@ def snapshots_of_contents(studio: Studio, content_ids: Sequence[str]) -> pd.Data
     return _read(studio, SNAPSHOTS, _snapshots().where(table.c.post_row_id.in_(of_these)))
 
 
-def last_snapshots_before(studio: Studio, day: date, post_row_ids: Sequence[int]) -> pd.DataFrame:
-    """Return the last snapshot before `day` of each post that has one.
+def last_snapshots_before(studio: Studio, day: date, posts: pd.DataFrame) -> pd.DataFrame:
+    """Return the last snapshot before `day` of each of these posts that has one.
 
-    Nearly every post has one of the day before. The others are looked for day by day, as far back as the window goes:
-    one indexed read a day, however long the history is.
+    Nearly every post has one of the day before. The others are looked for day by day, back to when they went out: one
+    indexed read a day, however long the history is.
     """
-    wanted = set(post_row_ids)
+    wanted: dict[int, date] = dict(zip(posts["post_row_id"], posts["posted_on"], strict=True))
     found: list[pd.DataFrame] = []
     for back in range(1, WINDOW_DAYS + 1):
+        earlier = day - timedelta(days=back)
+        # A channel's calendar may be a day ahead of the factory's.
+        wanted = {number: out_on for number, out_on in wanted.items() if out_on <= earlier + timedelta(days=1)}
         if not wanted:
             break
-        rows = snapshots_of_day(studio, day - timedelta(days=back))
+        rows = snapshots_of_day(studio, earlier)
         rows = rows[rows["post_row_id"].isin(wanted)]
-        wanted -= set(rows["post_row_id"])
+        for number in set(rows["post_row_id"]):
+            del wanted[number]
         if len(rows):
             found.append(rows)
     return pd.concat(found, ignore_index=True) if found else frame_of(SNAPSHOTS, [])
