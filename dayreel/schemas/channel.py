@@ -139,9 +139,13 @@ class InstagramPost(Strict):
 
 
 class TikTokPost(Strict):
-    """How a content is posted on TikTok. `privacy` has no default there by TikTok's rules: it must be chosen."""
+    """How a content is posted on TikTok. `privacy` has no default there by TikTok's rules: it must be chosen.
 
-    privacy: Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"]
+    With `mode: inbox` TikTok gets the video alone; its owner finishes the post in the app, with caption and privacy.
+    """
+
+    mode: Literal["direct", "inbox"] = "direct"
+    privacy: Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"] | None = None
     ai_disclosure: bool = True
     allow_comments: bool = False
     allow_duet: bool = False
@@ -149,6 +153,12 @@ class TikTokPost(Strict):
     promotes_own_brand: bool = False
     paid_partnership: bool = False
     hashtags: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _direct_posts_say_who_sees_them(self) -> "TikTokPost":
+        if self.mode == "direct" and self.privacy is None:
+            raise ValueError("a direct post needs `privacy`; TikTok's rules want it chosen")
+        return self
 
 
 class YouTubePost(Strict):

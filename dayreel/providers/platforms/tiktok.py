@@ -1,9 +1,10 @@
-"""TikTok's Direct Post with uploaded bytes (protocol reference, section 5).
+"""TikTok's Direct Post, and its inbox, with uploaded bytes (protocol reference, section 5).
 
 A post is announced (`init`), its bytes are sent, and TikTok then publishes by itself: nothing can be public before the
 last byte is in, and everything may be after it. The public id comes later, only for public posts, and sometimes never;
-until then the publish_id is TikTok's own evidence. The wire is `tiktok_api.py`, chunks are `tiktok_chunks.py`, error
-codes `tiktok_errors.py`, counters `tiktok_metrics.py`.
+until then the publish_id is TikTok's own evidence. A draft in the inbox stays `processing` until its owner has posted
+it. The wire is `tiktok_api.py`, chunks are `tiktok_chunks.py`, error codes `tiktok_errors.py`, counters
+`tiktok_metrics.py`.
 """
 
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 _CREATOR_INFO = "/v2/post/publish/creator_info/query/"
 _INIT = "/v2/post/publish/video/init/"
+_INBOX_INIT = "/v2/post/publish/inbox/video/init/"
+_IN_THE_INBOX = "SEND_TO_USER_INBOX"
 _STATUS = "/v2/post/publish/status/fetch/"
 _FOLLOWING = "follow the TikTok post"
 
@@ -96,11 +99,15 @@ class TikTokPlatform:
             note = f"bytes {first}-{last}/{size}"
             puts.append(PlannedCall("PUT", "{upload_url}", {"bytes": last - first + 1}, note))
             position = last + 1
+        status = {"publish_id": "{publish_id}"}
+        if _is_inbox(request):
+            init = PlannedCall("POST", url + _INBOX_INIT, body, "announces a draft for the account's inbox")
+            return [init, *puts, PlannedCall("POST", url + _STATUS, status, f"until {_IN_THE_INBOX}")]
         return [
             PlannedCall("POST", url + _CREATOR_INFO, {}, "what the account offers now"),
             PlannedCall("POST", url + _INIT, body, "announces the post"),
             *puts,
-            PlannedCall("POST", url + _STATUS, {"publish_id": "{publish_id}"}, "until PUBLISH_COMPLETE"),
+            PlannedCall("POST", url + _STATUS, status, "until PUBLISH_COMPLETE"),
         ]
 
     def quota(self) -> None:
@@ -151,6 +158,14 @@ class TikTokPlatform:
             )
         chunks = plan_chunks(request.size_bytes, chunk_bytes=self._chunk_bytes)
         caption = format_caption("tiktok", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        source = {
+            "source": "FILE_UPLOAD",
+            "video_size": request.size_bytes,
+            "chunk_size": chunks.chunk_size,
+            "total_chunk_count": chunks.total_chunk_count,
+        }
+        if fields.mode == "inbox":
+            return {"source_info": source}
         return {
             "post_info": {
                 "title": caption.text,
@@ -162,18 +177,17 @@ class TikTokPlatform:
                 "brand_organic_toggle": fields.promotes_own_brand,
                 "is_aigc": fields.ai_disclosure,
             },
-            "source_info": {
-                "source": "FILE_UPLOAD",
-                "video_size": request.size_bytes,
-                "chunk_size": chunks.chunk_size,
-                "total_chunk_count": chunks.total_chunk_count,
-            },
+            "source_info": source,
         }
 
     def _begin(self, request: PostRequest, body: dict[str, Any], progress: Progress) -> None:
-        creator = self._api.call(_CREATOR_INFO, attempted="ask TikTok what the account offers")
-        _require_offered(request, body["post_info"], creator)
-        made = self._api.call(_INIT, attempted="announce the TikTok post", json=_respecting(body, creator))
+        creator: dict[str, Any] = {}
+        if _is_inbox(request):
+            made = self._api.call(_INBOX_INIT, attempted="announce the TikTok draft", json=body)
+        else:
+            creator = self._api.call(_CREATOR_INFO, attempted="ask TikTok what the account offers")
+            _require_offered(request, body["post_info"], creator)
+            made = self._api.call(_INIT, attempted="announce the TikTok post", json=_respecting(body, creator))
         if not made.get("publish_id") or not made.get("upload_url"):
             raise TransientError(attempted="announce the TikTok post", answer="no publish_id or upload_url")
         progress.commit(
@@ -244,7 +258,7 @@ class TikTokPlatform:
             except PermanentError as error:
                 problem.append(error.message)
                 return {}
-            return status if status.get("status") in ("PUBLISH_COMPLETE", "FAILED") else None
+            return status if status.get("status") in ("PUBLISH_COMPLETE", "FAILED", _IN_THE_INBOX) else None
 
         status = poll(probe, clock=self._clock, interval_s=self._poll_interval_s, deadline_s=self._deadline_s)
         if not status:
@@ -252,6 +266,8 @@ class TikTokPlatform:
             return Receipt("processing", None, None, raw)
         if status.get("status") == "FAILED":
             raise _failure(status, publish_id)
+        if status.get("status") == _IN_THE_INBOX:
+            return _waits_in_the_inbox(request, publish_id)
         return self._receipt(request, status, publish_id, progress["username"])
 
     def _receipt(self, request: PostRequest, status: dict[str, Any], publish_id: str, username: str | None) -> Receipt:
@@ -281,6 +297,8 @@ class TikTokPlatform:
         evidence = f"TikTok says {state} for {publish_id}"
         if state == "FAILED":
             return Finding("absent", f"{evidence}: {status.get('fail_reason')}.")
+        if state == _IN_THE_INBOX:
+            return Finding("live", f"{evidence}: its owner has to finish it.", _waits_in_the_inbox(request, publish_id))
         if state != "PUBLISH_COMPLETE":
             sent = f"{status.get('uploaded_bytes', 0)} of {request.size_bytes} bytes"
             return Finding(
@@ -313,6 +331,23 @@ class TikTokPlatform:
         if handle.get("finishing"):
             return Finding("unclear", f"TikTok no longer knows {publish_id}, and no video carries {request.marker!r}.")
         return Finding("absent", f"TikTok does not know {publish_id}, and its last byte was never sent.")
+
+
+def _is_inbox(request: PostRequest) -> bool:
+    return request.fields.get("mode") == "inbox"
+
+
+def _waits_in_the_inbox(request: PostRequest, publish_id: str) -> Receipt:
+    # Not public yet, and maybe never: only its owner can say so, in the app. What they need for it is kept with it.
+    raw = {
+        "publish_id": publish_id,
+        "status": _IN_THE_INBOX,
+        "next_step": "Open TikTok's inbox, finish the post with this caption, and switch its AI label on.",
+        "caption": request.caption,
+    }
+    if not request.fields.get("ai_disclosure", True):
+        raw["next_step"] = "Open TikTok's inbox and finish the post with this caption."
+    return Receipt("processing", None, None, raw)
 
 
 def _is_incomplete(status: dict[str, Any], request: PostRequest, progress: Progress) -> bool:

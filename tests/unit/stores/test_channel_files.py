@@ -77,7 +77,7 @@ def test_an_unknown_field_is_named_with_its_line_and_what_is_allowed_there(tmp_p
         ("publish_windows: ['18:00-25:00']", "10: publish_windows", "write it like `18:00-21:30`"),
         ("publish_windows: ['18:00-18:00']", "10: publish_windows", "starts and ends at the same minute"),
         ("narration: {provider: siri, voice: x}", "10: narration.provider", "'edge' or 'espeak'"),
-        ("platforms: {tiktok: {}}", "10: platforms.tiktok", "Field required"),
+        ("platforms: {tiktok: {}}", "10: platforms.tiktok", "a direct post needs `privacy`"),
         ("platforms: {youtube: {privacy: secret}}", "10: platforms.youtube.privacy", "'public', 'unlisted' or"),
         ("budget: {per_day_usd: 0}", "10: budget.per_day_usd", "greater than 0"),
         ("max_posts_per_day: many", "10: max_posts_per_day", "valid integer"),

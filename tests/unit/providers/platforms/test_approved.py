@@ -115,5 +115,5 @@ def test_polling_ends_at_the_deadline():
 
 
 def test_a_missing_field_is_named(video: Path):
-    with pytest.raises(UsageError, match="privacy: Field required"):
+    with pytest.raises(UsageError, match="a direct post needs `privacy`"):
         read_fields(TikTokPost, make_request("tiktok", video, fields={}))
