@@ -82,10 +82,12 @@ class LiveScreen(Screen[None], Generic[View]):
         """Begin to follow the catalog."""
         self._say_head()
         self.set_interval(self.terminal.every_s, self._tick)
+        self.look_now()
 
     def on_screen_resume(self) -> None:
         """Be up to date when a person comes back."""
-        self._tick()
+        if self.is_mounted:
+            self._tick()
 
     def look_now(self) -> None:
         """Read at once, unless an answer is already being waited for."""
@@ -116,14 +118,16 @@ class LiveScreen(Screen[None], Generic[View]):
         self.busy = True
         self.say(meanwhile)
         try:
-            told = await self.terminal.link.ask(what)
+            told, bad = await self.terminal.link.ask(what), False
         except DayreelError as error:
-            self.say(str(error), bad=True)
-        else:
-            self.say(told)
+            told, bad = str(error), True
         finally:
             self.busy = False
-        self.look_now()
+        if self.is_running:
+            self.say(told, bad=bad)
+            self.look_now()
+        else:  # the person went back before the outcome was there; it is not lost
+            self.app.notify(told, severity="error" if bad else "information", markup=False)
 
     def _tick(self) -> None:
         visible = next((one for one in reversed(self.app.screen_stack) if not one.is_modal), None)
@@ -138,16 +142,20 @@ class LiveScreen(Screen[None], Generic[View]):
 
     @work(group="look")
     async def _look(self) -> None:
+        view: View | None = None
+        trouble = ""
         try:
             view = await self.terminal.link.ask(self.look)
         except DayreelError as error:
-            self._trouble(str(error))
-        else:
-            self._trouble("")
-            self._say_head()
-            self.accept(view)
+            trouble = str(error)
         finally:
             self._asked_at_s = None
+        if not self.is_running:
+            return  # the person has left this screen meanwhile
+        self._trouble(trouble)
+        if view is not None:
+            self._say_head()
+            self.accept(view)
 
     def _trouble(self, words: str) -> None:
         banner = self.query_one("#trouble", Static)

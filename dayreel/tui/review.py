@@ -199,6 +199,8 @@ def _page(view: Review) -> Iterator[Content]:
     yield Content.assemble((f"{view.content_id}  {view.title}", "bold"))
     waits = f", {view.deadline} left" if view.deadline else ""
     yield Content(f"revision {view.revision}, {view.state}{waits}, made in the {view.world} world")
+    if view.history:
+        yield Content.styled(f"last decision  {_said(view, 0)}", "$accent")
     for trouble in (view.error, view.problem, "Some of its acts have an unknown outcome (3)." if view.unknown else ""):
         if trouble:
             yield Content.styled(trouble, "$error")
@@ -215,8 +217,8 @@ def _page(view: Review) -> Iterator[Content]:
     total = sum((cost for _layer, cost in view.costs), start=Decimal(0))
     yield from _section(f"costs  {usd(total)}" if view.costs else "costs", [_costs(view)])
     yield from _section("files", [f"{one.what:14} {_told(one.size_bytes):>9}  {one.path.name}" for one in view.files])
-    if view.history:
-        yield from _section("decisions", [_said(view, number) for number in range(len(view.history))])
+    if len(view.history) > 1:
+        yield from _section("decisions before", [_said(view, number) for number in range(1, len(view.history))])
     if view.next_step:
         yield Content.styled(f"\nat a prompt: {view.next_step}", "dim")
 

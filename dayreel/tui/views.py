@@ -83,8 +83,8 @@ def dashboard(studio: Studio) -> Dashboard:
     """
     now = studio.clock.now()
     with studio.catalog.read() as connection:
-        counted = select(content.c.state, func.count()).group_by(content.c.state)
-        totals: dict[str, int] = dict(connection.execute(counted).tuples().all())
+        counted = select(content.c.state, func.count().label("contents")).group_by(content.c.state)
+        totals = {row.state: int(row.contents) for row in connection.execute(counted)}
         parked = [row["content_id"] for row in _doubtful(studio, connection)]
         groups = tuple(
             Group(state, title, totals[state], _entries(connection, state, parked, now))
@@ -161,8 +161,8 @@ def renderings(studio: Studio) -> tuple[Rendered, ...]:
             .limit(_RENDERS_SHOWN)
         )
         return tuple(
-            Rendered(content_id, state, tuple(render_status(connection, content_id)))
-            for content_id, state in connection.execute(query).tuples()
+            Rendered(row.content_id, row.state, tuple(render_status(connection, row.content_id)))
+            for row in connection.execute(query)
         )
 
 
