@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     sandbox_url: str | None = Field(None, description="use this sandbox world instead of the project's own")
     sandbox_port: int | None = Field(None, description="port of the sandbox world; default 8765, or a free one")
     webserver_port: int = Field(3000, description="private port of Dagster's web server, behind the desk")
+    dagster_postgres_url: SecretStr | None = Field(
+        None, description="PostgreSQL for Dagster's own records; default is SQLite in dagster_home/"
+    )
+    dagster_logs_bucket: str | None = Field(
+        None, description="S3 bucket for the logs of Dagster's steps, together with PostgreSQL"
+    )
     desk_host: str = Field("127.0.0.1", description="where the desk listens; another than loopback needs users first")
     desk_port: int = Field(8700, description="port of the desk, the one address people open")
     desk_url: str | None = Field(None, description="the desk's address as people type it, behind a proxy with TLS")
@@ -112,6 +118,14 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("SLACK_CHANNEL_ID"),
         description="where review requests are posted",
     )
+
+    @property
+    def desk_address(self) -> str:
+        """The address at which people open the desk, without a slash at its end."""
+        if self.desk_url is not None:
+            return self.desk_url.rstrip("/")
+        host = "127.0.0.1" if self.desk_host in ("", "0.0.0.0", "::") else self.desk_host  # noqa: S104  only compared
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.desk_port}"
 
     @property
     def channels_dir(self) -> Path:

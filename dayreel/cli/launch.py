@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.errors import ConfigurationError, UsageError
+from dayreel.services.dagster_instance import prepare_dagster_home
 from dayreel.services.effects import is_alive, this_process
 from dayreel.services.examine import Check
 from dayreel.settings import Settings, load_settings
@@ -36,10 +37,7 @@ class Launched:
 
 def dagster_home(settings: Settings) -> Path:
     """Return DAGSTER_HOME, absolute; the project's own, for this process and its children too, when it is not set."""
-    home = Path(os.environ.get("DAGSTER_HOME") or settings.root / "dagster_home").expanduser().absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ["DAGSTER_HOME"] = str(home)
-    return home
+    return prepare_dagster_home(settings)
 
 
 @contextmanager

