@@ -118,6 +118,15 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("SLACK_CHANNEL_ID"),
         description="where review requests are posted",
     )
+    ntfy_topic: SecretStr | None = _vendor(
+        "NTFY_TOPIC", "a topic of ntfy, hard to guess; alerts go there without Slack"
+    )
+    ntfy_server: str | None = Field(
+        None, validation_alias=AliasChoices("NTFY_SERVER"), description="an ntfy server; default is https://ntfy.sh"
+    )
+    ntfy_token: SecretStr | None = _vendor("NTFY_TOKEN", "for an ntfy server that wants one")
+    webhook_url: SecretStr | None = _vendor("WEBHOOK_URL", "gets alerts as JSON, where neither Slack nor ntfy is set")
+    webhook_secret: SecretStr | None = _vendor("WEBHOOK_SECRET", "signs what the webhook gets")
 
     @property
     def desk_address(self) -> str:

@@ -32,7 +32,7 @@ COMMANDS = {
     "sandbox": "run the sandbox world in the foreground",
     "desk": "review in the browser, and the front door to Dagster, in the foreground",
     "users": "who may use the desk: add, list, disable, links, tokens",
-    "up": "Dagster's web server and daemon, and the sandbox world, until Ctrl-C",
+    "up": "Dagster, the desk in front of it, and the sandbox world, until Ctrl-C",
     "doctor": "check this machine, the settings, the catalog and Dagster",
     "state": "look into a manifest: show, history, verify, backups, restore",
 }

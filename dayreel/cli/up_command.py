@@ -1,4 +1,4 @@
-"""`dayreel up`: Dagster's web server and daemon, and the sandbox world, as one command on loopback, until Ctrl-C.
+"""`dayreel up`: Dagster, the desk in front of it, and the sandbox world, as one command on loopback, until Ctrl-C.
 
 It stops what it started and nothing else: a sandbox world that was there before stays.
 """
@@ -22,6 +22,7 @@ from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import clean_environment, find_sandbox, sandbox_command
+from dayreel.services.users import Users, need_users
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.locks import hold
@@ -57,8 +58,9 @@ def command() -> int:
     settings = load_settings()
     what = "run Dagster for this project with `dayreel up`"
     with hold(settings.var_dir / "locks", "up", what=what, at=SystemClock().now()), stopped_by_signals():
-        _need_port(settings)
-        open_catalog(settings.catalog).close()
+        _need_ports(settings)
+        with open_catalog(settings.catalog) as catalog:
+            need_users(Users(catalog, SystemClock()), settings.desk_host)
         children: list[_Child] = []
         try:
             for program in _programs(settings):
@@ -91,7 +93,10 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 def _programs(settings: Settings) -> list[_Program]:
     bin_dir = Path(sys.executable).parent
+    # Nobody is meant to open this address: Dagster has no login, so people reach it through the desk, at /dagster.
     url = f"http://127.0.0.1:{settings.webserver_port}"
+    address = settings.desk_address
+    desk = [sys.executable, "-m", "dayreel.cli", "desk", "--dagster-url", url, "--no-link"]
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(dagster_home(settings)),
@@ -99,11 +104,13 @@ def _programs(settings: Settings) -> list[_Program]:
         "PYTHONWARNINGS": "ignore",
     }
     server = [str(bin_dir / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(settings.webserver_port)]
+    server += ["--path-prefix", "/dagster"]
     daemon = [str(bin_dir / "dagster-daemon"), "run"]
     workspace = ["-w", str(settings.root / "workspace.yaml")]
     programs = [
-        _Program("webserver", "Dagster", [*server, *workspace], environment, lambda: _answers(url)),
+        _Program("webserver", "Dagster", [*server, *workspace], environment, lambda: _dagster(url, address)),
         _Program("daemon", "daemon", [*daemon, *workspace], environment, lambda: "schedules and sensors run"),
+        _Program("desk", "desk", desk, dict(os.environ), lambda: _desk(settings)),
     ]
     if settings.world == "sandbox" and find_sandbox(settings) is None:
         line = sandbox_command(settings, idle_exit_s=None)
@@ -151,7 +158,16 @@ def _announce(settings: Settings, children: list[_Child]) -> None:
                 )
             time.sleep(_LOOK_EVERY_S)
         click.echo(f"{child.program.label:15} {place}")
+    _invite(settings)
     click.echo(f"{'logs':15} var/logs/\nCtrl-C stops everything.")
+
+
+def _invite(settings: Settings) -> None:
+    """Print the link that makes the first admin, as long as nobody is there; it is in no log."""
+    with open_catalog(settings.catalog) as catalog:
+        token = Users(catalog, SystemClock()).first_link()
+    if token is not None:
+        click.echo(f"{'first login':15} {settings.desk_address}/welcome/{token}")
 
 
 def _need_alive(settings: Settings, children: list[_Child]) -> None:
@@ -168,12 +184,21 @@ def _told(settings: Settings, path: Path) -> str:
     return str(path.relative_to(settings.root))
 
 
-def _answers(url: str) -> str | None:
+def _dagster(url: str, address: str) -> str | None:
+    return f"{address}/dagster/" if _answers(f"{url}/dagster/server_info") else None
+
+
+def _desk(settings: Settings) -> str | None:
+    local = settings.model_copy(update={"desk_url": None}).desk_address
+    return settings.desk_address if _answers(f"{local}/healthz") else None
+
+
+def _answers(url: str) -> bool:
     try:
-        requests.get(f"{url}/server_info", timeout=_ASK_TIMEOUT_S).raise_for_status()
+        requests.get(url, timeout=_ASK_TIMEOUT_S).raise_for_status()
     except requests.RequestException:
-        return None
-    return url
+        return False
+    return True
 
 
 def _stop(children: list[_Child]) -> None:
@@ -207,10 +232,13 @@ def _session(leader: int) -> list[psutil.Process]:
     return members
 
 
-def _need_port(settings: Settings) -> None:
-    holder = who_listens(settings.webserver_port)
-    if holder is not None:
-        raise ConfigurationError(
-            f"Port {holder.port} is taken by {holder}.",
-            next_step="Stop that, or choose another with DAYREEL_WEBSERVER_PORT.",
-        )
+def _need_ports(settings: Settings) -> None:
+    for port, variable in (
+        (settings.webserver_port, "DAYREEL_WEBSERVER_PORT"),
+        (settings.desk_port, "DAYREEL_DESK_PORT"),
+    ):
+        holder = who_listens(port)
+        if holder is not None:
+            raise ConfigurationError(
+                f"Port {holder.port} is taken by {holder}.", next_step=f"Stop that, or choose another with {variable}."
+            )

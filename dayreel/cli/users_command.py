@@ -92,9 +92,7 @@ def _people() -> Iterator[tuple[Studio, Users]]:
 
 
 def _print_link(studio: Studio, token: str) -> None:
-    settings = studio.settings
-    address = settings.desk_url or f"http://127.0.0.1:{settings.desk_port}"
-    click.echo(f"{address.rstrip('/')}/welcome/{token}")
+    click.echo(f"{studio.settings.desk_address}/welcome/{token}")
     click.echo("It works once, for a day.", err=True)
 
 

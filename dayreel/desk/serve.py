@@ -15,14 +15,6 @@ from dayreel.services.users import Users, need_users
 _STOP_DEADLINE_S = 5
 
 
-def address_of(host: str, port: int, public_url: str | None) -> str:
-    """Return the address that people open."""
-    if public_url is not None:
-        return public_url.rstrip("/")
-    shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104  only compared
-    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
-
-
 def first_link(studio: Studio, address: str) -> str | None:
     """Return the one-time link that makes the first admin, or None when there are people already."""
     token = Users(studio.catalog, studio.clock).first_link()
@@ -59,7 +51,8 @@ def serve(studio: Studio, *, host: str, port: int, dagster_url: str | None, tell
         while not server.started and not serving.done():
             await asyncio.sleep(0.02)
         if server.started:
-            tell(address_of(host, listening.getsockname()[1], studio.settings.desk_url))
+            here = {"desk_host": host, "desk_port": listening.getsockname()[1]}
+            tell(studio.settings.model_copy(update=here).desk_address)
         while not server.should_exit and not serving.done():
             await asyncio.sleep(0.1)
         await app.state.room.feed.close()  # streams end first, or the server would wait for them

@@ -110,5 +110,9 @@ class DagsterServer:
 
 def find_server(settings: Settings, dagster_home: str) -> DagsterServer | None:
     """Return the web server of this project's Dagster instance, or None when there is none that could do the work."""
-    server = DagsterServer(f"http://127.0.0.1:{settings.webserver_port}")
-    return server if server.serves(dagster_home) else None
+    # `dayreel up` starts it below /dagster, as the desk's front door needs it; one started by hand may be at the root.
+    for path in ("/dagster", ""):
+        server = DagsterServer(f"http://127.0.0.1:{settings.webserver_port}{path}")
+        if server.serves(dagster_home):
+            return server
+    return None

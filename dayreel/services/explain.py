@@ -206,7 +206,7 @@ def _runs(
         note(effect["run_id"], f"{effect['kind']} at {effect['target']}")
     for one in _rows(connection, metric_snapshots, row.id):
         note(one["run_id"], f"measured {one['platform']}")
-    base = f"http://127.0.0.1:{studio.settings.webserver_port}/runs"
+    base = f"{studio.settings.desk_address}/dagster/runs"
     return [{"run_id": run_id, "did": ", ".join(acts), "page": f"{base}/{run_id}"} for run_id, acts in did.items()]
 
 

@@ -29,7 +29,7 @@ class FailedRun:
 
 def run_url(studio: Studio, run_id: str) -> str:
     """Return the page of a run in Dagster's UI."""
-    return f"http://127.0.0.1:{studio.settings.webserver_port}/runs/{run_id}"
+    return f"{studio.settings.desk_address}/dagster/runs/{run_id}"
 
 
 def tell_failure(studio: Studio, failed: FailedRun, *, notifier: Notifier) -> str:

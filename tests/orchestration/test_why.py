@@ -49,7 +49,7 @@ def test_the_page_leads_from_the_view_count_back_to_the_prompt(
     assert all(one["sent"] for one in told["effects"])
     runs = {one["run_id"]: one for one in told["runs"]}
     assert runs.keys() >= {made.run_id, measured.run_id}
-    assert runs[made.run_id]["page"] == f"http://127.0.0.1:3000/runs/{made.run_id}"
+    assert runs[made.run_id]["page"] == f"http://127.0.0.1:8700/dagster/runs/{made.run_id}"
     assert told["transitions"][-1]["to_state"] == "posted"
 
     monkeypatch.chdir(bought.root)

@@ -88,9 +88,13 @@ def test_every_way_to_stop_it_is_heard_once_and_the_handlers_are_put_back(number
 @pytest.mark.slow
 def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(up: Up, ports: tuple[int, int]) -> None:
     web, world = ports
-    assert f"http://127.0.0.1:{web}\n" in up.said
+    desk = f"http://127.0.0.1:{os.environ['DAYREEL_DESK_PORT']}"
+    assert f"{desk}\n" in up.said
+    assert f"{desk}/dagster/\n" in up.said
+    assert f"{desk}/welcome/" in up.said
+    assert str(web) not in up.said, "people go through the door, not past it"
     assert f"http://127.0.0.1:{world}\n" in up.said
-    assert requests.get(f"http://127.0.0.1:{web}/server_info", timeout=20).ok
+    assert requests.get(f"http://127.0.0.1:{web}/dagster/server_info", timeout=20).ok
     for port in ports:
         assert {one.laddr.ip for one in psutil.net_connections("tcp") if one.laddr.port == port} == {"127.0.0.1"}
     second = finish(start("up"))
