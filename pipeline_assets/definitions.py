@@ -20,7 +20,7 @@ from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
 from resources.llm import AnthropicResource, OpenAIResource
 from resources.mart_io import MartIOManager
-from resources.notifiers import LogResource, SlackResource
+from resources.notifiers import LogResource, NtfyResource, SlackResource, WebhookResource
 from resources.platforms import InstagramResource, OutboxResource, TikTokResource, YouTubeResource
 from resources.speech import EdgeResource, EspeakResource
 from resources.studio import StudioResource
@@ -30,6 +30,13 @@ from sensors.decisions import build_decision_sensors
 from sensors.failures import build_failure_sensor
 from sensors.markers import build_marker_sensor
 from sensors.marts import build_mart_sensor
+
+NOTIFIERS: Mapping[str, type[dg.ConfigurableResource]] = {
+    "slack": SlackResource,
+    "ntfy": NtfyResource,
+    "webhook": WebhookResource,
+    "log": LogResource,
+}
 
 
 def default_resources(settings: Settings) -> dict[str, Any]:
@@ -48,13 +55,18 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "tiktok": TikTokResource(),
         "youtube": YouTubeResource(),
         "outbox": OutboxResource(),
-        "notifier": SlackResource() if notifier_name(settings) == "slack" else LogResource(),
+        "notifier": NOTIFIERS[notifier_name(settings)](),
     }
 
 
 def notifier_name(settings: Settings) -> str:
-    """Return who tells people things: Slack in the sandbox world and wherever it has a token, else the log."""
-    return "slack" if settings.world == "sandbox" or settings.slack_bot_token is not None else "log"
+    """Return who tells people things: Slack in the sandbox world, else the first that is set up, at last the log."""
+    set_up = {
+        "slack": settings.world == "sandbox" or settings.slack_bot_token is not None,
+        "ntfy": settings.ntfy_topic is not None,
+        "webhook": settings.webhook_url is not None,
+    }
+    return next((name for name, is_set in set_up.items() if is_set), "log")
 
 
 def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> list[dg.SensorDefinition]:

@@ -1,4 +1,4 @@
-"""Who is told that something waits: Slack, or the log."""
+"""Who is told that something waits: Slack, ntfy, a webhook, or the log."""
 
 import dagster as dg
 
@@ -12,6 +12,24 @@ class SlackResource(dg.ConfigurableResource):
     def open(self, studio: Studio) -> Notifier:
         """Return the client of the studio's world."""
         notifier: Notifier = studio.connect("slack")
+        return notifier
+
+
+class NtfyResource(dg.ConfigurableResource):
+    """A topic of an ntfy server. The live world needs NTFY_TOPIC."""
+
+    def open(self, studio: Studio) -> Notifier:
+        """Return the client of the studio's world."""
+        notifier: Notifier = studio.connect("ntfy")
+        return notifier
+
+
+class WebhookResource(dg.ConfigurableResource):
+    """Any address that takes JSON. The live world needs WEBHOOK_URL."""
+
+    def open(self, studio: Studio) -> Notifier:
+        """Return the client of the studio's world."""
+        notifier: Notifier = studio.connect("webhook")
         return notifier
 
 

@@ -46,6 +46,7 @@ class Vendor:
 
 
 _WRITES = ("ideas", "prompts", "structured answers with their usage")
+_TELLS = ("messages", "looks up lost messages")
 _POSTS = ("posts", "looks up lost posts", "counters")
 
 VENDORS: Mapping[str, Vendor] = {
@@ -95,6 +96,8 @@ VENDORS: Mapping[str, Vendor] = {
         Vendor(
             "slack", "notifiers", ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID"), can=("messages", "looks up lost messages")
         ),
+        Vendor("ntfy", "notifiers", ("NTFY_TOPIC",), ("NTFY_SERVER", "NTFY_TOKEN"), _TELLS),
+        Vendor("webhook", "notifiers", ("WEBHOOK_URL",), ("WEBHOOK_SECRET",), ("messages",)),
         Vendor("log", "notifiers", can=("lines of the log",)),
     )
 }

@@ -1,0 +1,116 @@
+"""A plain webhook: one POST of JSON per message, signed where a secret is set. For whatever else people use.
+
+The receiver can tell a repeat by the header `Idempotency-Key`, which is the message's marker, and that it is ours by
+`X-Dayreel-Signature: v1=HEX`: HMAC-SHA256 with the secret over `v1:TIMESTAMP:BODY`, the timestamp in
+`X-Dayreel-Timestamp` (Unix seconds).
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import SecretStr
+
+from dayreel.clock import Clock
+from dayreel.errors import ConfigurationError, PermanentError
+from dayreel.providers.access import Access
+from dayreel.providers.http import Http, reveal
+from dayreel.providers.notifiers.contract import Message
+from dayreel.schemas.effect import Permit
+
+_SHORTEST_KEY: Final = 6
+NEXT_STEPS: Final[Mapping[int, str]] = {
+    301: "Set WEBHOOK_URL to the address it redirects to; a message is never redirected.",
+    302: "Set WEBHOOK_URL to the address it redirects to; a message is never redirected.",
+    401: "Check WEBHOOK_URL and WEBHOOK_SECRET.",
+    403: "Check WEBHOOK_URL and WEBHOOK_SECRET.",
+    404: "Check WEBHOOK_URL.",
+    429: "It is tried again later.",
+}
+"""HTTP status to what a person can do."""
+
+
+class WebhookNotifier:
+    """One address.
+
+    Args:
+        url: where to; often holds a key, so it is never shown.
+        secret: signs every message; None leaves them unsigned.
+    """
+
+    name = "webhook"
+
+    def __init__(
+        self, *, url: SecretStr | str, clock: Clock, secret: SecretStr | str | None = None, timeout_s: float = 20
+    ) -> None:
+        """Keep the settings; nothing is sent.
+
+        Raises:
+            ConfigurationError: the address is no http or https one.
+        """
+        self._url = reveal(url, name="WEBHOOK_URL")
+        parts = urlsplit(self._url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError("WEBHOOK_URL is no address.", next_step="Write it like https://example.com/hook.")
+        self._secret = reveal(secret, name="WEBHOOK_SECRET") if secret else ""
+        self._clock = clock
+        # Any part of such an address may be its key, and a server may say any part of it back.
+        pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query)), parts.password or ""]
+        hidden = (self._url, self._secret, *(piece for piece in pieces if len(piece) >= _SHORTEST_KEY))
+        self._http = Http("the webhook", secrets=hidden, read_s=timeout_s, clock=clock)
+
+    def send(self, permit: Permit, message: Message) -> dict[str, Any]:
+        """Send once; any 2xx is an acceptance. See the contract for the errors."""
+        now = self._clock.now()
+        document = {
+            "text": message.text,
+            "marker": message.marker,
+            "link": message.link,
+            "content_id": permit.key.content_id,
+            "sent_at": now.isoformat(),
+        }
+        body = json.dumps(document, ensure_ascii=False).encode()
+        stamp = str(int(now.timestamp()))
+        headers = {"Content-Type": "application/json", "Idempotency-Key": message.marker, "X-Dayreel-Timestamp": stamp}
+        if self._secret:
+            headers["X-Dayreel-Signature"] = sign(self._secret, stamp, body)
+        reply = self._http.send(
+            "POST",
+            self._url,
+            attempted=f"send a message about {permit.key.content_id} to the webhook",
+            acting=True,
+            data=body,
+            headers=headers,
+        )
+        if not reply.ok:
+            raise reply.error(reply.words, next_step=NEXT_STEPS.get(reply.status, ""))
+        return {"status": reply.status, "marker": message.marker}
+
+    def find(self, marker: str) -> dict[str, Any] | None:
+        """Refuse: nobody can be asked whether a webhook arrived. See the contract."""
+        raise PermanentError(
+            attempted=f"look for message {marker!r} at the webhook",
+            answer="a webhook cannot be asked",
+            next_step="Look at its receiver.",
+        )
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """Return the signature of a message, as its header has it."""
+    signed = b"v1:" + timestamp.encode() + b":" + body
+    return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+def connect(access: Access) -> WebhookNotifier:
+    """Return the address of this world."""
+    if access.sandbox_url is not None:
+        raise ConfigurationError(
+            "A webhook is somebody's real address, and the sandbox world speaks to nobody outside.",
+            next_step="Set DAYREEL_WORLD=live, or use the stand-in of Slack.",
+        )
+    return WebhookNotifier(
+        url=access.secret("WEBHOOK_URL"), clock=access.clock, secret=access.variable("WEBHOOK_SECRET")
+    )
