@@ -55,7 +55,6 @@ class Settings(BaseSettings):
     desk_url: str | None = Field(None, description="the desk's address as people type it, behind a proxy with TLS")
     desk_trusted_header: str | None = Field(None, description="header in which a company proxy names the person")
     desk_trusted_proxies: str = Field("127.0.0.1 ::1", description="addresses whose trusted header is believed")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
     token_key: SecretStr | None = Field(

@@ -19,9 +19,7 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
     """Show each content's state, cost, review and posts, and the command to type next."""
     wanted = parse_day(day) if day else None
     with open_catalog(load_settings().catalog) as catalog:
-        told = status_of(catalog, day=wanted)
-    if not everything and wanted is None:
-        told = told[:SHOWN]
+        told = status_of(catalog, day=wanted, limit=None if everything or wanted else SHOWN)
     if as_json:
         print_json(told)
         return

@@ -13,15 +13,20 @@ from dayreel.stores.catalog.tables import decisions
 
 
 def status_of(
-    catalog: Catalog, *, day: date | None = None, channels: Sequence[str] = (), states: Sequence[str] = ()
+    catalog: Catalog,
+    *,
+    day: date | None = None,
+    channels: Sequence[str] = (),
+    states: Sequence[str] = (),
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return one JSON-ready document per content, newest day first.
+    """Return one JSON-ready document per content, newest day first; at most `limit` of them.
 
     Raises:
         StoreError: the catalog cannot be read.
     """
     with catalog.read() as connection:
-        rows = list_contents(connection, day=day, channels=channels, states=states)
+        rows = list_contents(connection, day=day, channels=channels, states=states, limit=limit)
         ids = [row.id for row in rows]
         costs = costs_of(connection, ids)
         posts: dict[str, dict[str, Any]] = {}

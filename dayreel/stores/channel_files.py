@@ -82,13 +82,11 @@ class ChannelFiles:
         Raises:
             ConfigurationError: any file has problems; the message lists all of them.
         """
-        problems = self.problems()
+        read = {name: self._read(name) for name in self.names()}
+        problems = [str(problem) for _, found in read.values() for problem in found]
         if problems:
-            raise ConfigurationError(
-                "\n".join(str(problem) for problem in problems),
-                next_step="Mend the files, then try again; nothing was done.",
-            )
-        return {name: self.load(name) for name in self.names()}
+            raise ConfigurationError("\n".join(problems), next_step="Mend the files, then try again; nothing was done.")
+        return {name: channel for name, (channel, _) in read.items() if channel is not None}
 
     def problems(self) -> list[Problem]:
         """Return everything that is wrong with any file; empty when all are fine."""
@@ -121,8 +119,9 @@ def _parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
     """Return a file as nodes, which know their lines, and as values."""
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_Loader)
-        document: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506  it is a SafeLoader
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        document: dict[str, Any] = loader.construct_document(node) if node is not None else {}
     except (OSError, UnicodeDecodeError) as error:
         raise _Unreadable(path.name, 0, f"{path.name} cannot be read: {error}") from error
     except yaml.YAMLError as error:

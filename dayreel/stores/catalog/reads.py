@@ -87,9 +87,10 @@ def list_contents(
     day: date | None = None,
     channels: Sequence[str] = (),
     states: Sequence[str] = (),
+    limit: int | None = None,
 ) -> list[ContentRow]:
-    """Return contents, newest day first, then by channel and take."""
-    query = select(content).order_by(content.c.day.desc(), content.c.channel, content.c.take)
+    """Return contents, newest day first, then by channel and take; at most `limit` of them."""
+    query = select(content).order_by(content.c.day.desc(), content.c.channel, content.c.take).limit(limit)
     if day is not None:
         query = query.where(content.c.day == day)
     if channels:
