@@ -21,7 +21,7 @@ from dayreel.settings import Settings, World
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.reads import ContentRow, get_content
 from dayreel.stores.catalog.tables import effects, state_transitions
-from tests.fakes.catalogs import fresh_catalog
+from tests.fakes.catalogs import fresh_catalog, quick_catalog
 from tests.fakes.clock import FakeClock
 
 DAY = date(2026, 11, 20)
@@ -66,7 +66,7 @@ def make_studio(
     settings = Settings(_env_file=None, root=root, world=world, timezone=timezone)
     if catalog is None:
         path = settings.catalog.removeprefix("sqlite:///")
-        catalog = Catalog(settings.catalog) if Path(path).exists() else fresh_catalog(settings.catalog)
+        catalog = quick_catalog(settings.catalog) if Path(path).exists() else fresh_catalog(settings.catalog)
     with catalog.write() as connection:
         for key, value in (config or {}).items():
             write_config(connection, key, value, by="test", at=clock.now())

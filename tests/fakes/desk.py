@@ -1,0 +1,100 @@
+"""A desk on a temporary project, with quick hashes, for a test client or served on a real port."""
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from argon2 import PasswordHasher
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dayreel.desk.app import create_desk
+from dayreel.services.studio import Studio
+
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD = "three small words"
+
+
+def desk_on(studio: Studio, **wishes: Any) -> Starlette:
+    """Return a desk; nothing it starts really starts."""
+    return create_desk(studio, **{"hasher": QUICK, "start": lambda *_what: None, "poll_s": 0.02, **wishes})
+
+
+class Browser(TestClient):
+    """A test client that behaves like a person's browser: same-origin posts with the token of the page before."""
+
+    def __init__(self, app: Starlette, **wishes: Any) -> None:
+        super().__init__(app, base_url="http://desk.test", follow_redirects=False, **wishes)
+        self.headers["accept"] = "text/html"
+
+    def open(self, path: str) -> str:
+        """Open a page and return its text."""
+        answer = self.get(path)
+        assert answer.status_code == 200, (path, answer.status_code, answer.text[-800:])
+        return answer.text
+
+    def submit(self, path: str, page: str | None = None, **fields: Any) -> Any:
+        """Post a form as the page at `page` would."""
+        token = csrf_of(self.open(page or "/account"))
+        return self.post(path, data={"csrf": token, **fields}, headers={"origin": "http://desk.test"})
+
+
+def csrf_of(page: str) -> str:
+    """Return the CSRF token of a page's first form."""
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found, page[-600:]
+    return found[1]
+
+
+def seen_on(page: str) -> str:
+    """Return what a content's page says that it showed."""
+    found = re.search(r'name="seen" value="([^"]+)"', page)
+    assert found, page[-600:]
+    return found[1]
+
+
+def person(app: Starlette, name: str, role: str) -> Browser:
+    """Return the browser of a new person who has logged in."""
+    token = app.state.room.users.add(name, role, by="test")
+    browser = Browser(app)
+    come_in(browser, f"/welcome/{token}", name)
+    return browser
+
+
+def come_in(browser: Browser, path: str, name: str) -> None:
+    """Use a one-time link."""
+    answer = browser.submit(path, path, name=name, password=PASSWORD, again=PASSWORD)
+    assert answer.status_code == 303, answer.text
+
+
+def token_of(app: Starlette, name: str, role: str) -> str:
+    """Return an API token of somebody new."""
+    room = app.state.room
+    room.users.add(name, role, by="test")
+    token: str = room.visits.make_token(room.users.named(name), "test", by="test")
+    return token
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """Serve an application on a free loopback port until the block ends; gives its address."""
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        assert time.monotonic() < deadline, "the server did not start in time"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive(), "the server did not stop"
