@@ -23,11 +23,20 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OSError: it could not be written; what was there before is untouched.
     """
+    write_whole_bytes(path, text.encode("utf-8"))
+
+
+def write_whole_bytes(path: Path, content: bytes) -> None:
+    """Write a small file so that readers see the old or the new one, never a part.
+
+    Raises:
+        OSError: it could not be written; what was there before is untouched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(aside).replace(path)

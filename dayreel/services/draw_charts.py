@@ -1,0 +1,224 @@
+"""Charts of the marts: frames in, PNG out. Readable at phone width, with units on the axes; what is missing is a gap.
+
+Nothing is read or written here except by `write_charts`. Every chart of simulated numbers says so in its title.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from dayreel.stores.files import write_whole_bytes
+
+# At 390 CSS pixels a picture of 3.9 inches shows one point as 1.4 pixels: 9 pt are read on a phone.
+SIZE_IN = (3.9, 3.0)
+DPI = 200
+FONT_PT = 9
+BAND = (0.1, 0.9)
+MOST_TOPICS = 8
+COLOURS = {"instagram": "#c13584", "tiktok": "#111111", "youtube": "#d93025"}
+_INK, _SOFT, _ACCENT = "#222222", "#9aa0a6", "#1a73e8"
+
+
+@dataclass(frozen=True)
+class ChartData:
+    """The marts that charts are drawn from, already cut to what they are about (a channel, some weeks).
+
+    Attributes:
+        first, last: the days that are shown; days without rows in between are gaps.
+    """
+
+    first: date
+    last: date
+    daily: pd.DataFrame
+    performance: pd.DataFrame
+    projection: pd.DataFrame
+    outcomes: pd.DataFrame
+    simulated: bool
+
+
+def views_by_age(data: ChartData) -> Figure:
+    """Draw the views of the newest week's posts by age, over the band of all posts (10 % to 90 %)."""
+    figure, axes = _blank("Views by age", data, x="age of the post (days)", y="views per post")
+    told = data.daily[data.daily["views"].notna()].copy()
+    told["age_d"] = (told["age_h"].astype(float) / 24).round().astype(int)
+    told["views"] = told["views"].astype(float)
+    if told.empty:
+        return _nothing(figure, axes)
+    by_age = told.groupby("age_d")["views"]
+    ages = range(int(told["age_d"].min()), int(told["age_d"].max()) + 1)
+    low, high = (by_age.quantile(share).reindex(ages) for share in BAND)
+    axes.fill_between(list(ages), low, high, color=_SOFT, alpha=0.35, linewidth=0, label="8 of 10 posts")
+    axes.plot(list(ages), by_age.median().reindex(ages), color=_INK, linewidth=1.6, label="median")
+    newest = told[told["posted_at"] >= pd.Timestamp(data.last - timedelta(days=6), tz="UTC")]
+    for number, (_post, rows) in enumerate(newest.groupby("post_row_id")):
+        line = rows.groupby("age_d")["views"].last().reindex(ages)
+        label = "last 7 days" if number == 0 else None
+        axes.plot(list(ages), line, color=_ACCENT, linewidth=0.9, marker=".", markersize=3, alpha=0.8, label=label)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=FONT_PT - 1)
+    return figure
+
+
+def engagement_by_platform(data: ChartData) -> Figure:
+    """Draw what posts gained in reactions a day, per platform; a day that was not measured breaks the line."""
+    figure, axes = _blank("Reactions by platform", data, x="", y="likes, comments,\nshares, saves per day")
+    days = _days(data)
+    reactions = data.daily[[f"{name}_gained" for name in ("likes", "comments", "shares", "saves")]]
+    told = data.daily.assign(reactions=reactions.sum(axis=1, min_count=1).astype("Float64"))
+    for platform, rows in told.groupby("platform"):
+        line = rows.groupby("day")["reactions"].sum(min_count=1).reindex(days).astype(float)
+        axes.plot(days, line, color=COLOURS.get(str(platform), _ACCENT), linewidth=1.4, label=str(platform))
+        alone = line.notna() & line.shift(1).isna() & line.shift(-1).isna()
+        axes.plot(line.index[alone], line[alone], ".", color=COLOURS.get(str(platform), _ACCENT), markersize=3)
+    if told.empty:
+        return _nothing(figure, axes)
+    _date_axis(axes, days)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=FONT_PT - 1)
+    return figure
+
+
+def spend_against_cap(data: ChartData) -> Figure:
+    """Draw the month's spending so far, day by day, its projection, and the cap."""
+    figure, axes = _blank("Spend against the month's cap", data, x="", y="US dollars")
+    month = data.last.replace(day=1)
+    rows = data.projection[data.projection["day"].between(month, data.last)].sort_values("day")
+    if rows.empty:
+        return _nothing(figure, axes)
+    days = [month + timedelta(days=offset) for offset in range((data.last - month).days + 1)]
+    so_far = rows.set_index("day")["month_to_date_usd"].astype(float).reindex(days)
+    axes.plot(days, so_far, color=_ACCENT, linewidth=1.8, label="spent or held")
+    newest = rows.iloc[-1]
+    end = (month.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    projected, cap = float(newest["projected_month_usd"]), float(newest["cap_month_usd"])
+    spent = float(newest["month_to_date_usd"])
+    axes.plot(
+        [newest["day"], end], [spent, projected], color=_ACCENT, linestyle=":", label=f"heading for ${projected:,.0f}"
+    )
+    axes.axhline(cap, color="#d93025", linewidth=1.2, label=f"cap ${cap:,.0f}")
+    _date_axis(axes, [month, end])
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=FONT_PT - 1)
+    return figure
+
+
+def approval_rate(data: ChartData) -> Figure:
+    """Draw the share of approvals among decisions, a bar a week; a week without decisions has none."""
+    figure, axes = _blank("Approval rate", data, x="week of", y="% approved of decided")
+    decided = data.outcomes[data.outcomes["verdict"].isin(["approved", "rejected"])]
+    monday = data.first - timedelta(days=data.first.weekday())
+    weeks = [monday + timedelta(weeks=number) for number in range((data.last - monday).days // 7 + 1)]
+    of_week = pd.Series([day - timedelta(days=day.weekday()) for day in decided["day"]], dtype=object)
+    approved = pd.Series(list(decided["verdict"] == "approved"), dtype=float)
+    shares = approved.groupby(of_week).mean().reindex(weeks) * 100
+    counts = approved.groupby(of_week).size().reindex(weeks).fillna(0).astype(int)
+    if decided.empty:
+        return _nothing(figure, axes)
+    places = list(range(len(weeks)))
+    axes.bar(places, shares.fillna(0.0), color=_ACCENT)
+    for place, (share, count) in enumerate(zip(shares, counts, strict=True)):
+        if count:
+            axes.text(place, share - 3, str(count), ha="center", va="top", color="white", fontsize=FONT_PT - 2)
+    shown = places[:: max(1, -(-len(places) // 6))]
+    axes.set_xticks(shown, [f"{weeks[place]:%d %b}" for place in shown])
+    axes.set_ylim(0, 100)
+    return figure
+
+
+def cost_by_topic(data: ChartData) -> Figure:
+    """Draw dollars per 1,000 views at seven days for each topic, the cheapest first."""
+    figure, axes = _blank("Cost per 1,000 views by topic", data, x="US dollars per 1,000 views at 7 days", y="")
+    told = data.performance[data.performance["views_7d"].notna() & data.performance["topic"].notna()]
+    sums = told.assign(usd=told["cost_usd"].astype(float), views=told["views_7d"].astype(float)).groupby("topic")
+    per_thousand = (sums["usd"].sum() * 1000 / sums["views"].sum()).replace(float("inf"), float("nan")).dropna()
+    if per_thousand.empty:
+        return _nothing(figure, axes)
+    cheapest = per_thousand.sort_values().head(MOST_TOPICS)[::-1]
+    axes.barh(range(len(cheapest)), cheapest, color=_ACCENT)
+    axes.set_yticks(range(len(cheapest)), [_short(str(topic)) for topic in cheapest.index])
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    return figure
+
+
+CHARTS = {
+    "views_by_age": views_by_age,
+    "engagement_by_platform": engagement_by_platform,
+    "spend_against_cap": spend_against_cap,
+    "approval_rate": approval_rate,
+    "cost_by_topic": cost_by_topic,
+}
+
+
+def draw_all(data: ChartData) -> dict[str, bytes]:
+    """Return every chart as a PNG, by name."""
+    return {name: png_of(chart(data)) for name, chart in CHARTS.items()}
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as a PNG; the same figure gives the same bytes."""
+    target = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(target, format="png", metadata={"Software": None})
+    return target.getvalue()
+
+
+def write_charts(folder: Path, charts: Mapping[str, bytes]) -> list[Path]:
+    """Write charts as `<name>.png` into a folder, whole or not at all, and return their paths.
+
+    Raises:
+        OSError: one could not be written.
+    """
+    paths = [folder / f"{name}.png" for name in charts]
+    for path, picture in zip(paths, charts.values(), strict=True):
+        write_whole_bytes(path, picture)
+    return paths
+
+
+def _blank(title: str, data: ChartData, *, x: str, y: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=SIZE_IN, dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(f"{title} (simulated)" if data.simulated else title, fontsize=FONT_PT + 1, loc="left", color=_INK)
+    axes.set_xlabel(x, fontsize=FONT_PT)
+    axes.set_ylabel(y, fontsize=FONT_PT)
+    axes.tick_params(labelsize=FONT_PT - 1)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.yaxis.set_major_formatter(FuncFormatter(_compact))
+    return figure, axes
+
+
+def _nothing(figure: Figure, axes: Any) -> Figure:
+    axes.text(0.5, 0.5, "nothing measured yet", ha="center", va="center", transform=axes.transAxes, color=_SOFT)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return figure
+
+
+def _date_axis(axes: Any, days: list[date]) -> None:
+    first, last = days[0], days[-1]
+    step = max(1, (last - first).days // 3)
+    shown = [first + timedelta(days=number) for number in range(0, (last - first).days + 1, step)]
+    axes.set_xticks(shown, [f"{day:%d %b}" for day in shown])
+    axes.set_xlim(first, last + timedelta(days=1) if first == last else last)
+
+
+def _days(data: ChartData) -> list[date]:
+    return [data.first + timedelta(days=number) for number in range((data.last - data.first).days + 1)]
+
+
+def _compact(value: float, _place: int | None = None) -> str:
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def _short(text: str, most: int = 18) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
