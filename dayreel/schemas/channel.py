@@ -8,7 +8,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -200,6 +200,16 @@ class Budget(Strict):
     per_day_usd: Usd | None = Field(None, description="per content day, all takes together")
 
 
+class Experiment(Strict):
+    """Two or more variants of a prompt, tried in turn; which one a day gets is `rules.experiments`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$", description="a new name begins a new comparison")
+    layer: Literal["idea", "prompt"] = Field("idea", description="whose request the variant's words are added to")
+    variants: dict[str, str] = Field(
+        min_length=2, description="name to words that are added to the request; empty words change nothing"
+    )
+
+
 class Channel(Strict):
     """One channel: one video a day."""
 
@@ -227,13 +237,18 @@ class Channel(Strict):
     publish_windows: tuple[str, ...] = Field(("00:00-24:00",), description="local times, `HH:MM-HH:MM`")
     max_posts_per_day: int = Field(3, ge=1, le=50, description="per platform and local day")
     budget: Budget = Budget()
+    experiment: Experiment | None = Field(None, description="variants of a prompt that are compared")
+    learn_from_results: bool = Field(
+        default=False, description="show the best and worst measured ideas of the last 30 days to the next idea"
+    )
 
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError(f"{zone!r} is no IANA time zone; write it like `Europe/Madrid`")
-        return ZoneInfo(zone).key
+        try:
+            return ZoneInfo(zone).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{zone!r} is no IANA time zone; write it like `Europe/Madrid`") from None
 
     @field_validator("narration", mode="before")
     @classmethod
@@ -265,6 +280,14 @@ class Channel(Strict):
             raise ValueError(f"segments from {self.video.provider} need `prompts`")
         if self.captions == "words" and self.narration is None:
             raise ValueError("captions from words need a `narration`")
+        if self.ideas.provider == "calendar" and (self.learn_from_results or _wants(self.experiment, "idea")):
+            raise ValueError("ideas from a calendar are written by people: no learn_from_results, no idea experiment")
+        if self.prompts is None and _wants(self.experiment, "prompt"):
+            raise ValueError("an experiment on prompts needs `prompts`")
         if not self.weekdays:
             raise ValueError("weekdays is empty: this channel would never be made")
         return self
+
+
+def _wants(experiment: Experiment | None, layer: str) -> bool:
+    return experiment is not None and experiment.layer == layer

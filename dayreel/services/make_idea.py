@@ -14,10 +14,12 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
 from dayreel.services.ask import Unusable, ask
 from dayreel.services.keep_safe import SafetyGate, refuse_blocked, texts_of_idea
+from dayreel.services.learn import Lessons, lessons_for
 from dayreel.services.open_content import open_content
 from dayreel.services.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
 from dayreel.services.templating import render
+from dayreel.services.trials import recorded, trial_of
 from dayreel.stores.catalog.reads import ContentRow, earlier_ideas
 from dayreel.stores.files import write_whole
 
@@ -37,6 +39,7 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
         ProviderError, GateClosedError: as in `services.ask`.
     """
     row = open_content(studio, channel, day)
+    trial = trial_of(channel, "idea", row.day)
     work = Work(
         stage="ideas",
         fingerprint=fingerprint(
@@ -46,6 +49,8 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
             topic=channel.topic,
             language=channel.language,
             written=_calendar_row(studio, channel, day) if model is None else None,
+            **({"learns": True} if channel.learn_from_results else {}),
+            **({"trial": vars(trial)} if trial is not None else {}),
         ),
         provider=channel.ideas.provider,
         model=channel.ideas.model,
@@ -57,7 +62,11 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
         write_whole(studio.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
         columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
         return Product(
-            product.manifest, columns, product.cost_usd, product.effect_ids, {"hashtags": list(idea.hashtags)}
+            product.manifest,
+            columns,
+            product.cost_usd,
+            product.effect_ids,
+            {"hashtags": list(idea.hashtags), **product.parameters, **recorded(trial)},
         )
 
     return run_stage(studio, row, work, make)
@@ -67,6 +76,7 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
     since = row.day - timedelta(days=channel.ideas.avoid_days)
     with studio.catalog.read() as connection:
         earlier = earlier_ideas(connection, channel.name, since, but=row.id)
+    lessons = lessons_for(studio, channel, row.day) if channel.learn_from_results else None
 
     gate = SafetyGate(studio, channel, row, "idea", model, str(channel.ideas.model))
 
@@ -87,7 +97,7 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
         row,
         layer="idea",
         model=model,
-        question=_question(studio, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]]),
+        question=_question(studio, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]], lessons),
         document=Idea,
         accept=accept,
     )
@@ -95,10 +105,11 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
         {"idea": asked.document},
         cost_usd=asked.cost_usd + gate.cost_usd,
         effect_ids=(*asked.effect_ids, *gate.effect_ids),
+        parameters={} if lessons is None else {"learned_from": lessons.recorded()},
     )
 
 
-def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str]) -> Question:
+def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str], lessons: Lessons | None) -> Question:
     weekday = row.day.strftime("%A")
     prompt = render(
         studio.settings.channels_dir,
@@ -113,6 +124,10 @@ def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str
         narration_words=int(channel.segments.total_s * _WORDS_PER_SECOND),
         avoid=avoid,
     )
+    trial = trial_of(channel, "idea", row.day)
+    # After the template, not in it: a channel's own template must not leave them out while they are on record.
+    added = [lessons.words() if lessons else "", trial.words if trial else ""]
+    prompt = "\n\n".join(part for part in (prompt, *added) if part)
     return Question(
         model=str(channel.ideas.model),
         system="You answer with one JSON document that follows the given schema, and nothing else.",

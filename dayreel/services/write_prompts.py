@@ -15,6 +15,7 @@ from dayreel.services.open_content import open_content
 from dayreel.services.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
 from dayreel.services.templating import render
+from dayreel.services.trials import recorded, trial_of
 from dayreel.stores.files import write_whole
 
 CODE_VERSION = "1"
@@ -42,6 +43,9 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
         segments=channel.segments,
         narrates=channel.narration is not None,
     )
+    trial = trial_of(channel, "prompt", row.day)
+    if trial is not None and trial.words:
+        prompt = f"{prompt}\n\n{trial.words}"
     work = Work(
         stage="prompts",
         fingerprint=fingerprint(code=CODE_VERSION, source=source, prompt=prompt),
@@ -79,6 +83,7 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
             {"prompts": asked.document},
             cost_usd=asked.cost_usd + gate.cost_usd,
             effect_ids=(*asked.effect_ids, *gate.effect_ids),
+            parameters=recorded(trial),
         )
 
     return run_stage(studio, row, work, make)

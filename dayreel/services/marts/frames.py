@@ -201,6 +201,13 @@ def contents_of(studio: Studio, day: date) -> pd.DataFrame:
     return _read(studio, CONTENTS, select(*columns).where(content.c.day == day))
 
 
+def contents_between(studio: Studio, channel: str, first: date, last: date) -> pd.DataFrame:
+    """Return a channel's contents of the days from `first` to `last`."""
+    columns = [content.c.id.label("content_id"), *(content.c[name] for name in list(CONTENTS)[1:])]
+    days = (content.c.day >= first, content.c.day <= last)
+    return _read(studio, CONTENTS, select(*columns).where(content.c.channel == channel, *days))
+
+
 def made_from(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
     """Return how each content was made, as its manifest says; one whose folder is gone is left out."""
     rows = [_made(studio.contents.manifest(one)) for one in content_ids if studio.contents.exists(one)]

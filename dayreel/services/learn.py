@@ -1,0 +1,82 @@
+"""The loop: what the best and the worst measured ideas of the last thirty days tell the next one.
+
+Ideas are compared by their views at the same age. With too few measured ones nothing is told: noise teaches nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from dayreel.schemas.channel import Channel
+from dayreel.services.studio import Studio
+
+DAYS = 30
+SHOWN = 3
+LEAST = 6
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One measured idea."""
+
+    content_id: str
+    idea: str
+    views: int
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """The best and the worst ideas, by views at `age`; both empty while too few were measured."""
+
+    age: str
+    best: tuple[Lesson, ...]
+    worst: tuple[Lesson, ...]
+
+    def words(self) -> str:
+        """Return what is added to the question."""
+        if not self.best:
+            return ""
+        told = [f"Earlier ideas that did best (views after {self.age}). Learn what they share, but repeat none:"]
+        told += [f"- {one.idea} ({one.views} views)" for one in self.best]
+        told += [f"Earlier ideas that did worst (views after {self.age}). Avoid what they share:"]
+        told += [f"- {one.idea} ({one.views} views)" for one in self.worst]
+        return "\n".join(told)
+
+    def recorded(self) -> dict[str, Any]:
+        """Return which contents were shown, as the idea's record keeps it."""
+        return {
+            "age": self.age,
+            "best": [one.content_id for one in self.best],
+            "worst": [one.content_id for one in self.worst],
+        }
+
+
+def lessons_for(studio: Studio, channel: Channel, day: date) -> Lessons:
+    """Return what the thirty days before `day` have taught, by views at seven days, or else at one.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    # Only channels that learn pay for importing pandas.
+    from dayreel.services.marts import content_performance, frames  # noqa: PLC0415
+
+    contents = frames.contents_between(studio, channel.name, day - timedelta(days=DAYS), day - timedelta(days=1))
+    ids = list(contents["content_id"])
+    measured = content_performance.build(
+        contents=contents,
+        made=frames.made_from(studio, []),
+        spent=frames.spent_by_contents(studio, []),
+        verdicts=frames.newest_verdicts(studio, []),
+        posts=frames.posts_of_contents(studio, ids),
+        snapshots=frames.snapshots_of_contents(studio, ids),
+    )
+    for age in ("7d", "24h"):
+        known = measured[measured[f"views_{age}"].notna() & measured["idea"].notna()]
+        if len(known) >= LEAST:
+            ordered = known.sort_values([f"views_{age}", "content_id"], ascending=[False, True])
+            told = [
+                Lesson(str(row["content_id"]), str(row["idea"]), int(row[f"views_{age}"]))
+                for _, row in ordered.iterrows()
+            ]
+            return Lessons(age, tuple(told[:SHOWN]), tuple(told[-SHOWN:]))
+    return Lessons("7d", (), ())
