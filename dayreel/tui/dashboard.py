@@ -37,11 +37,11 @@ class DashboardScreen(LiveScreen[Dashboard]):
         show_options(contents, [option for group in view.groups for option in _options(group)])
         alarms = []
         if view.switch == "off":
-            alarms.append("The kill switch is off: nothing is bought, nothing is posted (4).")
+            alarms.append("The kill switch is off: nothing is bought, nothing is posted; press 4.")
         if view.unknown:
-            alarms.append(f"Outcomes that nobody knows: {view.unknown} (3).")
+            alarms.append(f"Outcomes that nobody knows: {view.unknown}; press 3.")
         if not view.groups:
-            alarms.append("There is nothing yet: dayreel run makes the day.")
+            alarms.append("There is nothing yet: `dayreel run` makes the day.")
         if not self.busy:
             self.say(" ".join(alarms), bad=bool(view.groups))
 

@@ -201,12 +201,18 @@ def _page(view: Review) -> Iterator[Content]:
     yield Content(f"revision {view.revision}, {view.state}{waits}, made in the {view.world} world")
     if view.history:
         yield Content.styled(f"last decision  {_said(view, 0)}", "$accent")
-    for trouble in (view.error, view.problem, "Some of its acts have an unknown outcome (3)." if view.unknown else ""):
+    for trouble in (
+        view.error,
+        view.problem,
+        "Some of its acts have an unknown outcome: Esc, then 3." if view.unknown else "",
+    ):
         if trouble:
             yield Content.styled(trouble, "$error")
     yield from _section("idea", [view.idea or "none yet"])
     for caption in view.captions:
-        yield from _section(f"{caption.platform}  {caption.length}", [caption.problem or caption.text])
+        yield from _section(
+            f"{caption.platform}  {caption.length}", [one for one in (caption.problem, caption.text) if one]
+        )
         if caption.title is not None:
             yield Content(f"  title: {caption.title}")
         if caption.dropped:

@@ -1,0 +1,168 @@
+"""Driving the terminal in tests: what is on its screen as text, waiting for words on it, snapshots, fixed data."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, update
+from textual.pilot import Pilot
+
+from dayreel.schemas.content import CheckResult
+from dayreel.services.renders import fire
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow
+from dayreel.stores.catalog.tables import content, effects
+from dayreel.tui.app import DayreelTerminal
+from tests.fakes.studio import DAY, content_row, reviewable
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+UPDATE = "UPDATE_SNAPSHOTS"
+WAIT_S = 20.0
+SETTLED_S = 5.0
+
+Story = Callable[[DayreelTerminal, Pilot[None]], Awaitable[None]]
+
+
+def no_player(path: Path) -> str:
+    raise AssertionError(f"nobody asked to play {path}")
+
+
+def terminal(studio: Studio, *, person: str = "alma", **wishes: Any) -> DayreelTerminal:
+    """Return a terminal that looks five times a second, plays nothing and has no colour, unless told otherwise."""
+    return DayreelTerminal(studio, person=person, **{"every_s": 0.2, "play": no_player, "colour": False, **wishes})
+
+
+def run(app: DayreelTerminal, story: Story) -> None:
+    """Let a story happen at 80 by 24 characters."""
+
+    async def told() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await story(app, pilot)
+
+    asyncio.run(told())
+
+
+def text(app: DayreelTerminal) -> str:
+    """Return what is on the screen, as text."""
+    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips()) + "\n"
+
+
+async def until(app: DayreelTerminal, pilot: Pilot[None], *words: str, gone: str | None = None) -> str:
+    """Wait until these words are on the screen, and `gone` is not; return the screen."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while True:
+        await asyncio.sleep(0.05)
+        shown = " ".join(text(app).replace("│", " ").split())
+        if all(word in shown for word in words) and (gone is None or gone not in shown):
+            return text(app)
+        if app._exception is not None:
+            raise app._exception
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"waited for {words}, gone {gone!r}; there is:\n{text(app)}")
+
+
+async def same_as_stored(app: DayreelTerminal, pilot: Pilot[None], name: str, *words: str) -> None:
+    """Wait for these words, then until the screen is the stored one; with the switch in the environment, store it."""
+    path = SNAPSHOTS / f"{name}.txt"
+    shown = await until(app, pilot, *words)
+    if os.environ.get(UPDATE):
+        await pilot.pause(0.5)
+        path.write_text(text(app), encoding="utf-8")
+        return
+    assert path.is_file(), f"there is no stored screen {name!r}: run once with {UPDATE}=1 and read what it stores"
+    stored, deadline = path.read_text(encoding="utf-8"), asyncio.get_running_loop().time() + SETTLED_S
+    while shown != stored and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.05)
+        shown = text(app)
+    assert shown == stored, f"the screen {name!r} has changed; {UPDATE}=1 stores it anew"
+
+
+# -- data ----------------------------------------------------------------------------------------------------------
+
+
+def with_checks(studio: Studio) -> ContentRow:
+    """Bring a content to its review, with two checks."""
+    row = reviewable(studio)
+    final = studio.contents.manifest(row.id).final_video
+    assert final is not None
+    checks = (
+        CheckResult(name="duration", passed=True, value="15.0 s", expected="15 s", message="It lasts 15.0 s."),
+        CheckResult(name="loudness", passed=False, value="-9", expected="-14", message="-9 LUFS, asked for -14."),
+    )
+    studio.contents.update(row.id, final_video=final.model_copy(update={"checks": checks}))
+    return row
+
+
+def doubtful(
+    studio: Studio, content_id: str, *, kind: str = "segment", target: str = "fal", state: str = "unknown"
+) -> int:
+    """Write down an effect whose outcome nobody knows, and return its number."""
+    row, now = content_row(studio, content_id), studio.clock.now()
+    with studio.catalog.write("money") as connection:
+        made = connection.execute(
+            insert(effects).values(
+                content_id=content_id,
+                kind=kind,
+                target=target,
+                sequence=2,
+                fingerprint=f"{kind}{target}",
+                channel=row.channel,
+                day=row.day,
+                layer="video",
+                world=studio.settings.world,
+                state=state,
+                request={"prompt": "a jar rises", "model": "wan"},
+                handle={},
+                result={},
+                reserved_usd=Decimal("0.25"),
+                spent_on=row.day,
+                error="the answer was lost: connection reset",
+                created_at=now,
+                sent_at=now,
+            )
+        )
+    key = made.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def stands(studio: Studio, content_id: str, state: str, **columns: Any) -> None:
+    """Write down a content that stands in some state, without the way there."""
+    channel, _, day = content_id.partition("-")
+    now = studio.clock.now()
+    with studio.catalog.write() as connection:
+        values = {"id": content_id, "channel": channel, "day": date.fromisoformat(day), "take": 1, "state": state}
+        fixed = {"world": "sandbox", "storage_path": content_id, "created_at": now, "updated_at": now}
+        connection.execute(insert(content).values(**values, **fixed, **columns))
+
+
+def a_busy_day(studio: Studio) -> ContentRow:
+    """Fill a studio with contents in many states, one of them with an unknown effect."""
+    row = with_checks(studio)
+    yesterday, before = DAY - timedelta(days=1), DAY - timedelta(days=2)
+    stands(studio, f"histories-{DAY}", "rendering", idea="The first clock of the town")
+    stands(studio, f"crafts-{yesterday}", "posted", idea="A basket from one willow")
+    stands(studio, f"histories-{yesterday}", "failed", error="fal refused segment 1: the prompt was flagged.")
+    stands(studio, f"crafts-{before}", "rejected", idea="A spoon, and another spoon")
+    doubtful(studio, row.id)
+    rendering(studio, f"histories-{DAY}")
+    return row
+
+
+def rendering(studio: Studio, content_id: str) -> None:
+    """Let three segments be as far as they can be apart: complete, half way, queued."""
+    for sequence in (1, 2, 3):
+        fire(studio, content_id, sequence, "start", progress=0, detail="queued at fal")
+    for sequence, progress in ((1, 100), (2, 45)):
+        fire(studio, content_id, sequence, "progress", progress=progress, detail=f"{progress} %")
+    fire(studio, content_id, 1, "complete", progress=100, detail="5.0 s, 720x1280")
+
+
+def edited_behind_the_back(studio: Studio, content_id: str, caption: str) -> None:
+    """Change a caption as nobody can: without a decision."""
+    with studio.catalog.write() as connection:
+        connection.execute(update(content).where(content.c.id == content_id).values(caption=caption))

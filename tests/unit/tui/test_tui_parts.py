@@ -1,0 +1,270 @@
+"""What the screens are made of: the views, words, pictures and the player, without a terminal."""
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from textual.pilot import Pilot
+
+from dayreel.errors import MediaError
+from dayreel.services.decide import decide
+from dayreel.services.publish_post import post_request
+from dayreel.services.studio import Studio
+from dayreel.tui import player
+from dayreel.tui.app import DayreelTerminal
+from dayreel.tui.pictures import UPPER_HALF, half_blocks
+from dayreel.tui.player import open_player, opener, player_environment
+from dayreel.tui.review_view import captions_of, review
+from dayreel.tui.views import dashboard, doubts, money
+from dayreel.tui.words import bar, left, one_line, plain, size, usd
+from tests.fakes.clock import NINE
+from tests.fakes.studio import channel_of, reviewable
+from tests.unit.tui.terminals import a_busy_day, doubtful, run, terminal, text, until
+
+MakeStudio = Callable[..., Studio]
+PLATFORMS = {
+    "instagram": {"hashtags": ["#handmade"]},
+    "tiktok": {"privacy": "SELF_ONLY"},
+    "youtube": {},
+    "outbox": {},
+}
+
+
+def sheet(path: Path) -> Path:
+    """Write a picture whose left half is red and whose right half is blue."""
+    picture = Image.new("RGB", (120, 40), (255, 0, 0))
+    picture.paste((0, 0, 255), (60, 0, 120, 40))
+    picture.save(path, "JPEG", quality=95)
+    return path
+
+
+def test_the_captions_shown_are_the_captions_sent(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": PLATFORMS}})
+    row = reviewable(studio)
+    shown = {one.platform: (one.text, one.title) for one in review(studio, row.id).captions}
+    assert list(shown) == list(PLATFORMS)
+    for name, (words, title) in shown.items():
+        sent = post_request(studio, channel_of(studio), row, name)  # type: ignore[arg-type]
+        assert words == sent.caption
+        assert title in (None, sent.title)
+
+
+def test_a_review_without_its_channel_file_or_manifest_says_so_and_shows_the_rest(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    (studio.settings.channels_dir / "crafts.yaml").write_text("title: [")
+    (studio.contents.folder(row.id) / "metadata.json").write_text("{")
+    shown = review(studio, row.id)
+    assert "crafts.yaml" in shown.problem
+    assert "metadata.json" in shown.problem
+    assert shown.bound.caption == "Clay, patience"
+
+
+def test_what_is_bound_changes_with_video_words_and_fields_alone(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    before = review(studio, row.id)
+    decide(studio, row.id, "approved", by="bob", via="cli")
+    assert review(studio, row.id).bound == before.bound
+    decide(studio, row.id, "edited", by="bob", via="cli", caption="Other words")
+    assert review(studio, row.id).bound != before.bound
+
+
+def test_the_day_counts_what_it_does_not_list(make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = make_studio(channels={"crafts": {}, "histories": {}})
+    a_busy_day(studio)
+    monkeypatch.setattr("dayreel.tui.views._SHOWN_OVER", 0)
+    groups = {group.state: (group.total, len(group.entries)) for group in dashboard(studio).groups}
+    assert groups == {
+        "review_pending": (1, 1),
+        "failed": (1, 1),
+        "rendering": (1, 1),
+        "rejected": (1, 0),
+        "posted": (1, 0),
+    }
+
+
+def test_a_send_whose_process_is_gone_is_in_doubt_and_one_that_is_at_work_is_not(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    doubtful(studio, row.id, state="sent")
+    assert len(doubts(studio)) == 1
+    assert len(doubts(make_studio())) == 1
+    assert doubts(make_studio(world="live")) == ()
+
+
+def test_money_of_another_world_counts_for_nothing(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    doubtful(studio, reviewable(studio).id)
+    assert [cap.spent_usd for cap in money(studio).caps] == [Decimal("0.25")] * 3
+    assert [cap.spent_usd for cap in money(make_studio(world="live")).caps] == [0, 0, 0]
+
+
+def test_captions_that_do_not_fit_say_by_how_much(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    recipes = review(studio, reviewable(studio).id).recipes
+    (caption,) = captions_of(recipes, "x" * 2200)
+    assert caption.length == "does not fit"
+    assert "instagram takes 2200" in caption.problem
+
+
+# -- words ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("\x1b[2Jgone", "·[2Jgone"),
+        ("a\rb\x07\x9b31m", "a·b··31m"),
+        ("one\r\ntwo\tthree", "one\ntwo three"),
+        ("fdp.\u202eexe", "fdp.·exe"),
+        ("👩‍👩‍👧 [bold]", "👩‍👩‍👧 [bold]"),
+        (None, ""),
+    ],
+)
+def test_a_terminal_is_given_no_orders_by_what_it_shows(given: str | None, shown: str) -> None:
+    assert plain(given) == shown
+
+
+def test_orders_in_a_caption_reach_no_screen(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    decide(
+        studio, row.id, "edited", by="b\x1bob", via="api", caption="[red]Clay[/red] \x1b]0;owned\x07", note="\x1b[2J"
+    )
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, row.id)
+        await pilot.press("enter")
+        await until(app, pilot, "[red]Clay[/red]", "b·ob")
+        assert not {"\x1b", "\x07"} & set(text(app))
+
+    run(terminal(studio), story)
+
+
+def test_how_figures_are_written() -> None:
+    assert one_line(" a\n b ") == "a b"
+    assert [usd(amount) for amount in map(Decimal, ("0", "0.0031", "0.42", "12"))] == [
+        "$0.00",
+        "$0.0031",
+        "$0.42",
+        "$12.00",
+    ]
+    assert [bar(share, 4) for share in (-1, 0, 0.5, 2)] == ["░░░░", "░░░░", "██░░", "████"]
+    assert [size(count) for count in (7, 1200, 6_100_000)] == ["7 B", "1.2 kB", "6.1 MB"]
+    later = [NINE.replace(hour=8), NINE.replace(minute=5), NINE.replace(day=21), None]
+    assert [left(moment, NINE) for moment in later] == ["over", "5 min", "24 h 0 min", ""]
+
+
+# -- pictures ------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_becomes_half_blocks_in_its_own_colours(tmp_path: Path) -> None:
+    rows = half_blocks(sheet(tmp_path / "sheet.jpg"), columns=60, most_rows=16)
+    assert (len(rows), len(rows[0])) == (10, 60)
+    upper, lower = rows[5][10]
+    assert upper[0] > 240
+    assert upper[2] < 20
+    assert lower == rows[5][10][1]
+    assert rows[5][50][1][2] > 240
+
+
+def test_a_tall_picture_keeps_to_its_rows(tmp_path: Path) -> None:
+    Image.new("RGB", (90, 160)).save(tmp_path / "tall.jpg")
+    rows = half_blocks(tmp_path / "tall.jpg", columns=78, most_rows=16)
+    assert (len(rows), len(rows[0])) == (16, 18)
+
+
+def test_what_is_no_picture_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "no.jpg").write_bytes(b"no")
+    with pytest.raises(MediaError, match=r"'no\.jpg'.*cannot be read"):
+        half_blocks(tmp_path / "no.jpg", columns=10, most_rows=5)
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_the_contact_sheet_is_shown_where_there_is_colour(make_studio: MakeStudio, *, colour: bool) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    sheet(studio.contents.folder(row.id) / "contact_sheet.jpg")
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, row.id)
+        await pilot.press("enter")
+        await until(app, pilot, "revision 1")
+        if colour:
+            await pilot.pause(0.2)
+            await pilot.press("p")
+            await until(app, pilot, UPPER_HALF * 70)
+        else:
+            await pilot.press("p")
+            assert UPPER_HALF not in await until(app, pilot, "at a prompt: dayreel review approve")
+
+    run(terminal(studio, colour=colour), story)
+
+
+# -- the player ----------------------------------------------------------------------------------------------------
+
+
+def test_o_hands_the_final_video_to_the_player(make_studio: MakeStudio) -> None:
+    studio, played = make_studio(), list[Path]()
+    row = reviewable(studio)
+
+    def play(path: Path) -> str:
+        played.append(path)
+        if len(played) > 1:
+            raise MediaError("There is no desktop here.", next_step=f"Copy it: {path}")
+        return "Playing it."
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, row.id)
+        await pilot.press("enter")
+        await until(app, pilot, "revision 1")
+        await pilot.press("o")
+        await until(app, pilot, "Playing it.")
+        await pilot.press("o")
+        await until(app, pilot, "There is no desktop here. Copy it:")
+
+    run(terminal(studio, play=play), story)
+    assert played == [studio.contents.folder(row.id) / "final_video.mp4"] * 2
+
+
+def test_the_player_is_given_no_secret() -> None:
+    given = {
+        "DISPLAY": ":0",
+        "XDG_RUNTIME_DIR": "/run/user/1",
+        "FAL_KEY": "s",
+        "DAYREEL_WORLD": "live",
+        "LD_PRELOAD": "x",
+    }
+    passed = player_environment(given)
+    assert {"DISPLAY", "XDG_RUNTIME_DIR"} <= passed.keys()
+    assert not {"FAL_KEY", "DAYREEL_WORLD", "LD_PRELOAD"} & passed.keys()
+
+
+def test_without_a_desktop_the_sentence_says_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(player, "opener", lambda _environment: None)
+    with pytest.raises(MediaError, match=r"no desktop here.*final_video\.mp4"):
+        open_player(tmp_path / "final_video.mp4")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="xdg-open is Linux's")
+def test_the_opener_is_the_one_of_the_desktop_and_its_refusal_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, video = tmp_path / "xdg-open", tmp_path / "final video.mp4"
+    program.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened\nenv > {tmp_path}/environment\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("DISPLAY", ":7")
+    monkeypatch.setenv("FAL_KEY", "marked-secret")
+    assert opener({"PATH": str(tmp_path)}) is None
+    assert "handed" in open_player(video)
+    assert (tmp_path / "opened").read_text() == str(video)
+    assert "DISPLAY=:7" in (tmp_path / "environment").read_text()
+    assert "marked-secret" not in (tmp_path / "environment").read_text()
+    program.write_text("#!/bin/sh\nexit 3\n")
+    with pytest.raises(MediaError, match="exit code 3"):
+        open_player(video)

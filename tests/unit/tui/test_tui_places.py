@@ -1,0 +1,332 @@
+"""The other places of the terminal: the day, renders, unknown outcomes, money; and the catalog going away."""
+
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from dayreel.cli.tui_command import command
+from dayreel.errors import UsageError
+from dayreel.services.configure import read_config, write_config
+from dayreel.services.renders import fire
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.tui import dashboard
+from dayreel.tui.app import DayreelTerminal
+from tests.fakes.clock import FakeClock
+from tests.fakes.studio import DAY, content_row, ledger_rows, reviewable
+from tests.fakes.studio import make_studio as studio_at
+from tests.unit.tui.terminals import a_busy_day, doubtful, run, same_as_stored, stands, terminal, until
+
+MakeStudio = Callable[..., Studio]
+
+
+def switch(studio: Studio) -> tuple[str, str | None, str | None]:
+    with studio.catalog.read() as connection:
+        value = read_config(connection, "switch")
+    return value.value, value.updated_by, value.note
+
+
+def catalog_file(studio: Studio) -> Path:
+    return Path(studio.settings.catalog.removeprefix("sqlite:///"))
+
+
+def test_the_main_screens_look_as_they_are_stored(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {}, "histories": {"platforms": {"youtube": {}}}})
+    a_busy_day(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await same_as_stored(app, pilot, "day", "posted (1)")
+        await pilot.press("enter")
+        await same_as_stored(app, pilot, "review", "revision 1", "FAIL loudness")
+        await pilot.press("a")
+        await same_as_stored(app, pilot, "approve", "Approve revision 1")
+        await pilot.press("escape", "e")
+        await same_as_stored(app, pilot, "edit", "/2200 characters", "Caption, without")
+        await pilot.press("escape", "escape", "2")
+        await same_as_stored(app, pilot, "renders", "45 %")
+        await pilot.press("3")
+        await same_as_stored(app, pilot, "unknown", "connection reset")
+        await pilot.press("4")
+        await same_as_stored(app, pilot, "money", "$0.25 of $25.00")
+
+    run(terminal(studio), story)
+
+
+def test_the_day_and_the_renders_move_by_themselves(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    stands(studio, f"crafts-{DAY}", "rendering")
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, "rendering (1)", "starting")
+        fire(studio, f"crafts-{DAY}", 1, "start", progress=0, detail="queued")
+        await until(app, pilot, "0 of 1 segments")
+        await pilot.press("2")
+        await until(app, pilot, "queued")
+        fire(studio, f"crafts-{DAY}", 1, "progress", progress=70, detail="70 %")
+        await until(app, pilot, "rendering ██████████████░░░░░░ 70 %")
+
+    run(terminal(studio), story)
+
+
+def test_the_highlight_stays_on_its_content_when_the_list_changes(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    stands(studio, f"crafts-{DAY - timedelta(days=3)}", "failed", error="no money")
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, "failed (1)")
+        await pilot.press("down")
+        stands(studio, f"crafts-{DAY - timedelta(days=1)}", "review_pending")
+        await until(app, pilot, "waits for your decision (2)")
+        await pilot.press("up", "up", "enter")
+        await until(app, pilot, f"{row.id} Crafts")
+
+    run(terminal(studio), story)
+
+
+# -- the catalog goes away -----------------------------------------------------------------------------------------
+
+
+def test_a_lost_catalog_is_a_banner_and_its_return_is_noticed(make_studio: MakeStudio, tmp_path: Path) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    file, away = catalog_file(studio), tmp_path / "away"
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, row.id)
+        await pilot.press("enter")
+        await until(app, pilot, "revision 1, review_pending")
+        file.parent.rename(away)
+        shown = await until(app, pilot, "is not there. Put it back", "What is shown is from before")
+        assert "Clay, patience" in shown
+        await pilot.press("a", "y")
+        await until(app, pilot, "is not there.", gone="Recording that")
+        assert not file.exists()
+        away.rename(file.parent)
+        await until(app, pilot, "revision 1, review_pending", gone="What is shown is from before")
+        await pilot.press("a", "y")
+        await until(app, pilot, "Recorded: revision 1 approved by alma")
+
+    run(terminal(studio), story)
+    assert content_row(studio, row.id).state == "approved"
+
+
+def test_a_catalog_that_was_replaced_is_read_instead_of_the_old_one(make_studio: MakeStudio, tmp_path: Path) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    backup = tmp_path / "backup.db"
+    with sqlite3.connect(catalog_file(studio)) as source, sqlite3.connect(backup) as copy:
+        source.backup(copy)
+        copy.execute("UPDATE content SET idea = 'From the backup'")
+    source.close()
+    copy.close()
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, f"A jar rises on {row.id[:7]}")
+        for name in ("catalog.db-wal", "catalog.db-shm"):
+            (catalog_file(studio).parent / name).unlink(missing_ok=True)
+        backup.rename(catalog_file(studio))
+        await until(app, pilot, "From the backup")
+
+    run(terminal(studio), story)
+
+
+def test_a_catalog_that_another_process_holds_refuses_a_decision_in_a_sentence_and_takes_the_next(
+    tmp_path: Path,
+) -> None:
+    studio_at(tmp_path).catalog.close()
+    catalog = Catalog(f"sqlite:///{tmp_path / 'var' / 'catalog.db'}", busy_timeout_s=0.1)
+    studio = studio_at(tmp_path, catalog=catalog)
+    reviewable(studio)
+    holder = sqlite3.connect(catalog_file(studio), isolation_level=None)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, "waits for your decision")
+        await pilot.press("enter")
+        await until(app, pilot, "revision 1, review_pending")
+        holder.execute("BEGIN IMMEDIATE")
+        await pilot.press("a", "y")
+        await until(app, pilot, "another process held it for more than 0.1 s")
+        holder.execute("ROLLBACK")
+        await pilot.press("a", "y")
+        await until(app, pilot, "Recorded: revision 1 approved by alma")
+
+    try:
+        run(terminal(studio), story)
+    finally:
+        holder.close()
+        catalog.close()
+
+
+def test_a_catalog_that_does_not_answer_never_stops_the_keys(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    studio = make_studio(clock=clock)
+    row, answers, read = reviewable(studio), threading.Event(), dashboard.dashboard
+    threads = set()
+
+    def slow(studio: Studio) -> object:
+        threads.add(threading.get_ident())
+        assert answers.wait(20)
+        return read(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        clock.move(seconds=7)
+        await until(app, pilot, "The catalog has not answered for 7 s.")
+        await pilot.press("4")
+        await until(app, pilot, "kill switch on")
+        await pilot.press("1")
+        answers.set()
+        await until(app, pilot, row.id, gone="has not answered")
+
+    monkeypatch.setattr(dashboard, "dashboard", slow)
+    run(terminal(studio), story)
+    assert threading.get_ident() not in threads
+
+
+# -- unknown outcomes ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_there_is_released_by_a_person(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    effect_id = doubtful(studio, reviewable(studio).id)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, "Outcomes that nobody knows: 1; press 3.", "1 unknown!")
+        await pilot.press("3")
+        await until(app, pilot, "evidence", "connection reset", "prompt: a jar rises")
+        await pilot.press("n")
+        await until(app, pilot, "Then $0.25 is released")
+        await pilot.press("y")
+        await until(app, pilot, f"Effect {effect_id}: released.", "Every outcome is known.")
+
+    run(terminal(studio), story)
+    (effect,) = ledger_rows(studio, id=effect_id)
+    assert (effect["state"], effect["error"]) == ("intended", "alma looked: not there")
+
+
+def test_what_was_found_goes_on_under_its_id(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    effect_id = doubtful(studio, reviewable(studio).id)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("3")
+        await until(app, pilot, "connection reset")
+        await pilot.press("f")
+        await until(app, pilot, "Under which id does fal have segment 2")
+        app.screen.query_one(Input).value = "req-77"
+        await pilot.press("enter")
+        await until(app, pilot, f"Effect {effect_id}: goes_on.")
+
+    run(terminal(studio), story)
+    (effect,) = ledger_rows(studio, id=effect_id)
+    assert (effect["state"], effect["handle"]["request_id"]) == ("sent", "req-77")
+
+
+def test_a_ruling_on_an_effect_that_moved_meanwhile_is_refused(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    effect_id = doubtful(studio, reviewable(studio).id)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("3")
+        await until(app, pilot, "connection reset")
+        await pilot.press("n")
+        await until(app, pilot, "is released")
+        studio.ledger.rule(effect_id, "unknown", "fal knows nothing about it now")
+        await pilot.press("y")
+        await until(app, pilot, f"Effect {effect_id} was looked at again: fal knows nothing", "nothing was recorded")
+
+    run(terminal(studio, every_s=3600), story)
+    assert ledger_rows(studio, id=effect_id)[0]["state"] == "unknown"
+
+
+# -- money ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("4")
+        await until(app, pilot, "kill switch on")
+        await pilot.press("s")
+        await until(app, pilot, "Turn the kill switch off")
+        app.screen.query_one(Input).value = "wrong prices"
+        await pilot.press("enter")
+        await until(app, pilot, "kill switch off", "alma, 2026-11-20 09:00 UTC: wrong prices")
+        await pilot.press("1")
+        await until(app, pilot, "The kill switch is off")
+
+    run(terminal(studio), story)
+    assert switch(studio) == ("off", "alma", "wrong prices")
+
+
+def test_a_switch_that_somebody_turned_meanwhile_is_left_as_it_is(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("4")
+        await until(app, pilot, "kill switch on")
+        with studio.catalog.write() as connection:
+            write_config(connection, "switch", "off", by="bob", at=studio.clock.now(), note="first")
+        await pilot.press("s")
+        app.screen.query_one(Input).value = "second"
+        await pilot.press("enter")
+        await until(app, pilot, "The kill switch is off already, by bob. Nothing was changed.")
+
+    run(terminal(studio, every_s=3600), story)
+    assert switch(studio) == ("off", "bob", "first")
+
+
+# -- the command ---------------------------------------------------------------------------------------------------
+
+
+def test_the_command_wants_a_terminal() -> None:
+    result = CliRunner().invoke(command, [], standalone_mode=False)
+    assert isinstance(result.exception, UsageError)
+    assert "needs a terminal" in str(result.exception)
+
+
+@pytest.mark.slow
+def test_the_command_runs_in_a_real_terminal_and_leaves_with_q(tmp_path: Path) -> None:
+    studio = studio_at(tmp_path)
+    reviewable(studio)
+    studio.catalog.close()
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "DAYREEL_REVIEWER": "alma"}
+    line = [sys.executable, "-m", "dayreel.cli", "tui"]
+    process = subprocess.Popen(
+        line, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    seen = b""
+    killer = threading.Timer(60, process.send_signal, [signal.SIGKILL])
+    killer.start()
+    try:
+        while b"waits for your decision" not in seen:
+            seen += os.read(ours, 65536)
+        os.write(ours, b"q")
+        while True:
+            try:
+                seen += os.read(ours, 65536)
+            except OSError:  # what Linux says of a terminal that nobody has open any more
+                break
+        assert process.wait() == 0
+    finally:
+        killer.cancel()
+        os.close(ours)
+    assert b"Traceback" not in seen
+    assert b"\x1b[?1049l" in seen  # the person's own screen is back

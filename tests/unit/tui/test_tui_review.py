@@ -1,0 +1,216 @@
+"""A whole review with the keyboard, on a real catalog; what two people and a new revision do to it."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from dayreel.services.decide import decide
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import decisions_after
+from dayreel.tui.app import DayreelTerminal
+from tests.fakes.studio import content_row, reviewable
+from tests.unit.tui.terminals import edited_behind_the_back, run, terminal, text, until
+
+MakeStudio = Callable[..., Studio]
+NEVER_S = 3600.0
+
+
+def said(studio: Studio) -> list[tuple[str, int, str, str, str | None]]:
+    with studio.catalog.read() as connection:
+        rows = decisions_after(connection, 0, limit=10)
+    return [(row.verdict, row.revision, row.decided_by, row.via, row.note) for row in rows]
+
+
+async def open_review(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+    await until(app, pilot, "waits for your decision")
+    await pilot.press("enter")
+    await until(app, pilot, "revision 1, review_pending")
+
+
+def test_a_caption_is_edited_and_the_video_approved_with_the_keyboard_alone(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        await pilot.press("e")
+        await until(app, pilot, "Caption, without")
+        await pilot.press("end", "!", "ctrl+s")
+        await until(app, pilot, "Clay, patience!", "edited by alma via tui", gone="Press u")
+        await pilot.press("a")
+        await until(app, pilot, f"Approve revision 1 of {row.id}")
+        assert said(studio) == [("edited", 1, "alma", "tui", None)]
+        await pilot.press("y")
+        await until(app, pilot, "revision 1, approved", "Recorded: revision 1 approved by alma")
+        await pilot.press("escape")
+        await until(app, pilot, "approved (1)", "by alma")
+
+    run(terminal(studio), story)
+    assert said(studio) == [("edited", 1, "alma", "tui", None), ("approved", 1, "alma", "tui", None)]
+    now = content_row(studio, row.id)
+    assert (now.state, now.caption) == ("approved", "Clay, patience!")
+
+
+def test_a_rejection_carries_its_reason(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        await pilot.press("r")
+        await until(app, pilot, "Why?")
+        await pilot.press("enter")  # without a reason nothing happens
+        await until(app, pilot, "Why?")
+        app.screen.query_one(Input).value = "the hands are wrong"
+        await pilot.press("enter")
+        await until(app, pilot, "revision 1, rejected", "the hands are wrong")
+
+    run(terminal(studio), story)
+    assert said(studio) == [("rejected", 1, "alma", "tui", "the hands are wrong")]
+
+
+@pytest.mark.parametrize("keys", [("a", "escape"), ("r", "escape"), ("e", "escape"), ("e", "ctrl+s")])
+def test_going_back_or_changing_nothing_decides_nothing(make_studio: MakeStudio, keys: tuple[str, ...]) -> None:
+    studio = make_studio()
+    reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        await pilot.press(*keys)
+        await until(app, pilot, "revision 1, review_pending", gone="Why?")
+
+    run(terminal(studio), story)
+    assert said(studio) == []
+
+
+def test_a_decision_on_a_revision_that_is_no_longer_there_is_refused_in_a_sentence(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        await pilot.press("a")
+        await until(app, pilot, "Approve revision 1")
+        reviewable(studio, video=b"another video")
+        await pilot.press("y")
+        await until(app, pilot, "it is revision 2 now", "u Update")
+        assert "revision 1, review_pending" in text(app)
+        await pilot.press("u")
+        await until(app, pilot, "revision 2, review_pending", gone="Press u")
+
+    run(terminal(studio), story)
+    assert said(studio) == []
+
+
+def test_the_refusal_itself_is_shown_while_nothing_has_been_looked_at_again(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        reviewable(studio, video=b"another video")
+        app.screen.look_now = lambda: None  # type: ignore[attr-defined]
+        await pilot.press("a", "y")
+        await until(app, pilot, f"You saw revision 1 of {row.id}, and it is revision 2 now.", "nothing was recorded")
+
+    run(terminal(studio, every_s=NEVER_S), story)
+    assert said(studio) == []
+
+
+def test_words_that_changed_since_they_were_shown_are_not_approved(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        decide(studio, row.id, "edited", by="bob", via="desk", caption="Buy now")
+        app.screen.look_now = lambda: None  # type: ignore[attr-defined]
+        await pilot.press("a", "y")
+        await until(app, pilot, "is not what you saw any more: bob edited the caption.", "nothing was recorded")
+        edited_behind_the_back(studio, row.id, "Buy two")
+        await pilot.press("a", "y")
+        await until(app, pilot, "is not what you saw any more")
+
+    run(terminal(studio, every_s=NEVER_S), story)
+    assert [verdict for verdict, *_ in said(studio)] == ["edited"]
+
+
+def test_of_two_reviewers_one_wins_and_the_other_reads_who_and_when(make_studio: MakeStudio, tmp_path: Path) -> None:
+    mine = make_studio()
+    row = reviewable(mine)
+    theirs = make_studio(clock=mine.clock)
+
+    async def story() -> None:
+        alma, bob = terminal(mine, every_s=NEVER_S), terminal(theirs, person="bob", every_s=NEVER_S)
+        async with alma.run_test(size=(80, 24)) as at_alma, bob.run_test(size=(80, 24)) as at_bob:
+            await open_review(alma, at_alma)
+            await open_review(bob, at_bob)
+            bob.screen.look_now = lambda: None  # type: ignore[attr-defined]
+            await at_alma.press("a", "y")
+            await until(alma, at_alma, "Recorded: revision 1 approved by alma")
+            await at_bob.press("a", "y")
+            await until(bob, at_bob, f"{row.id} is approved already: 'alma' approved it at 2026-11-20T09:00:00+00:00")
+
+    asyncio.run(story())
+    assert said(mine) == [("approved", 1, "alma", "tui", None)]
+
+
+def test_what_somebody_else_decided_appears_by_itself(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        decide(studio, row.id, "rejected", by="bob", via="desk", note="too dark")
+        await until(app, pilot, "revision 1, rejected", "rejected by bob via desk: too dark")
+
+    run(terminal(studio), story)
+
+
+def test_somebody_who_may_not_decide_is_told_who_may(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"review": {"who": ["bob"]}}})
+    reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        await pilot.press("a", "y")
+        await until(app, pilot, "'alma' may not decide on channel 'crafts'. Those who may: bob")
+
+    run(terminal(studio), story)
+    assert said(studio) == []
+
+
+def test_the_lengths_follow_while_a_caption_is_typed(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        await pilot.press("e")
+        await until(app, pilot, "/2200 characters", "/5000 bytes")
+        app.screen.query_one(TextArea).text = "x" * 2300
+        await until(app, pilot, "instagram The caption has 23", "youtube")
+        app.screen.query_one(TextArea).text = "1 < 2"
+        await until(app, pilot, "youtube The caption has '<'", "instagram")
+
+    run(terminal(studio), story)
+
+
+def test_keys_that_cannot_decide_now_do_nothing(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    decide(studio, row.id, "approved", by="bob", via="cli")
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await until(app, pilot, "approved (1)")
+        await pilot.press("enter")
+        await until(app, pilot, "revision 1, approved")
+        await pilot.press("a", "y")
+        await until(app, pilot, "revision 1, approved", gone="Approve revision")
+
+    run(terminal(studio), story)
+    assert len(said(studio)) == 1
