@@ -3,18 +3,19 @@
 import click
 
 from dayreel.cli.output import print_json, print_table
-from dayreel.errors import ConfigurationError
+from dayreel.errors import ConfigurationError, DayreelError
 from dayreel.services.examine import Check, check_python, examine
-from dayreel.settings import load_settings
+from dayreel.settings import Settings, load_settings
 
 _MARKS = {"ok": "ok", "warn": "warning", "fail": "FAILED"}
 
 
 @click.command("doctor")
+@click.option("--live", is_flag=True, help="also ask every vendor in use one free question: does the key work?")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(as_json: bool) -> int:
+def command(live: bool, as_json: bool) -> int:
     """Check everything dayreel needs; exit code 1 when something must be mended first."""
-    checks = _look()
+    checks = _look(live=live)
     failed = sum(check.verdict == "fail" for check in checks)
     if as_json:
         print_json([vars(check) for check in checks])
@@ -28,7 +29,7 @@ def command(as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _look() -> list[Check]:
+def _look(*, live: bool) -> list[Check]:
     try:
         settings = load_settings()
     except ConfigurationError as error:
@@ -36,4 +37,13 @@ def _look() -> list[Check]:
     from dayreel.cli.launch import examine_dagster
 
     checks = examine(settings)
-    return [*checks, *examine_dagster(settings)]
+    return [*checks, *examine_dagster(settings), *(_ask_vendors(settings) if live else [])]
+
+
+def _ask_vendors(settings: Settings) -> list[Check]:
+    from dayreel.services.prove_keys import prove_keys
+
+    try:
+        return [Check(**vars(proven)) for proven in prove_keys(settings)]
+    except DayreelError as error:
+        return [Check("live", "fail", error.message, error.next_step)]

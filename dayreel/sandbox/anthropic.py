@@ -50,7 +50,16 @@ _NUMBER_LIMITS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMax
 
 def mount(world: World) -> list[Route]:
     """Return the routes under `/anthropic`."""
-    return routes(world, "anthropic", _fault_answer, {("POST", "/anthropic/v1/messages", "messages"): messages})
+    return routes(
+        world,
+        "anthropic",
+        _fault_answer,
+        {
+            ("POST", "/anthropic/v1/messages", "messages"): messages,
+            ("GET", "/anthropic/v1/models", "models"): list_models,
+            ("GET", "/anthropic/v1/models/{model}", "models"): read_model,
+        },
+    )
 
 
 def error(status: int, message: str, *, type_: str | None = None) -> JSONResponse:
@@ -68,6 +77,25 @@ def _fault_answer(_route: str, fault: Fault) -> Response:
         return error(429, "This request would exceed your organization's rate limit.")
     status = fault.status or 500
     return error(status, f"Armed in the sandbox world: {status}.", type_=str(fault.code) if fault.code else None)
+
+
+async def list_models(call: Call) -> Response:
+    """Answer `GET /v1/models`: what this key may use."""
+    _check_key(call)
+    return JSONResponse({"data": [_model(name) for name in sorted(MODELS)], "has_more": False})
+
+
+async def read_model(call: Call) -> Response:
+    """Answer `GET /v1/models/{model}`."""
+    _check_key(call)
+    name = call.request.path_params["model"]
+    if name not in MODELS:
+        raise Refused(error(404, f"model: {name}"))
+    return JSONResponse(_model(name))
+
+
+def _model(name: str) -> Document:
+    return {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
 
 
 async def messages(call: Call) -> Response:
@@ -149,16 +177,20 @@ def _answer(request: Document, schema: Document | None, said: str) -> tuple[Docu
     return None, writer.text_of(schema, said) if schema else writer.write_plain(said)
 
 
+def _check_key(call: Call) -> None:
+    if credentials.ANTHROPIC_API_KEY not in (call.bearer(), call.request.headers.get("x-api-key")):
+        raise Refused(error(401, "invalid x-api-key"))
+    if not call.request.headers.get("anthropic-version"):
+        raise Refused(error(400, "anthropic-version: header is required"))
+
+
 async def _checked(call: Call) -> Document:
     """Return the request when the real API would take it.
 
     Raises:
         Refused: with the vendor's error.
     """
-    if credentials.ANTHROPIC_API_KEY not in (call.bearer(), call.request.headers.get("x-api-key")):
-        raise Refused(error(401, "invalid x-api-key"))
-    if not call.request.headers.get("anthropic-version"):
-        raise Refused(error(400, "anthropic-version: header is required"))
+    _check_key(call)
     body = await call.json()
     if body is None:
         raise Refused(error(400, "The request body is not valid JSON."))

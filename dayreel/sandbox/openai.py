@@ -33,6 +33,8 @@ def mount(world: World) -> list[Route]:
         {
             ("POST", "/openai/v1/responses", "responses"): responses,
             ("POST", "/openai/v1/chat/completions", "chat"): chat,
+            ("GET", "/openai/v1/models", "models"): list_models,
+            ("GET", "/openai/v1/models/{model}", "models"): read_model,
         },
     )
 
@@ -56,6 +58,35 @@ def _fault_answer(_route: str, fault: Fault) -> Response:
     status = fault.status or 500
     typical = {429: "rate_limit_exceeded"}.get(status)
     return error(status, f"Armed in the sandbox world: {status}.", code=str(fault.code) if fault.code else typical)
+
+
+async def list_models(call: Call) -> Response:
+    """Answer `GET /v1/models`: here one of each family."""
+    _check_key(call)
+    return JSONResponse({"object": "list", "data": [_described(name) for name in _FAMILIES]})
+
+
+async def read_model(call: Call) -> Response:
+    """Answer `GET /v1/models/{model}`."""
+    _check_key(call)
+    name = call.request.path_params["model"]
+    _check_model(name)
+    return JSONResponse(_described(name))
+
+
+def _described(name: str) -> Document:
+    return {"id": name, "object": "model", "created": 1_767_225_600, "owned_by": "openai"}
+
+
+def _check_key(call: Call) -> None:
+    if call.bearer() != credentials.OPENAI_API_KEY:
+        raise Refused(error(401, "Incorrect API key provided.", code="invalid_api_key"))
+
+
+def _check_model(name: str) -> None:
+    if not name.startswith(_FAMILIES):
+        message = f"The model `{name}` does not exist or you do not have access to it."
+        raise Refused(error(404, message, code="model_not_found"))
 
 
 async def responses(call: Call) -> Response:
@@ -163,8 +194,7 @@ async def _checked(call: Call, content: str) -> Document:
     Raises:
         Refused: with the vendor's error.
     """
-    if call.bearer() != credentials.OPENAI_API_KEY:
-        raise Refused(error(401, "Incorrect API key provided.", code="invalid_api_key"))
+    _check_key(call)
     body = await call.json()
     if body is None:
         raise Refused(error(400, "We could not parse the JSON body of your request."))
@@ -172,9 +202,7 @@ async def _checked(call: Call, content: str) -> Document:
         if not body.get(name):
             message = f"Missing required parameter: '{name}'."
             raise Refused(error(400, message, code="missing_required_parameter", param=name))
-    if not str(body["model"]).startswith(_FAMILIES):
-        message = f"The model `{body['model']}` does not exist or you do not have access to it."
-        raise Refused(error(404, message, code="model_not_found"))
+    _check_model(str(body["model"]))
     return body
 
 

@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.access import Access
 from dayreel.providers.http import readable, reveal
-from dayreel.providers.public_urls.contract import PublicUrl
 
 LIFETIME_S: Final = 3600
 _LOG = logging.getLogger(__name__)
@@ -30,6 +29,8 @@ NEXT_STEPS: Final = {
     "AccessDenied": _RIGHTS,
     "NoSuchBucket": "Check STORAGE_BUCKET and STORAGE_ENDPOINT.",
     "SlowDown": "It is tried again later.",
+    "403": _RIGHTS,
+    "404": "Check STORAGE_BUCKET and STORAGE_ENDPOINT.",
 }
 """The store's error code to what a person can do."""
 
@@ -69,6 +70,23 @@ class PresignedS3:
             yield str(client.generate_presigned_url("get_object", Params=wanted, ExpiresIn=LIFETIME_S))
         finally:
             self._delete(client, key)
+
+    def prove(self) -> None:
+        """Ask for the bucket; free.
+
+        Raises:
+            PermanentError: it is not there, or the key may not see it.
+            TransientError: it could not be asked.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  half a second of import
+
+        attempted = f"ask for bucket {self._bucket!r}"
+        try:
+            self._client().head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            raise self._refused(error, attempted) from None
+        except BotoCoreError as error:
+            raise TransientError(attempted=attempted, answer=f"no answer ({type(error).__name__})") from None
 
     def _client(self) -> Any:
         import boto3  # noqa: PLC0415  half a second of import
@@ -130,7 +148,7 @@ class PresignedS3:
             _LOG.warning("An uploaded video stays in bucket %s for now (%s).", self._bucket, type(error).__name__)
 
 
-def connect(access: Access) -> PublicUrl:
+def connect(access: Access) -> PresignedS3:
     """Return the bucket that the variables name."""
     endpoint = access.variable("STORAGE_ENDPOINT")
     return PresignedS3(

@@ -21,7 +21,7 @@ _NORMAL_WPM: Final = 175
 _SLOWEST_WPM: Final = 80
 _FASTEST_WPM: Final = 450
 _KEPT: Final = ("PATH", "SYSTEMROOT", "ESPEAK_DATA_PATH")
-_INSTALL: Final = (
+INSTALL: Final = (
     "Install it: `apt-get install espeak-ng` (Debian, Ubuntu), `dnf install espeak-ng` (Fedora), "
     "`brew install espeak-ng` (macOS); or choose `narration.provider: edge` in the channel file."
 )
@@ -50,7 +50,7 @@ class EspeakSpeech:
         program = shutil.which(self._program)
         if program is None:
             raise PermanentError(
-                attempted=attempted, answer=f"there is no program {self._program!r} here", next_step=_INSTALL
+                attempted=attempted, answer=f"there is no program {self._program!r} here", next_step=INSTALL
             )
         with written_whole(dest) as aside:
             command = [program, "-v", voice, "-s", str(words_per_minute(rate)), "-w", str(aside), "--stdin"]
@@ -74,7 +74,7 @@ class EspeakSpeech:
             raise TransientError(attempted=attempted, answer=f"nothing within {self._timeout_s:g} s") from None
         except OSError as error:
             raise PermanentError(
-                attempted=attempted, answer=f"it cannot be started ({error.strerror})", next_step=_INSTALL
+                attempted=attempted, answer=f"it cannot be started ({error.strerror})", next_step=INSTALL
             ) from None
         if done.returncode != 0:
             words = readable((done.stderr or done.stdout).decode("utf-8", "replace"))
@@ -115,7 +115,7 @@ def _length_s(path: Path, attempted: str) -> float:
             duration_s = audio.getnframes() / audio.getframerate()
     except (OSError, EOFError, wave.Error) as error:
         raise PermanentError(
-            attempted=attempted, answer=f"a file that is no WAV ({readable(str(error))})", next_step=_INSTALL
+            attempted=attempted, answer=f"a file that is no WAV ({readable(str(error))})", next_step=INSTALL
         ) from None
     if duration_s == 0:
         raise PermanentError(attempted=attempted, answer="a file without sound")

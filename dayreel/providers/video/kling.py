@@ -27,7 +27,7 @@ from dayreel.schemas.effect import EffectKey, Permit
 
 BASE_URL: Final = "https://api-singapore.klingai.com"
 _TASKS: Final = "/v1/videos/text2video"
-_NOT_FOUND: Final = 1203
+NOT_FOUND: Final = 1203
 _MODE: Final[Mapping[str, str]] = {"720p": "std", "1080p": "pro"}
 
 
@@ -158,7 +158,7 @@ class KlingVideo:
         try:
             task = self._task(own_id, attempted=f"look up segment {key.sequence} of {key.content_id} at kling")
         except PermanentError as error:
-            if error.code == str(_NOT_FOUND):
+            if error.code == str(NOT_FOUND):
                 return None
             raise
         return {"task_id": str(task["task_id"]), "external_task_id": own_id} if task.get("task_id") else None
