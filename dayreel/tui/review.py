@@ -24,7 +24,7 @@ from dayreel.services.studio import Studio
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption
 from dayreel.tui.live import LiveScreen
 from dayreel.tui.pictures import HalfBlocks, half_blocks
-from dayreel.tui.review_view import Bound, Review, need_unchanged, review, what_changed
+from dayreel.tui.review_view import Bound, Review, review, what_changed
 from dayreel.tui.words import one_line, plain, size, usd
 
 _VERDICT_OF: dict[str, Verdict] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
@@ -153,7 +153,6 @@ class ReviewScreen(LiveScreen[Review]):
         person = self.terminal.link.person
 
         def record(studio: Studio) -> str:
-            need_unchanged(studio, seen)
             row = decide(
                 studio,
                 seen.content_id,
@@ -161,6 +160,7 @@ class ReviewScreen(LiveScreen[Review]):
                 by=person,
                 via="tui",
                 revision=seen.revision,
+                seen=seen.seen,
                 caption=caption,
                 note=note,
             )

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
-from dayreel.errors import DayreelError, StaleState, UsageError
+from dayreel.errors import DayreelError, UsageError
 from dayreel.rules.captions import format_caption
 from dayreel.rules.lifecycle import CONTENT
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.decide import EVENTS, Verdict, bound_fields
+from dayreel.services.decide import EVENTS, Seen, Verdict, bound_fields, seen_of
 from dayreel.services.publish_post import post_marker
 from dayreel.services.status import next_step
 from dayreel.services.studio import Studio
@@ -91,13 +91,18 @@ class Bound:
 
 @dataclass(frozen=True)
 class Review:
-    """Everything a person wants to see before deciding on one content."""
+    """Everything a person wants to see before deciding on one content.
+
+    Attributes:
+        seen: what a decision made on this page names; None while the channel's file cannot be read.
+    """
 
     content_id: str
     title: str
     state: str
     world: str
     bound: Bound
+    seen: Seen | None
     deadline: str
     idea: str
     recipes: tuple[Recipe, ...]
@@ -146,6 +151,7 @@ def review(studio: Studio, content_id: str) -> Review:
         state=row.state,
         world=row.world,
         bound=Bound(row.revision, row.video_sha256, row.caption or "", repr(bound_fields(channel)) if channel else ""),
+        seen=seen_of(row, channel) if channel else None,
         deadline=left(row.review_deadline_at, studio.clock.now()) if row.state == "review_pending" else "",
         idea=plain(row.idea),
         recipes=recipes,
@@ -215,24 +221,6 @@ def _history(connection: Connection, content_id: str) -> tuple[Said, ...]:
     return tuple(
         Said(row.verdict, plain(row.decided_by), row.via, row.decided_at, row.revision, one_line(row.note))
         for row in connection.execute(query)
-    )
-
-
-def need_unchanged(studio: Studio, seen: Review) -> None:
-    """Refuse to decide on a page whose words or fields have changed since it was shown.
-
-    `decide` itself refuses another revision and a decided content, and binds the words that are there at that moment;
-    that these are the words the person read is for the face to say.
-
-    Raises:
-        StaleState: names what is different.
-    """
-    now = review(studio, seen.content_id)
-    if now.bound == seen.bound or now.revision != seen.revision:
-        return
-    raise StaleState(
-        f"{seen.content_id} is not what you saw any more: {what_changed(seen, now)}.",
-        next_step="Press u to see it, then decide again; nothing was recorded.",
     )
 
 

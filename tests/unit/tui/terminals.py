@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 from textual.pilot import Pilot
 
 from dayreel.schemas.content import CheckResult
@@ -160,9 +160,3 @@ def rendering(studio: Studio, content_id: str) -> None:
     for sequence, progress in ((1, 100), (2, 45)):
         fire(studio, content_id, sequence, "progress", progress=progress, detail=f"{progress} %")
     fire(studio, content_id, 1, "complete", progress=100, detail="5.0 s, 720x1280")
-
-
-def edited_behind_the_back(studio: Studio, content_id: str, caption: str) -> None:
-    """Change a caption as nobody can: without a decision."""
-    with studio.catalog.write() as connection:
-        connection.execute(update(content).where(content.c.id == content_id).values(caption=caption))
