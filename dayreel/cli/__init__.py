@@ -28,6 +28,7 @@ COMMANDS = {
     "config": "caps and other settings that change while dayreel runs",
     "switch": "the kill switch: off stops every purchase and every post",
     "channels": "list and validate the channel files",
+    "setup": "ask for keys step by step, test each, and write .env",
     "providers": "every vendor: what it can do, which variables it needs, which are set",
     "sandbox": "run the sandbox world in the foreground",
     "desk": "review in the browser, and the front door to Dagster, in the foreground",

@@ -1,0 +1,86 @@
+"""`dayreel setup`: asks for keys step by step, tests each answer, writes .env. No secret is ever shown."""
+
+import click
+
+from dayreel.clock import SystemClock
+from dayreel.services.prove_keys import Proven
+from dayreel.services.set_up import (
+    Wanted,
+    check_answers,
+    keep_answers,
+    needs_token_key,
+    vendors_to_set_up,
+    wanted_variables,
+)
+from dayreel.settings import Settings, load_settings
+
+
+@click.command("setup")
+@click.argument("vendors", nargs=-1, metavar="[VENDOR]...")
+def command(vendors: tuple[str, ...]) -> int:
+    """Ask for the keys of the vendors that your channels name (or of VENDOR), test them, and write .env.
+
+    Each answer is tried with a free question before it is kept. What you type is not shown.
+    """
+    settings = load_settings()
+    chosen = list(vendors) or vendors_to_set_up(settings)
+    wanted = {vendor: wanted_variables(settings, vendor) for vendor in chosen}
+    click.echo("Enter keeps or skips. docs/providers.md says what to create, for each vendor.\n")
+    failed = [vendor for vendor in chosen if not _set_up(settings, vendor, wanted[vendor])]
+    settings = load_settings()
+    if needs_token_key(settings, {}):
+        from dayreel.stores.token_vault import new_key
+
+        keep_answers(settings, {"DAYREEL_TOKEN_KEY": new_key()})
+        click.echo("Made DAYREEL_TOKEN_KEY: tokens are renewed by themselves from now on. Keep a copy of .env.")
+    if settings.world != "live" and not failed and click.confirm("Work in the live world from now on?", default=False):
+        keep_answers(settings, {"DAYREEL_WORLD": "live"})
+    click.echo("`dayreel doctor --live` looks at everything again.")
+    return 1 if failed else 0
+
+
+def _set_up(settings: Settings, vendor: str, wanted: list[Wanted]) -> bool:
+    """Ask until the answers work or the person gives up; return whether nothing is left broken."""
+    click.echo(f"{vendor}")
+    while True:
+        answers = {one.name: answer for one in wanted if (answer := _ask(one))}
+        missing = [one.name for one in wanted if one.is_needed and not one.is_set and one.name not in answers]
+        if missing:
+            click.echo(f"  skipped: {', '.join(missing)} not set\n")
+            return True
+        if not answers and not any(one.is_set for one in wanted):
+            click.echo("  nothing to set\n")
+            return True
+        proven = check_answers(settings, SystemClock(), vendor, answers)
+        if _is_kept(settings, proven, answers):
+            return proven.verdict != "fail"
+        if not click.confirm("  Try again?", default=True):
+            click.echo("  nothing was changed\n")
+            return False
+
+
+def _ask(one: Wanted) -> str:
+    notes = [one.hint, "needed" if one.is_needed else "optional"]
+    notes += ["set already" for _ in range(one.is_set)]
+    notes += ["the environment's value wins over .env" for _ in range(one.wins_in_environment)]
+    answer: str = click.prompt(
+        f"  {one.name} ({'; '.join(note for note in notes if note)})",
+        default="",
+        show_default=False,
+        hide_input=one.is_secret,
+    )
+    return answer.strip()
+
+
+def _is_kept(settings: Settings, proven: Proven, answers: dict[str, str]) -> bool:
+    click.echo(
+        f"  {'works' if proven.verdict == 'ok' else 'does not work'}: {proven.found} {proven.next_step}".rstrip()
+    )
+    if proven.verdict == "fail" or (
+        proven.verdict == "warn" and answers and not click.confirm("  Keep it all the same?", default=False)
+    ):
+        return False
+    if answers:
+        keep_answers(settings, answers)
+        click.echo(f"  kept {', '.join(answers)} in .env\n")
+    return True
