@@ -80,8 +80,9 @@ class Door:
 
     async def close(self) -> None:
         """Give the connections back."""
-        if self._client is not None:
-            await self._client.aclose()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
     async def _let_through(self, request: Request, who: Visitor) -> Response:
         section = _section(request.url.path)

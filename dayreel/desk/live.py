@@ -29,7 +29,7 @@ _REMEMBERED = 1000
 _TROUBLE_PAUSE_S = 2.0
 _MOST_MISSED = 5000
 _READY_DEADLINE_S = 5.0
-_RETRY = f"retry: {RETRY_MS}\n\n".encode()
+_HELLO = b": following\n\n"
 _RESET = b"event: reset\ndata: {}\n\n"
 
 _log = logging.getLogger(__name__)
@@ -234,8 +234,8 @@ async def begin(feed: Feed, content_id: str, last_event_id: int | None) -> tuple
         if last_event_id is not None:
             missed = await feed.missed(last_event_id)
             if missed is not None and content_id not in dict(missed):
-                event = _RETRY
-        if document["terminal"] and event == _RETRY:
+                event = _HELLO
+        if document["terminal"] and event == _HELLO:
             feed.leave(stream)
             return None
     except BaseException:
@@ -254,12 +254,12 @@ async def begin_all(feed: Feed, last_event_id: int | None) -> tuple[Stream, byte
     try:
         await feed.ready()
         if last_event_id is None:
-            return stream, _RETRY
+            return stream, _HELLO
         missed = await feed.missed(last_event_id)
     except BaseException:
         feed.leave(stream)
         raise
-    return stream, _RETRY + (_RESET if missed is None else b"".join(event for _id, event in missed))
+    return stream, _HELLO + (_RESET if missed is None else b"".join(event for _id, event in missed))
 
 
 class EventStream(StreamingResponse):

@@ -126,7 +126,7 @@ def queue_of(
 
 def _counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> dict[str, int]:
     query = select(content.c.state, func.count()).where(*where).group_by(content.c.state)
-    by_state: dict[str, int] = dict(connection.execute(query).tuples().all())
+    by_state: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
     return {
         view: sum(count for state, count in by_state.items() if not states or state in states)
         for view, (_title, states) in VIEWS.items()
@@ -211,4 +211,4 @@ def _progress(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 def _parked(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     where = (effects.c.state == "unknown", effects.c.content_id.in_(ids))
     query = select(effects.c.content_id, func.count()).where(*where).group_by(effects.c.content_id)
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}

@@ -58,7 +58,7 @@ def changes_since(catalog: Catalog, cursor: int) -> Changes:
         )
         ids = {
             entity_id.rpartition("#")[0] if entity == "render" else entity_id
-            for entity, entity_id in connection.execute(query).tuples()
+            for entity, entity_id in connection.execute(query)
         }
         return Changes(newest, _documents(connection, sorted(ids), marker=newest))
 

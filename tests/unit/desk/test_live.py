@@ -1,0 +1,192 @@
+"""Following along: the format of the events, resuming, one reader for all. Read by an independent client over TCP."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from httpx_sse import ServerSentEvent, connect_sse
+from starlette.applications import Starlette
+
+from dayreel.services.decide import decide
+from dayreel.services.live_status import changes_since, newest_marker, render_state
+from dayreel.services.renders import fire
+from dayreel.services.studio import Studio
+from tests.fakes.desk import served, token_of
+
+CONTENT = "crafts-2026-11-20"
+EVENTS = f"/renders/{CONTENT}/events"
+
+
+@pytest.fixture
+def client(desk: Starlette) -> Iterator[httpx.Client]:
+    """A script's client of a desk that is really served."""
+    headers = {"authorization": f"Bearer {token_of(desk, 'Watcher', 'viewer')}"}
+    with served(desk) as url, httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=False) as client:
+        yield client
+
+
+@contextmanager
+def following(client: httpx.Client, path: str, **headers: str) -> Iterator[Iterator[ServerSentEvent]]:
+    with connect_sse(client, "GET", path, headers=headers) as source:
+        assert source.response.status_code == 200
+        yield source.iter_sse()
+
+
+def read(event: ServerSentEvent) -> dict[str, object]:
+    assert event.event == "status"
+    document: dict[str, object] = json.loads(event.data)
+    assert str(document["event_id"]) == event.id
+    return document
+
+
+def test_polling_tells_where_a_content_stands(client: httpx.Client, studio: Studio) -> None:
+    fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+    fire(studio, CONTENT, 1, "progress", progress=40, detail="40 percent")
+    told = client.get(f"/renders/{CONTENT}").json()
+    assert (told["state"], told["status"], told["progress"]) == ("review_pending", "rendering", 40)
+    assert told["renders"][0]["detail"] == "40 percent"
+    assert client.get("/renders/crafts-2020-01-01").status_code == 404
+
+
+def test_a_stream_begins_with_the_present_state_and_tells_each_change(client: httpx.Client, studio: Studio) -> None:
+    with following(client, EVENTS) as events:
+        first = next(events)
+        assert read(first)["state"] == "review_pending"
+        assert first.retry == 2000
+        fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+        assert read(next(events))["status"] == "queued"
+        fire(studio, CONTENT, 1, "progress", progress=60, detail="60 percent")
+        second = next(events)
+        assert read(second)["progress"] == 60
+        assert int(second.id) > int(first.id)
+
+
+def test_a_stream_is_plain_and_is_gathered_by_no_proxy(client: httpx.Client) -> None:
+    with client.stream("GET", EVENTS) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["x-accel-buffering"] == "no"
+        assert answer.headers["cache-control"] == "no-store"
+        block = next(answer.iter_text())
+        lines = block.split("\n")
+        assert [line.partition(":")[0] for line in lines[:4]] == ["id", "event", "retry", "data"]
+        assert block.endswith("\n\n")
+
+
+def test_text_with_line_ends_cannot_end_an_event_early(client: httpx.Client, studio: Studio) -> None:
+    evil = "x\n\nevent: status\ndata: {}\r\rid: 1\u2028"
+    with following(client, EVENTS) as events:
+        next(events)
+        fire(studio, CONTENT, 1, "start", progress=0, detail=evil)
+        assert read(next(events))["renders"][0]["detail"] == evil  # type: ignore[index]
+
+
+def test_after_a_gap_only_what_is_new_is_told(client: httpx.Client, studio: Studio) -> None:
+    with following(client, EVENTS) as events:
+        last = next(events).id
+    with following(client, EVENTS, **{"last-event-id": last}) as events:
+        decide(studio, CONTENT, "edited", by="Ana", via="cli", caption="New words")
+        assert read(next(events))["version"] == 5
+    with following(client, EVENTS, **{"last-event-id": last}) as events:
+        assert read(next(events))["version"] == 5, "what changed in the gap was lost"
+
+
+def test_a_stream_closes_at_the_end_and_a_browser_is_told_not_to_come_back(
+    client: httpx.Client, studio: Studio
+) -> None:
+    with following(client, EVENTS) as events:
+        next(events)
+        decide(studio, CONTENT, "rejected", by="Ana", via="cli")
+        last = next(events)
+        assert read(last)["terminal"] is True
+        assert list(events) == []
+    assert client.get(EVENTS, headers={"last-event-id": last.id}).status_code == 204
+    assert client.get("/renders/crafts-2020-01-01/events").status_code == 404
+
+
+def test_the_stream_of_everything_replays_a_gap_and_says_when_it_cannot(client: httpx.Client, studio: Studio) -> None:
+    before = newest_marker(studio.catalog)
+    fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+    with following(client, "/events", **{"last-event-id": str(before)}) as events:
+        assert read(next(events))["content_id"] == CONTENT
+        fire(studio, CONTENT, 1, "progress", progress=1, detail="1 percent")
+        assert read(next(events))["progress"] == 1
+    with following(client, "/events", **{"last-event-id": "999999"}) as events:
+        assert next(events).event == "reset"
+
+
+def test_one_reader_serves_all_who_watch_and_rests_when_nobody_does(
+    client: httpx.Client, desk: Starlette, studio: Studio
+) -> None:
+    feed = desk.state.room.feed
+    got: list[int] = []
+
+    def watch() -> None:
+        with following(client, EVENTS) as events:
+            next(events)
+            got.append(int(next(events).id))
+
+    threads = [threading.Thread(target=watch) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: feed.watching == 12)
+    began = feed.reads
+    time.sleep(0.3)
+    # At 50 looks a second, twelve readers would have looked 180 times.
+    assert feed.reads - began < 40
+    fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+    for thread in threads:
+        thread.join(10)
+    assert len(got) == 12
+    wait_for(lambda: feed.watching == 0)
+    rest = feed.reads
+    time.sleep(0.1)
+    assert feed.reads - rest <= 1
+
+
+def wait_for(is_so: object) -> None:
+    assert callable(is_so)
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_strangers_follow_nothing(desk: Starlette) -> None:
+    with served(desk) as url, httpx.Client(base_url=url, trust_env=False) as stranger:
+        for path in (EVENTS, "/events", f"/renders/{CONTENT}"):
+            assert stranger.get(path).status_code == 401
+
+
+def test_the_change_marker_works_on_both_databases(catalog_url: str, make_studio: object) -> None:
+    from tests.fakes.catalogs import fresh_catalog
+    from tests.fakes.studio import reviewable
+
+    assert callable(make_studio)
+    studio = make_studio(catalog=fresh_catalog(catalog_url))
+    assert newest_marker(studio.catalog) == 0
+    row = reviewable(studio)
+    before = newest_marker(studio.catalog)
+    assert changes_since(studio.catalog, before).documents == {}
+    fire(studio, row.id, 2, "start", progress=0, detail="queued")
+    changes = changes_since(studio.catalog, before)
+    assert changes.cursor > before
+    assert changes.documents[row.id]["renders"][0]["sequence"] == 2
+
+
+@pytest.mark.parametrize(
+    ("states", "word"),
+    [
+        ([], "idle"),
+        (["completed", "completed"], "completed"),
+        (["completed", "queued"], "queued"),
+        (["queued", "rendering"], "rendering"),
+        (["failed", "rendering"], "failed"),
+        (["idle"], "idle"),
+    ],
+)
+def test_the_renders_of_a_content_are_told_in_one_word(states: list[str], word: str) -> None:
+    assert render_state(states) == word

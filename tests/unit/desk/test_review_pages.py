@@ -1,0 +1,244 @@
+"""Reviewing in a browser without JavaScript: what pages show, what their buttons do, who wins when two decide."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import insert
+from starlette.applications import Starlette
+
+from dayreel.services.decide import decide
+from dayreel.services.renders import fire
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import newest_verdict
+from dayreel.stores.catalog.tables import effects
+from tests.fakes.desk import Browser, desk_on, person, seen_on
+from tests.fakes.studio import content_row, ledger_rows, reviewable, write_channel
+
+CONTENT = "crafts-2026-11-20"
+PAGE = f"/content/{CONTENT}"
+
+
+def verdict(studio: Studio, content_id: str = CONTENT) -> tuple[str, str, str] | None:
+    with studio.catalog.read() as connection:
+        row = newest_verdict(connection, content_id)
+    return None if row is None else (row.verdict, row.decided_by, row.via)
+
+
+def test_the_queue_shows_what_waits_with_its_caption_cost_and_deadline(ana: Browser) -> None:
+    page = ana.open("/")
+    for shown in (CONTENT, "Clay, patience", "$0.00", "revision 1", "in 1 d", "review pending"):
+        assert shown in page
+
+
+def test_a_page_holds_what_a_reviewer_needs(ana: Browser) -> None:
+    page = ana.open(PAGE)
+    for shown in ("<video controls", "A jar rises", "#handmade", "of 2200 characters", "Approve revision 1", "History"):
+        assert shown in page
+    assert "<script>" not in page
+    assert not re.search(r"\son\w+=|\sstyle=", page), "the policy would block inline script and style"
+
+
+def test_an_approval_is_recorded_with_the_persons_name(ana: Browser, studio: Studio) -> None:
+    answer = ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE)))
+    assert answer.status_code == 303
+    assert verdict(studio) == ("approved", "Ana", "desk")
+    assert "Approved" in ana.open(answer.headers["location"])
+    assert "<strong>Ana</strong> approved" in ana.open(PAGE)
+
+
+def test_a_rejection_needs_a_reason(ana: Browser, studio: Studio) -> None:
+    seen = seen_on(ana.open(PAGE))
+    assert ana.submit(f"{PAGE}/reject", PAGE, seen=seen, note="  ").status_code == 400
+    assert verdict(studio) is None
+    assert ana.submit(f"{PAGE}/reject", PAGE, seen=seen, note="the hands are wrong").status_code == 303
+    assert verdict(studio) == ("rejected", "Ana", "desk")
+
+
+def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, studio: Studio) -> None:
+    ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption="Clay.\r\nPatience.")
+    assert content_row(studio, CONTENT).caption == "Clay.\nPatience."
+    assert content_row(studio, CONTENT).state == "review_pending"
+
+
+def test_of_two_tabs_one_wins_and_the_other_is_told_who_and_when(ana: Browser, ben: Browser, studio: Studio) -> None:
+    seen = seen_on(ben.open(PAGE))
+    ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE)))
+    answer = ben.submit(f"{PAGE}/reject", "/account", seen=seen, note="too dark")
+    assert answer.status_code == 409
+    assert "Ana" in answer.text
+    assert "2026-11-20T09:00:00" in answer.text
+    assert "too dark" in answer.text, "what was typed is lost"
+    assert verdict(studio) == ("approved", "Ana", "desk")
+
+
+def test_a_tab_that_shows_an_older_video_is_refused(ana: Browser, studio: Studio) -> None:
+    seen = seen_on(ana.open(PAGE))
+    reviewable(studio, video=b"another video")
+    answer = ana.submit(f"{PAGE}/approve", "/account", seen=seen)
+    assert answer.status_code == 409
+    assert "revision 2" in answer.text
+    assert verdict(studio) is None
+
+
+def test_a_tab_that_shows_an_older_caption_is_refused_and_told_who_edited_it(
+    ana: Browser, ben: Browser, studio: Studio
+) -> None:
+    """An edit makes no new revision: without this, Ben would approve words that he has never seen."""
+    seen = seen_on(ben.open(PAGE))
+    ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption="Other words")
+    answer = ben.submit(f"{PAGE}/approve", "/account", seen=seen)
+    assert answer.status_code == 409
+    assert "Ana" in answer.text
+    assert "edit" in answer.text
+    assert verdict(studio) == ("edited", "Ana", "desk")
+
+
+def test_a_tab_that_shows_older_platform_fields_is_refused(ana: Browser, studio: Studio) -> None:
+    seen = seen_on(ana.open(PAGE))
+    write_channel(studio.settings.root, "crafts", platforms={"instagram": {"share_to_feed": False}})
+    answer = ana.submit(f"{PAGE}/approve", "/account", seen=seen)
+    assert answer.status_code == 409
+    assert "platform fields" in answer.text
+    assert verdict(studio) is None
+
+
+def test_a_form_that_does_not_say_what_it_showed_is_refused(ana: Browser, studio: Studio) -> None:
+    for seen in ("", "1", "1.2", "x.y.z", "1.4." + "a" * 80):
+        assert ana.submit(f"{PAGE}/approve", PAGE, seen=seen).status_code == 400
+    assert verdict(studio) is None
+
+
+def test_who_may_decide_on_a_channel_is_asked_whatever_the_role(
+    make_studio: Callable[..., Studio],
+) -> None:
+    studio = make_studio(channels={"crafts": {"review": {"who": ["Ana"]}}})
+    reviewable(studio)
+    ben = person(desk_on(studio), "Ben", "admin")
+    answer = ben.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ben.open(PAGE)))
+    assert answer.status_code == 403
+    assert "Ana" in answer.text
+    assert verdict(studio) is None
+
+
+def test_many_are_approved_at_once_and_the_stale_one_is_left(make_studio: Callable[..., Studio]) -> None:
+    studio = make_studio(channels={"crafts": {}, "history": {}})
+    reviewable(studio)
+    other = reviewable(studio, name="history").id
+    ana = person(desk_on(studio), "Ana", "reviewer")
+    items = re.findall(r'name="item" value="([^"]+)"', ana.open("/"))
+    assert len(items) == 2
+    decide(studio, other, "edited", by="Ben", via="cli", caption="Changed since")
+    answer = ana.submit("/approve", "/", item=items)
+    assert answer.status_code == 409
+    assert "Approved 1 of 2" in answer.text
+    assert "Ben" in answer.text
+    assert verdict(studio) == ("approved", "Ana", "desk")
+    assert verdict(studio, other) == ("edited", "Ben", "cli")
+
+
+def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, studio: Studio) -> None:
+    shown = ana.submit(f"{PAGE}/preview", PAGE, caption="Draft <b>words</b>").text
+    assert "it is not saved" in shown
+    assert "Draft &lt;b&gt;words&lt;/b&gt;" in shown
+    assert "<b>words" not in shown
+    told = ana.post(
+        f"{PAGE}/preview",
+        data={"csrf": re.search(r'csrf" value="([^"]+)', ana.open(PAGE))[1], "caption": "x" * 2300},  # type: ignore[index]
+        headers={"origin": "http://desk.test", "accept": "application/json"},
+    ).json()["captions"]
+    assert told[0]["platform"] == "instagram"
+    assert told[0]["size"] == 2300
+    assert "2200" in told[0]["problem"]
+    assert content_row(studio, CONTENT).caption == "Clay, patience"
+
+
+def test_a_segment_is_made_anew_by_whoever_asked_for_it(studio: Studio) -> None:
+    started: list[tuple[str, str]] = []
+    app = desk_on(studio, start=lambda _studio, row, by: started.append((row.id, by)))
+    ana = person(app, "Ana", "reviewer")
+    fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+    page = ana.open(PAGE)
+    assert "Make segment 1 anew" in page
+    row = content_row(studio, CONTENT)
+    answer = ana.submit(f"{PAGE}/regenerate", PAGE, segment="1", seen=f"{row.revision}.{row.version}.-")
+    assert answer.status_code == 303
+    assert started == [(CONTENT, "Ana")]
+    assert (
+        ana.submit(f"{PAGE}/regenerate", PAGE, segment="9", seen=f"{row.revision}.{row.version}.-").status_code == 400
+    )
+
+
+def test_the_kill_switch_is_turned_by_operators_and_every_page_says_so(ana: Browser, olga: Browser) -> None:
+    assert ana.submit("/switch", position="off").status_code == 403
+    assert olga.submit("/switch", position="off", note="something is odd").status_code == 303
+    assert "The kill switch is off" in ana.open("/")
+    money = olga.open("/money")
+    assert "Olga" in money
+    assert "something is odd" in money
+
+
+def unknown_effect(studio: Studio, kind: str = "llm") -> int:
+    with studio.catalog.write() as connection:
+        connection.execute(
+            insert(effects).values(
+                content_id=CONTENT,
+                kind=kind,
+                target="anthropic",
+                sequence=1,
+                fingerprint="f",
+                channel="crafts",
+                day=content_row(studio, CONTENT).day,
+                layer="idea",
+                world="sandbox",
+                state="unknown",
+                request={"model": "m"},
+                handle={},
+                result={},
+                reserved_usd=0,
+                error="the connection was lost",
+                created_at=studio.clock.now(),
+                sent_at=studio.clock.now(),
+            )
+        )
+    return int(ledger_rows(studio, fingerprint="f")[0]["id"])
+
+
+@pytest.mark.parametrize(("button", "fields", "state"), [
+    ("found", {"found": "req-7"}, "confirmed"),
+    ("not-there", {"looked": "yes"}, "intended"),
+])  # fmt: skip
+def test_an_unknown_effect_is_resolved_once_with_the_persons_name(
+    olga: Browser, ana: Browser, studio: Studio, button: str, fields: dict[str, str], state: str
+) -> None:
+    number = unknown_effect(studio)
+    page = olga.open("/unknown")
+    assert "the connection was lost" in page
+    assert "it may be sent again" in page
+    assert ana.submit(f"/unknown/{number}/{button}", **fields).status_code == 403
+    assert olga.submit(f"/unknown/{number}/{button}", **fields).status_code == 303
+    row = ledger_rows(studio, id=number)[0]
+    assert row["state"] == state
+    assert "Olga looked" in row["error"]
+    assert olga.submit(f"/unknown/{number}/{button}", **fields).status_code == 400
+
+
+def test_not_there_needs_somebody_who_has_looked(olga: Browser, studio: Studio) -> None:
+    number = unknown_effect(studio)
+    assert olga.submit(f"/unknown/{number}/not-there").status_code == 400
+    assert ledger_rows(studio, id=number)[0]["state"] == "unknown"
+
+
+def test_a_broken_manifest_or_channel_file_leaves_pages_that_say_so(ana: Browser, studio: Studio) -> None:
+    (studio.contents.folder(CONTENT) / "metadata.json").write_text("{", encoding="utf-8")
+    assert "metadata.json" in ana.open(PAGE)
+    (studio.settings.root / "channels" / "crafts.yaml").write_text("title: [", encoding="utf-8")
+    page = ana.open(PAGE)
+    assert "Approve revision" not in page
+    assert CONTENT in ana.open("/")
+
+
+def test_what_is_not_there_is_a_page_with_a_way_back(ana: Browser, desk: Starlette) -> None:
+    answer = ana.get("/content/crafts-2020-01-01")
+    assert answer.status_code == 404
+    assert "There is no content" in answer.text

@@ -1,0 +1,365 @@
+"""What strangers and other sites can make of the desk: nothing."""
+
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from dayreel.desk.pages.entrance import own_path
+from dayreel.errors import GateClosedError
+from dayreel.services.studio import Studio
+from dayreel.services.users import Users, need_users
+from dayreel.stores.catalog.reads import newest_verdict
+from tests.fakes.clock import FakeClock
+from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, seen_on, token_of
+from tests.fakes.studio import content_row
+
+CONTENT = "crafts-2026-11-20"
+PAGE = f"/content/{CONTENT}"
+OURS = {"origin": "http://desk.test"}
+OPEN_TO_ALL = {"/login", "/welcome/{token}", "/healthz", "/favicon.ico", "/static", "/dagster"}
+
+
+def is_decided(studio: Studio) -> bool:
+    with studio.catalog.read() as connection:
+        return newest_verdict(connection, CONTENT) is not None
+
+
+def test_every_page_but_the_entrance_asks_who_it_is(desk: Starlette) -> None:
+    stranger = Browser(desk)
+    for route in desk.routes:
+        path = getattr(route, "path", "")
+        if path in OPEN_TO_ALL or not isinstance(route, Route):
+            continue
+        real = path.replace(":path", "").replace(":int", "").format(content_id=CONTENT, effect_id=1, path="a.mp4")
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            answer = stranger.request(method, real, headers={**OURS, "accept": "*/*"})
+            assert answer.status_code == 401, (method, real, answer.status_code)
+
+
+def test_a_person_who_opens_a_page_is_led_to_the_login_and_back(desk: Starlette, ana: Browser) -> None:
+    answer = Browser(desk).get(f"{PAGE}?x=1")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/login?next=%2Fcontent%2F{CONTENT}%3Fx%3D1"
+    again = Browser(desk)
+    answer = again.submit("/login", answer.headers["location"], name="ana", password=PASSWORD, next=f"{PAGE}?x=1")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}?x=1")
+
+
+ELSEWHERE = (
+    "//evil.test/",
+    "https://evil.test/",
+    "/\\evil.test",
+    "\\\\evil.test",
+    "/\t/evil.test",
+    "javascript:alert(1)",
+)
+BROKEN = ("/x\r\nSet-Cookie: a=b", "evil.test", "", "/\\/evil.test", "///evil.test", "http:evil.test")
+
+
+@pytest.mark.parametrize("onward", ELSEWHERE + BROKEN)
+def test_a_login_leads_nowhere_else(desk: Starlette, ana: Browser, onward: str) -> None:
+    assert own_path(onward) == "/"
+    answer = Browser(desk).submit("/login", "/login", name="Ana", password=PASSWORD, next=onward)
+    assert answer.headers["location"] == "/"
+    assert "a=b" not in str(answer.headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.test"},
+        {"origin": "null"},
+        {"origin": "http://desk.test.evil.test"},
+        {"origin": "https://desk.test"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_another_site_cannot_post_even_with_a_token(ana: Browser, studio: Studio, headers: dict[str, str]) -> None:
+    page = ana.open(PAGE)
+    form = {"csrf": csrf_of(page), "seen": seen_on(page)}
+    assert ana.post(f"{PAGE}/approve", data=form, headers=headers).status_code == 403
+    assert not is_decided(studio)
+
+
+def test_a_post_needs_the_token_of_its_own_session(ana: Browser, ben: Browser, studio: Studio) -> None:
+    seen = seen_on(ana.open(PAGE))
+    for token in ("", "x", csrf_of(ben.open("/account"))):
+        assert ana.post(f"{PAGE}/approve", data={"csrf": token, "seen": seen}, headers=OURS).status_code == 403
+    assert not is_decided(studio)
+
+
+def test_a_get_decides_nothing(ana: Browser, studio: Studio) -> None:
+    for word in ("approve", "reject", "edit", "regenerate"):
+        assert ana.get(f"{PAGE}/{word}").status_code == 405
+    assert ana.get("/logout").status_code == 405
+    assert not is_decided(studio)
+
+
+def test_a_viewer_sees_and_does_nothing(vera: Browser, studio: Studio) -> None:
+    page = vera.open(PAGE)
+    assert "<form" not in page
+    for path in (f"{PAGE}/approve", f"{PAGE}/reject", f"{PAGE}/edit", f"{PAGE}/regenerate", "/approve", "/switch"):
+        assert vera.submit(path, seen="1.4.x", note="x", caption="x").status_code == 403, path
+    assert vera.get("/people").status_code == 403
+    assert not is_decided(studio)
+    assert content_row(studio, CONTENT).caption == "Clay, patience"
+
+
+def test_a_session_is_new_at_every_login_whatever_the_browser_brought(desk: Starlette, ana: Browser) -> None:
+    planted = dict(ana.cookies)["dayreel_session"]
+    victim = Browser(desk, cookies={"dayreel_session": "planted.by-an-attacker"})
+    victim.submit("/login", "/login", name="Ana", password=PASSWORD)
+    brought = [cookie.value for cookie in victim.cookies.jar if cookie.name == "dayreel_session"]
+    assert "planted.by-an-attacker" not in brought[-1:]
+    assert planted not in brought
+
+
+def test_a_cookie_that_was_not_signed_here_is_nobody(desk: Starlette, ana: Browser) -> None:
+    good = ana.cookies["dayreel_session"]
+    secret, _dot, signature = good.rpartition(".")
+    for forged in (secret, f"{secret}x.{signature}", f"{secret}.{signature}x", "", "." * 300):
+        assert Browser(desk, cookies={"dayreel_session": forged}).get("/").status_code == 303
+
+
+def test_cookies_are_kept_from_scripts_and_from_other_sites(desk: Starlette, ana: Browser, studio: Studio) -> None:
+    answer = Browser(desk).submit("/login", "/login", name="Ana", password=PASSWORD)
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    https = Studio(
+        studio.settings.model_copy(update={"desk_url": "https://desk.example"}), studio.clock, studio.catalog
+    )
+    page = Browser(desk_on(https)).get("/login")
+    assert page.headers["set-cookie"].startswith("__Host-")
+    assert "Secure" in page.headers["set-cookie"]
+    assert "max-age" in page.headers["strict-transport-security"]
+
+
+def test_logging_out_ends_the_session_on_the_server_too(desk: Starlette, ana: Browser) -> None:
+    stolen = Browser(desk, cookies={"dayreel_session": ana.cookies["dayreel_session"]})
+    assert stolen.get("/").status_code == 200
+    assert ana.submit("/logout").status_code == 303
+    assert stolen.get("/").status_code == 303
+
+
+def test_a_disabled_person_is_out_at_once_with_every_token(desk: Starlette, ana: Browser) -> None:
+    room = desk.state.room
+    token = room.visits.make_token(room.users.named("Ana"), "script", by="Ana")
+    bearer = {"authorization": f"Bearer {token}"}
+    assert Browser(desk).get("/", headers=bearer).status_code == 200
+    room.users.add("Root", "admin", by="test")
+    room.users.disable("ana", by="Root")
+    assert ana.get("/").status_code == 303
+    assert Browser(desk).get(f"/renders/{CONTENT}", headers={**bearer, "accept": "*/*"}).status_code == 401
+    assert Browser(desk).submit("/login", "/login", name="Ana", password=PASSWORD).status_code == 403
+
+
+def test_a_session_runs_out(ana: Browser, studio: Studio) -> None:
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(days=3, seconds=1)
+    assert ana.get("/").status_code == 303
+
+
+def test_a_one_time_link_works_once_and_for_a_day(desk: Starlette, studio: Studio) -> None:
+    users = desk.state.room.users
+    link = f"/welcome/{users.add('Carla', 'reviewer', by='test')}"
+    assert Browser(desk).submit(link, link, password="short", again="short").status_code == 400
+    come_in(Browser(desk), link, "")
+    assert Browser(desk).get(link).status_code == 409
+    late = f"/welcome/{users.invite_again('Carla', by='test')}"
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(hours=24)
+    assert Browser(desk).get(late).status_code == 409
+
+
+def test_the_first_link_makes_an_admin_and_none_is_made_afterwards(desk: Starlette) -> None:
+    users: Users = desk.state.room.users
+    older, newer = users.first_link(), users.first_link()
+    assert Browser(desk).get(f"/welcome/{older}").status_code == 409
+    come_in(Browser(desk), f"/welcome/{newer}", "Root")
+    assert [(user.name, user.role) for user in users.list()] == [("Root", "admin")]
+    assert users.first_link() is None
+
+
+def test_too_many_wrong_passwords_are_slowed_down_even_for_the_right_one(
+    desk: Starlette, ana: Browser, studio: Studio
+) -> None:
+    stranger = Browser(desk)
+    codes = [
+        stranger.submit("/login", "/login", name="Ana", password=f"wrong {number} word").status_code
+        for number in range(6)
+    ]
+    assert codes == [403] * 5 + [429]
+    assert stranger.submit("/login", "/login", name=" ANA", password=PASSWORD).status_code == 429
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(minutes=6)
+    assert stranger.submit("/login", "/login", name="Ana", password=PASSWORD).status_code == 303
+
+
+@pytest.mark.slow
+def test_a_name_that_does_not_exist_takes_as_long_as_one_that_does(studio: Studio) -> None:
+    users = Users(studio.catalog, studio.clock, hasher=PasswordHasher(time_cost=3, memory_cost=16384, parallelism=1))
+    users.accept(users.add("Ana", "reviewer", by="test"), name="", password=PASSWORD)
+
+    def cpu_s(name: str) -> float:
+        began = time.process_time()
+        assert users.check_password(name, "not the password") is None
+        return time.process_time() - began
+
+    known = statistics.median(cpu_s("Ana") for _ in range(7))
+    unknown = statistics.median(cpu_s("Nobody") for _ in range(7))
+    assert 0.6 < unknown / known < 1.7
+
+
+def test_beyond_loopback_it_needs_users_and_says_how(studio: Studio) -> None:
+    users = Users(studio.catalog, studio.clock, hasher=QUICK)
+    for host in ("127.0.0.1", "localhost", "::1"):
+        need_users(users, host)
+    for host in ("0.0.0.0", "192.168.1.2", "::", ""):
+        with pytest.raises(GateClosedError, match="dayreel users add"):
+            need_users(users, host)
+    users.add("Root", "admin", by="test")
+    need_users(users, "0.0.0.0")
+
+
+OUTSIDE = (
+    "../../channels/crafts.yaml",
+    "%2e%2e/%2e%2e/channels/crafts.yaml",
+    "..%2f..%2fvar%2fdesk.key",
+    "/etc/passwd",
+)
+ODD = ("%2Fetc%2Fpasswd", "raw", "", "final_video.mp4%00.jpg", "raw/../../other/final_video.mp4", "..\\..\\x.mp4")
+OF_OTHER_KINDS = ("metadata.json", ".pipeline/final_video.done", "out.mp4", "dir.mp4")
+
+
+@pytest.mark.parametrize("path", OUTSIDE + ODD + OF_OTHER_KINDS)
+def test_media_serves_nothing_but_this_contents_own_pictures_and_videos(
+    vera: Browser, studio: Studio, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "secret.mp4").write_bytes(b"secret")
+    folder = studio.contents.folder(CONTENT)
+    (folder / "out.mp4").symlink_to(tmp_path / "secret.mp4")
+    (folder / "dir.mp4").mkdir()
+    answer = vera.get(f"/media/{CONTENT}/{path}")
+    assert answer.status_code in (404, 405), path
+    assert b"secret" not in answer.content
+
+
+def test_media_can_be_seeked_and_is_not_sent_again(vera: Browser) -> None:
+    url = f"/media/{CONTENT}/final_video.mp4"
+    whole = vera.get(url)
+    assert (whole.status_code, whole.content, whole.headers["content-type"]) == (200, b"a video", "video/mp4")
+    part = vera.get(url, headers={"range": "bytes=2-4"})
+    assert (part.status_code, part.content) == (206, b"vid")
+    assert part.headers["content-range"] == "bytes 2-4/7"
+    assert vera.get(url, headers={"range": "bytes=90-"}).status_code == 416
+    assert vera.get(url, headers={"range": "bytes=" + ",".join(["0-0"] * 50)}).status_code == 416
+    assert vera.get(url, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
+    assert vera.get("/media/..%2f..%2fvar/x.mp4").status_code == 404
+
+
+def test_oversized_and_odd_bodies_are_refused_before_they_are_read(ana: Browser, studio: Studio) -> None:
+    big = b"caption=" + b"x" * 300_000
+    form = {**OURS, "content-type": "application/x-www-form-urlencoded"}
+    assert ana.post(f"{PAGE}/edit", content=big, headers=form).status_code == 413
+    assert ana.post(f"{PAGE}/edit", content=iter([big]), headers=form).status_code == 413
+    assert ana.post(f"{PAGE}/edit", content=b"&".join([b"a=1"] * 600), headers=form).status_code == 400
+    assert ana.post(f"{PAGE}/edit", content=b"a=\xff%ff", headers=form).status_code == 400
+    assert ana.post(f"{PAGE}/edit", json={"caption": "x"}, headers=OURS).status_code == 400
+    assert content_row(studio, CONTENT).caption == "Clay, patience"
+
+
+def test_every_answer_carries_the_headers_that_keep_foreign_code_out(ana: Browser) -> None:
+    for path in ("/", PAGE, "/login", "/static/desk.js", f"/media/{CONTENT}/final_video.mp4", "/nowhere"):
+        headers = ana.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'self'" in headers["content-security-policy"]
+        assert "unsafe-inline" not in headers["content-security-policy"]
+        assert headers["referrer-policy"] == "same-origin"
+
+
+def test_what_a_model_wrote_is_text_on_every_page(ana: Browser, studio: Studio) -> None:
+    evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+    ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption=evil, note=evil)
+    for path in ("/", PAGE):
+        page = ana.open(path)
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+    assert content_row(studio, CONTENT).caption == evil
+
+
+def test_a_script_acts_with_its_token_and_never_with_more_than_its_person_may(desk: Starlette, studio: Studio) -> None:
+    viewer = {"authorization": f"Bearer {token_of(desk, 'Robot', 'viewer')}", "accept": "*/*"}
+    reviewer = {"authorization": f"Bearer {token_of(desk, 'Bot', 'reviewer')}", "accept": "*/*"}
+    script = Browser(desk)
+    assert script.post(f"{PAGE}/approve", data={"revision": 1}, headers=viewer).status_code == 403
+    wrong = script.post(
+        f"{PAGE}/approve", data={"revision": 1}, headers={"authorization": "Bearer dr_x", "accept": "*"}
+    )
+    assert wrong.status_code == 401
+    stale = script.post(f"{PAGE}/approve", data={"revision": 7}, headers=reviewer)
+    assert stale.status_code == 409
+    assert "revision 1" in stale.json()["error"]
+    assert script.post(f"{PAGE}/approve", data={"revision": 1}, headers=reviewer).json()["done"] == "approved"
+    with studio.catalog.read() as connection:
+        row = newest_verdict(connection, CONTENT)
+    assert row is not None
+    assert (row.decided_by, row.via) == ("Bot", "api")
+
+
+def test_the_trusted_header_is_off_unless_set_and_believed_from_the_proxy_alone(studio: Studio, ana: Browser) -> None:
+    named = {"x-forwarded-user": "Ana"}
+    assert Browser(desk_on(studio)).get("/", headers=named).status_code == 303
+    behind = studio.settings.model_copy(
+        update={"desk_trusted_header": "X-Forwarded-User", "desk_trusted_proxies": "10.0.0.9"}
+    )
+    app = desk_on(Studio(behind, studio.clock, studio.catalog))
+    assert Browser(app, client=("10.0.0.9", 5)).get("/", headers=named).status_code == 200
+    assert Browser(app, client=("10.0.0.8", 5)).get("/", headers=named).status_code == 303
+    assert Browser(app, client=("10.0.0.9", 5)).get("/", headers={"x-forwarded-user": "Eve"}).status_code == 303
+
+
+def test_no_secret_is_kept_in_the_clear(desk: Starlette, ana: Browser, studio: Studio) -> None:
+    room = desk.state.room
+    token = room.visits.make_token(room.users.named("Ana"), "script", by="Ana")
+    link = room.users.invite_again("Ana", by="test")
+    session = ana.cookies["dayreel_session"].rpartition(".")[0]
+    with studio.catalog.engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+    kept = Path(studio.settings.catalog.removeprefix("sqlite:///")).read_bytes()
+    for secret in (PASSWORD, token, link, session):
+        assert secret.encode() not in kept
+    assert (studio.settings.var_dir / "desk.key").stat().st_mode & 0o077 == 0
+
+
+def test_ones_own_sessions_and_tokens_can_be_ended_nobody_elses(desk: Starlette, ana: Browser, ben: Browser) -> None:
+    room = desk.state.room
+    bens = room.visits.sessions_of(room.users.named("Ben").id)[0].key
+    ana.submit("/account/sessions/end", key=bens)
+    assert ben.get("/").status_code == 200
+    page = ana.submit("/account/tokens", label="nightly", role="viewer").text
+    token = page.partition("<code>dr_")[2].partition("</code>")[0]
+    bearer = {"authorization": f"Bearer dr_{token}"}
+    assert Browser(desk).get("/", headers=bearer).status_code == 200
+    key = room.visits.tokens_of(room.users.named("Ana").id)[0].key
+    ben.submit("/account/tokens/revoke", key=key)
+    assert Browser(desk).get("/", headers=bearer).status_code == 200
+    ana.submit("/account/tokens/revoke", key=key)
+    assert Browser(desk).get("/", headers={**bearer, "accept": "*/*"}).status_code == 401
+
+
+def test_the_last_admin_cannot_lock_everybody_out(desk: Starlette, studio: Studio) -> None:
+    users: Users = desk.state.room.users
+    root = Browser(desk)
+    come_in(root, f"/welcome/{users.first_link()}", "Root")
+    assert root.submit("/people/disable", "/people", name="Root").status_code == 400
+    page = root.submit("/people", "/people", name="Carla", role="viewer").text
+    assert "http://desk.test/welcome/" in page
+    acts = [line for line in root.open("/people").splitlines() if "add user" in line]
+    assert acts
