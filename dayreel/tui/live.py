@@ -44,6 +44,7 @@ class LiveScreen(Screen[None], Generic[View]):
         self.view: View | None = None
         self.busy = False
         self._asked_at_s: float | None = None
+        self._troubled = ""
 
     # -- for each screen to say
 
@@ -158,6 +159,9 @@ class LiveScreen(Screen[None], Generic[View]):
             self.accept(view)
 
     def _trouble(self, words: str) -> None:
+        if words == self._troubled:
+            return  # laying the screen out again each second would keep a slow line busy
+        self._troubled = words
         banner = self.query_one("#trouble", Static)
         kept = " What is shown is from before; asking again every second." if self.view is not None else ""
         banner.update(Content(plain(words) + kept))
@@ -168,4 +172,4 @@ class LiveScreen(Screen[None], Generic[View]):
         where = f"{studio.settings.world} · {self.terminal.link.person} · {studio.clock.now():%H:%M:%S} UTC"
         name = f" dayreel  {self.name_shown}"
         room = max(1, self.app.size.width - len(name) - len(where) - 1)
-        self.query_one("#head", Static).update(Content(plain(name + " " * room + where)))
+        self.query_one("#head", Static).update(Content(plain(name + " " * room + where)), layout=False)

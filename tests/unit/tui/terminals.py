@@ -55,7 +55,7 @@ async def until(app: DayreelTerminal, pilot: Pilot[None], *words: str, gone: str
     """Wait until these words are on the screen, and `gone` is not; return the screen."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while True:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         shown = " ".join(text(app).replace("│", " ").split())
         if all(word in shown for word in words) and (gone is None or gone not in shown):
             return text(app)
