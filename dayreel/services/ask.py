@@ -86,9 +86,11 @@ def ask(
             continue
         effect_ids.append(effect.id)
         cost_usd += effect.settled_usd or Decimal(0)
+        if effect.result.get("lost"):
+            # The next question was asked before this was written off: it must stay the same, hint and all.
+            reasons.append(f"answer {sequence}: it was lost, and written off")
+            continue
         try:
-            if effect.result.get("lost"):
-                raise Unusable("it was lost, and written off")
             found = _read(row.id, effect.result, document)
             accept(found)
         except Unusable as unusable:

@@ -3,6 +3,7 @@
 Each is a person's word; nothing here is done by itself, and nothing here sends anything.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -36,7 +37,14 @@ def reopen_refused(studio: Studio, content_id: str) -> int:
         opened = connection.execute(
             update(effects)
             .where(effects.c.content_id == content_id, effects.c.state == "refused")
-            .values(state="intended", handle={}, settled_usd=None, spent_on=None, version=effects.c.version + 1)
+            .values(
+                state="intended",
+                handle={},
+                reserved_usd=Decimal(0),
+                settled_usd=None,
+                spent_on=None,
+                version=effects.c.version + 1,
+            )
         )
         connection.execute(
             update(platform_posts)
@@ -95,6 +103,12 @@ def cancel_renders(studio: Studio, content_id: str) -> list[str]:
             effects.c.content_id == content_id, effects.c.kind == "segment", effects.c.state.in_(("sent", "unknown"))
         )
         running = [effect_of(row) for row in connection.execute(query.order_by(effects.c.sequence)).mappings()]
+        # One that was left at its deadline has failed already as a render, while its request still runs.
+        waiting = {
+            render.sequence
+            for render in render_status(connection, content_id)
+            if render.state in ("queued", "rendering")
+        }
     told: list[str] = []
     for effect in running:
         if not has_handle(effect.handle):
@@ -103,7 +117,8 @@ def cancel_renders(studio: Studio, content_id: str) -> list[str]:
         generator: VideoGenerator = studio.connect(effect.key.target)
         if generator.cancel(effect.handle):
             studio.ledger.withdraw(effect.id, "cancelled by a person")
-            fire(studio, content_id, effect.key.sequence, "cancel", progress=0, detail="cancelled")
+            if effect.key.sequence in waiting:
+                fire(studio, content_id, effect.key.sequence, "cancel", progress=0, detail="cancelled")
             told.append(f"segment {effect.key.sequence}: {effect.key.target} stops it")
         else:
             told.append(f"segment {effect.key.sequence}: it had already finished, and is kept")
