@@ -16,7 +16,7 @@ from dayreel.clock import local_day
 from dayreel.errors import ProviderError, UsageError
 from dayreel.providers.platforms.contract import Counters, PlatformProvider
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.tables import metric_snapshots, platform_posts, processing_logs
+from dayreel.stores.catalog.tables import content, metric_snapshots, platform_posts, processing_logs
 from dayreel.stores.files import write_whole
 
 # A post is thirty days old some time on its thirty-first day, and is then measured once more after that.
@@ -43,7 +43,9 @@ def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
     """Return the posts of the window that have an id on their platform, oldest first."""
     query = (
         select(platform_posts)
+        .join(content, content.c.id == platform_posts.c.content_id)
         .where(
+            content.c.world == studio.settings.world,
             platform_posts.c.state == "posted",
             platform_posts.c.post_id.is_not(None),
             platform_posts.c.posted_on > day - timedelta(days=WINDOW_DAYS),

@@ -33,8 +33,8 @@ def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
             channel=row.channel,
             day=row.day,
             take=row.take,
-            world=studio.settings.world,
-            simulated=studio.settings.world == "sandbox",
+            world=row.world,
+            simulated=row.world == "sandbox",
             created_at=row.created_at,
         )
     )

@@ -276,6 +276,7 @@ def _posted_today(connection: Connection, channel: Channel, row: ContentRow, pla
             posts.c.platform == platform,
             posts.c.content_id != row.id,
             content.c.channel == channel.name,
+            content.c.world == row.world,
             posts.c.posted_on == local_day(now, channel.timezone),
         )
     )

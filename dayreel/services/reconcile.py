@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import RowMapping, select
 
-from dayreel.errors import PermanentError, ProviderError, UsageError
+from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, UsageError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
 from dayreel.providers.registry import vendor_named
@@ -106,16 +106,11 @@ def _reconcile(studio: Studio, row: RowMapping) -> Reconciled:
     if effect.state == "sent" and studio.ledger.is_at_work(row):
         return _told(effect, "at_work", f"process {row['owner']} is at it")
     try:
-        match effect.key.kind:
-            case "llm":
-                return _write_off(studio, effect)
-            case "segment":
-                return _look_up_segment(studio, effect)
-            case "post":
-                return _look_up_post(studio, effect)
-            case _:
-                return _look_up_message(studio, effect)
-    except ProviderError as error:
+        looks = {"llm": _write_off, "segment": _look_up_segment, "post": _look_up_post}
+        return looks.get(effect.key.kind, _look_up_message)(studio, effect)
+    except BusyError as error:
+        return _told(effect, "at_work", str(error))
+    except (ProviderError, ConfigurationError) as error:
         # Looking is safe to repeat; not being able to look changes nothing about what is known.
         return _park(studio, effect, f"could not be looked up now: {error}")
 
@@ -172,7 +167,7 @@ def _refresh(studio: Studio, post: RowMapping) -> Reconciled:
     effect = studio.ledger.get(post["effect_id"])
     try:
         finding = _find_post(studio, effect)
-    except ProviderError as error:
+    except (ProviderError, ConfigurationError) as error:
         return _told(effect, "parked", f"could not be looked up now: {error}", "dayreel reconcile")
     if finding.verdict == "live" and finding.receipt is not None:
         settle_post(studio, effect.key.content_id, effect.key.target, finding.receipt)
