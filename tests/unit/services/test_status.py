@@ -1,0 +1,102 @@
+"""The shape that `dayreel status --json` promises."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from dayreel.errors import UnknownOutcomeError
+from dayreel.services.decide import decide
+from dayreel.services.make_idea import make_idea
+from dayreel.services.open_content import open_content
+from dayreel.services.publish_post import publish_post
+from dayreel.services.status import status_of
+from dayreel.services.studio import Studio
+from tests.fakes.language_model import FakeLanguageModel, answer, idea
+from tests.fakes.platform import FakePlatform
+from tests.fakes.studio import DAY, channel_of, ledger_rows, reviewable
+
+ID = "crafts-2026-11-20"
+MakeStudio = Callable[..., Studio]
+
+
+def test_an_empty_catalog_has_an_empty_status(make_studio: MakeStudio) -> None:
+    assert status_of(make_studio().catalog) == []
+
+
+def test_a_content_is_told_in_the_promised_shape(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([answer(idea())]))
+    reviewable(studio)
+    (waiting,) = status_of(studio.catalog)
+    assert {
+        "content_id": ID,
+        "channel": "crafts",
+        "date": "2026-11-20",
+        "take": 1,
+        "state": "review_pending",
+        "world": "sandbox",
+        "revision": 1,
+        "cost_usd": "0.0070",
+        "cost_by_layer_usd": {"idea": "0.007000"},
+        "caption": "Clay, patience",
+        "final_video": f"{ID}/final_video.mp4",
+        "review": {"deadline_at": "2026-11-21T09:00:00+00:00", "verdict": None},
+        "posts": {},
+        "unknown": [],
+        "error": None,
+        "next": f"dayreel review approve {ID}",
+    }.items() <= waiting.items()
+    decide(studio, ID, "approved", by="ana", via="cli", note="lovely")
+    publish_post(studio, channel_of(studio), ID, "instagram", provider=FakePlatform())
+    (posted,) = status_of(studio.catalog)
+    assert posted["state"] == "posted"
+    assert posted["posts"] == {
+        "instagram": {"state": "posted", "url": "https://instagram.example/p/p-c1", "post_id": "p-c1"}
+    }
+    assert {"verdict": "approved", "by": "ana", "via": "cli", "revision": 1, "note": "lovely"}.items() <= posted[
+        "review"
+    ].items()
+    assert posted["next"] is None
+
+
+def test_what_is_unknown_is_shown_as_unknown_with_the_command_that_looks(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    reviewable(studio)
+    decide(studio, ID, "approved", by="ana", via="cli")
+    with pytest.raises(UnknownOutcomeError):
+        publish_post(studio, channel_of(studio), ID, "instagram", provider=FakePlatform(steps=["lost_answer"]))
+    (told,) = status_of(studio.catalog)
+    (parked,) = told["unknown"]
+    assert (parked["effect_id"], parked["kind"], parked["target"]) == (
+        ledger_rows(studio)[0]["id"],
+        "post",
+        "instagram",
+    )
+    assert (told["posts"]["instagram"]["state"], told["posts"]["instagram"]["url"]) == ("unknown", None)
+    assert told["next"] == "dayreel reconcile"
+
+
+def test_money_that_may_have_been_spent_is_shown(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    lost = UnknownOutcomeError(attempted="ask", answer="lost")
+    make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([lost]))
+    reserved = sum((row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(studio)), Decimal(0))
+    (told,) = status_of(studio.catalog)
+    assert told["cost_usd"] == str(reserved.quantize(Decimal("0.0001")))
+    assert reserved > Decimal("0.007")
+
+
+def test_it_can_be_narrowed_by_day_channel_and_state_and_comes_newest_first(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"glass": {}, "crafts": {}})
+    for name in ("glass", "crafts"):
+        for day in (DAY - timedelta(days=1), DAY):
+            open_content(studio, channel_of(studio, name), day)
+
+    def told(**where: object) -> list[str]:
+        return [one["content_id"] for one in status_of(studio.catalog, **where)]  # type: ignore[arg-type]
+
+    assert told() == ["crafts-2026-11-20", "glass-2026-11-20", "crafts-2026-11-19", "glass-2026-11-19"]
+    assert told(day=DAY, channels=["glass"]) == ["glass-2026-11-20"]
+    assert told(states=["posted"]) == []
