@@ -45,7 +45,7 @@ class Link:
             self._file = found
         if found is None and self.studio.catalog.is_sqlite:
             raise StoreError(
-                f"The catalog's file {self.studio.catalog.engine.url.database!r} is not there.",
+                f"The catalog's file {self.studio.catalog.engine.url.database!r} is not there, or not within reach.",
                 next_step="Put it back; this goes on by itself then.",
             )
 
@@ -57,6 +57,6 @@ def _identity(studio: Studio) -> tuple[int, int] | None:
         return None
     try:
         told = Path(path).stat()
-    except FileNotFoundError:
+    except OSError:  # not there, no right to look, a network disk that has gone
         return None
     return told.st_dev, told.st_ino

@@ -213,7 +213,10 @@ def _files(studio: Studio, row: ContentRow, manifest: Manifest | None) -> tuple[
 
 
 def _file(what: str, path: Path) -> FileFact:
-    return FileFact(what, path, path.stat().st_size if path.is_file() else None)
+    try:
+        return FileFact(what, path, path.stat().st_size)
+    except OSError:  # not there, or not for us to see
+        return FileFact(what, path, None)
 
 
 def _history(connection: Connection, content_id: str) -> tuple[Said, ...]:
