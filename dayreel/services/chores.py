@@ -17,7 +17,7 @@ from dayreel.services.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.expire_reviews import mind_reviews, overdue_reviews
 from dayreel.services.reconcile import reconcile
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.tables import effects, platform_posts
+from dayreel.stores.catalog.tables import content, effects, platform_posts
 
 ChoreName = Literal["reconcile", "reviews", "budgets"]
 MOST_EFFECTS = 100
@@ -86,22 +86,18 @@ def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
 
     What a living process is sending is no doubt; what a run has given back with its handle goes on with the next run.
     """
-    query = (
-        select(effects)
-        .where(effects.c.world == studio.settings.world, effects.c.state.in_(("unknown", "sent")))
-        .order_by(effects.c.id.desc())
-        .limit(MOST_EFFECTS)
-    )
-    processing = (
-        select(platform_posts.c.id, platform_posts.c.updated_at)
-        .join(effects, effects.c.id == platform_posts.c.effect_id)
-        .where(platform_posts.c.state == "processing", effects.c.world == studio.settings.world)
-        .order_by(platform_posts.c.id.desc())
-        .limit(MOST_EFFECTS)
+    # Both are looked up through the index on a state that few rows have; sorting or a second condition in SQL would
+    # let the database walk the whole history instead.
+    query = select(effects).where(effects.c.state.in_(("unknown", "sent")))
+    publishing = select(content.c.id).where(content.c.state == "publishing")
+    processing = select(platform_posts.c.id, platform_posts.c.updated_at).where(
+        platform_posts.c.content_id.in_(publishing.where(content.c.world == studio.settings.world)),
+        platform_posts.c.state == "processing",
     )
     with studio.catalog.read() as connection:
-        rows = list(connection.execute(query).mappings())
-        posts = list(connection.execute(processing))
+        rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
+        posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
+    rows = sorted(rows, key=lambda row: row["id"])[-MOST_EFFECTS:]
     lost = [
         row
         for row in rows

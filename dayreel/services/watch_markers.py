@@ -15,6 +15,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.rules.content_ids import ContentId
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import WORKING
+from dayreel.rules.markers import SUFFIX
 from dayreel.schemas.channel import Channel
 from dayreel.services.adopt_marker import Markers, read_markers
 from dayreel.services.studio import Studio
@@ -64,15 +65,14 @@ def new_markers(studio: Studio, seen: Mapping[str, str], *, days: Container[str]
     now_seen: dict[str, str] = {}
     channels: dict[str, Channel] = {}
     for content_id, name, day in _places(studio):
-        if day.isoformat() not in days or not (studio.contents.folder(content_id) / ".pipeline").is_dir():
+        if not _has_markers(studio, content_id) or day.isoformat() not in days:
             continue
         try:
-            channel = channels.setdefault(name, studio.channels.load(name))
+            channel = channels.get(name) or studio.channels.load(name)
         except ConfigurationError:
             continue  # a channel file that cannot be read is told by `dayreel channels validate`, and at every run
+        channels[name] = channel
         markers = read_markers(studio, channel, content_id)
-        if not markers.usable and not markers.left_alone:
-            continue
         digest = fingerprint(
             usable={str(name): marker for name, marker in markers.usable.items()}, left_alone=dict(markers.left_alone)
         )
@@ -86,6 +86,14 @@ def new_markers(studio: Studio, seen: Mapping[str, str], *, days: Container[str]
         elif markers.usable:
             left_alone.append(f"{content_id}: {len(markers.usable)} of {channel.segments.count} segments are marked")
     return NewMarkers(ready, left_alone, now_seen)
+
+
+def _has_markers(studio: Studio, content_id: str) -> bool:
+    """Return whether there is anything to read; nearly always not, and then nothing else is asked."""
+    try:
+        return any(path.suffix == SUFFIX for path in (studio.contents.folder(content_id) / ".pipeline").iterdir())
+    except OSError:
+        return False
 
 
 def _places(studio: Studio) -> list[tuple[str, str, date]]:
