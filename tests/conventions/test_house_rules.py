@@ -1,0 +1,249 @@
+"""House rules over the source tree. Each says in its message how to mend what it finds."""
+
+import ast
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = ("dayreel", "resources", "pipeline_assets", "sensors")
+CLOCKS = {
+    "datetime.now",
+    "datetime.utcnow",
+    "datetime.today",
+    "date.today",
+    "time.time",
+    "time.monotonic",
+    "time.sleep",
+}
+# The clock itself; the sandbox world and the processes of `dayreel up`, which live in the machine's time; the browser
+# and terminal faces, which wait for people.
+OWN_TIME = ("dayreel/clock.py", "dayreel/sandbox/", "dayreel/cli/", "dayreel/desk/", "dayreel/tui/")
+
+
+@cache
+def tracked() -> tuple[str, ...]:
+    """Files of the repository, or of the folder where there is no git."""
+    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return tuple(name for name in done.stdout.splitlines() if (ROOT / name).is_file())
+    return tuple(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*") if path.is_file())
+
+
+@cache
+def tree(name: str) -> ast.Module:
+    return ast.parse((ROOT / name).read_text(encoding="utf-8"), filename=name)
+
+
+def python(*folders: str) -> list[str]:
+    return [name for name in tracked() if name.endswith(".py") and name.startswith(tuple(f"{one}/" for one in folders))]
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` of a chain of attributes, its last two parts."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Name):
+        parts.append(node.id)
+    return ".".join(reversed(parts))
+
+
+def calls(name: str) -> Iterator[tuple[str, int, ast.Call]]:
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Call):
+            yield dotted(node.func), node.lineno, node
+
+
+def imports(name: str) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or ""), node.lineno
+
+
+def test_the_rules_look_at_something() -> None:
+    assert len(python(*OURS)) > 100
+    assert "dayreel/services/effects.py" in python("dayreel")
+
+
+def test_only_the_content_store_touches_a_manifest() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name in python(*OURS)
+        if name != "dayreel/stores/contents.py"
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith("metadata.json")
+        if "\n" not in node.value and " " not in node.value
+    ]
+    assert not found, (
+        f"A manifest is read and written through dayreel.stores.contents and the state manager: {found}. "
+        "Use ContentStore.manifest, .update or .state."
+    )
+
+
+def test_the_content_store_writes_manifests_only_through_the_state_manager() -> None:
+    name = "dayreel/stores/contents.py"
+    writing = {"write_text", "write_bytes", "open", "write_whole", "dump", "replace", "rename"}
+    found = [line for called, line, _ in calls(name) if called.rsplit(".", 1)[-1] in writing]
+    assert not found, f"{name} lines {found}: change the manifest with PipelineState, in `state()`."
+
+
+def test_time_is_read_from_the_clock_that_is_handed_in() -> None:
+    found = [
+        f"{name}:{line} {called}()"
+        for name in python("dayreel")
+        if not name.startswith(OWN_TIME)
+        for called, line, _ in calls(name)
+        if ".".join(called.split(".")[-2:]) in CLOCKS
+    ]
+    assert not found, f"Take a dayreel.clock.Clock as an argument and ask that: {found}."
+
+
+def test_money_is_never_a_float() -> None:
+    """Whole programs of cents have been lost this way; charts may convert at their edge, annotations may not."""
+    found = []
+    for name in python(*OURS):
+        for node in ast.walk(tree(name)):
+            if isinstance(node, ast.AnnAssign):
+                named, annotation = dotted(node.target), node.annotation
+            elif isinstance(node, ast.arg) and node.annotation is not None:
+                named, annotation = node.arg, node.annotation
+            elif isinstance(node, ast.FunctionDef) and node.returns is not None:
+                named, annotation = node.name, node.returns
+            else:
+                continue
+            is_float = any(isinstance(part, ast.Name) and part.id == "float" for part in ast.walk(annotation))
+            if named.endswith("_usd") and is_float:
+                found.append(f"{name}:{node.lineno} {named}")
+    assert not found, f"Annotate money as Decimal (dayreel.schemas.content.Money where it becomes JSON): {found}."
+
+
+@pytest.mark.parametrize("word", ["utils", "helpers", "common", "misc"])
+def test_no_module_is_a_drawer(word: str) -> None:
+    found = [name for name in python(*OURS, "tests", "bench") if word in Path(name).stem.split("_")]
+    assert not found, f"Name a module after what it is about, or put the function where it is used: {found}."
+
+
+def test_every_module_says_what_belongs_in_it() -> None:
+    found = [name for name in python(*OURS, "bench", "tests") if not ast.get_docstring(tree(name))]
+    found = [name for name in found if (ROOT / name).stat().st_size > 0]
+    assert not found, f"Open these with a docstring that says what belongs in them and what does not: {found}."
+
+
+def test_no_relative_imports_and_no_postponed_annotations_where_dagster_reads_them() -> None:
+    relative = [f"{name}:{line}" for name in python(*OURS) for module, line in imports(name) if module.startswith(".")]
+    assert not relative, f"Write the whole name of the module: {relative}."
+    postponed = [name for name in python(*OURS[1:]) for module, _ in imports(name) if module == "__future__"]
+    assert not postponed, f"Dagster reads annotations at run time; remove the __future__ import: {postponed}."
+
+
+def test_the_product_does_not_know_dagster() -> None:
+    allowed = {"dayreel/cli/launch.py"}
+    found = [
+        f"{name}:{line}"
+        for name in python("dayreel")
+        if name not in allowed
+        for module, line in imports(name)
+        if module.split(".")[0] in ("dagster", "dagster_webserver", "pipeline_assets", "resources", "sensors")
+    ]
+    assert not found, (
+        f"What needs Dagster belongs into pipeline_assets/, resources/ or sensors/; the CLI goes through "
+        f"dayreel.cli.launch: {found}."
+    )
+
+
+def test_the_launcher_imports_dagster_only_when_it_launches() -> None:
+    top = [node for node in tree("dayreel/cli/launch.py").body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [alias.name for node in top if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in top if isinstance(node, ast.ImportFrom)]
+    assert not [name for name in names if name.split(".")[0] in ("dagster", "pipeline_assets")], (
+        "Import Dagster inside the functions of dayreel/cli/launch.py: `dayreel status` must not pay for it."
+    )
+
+
+def test_nobody_swallows_everything() -> None:
+    found = []
+    for name in python(*OURS):
+        for node in ast.walk(tree(name)):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            caught = "BaseException" if node.type is None else dotted(node.type)
+            goes_on = not any(isinstance(part, ast.Raise) for part in ast.walk(node))
+            if caught in ("Exception", "BaseException") and goes_on:
+                found.append(f"{name}:{node.lineno}")
+    # `dayreel/cli/__init__.py` turns whatever comes up into one sentence and an exit code, at the very top.
+    found = [one for one in found if not one.startswith("dayreel/cli/__init__.py")]
+    assert not found, f"Catch the errors that are meant, or raise again: {found}."
+
+
+def test_no_other_distribution_claims_our_packages() -> None:
+    claimed = {
+        package: [name for name in metadata.packages_distributions().get(package, []) if name != "dayreel"]
+        for package in OURS
+    }
+    assert not any(claimed.values()), f"Another installed distribution would shadow or be shadowed by ours: {claimed}."
+
+
+HOSTS = re.compile(
+    r"https?://[^\s\"']*(pypi|pythonhosted|simple|artifact|nexus|devpi|mirror|index)[^\s\"']*", re.IGNORECASE
+)
+
+
+def test_nothing_names_a_package_registry() -> None:
+    named = [name for name in tracked() if name.startswith("requirements/") or name in ("pyproject.toml", "Makefile")]
+    assert "Makefile" in named
+    found = []
+    for name in named:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        found += [f"{name}: {match[0]}" for match in HOSTS.finditer(text)]
+        found += [
+            f"{name}: {flag}"
+            for flag in ("--index-url", "--extra-index-url", "--find-links", "[[tool.uv.index")
+            if flag in text
+        ]
+    assert not found, f"Which registry is used is the machine's affair; take the host out: {found}."
+
+
+def test_every_locked_distribution_has_its_hash() -> None:
+    for name in ("requirements/dev.lock", "requirements/runtime.lock"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        entries = re.findall(r"^[a-z0-9][\w.-]*==.*?(?=^[a-z0-9]|\Z)", text, re.MULTILINE | re.DOTALL | re.IGNORECASE)
+        assert len(entries) > 20
+        bare = [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry]
+        assert not bare, f"{name}: run `make lock`; without a hash: {bare}."
+
+
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
+
+
+@pytest.mark.parametrize("name", [name for name in tracked() if name.endswith(".md")])
+def test_links_in_the_documents_lead_somewhere(name: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+    broken = []
+    for target in LINK.findall(text):
+        path = unquote(target.partition("#")[0])
+        if path and not re.match(r"[a-z]+:", path) and not ((ROOT / name).parent / path).exists():
+            broken.append(target)
+    assert not broken, f"{name}: mend or remove links to files that are not there: {broken}."
+
+
+def test_no_path_of_a_machine_is_in_any_file() -> None:
+    here = [str(ROOT), str(Path.home())]
+    here = [one for one in here if one not in ("/", "/root", "/home") and len(one) > 5]
+    found = []
+    for name in tracked():
+        if name.endswith((".py", ".md", ".toml", ".yaml", ".yml", ".lock", ".txt", ".sh", "Makefile")):
+            text = (ROOT / name).read_text(encoding="utf-8", errors="ignore")
+            found += [f"{name}: {one}" for one in here if one + os.sep in text]
+    assert not found, f"Write paths relative to the project: {found}."
