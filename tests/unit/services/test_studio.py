@@ -1,0 +1,56 @@
+"""The studio: what is handed in wins, the sandbox world has keys of its own, and people have names."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.sandbox.credentials import SANDBOX_CREDENTIALS
+from dayreel.services.studio import Studio, open_studio, person
+from dayreel.settings import Settings
+from tests.fakes.notifier import FakeNotifier
+
+MakeStudio = Callable[..., Studio]
+
+
+def test_a_vendor_that_is_handed_in_is_the_one_that_is_used(make_studio: MakeStudio) -> None:
+    notifier = FakeNotifier()
+    studio = make_studio(providers={"slack": notifier})
+    assert studio.connect("slack") is notifier
+    with pytest.raises(UsageError, match=r"There is no provider 'acme'.*anthropic"):
+        studio.connect("acme")
+
+
+def test_the_live_world_names_the_variable_that_is_missing(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FAL_KEY", raising=False)
+    studio = make_studio(world="live")
+    assert studio.access.sandbox_url is None
+    with pytest.raises(ConfigurationError, match=r"FAL_KEY is not set, and the live world needs it.*\.env"):
+        studio.connect("fal")
+
+
+def test_a_real_key_never_reaches_the_sandbox_world(tmp_path: Path, make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    settings = Settings(_env_file=None, root=tmp_path, fal_key="s3cret-of-mine", sandbox_url="http://127.0.0.1:9")
+    mine = Studio(settings, studio.clock, studio.catalog)
+    assert mine.access.variable("FAL_KEY") == SANDBOX_CREDENTIALS["FAL_KEY"]
+    assert "s3cret-of-mine" not in repr(settings)
+    live = Studio(settings.model_copy(update={"world": "live"}), studio.clock, studio.catalog)
+    assert live.access.variable("FAL_KEY") == "s3cret-of-mine"
+
+
+def test_a_studio_opens_on_the_environment_and_brings_the_catalog_up_to_date(tmp_path: Path) -> None:
+    studio = open_studio(Settings(_env_file=None, root=tmp_path, reviewer="ana"), run_id="run-1")
+    try:
+        assert (studio.actor, studio.run_id, studio.channels.names()) == ("ana", "run-1", [])
+        assert (tmp_path / "var" / "catalog.db").is_file()
+    finally:
+        studio.catalog.close()
+
+
+def test_a_person_is_the_reviewer_of_the_settings_or_the_login_name(tmp_path: Path) -> None:
+    assert person(Settings(_env_file=None, root=tmp_path, reviewer="ana")) == "ana"
+    assert person(Settings(_env_file=None, root=tmp_path, reviewer=None))
