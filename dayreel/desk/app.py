@@ -24,7 +24,7 @@ from dayreel.desk.pages import content, entrance, follow, money, people, queue, 
 from dayreel.desk.pages.frame import Handler, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.rules.roles import Role
-from dayreel.services.desk_queue import FinalVideos
+from dayreel.services.desk_queue import Remembered
 from dayreel.services.start_work import start_day
 from dayreel.services.studio import Studio
 from dayreel.services.users import Users
@@ -56,7 +56,7 @@ def create_desk(
         users=Users(studio.catalog, studio.clock, hasher=hasher),
         visits=Visits(studio.catalog, studio.clock),
         logins=Throttle(studio.clock),
-        videos=FinalVideos(studio),
+        remembered=Remembered(studio),
         feed=Feed(studio.catalog, poll_s=poll_s),
         templates=_templates(),
         secret=signing_key(settings.var_dir),
@@ -125,6 +125,7 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         act("/people/enable", people.enable_user, "admin"),
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/favicon.ico", _favicon, methods=["GET"]),
+        Route("/favicon{rest:path}", _dagsters_favicon, methods=["GET"]),
         Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
         Route("/dagster", _dagster, methods=["GET"]),
         WebSocketRoute("/dagster/{path:path}", door.websocket),
@@ -138,6 +139,13 @@ async def _healthz(_request: Request) -> Response:
 
 async def _favicon(_request: Request) -> Response:
     return RedirectResponse("/static/icon.svg", 307)
+
+
+async def _dagsters_favicon(request: Request) -> Response:
+    # Dagster's pages ask for theirs at the root, whatever prefix they have.
+    name = request.path_params["rest"]
+    is_plain = name.replace("-", "").replace(".", "").isalnum()
+    return RedirectResponse(f"/dagster/favicon{name}", 307) if is_plain else Response(status_code=404)
 
 
 async def _dagster(_request: Request) -> Response:

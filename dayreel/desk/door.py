@@ -142,6 +142,10 @@ class Door:
                 next_step="`dayreel up` starts it; it takes some seconds. Its log is var/logs/webserver.log.",
             ) from error
         back = StreamingResponse(_parts(answer), answer.status_code)
+        # Starlette builds absolute redirects from the address it was asked at, which is nobody else's.
+        where = answer.headers.get("location", "")
+        if where.startswith(self._room.dagster_url):
+            answer.headers["location"] = where.removeprefix(self._room.dagster_url)
         back.raw_headers = [
             (name.lower(), value)
             for name, value in answer.headers.raw

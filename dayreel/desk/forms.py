@@ -18,6 +18,8 @@ MOST_BYTES = 256 * 1024
 _MOST_FIELDS = 500
 _FORM = "application/x-www-form-urlencoded"
 
+_OWN_PAGES = "Nothing was done. Use the desk's own pages; behind a proxy with TLS, set DAYREEL_DESK_URL to its address."
+
 Form = Mapping[str, Sequence[str]]
 
 
@@ -72,7 +74,7 @@ def need_own_form(room: Room, connection: HTTPConnection, visitor: Visitor | Non
     if visitor is not None and visitor.how == "token":
         return
     if not is_same_origin(room, connection):
-        raise GateClosedError("Another site sent this form.", next_step="Nothing was done. Use the desk's own pages.")
+        raise GateClosedError("Another site sent this form.", next_step=_OWN_PAGES)
     if not is_csrf_token(room, visitor, visit_of(room, connection), one(form, "csrf")):
         raise GateClosedError(
             "This form belongs to another session, or cookies are off.",

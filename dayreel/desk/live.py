@@ -58,6 +58,12 @@ class Stream:
         self._pending[content_id] = event
         self._news.set()
 
+    def skip(self, event: bytes) -> None:
+        """Leave out an event that was sent already: it came in while the present state was read."""
+        self._pending = {content_id: one for content_id, one in self._pending.items() if one != event}
+        if not self._pending and not self._is_over:
+            self._news.clear()
+
     def close(self) -> None:
         """Let the watcher come to an end."""
         self._is_over = True
@@ -287,6 +293,7 @@ async def _events(feed: Feed, stream: Stream, first: bytes) -> AsyncIterator[byt
     loop = asyncio.get_running_loop()
     end = loop.time() + LONGEST_STREAM_S
     yield first
+    stream.skip(first)
     while loop.time() < end and not feed.is_over(stream.content_id):
         events = await stream.take(HEARTBEAT_S)
         if events is None:

@@ -12,7 +12,7 @@ from itsdangerous import Signer
 from jinja2 import Environment
 
 from dayreel.desk.live import Feed
-from dayreel.services.desk_queue import FinalVideos
+from dayreel.services.desk_queue import Remembered
 from dayreel.services.studio import Studio
 from dayreel.services.users import Users
 from dayreel.services.visits import Throttle, Visits
@@ -34,7 +34,7 @@ class Room:
     users: Users
     visits: Visits
     logins: Throttle
-    videos: FinalVideos
+    remembered: Remembered
     feed: Feed
     templates: Environment
     secret: bytes

@@ -2,13 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from dayreel.errors import DayreelError
+from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.services.decide import Seen, seen_of
 from dayreel.services.studio import Studio
@@ -77,33 +79,65 @@ class Queue:
     unknown: int
 
 
-@dataclass
-class FinalVideos:
-    """The final videos of manifests, remembered by revision: a manifest is a file, and a queue shows many."""
+class Remembered:
+    """What a queue asks for again and again, kept between requests: manifests and channel files are files.
 
-    studio: Studio
-    _known: "OrderedDict[tuple[str, int, str], FinalVideo | None]" = field(default_factory=OrderedDict)
+    A final video is remembered by its hash, a channel as long as no channel file has changed. Deciding reads anew.
+    """
 
-    def of(self, row: ContentRow) -> FinalVideo | None:
+    def __init__(self, studio: Studio) -> None:
+        """Prepare; nothing is read yet."""
+        self._studio = studio
+        self._videos: OrderedDict[tuple[str, int, str], FinalVideo] = OrderedDict()
+        self._channels: dict[str, Channel] = {}
+        self._stamp: tuple[tuple[str, int, int], ...] = ()
+
+    def final_video(self, row: ContentRow) -> FinalVideo | None:
         """Return a content's final video, or None when it has none or its manifest cannot be read now."""
         if row.video_sha256 is None:
             return None
         key = (row.id, row.revision, row.video_sha256)
-        if key not in self._known:
+        known = self._videos.get(key)
+        if known is not None:
+            return known
+        try:
+            found = self._studio.contents.manifest(row.id).final_video
+        except DayreelError:
+            return None  # the content's own page says what is wrong with it
+        if found is not None and found.file.sha256 == row.video_sha256:
+            self._videos[key] = found
+            while len(self._videos) > _REMEMBERED:
+                self._videos.pop(next(iter(self._videos)), None)
+        return found
+
+    def channels(self) -> dict[str, Channel]:
+        """Return the channels read so far, forgotten when any of their files has changed; `channel` adds to them."""
+        files = sorted(self._studio.settings.channels_dir.glob("*.yaml"))
+        stamp = tuple((file.name, *_stamp(file)) for file in files)
+        if stamp != self._stamp:
+            self._stamp, self._channels = stamp, {}
+        return self._channels
+
+    def channel(self, known: dict[str, Channel], name: str) -> Channel | None:
+        """Return a channel, or None when its file is gone or broken: its contents' own pages say why."""
+        if name not in known:
             try:
-                found = self.studio.contents.manifest(row.id).final_video
+                known[name] = self._studio.channels.load(name)
             except DayreelError:
-                return None  # the content's own page says what is wrong with it
-            if found is None or found.file.sha256 != row.video_sha256:
-                return found  # between the manifest's commit and the catalog's; not worth remembering
-            self._known[key] = found
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return self._known[key]
+                return None
+        return known[name]
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        facts = file.stat()
+    except OSError:
+        return (0, 0)
+    return (facts.st_mtime_ns, facts.st_size)
 
 
 def queue_of(
-    studio: Studio, videos: FinalVideos, *, view: str = "review", page: int = 1, channel: str | None = None
+    studio: Studio, remembered: Remembered, *, view: str = "review", page: int = 1, channel: str | None = None
 ) -> Queue:
     """Return one page of a view: what is due first comes first, elsewhere the newest.
 
@@ -117,7 +151,7 @@ def queue_of(
         pages = max(1, -(-counts[chosen] // PAGE_SIZE))
         page = min(max(page, 1), pages)
         rows = _rows(connection, chosen, page, of_channel)
-        items = _items(studio, connection, videos, rows)
+        items = _items(studio, connection, remembered, rows)
         unknown = connection.execute(
             select(func.count()).select_from(effects).where(effects.c.state == "unknown")
         ).scalar_one()
@@ -146,8 +180,10 @@ def _rows(connection: Connection, view: str, page: int, where: Sequence[ColumnEl
     return [ContentRow(**row) for row in connection.execute(query).mappings()]
 
 
-def _items(studio: Studio, connection: Connection, videos: FinalVideos, rows: Sequence[ContentRow]) -> list[QueueItem]:
-    ids = [row.id for row in rows]
+def _items(
+    studio: Studio, connection: Connection, remembered: Remembered, rows: Sequence[ContentRow]
+) -> list[QueueItem]:
+    ids, channels = [row.id for row in rows], remembered.channels()
     costs = costs_of(connection, ids)
     posts: dict[str, dict[str, str]] = {}
     for post in posts_of(connection, ids):
@@ -155,8 +191,8 @@ def _items(studio: Studio, connection: Connection, videos: FinalVideos, rows: Se
     progress, parked = _progress(connection, ids), _parked(connection, ids)
     items = []
     for row in rows:
-        final = videos.of(row)
-        seen = _seen(studio, row)
+        final = remembered.final_video(row)
+        seen = _seen(row, remembered.channel(channels, row.channel))
         items.append(
             QueueItem(
                 content_id=row.id,
@@ -189,13 +225,8 @@ def _poster(studio: Studio, row: ContentRow, final: FinalVideo | None) -> str | 
     return final.poster
 
 
-def _seen(studio: Studio, row: ContentRow) -> Seen | None:
-    if row.video_sha256 is None:
-        return None
-    try:
-        return seen_of(row, studio.channels.load(row.channel))
-    except DayreelError:
-        return None  # its channel file is gone or broken: nothing can be decided, and its own page says why
+def _seen(row: ContentRow, channel: Channel | None) -> Seen | None:
+    return None if row.video_sha256 is None or channel is None else seen_of(row, channel)
 
 
 def _progress(connection: Connection, ids: Sequence[str]) -> dict[str, int]:

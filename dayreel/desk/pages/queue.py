@@ -16,7 +16,7 @@ def queue(visit: Visit) -> Response:
     number = visit.query("page", "1")
     found = queue_of(
         visit.room.studio,
-        visit.room.videos,
+        visit.room.remembered,
         view=visit.query("view", "review"),
         page=int(number) if number.isdecimal() and len(number) < 7 else 1,  # noqa: PLR2004
         channel=visit.query("channel") or None,

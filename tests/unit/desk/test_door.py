@@ -12,7 +12,7 @@ import websockets
 from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -39,6 +39,8 @@ class Dagster:
             body = await request.body()
             self.asked.append((request.method, str(request.url.path), dict(request.headers), body))
             headers = {"content-security-policy": "script-src 'self'", "set-cookie": "theirs=1", "x-dagster": "yes"}
+            if request.url.path.endswith("/moved"):
+                return RedirectResponse(f"{request.base_url}dagster/moved/")
             return PlainTextResponse(f"dagster {request.url.query}", headers=headers)
 
         async def socket(connection: WebSocket) -> None:
@@ -94,6 +96,11 @@ def test_dagster_learns_no_cookies_or_tokens_and_sets_none(people: dict[str, Bro
     assert "set-cookie" not in answer.headers
     assert answer.headers["x-dagster"] == "yes"
     assert answer.headers["content-security-policy"] == "script-src 'self'; frame-ancestors 'self'"
+
+
+def test_a_redirect_does_not_lead_past_the_door(people: dict[str, Browser]) -> None:
+    with people["viewer"] as browser:
+        assert browser.get("/dagster/moved").headers["location"] == "/dagster/moved/"
 
 
 def test_strangers_reach_nothing(door: Starlette, dagster: Dagster) -> None:

@@ -21,7 +21,7 @@ from tests.fakes.studio import content_row
 CONTENT = "crafts-2026-11-20"
 PAGE = f"/content/{CONTENT}"
 OURS = {"origin": "http://desk.test"}
-OPEN_TO_ALL = {"/login", "/welcome/{token}", "/healthz", "/favicon.ico", "/static", "/dagster"}
+OPEN_TO_ALL = {"/login", "/welcome/{token}", "/healthz", "/favicon.ico", "/favicon{rest:path}", "/static", "/dagster"}
 
 
 def is_decided(studio: Studio) -> bool:
