@@ -113,6 +113,7 @@ def test_a_day_nobody_decided_on_cannot_be_published(made: Project, instance: dg
     assert "Nobody has decided" in failures(result)["notes/posts/outbox"]
 
 
+@pytest.mark.slow
 def test_a_video_made_anew_voids_its_approval(made: Project, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "approved")
     made.write_channel("notes", {**NOTES, "segments": {**NOTES["segments"], "duration_s": 2}})

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import pytest
 from sqlalchemy import delete, insert, update
 
 from dayreel.stores.catalog.tables import content, decisions
@@ -69,6 +70,7 @@ def test_an_approval_is_recorded_and_then_posted(made: Project, instance: dg.Dag
     assert "no new decision" in reason_of(made.tick(instance, "decision_recorded_sensor", cursor=tick.cursor))
 
 
+@pytest.mark.slow
 def test_each_platform_gets_a_run_of_its_own(project: Project, instance: dg.DagsterInstance) -> None:
     """So that one platform's trouble never holds another back."""
     project.write_channel("notes", {**NOTES, "platforms": {"outbox": {}, "instagram": {}}})
@@ -111,6 +113,7 @@ def test_a_poison_row_does_not_stop_the_posts_of_others(made: Project, instance:
     assert [one.tags["dayreel/content"] for one in made.tick(instance, "post_due_sensor").run_requests] == [NOTES_ID]
 
 
+@pytest.mark.slow
 def test_a_broken_channel_file_does_not_stop_the_posts_of_others(
     make_project: Any, instance: dg.DagsterInstance
 ) -> None:

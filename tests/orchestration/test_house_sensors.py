@@ -188,6 +188,7 @@ def test_a_failure_to_tell_is_not_told(made: Project, instance: dg.DagsterInstan
     assert isinstance(sensor(context), dg.SkipReason)  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_a_lost_answer_is_looked_up_by_the_sensors_run(
     make_project: Any, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:

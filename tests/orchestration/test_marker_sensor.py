@@ -100,6 +100,7 @@ def test_a_final_video_made_elsewhere_goes_to_review_and_can_be_posted(
     assert made.run(instance, "publish", DAY, ["notes", "posts", "outbox"]).success
 
 
+@pytest.mark.slow
 def test_making_the_day_again_keeps_what_was_taken_over(
     made: Project, instance: dg.DagsterInstance, finished: Path
 ) -> None:
@@ -213,6 +214,7 @@ def test_a_video_that_is_not_what_the_channel_makes_is_refused(
     assert said in failures(made.obey(instance, request, "make_day"))["notes/final_video"]
 
 
+@pytest.mark.slow
 def test_a_video_for_a_day_without_an_idea_needs_a_caption(
     project: Project, instance: dg.DagsterInstance, finished: Path
 ) -> None:
