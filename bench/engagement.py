@@ -113,8 +113,8 @@ def fill(path: Path, posts: int, days: int) -> None:
             connection.execute(
                 f"{numbers} INSERT INTO metric_snapshots (post_row_id, content_id, platform, post_id, observed_at, "
                 "observed_on, age_h, views, reach, likes, comments, shares, saves, watch_time_s, simulated) SELECT i, "
-                f"'c-' || i, 'instagram', 'p' || i, '{day} 07:30:00.000000', '{day}', {24.0 * offset}, i + {offset}, i, "
-                "i, i, i, i, i, 1 FROM n", [posts],
+                f"'c-' || i, 'instagram', 'p' || i, '{day} 07:30:00.000000', '{day}', {24.0 * offset}, i + {offset}, "
+                "i, i, i, i, i, i, 1 FROM n", [posts],
             )  # fmt: skip
     connection.close()
 

@@ -70,6 +70,40 @@ def instance_of(settings: Settings) -> Iterator[Any]:
             yield instance
 
 
+def report_history(settings: Settings, told: Sequence[tuple[tuple[str, ...], str, dict[str, Any]]]) -> int:
+    """Write materializations that happened without a run into the event log, and return how many.
+
+    For `dayreel demo` alone: the marts of the project are told from their files, with their number of rows.
+
+    Args:
+        told: asset path, partition and facts of each.
+    """
+    from dayreel.services.marts.tables import MARTS
+    from dayreel.stores.mart_files import ALWAYS, MartFiles
+
+    files = MartFiles(settings.var_dir / "marts")
+    with instance_of(settings) as instance:
+        import dagster as dg  # noqa: TID251
+
+        events = [
+            dg.AssetMaterialization(dg.AssetKey(list(path)), partition=day, metadata=facts, tags={"made_by": "demo"})
+            for path, day, facts in told
+        ]
+        events += [
+            dg.AssetMaterialization(
+                dg.AssetKey(name.split("/")),
+                partition=None if partition == ALWAYS else partition,
+                metadata={"dagster/row_count": files.rows(name, partition), "simulated": True},
+                tags={"made_by": "demo"},
+            )
+            for name in MARTS
+            for partition in files.partitions(name)
+        ]
+        for event in events:
+            instance.report_runless_asset_event(event)
+    return len(events)
+
+
 def run_job(
     settings: Settings,
     job_name: str,

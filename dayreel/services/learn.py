@@ -58,18 +58,14 @@ def lessons_for(studio: Studio, channel: Channel, day: date) -> Lessons:
         StoreError: the catalog cannot be read.
     """
     # Only channels that learn pay for importing pandas.
-    from dayreel.services.marts import content_performance, frames  # noqa: PLC0415
+    from dayreel.services.marts import frames  # noqa: PLC0415
+    from dayreel.services.marts.content_performance import add_views_at_ages  # noqa: PLC0415
 
-    contents = frames.contents_between(studio, channel.name, day - timedelta(days=DAYS), day - timedelta(days=1))
-    ids = list(contents["content_id"])
-    measured = content_performance.build(
-        contents=contents,
-        made=frames.made_from(studio, []),
-        spent=frames.spent_by_contents(studio, []),
-        verdicts=frames.newest_verdicts(studio, []),
-        posts=frames.posts_of_contents(studio, ids),
-        snapshots=frames.snapshots_of_contents(studio, ids),
-    )
+    measured = frames.contents_between(studio, day - timedelta(days=DAYS), day - timedelta(days=1), [channel.name])
+    ids = list(measured["content_id"])
+    if len(ids) < LEAST:
+        return Lessons("7d", (), ())
+    add_views_at_ages(measured, frames.posts_of_contents(studio, ids), frames.snapshots_of_contents(studio, ids))
     for age in ("7d", "24h"):
         known = measured[measured[f"views_{age}"].notna() & measured["idea"].notna()]
         if len(known) >= LEAST:

@@ -6,6 +6,7 @@ so that a gap keeps its reason.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -57,10 +58,15 @@ def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
         return list(connection.execute(query).mappings())
 
 
-def measure_posts(studio: Studio, day: date, *, platforms: dict[str, PlatformProvider]) -> list[Measured]:
+def measure_posts(
+    studio: Studio, day: date, *, platforms: Mapping[str, PlatformProvider], analytics: bool = True
+) -> list[Measured]:
     """Take a snapshot of every post that is not older than thirty days, and return what each platform brought.
 
     A platform that cannot be asked leaves a visible gap (`error`) and never holds the others back.
+
+    Args:
+        analytics: also write each content's `analytics.json` anew.
 
     Raises:
         UsageError: `day` is not today: platforms report totals as of now, so history cannot be measured.
@@ -76,8 +82,8 @@ def measure_posts(studio: Studio, day: date, *, platforms: dict[str, PlatformPro
         _measure(studio, day, name, [post for post in posts if post["platform"] == name], platforms.get(name))
         for name in sorted({post["platform"] for post in posts})
     ]
-    for content_id in sorted({post["content_id"] for post in posts}):
-        _write_analytics(studio, content_id)
+    for content_id in sorted({post["content_id"] for post in posts}) if analytics else ():
+        write_analytics(studio, content_id)
     return results
 
 
@@ -139,7 +145,8 @@ def _snapshot(studio: Studio, day: date, post: RowMapping, counters: Counters) -
     }
 
 
-def _write_analytics(studio: Studio, content_id: str) -> None:
+def write_analytics(studio: Studio, content_id: str) -> None:
+    """Write every snapshot of a content's posts to its `analytics.json`, where it has a folder."""
     query = select(metric_snapshots).where(metric_snapshots.c.content_id == content_id).order_by(metric_snapshots.c.id)
     with studio.catalog.read() as connection:
         rows = list(connection.execute(query).mappings())

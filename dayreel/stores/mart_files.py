@@ -65,3 +65,7 @@ class MartFiles:
     def partitions(self, mart: str) -> list[str]:
         """Return the partitions that exist, in order."""
         return sorted(path.stem for path in (self.root / mart).glob("*.parquet"))
+
+    def rows(self, mart: str, partition: str) -> int:
+        """Return how many rows a partition has, read from the file's footer."""
+        return int(pq.read_metadata(self.path(mart, partition)).num_rows)

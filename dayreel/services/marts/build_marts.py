@@ -29,6 +29,8 @@ from dayreel.services.marts.tables import MARTS
 from dayreel.services.studio import Studio
 from dayreel.stores.mart_files import ALWAYS, MartFiles
 
+# Contents are read together for so many days, so that memory does not grow with history.
+_TOGETHER = 31
 _BY_DAY = [name for name, mart in MARTS.items() if mart.every == "day"]
 
 
@@ -55,14 +57,15 @@ def refresh_marts(studio: Studio, days: Iterable[date]) -> int:
     """Build and write every mart of these days, and the weeks and months they are in; return how many files."""
     files = mart_files(studio)
     wanted = sorted(set(days))
-    jobs = [(name, day.isoformat()) for day in wanted for name in _BY_DAY]
+    _write_performance(studio, files, wanted)
+    jobs = [(name, day.isoformat()) for day in wanted for name in _BY_DAY if name != "content/performance"]
     for mart in MARTS.values():
         if mart.every in ("week", "month"):
             jobs += [(mart.name, key) for key in sorted({period_key(day, mart.every) for day in wanted})]
     jobs += [(mart.name, ALWAYS) for mart in MARTS.values() if mart.every == "always"]
     for name, partition in jobs:
         files.write(name, partition, build_mart(studio, files, name, partition))
-    return len(jobs)
+    return len(jobs) + len(wanted)
 
 
 def read_mart(files: MartFiles, name: str, partitions: Iterable[str] | None = None) -> pd.DataFrame:
@@ -108,7 +111,11 @@ def _cohorts(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
 
 
 def _performance(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
-    contents = frames.contents_of(studio, date.fromisoformat(partition))
+    day = date.fromisoformat(partition)
+    return _performance_of(studio, frames.contents_between(studio, day, day))
+
+
+def _performance_of(studio: Studio, contents: pd.DataFrame) -> pd.DataFrame:
     ids = list(contents["content_id"])
     return content_performance.build(
         contents=contents,
@@ -118,6 +125,16 @@ def _performance(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFr
         posts=frames.posts_of_contents(studio, ids),
         snapshots=frames.snapshots_of_contents(studio, ids),
     )
+
+
+def _write_performance(studio: Studio, files: MartFiles, days: list[date]) -> None:
+    """Write the partitions of several days from one build: a content's row depends on nothing but itself."""
+    name = "content/performance"
+    for start in range(0, len(days), _TOGETHER):
+        some = days[start : start + _TOGETHER]
+        rows = _performance_of(studio, frames.contents_between(studio, some[0], some[-1]))
+        for day in some:
+            files.write(name, day.isoformat(), table_of(MARTS[name], rows[rows["day"] == day]))
 
 
 def _spend(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:

@@ -26,10 +26,9 @@ def build(
     rows = _texts(rows, ("hook", "idea_model", "prompt_model", "video_model", "experiment", "variant"))
     rows = _texts(rows, ("verdict", "decided_by", "reason"))
     _add_costs(rows, spent)
-    out = posts.groupby("content_id")
-    rows["platforms"] = looked_up(rows["content_id"], out["platform"].nunique(), "int").fillna(0)
-    rows["first_posted_at"] = looked_up(rows["content_id"], out["posted_at"].min(), "moment")
-    _add_marks(rows, at_marks(posts, snapshots))
+    first_posted_at = posts.groupby("content_id")["posted_at"].min()
+    rows["first_posted_at"] = looked_up(rows["content_id"], first_posted_at, "moment")
+    add_views_at_ages(rows, posts, snapshots)
     _add_latest(rows, snapshots)
     rows["usd_per_1000_views_7d"] = [
         None if pd.isna(views) or not views else round(float(usd) * 1000 / int(views), 6)
@@ -64,7 +63,11 @@ def _sum_per_content(rows: pd.DataFrame, counted: pd.DataFrame) -> pd.Series:
     return pd.Series([sums.get(one, nothing) for one in rows["content_id"]], index=rows.index, dtype=object)
 
 
-def _add_marks(rows: pd.DataFrame, marks: pd.DataFrame) -> None:
+def add_views_at_ages(rows: pd.DataFrame, posts: pd.DataFrame, snapshots: pd.DataFrame) -> None:
+    """Add `platforms`, `views_<age>` and `reactions_7d` to contents, from their posts and all their snapshots."""
+    platforms = posts.groupby("content_id")["platform"].nunique()
+    rows["platforms"] = looked_up(rows["content_id"], platforms, "int").fillna(0)
+    marks = at_marks(posts, snapshots)
     for age in MARKS_H:
         of_age = marks[(marks["age"] == age) & marks["views"].notna()]
         grouped = of_age.groupby("content_id")

@@ -195,17 +195,11 @@ def failed_measurements(studio: Studio, day: date) -> pd.DataFrame:
     return frame_of(FAILURES, sorted(said.items()))
 
 
-def contents_of(studio: Studio, day: date) -> pd.DataFrame:
-    """Return the contents that were made for a day, every take."""
+def contents_between(studio: Studio, first: date, last: date, channels: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the contents that were made for the days from `first` to `last`, every take; of these channels only."""
     columns = [content.c.id.label("content_id"), *(content.c[name] for name in list(CONTENTS)[1:])]
-    return _read(studio, CONTENTS, select(*columns).where(content.c.day == day))
-
-
-def contents_between(studio: Studio, channel: str, first: date, last: date) -> pd.DataFrame:
-    """Return a channel's contents of the days from `first` to `last`."""
-    columns = [content.c.id.label("content_id"), *(content.c[name] for name in list(CONTENTS)[1:])]
-    days = (content.c.day >= first, content.c.day <= last)
-    return _read(studio, CONTENTS, select(*columns).where(content.c.channel == channel, *days))
+    query = select(*columns).where(content.c.day >= first, content.c.day <= last)
+    return _read(studio, CONTENTS, query.where(content.c.channel.in_(channels)) if channels else query)
 
 
 def made_from(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:

@@ -1,0 +1,34 @@
+"""`dayreel report`: the weekly report of every channel, written and opened. Never imports Dagster."""
+
+import sys
+import webbrowser
+
+import click
+
+from dayreel.cli.output import print_json
+
+
+@click.command("report")
+@click.option("--week", metavar="YYYY-Www", help="e.g. 2026-W46, or a day in it; default is the last full week")
+@click.option("--channel", "channels", multiple=True, help="only this channel; may be given again")
+@click.option("--open/--no-open", "opens", default=None, help="open the pages; default where a person is looking")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document: channel, week, path, text")
+def command(week: str | None, channels: tuple[str, ...], opens: bool | None, as_json: bool) -> None:
+    """Write the report of a week: one page per channel, and the text for a chat on stdout."""
+    from dayreel.services.studio import open_studio
+    from dayreel.services.write_report import last_full_week, parse_week, write_reports
+
+    studio = open_studio()
+    try:
+        monday = parse_week(week) if week else last_full_week(studio)
+        reports = write_reports(studio, monday, channels=list(channels) or None)
+    finally:
+        studio.catalog.close()
+    if as_json:
+        print_json([{**vars(report), "path": str(report.path)} for report in reports])
+    else:
+        for report in reports:
+            click.echo(f"{report.text}\n{report.path}\n")
+    if opens if opens is not None else sys.stdout.isatty() and not as_json:
+        for report in reports:
+            webbrowser.open(report.path.as_uri())

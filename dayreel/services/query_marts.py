@@ -1,0 +1,63 @@
+"""Asking the marts in SQL: a DuckDB database in memory with one view per mart over its Parquet files.
+
+Nothing is copied: a view reads the files when it is asked. The database is closed to everything else on this machine.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from dayreel.errors import UsageError
+from dayreel.services.marts.shapes import schema_of
+from dayreel.services.marts.tables import MARTS
+from dayreel.stores.mart_files import MartFiles
+
+
+@contextmanager
+def opened_marts(files: MartFiles) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection with a view per mart (`engagement_daily`, ...); a mart without files is an empty one.
+
+    Raises:
+        UsageError: no mart was built yet.
+    """
+    if not any(files.partitions(name) for name in MARTS):
+        raise UsageError(
+            "No mart was built yet.", next_step="`dayreel report` builds the last weeks; Dagster builds them daily."
+        )
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name, mart in MARTS.items():
+            if files.partitions(name):
+                pattern = str(files.root / name / "*.parquet").replace("'", "''")
+                connection.execute(f"CREATE VIEW {mart.view} AS SELECT * FROM read_parquet('{pattern}')")  # noqa: S608
+            else:
+                empty = schema_of(mart).empty_table()
+                connection.register(f"{mart.view}_empty", empty)
+                connection.execute(f"CREATE VIEW {mart.view} AS SELECT * FROM {mart.view}_empty")  # noqa: S608
+        # Reading the marts is all this is for; a pasted query must not read other files or load extensions.
+        connection.execute(f"SET allowed_directories = ['{str(files.root).replace(chr(39), chr(39) * 2)}/']")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def answer(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    """Run one query and return its answer as an Arrow table.
+
+    Raises:
+        UsageError: DuckDB cannot run it; says what it says, and which views there are.
+    """
+    try:
+        result = connection.sql(query)
+        return pa.table({}) if result is None else result.to_arrow_table()
+    except duckdb.Error as error:
+        raise UsageError(
+            f"DuckDB could not run the query: {error}",
+            next_step=f"Views are: {', '.join(mart.view for mart in MARTS.values())}; see docs/analytics.md.",
+        ) from error
