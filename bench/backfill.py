@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,8 @@ def measure(root: Path, counts: tuple[int, ...]) -> list[dict[str, Any]]:
         with (root / ".env").open("a", encoding="utf-8") as environment:
             environment.write(f"\nDAYREEL_SANDBOX_URL={sandbox.url}\n")
         os.environ["DAGSTER_HOME"] = str(root / "dagster_home")
+        (root / "dagster_home").mkdir()
+        shutil.copy(Path(__file__).parents[1] / "dagster_home" / "dagster.yaml", root / "dagster_home")
         settings = load_settings(root)
         channel = ChannelFiles(settings.channels_dir).load("notes")
         import pipeline_assets.definitions  # noqa: F401  likewise
