@@ -16,7 +16,10 @@
 The state manager's errors (`StateError` and below) live with it, because it is written to be used on its own.
 """
 
-from typing import ClassVar, Literal
+import re
+from typing import ClassVar, Final, Literal
+
+_CODE: Final = re.compile(r"[A-Za-z0-9_./:-]{1,64}")
 
 Verdict = Literal["retry", "refuse", "unknown"]
 
@@ -101,7 +104,8 @@ class ProviderError(DayreelError):
         self.answer = answer
         self.reference = reference
         self.retry_after_s = retry_after_s
-        self.code = code
+        # A vendor's code is a short word. Anything else is not one, and might say back what we sent.
+        self.code = code if code is not None and _CODE.fullmatch(code) else None
 
 
 class TransientError(ProviderError):

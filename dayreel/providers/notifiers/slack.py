@@ -4,6 +4,7 @@ The SDK's own retry of lost connections is switched off: a repeated postMessage 
 callbacks are not here.
 """
 
+import logging
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
     from slack_sdk.errors import SlackApiError
     from slack_sdk.web import SlackResponse
+
+# The SDK logs answers that it cannot read as they are, and one may say our token back; our errors say what matters.
+_UNHEARD: Final = logging.getLogger("dayreel.unheard.slack_sdk")
+_UNHEARD.setLevel(logging.CRITICAL + 1)
 
 BASE_URL: Final = "https://slack.com/api/"
 EVENT_TYPE: Final = "dayreel_notification"
@@ -79,7 +84,9 @@ class SlackNotifier:
     def _client(self) -> "WebClient":
         from slack_sdk import WebClient  # noqa: PLC0415  a quarter of a second of import
 
-        return WebClient(token=self._token, base_url=self._base_url, timeout=self._timeout_s, retry_handlers=[])
+        return WebClient(
+            token=self._token, base_url=self._base_url, timeout=self._timeout_s, retry_handlers=[], logger=_UNHEARD
+        )
 
     def send(self, permit: Permit, message: Message) -> dict[str, Any]:
         """Send once and return `channel` and `ts`. See the contract for the errors."""

@@ -139,7 +139,9 @@ class Graph:
         return to_error(
             find_row(error, status=reply.status),
             attempted=reply.attempted,
-            answer=f"HTTP {reply.status}{f', code {code}' if code else ''}: {words}{trace}",
+            answer=readable(
+                f"HTTP {reply.status}{f', code {code}' if code else ''}: {words}{trace}", secrets=(self._token,)
+            ),
             code=code or str(reply.status),
             reference=reference,
             is_publishing=is_publishing,

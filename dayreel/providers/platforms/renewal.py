@@ -110,11 +110,12 @@ def _ask_instagram(
     said = readable(str(found.get("message") or reply.words), secrets=(value,))
     code = str(found.get("code") or reply.status)
     row = find_row(found, status=reply.status)
-    raise to_error(row, attempted=attempted, answer=f"HTTP {reply.status}, code {code}: {said}", code=code)
+    words = readable(f"HTTP {reply.status}, code {code}: {said}", secrets=(value,))
+    raise to_error(row, attempted=attempted, answer=words, code=code)
 
 
 def _tiktok_refusal(reply: Reply, answer: Mapping[str, Any], attempted: str) -> ProviderError:
-    code = str(answer.get("error") or "")
+    code = readable(str(answer["error"]), secrets=reply.secrets) if answer.get("error") else ""
     said = readable(str(answer.get("error_description") or reply.words), secrets=reply.secrets)
     if reply.status >= 500:  # noqa: PLR2004  HTTP's own border; whatever a broken server says of the token
         return reply.error(said)

@@ -74,7 +74,7 @@ class TikTokApi:
         return to_error(
             find_row(code, status=reply.status),
             attempted=reply.attempted,
-            answer=f"HTTP {reply.status}, {code}: {said}{log}",
+            answer=readable(f"HTTP {reply.status}, {code}: {said}{log}", secrets=(self._token,)),
             code=code,
             reference=reference,
             retry_after_s=reply.wait_s,

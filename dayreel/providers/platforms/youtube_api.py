@@ -127,7 +127,7 @@ class YouTubeApi:
         return to_error(
             find_row(reason, status=reply.status),
             attempted=reply.attempted,
-            answer=f"HTTP {reply.status}, {reason}: {words}",
+            answer=readable(f"HTTP {reply.status}, {reason}: {words}", secrets=reply.secrets),
             code=reason,
             reference=reference,
             is_publishing=is_publishing,

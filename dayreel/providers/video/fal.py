@@ -198,6 +198,7 @@ class FalVideo:
             attempted=f"reach request {request_id!r} at fal",
             timeout=self._timeout,
             limit=_READS_PER_FOLLOW,
+            secrets=(self._key,),
         )
         return SyncRequestHandle(
             request_id=request_id,

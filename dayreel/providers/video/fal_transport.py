@@ -4,7 +4,7 @@ The SDK repeats a read up to ten times with 120 seconds each, and waits for a re
 for minutes anyway wants one short attempt and a typed error. Errors of ours pass through the SDK's loop unchanged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import httpx
 
@@ -23,10 +23,20 @@ class BoundedReads(httpx.BaseTransport):
         attempted: a clause for messages.
         timeout: seconds for connect, read, write and pool, instead of what the SDK asks for.
         limit: after so many requests the SDK is turning in circles.
+        secrets: taken out of whatever an answer says.
     """
 
-    def __init__(self, inner: httpx.BaseTransport, *, attempted: str, timeout: Mapping[str, float], limit: int) -> None:
+    def __init__(
+        self,
+        inner: httpx.BaseTransport,
+        *,
+        attempted: str,
+        timeout: Mapping[str, float],
+        limit: int,
+        secrets: Sequence[str] = (),
+    ) -> None:
         """Keep the settings; nothing is opened."""
+        self._secrets = tuple(secrets)
         self._inner = inner
         self._attempted = attempted
         self._timeout = dict(timeout)
@@ -52,7 +62,7 @@ class BoundedReads(httpx.BaseTransport):
         if _would_be_repeated(response):
             raise TransientError(
                 attempted=self._attempted,
-                answer=f"HTTP {response.status_code}, {readable(response.text[:4096])}",
+                answer=f"HTTP {response.status_code}, {readable(response.text[:4096], secrets=self._secrets)}",
                 retry_after_s=retry_after_s(response.headers),
             )
         return response

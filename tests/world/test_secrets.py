@@ -1,0 +1,308 @@
+"""Secrets pushed through every error path of every provider: a server says back what it got, and nobody passes it on.
+
+The sandbox world's keys are the marked ones. A proxy in front of it turns hostile at one request after another, so that
+each step of each flow gets an answer that repeats address, headers and body in every field that a message is made from.
+"""
+
+import logging
+import os
+import re
+import stat
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import ffmpeg as ffmpeg_graph
+import pytest
+import requests
+
+from dayreel.errors import DayreelError
+from dayreel.media.run import run_ffmpeg
+from dayreel.providers.access import Access
+from dayreel.providers.llm.contract import Question
+from dayreel.providers.notifiers.contract import Message
+from dayreel.providers.platforms.renewal import PROVE, RENEW
+from dayreel.providers.proofs import PROOFS
+from dayreel.providers.registry import VENDORS, vendor_named
+from dayreel.providers.speech.espeak import EspeakSpeech
+from dayreel.providers.video.contract import SegmentRequest
+from dayreel.sandbox import credentials
+from dayreel.schemas.token import Token
+from dayreel.services.decide import decide
+from dayreel.services.make_idea import make_idea
+from dayreel.services.publish_post import publish_post
+from dayreel.services.render_segments import render_segments
+from dayreel.services.request_review import notify_reviewers
+from dayreel.services.sandbox_world import clean_environment
+from dayreel.services.studio import Studio
+from dayreel.services.write_prompts import write_prompts
+from dayreel.settings import Settings
+from tests.fakes.hostile_proxy import SHAPES, HostileProxy, hostile_proxy
+from tests.fakes.permits import make_permit
+from tests.fakes.sandbox import RunningSandbox
+from tests.fakes.studio import channel_of, reviewable, today
+from tests.unit.providers.platforms.posting import Recorder, WaitingClock, make_request
+
+NOT_SECRET = {"INSTAGRAM_ACCOUNT_ID", "SLACK_CHANNEL_ID", "TIKTOK_CLIENT_KEY", "YOUTUBE_CLIENT_ID", "KLING_ACCESS_KEY"}
+MARKED = {value for name, value in credentials.SANDBOX_CREDENTIALS.items() if name not in NOT_SECRET}
+MARKED |= {credentials.INSTAGRAM_LOGIN_TOKEN}
+# What vendors hand out on the way: Google's access tokens, the token made of Kling's keys, TikTok's new ones.
+ISSUED = re.compile(r"ya29\.sandbox-\w+|eyJ[\w-]{10,}\.[\w-]+|act\.sandbox-[0-9a-f]{8}|rft\.sandbox-[0-9a-f]{8}")
+MOST_STEPS = 9
+pytestmark = pytest.mark.slow
+SENT_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    pace = {"fal_queue_s": 0, "fal_render_s": 0, "kling_render_s": 0, "rate_limits": False}
+    with RunningSandbox(tmp_path_factory.mktemp("world"), **pace) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def proxy(world: RunningSandbox) -> Iterator[HostileProxy]:
+    with hostile_proxy(world.url) as running:
+        yield running
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A file that is not a video: an upload's steps are the same."""
+    path = tmp_path / "final_video.mp4"
+    path.write_bytes(bytes(5000))
+    return path
+
+
+def way(proxy: HostileProxy, world: RunningSandbox, **changes: str) -> Access:
+    variables = {**credentials.SANDBOX_CREDENTIALS, **changes}
+    return Access("sandbox", variables.get, proxy.url, WaitingClock(world.advance), Path())
+
+
+def leaks(text: str) -> list[str]:
+    """Return every marked value in a text, as it is or inside another writing of it."""
+    found = {secret for secret in MARKED if secret in text} | set(ISSUED.findall(text))
+    return sorted(found)
+
+
+def all_of(error: BaseException) -> str:
+    """Return everything that printing an error can show: its causes and their arguments, but no variables."""
+    parts, seen = ["".join(traceback.format_exception(error))], error
+    while seen is not None:
+        parts.append(f"{seen!r} {vars(seen)!r}")
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)  # type: ignore[assignment]
+    return "\n".join(parts)
+
+
+Flow = Callable[[Access, Path], list[Callable[[], Any]]]
+
+
+def question(model: str) -> Question:
+    schema = {"type": "object", "properties": {"idea": {"type": "string"}}, "required": ["idea"]}
+    return Question(model, "You write.", "An idea", {**schema, "additionalProperties": False}, "idea")
+
+
+def language(vendor: str, model: str) -> Flow:
+    def flow(access: Access, _file: Path) -> list[Callable[[], Any]]:
+        client = vendor_named(vendor).connect(access)
+        return [lambda: client.ask(make_permit("llm", vendor), question(model))]
+
+    return flow
+
+
+def video(vendor: str, model: str) -> Flow:
+    def flow(access: Access, file: Path) -> list[Callable[[], Any]]:
+        client = vendor_named(vendor).connect(access)
+        request = SegmentRequest(model=model, prompt="wool", duration_s=5, resolution="720p")
+        handles: list[dict[str, Any]] = [{"request_id": "none", "task_id": "none", "model": model}]
+        permit = make_permit("segment", vendor)
+
+        def submit() -> dict[str, Any]:
+            handles.insert(0, client.submit(permit, request))
+            return handles[0]
+
+        def fetch() -> None:
+            client.fetch(client.follow(handles[0]).file_url or f"{access.sandbox_url}/fal/files/x/y.mp4", file)
+
+        return [
+            submit,
+            lambda: client.follow(handles[0]),
+            fetch,
+            lambda: client.cancel(handles[0]),
+            lambda: client.find(permit.key),
+        ]
+
+    return flow
+
+
+def posting(platform: str, **variables: str) -> Flow:
+    def flow(access: Access, file: Path) -> list[Callable[[], Any]]:
+        client = vendor_named(platform).connect(
+            Access(
+                "sandbox",
+                lambda name: variables.get(name) or access.variable(name),
+                access.sandbox_url,
+                access.clock,
+                access.root,
+            )
+        )
+        request, recorder = make_request(platform, file), Recorder()
+
+        def post() -> Any:
+            return client.post(make_permit("post", platform), request, handle=recorder.last, record=recorder)
+
+        look = lambda: client.look_up(request, recorder.last, sent_at=SENT_AT)  # noqa: E731
+        return [client.quota, post, look, lambda: client.counters(["123"]), lambda: client.plan(request)]
+
+    return flow
+
+
+def telling(access: Access, _file: Path) -> list[Callable[[], Any]]:
+    client = vendor_named("slack").connect(access)
+    permit = make_permit("notification", "slack")
+    return [lambda: client.send(permit, Message("hello", marker="m-1")), lambda: client.find("m-2")]
+
+
+def renewing(access: Access, _file: Path) -> list[Callable[[], Any]]:
+    now = access.clock.now()
+    given = {
+        "tiktok": Token(credentials.TIKTOK_ACCESS_TOKEN, credentials.TIKTOK_REFRESH_TOKEN, None, None, now),
+        "instagram": Token(credentials.INSTAGRAM_LOGIN_TOKEN, None, None, None, now),
+    }
+    acts = [(act[vendor], token) for act in (RENEW, PROVE) for vendor, token in given.items()]
+    return [lambda act=act, token=token: repr(act(access, token)) for act, token in acts]  # type: ignore[misc]
+
+
+def proving(access: Access, _file: Path) -> list[Callable[[], Any]]:
+    keyed = [name for name, vendor in VENDORS.items() if set(vendor.needs) & set(credentials.SANDBOX_CREDENTIALS)]
+    return [lambda name=name: PROOFS[name](access, ["claude-haiku-5-5"]) for name in keyed]  # type: ignore[misc]
+
+
+FLOWS: dict[str, Flow] = {
+    "anthropic": language("anthropic", "claude-haiku-5-5"),
+    "openai": language("openai", "gpt-6-luna"),
+    "fal": video("fal", "fal-ai/wan-25-preview/text-to-video"),
+    "kling": video("kling", "kling-v2-6"),
+    "instagram": posting("instagram"),
+    "instagram login": posting("instagram", INSTAGRAM_ACCESS_TOKEN=credentials.INSTAGRAM_LOGIN_TOKEN),
+    "tiktok": posting("tiktok"),
+    "youtube": posting("youtube"),
+    "slack": telling,
+    "renewal": renewing,
+    "proofs": proving,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", FLOWS)
+def test_no_answer_of_a_vendor_brings_a_secret_into_a_message_a_result_or_a_log(
+    name: str, shape: str, world: RunningSandbox, proxy: HostileProxy, small: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, logger="dayreel")
+    failures = 0
+    for step in range(1, MOST_STEPS):
+        world.reset()
+        proxy.begin(step, shape)
+        for act in FLOWS[name](way(proxy, world), small):
+            try:
+                shown = repr(act())
+            except DayreelError as error:
+                shown = all_of(error)
+                failures += 1
+            assert not leaks(shown), f"request {step}: {shown}"
+        if not proxy.has_turned:
+            break
+    assert failures, "nothing went wrong, so nothing was shown"
+    assert not leaks(caplog.text)
+
+
+def test_the_net_has_no_hole(world: RunningSandbox, proxy: HostileProxy) -> None:
+    """A message that does say back what was sent is found: otherwise the tests above could not fail."""
+    proxy.begin(1, "json 401")
+    said = requests.post(
+        f"{proxy.url}/slack/api/auth.test", headers={"Authorization": "Bearer xoxb-sandbox"}, timeout=5
+    )
+    assert leaks(said.text) == ["xoxb-sandbox"]
+
+
+def test_a_day_that_goes_wrong_leaves_no_secret_in_catalog_manifest_or_folder(
+    world: RunningSandbox, proxy: HostileProxy, tmp_path: Path, make_studio: Callable[..., Studio]
+) -> None:
+    """Ideas, prompts, segments, notification and posts, each against hostile answers; then everything that is kept."""
+    platforms = {"instagram": {}, "tiktok": {"privacy": "SELF_ONLY"}, "youtube": {"privacy": "private"}}
+    told: list[str] = []
+    shapes = ("json 401", "codes 400", "lost")
+    for number, shape in enumerate(shapes):
+        world.reset()
+        root = tmp_path / str(number)
+        studio = make_studio(root, channels={"crafts": {"platforms": platforms}}, clock=WaitingClock(world.advance))
+        studio = replace(studio, settings=Settings(_env_file=None, root=root, sandbox_url=proxy.url), providers={})
+        told += _goes_wrong(studio, proxy, shape)
+    assert len([one for one in told if one.startswith("failed")]) > 4 * len(shapes)
+    assert not leaks("\n".join(told))
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert not leaks(path.read_bytes().decode("latin-1")), path
+
+
+def _goes_wrong(studio: Studio, proxy: HostileProxy, shape: str) -> list[str]:
+    """Work through a day; the first request of each act, and the third of each post, gets a hostile answer."""
+    channel, day = channel_of(studio), today(studio)
+    content_id = f"crafts-{day}"
+
+    def post(platform: Any) -> Callable[[], Any]:
+        return lambda: publish_post(studio, channel, content_id, platform, provider=studio.connect(platform))
+
+    making: list[Callable[[], Any]] = [
+        lambda: make_idea(studio, channel, day, model=studio.connect("anthropic")),
+        lambda: write_prompts(studio, channel, day, model=studio.connect("openai")),
+        lambda: render_segments(studio, channel, day, source=studio.connect("fal")),
+    ]
+    order = ((making[0], 1), (making[0], 0), (making[1], 1), (making[1], 0), (making[2], 1))
+    told = [_told(proxy, step, shape, act) for act, step in order]
+    row = reviewable(studio)
+    told.append(
+        _told(proxy, 1, shape, lambda: notify_reviewers(studio, channel, row, notifier=studio.connect("slack")))
+    )
+    decide(studio, row.id, "approved", by="test", via="cli")
+    return told + [_told(proxy, step, shape, post(one)) for one in channel.platforms.chosen() for step in (1, 3)]
+
+
+def _told(proxy: HostileProxy, step: int, shape: str, act: Callable[[], Any]) -> str:
+    proxy.begin(step, shape)
+    try:
+        return f"worked {act()!r}"
+    except DayreelError as error:
+        return f"failed {all_of(error)}"
+
+
+SHOWS_ITS_ENVIRONMENT = """#!{python} -I
+import os, sys
+open({out!r}, "a").write(repr(dict(os.environ)) + repr(sys.argv))
+sys.exit(3)
+"""
+
+
+def test_no_program_that_is_started_gets_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ffmpeg, espeak-ng and the sandbox world; cloudflared has a test of its own beside its file."""
+    for name in credentials.SANDBOX_CREDENTIALS:
+        monkeypatch.setenv(name, f"marked-{name}")
+    monkeypatch.setenv("DAYREEL_TOKEN_KEY", "marked-token-key")
+    out = tmp_path / "seen"
+    program = tmp_path / "program"
+    program.write_text(SHOWS_ITS_ENVIRONMENT.format(python=sys.executable, out=str(out)))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    with pytest.raises(DayreelError):
+        EspeakSpeech(program=str(program)).speak("hello", voice="en", rate="+0%", dest=tmp_path / "a.wav")
+    spec = ffmpeg_graph.output(ffmpeg_graph.input("color=c=black", f="lavfi", t=1), str(tmp_path / "a.mp4"))
+    with pytest.raises(DayreelError):
+        run_ffmpeg(spec, ffmpeg=program, doing="try it", folder=tmp_path)
+    seen = out.read_text()
+    assert seen.count("PATH") >= 2
+    assert "marked-" not in seen
+    assert os.environ["FAL_KEY"] == "marked-FAL_KEY"
+    assert not [name for name, value in clean_environment().items() if "marked-" in value]
