@@ -174,21 +174,27 @@ def ask(process: subprocess.Popen[str]) -> dict[str, int]:
     return told
 
 
-async def watch(address: str, token: str, content_id: str, got: dict[int, list[float]]) -> None:
-    """Follow one content and write down when each step's event came."""
+async def watch(address: str, token: str, content_id: str, got: dict[int, list[float]], here: list[int]) -> None:
+    """Follow one content and write down when each step, or a later one, was known."""
     host, _colon, port = address.partition(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 20)
     lines = (f"GET /renders/{content_id}/events HTTP/1.1", f"Host: {address}", f"Authorization: Bearer {token}", "", "")
     writer.write("\r\n".join(lines).encode())
-    seen: set[int] = set()
+    known = -1
     try:
         while event := await reader.readuntil(b"\n\n"):
             now = time.perf_counter()
-            found = event.find(b'"detail":"step ')
-            step = int(event[found + 15 :].split(b'"')[0]) if found >= 0 else None
-            if step is not None and step not in seen:
-                seen.add(step)
+            found = event.find(b'"detail":"')
+            if found < 0:
+                continue
+            word, _space, number = event[found + 10 :].split(b'"')[0].partition(b" ")
+            if word != b"step":
+                here.append(1)
+                continue
+            # A slow stream holds the newest state alone: whoever has a later step knows the earlier ones.
+            for step in range(known + 1, int(number) + 1):
                 got.setdefault(step, []).append(now)
+            known = max(known, int(number))
     except asyncio.CancelledError:
         writer.close()
         raise
@@ -199,10 +205,11 @@ async def follow_ms(
 ) -> tuple[list[float], float]:
     """Return how long every event took from commit to receipt, in ms, and the reads of the catalog per second."""
     got: dict[int, list[float]] = {}
-    watchers = [asyncio.create_task(watch(address, token, content_id, got)) for _ in range(viewers)]
-    while (await asyncio.to_thread(ask, process))["watching"] < viewers:
-        await asyncio.sleep(0.2)
-    await asyncio.sleep(1)
+    here: list[int] = []
+    watchers = [asyncio.create_task(watch(address, token, content_id, got, here)) for _ in range(viewers)]
+    while len(here) < viewers:
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)
     committed: dict[int, float] = {}
     before, begun = await asyncio.to_thread(ask, process), time.perf_counter()
     for step in range(rounds):

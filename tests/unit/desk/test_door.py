@@ -64,13 +64,22 @@ def door(studio: Studio, dagster: Dagster) -> Iterator[Starlette]:
         yield desk_on(studio, dagster_url=url)
 
 
-@pytest.fixture
-def people(door: Starlette) -> dict[str, Browser]:
-    """One browser per role; one event loop each, as the door keeps its connections."""
-    browsers = {role: person(door, role.title(), role) for role in ("viewer", "reviewer", "operator")}
-    for browser in browsers.values():
+class People(dict[str, Browser]):
+    """One browser per role, made when it is asked for."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__()
+        self._app = app
+
+    def __missing__(self, role: str) -> Browser:
+        browser = self[role] = person(self._app, role.title(), role)
         browser.headers["accept"] = "*/*"
-    return browsers
+        return browser
+
+
+@pytest.fixture
+def people(door: Starlette) -> People:
+    return People(door)
 
 
 def ask(browser: Browser, query: Any, headers: dict[str, str] = OURS, **more: Any) -> Any:
@@ -78,7 +87,7 @@ def ask(browser: Browser, query: Any, headers: dict[str, str] = OURS, **more: An
 
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "operator"])
-def test_everybody_may_look(people: dict[str, Browser], dagster: Dagster, role: str) -> None:
+def test_everybody_may_look(people: People, dagster: Dagster, role: str) -> None:
     with people[role] as browser:
         page = browser.get("/dagster/runs/abc?tab=1")
         assert page.text == "dagster tab=1"
@@ -89,7 +98,7 @@ def test_everybody_may_look(people: dict[str, Browser], dagster: Dagster, role: 
     ]
 
 
-def test_dagster_learns_no_cookies_or_tokens_and_sets_none(people: dict[str, Browser], dagster: Dagster) -> None:
+def test_dagster_learns_no_cookies_or_tokens_and_sets_none(people: People, dagster: Dagster) -> None:
     with people["viewer"] as browser:
         answer = browser.get("/dagster/runs", headers={"referer": "http://desk.test/welcome/secret"})
     assert not {"cookie", "authorization", "referer", "origin"} & dagster.asked[0][2].keys()
@@ -98,7 +107,7 @@ def test_dagster_learns_no_cookies_or_tokens_and_sets_none(people: dict[str, Bro
     assert answer.headers["content-security-policy"] == "script-src 'self'; frame-ancestors 'self'"
 
 
-def test_a_redirect_does_not_lead_past_the_door(people: dict[str, Browser]) -> None:
+def test_a_redirect_does_not_lead_past_the_door(people: People) -> None:
     with people["viewer"] as browser:
         assert browser.get("/dagster/moved").headers["location"] == "/dagster/moved/"
 
@@ -114,7 +123,7 @@ def test_strangers_reach_nothing(door: Starlette, dagster: Dagster) -> None:
 @pytest.mark.parametrize("path", ["graphql", "graphql/", "GraphQL", "%67raphql", "/graphql"])
 @pytest.mark.parametrize("accept", ["image/avif,image/webp,*/*;q=0.8", "text/html"])
 def test_graphql_by_get_is_refused_also_when_an_image_asks(
-    people: dict[str, Browser], dagster: Dagster, path: str, accept: str
+    people: People, dagster: Dagster, path: str, accept: str
 ) -> None:
     with people["operator"] as browser:
         url = f"/dagster/{path}?query=mutation%7BwipeAssets%7D"
@@ -128,7 +137,7 @@ def test_graphql_by_get_is_refused_also_when_an_image_asks(
     [{"origin": "https://evil.test"}, {"origin": "null"}, {}, {"sec-fetch-site": "cross-site"}],
 )
 def test_graphql_from_a_foreign_origin_or_from_nowhere_is_refused(
-    people: dict[str, Browser], dagster: Dagster, headers: dict[str, str]
+    people: People, dagster: Dagster, headers: dict[str, str]
 ) -> None:
     with people["operator"] as browser:
         assert ask(browser, QUERY, headers={"accept": "*/*", **headers}).status_code == 403
@@ -136,9 +145,7 @@ def test_graphql_from_a_foreign_origin_or_from_nowhere_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/graphql", "application/x-www-form-urlencoded", ""])
-def test_graphql_in_a_form_that_any_site_could_send_is_refused(
-    people: dict[str, Browser], dagster: Dagster, kind: str
-) -> None:
+def test_graphql_in_a_form_that_any_site_could_send_is_refused(people: People, dagster: Dagster, kind: str) -> None:
     with people["operator"] as browser:
         body = json.dumps({"query": QUERY}).encode()
         answer = browser.post("/dagster/graphql", content=body, headers={**OURS, "content-type": kind})
@@ -159,7 +166,7 @@ MUTATIONS = (
 @pytest.mark.parametrize("role", ["viewer", "reviewer"])
 @pytest.mark.parametrize("query", MUTATIONS)
 def test_whoever_is_no_operator_cannot_launch_or_change(
-    people: dict[str, Browser], dagster: Dagster, role: str, query: str
+    people: People, dagster: Dagster, role: str, query: str
 ) -> None:
     with people[role] as browser:
         answer = ask(browser, query, variables={"p": {}}, operationName="A")
@@ -168,7 +175,7 @@ def test_whoever_is_no_operator_cannot_launch_or_change(
 
 
 @pytest.mark.parametrize("query", ["", "{", "mutation", "fragment F on X { y }", None, 7, ["query { x }"], "{" * 5000])
-def test_what_cannot_be_understood_is_refused(people: dict[str, Browser], dagster: Dagster, query: Any) -> None:
+def test_what_cannot_be_understood_is_refused(people: People, dagster: Dagster, query: Any) -> None:
     with people["operator"] as browser:
         assert ask(browser, query).status_code == 400
         assert browser.post("/dagster/graphql", json=[{"query": QUERY}], headers=OURS).status_code == 400
@@ -176,7 +183,7 @@ def test_what_cannot_be_understood_is_refused(people: dict[str, Browser], dagste
 
 
 def test_a_run_that_is_launched_carries_the_person_and_leaves_a_record(
-    people: dict[str, Browser], dagster: Dagster, studio: Studio
+    people: People, dagster: Dagster, studio: Studio
 ) -> None:
     forged = [{"key": "dayreel/actor", "value": "Somebody else"}, {"key": "mine", "value": "kept"}]
     variables = {"p": {"mode": "default", "executionMetadata": {"tags": forged}}}
@@ -227,7 +234,7 @@ def test_a_launch_on_which_no_name_can_be_written_is_refused(body: dict[str, Any
         signed_launch(read_operation(json.dumps(body)), actor="Olga")
 
 
-def test_reports_from_outside_need_an_operator(people: dict[str, Browser], dagster: Dagster, door: Starlette) -> None:
+def test_reports_from_outside_need_an_operator(people: People, dagster: Dagster, door: Starlette) -> None:
     path = "/dagster/report_asset_materialization/crafts/ideas"
     for role in ("viewer", "reviewer"):
         with people[role] as browser:
@@ -243,7 +250,7 @@ def test_reports_from_outside_need_an_operator(people: dict[str, Browser], dagst
     assert [path_ for _method, path_, *_rest in dagster.asked] == [path, path]
 
 
-def test_no_other_method_passes(people: dict[str, Browser], dagster: Dagster) -> None:
+def test_no_other_method_passes(people: People, dagster: Dagster) -> None:
     with people["operator"] as browser:
         for method in ("PUT", "DELETE", "PATCH"):
             assert browser.request(method, "/dagster/runs", headers=OURS).status_code == 405
@@ -294,7 +301,7 @@ def cookie_of(browser: Browser) -> dict[str, str]:
 
 
 def test_subscriptions_pass_and_mutations_over_a_websocket_do_not(
-    door: Starlette, people: dict[str, Browser], dagster: Dagster
+    door: Starlette, people: People, dagster: Dagster
 ) -> None:
     ours = {**cookie_of(people["operator"]), "origin": "own"}
     hello, follow = json.dumps({"type": "connection_init"}), start("subscription { pipelineRunLogs { __typename } }")
@@ -305,7 +312,7 @@ def test_subscriptions_pass_and_mutations_over_a_websocket_do_not(
 
 
 def test_a_websocket_from_another_site_or_a_stranger_is_refused(
-    door: Starlette, people: dict[str, Browser], dagster: Dagster
+    door: Starlette, people: People, dagster: Dagster
 ) -> None:
     hello = json.dumps({"type": "connection_init"})
     viewer = cookie_of(people["viewer"])

@@ -1,0 +1,48 @@
+"""`dayreel users`: links, tokens and locking out at a prompt; and where `dayreel desk` refuses to listen."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from dayreel.clock import SystemClock
+from dayreel.services.users import Users
+from dayreel.services.visits import Visits
+from dayreel.settings import load_settings
+from dayreel.stores.catalog.engine import open_catalog
+from tests.fakes.clock import FakeClock
+from tests.unit.cli.conftest import Told
+
+
+def test_somebody_is_added_listed_given_a_token_and_locked_out(project: Path, dayreel: Callable[..., Told]) -> None:
+    added = dayreel("users", "add", "Ana", "--role", "reviewer")
+    assert added.code == 0
+    assert re.fullmatch(r"http://127\.0\.0\.1:8700/welcome/[\w-]{43}\n", added.out)
+    assert [(one["name"], one["role"]) for one in json.loads(dayreel("users", "list", "--json").out)] == [
+        ("Ana", "reviewer")
+    ]
+    assert "has not come in yet" in dayreel("users", "list").out
+    token = dayreel("users", "token", "ana", "--label", "nightly", "--role", "admin").out.strip()
+    with open_catalog(load_settings().catalog) as catalog:
+        visitor = Visits(catalog, SystemClock()).bearer(token)
+        assert visitor is not None
+        assert (visitor.name, visitor.role) == ("Ana", "reviewer"), "a token may never do more than its person"
+        assert Users(catalog, FakeClock()).first_link() is None
+        assert dayreel("users", "disable", "Ana").code == 0
+        assert Visits(catalog, SystemClock()).bearer(token) is None
+    assert dayreel("users", "enable", "ANA").code == 0
+
+
+def test_a_name_that_is_taken_or_unknown_is_a_sentence(project: Path, dayreel: Callable[..., Told]) -> None:
+    dayreel("users", "add", "Ana")
+    again = dayreel("users", "add", " ana ")
+    assert again.code == 2
+    assert "already" in again.err
+    assert dayreel("users", "disable", "Nobody").code == 2
+    assert dayreel("users", "add", "Eve", "--role", "king").code == 2
+
+
+def test_beyond_loopback_the_desk_refuses_without_users(project: Path, dayreel: Callable[..., Told]) -> None:
+    told = dayreel("desk", "--host", "0.0.0.0", "--port", "0")
+    assert told.code == 1
+    assert "dayreel users add" in told.err

@@ -1,0 +1,136 @@
+"""Dagster's own web server behind the desk's door, in a real browser: lineage is seen, and a viewer cannot launch."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from dayreel.clock import SystemClock
+from tests.fakes.chromium import DESKTOP, Chromium, Page, chromium, find_chromium
+from tests.fakes.desk import PASSWORD, desk_on, served
+from tests.fakes.studio import make_studio, today
+
+BROWSER = find_chromium()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine, so the door was seen by no browser"),
+]
+REPOSITORY = Path(__file__).parents[2]
+LAUNCH = """mutation Go($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) {
+  __typename ... on LaunchRunSuccess { run { runId tags { key value } } } ... on PythonError { message } } }"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one channel, and a Dagster of its own."""
+    (tmp_path / "dagster_home").mkdir()
+    shutil.copy(REPOSITORY / "dagster_home" / "dagster.yaml", tmp_path / "dagster_home")
+    workspace = {"module_name": "pipeline_assets.definitions", "working_directory": str(REPOSITORY)}
+    workspace["location_name"] = "dayreel"
+    make_studio(tmp_path, clock=SystemClock()).catalog.close()
+    (tmp_path / "workspace.yaml").write_text(
+        json.dumps({"load_from": [{"python_module": workspace}]}), encoding="utf-8"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def dagster(project: Path) -> Iterator[str]:
+    """Dagster's web server as `dayreel up` starts it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    line = [str(Path(sys.executable).parent / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)]
+    line += ["--path-prefix", "/dagster", "-w", str(project / "workspace.yaml")]
+    environment = {**os.environ, "DAGSTER_HOME": str(project / "dagster_home"), "DAGSTER_DISABLE_TELEMETRY": "1"}
+    environment["PYTHONWARNINGS"] = "ignore"
+    log = project / "webserver.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            line, cwd=project, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 90
+        while not _answers(f"http://127.0.0.1:{port}/dagster/server_info"):
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+async def come_in(page: Page, link: str) -> None:
+    await page.open(link)
+    await page.type("#password", PASSWORD)
+    await page.type("#again", PASSWORD)
+    await page.press("form .primary")
+
+
+async def graphql(page: Page, query: str, variables: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Ask as the page itself does."""
+    body = json.dumps(json.dumps({"query": query, "variables": variables}))
+    sent = f"{{method: 'POST', headers: {{'content-type': 'application/json'}}, body: {body}}}"
+    told = await page.say(f"fetch('/dagster/graphql', {sent}).then(async (r) => [r.status, await r.text()])")
+    return told[0], json.loads(told[1])
+
+
+def test_lineage_is_seen_behind_the_door_an_operator_launches_and_a_viewer_cannot(project: Path, dagster: str) -> None:
+    studio = make_studio(project, clock=SystemClock())
+    day = today(studio).isoformat()
+    selector = {"repositoryLocationName": "dayreel", "repositoryName": "__repository__"}
+    tags = [{"key": "dagster/partition", "value": day}]
+    params = {
+        "selector": {**selector, "pipelineName": "make_day_crafts"},
+        "mode": "default",
+        "runConfigData": {},
+        "executionMetadata": {"tags": tags},
+    }
+    app = desk_on(studio, dagster_url=dagster)
+
+    async def walk(browser: Chromium, url: str) -> None:
+        pages: dict[str, Page] = {}
+        for name, role in (("Vera", "viewer"), ("Olga", "operator")):
+            pages[name] = await browser.tab(await browser.context(), DESKTOP)
+            await come_in(pages[name], f"{url}/welcome/{app.state.room.users.add(name, role, by='test')}")
+        await pages["Vera"].open(f"{url}/dagster/asset-groups")
+        await pages["Vera"].wait("document.body.innerText.includes('crafts')", "no lineage", within_s=60)
+        code, told = await graphql(pages["Vera"], LAUNCH, {"p": params})
+        assert code == 403
+        assert "operator" in told["error"]
+        code, told = await graphql(pages["Olga"], LAUNCH, {"p": params})
+        assert code == 200
+        launched = told["data"]["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        assert {"key": "dayreel/actor", "value": "Olga"} in launched["run"]["tags"]
+        code, told = await graphql(pages["Vera"], "{ runsOrError { ... on Runs { results { runId } } } }", {})
+        assert [run["runId"] for run in told["data"]["runsOrError"]["results"]] == [launched["run"]["runId"]]
+        assert pages["Vera"].errors[:-1] == [], "only the refused launch may be an error"
+
+    async def go(url: str) -> None:
+        assert BROWSER is not None
+        async with chromium(BROWSER) as browser:
+            await walk(browser, url)
+
+    try:
+        with served(app) as url:
+            asyncio.run(go(url))
+    finally:
+        studio.catalog.close()
