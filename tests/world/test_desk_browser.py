@@ -206,6 +206,26 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place) -> None:
     assert content_row(desk.studio, desk.content_id).state == "approved"
 
 
+def test_the_live_view_comes_back_after_the_desk_restarts_and_misses_nothing(desk: Place) -> None:
+    fire(desk.studio, desk.content_id, 1, "start", progress=0, detail="queued")
+
+    async def walk(browser: Chromium) -> None:
+        page = await browser.tab(await browser.context(), PHONE)
+        with served(desk.app) as url:
+            await come_in(page, f"{url}/welcome/{desk.app.state.room.users.add('Ana', 'viewer', by='test')}")
+            await page.open(f"{url}/content/{desk.content_id}")
+            await page.wait("document.body.dataset.connected === 'yes'")
+            await page.say("window.sameDocument = true")
+        await page.wait("document.body.dataset.connected === 'no'", "the page has not noticed")
+        fire(desk.studio, desk.content_id, 1, "progress", progress=55, detail="55 percent")
+        with served(desk_on(desk.studio), port=int(url.rpartition(":")[2])):
+            await page.wait("document.querySelector('[data-field=render-progress]').value === 55", "not resumed")
+            assert await page.say("window.sameDocument") is True
+            await page.open("about:blank")
+
+    in_browser(walk)
+
+
 def test_the_decision_works_without_javascript(desk: Place) -> None:
     """Scripts of the page are off; the driver's own clicks still work."""
 

@@ -79,7 +79,7 @@ def test_a_thousand_seeds_reach_every_checkpoint_and_every_fault() -> None:
     plans = [plan_of(seed, checkpoints=350) for seed in range(1000)]
 
     first = {plan.kills[0].checkpoint for plan in plans if plan.kills}
-    assert len(first & set(range(1, 351))) > 320
+    assert first >= set(range(1, 351))
     assert {row for plan in plans for row in plan.faults} == EVERY_ROW
 
 

@@ -51,7 +51,9 @@ def plan_of(seed: int, *, checkpoints: int) -> Plan:
         if dice.random() < 0.5:
             kills = [_any_kill(dice, checkpoints)]
     else:
-        kills = [Kill(checkpoint=order[number]) if dice.random() < 0.8 else _any_kill(dice, checkpoints)]
+        # The first lap leaves no checkpoint out; later ones die at random as well.
+        is_numbered = dice.random() < 0.8 or lap == 0
+        kills = [Kill(checkpoint=order[number]) if is_numbered else _any_kill(dice, checkpoints)]
         kills += [_any_kill(dice, checkpoints // 2) for _ in range(dice.choice((0, 0, 1, 2)))]
     return Plan(
         seed=seed,

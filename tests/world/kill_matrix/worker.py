@@ -4,7 +4,6 @@ Its arguments are a folder of its own, the shared folder of media, a PostgreSQL 
 its seeds. It prints one line of JSON for each.
 """
 
-import functools
 import importlib
 import itertools
 import json
@@ -65,14 +64,12 @@ PLANTED: dict[str, Callable[[], None]] = {"-": lambda: None, "blind-retry": _ret
 
 def main(room: Path, media_cache: Path, postgres: str, planted: str, seeds: list[int]) -> None:
     """Play the seeds."""
-    from dayreel.schemas import channel
     from tests.world.kill_matrix.plan import plan_of
     from tests.world.kill_matrix.sandbox import WorldProcess
     from tests.world.kill_matrix.scenario import Stage
 
     for name in WARM:
         importlib.import_module(name)
-    channel.available_timezones = functools.cache(channel.available_timezones)  # type: ignore[attr-defined]  # 13 ms
     PLANTED[planted]()
     room.mkdir(parents=True)
     template = make_project(room / "template")
