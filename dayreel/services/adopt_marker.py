@@ -317,10 +317,14 @@ def _verified(studio: Studio, row: ContentRow, marker: Marker, target: str) -> P
     aside = folder / ".pipeline" / f"adopting-{Path(target).name}"
     aside.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    with (folder / marker.file).open("rb") as source, aside.open("wb") as copy:
-        while block := source.read(_BLOCK):
-            digest.update(block)
-            copy.write(block)
+    try:
+        with (folder / marker.file).open("rb") as source, aside.open("wb") as copy:
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                copy.write(block)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise _refusal(row, marker, f"it could not be copied ({error.strerror})") from error
     try:
         if digest.hexdigest() != marker.sha256:
             raise _refusal(row, marker, f"its SHA-256 is {digest.hexdigest()[:12]}..., not {marker.sha256[:12]}...")
