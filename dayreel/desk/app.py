@@ -1,6 +1,7 @@
 """Assembling the desk: `create_desk` puts routes, people, signing key, feed and front door together."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from decimal import Decimal
@@ -152,6 +153,7 @@ async def _dagster(_request: Request) -> Response:
     return RedirectResponse("/dagster/", 307)
 
 
+@functools.cache
 def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True

@@ -59,10 +59,13 @@ def seen_on(page: str) -> str:
 
 
 def person(app: Starlette, name: str, role: str) -> Browser:
-    """Return the browser of a new person who has logged in."""
-    token = app.state.room.users.add(name, role, by="test")
+    """Return the browser of a new person who is logged in; walking through the login is for the tests of it."""
+    room = app.state.room
+    user = room.users.accept(room.users.add(name, role, by="test"), name=name, password=PASSWORD)
+    secret = room.visits.begin(user, agent="test")
+    cookie = room.signer("dayreel.cookie.dayreel_session").sign(secret).decode()
     browser = Browser(app)
-    come_in(browser, f"/welcome/{token}", name)
+    browser.cookies.set("dayreel_session", cookie, domain="desk.test", path="/")
     return browser
 
 
@@ -81,9 +84,9 @@ def token_of(app: Starlette, name: str, role: str) -> str:
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
-    """Serve an application on a free loopback port until the block ends; gives its address."""
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
+def served(app: Any, port: int = 0) -> Iterator[str]:
+    """Serve an application on a loopback port, a free one by itself, until the block ends; gives its address."""
+    config = uvicorn.Config(app, port=port, log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()

@@ -1,22 +1,34 @@
 """A studio with a content that waits for its review, and a desk on it."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 
 from dayreel.services.studio import Studio
 from tests.fakes.desk import Browser, desk_on, person
+from tests.fakes.studio import make_studio as make_one
 from tests.fakes.studio import reviewable
 
 CONTENT = "crafts-2026-11-20"
 
 
-@pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
-    studio = make_studio()
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one content that waits, made once; every test works on a copy."""
+    root = tmp_path_factory.mktemp("project")
+    studio = make_one(root)
     assert reviewable(studio).id == CONTENT
-    return studio
+    studio.catalog.close()
+    return root
+
+
+@pytest.fixture
+def studio(project: Path, make_studio: Callable[..., Studio], tmp_path: Path) -> Studio:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    return make_studio()
 
 
 @pytest.fixture
