@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from dayreel.stores.catalog.engine import Catalog
     from tests.fakes.catalogs import PostgresServer
 
-BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+# The same tests on both; the quick part of the suite is content with the one that needs no server.
+BOTH = ["sqlite", pytest.param("postgres", marks=(pytest.mark.postgres, pytest.mark.slow))]
 
 
 @pytest.fixture(autouse=True, scope="session")

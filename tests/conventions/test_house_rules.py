@@ -43,6 +43,11 @@ def tree(name: str) -> ast.Module:
     return ast.parse((ROOT / name).read_text(encoding="utf-8"), filename=name)
 
 
+@cache
+def nodes(name: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree(name)))
+
+
 def python(*folders: str) -> list[str]:
     return [name for name in tracked() if name.endswith(".py") and name.startswith(tuple(f"{one}/" for one in folders))]
 
@@ -59,13 +64,13 @@ def dotted(node: ast.AST) -> str:
 
 
 def calls(name: str) -> Iterator[tuple[str, int, ast.Call]]:
-    for node in ast.walk(tree(name)):
+    for node in nodes(name):
         if isinstance(node, ast.Call):
             yield dotted(node.func), node.lineno, node
 
 
 def imports(name: str) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(tree(name)):
+    for node in nodes(name):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -82,7 +87,7 @@ def test_only_the_content_store_touches_a_manifest() -> None:
         f"{name}:{node.lineno}"
         for name in python(*OURS)
         if name != "dayreel/stores/contents.py"
-        for node in ast.walk(tree(name))
+        for node in nodes(name)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith("metadata.json")
         if "\n" not in node.value and " " not in node.value
     ]
@@ -114,7 +119,7 @@ def test_money_is_never_a_float() -> None:
     """Whole programs of cents have been lost this way; charts may convert at their edge, annotations may not."""
     found = []
     for name in python(*OURS):
-        for node in ast.walk(tree(name)):
+        for node in nodes(name):
             if isinstance(node, ast.AnnAssign):
                 named, annotation = dotted(node.target), node.annotation
             elif isinstance(node, ast.arg) and node.annotation is not None:
@@ -175,7 +180,7 @@ def test_the_launcher_imports_dagster_only_when_it_launches() -> None:
 def test_nobody_swallows_everything() -> None:
     found = []
     for name in python(*OURS):
-        for node in ast.walk(tree(name)):
+        for node in nodes(name):
             if not isinstance(node, ast.ExceptHandler):
                 continue
             caught = "BaseException" if node.type is None else dotted(node.type)

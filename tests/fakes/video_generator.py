@@ -11,6 +11,7 @@ from dayreel.errors import PermanentError
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
 from dayreel.schemas.effect import EffectKey, Permit
 
+_NUMBERS = itertools.count(1)  # a service gives no id twice, whoever asks
 DONE = Job("done", file_url="file://done", seed=7)
 
 
@@ -53,7 +54,6 @@ class FakeVideoGenerator:
         self._cancels = cancels
         self._barrier = threading.Barrier(together) if together else None
         self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
 
     def capabilities(self, model: str) -> VideoCapabilities:
         return VideoCapabilities((5, 10), ("480p", "720p", "1080p"), 2000, has_audio=True)
@@ -67,7 +67,7 @@ class FakeVideoGenerator:
         with self._lock:
             self.submitted.append((permit.key.sequence, request))
             outcome = self._submits.pop(0) if self._submits else None
-            number = next(self._numbers)
+            number = next(_NUMBERS)
         if outcome is not None:
             raise outcome
         return {"request_id": f"r{number}-s{permit.key.sequence}", "model": request.model}

@@ -110,6 +110,7 @@ def test_of_two_who_decide_at_the_same_moment_one_wins_and_the_other_is_told(
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_of_two_who_decide_at_the_same_moment_one_wins_on_postgresql_too(
     make_studio: MakeStudio, postgres_server: PostgresServer
 ) -> None:
@@ -121,11 +122,11 @@ def test_of_two_who_decide_at_the_same_moment_one_wins_on_postgresql_too(
 
 def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Verdict, Verdict]) -> None:
     together, outcomes = threading.Barrier(2), []
-    shown = seen(make_studio(root, catalog=catalog))
+    shown = seen(make_studio(root, channels={}, catalog=catalog))
 
     def person(name: str, verdict: Verdict) -> None:
         with Catalog(catalog.url) as mine:
-            studio = make_studio(root, catalog=mine)
+            studio = make_studio(root, channels={}, catalog=mine)
             together.wait(10)
             try:
                 say(studio, verdict, by=name, seen=shown, caption="words")
@@ -145,7 +146,7 @@ def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Ver
     assert kind == "told"
     assert repr(winner) in told
     assert "2026-11-20T09:00:00+00:00" in told
-    assert [by for _, by in all_decisions(make_studio(root, catalog=catalog))] == [winner]
+    assert [by for _, by in all_decisions(make_studio(root, channels={}, catalog=catalog))] == [winner]
 
 
 def test_an_edit_changes_the_caption_and_asks_again(studio: Studio) -> None:

@@ -364,7 +364,7 @@ def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studi
     world, together, outcomes = World(), threading.Barrier(4), []
 
     def one_process(number: int) -> None:
-        mine = make_studio()
+        mine = make_studio(channels={})
         vars(mine)["ledger"] = EffectLedger(
             mine.catalog, mine.clock, world="sandbox", timezone="UTC", owner=f"h{number}:1:1"
         )

@@ -174,7 +174,7 @@ TestWhatIsLive = SLOW(TestWhatIsLive)  # type: ignore[misc]
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(
-    "between", ["nothing", "edit", *(pytest.param(one, marks=SLOW) for one in ("render", "fields", "reject", "look"))]
+    "between", ["nothing", *(pytest.param(one, marks=SLOW) for one in ("edit", "render", "fields", "reject", "look"))]
 )
 def test_whatever_happens_between_two_tries_one_post_is_live_and_it_is_the_approved_one(
     step: str, between: str, tmp_path: Path
