@@ -54,7 +54,7 @@ def answer(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
         UsageError: DuckDB cannot run it; says what it says, and which views there are.
     """
     try:
-        result = connection.sql(query)
+        result: Any = connection.sql(query)  # None for a statement that has no answer
         return pa.table({}) if result is None else result.to_arrow_table()
     except duckdb.Error as error:
         raise UsageError(

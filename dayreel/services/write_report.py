@@ -21,8 +21,9 @@ from dayreel.clock import local_day
 from dayreel.errors import UsageError
 from dayreel.schemas.channel import Channel
 from dayreel.services.draw_charts import ChartData, draw_all, write_charts
-from dayreel.services.marts.build_marts import days_of, mart_files, period_key, read_mart, refresh_marts
+from dayreel.services.marts.build_marts import mart_files, period_key, read_mart, refresh_marts
 from dayreel.services.marts.engagement_daily import NO_ANSWER
+from dayreel.services.marts.frames import first_content_day
 from dayreel.services.studio import Studio
 from dayreel.stores.files import write_whole
 
@@ -79,10 +80,14 @@ def write_reports(studio: Studio, monday: date, *, channels: list[str] | None = 
         OSError: a page could not be written.
     """
     today = local_day(studio.clock.now(), studio.settings.timezone)
-    week = [day for day in days_of(monday.isoformat(), "week") if day <= today]
+    begun = first_content_day(studio) or today
     known = set(mart_files(studio).partitions("engagement/daily"))
-    shown = [monday - timedelta(days=back) for back in range(1, 7 * (WEEKS_SHOWN - 1) + 1)]
-    refresh_marts(studio, [*week, *(day for day in shown if day.isoformat() not in known)])
+    # The week itself is always built anew; the weeks before it are only drawn, so what there is will do.
+    shown = [monday + timedelta(days=6 - back) for back in range(7 * WEEKS_SHOWN)]
+    refresh_marts(
+        studio,
+        [day for day in shown if begun <= day <= today and (day >= monday or day.isoformat() not in known)],
+    )
     return [_write(studio, studio.channels.load(name), monday) for name in channels or studio.channels.names()]
 
 

@@ -29,7 +29,7 @@ from dayreel.services.marts.tables import MARTS
 from dayreel.services.studio import Studio
 from dayreel.stores.mart_files import ALWAYS, MartFiles
 
-# Contents are read together for so many days, so that memory does not grow with history.
+# Less than the window of posts: the windows of the first and the last day then hold every post in between.
 _TOGETHER = 31
 _BY_DAY = [name for name, mart in MARTS.items() if mart.every == "day"]
 
@@ -57,15 +57,17 @@ def refresh_marts(studio: Studio, days: Iterable[date]) -> int:
     """Build and write every mart of these days, and the weeks and months they are in; return how many files."""
     files = mart_files(studio)
     wanted = sorted(set(days))
-    _write_performance(studio, files, wanted)
-    jobs = [(name, day.isoformat()) for day in wanted for name in _BY_DAY if name != "content/performance"]
+    together = {"content/performance": _write_performance, "engagement/cohorts": _write_cohorts}
+    for write in together.values():
+        write(studio, files, wanted)
+    jobs = [(name, day.isoformat()) for day in wanted for name in _BY_DAY if name not in together]
     for mart in MARTS.values():
         if mart.every in ("week", "month"):
             jobs += [(mart.name, key) for key in sorted({period_key(day, mart.every) for day in wanted})]
     jobs += [(mart.name, ALWAYS) for mart in MARTS.values() if mart.every == "always"]
     for name, partition in jobs:
         files.write(name, partition, build_mart(studio, files, name, partition))
-    return len(jobs) + len(wanted)
+    return len(jobs) + len(together) * len(wanted)
 
 
 def read_mart(files: MartFiles, name: str, partitions: Iterable[str] | None = None) -> pd.DataFrame:
@@ -130,11 +132,35 @@ def _performance_of(studio: Studio, contents: pd.DataFrame) -> pd.DataFrame:
 def _write_performance(studio: Studio, files: MartFiles, days: list[date]) -> None:
     """Write the partitions of several days from one build: a content's row depends on nothing but itself."""
     name = "content/performance"
-    for start in range(0, len(days), _TOGETHER):
-        some = days[start : start + _TOGETHER]
+    for some in _groups(days):
         rows = _performance_of(studio, frames.contents_between(studio, some[0], some[-1]))
         for day in some:
             files.write(name, day.isoformat(), table_of(MARTS[name], rows[rows["day"] == day]))
+
+
+def _write_cohorts(studio: Studio, files: MartFiles, days: list[date]) -> None:
+    """Write the partitions of several days from one build: a row depends on the two snapshots around its mark alone."""
+    name = "engagement/cohorts"
+    for some in _groups(days):
+        every = [some[0] + timedelta(days=number) for number in range((some[-1] - some[0]).days + 1)]
+        windows = [frames.posts_in_window(studio, day) for day in (some[0], some[-1])]
+        posts = pd.concat(windows, ignore_index=True).drop_duplicates("post_row_id")
+        earlier = frames.last_snapshots_before(studio, some[0], posts)
+        snapshots = pd.concat([earlier, *(frames.snapshots_of_day(studio, day) for day in every)], ignore_index=True)
+        rows = engagement_cohorts.at_marks(posts, snapshots)
+        for day in some:
+            files.write(name, day.isoformat(), table_of(MARTS[name], rows[rows["observed_on"] == day].assign(day=day)))
+
+
+def _groups(days: list[date]) -> list[list[date]]:
+    """Return the days in groups that span no more than `_TOGETHER` days, so that memory does not grow with history."""
+    groups: list[list[date]] = []
+    for day in days:
+        if groups and (day - groups[-1][0]).days < _TOGETHER:
+            groups[-1].append(day)
+        else:
+            groups.append([day])
+    return groups
 
 
 def _spend(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """`factory/health`: how the factory itself did: successes, seconds and errors per stage, provider and platform."""
 
 from datetime import date
+from statistics import median
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ def _row(day: date, key: dict[str, str], group: pd.DataFrame) -> dict[str, objec
     counts = group["outcome"].value_counts()
     completed, failed, unknown = (int(counts.get(name, 0)) for name in ("completed", "failed", "unknown"))
     ended = completed + failed + unknown
-    seconds = group["duration_s"].dropna().astype(float)
+    seconds = [float(one) for one in group["duration_s"].dropna()]
     errors = group[group["outcome"].isin(["failed", "unknown"])].sort_values("at")["error"].dropna()
     return {
         "day": day,
@@ -31,7 +32,7 @@ def _row(day: date, key: dict[str, str], group: pd.DataFrame) -> dict[str, objec
         "failed": failed,
         "unknown": unknown,
         "success_rate": completed / ended if ended else None,
-        "seconds_median": float(seconds.median()) if len(seconds) else None,
-        "seconds_most": float(seconds.max()) if len(seconds) else None,
+        "seconds_median": median(seconds) if seconds else None,
+        "seconds_most": max(seconds) if seconds else None,
         "last_error": errors.iloc[-1] if len(errors) else None,
     }

@@ -166,9 +166,13 @@ def last_snapshots_before(studio: Studio, day: date, posts: pd.DataFrame) -> pd.
 
 
 def posts_in_window(studio: Studio, day: date) -> pd.DataFrame:
-    """Return the posts that are out and were made public in the window that ends on `day`."""
+    """Return the posts that are out and were made public in the window that ends on `day`.
+
+    A channel's calendar may be a day ahead of the factory's, so the day after is in it too.
+    """
     posts = platform_posts
-    window = (posts.c.posted_on > day - timedelta(days=WINDOW_DAYS), posts.c.posted_on <= day)
+    last = day + timedelta(days=1)
+    window = (posts.c.posted_on > day - timedelta(days=WINDOW_DAYS), posts.c.posted_on <= last)
     return _read(studio, POSTS, _posts().where(*window))
 
 
@@ -193,6 +197,13 @@ def failed_measurements(studio: Studio, day: date) -> pd.DataFrame:
     with studio.catalog.read() as connection:
         said = {str(told["platform"]): error for told, error in connection.execute(query)}
     return frame_of(FAILURES, sorted(said.items()))
+
+
+def first_content_day(studio: Studio) -> date | None:
+    """Return the day of the oldest content, or None where nothing was made yet."""
+    with studio.catalog.read() as connection:
+        found: date | None = connection.execute(select(func.min(content.c.day))).scalar()
+    return found
 
 
 def contents_between(studio: Studio, first: date, last: date, channels: Sequence[str] = ()) -> pd.DataFrame:

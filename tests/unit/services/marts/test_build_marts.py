@@ -120,6 +120,18 @@ def test_building_a_partition_again_gives_the_same_bytes(week: Studio, name: str
         assert path.read_bytes() == before
 
 
+def test_days_that_lie_far_apart_are_the_same_as_when_each_is_built_alone(week: Studio) -> None:
+    files = mart_files(week)
+    days = [DAY - timedelta(days=70), DAY + timedelta(days=1), DAY + timedelta(days=3), DAY + timedelta(days=40)]
+    refresh_marts(week, days)
+    for name in ("engagement/cohorts", "content/performance"):
+        for day in days:
+            path = files.path(name, day.isoformat())
+            together = path.read_bytes()
+            files.write(name, day.isoformat(), build_mart(week, files, name, day.isoformat()))
+            assert path.read_bytes() == together, (name, day)
+
+
 def test_every_column_says_what_it_is_and_every_key_is_a_column() -> None:
     for mart in MARTS.values():
         assert set(mart.key) <= {column.name for column in mart.columns}, mart.name
