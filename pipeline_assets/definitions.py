@@ -12,10 +12,11 @@ import dagster as dg
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from pipeline_assets.channel_assets import build_channel_assets
+from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.engagement_assets import build_snapshots
 from pipeline_assets.house_jobs import keep_house, tell_failure_job
 from pipeline_assets.jobs import build_jobs
-from pipeline_assets.mart_assets import build_marts
+from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
 from resources.llm import AnthropicResource, OpenAIResource
@@ -93,9 +94,11 @@ def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None
     check_zones(settings, channels)
     partitions = daily_partitions(settings)
     everyone = list(channels.values())
+    weeks = build_periods(partitions, settings)["week"]
+    charts = [build_charts(weeks)] if weeks is not None else []
     assets = [asset for channel in everyone for asset in build_channel_assets(channel, partitions)]
     return dg.Definitions(
-        assets=[*assets, build_snapshots(everyone, partitions), *build_marts(everyone, partitions, settings)],
+        assets=[*assets, build_snapshots(everyone, partitions), *build_marts(everyone, partitions, settings), *charts],
         jobs=[*build_jobs(everyone), keep_house, tell_failure_job],
         schedules=build_schedules(everyone, settings),
         sensors=build_sensors(settings, partitions) if everyone else [],

@@ -54,13 +54,14 @@ def build_marts(
     channels: Sequence[Channel], partitions: dg.DailyPartitionsDefinition, settings: Settings
 ) -> list[dg.AssetsDefinition]:
     """Return the asset of every mart."""
-    periods = _periods(partitions, settings)
+    periods = build_periods(partitions, settings)
     return [_asset(mart, _deps(mart.name, channels), periods[mart.every]) for mart in MARTS.values()]
 
 
-def _periods(
+def build_periods(
     partitions: dg.DailyPartitionsDefinition, settings: Settings
 ) -> Mapping[Every, dg.PartitionsDefinition | None]:
+    """Return the partitions of marts by what one covers; weeks begin on Monday."""
     first = date.fromisoformat(settings.first_day)
     monday = (first - timedelta(days=first.weekday())).isoformat()
     return {
@@ -81,7 +82,7 @@ def _deps(name: str, channels: Sequence[Channel]) -> list[dg.AssetDep]:
     if name == "finance/projection":
         return [dg.AssetDep(mart_key("finance/spend"))]
     if name in ("summary/weekly", "summary/monthly"):
-        return [dg.AssetDep(mart_key(part), partition_mapping=_days(0, 0)) for part in _DAILY_PARTS]
+        return [dg.AssetDep(mart_key(part), partition_mapping=one_day_each()) for part in _DAILY_PARTS]
     if name == "experiments/results":
         return [dg.AssetDep(mart_key("content/performance"))]
     deps = [dg.AssetDep(key) for channel in channels for key in _of_channel(channel, _SOURCES[name])]
@@ -100,6 +101,11 @@ def _of_channel(channel: Channel, names: tuple[str, ...]) -> list[dg.AssetKey]:
     return keys
 
 
+def one_day_each() -> dg.TimeWindowPartitionMapping:
+    """Return the mapping of a week or month to those of its days that exist."""
+    return _days(0, 0)
+
+
 def _days(first: int, last: int) -> dg.TimeWindowPartitionMapping:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter is; the first days have no day before them
@@ -108,7 +114,7 @@ def _days(first: int, last: int) -> dg.TimeWindowPartitionMapping:
         )
 
 
-def _condition(name: str) -> dg.AutomationCondition:
+def build_condition(name: str) -> dg.AutomationCondition:
     """Return `eager()` over more than the newest partition, and also where a day upstream is missing.
 
     A day that was never measured has no snapshots, for ever; its mart is what tells so.
@@ -143,7 +149,7 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         deps=deps,
         partitions_def=partitions,
         backfill_policy=together,
-        automation_condition=_condition(mart.name),
+        automation_condition=build_condition(mart.name),
         group_name="marts",
         owners=[OWNER],
         kinds={"pandas", "parquet"},

@@ -1,4 +1,4 @@
-"""What rebuilds the marts: Dagster's declarative automation, switched on, over the marts and nothing else.
+"""What rebuilds the marts and their charts: Dagster's declarative automation, switched on, over nothing else.
 
 See https://docs.dagster.io/guides/automate/declarative-automation. The sensor that Dagster makes by itself is switched
 off, and would cover every asset; nothing that pays or publishes may hang on it.
@@ -7,6 +7,7 @@ off, and would cover every asset; nothing that pays or publishes may hang on it.
 import dagster as dg
 
 from dayreel.services.marts.tables import MARTS
+from pipeline_assets.chart_assets import CHARTS
 from pipeline_assets.mart_assets import mart_key
 
 INTERVAL_S = 60
@@ -16,7 +17,7 @@ def build_mart_sensor() -> dg.AutomationConditionSensorDefinition:
     """Return the sensor that keeps the marts up to date."""
     return dg.AutomationConditionSensorDefinition(
         "marts_automation_sensor",
-        target=dg.AssetSelection.assets(*(mart_key(name) for name in MARTS)),
+        target=dg.AssetSelection.assets(*(mart_key(name) for name in MARTS), CHARTS),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=INTERVAL_S,
         description="Rebuilds each mart when what it is made from has changed.",

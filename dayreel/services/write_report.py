@@ -177,7 +177,7 @@ def _drifts(this: dict[str, Any] | None, before: list[dict[str, Any]]) -> list[s
     if spends and this["spent_usd"] > 2 * sum(spends, Decimal(0)) / len(spends):
         told.append("Spending is more than twice the mean of the weeks before.")
     if this["days_missing"]:
-        told.append(f"{this['days_missing']} days have platforms that were not measured.")
+        told.append(f"Days with a platform that was not measured: {this['days_missing']}.")
     return told
 
 

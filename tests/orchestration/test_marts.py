@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dayreel.services.marts.tables import MARTS
+from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.definitions import default_resources
-from pipeline_assets.mart_assets import build_marts
+from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import daily_partitions
 from tests.orchestration.project import Project, days_ago, today
 
@@ -88,6 +89,23 @@ def test_weeks_and_months_sum_the_days_that_exist(project: Project, instance: dg
         assert (project.settings.var_dir / "marts" / "summary" / name / f"{key}.parquet").is_file()
 
 
+@pytest.mark.slow
+def test_the_charts_of_a_week_are_on_the_assets_page_and_beside_the_marts(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    over(project, instance, days_ago(1), today())
+    monday = (today() - timedelta(days=today().weekday())).isoformat()
+    weeks = build_periods(daily_partitions(project.settings), project.settings)["week"]
+    assert weeks is not None
+    wanted = {"studio": default_resources(project.settings)["studio"]}
+    assert dg.materialize([build_charts(weeks)], partition_key=monday, instance=instance, resources=wanted).success
+    (record,) = instance.fetch_materializations(dg.AssetKey(["summary", "charts"]), limit=1).records
+    told = record.asset_materialization.metadata
+    folder = project.settings.var_dir / "marts" / "charts" / monday / "all"
+    assert sorted(path.stem for path in folder.glob("*.png")) == sorted(told)
+    assert all(value.value.startswith("![chart](data:image/png;base64,") for value in told.values())
+
+
 @pytest.fixture
 def evaluate(project: Project, instance: dg.DagsterInstance) -> Callable[[Any, datetime], Any]:
     def now(cursor: Any, at: datetime) -> Any:
@@ -111,7 +129,7 @@ def test_a_measurement_rebuilds_the_days_it_changes_and_nothing_that_pays(
         for key in project.defs.resolve_asset_graph().materializable_asset_keys
         if told.get_requested_partitions(key)
     }
-    assert set(wanted) <= set(MARTS), wanted  # only marts are ever asked for
+    assert set(wanted) <= {*MARTS, "summary/charts"}, wanted  # only marts are ever asked for
     assert today().isoformat() in wanted["engagement/daily"]
     assert today().isoformat() in wanted["engagement/cohorts"]
 
@@ -120,4 +138,4 @@ def test_the_automation_sensor_is_running_and_covers_the_marts_alone(project: Pr
     sensor = project.defs.get_repository_def().get_sensor_def("marts_automation_sensor")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     covered = sensor.asset_selection.resolve(project.defs.resolve_asset_graph())
-    assert {key.to_user_string() for key in covered} == set(MARTS)
+    assert {key.to_user_string() for key in covered} == {*MARTS, "summary/charts"}

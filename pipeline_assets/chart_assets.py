@@ -1,0 +1,63 @@
+"""The charts as an asset: five pictures a week beside the marts, shown on the asset's own page.
+
+The pictures are inside the markdown as data, from a fixed template: nothing that a model or a person wrote is in it.
+"""
+
+import base64
+import warnings
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
+from pipeline_assets.steps import room_of
+
+CHARTS = mart_key("summary/charts")
+
+
+def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset of the weekly charts, over all channels together.
+
+    Args:
+        weeks: the partitions of `summary/weekly`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        together = dg.BackfillPolicy.single_run()
+
+    @dg.asset(
+        key=CHARTS,
+        deps=[
+            dg.AssetDep(mart_key("summary/weekly")),
+            dg.AssetDep(mart_key("finance/projection"), partition_mapping=one_day_each()),
+        ],
+        partitions_def=weeks,
+        backfill_policy=together,
+        automation_condition=build_condition("summary/weekly"),
+        group_name="marts",
+        owners=["team:content"],
+        kinds={"matplotlib"},
+        code_version="1",
+        required_resource_keys={"studio"},
+        description="Views by age, reactions by platform, spend against the cap, approval rate, cost per 1,000 views "
+        "by topic: the eight weeks that end with this one. The weekly report has them per channel. "
+        "Runbook: docs/analytics.md",
+    )
+    def charts(context: dg.AssetExecutionContext) -> None:
+        from dayreel.services.draw_charts import draw_all, write_charts  # noqa: PLC0415  matplotlib costs a second
+        from dayreel.services.marts.build_marts import mart_files  # noqa: PLC0415
+        from dayreel.services.write_report import chart_data  # noqa: PLC0415
+
+        for key in context.partition_keys:
+            with room_of(context) as room:
+                drawn = draw_all(chart_data(room, date.fromisoformat(key)))
+                write_charts(mart_files(room).root / "charts" / key / "all", drawn)
+            told: dict[str, Any] = {name: dg.MetadataValue.md(_inline(picture)) for name, picture in drawn.items()}
+            context.add_asset_metadata(told, asset_key=CHARTS, partition_key=key)
+
+    return charts
+
+
+def _inline(picture: bytes) -> str:
+    return f"![chart](data:image/png;base64,{base64.b64encode(picture).decode('ascii')})"
