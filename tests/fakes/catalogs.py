@@ -4,6 +4,7 @@ That the numbered steps lead to the same schema is what `test_migrations` shows.
 """
 
 import shutil
+import signal
 import tempfile
 import uuid
 import warnings
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from sqlalchemy import create_engine, event, text
 
 from dayreel.stores.catalog.engine import HEAD, Catalog
@@ -72,5 +74,9 @@ def running_postgres() -> Iterator[PostgresServer]:
     try:
         yield PostgresServer(server.get_uri().replace("postgresql://", "postgresql+psycopg2://"))
     finally:
+        # At once, without a last checkpoint: its files are thrown away in the next line but one.
+        process = psutil.Process(server.get_pid())
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
