@@ -1,0 +1,273 @@
+"""A short demo, made once, and everything analysts are promised over it: the project, the report, SQL, the docs."""
+
+import csv
+import html
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from sqlalchemy import func, select
+
+from dayreel.cli import run
+from dayreel.errors import UsageError
+from dayreel.media.probe import decode_fully
+from dayreel.services.make_demo import Demo, make_demo
+from dayreel.services.marts.build_marts import mart_files, read_mart
+from dayreel.services.marts.tables import MARTS
+from dayreel.services.query_marts import answer, opened_marts
+from dayreel.services.status import status_of
+from dayreel.services.studio import Studio
+from dayreel.services.write_report import Report, parse_week, write_reports
+from dayreel.settings import load_settings
+from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, state_transitions
+from tests.fakes.clock import FakeClock
+
+ROOT = Path(__file__).parents[3]
+DAYS = 16
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return make_demo(tmp_path_factory.mktemp("demos") / "demo", ROOT, days=DAYS, clock=FakeClock(NOW))
+
+
+@pytest.fixture(scope="module")
+def studio(demo: Demo) -> Iterator[Studio]:
+    settings = load_settings(demo.root)
+    with open_catalog(settings.catalog) as catalog:
+        yield Studio(settings, FakeClock(NOW), catalog, actor="ana")
+
+
+@pytest.fixture(scope="module")
+def sql(studio: Studio) -> Iterator[duckdb.DuckDBPyConnection]:
+    with opened_marts(mart_files(studio)) as connection:
+        yield connection
+
+
+def test_a_demo_has_a_content_a_channel_and_day_and_most_are_posted(demo: Demo, studio: Studio) -> None:
+    told = status_of(studio.catalog)
+    assert (len(told), demo.contents) == (2 * DAYS, 2 * DAYS)
+    states = {one["state"] for one in told}
+    assert states <= {"posted", "rejected", "publishing", "failed"}
+    posted = sum(one["state"] == "posted" for one in told)
+    assert posted > DAYS * 1.3
+    assert {one["world"] for one in told} == {"sandbox"}
+
+
+def test_its_rows_are_those_that_the_real_path_writes(studio: Studio) -> None:
+    """Every purchase went through the ledger, every step through the lifecycle, every stage through the log."""
+    with studio.catalog.read() as connection:
+        kinds = dict(connection.execute(select(effects.c.kind, func.count()).group_by(effects.c.kind)).all())
+        layers = set(connection.execute(select(processing_logs.c.layer)).scalars())
+        moves = set(connection.execute(select(state_transitions.c.event)).scalars())
+        unknown = connection.execute(select(func.count()).where(effects.c.state == "unknown")).scalar()
+        real = connection.execute(select(func.count()).where(~metric_snapshots.c.simulated)).scalar()
+    assert kinds["segment"] == 3 * 2 * DAYS
+    assert layers == {"idea", "prompt", "voice", "video", "composition", "measurement"}
+    assert {"script", "render", "compose", "request_review", "approve", "reject", "publish", "finish"} <= moves
+    assert unknown == 1
+    assert real == 0
+
+
+def test_every_final_video_plays_and_is_a_file_of_its_own(studio: Studio) -> None:
+    told = status_of(studio.catalog)
+    videos = [studio.settings.content_dir / one["final_video"] for one in told]
+    assert len({path.read_bytes() for path in videos}) == len(videos)
+    decode_fully(videos[0])
+
+
+def test_what_was_spent_in_the_marts_is_what_the_ledger_says(studio: Studio) -> None:
+    with studio.catalog.read() as connection:
+        settled = connection.execute(select(func.sum(effects.c.settled_usd))).scalar()
+    spend = read_mart(mart_files(studio), "finance/spend")["settled_usd"]
+    contents = read_mart(mart_files(studio), "content/performance")["cost_usd"]
+    assert sum(spend, Decimal(0)) == sum(contents, Decimal(0)) == Decimal(settled or 0)
+
+
+def test_the_gaps_it_promises_are_in_the_marts_with_their_reasons(demo: Demo, sql: duckdb.DuckDBPyConnection) -> None:
+    rows = answer(
+        sql,
+        "SELECT DISTINCT day::VARCHAR AS day, reason FROM engagement_daily "
+        "WHERE status = 'missing' AND reason NOT LIKE '%did not answer for this post%'",
+    ).to_pylist()
+    found = {row["day"]: row["reason"] for row in rows}
+    assert set(found) == set(demo.gaps)
+    assert any("HTTP 503" in reason for reason in found.values())
+    assert any("nothing was measured" in reason for reason in found.values())
+
+
+def test_the_sandbox_world_knows_the_posts_afterwards(demo: Demo, studio: Studio) -> None:
+    from dayreel.sandbox.world import World
+
+    world = World(studio.settings.sandbox_dir)
+    try:
+        assert len(world.store.all("post")) == demo.posts
+    finally:
+        world.store.close()
+
+
+def test_a_demo_refuses_a_folder_that_holds_anything(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        make_demo(tmp_path, ROOT, days=8)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(UsageError, match="not possible"):
+        make_demo(tmp_path / "new", ROOT, days=3)
+
+
+@pytest.fixture(scope="module")
+def reports(studio: Studio) -> list[Report]:
+    return write_reports(studio, parse_week("2026-W46"))  # 9 to 15 November
+
+
+def test_every_channel_has_a_page_that_needs_nothing_else(reports: list[Report]) -> None:
+    assert [report.channel for report in reports] == ["demo_crafts", "demo_histories"]
+    for report in reports:
+        page = report.path.read_text(encoding="utf-8")
+        assert "SIMULATED" in page
+        assert page.count('src="data:image/') >= 5
+        assert not re.search(r"""(src|href)=["'](?!data:)""", page), "a page that is sent must not load anything"
+        assert 'name="viewport"' in page
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a chromium on the PATH")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_opens_the_page_without_errors_and_without_scrolling_sideways(
+    reports: list[Report], tmp_path: Path, width: int
+) -> None:
+    """A script that only the test adds tells how wide the page is and what could not be shown.
+
+    The page is in a frame of that width, because a browser's own window may be no narrower than 500 pixels.
+    """
+    look = (
+        "<script>const failed = []; addEventListener('error', event => failed.push(event.message));"
+        "addEventListener('load', () => { const broken = [...document.images].filter(i => !i.naturalWidth).length;"
+        "const width = document.documentElement.scrollWidth;"
+        "parent.document.title = JSON.stringify([innerWidth, width, broken, failed.length]); })</script>"
+    )
+    page = reports[0].path.read_text(encoding="utf-8").replace("<meta charset", f"{look}<meta charset", 1)
+    frame = tmp_path / "frame.html"
+    style = f"border:0;width:{width}px;height:900px"
+    frame.write_text(f'<iframe style="{style}" srcdoc="{html.escape(page)}"></iframe>', encoding="utf-8")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    command = ["chromium", *flags, f"--user-data-dir={tmp_path / 'browser'}", "--window-size=1400,1000"]
+    done = subprocess.run(
+        [*command, "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    found = re.search(r"<title>(\[.*?\])</title>", done.stdout)
+    assert found, done.stderr[-500:]
+    shown, needed, broken, failed = json.loads(found[1])
+    assert (shown, broken, failed) == (width, 0, 0)
+    assert needed <= shown
+
+
+def test_the_text_says_what_was_made_spent_and_missing(reports: list[Report]) -> None:
+    text = reports[0].text
+    assert text.startswith("[SIMULATED] Crafts you can hear (demo), week 2026-W46\nMade 7, approved ")
+    assert "Month: $" in text
+    assert "Missing: 2026-11-14 tiktok" in text
+    assert "Best: " in text
+
+
+def test_reports_are_the_same_when_they_are_written_again(studio: Studio, reports: list[Report]) -> None:
+    before = [report.path.read_bytes() for report in reports]
+    again = write_reports(studio, parse_week("2026-11-11"))
+    assert [report.path.read_bytes() for report in again] == before
+
+
+def test_a_week_without_anything_says_so(studio: Studio) -> None:
+    (report, _) = write_reports(studio, parse_week("2026-W30"))
+    assert "Nothing was made, measured or spent" in report.text
+
+
+@pytest.mark.parametrize("week", ["2026-W60", "last", "2026-13-01"])
+def test_what_is_no_week_is_refused(week: str) -> None:
+    with pytest.raises(UsageError, match="is no week"):
+        parse_week(week)
+
+
+def test_every_mart_is_a_view_with_its_columns(sql: duckdb.DuckDBPyConnection) -> None:
+    for mart in MARTS.values():
+        table = answer(sql, f"SELECT * FROM {mart.view} LIMIT 1")
+        assert table.column_names == [column.name for column in mart.columns]
+
+
+def test_a_query_can_read_nothing_but_the_marts(sql: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    for query in (
+        f"SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')",
+        f"COPY (SELECT 1) TO '{tmp_path / 'out.csv'}'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+    ):
+        with pytest.raises(UsageError, match="DuckDB could not run"):
+            answer(sql, query)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_query_that_is_wrong_says_which_views_there_are(sql: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(UsageError, match="engagement_daily"):
+        answer(sql, "SELECT * FROM nothing_here")
+
+
+def on_the_command_line(demo: Demo, monkeypatch: Any, capsys: Any, *arguments: str) -> tuple[int, str]:
+    monkeypatch.chdir(demo.root)
+    code = run(list(arguments))
+    return code, capsys.readouterr().out
+
+
+def test_dayreel_sql_prints_csv_and_json(demo: Demo, monkeypatch: Any, capsys: Any) -> None:
+    query = "SELECT channel, count(*) AS contents FROM content_performance GROUP BY channel ORDER BY channel"
+    code, told = on_the_command_line(demo, monkeypatch, capsys, "sql", "--query", query)
+    assert (code, list(csv.reader(io.StringIO(told)))) == (
+        0, [["channel", "contents"], ["demo_crafts", str(DAYS)], ["demo_histories", str(DAYS)]],
+    )  # fmt: skip
+    code, told = on_the_command_line(demo, monkeypatch, capsys, "sql", "-q", query, "--format", "json")
+    assert json.loads(told)[0] == {"channel": "demo_crafts", "contents": DAYS}
+
+
+def test_dayreel_report_tells_where_the_pages_are(demo: Demo, monkeypatch: Any, capsys: Any) -> None:
+    code, told = on_the_command_line(demo, monkeypatch, capsys, "report", "--week", "2026-W46", "--json")
+    documents = json.loads(told)
+    assert (code, [one["channel"] for one in documents]) == (0, ["demo_crafts", "demo_histories"])
+    assert all(Path(one["path"]).is_file() for one in documents)
+
+
+def worked_questions() -> list[tuple[str, str]]:
+    """Return (heading, query) of every question of docs/analytics.md."""
+    text = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+    return re.findall(r"^### (\d+\. [^\n]+)\n.*?```sql\n(.*?)```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_docs_have_ten_worked_questions() -> None:
+    assert len(worked_questions()) == 10
+
+
+@pytest.mark.parametrize(("question", "query"), worked_questions())
+def test_every_worked_question_is_answered(sql: duckdb.DuckDBPyConnection, question: str, query: str) -> None:
+    assert answer(sql, query).num_rows > 0, question
+
+
+def test_the_docs_describe_every_mart_and_column() -> None:
+    text = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+    for mart in MARTS.values():
+        _, _, section = text.partition(f"### `{mart.view}`")
+        for column in mart.columns:
+            assert f"| `{column.name}` | {column.kind} | {column.description} |" in section, (mart.name, column.name)
