@@ -15,10 +15,10 @@ up: $(VENV)/.run-ready  ## Dagster's web server and daemon, the desk and the san
 	@$(BIN)/dayreel up
 
 test: $(VENV)/.dev-ready  ## the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 quick: $(VENV)/.dev-ready  ## the part of the suite that takes under a minute
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow"
 
 check: $(VENV)/.dev-ready  ## format, lint, types, contracts
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""What the posts did: snapshots of every post of the last thirty days, by the day they were observed."""
+"""What the posts did: snapshots of every post of the last 32 days, by the day they were observed."""
 
 import warnings
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         code_version="1",
         required_resource_keys={"studio", *platforms},
         check_specs=[dg.AssetCheckSpec(CHECK, asset=SNAPSHOTS)],
-        description="Views, likes, comments and shares of every post of the last 30 days, as the platforms told them "
+        description="Views, likes, comments and shares of every post of the last 32 days, as the platforms told them "
         "on this day. Totals as of now: a past day cannot be measured afterwards. Runbook: docs/engagement.md",
     )
     def snapshots(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

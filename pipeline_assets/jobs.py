@@ -48,7 +48,7 @@ def build_jobs(channels: Sequence[Channel]) -> list[Any]:
         dg.define_asset_job(
             "measure",
             selection=dg.AssetSelection.assets(SNAPSHOTS),
-            description="Take today's snapshot of every post of the last 30 days.",
+            description="Take today's snapshot of every post of the last 32 days.",
         ),
         dg.define_asset_job(
             "marts",

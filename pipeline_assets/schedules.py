@@ -62,7 +62,7 @@ def _measure(settings: Settings) -> dg.ScheduleDefinition:
         MEASURE_CRON,
         settings.timezone,
         evaluate,
-        "Takes a snapshot of every post of the last 30 days, every day.",
+        "Takes a snapshot of every post of the last 32 days, every day.",
     )
 
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import requests
 
 from dayreel.cli import run as dayreel
 from dayreel.services.status import status_of
+from tests.fakes.ports import free_port
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.conftest import QUICK
 from tests.orchestration.project import CRAFTS, NOTES, ROOT, Project, days_ago, make_footage, today
@@ -119,12 +119,6 @@ class Factory:
             return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
     with RunningSandbox(tmp_path_factory.mktemp("world"), **{**QUICK, "fal_render_s": RENDER_S}) as sandbox:
@@ -137,7 +131,7 @@ def factory(
 ) -> Iterator[Factory]:
     """Before the daemon starts: a day is approved, and another one's segments are marked by a shell script."""
     project = made_once.copy(tmp_path_factory.mktemp("factory") / "project")
-    port = _free_port()
+    port = free_port()
     lines = [f"DAYREEL_FIRST_DAY={days_ago(40)}", "DAYREEL_REVIEWER=ana", f"DAYREEL_WEBSERVER_PORT={port}"]
     (project.root / ".env").write_text("\n".join([*lines, f"DAYREEL_SANDBOX_URL={world.url}"]), encoding="utf-8")
     project.write_channel("notes", {**NOTES, "make_at": "23:59"})

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 from dayreel.clock import SystemClock
 from tests.fakes.chromium import DESKTOP, Chromium, Page, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served
+from tests.fakes.ports import free_port
 from tests.fakes.studio import make_studio, today
 
 BROWSER = find_chromium()
@@ -47,8 +47,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def dagster(project: Path) -> Iterator[str]:
     """Dagster's web server as `dayreel up` starts it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     line = [str(Path(sys.executable).parent / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)]
     line += ["--path-prefix", "/dagster", "-w", str(project / "workspace.yaml")]
     environment = {**os.environ, "DAGSTER_HOME": str(project / "dagster_home"), "DAGSTER_DISABLE_TELEMETRY": "1"}

@@ -14,14 +14,10 @@ import requests
 
 from dayreel.cli.up_command import stopped_by_signals
 from dayreel.services.ports import who_listens
+from tests.fakes.ports import free_port
 from tests.unit.cli.conftest import Told, finish, start
 
 STOP_WITHIN_S = 25.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from dayreel.services.ports import who_listens
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.channel_files import ChannelFiles
+from tests.fakes.ports import free_port
 from tests.fakes.sandbox import RunningSandbox
 
 REPOSITORY = Path(__file__).parents[3]
@@ -47,11 +48,6 @@ def listener() -> Iterator[int]:
     """A port that this test process holds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def channels_of(root: Path) -> dict[str, Channel]:
