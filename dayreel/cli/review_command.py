@@ -3,14 +3,18 @@
 import click
 
 from dayreel.cli.output import print_json, print_table
-from dayreel.services.decide import Verdict, decide
+from dayreel.errors import StaleState
+from dayreel.rules.content_ids import parse_content_id
+from dayreel.services.decide import Seen, Verdict, decide, seen_of
 from dayreel.services.status import status_of
-from dayreel.services.studio import open_studio, person
+from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.reads import get_content, newest_verdict
 
 _BY = click.option("--by", metavar="NAME", help="who decides; default is you")
 _NOTE = click.option("--note", metavar="TEXT", help="why")
+_OVERRULE = click.option("--overrule", is_flag=True, help="decide against what another person has decided")
 _REVISION = click.option("--revision", type=int, help="the revision you saw; a newer one is then refused")
 
 
@@ -50,9 +54,10 @@ def list_waiting(as_json: bool) -> None:
 @_BY
 @_NOTE
 @_REVISION
-def approve(content_id: str, by: str | None, note: str | None, revision: int | None) -> None:
+@_OVERRULE
+def approve(content_id: str, by: str | None, note: str | None, revision: int | None, overrule: bool) -> None:
     """Approve exactly this video, caption and platform fields."""
-    _decide(content_id, "approved", by=by, note=note, revision=revision)
+    _decide(content_id, "approved", by=by, note=note, revision=revision, overrule=overrule)
     click.echo(f"The sensors publish it while `dayreel up` runs; or type: dayreel publish {content_id}")
 
 
@@ -61,9 +66,10 @@ def approve(content_id: str, by: str | None, note: str | None, revision: int | N
 @_BY
 @_NOTE
 @_REVISION
-def reject(content_id: str, by: str | None, note: str | None, revision: int | None) -> None:
+@_OVERRULE
+def reject(content_id: str, by: str | None, note: str | None, revision: int | None, overrule: bool) -> None:
     """Reject this video."""
-    _decide(content_id, "rejected", by=by, note=note, revision=revision)
+    _decide(content_id, "rejected", by=by, note=note, revision=revision, overrule=overrule)
     click.echo(f"Another take of the same day: dayreel retry {content_id} --new-take")
 
 
@@ -87,12 +93,40 @@ def _decide(
     note: str | None,
     revision: int | None,
     caption: str | None = None,
+    overrule: bool = False,
 ) -> None:
     settings = load_settings()
     studio = open_studio(settings)
     try:
         name = by or person(settings)
-        row = decide(studio, content_id, verdict, by=name, via="cli", revision=revision, caption=caption, note=note)
+        seen = None if overrule or verdict == "edited" else _seen_open(studio, content_id, name)
+        row = decide(
+            studio, content_id, verdict, by=name, via="cli", revision=revision, caption=caption, note=note, seen=seen
+        )
     finally:
         studio.catalog.close()
     click.echo(f"{content_id} (revision {row.revision}) is {verdict} by {row.decided_by}; decision {row.id}.")
+
+
+def _seen_open(studio: Studio, content_id: str, name: str) -> Seen:
+    """Return what is decided on, which nobody else may have decided already: at a prompt nothing shows that they have.
+
+    Raises:
+        StaleState: another person was first; says who and when.
+    """
+    channel = studio.channels.load(parse_content_id(content_id).channel)
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+        newest = newest_verdict(connection, content_id)
+    if (
+        newest is not None
+        and newest.verdict != "edited"
+        and newest.decided_by != name
+        and row.state != "review_pending"
+    ):
+        raise StaleState(
+            f"{content_id} is {row.state} already: {newest.decided_by!r} {newest.verdict} it at "
+            f"{newest.decided_at.isoformat(timespec='seconds')} (via {newest.via}).",
+            next_step="With --overrule you decide against it.",
+        )
+    return seen_of(row, channel)

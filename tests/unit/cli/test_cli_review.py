@@ -1,0 +1,45 @@
+"""`dayreel review`: at a prompt nothing shows that somebody else has decided, so reversing them takes a word."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.cli import run
+from tests.fakes.studio import make_studio, reviewable
+
+
+@pytest.fixture
+def review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """`dayreel review` on a project with one content that waits."""
+    studio = make_studio(tmp_path)
+    reviewable(studio)
+    studio.catalog.close()
+    (tmp_path / "workspace.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: run(["review", *words])
+
+
+ID = "crafts-2026-11-20"
+
+
+def test_a_rejection_is_not_reversed_by_somebody_who_did_not_know_of_it(
+    review: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert review("reject", ID, "--by", "ana", "--note", "the hands") == 0
+    assert review("approve", ID, "--by", "ben") == 1
+    said = capsys.readouterr().err
+    assert "'ana' rejected it at" in said
+    assert "--overrule" in said
+    assert review("approve", ID, "--by", "ben", "--overrule") == 0
+
+
+def test_who_decided_may_think_again(review: Callable[..., int]) -> None:
+    assert review("reject", ID, "--by", "ana") == 0
+    assert review("approve", ID, "--by", "ana") == 0
+
+
+def test_an_approval_is_not_taken_back_unknowingly_either(review: Callable[..., int]) -> None:
+    assert review("approve", ID, "--by", "ana") == 0
+    assert review("reject", ID, "--by", "ben") == 1
+    assert review("reject", ID, "--by", "ben", "--overrule") == 0
