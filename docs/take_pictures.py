@@ -15,6 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from datetime import date, timedelta
 from pathlib import Path
 
 from PIL import Image
@@ -41,6 +42,7 @@ def main() -> None:
             **os.environ,
             "DAYREEL_WEBSERVER_PORT": str(port),
             "DAYREEL_SANDBOX_PORT": str(sandbox_port),
+            "DAYREEL_DESK_PORT": str(_free_port()),
             "DAGSTER_HOME": str(root / "dagster_home"),
         }
         _dayreel(root, environment, "run")
@@ -52,18 +54,20 @@ def main() -> None:
         sheet.save(HERE / "pictures" / "contact_sheet.png", optimize=True)
         up = subprocess.Popen([*DAYREEL, "up"], cwd=root, env=environment)
         try:
-            _photograph_dagster(f"http://127.0.0.1:{port}", crafts.removeprefix("asmr_crafts-"))
+            _wait_for(f"http://127.0.0.1:{port}/dagster/server_info")
+            _dayreel(root, environment, "backfill", "--channel", "asmr_crafts", *_three_days_before(crafts), "--yes")
+            _photograph_dagster(f"http://127.0.0.1:{port}/dagster", crafts.removeprefix("asmr_crafts-"))
         finally:
             up.terminate()
             up.wait(timeout=60)
 
 
 def _photograph_dagster(url: str, day: str) -> None:
-    _wait_for(f"{url}/server_info")
     pages = {
         "lineage": ("/locations/dayreel/asset-groups/asmr_crafts/lineage", 1700, 860),
         "asset": ("/assets/asmr_crafts/final_video?view=overview", 1500, 1400),
         "partition": (f"/assets/asmr_crafts/posts/instagram?view=partitions&partition={day}", 1500, 900),
+        "backfill": ("/overview/backfills", 1500, 420),
     }
     for name, (path, width, height) in pages.items():
         dest = HERE / "pictures" / f"{name}.png"
@@ -76,6 +80,11 @@ def _photograph_dagster(url: str, day: str) -> None:
             ]
             subprocess.run(["chromium", *CHROMIUM_FLAGS, *where], check=True, timeout=120, capture_output=True)
         print(dest.relative_to(PROJECT))
+
+
+def _three_days_before(content_id: str) -> list[str]:
+    day = date.fromisoformat(content_id[-10:])
+    return ["--from", str(day - timedelta(days=3)), "--to", str(day - timedelta(days=1))]
 
 
 def _dayreel(root: Path, environment: dict[str, str], *words: str) -> str:

@@ -269,14 +269,13 @@ class EffectLedger:
     # -- steps, each one transaction -----------------------------------------------------------------------------
 
     def _attempt(self, intent: Intent, act: Act) -> Effect:
-        effect, permit = self._claim(intent)
-        if permit is None:
-            return effect
+        begun: set[tuple[str, int]] = set()
         try:
-            return self._act(effect, permit, intent, act)
+            effect, permit = self._claim(intent, begun)
+            return effect if permit is None else self._act(effect, permit, intent, act)
         finally:
             with _AT_WORK_LOCK:
-                _AT_WORK.discard((self._catalog.url, effect.id))
+                _AT_WORK.difference_update(begun)
 
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: Act) -> Effect:
         try:
@@ -293,7 +292,13 @@ class EffectLedger:
             self._settle_failure(effect.id, intent, error)
             raise
         self._settle(effect.id, "confirmed", result=done.result, cost_usd=done.cost_usd)
-        return self.get(effect.id)
+        settled = self.get(effect.id)
+        if settled.state != "confirmed":
+            raise BusyError(
+                f"Effect {effect.id} was done, but another process had taken it over by then and settles it.",
+                next_step="`dayreel status` shows how it ends; nothing more is sent from here.",
+            )
+        return settled
 
     def _settle_failure(self, effect_id: int, intent: Intent, error: DayreelError) -> None:
         if not intent.records_first and has_handle(self.get(effect_id).handle):
@@ -308,8 +313,8 @@ class EffectLedger:
         else:
             self._settle(effect_id, "intended", error=str(error), cost_usd=None)
 
-    def _claim(self, intent: Intent) -> tuple[Effect, Permit | None]:
-        """Return the effect, with a permit when it is ours to send or to go on with.
+    def _claim(self, intent: Intent, begun: set[tuple[str, int]]) -> tuple[Effect, Permit | None]:
+        """Return the effect, with a permit when it is ours to send or to go on with; it is then among `begun`.
 
         The transaction commits before anything is raised about an unknown outcome: parking is a change too.
         """
@@ -330,8 +335,9 @@ class EffectLedger:
             elif state == "sent":
                 permit = self._take_over(connection, intent, row)
             if permit is not None:
+                begun.add((self._catalog.url, row["id"]))
                 with _AT_WORK_LOCK:
-                    _AT_WORK.add((self._catalog.url, row["id"]))
+                    _AT_WORK.update(begun)
             if permit is not None or state == "confirmed":
                 return effect_of(row), permit
         if state == "refused":
