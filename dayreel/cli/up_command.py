@@ -61,6 +61,7 @@ def command() -> int:
         _need_ports(settings)
         with open_catalog(settings.catalog) as catalog:
             need_users(Users(catalog, SystemClock()), settings.desk_host)
+        _make_instance(settings)
         children: list[_Child] = []
         try:
             for program in _programs(settings):
@@ -74,6 +75,14 @@ def command() -> int:
         finally:
             _stop(children)
     return 0
+
+
+def _make_instance(settings: Settings) -> None:
+    """Open Dagster's instance once: on a new one, two processes that make its tables at once stumble over each other."""
+    from dayreel.cli.launch import instance_of
+
+    with instance_of(settings):
+        pass
 
 
 @contextlib.contextmanager
