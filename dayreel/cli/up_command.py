@@ -78,7 +78,7 @@ def command() -> int:
 
 
 def _make_instance(settings: Settings) -> None:
-    """Open Dagster's instance once: on a new one, two processes that make its tables at once stumble over each other."""
+    """Open Dagster's instance first: two processes that make its tables at once stumble over one another."""
     from dayreel.cli.launch import instance_of
 
     with instance_of(settings):
