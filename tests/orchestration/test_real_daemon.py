@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ RENDER_S = 8.0
 class Factory:
     """A project with Dagster's web server and daemon on it."""
 
-    def __init__(self, project: Project, port: int) -> None:
+    def __init__(self, project: Project, port: int, databases: dict[str, str]) -> None:
         self.project = project
+        self._databases = databases
         self.url = f"http://127.0.0.1:{port}"
         self.home = project.root / "dagster_home"
         self._port = port
@@ -52,6 +54,7 @@ class Factory:
             "PYTHONWARNINGS": "ignore",
             "DAGSTER_HOME": str(self.home),
             "DAGSTER_DISABLE_TELEMETRY": "1",
+            **self._databases,
         }
         with (self.project.root / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
@@ -95,13 +98,21 @@ class Factory:
         with self.project.studio() as room:
             return {one["content_id"]: one["state"] for one in status_of(room.catalog)}
 
+    @contextlib.contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        with pytest.MonkeyPatch.context() as environment:
+            for name, url in self._databases.items():
+                environment.setenv(name, url)
+            with dg.DagsterInstance.from_config(str(self.home)) as instance:
+                yield instance
+
     def runs(self, **tags: str) -> list[dg.DagsterRun]:
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+        with self.instance() as instance:
             return list(instance.get_runs(dg.RunsFilter(tags={name.replace("__", "/"): v for name, v in tags.items()})))
 
     def pid_of(self, run_id: str) -> int:
         """Return the process that executes a run, as it has told in the run's log."""
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+        with self.instance() as instance:
             told = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
         pids = [
             value.value
@@ -119,35 +130,58 @@ class Factory:
             return False
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def databases(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Where the catalog and Dagster's instance are, as environment; nothing for the embedded default."""
+    if request.param == "sqlite":
+        return {}
+    server = request.getfixturevalue("postgres_server")
+    return {name: server.new_schema() for name in ("DAYREEL_CATALOG_URL", "DAYREEL_DAGSTER_POSTGRES_URL")}
+
+
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+def world(tmp_path_factory: pytest.TempPathFactory, databases: dict[str, str]) -> Iterator[RunningSandbox]:
+    """The vendors, anew for each database."""
     with RunningSandbox(tmp_path_factory.mktemp("world"), **{**QUICK, "fal_render_s": RENDER_S}) as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="module")
 def factory(
-    tmp_path_factory: pytest.TempPathFactory, made_once: Project, footage: Path, world: RunningSandbox
+    tmp_path_factory: pytest.TempPathFactory, databases: dict[str, str], footage: Path, world: RunningSandbox
 ) -> Iterator[Factory]:
     """Before the daemon starts: a day is approved, and another one's segments are marked by a shell script."""
-    project = made_once.copy(tmp_path_factory.mktemp("factory") / "project")
+    root = tmp_path_factory.mktemp("factory") / "project"
+    project = Project.new(root, {"notes": NOTES}, footage=footage, sandbox_url=world.url)
+    where = [f"{name}={url}" for name, url in databases.items()]
+    with (project.root / ".env").open("a", encoding="utf-8") as settings:
+        settings.write("\n" + "\n".join(where))
+    with warnings.catch_warnings(), dg.DagsterInstance.ephemeral() as instance:
+        warnings.simplefilter("ignore")
+        assert project.run(instance, "make_day_notes", DAY).success
     port = free_port()
     lines = [f"DAYREEL_FIRST_DAY={days_ago(40)}", "DAYREEL_REVIEWER=ana", f"DAYREEL_WEBSERVER_PORT={port}"]
-    (project.root / ".env").write_text("\n".join([*lines, f"DAYREEL_SANDBOX_URL={world.url}"]), encoding="utf-8")
+    lines += [f"DAYREEL_SANDBOX_URL={world.url}", *where]
+    (project.root / ".env").write_text("\n".join(lines), encoding="utf-8")
     project.write_channel("notes", {**NOTES, "make_at": "23:59"})
     project.write_channel("crafts", {**CRAFTS, "make_at": "23:59"})
+    project = Project(root)  # with the settings that were written just now
     home = project.root / "dagster_home"
     home.mkdir()
     quick = (ROOT / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
     quick = quick.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2")
     quick = quick.replace("free_slots_after_run_end_seconds: 60", "free_slots_after_run_end_seconds: 1")
+    if databases:
+        quick += "\nstorage: {postgres: {postgres_url: {env: DAYREEL_DAGSTER_POSTGRES_URL}}}\n"
     (home / "dagster.yaml").write_text(quick, encoding="utf-8")
     project.decide(f"notes-{DAY}", "approved")
     segment = make_footage(tmp_path_factory.mktemp("elsewhere") / "segment.mp4", duration_s=1)
     for number in (1, 2):
         copy = shutil.copy(segment, segment.with_name(f"segment_{number}.mp4"))
         mark(project, f"notes-{days_ago(1)}", f"raw_segment_{number}", Path(copy))
-    factory = Factory(project, port)
+    factory = Factory(project, port, databases)
+    with factory.instance():
+        pass  # two processes that make a new instance's tables at once stumble over one another
     factory.start_webserver()
     factory.start_daemon()
     try:
