@@ -8,6 +8,7 @@ Nothing here is a test; it exists so that the pictures show what the code does t
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -60,6 +61,8 @@ def main() -> None:
         finally:
             up.terminate()
             up.wait(timeout=60)
+            world = json.loads((root / "var" / "sandbox" / "server.json").read_text(encoding="utf-8"))
+            os.kill(world["pid"], signal.SIGTERM)  # `dayreel run` started it, and it would stay for half an hour
 
 
 def _photograph_dagster(url: str, day: str) -> None:
