@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import dagster as dg
 
 from dayreel.errors import DayreelError, ProviderError
+from dayreel.services.dagster_instance import ACTOR_TAG
 from dayreel.services.studio import Studio
 
-ACTOR_TAG = "dayreel/actor"
 TRIGGER_TAG = "dayreel/trigger"
 CONTENT_TAG = "dayreel/content"
 DECISION_TAG = "dayreel/decision"

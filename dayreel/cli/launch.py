@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.errors import ConfigurationError, UsageError
-from dayreel.services.dagster_instance import prepare_dagster_home
+from dayreel.services.dagster_instance import ACTOR_TAG, prepare_dagster_home
 from dayreel.services.effects import is_alive, this_process
 from dayreel.services.examine import Check
 from dayreel.settings import Settings, load_settings
 
 OWNER_TAG = "dayreel/owner"
-ACTOR_TAG = "dayreel/actor"
 # The daemon beats every 30 s.
 RECENT_HEARTBEAT_S = 120.0
 

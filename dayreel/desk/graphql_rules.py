@@ -10,8 +10,8 @@ from typing import Any, Literal
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType, VariableNode, parse
 
 from dayreel.errors import UsageError
+from dayreel.services.dagster_instance import ACTOR_TAG
 
-ACTOR_TAG = "dayreel/actor"
 MOST_BYTES = 4 * 1024 * 1024
 _MOST_TOKENS = 20_000
 

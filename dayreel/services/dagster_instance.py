@@ -13,6 +13,8 @@ from dayreel.errors import ConfigurationError
 from dayreel.settings import Settings
 from dayreel.stores.files import write_whole
 
+ACTOR_TAG = "dayreel/actor"
+"""The tag of a run that names who started it."""
 POSTGRES_URL = "DAYREEL_DAGSTER_POSTGRES_URL"
 LOGS_BUCKET = "DAYREEL_DAGSTER_LOGS_BUCKET"
 _NOTE = "# Written from dagster_home/dagster.postgres.yaml at every start; change that file.\n"
