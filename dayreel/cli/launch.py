@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.services.dagster_instance import ACTOR_TAG, prepare_dagster_home
 from dayreel.services.effects import is_alive, this_process
 from dayreel.services.examine import Check
 from dayreel.settings import Settings, load_settings
+from dayreel.stores.locks import hold
 
 OWNER_TAG = "dayreel/owner"
 # The daemon beats every 30 s.
 RECENT_HEARTBEAT_S = 120.0
+OPENING_WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ def instance_of(settings: Settings) -> Iterator[Any]:
     """Give the Dagster instance of DAGSTER_HOME, quietly.
 
     Raises:
+        BusyError: another process has been opening it for a minute.
         ConfigurationError: it cannot be opened; says what Dagster said.
     """
     home = dagster_home(settings)
@@ -58,7 +62,9 @@ def instance_of(settings: Settings) -> Iterator[Any]:
         # Dagster tells every event on the console otherwise; what people need is printed by the command.
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
         try:
-            opened = dg.DagsterInstance.get()
+            # A new instance makes its tables as it opens; two processes that do so at once stumble over one another.
+            with hold(home, ".opening", what="open Dagster's instance", at=SystemClock().now(), wait_s=OPENING_WAIT_S):
+                opened = dg.DagsterInstance.get()
         # What Dagster raises when dagster.yaml is not what it expects, or its database does not answer.
         except (dg.DagsterError, CheckError, yaml.YAMLError, TypeError, SQLAlchemyError, OSError) as error:
             raise ConfigurationError(

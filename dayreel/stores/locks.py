@@ -13,12 +13,13 @@ from dayreel.errors import BusyError
 
 
 @contextmanager
-def hold(folder: Path, name: str, *, what: str, at: datetime) -> Iterator[None]:
+def hold(folder: Path, name: str, *, what: str, at: datetime, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock `name` while the block runs.
 
     Args:
         what: the work, as a clause for the one who is turned away: "make asmr_crafts for 2026-11-20".
         at: now, for the same purpose.
+        wait_s: how long to wait for another holder; for work that is over in moments.
 
     Raises:
         BusyError: another process holds it; says which and since when. Nothing was done.
@@ -27,7 +28,7 @@ def hold(folder: Path, name: str, *, what: str, at: datetime) -> Iterator[None]:
     holder = folder / f"{name}.holder.json"
     lock = FileLock(folder / f"{name}.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait_s)
     except Timeout:
         raise BusyError(
             f"Another process is already at it: to {what}{_who(holder)}.",

@@ -58,6 +58,31 @@ def test_a_killed_run_neither_looks_busy_nor_keeps_its_slot() -> None:
     assert monitoring["max_runtime_seconds"] <= 4 * 3600
 
 
+OPENS = """
+import sys
+from pathlib import Path
+from dayreel.cli.launch import instance_of
+from dayreel.settings import load_settings
+with instance_of(load_settings(Path(sys.argv[1]))) as instance:
+    print(instance.get_runs_count())
+"""
+
+
+@pytest.mark.slow
+def test_commands_that_start_at_once_make_a_new_instance_together(project: Project) -> None:
+    """Without a lock one of them finds half-made tables and fails."""
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    command = [sys.executable, "-W", "ignore", "-c", OPENS, str(project.root)]
+    started = [
+        subprocess.Popen(
+            command, cwd=project.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    told = [process.communicate(timeout=120) for process in started]
+    assert [printed for printed, _ in told] == ["0\n"] * 4, [said[-500:] for _, said in told]
+
+
 @pytest.mark.postgres
 @pytest.mark.slow
 def test_a_day_is_made_on_postgresql(on_postgres: Project, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:

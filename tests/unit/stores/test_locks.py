@@ -65,3 +65,12 @@ def test_an_unreadable_note_of_the_holder_only_costs_the_name(holder: str | None
             hold(tmp_path, "day", what="work", at=NOW),
         ):
             pass
+
+
+def test_one_that_waits_goes_on_when_the_other_is_done(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDS.replace("sleep(60)", "sleep(0.2)"), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with hold(tmp_path, "day", what="make the day", at=NOW, wait_s=30):
+            assert process.wait(timeout=30) == 0
