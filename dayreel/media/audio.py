@@ -3,6 +3,7 @@
 Builds ffmpeg-python nodes and decides gains; measuring is in `loudness`, running in `run`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,10 +110,12 @@ def narration_tempo(narration_s: float, available_s: float, *, path: Path) -> fl
         return 1.0
     tempo = narration_s / available_s
     if tempo > MAX_TEMPO:
+        needed = math.ceil((tempo / MAX_TEMPO - 1) * 100)
         raise MediaError(
             f"Tried to fit the narration {str(path)!r} to the video; it lasts {narration_s:.2f} s and the video "
             f"{available_s:.2f} s, and at most {MAX_TEMPO} times faster still sounds natural.",
-            next_step=f"Shorten the text to at most {available_s * MAX_TEMPO:.1f} s of speech.",
+            next_step=f"Raise `narration.rate` in the channel's file by {needed}% (or shorten a text that you wrote "
+            f"to at most {available_s * MAX_TEMPO:.1f} s of speech), then `dayreel retry` the content.",
         )
     return tempo
 

@@ -28,6 +28,7 @@ _COUNT_WORDS: Final = re.compile(
     r"(?i)\b(\d+)\s+(?:sequential\s+|consecutive\s+|video\s+)*(?:prompts|segments|shots|clips)\b"
 )
 _SILENCE: Final = re.compile(r"(?i)(narration\W+(off|none|no)\b|(no|without) narration|does not speak)")
+_MOST_WORDS: Final = re.compile(r"(?i)narration[^.\n]*\bat most (\d+) words")
 _HINTS: Final = re.compile(r"\b(minItems|maxItems|minLength|maxLength|minimum|maximum): (\d+)")
 
 
@@ -364,12 +365,22 @@ def _hook(muse: Muse, _index: int = 0) -> str:
 
 
 def _narration(muse: Muse, _index: int = 0) -> str:
-    if muse.story:
-        return " ".join((muse.story.hook, *muse.story.facts))
-    return (
-        f"This is {muse.craft.name}. {_upper(muse.material)}, two hands, and time. {muse.craft.fact} "
-        f"In the end there is {_article(muse.thing)}, and somebody who will use it."
+    """Whole sentences, as many as fit into the words that the request allows."""
+    sentences: tuple[str, ...] = (
+        f"This is {muse.craft.name}.",
+        f"{_upper(muse.material)}, two hands, and time.",
+        muse.craft.fact,
+        f"In the end there is {_article(muse.thing)}, and somebody who will use it.",
     )
+    if muse.story:
+        sentences = (muse.story.hook, *muse.story.facts)
+    said = _MOST_WORDS.findall(muse.text)
+    kept = sentences[0]
+    for sentence in sentences[1:]:
+        if said and len(kept.split()) + len(sentence.split()) > int(said[-1]):
+            break
+        kept = f"{kept} {sentence}"
+    return kept
 
 
 _STAGES: Final = (

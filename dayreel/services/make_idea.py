@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
+from dayreel.media.audio import MAX_TEMPO
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.novelty import closest
@@ -87,8 +88,8 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
                 f"too similar ({nearest.score:.0f} of 100) to the idea of {nearest.content_id}",
                 f"Your last idea was too similar to this earlier one, find another subject: {nearest.idea}",
             )
-        if channel.narration is not None and not idea.narration:
-            raise Unusable("it has no narration", "The narration must not be empty.")
+        if channel.narration is not None:
+            _accept_narration(idea.narration, _narration_words(channel))
         gate.admit(texts_of_idea(idea))
 
     asked = ask(
@@ -121,7 +122,7 @@ def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str
         weekday=weekday,
         total_s=channel.segments.total_s,
         narrates=channel.narration is not None,
-        narration_words=int(channel.segments.total_s * _WORDS_PER_SECOND),
+        narration_words=_narration_words(channel),
         avoid=avoid,
     )
     trial = trial_of(channel, "idea", row.day)
@@ -136,6 +137,22 @@ def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str
         schema_name="idea",
         max_tokens=2000,
     )
+
+
+def _narration_words(channel: Channel) -> int:
+    return int(channel.segments.total_s * _WORDS_PER_SECOND)
+
+
+def _accept_narration(narration: str, most: int) -> None:
+    """Refuse what could not be spoken in time: composing says so too, but only after the segments were paid for."""
+    if not narration:
+        raise Unusable("it has no narration", "The narration must not be empty.")
+    words = len(narration.split())
+    if words > most * MAX_TEMPO:
+        raise Unusable(
+            f"its narration has {words} words and at most {most} fit into the video",
+            f"The narration must have at most {most} words; your last one had {words}.",
+        )
 
 
 def _calendar_row(studio: Studio, channel: Channel, day: date) -> dict[str, str]:

@@ -61,5 +61,6 @@ def test_narration_a_little_too_long_is_spoken_faster() -> None:
 
 
 def test_narration_much_too_long_is_refused_naming_both_durations() -> None:
-    with pytest.raises(MediaError, match=r"'voice.wav'.*lasts 18.00 s and the video 15.00 s.*17.2 s"):
+    said = r"'voice.wav'.*lasts 18.00 s and the video 15.00 s.*narration.rate.* by 5% .*17.2 s"
+    with pytest.raises(MediaError, match=said):
         narration_tempo(18.0, 15.0, path=Path("voice.wav"))

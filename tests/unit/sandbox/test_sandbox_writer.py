@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rapidfuzz.fuzz import token_set_ratio
 
+from dayreel.sandbox.speech import Speech, words_of
 from dayreel.sandbox.writer import write
 from dayreel.schemas.content import Idea
 
@@ -68,3 +69,13 @@ def test_a_history_is_told_as_one() -> None:
     made = write(an_object(narration={"type": "string"}, topic={"type": "string"}), "tiny histories, for 2026-11-20")
     assert len(made["narration"].split()) > 20
     assert made["topic"]
+
+
+@pytest.mark.parametrize("topic", ["ASMR crafts", "tiny histories of everyday things"])
+def test_a_narration_keeps_to_the_words_it_was_allowed_so_that_it_fits_the_video_on_every_day(topic: str) -> None:
+    for day in range(1, 29):
+        asked = f"{topic}, for 2026-02-{day:02d}. The narration is spoken over the video: at most 34 words, no more."
+        narration = write(an_object(narration={"type": "string"}), asked)["narration"]
+        last = words_of(Speech(narration, "en-GB-SoniaNeural", 1.0))[-1]
+        assert 10 < len(narration.split()) <= 34
+        assert last.start_s + last.duration_s < 15 * 1.15

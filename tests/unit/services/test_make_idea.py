@@ -99,6 +99,17 @@ def test_a_channel_that_speaks_needs_a_narration(make_studio: MakeStudio) -> Non
     assert "The narration must not be empty." in model.asked[1].prompt
 
 
+def test_a_narration_that_cannot_be_spoken_in_time_is_asked_for_again_before_anything_else_is_paid(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(channels={"crafts": {"narration": {"provider": "edge", "voice": "en-GB-SoniaNeural"}}})
+    model = FakeLanguageModel([answer(idea(narration="clay " * 40)), answer(idea(narration="clay " * 39))])
+    result = make_idea(studio, channel_of(studio), DAY, model=model)
+    assert result.manifest.idea is not None
+    assert len(result.manifest.idea.narration.split()) == 39
+    assert model.asked[1].prompt.endswith("The narration must have at most 34 words; your last one had 40.")
+
+
 def test_an_edited_caption_survives_a_second_run(make_studio: MakeStudio) -> None:
     from dayreel.services.decide import decide
 
