@@ -1,4 +1,4 @@
-"""The three lifecycles as tables: `(state, event) -> state`. Nothing else decides where something may go next.
+"""The lifecycles as tables: `(state, event) -> state`. Nothing else decides where something may go next.
 
 Moving a row from one state to the next is `dayreel.services.transitions`; what an event is worth doing for is up to the
 use case that fires it.
@@ -51,7 +51,8 @@ _FAIL = {(state, "fail"): "failed" for state in CONTENT_STATES if state not in (
 
 CONTENT: Mapping[tuple[str, str], str] = {**_WORK, **_DECIDED, **_FAIL}
 
-# Seed 004.
+# Seed 004. A worker's job goes through the same states.
+RENDER_STATES = ("idle", "queued", "rendering", "completed", "failed")
 RENDER: Mapping[tuple[str, str], str] = {
     ("idle", "start"): "queued",
     ("queued", "progress"): "rendering",
@@ -65,17 +66,25 @@ RENDER: Mapping[tuple[str, str], str] = {
     ("completed", "start"): "queued",
 }
 
-# Seed 002: own footage from disc to library.
+# Seed 002: own footage from disc to library. A stage may be made again; what follows from it is then made again too.
+ITEM_STATES = ("quarantined", "ripped", "remuxed", "transcoded", "in_library")
 MEDIA_ITEM: Mapping[tuple[str, str], str] = {
+    ("quarantined", "rip"): "ripped",
+    ("ripped", "rip"): "ripped",
     ("ripped", "remux"): "remuxed",
+    ("remuxed", "remux"): "remuxed",
     ("remuxed", "transcode"): "transcoded",
+    ("transcoded", "remux"): "remuxed",
+    ("transcoded", "transcode"): "transcoded",
     ("transcoded", "file"): "in_library",
+    ("in_library", "file"): "in_library",
 }
 
 TABLES: Mapping[str, Mapping[tuple[str, str], str]] = {
     "content": CONTENT,
     "render": RENDER,
     "media_item": MEDIA_ITEM,
+    "job": RENDER,
 }
 
 

@@ -1,6 +1,6 @@
 """Moving a row along its lifecycle: one compare-and-set UPDATE and one audit row, in the caller's transaction.
 
-Which moves exist is `rules.lifecycle`; nothing else writes a `state` column of content, renders or media items.
+Which moves exist is `rules.lifecycle`; nothing else writes a `state` column of content, renders, media items or jobs.
 """
 
 from datetime import datetime
@@ -10,16 +10,18 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from dayreel.errors import StaleState, UsageError
 from dayreel.rules.lifecycle import Move, move
-from dayreel.stores.catalog.tables import content, renders, state_transitions
+from dayreel.stores.catalog.tables import content, jobs, media_items, renders, state_transitions
 
 Trigger = Literal["auto", "manual", "approval"]
 
-_TABLES: dict[str, Table] = {"content": content, "render": renders}
+Entity = Literal["content", "render", "media_item", "job"]
+
+_TABLES: dict[Entity, Table] = {"content": content, "render": renders, "media_item": media_items, "job": jobs}
 
 
 def advance(
     connection: Connection,
-    entity: Literal["content", "render"],
+    entity: Entity,
     entity_id: str,
     event: str,
     *,

@@ -7,6 +7,7 @@ money is recorded.
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -22,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from dayreel.rules.lifecycle import CONTENT_STATES
+from dayreel.rules.lifecycle import CONTENT_STATES, ITEM_STATES, RENDER_STATES
 from dayreel.rules.roles import ROLES
 from dayreel.stores.catalog.types import Moment, Usd
 
@@ -210,7 +211,7 @@ renders = Table(
     Column("effect_id", ForeignKey("effects.id")),
     Column("updated_at", Moment, nullable=False),
     UniqueConstraint("content_id", "sequence"),
-    CheckConstraint(_one_of("state", ("idle", "queued", "rendering", "completed", "failed")), name="state"),
+    CheckConstraint(_one_of("state", RENDER_STATES), name="state"),
     Index("idx_renders_content_id", "content_id"),
 )
 
@@ -323,4 +324,89 @@ acts = Table(
     Column("target", String(200), nullable=False),
     Column("detail", JSON, nullable=False),
     Index("idx_acts_at", "at"),
+)
+
+# -- own footage: a cache of what the shared folder says, and its history, see `services.library` ------------------
+
+media_items = Table(
+    "media_items",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("leaf", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("year", Integer),
+    Column("series", Text),
+    Column("season", Integer),
+    Column("disc", Integer),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False, default=1),
+    Column("folder_path", Text),
+    Column("perceptual_hash", String(200)),
+    Column("metadata", JSON, nullable=False),
+    Column("error", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    CheckConstraint(_one_of("kind", ("movie", "tv")), name="kind"),
+    CheckConstraint(_one_of("state", ITEM_STATES), name="state"),
+    Index("idx_media_items_state", "state"),
+    Index("idx_media_items_folder_path", "folder_path"),
+)
+
+media_files = Table(
+    "media_files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("media_items.id", ondelete="CASCADE"), nullable=False),
+    Column("stage", String(12), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    UniqueConstraint("item_id", "stage", "path"),
+    Index("idx_media_files_sha256", "sha256"),
+)
+
+human_approvals = Table(
+    "human_approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("media_items.id", ondelete="CASCADE"), nullable=False),
+    Column("approval_type", String(20), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("prompt_data", JSON, nullable=False),
+    Column("prompt_sha256", String(64), nullable=False),
+    Column("response_data", JSON),
+    Column("requested_at", Moment, nullable=False),
+    Column("responded_at", Moment),
+    Column("responded_by", String(255)),
+    Column("via", String(20)),
+    CheckConstraint(_one_of("approval_type", ("remux_review", "naming_confirm")), name="approval_type"),
+    CheckConstraint(_one_of("status", ("pending", "approved", "rejected", "superseded")), name="status"),
+    Index("idx_human_approvals_status", "status"),
+    Index("idx_human_approvals_item_id", "item_id"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("item_id", ForeignKey("media_items.id", ondelete="CASCADE"), nullable=False),
+    Column("role", String(12), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False, default=1),
+    Column("progress", Integer, nullable=False, default=0),
+    Column("detail", Text),
+    Column("spec", JSON, nullable=False),
+    Column("worker", String(100)),
+    Column("fence", Integer),
+    Column("error", Text),
+    Column("input_bytes", BigInteger, nullable=False),
+    Column("output_bytes", BigInteger),
+    Column("requested_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    Column("updated_at", Moment, nullable=False),
+    CheckConstraint(_one_of("state", RENDER_STATES), name="state"),
+    Index("idx_jobs_state", "state"),
+    Index("idx_jobs_item_id", "item_id"),
 )

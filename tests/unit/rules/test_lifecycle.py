@@ -1,4 +1,4 @@
-"""The three tables, pair by pair: whatever is not written here is refused."""
+"""The lifecycle tables, pair by pair: whatever is not written here is refused."""
 
 import pytest
 
@@ -25,31 +25,40 @@ CONTENT = {
     ("rejected", "approve"): "approved",
     ("expired", "reject"): "rejected",
 }
+RENDERING = {
+    ("idle", "start"): "queued",
+    ("queued", "progress"): "rendering",
+    ("queued", "fail"): "failed",
+    ("queued", "cancel"): "failed",
+    ("rendering", "progress"): "rendering",
+    ("rendering", "complete"): "completed",
+    ("rendering", "fail"): "failed",
+    ("rendering", "cancel"): "failed",
+    ("failed", "start"): "queued",
+    ("completed", "start"): "queued",
+}
 EXPECTED = {
     "content": CONTENT,
-    "render": {
-        ("idle", "start"): "queued",
-        ("queued", "progress"): "rendering",
-        ("queued", "fail"): "failed",
-        ("queued", "cancel"): "failed",
-        ("rendering", "progress"): "rendering",
-        ("rendering", "complete"): "completed",
-        ("rendering", "fail"): "failed",
-        ("rendering", "cancel"): "failed",
-        ("failed", "start"): "queued",
-        ("completed", "start"): "queued",
-    },
+    "render": RENDERING,
+    "job": RENDERING,
     "media_item": {
+        ("quarantined", "rip"): "ripped",
+        ("ripped", "rip"): "ripped",
         ("ripped", "remux"): "remuxed",
+        ("remuxed", "remux"): "remuxed",
         ("remuxed", "transcode"): "transcoded",
+        ("transcoded", "remux"): "remuxed",
+        ("transcoded", "transcode"): "transcoded",
         ("transcoded", "file"): "in_library",
+        ("in_library", "file"): "in_library",
     },
 }
 EVENTS = {event for table in EXPECTED.values() for _, event in table} | {"retry", "nonsense"}
 STATES = {
     "content": CONTENT_STATES,
     "render": ("idle", "queued", "rendering", "completed", "failed"),
-    "media_item": ("ripped", "remuxed", "transcoded", "in_library"),
+    "job": ("idle", "queued", "rendering", "completed", "failed"),
+    "media_item": ("quarantined", "ripped", "remuxed", "transcoded", "in_library"),
 }
 PAIRS = [(entity, state, event) for entity, states in STATES.items() for state in states for event in sorted(EVENTS)]
 

@@ -1,0 +1,136 @@
+"""Where an item of own footage lies on the shared folder at each stage, and what that says about it. Pure.
+
+    1-ripped/movies/<Name>/  1-ripped/tv/<Series>/<Disc>/   and the same below 2-remuxed/ and 3-transcoded/
+    4-library/movies/<Title (Year)>/  4-library/tv/<Series>/Season 02/
+
+An item keeps its folder's name from stage to stage, and its id comes from it; only the library has names for people.
+Each stage's folder has `.pipeline/` with `<marker>.done`, `<marker>.timestamp`, `state` and `metadata.json` (seed 002).
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+ItemKind = Literal["movie", "tv"]
+KIND_FOLDERS: Mapping[ItemKind, str] = {"movie": "movies", "tv": "tv"}
+
+ItemStage = Literal["rip", "remux", "transcode", "file"]
+ITEM_STAGES: tuple[ItemStage, ...] = ("rip", "remux", "transcode", "file")
+STATE_OF: Mapping[ItemStage, str] = {
+    "rip": "ripped",
+    "remux": "remuxed",
+    "transcode": "transcoded",
+    "file": "in_library",
+}
+"""The state an item is in once a stage is done; a stage is also the event that leads there and a job's role."""
+STAGE_ROOTS: Mapping[ItemStage, str] = {
+    "rip": "1-ripped",
+    "remux": "2-remuxed",
+    "transcode": "3-transcoded",
+    "file": "4-library",
+}
+MARKER_STAGES: Mapping[str, ItemStage] = {
+    "rip.done": "rip",
+    "remux.done": "remux",
+    "transcode.done": "transcode",
+    "file.done": "file",
+    "filebot.done": "file",  # what the scripts of seed 002 call it
+}
+MARKER_FOLDER = ".pipeline"
+QUEUE_ROOT = f"{MARKER_FOLDER}/jobs"
+FILED_ROOT = f"{STAGE_ROOTS['file']}/{MARKER_FOLDER}"
+"""Markers of filed items, one folder per item: several discs share a season's folder."""
+
+MAX_ITEM_ID = 60
+_DISC = re.compile(r"s(?:eason)?[ _.-]*(\d{1,2})[ _.-]*(?:d(?:is[ck])?[ _.-]*(\d{1,2}))?", re.IGNORECASE)
+_YEAR = re.compile(r"^(?P<title>.+?)[ _.(\[-]+(?P<year>(?:18|19|20)\d\d)[)\]]?$")
+
+
+@dataclass(frozen=True)
+class ItemName:
+    """Who an item is, as its folder's path says.
+
+    Attributes:
+        leaf: the folders below `movies/` or `tv/`: one for a movie, series and disc for TV.
+    """
+
+    kind: ItemKind
+    leaf: str
+
+    @property
+    def item_id(self) -> str:
+        """The item's id: lower case letters, digits, `_` and `-`; also its partition key."""
+        whole = f"{self.kind}-{slug(self.leaf)}"
+        if len(whole) <= MAX_ITEM_ID:
+            return whole
+        return f"{whole[: MAX_ITEM_ID - 9]}-{hashlib.sha256(self.leaf.encode()).hexdigest()[:8]}"
+
+    @property
+    def title(self) -> str:
+        """The movie's title or the series, with spaces."""
+        found = _YEAR.match(_words(self._parts[0]))
+        return found["title"].strip() if found else _words(self._parts[0])
+
+    @property
+    def year(self) -> int | None:
+        """The year at the end of the name, if there is one."""
+        found = _YEAR.match(_words(self._parts[0]))
+        return int(found["year"]) if found else None
+
+    @property
+    def disc_label(self) -> str | None:
+        """The disc's own folder name (`S02_Disc1`), for TV."""
+        return _words(self._parts[-1]) if self.kind == "tv" and len(self._parts) > 1 else None
+
+    @property
+    def season(self) -> int | None:
+        """The season, where the name says it."""
+        return self._disc_part(1)
+
+    @property
+    def disc(self) -> int | None:
+        """The disc's number, where the name says it."""
+        return self._disc_part(2)
+
+    def folder(self, stage: ItemStage) -> str:
+        """Return the item's folder at a stage before the library, relative to the shared folder."""
+        return f"{STAGE_ROOTS[stage]}/{KIND_FOLDERS[self.kind]}/{self.leaf}"
+
+    def marker_dir(self, stage: ItemStage) -> str:
+        """Return the folder of the item's markers at a stage."""
+        if stage == "file":
+            return f"{FILED_ROOT}/{self.item_id}"
+        return f"{self.folder(stage)}/{MARKER_FOLDER}"
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        return PurePosixPath(self.leaf).parts
+
+    def _disc_part(self, group: int) -> int | None:
+        found = _DISC.search(_words(self._parts[-1])) if self.kind == "tv" else None
+        return int(found[group]) if found and found[group] else None
+
+
+def item_at(folder: str) -> tuple[ItemStage, ItemName] | None:
+    """Return which stage and item a folder (relative to the shared folder) is of, or None when it is of none."""
+    parts = PurePosixPath(folder).parts
+    stage = next((name for name, root in STAGE_ROOTS.items() if parts[:1] == (root,)), None)
+    kind = next((name for name, kept in KIND_FOLDERS.items() if parts[1:2] == (kept,)), None)
+    leaf = parts[2:]
+    if stage is None or stage == "file" or kind is None or not 1 <= len(leaf) <= (1 if kind == "movie" else 2):
+        return None
+    if any(part.startswith(".") for part in leaf):
+        return None
+    return stage, ItemName(kind, "/".join(leaf))
+
+
+def slug(text: str) -> str:
+    """Return a name for ids: lower case, everything but letters and digits as one `_`, folders joined by `-`."""
+    return "-".join(re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_") or "x" for part in PurePosixPath(text).parts)
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[ _]+", " ", text).strip()
