@@ -1,6 +1,6 @@
 """The shape of a job on the shared folder: what is to be made, and what came of it. Protocol: docs/worker-protocol.md.
 
-Paths are relative to the shared folder, so that every machine may have it mounted elsewhere. Claims, leases and fences are
+Paths are relative to the shared folder, so that every machine may have it mounted elsewhere. Claims and fences are
 `dayreel.stores.job_queue`; what a role does is `dayreel.services.worker`.
 """
 
