@@ -109,4 +109,4 @@ def test_a_posted_content_is_final_and_one_that_is_publishing_cannot_be_worked_o
 def test_every_state_of_the_catalog_can_be_reached_or_is_the_first() -> None:
     assert {"pending", *TABLES["content"].values()} == set(CONTENT_STATES)
     assert {"idle", *RENDER.values()} == set(STATES["render"])
-    assert {"ripped", *MEDIA_ITEM.values()} == set(STATES["media_item"])
+    assert {"quarantined", *MEDIA_ITEM.values()} == set(STATES["media_item"])
