@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     desk_url: str | None = Field(None, description="the desk's address as people type it, behind a proxy with TLS")
     desk_trusted_header: str | None = Field(None, description="header in which a company proxy names the person")
     desk_trusted_proxies: str = Field("127.0.0.1 ::1", description="addresses whose trusted header is believed")
+    library: Path | None = Field(None, description="the shared folder of own footage, as this machine sees it")
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
     token_key: SecretStr | None = Field(

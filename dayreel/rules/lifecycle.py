@@ -66,18 +66,13 @@ RENDER: Mapping[tuple[str, str], str] = {
     ("completed", "start"): "queued",
 }
 
-# Seed 002: own footage from disc to library. A stage may be made again; what follows from it is then made again too.
+# Seed 002: own footage from disc to library. A stage may be made again later; what followed from it is then made again.
 ITEM_STATES = ("quarantined", "ripped", "remuxed", "transcoded", "in_library")
+_ITEM_STAGES = {"rip": "ripped", "remux": "remuxed", "transcode": "transcoded", "file": "in_library"}
 MEDIA_ITEM: Mapping[tuple[str, str], str] = {
-    ("quarantined", "rip"): "ripped",
-    ("ripped", "rip"): "ripped",
-    ("ripped", "remux"): "remuxed",
-    ("remuxed", "remux"): "remuxed",
-    ("remuxed", "transcode"): "transcoded",
-    ("transcoded", "remux"): "remuxed",
-    ("transcoded", "transcode"): "transcoded",
-    ("transcoded", "file"): "in_library",
-    ("in_library", "file"): "in_library",
+    (state, event): target
+    for event, target in _ITEM_STAGES.items()
+    for state in ITEM_STATES[ITEM_STATES.index(target) - 1 :]
 }
 
 TABLES: Mapping[str, Mapping[tuple[str, str], str]] = {

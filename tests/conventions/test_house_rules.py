@@ -82,24 +82,28 @@ def test_the_rules_look_at_something() -> None:
     assert "dayreel/services/effects.py" in python("dayreel")
 
 
-def test_only_the_content_store_touches_a_manifest() -> None:
+# Of contents and of items of own footage.
+MANIFEST_STORES = ("dayreel/stores/contents.py", "dayreel/stores/items.py")
+
+
+def test_only_the_manifests_stores_touch_a_manifest() -> None:
     found = [
         f"{name}:{node.lineno}"
         for name in python(*OURS)
-        if name != "dayreel/stores/contents.py"
+        if name not in MANIFEST_STORES
         for node in nodes(name)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith("metadata.json")
         if "\n" not in node.value and " " not in node.value
     ]
     assert not found, (
-        f"A manifest is read and written through dayreel.stores.contents and the state manager: {found}. "
-        "Use ContentStore.manifest, .update or .state."
+        f"A manifest is read and written through dayreel.stores.contents or .items and the state manager: {found}. "
+        "Use ContentStore.manifest, .update or .state, and ItemStore.manifest or .save."
     )
 
 
-def test_the_content_store_writes_manifests_only_through_the_state_manager() -> None:
-    name = "dayreel/stores/contents.py"
-    writing = {"write_text", "write_bytes", "open", "write_whole", "dump", "replace", "rename"}
+@pytest.mark.parametrize("name", MANIFEST_STORES)
+def test_the_stores_write_manifests_only_through_the_state_manager(name: str) -> None:
+    writing = {"write_text", "write_bytes", "open", "write_whole", "dump", "rename"}
     found = [line for called, line, _ in calls(name) if called.rsplit(".", 1)[-1] in writing]
     assert not found, f"{name} lines {found}: change the manifest with PipelineState, in `state()`."
 

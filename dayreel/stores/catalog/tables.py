@@ -374,7 +374,7 @@ human_approvals = Table(
     Column("approval_type", String(20), nullable=False),
     Column("status", String(12), nullable=False),
     Column("prompt_data", JSON, nullable=False),
-    Column("prompt_sha256", String(64), nullable=False),
+    Column("subject_sha256", String(64), nullable=False),
     Column("response_data", JSON),
     Column("requested_at", Moment, nullable=False),
     Column("responded_at", Moment),

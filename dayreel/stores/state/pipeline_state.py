@@ -81,7 +81,8 @@ class PipelineState:
         self.path = Path(path).resolve()
         self._validate_on_read = validate_on_read
         self._lock_timeout_s = lock_timeout_s
-        name, folder = str(self.path), self.path.parent / FOLDER
+        parent = self.path.parent
+        name, folder = str(self.path), parent if parent.name == FOLDER else parent / FOLDER
         disk = disk or Disk(durable=durable)
         clock = clock or SystemClock()
         self._lock = DocumentLock(f"{name}.lock", document=name, disk=disk, clock=clock)

@@ -42,15 +42,10 @@ EXPECTED = {
     "render": RENDERING,
     "job": RENDERING,
     "media_item": {
-        ("quarantined", "rip"): "ripped",
-        ("ripped", "rip"): "ripped",
-        ("ripped", "remux"): "remuxed",
-        ("remuxed", "remux"): "remuxed",
-        ("remuxed", "transcode"): "transcoded",
-        ("transcoded", "remux"): "remuxed",
-        ("transcoded", "transcode"): "transcoded",
-        ("transcoded", "file"): "in_library",
-        ("in_library", "file"): "in_library",
+        **{(state, "rip"): "ripped" for state in ("quarantined", "ripped", "remuxed", "transcoded", "in_library")},
+        **{(state, "remux"): "remuxed" for state in ("ripped", "remuxed", "transcoded", "in_library")},
+        **{(state, "transcode"): "transcoded" for state in ("remuxed", "transcoded", "in_library")},
+        **{(state, "file"): "in_library" for state in ("transcoded", "in_library")},
     },
 }
 EVENTS = {event for table in EXPECTED.values() for _, event in table} | {"retry", "nonsense"}

@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("approval_type", sa.String(length=20), nullable=False),
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("prompt_data", sa.JSON(), nullable=False),
-        sa.Column("prompt_sha256", sa.String(length=64), nullable=False),
+        sa.Column("subject_sha256", sa.String(length=64), nullable=False),
         sa.Column("response_data", sa.JSON(), nullable=True),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("responded_at", sa.DateTime(timezone=True), nullable=True),

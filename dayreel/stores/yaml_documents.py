@@ -1,0 +1,121 @@
+"""Reading YAML that people write: values with their line numbers, and whatever does not fit its model in words.
+
+Used by `channel_files` and `library_plan`; which files there are and what extends what is theirs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one file; `line` is 1-based, 0 where there is none."""
+
+    file: str
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return it as `file:line: field: message`."""
+        return f"{self.file}:{self.line}: {self.field}: {self.message}"
+
+
+class Unreadable(Exception):  # noqa: N818  its reader turns it into a problem
+    """A file that cannot be read as a mapping at all, and where."""
+
+    def __init__(self, file: str, line: int, message: str) -> None:
+        super().__init__(message)
+        self.problem = Problem(file, line, "file", message)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, where a value that cannot exist (2026-13-45) keeps its place in the file."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
+def parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
+    """Return a file as nodes, which know their lines, and as values."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        document: dict[str, Any] = loader.construct_document(node) if node is not None else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreadable(path.name, 0, f"{path.name} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or "cannot be read as YAML"
+        raise Unreadable(path.name, mark.line + 1 if mark else 0, str(said)) from error
+    if not isinstance(node, yaml.MappingNode):
+        raise Unreadable(path.name, 1, f"{path.name} is no mapping of fields to values")
+    _refuse_repeated_keys(node, path.name)
+    return node, document
+
+
+def lines_of(node: yaml.Node, where: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """Yield where each value is in the document, and its line (1-based)."""
+    yield where, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*where, key.value), key.start_mark.line + 1
+            yield from (
+                (spot, line) for spot, line in lines_of(value, (*where, key.value)) if spot != (*where, key.value)
+            )
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from lines_of(value, (*where, index))
+
+
+def _refuse_repeated_keys(node: yaml.MappingNode, file: str) -> None:
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            raise Unreadable(file, key.start_mark.line + 1, f"{key.value!r} is given twice")
+        seen.add(key.value)
+        if isinstance(value, yaml.MappingNode):
+            _refuse_repeated_keys(value, file)
+
+
+def problem_of(model: type[BaseModel], file: str, lines: dict[tuple[Any, ...], tuple[str, int]], fault: Any) -> Problem:
+    """Return one of pydantic's faults with the file and line it is in.
+
+    Args:
+        lines: where each field was given, see `lines_of`.
+    """
+    where = tuple(fault["loc"])
+    spot = where
+    while spot and spot not in lines:
+        spot = spot[:-1]
+    origin, line = lines.get(spot, (file, 0))
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = f"unknown field; allowed here: {', '.join(_allowed(model, where[:-1]))}"
+    return Problem(origin, line, ".".join(str(part) for part in where) or "file", message)
+
+
+def _allowed(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
+    """Return the field names that the schema knows at `where`."""
+    schema = model.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in where:
+        node = _resolve(schema, node.get("properties", {}).get(str(part), {}))
+    return sorted(name for name in node.get("properties", {}) if name != "name")
+
+
+def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    for option in (node, *node.get("anyOf", ()), *node.get("allOf", ())):
+        if "$ref" in option:
+            found: dict[str, Any] = schema["$defs"][option["$ref"].rsplit("/", 1)[-1]]
+            return found
+    return node
