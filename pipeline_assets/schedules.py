@@ -1,7 +1,7 @@
 """When a day is made and measured by itself.
 
 See https://docs.dagster.io/guides/automate/schedules. Each channel is made at its own local time; its partition is its
-own local day. A day on which the channel is not made is skipped with the reason.
+own local day. A day on which the channel is not made, or rests because somebody paused it, is skipped with the reason.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ import dagster as dg
 from dayreel.clock import local_day
 from dayreel.rules.calendar import why_not_made
 from dayreel.schemas.channel import Channel
+from dayreel.services.open_content import why_resting
 from dayreel.settings import Settings
 from pipeline_assets.jobs import make_day_job_name
 from pipeline_assets.steps import TRIGGER_TAG
@@ -31,6 +32,9 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
         now = _due(context)
         day = local_day(now, channel.timezone)
         refusal = why_not_made(channel, day, now)
+        if refusal is None:
+            with context.resources.studio.open(actor="schedule") as room:
+                refusal = why_resting(room, channel, now)
         if refusal is not None:
             return dg.SkipReason(refusal)
         return dg.RunRequest(
@@ -46,6 +50,7 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
         channel.timezone,
         evaluate,
         f"Makes {channel.title} every day at {channel.make_at} in {channel.timezone}.",
+        needs={"studio"},
     )
 
 
@@ -77,6 +82,7 @@ def _schedule(
     zone: str,
     evaluate: Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason],
     description: str,
+    needs: set[str] | None = None,
 ) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name=name,
@@ -84,6 +90,7 @@ def _schedule(
         cron_schedule=cron,
         execution_timezone=zone,
         execution_fn=evaluate,
+        required_resource_keys=needs,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,
     )

@@ -1,9 +1,15 @@
-"""`dayreel channels`: list and validate the channel files. Never imports Dagster."""
+"""`dayreel channels`: list and validate the channel files, let one rest, pin an idea. Never imports Dagster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from dayreel.cli.output import print_json, print_table
+from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
+from dayreel.services.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
+from dayreel.services.studio import Studio, open_studio
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 
@@ -53,3 +59,53 @@ def validate(as_json: bool) -> int:
 def spec(name: str) -> None:
     """Print the spec hash that a completion marker of this channel must carry (see docs/operate.md)."""
     click.echo(spec_hash(ChannelFiles(load_settings().channels_dir).load(name).segments))
+
+
+@command.command("pause")
+@click.argument("name")
+@click.option("--until", metavar="YYYY-MM-DD", help="the last day of the pause; default is until you resume it")
+@click.option("--note", metavar="TEXT", help="why")
+def pause(name: str, until: str | None, note: str | None) -> None:
+    """Let a channel rest: nothing of it is begun, bought or posted."""
+    with _studio() as studio:
+        last = parse_day(until) if until else None
+        pause_channel(studio, name, until=last, note=note, by=studio.actor, via="cli")
+    click.echo(f"{name} rests {f'until {last}' if last else f'until `dayreel channels resume {name}`'}.")
+
+
+@command.command("resume")
+@click.argument("name")
+def resume(name: str) -> None:
+    """Let a paused channel go on; days that passed meanwhile are made by `dayreel backfill`."""
+    with _studio() as studio:
+        resume_channel(studio, name, by=studio.actor, via="cli")
+    click.echo(f"{name} goes on.")
+
+
+@command.command("pin")
+@click.argument("name")
+@click.argument("day")
+@click.option("--idea", metavar="TEXT", help="what the video of that day is about, in one or two sentences")
+@click.option("--caption", metavar="TEXT", help="the post's text; left out, it is written around the idea")
+@click.option("--remove", is_flag=True, help="take the pinned idea away")
+def pin(name: str, day: str, idea: str | None, caption: str | None, remove: bool) -> None:
+    """Set the idea of one day (YYYY-MM-DD) instead of having one written."""
+    if remove == (idea is not None):
+        raise click.UsageError("Give either --idea or --remove.")
+    with _studio() as studio:
+        on = parse_day(day)
+        if idea is None:
+            unpin_idea(studio, name, on, by=studio.actor, via="cli")
+            click.echo(f"No idea is pinned to {name} on {on} any more.")
+        else:
+            pin_idea(studio, name, on, idea, caption=caption, by=studio.actor, via="cli")
+            click.echo(f"{name} is about this on {on}: {idea.strip()}")
+
+
+@contextmanager
+def _studio() -> Iterator[Studio]:
+    studio = open_studio(load_settings())
+    try:
+        yield studio
+    finally:
+        studio.catalog.close()

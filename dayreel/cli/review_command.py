@@ -10,7 +10,7 @@ from dayreel.services.status import status_of
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.catalog.reads import get_content, newest_verdict
+from dayreel.stores.catalog.reads import DecisionRow, get_content, newest_verdict
 
 _BY = click.option("--by", metavar="NAME", help="who decides; default is you")
 _NOTE = click.option("--note", metavar="TEXT", help="why")
@@ -57,8 +57,11 @@ def list_waiting(as_json: bool) -> None:
 @_OVERRULE
 def approve(content_id: str, by: str | None, note: str | None, revision: int | None, overrule: bool) -> None:
     """Approve exactly this video, caption and platform fields."""
-    _decide(content_id, "approved", by=by, note=note, revision=revision, overrule=overrule)
-    click.echo(f"The sensors publish it while `dayreel up` runs; or type: dayreel publish {content_id}")
+    row = _decide(content_id, "approved", by=by, note=note, revision=revision, overrule=overrule)
+    if row.verdict == "endorsed":
+        click.echo("It takes another person's approval before it goes out (`review.approvals` of the channel).")
+    else:
+        click.echo(f"The sensors publish it while `dayreel up` runs; or type: dayreel publish {content_id}")
 
 
 @command.command("reject")
@@ -85,6 +88,28 @@ def edit(content_id: str, caption: str, by: str | None, note: str | None, revisi
     click.echo(f"It waits for approval of the new caption: dayreel review approve {content_id}")
 
 
+@command.command("hold")
+@click.argument("content_id")
+@_BY
+@_NOTE
+@_REVISION
+def hold(content_id: str, by: str | None, note: str | None, revision: int | None) -> None:
+    """Keep it from going out and from expiring, until somebody decides again; what is out stays out."""
+    _decide(content_id, "held", by=by, note=note, revision=revision)
+    click.echo(f"It goes on with: dayreel review approve {content_id}")
+
+
+@command.command("recall")
+@click.argument("content_id")
+@_BY
+@_NOTE
+@_REVISION
+def recall(content_id: str, by: str | None, note: str | None, revision: int | None) -> None:
+    """Take an approval or a hold back: it waits for its review again."""
+    _decide(content_id, "recalled", by=by, note=note, revision=revision)
+    click.echo(f"It waits for approval again: dayreel review approve {content_id}")
+
+
 def _decide(
     content_id: str,
     verdict: Verdict,
@@ -94,18 +119,19 @@ def _decide(
     revision: int | None,
     caption: str | None = None,
     overrule: bool = False,
-) -> None:
+) -> DecisionRow:
     settings = load_settings()
     studio = open_studio(settings)
     try:
         name = by or person(settings)
-        seen = None if overrule or verdict == "edited" else _seen_open(studio, content_id, name)
+        seen = None if overrule or verdict not in ("approved", "rejected") else _seen_open(studio, content_id, name)
         row = decide(
             studio, content_id, verdict, by=name, via="cli", revision=revision, caption=caption, note=note, seen=seen
         )
     finally:
         studio.catalog.close()
-    click.echo(f"{content_id} (revision {row.revision}) is {verdict} by {row.decided_by}; decision {row.id}.")
+    click.echo(f"{content_id} (revision {row.revision}) is {row.verdict} by {row.decided_by}; decision {row.id}.")
+    return row
 
 
 def _seen_open(studio: Studio, content_id: str, name: str) -> Seen:

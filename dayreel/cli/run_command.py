@@ -1,5 +1,6 @@
 """`dayreel run`: make the day up to its review, as recorded Dagster runs. Safe to repeat."""
 
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 import click
@@ -7,12 +8,12 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, UsageError
-from dayreel.rules.calendar import why_not_made
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
+from dayreel.services.open_content import why_not_begun
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.status import status_of
-from dayreel.services.studio import person
+from dayreel.services.studio import open_studio, person
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.channel_files import ChannelFiles
@@ -38,9 +39,7 @@ def command(day: str | None, names: tuple[str, ...], is_watching: bool, as_json:
     channels = {name: files.load(name) for name in names} or files.load_all()
     failed = False
     due: list[tuple[Channel, date]] = []
-    for channel in channels.values():
-        its_day = wanted or local_day(SystemClock().now(), channel.timezone)
-        refusal = why_not_made(channel, its_day, SystemClock().now())
+    for channel, its_day, refusal in _days(settings, channels.values(), wanted):
         if refusal is None:
             due.append((channel, its_day))
             continue
@@ -53,6 +52,19 @@ def command(day: str | None, names: tuple[str, ...], is_watching: bool, as_json:
         failed = not make_channel_day(settings, channel, its_day) or failed
     show_days(settings, {day for _, day in due}, set(channels), as_json=as_json)
     return 1 if failed else 0
+
+
+def _days(
+    settings: Settings, channels: Iterable[Channel], wanted: date | None
+) -> Iterator[tuple[Channel, date, str | None]]:
+    """Give each channel with the day to make, and why that must not be, or None."""
+    studio = open_studio(settings)
+    try:
+        for channel in channels:
+            day = wanted or local_day(studio.clock.now(), channel.timezone)
+            yield channel, day, why_not_begun(studio, channel, day)
+    finally:
+        studio.catalog.close()
 
 
 def make_channel_day(

@@ -7,6 +7,9 @@ platform as they were shown. Change one and it is void; the refusal names what c
 from dataclasses import dataclass
 from typing import Any
 
+# What a person's word about a final video may be. `endorsed` is an approval that waits for another person's.
+VERDICTS = ("approved", "rejected", "edited", "endorsed", "held", "recalled")
+
 
 @dataclass(frozen=True)
 class Bound:

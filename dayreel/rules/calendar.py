@@ -16,6 +16,11 @@ def why_not_made(channel: Channel, day: date, now: datetime) -> str | None:
     today = local_day(now, channel.timezone)
     if day > today:
         return f"{day} is in the future for channel {channel.name!r} (today is {today} in {channel.timezone})"
+    return why_never_made(channel, day)
+
+
+def why_never_made(channel: Channel, day: date) -> str | None:
+    """Return why `channel` is not made for `day` whatever day it is now, or None when it is one of its days."""
     if day < channel.active_from:
         return f"{day} is before active_from ({channel.active_from}) of channel {channel.name!r}"
     if channel.active_until is not None and day > channel.active_until:

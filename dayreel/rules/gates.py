@@ -12,7 +12,7 @@ from typing import Literal
 from dayreel.rules.approval import Bound, what_changed
 from dayreel.rules.calendar import WindowState
 
-GateName = Literal["switch", "world", "dry_run", "approval", "window", "per_day", "quota", "novelty", "state"]
+GateName = Literal["switch", "pause", "world", "dry_run", "approval", "window", "per_day", "quota", "novelty", "state"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Facts:
         newest_verdict: verdict of the newest decision that is not an edit, or None.
         posted_today: posts on this platform and channel on the local day, this one not counted.
         same_video_at: where the same bytes were already posted to the same account, or None.
+        paused: why the channel rests, or None when it does not.
+        approvers: who has approved exactly what would go out.
+        approvals_needed: how many people have to.
     """
 
     platform: str
@@ -44,6 +47,9 @@ class Facts:
     quota_used: int | None
     quota_total: int | None
     same_video_at: str | None
+    paused: str | None
+    approvers: tuple[str, ...]
+    approvals_needed: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ def check_gates(facts: Facts) -> list[Gate]:
     """Return every gate, open or not, in the order a person would want to read them."""
     return [
         _switch(facts),
+        _pause(facts),
         _world(facts),
         _dry_run(facts),
         _state(facts),
@@ -90,6 +97,12 @@ def _switch(facts: Facts) -> Gate:
     return _closed("switch", "the kill switch is off: nothing is sent until `dayreel switch on`")
 
 
+def _pause(facts: Facts) -> Gate:
+    if facts.paused is None:
+        return _open("pause", "the channel is not paused")
+    return _closed("pause", f"{facts.paused}: nothing of it is sent until it is resumed")
+
+
 def _world(facts: Facts) -> Gate:
     if facts.made_in == facts.world:
         return _open("world", f"made in and posted to the {facts.world} world")
@@ -118,7 +131,13 @@ def _approval(facts: Facts) -> Gate:
     changes = what_changed(facts.approved, facts.current, facts.platform)
     if changes:
         return _closed("approval", f"approved by {facts.decided_by}, but since then changed: {'; '.join(changes)}")
-    return _open("approval", f"approved by {facts.decided_by}, and nothing has changed since")
+    if len(facts.approvers) < facts.approvals_needed > 1:
+        who = ", ".join(facts.approvers) or "nobody"
+        return _closed(
+            "approval", f"{len(facts.approvers)} of {facts.approvals_needed} people have approved exactly this: {who}"
+        )
+    by = " and ".join(facts.approvers) or facts.decided_by
+    return _open("approval", f"approved by {by}, and nothing has changed since")
 
 
 def _window(facts: Facts) -> Gate:

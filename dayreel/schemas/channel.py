@@ -128,6 +128,13 @@ class Review(Strict):
 
     timeout_h: float = Field(24, gt=0, le=24 * 30)
     who: tuple[str, ...] = Field((), description="names that may decide; empty means anybody who can reach dayreel")
+    approvals: int = Field(1, ge=1, le=5, description="how many different people have to approve before it goes out")
+
+    @model_validator(mode="after")
+    def _there_are_enough_people(self) -> "Review":
+        if self.who and len({name.casefold() for name in self.who}) < self.approvals:
+            raise ValueError(f"`approvals: {self.approvals}` needs that many names in `who`")
+        return self
 
 
 class InstagramPost(Strict):

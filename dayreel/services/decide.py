@@ -4,7 +4,9 @@ A decision is durable before this returns. It names the revision the person saw:
 a materialization, and an approval into posts, is up to the sensor that reads the table.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select, update
@@ -12,16 +14,22 @@ from sqlalchemy import Connection, insert, select, update
 from dayreel.errors import GateClosedError, StaleState, UsageError
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.lifecycle import move
+from dayreel.rules.lifecycle import CONTENT, move
 from dayreel.schemas.channel import Channel
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import Trigger, advance
-from dayreel.stores.catalog.reads import ContentRow, DecisionRow, get_content, newest_verdict
+from dayreel.stores.catalog.reads import ContentRow, DecisionRow, approvers, get_content, newest_verdict
 from dayreel.stores.catalog.tables import content, decisions, state_transitions
 
-Verdict = Literal["approved", "rejected", "edited"]
+Verdict = Literal["approved", "rejected", "edited", "held", "recalled"]
 Via = Literal["cli", "desk", "tui", "slack", "discord", "api"]
-EVENTS: dict[Verdict, str] = {"approved": "approve", "rejected": "reject", "edited": "edit"}
+EVENTS: Mapping[Verdict, str] = {
+    "approved": "approve",
+    "rejected": "reject",
+    "edited": "edit",
+    "held": "hold",
+    "recalled": "recall",
+}
 
 
 @dataclass(frozen=True)
@@ -58,13 +66,16 @@ def decide(
 ) -> DecisionRow:
     """Record a decision and move the content on.
 
+    An approval is recorded as `endorsed` as long as `review.approvals` of the channel asks for more people. A hold
+    keeps a content from going out and from expiring; a recall, like an edit, asks for its review anew.
+
     Args:
         revision: the revision of the final video the person saw; left out, the one there is now.
         seen: everything the person saw, caption and platform fields too; for faces that show a page.
         caption: the new caption, for `edited` only.
 
     Raises:
-        UsageError: no such content, it waits for no decision, or the caption is empty.
+        UsageError: no such content, it waits for no such decision, or the caption is empty.
         GateClosedError: `by` may not decide on this channel.
         StaleState: the person saw another revision, or somebody else decided first; says who and when.
     """
@@ -76,6 +87,29 @@ def decide(
         _still_possible(connection, row, verdict)
         _saw_all_of_it(connection, row, channel, seen)
         return _record(studio, connection, channel, row, verdict, by=by, via=via, caption=caption, note=note)
+
+
+def possible_events(row: ContentRow, newest: str | None) -> frozenset[str]:
+    """Return what may be decided about a content now, as events of its lifecycle.
+
+    Args:
+        newest: verdict of the newest decision on it, or None.
+    """
+    can = {event for event in EVENTS.values() if (row.state, event) in CONTENT}
+    held = is_held(row, newest)
+    if held:
+        can.discard("hold")
+    if row.state == "review_pending" and not held and newest != "endorsed":
+        can.discard("recall")
+    if row.state == "publishing" and newest not in ("held", "endorsed"):
+        can.discard("approve")
+    return frozenset(can)
+
+
+def is_held(row: ContentRow, newest: str | None) -> bool:
+    """Return whether a person keeps a content from going out and from expiring."""
+    waits = row.state == "publishing" or (row.state == "review_pending" and row.review_deadline_at is None)
+    return newest == "held" and waits
 
 
 def bound_fields(channel: Channel) -> dict[str, dict[str, Any]]:
@@ -106,31 +140,39 @@ def _saw_this(connection: Connection, row: ContentRow, revision: int | None) -> 
 
 
 def _still_possible(connection: Connection, row: ContentRow, verdict: Verdict) -> None:
-    try:
-        move("content", row.state, EVENTS[verdict])
-    except UsageError as refusal:
-        newest = newest_verdict(connection, row.id)
-        if newest is None:
-            raise
-        raise StaleState(
-            f"{row.id} is {row.state} already: {newest.decided_by!r} {newest.verdict} it at "
-            f"{newest.decided_at.isoformat(timespec='seconds')} (via {newest.via}).",
-            next_step=refusal.next_step,
-        ) from refusal
+    newest = newest_verdict(connection, row.id)
+    possible = possible_events(row, newest.verdict if newest else None)
+    if EVENTS[verdict] in possible:
+        return
+    if newest is None:
+        move("content", row.state, EVENTS[verdict])  # says in the lifecycle's own words what is possible instead
+        raise UsageError(f"There is nothing to {EVENTS[verdict]} about {row.id}.", next_step="Nothing was recorded.")
+    raise StaleState(
+        f"{row.id} is {row.state} already: {newest.decided_by!r} {newest.verdict} it at "
+        f"{newest.decided_at.isoformat(timespec='seconds')} (via {newest.via}).",
+        next_step=f"Possible from here: {', '.join(sorted(possible)) or 'nothing, it is final'}.",
+    )
 
 
 def _saw_all_of_it(connection: Connection, row: ContentRow, channel: Channel, seen: Seen | None) -> None:
     if seen is None or seen == seen_of(row, channel):
         return
-    since = connection.execute(
-        select(state_transitions)
-        .where(
-            state_transitions.c.entity == "content",
-            state_transitions.c.entity_id == row.id,
-            state_transitions.c.version > seen.version,
+    since = (
+        connection.execute(
+            select(state_transitions)
+            .where(
+                state_transitions.c.entity == "content",
+                state_transitions.c.entity_id == row.id,
+                state_transitions.c.version > seen.version,
+            )
+            .order_by(state_transitions.c.id)
         )
-        .order_by(state_transitions.c.id)
-    ).mappings()
+        .mappings()
+        .all()
+    )
+    only_endorsed = bool(since) and all(one["event"] == "endorse" and one["from_state"] == row.state for one in since)
+    if only_endorsed and seen.fields == seen_of(row, channel).fields:
+        return  # somebody else approved the very same thing meanwhile
     told = [f"{one['actor']!r}: {one['event']} at {one['at'].isoformat(timespec='seconds')}" for one in since]
     if seen.version == row.version:
         told = [f"the platform fields in channels/{channel.name}.yaml"]
@@ -157,13 +199,17 @@ def _record(
     words = caption.strip() if verdict == "edited" and caption else row.caption or ""
     now = studio.clock.now()
     trigger: Trigger = "approval" if verdict == "approved" else "manual"
-    advance(connection, "content", row.id, EVENTS[verdict], at=now, actor=by, trigger=trigger, notes=note)
+    recorded, event = str(verdict), EVENTS[verdict]
+    if verdict == "approved" and not _is_the_last_needed(connection, channel, row, by):
+        recorded, event = "endorsed", "endorse"
+    deadline = _deadline(channel, row, event, now)
+    advance(connection, "content", row.id, event, at=now, actor=by, trigger=trigger, notes=note, **deadline)
     if verdict == "edited":
         connection.execute(update(content).where(content.c.id == row.id).values(caption=words))
     connection.execute(
         insert(decisions).values(
             content_id=row.id,
-            verdict=verdict,
+            verdict=recorded,
             revision=row.revision,
             video_sha256=row.video_sha256,
             caption=words,
@@ -177,3 +223,32 @@ def _record(
     newest = newest_verdict(connection, row.id)
     assert newest is not None  # noqa: S101  it was inserted just above, in this transaction
     return newest
+
+
+def _is_the_last_needed(connection: Connection, channel: Channel, row: ContentRow, by: str) -> bool:
+    """Return whether enough people have approved with this one.
+
+    Raises:
+        StaleState: this person has approved exactly this already, and another one has to.
+    """
+    needed = channel.review.approvals
+    if needed == 1:
+        return True
+    fields = bound_fields(channel)
+    already = approvers(connection, row.id, video_sha256=row.video_sha256, caption=row.caption or "", fields=fields)
+    if by.casefold() in {name.casefold() for name in already}:
+        raise StaleState(
+            f"{by!r} has approved {row.id} already; channel {channel.name!r} asks for {needed} people.",
+            next_step="Somebody else has to approve it too; nothing was recorded.",
+        )
+    return len(already) + 1 >= needed
+
+
+def _deadline(channel: Channel, row: ContentRow, event: str, now: datetime) -> dict[str, Any]:
+    """Return the column that says until when a review is open, where this event changes it."""
+    if event == "hold":
+        return {"review_deadline_at": None}
+    leads_to_review = CONTENT.get((row.state, event)) == "review_pending"
+    if leads_to_review and (event == "recall" or row.state != "review_pending" or row.review_deadline_at is None):
+        return {"review_deadline_at": now + timedelta(hours=channel.review.timeout_h)}
+    return {}

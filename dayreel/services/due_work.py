@@ -11,10 +11,11 @@ from sqlalchemy import Connection, select
 
 from dayreel.errors import ConfigurationError
 from dayreel.rules.calendar import window_state
+from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.configure import read_config
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import decisions_after, get_content, list_contents, newest_verdict
+from dayreel.stores.catalog.reads import decisions_after, get_content, list_contents, newest_verdict, pause_of
 from dayreel.stores.catalog.tables import effects, platform_posts
 
 BATCH = 100
@@ -113,7 +114,8 @@ def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | Non
                     left_out.append(f"{row.id}: {error}")
                 continue
             channels[row.channel] = channel
-            if not window_state(channel, now).is_open:
+            rests = why_paused(channel, pause_of(connection, channel.name), now) is not None
+            if rests or not window_state(channel, now).is_open:
                 continue
             due += [
                 DuePost(

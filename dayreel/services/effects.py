@@ -33,7 +33,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import Effect, EffectKey, EffectState, Permit
 from dayreel.services.patience import patiently
-from dayreel.services.spending import Claim, check_caps
+from dayreel.services.spending import Claim, check_caps, refuse_paused
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 
@@ -366,6 +366,7 @@ class EffectLedger:
                 what=_words(intent.key),
             )
             check_caps(connection, claim)
+            refuse_paused(connection, intent.channel, self._clock.now(), what=claim.what)
         for guard in intent.guards:
             guard(connection)
 

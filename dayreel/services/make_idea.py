@@ -1,4 +1,4 @@
-"""Making the day's idea: from a language model, different from those of the last months, or from a calendar."""
+"""Making the day's idea: from a language model, different from those of the last months, from a calendar, or pinned."""
 
 import csv
 from datetime import date, timedelta
@@ -17,11 +17,12 @@ from dayreel.services.ask import Unusable, ask
 from dayreel.services.keep_safe import SafetyGate, refuse_blocked, texts_of_idea
 from dayreel.services.learn import Lessons, lessons_for
 from dayreel.services.open_content import open_content
+from dayreel.services.plan_days import as_idea
 from dayreel.services.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
 from dayreel.services.templating import render
 from dayreel.services.trials import recorded, trial_of
-from dayreel.stores.catalog.reads import ContentRow, earlier_ideas
+from dayreel.stores.catalog.reads import ContentRow, PinnedIdea, earlier_ideas, pinned_idea
 from dayreel.stores.files import write_whole
 
 CODE_VERSION = "1"
@@ -30,7 +31,7 @@ _WORDS_PER_SECOND = 2.3
 
 
 def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageModel | None) -> StageResult:
-    """Make the idea of a channel's day, or return the one it has.
+    """Make the idea of a channel's day, or return the one it has. One that a person pinned to the day comes first.
 
     Args:
         model: the channel's language model; None where ideas come from a calendar.
@@ -41,6 +42,8 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
     """
     row = open_content(studio, channel, day)
     trial = trial_of(channel, "idea", row.day)
+    with studio.catalog.read() as connection:
+        pinned = pinned_idea(connection, channel.name, row.day)
     work = Work(
         stage="ideas",
         fingerprint=fingerprint(
@@ -49,7 +52,8 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
             source=channel.ideas.model_dump(exclude={"avoid_days", "max_similarity"}),
             topic=channel.topic,
             language=channel.language,
-            written=_calendar_row(studio, channel, day) if model is None else None,
+            written=_calendar_row(studio, channel, day) if model is None and pinned is None else None,
+            **({"pinned": [pinned.idea, pinned.caption]} if pinned is not None else {}),
             **({"learns": True} if channel.learn_from_results else {}),
             **({"trial": vars(trial)} if trial is not None else {}),
         ),
@@ -58,7 +62,12 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
     )
 
     def make() -> Product:
-        product = _from_calendar(studio, channel, day) if model is None else _from_model(studio, channel, row, model)
+        if model is not None:
+            product = _from_model(studio, channel, row, model, pinned)
+        elif pinned is not None:
+            product = Product({"idea": as_idea(channel, pinned.idea, pinned.caption)})
+        else:
+            product = _from_calendar(studio, channel, day)
         idea: Idea = product.manifest["idea"]
         write_whole(studio.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
         columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
@@ -67,13 +76,20 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
             columns,
             product.cost_usd,
             product.effect_ids,
-            {"hashtags": list(idea.hashtags), **product.parameters, **recorded(trial)},
+            {
+                "hashtags": list(idea.hashtags),
+                **product.parameters,
+                **recorded(trial),
+                **({"pinned_by": pinned.pinned_by} if pinned is not None else {}),
+            },
         )
 
     return run_stage(studio, row, work, make)
 
 
-def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: LanguageModel) -> Product:
+def _from_model(
+    studio: Studio, channel: Channel, row: ContentRow, model: LanguageModel, pinned: PinnedIdea | None
+) -> Product:
     since = row.day - timedelta(days=channel.ideas.avoid_days)
     with studio.catalog.read() as connection:
         earlier = earlier_ideas(connection, channel.name, since, but=row.id)
@@ -82,7 +98,7 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
     gate = SafetyGate(studio, channel, row, "idea", model, str(channel.ideas.model))
 
     def accept(idea: Idea) -> None:
-        nearest = closest(idea.idea, earlier)
+        nearest = None if pinned is not None else closest(idea.idea, earlier)
         if nearest is not None and nearest.score > channel.ideas.max_similarity:
             raise Unusable(
                 f"too similar ({nearest.score:.0f} of 100) to the idea of {nearest.content_id}",
@@ -98,19 +114,30 @@ def _from_model(studio: Studio, channel: Channel, row: ContentRow, model: Langua
         row,
         layer="idea",
         model=model,
-        question=_question(studio, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]], lessons),
+        question=_question(studio, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]], lessons, pinned),
         document=Idea,
         accept=accept,
     )
     return Product(
-        {"idea": asked.document},
+        {"idea": asked.document if pinned is None else _in_the_persons_words(asked.document, pinned)},
         cost_usd=asked.cost_usd + gate.cost_usd,
         effect_ids=(*asked.effect_ids, *gate.effect_ids),
         parameters={} if lessons is None else {"learned_from": lessons.recorded()},
     )
 
 
-def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str], lessons: Lessons | None) -> Question:
+def _in_the_persons_words(idea: Idea, pinned: PinnedIdea) -> Idea:
+    return idea.model_copy(update={"idea": pinned.idea, "caption": pinned.caption or idea.caption})
+
+
+def _question(
+    studio: Studio,
+    channel: Channel,
+    row: ContentRow,
+    avoid: list[str],
+    lessons: Lessons | None,
+    pinned: PinnedIdea | None,
+) -> Question:
     weekday = row.day.strftime("%A")
     prompt = render(
         studio.settings.channels_dir,
@@ -123,11 +150,11 @@ def _question(studio: Studio, channel: Channel, row: ContentRow, avoid: list[str
         total_s=channel.segments.total_s,
         narrates=channel.narration is not None,
         narration_words=_narration_words(channel),
-        avoid=avoid,
+        avoid=[] if pinned is not None else avoid,
     )
     trial = trial_of(channel, "idea", row.day)
     # After the template, not in it: a channel's own template must not leave them out while they are on record.
-    added = [lessons.words() if lessons else "", trial.words if trial else ""]
+    added = [lessons.words() if lessons else "", trial.words if trial else "", _given(pinned)]
     prompt = "\n\n".join(part for part in (prompt, *added) if part)
     return Question(
         model=str(channel.ideas.model),
@@ -153,6 +180,14 @@ def _accept_narration(narration: str, most: int) -> None:
             f"its narration has {words} words and at most {most} fit into the video",
             f"The narration must have at most {most} words; your last one had {words}.",
         )
+
+
+def _given(pinned: PinnedIdea | None) -> str:
+    if pinned is None:
+        return ""
+    caption = f"\nThe caption is given too, write this: {pinned.caption}" if pinned.caption else ""
+    asked = "The idea of this day is given; write everything else around it, and change nothing of it:"
+    return f"{asked}\n{pinned.idea}{caption}"
 
 
 def _calendar_row(studio: Studio, channel: Channel, day: date) -> dict[str, str]:

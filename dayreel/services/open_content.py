@@ -1,17 +1,38 @@
 """Opening the content of a channel's day: its row, its folder, its first manifest. Everything paid comes after this."""
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Connection, insert
 
 from dayreel.errors import UsageError
 from dayreel.rules.calendar import why_not_made
 from dayreel.rules.content_ids import ContentId
+from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, current_content, get_content
+from dayreel.stores.catalog.reads import ContentRow, current_content, get_content, pause_of
 from dayreel.stores.catalog.tables import content
+
+
+def why_not_begun(studio: Studio, channel: Channel, day: date) -> str | None:
+    """Return why a channel's day must not be made now, by its file or because a person paused it; None when it may be.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    now = studio.clock.now()
+    return why_not_made(channel, day, now) or why_resting(studio, channel, now)
+
+
+def why_resting(studio: Studio, channel: Channel, now: datetime) -> str | None:
+    """Return who has paused a channel and why, or None when it is not paused at this moment.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    with studio.catalog.read() as connection:
+        return why_paused(channel, pause_of(connection, channel.name), now)
 
 
 def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
@@ -20,9 +41,12 @@ def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
     Raises:
         UsageError: this channel is not made on this day; says why. Nothing was done.
     """
-    refusal = why_not_made(channel, day, studio.clock.now())
+    refusal = why_not_begun(studio, channel, day)
     if refusal is not None:
-        raise UsageError(f"Nothing was made: {refusal}.", next_step=f"See channels/{channel.name}.yaml.")
+        raise UsageError(
+            f"Nothing was made: {refusal}.",
+            next_step=f"See channels/{channel.name}.yaml, or `dayreel channels resume {channel.name}` if it is paused.",
+        )
     with studio.catalog.write() as connection:
         row = current_content(connection, channel.name, day)
         if row is None:

@@ -14,11 +14,11 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
-from dayreel.rules.calendar import why_not_made
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pricing import seconds_cost, tokens_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.configure import read_config
+from dayreel.services.open_content import why_not_begun
 from dayreel.services.spending import spent
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow, list_contents, open_effects
@@ -153,7 +153,7 @@ def _why(row: ContentRow | None) -> Literal["missing", "failed", "unfinished"]:
 def _why_left_out(
     studio: Studio, channel: Channel, day: date, row: ContentRow | None, *, has_doubt: bool
 ) -> str | None:
-    refusal = why_not_made(channel, day, studio.clock.now())
+    refusal = why_not_begun(studio, channel, day)
     if refusal is not None:
         return refusal
     if day < date.fromisoformat(studio.settings.first_day):

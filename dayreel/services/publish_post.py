@@ -20,6 +20,7 @@ from dayreel.rules.calendar import window_state
 from dayreel.rules.captions import format_caption
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.gates import Facts, Gate, check_gates, closed
+from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.effect import Effect, EffectKey, Permit
@@ -28,7 +29,16 @@ from dayreel.services.decide import bound_fields
 from dayreel.services.effects import Done, Intent, Record
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
-from dayreel.stores.catalog.reads import ContentRow, DecisionRow, decisions_after, get_content, newest_verdict, posts_of
+from dayreel.stores.catalog.reads import (
+    ContentRow,
+    DecisionRow,
+    approvers,
+    decisions_after,
+    get_content,
+    newest_verdict,
+    pause_of,
+    posts_of,
+)
 from dayreel.stores.catalog.tables import content, effects, platform_posts
 
 
@@ -247,6 +257,7 @@ def _facts(
     now = studio.clock.now()
     newest = newest_verdict(connection, row.id)
     approved = newest if newest is not None and newest.verdict == "approved" else None
+    current = Bound(row.video_sha256 or "", row.caption or "", bound_fields(channel))
     return Facts(
         platform=platform,
         state=row.state,
@@ -257,13 +268,16 @@ def _facts(
         newest_verdict=newest.verdict if newest else None,
         decided_by=newest.decided_by if newest else None,
         approved=Bound(approved.video_sha256, approved.caption, approved.fields) if approved else None,
-        current=Bound(row.video_sha256 or "", row.caption or "", bound_fields(channel)),
+        current=current,
         window=window_state(channel, now),
         posted_today=_posted_today(connection, channel, row, platform, now),
         max_posts_per_day=channel.max_posts_per_day,
         quota_used=quota.used if quota else None,
         quota_total=quota.total if quota else None,
         same_video_at=_same_video(connection, row, platform, account),
+        paused=why_paused(channel, pause_of(connection, channel.name), now),
+        approvers=approvers(connection, row.id, **vars(current)),
+        approvals_needed=channel.review.approvals,
     )
 
 

@@ -5,14 +5,16 @@ itself, so that sandbox dollars never use up a real budget.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.errors import GateClosedError
+from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
 from dayreel.services.configure import read_config
+from dayreel.stores.catalog.reads import pause_of
 from dayreel.stores.catalog.tables import effects
 
 _COUNTED = func.coalesce(effects.c.settled_usd, effects.c.reserved_usd)
@@ -39,6 +41,19 @@ def spent(connection: Connection, *where: ColumnElement[bool]) -> Decimal:
     """Return what all effects under these conditions have cost or hold reserved, in dollars."""
     total = connection.execute(select(func.sum(_COUNTED)).where(*where)).scalar()
     return Decimal(0) if total is None else Decimal(total)
+
+
+def refuse_paused(connection: Connection, channel: Channel, now: datetime, *, what: str) -> None:
+    """Let something pass unless a person has paused its channel.
+
+    Raises:
+        GateClosedError: says who paused it and why.
+    """
+    reason = why_paused(channel, pause_of(connection, channel.name), now)
+    if reason is not None:
+        raise GateClosedError(
+            f"It was not tried to {what}: {reason}.", next_step=f"`dayreel channels resume {channel.name}` allows it."
+        )
 
 
 def check_caps(connection: Connection, claim: Claim) -> None:

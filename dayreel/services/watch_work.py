@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError
-from dayreel.rules.calendar import why_not_made
 from dayreel.schemas.channel import Channel
 from dayreel.services.chores import ChoreName, due_chores
 from dayreel.services.due_work import due_posts, new_decisions
+from dayreel.services.open_content import why_not_begun
 from dayreel.services.studio import Studio
 from dayreel.services.watch_markers import new_markers
 
@@ -88,7 +88,9 @@ def _makings(studio: Studio, left_out: list[str]) -> list[Task]:
             left_out.append(str(error))
             continue
         day = local_day(now, channel.timezone)
-        if _is_time(channel, now.astimezone(ZoneInfo(channel.timezone)).time()) and not why_not_made(channel, day, now):
+        if _is_time(channel, now.astimezone(ZoneInfo(channel.timezone)).time()) and not why_not_begun(
+            studio, channel, day
+        ):
             about = f"make {name} for {day}"
             tasks.append(Task(f"make:{name}:{day}", about, f"make_day_{name}", day, (), "watch", {"channel": name}))
     return tasks

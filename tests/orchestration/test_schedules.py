@@ -6,12 +6,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from resources.studio import StudioResource
 from tests.orchestration.project import NOTES, Project
 
 
 def _tick(project: Project, schedule: str, moment: datetime) -> Any:
     repository = project.defs.get_repository_def()
-    context = dg.build_schedule_context(scheduled_execution_time=moment, repository_def=repository)
+    resources = {"studio": StudioResource(root=str(project.root))}
+    context = dg.build_schedule_context(scheduled_execution_time=moment, repository_def=repository, resources=resources)
     return repository.get_schedule_def(schedule).evaluate_tick(context)
 
 

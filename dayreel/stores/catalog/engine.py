@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, Programming
 from dayreel.errors import StoreError
 
 BUSY_TIMEOUT_S = 10.0
-HEAD = "0004"
+HEAD = "0005"
 
 _WRITE = "dayreel_write"
 

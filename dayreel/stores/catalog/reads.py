@@ -9,7 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select
 
 from dayreel.errors import UsageError
-from dayreel.stores.catalog.tables import content, decisions, effects, platform_posts
+from dayreel.rules.pauses import Pause
+from dayreel.stores.catalog.tables import (
+    channel_pauses,
+    content,
+    decisions,
+    effects,
+    pinned_ideas,
+    platform_posts,
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,18 @@ class DecisionRow:
     via: str
     note: str | None
     decided_at: datetime
+
+
+@dataclass(frozen=True)
+class PinnedIdea:
+    """An idea that a person has set for a channel's day; the columns of the `pinned_ideas` table."""
+
+    channel: str
+    day: date
+    idea: str
+    caption: str | None
+    pinned_by: str
+    pinned_at: datetime
 
 
 def _as(kind: type[Any], row: RowMapping) -> Any:
@@ -121,6 +141,34 @@ def decisions_after(connection: Connection, cursor: int, *, limit: int) -> list[
     """Return decisions with a number above `cursor`, oldest first."""
     query = select(decisions).where(decisions.c.id > cursor).order_by(decisions.c.id).limit(limit)
     return [_as(DecisionRow, row) for row in connection.execute(query).mappings()]
+
+
+def approvers(
+    connection: Connection, content_id: str, *, video_sha256: str | None, caption: str, fields: dict[str, Any]
+) -> tuple[str, ...]:
+    """Return who has approved exactly this since the newest other decision, the first one first; nobody twice."""
+    query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id.desc())
+    names: dict[str, str] = {}
+    for row in connection.execute(query).mappings():
+        if row["verdict"] not in ("approved", "endorsed"):
+            break
+        if (row["video_sha256"], row["caption"], row["fields"]) == (video_sha256, caption, fields):
+            names[row["decided_by"].casefold()] = row["decided_by"]
+    return tuple(reversed(names.values()))
+
+
+def pause_of(connection: Connection, channel: str) -> Pause | None:
+    """Return the pause that a person has put on a channel, over or not, or None."""
+    query = select(channel_pauses).where(channel_pauses.c.channel == channel)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else Pause(row["until_on"], row["paused_by"], row["paused_at"], row["note"])
+
+
+def pinned_idea(connection: Connection, channel: str, day: date) -> PinnedIdea | None:
+    """Return the idea that a person has set for a channel's day, or None."""
+    query = select(pinned_ideas).where(pinned_ideas.c.channel == channel, pinned_ideas.c.day == day)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _as(PinnedIdea, row)
 
 
 def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[RowMapping]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from dayreel.rules.approval import VERDICTS
 from dayreel.rules.lifecycle import CONTENT_STATES, ITEM_STATES, RENDER_STATES
 from dayreel.rules.roles import ROLES
 from dayreel.stores.catalog.types import Moment, Usd
@@ -138,7 +139,7 @@ decisions = Table(
     Column("via", String(20), nullable=False),
     Column("note", Text),
     Column("decided_at", Moment, nullable=False),
-    CheckConstraint(_one_of("verdict", ("approved", "rejected", "edited")), name="verdict"),
+    CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
     Index("idx_decisions_content_id", "content_id"),
 )
 
@@ -237,6 +238,29 @@ metric_snapshots = Table(
     Column("run_id", String(64)),
     Index("idx_metric_snapshots_observed_on", "observed_on"),
     Index("idx_metric_snapshots_post_row_id", "post_row_id"),
+)
+
+# -- what people plan for days that are not made yet ---------------------------------------------------------------
+
+pinned_ideas = Table(
+    "pinned_ideas",
+    metadata,
+    Column("channel", String(50), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("idea", Text, nullable=False),
+    Column("caption", Text),
+    Column("pinned_by", String(255), nullable=False),
+    Column("pinned_at", Moment, nullable=False),
+)
+
+channel_pauses = Table(
+    "channel_pauses",
+    metadata,
+    Column("channel", String(50), primary_key=True),
+    Column("until_on", Date),
+    Column("note", Text),
+    Column("paused_by", String(255), nullable=False),
+    Column("paused_at", Moment, nullable=False),
 )
 
 # -- tokens that dayreel renews by itself, see `stores.token_vault` -----------------------------------------------

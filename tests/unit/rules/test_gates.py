@@ -29,10 +29,18 @@ OPEN = Facts(
     quota_used=24,
     quota_total=25,
     same_video_at=None,
+    paused=None,
+    approvers=("ana",),
+    approvals_needed=1,
 )
 
 CLOSED: list[tuple[GateName, dict[str, Any], str]] = [
     ("switch", {"switch_on": False}, "dayreel switch on"),
+    (
+        "pause",
+        {"paused": "channel 'crafts' is paused by Ben"},
+        "paused by Ben: nothing of it is sent until it is resumed",
+    ),
     ("world", {"made_in": "sandbox"}, "made in the sandbox world, which may never be posted to the live one"),
     ("world", {"world": "sandbox"}, "made in the live world"),
     ("dry_run", {"live_allowed": False}, "dayreel config set publish.instagram live"),
@@ -52,6 +60,9 @@ CLOSED: list[tuple[GateName, dict[str, Any], str]] = [
         "instagram.ai_disclosure (approved True, now False)",
     ),
     ("approval", {"current": replace(BOUND, fields={})}, "no longer a platform of the channel"),
+    ("approval", {"newest_verdict": "held", "approved": None}, "the newest decision is held, by ana"),
+    ("approval", {"newest_verdict": "endorsed", "approved": None}, "the newest decision is endorsed, by ana"),
+    ("approval", {"approvals_needed": 2}, "1 of 2 people have approved exactly this: ana"),
     ("window", {"window": WindowState(is_open=False, opens_at=OPENS)}, "the next opens at 2026-11-20T18:00+00:00"),
     ("window", {"window": WindowState(is_open=False, opens_at=None)}, "outside the publish windows"),
     ("per_day", {"posted_today": 3}, "3 of 3 posts of today are used"),
@@ -65,6 +76,7 @@ def test_every_gate_is_asked_in_a_fixed_order_and_all_may_be_open() -> None:
     gates = check_gates(OPEN)
     assert [gate.name for gate in gates] == [
         "switch",
+        "pause",
         "world",
         "dry_run",
         "state",
@@ -93,6 +105,7 @@ def test_all_of_them_can_be_closed_at_once_and_each_says_so() -> None:
     facts = replace(
         OPEN,
         switch_on=False,
+        paused="channel 'crafts' is paused by Ben",
         made_in="sandbox",
         live_allowed=False,
         state="rejected",

@@ -18,6 +18,15 @@ CONTENT = {
     ("review_pending", "reject"): "rejected",
     ("review_pending", "edit"): "review_pending",
     ("review_pending", "expire"): "expired",
+    ("review_pending", "endorse"): "review_pending",
+    ("review_pending", "hold"): "review_pending",
+    ("review_pending", "recall"): "review_pending",
+    ("approved", "hold"): "review_pending",
+    ("approved", "recall"): "review_pending",
+    ("publishing", "hold"): "publishing",
+    ("publishing", "endorse"): "publishing",
+    ("publishing", "approve"): "publishing",
+    ("rejected", "endorse"): "review_pending",
     ("approved", "edit"): "review_pending",
     ("approved", "reject"): "rejected",
     ("approved", "publish"): "publishing",
@@ -79,7 +88,9 @@ def test_the_tables_hold_nothing_but_the_expected_pairs() -> None:
 
 
 def test_a_refusal_lists_what_is_possible() -> None:
-    with pytest.raises(UsageError, match="approve, compose, edit, expire, fail, reject, render, script, voice"):
+    with pytest.raises(
+        UsageError, match="approve, compose, edit, endorse, expire, fail, hold, recall, reject, render, script, voice"
+    ):
         move("content", "review_pending", "publish")
     with pytest.raises(UsageError, match="nothing, it is final"):
         move("content", "posted", "script")
@@ -98,7 +109,9 @@ def test_only_a_failed_content_that_remembers_can_be_retried() -> None:
 
 def test_a_posted_content_is_final_and_one_that_is_publishing_cannot_be_worked_on() -> None:
     assert not [event for state, event in CONTENT if state == "posted"]
-    assert {event for state, event in TABLES["content"] if state == "publishing"} == {"finish", "fail"}
+    stops_the_rest = {"hold", "endorse", "approve"}
+    found = {event for state, event in TABLES["content"] if state == "publishing"}
+    assert found == {"finish", "fail", *stops_the_rest}
 
 
 def test_every_state_of_the_catalog_can_be_reached_or_is_the_first() -> None:

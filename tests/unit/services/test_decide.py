@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
 from dayreel.schemas.channel import Channel
 from dayreel.services.decide import Seen, Verdict, bound_fields, decide, seen_of
 from dayreel.services.studio import Studio
@@ -198,6 +199,75 @@ def test_what_was_never_made_or_is_not_finished_cannot_be_decided(make_studio: M
 def test_an_id_that_is_none_is_refused(studio: Studio, content_id: str) -> None:
     with pytest.raises(UsageError):
         decide(studio, content_id, "approved", by="ana", via="cli")
+
+
+# -- hold, recall, two people ------------------------------------------------------------------------------------
+
+
+def test_a_hold_stops_the_clock_and_a_recall_starts_it_anew(studio: Studio) -> None:
+    before = content_row(studio, ID).review_deadline_at
+    say(studio, "held", note="waiting for the client")
+    assert (content_row(studio, ID).state, content_row(studio, ID).review_deadline_at) == ("review_pending", None)
+    with pytest.raises(StaleState, match="'ana' held it"):
+        say(studio, "held", by="ben")
+    studio.clock.move(hours=5)  # type: ignore[attr-defined]
+    say(studio, "recalled")
+    after = content_row(studio, ID).review_deadline_at
+    assert before is not None
+    assert after is not None
+    assert after - before == timedelta(hours=5)
+
+
+@pytest.mark.parametrize("verdict", ["held", "recalled"])
+def test_what_was_approved_can_be_stopped_before_it_goes_out(studio: Studio, verdict: Verdict) -> None:
+    say(studio, "approved")
+    say(studio, verdict, by="ben")
+    assert content_row(studio, ID).state == "review_pending"
+    say(studio, "approved")
+    assert content_row(studio, ID).state == "approved"
+
+
+def test_there_is_nothing_to_recall_where_nobody_has_said_anything(studio: Studio) -> None:
+    with pytest.raises(UsageError, match="nothing to recall"):
+        say(studio, "recalled")
+    assert all_decisions(studio) == []
+
+
+def test_an_edit_after_an_approval_has_the_whole_time_for_its_review(studio: Studio) -> None:
+    """With the old deadline, a caption mended a day later would have expired at once."""
+    say(studio, "approved")
+    studio.clock.move(hours=48)  # type: ignore[attr-defined]
+    say(studio, "edited", caption="Clay and rain")
+    assert content_row(studio, ID).review_deadline_at == studio.clock.now() + timedelta(hours=24)
+
+
+def test_where_two_people_are_asked_for_the_second_one_lets_it_go_out(studio: Studio) -> None:
+    write_channel(studio.settings.root, "crafts", review={"approvals": 2})
+    bens_page = seen(studio)
+    assert say(studio, "approved", by="ana").verdict == "endorsed"
+    assert content_row(studio, ID).state == "review_pending"
+    for again in ("ana", "Ana"):
+        with pytest.raises(StaleState, match="has approved crafts-2026-11-20 already"):
+            say(studio, "approved", by=again)
+    # Ben's page was opened before; it shows exactly what Ana approved.
+    assert say(studio, "approved", by="ben", seen=bens_page).verdict == "approved"
+    assert content_row(studio, ID).state == "approved"
+    assert all_decisions(studio) == [("endorsed", "ana"), ("approved", "ben")]
+
+
+@pytest.mark.parametrize("between", ["edited", "held", "recalled"])
+def test_whatever_is_said_between_two_approvals_takes_the_first_one_away(studio: Studio, between: Verdict) -> None:
+    write_channel(studio.settings.root, "crafts", review={"approvals": 2})
+    say(studio, "approved", by="ana")
+    say(studio, between, by="ben", caption="Other words")
+    assert say(studio, "approved", by="ben").verdict == "endorsed"
+    assert say(studio, "approved", by="ana").verdict == "approved"
+
+
+def test_a_channel_that_names_fewer_people_than_it_asks_for_is_refused(studio: Studio) -> None:
+    write_channel(studio.settings.root, "crafts", review={"approvals": 2, "who": ["ana", "Ana"]})
+    with pytest.raises(ConfigurationError, match="needs that many names"):
+        channel_of(studio)
 
 
 def test_the_channel_of_the_fake_is_what_the_tests_think() -> None:

@@ -243,7 +243,7 @@ def test_the_plan_shows_every_gate_and_the_requests_and_sends_nothing(studio: St
     platform = FakePlatform()
     told = plan(studio, platform)
     assert told.may_go_out
-    assert len(told.gates) == 9
+    assert len(told.gates) == 10
     (call,) = told.calls
     assert "Clay, patience" in call.body["caption"]
     assert (platform.posted, ledger_rows(studio)) == ([], [])

@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from dayreel.errors import StoreError
 from dayreel.stores.catalog import migrate
@@ -68,3 +69,45 @@ def test_several_may_open_a_new_catalog_at_the_same_moment(catalog_url: str) -> 
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(open_and_look, range(4))) == [HEAD] * 4
+
+
+def test_decisions_and_the_posts_that_point_at_them_outlive_the_step_that_gives_them_more_words(
+    catalog_url: str,
+) -> None:
+    with Catalog(catalog_url) as catalog:
+        migrate.upgrade(catalog, "0004")
+        with catalog.write() as connection:
+            for statement in _A_POSTED_CONTENT:
+                connection.execute(text(statement))
+        migrate.upgrade(catalog)
+        with catalog.write() as connection:
+            query = "SELECT p.post_id, d.verdict FROM platform_posts p JOIN decisions d ON d.id = p.decision_id"
+            assert connection.execute(text(query)).all() == [("ig_1", "approved")]
+            connection.execute(text("UPDATE decisions SET verdict = 'held'"))
+        with pytest.raises(IntegrityError), catalog.write() as connection:
+            connection.execute(text("UPDATE decisions SET verdict = 'nonsense'"))
+        with pytest.raises(IntegrityError), catalog.write() as connection:
+            connection.execute(text("DELETE FROM decisions"))
+
+
+_AT = "'2026-11-20 09:00:00'"
+_A_POSTED_CONTENT = (
+    (
+        "INSERT INTO content (id, channel, day, take, world, state, version, revision, storage_path, created_at, "
+        f"updated_at) VALUES ('a-2026-11-20', 'a', '2026-11-20', 1, 'sandbox', 'posted', 1, 1, 'a', {_AT}, {_AT})"
+    ),
+    (
+        "INSERT INTO decisions (id, content_id, verdict, revision, video_sha256, caption, fields, decided_by, via, "
+        f"decided_at) VALUES (7, 'a-2026-11-20', 'approved', 1, 'x', 'c', '{{}}', 'Ana', 'cli', {_AT})"
+    ),
+    (
+        "INSERT INTO effects (id, content_id, kind, target, sequence, fingerprint, channel, day, layer, world, state, "
+        "version, attempts, request, handle, result, reserved_usd, created_at) VALUES (3, 'a-2026-11-20', 'post', "
+        "'instagram', 1, 'f', 'a', '2026-11-20', 'distribution', 'sandbox', 'confirmed', 1, 1, '{}', '{}', '{}', "
+        f"0, {_AT})"
+    ),
+    (
+        "INSERT INTO platform_posts (id, content_id, platform, account, effect_id, decision_id, state, post_id, "
+        f"video_sha256, updated_at) VALUES (1, 'a-2026-11-20', 'instagram', '@a', 3, 7, 'posted', 'ig_1', 'x', {_AT})"
+    ),
+)

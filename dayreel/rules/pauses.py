@@ -1,0 +1,40 @@
+"""A channel that rests: a person's word that it makes, buys and posts nothing for a while. Pure.
+
+Apart from `calendar`, so that those who only list contents need no channel schema.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from dayreel.clock import local_day
+
+if TYPE_CHECKING:
+    from dayreel.schemas.channel import Channel
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A person's word that a channel makes and posts nothing for a while.
+
+    Attributes:
+        until_on: the last day of it, in the channel's zone; None: until somebody resumes the channel.
+    """
+
+    until_on: date | None
+    by: str
+    at: datetime
+    note: str | None = None
+
+    def covers(self, day: date) -> bool:
+        """Return whether it holds on a day of the channel."""
+        return self.until_on is None or day <= self.until_on
+
+
+def why_paused(channel: "Channel", pause: Pause | None, now: datetime) -> str | None:
+    """Return in a sentence why a channel rests now, or None when it does not."""
+    if pause is None or not pause.covers(local_day(now, channel.timezone)):
+        return None
+    until = f" until {pause.until_on}" if pause.until_on else ""
+    note = f" ({pause.note})" if pause.note else ""
+    return f"channel {channel.name!r} is paused{until} by {pause.by}{note}"
