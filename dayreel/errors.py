@@ -8,6 +8,7 @@
     ├── BusyError                   another process holds this piece of work right now; `LeaseLostError`, below it, lives
     │                               with the job queue
     ├── MediaError                  ffmpeg or a media file: what was tried, on which file, what came back
+    │   └── UnfinishedError         disk full, deadline passed, ended by a signal: the same work can succeed later
     ├── StoreError                  the catalog or an artifact store cannot be used
     └── ProviderError               an outside service; has a `verdict`
         ├── TransientError          `retry`: certainly not delivered (or a read); trying again can help
@@ -65,6 +66,10 @@ class BusyError(DayreelError):
 
 class MediaError(DayreelError):
     """A media file or ffmpeg: what was tried, on which file, what came back."""
+
+
+class UnfinishedError(MediaError):
+    """The work was cut short (disk full, deadline, a signal); nothing is wrong with its input."""
 
 
 class StoreError(DayreelError):

@@ -12,8 +12,9 @@ from pathlib import Path
 import ffmpeg as graph
 
 from dayreel.media.picture import source_input
-from dayreel.media.probe import Probe, VideoStream, probe
+from dayreel.media.probe import Probe, probe
 from dayreel.media.run import DEADLINE_S, run_ffmpeg
+from dayreel.media.streams import VideoStream
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.platform_limits import PlatformLimits
 

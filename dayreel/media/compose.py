@@ -39,8 +39,9 @@ from dayreel.media.picture import (
     with_captions,
     with_watermark,
 )
-from dayreel.media.probe import AudioStream, Probe, VideoStream, probe
+from dayreel.media.probe import Probe, probe
 from dayreel.media.run import DEADLINE_S, Progress, aside, run_ffmpeg
+from dayreel.media.streams import AudioStream, VideoStream
 
 LONGEST_MISS_S = 0.05
 """How far the total may be from the plan."""

@@ -13,9 +13,9 @@ from dayreel.errors import MediaError
 NEEDED_FILTERS = (
     *("adelay", "alimiter", "amix", "apad", "aresample", "atempo", "atrim", "ebur128", "sidechaincompress", "volume"),
     *("concat", "crop", "fps", "overlay", "pad", "scale", "setparams", "subtitles", "tonemap", "tpad", "zscale"),
-    *("blackdetect", "freezedetect"),
+    *("blackdetect", "bwdif", "freezedetect", "setsar"),
 )
-NEEDED_ENCODERS = ("aac", "libx264")
+NEEDED_ENCODERS = ("aac", "flac", "libsvtav1", "libx264", "libx265")
 HOW_TO_GET_ONE = (
     "Install the project's wheels again (imageio-ffmpeg brings an ffmpeg), or name a complete build of your own "
     "in DAYREEL_FFMPEG."

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from dayreel.errors import MediaError
 from dayreel.media.captions import fonts_folder
-from dayreel.media.probe import VideoStream
+from dayreel.media.streams import VideoStream
 
 Fit = Literal["crop", "pad"]
 """How a picture of another shape is brought to the frame: fill it and crop, or show all of it with bars."""
@@ -24,6 +24,8 @@ Node = Any
 
 LONGEST_HELD_FRAME_S = 0.5
 """How long a last frame may be held where a source is a little short; more would be a freeze."""
+SCALED_MATRICES = ("bt709", "bt470bg", "smpte170m", "smpte240m", "fcc", "bt2020nc")
+"""YUV matrices that the scaler knows."""
 _HD_HEIGHT = 720
 _BACKGROUND = "black"
 _COMMON_RATES = tuple(
@@ -103,7 +105,7 @@ def with_watermark(node: Node, watermark: Watermark, frame: Frame, ordinal: int)
         MediaError: the image is missing or cannot be read.
     """
     _check_image(watermark.path)
-    width = _even(frame.width * watermark.width_share)
+    width = even(frame.width * watermark.width_share)
     margin = round(frame.width * watermark.margin_share)
     image = source_input(watermark.path, ordinal, f="image2", pattern_type="none")
     mark = (
@@ -132,7 +134,7 @@ def _shape(node: Node, stream: VideoStream, frame: Frame) -> Node:
     """Scale to fill or to fit, then crop or pad; colours become BT.709 limited on the way."""
     shares = (frame.width / stream.display_width, frame.height / stream.display_height)
     share = max(shares) if frame.fit == "crop" else min(shares)
-    width, height = _even(stream.display_width * share), _even(stream.display_height * share)
+    width, height = even(stream.display_width * share), even(stream.display_height * share)
     if frame.fit == "crop":
         width, height = max(width, frame.width), max(height, frame.height)
         node = _scale(node, stream, width, height)
@@ -144,19 +146,32 @@ def _shape(node: Node, stream: VideoStream, frame: Frame) -> Node:
 
 def _scale(node: Node, stream: VideoStream, width: int, height: int) -> Node:
     if stream.is_hdr:
-        return _scale_hdr(node, stream, width, height)
-    matrix = stream.color_space
-    if matrix not in ("bt709", "bt470bg", "smpte170m", "smpte240m", "fcc", "bt2020nc"):
-        matrix = "bt709" if min(stream.width, stream.height) >= _HD_HEIGHT else "smpte170m"
-    in_matrix = "bt2020" if matrix == "bt2020nc" else matrix
-    has_rgb = stream.pix_fmt.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "pal"))
-    colours: dict[str, str] = {"out_color_matrix": "bt709", "out_range": "limited"}
-    if not has_rgb:
-        colours |= {"in_color_matrix": in_matrix, "in_range": "full" if stream.is_full_range else "limited"}
+        return tone_mapped(node, stream, width, height)
+    return _scale_between(node, stream, width, height, to_matrix="bt709")
+
+
+def _scale_between(node: Node, stream: VideoStream, width: int, height: int, *, to_matrix: str) -> Node:
+    colours: dict[str, str] = {"out_color_matrix": _scale_name(to_matrix), "out_range": "limited"}
+    if not stream.is_rgb:
+        colours |= {
+            "in_color_matrix": _scale_name(yuv_matrix(stream)),
+            "in_range": "full" if stream.is_full_range else "limited",
+        }
     return node.filter("scale", width, height, flags="bicubic", **colours)
 
 
-def _scale_hdr(node: Node, stream: VideoStream, width: int, height: int) -> Node:
+def _scale_name(matrix: str) -> str:
+    return "bt2020" if matrix == "bt2020nc" else matrix
+
+
+def yuv_matrix(stream: VideoStream) -> str:
+    """Return the stream's YUV matrix, or the one that players take where it does not say: by its height."""
+    if stream.color_space in SCALED_MATRICES:
+        return stream.color_space
+    return "bt709" if stream.is_rgb or min(stream.width, stream.height) >= _HD_HEIGHT else "smpte170m"
+
+
+def tone_mapped(node: Node, stream: VideoStream, width: int, height: int) -> Node:
     """Tone-map PQ or HLG to SDR in linear light; the values a phone leaves out are those of BT.2020."""
     return (
         node.filter(
@@ -178,7 +193,13 @@ def _scale_hdr(node: Node, stream: VideoStream, width: int, height: int) -> Node
     )
 
 
-def _even(value: float) -> int:
+def with_own_colours(node: Node, stream: VideoStream, width: int, height: int, pix_fmt: str) -> Node:
+    """Scale and bring to limited range, leaving the picture in its own colour space."""
+    return _scale_between(node, stream, width, height, to_matrix=yuv_matrix(stream)).filter("format", pix_fmt)
+
+
+def even(value: float) -> int:
+    """Return the nearest even number of pixels, at least two."""
     return max(2, math.floor(value / 2 + 0.5) * 2)
 
 

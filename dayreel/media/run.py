@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -21,16 +22,21 @@ from typing import IO, Any
 import ffmpeg as graph
 
 from dayreel.clock import SystemClock
-from dayreel.errors import MediaError
+from dayreel.errors import MediaError, UnfinishedError
+from dayreel.leash import end, leashed
 
 Progress = Callable[[float], None]
 """Called with the finished share of the work, 0.0 to 1.0."""
+
+Pulse = Callable[[], None]
+"""Called again and again, at least five times a second, while something runs; what it raises ends the work."""
 
 DEADLINE_S = 900.0
 NICENESS = 5
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 _KEPT_LINES = 2000
 _ABANDONED_AFTER = timedelta(days=1)
+_ENDED_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _DISK_FULL_WORDS = "No space left on device"
 
 
@@ -68,6 +74,7 @@ def run_ffmpeg(
     deadline_s: float = DEADLINE_S,
     progress: Progress | None = None,
     duration_s: float = 0.0,
+    pulse: Pulse | None = None,
     loglevel: str = "warning",
 ) -> str:
     """Run an ffmpeg-python stream spec and return what ffmpeg wrote to stderr (its last lines).
@@ -77,18 +84,21 @@ def run_ffmpeg(
         doing: a clause for messages: "compose 'a.mp4'".
         folder: where the output goes; named, with its free space, when the disk is full.
         duration_s: length of the output, to turn ffmpeg's position into a share for `progress`.
+        pulse: for work that takes hours and may be called off; ffmpeg is then on a leash, so that it does not
+            outlive this process, however that ends.
 
     Raises:
-        MediaError: ffmpeg is missing, failed, or ran past the deadline; the message ends with its own words.
+        MediaError: ffmpeg is missing or failed; the message ends with its own words.
+        UnfinishedError: it ran past the deadline, was ended by a signal, or the disk is full.
     """
     args = graph.compile(spec, cmd=_command(ffmpeg, loglevel, progress is not None), overwrite_output=True)
     try:
         process = subprocess.Popen(
-            args,
-            stdin=subprocess.DEVNULL,
+            args if pulse is None else leashed(args),
+            stdin=subprocess.DEVNULL if pulse is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            env=clean_environment(),
         )
     except OSError as error:
         raise MediaError(
@@ -97,16 +107,21 @@ def run_ffmpeg(
         ) from error
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-    said = _attend(process, doing, deadline_s, progress, duration_s)
+    said = _attend(process, doing, deadline_s, progress, duration_s, pulse)
     if process.returncode != 0:
         raise _run_error(doing, folder, process.returncode, said)
     return "\n".join(said)
 
 
-def disk_full(folder: Path, doing: str) -> MediaError:
+def clean_environment() -> dict[str, str]:
+    """Return the little of this process's environment that other programs get: no secrets."""
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def disk_full(folder: Path, doing: str) -> UnfinishedError:
     """Return the error that says that the disk holding `folder` is full, with the space that is left."""
     free_mb = shutil.disk_usage(folder).free / 1e6
-    return MediaError(
+    return UnfinishedError(
         f"Tried to {doing}; the disk is full: {str(folder)!r} has {free_mb:.1f} MB free. No file was left behind.",
         next_step="Make room there and run it again; nothing that existed before was changed.",
     )
@@ -123,6 +138,7 @@ def _attend(
     deadline_s: float,
     progress: Progress | None,
     duration_s: float,
+    pulse: Pulse | None,
 ) -> list[str]:
     """Drain both pipes until the process ends; end it when the deadline passes or the caller is interrupted."""
     assert process.stdout is not None  # noqa: S101 - both are pipes by construction
@@ -138,17 +154,17 @@ def _attend(
     clock = SystemClock()
     ends_at = clock.monotonic() + deadline_s
     try:
-        while not _has_closed(readers, process, 0.2 if progress else deadline_s):
+        while not _has_closed(readers, process, 0.2 if progress or pulse else deadline_s):
             _report(shares, progress)
+            if pulse is not None:
+                pulse()
             if clock.monotonic() >= ends_at:
-                raise MediaError(
+                raise UnfinishedError(
                     f"Tried to {doing}; ffmpeg was not done after {deadline_s:.0f} s and was ended.",
                     next_step="Look at the load of the machine, then run it again.",
                 )
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        end(process)
         for reader in readers:
             reader.join()
         process.stdout.close()
@@ -191,16 +207,16 @@ def _run_error(doing: str, folder: Path, code: int, said: list[str]) -> MediaErr
     worst = [line for line in said if "[error]" in line or "[fatal]" in line] or said
     words = "; ".join(re.sub(r"\[(error|fatal|[^\]]*@ 0x[0-9a-f]+)\] ?", "", line) for line in worst[-5:])
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-    return MediaError(
+    return (UnfinishedError if -code in _ENDED_FROM_OUTSIDE else MediaError)(
         f"Tried to {doing}; ffmpeg {how} and said: {words or 'nothing'}",
         next_step="If the words name a file, look at that file; `dayreel doctor` says whether ffmpeg is complete.",
     )
 
 
-def _file_error(error: OSError, dest: Path, doing: str) -> MediaError:
+def _file_error(error: OSError, dest: Path, doing: str) -> UnfinishedError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(dest.parent, doing)
-    return MediaError(
+    return UnfinishedError(
         f"Tried to {doing}; {str(error.filename or dest)!r} could not be written: {error.strerror or error}.",
         next_step="Check that the folder exists and may be written by this user.",
     )

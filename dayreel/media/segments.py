@@ -15,8 +15,9 @@ from dayreel.media.audio import joined, levelled
 from dayreel.media.compose import output_options
 from dayreel.media.loudness import AudioPart
 from dayreel.media.picture import Fit, Frame, Node, exact_rate, picture_chain, source_input
-from dayreel.media.probe import Probe, VideoStream, probe
+from dayreel.media.probe import Probe, probe
 from dayreel.media.run import DEADLINE_S, aside, run_ffmpeg
+from dayreel.media.streams import VideoStream
 
 PRESET = "veryfast"
 CRF = 18

@@ -1,20 +1,36 @@
-"""Plain files of a content: written aside and renamed, hashed in blocks. The manifest is `stores.contents`."""
+"""Plain files: written aside and renamed, hashed in blocks. Manifests are `stores.contents` and `stores.items`."""
 
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-_BLOCK = 1024 * 1024
+BLOCK = 1024 * 1024
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file, read in blocks so that size does not matter."""
+def sha256_of(path: Path, *, pulse: Callable[[], None] | None = None, is_read_anew: bool = False) -> str:
+    """Return the SHA-256 (hex) of a file, read in blocks so that size does not matter.
+
+    Args:
+        pulse: called between blocks; what it raises ends the work.
+        is_read_anew: read it from the device, not from what the system remembers of it, where the system allows.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        if is_read_anew:
+            forget_pages(file.fileno())
+        while block := file.read(BLOCK):
             digest.update(block)
+            if pulse is not None:
+                pulse()
     return digest.hexdigest()
+
+
+def forget_pages(fd: int) -> None:
+    """Ask the system to forget what it remembers of an open file that is on the device."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections import deque
@@ -20,9 +19,9 @@ from typing import IO, Final
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, TransientError
+from dayreel.leash import end, leashed
 from dayreel.providers.access import Access
 from dayreel.providers.http import Http, readable
-from dayreel.providers.public_urls import leash
 from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.providers.public_urls.file_server import serve_file
 
@@ -149,7 +148,7 @@ def _running(program: str, origin: str, home: Path) -> Iterator[_Tunnel]:
     # An empty home, because a configuration file there would change what a quick tunnel does; and none of our keys.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home)}
     process = subprocess.Popen(
-        [sys.executable, "-I", str(Path(leash.__file__)), *command],
+        leashed(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -159,13 +158,7 @@ def _running(program: str, origin: str, home: Path) -> Iterator[_Tunnel]:
     try:
         yield _Tunnel(process, f"http://{metrics}")
     finally:
-        if process.stdin is not None:
-            process.stdin.close()  # the leash lets go
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         if process.stderr is not None:
             process.stderr.close()
 

@@ -2,14 +2,16 @@
 
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ffmpeg as graph
+import psutil
 import pytest
 
-from dayreel.errors import MediaError
+from dayreel.errors import MediaError, UnfinishedError
 from dayreel.media.run import aside, run_ffmpeg
 
 
@@ -152,3 +154,45 @@ def test_progress_rises_to_one(tmp_path: Path, ffmpeg: Path) -> None:
 def test_a_missing_ffmpeg_is_said(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"did not start: No such file.*dayreel doctor"):
         run_ffmpeg(noise(tmp_path / "x"), ffmpeg=tmp_path / "none", doing="go", folder=tmp_path)
+
+
+def test_work_that_is_called_off_ends_the_program_and_all_it_started(tmp_path: Path) -> None:
+    fake = fake_ffmpeg(tmp_path, f"sleep 60 & echo $! > {tmp_path}/child; wait")
+
+    def called_off() -> None:
+        if (tmp_path / "child").exists() and (tmp_path / "child").read_text().strip():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_ffmpeg(noise(tmp_path / "a.nut"), ffmpeg=fake, doing="encode", folder=tmp_path, pulse=called_off)
+    assert not is_running(int((tmp_path / "child").read_text()))
+
+
+def test_a_program_on_a_leash_ends_with_its_holder_even_when_that_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    program = fake_ffmpeg(tmp_path, f"echo $$ > {told}.new; mv {told}.new {told}; exec sleep 60")
+    holding = (
+        "import subprocess, sys, time; from dayreel.leash import leashed; "
+        "subprocess.Popen(leashed(sys.argv[1:]), stdin=subprocess.PIPE); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", holding, str(program)]) as holder:
+        wait_until(told.exists)
+        holder.kill()
+    wait_until(lambda: not is_running(int(told.read_text())))
+
+
+def test_a_program_ended_by_a_signal_may_be_tried_again(tmp_path: Path) -> None:
+    killed = fake_ffmpeg(tmp_path, "kill -9 $$")
+    with pytest.raises(UnfinishedError, match="was ended by signal 9"):
+        run_ffmpeg(noise(tmp_path / "a.nut"), ffmpeg=killed, doing="encode", folder=tmp_path, pulse=lambda: None)
+
+
+def is_running(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    ends_at = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)

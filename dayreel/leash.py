@@ -1,0 +1,72 @@
+"""Runs a program for as long as somebody holds the other end of its standard input, and not a moment longer.
+
+Started as a script, on its own: `leash.py PROGRAM ARGUMENT...`. However the holder ends, kill -9 included, the system
+closes the pipe, and the program is ended with all that it started. Knows nothing of dayreel, so that starting it takes
+no time.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+_GRACE_S = 5
+_LEASH_ENDS_WITHIN_S = _GRACE_S + 10
+
+
+def leashed(command: Sequence[str]) -> list[str]:
+    """Return the command that runs `command` on a leash; give it a pipe as its standard input and keep that open."""
+    return [sys.executable, "-I", __file__, *command]
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Let go of a leashed program, or kill one that is not leashed, and wait until it is gone."""
+    if process.stdin is not None:
+        process.stdin.close()
+        try:
+            process.wait(_LEASH_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    elif process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def main(command: list[str]) -> int:
+    """Run the program; return its exit code, or end by the signal that ended it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the holder too, who decides
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_end_group, args=(child,), daemon=True).start())
+    threading.Thread(target=_end_with_the_holder, args=(child,), daemon=True).start()
+    code = child.wait()
+    _signal_group(child, signal.SIGKILL)  # what it may have left running
+    if code >= 0:
+        return code
+    if -code != signal.SIGKILL:
+        signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+    return 128 - code
+
+
+def _end_with_the_holder(child: "subprocess.Popen[bytes]") -> None:
+    sys.stdin.buffer.read()
+    _end_group(child)
+
+
+def _end_group(child: "subprocess.Popen[bytes]") -> None:
+    _signal_group(child, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_GRACE_S)
+    _signal_group(child, signal.SIGKILL)
+
+
+def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)  # its own session, so its id is the group's
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

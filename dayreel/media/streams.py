@@ -1,0 +1,293 @@
+"""The streams of a media file as facts: pictures, sound, subtitles, fonts; what each is called and what it is for.
+
+Read from containers that `probe` has opened with PyAV. Which of them are worth keeping is decided in `choose_streams`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+import av
+import av.container
+import av.stream
+from av.audio.stream import AudioStream as AvAudioStream
+from av.stream import Disposition
+from av.video.stream import VideoStream as AvVideoStream
+
+# Names of FFmpeg's AVColorRange, AVColorSpace, AVColorTransferCharacteristic and AVColorPrimaries
+# (libavutil/pixfmt.h, numbers of ISO/IEC 23091-2), as its filters take them.
+_RANGES = {1: "tv", 2: "pc"}
+_SPACES = {0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020c"}
+_TRANSFERS = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "linear",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    18: "arib-std-b67",
+}
+_PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 12: "smpte432"}
+_HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
+_DOLBY_VISION_TAGS = ("dvh1", "dvhe", "dva1", "dvav", "dav1")
+_DOLBY_VISION_SIDE_DATA = ("DOVI_RPU_BUFFER", "DOVI_METADATA")
+_COMMENTARY = re.compile(r"comment|kommentar|comentari", re.IGNORECASE)
+_DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """What a stream says of itself. `language` is ISO 639-2, "und" where it is not said; `title` may be empty."""
+
+    language: str = "und"
+    title: str = ""
+    is_default: bool = False
+    is_forced: bool = False
+    is_commentary: bool = False
+
+
+@dataclass(frozen=True)
+class VideoStream(Labels):
+    """One video stream. `width` and `height` are stored pixels; `display_*` are what a viewer sees.
+
+    `rotation` is clockwise degrees. `frames` is 0 when the container does not say. `parameters` is the decoder
+    configuration (SPS and PPS for H.264): streams can be joined without encoding only where it is the same.
+    Colour names are FFmpeg's, "unknown" where the file does not say.
+    """
+
+    index: int
+    codec: str
+    profile: str
+    width: int
+    height: int
+    sar: Fraction
+    rotation: int
+    fps: Fraction
+    is_constant_rate: bool
+    pix_fmt: str
+    color_range: str
+    color_space: str
+    color_transfer: str
+    color_primaries: str
+    start_s: float
+    duration_s: float
+    frames: int
+    bit_rate: int | None
+    is_attached_picture: bool
+    is_dolby_vision: bool
+    parameters: bytes = field(repr=False)
+
+    @property
+    def is_hdr(self) -> bool:
+        """Tell whether the transfer curve is PQ or HLG."""
+        return self.color_transfer in _HDR_TRANSFERS
+
+    @property
+    def is_full_range(self) -> bool:
+        """Tell whether black is 0 and white 255."""
+        return self.color_range == "pc" or self.pix_fmt.startswith("yuvj")
+
+    @property
+    def is_rgb(self) -> bool:
+        """Tell whether the picture is stored as red, green and blue."""
+        return self.pix_fmt.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "pal", "0rgb", "0bgr"))
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per sample; 0 when the file does not say how it is stored."""
+        return 0 if self.pix_fmt == "unknown" else av.VideoFormat(self.pix_fmt).components[0].bits
+
+    @property
+    def display_width(self) -> float:
+        """Width after pixel aspect and rotation, in square pixels."""
+        return self.height if self.is_on_its_side else float(self.width * self.sar)
+
+    @property
+    def display_height(self) -> float:
+        """Height after pixel aspect and rotation, in square pixels."""
+        return float(self.width * self.sar) if self.is_on_its_side else self.height
+
+    @property
+    def is_on_its_side(self) -> bool:
+        """Tell whether it is turned by a quarter for showing."""
+        return self.rotation % 180 != 0
+
+
+@dataclass(frozen=True)
+class AudioStream(Labels):
+    """One audio stream."""
+
+    index: int
+    codec: str
+    profile: str
+    sample_rate: int
+    channels: int
+    start_s: float
+    duration_s: float
+    bit_rate: int | None
+
+
+@dataclass(frozen=True)
+class SubtitleStream(Labels):
+    """One subtitle stream, text or pictures."""
+
+    index: int
+    codec: str
+
+
+@dataclass(frozen=True)
+class OtherStream:
+    """A font, timecodes, or a stream that FFmpeg has no decoder for."""
+
+    index: int
+    kind: Literal["attachment", "data", "unreadable"]
+    codec: str
+
+
+@dataclass(frozen=True)
+class Streams:
+    """All streams of one file, by kind, each in the file's order."""
+
+    video: tuple[VideoStream, ...]
+    audio: tuple[AudioStream, ...]
+    subtitles: tuple[SubtitleStream, ...]
+    others: tuple[OtherStream, ...]
+
+
+@dataclass(frozen=True)
+class FirstFrame:
+    """What only a decoded frame tells: clockwise degrees, and whether it carries Dolby Vision."""
+
+    rotation: int = 0
+    is_dolby_vision: bool = False
+
+
+def first_frames(container: av.container.InputContainer) -> dict[int, FirstFrame]:
+    """Return, by stream id, what the first frame of each video stream tells; leaves `container` at its beginning."""
+    told: dict[int, FirstFrame] = {}
+    for stream in container.streams.video:
+        if stream.codec_context is None:
+            continue
+        frame = next(container.decode(stream), None)
+        if frame is not None:
+            is_dolby_vision = any(frame.side_data.get(kind) is not None for kind in _DOLBY_VISION_SIDE_DATA)
+            told[stream.id] = FirstFrame(-frame.rotation % 360, is_dolby_vision)
+        container.seek(0)
+    return told
+
+
+def read_streams(
+    container: av.container.InputContainer, told: dict[int, FirstFrame], container_duration_s: float
+) -> Streams:
+    """Describe every stream.
+
+    Args:
+        told: by stream id, what is known of its first frame.
+        container_duration_s: for streams that do not say how long they last.
+    """
+    video: list[VideoStream] = []
+    audio: list[AudioStream] = []
+    subtitles: list[SubtitleStream] = []
+    others: list[OtherStream] = []
+    for stream in container.streams:
+        if stream.type in ("attachment", "data"):
+            others.append(OtherStream(stream.index, stream.type, ""))
+        elif stream.codec_context is None:
+            others.append(OtherStream(stream.index, "unreadable", stream.type))
+        elif isinstance(stream, AvVideoStream):
+            video.append(_video(stream, told.get(stream.id, FirstFrame()), container_duration_s))
+        elif isinstance(stream, AvAudioStream):
+            audio.append(_audio(stream, container_duration_s))
+        else:
+            codec = stream.codec_context.codec.canonical_name
+            subtitles.append(SubtitleStream(index=stream.index, codec=codec, **_labels(stream)))
+    return Streams(tuple(video), tuple(audio), tuple(subtitles), tuple(others))
+
+
+def _video(stream: AvVideoStream, first: FirstFrame, container_duration_s: float) -> VideoStream:
+    context = stream.codec_context
+    fps = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(0)
+    duration_s = _duration_s(stream, container_duration_s)
+    return VideoStream(
+        index=stream.index,
+        codec=context.codec.canonical_name,
+        profile=stream.profile or "",
+        width=context.width,
+        height=context.height,
+        sar=Fraction(stream.sample_aspect_ratio or 1),
+        rotation=first.rotation,
+        fps=Fraction(fps),
+        is_constant_rate=_is_constant_rate(stream, duration_s),
+        pix_fmt=context.pix_fmt or "unknown",
+        color_range=_RANGES.get(int(context.color_range), "unknown"),
+        color_space=_SPACES.get(int(context.colorspace), "unknown"),
+        color_transfer=_TRANSFERS.get(int(context.color_trc), "unknown"),
+        color_primaries=_PRIMARIES.get(int(context.color_primaries), "unknown"),
+        start_s=_start_s(stream),
+        duration_s=duration_s,
+        frames=stream.frames,
+        bit_rate=context.bit_rate or None,
+        is_attached_picture=bool(stream.disposition & Disposition.attached_pic),
+        is_dolby_vision=first.is_dolby_vision or _codec_tag(context) in _DOLBY_VISION_TAGS,
+        parameters=bytes(context.extradata or b""),
+        **_labels(stream),
+    )
+
+
+def _audio(stream: AvAudioStream, container_duration_s: float) -> AudioStream:
+    context = stream.codec_context
+    return AudioStream(
+        index=stream.index,
+        codec=context.codec.canonical_name,
+        profile=stream.profile or "",
+        sample_rate=context.sample_rate or 0,
+        channels=context.channels,
+        start_s=_start_s(stream),
+        duration_s=_duration_s(stream, container_duration_s),
+        bit_rate=context.bit_rate or None,
+        **_labels(stream),
+    )
+
+
+def _labels(stream: Any) -> dict[str, Any]:
+    said = {key.lower(): value for key, value in stream.metadata.items()}
+    title = said.get("title") or said.get("name") or ""
+    return {
+        "language": (stream.language or "und").lower(),
+        "title": title,
+        "is_default": bool(stream.disposition & Disposition.default),
+        "is_forced": bool(stream.disposition & Disposition.forced),
+        "is_commentary": bool(stream.disposition & Disposition.comment) or _COMMENTARY.search(title) is not None,
+    }
+
+
+def _codec_tag(context: Any) -> str:
+    try:
+        return str(context.codec_tag)
+    except UnicodeDecodeError:  # a number, as in MPEG-TS
+        return ""
+
+
+def _start_s(stream: Any) -> float:
+    return float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
+
+
+def _duration_s(stream: Any, container_duration_s: float) -> float:
+    if stream.duration is not None and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    said = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))  # Matroska, as FFmpeg and mkvmerge write it
+    if said is None:
+        return container_duration_s
+    return int(said[1]) * 3600 + int(said[2]) * 60 + float(said[3])
+
+
+def _is_constant_rate(stream: AvVideoStream, duration_s: float) -> bool:
+    """Tell whether the average rate, the base rate and the number of frames agree with one another."""
+    if not stream.average_rate or stream.average_rate != stream.base_rate or not stream.frames:
+        return False
+    return abs(stream.frames / float(stream.average_rate) - duration_s) < 0.5 / float(stream.average_rate)
