@@ -108,7 +108,8 @@ class Claim:
         with self._holding("give it back"):
             disk.write(f"{self._folder}/{job_files.earlier_result(self.fence)}", job_files.encode(result))
             if is_fault:
-                disk.overwrite(f"{self._folder}/{job_files.REST}", job_files.line(self.worker))
+                rest = {job_files.REST: job_files.line(self.worker)}
+                self._places.tell(("running", self._name), rest, settled=False)
             disk.overwrite(f"{self._folder}/{job_files.STATE}", job_files.line("pending"))
             self._places.move("running", self._name, "pending", onwards)
         self.discard()
@@ -142,9 +143,11 @@ class Claim:
         return there is not None and job_files.encode(there) == job_files.encode(result)
 
     def _settle_outputs(self, result: JobResult) -> None:
-        """Make the outputs last before anything says that they are there."""
+        """Make the outputs and their names last before anything says that they are there."""
+        folders = {self.aside, self.aside.parent}
         for output in result.outputs:
             path = self.aside / output.path
+            folders |= {folder for folder in path.parents if folder.is_relative_to(self.aside)}
             if path.stat().st_size != output.size_bytes:
                 raise StoreError(
                     f"Job {self._name.job!r} was to be finished with {output.path!r} of {output.size_bytes} bytes, "
@@ -152,6 +155,8 @@ class Claim:
                     next_step="Give it back; the next attempt makes it again.",
                 )
             self._places.disk.settle_existing(str(path))
+        for folder in folders:
+            self._places.disk.settle_directory(str(folder))
 
     def _must_be_ours(self, result: JobResult) -> None:
         if result.fence != self.fence:

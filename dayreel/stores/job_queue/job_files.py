@@ -3,7 +3,9 @@
 Which of them says what is docs/worker-protocol.md. The folder that a job lies in is its state; the file `state` only
 says it again for people.
 """
+# ruff: noqa: PTH112, PTH113, PTH114  # asked often, of paths that are strings
 
+import math
 import os
 from datetime import datetime
 from typing import Final, TypeVar
@@ -62,6 +64,8 @@ def load_spec(disk: QueueDisk, folder: str, name: JobName) -> JobSpec:
         FileNotFoundError: the folder is not there (any more).
         StoreError: it is there, and the spec is missing, unreadable, or not one for this folder; says what.
     """
+    if os.path.islink(folder) or os.path.isfile(folder):
+        raise StoreError("it is no folder", next_step="A job is a folder with a spec.json in it.")
     raw = _read(disk, folder, SPEC)
     if raw is None:
         raise StoreError(f"{SPEC} is missing", next_step="Write the spec before the folder gets its name.")
@@ -128,7 +132,7 @@ def _read(disk: QueueDisk, folder: str, file: str) -> bytes | None:
         return disk.read(f"{folder}/{file}", limit_bytes=MAX_JSON_BYTES).raw
     except OSError as error:
         if error.errno in GONE:
-            if os.path.isdir(folder):  # noqa: PTH112
+            if os.path.isdir(folder):
                 return None
             raise FileNotFoundError(error.errno, error.strerror, folder) from error
         raise StoreError(f"{file} cannot be read: {error.strerror or error}") from error
@@ -141,6 +145,8 @@ def what_does_not_fit(spec: JobSpec, name: JobName) -> str | None:
     for told, path in (("output_dir", spec.output_dir), ("marker_dir", spec.marker_dir)):
         if path == "." or path.startswith(".") or f"{path}/".startswith(f"{QUEUE_ROOT}/"):
             return f"{told}: {path!r} is no folder for outputs"
+    if not (math.isfinite(spec.lease_s) and math.isfinite(spec.retry_delay_s)):
+        return "lease_s, retry_delay_s: a lease and a rest have an end"
     try:
         ZoneInfo(spec.timezone)
     except (KeyError, ValueError, OSError):

@@ -1,7 +1,6 @@
 """Where jobs lie: the four folders, and finding a job that may be moving from one to the next meanwhile."""
 # ruff: noqa: PTH112  # asked often, of paths that are strings
 
-import contextlib
 import errno
 import os
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from dayreel.rules.library_paths import QUEUE_ROOT
 from dayreel.schemas.job import JOB_PLACES, JobPlace
 from dayreel.stores.job_queue.names import JobName
-from dayreel.stores.job_queue.queue_disk import QueueDisk, cannot
+from dayreel.stores.job_queue.queue_disk import FOREIGN, GONE, QueueDisk, cannot
 
 # A job goes through the places in this order, and back to the first. Looking into the first two again at the end finds
 # the one that went back while the others were looked at.
@@ -81,15 +80,18 @@ class Places:
         self.disk.settle_directory(self.of(to))
         self.disk.settle_directory(self.of(place))
 
-    def tell(self, at: tuple[JobPlace, JobName], files: Mapping[str, bytes]) -> None:
-        """Write what people want to know into the folder of a job that was moved; one that has moved on stays as it is.
+    def tell(self, at: tuple[JobPlace, JobName], files: Mapping[str, bytes], *, settled: bool = True) -> None:
+        """Write what people want to know into a job's folder, if it is still there and nothing strange is in the way.
 
         Raises:
-            OSError: as the system says.
+            OSError: as the system says: no space, above all.
         """
         for file, raw in files.items():
-            with contextlib.suppress(FileNotFoundError):
-                self.disk.write(f"{self.of(*at)}/{file}", raw)
+            try:
+                self.disk.write(f"{self.of(*at)}/{file}", raw, settled=settled)
+            except OSError as error:
+                if error.errno not in GONE | FOREIGN:
+                    raise
 
     def root_is_there(self) -> bool:
         """Tell whether the shared folder itself can be seen."""

@@ -66,7 +66,7 @@ def _hand_on(places: Places, clock: Clock, name: JobName, spec: JobSpec | None, 
         told = {job_files.RESULT: job_files.encode(result), job_files.STATE: job_files.line("failed")}
         places.tell(("failed", name), told)
         return "failed", name
-    places.disk.overwrite(f"{folder}/{job_files.REST}", job_files.line("stalled"))
+    places.tell(("running", name), {job_files.REST: job_files.line("stalled")}, settled=False)
     onwards = name.handed_on()
     places.move("running", name, "pending", onwards)
     told = {
