@@ -112,20 +112,36 @@ class Settings(BaseSettings):
     )
     youtube_client_secret: SecretStr | None = _vendor("YOUTUBE_CLIENT_SECRET", "Google Cloud OAuth client")
     youtube_refresh_token: SecretStr | None = _vendor("YOUTUBE_REFRESH_TOKEN", "from the consent screen")
-    slack_bot_token: SecretStr | None = _vendor("SLACK_BOT_TOKEN", "Slack app, scopes chat:write, files:write")
+    slack_bot_token: SecretStr | None = _vendor(
+        "SLACK_BOT_TOKEN", "Slack app, OAuth & Permissions; see docs/providers.md for scopes"
+    )
     slack_channel_id: str | None = Field(
         None,
         validation_alias=AliasChoices("SLACK_CHANNEL_ID"),
         description="where review requests are posted",
     )
+    slack_signing_secret: SecretStr | None = _vendor(
+        "SLACK_SIGNING_SECRET", "Slack app, Basic Information; lets the buttons under a review request decide"
+    )
+    discord_bot_token: SecretStr | None = _vendor("DISCORD_BOT_TOKEN", "Discord developer portal, Bot")
+    discord_channel_id: str | None = Field(
+        None,
+        validation_alias=AliasChoices("DISCORD_CHANNEL_ID"),
+        description="where review requests are posted, where there is no Slack",
+    )
+    discord_public_key: str | None = Field(
+        None,
+        validation_alias=AliasChoices("DISCORD_PUBLIC_KEY"),
+        description="Discord developer portal, General Information; lets the buttons decide",
+    )
     ntfy_topic: SecretStr | None = _vendor(
-        "NTFY_TOPIC", "a topic of ntfy, hard to guess; alerts go there without Slack"
+        "NTFY_TOPIC", "a topic of ntfy, hard to guess; alerts go there where no chat is set"
     )
     ntfy_server: str | None = Field(
         None, validation_alias=AliasChoices("NTFY_SERVER"), description="an ntfy server; default is https://ntfy.sh"
     )
     ntfy_token: SecretStr | None = _vendor("NTFY_TOKEN", "for an ntfy server that wants one")
-    webhook_url: SecretStr | None = _vendor("WEBHOOK_URL", "gets alerts as JSON, where neither Slack nor ntfy is set")
+    webhook_url: SecretStr | None = _vendor("WEBHOOK_URL", "gets alerts as JSON, where neither a chat nor ntfy is set")
     webhook_secret: SecretStr | None = _vendor("WEBHOOK_SECRET", "signs what the webhook gets")
 
     @property

@@ -23,6 +23,7 @@ from dayreel.services.narrate import narrate
 from dayreel.services.publish_post import publish_post
 from dayreel.services.render_segments import render_segments
 from dayreel.services.request_review import notify_reviewers
+from dayreel.services.review_cards import redraw_cards
 from dayreel.services.review_status import need_decision
 from dayreel.services.write_prompts import write_prompts
 from dayreel.stores.catalog.reads import costs_of, get_content
@@ -306,6 +307,7 @@ class _Build:
         def reviews(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
                 decision = need_decision(room, channel, day_of(context))
+                left = redraw_cards(room, decision.content_id)
                 trigger = room.actor
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(f"{decision.id}:{decision.verdict}"),
@@ -321,6 +323,7 @@ class _Build:
                     "revision": dg.MetadataValue.int(decision.revision),
                     "video_sha256": dg.MetadataValue.text(decision.video_sha256),
                     "note": dg.MetadataValue.text(decision.note or ""),
+                    "messages": dg.MetadataValue.text("; ".join(left) or "show it"),
                 },
             )
 

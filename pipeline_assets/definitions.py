@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from dayreel.services.tell_people import notifier_name
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from pipeline_assets.channel_assets import build_channel_assets
@@ -21,7 +22,7 @@ from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
 from resources.llm import AnthropicResource, OpenAIResource
 from resources.mart_io import MartIOManager
-from resources.notifiers import LogResource, NtfyResource, SlackResource, WebhookResource
+from resources.notifiers import DiscordResource, LogResource, NtfyResource, SlackResource, WebhookResource
 from resources.platforms import InstagramResource, OutboxResource, TikTokResource, YouTubeResource
 from resources.speech import EdgeResource, EspeakResource
 from resources.studio import StudioResource
@@ -34,6 +35,7 @@ from sensors.marts import build_mart_sensor
 
 NOTIFIERS: Mapping[str, type[dg.ConfigurableResource]] = {
     "slack": SlackResource,
+    "discord": DiscordResource,
     "ntfy": NtfyResource,
     "webhook": WebhookResource,
     "log": LogResource,
@@ -58,16 +60,6 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "outbox": OutboxResource(),
         "notifier": NOTIFIERS[notifier_name(settings)](),
     }
-
-
-def notifier_name(settings: Settings) -> str:
-    """Return who tells people things: Slack in the sandbox world, else the first that is set up, at last the log."""
-    set_up = {
-        "slack": settings.world == "sandbox" or settings.slack_bot_token is not None,
-        "ntfy": settings.ntfy_topic is not None,
-        "webhook": settings.webhook_url is not None,
-    }
-    return next((name for name, is_set in set_up.items() if is_set), "log")
 
 
 def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> list[dg.SensorDefinition]:

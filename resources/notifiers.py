@@ -1,4 +1,4 @@
-"""Who is told that something waits: Slack, ntfy, a webhook, or the log."""
+"""Who is told that something waits: Slack, Discord, ntfy, a webhook, or the log."""
 
 import dagster as dg
 
@@ -12,6 +12,15 @@ class SlackResource(dg.ConfigurableResource):
     def open(self, studio: Studio) -> Notifier:
         """Return the client of the studio's world."""
         notifier: Notifier = studio.connect("slack")
+        return notifier
+
+
+class DiscordResource(dg.ConfigurableResource):
+    """A channel of a Discord server. The live world needs DISCORD_BOT_TOKEN and DISCORD_CHANNEL_ID."""
+
+    def open(self, studio: Studio) -> Notifier:
+        """Return the client of the studio's world."""
+        notifier: Notifier = studio.connect("discord")
         return notifier
 
 

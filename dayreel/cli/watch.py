@@ -19,6 +19,7 @@ from dayreel.errors import DayreelError
 from dayreel.services.chores import do_chore
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.studio import Studio, open_studio
+from dayreel.services.tell_people import notifier_name
 from dayreel.services.watch_work import Memory, Task, next_work
 from dayreel.settings import Settings
 from dayreel.stores.files import write_whole
@@ -68,7 +69,7 @@ def _loop(settings: Settings, stop: threading.Event) -> None:
 def _work(
     settings: Settings, studio: Studio, memory: Memory, path: Path, stop: threading.Event, told: set[str]
 ) -> None:
-    notifier = "slack" if settings.world == "sandbox" or settings.slack_bot_token is not None else "log"
+    notifier = notifier_name(settings)
     tasks, left_out = next_work(studio, memory, target=notifier)
     for reason in left_out:
         if reason not in told:

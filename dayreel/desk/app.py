@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from dayreel.desk.callbacks import callback_routes
 from dayreel.desk.door import Door
-from dayreel.desk.forms import seen_text
 from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import media
@@ -25,6 +25,7 @@ from dayreel.desk.pages import content, entrance, follow, money, people, queue, 
 from dayreel.desk.pages.frame import Handler, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.rules.roles import Role
+from dayreel.services.decide import seen_text
 from dayreel.services.desk_queue import Remembered
 from dayreel.services.start_work import start_day
 from dayreel.services.studio import Studio
@@ -127,6 +128,7 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/favicon.ico", _favicon, methods=["GET"]),
         Route("/favicon{rest:path}", _dagsters_favicon, methods=["GET"]),
+        Mount("/callbacks", routes=callback_routes(room.studio)),
         Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
         Route("/dagster", _dagster, methods=["GET"]),
         WebSocketRoute("/dagster/{path:path}", door.websocket),

@@ -11,7 +11,6 @@ from starlette.requests import HTTPConnection, Request
 from dayreel.desk.room import Room
 from dayreel.desk.sessions import is_csrf_token, is_same_origin, visit_of
 from dayreel.errors import GateClosedError, UsageError
-from dayreel.services.decide import Seen
 from dayreel.services.visits import Visitor
 
 MOST_BYTES = 256 * 1024
@@ -86,20 +85,3 @@ def one(form: Form, name: str) -> str:
     """Return a field's value, or an empty string."""
     values = form.get(name, ())
     return values[0] if values else ""
-
-
-def seen_text(seen: Seen) -> str:
-    """Return what a page showed, as a hidden field carries it."""
-    return f"{seen.revision}.{seen.version}.{seen.fields}"
-
-
-def read_seen(text: str) -> Seen:
-    """Read what `seen_text` wrote.
-
-    Raises:
-        UsageError: the page did not say what it showed.
-    """
-    match text.split("."):
-        case [revision, version, fields] if revision.isdecimal() and version.isdecimal() and len(text) < 60:  # noqa: PLR2004
-            return Seen(int(revision), int(version), fields)
-    raise UsageError("The form does not say which revision was seen.", next_step="Load the page again and repeat it.")

@@ -14,7 +14,7 @@ from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.llm import anthropic, openai
-from dayreel.providers.notifiers import ntfy, slack
+from dayreel.providers.notifiers import discord, ntfy, slack
 from dayreel.providers.platforms.instagram_graph import Graph
 from dayreel.providers.platforms.tiktok_api import TikTokApi
 from dayreel.providers.platforms.youtube_api import YouTubeApi
@@ -32,7 +32,7 @@ _PAGE_SCOPES: Final = (
     "instagram_manage_insights",
 )
 _YOUTUBE_SCOPES: Final = ("youtube.upload", "youtube.readonly")
-_SLACK_SCOPES: Final = ("chat:write", "channels:history")
+_SLACK_SCOPES: Final = ("chat:write", "files:write", "channels:history")
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,23 @@ def prove_slack(access: Access, _models: Sequence[str]) -> Proof:
     return Proof(found) if told is None else _scoped(found, _SLACK_SCOPES, told.replace(" ", "").split(","))
 
 
+def prove_discord(access: Access, _models: Sequence[str]) -> Proof:
+    """Ask whose token it is, then for the channel."""
+    token = reveal(access.secret("DISCORD_BOT_TOKEN"), name="DISCORD_BOT_TOKEN")
+    base = access.url(discord.BASE_URL, "/discord/api/v10")
+    http = Http("Discord", headers={"Authorization": f"Bot {token}", "User-Agent": discord.AGENT}, secrets=(token,))
+
+    def read(path: str, attempted: str) -> dict[str, Any]:
+        reply = http.send("GET", base + path, attempted=attempted, acting=False)
+        if not reply.ok:
+            raise discord.refused(reply)
+        return reply.document()
+
+    bot = read("/users/@me", "ask Discord whose token it is")
+    room = read(f"/channels/{access.secret('DISCORD_CHANNEL_ID')}", "ask Discord for the channel")
+    return Proof(f"bot {bot.get('username')}, and it can see #{room.get('name')}")
+
+
 def prove_ntfy(access: Access, _models: Sequence[str]) -> Proof:
     """Read the topic; whether it may be written to only a message shows."""
     ntfy.connect(access).find("dayreel doctor")
@@ -239,6 +256,7 @@ PROOFS: Final[Mapping[str, Prove]] = {
     "quick_tunnel": prove_quick_tunnel,
     "presigned_s3": prove_presigned_s3,
     "slack": prove_slack,
+    "discord": prove_discord,
     "ntfy": prove_ntfy,
 }
 

@@ -47,6 +47,7 @@ class Vendor:
 
 _WRITES = ("ideas", "prompts", "structured answers with their usage")
 _TELLS = ("messages", "looks up lost messages")
+_ASKS = (*_TELLS, "reviews with buttons and a preview")
 _POSTS = ("posts", "looks up lost posts", "counters")
 
 VENDORS: Mapping[str, Vendor] = {
@@ -93,9 +94,8 @@ VENDORS: Mapping[str, Vendor] = {
             ("STORAGE_ENDPOINT", "STORAGE_REGION"),
             can=("a public address for one file",),
         ),
-        Vendor(
-            "slack", "notifiers", ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID"), can=("messages", "looks up lost messages")
-        ),
+        Vendor("slack", "notifiers", ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID"), ("SLACK_SIGNING_SECRET",), _ASKS),
+        Vendor("discord", "notifiers", ("DISCORD_BOT_TOKEN", "DISCORD_CHANNEL_ID"), ("DISCORD_PUBLIC_KEY",), _ASKS),
         Vendor("ntfy", "notifiers", ("NTFY_TOPIC",), ("NTFY_SERVER", "NTFY_TOKEN"), _TELLS),
         Vendor("webhook", "notifiers", ("WEBHOOK_URL",), ("WEBHOOK_SECRET",), ("messages",)),
         Vendor("log", "notifiers", can=("lines of the log",)),

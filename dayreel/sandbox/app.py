@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayreel.clock import Clock
-from dayreel.sandbox import anthropic, control, fal, instagram, kling, openai, slack, speech, tiktok, youtube
+from dayreel.sandbox import anthropic, control, discord, fal, instagram, kling, openai, slack, speech, tiktok, youtube
 from dayreel.sandbox.world import World
 
 
@@ -78,6 +78,7 @@ def create_app(
             *tiktok.mount(world),
             *youtube.mount(world),
             *slack.mount(world),
+            *discord.mount(world),
             *speech.mount(world),
         ],
         middleware=[Middleware(CountActivity, activity=activity or Activity())],

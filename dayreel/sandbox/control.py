@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from dayreel.errors import UsageError
 from dayreel.sandbox.faults import Faults
+from dayreel.sandbox.presses import press
 from dayreel.sandbox.world import PACE, Document, World
 
 VERSION: Final = 1
@@ -36,6 +37,7 @@ def mount(world: World, token: str | None) -> list[Route]:
         ("POST", "/_world/clock"): plane.clock,
         ("GET", "/_world/pace"): plane.pace,
         ("POST", "/_world/pace"): plane.pace,
+        ("POST", "/_world/press"): plane.press,
         ("POST", "/_world/reset"): plane.reset,
     }
     guarded = [
@@ -134,6 +136,10 @@ class ControlPlane:
             if request.method == "POST"
             else {name: self._world.pace(name) for name in PACE}
         )
+
+    async def press(self, request: Request) -> Response:
+        """Press a button of a message in a chat, or send the form that was opened."""
+        return JSONResponse(await press(self._world, await _body(request)))
 
     async def reset(self, _request: Request) -> Response:
         """Forget everything."""

@@ -29,7 +29,8 @@ ROUTES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "tiktok": ("creator", "init", "upload", "status", "list", "token", "cancel"),
     "youtube": ("token", "session", "upload", "list"),
-    "slack": ("post", "update", "history", "file", "auth"),
+    "slack": ("post", "update", "history", "file", "auth", "private", "form"),
+    "discord": ("post", "update", "history", "follow_up", "auth"),
     "speech": ("synthesize", "voices"),
 }
 """Short route names by service."""

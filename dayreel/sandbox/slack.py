@@ -1,9 +1,10 @@
-"""Stand-in for the Slack Web API: messages with metadata, history, three-step file upload.
+"""Stand-in for the Slack Web API: messages with metadata, history, three-step file upload, private answers, forms.
 
-Errors come with HTTP 200 and `ok: false`.
+What people press is in `presses`. Errors come with HTTP 200 and `ok: false`.
 """
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from dayreel.sandbox.world import Document, World
 
 TEXT_LIMIT: Final = 40_000
 BLOCK_LIMIT: Final = 50
+TRIGGER_LIFE: Final = timedelta(seconds=3)
 _LIMITS: Final = {"section": 3000, "header": 150}
 BOT_USER: Final = "U0SANDBOX"
 
@@ -30,6 +32,8 @@ def mount(world: World) -> list[Route]:
         "auth.test": ("auth", auth_test),
         "chat.postMessage": ("post", post_message),
         "chat.update": ("update", update),
+        "chat.postEphemeral": ("private", post_ephemeral),
+        "views.open": ("form", open_view),
         "conversations.history": ("history", history),
         "conversations.replies": ("history", history),
         "files.getUploadURLExternal": ("file", get_upload_url),
@@ -73,7 +77,7 @@ async def _fields(call: Call) -> Document:
         raise Refused(error("not_authed"))
     if token != credentials.SLACK_BOT_TOKEN:
         raise Refused(error("invalid_auth"))
-    for name in ("blocks", "metadata", "files", "attachments"):
+    for name in ("blocks", "metadata", "files", "attachments", "view"):
         if isinstance(fields.get(name), str):
             try:
                 fields[name] = json.loads(fields[name])
@@ -171,6 +175,54 @@ async def update(call: Call) -> Response:
     message = _kept(call, {**fields, "channel": channel, "ts": ts})
     message = call.world.store.merge("message", ts, edits=known["edits"] + 1)
     return ok(channel=channel, ts=ts, text=message.get("text", ""), message=_shown(message))
+
+
+async def post_ephemeral(call: Call) -> Response:
+    """Say something that one person sees."""
+    fields = await _fields(call)
+    channel = _channel(fields)
+    if not fields.get("user"):
+        raise Refused(error("user_not_in_channel"))
+    _check_content(fields)
+    whisper = {"service": "slack", "user": fields["user"], "channel": channel, "text": fields["text"]}
+    call.world.store.put("whisper", str(call.world.store.count_up("whisper")), whisper)
+    return ok(message_ts=f"{call.world.now().timestamp():.6f}")
+
+
+async def open_view(call: Call) -> Response:
+    """Open a form in front of somebody who has just pressed."""
+    fields = await _fields(call)
+    trigger = call.world.store.get("slack_trigger", str(fields.get("trigger_id", "")))
+    if trigger is None:
+        raise Refused(error("invalid_trigger_id"))
+    if trigger["is_used"]:
+        raise Refused(error("exchanged_trigger_id"))
+    if call.world.now() - datetime.fromisoformat(trigger["at"]) > TRIGGER_LIFE:
+        raise Refused(error("expired_trigger_id"))
+    problem = _view_problem(fields.get("view"))
+    if problem:
+        raise Refused(error("invalid_arguments", response_metadata={"messages": [f"[ERROR] {problem}"]}))
+    call.world.store.merge("slack_trigger", str(fields["trigger_id"]), is_used=True)
+    id_ = "V0" + call.world.new_digest("slack_view")[:9].upper()
+    view = {**fields["view"], "id": id_}
+    call.world.store.put("slack_view", id_, view)
+    return ok(view=view)
+
+
+def _view_problem(view: Any) -> str | None:
+    if not isinstance(view, dict) or view.get("type") != "modal":
+        return "a view is a modal"
+    titles = [str((view.get(name) or {}).get("text", "")) for name in ("title", "submit", "close")]
+    if not titles[0] or any(len(title) > 24 for title in titles):  # noqa: PLR2004
+        return "title, submit and close have at most 24 characters"
+    if len(str(view.get("private_metadata", ""))) > 3000 or len(str(view.get("callback_id", ""))) > 255:  # noqa: PLR2004
+        return "private_metadata or callback_id is too long"
+    for block in view.get("blocks") or [{}]:
+        box = block.get("element") or {}
+        fits = len(box.get("initial_value", "")) <= box.get("max_length", 3000) <= 3000  # noqa: PLR2004
+        if block.get("type") != "input" or not block.get("label") or not box.get("action_id") or not fits:
+            return "an input block has a label, and an element that fits"
+    return None
 
 
 async def history(call: Call) -> Response:

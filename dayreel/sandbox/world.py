@@ -269,7 +269,7 @@ class World:
         return [post for post in self.store.all("post") if post["platform"] == platform]
 
     def effects(self, origin: str) -> Document:
-        """Return every paid generation, live post and message, as the vendors see them."""
+        """Return every paid generation, live post, message, private answer and open form, as the vendors see them."""
         for settle in self.settlers:
             settle()
         posts = [{**post, "url": origin + post["path"]} for post in self.store.all("post")]
@@ -279,4 +279,6 @@ class World:
             "unbilled": [item for item in generations if not item["billed"]],
             "posts": posts,
             "messages": self.store.all("message"),
+            "whispers": self.store.all("whisper"),
+            "forms": self.store.all("slack_view"),
         }

@@ -129,6 +129,8 @@ class Review(Strict):
     timeout_h: float = Field(24, gt=0, le=24 * 30)
     who: tuple[str, ...] = Field((), description="names that may decide; empty means anybody who can reach dayreel")
     approvals: int = Field(1, ge=1, le=5, description="how many different people have to approve before it goes out")
+    slack: dict[str, str] = Field({}, description="Slack user id (`U0123ABCD`) to the name that decides")
+    discord: dict[str, str] = Field({}, description="Discord user id, in quotes, to the name that decides")
 
     @model_validator(mode="after")
     def _there_are_enough_people(self) -> "Review":

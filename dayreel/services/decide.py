@@ -52,6 +52,23 @@ def seen_of(row: ContentRow, channel: Channel) -> Seen:
     return Seen(row.revision, row.version, fingerprint(fields=bound_fields(channel))[:16])
 
 
+def seen_text(seen: Seen) -> str:
+    """Return what somebody was shown, as a page's hidden field or a message's button carries it."""
+    return f"{seen.revision}.{seen.version}.{seen.fields}"
+
+
+def read_seen(text: str) -> Seen:
+    """Read what `seen_text` wrote.
+
+    Raises:
+        UsageError: it is nothing that `seen_text` wrote.
+    """
+    match text.split("."):
+        case [revision, version, fields] if revision.isdecimal() and version.isdecimal() and len(text) < 60:  # noqa: PLR2004
+            return Seen(int(revision), int(version), fields)
+    raise UsageError("It does not say which revision was seen.", next_step="Load the page again and repeat it.")
+
+
 def decide(
     studio: Studio,
     content_id: str,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from dayreel.errors import StaleState, UsageError
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.services.review_cards import redraw_cards
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once, was_told
 from dayreel.services.transitions import advance
@@ -94,5 +95,6 @@ def _expire(studio: Studio, row: ContentRow, notifier: Notifier) -> str:
             )
     except (StaleState, UsageError) as first:
         return f"{row.id}: left alone: {first}"
+    redraw_cards(studio, row.id)
     text = f"{row.id} has expired: nobody decided in time. `dayreel retry {row.id} --new-take` makes another video."
     return tell_once(studio, row, f"expired/r{row.revision}", text, notifier=notifier)

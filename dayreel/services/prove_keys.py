@@ -8,6 +8,7 @@ from dayreel.errors import ConfigurationError, ProviderError, TransientError
 from dayreel.providers.access import Access
 from dayreel.schemas.channel import Channel
 from dayreel.services.studio import open_studio
+from dayreel.services.tell_people import keys_of_notifiers
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 
@@ -74,5 +75,4 @@ def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[
     token = settings.instagram_access_token
     if "instagram" in wanted and token is not None and token.get_secret_value().startswith("IGA"):
         wanted["presigned_s3" if settings.storage_bucket else "quick_tunnel"] = []
-    told = {"slack": settings.slack_bot_token, "ntfy": settings.ntfy_topic, "webhook": settings.webhook_url}
-    return {**wanted, **{vendor: [] for vendor, secret in told.items() if secret is not None}}
+    return {**wanted, **{vendor: [] for vendor, secret in keys_of_notifiers(settings).items() if secret is not None}}

@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 from dayreel.errors import ProviderError
-from dayreel.providers.notifiers.contract import Message, Notifier
+from dayreel.providers.notifiers.contract import Message, Notifier, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import WORKING
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects import Done, Intent, Record
+from dayreel.services.review_cards import ask_in_chat, redraw_cards
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.reads import ContentRow, get_content
@@ -48,8 +49,21 @@ def request_review(studio: Studio, channel: Channel, content_id: str) -> Content
 def notify_reviewers(studio: Studio, channel: Channel, row: ContentRow, *, notifier: Notifier) -> str:
     """Tell people that a revision waits for them, once per revision; return in a sentence what became of it.
 
-    A message that cannot be sent never holds the video back: the review is open either way, and the sentence says so.
+    In a chat it is a card with buttons, and the cards of older revisions say that they are superseded. A message that
+    cannot be sent never holds the video back: the review is open either way, and the sentence says so.
     """
+    told = redraw_cards(studio, row.id)
+    try:
+        if isinstance(notifier, ReviewNotifier):
+            told.append(ask_in_chat(studio, channel, row, notifier=notifier))
+        else:
+            _send_text(studio, channel, row, notifier)
+    except ProviderError as error:
+        return f"{notifier.name} was not told: {error}"
+    return "; ".join([f"{notifier.name} was told", *filter(None, told)])
+
+
+def _send_text(studio: Studio, channel: Channel, row: ContentRow, notifier: Notifier) -> None:
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))
     text = (
         f"{row.id} (revision {row.revision}) waits for review until "
@@ -65,8 +79,4 @@ def notify_reviewers(studio: Studio, channel: Channel, row: ContentRow, *, notif
         return Done({"marker": marker, **handle, **sent})
 
     intent = Intent(key=key, channel=channel, day=row.day, layer="review", request={"marker": marker, "text": text})
-    try:
-        studio.ledger.perform(intent, act)
-    except ProviderError as error:
-        return f"{notifier.name} was not told: {error}"
-    return f"{notifier.name} was told"
+    studio.ledger.perform(intent, act)

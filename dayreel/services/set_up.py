@@ -16,11 +16,10 @@ from dayreel.clock import Clock
 from dayreel.providers.access import Access
 from dayreel.providers.registry import VENDORS, vendor_named
 from dayreel.services.prove_keys import Proven, prove, vendors_in_use
+from dayreel.services.tell_people import TOLD_BY
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.stores.env_file import write_env
-
-NOTIFIERS = ("slack", "ntfy", "webhook")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def vendors_to_set_up(settings: Settings) -> list[str]:
         ConfigurationError: a channel file has problems.
     """
     live = settings.model_copy(update={"world": "live"})
-    used = {*vendors_in_use(live, ChannelFiles(settings.channels_dir).load_all()), *NOTIFIERS}
+    used = {*vendors_in_use(live, ChannelFiles(settings.channels_dir).load_all()), *TOLD_BY}
     return [name for name, vendor in VENDORS.items() if name in used and (vendor.needs or vendor.takes)]
 
 

@@ -76,7 +76,7 @@ class Studio:
         sandbox = self.settings.world == "sandbox"
         return Access(
             world=self.settings.world,
-            variable=_sandbox_variable if sandbox else self._variable,
+            variable=self.variable,
             sandbox_url=ensure_sandbox(self.settings, self.clock) if sandbox else None,
             clock=self.clock,
             root=self.settings.root,
@@ -93,7 +93,13 @@ class Studio:
             self.providers[vendor] = vendor_named(vendor).connect(self.access)
         return self.providers[vendor]
 
-    def _variable(self, name: str) -> str | None:
+    def variable(self, name: str) -> str | None:
+        """Return a vendor's key or id by its name in the environment, None when it is not set; a token as it is now.
+
+        In the sandbox world these are the stand-ins' own.
+        """
+        if self.settings.world == "sandbox":
+            return _sandbox_variable(name)
         vendor = ACCESS_VARIABLES.get(name)
         seed = seed_of(self.settings, vendor) if vendor is not None else None
         if seed is not None and self.settings.token_key is not None:

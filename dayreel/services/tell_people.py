@@ -1,4 +1,12 @@
-"""Telling people something once: a notification is an effect like any other, so a restart never says it twice."""
+"""Telling people something once: a notification is an effect like any other, so a restart never says it twice.
+
+And by whom they are told: the first notifier that is set up, in the order of `TOLD_BY`, at last the log.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import SecretStr
 
 from dayreel.errors import ProviderError
 from dayreel.providers.notifiers.contract import Message, Notifier
@@ -6,7 +14,23 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects import Done, Intent, Record
 from dayreel.services.studio import Studio
+from dayreel.settings import Settings
 from dayreel.stores.catalog.reads import ContentRow
+
+TOLD_BY: Final = ("slack", "discord", "ntfy", "webhook")
+
+
+def keys_of_notifiers(settings: Settings) -> Mapping[str, SecretStr | None]:
+    """Return each notifier's key, None where it is not set up."""
+    keys = (settings.slack_bot_token, settings.discord_bot_token, settings.ntfy_topic, settings.webhook_url)
+    return dict(zip(TOLD_BY, keys, strict=True))
+
+
+def notifier_name(settings: Settings) -> str:
+    """Return who tells people things: Slack in the sandbox world, else the first that is set up, at last the log."""
+    if settings.world == "sandbox":
+        return "slack"
+    return next((name for name, key in keys_of_notifiers(settings).items() if key is not None), "log")
 
 
 def tell_once(studio: Studio, row: ContentRow, subject: str, text: str, *, notifier: Notifier) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dayreel.providers.llm.contract import LanguageModel
-from dayreel.providers.notifiers.contract import Notifier
+from dayreel.providers.notifiers.contract import Notifier, ReviewNotifier
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.providers.registry import VENDORS
 from dayreel.providers.video.contract import VideoGenerator
@@ -36,6 +36,11 @@ def test_only_the_ledger_makes_permits() -> None:
 def test_what_pays_or_publishes_asks_for_a_permit_first(family: str) -> None:
     contract, act = ACTS[family]
     assert list(inspect.signature(getattr(contract, act)).parameters)[:2] == ["self", "permit"]
+
+
+@pytest.mark.parametrize("act", ["ask", "attach", "redraw"])
+def test_what_a_chat_shows_to_everybody_asks_for_one_too(act: str) -> None:
+    assert list(inspect.signature(getattr(ReviewNotifier, act)).parameters)[:2] == ["self", "permit"]
 
 
 @pytest.mark.parametrize("vendor", [one for one in VENDORS.values() if one.family in ACTS], ids=lambda one: one.name)

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from dayreel.cli.providers_command import command
 from dayreel.providers.llm import anthropic, openai
-from dayreel.providers.notifiers import ntfy, slack, webhook
+from dayreel.providers.notifiers import discord, ntfy, slack, webhook
 from dayreel.providers.platforms import instagram_errors, tiktok_errors, youtube_errors
 from dayreel.providers.public_urls import presigned_s3
 from dayreel.providers.video import fal, kling
@@ -27,6 +27,7 @@ REFUSALS: dict[str, set[str]] = {
     "youtube": {*youtube_errors.BY_REASON, *youtube_errors.BY_UPLOAD_FAILURE},
     "presigned_s3": set(presigned_s3.NEXT_STEPS),
     "slack": set(slack.NEXT_STEPS),
+    "discord": {str(code) for code in discord.NEXT_STEPS},
     "ntfy": {str(status) for status in ntfy.NEXT_STEPS},
     "webhook": {str(status) for status in webhook.NEXT_STEPS},
 }

@@ -24,7 +24,7 @@ from dayreel.errors import DayreelError
 from dayreel.media.run import run_ffmpeg
 from dayreel.providers.access import Access
 from dayreel.providers.llm.contract import Question
-from dayreel.providers.notifiers.contract import Message
+from dayreel.providers.notifiers.contract import Card, Message, Press
 from dayreel.providers.platforms.renewal import PROVE, RENEW
 from dayreel.providers.proofs import PROOFS
 from dayreel.providers.registry import VENDORS, vendor_named
@@ -48,8 +48,10 @@ from tests.fakes.studio import channel_of, reviewable, today
 from tests.unit.providers.platforms.posting import Recorder, WaitingClock, make_request
 
 NOT_SECRET = {"INSTAGRAM_ACCOUNT_ID", "SLACK_CHANNEL_ID", "TIKTOK_CLIENT_KEY", "YOUTUBE_CLIENT_ID", "KLING_ACCESS_KEY"}
+NOT_SECRET |= {"DISCORD_CHANNEL_ID", "DISCORD_PUBLIC_KEY"}
 MARKED = {value for name, value in credentials.SANDBOX_CREDENTIALS.items() if name not in NOT_SECRET}
-MARKED |= {credentials.INSTAGRAM_LOGIN_TOKEN}
+MARKED |= {credentials.INSTAGRAM_LOGIN_TOKEN, "marked-press-0001"}
+CARD = Card("m-1", "t", "Crafts", "wool", "words", (), "http://127.0.0.1:8700/x")
 # What vendors hand out on the way: Google's access tokens, the token made of Kling's keys, TikTok's new ones.
 ISSUED = re.compile(r"ya29\.sandbox-\w+|eyJ[\w-]{10,}\.[\w-]+|act\.sandbox-[0-9a-f]{8}|rft\.sandbox-[0-9a-f]{8}")
 MOST_STEPS = 9
@@ -161,10 +163,23 @@ def posting(platform: str, **variables: str) -> Flow:
     return flow
 
 
-def telling(access: Access, _file: Path) -> list[Callable[[], Any]]:
-    client = vendor_named("slack").connect(access)
-    permit = make_permit("notification", "slack")
-    return [lambda: client.send(permit, Message("hello", marker="m-1")), lambda: client.find("m-2")]
+def telling(chat: str, **handle: str) -> Flow:
+    def flow(access: Access, file: Path) -> list[Callable[[], Any]]:
+        client = vendor_named(chat).connect(access)
+        permit = make_permit("notification", chat)
+        way_back = {"trigger_id": "marked-press-0001", "application": "11", "token": "marked-press-0001"}
+        press = Press("edit", "t", "42", "ana", credentials.SLACK_CHANNEL_ID, way_back=way_back)
+        acts = [
+            lambda: client.send(permit, Message("hello", marker="m-1")),
+            lambda: client.find("m-2"),
+            lambda: client.ask(permit, CARD, preview=file if client.preview_rides_along else None),
+            lambda: client.attach(permit, handle, file, marker="m-1/preview"),
+            lambda: client.redraw(permit, handle, CARD),
+            lambda: client.whisper(press, "no"),
+        ]
+        return [*acts, lambda: client.open_form(press, CARD, within_s=2)] if chat == "slack" else acts
+
+    return flow
 
 
 def renewing(access: Access, _file: Path) -> list[Callable[[], Any]]:
@@ -191,7 +206,8 @@ FLOWS: dict[str, Flow] = {
     "instagram login": posting("instagram", INSTAGRAM_ACCESS_TOKEN=credentials.INSTAGRAM_LOGIN_TOKEN),
     "tiktok": posting("tiktok"),
     "youtube": posting("youtube"),
-    "slack": telling,
+    "slack": telling("slack", channel=credentials.SLACK_CHANNEL_ID, ts="1.000001"),
+    "discord": telling("discord", channel=credentials.DISCORD_CHANNEL_ID, id="1300000000000000001"),
     "renewal": renewing,
     "proofs": proving,
 }

@@ -2,11 +2,10 @@
 
 from starlette.responses import JSONResponse, Response
 
-from dayreel.desk.forms import read_seen, seen_text
 from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
 from dayreel.services.audit import note_act
-from dayreel.services.decide import Seen, Verdict, decide
+from dayreel.services.decide import Seen, Verdict, decide, read_seen, seen_text
 from dayreel.services.desk_content import caption_previews, content_page
 from dayreel.services.retry_content import regenerate_segment
 

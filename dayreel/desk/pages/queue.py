@@ -2,10 +2,9 @@
 
 from starlette.responses import JSONResponse, Response
 
-from dayreel.desk.forms import read_seen
 from dayreel.desk.pages.frame import Visit
 from dayreel.errors import DayreelError, UsageError
-from dayreel.services.decide import decide
+from dayreel.services.decide import decide, read_seen
 from dayreel.services.desk_queue import VIEWS, queue_of
 
 _MOST_AT_ONCE = 100

@@ -1,7 +1,7 @@
-"""Slack: one message per send, found again by the marker in its metadata.
+"""Slack: one message per send, found again by the marker in its metadata; review cards with a preview in their thread.
 
-The SDK's own retry of lost connections is switched off: a repeated postMessage is a second message. Buttons and their
-callbacks are not here.
+The SDK's own retry of lost connections is switched off: a repeated postMessage is a second message. How a card looks,
+and what comes back when somebody presses, is `slack_cards`; whether that comes from Slack is `rules.signatures`.
 """
 
 import logging
@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 
@@ -17,8 +18,9 @@ from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.access import Access
-from dayreel.providers.http import readable, retry_after_s, reveal, status_error
-from dayreel.providers.notifiers.contract import Message
+from dayreel.providers.http import Http, readable, retry_after_s, reveal, status_error
+from dayreel.providers.notifiers.contract import PREVIEW, Card, Message, Press
+from dayreel.providers.notifiers.slack_cards import blocks_of, escaped, form_of, text_of
 from dayreel.schemas.effect import Permit
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _PAGES: Final = 5
 _OK: Final = 200
 
 _TOKEN = "Check SLACK_BOT_TOKEN (Slack app, OAuth & Permissions)."  # noqa: S105  a sentence
+_AGAIN = "Press the button again: the form has to open within three seconds."
 _CHANNEL = "Check SLACK_CHANNEL_ID: it is an id like C0123456789, not a name."
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "invalid_auth": _TOKEN,
@@ -44,13 +47,17 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "account_inactive": _TOKEN,
     "token_revoked": _TOKEN,
     "token_expired": _TOKEN,
-    "missing_scope": "Add the scopes chat:write and channels:history to the Slack app and install it again.",
+    "missing_scope": "Add the scopes chat:write, files:write and channels:history to the Slack app; install it again.",
     "channel_not_found": _CHANNEL,
     "not_in_channel": "Invite the bot: type /invite @dayreel in that channel.",
     "is_archived": "Choose another channel: this one is archived.",
     "msg_too_long": "Shorten the message.",
     "invalid_blocks": "Shorten the message.",
     "ratelimited": "It is tried again later.",
+    "message_not_found": "Somebody deleted the message; decide at the desk or the prompt.",
+    "expired_trigger_id": _AGAIN,
+    "exchanged_trigger_id": _AGAIN,
+    "invalid_trigger_id": _AGAIN,
 }
 """The vendor's `error` to what a person can do."""
 
@@ -70,6 +77,8 @@ class SlackNotifier:
     """
 
     name = "slack"
+    preview_limit_bytes = 1_000_000_000
+    preview_rides_along = False
 
     def __init__(
         self, *, token: SecretStr | str, channel_id: str, base_url: str = BASE_URL, timeout_s: int = 20
@@ -82,36 +91,94 @@ class SlackNotifier:
 
     @cached_property
     def _client(self) -> "WebClient":
+        return self._new_client(self._timeout_s)
+
+    def _new_client(self, timeout_s: int) -> "WebClient":
         from slack_sdk import WebClient  # noqa: PLC0415  a quarter of a second of import
 
         return WebClient(
-            token=self._token, base_url=self._base_url, timeout=self._timeout_s, retry_handlers=[], logger=_UNHEARD
+            token=self._token, base_url=self._base_url, timeout=timeout_s, retry_handlers=[], logger=_UNHEARD
         )
 
     def send(self, permit: Permit, message: Message) -> dict[str, Any]:
         """Send once and return `channel` and `ts`. See the contract for the errors."""
-        attempted = f"send a message about {permit.key.content_id} to Slack channel {self._channel_id}"
-        text = _escaped(message.text) + (f"\n<{message.link}>" if message.link else "")
-        answer = self._call(
-            lambda: self._client.chat_postMessage(
-                channel=self._channel_id,
-                text=text,
-                metadata={"event_type": EVENT_TYPE, "event_payload": {"marker": message.marker}},
-                unfurl_links=False,
+        text = escaped(message.text) + (f"\n<{message.link}>" if message.link else "")
+        return self._post(permit, message.marker, text=text)
+
+    def ask(self, permit: Permit, card: Card, *, preview: Path | None) -> dict[str, Any]:  # noqa: ARG002  see `attach`
+        """Post a card; see the contract. The preview follows in its thread: no buttons can ride on a file's message."""
+        return self._post(permit, card.marker, text=text_of(card), blocks=blocks_of(card))
+
+    def attach(self, permit: Permit, handle: Mapping[str, Any], preview: Path, *, marker: str) -> dict[str, Any]:
+        """Upload the preview into the card's thread, streamed; see the contract."""
+        attempted = f"send the preview of {permit.key.content_id} to Slack channel {self._channel_id}"
+        place = self._call(
+            lambda: self._client.files_getUploadURLExternal(filename=preview.name, length=preview.stat().st_size),
+            attempted=attempted,
+            acting=False,
+        )
+        wire = Http("Slack", secrets=(self._token, str(place.get("upload_url"))), read_s=self._timeout_s)
+        with preview.open("rb") as file:
+            # Until the upload is completed, nobody sees it: everything up to there may be repeated.
+            reply = wire.send("POST", str(place.get("upload_url")), attempted=attempted, acting=False, data=file)
+        if not reply.ok:
+            raise reply.error(reply.words)
+        self._call(
+            lambda: self._client.files_completeUploadExternal(
+                files=[{"id": str(place.get("file_id")), "title": marker}],
+                channel_id=self._channel_id,
+                thread_ts=str(handle["ts"]),
             ),
             attempted=attempted,
             acting=True,
         )
-        if not answer.get("ts"):
-            raise UnknownOutcomeError(attempted=attempted, answer="an acceptance without the message's ts")
-        return {"channel": str(answer.get("channel") or self._channel_id), "ts": str(answer["ts"])}
+        return {"file_id": str(place.get("file_id"))}
+
+    def redraw(self, permit: Permit, handle: Mapping[str, Any], card: Card) -> None:
+        """Replace a card by what it is now; see the contract."""
+        self._call(
+            lambda: self._client.chat_update(
+                channel=str(handle["channel"]), ts=str(handle["ts"]), text=text_of(card), blocks=blocks_of(card)
+            ),
+            attempted=f"update the message about {permit.key.content_id} in Slack channel {self._channel_id}",
+            acting=False,
+        )
+
+    def whisper(self, press: Press, text: str) -> None:
+        """Say something that only the person who pressed can see; see the contract."""
+        self._call(
+            lambda: self._client.chat_postEphemeral(channel=press.place, user=press.person_id, text=escaped(text)),
+            attempted=f"tell {press.person_id!r} in Slack channel {press.place} what became of the press",
+            acting=False,
+        )
+
+    def open_form(self, press: Press, card: Card, *, within_s: int) -> None:
+        """Open the form for the caption in front of the person who pressed.
+
+        Args:
+            within_s: Slack forgets the press after three seconds.
+
+        Raises:
+            TransientError, PermanentError: it did not open; pressing again may help.
+        """
+        self._call(
+            lambda: self._new_client(within_s).views_open(
+                trigger_id=press.way_back["trigger_id"],
+                view=form_of(card, caption=card.caption, channel_id=press.place),
+            ),
+            attempted=f"open the caption's form in Slack for {card.title}",
+            acting=False,
+        )
 
     def find(self, marker: str) -> dict[str, Any] | None:
-        """Return the handle of the newest message with this marker among the last 1000, or None.
+        """Return the handle of the newest message with this marker among the last 1000, or of a preview below one.
 
         Raises:
             TransientError, PermanentError: the history could not be read (the scope is channels:history).
         """
+        if marker.endswith(PREVIEW):
+            card = self.find(marker.removesuffix(PREVIEW))
+            return None if card is None else self._find_preview(card["ts"], marker)
         cursor: str | None = None
         for _ in range(_PAGES):
             answer = self._call(
@@ -132,6 +199,31 @@ class SlackNotifier:
             if cursor is None:
                 break
         return None
+
+    def _find_preview(self, ts: str, marker: str) -> dict[str, Any] | None:
+        answer = self._call(
+            lambda: self._client.conversations_replies(channel=self._channel_id, ts=ts, limit=_PAGE),
+            attempted=f"look for preview {marker!r} in Slack channel {self._channel_id}",
+            acting=False,
+        )
+        files = [file for reply in answer.get("messages") or [] for file in reply.get("files") or []]
+        return next(({"file_id": str(file["id"])} for file in files if file.get("title") == marker), None)
+
+    def _post(self, permit: Permit, marker: str, **content: Any) -> dict[str, Any]:
+        attempted = f"send a message about {permit.key.content_id} to Slack channel {self._channel_id}"
+        answer = self._call(
+            lambda: self._client.chat_postMessage(
+                channel=self._channel_id,
+                metadata={"event_type": EVENT_TYPE, "event_payload": {"marker": marker}},
+                unfurl_links=False,
+                **content,
+            ),
+            attempted=attempted,
+            acting=True,
+        )
+        if not answer.get("ts"):
+            raise UnknownOutcomeError(attempted=attempted, answer="an acceptance without the message's ts")
+        return {"channel": str(answer.get("channel") or self._channel_id), "ts": str(answer["ts"])}
 
     def _call(self, call: Callable[[], "SlackResponse"], *, attempted: str, acting: bool) -> Mapping[str, Any]:
         """Make one call; see `send` and `find` for what it raises."""
@@ -198,10 +290,6 @@ def _never_sent(error: URLError, attempted: str) -> ProviderError:
             next_step="Check the machine's clock, its certificates and any proxy in between.",
         )
     return TransientError(attempted=attempted, answer=f"no connection to Slack ({type(error.reason).__name__})")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _marker(message: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,85 @@
+"""A content whose review was asked in the sandbox world's Slack or Discord, and people who press there."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import requests
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dayreel.services.request_review import notify_reviewers
+from dayreel.services.studio import Studio
+from dayreel.settings import Settings
+from tests.fakes.desk import desk_on
+from tests.fakes.sandbox import RunningSandbox
+from tests.fakes.studio import channel_of, content_row
+
+CONTENT = "crafts-2026-11-20"
+
+
+@dataclass
+class Chat:
+    """One chat, with the desk that takes its presses."""
+
+    name: str
+    studio: Studio
+    world: RunningSandbox
+    desk: Starlette
+
+    def ask(self) -> str:
+        """Ask for the review and return the message's id."""
+        row = content_row(self.studio, CONTENT)
+        told = notify_reviewers(self.studio, channel_of(self.studio), row, notifier=self.studio.connect(self.name))
+        assert told == f"{self.name} was told"
+        return self.message_id(-1)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the messages that are no reply in a thread, oldest first."""
+        found = [one for one in self.world.effects()["messages"] if one["service"] == self.name]
+        return [one for one in found if not one.get("thread_ts")]
+
+    def message_id(self, number: int) -> str:
+        message = self.messages()[number]
+        return str(message["ts" if self.name == "slack" else "id"])
+
+    def buttons(self, number: int = -1) -> list[str]:
+        """Return the words on a message's buttons."""
+        message = self.messages()[number]
+        if self.name == "slack":
+            rows = [block for block in message["blocks"] if block["type"] == "actions"]
+            return [one["text"]["text"] for row in rows for one in row["elements"]]
+        return [one["label"] for row in message["components"] for one in row["components"]]
+
+    def words(self, number: int = -1) -> str:
+        """Return everything a message says."""
+        message = self.messages()[number]
+        return repr(message["blocks"] if self.name == "slack" else message["embeds"])
+
+    def whispers(self) -> list[str]:
+        return [one["text"] for one in self.world.effects()["whispers"]]
+
+    def sign(self, **wish: Any) -> dict[str, Any]:
+        """Return the request that a press becomes, signed now."""
+        at = int(self.studio.clock.now().timestamp())
+        return dict(self.tell_world({"service": self.name, "at": at, "message": self.message_id(-1), **wish}))
+
+    def press(self, button: str, **wish: Any) -> Any:
+        """Press, and return the desk's answer."""
+        return self.deliver(self.sign(button=button, **wish))
+
+    def deliver(self, request: dict[str, Any]) -> Any:
+        """Post a request to the desk, and return its answer once the work behind it is done."""
+        with TestClient(self.desk) as client:
+            return client.post(f"/callbacks/{self.name}", headers=request["headers"], content=request["body"])
+
+    def tell_world(self, wish: dict[str, Any]) -> Any:
+        answer = requests.post(f"{self.world.url}/_world/press", json=wish, timeout=10)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+def chat_on(studio: Studio, world: RunningSandbox, name: str) -> Chat:
+    """Return a chat of this world for a studio."""
+    settings = Settings(_env_file=None, root=studio.settings.root, sandbox_url=world.url)
+    here = replace(studio, settings=settings, providers={})
+    return Chat(name, here, world, desk_on(here))

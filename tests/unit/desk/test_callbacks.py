@@ -1,0 +1,382 @@
+"""Presses in Slack and Discord: what they decide, what people see afterwards, and what hostile ones can do: nothing."""
+
+import hashlib
+import hmac
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+from nacl.signing import SigningKey
+
+from dayreel.sandbox import credentials
+from dayreel.services.decide import decide
+from dayreel.services.request_review import notify_reviewers
+from dayreel.services.review_cards import redraw_cards
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import DecisionRow, newest_verdict
+from tests.fakes.chats import CONTENT, Chat, chat_on
+from tests.fakes.sandbox import RunningSandbox
+from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, write_channel
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("world")) as running:
+        yield running
+
+
+@pytest.fixture(params=["slack", "discord"])
+def chat(request: pytest.FixtureRequest, studio: Studio, world: RunningSandbox) -> Chat:
+    world.clear_faults()
+    world.reset()
+    made = chat_on(studio, world, request.param)
+    made.ask()
+    return made
+
+
+def decision(chat: Chat) -> DecisionRow | None:
+    with chat.studio.catalog.read() as connection:
+        return newest_verdict(connection, CONTENT)
+
+
+def body_of(payload: Any, chat: str) -> bytes:
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    return (urlencode({"payload": text}) if chat == "slack" else text).encode()
+
+
+def payload_of(chat: Chat, request: dict[str, Any]) -> Any:
+    return json.loads(parse_qs(request["body"])["payload"][0] if chat.name == "slack" else request["body"])
+
+
+def signed(chat: Chat, body: bytes, *, at: float | None = None) -> dict[str, Any]:
+    """Return a request with any body, signed as the vendor would."""
+    stamp = str(int(chat.studio.clock.now().timestamp() if at is None else at))
+    if chat.name == "slack":
+        mac = hmac.new(credentials.SLACK_SIGNING_SECRET.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256)
+        headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={mac.hexdigest()}"}
+        return {"headers": {**headers, "Content-Type": "application/x-www-form-urlencoded"}, "body": body}
+    key = SigningKey(bytes.fromhex(credentials.DISCORD_SIGNING_SEED))
+    signature = key.sign(stamp.encode() + body).signature.hex()
+    return {"headers": {"X-Signature-Timestamp": stamp, "X-Signature-Ed25519": signature}, "body": body}
+
+
+def opened(chat: Chat, answer: Any) -> dict[str, Any]:
+    """Return the form that a press opened."""
+    if chat.name == "slack":
+        return dict(chat.world.effects()["forms"][-1])
+    return {"id": answer.json()["data"]["custom_id"], **answer.json()["data"]}
+
+
+def test_a_review_is_asked_once_with_buttons_and_its_preview(chat: Chat) -> None:
+    chat.ask()
+    (message,) = chat.messages()
+    assert chat.buttons() == ["Approve", "Reject", "Edit caption"]
+    assert "A jar rises" in chat.words()
+    assert "Clay, patience" in chat.words()
+    assert f"/content/{CONTENT}" in chat.words()
+    if chat.name == "slack":
+        (upload,) = [one for one in chat.world.effects()["messages"] if one.get("thread_ts")]
+        assert upload["thread_ts"] == message["ts"]
+        assert upload["files"][0]["title"] == f"{CONTENT}/r1/preview"
+    else:
+        assert message["attachments"][0]["size"] == len(b"a video")
+
+
+@pytest.mark.parametrize(
+    ("button", "verdict", "says"), [("approve", "approved", "Approved"), ("reject", "rejected", "Rejected")]
+)
+def test_a_press_decides_and_the_message_shows_it(chat: Chat, button: str, verdict: str, says: str) -> None:
+    assert chat.press(button, user="42", name="ana").status_code == 200
+    made = decision(chat)
+    assert made is not None
+    assert (made.verdict, made.via, made.decided_by) == (verdict, chat.name, f"ana ({chat.name} 42)")
+    assert chat.buttons() == []
+    assert f"{says} by ana ({chat.name} 42)" in chat.words().replace("\\\\", "")
+    assert chat.whispers() == []
+
+
+def test_an_edited_caption_is_shown_with_buttons_for_it(chat: Chat) -> None:
+    answer = chat.press("edit")
+    assert answer.status_code == 200
+    form = opened(chat, answer)
+    shown = (
+        form["blocks"][0]["element"]["initial_value"] if chat.name == "slack" else form["components"][0]["component"]
+    )
+    assert (shown if chat.name == "slack" else shown["value"]) == "Clay, patience"
+    assert chat.deliver(chat.sign(form=form["id"], caption="Neue Wörter 🫖")).status_code == 200
+    assert content_row(chat.studio, CONTENT).caption == "Neue Wörter 🫖"
+    assert "Neue Wörter 🫖" in chat.words()
+    assert chat.buttons() == ["Approve", "Reject", "Edit caption"]
+    chat.press("approve")
+    made = decision(chat)
+    assert made is not None
+    assert (made.verdict, made.caption) == ("approved", "Neue Wörter 🫖")
+
+
+def test_a_caption_without_words_is_said_in_the_form_and_changes_nothing(chat: Chat) -> None:
+    answer = chat.press("edit")
+    answer = chat.deliver(chat.sign(form=opened(chat, answer)["id"], caption="  "))
+    assert "A caption needs words." in answer.text
+    assert decision(chat) is None
+
+
+def test_a_decision_made_elsewhere_is_shown_in_the_message(chat: Chat) -> None:
+    decide(chat.studio, CONTENT, "rejected", by="ben", via="cli", note="the hands")
+    assert redraw_cards(chat.studio, CONTENT) == []
+    assert redraw_cards(chat.studio, CONTENT) == []
+    assert chat.buttons() == []
+    assert "Rejected by ben" in chat.words()
+    assert chat.messages()[0]["edits"] == 1
+
+
+def test_a_press_on_a_superseded_message_is_refused_and_told_and_the_message_says_so(chat: Chat) -> None:
+    stale = chat.sign(button="approve")
+    reviewable(chat.studio, video=b"anew")
+    assert chat.deliver(stale).status_code == 200
+    assert decision(chat) is None
+    assert "You saw revision 1" in chat.whispers()[0]
+    chat.ask()
+    assert chat.buttons(0) == []
+    assert "Superseded: revision 2" in chat.words(0)
+    assert chat.buttons(1) == ["Approve", "Reject", "Edit caption"]
+    chat.press("approve")
+    assert decision(chat) is not None
+
+
+def test_the_second_of_two_who_press_is_told_who_was_first(chat: Chat) -> None:
+    first, second = chat.sign(button="approve", user="1", name="ana"), chat.sign(button="reject", user="2", name="ben")
+    assert chat.deliver(first).status_code == chat.deliver(second).status_code == 200
+    made = decision(chat)
+    assert made is not None
+    assert (made.verdict, len(chat.whispers())) == ("approved", 1)
+    assert f"ana ({chat.name} 1)" in chat.whispers()[0]
+
+
+def test_an_edit_of_something_that_has_changed_opens_no_form(chat: Chat) -> None:
+    stale = chat.sign(button="edit")
+    decide(chat.studio, CONTENT, "approved", by="ben", via="cli")
+    answer = chat.deliver(stale)
+    assert answer.status_code == 200
+    assert "has changed since this message was made" in chat.whispers()[0]
+    assert "components" not in answer.text
+    assert chat.buttons() == []
+
+
+def test_a_message_that_was_deleted_holds_no_decision_back(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
+    error = {"slack": {"code": "message_not_found"}, "discord": {"code": 10008, "status": 404}}[chat.name]
+    chat.world.arm(chat.name, "update", "error", **error)
+    assert chat.press("approve").status_code == 200
+    assert decision(chat) is not None
+    assert "Somebody deleted the message" in caplog.text
+
+
+def test_a_lost_answer_to_a_change_is_made_good_at_once_because_it_is_safe_to_repeat(chat: Chat) -> None:
+    chat.world.arm(chat.name, "update", "lose_answer")
+    chat.press("approve")
+    assert chat.buttons() == []
+    assert [row["state"] for row in ledger_rows(chat.studio, target=chat.name)].count("unknown") == 0
+
+
+def test_a_lost_question_is_in_doubt_found_by_its_marker_and_not_asked_twice(
+    studio: Studio, world: RunningSandbox, chat: Chat
+) -> None:
+    from dayreel.services.reconcile import reconcile
+
+    row = reviewable(chat.studio, video=b"anew")
+    world.arm(chat.name, "post", "lose_answer")
+    notifier = chat.studio.connect(chat.name)
+    told = notify_reviewers(chat.studio, channel_of(chat.studio), row, notifier=notifier)
+    assert "It may have happened" in told
+    assert [one.outcome for one in reconcile(chat.studio)] == ["confirmed"]
+    assert len(chat.messages()) == 2
+    chat.press("approve")
+    assert chat.buttons(1) == []
+
+
+def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
+    review = {"who": ["Ana"], "slack": {"42": "Ana", "43": "Zoe"}, "discord": {"42": "Ana", "43": "Zoe"}}
+    write_channel(chat.studio.settings.root, "crafts", review=review)
+    for stranger in ("41", "43"):
+        answer = chat.press("approve", user=stranger, name="Ana")
+        # Discord shows nobody the reason of a 4xx, so there it is a private answer instead.
+        assert answer.status_code == (403 if chat.name == "slack" else 200)
+        told = chat.whispers()[-1] if chat.name == "slack" else answer.json()["data"]["content"]
+        assert "may not decide" in told
+        assert decision(chat) is None
+    chat.press("approve", user="42", name="somebody else's handle")
+    made = decision(chat)
+    assert made is not None
+    assert made.decided_by == "Ana"
+
+
+def test_where_two_have_to_approve_the_message_keeps_its_buttons_after_the_first(chat: Chat) -> None:
+    write_channel(chat.studio.settings.root, "crafts", review={"approvals": 2})
+    chat.press("approve", user="1", name="ana")
+    assert f"approved by ana ({chat.name} 1); 2 people have to approve" in chat.words().replace("\\\\", "")
+    assert chat.buttons() == ["Approve", "Reject", "Edit caption"]
+    chat.press("approve", user="1", name="ana")
+    assert content_row(chat.studio, CONTENT).state == "review_pending"
+    chat.press("approve", user="2", name="ben")
+    assert content_row(chat.studio, CONTENT).state == "approved"
+    assert chat.buttons() == []
+
+
+def test_a_hold_and_a_recall_are_shown_and_the_recalled_can_be_decided_again(chat: Chat) -> None:
+    decide(chat.studio, CONTENT, "held", by="ben", via="cli")
+    redraw_cards(chat.studio, CONTENT)
+    assert "on hold by ben" in chat.words()
+    chat.press("approve")
+    decide(chat.studio, CONTENT, "recalled", by="ben", via="cli")
+    redraw_cards(chat.studio, CONTENT)
+    assert "recalled by ben" in chat.words()
+    chat.press("reject")
+    assert content_row(chat.studio, CONTENT).state == "rejected"
+
+
+# -- hostile ones ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Bent:
+    """A good request to approve, and the means to bend it."""
+
+    chat: Chat
+
+    def __post_init__(self) -> None:
+        self.good = self.chat.sign(button="approve")
+        self.payload = payload_of(self.chat, self.good)
+        self.now = self.chat.studio.clock.now().timestamp()
+        self.stamp, self.mark = list(self.good["headers"])[:2]
+
+    def header(self, name: str, value: str | bytes) -> dict[str, Any]:
+        return {**self.good, "headers": {**self.good["headers"], name: value}}
+
+    def body(self, body: bytes, *, after_s: float = 0) -> dict[str, Any]:
+        return signed(self.chat, body, at=self.now + after_s)
+
+    def document(self, payload: Any) -> dict[str, Any]:
+        return self.body(body_of(payload, self.chat.name))
+
+    def button(self, **changes: str) -> dict[str, Any]:
+        return self.document(with_button(self.chat, self.payload, **changes))
+
+
+def last_changed(text: str) -> str:
+    return text[:-1] + ("1" if text[-1] == "0" else "0")
+
+
+ARABIC_DIGITS = "\u0661\u0667\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660"
+BENDS: dict[str, tuple[int, Callable[[Bent], dict[str, Any]]]] = {
+    "no signature": (401, lambda b: {**b.good, "headers": {}}),
+    "wrong signature": (401, lambda b: b.header(b.mark, last_changed(b.good["headers"][b.mark]))),
+    "of another body": (401, lambda b: {**b.good, "body": b.good["body"].replace("approve", "reject")}),
+    "two signatures": (401, lambda b: {**b.good, "headers": [*b.good["headers"].items(), (b.mark, "v0=00")]}),
+    "odd digits in the timestamp": (401, lambda b: b.header(b.stamp, ARABIC_DIGITS.encode())),
+    "odd bytes in the signature": (401, lambda b: b.header(b.mark, b"v0=\xff\xfe")),
+    "old": (401, lambda b: b.body(b.good["body"].encode(), after_s=-301)),
+    "from the future": (401, lambda b: b.body(b.good["body"].encode(), after_s=301)),
+    "huge": (413, lambda b: b.body(b"x" * 1_000_001)),
+    "huge, without a length": (413, lambda b: {**b.good, "body": iter([b"x" * 600_000, b"y" * 600_000])}),
+    "no UTF-8": (400, lambda b: b.body(b"payload=\xff\xfe%ff")),
+    "UTF-16": (400, lambda b: b.body(json.dumps(b.payload).encode("utf-16"))),
+    "a byte order mark": (400, lambda b: b.body(b"\xef\xbb\xbf" + b.good["body"].encode())),
+    "no JSON": (400, lambda b: b.document("{")),
+    "deep JSON": (400, lambda b: b.document("[" * 100_000)),
+    "a list": (400, lambda b: b.document([])),
+    "nothing": (400, lambda b: b.body(b"")),
+    "two payloads": (400, lambda b: b.body(b.good["body"].encode() + b"&payload=%7B%7D")),
+    "another kind": (400, lambda b: b.document({**b.payload, "type": "shortcut" if b.chat.name == "slack" else 2})),
+    "another button": (400, lambda b: b.button(act="publish")),
+    "another room": (403, lambda b: b.document({**b.payload, "channel": {"id": "C0OTHER"}, "channel_id": "999"})),
+    "unknown content": (404, lambda b: b.button(ticket=f"crafts-2020-01-01 {ticket_of(b.chat, b.payload)[-22:]}")),
+    "a path": (404, lambda b: b.button(ticket="../../etc/passwd 1.1.x")),
+    "no revision": (404, lambda b: b.button(ticket=f"{CONTENT} ")),
+    "letters for a revision": (404, lambda b: b.button(ticket=f"{CONTENT} x.y.z")),
+    "a null": (404, lambda b: b.button(ticket="\x00 1.1.x")),
+    "another channel": (404, lambda b: b.button(ticket="otherchannel-2026-11-20 1.1.x")),
+}
+
+
+def ticket_of(chat: Chat, payload: Any) -> str:
+    if chat.name == "slack":
+        return str(payload["actions"][0]["value"])
+    return str(payload["data"]["custom_id"]).partition(" ")[2]
+
+
+def with_button(chat: Chat, payload: Any, *, act: str = "approve", ticket: str | None = None) -> Any:
+    ticket = ticket_of(chat, payload) if ticket is None else ticket
+    if chat.name == "slack":
+        return {**payload, "actions": [{**payload["actions"][0], "action_id": f"dayreel_{act}", "value": ticket}]}
+    return {**payload, "data": {**payload["data"], "custom_id": f"{act} {ticket}"}}
+
+
+@pytest.mark.parametrize("how", BENDS)
+def test_what_is_hostile_is_refused_and_changes_nothing(chat: Chat, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    status, bend = BENDS[how]
+    caplog.set_level(logging.INFO)
+    before = (content_row(chat.studio, CONTENT), ledger_rows(chat.studio), chat.messages())
+    answer = chat.deliver(bend(Bent(chat)))
+    if how == "another room" and chat.name == "discord":
+        assert "another one" in answer.json()["data"]["content"]
+    else:
+        assert answer.status_code == status
+        assert answer.text == "Refused.\n"
+    assert (content_row(chat.studio, CONTENT), ledger_rows(chat.studio), chat.messages()) == before
+    assert decision(chat) is None
+    assert credentials.SLACK_SIGNING_SECRET not in caplog.text
+
+
+def test_a_replay_is_refused_also_after_the_decision_was_taken_back(chat: Chat) -> None:
+    first = chat.sign(button="approve")
+    assert chat.deliver(first).status_code == 200
+    reviewable(chat.studio, video=b"anew")
+    assert chat.deliver(first).status_code == 409
+    assert content_row(chat.studio, CONTENT).state == "review_pending"
+
+
+def test_a_replay_in_another_process_changes_nothing_either(chat: Chat, studio: Studio) -> None:
+    """What remembers repeats is gone with its process; the compare-and-set is not."""
+    first = chat.sign(button="approve")
+    chat.deliver(first)
+    newer = chat_on(studio, chat.world, chat.name)
+    reviewable(newer.studio, video=b"anew")
+    assert newer.deliver(first).status_code == 200
+    assert content_row(newer.studio, CONTENT).state == "review_pending"
+
+
+def test_a_chat_that_is_not_set_up_has_no_address(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(chat.studio), "variable", lambda _self, _name: None)
+    assert chat.press("approve").status_code == 404
+    assert decision(chat) is None
+
+
+def test_a_ping_of_discord_is_answered_again_and_again(studio: Studio, world: RunningSandbox) -> None:
+    chat = chat_on(studio, world, "discord")
+    ping = signed(chat, b'{"type": 1}')
+    assert [chat.deliver(ping).json() for _ in range(2)] == [{"type": 1}] * 2
+
+
+@pytest.mark.slow
+def test_a_press_is_answered_before_it_is_done(studio: Studio, world: RunningSandbox) -> None:
+    """The world waits three seconds for the answer; changing the message takes longer than that here."""
+    from tests.fakes.desk import served
+
+    world.reset()
+    chat = chat_on(studio, world, "slack")
+    chat.ask()
+    world.arm("slack", "update", "delay", seconds=3.2)
+    with served(chat.desk) as address:
+        at = int(chat.studio.clock.now().timestamp())
+        wish = {"service": "slack", "message": chat.message_id(-1), "button": "approve", "at": at}
+        told = chat.tell_world({**wish, "to": f"{address}/callbacks/slack"})
+        assert (told["status"], told["answer"], told["problem"]) == (200, None, "")
+        deadline = time.monotonic() + 15
+        while chat.buttons() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert chat.buttons() == []
+    assert decision(chat) is not None
