@@ -5,6 +5,7 @@ The pictures are inside the markdown as data, from a fixed template: nothing tha
 
 import base64
 import warnings
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -45,18 +46,22 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         "Runbook: docs/analytics.md",
     )
     def charts(context: dg.AssetExecutionContext) -> None:
-        from dayreel.services.draw_charts import draw_all, write_charts  # noqa: PLC0415  matplotlib costs a second
+        from dayreel.services.draw_charts import draw_all  # noqa: PLC0415  matplotlib costs a second
         from dayreel.services.marts.build_marts import mart_files  # noqa: PLC0415
         from dayreel.services.write_report import chart_data  # noqa: PLC0415
 
         for key in context.partition_keys:
             with room_of(context) as room:
                 drawn = draw_all(chart_data(room, date.fromisoformat(key)))
-                write_charts(mart_files(room).root / "charts" / key / "all", drawn)
-            told: dict[str, Any] = {name: dg.MetadataValue.md(_inline(picture)) for name, picture in drawn.items()}
-            context.add_asset_metadata(told, asset_key=CHARTS, partition_key=key)
+                mart_files(room).write_charts(key, "all", drawn)
+            context.add_asset_metadata(shown(drawn), asset_key=CHARTS, partition_key=key)
 
     return charts
+
+
+def shown(charts: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return charts, given as PNG by name, as the asset's page shows them."""
+    return {name: dg.MetadataValue.md(_inline(picture)) for name, picture in charts.items()}
 
 
 def _inline(picture: bytes) -> str:

@@ -46,7 +46,7 @@ def default_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by its key; the key is the vendor's name in channel files."""
     return {
         "studio": StudioResource(root=str(settings.root)),
-        "marts": MartIOManager(root=str(settings.var_dir / "marts")),
+        "marts": MartIOManager(root=str(settings.root)),
         "anthropic": AnthropicResource(),
         "openai": OpenAIResource(),
         "fal": FalResource(),

@@ -17,9 +17,12 @@ from dayreel.services.marts.tables import MARTS
 from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.settings import Settings
 from pipeline_assets.engagement_assets import SNAPSHOTS
+from pipeline_assets.metadata import table
 from pipeline_assets.steps import room_of
 
 OWNER = "team:content"
+# A table that is not longer is shown whole on its page.
+SHOWN_ROWS = 10
 _COLUMN_TYPES = {
     "text": "string", "int": "int64", "float": "float64", "usd": "decimal(12,6)", "day": "date32",
     "moment": "timestamp[us, UTC]", "flag": "bool",
@@ -127,6 +130,15 @@ def build_condition(name: str) -> dg.AutomationCondition:
     return condition.replace(latest(), latest(lookback))
 
 
+def facts_of(rows: Any) -> dict[str, Any]:
+    """Return what the page of a mart tells about one partition: how many rows, of which world, and few rows whole."""
+    told: dict[str, Any] = {
+        "dagster/row_count": rows.num_rows,
+        "simulated": dg.MetadataValue.bool(any(rows.column("simulated").to_pylist())),
+    }
+    return {**told, "rows": table(rows.to_pylist())} if 0 < rows.num_rows <= SHOWN_ROWS else told
+
+
 def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinition | None) -> dg.AssetsDefinition:
     schema = dg.TableSchema(
         columns=[
@@ -168,10 +180,9 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         with room_of(context) as room:
             files = mart_files(room)
             tables = {key: build_mart(room, files, mart.name, key) for key in keys}
-        for key, table in tables.items():
-            told: dict[str, Any] = {"dagster/row_count": table.num_rows, "dagster/partition_row_count": table.num_rows}
+        for key, rows in tables.items():
             context.add_asset_metadata(
-                told if partitions is not None else {"dagster/row_count": table.num_rows},
+                facts_of(rows),
                 asset_key=mart_key(mart.name),
                 partition_key=key if partitions is not None else None,
             )

@@ -1,6 +1,7 @@
 """Marts as Parquet files, one per partition: an IO manager for tables, for one partition or many in one run.
 
-See https://docs.dagster.io/guides/build/io-managers. Where and how a file is written is `dayreel.stores.mart_files`.
+See https://docs.dagster.io/guides/build/io-managers. Where files are (this machine or a bucket) and how they are
+written is `dayreel.stores.mart_files`.
 """
 
 from pathlib import Path
@@ -9,23 +10,23 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from dayreel.settings import load_settings
+
 
 class MartIOManager(dg.ConfigurableIOManager):
-    """Writes what a mart's asset returns, a mapping of partition key to Arrow table, below one local folder.
+    """Writes what a mart's asset returns, a mapping of partition key to Arrow table, where the environment says."""
 
-    Another place (S3) is another `MartFiles` with the same methods, chosen in `_files`.
-    """
-
-    root: str = Field(description="folder of the marts; `dayreel sql` and the report read var/marts of the project")
+    root: str | None = Field(None, description="project root; left out, the folder that holds workspace.yaml")
 
     def handle_output(self, context: dg.OutputContext, obj: dict[str, Any]) -> None:
         """Write every partition of the run.
 
         Raises:
-            OSError: a file could not be written; what was there before is untouched.
+            OSError, StoreError: a file could not be written; what was there before is untouched.
         """
+        files = self._files()
         for partition, table in obj.items():
-            self._files().write(_mart(context.asset_key), partition, table)
+            files.write(_mart(context.asset_key), partition, table)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the upstream partitions of this step as one Arrow table; partitions that do not exist are left out."""
@@ -38,9 +39,9 @@ class MartIOManager(dg.ConfigurableIOManager):
         return files.read(name, keys, schema=schema_of(MARTS[name]))
 
     def _files(self) -> Any:
-        from dayreel.stores.mart_files import MartFiles  # noqa: PLC0415  pyarrow, only where a file is touched
+        from dayreel.stores.mart_files import open_mart_files  # noqa: PLC0415  pyarrow, only where a file is touched
 
-        return MartFiles(Path(self.root))
+        return open_mart_files(load_settings(Path(self.root) if self.root else None))
 
 
 def _mart(key: dg.AssetKey) -> str:

@@ -3,10 +3,14 @@
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dayreel.cli.output import print_json
+
+if TYPE_CHECKING:
+    from dayreel.services.make_demo import Demo
 
 
 @click.command("demo")
@@ -24,7 +28,7 @@ def command(days: int, into: Path | None, tells_dagster: bool, as_json: bool) ->
     started = time.monotonic()
     click.echo(f"Making {days} days of simulated content in {root} ...", err=True)
     demo = make_demo(root, here, days=days)
-    events = _tell_dagster(root, demo.materialized) if tells_dagster else 0
+    events = _tell_dagster(root, demo) if tells_dagster else 0
     told = {
         "root": str(root), "first": demo.first, "last": demo.last, "contents": demo.contents, "posts": demo.posts,
         "mart_files": demo.files, "dagster_events": events, "gaps": demo.gaps,
@@ -42,7 +46,7 @@ def command(days: int, into: Path | None, tells_dagster: bool, as_json: bool) ->
     )
 
 
-def _tell_dagster(root: Path, materialized: list[tuple[tuple[str, ...], str, dict[str, object]]]) -> int:
+def _tell_dagster(root: Path, demo: "Demo") -> int:
     """Fill the event log of the demo's own Dagster instance, never of another one."""
     from dayreel.cli.launch import report_history
     from dayreel.settings import load_settings
@@ -51,4 +55,4 @@ def _tell_dagster(root: Path, materialized: list[tuple[tuple[str, ...], str, dic
     if home is not None and not Path(home).absolute().is_relative_to(root):
         click.echo(f"DAGSTER_HOME is {home}, another project's: Dagster's pages stay empty.", err=True)
         return 0
-    return report_history(load_settings(root), materialized)
+    return report_history(load_settings(root), demo.materialized, demo.measured)

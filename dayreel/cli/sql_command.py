@@ -18,12 +18,12 @@ def command(query: str | None, shape: str, refresh: bool) -> None:
     """Ask the marts: one view a mart, see docs/analytics.md. Without --query it reads from the keyboard."""
     from dayreel.services.query_marts import opened_marts
     from dayreel.settings import load_settings
-    from dayreel.stores.mart_files import MartFiles
+    from dayreel.stores.mart_files import open_mart_files
 
     settings = load_settings()
     if refresh:
         _refresh()
-    with opened_marts(MartFiles(settings.var_dir / "marts")) as connection:
+    with opened_marts(open_mart_files(settings)) as connection:
         if query is not None:
             _print(connection, sys.stdin.read() if query == "-" else query, shape)
         else:
@@ -34,13 +34,13 @@ def _refresh() -> None:
     from datetime import timedelta
 
     from dayreel.clock import local_day
-    from dayreel.services.marts.build_marts import refresh_marts
+    from dayreel.services.marts.build_marts import days_to_tell, refresh_marts
     from dayreel.services.studio import open_studio
 
     studio = open_studio()
     try:
         today = local_day(studio.clock.now(), studio.settings.timezone)
-        count = refresh_marts(studio, [today - timedelta(days=back) for back in range(56)])
+        count = refresh_marts(studio, days_to_tell(studio, today - timedelta(days=55), today))
     finally:
         studio.catalog.close()
     click.echo(f"{count} files rebuilt.", err=True)

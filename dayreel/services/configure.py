@@ -14,7 +14,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import UsageError
-from dayreel.stores.catalog.tables import config
+from dayreel.services.audit import note_act
+from dayreel.stores.catalog.tables import acts, config
 
 Origin = Literal["default", "catalog", "environment"]
 
@@ -110,16 +111,36 @@ def read_config(connection: Connection, name: str, *, environment: Mapping[str, 
     return Value(key, str(row["value"]), "catalog", row["updated_by"], row["updated_at"], row["note"])
 
 
+def config_at(connection: Connection, name: str, at: datetime) -> str:
+    """Return what a setting was at a moment: what the first change after it replaced, else what it is now.
+
+    A value that came from the environment left no trace when it was changed there.
+
+    Raises:
+        UsageError: there is no such setting, or its override in the environment cannot be read.
+    """
+    later = (
+        select(acts.c.detail)
+        .where(acts.c.target == key_named(name).name, acts.c.at >= at, acts.c.act.like("set %"))
+        .order_by(acts.c.id)
+        .limit(1)
+    )
+    detail = connection.execute(later).scalar()
+    return read_config(connection, name).value if detail is None else str(detail["before"])
+
+
 def write_config(
-    connection: Connection, name: str, text: str, *, by: str, at: datetime, note: str | None = None
+    connection: Connection, name: str, text: str, *, by: str, at: datetime, note: str | None = None, via: str = "cli"
 ) -> Value:
-    """Change one setting for everybody.
+    """Change one setting for everybody, and record who did, on which face (`via`), and what it was before.
 
     Raises:
         UsageError: there is no such setting or the value cannot be read; nothing was changed.
     """
     key = key_named(name)
     values: dict[str, Any] = {"value": key.read(text), "updated_by": by, "updated_at": at, "note": note}
+    detail = {"before": read_config(connection, name).value, "value": values["value"], "note": note}
+    note_act(connection, f"set {values['value']}"[:50], name, actor=by, at=at, via=via, detail=detail)
     if connection.execute(update(config).where(config.c.key == name).values(**values)).rowcount == 0:
         connection.execute(insert(config).values(key=name, **values))
     return read_config(connection, name)

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.clock import local_day
 from dayreel.errors import DayreelError
-from dayreel.services.audit import note_act
 from dayreel.services.configure import Value, read_config, write_config
 from dayreel.services.effects import LEASE
 from dayreel.services.spending import spent
@@ -120,9 +119,7 @@ def turn_switch(studio: Studio, position: str, *, by: str, via: str, note: str |
     """
     now = studio.clock.now()
     with studio.catalog.write("money") as connection:
-        value = write_config(connection, "switch", position, by=by, at=now, note=note)
-        note_act(connection, f"switch {position}", "switch", actor=by, at=now, via=via, detail={"note": note})
-    return value
+        return write_config(connection, "switch", position, by=by, at=now, note=note, via=via)
 
 
 def doubts(studio: Studio) -> list[Doubt]:

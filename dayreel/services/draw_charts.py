@@ -1,30 +1,34 @@
 """Charts of the marts: frames in, PNG out. Readable at phone width, with units on the axes; what is missing is a gap.
 
-Nothing is read or written here except by `write_charts`. Every chart of simulated numbers says so in its title.
+Nothing is read or written here. Under its title every chart says what it is about, and whether that is simulated. The
+background is white and opaque, so that a chart reads the same on a dark page.
 """
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dayreel.stores.files import write_whole_bytes
-
 # At 390 CSS pixels a picture of 3.9 inches shows one point as 1.4 pixels: 9 pt are read on a phone.
-SIZE_IN = (3.9, 3.0)
+SIZE_IN = (3.9, 3.2)
 DPI = 200
 FONT_PT = 9
 BAND = (0.1, 0.9)
 MOST_TOPICS = 8
-COLOURS = {"instagram": "#c13584", "tiktok": "#111111", "youtube": "#d93025"}
-_INK, _SOFT, _ACCENT = "#222222", "#9aa0a6", "#1a73e8"
+# One video says little about its topic.
+LEAST_CONTENTS = 3
+# Of Okabe and Ito: told apart by people who see colours differently, and each dark enough for a thin line on white.
+COLOURS = {"instagram": "#d55e00", "tiktok": "#111111", "youtube": "#0072b2"}
+_INK, _SOFT, _ACCENT, _LIMIT = "#222222", "#5f6368", "#0072b2", "#d55e00"
+_BAND_GREY = "#9aa0a6"
+# What is left for the plot below the two lines of the title.
+_BELOW_TITLE = 0.86
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,11 @@ class ChartData:
     """The marts that charts are drawn from, already cut to what they are about (a channel, some weeks).
 
     Attributes:
+        scope: whose they are: a channel, or `all channels`.
         first, last: the days that are shown; days without rows in between are gaps.
     """
 
+    scope: str
     first: date
     last: date
     daily: pd.DataFrame
@@ -55,7 +61,7 @@ def views_by_age(data: ChartData) -> Figure:
     by_age = told.groupby("age_d")["views"]
     ages = range(int(told["age_d"].min()), int(told["age_d"].max()) + 1)
     low, high = (by_age.quantile(share).reindex(ages) for share in BAND)
-    axes.fill_between(list(ages), low, high, color=_SOFT, alpha=0.35, linewidth=0, label="8 of 10 posts")
+    axes.fill_between(list(ages), low, high, color=_BAND_GREY, alpha=0.35, linewidth=0, label="8 of 10 posts")
     axes.plot(list(ages), by_age.median().reindex(ages), color=_INK, linewidth=1.6, label="median")
     newest = told[told["posted_at"] >= pd.Timestamp(data.last - timedelta(days=6), tz="UTC")]
     for number, (_post, rows) in enumerate(newest.groupby("post_row_id")):
@@ -63,16 +69,21 @@ def views_by_age(data: ChartData) -> Figure:
         label = "last 7 days" if number == 0 else None
         axes.plot(list(ages), line, color=_ACCENT, linewidth=0.9, marker=".", markersize=3, alpha=0.8, label=label)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=FONT_PT - 1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _legend(axes)
     return figure
 
 
 def engagement_by_platform(data: ChartData) -> Figure:
-    """Draw what posts gained in reactions a day, per platform; a day that was not measured breaks the line."""
+    """Draw what posts gained in reactions a day, per platform; a day that was not measured breaks the line.
+
+    What was gained over a gap is divided by the days it covers: the first measurement after it is no peak.
+    """
     figure, axes = _blank("Reactions by platform", data, x="", y="likes, comments,\nshares, saves per day")
     days = _days(data)
     reactions = data.daily[[f"{name}_gained" for name in ("likes", "comments", "shares", "saves")]]
-    told = data.daily.assign(reactions=reactions.sum(axis=1, min_count=1).astype("Float64"))
+    days_covered = (data.daily["hours_covered"].astype("Float64") / 24).round().clip(lower=1)
+    told = data.daily.assign(reactions=reactions.sum(axis=1, min_count=1).astype("Float64") / days_covered)
     for platform, rows in told.groupby("platform"):
         line = rows.groupby("day")["reactions"].sum(min_count=1).reindex(days).astype(float)
         axes.plot(days, line, color=COLOURS.get(str(platform), _ACCENT), linewidth=1.4, label=str(platform))
@@ -82,13 +93,15 @@ def engagement_by_platform(data: ChartData) -> Figure:
         return _nothing(figure, axes)
     _date_axis(axes, days)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=FONT_PT - 1)
+    _legend(axes)
     return figure
 
 
 def spend_against_cap(data: ChartData) -> Figure:
     """Draw the month's spending so far, day by day, its projection, and the cap."""
-    figure, axes = _blank("Spend against the month's cap", data, x="", y="US dollars")
+    figure, axes = _blank(
+        "Spend against the month's cap", data, x="", y="US dollars", about=f"all channels, {data.last:%B %Y}"
+    )
     month = data.last.replace(day=1)
     rows = data.projection[data.projection["day"].between(month, data.last)].sort_values("day")
     if rows.empty:
@@ -103,16 +116,16 @@ def spend_against_cap(data: ChartData) -> Figure:
     axes.plot(
         [newest["day"], end], [spent, projected], color=_ACCENT, linestyle=":", label=f"heading for ${projected:,.0f}"
     )
-    axes.axhline(cap, color="#d93025", linewidth=1.2, label=f"cap ${cap:,.0f}")
+    axes.axhline(cap, color=_LIMIT, linewidth=1.2, label=f"cap ${cap:,.0f}")
     _date_axis(axes, [month, end])
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=FONT_PT - 1)
+    _legend(axes)
     return figure
 
 
 def approval_rate(data: ChartData) -> Figure:
-    """Draw the share of approvals among decisions, a bar a week; a week without decisions has none."""
-    figure, axes = _blank("Approval rate", data, x="week of", y="% approved of decided")
+    """Draw the share of approvals among decisions, a bar a week with how many were decided; no decisions, no bar."""
+    figure, axes = _blank("Approval rate", data, x="week of (on the bars: how many were decided)", y="% approved")
     decided = data.outcomes[data.outcomes["verdict"].isin(["approved", "rejected"])]
     monday = data.first - timedelta(days=data.first.weekday())
     weeks = [monday + timedelta(weeks=number) for number in range((data.last - monday).days // 7 + 1)]
@@ -126,24 +139,32 @@ def approval_rate(data: ChartData) -> Figure:
     axes.bar(places, shares.fillna(0.0), color=_ACCENT)
     for place, (share, count) in enumerate(zip(shares, counts, strict=True)):
         if count:
-            axes.text(place, share - 3, str(count), ha="center", va="top", color="white", fontsize=FONT_PT - 2)
+            axes.text(place, share + 1, str(count), ha="center", va="bottom", color=_INK, fontsize=FONT_PT - 1)
     shown = places[:: max(1, -(-len(places) // 6))]
     axes.set_xticks(shown, [f"{weeks[place]:%d %b}" for place in shown])
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 108)
+    axes.set_yticks(range(0, 101, 20))
     return figure
 
 
 def cost_by_topic(data: ChartData) -> Figure:
-    """Draw dollars per 1,000 views at seven days for each topic, the cheapest first."""
-    figure, axes = _blank("Cost per 1,000 views by topic", data, x="US dollars per 1,000 views at 7 days", y="")
+    """Draw dollars per 1,000 views at seven days for each topic, the cheapest first.
+
+    Topics of fewer than three contents are left out, unless there are no others.
+    """
+    figure, axes = _blank(
+        "Cost per 1,000 views by topic", data, x="US dollars per 1,000 views at 7 days\n(in brackets: contents)", y=""
+    )
     told = data.performance[data.performance["views_7d"].notna() & data.performance["topic"].notna()]
     sums = told.assign(usd=told["cost_usd"].astype(float), views=told["views_7d"].astype(float)).groupby("topic")
+    counts = sums.size()
     per_thousand = (sums["usd"].sum() * 1000 / sums["views"].sum()).replace(float("inf"), float("nan")).dropna()
     if per_thousand.empty:
         return _nothing(figure, axes)
-    cheapest = per_thousand.sort_values().head(MOST_TOPICS)[::-1]
+    trusted = per_thousand[counts.reindex(per_thousand.index) >= LEAST_CONTENTS]
+    cheapest = (trusted if len(trusted) else per_thousand).sort_values().head(MOST_TOPICS)[::-1]
     axes.barh(range(len(cheapest)), cheapest, color=_ACCENT)
-    axes.set_yticks(range(len(cheapest)), [_short(str(topic)) for topic in cheapest.index])
+    axes.set_yticks(range(len(cheapest)), [f"{_short(str(topic))} ({counts[topic]})" for topic in cheapest.index])
     axes.xaxis.set_major_locator(MaxNLocator(4))
     return figure
 
@@ -170,28 +191,29 @@ def png_of(figure: Figure) -> bytes:
     return target.getvalue()
 
 
-def write_charts(folder: Path, charts: Mapping[str, bytes]) -> list[Path]:
-    """Write charts as `<name>.png` into a folder, whole or not at all, and return their paths.
-
-    Raises:
-        OSError: one could not be written.
-    """
-    paths = [folder / f"{name}.png" for name in charts]
-    for path, picture in zip(paths, charts.values(), strict=True):
-        write_whole_bytes(path, picture)
-    return paths
-
-
-def _blank(title: str, data: ChartData, *, x: str, y: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=SIZE_IN, dpi=DPI, layout="constrained")
+def _blank(title: str, data: ChartData, *, x: str, y: str, about: str | None = None) -> tuple[Figure, Any]:
+    below_title = ConstrainedLayoutEngine(rect=(0, 0, 1, _BELOW_TITLE))
+    figure = Figure(figsize=SIZE_IN, dpi=DPI, layout=below_title, facecolor="white")
+    about = about or f"{data.scope}, {data.first:%d %b} to {data.last:%d %b %Y}"
+    figure.text(0.02, 0.985, title, fontsize=FONT_PT + 1, va="top", color=_INK)
+    figure.text(
+        0.02, 0.92, f"SIMULATED, {about}" if data.simulated else about, fontsize=FONT_PT - 1, va="top", color=_SOFT
+    )
     axes = figure.add_subplot()
-    axes.set_title(f"{title} (simulated)" if data.simulated else title, fontsize=FONT_PT + 1, loc="left", color=_INK)
     axes.set_xlabel(x, fontsize=FONT_PT)
     axes.set_ylabel(y, fontsize=FONT_PT)
     axes.tick_params(labelsize=FONT_PT - 1)
     axes.spines[["top", "right"]].set_visible(False)
     axes.yaxis.set_major_formatter(FuncFormatter(_compact))
     return figure, axes
+
+
+def _legend(axes: Any) -> None:
+    """Put the legend in one line above the plot, where it can lie over nothing that was drawn."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=FONT_PT - 1,
+        borderpad=0, borderaxespad=0.3, handlelength=1.2, handletextpad=0.4, columnspacing=1.0,
+    )  # fmt: skip
 
 
 def _nothing(figure: Figure, axes: Any) -> Figure:

@@ -1,6 +1,7 @@
 """The loop: what the best and the worst measured ideas of the last thirty days tell the next one.
 
 Ideas are compared by their views at the same age. With too few measured ones nothing is told: noise teaches nothing.
+What was measured in the sandbox world teaches nobody in the real one.
 """
 
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ def lessons_for(studio: Studio, channel: Channel, day: date) -> Lessons:
     from dayreel.services.marts.content_performance import add_views_at_ages  # noqa: PLC0415
 
     measured = frames.contents_between(studio, day - timedelta(days=DAYS), day - timedelta(days=1), [channel.name])
+    measured = measured[measured["world"] == studio.settings.world].reset_index(drop=True)
     ids = list(measured["content_id"])
     if len(ids) < LEAST:
         return Lessons("7d", (), ())

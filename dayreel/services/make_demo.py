@@ -32,9 +32,10 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo
 from dayreel.services.decide import decide
 from dayreel.services.demo_vendors import LUCK, DemoClock, DemoGenerator, DemoModel, DemoPlatform, DemoSpeech
+from dayreel.services.draw_charts import draw_all
 from dayreel.services.make_idea import make_idea
-from dayreel.services.marts.build_marts import refresh_marts
-from dayreel.services.measure_posts import measure_posts, write_analytics
+from dayreel.services.marts.build_marts import mart_files, refresh_marts
+from dayreel.services.measure_posts import gaps_of, measure_posts, write_analytics
 from dayreel.services.narrate import narrate
 from dayreel.services.open_content import open_content
 from dayreel.services.publish_post import publish_post
@@ -44,9 +45,11 @@ from dayreel.services.stages import Product, Work, run_stage
 from dayreel.services.studio import Studio
 from dayreel.services.trials import trial_of
 from dayreel.services.write_prompts import write_prompts
+from dayreel.services.write_report import chart_data
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.files import write_whole
+from dayreel.stores.mart_files import ALWAYS
 
 SEED = 20_261_120
 MEASURED_AT = time(7, 30)
@@ -107,6 +110,8 @@ class Demo:
         root: the project's folder; work in it as in any other.
         gaps: days whose numbers are missing, with why.
         files: mart files that were written.
+        materialized: asset path, day and facts of everything that was made, for Dagster's pages.
+        measured: each day on which posts were measured, with what was missing.
     """
 
     root: Path
@@ -117,6 +122,7 @@ class Demo:
     files: int
     gaps: dict[str, str]
     materialized: list[tuple[tuple[str, ...], str, dict[str, Any]]] = field(repr=False, default_factory=list)
+    measured: list[tuple[str, list[str]]] = field(repr=False, default_factory=list)
 
 
 def make_demo(root: Path, template: Path, *, days: int, clock: Clock | None = None) -> Demo:
@@ -146,7 +152,19 @@ def make_demo(root: Path, template: Path, *, days: int, clock: Clock | None = No
         factory = _Factory(studio, time_machine, first, last)
         factory.run()
         files = refresh_marts(studio, factory.days)
-    return Demo(root, first, last, len(factory.made), factory.posts, files, factory.gaps, factory.materialized)
+        for week in mart_files(studio).partitions("summary/weekly"):
+            mart_files(studio).write_charts(week, ALWAYS, draw_all(chart_data(studio, date.fromisoformat(week))))
+    return Demo(
+        root,
+        first,
+        last,
+        contents=len(factory.made),
+        posts=factory.posts,
+        files=files,
+        gaps=factory.gaps,
+        materialized=factory.materialized,
+        measured=factory.measured,
+    )
 
 
 def _new_project(root: Path, template: Path, first: date) -> Settings:
@@ -160,10 +178,10 @@ def _new_project(root: Path, template: Path, first: date) -> Settings:
     # The world is in the file, so that nobody measures simulated posts in the live one by accident.
     write_whole(root / ".env", f"DAYREEL_WORLD=sandbox\nDAYREEL_FIRST_DAY={first}\n")
     settings = load_settings(root)
-    if settings.world != "sandbox" or settings.catalog_url is not None:
+    if settings.world != "sandbox" or settings.catalog_url is not None or settings.marts_bucket is not None:
         raise UsageError(
-            "The environment names a live world or a catalog of its own, which a demo must not touch.",
-            next_step="Unset DAYREEL_WORLD and DAYREEL_CATALOG_URL, delete the folder, then try again.",
+            "The environment names a live world, or a catalog or a bucket of its own, which a demo must not touch.",
+            next_step="Unset DAYREEL_WORLD, DAYREEL_CATALOG_URL, DAYREEL_MARTS_BUCKET, delete the folder, try again.",
         )
     return settings
 
@@ -196,6 +214,7 @@ class _Factory:
         self.made: list[str] = []
         self.posts = 0
         self.materialized: list[tuple[tuple[str, ...], str, dict[str, Any]]] = []
+        self.measured: list[tuple[str, list[str]]] = []
         self.luck: dict[str, float] = {}
         away, silent, lost, refused, deleted = (self.days[-back] for back in (6, 20 % len(self.days) or 8, 4, 7, 8))
         self.silent = silent
@@ -245,6 +264,7 @@ class _Factory:
             return
         measured = measure_posts(self.studio, day, platforms=self.platforms, analytics=False)
         self._tell(("engagement", "snapshots"), day, snapshots=sum(one.snapshots for one in measured))
+        self.measured.append((day.isoformat(), gaps_of(measured)))
 
     def _live(self, channel: Channel, day: date) -> None:
         hour, minute = (int(part) for part in channel.make_at.split(":"))
@@ -342,8 +362,9 @@ def draw_poster(path: Path, topic: str, content_id: str) -> None:
     hue = int(hashlib.sha256(topic.encode()).hexdigest()[:4], 16) % 360
     picture = Image.new("HSV", (270, 480), (hue * 255 // 360, 90, 180)).convert("RGB")
     draw = ImageDraw.Draw(picture)
-    for line, text in enumerate(("SIMULATED", topic[:28], content_id)):
-        draw.text((16, 180 + 34 * line), text, fill="white", font_size=18)
+    draw.text((16, 120), "SIMULATED", fill="white", font_size=40)
+    for line, text in enumerate((topic[:28], content_id)):
+        draw.text((16, 200 + 34 * line), text, fill="white", font_size=18)
     picture.save(path, "JPEG", quality=80)
 
 

@@ -6,7 +6,7 @@ so that a gap keeps its reason.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -38,6 +38,15 @@ class Measured:
     snapshots: int
     missing: tuple[str, ...]
     error: str | None
+
+
+def gaps_of(measured: Iterable[Measured]) -> list[str]:
+    """Return in words what each platform did not tell; empty when every one answered for every post."""
+    return [
+        f"{one.platform}: {one.error or 'no answer for ' + ', '.join(one.missing)}"
+        for one in measured
+        if one.error or one.missing
+    ]
 
 
 def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
@@ -120,6 +129,7 @@ def _logged(studio: Studio, started_at: datetime, measured: Measured) -> Measure
                 error_message=measured.error,
                 metadata={
                     "platform": measured.platform,
+                    "world": studio.settings.world,
                     "snapshots": measured.snapshots,
                     "missing": list(measured.missing),
                 },

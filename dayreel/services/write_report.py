@@ -20,19 +20,21 @@ from PIL import Image, UnidentifiedImageError
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
 from dayreel.schemas.channel import Channel
-from dayreel.services.draw_charts import ChartData, draw_all, write_charts
-from dayreel.services.marts.build_marts import mart_files, period_key, read_mart, refresh_marts
+from dayreel.services.draw_charts import ChartData, draw_all
+from dayreel.services.marts.build_marts import days_to_tell, mart_files, period_key, read_mart, refresh_marts
 from dayreel.services.marts.engagement_daily import NO_ANSWER
-from dayreel.services.marts.frames import first_content_day
+from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.services.studio import Studio
 from dayreel.stores.files import write_whole
 
 WEEKS_SHOWN = 8
 THUMBNAIL_PX = 160
 SHOWN = 3
-# A median that moved by half, or an approval rate that moved by a quarter of all decisions, is worth a look.
+COMPARED_AT = "7d"
+# Views that moved by half, an approval rate by a quarter of all decisions, a stage twice as slow: worth a look.
 DRIFT_VIEWS = 0.5
 DRIFT_APPROVAL = 0.25
+SLOWER = 2
 _WEEK = re.compile(r"^(\d{4})-W(\d{2})$")
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -79,14 +81,13 @@ def write_reports(studio: Studio, monday: date, *, channels: list[str] | None = 
         StoreError: the catalog cannot be read.
         OSError: a page could not be written.
     """
-    today = local_day(studio.clock.now(), studio.settings.timezone)
-    begun = first_content_day(studio) or today
     known = set(mart_files(studio).partitions("engagement/daily"))
-    # The week itself is always built anew; the weeks before it are only drawn, so what there is will do.
-    shown = [monday + timedelta(days=6 - back) for back in range(7 * WEEKS_SHOWN)]
+    # The week itself is built anew, and what came of contents that were measured in it; the rest is only drawn.
+    there_is = days_to_tell(studio, monday - timedelta(days=7 * (WEEKS_SHOWN - 1)), monday + timedelta(days=6))
     refresh_marts(
         studio,
-        [day for day in shown if begun <= day <= today and (day >= monday or day.isoformat() not in known)],
+        [day for day in there_is if day >= monday or day.isoformat() not in known],
+        contents_of=[day for day in there_is if day >= monday - timedelta(days=WINDOW_DAYS)],
     )
     return [_write(studio, studio.channels.load(name), monday) for name in channels or studio.channels.names()]
 
@@ -100,19 +101,24 @@ def chart_data(studio: Studio, monday: date, channel: str | None = None) -> Char
         name: read_mart(files, name, keys)
         for name in ("engagement/daily", "content/performance", "finance/projection", "review/outcomes")
     }
-    if channel is not None:
-        frames = {
-            name: frame[frame["channel"] == channel] if "channel" in frame else frame for name, frame in frames.items()
-        }
+    simulated = studio.settings.world == "sandbox"
+    frames = {name: _of(frame, channel, simulated) for name, frame in frames.items()}
     return ChartData(
+        scope=channel or "all channels",
         first=days[0],
         last=days[-1],
         daily=frames["engagement/daily"],
         performance=frames["content/performance"],
         projection=frames["finance/projection"],
         outcomes=frames["review/outcomes"],
-        simulated=studio.settings.world == "sandbox",
+        simulated=simulated,
     )
+
+
+def _of(frame: pd.DataFrame, channel: str | None, simulated: bool) -> pd.DataFrame:
+    """Return the rows of one world, and of one channel where one is given and the mart is told by channel."""
+    rows = frame[frame["simulated"] == simulated]
+    return rows if channel is None or "channel" not in rows else rows[rows["channel"] == channel]
 
 
 def _write(studio: Studio, channel: Channel, monday: date) -> Report:
@@ -121,7 +127,7 @@ def _write(studio: Studio, channel: Channel, monday: date) -> Report:
     week = f"{year}-W{number:02d}"
     data = chart_data(studio, monday, channel.name)
     charts = draw_all(data)
-    write_charts(files.root / "charts" / monday.isoformat() / channel.name, charts)
+    files.write_charts(monday.isoformat(), channel.name, charts)
     summaries = read_mart(files, "summary/weekly", [(monday - timedelta(days=7 * n)).isoformat() for n in range(5)])
     told = {
         "title": channel.title,
@@ -130,10 +136,10 @@ def _write(studio: Studio, channel: Channel, monday: date) -> Report:
         "first": monday,
         "last": monday + timedelta(days=6),
         "simulated": data.simulated,
-        **_facts(summaries[summaries["channel"] == channel.name], data, monday),
+        **_facts(_of(summaries, channel.name, data.simulated), data, monday),
         **_best_and_worst(studio, data, monday),
         "gaps": _gaps(data.daily, monday),
-        "experiments": _records(read_mart(files, "experiments/results"), channel.name),
+        "experiments": _compared(_of(read_mart(files, "experiments/results"), channel.name, data.simulated)),
         "charts": {name: _as_data(picture, "png") for name, picture in charts.items()},
     }
     path = studio.settings.var_dir / "reports" / f"{channel.name}-{week}.html"
@@ -172,12 +178,15 @@ def _drifts(this: dict[str, Any] | None, before: list[dict[str, Any]]) -> list[s
     if rates and this["approval_rate"] is not None:
         change = this["approval_rate"] - sum(rates) / len(rates)
         if abs(change) >= DRIFT_APPROVAL:
-            told.append(f"The approval rate moved by {change * 100:+.0f} points.")
+            told.append(
+                f"The approval rate is {change * 100:+.0f} points against the mean of the {len(rates)} weeks before."
+            )
     spends = [row["spent_usd"] for row in before if row["spent_usd"]]
     if spends and this["spent_usd"] > 2 * sum(spends, Decimal(0)) / len(spends):
         told.append("Spending is more than twice the mean of the weeks before.")
-    if this["days_missing"]:
-        told.append(f"Days with a platform that was not measured: {this['days_missing']}.")
+    slow = [row["slowest_s"] for row in before if row["slowest_layer"] == this["slowest_layer"] and row["slowest_s"]]
+    if slow and this["slowest_s"] > SLOWER * sum(slow) / len(slow):
+        told.append(f"The slowest stage, {this['slowest_layer']}, takes more than {SLOWER} times as long as before.")
     return told
 
 
@@ -198,8 +207,8 @@ def _gaps(daily: pd.DataFrame, monday: date) -> list[dict[str, Any]]:
     return _plain(rows.rename(columns={"size": "posts"}))
 
 
-def _records(frame: pd.DataFrame, channel: str) -> list[dict[str, Any]]:
-    return _plain(frame[(frame["channel"] == channel) & (frame["age"] == "7d")])
+def _compared(results: pd.DataFrame) -> list[dict[str, Any]]:
+    return _plain(results[results["age"] == COMPARED_AT])
 
 
 def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:

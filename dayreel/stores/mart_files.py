@@ -1,25 +1,28 @@
 """The marts on disk: one Parquet file per mart and partition, written aside and renamed. What is in them is `services`.
 
     var/marts/<group>/<name>/<partition>.parquet
+    var/marts/charts/<week>/<channel, or all>/<chart>.png
 
-The layout is a folder of files, nothing else, so that DuckDB, pandas or Spark read it without us. Only local folders
-are written; another place (S3) is another class with these four methods.
+The layout is a folder of files, nothing else, so that DuckDB, pandas or Spark read it without us. In a bucket it is the
+same: see `mart_bucket`.
 """
 
-import os
-import tempfile
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dayreel.settings import Settings
+from dayreel.stores.files import write_whole_bytes
+
 ALWAYS = "all"
 
 
 class MartFiles:
-    """All marts below one folder."""
+    """All marts below one local folder."""
 
     def __init__(self, root: Path) -> None:
         """Remember the folder; nothing is read yet."""
@@ -37,16 +40,34 @@ class MartFiles:
         Raises:
             OSError: it could not be written; what was there before is untouched.
         """
-        path = self.path(mart, partition)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                pq.write_table(table, file, compression="zstd", write_statistics=True, store_schema=True)
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        target = io.BytesIO()
+        pq.write_table(table, target, compression="zstd", write_statistics=True, store_schema=True)
+        return self.write_bytes(f"{mart}/{partition}.parquet", target.getvalue())
+
+    def write_charts(self, week: str, scope: str, charts: Mapping[str, bytes]) -> None:
+        """Write the charts of a week, given as PNG by name, beside the marts.
+
+        Args:
+            scope: the channel they are of, or `all`.
+
+        Raises:
+            OSError: one could not be written.
+        """
+        for name, picture in charts.items():
+            self.write_bytes(f"charts/{week}/{scope}/{name}.png", picture)
+
+    def charts(self, week: str, scope: str) -> dict[str, bytes]:
+        """Return the charts of a week as they were written here, by name."""
+        return {path.stem: path.read_bytes() for path in sorted((self.root / "charts" / week / scope).glob("*.png"))}
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Write one file below the root, whole or not at all, and return its path.
+
+        Raises:
+            OSError: it could not be written; what was there before is untouched.
+        """
+        path = self.root / name
+        write_whole_bytes(path, content)
         return path
 
     def read(self, mart: str, partitions: Iterable[str], *, schema: Any) -> Any:
@@ -69,3 +90,16 @@ class MartFiles:
     def rows(self, mart: str, partition: str) -> int:
         """Return how many rows a partition has, read from the file's footer."""
         return int(pq.read_metadata(self.path(mart, partition)).num_rows)
+
+
+def open_mart_files(settings: Settings) -> MartFiles:
+    """Return the project's marts: in `var/marts`, or in the bucket that `DAYREEL_MARTS_BUCKET` names.
+
+    Raises:
+        ConfigurationError: the bucket's name cannot be used.
+    """
+    if settings.marts_bucket is None:
+        return MartFiles(settings.var_dir / "marts")
+    from dayreel.stores.mart_bucket import MartBucket  # noqa: PLC0415  only where there is one
+
+    return MartBucket(settings.marts_bucket, settings.var_dir / "marts_copy")

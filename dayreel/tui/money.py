@@ -9,7 +9,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from dayreel.errors import StaleState
-from dayreel.services.audit import note_act
 from dayreel.services.configure import read_config, write_config
 from dayreel.services.studio import Studio
 from dayreel.tui.dialogs import AskLine
@@ -81,8 +80,7 @@ def turn_switch(studio: Studio, *, seen: str, wanted: str, by: str, note: str) -
                 f"The kill switch is {before.value} already, by {before.updated_by}.", next_step="Nothing was changed."
             )
         now = studio.clock.now()
-        value = write_config(connection, "switch", wanted, by=by, at=now, note=note)
-        note_act(connection, f"switch {wanted}", "switch", actor=by, at=now, via="tui", detail={"note": note})
+        value = write_config(connection, "switch", wanted, by=by, at=now, note=note, via="tui")
     if value.origin == "environment":
         return f"The kill switch stays {value.value}: {value.key.variable} in the environment wins over what was set."
     return f"The kill switch is {value.value}."

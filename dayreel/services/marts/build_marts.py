@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from dayreel.clock import local_day
 from dayreel.schemas.mart import Every
-from dayreel.services.configure import read_config
+from dayreel.services.configure import config_at
 from dayreel.services.marts import (
     content_performance,
     engagement_cohorts,
@@ -27,7 +28,7 @@ from dayreel.services.marts import (
 from dayreel.services.marts.shapes import frame_from, schema_of, table_of
 from dayreel.services.marts.tables import MARTS
 from dayreel.services.studio import Studio
-from dayreel.stores.mart_files import ALWAYS, MartFiles
+from dayreel.stores.mart_files import ALWAYS, MartFiles, open_mart_files
 
 # Less than the window of posts: the windows of the first and the last day then hold every post in between.
 _TOGETHER = 31
@@ -35,8 +36,8 @@ _BY_DAY = [name for name, mart in MARTS.items() if mart.every == "day"]
 
 
 def mart_files(studio: Studio) -> MartFiles:
-    """Return the project's marts on disk."""
-    return MartFiles(studio.settings.var_dir / "marts")
+    """Return the project's marts, wherever they are kept."""
+    return open_mart_files(studio.settings)
 
 
 def build_mart(studio: Studio, files: MartFiles, name: str, partition: str) -> Any:
@@ -53,13 +54,32 @@ def build_mart(studio: Studio, files: MartFiles, name: str, partition: str) -> A
     return table_of(MARTS[name], _BUILDERS[name](studio, files, partition))
 
 
-def refresh_marts(studio: Studio, days: Iterable[date]) -> int:
-    """Build and write every mart of these days, and the weeks and months they are in; return how many files."""
+def days_to_tell(studio: Studio, first: date, last: date) -> list[date]:
+    """Return the days of a range that marts have something to say about: from the first content to yesterday.
+
+    Today is one of them once it was measured; before that every number of it would look missing.
+    """
+    today = local_day(studio.clock.now(), studio.settings.timezone)
+    begun = frames.first_content_day(studio)
+    if begun is None:
+        return []
+    newest = today if frames.was_measured(studio, today) else today - timedelta(days=1)
+    first, last = max(first, begun), min(last, newest)
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def refresh_marts(studio: Studio, days: Iterable[date], *, contents_of: Iterable[date] = ()) -> int:
+    """Build and write every mart of these days, and the weeks and months they are in; return how many files.
+
+    Args:
+        contents_of: days before, of which only `content/performance` is built: their posts were still measured.
+    """
     files = mart_files(studio)
     wanted = sorted(set(days))
-    together = {"content/performance": _write_performance, "engagement/cohorts": _write_cohorts}
-    for write in together.values():
-        write(studio, files, wanted)
+    earlier = sorted(set(contents_of) - set(wanted))
+    together = ("content/performance", "engagement/cohorts")
+    _write_performance(studio, files, sorted({*earlier, *wanted}))
+    _write_cohorts(studio, files, wanted)
     jobs = [(name, day.isoformat()) for day in wanted for name in _BY_DAY if name not in together]
     for mart in MARTS.values():
         if mart.every in ("week", "month"):
@@ -67,7 +87,7 @@ def refresh_marts(studio: Studio, days: Iterable[date]) -> int:
     jobs += [(mart.name, ALWAYS) for mart in MARTS.values() if mart.every == "always"]
     for name, partition in jobs:
         files.write(name, partition, build_mart(studio, files, name, partition))
-    return len(jobs) + len(together) * len(wanted)
+    return len(jobs) + len(together) * len(wanted) + len(earlier)
 
 
 def read_mart(files: MartFiles, name: str, partitions: Iterable[str] | None = None) -> pd.DataFrame:
@@ -170,10 +190,12 @@ def _spend(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
 
 def _projection(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
     day = date.fromisoformat(partition)
+    ended_at = frames.period_of(day, studio.settings.timezone).end_at
     with studio.catalog.read() as connection:
-        caps = {name: Decimal(read_config(connection, f"cap.{name}_usd").value) for name in ("day", "month")}
-    spent = frames.spent_between(studio, day.replace(day=1), day)
-    return finance_spend.build_projection(day, spent, world=studio.settings.world, caps_usd=caps)
+        caps = {name: Decimal(config_at(connection, f"cap.{name}_usd", ended_at)) for name in ("day", "month")}
+    month = (day.replace(day=1), day)
+    worlds = frames.worlds_between(studio, *month)
+    return finance_spend.build_projection(day, frames.spent_between(studio, *month), worlds=worlds, caps_usd=caps)
 
 
 def _outcomes(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:

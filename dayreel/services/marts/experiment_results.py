@@ -1,4 +1,7 @@
-"""`experiments/results`: every variant against the first one of its experiment, at equal age."""
+"""`experiments/results`: the variants of every experiment, each pair at equal age.
+
+Contents of the sandbox world are never compared with real ones.
+"""
 
 from itertools import combinations
 
@@ -14,12 +17,13 @@ def build(performance: pd.DataFrame) -> pd.DataFrame:
     """Return the mart, from all of `content/performance`."""
     taken = performance[performance["experiment"].notna() & performance["variant"].notna()]
     rows = []
-    for (channel, experiment), group in taken.groupby(["channel", "experiment"]):
-        for name_a, name_b in combinations(sorted(set(group["variant"])), 2):
+    for (channel, experiment, simulated), group in taken.groupby(["channel", "experiment", "simulated"]):
+        pairs = list(combinations(sorted(set(group["variant"])), 2))
+        for name_a, name_b in pairs:
             for age in AGES:
                 known = group[group[f"views_{age}"].notna()]
                 a, b = (known[known["variant"] == name][f"views_{age}"].astype(float) for name in (name_a, name_b))
-                told = compare(name_a, list(a), name_b, list(b))
+                told = compare(name_a, list(a), name_b, list(b), pairs=len(pairs))
                 rows.append(
                     {
                         "channel": channel,
@@ -36,7 +40,7 @@ def build(performance: pd.DataFrame) -> pd.DataFrame:
                         "ratio_high": told.high,
                         "effect_size": told.effect_size,
                         "verdict": told.verdict,
-                        "simulated": bool(group["simulated"].any()),
+                        "simulated": simulated,
                     }
                 )
     return pd.DataFrame(rows, columns=[column.name for column in EXPERIMENT_RESULTS.columns])

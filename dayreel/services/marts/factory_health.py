@@ -8,17 +8,17 @@ import pandas as pd
 from dayreel.services.marts.tables import FACTORY_HEALTH
 
 EVERY_CHANNEL = "*"
-_KEY = ["channel", "layer", "provider"]
+_KEY = ["channel", "layer", "provider", "simulated"]
 
 
 def build(day: date, work: pd.DataFrame) -> pd.DataFrame:
     """Return the mart of one day, from everything that was started on it."""
     named = work.assign(channel=work["channel"].fillna(EVERY_CHANNEL), provider=work["provider"].fillna("none"))
-    rows = [_row(day, dict(zip(_KEY, map(str, key), strict=True)), group) for key, group in named.groupby(_KEY)]
+    rows = [_row(day, dict(zip(_KEY, key, strict=True)), group) for key, group in named.groupby(_KEY)]
     return pd.DataFrame(rows, columns=[column.name for column in FACTORY_HEALTH.columns])
 
 
-def _row(day: date, key: dict[str, str], group: pd.DataFrame) -> dict[str, object]:
+def _row(day: date, key: dict[str, object], group: pd.DataFrame) -> dict[str, object]:
     counts = group["outcome"].value_counts()
     completed, failed, unknown = (int(counts.get(name, 0)) for name in ("completed", "failed", "unknown"))
     ended = completed + failed + unknown

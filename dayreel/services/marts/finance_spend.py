@@ -1,7 +1,7 @@
 """`finance/spend` and `finance/projection`: what was spent, what is held, and where the month is heading."""
 
 import calendar
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -36,18 +36,25 @@ def build_spend(day: date, spent: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[column.name for column in FINANCE_SPEND.columns])
 
 
-def build_projection(day: date, spent: pd.DataFrame, *, world: str, caps_usd: Mapping[str, Decimal]) -> pd.DataFrame:
-    """Return where the month is heading as of one day.
+def build_projection(
+    day: date, spent: pd.DataFrame, *, worlds: Iterable[str], caps_usd: Mapping[str, Decimal]
+) -> pd.DataFrame:
+    """Return where the month is heading as of one day, in each world in which something was made or spent.
 
     Args:
         spent: the effects from the first of the month to `day`.
+        worlds: those that have a row even if nothing was spent in them.
         caps_usd: `day` and `month`.
     """
+    told = sorted({*worlds, *spent["world"]})
+    return pd.DataFrame([_projected(day, spent[spent["world"] == one], one, caps_usd) for one in told])
+
+
+def _projected(day: date, counted: pd.DataFrame, world: str, caps_usd: Mapping[str, Decimal]) -> dict[str, object]:
     days = calendar.monthrange(day.year, day.month)[1]
-    counted = spent[spent["world"] == world]
     so_far = _counted(counted)
     projected = money(so_far * days / day.day) or Decimal(0)
-    row = {
+    return {
         "day": day,
         "world": world,
         "spent_usd": _counted(counted[counted["spent_on"] == day]),
@@ -58,7 +65,6 @@ def build_projection(day: date, spent: pd.DataFrame, *, world: str, caps_usd: Ma
         "is_over": projected > caps_usd["month"],
         "simulated": world == "sandbox",
     }
-    return pd.DataFrame([row])
 
 
 def _counted(spent: pd.DataFrame) -> Decimal:

@@ -109,6 +109,7 @@ WORK: Mapping[str, Kind] = {
     "duration_s": "float",
     "error": "text",
     "at": "moment",
+    "simulated": "flag",
 }
 _SENTENCE = re.compile(r"(?<=[.!?…])\s")
 
@@ -199,11 +200,29 @@ def failed_measurements(studio: Studio, day: date) -> pd.DataFrame:
     return frame_of(FAILURES, sorted(said.items()))
 
 
+def was_measured(studio: Studio, day: date) -> bool:
+    """Return whether any platform was asked on `day`, with whatever answer."""
+    period = period_of(day, studio.settings.timezone)
+    logs = processing_logs
+    query = select(func.count()).where(
+        logs.c.layer == "measurement", logs.c.started_at >= period.start_at, logs.c.started_at < period.end_at
+    )
+    with studio.catalog.read() as connection:
+        return bool(connection.execute(query).scalar())
+
+
 def first_content_day(studio: Studio) -> date | None:
     """Return the day of the oldest content, or None where nothing was made yet."""
     with studio.catalog.read() as connection:
         found: date | None = connection.execute(select(func.min(content.c.day))).scalar()
     return found
+
+
+def worlds_between(studio: Studio, first: date, last: date) -> list[str]:
+    """Return the worlds in which something was made for the days from `first` to `last`; the project's if in none."""
+    query = select(content.c.world).distinct().where(content.c.day >= first, content.c.day <= last)
+    with studio.catalog.read() as connection:
+        return sorted(connection.execute(query).scalars()) or [studio.settings.world]
 
 
 def contents_between(studio: Studio, first: date, last: date, channels: Sequence[str] = ()) -> pd.DataFrame:
@@ -302,14 +321,15 @@ def work_on(studio: Studio, day: date) -> pd.DataFrame:
     """Return every stage, measurement and post that was started on a day, with how it ended."""
     period = period_of(day, studio.settings.timezone)
     with studio.catalog.read() as connection:
-        rows = [*_stages(connection, period), *_sends(connection, period)]
+        rows = [*_stages(connection, period, studio.settings.world), *_sends(connection, period)]
     return frame_of(WORK, rows)
 
 
-def _stages(connection: Connection, period: Period) -> list[tuple[Any, ...]]:
+def _stages(connection: Connection, period: Period, world: str) -> list[tuple[Any, ...]]:
+    """Return the stages of a period; `world` is that of measurements that were written down without one."""
     logs = processing_logs
     query = (
-        select(logs, content.c.channel)
+        select(logs, content.c.channel, content.c.world)
         .join(content, content.c.id == logs.c.content_id, isouter=True)
         .where(logs.c.started_at >= period.start_at, logs.c.started_at < period.end_at)
         .order_by(logs.c.id)
@@ -323,6 +343,7 @@ def _stages(connection: Connection, period: Period) -> list[tuple[Any, ...]]:
             (row["completed_at"] - row["started_at"]).total_seconds() if row["completed_at"] else None,
             row["error_message"],
             row["started_at"],
+            (row["world"] or (row["metadata"] or {}).get("world") or world) == "sandbox",
         )
         for row in connection.execute(query).mappings()
     ]
@@ -344,6 +365,7 @@ def _sends(connection: Connection, period: Period) -> list[tuple[Any, ...]]:
             (row["settled_at"] - row["sent_at"]).total_seconds() if row["settled_at"] else None,
             row["error"],
             row["sent_at"],
+            row["world"] == "sandbox",
         )
         for row in connection.execute(query).mappings()
     ]

@@ -1,4 +1,7 @@
-"""`summary/weekly` and `summary/monthly`: one row per channel and period, from the daily marts."""
+"""`summary/weekly` and `summary/monthly`: one row per channel, world and period, from the daily marts.
+
+What is simulated is never added to what is real: a project that went live keeps what it made in the sandbox world.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -8,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from dayreel.services.marts.engagement_daily import NO_ANSWER
+from dayreel.services.marts.factory_health import EVERY_CHANNEL
 from dayreel.services.marts.shapes import total
 from dayreel.services.marts.tables import GAINED, SUMMARY_WEEKLY
 
@@ -15,17 +19,23 @@ PARTS = ("content/performance", "engagement/daily", "finance/spend", "review/out
 
 
 def build(first: date, last: date, parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per channel that appears in any of the period's daily marts (`PARTS`)."""
-    channels = sorted({one for name in PARTS for one in parts[name]["channel"].dropna()} - {"*"})
-    rows = [_row(first, last, one, {name: _of(parts[name], one) for name in PARTS}) for one in channels]
+    """Return one row per channel and world that appears in any of the period's daily marts (`PARTS`)."""
+    found = {
+        (str(channel), bool(simulated))
+        for name in PARTS
+        for channel, simulated in zip(parts[name]["channel"], parts[name]["simulated"], strict=True)
+        if channel != EVERY_CHANNEL and not pd.isna(simulated)  # a file of an older shape does not say
+    }
+    rows = [_row(first, last, one, {name: _of(parts[name], one) for name in PARTS}) for one in sorted(found)]
     return pd.DataFrame(rows, columns=[column.name for column in SUMMARY_WEEKLY.columns])
 
 
-def _of(frame: pd.DataFrame, channel: str) -> pd.DataFrame:
-    return frame[frame["channel"] == channel]
+def _of(frame: pd.DataFrame, whose: tuple[str, bool]) -> pd.DataFrame:
+    channel, simulated = whose
+    return frame[(frame["channel"] == channel) & (frame["simulated"] == simulated)]
 
 
-def _row(first: date, last: date, channel: str, parts: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _row(first: date, last: date, whose: tuple[str, bool], parts: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     contents, daily, spend, outcomes, health = (parts[name] for name in PARTS)
     views = _gained(daily, "views")
     reactions = sum(_gained(daily, name) or 0 for name in GAINED[1:])
@@ -33,8 +43,9 @@ def _row(first: date, last: date, channel: str, parts: Mapping[str, pd.DataFrame
     return {
         "starts_on": first,
         "ends_on": last,
-        "channel": channel,
+        "channel": whose[0],
         **_made(contents, outcomes),
+        **_sent(health),
         **{f"{name}_gained": _gained(daily, name) for name in GAINED},
         "engagement_rate": reactions / views if views else None,
         "spent_usd": spent,
@@ -42,7 +53,7 @@ def _row(first: date, last: date, channel: str, parts: Mapping[str, pd.DataFrame
         "usd_per_1000_views": _per_thousand(spent, views),
         **_measured(daily),
         **_slowest(health),
-        "simulated": any(frame["simulated"].any() for frame in (contents, daily, spend, outcomes)),
+        "simulated": whose[1],
     }
 
 
@@ -61,6 +72,11 @@ def _made(contents: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
         "approval_rate": approved / (approved + rejected) if approved + rejected else None,
         "hours_to_decision": float(waited.median()) if len(waited) else None,
     }
+
+
+def _sent(health: pd.DataFrame) -> dict[str, int]:
+    sends = health[health["layer"] == "distribution"]
+    return {"posts_refused": int(sends["failed"].sum()), "posts_unknown": int(sends["unknown"].sum())}
 
 
 def _gained(daily: pd.DataFrame, name: str) -> int | None:

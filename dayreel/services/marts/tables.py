@@ -152,16 +152,16 @@ FINANCE_SPEND = Mart(
 FINANCE_PROJECTION = Mart(
     "finance/projection",
     "day",
-    "one day and world",
+    "one day and world in which something was made or spent this month so far; if in none, the project's",
     ("day", "world"),
     (
         Column("day", "day", "the day, in DAYREEL_TIMEZONE"),
         Column("world", "text", "`sandbox` (no real money) or `live`"),
         Column("spent_usd", "usd", "spent or held on this day"),
-        Column("cap_day_usd", "usd", "the cap of one day, as it was set when this was worked out"),
+        Column("cap_day_usd", "usd", "the cap of one day, as it was set when the day ended"),
         Column("month_to_date_usd", "usd", "spent or held from the first of the month to this day"),
         Column("projected_month_usd", "usd", "month to date x days of the month / days so far"),
-        Column("cap_month_usd", "usd", "the cap of one month, as it was set when this was worked out"),
+        Column("cap_month_usd", "usd", "the cap of one month, as it was set when the day ended"),
         Column("is_over", "flag", "whether the projection is above the cap of the month"),
         Column("simulated", "flag", "true for everything of the sandbox world"),
     ),
@@ -193,8 +193,8 @@ REVIEW_OUTCOMES = Mart(
 FACTORY_HEALTH = Mart(
     "factory/health",
     "day",
-    "one channel, layer and provider that did something on a day",
-    ("day", "channel", "layer", "provider"),
+    "one channel, layer, provider and world that did something on a day",
+    ("day", "channel", "layer", "provider", "simulated"),
     (
         Column("day", "day", "day on which the work was started, in DAYREEL_TIMEZONE"),
         Column("channel", "text", "channel; `*` for work on all of them, such as measuring"),
@@ -208,6 +208,7 @@ FACTORY_HEALTH = Mart(
         Column("seconds_median", "float", "seconds from start to end, of those that ended; null: none has"),
         Column("seconds_most", "float", "the slowest of them; null: none has"),
         Column("last_error", "text", "what the last failure said; null: none"),
+        Column("simulated", "flag", "true for everything of the sandbox world"),
     ),
 )
 
@@ -222,6 +223,8 @@ _SUMMARY = (
     Column("expired", "int", "reviews that ran out of time in the period"),
     Column("failed", "int", "contents of the period that are failed"),
     Column("posts", "int", "posts that are out, of contents of the period"),
+    Column("posts_refused", "int", "sends of the period that a platform refused"),
+    Column("posts_unknown", "int", "sends of the period whose outcome is not known: they may be out"),
     Column("approval_rate", "float", "approved / (approved + rejected); null: nothing was decided"),
     Column("hours_to_decision", "float", "median over the decisions of the period; null: none"),
     *(
@@ -237,17 +240,18 @@ _SUMMARY = (
     Column("missing", "text", "those days with their reasons; null: none"),
     Column("slowest_layer", "text", "the layer with the slowest median; null: nothing has ended"),
     Column("slowest_s", "float", "that median, in seconds; null: nothing has ended"),
-    Column("simulated", "flag", "true when anything in it is of the sandbox world"),
+    Column("simulated", "flag", "true for everything of the sandbox world, which is never added to what is real"),
 )
-SUMMARY_WEEKLY = Mart("summary/weekly", "week", "one week and channel", ("starts_on", "channel"), _SUMMARY)
-SUMMARY_MONTHLY = Mart("summary/monthly", "month", "one month and channel", ("starts_on", "channel"), _SUMMARY)
+_SUMMARY_KEY = ("starts_on", "channel", "simulated")
+SUMMARY_WEEKLY = Mart("summary/weekly", "week", "one week, channel and world", _SUMMARY_KEY, _SUMMARY)
+SUMMARY_MONTHLY = Mart("summary/monthly", "month", "one month, channel and world", _SUMMARY_KEY, _SUMMARY)
 
 
 EXPERIMENT_RESULTS = Mart(
     "experiments/results",
     "always",
-    "one experiment of one channel, age, and pair of variants",
-    ("channel", "experiment", "age", "variant_a", "variant_b"),
+    "one experiment of one channel and world, age, and pair of variants",
+    ("channel", "experiment", "age", "variant_a", "variant_b", "simulated"),
     (
         Column("channel", "text", "channel"),
         Column("experiment", "text", "the experiment's name in the channel's file"),
@@ -259,11 +263,11 @@ EXPERIMENT_RESULTS = Mart(
         Column("views_a", "float", "median views of A; null: none"),
         Column("views_b", "float", "median views of B; null: none"),
         Column("ratio", "float", "geometric mean of B over that of A; null: not enough data"),
-        Column("ratio_low", "float", "lower end of its 95 % interval; null: not enough data"),
-        Column("ratio_high", "float", "upper end of its 95 % interval; null: not enough data"),
+        Column("ratio_low", "float", "lower end of its 95 % interval (of all pairs together); null: not enough data"),
+        Column("ratio_high", "float", "upper end of its 95 % interval (of all pairs together); null: not enough data"),
         Column("effect_size", "float", "Hedges' g of log views; null: not enough data"),
         Column("verdict", "text", "`B beats A`, `A beats B` (by name), `no difference seen`, `not enough data`"),
-        Column("simulated", "flag", "true when any of the contents is of the sandbox world"),
+        Column("simulated", "flag", "true for everything of the sandbox world, never compared with what is real"),
     ),
 )
 

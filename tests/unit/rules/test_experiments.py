@@ -1,11 +1,14 @@
 """Assignment that anybody can repeat, and comparisons that say when there is nothing to say."""
 
+import math
+import random
 from collections import Counter
 from datetime import date, timedelta
+from itertools import combinations
 
 import pytest
 
-from dayreel.rules.experiments import NO_DIFFERENCE, NOT_ENOUGH, assign_variant, compare, student_t_95
+from dayreel.rules.experiments import NO_DIFFERENCE, NOT_ENOUGH, assign_variant, compare, student_t
 
 FIRST = date(2026, 9, 1)
 
@@ -72,9 +75,61 @@ def test_numbers_that_overlap_are_no_difference() -> None:
 
 
 def test_numbers_without_any_spread_are_not_enough_data() -> None:
-    assert compare("A", [10.0] * 20, "B", [20.0] * 20).verdict == NOT_ENOUGH
+    told = compare("A", [10.0] * 20, "B", [20.0] * 20)
+    assert (told.verdict, told.ratio, told.low) == (NOT_ENOUGH, None, None)
 
 
-@pytest.mark.parametrize(("freedom", "quantile"), [(4, 12.706), (8, 2.306), (11.9, 2.228), (30, 2.042), (5000, 1.962)])
-def test_quantiles_are_rounded_to_the_cautious_side(freedom: float, quantile: float) -> None:
-    assert student_t_95(freedom) == quantile
+@pytest.mark.parametrize(
+    ("misses", "freedom", "quantile"),
+    [  # from printed tables of Student's t
+        (0.05, 4, 2.776), (0.05, 7, 2.365), (0.05, 8, 2.306), (0.05, 14, 2.145), (0.05, 30, 2.042), (0.05, 120, 1.980),
+        (0.05, 100_000, 1.960), (0.01, 10, 3.169), (0.01, 30, 2.750), (0.1, 20, 1.725), (0.001, 15, 4.073),
+    ],
+)  # fmt: skip
+def test_quantiles_are_those_of_the_tables(misses: float, freedom: float, quantile: float) -> None:
+    assert student_t(misses, freedom) == pytest.approx(quantile, abs=0.0006)
+
+
+def test_the_interval_is_the_one_that_is_worked_out_by_hand() -> None:
+    """Views of e^1 - 1, e^2 - 1, ... have the logarithms 1 to 8, and B's are 3 higher.
+
+    Variances 6, shares 6 / 8 = 0.75 each, standard error sqrt(1.5) = 1.224745; degrees of freedom
+    1.5^2 / (2 x 0.75^2 / 7) = 14, quantile 2.144787: 3 - 2.626817 = 0.373183 to 5.626817, e^0.373183 = 1.452350.
+    Hedges' g: (1 - 3 / (4 x 16 - 9)) x 3 / sqrt(6) = 0.945455 x 1.224745 = 1.157940.
+    """
+    a = [math.expm1(log) for log in range(1, 9)]
+    told = compare("A", a, "B", [math.expm1(log + 3) for log in range(1, 9)])
+    assert told.ratio == pytest.approx(math.exp(3))
+    assert told.low == pytest.approx(1.452350, rel=1e-5)
+    assert told.high == pytest.approx(math.exp(5.626817), rel=1e-5)
+    assert told.effect_size == pytest.approx(1.157940, rel=1e-5)
+    assert told.verdict == "B beats A"
+
+
+def draw(dice: random.Random, count: int, spread: float, lift: float = 0.0) -> list[float]:
+    """Return views as they are: many small ones, a few very large, `lift` times e more of them."""
+    return [math.expm1(dice.gauss(7 + lift, spread)) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("n_a", "n_b", "spread_b"), [(8, 8, 0.9), (8, 24, 0.9), (10, 20, 1.8), (24, 9, 0.4)])
+def test_the_interval_holds_the_truth_in_about_95_of_100_experiments(n_a: int, n_b: int, spread_b: float) -> None:
+    """600 experiments with a true ratio of e^0.5: 95 % within three standard errors, also where spreads differ."""
+    dice, held = random.Random(7), 0
+    for _ in range(600):
+        told = compare("A", draw(dice, n_a, 0.9), "B", draw(dice, n_b, spread_b, 0.5))
+        assert told.low is not None
+        assert told.high is not None
+        held += told.low <= math.exp(0.5) <= told.high
+    assert 0.923 < held / 600 < 0.977
+
+
+def test_three_variants_that_are_the_same_rarely_beat_each_other() -> None:
+    """Three pairs, each with an interval of its own of 95 %, would find a winner in about 12 of 100 experiments."""
+    dice = random.Random(8)
+    found = {1: 0, 3: 0}
+    for _ in range(300):
+        drawn = [draw(dice, 10, 0.9) for _ in "ABC"]
+        for pairs in found:
+            said = [compare("A", a, "B", b, pairs=pairs).verdict for a, b in combinations(drawn, 2)]
+            found[pairs] += any(one != NO_DIFFERENCE for one in said)
+    assert found[3] / 300 < 0.08 < found[1] / 300

@@ -1,9 +1,12 @@
 """Settings that people change: defaults, the catalog, the environment, in this order."""
 
+from datetime import timedelta
+
 import pytest
 
 from dayreel.errors import UsageError
-from dayreel.services.configure import KEYS, read_config, write_config
+from dayreel.services.audit import recent_acts
+from dayreel.services.configure import KEYS, config_at, read_config, write_config
 from dayreel.stores.catalog.engine import Catalog
 from tests.unit.services.ledger import NOW
 
@@ -41,6 +44,21 @@ def test_a_change_is_kept_with_who_when_and_why(catalog: Catalog) -> None:
         NOW,
         "trying it out",
     )
+
+
+def test_what_a_setting_was_on_an_earlier_day_is_still_known(catalog: Catalog) -> None:
+    days = [NOW + timedelta(days=number) for number in range(4)]
+    for day, value in ((days[1], "10"), (days[2], "40")):
+        with catalog.write() as connection:
+            write_config(connection, "cap.day_usd", value, by="ana", at=day, note="trying it out", via="tui")
+    with catalog.read() as connection:
+        assert [config_at(connection, "cap.day_usd", day - timedelta(seconds=1)) for day in days] == [
+            "25.00", "25.00", "10", "40",
+        ]  # fmt: skip
+        assert config_at(connection, "cap.month_usd", NOW) == "300.00"
+        newest = recent_acts(connection)[0]
+    assert (newest.actor, newest.via, newest.act, newest.target) == ("ana", "tui", "set 40", "cap.day_usd")
+    assert newest.detail == {"before": "10", "value": "40", "note": "trying it out"}
 
 
 def test_the_environment_wins(catalog: Catalog) -> None:

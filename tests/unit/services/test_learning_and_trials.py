@@ -1,6 +1,7 @@
 """What measured ideas teach the next one, and what a day tries; both are on record."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -99,6 +100,13 @@ def test_what_is_older_than_thirty_days_teaches_nothing(make_studio: Callable[..
     studio = with_history(make_studio, 8)
     later = today(studio) + timedelta(days=28)
     assert lessons_for(studio, channel_of(studio), later).best == ()
+
+
+def test_what_was_measured_in_the_sandbox_teaches_nobody_in_the_real_world(make_studio: Callable[..., Studio]) -> None:
+    studio = with_history(make_studio, 8)
+    live = replace(studio, settings=studio.settings.model_copy(update={"world": "live"}))
+    assert lessons_for(studio, channel_of(studio), today(studio)).best
+    assert not lessons_for(live, channel_of(studio), today(studio)).best
 
 
 def test_a_channel_that_does_not_learn_asks_as_before(make_studio: Callable[..., Studio]) -> None:

@@ -8,18 +8,20 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
 from dayreel.cli import run
 from dayreel.errors import UsageError
 from dayreel.media.probe import decode_fully
+from dayreel.services.draw_charts import CHARTS
 from dayreel.services.make_demo import Demo, make_demo
 from dayreel.services.marts.build_marts import mart_files, read_mart
 from dayreel.services.marts.tables import MARTS
@@ -30,6 +32,7 @@ from dayreel.services.write_report import Report, parse_week, write_reports
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, state_transitions
+from dayreel.stores.mart_files import open_mart_files
 from tests.fakes.clock import FakeClock
 
 ROOT = Path(__file__).parents[3]
@@ -182,6 +185,7 @@ def test_the_text_says_what_was_made_spent_and_missing(reports: list[Report]) ->
     text = reports[0].text
     assert text.startswith("[SIMULATED] Crafts you can hear (demo), week 2026-W46\nMade 7, approved ")
     assert "Month: $" in text
+    assert "Slowest stage: " in text
     assert "Missing: 2026-11-14 tiktok" in text
     assert "Best: " in text
 
@@ -190,6 +194,52 @@ def test_reports_are_the_same_when_they_are_written_again(studio: Studio, report
     before = [report.path.read_bytes() for report in reports]
     again = write_reports(studio, parse_week("2026-11-11"))
     assert [report.path.read_bytes() for report in again] == before
+
+
+def test_posts_that_were_refused_and_posts_that_may_be_out_are_told_in_page_and_text(
+    studio: Studio, reports: list[Report]
+) -> None:
+    """One Instagram post of the 13th was refused; the answer to one YouTube post of the 16th was lost."""
+    _, histories = reports
+    assert ", refused 1. Views" in histories.text
+    assert "Posts that a platform refused: 1." in histories.path.read_text(encoding="utf-8")
+    (crafts,) = write_reports(studio, parse_week("2026-W47"), channels=["demo_crafts"])
+    assert ", of unknown outcome 1. Views" in crafts.text
+    assert "<b>1</b>posts of unknown outcome" in crafts.path.read_text(encoding="utf-8")
+
+
+def test_every_week_has_its_charts_beside_the_marts(studio: Studio) -> None:
+    files = mart_files(studio)
+    for week in files.partitions("summary/weekly"):
+        assert sorted(files.charts(week, "all")) == sorted(CHARTS)
+
+
+def test_dagsters_pages_are_filled_with_charts_short_tables_and_checks(demo: Demo, monkeypatch: Any) -> None:
+    import dagster as dg
+
+    from dayreel.cli.launch import instance_of, report_history
+
+    monkeypatch.setenv("DAGSTER_HOME", str(demo.root / "dagster_home"))
+    monkeypatch.chdir(demo.root)
+    settings = load_settings(demo.root)
+    weeks = open_mart_files(settings).partitions("summary/weekly")
+    assert report_history(settings, demo.materialized[-3:], demo.measured) > 100
+    with instance_of(settings) as instance:
+        charts = instance.fetch_materializations(dg.AssetKey(["summary", "charts"]), limit=20).records
+        assert {record.partition_key for record in charts} == set(weeks)
+        told = charts[0].asset_materialization.metadata
+        assert sorted(told) == sorted(CHARTS)
+        assert all(value.value.startswith("![chart](data:image/png;base64,") for value in told.values())
+        (results,) = instance.fetch_materializations(dg.AssetKey(["experiments", "results"]), limit=5).records
+        facts = results.asset_materialization.metadata
+        assert {row.data["verdict"] for row in facts["rows"].records} == {"not enough data"}
+        assert facts["simulated"].value is True
+        check = dg.AssetCheckKey(dg.AssetKey(["engagement", "snapshots"]), "every_platform_answered")
+        evaluations = instance.event_log_storage.get_asset_check_execution_history(check, limit=50)
+        failed = [
+            one.event.dagster_event.asset_check_evaluation_data for one in evaluations if one.status.name == "FAILED"
+        ]
+        assert any("HTTP 503" in str(one.description) for one in failed)
 
 
 def test_a_week_without_anything_says_so(studio: Studio) -> None:
@@ -265,9 +315,62 @@ def test_every_worked_question_is_answered(sql: duckdb.DuckDBPyConnection, quest
     assert answer(sql, query).num_rows > 0, question
 
 
+def rows_of_question(sql: duckdb.DuckDBPyConnection, number: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = answer(sql, worked_questions()[number - 1][1]).to_pylist()
+    return rows
+
+
+def test_the_cheapest_topic_is_the_one_that_the_ledger_says(studio: Studio, sql: duckdb.DuckDBPyConnection) -> None:
+    """Worked out anew: dollars of the ledger over views, per topic; one video alone is never the cheapest topic."""
+    paid = select(effects.c.content_id, func.sum(effects.c.settled_usd)).group_by(effects.c.content_id)
+    with studio.catalog.read() as connection:
+        cost = dict(connection.execute(paid).all())
+    topics: dict[str, list[tuple[float, int]]] = {}
+    for one in read_mart(mart_files(studio), "content/performance").to_dict("records"):
+        if not pd.isna(one["views_7d"]) and one["views_7d"] > 0:
+            topics.setdefault(one["topic"], []).append((float(cost[one["content_id"]]), int(one["views_7d"])))
+    told = rows_of_question(sql, 1)
+    assert {row["topic"]: (row["contents"], row["usd_per_1000_views"]) for row in told} == {
+        topic: (len(some), round(sum(usd for usd, _ in some) * 1000 / sum(views for _, views in some), 2))
+        for topic, some in topics.items()
+    }
+    order = [(row["contents"] < 3, row["usd_per_1000_views"]) for row in told]
+    assert order == sorted(order)
+
+
+def test_whether_b_beats_a_is_not_told_before_there_is_enough_data(sql: duckdb.DuckDBPyConnection) -> None:
+    rows = {row["age"]: row for row in rows_of_question(sql, 2)}
+    assert (rows["30d"]["n_a"], rows["30d"]["verdict"], rows["30d"]["ratio"]) == (0, "not enough data", None)
+
+
+def test_last_weeks_spending_is_what_the_ledger_paid_against_the_caps(
+    demo: Demo, studio: Studio, sql: duckdb.DuckDBPyConnection
+) -> None:
+    rows = rows_of_question(sql, 3)
+    since = demo.last - timedelta(days=6)
+    with studio.catalog.read() as connection:
+        paid = connection.execute(select(func.sum(effects.c.settled_usd)).where(effects.c.spent_on >= since)).scalar()
+    assert (len(rows), rows[0]["day"], {row["week_usd"] for row in rows}) == (7, since, {paid})
+    assert {(row["cap_day_usd"], row["cap_month_usd"]) for row in rows} == {(Decimal(25), Decimal(300))}
+
+
+def test_the_missing_days_are_those_that_the_demo_promises_and_the_post_that_was_deleted(
+    demo: Demo, sql: duckdb.DuckDBPyConnection
+) -> None:
+    rows = rows_of_question(sql, 4)
+    deleted = {str(row["day"]) for row in rows if "deleted" in row["reason"]}
+    whole = {(str(row["day"]), row["platform"]) for row in rows if "deleted" not in row["reason"]}
+    away, silent = demo.gaps
+    assert whole == {(away, "tiktok"), *((silent, name) for name in ("instagram", "tiktok", "youtube"))}
+    assert deleted
+    assert [day for day, gaps in demo.measured if gaps] == sorted({away, *deleted})
+
+
 def test_the_docs_describe_every_mart_and_column() -> None:
     text = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
     for mart in MARTS.values():
         _, _, section = text.partition(f"### `{mart.view}`")
+        key = ", ".join(f"`{name}`" for name in mart.key)
+        assert f"One row is {mart.grain}. Key: {key}." in section.partition("|")[0], mart.name
         for column in mart.columns:
             assert f"| `{column.name}` | {column.kind} | {column.description} |" in section, (mart.name, column.name)

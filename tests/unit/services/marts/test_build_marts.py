@@ -1,15 +1,20 @@
 """The marts over a real catalog: what real services wrote is what the tables say, and twice is the same bytes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from dayreel.errors import TransientError
 from dayreel.providers.platforms.contract import Counters
+from dayreel.services.configure import write_config
 from dayreel.services.decide import decide
-from dayreel.services.marts.build_marts import build_mart, mart_files, read_mart, refresh_marts
+from dayreel.services.marts import rollups
+from dayreel.services.marts.build_marts import build_mart, days_of, days_to_tell, mart_files, read_mart, refresh_marts
 from dayreel.services.marts.frames import period_of
 from dayreel.services.marts.tables import MARTS
 from dayreel.services.measure_posts import measure_posts
@@ -120,6 +125,45 @@ def test_building_a_partition_again_gives_the_same_bytes(week: Studio, name: str
         assert path.read_bytes() == before
 
 
+def test_a_day_is_the_same_bytes_when_it_is_built_on_another_day_with_other_caps_in_another_world(week: Studio) -> None:
+    """A month later, after both caps were raised, and in a project that has gone live: the past is what it was."""
+    files = mart_files(week)
+    names = [name for name in MARTS if name != "content/performance"]  # which grows with what is measured
+    keys = {name: [key for key in files.partitions(name) if key >= "2026-11"] for name in names}
+    before = {name: [files.path(name, key).read_bytes() for key in keys[name]] for name in keys}
+    clock = FakeClock()
+    clock.move(days=35)
+    with week.catalog.write("money") as connection:
+        for name in ("cap.day_usd", "cap.month_usd"):
+            write_config(connection, name, "999", by="ana", at=clock.now())
+    live = replace(week, clock=clock, settings=week.settings.model_copy(update={"world": "live"}))
+    for name, partitions in keys.items():
+        for partition, told in zip(partitions, before[name], strict=True):
+            files.write(name, partition, build_mart(live, files, name, partition))
+            assert files.path(name, partition).read_bytes() == told, (name, partition)
+
+
+def test_a_file_says_nothing_of_when_and_where_it_was_written(week: Studio) -> None:
+    files = mart_files(week)
+    for name in MARTS:
+        footer = pq.read_metadata(files.path(name, files.partitions(name)[0]))
+        assert set(footer.metadata or ()) <= {b"ARROW:schema"}, name
+
+
+def test_simulated_and_real_numbers_are_never_added_up(week: Studio) -> None:
+    """The same content once more, as if it had been made for real with nine times the views."""
+    files = mart_files(week)
+    days = [day.isoformat() for day in days_of("2026-11-16", "week")]
+    parts = {name: read_mart(files, name, days) for name in rollups.PARTS}
+    both = {name: pd.concat([one, one.assign(simulated=False)], ignore_index=True) for name, one in parts.items()}
+    real = both["engagement/daily"]["simulated"] == False  # noqa: E712  a column
+    both["engagement/daily"].loc[real, "views_gained"] *= 9
+    told = rollups.build(date(2026, 11, 16), date(2026, 11, 22), both)
+    assert [(row["simulated"], row["views_gained"], row["made"]) for row in told.to_dict("records")] == [
+        (False, 990, 1), (True, 110, 1),
+    ]  # fmt: skip
+
+
 def test_days_that_lie_far_apart_are_the_same_as_when_each_is_built_alone(week: Studio) -> None:
     files = mart_files(week)
     days = [DAY - timedelta(days=70), DAY + timedelta(days=1), DAY + timedelta(days=3), DAY + timedelta(days=40)]
@@ -130,6 +174,21 @@ def test_days_that_lie_far_apart_are_the_same_as_when_each_is_built_alone(week: 
             together = path.read_bytes()
             files.write(name, day.isoformat(), build_mart(week, files, name, day.isoformat()))
             assert path.read_bytes() == together, (name, day)
+
+
+def test_today_is_told_once_it_was_measured_and_no_day_before_the_first_content(
+    week: Studio,
+) -> None:
+    """The newest measurement is of the 23rd: on the 24th it is not missing, it has not been made yet."""
+    clock = FakeClock()
+    clock.move(days=3, hours=12)
+    on_the_23rd = replace(week, clock=clock)
+    first, last = date(2026, 11, 1), date(2026, 11, 30)
+    assert days_to_tell(on_the_23rd, first, last) == [date(2026, 11, day) for day in (20, 21, 22, 23)]
+    clock.move(hours=24)
+    assert days_to_tell(on_the_23rd, first, last)[-1] == date(2026, 11, 23)
+    clock.move(hours=24)
+    assert days_to_tell(on_the_23rd, first, last)[-1] == date(2026, 11, 24)
 
 
 def test_every_column_says_what_it_is_and_every_key_is_a_column() -> None:

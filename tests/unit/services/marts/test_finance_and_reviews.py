@@ -52,7 +52,7 @@ def test_spending_tells_paid_held_and_unknown_apart() -> None:
 
 
 def test_the_month_is_projected_from_the_days_so_far() -> None:
-    """$6 in ten days of November: 6 x 30 / 10 = $18, above a cap of $15. The sandbox's dollars do not count."""
+    """$6 in ten days of November: 6 x 30 / 10 = $18, above a cap of $15. The sandbox's are a row of their own."""
     month = pd.concat(
         [
             spent(("fal", "video", "confirmed", "4", "4"), day=date(2026, 11, 3)),
@@ -62,14 +62,22 @@ def test_the_month_is_projected_from_the_days_so_far() -> None:
         ignore_index=True,
     )
     caps = {"day": Decimal(25), "month": Decimal(15)}
-    made = finance_spend.build_projection(DAY, month, world="live", caps_usd=caps)
-    (row,) = frame_from(table_of(tables.FINANCE_PROJECTION, made)).to_dict("records")
-    assert (row["spent_usd"], row["month_to_date_usd"], row["projected_month_usd"]) == (2, 6, 18)
-    assert (row["cap_month_usd"], row["is_over"]) == (15, True)
+    made = finance_spend.build_projection(DAY, month, worlds=["live"], caps_usd=caps)
+    live, sandbox = frame_from(table_of(tables.FINANCE_PROJECTION, made)).to_dict("records")
+    assert (live["world"], live["spent_usd"], live["month_to_date_usd"], live["projected_month_usd"]) == (
+        "live",
+        2,
+        6,
+        18,
+    )
+    assert (live["cap_month_usd"], live["is_over"], live["simulated"]) == (15, True, False)
+    assert (sandbox["world"], sandbox["month_to_date_usd"], sandbox["simulated"]) == ("sandbox", 99, True)
 
 
 def test_a_day_without_spending_still_has_its_projection() -> None:
-    made = finance_spend.build_projection(DAY, spent(), world="live", caps_usd={"day": Decimal(1), "month": Decimal(2)})
+    made = finance_spend.build_projection(
+        DAY, spent(), worlds=["live"], caps_usd={"day": Decimal(1), "month": Decimal(2)}
+    )
     (row,) = frame_from(table_of(tables.FINANCE_PROJECTION, made)).to_dict("records")
     assert (row["spent_usd"], row["projected_month_usd"], row["is_over"]) == (0, 0, False)
 
@@ -94,25 +102,28 @@ def test_a_decision_counts_from_the_last_time_its_review_was_asked_for() -> None
     ]  # fmt: skip
 
 
-def test_health_is_counted_per_channel_layer_and_provider() -> None:
+def test_health_is_counted_per_channel_layer_provider_and_world() -> None:
     work = frame_of(
         frames.WORK,
         [
-            ("crafts", "video", "fal", "completed", 40.0, None, at("2026-11-10 09:00")),
-            ("crafts", "video", "fal", "completed", 60.0, None, at("2026-11-10 10:00")),
-            ("crafts", "video", "fal", "failed", 8.0, "HTTP 500", at("2026-11-10 11:00")),
-            ("crafts", "distribution", "tiktok", "unknown", None, "the answer was lost", at("2026-11-10 12:00")),
-            (None, "measurement", "tiktok", "started", None, None, at("2026-11-10 13:00")),
+            ("crafts", "video", "fal", "completed", 40.0, None, at("2026-11-10 09:00"), True),
+            ("crafts", "video", "fal", "completed", 60.0, None, at("2026-11-10 10:00"), True),
+            ("crafts", "video", "fal", "failed", 8.0, "HTTP 500", at("2026-11-10 11:00"), True),
+            ("crafts", "distribution", "tiktok", "unknown", None, "the answer was lost", at("2026-11-10 12:00"), True),
+            (None, "measurement", "tiktok", "started", None, None, at("2026-11-10 13:00"), True),
+            ("crafts", "video", "fal", "completed", 90.0, None, at("2026-11-10 09:00"), False),
         ],
     )
     told = frame_from(table_of(tables.FACTORY_HEALTH, factory_health.build(DAY, work)))
     columns = ("channel", "layer", "attempts", "completed", "failed", "unknown", "seconds_median", "seconds_most")
-    assert rows_of(told, *columns, "last_error", by=("channel", "layer")) == [
+    assert rows_of(told, *columns, "last_error", by=("channel", "layer", "simulated")) == [
         ("*", "measurement", 1, 0, 0, 0, None, None, None),
         ("crafts", "distribution", 1, 0, 0, 1, None, None, "the answer was lost"),
+        ("crafts", "video", 1, 1, 0, 0, 90.0, 90.0, None),  # the real one, beside three simulated ones
         ("crafts", "video", 3, 2, 1, 0, 40.0, 60.0, "HTTP 500"),
     ]
-    rates = dict(zip(told["layer"], told["success_rate"], strict=True))
+    simulated = told[told["simulated"]]
+    rates = dict(zip(simulated["layer"], simulated["success_rate"], strict=True))
     assert pd.isna(rates["measurement"])
     assert (rates["distribution"], round(rates["video"], 3)) == (0.0, 0.667)
 

@@ -1,0 +1,144 @@
+"""The marts in an S3 bucket (AWS, R2, MinIO), with a local copy of what was read, so that DuckDB reads files as always.
+
+The bucket is what counts. A partition is put there first and in the copy after it. Before anything is read the bucket
+is asked which objects it has, and those that changed are fetched. Keys, region and endpoint are AWS's own variables.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from dayreel.errors import ConfigurationError, StoreError
+from dayreel.stores.files import write_whole, write_whole_bytes
+from dayreel.stores.mart_files import MartFiles
+
+Answer = TypeVar("Answer")
+_PLACE: Final = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>\w[\w.-]*(?:/\w[\w.-]*)*))?$")
+_NEXT_STEP: Final = (
+    "Check DAYREEL_MARTS_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL; "
+    "the key must be allowed to list, read and write there. Then try again: nothing is written by halves."
+)
+
+
+class MartBucket(MartFiles):
+    """All marts below one place of a bucket.
+
+    Args:
+        place: `bucket` or `bucket/prefix`.
+        copy: a folder of this project that only this class writes.
+    """
+
+    def __init__(self, place: str, copy: Path) -> None:
+        """Remember where; nothing is asked yet.
+
+        Raises:
+            ConfigurationError: `place` is no name of a bucket.
+        """
+        found = _PLACE.match(place)
+        if found is None:
+            raise ConfigurationError(
+                f"DAYREEL_MARTS_BUCKET is {place!r}, which is no bucket.",
+                next_step="Write it like my-marts or my-marts/dayreel, without s3://.",
+            )
+        # Two places never share a copy.
+        super().__init__(copy / place)
+        self._bucket = found["bucket"]
+        self._prefix = f"{found['prefix']}/" if found["prefix"] else ""
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Put one object, then its local copy; see `MartFiles.write_bytes`.
+
+        Raises:
+            StoreError: the bucket did not take it; what was there before is untouched.
+            OSError: the copy could not be written.
+        """
+        answer = self._asked(
+            f"write {name!r} to",
+            lambda: self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=content),
+        )
+        self._keep(name, content, str(answer["ETag"]))
+        return self.root / name
+
+    def read(self, mart: str, partitions: Iterable[str], *, schema: Any) -> Any:
+        """Fetch what changed and read it; see `MartFiles.read`.
+
+        Raises:
+            StoreError: the bucket could not be read.
+        """
+        self._fetch(mart)
+        return super().read(mart, partitions, schema=schema)
+
+    def partitions(self, mart: str) -> list[str]:
+        """Fetch what changed, and return the partitions that the bucket has, in order.
+
+        Raises:
+            StoreError: the bucket could not be read.
+        """
+        self._fetch(mart)
+        return super().partitions(mart)
+
+    def _fetch(self, mart: str) -> None:
+        """Make the copy of a mart what the bucket has: changed objects are read, those that are gone are deleted."""
+        there = self._asked(f"list {mart!r} in", lambda: dict(self._listed(f"{mart}/")))
+        for name, tag in there.items():
+            if not (self.root / name).is_file() or self._tag_of(name) != tag:
+                self._keep(name, self._asked(f"read {name!r} from", partial(self._content, name)), tag)
+        for path in (self.root / mart).glob("*.parquet"):
+            if f"{mart}/{path.name}" not in there:
+                path.unlink()
+
+    def _listed(self, folder: str) -> Iterator[tuple[str, str]]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + folder
+        )
+        for page in pages:
+            for found in page.get("Contents", ()):
+                name = str(found["Key"]).removeprefix(self._prefix)
+                # The bucket is open to others: only what a mart can be called is fetched to this disk.
+                if re.fullmatch(rf"{re.escape(folder)}[\w-]+\.parquet", name):
+                    yield name, str(found["ETag"])
+
+    def _content(self, name: str) -> bytes:
+        content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"].read()
+        return content
+
+    def _keep(self, name: str, content: bytes, tag: str) -> None:
+        # The tag last: a copy whose tag is an old one is fetched again.
+        write_whole_bytes(self.root / name, content)
+        write_whole(self._tag_path(name), tag)
+
+    def _tag_of(self, name: str) -> str | None:
+        path = self._tag_path(name)
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def _tag_path(self, name: str) -> Path:
+        return (self.root / name).with_suffix(".etag")
+
+    def _asked(self, attempted: str, act: Callable[[], Answer]) -> Answer:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  half a second of import
+
+        try:
+            return act()
+        except ClientError as error:
+            said = error.response.get("Error", {})
+            answer = f"{said.get('Code', 'unknown')}: {said.get('Message', 'no message')}"
+        except BotoCoreError as error:
+            answer = f"no answer ({type(error).__name__})"
+        raise StoreError(f"Tried to {attempted} bucket {self._bucket!r}; it answered: {answer}.", next_step=_NEXT_STEP)
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3  # noqa: PLC0415  half a second of import
+        from botocore.config import Config  # noqa: PLC0415
+
+        settings = Config(
+            # Stores other than AWS have refused the checksums that botocore adds by default.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            retries={"max_attempts": 5, "mode": "standard"},
+            connect_timeout=10,
+            read_timeout=60,
+        )
+        return boto3.client("s3", config=settings)
