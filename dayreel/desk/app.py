@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from dayreel.desk.door import Door
 from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import media
-from dayreel.desk.pages import content, entrance, follow, money, people, queue, unknown
+from dayreel.desk.pages import calendar, content, entrance, follow, money, people, queue, unknown
 from dayreel.desk.pages.frame import Handler, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.rules.roles import Role
@@ -99,8 +99,16 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         act("/content/{content_id}/approve", content.approve, "reviewer"),
         act("/content/{content_id}/reject", content.reject, "reviewer"),
         act("/content/{content_id}/edit", content.edit, "reviewer"),
+        act("/content/{content_id}/hold", content.hold, "reviewer"),
+        act("/content/{content_id}/recall", content.recall, "reviewer"),
         act("/content/{content_id}/preview", content.preview, "viewer"),
         act("/content/{content_id}/regenerate", content.regenerate, "reviewer"),
+        see("/calendar", calendar.calendar),
+        see("/calendar/{channel}/{day}", calendar.day),
+        act("/calendar/{channel}/{day}/pin", calendar.pin, "reviewer"),
+        act("/calendar/{channel}/{day}/unpin", calendar.unpin, "reviewer"),
+        act("/calendar/{channel}/pause", calendar.pause, "operator"),
+        act("/calendar/{channel}/resume", calendar.resume, "operator"),
         see("/money", money.money),
         act("/switch", money.switch, "operator"),
         see("/unknown", unknown.unknown),
@@ -161,7 +169,8 @@ def _templates() -> Environment:
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.lstrip_blocks = True
-    environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, seen=seen_text, words=_words)
+    environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
+    environment.filters.update(seen=seen_text, words=_words)
     return environment
 
 
@@ -181,6 +190,10 @@ def _stamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
+def _day(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b}"
+
+
 def _span(moment: datetime, now: datetime) -> str:
     """Return how far off a moment is, in words: `3 h ago`, `in 20 min`."""
     seconds = (moment - now).total_seconds()
@@ -188,4 +201,4 @@ def _span(moment: datetime, now: datetime) -> str:
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if size >= length:
             return f"in {size // length:.0f} {unit}" if seconds > 0 else f"{size // length:.0f} {unit} ago"
-    return "now"
+    return "just now"

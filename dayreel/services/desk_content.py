@@ -8,21 +8,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.rules.captions import CAPTION_RULES, format_caption, measure
-from dayreel.rules.lifecycle import CONTENT
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.decide import Seen, bound_fields, seen_of
+from dayreel.services.decide import EVENTS, Seen, bound_fields, is_held, possible_events, seen_of
+from dayreel.services.live_status import mean
 from dayreel.services.publish_post import post_marker
 from dayreel.services.renders import Render, render_status
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, costs_of, current_content, get_content, open_effects, posts_of
+from dayreel.stores.catalog.reads import (
+    ContentRow,
+    DecisionRow,
+    approvers,
+    costs_of,
+    current_content,
+    get_content,
+    newest_verdict,
+    open_effects,
+    posts_of,
+)
 from dayreel.stores.catalog.tables import decisions, state_transitions
 
 T = TypeVar("T")
@@ -75,7 +85,9 @@ class ContentPage:
     Attributes:
         manifest: None while its folder cannot be read; `trouble` then says why.
         seen: what a decision made from this page is bound to; None when nothing can be decided.
-        possible: the verdicts that its state allows: `approve`, `reject`, `edit`.
+        possible: what can be decided now: some of `approve`, `reject`, `edit`, `hold`, `recall`.
+        newest: the newest decision, and `is_held` whether it keeps the content from going out.
+        approvers: who has approved exactly what is shown.
         video, poster, contact_sheet: paths inside the content's folder of files that are there.
     """
 
@@ -85,6 +97,9 @@ class ContentPage:
     trouble: str | None
     seen: Seen | None
     possible: frozenset[str]
+    newest: DecisionRow | None
+    is_held: bool
+    approvers: tuple[str, ...]
     can_regenerate: bool
     video: str | None
     poster: str | None
@@ -96,6 +111,11 @@ class ContentPage:
     posts: list[Post]
     history: list[Moment]
     unknown: list[RowMapping]
+
+    @property
+    def progress(self) -> int:
+        """How far its segments are together, 0 to 100."""
+        return mean([render.progress for render in self.renders])
 
     @property
     def cost_usd(self) -> Decimal:
@@ -120,12 +140,15 @@ def content_page(studio: Studio, content_id: str, *, draft: str | None = None) -
         told = render_status(connection, row.id)
         posts = [_post(post) for post in posts_of(connection, [row.id])]
         history = _history(connection, row.id)
+        verdict = newest_verdict(connection, row.id)
         unknown = open_effects(connection, [row.id])
     channel, no_channel = _attempt(lambda: studio.channels.load(row.channel))
     manifest, no_manifest = _attempt(lambda: studio.contents.manifest(row.id))
     final = manifest.final_video if manifest else None
     folder = studio.contents.folder(row.id)
     decidable = channel is not None and row.video_sha256 is not None
+    newest_word = verdict.verdict if verdict else None
+    fields = {} if channel is None else dict(bound_fields(channel))
     is_newest = newest is not None and newest.id == row.id
     return ContentPage(
         row=row,
@@ -133,13 +156,16 @@ def content_page(studio: Studio, content_id: str, *, draft: str | None = None) -
         manifest=manifest,
         trouble=no_channel or no_manifest,
         seen=seen_of(row, channel) if channel and decidable else None,
-        possible=_possible(row) if decidable else frozenset(),
+        possible=possible_events(row, newest_word) if decidable else frozenset(),
+        newest=verdict,
+        is_held=is_held(row, newest_word),
+        approvers=_approvers(studio, row, fields),
         can_regenerate=is_newest and row.state not in ("publishing", "posted") and bool(told),
         video=_there(folder, final.file.path if final else None),
         poster=_there(folder, final.poster if final else None),
         contact_sheet=_there(folder, final.contact_sheet if final else None),
         captions=[] if channel is None else previews(channel, row.id, draft or row.caption or "", manifest),
-        fields={} if channel is None else dict(bound_fields(channel)),
+        fields=fields,
         costs=sorted(costs.items()),
         renders=told,
         posts=posts,
@@ -183,8 +209,9 @@ def _preview(
     return CaptionPreview(platform, made.text, made.title, dropped, made.size, made.limit, made.unit, None)
 
 
-def _possible(row: ContentRow) -> frozenset[str]:
-    return frozenset(event for event in ("approve", "reject", "edit") if (row.state, event) in CONTENT)
+def _approvers(studio: Studio, row: ContentRow, fields: dict[str, Any]) -> tuple[str, ...]:
+    with studio.catalog.read() as connection:
+        return approvers(connection, row.id, video_sha256=row.video_sha256, caption=row.caption or "", fields=fields)
 
 
 def _there(folder: Path, name: str | None) -> str | None:
@@ -212,7 +239,7 @@ def _history(connection: Connection, content_id: str) -> list[Moment]:
     steps = select(state_transitions).where(
         state_transitions.c.entity == "content",
         state_transitions.c.entity_id == content_id,
-        state_transitions.c.event.not_in(("approve", "reject", "edit")),
+        state_transitions.c.event.not_in((*EVENTS.values(), "endorse")),
     )
     for row in connection.execute(steps).mappings():
         what = f"{row['from_state']} → {row['to_state']}"

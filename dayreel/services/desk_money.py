@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from dayreel.clock import local_day
 from dayreel.errors import DayreelError
@@ -105,10 +105,24 @@ def money_of(studio: Studio) -> Money:
     return Money(today, studio.settings.world, caps, switch, by_layer)
 
 
-def is_switched_off(studio: Studio) -> bool:
-    """Return whether the kill switch holds everything."""
+@dataclass(frozen=True)
+class Alarms:
+    """What every page says on top: whether the kill switch is off, and how many acts have an unknown outcome."""
+
+    switched_off: bool
+    unknown: int
+
+
+def alarms(studio: Studio) -> Alarms:
+    """Return what somebody should know whatever they are looking at.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    parked = select(func.count()).select_from(effects).where(effects.c.state == "unknown")
     with studio.catalog.read() as connection:
-        return read_config(connection, "switch").value == "off"
+        is_off = read_config(connection, "switch").value == "off"
+        return Alarms(is_off, int(connection.execute(parked).scalar_one()))
 
 
 def turn_switch(studio: Studio, position: str, *, by: str, via: str, note: str | None = None) -> Value:

@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 from dayreel.errors import DayreelError
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
-from dayreel.services.decide import Seen, seen_of
+from dayreel.services.decide import Seen, is_held, seen_of
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, costs_of, posts_of
+from dayreel.stores.catalog.reads import ContentRow, DecisionRow, costs_of, newest_verdicts, posts_of
 from dayreel.stores.catalog.tables import content, effects, renders
 
 PAGE_SIZE = 25
@@ -37,12 +37,15 @@ class QueueItem:
 
     Attributes:
         seen: what a decision made from this page is bound to; None while there is no video.
+        title: the channel's, for people.
         progress: 0 to 100 over all its segments; None when none is being made.
+        newest: the newest decision, and `is_held` whether it keeps the content from going out.
         waiting_since_at: when it came into its present state.
     """
 
     content_id: str
     channel: str
+    title: str
     day: date
     take: int
     state: str
@@ -60,6 +63,8 @@ class QueueItem:
     error: str | None
     posts: Mapping[str, str]
     can_be_decided: bool
+    newest: DecisionRow | None
+    is_held: bool
 
     @property
     def failed_checks(self) -> list[CheckResult]:
@@ -76,7 +81,6 @@ class Queue:
     items: list[QueueItem]
     page: int
     pages: int
-    unknown: int
 
 
 class Remembered:
@@ -152,10 +156,7 @@ def queue_of(
         page = min(max(page, 1), pages)
         rows = _rows(connection, chosen, page, of_channel)
         items = _items(studio, connection, remembered, rows)
-        unknown = connection.execute(
-            select(func.count()).select_from(effects).where(effects.c.state == "unknown")
-        ).scalar_one()
-    return Queue(chosen, counts, items, page, pages, unknown)
+    return Queue(chosen, counts, items, page, pages)
 
 
 def _counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> dict[str, int]:
@@ -173,7 +174,14 @@ def _rows(connection: Connection, view: str, page: int, where: Sequence[ColumnEl
     if states:
         query = query.where(content.c.state.in_(states))
     if view == "review":
-        query = query.order_by(content.c.review_deadline_at, content.c.day, content.c.channel, content.c.take)
+        # Those on hold have no deadline, and come last on either database.
+        query = query.order_by(
+            content.c.review_deadline_at.is_(None),
+            content.c.review_deadline_at,
+            content.c.day,
+            content.c.channel,
+            content.c.take,
+        )
     else:
         query = query.order_by(content.c.day.desc(), content.c.channel, content.c.take.desc())
     query = query.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
@@ -189,14 +197,18 @@ def _items(
     for post in posts_of(connection, ids):
         posts.setdefault(post["content_id"], {})[post["platform"]] = post["state"]
     progress, parked = _progress(connection, ids), _parked(connection, ids)
+    said = newest_verdicts(connection, ids)
     items = []
     for row in rows:
         final = remembered.final_video(row)
-        seen = _seen(row, remembered.channel(channels, row.channel))
+        channel = remembered.channel(channels, row.channel)
+        seen = _seen(row, channel)
+        newest = said.get(row.id)
         items.append(
             QueueItem(
                 content_id=row.id,
                 channel=row.channel,
+                title=channel.title if channel else row.channel,
                 day=row.day,
                 take=row.take,
                 state=row.state,
@@ -214,6 +226,8 @@ def _items(
                 error=row.error if row.state == "failed" else None,
                 posts=posts.get(row.id, {}),
                 can_be_decided=row.state == "review_pending" and seen is not None,
+                newest=newest,
+                is_held=is_held(row, newest.verdict if newest else None),
             )
         )
     return items

@@ -96,7 +96,7 @@ def _documents(connection: Connection, ids: Sequence[str], *, marker: int) -> di
             "content_id": row.id,
             "state": row.state,
             "status": render_state([render.state for render in made.get(row.id, [])]),
-            "progress": _mean([render.progress for render in made.get(row.id, [])]),
+            "progress": mean([render.progress for render in made.get(row.id, [])]),
             "renders": [
                 {
                     "sequence": render.sequence,
@@ -133,5 +133,6 @@ def render_state(states: Sequence[str]) -> str:
     return "completed" if states and all(state == "completed" for state in states) else "idle"
 
 
-def _mean(values: Sequence[int]) -> int:
+def mean(values: Sequence[int]) -> int:
+    """Return how far several renders are together, 0 to 100."""
     return round(sum(values) / len(values)) if values else 0

@@ -5,11 +5,11 @@ from starlette.responses import JSONResponse, Response
 from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
 from dayreel.services.audit import note_act
-from dayreel.services.decide import Seen, Verdict, decide, read_seen, seen_text
+from dayreel.services.decide import EVENTS, Seen, Verdict, decide, read_seen, seen_text
 from dayreel.services.desk_content import caption_previews, content_page
 from dayreel.services.retry_content import regenerate_segment
 
-_WORDS: dict[str, Verdict] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
+_WORDS: dict[str, Verdict] = {event: verdict for verdict, event in EVENTS.items()}
 
 
 def show(visit: Visit) -> Response:
@@ -45,6 +45,16 @@ def reject(visit: Visit) -> Response:
 def edit(visit: Visit) -> Response:
     """Change the caption."""
     return _decide(visit, "edit")
+
+
+def hold(visit: Visit) -> Response:
+    """Keep it from going out and from expiring."""
+    return _decide(visit, "hold")
+
+
+def recall(visit: Visit) -> Response:
+    """Take an approval or a hold back."""
+    return _decide(visit, "recall")
 
 
 def regenerate(visit: Visit) -> Response:

@@ -24,7 +24,7 @@ from dayreel.errors import (
     UsageError,
 )
 from dayreel.rules.roles import Role, may
-from dayreel.services.desk_money import is_switched_off
+from dayreel.services.desk_money import alarms
 from dayreel.services.studio import Studio
 from dayreel.services.visits import Visitor
 
@@ -33,6 +33,13 @@ NOTICES = {
     "approved": "Approved. It goes out in the channel's next window.",
     "rejected": "Rejected.",
     "edited": "The caption is saved. It waits for approval.",
+    "endorsed": "Your approval is recorded. It takes another person's before it goes out.",
+    "held": "On hold: it does not go out and does not expire until somebody decides again.",
+    "recalled": "It waits for its review again.",
+    "pinned": "That day is about this now.",
+    "unpinned": "Nothing is pinned to that day any more.",
+    "paused": "The channel rests: nothing of it is begun, bought or posted.",
+    "resumed": "The channel goes on.",
     "regenerating": "A new take of that segment is being made.",
     "switched-off": "Nothing is bought and nothing is posted until the switch is on again.",
     "switched-on": "Buying and posting is allowed again.",
@@ -111,7 +118,7 @@ class Visit:
             now=self.room.studio.clock.now(),
             notice=NOTICES.get(self.query("done")),
             world=self.room.studio.settings.world,
-            switched_off=self.who is not None and is_switched_off(self.room.studio),
+            alarms=None if self.who is None else alarms(self.room.studio),
             has_dagster=self.room.dagster_url is not None,
             **shown,
         )

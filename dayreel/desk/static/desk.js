@@ -13,6 +13,7 @@ function apply(document_, box) {
   show(box, "state", document_.state.replaceAll("_", " "));
   const overall = find(box, "progress");
   if (overall) overall.value = document_.progress;
+  show(box, "percent", `${document_.progress}%`);
   for (const render of document_.renders) {
     const row = box.querySelector(`[data-sequence="${render.sequence}"]`);
     if (!row) continue;
@@ -65,6 +66,7 @@ function preview(form) {
         const box = document.querySelector(`[data-platform="${one.platform}"]`);
         if (!box) continue;
         show(box, "size", String(one.size));
+        find(box, "meter").value = one.size;
         show(box, "text", one.text);
         show(box, "title", one.title || "");
         show(box, "problem", one.problem || "");
@@ -76,7 +78,7 @@ function preview(form) {
   });
 }
 
-// a, r, e go to Approve, the reason of a rejection, the caption; j and k to the next and previous content.
+// a, r, e, h go to Approve, the reason of a rejection, the caption, the hold; j and k to the next and previous content.
 function keys() {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, video")) return;
@@ -86,11 +88,21 @@ function keys() {
     const target = next || document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (target) {
       event.preventDefault();
+      const box = target.closest("details");
+      if (box) box.open = true;
       target.focus();
     }
   });
 }
 
+// Only one of the choices is open at a time, and its first field is what one wants to type into.
+for (const box of document.querySelectorAll(".choices details")) {
+  box.addEventListener("toggle", () => {
+    if (!box.open) return;
+    for (const other of document.querySelectorAll(".choices details[open]")) if (other !== box) other.open = false;
+    box.querySelector("input:not([type=hidden])")?.focus();
+  });
+}
 for (const note of document.querySelectorAll("input[name=note]")) {
   note.addEventListener("input", () => { isDirty = true; });
 }

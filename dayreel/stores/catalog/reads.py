@@ -137,6 +137,15 @@ def newest_verdict(connection: Connection, content_id: str) -> DecisionRow | Non
     return None if row is None else _as(DecisionRow, row)
 
 
+def newest_verdicts(connection: Connection, content_ids: Sequence[str]) -> dict[str, DecisionRow]:
+    """Return the newest decision on each of these contents that has one."""
+    newest = (
+        select(func.max(decisions.c.id)).where(decisions.c.content_id.in_(content_ids)).group_by(decisions.c.content_id)
+    )
+    query = select(decisions).where(decisions.c.id.in_(newest))
+    return {row["content_id"]: _as(DecisionRow, row) for row in connection.execute(query).mappings()}
+
+
 def decisions_after(connection: Connection, cursor: int, *, limit: int) -> list[DecisionRow]:
     """Return decisions with a number above `cursor`, oldest first."""
     query = select(decisions).where(decisions.c.id > cursor).order_by(decisions.c.id).limit(limit)

@@ -33,7 +33,14 @@ def test_the_queue_shows_what_waits_with_its_caption_cost_and_deadline(ana: Brow
 
 def test_a_page_holds_what_a_reviewer_needs(ana: Browser) -> None:
     page = ana.open(PAGE)
-    for shown in ("<video controls", "A jar rises", "#handmade", "of 2200 characters", "Approve revision 1", "History"):
+    for shown in (
+        "<video controls",
+        "A jar rises",
+        "#handmade",
+        "of 2200 characters",
+        "Approve <small>revision 1",
+        "History",
+    ):
         assert shown in page
     assert "<script>" not in page
     assert not re.search(r"\son\w+=|\sstyle=", page), "the policy would block inline script and style"
@@ -137,6 +144,36 @@ def test_many_are_approved_at_once_and_the_stale_one_is_left(make_studio: Callab
     assert verdict(studio, other) == ("edited", "Ben", "cli")
 
 
+def test_a_hold_is_shown_until_somebody_decides_and_a_recall_asks_anew(
+    ana: Browser, ben: Browser, studio: Studio
+) -> None:
+    assert ana.submit(f"{PAGE}/hold", PAGE, seen=seen_on(ana.open(PAGE)), note="the client looks").status_code == 303
+    assert verdict(studio) == ("held", "Ana", "desk")
+    for page in (ben.open(PAGE), ben.open("/")):
+        assert "on hold" in page
+        assert "the client looks" in page
+    assert f'action="{PAGE}/hold"' not in ben.open(PAGE)
+    assert ben.submit(f"{PAGE}/recall", PAGE, seen=seen_on(ben.open(PAGE))).status_code == 303
+    assert "on hold" not in ben.open(PAGE)
+    assert content_row(studio, CONTENT).review_deadline_at is not None
+
+
+def test_where_two_people_approve_the_page_says_who_has_and_the_second_lets_it_out(
+    make_studio: Callable[..., Studio],
+) -> None:
+    studio = make_studio(channels={"crafts": {"review": {"approvals": 2}}})
+    reviewable(studio)
+    app = desk_on(studio)
+    ana, ben = person(app, "Ana", "reviewer"), person(app, "Ben", "reviewer")
+    seen = seen_on(ben.open(PAGE))
+    first = ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE)))
+    assert "another person" in ana.open(first.headers["location"])
+    assert "1 of 2 people have approved: <b>Ana</b>" in ana.open(PAGE)
+    assert ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE))).status_code == 409
+    assert ben.submit(f"{PAGE}/approve", PAGE, seen=seen).status_code == 303
+    assert content_row(studio, CONTENT).state == "approved"
+
+
 def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, studio: Studio) -> None:
     shown = ana.submit(f"{PAGE}/preview", PAGE, caption="Draft <b>words</b>").text
     assert "it is not saved" in shown
@@ -234,7 +271,7 @@ def test_a_broken_manifest_or_channel_file_leaves_pages_that_say_so(ana: Browser
     assert "metadata.json" in ana.open(PAGE)
     (studio.settings.root / "channels" / "crafts.yaml").write_text("title: [", encoding="utf-8")
     page = ana.open(PAGE)
-    assert "Approve revision" not in page
+    assert f"{PAGE}/approve" not in page
     assert CONTENT in ana.open("/")
 
 

@@ -35,7 +35,11 @@ def test_every_page_but_the_entrance_asks_who_it_is(desk: Starlette) -> None:
         path = getattr(route, "path", "")
         if path in OPEN_TO_ALL or not isinstance(route, Route):
             continue
-        real = path.replace(":path", "").replace(":int", "").format(content_id=CONTENT, effect_id=1, path="a.mp4")
+        real = (
+            path.replace(":path", "")
+            .replace(":int", "")
+            .format(content_id=CONTENT, effect_id=1, path="a.mp4", channel="crafts", day="2026-11-21")
+        )
         for method in sorted((route.methods or set()) - {"HEAD"}):
             answer = stranger.request(method, real, headers={**OURS, "accept": "*/*"})
             assert answer.status_code == 401, (method, real, answer.status_code)

@@ -1,0 +1,91 @@
+"""The calendar without JavaScript: past and planned days, pinning an idea, letting a channel rest."""
+
+import re
+
+import pytest
+
+from dayreel.services.decide import decide
+from dayreel.services.open_content import why_not_begun
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import pinned_idea
+from tests.fakes.desk import Browser
+from tests.fakes.studio import DAY, channel_of, write_channel
+
+CONTENT = "crafts-2026-11-20"
+JAR = "A potter mends a cracked jar with gold"
+AHEAD = "/calendar/crafts/2026-11-22"
+
+
+def cells(page: str) -> dict[int, tuple[str, str]]:
+    """Return, per day of the month, the kind of the cell and where it leads to."""
+    found = re.findall(r'<td class="([^"]+)">\s*<a href="([^"]+)".*?class="number">(\d+)<', page, re.DOTALL)
+    return {int(number): (kind, href) for kind, href, number in found}
+
+
+def test_a_month_shows_what_was_made_what_was_not_and_what_is_planned(ana: Browser, studio: Studio) -> None:
+    write_channel(
+        studio.settings.root, "crafts", active_from="2026-11-10", weekdays=["mon", "tue", "wed", "thu", "fri"]
+    )
+    days = cells(ana.open("/calendar"))
+    assert days[20] == ("made is-review_pending today", f"/content/{CONTENT}")
+    assert days[19][0] == "missed"
+    assert days[21][0] == "off", "a Saturday"
+    assert days[9][0] == "off", "before it began"
+    assert days[23] == ("planned", "/calendar/crafts/2026-11-23")
+    assert len(days) == 30
+
+
+@pytest.mark.parametrize(("month", "shown"), [
+    ("2026-12", "December 2026"), ("2026-01", "January 2026"), ("soon", "November 2026"), ("2026-99", "November 2026"),
+])  # fmt: skip
+def test_months_are_turned_and_nonsense_is_this_one(ana: Browser, month: str, shown: str) -> None:
+    assert f'<h2 id="month">{shown}</h2>' in ana.open(f"/calendar?channel=crafts&month={month}")
+
+
+def test_an_idea_is_pinned_shown_and_taken_away_again(ana: Browser, vera: Browser, studio: Studio) -> None:
+    assert 'name="idea"' not in vera.open(AHEAD)
+    assert vera.submit(f"{AHEAD}/pin", idea=JAR).status_code == 403
+    assert ana.submit(f"{AHEAD}/pin", AHEAD, idea=JAR, caption=" ").status_code == 303
+    with studio.catalog.read() as connection:
+        pin = pinned_idea(connection, "crafts", DAY.replace(day=22))
+    assert pin is not None
+    assert (pin.idea, pin.caption, pin.pinned_by) == (JAR, None, "Ana")
+    page = ana.open("/calendar")
+    assert cells(page)[22][0] == "pinned"
+    assert JAR in page
+    assert JAR in ana.open(AHEAD)
+    assert ana.submit(f"{AHEAD}/unpin", AHEAD).status_code == 303
+    assert cells(ana.open("/calendar"))[22][0] == "planned"
+
+
+def test_what_cannot_be_pinned_is_refused_with_its_reason(ana: Browser) -> None:
+    assert "at least 10" in ana.submit(f"{AHEAD}/pin", AHEAD, idea="short").text
+    made = ana.submit("/calendar/crafts/2026-11-20/pin", AHEAD, idea=JAR)
+    assert made.status_code == 409
+    assert "has its idea already" in made.text
+    for path in ("/calendar/crafts/yesterday", "/calendar/nobody/2026-11-22", "/calendar?channel=../crafts"):
+        assert ana.get(path).status_code == 404
+
+
+def test_a_channel_is_let_rest_by_operators_and_every_day_of_the_pause_says_so(
+    ana: Browser, olga: Browser, studio: Studio
+) -> None:
+    assert ana.submit("/calendar/crafts/pause").status_code == 403
+    answer = olga.submit("/calendar/crafts/pause", "/calendar", until="2026-11-24", note="holidays")
+    assert answer.status_code == 303
+    page = ana.open("/calendar")
+    assert "paused by Olga" in page
+    assert "holidays" in page
+    days = cells(page)
+    assert (days[24][0], days[25][0]) == ("paused", "planned")
+    assert why_not_begun(studio, channel_of(studio), DAY) is not None
+    assert olga.submit("/calendar/crafts/resume", "/calendar").status_code == 303
+    assert why_not_begun(studio, channel_of(studio), DAY) is None
+    assert olga.submit("/calendar/crafts/pause", "/calendar", until="2026-11-01").status_code == 400
+
+
+def test_a_rejected_day_takes_an_idea_for_its_next_take(ana: Browser, studio: Studio) -> None:
+    page = "/calendar/crafts/2026-11-20"
+    assert 'name="idea"' not in ana.open(page)
+    decide(studio, CONTENT, "rejected", by="Ana", via="desk")
+    assert 'name="idea"' in ana.open(page)
