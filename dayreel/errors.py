@@ -38,8 +38,9 @@ class DayreelError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        """Return the sentence followed by the next step."""
-        return f"{self.message} {self.next_step}".strip()
+        """Return the sentence followed by the next step, which begins a line of its own after a list."""
+        between = "\n" if "\n" in self.message else " "
+        return f"{self.message}{between}{self.next_step}".strip()
 
 
 class UsageError(DayreelError):

@@ -201,9 +201,14 @@ def load_settings(root: Path | None = None) -> Settings:
     try:
         return Settings(_env_file=root / ".env", root=root)
     except ValidationError as error:
-        names = ", ".join(".".join(str(part) for part in problem["loc"]) for problem in error.errors())
+        names = ", ".join(_variable(str(problem["loc"][0])) for problem in error.errors())
         wanted = "; ".join(problem["msg"] for problem in error.errors())
         raise ConfigurationError(
             f"The environment (or .env) has a value dayreel cannot use for: {names} ({wanted}).",
             next_step="See .env.example for every variable and what it may be.",
         ) from None
+
+
+def _variable(name: str) -> str:
+    """Return the variable that pydantic means: a field that has a name of its own is told by that one already."""
+    return f"DAYREEL_{name}".upper() if name in Settings.model_fields else name

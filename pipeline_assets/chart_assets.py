@@ -4,7 +4,6 @@ The pictures are inside the markdown as data, from a fixed template: nothing tha
 """
 
 import base64
-import warnings
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -23,9 +22,6 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     Args:
         weeks: the partitions of `summary/weekly`.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        together = dg.BackfillPolicy.single_run()
 
     @dg.asset(
         key=CHARTS,
@@ -34,7 +30,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             dg.AssetDep(mart_key("finance/projection"), partition_mapping=one_day_each()),
         ],
         partitions_def=weeks,
-        backfill_policy=together,
+        backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=build_condition("summary/weekly"),
         group_name="marts",
         owners=["team:content"],

@@ -4,6 +4,7 @@ Loaded by workspace.yaml, the tests and the one launcher of the CLI. `build_defs
 tests and notebooks work on the same graph with other resources.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,6 +83,13 @@ def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None
     Raises:
         ConfigurationError: a channel file has problems, or a channel's day begins before its partition.
     """
+    with warnings.catch_warnings():
+        # Chosen knowingly, pinned by the lock file, and otherwise thirty lines in front of whatever Dagster has to say.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _assembled(settings, resources or {})
+
+
+def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitions:
     channels = ChannelFiles(settings.channels_dir).load_all()
     check_zones(settings, channels)
     partitions = daily_partitions(settings)
@@ -94,7 +102,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None
         jobs=[*build_jobs(everyone), keep_house, tell_failure_job],
         schedules=build_schedules(everyone, settings),
         sensors=build_sensors(settings, partitions) if everyone else [],
-        resources={**default_resources(settings), **(resources or {})},
+        resources={**default_resources(settings), **resources},
         executor=dg.in_process_executor,
     )
 

@@ -1,6 +1,5 @@
 """What the posts did: snapshots of every post of the last 32 days, by the day they were observed."""
 
-import warnings
 from collections.abc import Sequence
 from datetime import date
 
@@ -20,11 +19,10 @@ ALL_ANSWERED = "Every platform answered for every post."
 def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """Return the snapshots asset over the posts of all channels."""
     platforms = sorted({name for channel in channels for name in channel.platforms.chosen() if name != "outbox"})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter is; without it the first month cannot load
-        window = dg.TimeWindowPartitionMapping(
-            start_offset=-(WINDOW_DAYS - 1), end_offset=0, allow_nonexistent_upstream_partitions=True
-        )
+    # Without the last parameter the first month cannot load.
+    window = dg.TimeWindowPartitionMapping(
+        start_offset=-(WINDOW_DAYS - 1), end_offset=0, allow_nonexistent_upstream_partitions=True
+    )
     posts = [
         dg.AssetDep(dg.AssetKey([channel.name, "posts", platform]), partition_mapping=window)
         for channel in channels

@@ -4,7 +4,6 @@ See https://docs.dagster.io/guides/automate/declarative-automation: it is used h
 changes nothing outside. What a mart holds is `dayreel.services.marts`; a run over many partitions is one run.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -110,11 +109,10 @@ def one_day_each() -> dg.TimeWindowPartitionMapping:
 
 
 def _days(first: int, last: int) -> dg.TimeWindowPartitionMapping:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter is; the first days have no day before them
-        return dg.TimeWindowPartitionMapping(
-            start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
-        )
+    # The first days have no day before them.
+    return dg.TimeWindowPartitionMapping(
+        start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
+    )
 
 
 def build_condition(name: str) -> dg.AutomationCondition:
@@ -152,15 +150,12 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         ],
         constraints=dg.TableConstraints(other=[f"key: {', '.join(mart.key)}"]),
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        together = dg.BackfillPolicy.single_run()
 
     @dg.asset(
         key=mart_key(mart.name),
         deps=deps,
         partitions_def=partitions,
-        backfill_policy=together,
+        backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=build_condition(mart.name),
         group_name="marts",
         owners=[OWNER],

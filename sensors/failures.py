@@ -1,7 +1,5 @@
 """A failed run becomes one message to people, sent by a run of `tell_failure`."""
 
-import warnings
-
 import dagster as dg
 
 from pipeline_assets.house_jobs import TELL_FAILURE, Failure, tell_failure_job
@@ -30,15 +28,13 @@ def build_failure_sensor() -> dg.SensorDefinition:
             tags={TRIGGER_TAG: f"failed run {run.run_id}"},
         )
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster's decorator warns about a parameter it sets itself
-        sensor: dg.SensorDefinition = dg.run_failure_sensor(
-            name="run_failed_sensor",
-            request_job=tell_failure_job,
-            minimum_interval_seconds=INTERVAL_S,
-            default_status=dg.DefaultSensorStatus.RUNNING,
-            description="Tells people about every failed run, once.",
-        )(run_failed)
+    sensor: dg.SensorDefinition = dg.run_failure_sensor(
+        name="run_failed_sensor",
+        request_job=tell_failure_job,
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells people about every failed run, once.",
+    )(run_failed)
     return sensor
 
 

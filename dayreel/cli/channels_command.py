@@ -49,7 +49,7 @@ def validate(as_json: bool) -> int:
             click.echo(str(problem), err=True)
         names = files.names()
         click.echo(
-            f"{len(problems)} problems in {len(names)} channels." if problems else f"{len(names)} channels are fine."
+            f"Channels: {len(names)}, problems: {len(problems)}." if problems else f"Channels: {len(names)}, all fine."
         )
     return 1 if problems else 0
 

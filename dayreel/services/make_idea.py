@@ -28,6 +28,7 @@ from dayreel.stores.files import write_whole
 CODE_VERSION = "1"
 _SHOWN_TO_THE_MODEL = 30
 _WORDS_PER_SECOND = 2.3
+_CALENDAR_COLUMNS = ("day", "idea", "caption", "hashtags", "topic")
 
 
 def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageModel | None) -> StageResult:
@@ -195,10 +196,15 @@ def _calendar_row(studio: Studio, channel: Channel, day: date) -> dict[str, str]
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"Channel {channel.name!r} takes its ideas from a calendar, and there is no {str(path)!r}.",
+            next_step=f"Write it: a CSV file in UTF-8 whose first line is {','.join(_CALENDAR_COLUMNS)}.",
+        ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(
             f"Tried to read the calendar {_shown(path)} of {channel.name!r}; it answered: {error}.",
-            next_step="It is a CSV file in UTF-8 with the columns day, idea, caption, hashtags, topic.",
+            next_step=f"It is a CSV file in UTF-8 with the columns {', '.join(_CALENDAR_COLUMNS)}.",
         ) from error
     found = [row for row in rows if (row.get("day") or "").strip() == day.isoformat()]
     if len(found) != 1:

@@ -37,7 +37,7 @@ class ChannelFiles:
         channel, problems = self._read(name)
         if channel is None:
             raise ConfigurationError(
-                "\n".join(str(problem) for problem in problems),
+                "\n".join([f"Read the file of channel {name!r}; it cannot be used:", *map(str, problems)]),
                 next_step="`dayreel channels validate` checks every file.",
             )
         return channel
@@ -51,7 +51,10 @@ class ChannelFiles:
         read = {name: self._read(name) for name in self.names()}
         problems = [str(problem) for _, found in read.values() for problem in found]
         if problems:
-            raise ConfigurationError("\n".join(problems), next_step="Mend the files, then try again; nothing was done.")
+            raise ConfigurationError(
+                "\n".join(["Read the channel files; some of them cannot be used:", *problems]),
+                next_step="Mend them, then try again; nothing was done.",
+            )
         return {name: channel for name, (channel, _) in read.items() if channel is not None}
 
     def problems(self) -> list[Problem]:
@@ -76,7 +79,11 @@ class ChannelFiles:
         if parent is not None:
             if depth >= MAX_EXTENDS:
                 raise Unreadable(path.name, 1, f"more than {MAX_EXTENDS} files extend one another")
-            document = _merge(self._merged(self.folder / f"{parent}.yaml", lines, depth=depth + 1), document)
+            base = self.folder / f"{parent}.yaml"
+            if not base.is_file():
+                said = f"there is no {base.name} beside it; write the name of a file there, without .yaml"
+                raise Unreadable(path.name, dict(lines_of(node))["extends",], said, field="extends")
+            document = _merge(self._merged(base, lines, depth=depth + 1), document)
         lines.update({where: (path.name, line) for where, line in lines_of(node)})
         return document
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dayreel.errors import UsageError
-from dayreel.stores.files import write_whole
+from dayreel.stores.files import PRIVATE, write_whole
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+=,|~%-]*")
 
@@ -26,8 +26,7 @@ def write_env(path: Path, changes: Mapping[str, str], *, template: Path) -> None
         if "\n" in value or "\r" in value:
             raise UsageError(f"The value of {name} has a line break.", next_step="Copy it again, in one line.")
         _set(lines, name, f"{name}={_quoted(value)}")
-    write_whole(path, "\n".join(lines) + "\n")
-    path.chmod(0o600)
+    write_whole(path, "\n".join(lines) + "\n", mode=PRIVATE)
 
 
 def _set(lines: list[str], name: str, line: str) -> None:

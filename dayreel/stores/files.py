@@ -2,10 +2,12 @@
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+SHARED = 0o666
+PRIVATE = 0o600
 BLOCK = 1024 * 1024
 
 
@@ -33,29 +35,30 @@ def forget_pages(fd: int) -> None:
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, mode: int = SHARED) -> None:
     """Write a small text file so that readers see the old or the new one, never a part.
 
-    Raises:
-        OSError: it could not be written; what was there before is untouched.
-    """
-    write_whole_bytes(path, text.encode("utf-8"))
-
-
-def write_whole_bytes(path: Path, content: bytes) -> None:
-    """Write a small file so that readers see the old or the new one, never a part.
+    Args:
+        mode: permission bits from the first byte on, less the umask; `PRIVATE` for what holds a secret.
 
     Raises:
         OSError: it could not be written; what was there before is untouched.
     """
+    write_whole_bytes(path, text.encode("utf-8"), mode=mode)
+
+
+def write_whole_bytes(path: Path, content: bytes, *, mode: int = SHARED) -> None:
+    """Write a small file as `write_whole` does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    aside = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
+    # Not `tempfile`: that makes every file readable by its owner only, and colleagues share these folders.
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(aside).replace(path)
+        aside.replace(path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise

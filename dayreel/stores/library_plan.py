@@ -49,7 +49,10 @@ def load_plan(root: Path) -> LibraryPlan:
         problems = [error.problem]
     except ValidationError as error:
         problems = [problem_of(LibraryPlan, path.name, lines, fault) for fault in error.errors(include_url=False)]
-    raise ConfigurationError("\n".join(map(str, problems)), next_step=f"Mend {str(path)!r}; nothing was done.")
+    raise ConfigurationError(
+        "\n".join([f"Read {str(path)!r}; it cannot be used:", *map(str, problems)]),
+        next_step="Mend it, then try again; nothing was done.",
+    )
 
 
 def start_library(root: Path) -> bool:

@@ -5,6 +5,7 @@ Used by `channel_files` and `library_plan`; which files there are and what exten
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ class Problem:
 class Unreadable(Exception):  # noqa: N818  its reader turns it into a problem
     """A file that cannot be read as a mapping at all, and where."""
 
-    def __init__(self, file: str, line: int, message: str) -> None:
+    def __init__(self, file: str, line: int, message: str, *, field: str = "file") -> None:
         super().__init__(message)
-        self.problem = Problem(file, line, "file", message)
+        self.problem = Problem(file, line, field, message)
 
 
 class _Loader(yaml.SafeLoader):
@@ -100,7 +101,12 @@ def problem_of(model: type[BaseModel], file: str, lines: dict[tuple[Any, ...], t
     origin, line = lines.get(spot, (file, 0))
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
-        message = f"unknown field; allowed here: {', '.join(_allowed(model, where[:-1]))}"
+        allowed = _allowed(model, where[:-1])
+        meant = get_close_matches(str(where[-1]), allowed, n=1)
+        hint = f" (did you mean {meant[0]!r}?)" if meant else ""
+        message = f"unknown field{hint}; allowed here: {', '.join(allowed)}"
+    elif fault["type"] == "missing":
+        message = "it is needed and is not there"
     return Problem(origin, line, ".".join(str(part) for part in where) or "file", message)
 
 

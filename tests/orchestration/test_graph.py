@@ -1,6 +1,7 @@
 """The graph as people see it: it loads, it is what the snapshot says, and its promises hold for every asset."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ def told(graph: dg.Definitions) -> dict[str, Any]:
 
 def test_the_definitions_of_the_shipped_channels_load(graph: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(graph)
+
+
+def test_loading_the_graph_says_nothing_about_beta_parameters(project: Project) -> None:
+    """Thirty such lines would stand before everything that `dagster` prints for people."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", dg.BetaWarning)
+        assert project.defs.jobs
 
 
 @pytest.mark.parametrize("part", ["assets", "jobs", "schedules", "sensors"])

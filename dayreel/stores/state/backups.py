@@ -82,7 +82,7 @@ class BackupManager:
                 contents = self._disk.read(self._document, limit_bytes=self._max_size_bytes)
                 self._disk.make_directories(self._directory)
                 path = self._new_path("bak")
-                self._write(path, contents.raw)
+                self._write(path, contents.raw, contents.mode)
                 self.note(path)
                 self.rotate()
             except FileNotFoundError:
@@ -129,11 +129,11 @@ class BackupManager:
         """Look at the directory again the next time: another process has been at work."""
         self._known = None
 
-    def keep_old(self, raw: bytes, *, is_readable: bool) -> str:
+    def keep_old(self, raw: bytes, mode: int | None, *, is_readable: bool) -> str:
         """Give the document's present file a second name among the backups, and return it (engine, lock held)."""
         path = self._new_path("bak" if is_readable else "damaged")
         if not self._disk.link(self._document, path):
-            self._write(path, raw)
+            self._write(path, raw, mode)
         return path
 
     def note(self, path: str) -> None:
@@ -176,16 +176,17 @@ class BackupManager:
         return due
 
     def _compress(self, name: str) -> str:
-        raw = self._disk.read(self._path(name), limit_bytes=self._max_size_bytes).raw
-        packed = gzip.compress(raw, compresslevel=_GZIP_LEVEL, mtime=0)
-        self._write(self._path(f"{name}.gz"), packed)
+        plain = self._disk.read(self._path(name), limit_bytes=self._max_size_bytes)
+        packed = gzip.compress(plain.raw, compresslevel=_GZIP_LEVEL, mtime=0)
+        self._write(self._path(f"{name}.gz"), packed, plain.mode)
         self._disk.remove(self._path(name))
         return f"{name}.gz"
 
-    def _write(self, path: str, raw: bytes) -> None:
+    def _write(self, path: str, raw: bytes, mode: int | None) -> None:
+        """Write a backup with the permission bits of the document: it holds the same secrets."""
         aside = f"{path}.tmp"
         try:
-            self._disk.settle(self._disk.write_aside(aside, raw))
+            self._disk.settle(self._disk.write_aside(aside, raw, mode=mode))
             self._disk.replace(aside, path)
         except BaseException:
             self._disk.remove(aside)

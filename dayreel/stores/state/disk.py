@@ -87,7 +87,7 @@ class Disk:
 
         The device is asked to start writing at once, so that the caller can work on while it does.
         """
-        fd = os.open(path, _CREATE, _NEW_FILE_MODE)
+        fd = os.open(path, _CREATE, _NEW_FILE_MODE if mode is None else mode)
         try:
             self.put(fd, raw)
             if mode is not None and hasattr(os, "fchmod"):
@@ -151,7 +151,7 @@ class Disk:
         """Return the names in a directory, sorted; none when it does not exist."""
         try:
             return sorted(os.listdir(directory))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def is_same_file(self, one: str, other: str) -> bool:

@@ -257,7 +257,7 @@ class Engine:
             if opened.known is None or not opened.known.is_ours:
                 self._disk.settle_existing(self.path)
             is_readable = not txn.options.replaces or self._reader.as_it_was(opened.raw) is not None
-            opened.backup = self._backups.keep_old(opened.raw, is_readable=is_readable)
+            opened.backup = self._backups.keep_old(opened.raw, opened.mode, is_readable=is_readable)
         fd = self._disk.write_aside(aside, raw, mode=opened.mode)
         try:  # the device is writing meanwhile
             txn.committed_digest = strict_json.digest(raw)

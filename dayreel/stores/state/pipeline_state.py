@@ -78,7 +78,7 @@ class PipelineState:
         """Wire the parts together; the file system is not touched before the first use."""
         if max_backups < 0 or lock_timeout_s < 0:
             raise ValueError("max_backups and lock_timeout_s must not be negative")
-        self.path = Path(path).resolve()
+        self.path = Path(os.path.realpath(path))  # unlike `resolve`, leaves links in a circle for `read` to report
         self._validate_on_read = validate_on_read
         self._lock_timeout_s = lock_timeout_s
         parent = self.path.parent

@@ -167,7 +167,10 @@ class Reader:
     def way_back(self) -> str:
         """Return the sentence that tells a person how to get a readable document again."""
         quoted = shlex.quote(self.path)
-        newest = next(iter(self._backups.paths()), None)
+        try:
+            newest = next(iter(self._backups.paths()), None)
+        except OSError as error:
+            return f"Its backups cannot be listed either ({error}); correct the permissions of the folder first."
         if newest is None:
             return "There is no backup; correct the file by hand, or replace the whole document with write()."
         return (
@@ -193,7 +196,11 @@ class Reader:
 
     def _refuse_loss(self) -> None:
         """A document that is gone must not be taken for one that is new."""
-        if self._backups.has_any() or self._log.last_digest() not in (None, ABSENT):
+        try:
+            is_lost = self._backups.has_any() or self._log.last_digest() not in (None, ABSENT)
+        except OSError as error:
+            raise self._unreadable(f"there is none, and whether there was one cannot be told: {error}") from error
+        if is_lost:
             raise self._unreadable("the file is gone, although its backups or its log say that it was there")
 
     def _unreadable(self, what: str, position: Position | None = None) -> StateReadError:

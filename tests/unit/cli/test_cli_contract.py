@@ -127,7 +127,7 @@ def test_a_setting_that_cannot_be_read_is_named_and_its_value_is_not_shown(
     monkeypatch.setenv("DAYREEL_WEBSERVER_PORT", "marked-value")
     told = dayreel("status")
     assert told.code == 1
-    assert "webserver_port" in told.err
+    assert "DAYREEL_WEBSERVER_PORT (" in told.err
     assert "marked-value" not in told.err
 
 

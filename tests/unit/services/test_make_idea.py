@@ -171,5 +171,5 @@ def test_a_calendar_that_is_missing_or_in_another_encoding_is_said(make_studio: 
     with pytest.raises(ConfigurationError, match=r"CSV file in UTF-8 with the columns day, idea, caption"):
         make_idea(studio, channel_of(studio), DAY, model=None)
     (tmp_path / "channels" / "days.csv").unlink()
-    with pytest.raises(ConfigurationError, match=r"Tried to read the calendar channels/days\.csv"):
+    with pytest.raises(ConfigurationError, match=r"there is no .*channels/days\.csv.*first line is day,idea,"):
         make_idea(studio, channel_of(studio), DAY, model=None)

@@ -61,9 +61,14 @@ def test_a_good_file_becomes_a_channel_of_its_name(tmp_path: Path) -> None:
 
 def test_an_unknown_field_is_named_with_its_line_and_what_is_allowed_there(tmp_path: Path) -> None:
     (problem,) = said(tmp_path, GOOD + "titel: x\n")
-    assert problem.startswith("crafts.yaml:10: titel: unknown field; allowed here: active_from, active_until, ")
+    assert problem.startswith(
+        "crafts.yaml:10: titel: unknown field (did you mean 'title'?); allowed here: active_from, "
+    )
     (problem,) = said(tmp_path, GOOD + "  modle: x\n")
-    assert problem == "crafts.yaml:10: video.modle: unknown field; allowed here: fit, folder, model, provider"
+    allowed = "allowed here: fit, folder, model, provider"
+    assert problem == f"crafts.yaml:10: video.modle: unknown field (did you mean 'model'?); {allowed}"
+    (problem,) = said(tmp_path, GOOD + "  x: x\n")
+    assert problem == f"crafts.yaml:10: video.x: unknown field; {allowed}"
     (problem,) = said(tmp_path, GOOD + "platforms:\n  tiktok:\n    privacy: SELF_ONLY\n    duet: true\n")
     assert problem.startswith("crafts.yaml:13: platforms.tiktok.duet: unknown field; allowed here: ai_disclosure, ")
 
@@ -95,7 +100,7 @@ def test_a_value_that_cannot_be_used_is_named_with_what_can(text: str, where: st
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("title: Crafts\n", "", "title: Field required"),
+        ("title: Crafts\n", "", "title: it is needed and is not there"),
         ("{provider: anthropic, model: claude-sonnet-5-5}", "{provider: calendar}", "need `file`"),
         ("{provider: anthropic, model: claude-sonnet-5-5}", "{provider: anthropic}", "need `model`"),
         ("prompts: {provider: openai, model: gpt-6-luna}\n", "", "need `prompts`"),
@@ -118,7 +123,7 @@ def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     ]
     with pytest.raises(ConfigurationError, match=r"(?s)crafts\.yaml:10.*glass\.yaml:10"):
         channels.load_all()
-    with pytest.raises(ConfigurationError, match="dayreel channels validate"):
+    with pytest.raises(ConfigurationError, match=r"(?m)^`dayreel channels validate`"):
         channels.load("glass")
     assert channels.load("fine").title == "Crafts"
 
@@ -186,8 +191,8 @@ def test_a_problem_in_an_extended_file_names_that_file(tmp_path: Path) -> None:
 
 
 def test_extending_a_file_that_is_not_there_or_in_a_circle_is_said(tmp_path: Path) -> None:
-    (problem,) = said(tmp_path, "extends: nowhere\n")
-    assert "nowhere.yaml cannot be read" in problem
+    (problem,) = said(tmp_path, "title: Crafts\nextends: _base.yaml\n")
+    assert problem.startswith("crafts.yaml:2: extends: there is no _base.yaml.yaml beside it; ")
     (problem,) = said(tmp_path, "extends: crafts\n")
     assert f"more than {MAX_EXTENDS} files extend one another" in problem
 

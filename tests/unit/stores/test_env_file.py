@@ -38,3 +38,18 @@ def test_a_line_break_is_refused_without_showing_the_value(tmp_path: Path) -> No
     assert "KEY" in str(refusal.value)
     assert "marked" not in str(refusal.value)
     assert not (tmp_path / ".env").exists()
+
+
+def test_the_file_is_its_owners_only_from_the_first_byte_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    replace = Path.replace
+
+    def looked_at(self: Path, target: Path) -> Path:
+        seen.append(self.stat().st_mode & 0o777)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", looked_at)
+    write_env(tmp_path / ".env", {"KEY": "v"}, template=tmp_path / "none")
+    assert seen == [0o600]
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.stores.files import sha256_of, write_whole
+from dayreel.stores.files import PRIVATE, sha256_of, write_whole
 
 
 @pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 3 * 1024 * 1024 + 17])
@@ -23,6 +23,17 @@ def test_a_text_is_written_with_its_folders_and_replaces_the_old_one(tmp_path: P
     write_whole(path, "Glas")
     assert path.read_text(encoding="utf-8") == "Glas"
     assert [one.name for one in path.parent.iterdir()] == ["idea.json"]
+
+
+def test_a_file_can_be_read_by_those_whom_the_umask_lets_in(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_whole(tmp_path / "idea.json", "x")
+        write_whole(tmp_path / ".env", "x", mode=PRIVATE)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "idea.json").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_full_disk_leaves_the_old_text_and_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

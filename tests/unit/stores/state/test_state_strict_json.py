@@ -1,7 +1,10 @@
 """What JSON lets through elsewhere, and not here; pure, and then once through the file."""
 
+import errno
 import json
 import math
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayreel.stores.state import PipelineState, StateReadError, StateValidationError
+from dayreel.stores.state import Disk, PipelineState, StateReadError, StateValidationError
 from dayreel.stores.state.changes import changed_members, changed_paths, split_members
 from dayreel.stores.state.strict_json import MAX_DEPTH, decode, encode
 
@@ -90,24 +93,44 @@ def test_the_position_counts_lines_as_an_editor_does() -> None:
     assert (refused.value.position.line, refused.value.position.column) == (3, 8)
 
 
-@pytest.mark.parametrize("place", ["directory", "fifo", "dangling link's folder", "too large"])
-def test_what_is_not_a_readable_file_is_a_read_error(place: str, tmp_path: Path) -> None:
-    path = tmp_path / "pipeline.json"
-    if place == "directory":
-        path.mkdir()
-    elif place == "fifo":
-        import os
+def a_file_in_the_folders_place(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.touch()
 
-        os.mkfifo(path)
-    elif place == "dangling link's folder":
-        path.symlink_to(path)
-        with pytest.raises((StateReadError, RuntimeError, OSError)):
-            PipelineState(path).read()
-        return
-    else:
-        path.write_bytes(b'{"a": "' + b"x" * 2000 + b'"}')
-    with pytest.raises(StateReadError, match="Tried to read"):
+
+@pytest.mark.parametrize(
+    ("put", "what"),
+    [
+        (Path.mkdir, "a directory or a device"),
+        (os.mkfifo, "a directory or a device"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+        (lambda path: path.write_bytes(b'{"a": "' + b"x" * 2000 + b'"}'), "1000 is the limit"),
+        (a_file_in_the_folders_place, "Not a directory"),
+    ],
+    ids=["directory", "named pipe", "link to itself", "too large", "file in the folder's place"],
+)
+def test_what_is_not_a_readable_file_is_a_read_error(put: Callable[[Path], Any], what: str, tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "pipeline.json"
+    path.parent.mkdir()
+    put(path)
+    with pytest.raises(StateReadError, match="Tried to read") as refused:
         PipelineState(path, max_size_bytes=1000).read()
+    assert what in refused.value.message
+    assert refused.value.next_step
+
+
+@pytest.mark.parametrize("text", ["{", None], ids=["damaged", "gone"])
+def test_backups_that_cannot_be_listed_are_part_of_the_read_error(text: str | None, tmp_path: Path) -> None:
+    class Closed(Disk):
+        def names(self, directory: str) -> list[str]:
+            raise PermissionError(errno.EACCES, "Permission denied", directory)
+
+    path = tmp_path / "pipeline.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(StateReadError, match="backups") as refused:
+        PipelineState(path, disk=Closed()).read()
+    assert "correct the permissions" in refused.value.next_step
 
 
 @pytest.mark.parametrize(("data", "what"), FOREIGN.values(), ids=FOREIGN)

@@ -18,6 +18,7 @@ from dayreel.errors import DayreelError, StaleState
 from dayreel.stores.state import (
     ABSENT,
     Commit,
+    Disk,
     PipelineState,
     StateBackupError,
     StateCommittedError,
@@ -537,6 +538,24 @@ def test_the_permissions_of_the_document_and_a_link_to_it_are_kept(make_state: M
     assert link.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert PipelineState(path).read() == {"n": 2}
+
+
+def test_backups_are_as_private_as_the_document(make_state: MakeState, path: Path) -> None:
+    """Also those that are a file of their own: compressed, made on request, or where there are no hard links."""
+
+    class NoLinks(Disk):
+        def link(self, source: str, target: str) -> bool:
+            return False
+
+    for disk in (Disk(), NoLinks()):
+        state = make_state(disk=disk, compress_after_s=2.0, clock=Clock(step_s=1))
+        state.write({"n": 1})
+        path.chmod(0o600)
+        state.backup_manager.create_backup()
+        for number in range(3):
+            state.write({"n": number})
+        modes = {backup.suffix: stat.S_IMODE(backup.stat().st_mode) for backup in state.list_backups()}
+        assert modes == {".bak": 0o600, ".gz": 0o600}
 
 
 def test_a_forked_child_cannot_end_its_parents_transaction(make_state: MakeState) -> None:
