@@ -28,9 +28,12 @@ from dayreel.services.review_status import need_decision
 from dayreel.services.write_prompts import write_prompts
 from dayreel.stores.catalog.reads import costs_of, get_content
 from pipeline_assets.metadata import (
+    at_desk,
     check_results,
+    files,
     not_made_here,
-    pictures,
+    previews,
+    runbook,
     seconds_per_stage,
     stage_metadata,
     table,
@@ -107,7 +110,7 @@ class _Build:
             check_specs=self.specs(IDEA_CHECKS, "ideas"),
             description=f"The day's idea of this channel: {_source(channel.ideas.provider, channel.ideas.model)}. "
             "Refused and asked again when it resembles one of the last "
-            f"{channel.ideas.avoid_days} days. Runbook: docs/channels.md",
+            f"{channel.ideas.avoid_days} days. {runbook('channels')}",
         )
         def ideas(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -144,7 +147,7 @@ class _Build:
             code_version="1",
             check_specs=self.specs(PROMPT_CHECKS, "prompts"),
             description=f"{channel.segments.count} prompts that follow one another, 100 to 200 words each, with sound: "
-            f"{_source(vendor, channel.prompts.model)}. Runbook: docs/channels.md",
+            f"{_source(vendor, channel.prompts.model)}. {runbook('channels')}",
         )
         def prompts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -181,7 +184,7 @@ class _Build:
             code_version="1",
             description=f"{channel.segments.count} raw segments of {channel.segments.duration_s} s, "
             f"{channel.segments.resolution}, 9:16: {_source(vendor, channel.video.model)}. All at once; a request that "
-            "was bought is never bought again. Runbook: docs/effects.md",
+            f"was bought is never bought again. {runbook('effects')}",
         )
         def raw_segments(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -189,19 +192,16 @@ class _Build:
                 made = take_over(room, channel, day_of(context), "raw_segments") or render_segments(
                     room, channel, day_of(context), source=source
                 )
-                folder = room.contents.folder(made.content_id)
-                shown = stage_metadata(made, room)
-            segments = [
-                segment.model_dump(exclude={"file"}) | segment.file.model_dump() for segment in made.manifest.segments
-            ]
+                cut = made.manifest.segments
+                shown = stage_metadata(made, room, **previews(room, made.content_id, [one.file for one in cut]))
+            segments = [segment.model_dump(exclude={"file"}) | segment.file.model_dump() for segment in cut]
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(made.record.fingerprint),
                 metadata=dict(
                     shown,
                     segments=table(segments),
                     segments_made=dg.MetadataValue.int(len(segments)),
-                    footage_s=dg.MetadataValue.float(sum(one.duration_s for one in made.manifest.segments)),
-                    folder=dg.MetadataValue.path(str(folder / "raw")),
+                    footage_s=dg.MetadataValue.float(sum(one.duration_s for one in cut)),
                 ),
             )
 
@@ -219,7 +219,7 @@ class _Build:
             kinds={vendor},
             code_version="1",
             description=f"The idea's narration, spoken by {channel.narration.voice} ({vendor}), with the time of each "
-            "word. Runbook: docs/channels.md",
+            f"word. {runbook('channels')}",
         )
         def narration(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -230,8 +230,7 @@ class _Build:
                 shown = stage_metadata(made, room)
                 track = made.manifest.narration
                 if track is not None:
-                    path = room.contents.path(made.content_id, track.file)
-                    shown |= {"spoken_s": track.duration_s, "file": dg.MetadataValue.path(str(path))}
+                    shown |= {"spoken_s": track.duration_s, **files(made.content_id, file=track.file.path)}
             return dg.MaterializeResult(data_version=dg.DataVersion(made.record.fingerprint), metadata=shown)
 
         return narration
@@ -252,7 +251,7 @@ class _Build:
             code_version="1",
             check_specs=self.specs(VIDEO_CHECKS, "final_video"),
             description=f"The finished video: {channel.segments.total_s} s, 9:16, "
-            f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. Runbook: docs/media.md",
+            f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. {runbook('media')}",
         )
         def final_video(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -266,15 +265,14 @@ class _Build:
                 if row.state == "review_pending":
                     told = notify_reviewers(room, channel, row, notifier=context.resources.notifier.open(room))
                 final = made.manifest.final_video
-                folder = room.contents.folder(made.content_id)
-                shown = stage_metadata(made, room)
-            assert final is not None  # noqa: S101  a finished stage has it
+                assert final is not None  # noqa: S101  a finished stage has it
+                shown = stage_metadata(made, room, **previews(room, made.content_id, [final.file]))
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(final.file.sha256),
                 check_results=check_results(final.checks, key),
                 metadata=dict(
                     shown,
-                    **pictures(folder, final),
+                    **files(made.content_id, video=final.file.path, contact_sheet=final.contact_sheet),
                     content_cost_usd=dg.MetadataValue.float(float(sum(spent_usd.values()))),
                     cost_by_layer_usd=table([{"layer": layer, "usd": usd} for layer, usd in spent_usd.items()]),
                     **seconds_per_stage(made.manifest),
@@ -302,7 +300,7 @@ class _Build:
             kinds={"person"},
             code_version="1",
             description="What people decided about the final video: the newest decision, by whom, on which bytes. A "
-            "decision is a row in the catalog; a sensor turns it into this. Runbook: docs/review.md",
+            f"decision is a row in the catalog; a sensor turns it into this. {runbook('review')}",
         )
         def reviews(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -315,6 +313,7 @@ class _Build:
                 metadata={
                     "trigger": dg.MetadataValue.text(trigger),
                     "content_id": dg.MetadataValue.text(decision.content_id),
+                    "desk": at_desk(decision.content_id),
                     "decision_id": dg.MetadataValue.int(decision.id),
                     "verdict": dg.MetadataValue.text(decision.verdict),
                     "decided_by": dg.MetadataValue.text(decision.decided_by),
@@ -341,7 +340,7 @@ class _Build:
             pool=f"post_{platform}",
             code_version="1",
             description=f"The post on {platform}: at most one, and only of exactly what was approved. Materializing it "
-            "again changes nothing. Runbook: docs/publishing.md",
+            f"again changes nothing. {runbook('publishing')}",
         )
         def post(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -352,6 +351,7 @@ class _Build:
             metadata: dict[str, Any] = {
                 "trigger": dg.MetadataValue.text(trigger),
                 "content_id": dg.MetadataValue.text(content_id),
+                "desk": at_desk(content_id),
                 "state": dg.MetadataValue.text(posted.state),
                 "post_id": dg.MetadataValue.text(posted.post_id or "not known yet"),
                 "approved_by": dg.MetadataValue.text(posted.decision.decided_by),

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
+from pipeline_assets.metadata import runbook
 from pipeline_assets.steps import room_of
 
 CHARTS = mart_key("summary/charts")
@@ -39,7 +40,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         required_resource_keys={"studio"},
         description="Views by age, reactions by platform, spend against the cap, approval rate, cost per 1,000 views "
         "by topic: the eight weeks that end with this one. The weekly report has them per channel. "
-        "Runbook: docs/analytics.md",
+        f"{runbook('analytics')}",
     )
     def charts(context: dg.AssetExecutionContext) -> None:
         from dayreel.services.draw_charts import draw_all  # noqa: PLC0415  matplotlib costs a second

@@ -8,7 +8,7 @@ import dagster as dg
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.schemas.channel import Channel
 from dayreel.services.measure_posts import WINDOW_DAYS, gaps_of, measure_posts
-from pipeline_assets.metadata import table
+from pipeline_assets.metadata import runbook, table
 from pipeline_assets.steps import room_of
 
 SNAPSHOTS = dg.AssetKey(["engagement", "snapshots"])
@@ -49,7 +49,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
             )
         ],
         description="Views, likes, comments and shares of every post of the last 32 days, as the platforms told them "
-        "on this day. Totals as of now: a past day cannot be measured afterwards. Runbook: docs/engagement.md",
+        f"on this day. Totals as of now: a past day cannot be measured afterwards. {runbook('engagement')}",
     )
     def snapshots(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with room_of(context) as room:

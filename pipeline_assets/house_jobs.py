@@ -11,6 +11,7 @@ from pydantic import Field
 
 from dayreel.services.chores import ChoreName, do_chore
 from dayreel.services.tell_failure import FailedRun, tell_failure
+from pipeline_assets.metadata import runbook
 from pipeline_assets.steps import room_of
 
 KEEP_HOUSE = "keep_house"
@@ -55,7 +56,7 @@ def tell(context: dg.OpExecutionContext, config: Failure) -> None:
 @dg.job(
     name=KEEP_HOUSE,
     description="Look up every act whose outcome is not known, remind of and expire reviews, warn about budgets. "
-    "Started by the chore_due_sensor; safe to start by hand at any time. Runbook: docs/operate.md",
+    f"Started by the chore_due_sensor; safe to start by hand at any time. {runbook('operate')}",
 )
 def keep_house() -> None:
     """See to what is due."""

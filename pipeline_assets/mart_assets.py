@@ -16,7 +16,7 @@ from dayreel.services.marts.tables import MARTS
 from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.settings import Settings
 from pipeline_assets.engagement_assets import SNAPSHOTS
-from pipeline_assets.metadata import table
+from pipeline_assets.metadata import runbook, table
 from pipeline_assets.steps import room_of
 
 OWNER = "team:content"
@@ -165,7 +165,7 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         required_resource_keys={"studio"},
         metadata={"dagster/column_schema": schema},
         description=f"One row is {mart.grain}. Analysts ask it with `dayreel sql` as `{mart.view}`. "
-        "Runbook: docs/analytics.md",
+        f"{runbook('analytics')}",
     )
     def body(context: dg.AssetExecutionContext) -> dict[str, Any]:
         from dayreel.services.marts.build_marts import build_mart, mart_files  # noqa: PLC0415  pandas costs a second

@@ -1,20 +1,22 @@
-"""What an asset's page shows: numbers that plot per day, tables, paths, links.
+"""What an asset's page shows: numbers that plot per day, tables, small pictures, links.
 
 Text from models, vendors and people is always `MetadataValue.text`, never markdown: a picture in markdown can make the
 browser of whoever opens the page send a request.
 """
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, get_args
 
 import dagster as dg
 
+from dayreel.rules.desk_links import content_link, link, media_link, picture_row, runbook_link
 from dayreel.schemas.channel import IdeaSource, Narration, PromptSource, VideoSource
-from dayreel.schemas.content import CheckResult, FinalVideo
+from dayreel.schemas.content import CheckResult, FileRecord
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.explain import request_ids
 from dayreel.services.stages import StageResult
 from dayreel.services.studio import Studio
+from dayreel.services.thumbnails import thumbnails
 
 KNOWN_MAKERS = frozenset(
     vendor
@@ -76,18 +78,30 @@ def not_made_here(names: tuple[str, ...], key: dg.AssetKey) -> list[dg.AssetChec
     ]
 
 
-def pictures(folder: Path, final: FinalVideo) -> dict[str, Any]:
-    """Return where the video and its stills lie.
+def runbook(name: str) -> str:
+    """Return how a description names its runbook; the desk serves it beside Dagster."""
+    return f"Runbook: {link(f'docs/{name}.md', runbook_link(name))}"
 
-    As paths: a browser opens no file of the disk, so a picture in the page needs an origin that serves `content/` over
-    HTTP. Whoever brings one changes this function to return one fixed markdown template with URL-quoted ids, shorter
-    than 1000 characters; nothing else shows media.
+
+def previews(room: Studio, content_id: str, videos: Iterable[FileRecord]) -> dict[str, Any]:
+    """Return a small picture of each video, which leads to it, and where the content is at the desk.
+
+    The one place in which Dagster's pages show media: fixed markdown templates with quoted ids, never text of a model.
     """
     return {
-        "video": dg.MetadataValue.path(str(folder / final.file.path)),
-        "poster": dg.MetadataValue.path(str(folder / final.poster)),
-        "contact_sheet": dg.MetadataValue.path(str(folder / final.contact_sheet)),
+        "preview": dg.MetadataValue.md(picture_row(content_id, thumbnails(room, content_id, videos)) or "none"),
+        "desk": at_desk(content_id),
     }
+
+
+def at_desk(content_id: str) -> dg.MarkdownMetadataValue:
+    """Return a link to where the content is watched and decided on."""
+    return dg.MetadataValue.md(link(content_id, content_link(content_id)))
+
+
+def files(content_id: str, **paths: str) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return links to files of a content, by what they are."""
+    return {name: dg.MetadataValue.md(link(path, media_link(content_id, path))) for name, path in paths.items()}
 
 
 def seconds_per_stage(manifest: Manifest) -> dict[str, dg.FloatMetadataValue]:

@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from dayreel.desk.callbacks import callback_routes
+from dayreel.desk.docs import docs
 from dayreel.desk.door import Door
 from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
@@ -116,6 +117,7 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         act("/unknown/{effect_id:int}/found", unknown.found, "operator"),
         act("/unknown/{effect_id:int}/not-there", unknown.not_there, "operator"),
         see("/media/{content_id}/{path:path}", media),
+        see("/docs/{name}", docs),
         see("/renders/{content_id}", follow.show_status),
         Route("/renders/{content_id}/events", follow.events(room), methods=["GET"]),
         Route("/events", follow.events(room), methods=["GET"]),

@@ -1,5 +1,7 @@
 """A channel's day materialized in this process: what is made, shown, gated, and left alone the second time."""
 
+import re
+
 import dagster as dg
 import pytest
 
@@ -27,8 +29,22 @@ def test_a_day_of_own_footage_is_made_up_to_its_review(project: Project, instanc
     assert shown["video_s"] == pytest.approx(2, abs=0.1)
     assert shown["loudness_lufs"] == pytest.approx(-14, abs=1)
     assert (shown["cost_usd"], shown["reused"], shown["revision"]) == (0.0, False, 1)
-    assert shown["video"].endswith(f"content/{NOTES_ID}/final_video.mp4")
+    assert shown["video"] == f"[final_video.mp4](/media/{NOTES_ID}/final_video.mp4)"
+    assert shown["desk"] == f"[{NOTES_ID}](/content/{NOTES_ID})"
     assert _status(project, NOTES_ID)["state"] == "review_pending"
+
+
+def test_videos_are_shown_by_small_pictures_that_lead_to_them(made: Project, instance: dg.DagsterInstance) -> None:
+    result = made.run(instance, "make_day_notes", DAY)
+    for asset, videos in (
+        ("raw_segments", ["raw/video_1.mp4", "raw/video_2.mp4"]),
+        ("final_video", ["final_video.mp4"]),
+    ):
+        shown = metadata_of(result, "notes", asset)["preview"]
+        pictures = re.findall(r"\[!\[([^]]+)]\(/media/([^)]+)\)]\(/media/([^)]+)\)", shown)
+        assert [(name, video) for name, _picture, video in pictures] == [(v, f"{NOTES_ID}/{v}") for v in videos]
+        assert all((made.settings.content_dir / picture).is_file() for _name, picture, _video in pictures)
+        assert len(shown) < 1000
 
 
 def test_materializing_a_made_day_again_changes_nothing(made: Project, instance: dg.DagsterInstance) -> None:

@@ -1,6 +1,7 @@
 """The graph as people see it: it loads, it is what the snapshot says, and its promises hold for every asset."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,10 @@ def test_every_asset_has_an_owner_kinds_and_a_runbook_that_exists(graph: dg.Defi
     for spec in graph.resolve_all_asset_specs():
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
-        _, _, runbook = (spec.description or "").partition("Runbook: ")
-        assert (root / runbook.strip()).is_file(), (spec.key, runbook)
+        runbook = re.search(r"Runbook: \[(docs/\w+\.md)]\(/(docs/\w+\.md)\)$", spec.description or "")
+        assert runbook is not None, spec.key
+        assert (root / runbook[1]).is_file(), (spec.key, runbook)
+        assert runbook[1] == runbook[2]
 
 
 def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:

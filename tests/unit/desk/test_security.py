@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from dayreel.desk.pages.entrance import own_path
 from dayreel.errors import GateClosedError
+from dayreel.rules.desk_links import content_link, media_link, runbook_link
 from dayreel.services.studio import Studio
 from dayreel.services.users import Users, need_users
 from dayreel.stores.catalog.reads import newest_verdict
@@ -38,7 +39,9 @@ def test_every_page_but_the_entrance_asks_who_it_is(desk: Starlette) -> None:
         real = (
             path.replace(":path", "")
             .replace(":int", "")
-            .format(content_id=CONTENT, effect_id=1, path="a.mp4", channel="crafts", day="2026-11-21")
+            .format(
+                content_id=CONTENT, effect_id=1, path="a.mp4", channel="crafts", day="2026-11-21", name="operate.md"
+            )
         )
         for method in sorted((route.methods or set()) - {"HEAD"}):
             answer = stranger.request(method, real, headers={**OURS, "accept": "*/*"})
@@ -266,6 +269,25 @@ def test_media_can_be_seeked_and_is_not_sent_again(vera: Browser) -> None:
     assert vera.get(url, headers={"range": "bytes=" + ",".join(["0-0"] * 50)}).status_code == 416
     assert vera.get(url, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
     assert vera.get("/media/..%2f..%2fvar/x.mp4").status_code == 404
+
+
+def test_docs_are_this_projects_pages_and_nothing_else(vera: Browser, studio: Studio, desk: Starlette) -> None:
+    """What the runbook links of Dagster's pages lead to."""
+    folder = studio.settings.root / "docs"
+    folder.mkdir()
+    (folder / "operate.md").write_text("# Operating <b>", encoding="utf-8")
+    (folder / "notes.txt").write_text("secret", encoding="utf-8")
+    page = vera.get(runbook_link("operate"))
+    assert (page.status_code, page.text) == (200, "# Operating <b>")
+    assert page.headers["content-type"] == "text/plain; charset=utf-8"
+    for name in ("notes.txt", "gone.md", "..%2f.env", "..%2fchannels%2fcrafts.yaml", "operate.md%00.md", ".md"):
+        assert vera.get(f"/docs/{name}").status_code == 404, name
+    assert Browser(desk).get(runbook_link("operate")).status_code == 303
+
+
+def test_the_links_that_other_pages_hold_lead_somewhere(vera: Browser) -> None:
+    assert vera.get(media_link(CONTENT, "final_video.mp4")).content == b"a video"
+    assert CONTENT in vera.open(content_link(CONTENT))
 
 
 def test_oversized_and_odd_bodies_are_refused_before_they_are_read(ana: Browser, studio: Studio) -> None:
