@@ -193,7 +193,7 @@ class _Build:
                     room, channel, day_of(context), source=source
                 )
                 cut = made.manifest.segments
-                shown = stage_metadata(made, room, **previews(room, made.content_id, [one.file for one in cut]))
+                shown = previews(room, made.content_id, [one.file for one in cut]) | stage_metadata(made, room)
             segments = [segment.model_dump(exclude={"file"}) | segment.file.model_dump() for segment in cut]
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(made.record.fingerprint),
@@ -266,13 +266,14 @@ class _Build:
                     told = notify_reviewers(room, channel, row, notifier=context.resources.notifier.open(room))
                 final = made.manifest.final_video
                 assert final is not None  # noqa: S101  a finished stage has it
-                shown = stage_metadata(made, room, **previews(room, made.content_id, [final.file]))
+                shown = previews(room, made.content_id, [final.file])
+                shown |= files(made.content_id, video=final.file.path, contact_sheet=final.contact_sheet)
+                shown |= stage_metadata(made, room)
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(final.file.sha256),
                 check_results=check_results(final.checks, key),
                 metadata=dict(
                     shown,
-                    **files(made.content_id, video=final.file.path, contact_sheet=final.contact_sheet),
                     content_cost_usd=dg.MetadataValue.float(float(sum(spent_usd.values()))),
                     cost_by_layer_usd=table([{"layer": layer, "usd": usd} for layer, usd in spent_usd.items()]),
                     **seconds_per_stage(made.manifest),

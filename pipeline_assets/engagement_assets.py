@@ -62,6 +62,8 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
             metadata={
                 "snapshots": dg.MetadataValue.int(sum(one.snapshots for one in measured)),
                 "platforms": table([vars(one) for one in measured]),
+                # Plotted per day; what a platform did not tell is a gap, not a zero.
+                **{f"views_{one.platform}": one.views for one in measured if one.views is not None},
             },
             check_results=[
                 dg.AssetCheckResult(

@@ -25,8 +25,8 @@ KNOWN_MAKERS = frozenset(
 ) | {"ffmpeg"}
 
 
-def stage_metadata(result: StageResult, room: Studio, **more: Any) -> dict[str, Any]:
-    """Return the metadata that every stage has in common, and more."""
+def stage_metadata(result: StageResult, room: Studio) -> dict[str, Any]:
+    """Return the metadata that every stage has in common."""
     record = result.record
     told: dict[str, Any] = {
         "trigger": dg.MetadataValue.text(room.actor),
@@ -46,7 +46,7 @@ def stage_metadata(result: StageResult, room: Studio, **more: Any) -> dict[str, 
         told["request_ids"] = dg.MetadataValue.text(", ".join(request_ids(room, record.effect_ids)) or "none")
     if record.provider not in KNOWN_MAKERS:
         told["made_elsewhere_by"] = dg.MetadataValue.text(record.provider)
-    return {**told, **more}
+    return told
 
 
 def check_results(checks: tuple[CheckResult, ...], key: dg.AssetKey) -> list[dg.AssetCheckResult]:

@@ -32,12 +32,14 @@ class Measured:
     Attributes:
         missing: post ids the platform did not answer for.
         error: why the platform could not be asked, or None.
+        views: of all posts that were counted, together; None where the platform told of none.
     """
 
     platform: str
     snapshots: int
     missing: tuple[str, ...]
     error: str | None
+    views: int | None = None
 
 
 def gaps_of(measured: Iterable[Measured]) -> list[str]:
@@ -114,7 +116,9 @@ def _measure(
                 insert(metric_snapshots).values(**_snapshot(studio, day, post, counted[post["post_id"]]))
             )
     missing = tuple(post["post_id"] for post in posts if post["post_id"] not in counted)
-    return _logged(studio, started_at, Measured(platform, len(found), missing, None))
+    told = [views for post in found if (views := counted[post["post_id"]].views) is not None]
+    measured = Measured(platform, len(found), missing, None, sum(told) if told else None)
+    return _logged(studio, started_at, measured)
 
 
 def _logged(studio: Studio, started_at: datetime, measured: Measured) -> Measured:

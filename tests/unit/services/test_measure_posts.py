@@ -45,6 +45,7 @@ def test_a_snapshot_holds_what_the_platform_said_and_null_where_it_said_nothing(
     instagram, youtube = measure_posts(studio, DAY, platforms=platforms)
     assert (instagram.snapshots, instagram.missing, instagram.error) == (1, (), None)
     assert (youtube.snapshots, youtube.missing, youtube.error) == (0, ("p-c1",), None)
+    assert (instagram.views, youtube.views) == (120, None)
     (row,) = snapshots(studio)
     assert (row["views"], row["likes"], row["watch_time_s"]) == (120, 0, 31.5)
     assert (row["reach"], row["comments"], row["shares"], row["saves"]) == (None, None, None, None)
