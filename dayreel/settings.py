@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     marts_bucket: str | None = Field(
         None, description="S3 bucket (or bucket/prefix) for the marts; default is var/marts on this machine"
     )
+    content_bucket: str | None = Field(
+        None, description="S3 bucket (or bucket/prefix) for the files of contents; default is content/ on this machine"
+    )
     desk_host: str = Field("127.0.0.1", description="where the desk listens; another than loopback needs users first")
     desk_port: int = Field(8700, description="port of the desk, the one address people open")
     desk_url: str | None = Field(None, description="the desk's address as people type it, behind a proxy with TLS")

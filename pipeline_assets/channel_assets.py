@@ -31,6 +31,7 @@ from pipeline_assets.metadata import (
     at_desk,
     check_results,
     files,
+    kept_at,
     not_made_here,
     previews,
     runbook,
@@ -268,6 +269,7 @@ class _Build:
                 assert final is not None  # noqa: S101  a finished stage has it
                 shown = previews(room, made.content_id, [final.file])
                 shown |= files(made.content_id, video=final.file.path, contact_sheet=final.contact_sheet)
+                shown["kept_at"] = kept_at(room, made.content_id, final.file.path)
                 shown |= stage_metadata(made, room)
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(final.file.sha256),

@@ -46,7 +46,7 @@ NOTIFIERS: Mapping[str, type[dg.ConfigurableResource]] = {
 def default_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by its key; the key is the vendor's name in channel files."""
     return {
-        "studio": StudioResource(root=str(settings.root)),
+        "studio": studio_resource(settings),
         "marts": MartIOManager(root=str(settings.root)),
         "anthropic": AnthropicResource(),
         "openai": OpenAIResource(),
@@ -61,6 +61,17 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "outbox": OutboxResource(),
         "notifier": NOTIFIERS[notifier_name(settings)](),
     }
+
+
+def studio_resource(settings: Settings) -> StudioResource:
+    """Return where dayreel works: on this machine's disk alone, or with a bucket behind it."""
+    if settings.content_bucket is None:
+        return StudioResource(root=str(settings.root))
+    from dagster_aws.s3 import S3Resource  # noqa: PLC0415  AWS's SDK, only where it is wanted
+
+    from resources.content_bucket import BucketStudioResource  # noqa: PLC0415
+
+    return BucketStudioResource(root=str(settings.root), s3=S3Resource())
 
 
 def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> list[dg.SensorDefinition]:

@@ -104,6 +104,14 @@ def files(content_id: str, **paths: str) -> dict[str, dg.MarkdownMetadataValue]:
     return {name: dg.MetadataValue.md(link(path, media_link(content_id, path))) for name, path in paths.items()}
 
 
+def kept_at(room: Studio, content_id: str, path: str) -> dg.TextMetadataValue | dg.PathMetadataValue:
+    """Return where a file is for programs: in the bucket, or on this machine's disk."""
+    address = room.contents.address(content_id, path)
+    if address is None:
+        return dg.MetadataValue.path(str(room.contents.folder(content_id) / path))
+    return dg.MetadataValue.text(address)
+
+
 def seconds_per_stage(manifest: Manifest) -> dict[str, dg.FloatMetadataValue]:
     """Return how long each stage took when it was made: `seconds_raw_segments` and so on, to be plotted per day."""
     return {f"seconds_{stage}": dg.MetadataValue.float(done.duration_s) for stage, done in manifest.stages.items()}

@@ -3,21 +3,27 @@
 See https://docs.dagster.io/guides/build/external-resources. Vendors have resources of their own beside this one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from dayreel.services.studio import Studio, open_studio
 from dayreel.settings import load_settings
+from dayreel.stores.content_bucket import connect_s3
 
 
 class StudioResource(dg.ConfigurableResource):
     """Where dayreel works: the project's folders and its catalog, as the environment says."""
 
     root: str | None = Field(None, description="project root; left out, the folder that holds workspace.yaml")
+
+    def connect_s3(self) -> Callable[[], Any]:
+        """Return what makes the client of the bucket, where contents are kept in one."""
+        return connect_s3
 
     @contextmanager
     def open(self, *, run_id: str | None = None, actor: str = "dagster") -> Iterator[Studio]:
@@ -31,7 +37,7 @@ class StudioResource(dg.ConfigurableResource):
             ConfigurationError, StoreError: the environment or the catalog cannot be used.
         """
         settings = load_settings(Path(self.root) if self.root else None)
-        studio = open_studio(settings, run_id=run_id, actor=actor)
+        studio = open_studio(settings, run_id=run_id, actor=actor, s3=self.connect_s3())
         try:
             yield studio
         finally:

@@ -30,9 +30,13 @@ def media(visit: Visit) -> Response:
 
     Raises:
         UsageError: the content id is none.
+        StoreError: it is not here, and the bucket that may have it could not be used.
     """
-    folder = visit.room.studio.contents.folder(str(parse_content_id(visit.path("content_id"))))
-    found = _find(folder, visit.path("path"))
+    contents, content_id = visit.room.studio.contents, str(parse_content_id(visit.path("content_id")))
+    name = visit.path("path")
+    found = _find(contents.folder(content_id), name)
+    if found is None and contents.fetch_file(content_id, name):
+        found = _find(contents.folder(content_id), name)
     if found is None:
         return Response("There is no such file.\n", 404, media_type="text/plain")
     path, facts = found

@@ -11,6 +11,7 @@ import yaml
 
 from dayreel.errors import ConfigurationError
 from dayreel.settings import Settings
+from dayreel.stores.content_bucket import use_plain_checksums
 from dayreel.stores.files import write_whole
 
 ACTOR_TAG = "dayreel/actor"
@@ -35,6 +36,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
         os.environ[POSTGRES_URL] = _with_driver(settings.dagster_postgres_url.get_secret_value())
         if settings.dagster_logs_bucket is not None:
             os.environ[LOGS_BUCKET] = settings.dagster_logs_bucket
+            use_plain_checksums()
         if given is None:
             _write_instance(settings, home)
     os.environ["DAGSTER_HOME"] = str(home)

@@ -234,7 +234,7 @@ def _items(
 
 
 def _poster(studio: Studio, row: ContentRow, final: FinalVideo | None) -> str | None:
-    if final is None or not (studio.contents.folder(row.id) / final.poster).is_file():
+    if final is None or not studio.contents.has(row.id, final.poster):
         return None
     return final.poster
 

@@ -178,3 +178,4 @@ def write_analytics(studio: Studio, content_id: str) -> None:
     folder = studio.contents.folder(content_id)
     if folder.is_dir():
         write_whole(folder / "analytics.json", json.dumps(told, indent=2))
+        studio.contents.keep(content_id)

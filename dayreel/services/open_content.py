@@ -51,6 +51,7 @@ def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
         row = current_content(connection, channel.name, day)
         if row is None:
             row = _start(studio, connection, ContentId(channel.name, day))
+    studio.contents.fetch(row.id)
     studio.contents.create(
         Manifest(
             content_id=row.id,

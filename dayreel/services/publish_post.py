@@ -211,6 +211,7 @@ def post_request(studio: Studio, channel: Channel, row: ContentRow, platform: Pl
             f"Channel {channel.name!r} does not publish to {platform!r}.",
             next_step=f"It publishes to: {', '.join(channel.platforms.chosen()) or 'nothing'}.",
         )
+    studio.contents.fetch(row.id)
     manifest = studio.contents.manifest(row.id)
     final = manifest.final_video
     if final is None:

@@ -77,12 +77,14 @@ def run_stage(studio: Studio, row: ContentRow, work: Work, make: Callable[[], Pr
     Raises:
         BusyError: another process works on this content.
         DayreelError: whatever `make` raises; the content is then failed, and remembers where it was.
+        StaleState, StoreError: the bucket could not be used; what was made stays, and is not made again.
     """
     what = f"make {work.stage} of {row.id}"
     with hold(studio.settings.var_dir / "locks", row.id, what=what, at=studio.clock.now()):
         manifest = studio.contents.manifest(row.id)
         done = manifest.stages.get(work.stage)
         if done is not None and done.fingerprint == work.fingerprint and _is_intact(studio, manifest, work.stage):
+            studio.contents.keep(row.id)  # an earlier run may have been cut off before this
             return StageResult(row.id, manifest, done, reused=True)
         log_id = _begin(studio, row.id, work)
         started = studio.clock.monotonic()
@@ -91,7 +93,9 @@ def run_stage(studio: Studio, row: ContentRow, work: Work, make: Callable[[], Pr
         except DayreelError as error:
             _fail(studio, row.id, work, log_id, error)
             raise
-        return _finish(studio, row.id, work, log_id, product, studio.clock.monotonic() - started)
+        result = _finish(studio, row.id, work, log_id, product, studio.clock.monotonic() - started)
+        studio.contents.keep(row.id)
+        return result
 
 
 def _is_intact(studio: Studio, manifest: Manifest, stage: Stage) -> bool:

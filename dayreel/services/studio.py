@@ -5,6 +5,7 @@ A `Studio` is built once per process or Dagster step and handed to the services.
 
 import getpass
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import Catalog, open_catalog
 from dayreel.stores.channel_files import ChannelFiles
+from dayreel.stores.content_bucket import ContentBucket, connect_s3
 from dayreel.stores.contents import ContentStore
 from dayreel.stores.price_list import PriceList, load_prices
 
@@ -31,6 +33,7 @@ class Studio:
     Attributes:
         run_id: the Dagster run that works, for the record.
         actor: who works, for the record: a person's name, a sensor, a schedule.
+        s3: makes the client of the bucket, where there is one.
     """
 
     settings: Settings
@@ -39,11 +42,14 @@ class Studio:
     run_id: str | None = None
     actor: str = "dayreel"
     providers: dict[str, Any] = field(default_factory=dict)
+    s3: Callable[[], Any] = connect_s3
 
     @cached_property
     def contents(self) -> ContentStore:
         """The content folders."""
-        return ContentStore(self.settings.content_dir, actor=self.actor)
+        place = self.settings.content_bucket
+        bucket = None if place is None else ContentBucket(place, self.s3)
+        return ContentStore(self.settings.content_dir, actor=self.actor, bucket=bucket)
 
     @cached_property
     def channels(self) -> ChannelFiles:
@@ -114,7 +120,13 @@ def _sandbox_variable(name: str) -> str | None:
     return SANDBOX_CREDENTIALS.get(name)
 
 
-def open_studio(settings: Settings | None = None, *, run_id: str | None = None, actor: str | None = None) -> Studio:
+def open_studio(
+    settings: Settings | None = None,
+    *,
+    run_id: str | None = None,
+    actor: str | None = None,
+    s3: Callable[[], Any] = connect_s3,
+) -> Studio:
     """Open a studio on the environment.
 
     Raises:
@@ -127,6 +139,7 @@ def open_studio(settings: Settings | None = None, *, run_id: str | None = None, 
         catalog=open_catalog(settings.catalog),
         run_id=run_id,
         actor=actor or person(settings),
+        s3=s3,
     )
 
 

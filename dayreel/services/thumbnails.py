@@ -32,4 +32,5 @@ def thumbnails(studio: Studio, content_id: str, videos: Iterable[FileRecord]) ->
         except (MediaError, FileNotFoundError):
             continue
         shown.append((path, video.path))
+    studio.contents.keep(content_id)
     return shown

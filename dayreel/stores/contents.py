@@ -1,7 +1,9 @@
 """The content folders: `content/<content-id>/` with its manifest and files. The only writer of manifests.
 
 metadata.json  idea.json  prompts.json  raw/video_1.mp4 …  narration.*  final_video.mp4  poster.jpg
-contact_sheet.jpg  analytics.json  .pipeline/ (backups, transaction log, completion markers)
+contact_sheet.jpg  thumbnails/  analytics.json  .pipeline/ (backups, transaction log, completion markers)
+
+With a bucket the folders here are this machine's copies: `fetch` before something is made of one, `keep` afterwards.
 """
 
 from pathlib import Path
@@ -12,6 +14,7 @@ from pydantic import ValidationError
 from dayreel.errors import UsageError
 from dayreel.schemas.content import FileRecord
 from dayreel.schemas.manifest import Manifest
+from dayreel.stores.content_bucket import ContentBucket
 from dayreel.stores.files import sha256_of
 from dayreel.stores.state import PipelineState
 from dayreel.stores.state.errors import StateValidationError
@@ -20,14 +23,16 @@ from dayreel.stores.state.errors import StateValidationError
 class ContentStore:
     """All content folders below one root."""
 
-    def __init__(self, root: Path, *, actor: str = "dayreel") -> None:
+    def __init__(self, root: Path, *, actor: str = "dayreel", bucket: ContentBucket | None = None) -> None:
         """Remember the root; nothing is read yet.
 
         Args:
             actor: who writes, for each manifest's transaction log.
+            bucket: where the folders are kept for every machine; None where this is the only one.
         """
         self.root = root
         self._actor = actor
+        self._bucket = bucket
 
     def folder(self, content_id: str) -> Path:
         """Return a content's folder, whether it exists or not."""
@@ -40,8 +45,55 @@ class ContentStore:
         )
 
     def exists(self, content_id: str) -> bool:
-        """Return whether the content has a manifest."""
-        return (self.folder(content_id) / "metadata.json").exists()
+        """Return whether the content has a manifest, which is here then.
+
+        Raises:
+            StoreError: the bucket could not be asked.
+        """
+        if (self.folder(content_id) / "metadata.json").exists():
+            return True
+        if self._bucket is None:
+            return False
+        return self._bucket.get_manifest(
+            content_id, self.folder(content_id), keep_manifest=self.state(content_id).write
+        )
+
+    def fetch(self, content_id: str) -> None:
+        """See that what other machines have made of a content is here.
+
+        Raises:
+            StaleState: its manifest was changed both here and there.
+            StoreError: the bucket could not be used.
+        """
+        if self._bucket is not None:
+            folder = self.folder(content_id)
+            self._bucket.pull(content_id, folder, keep_manifest=self.state(content_id).write)
+
+    def keep(self, content_id: str) -> None:
+        """See that what this machine has made of a content is there for the others.
+
+        Raises:
+            StaleState: its manifest was changed there as well.
+            StoreError: the bucket could not be used; nothing that was made is lost.
+        """
+        if self._bucket is not None:
+            self._bucket.push(content_id, self.folder(content_id))
+
+    def has(self, content_id: str, path: str) -> bool:
+        """Return whether a file is here, or may be where it can be fetched from; without asking there."""
+        return self._bucket is not None or (self.folder(content_id) / path).is_file()
+
+    def fetch_file(self, content_id: str, path: str) -> bool:
+        """Get one file that is not here, and return whether it is now.
+
+        Raises:
+            StoreError: the bucket could not be used.
+        """
+        return self._bucket is not None and self._bucket.get(content_id, self.folder(content_id), path)
+
+    def address(self, content_id: str, path: str) -> str | None:
+        """Return where a file is kept for every machine, `s3://...`, or None."""
+        return None if self._bucket is None else self._bucket.url(content_id, path)
 
     def create(self, manifest: Manifest) -> None:
         """Make a content's folder and first manifest; one that is there is left alone.

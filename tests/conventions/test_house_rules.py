@@ -90,7 +90,8 @@ def test_only_the_manifests_stores_touch_a_manifest() -> None:
     found = [
         f"{name}:{node.lineno}"
         for name in python(*OURS)
-        if name not in MANIFEST_STORES
+        # The bucket's module reads one to send it; what comes from there is written by the content store.
+        if name not in (*MANIFEST_STORES, "dayreel/stores/content_bucket.py")
         for node in nodes(name)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith("metadata.json")
         if "\n" not in node.value and " " not in node.value

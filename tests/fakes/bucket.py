@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -45,6 +46,14 @@ def _listed(kept: FakeBucket, bucket: str, query: dict[str, list[str]]) -> bytes
     )
 
 
+def _has_moved(content: bytes | None, headers: Message) -> bool:
+    """Return whether what is there is not what a conditional put expects."""
+    if headers.get("If-None-Match") == "*":
+        return content is not None
+    wanted = headers.get("If-Match")
+    return wanted is not None and (content is None or wanted != _tag(content))
+
+
 @contextmanager
 def running_bucket() -> Iterator[FakeBucket]:
     """Give a store that listens until the block ends."""
@@ -59,10 +68,15 @@ def running_bucket() -> Iterator[FakeBucket]:
             kept.asked.append((self.command, path))
             is_signed = "AWS4-HMAC-SHA256" in self.headers.get("Authorization", "")
             status, code = kept.refuses.get(self.command, (200, "")) if is_signed else (403, "AccessDenied")
+            is_list = "list-type" in where.query
+            if not code and self.command == "PUT" and _has_moved(kept.objects.get(path), self.headers):
+                status, code = 412, "PreconditionFailed"
+            elif not code and self.command in ("GET", "HEAD") and not is_list and path not in kept.objects:
+                status, code = 404, "NoSuchKey"
             found = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode() if code else b""
             if not code and self.command == "PUT":
                 kept.objects[path] = body
-            elif not code and "list-type" in where.query:
+            elif not code and is_list:
                 found = _listed(kept, path.strip("/"), parse_qs(where.query))
             elif not code:
                 found = kept.objects[path]
@@ -71,10 +85,10 @@ def running_bucket() -> Iterator[FakeBucket]:
             self.send_header("Content-Length", str(len(found)))
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(found)
+            self.wfile.write(found if self.command != "HEAD" else b"")
             self.close_connection = True
 
-        do_GET = do_PUT = answer  # noqa: N815  the standard library calls them so
+        do_GET = do_HEAD = do_PUT = answer  # noqa: N815  the standard library calls them so
 
         def log_message(self, *args: object) -> None:
             """Keep quiet."""
