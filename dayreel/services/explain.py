@@ -70,6 +70,7 @@ def explain(studio: Studio, content_id: str) -> dict[str, Any]:
         UsageError: there is no such content.
         StateError: its manifest is damaged.
     """
+    studio.contents.fetch(content_id)
     manifest = studio.contents.manifest(content_id) if studio.contents.exists(content_id) else None
     with studio.catalog.read() as connection:
         row = get_content(connection, content_id)

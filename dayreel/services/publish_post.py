@@ -211,8 +211,7 @@ def post_request(studio: Studio, channel: Channel, row: ContentRow, platform: Pl
             f"Channel {channel.name!r} does not publish to {platform!r}.",
             next_step=f"It publishes to: {', '.join(channel.platforms.chosen()) or 'nothing'}.",
         )
-    studio.contents.fetch(row.id)
-    manifest = studio.contents.manifest(row.id)
+    manifest = studio.contents.fetched(row.id)
     final = manifest.final_video
     if final is None:
         raise UsageError(f"{row.id} has no final video yet.", next_step="`dayreel status` shows how far it is.")

@@ -26,7 +26,7 @@ def reopen_refused(studio: Studio, content_id: str) -> int:
     Raises:
         UsageError: there is no such content.
     """
-    used = {number for stage in studio.contents.manifest(content_id).stages.values() for number in stage.effect_ids}
+    used = {number for stage in studio.contents.fetched(content_id).stages.values() for number in stage.effect_ids}
     with studio.catalog.write("money") as connection:
         get_content(connection, content_id)
         unused = _unused_answers(connection, content_id, used)

@@ -69,6 +69,11 @@ class ContentStore:
             folder = self.folder(content_id)
             self._bucket.pull(content_id, folder, keep_manifest=self.state(content_id).write)
 
+    def fetched(self, content_id: str) -> Manifest:
+        """Return the manifest as the newest machine left it, with its files here; see `fetch` and `manifest`."""
+        self.fetch(content_id)
+        return self.manifest(content_id)
+
     def keep(self, content_id: str) -> None:
         """See that what this machine has made of a content is there for the others.
 

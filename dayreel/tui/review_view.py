@@ -142,7 +142,7 @@ def review(studio: Studio, content_id: str) -> Review:
         unknown = len(open_effects(connection, [content_id]))
         history = _history(connection, content_id)
     channel, no_channel = _loaded(lambda: studio.channels.load(row.channel))
-    manifest, no_manifest = _loaded(lambda: studio.contents.manifest(content_id))
+    manifest, no_manifest = _loaded(lambda: studio.contents.fetched(content_id))
     recipes = _recipes(row, channel, manifest)
     final = manifest.final_video if manifest else None
     return Review(
