@@ -11,9 +11,10 @@ from dayreel.schemas.job import JOB_PLACES, JobPlace
 from dayreel.stores.job_queue.names import JobName
 from dayreel.stores.job_queue.queue_disk import FOREIGN, GONE, QueueDisk, cannot
 
-# A job goes through the places in this order, and back to the first. Looking into the first two again at the end finds
-# the one that went back while the others were looked at.
-_LOOK: tuple[JobPlace, ...] = (*JOB_PLACES, *JOB_PLACES[:2])
+# A job goes through the places in this order, so that looking in the same order cannot miss it; but for one that goes
+# back to the first meanwhile. A listing therefore ends where it began, and "there is none" needs two looks.
+_LIST: tuple[JobPlace, ...] = (*JOB_PLACES, *JOB_PLACES[:2])
+_LOOK: tuple[JobPlace, ...] = (*JOB_PLACES, *JOB_PLACES)
 ASIDE = ".aside"
 
 
@@ -62,7 +63,7 @@ class Places:
     def scan(self) -> list[tuple[JobPlace, str]]:
         """Return every name in every place; a job that moves meanwhile is there once, where it was seen furthest."""
         seen: dict[str, tuple[int, int, str]] = {}
-        for place in _LOOK:
+        for place in _LIST:
             index = JOB_PLACES.index(place)
             for entry in self.entries(place):
                 name = JobName.parse(entry)

@@ -1,0 +1,128 @@
+"""A worker as a process of its own: `python -m tests.unit.stores.job_queue.crowd ROOT NAME`, and starting several.
+
+It does tiny jobs until the file `stop` is in the folder, and writes what it did into `log/NAME`: `begin`, `done` or
+`lost` with the job and the fence. A program of its own, because it is killed and frozen.
+"""
+
+import argparse
+import hashlib
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dayreel.clock import SystemClock
+from dayreel.schemas.job import JobResult
+from dayreel.stores.job_queue import Claim, JobQueue, LeaseLostError, QueueDisk, install
+
+PROJECT = Path(__file__).parents[4]
+DISK = QueueDisk(durable=False)
+DEADLINE_S = 60.0
+
+
+class SkewedClock(SystemClock):
+    """The clock of a machine that was never set."""
+
+    def __init__(self, hours: float) -> None:
+        self._skew = timedelta(hours=hours)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._skew
+
+
+def work(root: Path, name: str, *, skew_hours: float, work_s: float) -> None:
+    """Claim, do and install jobs until told to stop; hand on what others have left."""
+    clock = SkewedClock(skew_hours)
+    queue = JobQueue(root, clock=clock, disk=DISK)
+    (root / "log").mkdir(exist_ok=True)
+    with (root / "log" / name).open("a", encoding="utf-8", buffering=1) as log:
+        while not (root / "stop").exists():
+            queue.reap()
+            claim = queue.claim(["remux"], worker=name, now=clock.now())
+            if claim is None:
+                clock.sleep(0.02)
+                continue
+            log.write(f"begin {claim.spec.job}.{claim.fence}\n")
+            try:
+                do(root, claim, clock, work_s)
+                log.write(f"done {claim.spec.job}.{claim.fence}\n")
+            except LeaseLostError:
+                log.write(f"lost {claim.spec.job}.{claim.fence}\n")
+                claim.discard()
+
+
+def do(root: Path, claim: Claim, clock: SkewedClock, work_s: float) -> None:
+    content = f"{claim.fence} {claim.worker}\n".encode()
+    ends = clock.monotonic() + work_s
+    while clock.monotonic() < ends:
+        clock.sleep(0.02)
+        claim.heartbeat()
+    with suppress(FileNotFoundError):  # swept: the lease is lost, as finish will say
+        (claim.aside / "film.mkv").write_bytes(content)
+    output = {"path": "film.mkv", "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    now = clock.now()
+    result = JobResult.model_validate(
+        {"outcome": "done", "outputs": [output], "worker": claim.worker, "fence": claim.fence}
+        | {"started_at": claim.claimed_at, "finished_at": now}
+    )
+    claim.finish(result)
+    install(root, claim.spec, result, disk=DISK)
+
+
+def start(root: Path, name: str, *options: str, before: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+    """Start a worker; `before` is what runs it, such as `unshare -n`."""
+    program = [*before, sys.executable, "-m", "tests.unit.stores.job_queue.crowd", str(root), name, *options]
+    return subprocess.Popen(program, cwd=PROJECT)
+
+
+@contextmanager
+def stopped_at_the_end(root: Path, workers: list["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    """Tell the workers to stop when the block ends, and wait for them; those that hang are killed."""
+    try:
+        yield
+    finally:
+        (root / "stop").touch()
+        for worker in workers:
+            try:
+                worker.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+
+
+def wait_for(root: Path, count: int) -> None:
+    """Wait until so many jobs are completed."""
+    completed = root / ".pipeline/jobs/completed"
+    ends = time.monotonic() + DEADLINE_S
+    while len(list(completed.iterdir())) < count:
+        assert time.monotonic() < ends, f"only {len(list(completed.iterdir()))} of {count} jobs are completed"
+        time.sleep(0.05)
+
+
+def told(root: Path) -> dict[str, Counter[str]]:
+    """What all workers have written: how often each attempt was begun, done and lost."""
+    counts: dict[str, Counter[str]] = {"begin": Counter(), "done": Counter(), "lost": Counter()}
+    for path in (root / "log").iterdir():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            word, _, attempt = line.partition(" ")
+            counts[word][attempt] += 1
+    return counts
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--skew-hours", type=float, default=0.0)
+    parser.add_argument("--work-s", type=float, default=0.0)
+    options = parser.parse_args()
+    work(options.root, options.name, skew_hours=options.skew_hours, work_s=options.work_s)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
