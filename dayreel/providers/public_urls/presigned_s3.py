@@ -1,23 +1,27 @@
 """A presigned address in a bucket (R2, S3, MinIO): uploaded, signed for an hour, deleted when the block ends.
 
-Facts: protocol reference, section 10. A process that is killed leaves the file behind, unreachable after the hour: give
-the bucket a lifecycle rule that deletes `dayreel/` after a day.
+Facts: protocol reference, section 10. A process that is killed leaves the file behind, unreachable after the hour; the
+next block deletes it, where the key may list the bucket. A lifecycle rule on `dayreel-public/` does the same.
 """
 
 import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
 
+from dayreel.clock import Clock, SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.access import Access
 from dayreel.providers.http import readable, reveal
 
 LIFETIME_S: Final = 3600
+PREFIX: Final = "dayreel-public/"
+"""What lies below it is ours alone, and passing: whatever is older than its address is deleted."""
 _LOG = logging.getLogger(__name__)
 _PART_BYTES: Final = 64 * 1024 * 1024
 _PASSING: Final = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503", "500", "429"})
@@ -51,6 +55,7 @@ class PresignedS3:
         secret_access_key: SecretStr | str,
         endpoint: str | None = None,
         region: str = "auto",
+        clock: Clock | None = None,
     ) -> None:
         """Keep the settings; boto3 is imported at the first upload."""
         self._bucket = bucket
@@ -58,12 +63,14 @@ class PresignedS3:
         self._secret = reveal(secret_access_key, name="STORAGE_SECRET_ACCESS_KEY")
         self._endpoint = endpoint
         self._region = region
+        self._clock = clock or SystemClock()
 
     @contextmanager
     def __call__(self, video: Path) -> Iterator[str]:
         """Open a public address for `video`, see `contract.PublicUrl`."""
         client = self._client()
-        key = f"dayreel/{secrets.token_urlsafe(24)}/video{video.suffix.lower()}"
+        self._sweep(client)
+        key = f"{PREFIX}{secrets.token_urlsafe(24)}/video{video.suffix.lower()}"
         self._upload(client, video, key)
         try:
             wanted = {"Bucket": self._bucket, "Key": key}
@@ -138,6 +145,20 @@ class PresignedS3:
     def _secrets(self) -> tuple[str, str]:
         return (self._secret, self._key_id)
 
+    def _sweep(self, client: Any) -> None:
+        """Delete what processes that were killed left behind; not being allowed to look is no reason to stop."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  loaded by now
+
+        before = self._clock.now() - timedelta(seconds=LIFETIME_S)
+        try:
+            found = client.list_objects_v2(Bucket=self._bucket, Prefix=PREFIX).get("Contents", [])
+        except (BotoCoreError, ClientError) as error:
+            _LOG.info("Bucket %s could not be looked through (%s).", self._bucket, type(error).__name__)
+            return
+        for one in found:
+            if one["LastModified"] < before and one["Key"].startswith(PREFIX):
+                self._delete(client, one["Key"])
+
     def _delete(self, client: Any, key: str) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  loaded by now
 
@@ -156,5 +177,6 @@ def connect(access: Access) -> PresignedS3:
         access_key_id=access.secret("STORAGE_ACCESS_KEY_ID"),
         secret_access_key=access.secret("STORAGE_SECRET_ACCESS_KEY"),
         endpoint=endpoint,
+        clock=access.clock,
         region=access.variable("STORAGE_REGION") or ("auto" if endpoint else "us-east-1"),
     )

@@ -3,16 +3,21 @@
 import logging
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 import requests
 
 from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.public_urls.presigned_s3 import PresignedS3
+from tests.fakes.clock import FakeClock
 
 SECRET = "marked-secret-access-key"
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+OLD, YOUNG = "2026-11-20T07:59:59.000Z", "2026-11-20T08:30:00.000Z"
 
 
 class Bucket:
@@ -22,7 +27,18 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.refuses: dict[str, tuple[int, str]] = {}
+        self.written_at: dict[str, str] = {}
         self.url = ""
+
+    def listing(self, bucket: str, query: str) -> bytes:
+        prefix = parse_qs(query).get("prefix", [""])[0]
+        keys = [path.removeprefix(f"{bucket}/") for path in self.objects]
+        rows = "".join(
+            f"<Contents><Key>{key}</Key><LastModified>{self.written_at.get(key, YOUNG)}</LastModified></Contents>"
+            for key in keys
+            if key.startswith(prefix)
+        )
+        return f"<ListBucketResult>{rows}</ListBucketResult>".encode()
 
 
 @pytest.fixture
@@ -43,6 +59,8 @@ def bucket() -> Iterator[Bucket]:
                 found = f"<Error><Code>{code}</Code><Message>no, {SECRET}</Message></Error>".encode()
             elif self.command == "PUT":
                 kept.objects[path] = body
+            elif "list-type=2" in query:
+                found = kept.listing(path, query)
             elif self.command == "DELETE":
                 kept.objects.pop(path, None)
                 status = 204
@@ -78,12 +96,13 @@ def video(tmp_path: Path) -> Path:
 
 
 def store(bucket: Bucket) -> PresignedS3:
-    return PresignedS3(bucket="reels", access_key_id="key-id", secret_access_key=SECRET, endpoint=bucket.url)
+    keys = {"access_key_id": "key-id", "secret_access_key": SECRET}
+    return PresignedS3(bucket="reels", endpoint=bucket.url, clock=FakeClock(NOW), **keys)
 
 
 def test_the_video_can_be_fetched_inside_the_block_and_is_deleted_after_it(bucket: Bucket, video: Path) -> None:
     with store(bucket)(video) as url:
-        assert url.startswith(f"{bucket.url}/reels/dayreel/")
+        assert url.startswith(f"{bucket.url}/reels/dayreel-public/")
         assert "X-Amz-Expires=3600" in url
         assert SECRET not in url
         assert requests.get(url, timeout=5).content == b"the video"
@@ -126,6 +145,22 @@ def test_nobody_there_can_be_tried_again(video: Path, monkeypatch: pytest.Monkey
     nobody.url = "http://127.0.0.1:9"
     with pytest.raises(TransientError), store(nobody)(video):
         pass
+
+
+def test_what_a_killed_process_left_is_deleted_by_the_next_and_nothing_else(bucket: Bucket, video: Path) -> None:
+    left, fresh, other = "dayreel-public/a/video.mp4", "dayreel-public/b/video.mp4", "dayreel/artifacts/c.mp4"
+    bucket.objects = {f"/reels/{key}": b"x" for key in (left, fresh, other)}
+    bucket.written_at = {left: OLD, fresh: YOUNG, other: OLD}
+    with store(bucket)(video):
+        pass
+    assert sorted(bucket.objects) == [f"/reels/{fresh}", f"/reels/{other}"]
+
+
+def test_a_key_that_may_not_list_can_still_post(bucket: Bucket, video: Path) -> None:
+    bucket.refuses["GET"] = (403, "AccessDenied")
+    with store(bucket)(video) as url:
+        assert url
+    assert bucket.objects == {}
 
 
 def test_a_file_that_cannot_be_deleted_is_told_and_does_not_fail_the_post(
