@@ -5,6 +5,7 @@ import click
 from dayreel.cli.output import print_json
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
+from dayreel.services.desk_content import CaptionPreview, stored_captions
 from dayreel.services.publish_post import plan_post
 from dayreel.services.status import status_of
 from dayreel.services.studio import Studio, open_studio, person
@@ -35,12 +36,14 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
         plan_post(studio, channel, content_id, platform, provider=studio.connect(platform))
         for platform in channel.platforms.chosen()
     ]
+    captions = {one.platform: one for one in stored_captions(studio, content_id)}
     if as_json:
         print_json(
             [
                 {
                     "platform": plan.platform,
                     "may_go_out": plan.may_go_out,
+                    "caption": _told(captions[plan.platform]),
                     "gates": [vars(gate) for gate in plan.gates],
                     "calls": [vars(call) for call in plan.calls],
                 }
@@ -52,12 +55,28 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
         click.echo(f"\n{plan.platform}: {'would go out' if plan.may_go_out else 'is held back'}")
         for gate in plan.gates:
             click.echo(f"  {'open  ' if gate.is_open else 'CLOSED'}  {gate.name:9} {gate.message}")
+        _show_caption(captions[plan.platform])
         for number, call in enumerate(plan.calls, start=1):
             click.echo(f"  {number}. {call.method} {call.url} {call.note}")
             if call.body:
                 click.echo(f"     {call.body}")
     click.echo("\nNothing was sent.")
     return 0
+
+
+def _told(caption: CaptionPreview) -> dict[str, object]:
+    shown = {name: value for name, value in vars(caption).items() if name != "platform"}
+    return {**shown, "dropped_hashtags": list(caption.dropped_hashtags)}
+
+
+def _show_caption(caption: CaptionPreview) -> None:
+    click.echo(f"  caption, {caption.size} of {caption.limit} {caption.unit}:")
+    for line in [*([f"title: {caption.title}"] if caption.title else []), *caption.text.splitlines()]:
+        click.echo(f"     {line}".rstrip())
+    if caption.dropped_hashtags:
+        click.echo(f"     left out, because there is no room: {' '.join(caption.dropped_hashtags)}")
+    if caption.problem:
+        click.echo(f"     CANNOT BE SENT: {caption.problem}")
 
 
 def publish_content(content_id: str, *, as_json: bool) -> int:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from dayreel.desk.forms import OversizedError, read_body
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
-from dayreel.providers.notifiers import discord_cards, slack_cards
+from dayreel.providers.notifiers import discord, discord_cards, slack, slack_cards
 from dayreel.providers.notifiers.contract import LONGEST_CAPTION, Card, Press
 from dayreel.rules.signatures import MAX_BODY_BYTES, Refused, Repeats, Verified, verify_discord, verify_slack
 from dayreel.services.chat_review import (
@@ -146,7 +146,7 @@ class _Slack:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._secret = studio.variable("SLACK_SIGNING_SECRET") or ""
+        self._secret = studio.variable(slack.SECRET) or ""
         self.is_set_up = bool(self._secret and studio.variable("SLACK_BOT_TOKEN"))
 
     def verify(self, headers: Headers, body: bytes) -> Verified | Refused:
@@ -176,7 +176,7 @@ class _Discord:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._key = studio.variable("DISCORD_PUBLIC_KEY") or ""
+        self._key = studio.variable(discord.PUBLIC_KEY) or ""
         self.is_set_up = bool(self._key and studio.variable("DISCORD_BOT_TOKEN"))
 
     def verify(self, headers: Headers, body: bytes) -> Verified | Refused:

@@ -202,7 +202,7 @@ def prove_slack(access: Access, _models: Sequence[str]) -> Proof:
 
     reply, who = call("auth.test")
     call("conversations.history", channel=access.secret("SLACK_CHANNEL_ID"), limit="1")
-    found = f"bot {who.get('user')} of {who.get('team')}, and it can read the channel"
+    found = f"bot {who.get('user')} of {who.get('team')}, and it can read the channel; {_buttons(access, slack.SECRET)}"
     told = reply.headers.get("X-OAuth-Scopes")
     return Proof(found) if told is None else _scoped(found, _SLACK_SCOPES, told.replace(" ", "").split(","))
 
@@ -221,7 +221,8 @@ def prove_discord(access: Access, _models: Sequence[str]) -> Proof:
 
     bot = read("/users/@me", "ask Discord whose token it is")
     room = read(f"/channels/{access.secret('DISCORD_CHANNEL_ID')}", "ask Discord for the channel")
-    return Proof(f"bot {bot.get('username')}, and it can see #{room.get('name')}")
+    found = f"bot {bot.get('username')}, and it can see #{room.get('name')}; {_buttons(access, discord.PUBLIC_KEY)}"
+    return Proof(found)
 
 
 def prove_ntfy(access: Access, _models: Sequence[str]) -> Proof:
@@ -259,6 +260,10 @@ PROOFS: Final[Mapping[str, Prove]] = {
     "discord": prove_discord,
     "ntfy": prove_ntfy,
 }
+
+
+def _buttons(access: Access, variable: str) -> str:
+    return "buttons decide" if access.variable(variable) else f"buttons do not decide: {variable} is not set"
 
 
 def _part(reply: Reply, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the house has to see to by itself: unknown outcomes, reviews nobody answers, money that runs out.
+"""What the house has to see to by itself: unknown outcomes, reviews nobody answers, messages, money that runs out.
 
 `due_chores` only reads the catalog, so a sensor may ask it every few seconds; `do_chore` asks vendors and people, and
 belongs into a run. What fails is due again later, ever more rarely, and never in a loop.
@@ -16,10 +16,11 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.services.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.expire_reviews import mind_reviews, overdue_reviews
 from dayreel.services.reconcile import reconcile
+from dayreel.services.review_cards import send_waiting, waiting_messages
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content, effects, platform_posts
 
-ChoreName = Literal["reconcile", "reviews", "budgets"]
+ChoreName = Literal["reconcile", "reviews", "messages", "budgets"]
 MOST_EFFECTS = 100
 # Look again every ten minutes in the first hour of a doubt, every hour on the first day, then four times a day.
 _PATIENCE = (
@@ -56,6 +57,11 @@ def due_chores(studio: Studio, *, target: str) -> list[Chore]:
         ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
         key = f"{fingerprint(overdue=ids)[:12]}:{_bucket(now, timedelta())}"
         chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
+    waiting = waiting_messages(studio, target=target)
+    if waiting:
+        ids = sorted({content_id for content_id, _ in waiting})
+        key = f"{fingerprint(waiting=ids)[:12]}:{_bucket(now, now - max(since for _, since in waiting))}"
+        chores.append(Chore("messages", f"messages:{key}", f"messages about {', '.join(ids)}"))
     alerts = budget_alerts(studio, target=target)
     if alerts:
         subjects = [alert.subject for alert in alerts]
@@ -76,6 +82,7 @@ def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str
             for one in reconcile(studio, limit=MOST_EFFECTS)
         ],
         "reviews": lambda: mind_reviews(studio, notifier=notifier),
+        "messages": lambda: send_waiting(studio, notifier=notifier),
         "budgets": lambda: tell_budgets(studio, notifier=notifier),
     }
     return acts[name]()

@@ -187,6 +187,17 @@ def caption_previews(studio: Studio, content_id: str, text: str) -> list[Caption
     return previews(studio.channels.load(row.channel), row.id, text, manifest)
 
 
+def stored_captions(studio: Studio, content_id: str) -> list[CaptionPreview]:
+    """Return how each platform of a content's channel would get the caption that it has now.
+
+    Raises:
+        UsageError: there is no such content.
+    """
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+    return caption_previews(studio, content_id, row.caption or "")
+
+
 def previews(channel: Channel, content_id: str, text: str, manifest: Manifest | None) -> list[CaptionPreview]:
     """Return one preview per platform, made by the same rules that publishing uses."""
     idea = manifest.idea if manifest else None

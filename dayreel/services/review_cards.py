@@ -5,15 +5,16 @@ to repeat, so it is never in doubt. What a press does is `services.chat_review`.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import BusyError, ConfigurationError, GateClosedError, MediaError, ProviderError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
-from dayreel.providers.notifiers.contract import PREVIEW, Card, ReviewNotifier
+from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
@@ -97,6 +98,48 @@ def redraw_cards(studio: Studio, content_id: str) -> list[str]:
         except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
             said.append(f"the message at {card.key.target} still shows revision {card.key.sequence} as it was: {error}")
     return said
+
+
+def waiting_messages(studio: Studio, *, target: str) -> list[tuple[str, datetime]]:
+    """Return the contents with a card that could not be sent or changed so far, each with when it was first tried.
+
+    Args:
+        target: the notifier's name; what another one should have asked is nobody's work any more.
+    """
+    # Through the index on a state that few rows have; see `chores`.
+    query = select(effects).where(effects.c.state == "intended")
+    with studio.catalog.read() as connection:
+        rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
+        cards = [row for row in rows if row["kind"] == "notification" and "shown" in row["request"]]
+        return [(row["content_id"], row["created_at"]) for row in cards if _is_wanted(connection, row, target)]
+
+
+def send_waiting(studio: Studio, *, notifier: Notifier) -> list[str]:
+    """Try the cards that could not be sent or changed again; return a sentence for each content."""
+    told = []
+    for content_id in dict.fromkeys(one for one, _ in waiting_messages(studio, target=notifier.name)):
+        with studio.catalog.read() as connection:
+            row = get_content(connection, content_id)
+        left = redraw_cards(studio, content_id)
+        if row.state == "review_pending" and isinstance(notifier, ReviewNotifier):
+            try:
+                ask_in_chat(studio, studio.channels.load(row.channel), row, notifier=notifier)
+            except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
+                left.append(str(error))
+        told.append(f"{content_id}: {'; '.join(left) or 'its message shows how it stands'}")
+    return told
+
+
+def _is_wanted(connection: Connection, row: RowMapping, target: str) -> bool:
+    """Return whether a card that waits still says something: the newest of its revision, a question only while open."""
+    same = [effects.c[name] == row[name] for name in ("content_id", "kind", "target", "sequence")]
+    later = connection.execute(select(effects.c.request).where(*same, effects.c.id > row["id"])).scalars()
+    if any("shown" in request for request in later):
+        return False
+    if "of" in row["request"]:
+        return True
+    content = get_content(connection, row["content_id"])
+    return target == row["target"] and content.state == "review_pending" and content.revision == row["sequence"]
 
 
 def _redraw(studio: Studio, row: ContentRow, newest: DecisionRow | None, asked: Effect) -> None:

@@ -22,6 +22,7 @@ from dayreel.providers.notifiers.contract import Card, Message, Press
 from dayreel.providers.notifiers.discord_cards import buttons_of, embed_of, marker_of, private_message
 from dayreel.schemas.effect import Permit
 
+PUBLIC_KEY: Final = "DISCORD_PUBLIC_KEY"
 BASE_URL: Final = "https://discord.com/api/v10"
 AGENT: Final = "DiscordBot (https://dayreel.invalid, 0.1)"
 _PAGE: Final = 100

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _UNHEARD: Final = logging.getLogger("dayreel.unheard.slack_sdk")
 _UNHEARD.setLevel(logging.CRITICAL + 1)
 
+SECRET: Final = "SLACK_SIGNING_SECRET"  # noqa: S105  its variable
 BASE_URL: Final = "https://slack.com/api/"
 EVENT_TYPE: Final = "dayreel_notification"
 _PAGE: Final = 200

@@ -60,6 +60,11 @@ def test_a_day_is_made_by_one_of_two_commands_and_published_once(sandbox: Runnin
     assert approved.code == 0
     planned = finish(start("publish", CONTENT_ID, "--plan", "--json"))
     assert all(plan["may_go_out"] for plan in json.loads(planned.out)), planned
+    for plan in json.loads(planned.out):
+        caption = plan["caption"]
+        assert 0 < caption["size"] <= caption["limit"], caption
+        assert "dr-" in caption["text"], caption
+    assert "caption, " in finish(start("publish", CONTENT_ID, "--plan")).out
     assert sandbox.effects()["posts"] == []
     for _ in range(2):
         published = finish(start("publish", CONTENT_ID, "--json"))

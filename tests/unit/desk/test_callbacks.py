@@ -14,6 +14,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from dayreel.sandbox import credentials
+from dayreel.services.chores import do_chore, due_chores
 from dayreel.services.decide import decide
 from dayreel.services.request_review import notify_reviewers
 from dayreel.services.review_cards import redraw_cards
@@ -212,6 +213,29 @@ def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
     made = decision(chat)
     assert made is not None
     assert made.decided_by == "Ana"
+
+
+def test_a_message_that_could_not_be_changed_is_changed_later_by_the_house(chat: Chat) -> None:
+    due = lambda: [one.name for one in due_chores(chat.studio, target=chat.name)]  # noqa: E731
+    assert due() == []
+    chat.world.arm(chat.name, "update", "error", times=3, status=503)
+    chat.press("approve")
+    assert decision(chat) is not None
+    assert (chat.buttons(), due()) == (["Approve", "Reject", "Edit caption"], ["messages"])
+    told = do_chore(chat.studio, "messages", notifier=chat.studio.connect(chat.name))
+    assert told == [f"{CONTENT}: its message shows how it stands"]
+    assert (chat.buttons(), due()) == ([], [])
+
+
+def test_a_question_that_could_not_be_sent_is_asked_later_by_the_house(chat: Chat) -> None:
+    row = reviewable(chat.studio, video=b"anew")
+    chat.world.arm(chat.name, "post", "error", times=3, status=503)
+    notifier = chat.studio.connect(chat.name)
+    assert "was not told" in notify_reviewers(chat.studio, channel_of(chat.studio), row, notifier=notifier)
+    assert [one.name for one in due_chores(chat.studio, target=chat.name)] == ["messages"]
+    do_chore(chat.studio, "messages", notifier=notifier)
+    assert (len(chat.messages()), chat.buttons(0)) == (2, [])
+    assert due_chores(chat.studio, target=chat.name) == []
 
 
 def test_where_two_have_to_approve_the_message_keeps_its_buttons_after_the_first(chat: Chat) -> None:
