@@ -52,7 +52,8 @@ def main(command: list[str]) -> int:
 
 
 def _end_with_the_holder(child: "subprocess.Popen[bytes]") -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not `sys.stdin`: a thread that waits in there keeps the interpreter from ending
+        pass
     _end_group(child)
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "report": "the weekly report of every channel, as a page and as a text for a chat",
     "sql": "ask the marts: DuckDB with a view per table, or --query for CSV and JSON",
     "demo": "a project of its own with sixty days of simulated content, to look around in",
+    "worker": "do the jobs of own footage on this machine: remux, transcode, file",
     "sandbox": "run the sandbox world in the foreground",
     "desk": "review in the browser, and the front door to Dagster, in the foreground",
     "users": "who may use the desk: add, list, disable, links, tokens",

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from dayreel.errors import MediaError, UnfinishedError
+from dayreel.leash import leashed
 from dayreel.media.run import aside, run_ffmpeg
 
 
@@ -185,6 +186,15 @@ def test_a_program_ended_by_a_signal_may_be_tried_again(tmp_path: Path) -> None:
     killed = fake_ffmpeg(tmp_path, "kill -9 $$")
     with pytest.raises(UnfinishedError, match="was ended by signal 9"):
         run_ffmpeg(noise(tmp_path / "a.nut"), ffmpeg=killed, doing="encode", folder=tmp_path, pulse=lambda: None)
+
+
+def test_a_program_on_a_leash_that_ends_by_itself_hands_on_its_words_and_its_code(tmp_path: Path) -> None:
+    for code in (0, 3):
+        program = fake_ffmpeg(tmp_path, f"echo hello; exit {code}")
+        with subprocess.Popen(leashed([str(program)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.read() == b"hello\n"
+            assert process.wait(20) == code  # its standard input is still held
 
 
 def is_running(pid: int) -> bool:

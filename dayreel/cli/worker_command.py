@@ -1,0 +1,80 @@
+"""`dayreel worker`: does jobs of the shared folder on this machine, in the foreground, until stopped."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from dayreel.cli.worker_log import open_log
+from dayreel.clock import SystemClock
+from dayreel.errors import ConfigurationError, DayreelError
+from dayreel.settings import load_settings
+
+
+@click.command("worker")
+@click.option("--roles", required=True, metavar="ROLE,ROLE", help="of remux, transcode and file: what this worker does")
+@click.option("--name", required=True, metavar="NAME", help="of this worker, different from every other's")
+@click.option("--library", type=click.Path(path_type=Path), metavar="PATH", help="default is DAYREEL_LIBRARY")
+@click.option("--log-dir", type=click.Path(path_type=Path), metavar="PATH", help="default is var/logs")
+@click.option("--once", is_flag=True, help="do one job, or none where none waits, and end")
+def command(roles: str, name: str, library: Path | None, log_dir: Path | None, once: bool) -> int:
+    """Do jobs of the shared folder until stopped; Ctrl-C gives the current one back at once.
+
+    It needs the shared folder alone: several machines, each with its own path to it, may run several workers each.
+    """
+    from dayreel.media.ffmpeg_binary import find_ffmpeg
+    from dayreel.services.worker.loop import work
+    from dayreel.stores.library_plan import load_plan
+
+    settings = load_settings()
+    root = library or settings.library
+    if root is None:
+        raise ConfigurationError(
+            "No shared folder is set.", next_step="Give --library PATH, or set DAYREEL_LIBRARY to where it is mounted."
+        )
+    log = open_log(log_dir or settings.var_dir / "logs", name)
+    wanted = [role.strip() for role in roles.split(",") if role.strip()]
+    log.started(root, wanted)
+    try:
+        with _stopped_by_signals() as stop:
+            done = work(
+                root.absolute(),
+                wanted,
+                name,
+                read_plan=load_plan,
+                ffmpeg=find_ffmpeg(settings.ffmpeg),
+                clock=SystemClock(),
+                stop=stop,
+                tell=log.ended,
+                tell_trouble=log.trouble,
+                once=once,
+            )
+        log.stopped(done)
+    except DayreelError as error:
+        log.trouble(error, is_shown=False)
+        raise
+    finally:
+        log.close()
+    return 0
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """Yield an event that is set by the first SIGTERM or SIGINT; the second one ends the process."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

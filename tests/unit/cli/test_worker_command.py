@@ -1,0 +1,75 @@
+"""`dayreel worker`: what it refuses to start with, what it writes down, and that it leaves the process as it was."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.cli.worker_log import open_log
+from dayreel.errors import StoreError
+from dayreel.services.worker.attempt import Ended
+from dayreel.stores.library_plan import start_library
+from tests.unit.cli.conftest import Told
+
+Dayreel = Callable[..., Told]
+
+
+@pytest.fixture
+def library(project: Path) -> Path:
+    start_library(project / "shared")
+    return project / "shared"
+
+
+def test_a_worker_with_nothing_to_do_ends_with_once_and_has_written_two_lines(
+    project: Path, library: Path, dayreel: Dayreel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYREEL_LIBRARY", str(library))
+    before = signal.getsignal(signal.SIGTERM)
+    told = dayreel("worker", "--roles", "remux,file", "--name", "attic", "--once")
+    assert (told.code, told.out) == (0, "")
+    assert told.err.splitlines()[-1] == "worker attic stopped; 0 jobs done"
+    lines = [json.loads(line) for line in (project / "var/logs/worker-attic.jsonl").read_text().splitlines()]
+    assert [(one["event"], one["worker"]) for one in lines] == [("started", "attic"), ("stopped", "attic")]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--roles", "rip", "--name", "a"), 2, "Workers do remux, transcode, file, not rip"),
+        (("--roles", "remux", "--name", "a/b"), 2, "cannot be called 'a/b'"),
+        (("--roles", "remux", "--name", "a", "--library", "elsewhere"), 1, "so it is no shared folder"),
+    ],
+)
+def test_a_worker_that_cannot_work_says_why_at_once(
+    library: Path, dayreel: Dayreel, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    told = dayreel("worker", "--library", str(library), "--once", *arguments)
+    assert told.code == code
+    assert words in told.err
+
+
+def test_a_worker_without_a_shared_folder_says_which_setting_it_misses(project: Path, dayreel: Dayreel) -> None:
+    told = dayreel("worker", "--roles", "remux", "--name", "attic", "--once")
+    assert told.code == 1
+    assert "DAYREEL_LIBRARY" in told.err
+
+
+def test_every_job_is_one_line_for_people_and_one_for_programs_and_files_are_rotated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dayreel.cli.worker_log._FILE_BYTES", 600)
+    log = open_log(tmp_path / "logs", "attic")
+    for number in range(4):
+        log.ended(Ended(f"p5-{number}", "remux", "done", "film.mkv", 61.25))
+    log.trouble(StoreError("The shared folder is away."))
+    log.close()
+    assert capsys.readouterr().err.splitlines()[0] == "p5-0: done after 61 s: film.mkv"
+    names = sorted(path.name for path in (tmp_path / "logs").iterdir())
+    assert names[:2] == ["worker-attic.jsonl", "worker-attic.jsonl.1"]
+    last = json.loads((tmp_path / "logs/worker-attic.jsonl").read_text().splitlines()[-1])
+    assert (last["level"], last["kind"], last["event"]) == ("ERROR", "StoreError", "trouble")
+    job = json.loads((tmp_path / "logs/worker-attic.jsonl.1").read_text().splitlines()[0])
+    assert (job["outcome"], job["seconds"], job["role"]) == ("done", 61.25, "remux")

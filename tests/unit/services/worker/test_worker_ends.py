@@ -1,0 +1,171 @@
+"""How work is called off: cancelled, stopped, lease lost, killed. Nothing is lost, done twice or left running."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dayreel.clock import SystemClock
+from dayreel.errors import BusyError, UsageError
+from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.media.probe import probe
+from dayreel.services.worker.presence import WORKERS, Presence, list_workers
+from tests.unit.services.worker.conftest import LEAF, SharedFolder, wait_until
+
+
+def slow_script(shared: SharedFolder) -> Path:
+    """Let remux be a script that says that it has begun and then takes a minute; return where it says so."""
+    begun = shared.root.parent / "begun"
+    path = shared.root.parent / "slow.sh"
+    path.write_text(f'#!/bin/bash\nsleep 60 & echo $! > "{begun}.new"; mv "{begun}.new" "{begun}"; wait\n')
+    path.chmod(0o755)
+    shared.plan(remux={"script": [str(path)]})
+    return begun
+
+
+def is_running(begun: Path) -> bool:
+    pid = int(begun.read_text())
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
+    """Long enough that encoding it is not over before somebody can call it off."""
+    path = tmp_path_factory.mktemp("footage") / "long.mp4"
+    command = "-f lavfi -i testsrc2=s=640x360:r=30:d=12 -c:v libx264 -preset ultrafast -crf 30"
+    subprocess.run([find_ffmpeg(), "-v", "error", *command.split(), path], check=True, timeout=60)
+    return path
+
+
+def test_a_job_that_is_cancelled_while_it_is_encoded_ends_at_once_and_leaves_nothing(
+    shared: SharedFolder, long_clip: Path
+) -> None:
+    source = shared.put(long_clip, stage="2-remuxed")
+    spec = shared.submit("transcode", source, parameters={"preset": "av1"}, lease_s=20)
+    with shared.working():
+        wait_until(lambda: (shared.find(spec).progress or None) is not None)
+        shared.queue.cancel(spec.job, by="a person")
+    assert shared.ended[0].outcome == "cancelled"
+    info = shared.find(spec)
+    assert (info.place, info.result.outcome if info.result else None) == ("failed", "cancelled")
+    assert not (shared.root / f"3-transcoded/movies/{LEAF}").exists()
+    assert shared.leftovers() == []
+    assert source.exists()
+    progress = info.progress
+    assert progress is not None
+    assert progress.detail.startswith("transcode to av1: film.mp4")
+
+
+def test_a_worker_that_is_asked_to_stop_gives_its_job_back_without_blame(shared: SharedFolder, clip: Path) -> None:
+    begun = slow_script(shared)
+    spec = shared.submit("remux", shared.put(clip), max_attempts=1)
+    with shared.working():
+        wait_until(begun.exists)
+        (there,) = list_workers(shared.root)
+        assert (there.seen.job, there.is_alive) == (spec.job, True)
+        shared.stop.set()
+    assert shared.ended[0].outcome == "returned"
+    assert shared.find(spec).place == "pending"
+    assert not is_running(begun)
+    assert list_workers(shared.root) == []
+
+
+def test_a_worker_whose_lease_was_taken_away_stops_and_installs_nothing(shared: SharedFolder, clip: Path) -> None:
+    begun = slow_script(shared)
+    spec = shared.submit("remux", shared.put(clip), lease_s=0.4)
+    running = shared.root / f".pipeline/jobs/running/{spec.job}.1"
+    with shared.working():
+        wait_until(begun.exists)
+        running.rename(shared.root / f".pipeline/jobs/pending/{spec.job}.2")  # as a reaper does
+    assert shared.ended[0].outcome == "lost"
+    assert not is_running(begun)
+    shared.plan()
+    shared.must_end("done")
+    result = shared.find(spec).result
+    assert result is not None
+    assert result.fence == 2
+
+
+def test_a_fault_of_the_worker_gives_the_job_back_before_it_is_shown(
+    shared: SharedFolder, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("dayreel.services.worker.roles.remux", broken)
+    spec = shared.submit("remux", shared.put(clip))
+    with pytest.raises(RuntimeError, match="a bug"):
+        shared.work()
+    info = shared.find(spec)
+    assert info.place == "pending"
+    assert "The worker itself failed" in (info.earlier_results()[0].error or "")
+
+
+def worker_process(shared: SharedFolder, name: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "dayreel.cli", "worker", "--roles", "remux,transcode", "--name", name]
+    options = ["--library", str(shared.root), "--log-dir", str(shared.root.parent / "logs")]
+    return subprocess.Popen([*command, *options], stderr=subprocess.PIPE)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_half_way_is_followed_by_another_that_finishes(
+    shared: SharedFolder, clip: Path
+) -> None:
+    begun = slow_script(shared)
+    spec = shared.submit("remux", shared.put(clip), lease_s=1, retry_delay_s=0)
+    with worker_process(shared, "first") as first:
+        wait_until(begun.exists)
+        first.kill()
+    wait_until(lambda: not is_running(begun))  # its leash ends what it had started
+    heartbeat = shared.root / f".pipeline/jobs/running/{spec.job}.1/heartbeat"
+    wait_until(lambda: time.time() - heartbeat.stat().st_mtime > spec.lease_s + 0.5)
+    shared.plan()
+    with worker_process(shared, "second") as second:
+        wait_until((shared.root / f"2-remuxed/movies/{LEAF}/.pipeline/remux.done").exists)
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(20) == 0
+        said = second.stderr.read().decode() if second.stderr else ""
+    assert "stopped; 1 jobs done" in said
+    result = shared.find(spec).result
+    assert result is not None
+    assert (result.worker, result.fence) == ("second", 2)
+    assert len(probe(shared.root / f"2-remuxed/movies/{LEAF}/film.mkv").audio) == 2
+    assert shared.leftovers() == []
+    lines = (shared.root.parent / "logs/worker-second.jsonl").read_text().splitlines()
+    assert '"outcome": "done"' in "".join(lines)
+
+
+def test_a_name_belongs_to_one_live_worker(shared: SharedFolder) -> None:
+    clock = SystemClock()
+    with Presence(shared.root, "attic", ["remux"], clock):
+        with pytest.raises(BusyError, match="A worker called 'attic' is at work already"):
+            Presence(shared.root, "attic", ["remux"], clock).__enter__()
+        with Presence(shared.root, "cellar", ["remux"], clock):
+            assert [one.seen.name for one in list_workers(shared.root)] == ["attic", "cellar"]
+    assert list_workers(shared.root) == []
+    with pytest.raises(UsageError, match="cannot be called"):
+        Presence(shared.root, "../attic", ["remux"], clock)
+
+
+def test_the_name_of_a_dead_worker_can_be_taken(shared: SharedFolder) -> None:
+    ended = subprocess.run(["true"], check=True)
+    assert ended.returncode == 0
+    with Presence(shared.root, "attic", ["remux"], SystemClock()):
+        path = shared.root / WORKERS / "attic.json"
+        left = path.read_bytes()
+    path.write_bytes(left.replace(f'"pid":{os.getpid()}'.encode(), b'"pid":4194303'))
+    with Presence(shared.root, "attic", ["remux"], SystemClock()):
+        pass
+    path.write_bytes(left.replace(b'"host":"', b'"host":"other-'))
+    with pytest.raises(BusyError, match="on other-"):
+        Presence(shared.root, "attic", ["remux"], SystemClock()).__enter__()
+    an_hour_ago = time.time() - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
+    with Presence(shared.root, "attic", ["remux"], SystemClock()):
+        assert threading.active_count() > 1
