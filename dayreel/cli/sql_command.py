@@ -23,6 +23,8 @@ def command(query: str | None, shape: str, refresh: bool) -> None:
     settings = load_settings()
     if refresh:
         _refresh()
+    if settings.world == "sandbox":
+        click.echo("SIMULATED: this project is in the sandbox world.", err=True)
     with opened_marts(open_mart_files(settings)) as connection:
         if query is not None:
             _print(connection, sys.stdin.read() if query == "-" else query, shape)

@@ -16,9 +16,10 @@ from dayreel.services.make_idea import make_idea
 from dayreel.services.marts import frames
 from dayreel.services.studio import Studio
 from dayreel.services.write_prompts import write_prompts
-from dayreel.stores.catalog.tables import content, decisions, effects, metric_snapshots, platform_posts
+from dayreel.stores.catalog.tables import metric_snapshots
 from tests.fakes.clock import FakeClock
 from tests.fakes.language_model import SUBJECTS, FakeLanguageModel, answer, idea
+from tests.fakes.posts import write_post
 from tests.fakes.studio import CRAFTS, channel_of, today
 
 HOOKS = {"name": "hooks", "variants": {"A": "Begin with the hands.", "B": "Begin with a question."}}
@@ -26,38 +27,13 @@ HOOKS = {"name": "hooks", "variants": {"A": "Begin with the hands.", "B": "Begin
 
 def measured(studio: Studio, day: date, number: int, views: int) -> None:
     """Write down a content of a day that had so many views after 24 hours."""
-    name, now = f"crafts-{day}", studio.clock.now()
+    write_post(studio, day, number)
     with studio.catalog.write() as connection:
-        common = {"content_id": name, "day": day, "channel": "crafts", "world": "sandbox"}
-        connection.execute(
-            insert(content).values(
-                id=name, channel="crafts", day=day, take=1, world="sandbox", state="posted",
-                idea=f"Idea number {number}", storage_path=name, created_at=now, updated_at=now,
-            )
-        )  # fmt: skip
-        connection.execute(
-            insert(effects).values(
-                **common, id=number, kind="post", target="instagram", sequence=1, fingerprint=str(number),
-                layer="distribution", state="confirmed", request={}, handle={}, result={}, reserved_usd=0,
-                created_at=now,
-            )
-        )  # fmt: skip
-        connection.execute(
-            insert(decisions).values(
-                id=number, content_id=name, verdict="approved", revision=1, video_sha256="x", caption="c", fields={},
-                decided_by="ana", via="cli", decided_at=now,
-            )
-        )  # fmt: skip
-        connection.execute(
-            insert(platform_posts).values(
-                id=number, content_id=name, platform="instagram", account="a", effect_id=number, decision_id=number,
-                state="posted", post_id=f"p{number}", video_sha256="x", posted_at=now, posted_on=day, updated_at=now,
-            )
-        )  # fmt: skip
         connection.execute(
             insert(metric_snapshots).values(
-                post_row_id=number, content_id=name, platform="instagram", post_id=f"p{number}",
-                observed_at=now + timedelta(hours=24), observed_on=day, age_h=24.0, views=views, simulated=True,
+                post_row_id=number, content_id=f"crafts-{day}", platform="instagram", post_id=f"p{number}",
+                observed_at=studio.clock.now() + timedelta(hours=24), observed_on=day, age_h=24.0, views=views,
+                simulated=True,
             )
         )  # fmt: skip
 

@@ -276,7 +276,7 @@ def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_studio: MakeSt
     run(terminal(studio), story)
     assert switch(studio) == ("off", "alma", "wrong prices")
     with studio.catalog.read() as connection:
-        assert [(one.act, one.actor, one.via) for one in recent_acts(connection)] == [("switch off", "alma", "tui")]
+        assert [(one.act, one.actor, one.via) for one in recent_acts(connection)] == [("set off", "alma", "tui")]
 
 
 def test_a_switch_that_somebody_turned_meanwhile_is_left_as_it_is(make_studio: MakeStudio) -> None:

@@ -1,0 +1,139 @@
+"""Snapshots in the graph: gaps fail a check and stay gaps, no past is invented, and the lineage names the posts."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy import select
+
+from dayreel.errors import TransientError
+from dayreel.providers.platforms.contract import Counters
+from dayreel.services.measure_posts import WINDOW_DAYS
+from dayreel.stores.catalog.tables import metric_snapshots
+from pipeline_assets.definitions import build_defs
+from pipeline_assets.engagement_assets import SNAPSHOTS
+from tests.fakes.bucket import running_bucket
+from tests.fakes.platform import FakePlatform
+from tests.fakes.posts import write_post
+from tests.orchestration.project import CRAFTS, Project, days_ago, failures, today
+
+
+class Account:
+    """Stands where a platform's resource stands."""
+
+    def __init__(self, platform: FakePlatform) -> None:
+        self._platform = platform
+
+    def open(self, _room: Any) -> FakePlatform:
+        return self._platform
+
+
+@pytest.fixture
+def measured(make_project: Callable[..., Project]) -> Callable[..., Project]:
+    """Return a maker of projects with two posts on Instagram and one on YouTube, which answer as they are told to."""
+
+    def make(**answers: Any) -> Project:
+        project = make_project(crafts=CRAFTS)
+        with project.studio() as room:
+            for number, (day, platform) in enumerate(
+                [(days_ago(3), "instagram"), (days_ago(2), "instagram"), (days_ago(1), "youtube")], start=1
+            ):
+                write_post(room, day, number, platform)
+        accounts = {
+            name: dg.ResourceDefinition.hardcoded_resource(Account(FakePlatform(name, counts=counts)))
+            for name, counts in answers.items()
+        }
+        project.__dict__["defs"] = build_defs(project.settings, resources=accounts)
+        return project
+
+    return make
+
+
+def told(*posts: str) -> list[Counters]:
+    return [Counters(post, datetime.now(UTC), views=7) for post in posts]
+
+
+def rows(project: Project) -> list[str]:
+    with project.studio() as room, room.catalog.read() as connection:
+        return list(connection.execute(select(metric_snapshots.c.post_id).order_by(metric_snapshots.c.id)).scalars())
+
+
+def check_of(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    (check,) = result.get_asset_check_evaluations()
+    return check
+
+
+def test_a_day_on_which_every_platform_answered_for_every_post_passes_its_check(
+    measured: Callable[..., Project], instance: dg.DagsterInstance
+) -> None:
+    project = measured(instagram=told("p1", "p2"), youtube=told("p3"))
+    result = project.run(instance, "measure", today())
+    assert result.success, failures(result)
+    assert (check_of(result).passed, rows(project)) == (True, ["p1", "p2", "p3"])
+
+
+def test_a_platform_that_is_down_and_a_post_that_is_gone_fail_the_check_and_the_rest_is_kept(
+    measured: Callable[..., Project], instance: dg.DagsterInstance
+) -> None:
+    down = TransientError(attempted="read counters from youtube", answer="HTTP 503")
+    project = measured(instagram=told("p2"), youtube=down)
+    result = project.run(instance, "measure", today())
+    assert result.success, failures(result)
+    check = check_of(result)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "instagram: no answer for p1" in str(check.description)
+    assert "HTTP 503" in str(check.description)
+    assert rows(project) == ["p2"]
+
+
+def test_measuring_a_past_day_says_that_it_cannot_be_and_changes_nothing(
+    measured: Callable[..., Project], instance: dg.DagsterInstance
+) -> None:
+    project = measured(instagram=told("p1", "p2"), youtube=told("p3"))
+    result = project.run(instance, "measure", days_ago(1))
+    (said,) = failures(result).values()
+    assert f"Engagement of {days_ago(1)} cannot be measured today" in said
+    assert "nothing was changed" in said
+    assert rows(project) == []
+    assert result.get_asset_materialization_events() == []
+    assert instance.get_materialized_partitions(SNAPSHOTS) == set()
+
+
+def test_the_lineage_of_a_day_leads_to_the_posts_of_the_window_and_no_others(project_of_crafts: Project) -> None:
+    graph = project_of_crafts.defs.resolve_asset_graph()
+    posts = dg.AssetKey(["crafts", "posts", "instagram"])
+    daily = graph.get(SNAPSHOTS).partitions_def
+    found = (
+        graph.get(SNAPSHOTS)
+        .partition_mappings[posts]
+        .get_upstream_mapped_partitions_result_for_partitions(
+            daily.subset_with_partition_keys([today().isoformat()]), daily, graph.get(posts).partitions_def
+        )
+    )
+    expected = [days_ago(back).isoformat() for back in range(WINDOW_DAYS)]
+    assert sorted(found.partitions_subset.get_partition_keys()) == sorted(expected)
+
+
+@pytest.fixture
+def project_of_crafts(make_project: Callable[..., Project]) -> Project:
+    return make_project(crafts=CRAFTS)
+
+
+@pytest.mark.slow
+def test_with_a_bucket_every_mart_of_a_run_is_an_object_in_it(
+    project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_bucket() as store:
+        for name, value in (
+            ("AWS_ACCESS_KEY_ID", "key-id"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_DEFAULT_REGION", "eu-west-1"),
+            ("AWS_ENDPOINT_URL", store.url), ("DAYREEL_MARTS_BUCKET", "marts/team"),
+        ):  # fmt: skip
+            monkeypatch.setenv(name, value)
+        result = project.run(instance, "marts", today())
+        assert result.success, failures(result)
+        written = {key for key in store.objects if key.endswith(f"/{today()}.parquet")}
+    assert f"/marts/team/finance/projection/{today()}.parquet" in written
+    assert len(written) == len(store.objects) > 5
+    assert not (project.settings.var_dir / "marts").exists()
