@@ -1,7 +1,8 @@
 """Following along: server-sent events from one reader of the catalog, however many people watch.
 
-The reader looks at the change marker ten times a second while anybody watches, reads what has changed once, and hands
-the same bytes to every stream. A slow stream holds only the newest state of each content. Formats: the HTML standard,
+While anybody watches, the reader looks at the change marker when PostgreSQL tells of a commit, with SQLite ten times a
+second. It reads what has changed once and hands the same bytes to every stream. A slow stream holds only the newest
+state of each content. Formats: the HTML standard,
 section 9.2 (`id`, `event`, `data`, `retry`); what a document holds is `services.live_status`.
 """
 
@@ -17,6 +18,7 @@ import anyio.to_thread
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from dayreel.desk.listening import Listening
 from dayreel.errors import DayreelError, StoreError
 from dayreel.services.live_status import changes_since, newest_marker, status_document
 from dayreel.stores.catalog.engine import Catalog
@@ -184,23 +186,31 @@ class Feed:
 
     async def _read(self, ready: asyncio.Event) -> None:
         cursor: int | None = None
-        while True:
-            try:
-                if cursor is None:
-                    cursor = await self._in_thread(newest_marker, self._catalog)
-                    ready.set()
-                else:
-                    changes = await self._in_thread(changes_since, self._catalog, cursor)
-                    cursor = changes.cursor
-                    for content_id, document in changes.documents.items():
-                        self._tell(content_id, document)
-            except DayreelError as error:
-                # Those who watch are told by their heartbeats that the desk is there; the catalog comes back or not.
-                _log.warning("The catalog cannot be read for the live view: %s", error)
-                await asyncio.sleep(_TROUBLE_PAUSE_S)
-            await asyncio.sleep(self._poll_s)
+        window: int | None = None
+        listening = Listening(self._catalog, poll_s=self._poll_s)
+        try:
+            while True:
+                try:
+                    if cursor is None:
+                        cursor = await self._in_thread(newest_marker, self._catalog)
+                        ready.set()
+                    else:
+                        changes = await self._in_thread(changes_since, self._catalog, cursor, window)
+                        cursor, window = changes.cursor, changes.window
+                        for content_id, document in changes.documents.items():
+                            self._tell(content_id, document)
+                except DayreelError as error:
+                    # Heartbeats tell those who watch that the desk is there; the catalog comes back or not.
+                    _log.warning("The catalog cannot be read for the live view: %s", error)
+                    await asyncio.sleep(_TROUBLE_PAUSE_S)
+                await listening.wait()
+        finally:
+            listening.close()
 
     def _tell(self, content_id: str, document: dict[str, Any]) -> None:
+        known = self._latest.get(content_id)
+        if known is not None and known[0] == {**document, "event_id": known[0]["event_id"]}:
+            return  # it was only looked at again
         event = self._remember(content_id, document)
         for stream in self._streams:
             if stream.content_id in (None, content_id):

@@ -25,10 +25,15 @@ _LOOK_BACK = 64
 
 @dataclass(frozen=True)
 class Changes:
-    """What has changed: the newest marker, and the documents of the contents concerned."""
+    """What has changed: the newest marker, and the documents of the contents concerned.
+
+    Attributes:
+        window: how many of the newest markers there are, to be handed in the next time; None on SQLite.
+    """
 
     cursor: int
     documents: Mapping[str, dict[str, Any]]
+    window: int | None = None
 
 
 def newest_marker(catalog: Catalog) -> int:
@@ -41,8 +46,11 @@ def newest_marker(catalog: Catalog) -> int:
         return _newest(connection)
 
 
-def changes_since(catalog: Catalog, cursor: int) -> Changes:
+def changes_since(catalog: Catalog, cursor: int, window: int | None = None) -> Changes:
     """Return what has changed after a marker; the documents are as of now, so each content comes once.
+
+    Args:
+        window: what the last call returned; a marker below `cursor` that was committed late is then noticed.
 
     Raises:
         StoreError: the catalog cannot be read.
@@ -50,7 +58,9 @@ def changes_since(catalog: Catalog, cursor: int) -> Changes:
     with catalog.read() as connection:
         newest = _newest(connection)
         if newest <= cursor:
-            return Changes(cursor, {})
+            present = None if catalog.is_sqlite else _count_after(connection, cursor - _LOOK_BACK)
+            if window is None or present == window:
+                return Changes(cursor, {}, present)
         query = select(state_transitions.c.entity, state_transitions.c.entity_id).where(
             state_transitions.c.id > cursor - (0 if catalog.is_sqlite else _LOOK_BACK),
             state_transitions.c.id <= newest,
@@ -60,7 +70,8 @@ def changes_since(catalog: Catalog, cursor: int) -> Changes:
             entity_id.rpartition("#")[0] if entity == "render" else entity_id
             for entity, entity_id in connection.execute(query)
         }
-        return Changes(newest, _documents(connection, sorted(ids), marker=newest))
+        present = None if catalog.is_sqlite else _count_after(connection, newest - _LOOK_BACK)
+        return Changes(newest, _documents(connection, sorted(ids), marker=newest), present)
 
 
 def status_document(catalog: Catalog, content_id: str) -> dict[str, Any]:
@@ -79,6 +90,11 @@ def status_document(catalog: Catalog, content_id: str) -> dict[str, Any]:
 
 def _newest(connection: Connection) -> int:
     return int(connection.execute(select(func.max(state_transitions.c.id))).scalar() or 0)
+
+
+def _count_after(connection: Connection, marker: int) -> int:
+    query = select(func.count()).select_from(state_transitions).where(state_transitions.c.id > marker)
+    return int(connection.execute(query).scalar_one())
 
 
 def _documents(connection: Connection, ids: Sequence[str], *, marker: int) -> dict[str, dict[str, Any]]:

@@ -17,6 +17,9 @@ from dayreel.errors import StoreError
 BUSY_TIMEOUT_S = 10.0
 HEAD = "0005"
 
+NEWS = "dayreel_news"
+"""The channel on which PostgreSQL tells that something was committed, see `stores.catalog.news`."""
+
 _WRITE = "dayreel_write"
 
 
@@ -88,6 +91,8 @@ class Catalog:
                     connection.execute(text(f"SET LOCAL lock_timeout = {int(self._busy_timeout_s * 1000)}"))
                     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": subject})
                 yield connection
+                if not self.is_sqlite:
+                    connection.execute(text(f"NOTIFY {NEWS}"))  # delivered at the commit, to whoever follows along
 
     def close(self) -> None:
         """Give back every connection."""

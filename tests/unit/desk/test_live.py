@@ -3,19 +3,25 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
+from sqlalchemy import func, select
 from starlette.applications import Starlette
 
 from dayreel.services.decide import decide
 from dayreel.services.live_status import changes_since, newest_marker, render_state
 from dayreel.services.renders import fire
 from dayreel.services.studio import Studio
-from tests.fakes.desk import served, token_of
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.tables import state_transitions
+from tests.fakes.catalogs import fresh_catalog
+from tests.fakes.desk import desk_on, served, token_of
+from tests.fakes.studio import reviewable
 
 CONTENT = "crafts-2026-11-20"
 EVENTS = f"/renders/{CONTENT}/events"
@@ -162,9 +168,6 @@ def test_strangers_follow_nothing(desk: Starlette) -> None:
 
 
 def test_the_change_marker_works_on_both_databases(catalog_url: str, make_studio: object) -> None:
-    from tests.fakes.catalogs import fresh_catalog
-    from tests.fakes.studio import reviewable
-
     assert callable(make_studio)
     studio = make_studio(catalog=fresh_catalog(catalog_url))
     assert newest_marker(studio.catalog) == 0
@@ -175,6 +178,47 @@ def test_the_change_marker_works_on_both_databases(catalog_url: str, make_studio
     changes = changes_since(studio.catalog, before)
     assert changes.cursor > before
     assert changes.documents[row.id]["renders"][0]["sequence"] == 2
+
+
+@pytest.mark.postgres
+def test_postgresql_tells_of_a_commit_so_nobody_has_to_look(
+    postgres_url: str, make_studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing but the look once a minute, only the notification can bring the event in time."""
+    monkeypatch.setattr("dayreel.desk.listening.LOOK_ANYWAY_S", 60.0)
+    studio = make_studio(catalog=fresh_catalog(postgres_url))
+    row = reviewable(studio)
+    desk = desk_on(studio, poll_s=60.0)
+    headers = {"authorization": f"Bearer {token_of(desk, 'Vera', 'viewer')}"}
+    with (
+        served(desk) as url,
+        httpx.Client(base_url=url, trust_env=False, headers=headers, timeout=20) as client,
+        following(client, f"/renders/{row.id}/events") as events,
+        Catalog(studio.catalog.url) as elsewhere,
+    ):
+        next(events)
+        wait_for(lambda: desk.state.room.feed.reads > 2)  # it listens
+        fire(replace(studio, catalog=elsewhere), row.id, 1, "start", progress=0, detail="queued")
+        assert read(next(events))["renders"][0]["state"] == "queued"  # type: ignore[index]
+
+
+@pytest.mark.postgres
+def test_a_marker_that_is_committed_late_is_noticed(postgres_url: str, make_studio: Callable[..., Studio]) -> None:
+    """Numbers are given out before the commit, so a lower one may appear after a higher one was read."""
+    studio = make_studio(catalog=fresh_catalog(postgres_url))
+    row = reviewable(studio)
+    fire(studio, row.id, 1, "start", progress=0, detail="queued")
+    with studio.catalog.write() as connection:
+        late = connection.execute(select(func.max(state_transitions.c.id))).scalar_one()
+        kept = dict(
+            connection.execute(select(state_transitions).where(state_transitions.c.id == late)).mappings().one()
+        )
+        connection.execute(state_transitions.update().where(state_transitions.c.id == late).values(id=late + 1))
+    seen = changes_since(studio.catalog, late + 1)
+    assert (seen.documents, changes_since(studio.catalog, late + 1, seen.window).documents) == ({}, {})
+    with studio.catalog.write() as connection:
+        connection.execute(state_transitions.insert().values(**kept))
+    assert list(changes_since(studio.catalog, late + 1, seen.window).documents) == [row.id]
 
 
 @pytest.mark.parametrize(
