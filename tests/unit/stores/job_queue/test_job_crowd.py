@@ -1,4 +1,4 @@
-"""Several workers at once, as processes: skewed clocks, networks of their own, killed, frozen, and one in bash."""
+"""Several workers at once, as processes: skewed clocks, networks of their own, killed and frozen."""
 
 import os
 import random
@@ -14,7 +14,7 @@ import pytest
 
 from dayreel.errors import BusyError
 from dayreel.stores.job_queue import JobName, install
-from tests.unit.stores.job_queue.crowd import DISK, PROJECT, start, stopped_at_the_end, told, wait_for
+from tests.unit.stores.job_queue.crowd import DISK, start, stopped_at_the_end, told, wait_for
 from tests.unit.stores.job_queue.jobs import Shared, make_result, make_spec, write_output
 
 SKEWED = [("attic", "--skew-hours", "7"), ("cellar", "--skew-hours", "-9000"), ("garden",)]
@@ -196,6 +196,3 @@ def test_a_submitter_that_sleeps_half_way_is_taken_over_and_can_put_nothing_more
     with pytest.raises(FileNotFoundError):
         (held / "of-the-sleeper").rename(shared.jobs / "pending" / f"{spec.job}.1")
     assert len(shared.places()["pending"]) == 2
-
-
-BASH = [str(PROJECT / "deploy/worker.sh")]

@@ -1,0 +1,199 @@
+"""`deploy/worker.sh`, run for real: what it does is read by the queue as if a worker of dayreel had done it."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dayreel.schemas.job import JobFile
+from dayreel.stores.job_queue import JobInfo, install
+from tests.unit.stores.job_queue.crowd import DISK, PROJECT, start, stopped_at_the_end, wait_for
+from tests.unit.stores.job_queue.jobs import Shared
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        any(shutil.which(tool) is None for tool in ("bash", "setsid", "sha256sum", "realpath")),
+        reason="needs bash, GNU coreutils and setsid",
+    ),
+]
+
+OWN = {"PATH": os.environ["PATH"], "HOME": "/", "TELEGRAM_TOKEN": "a secret of the machine"}
+WORK = """
+case $JOB in
+*bad*) exit 65 ;;
+*flaky*) exit 3 ;;
+esac
+mkdir subs
+cat "$INPUT_FILES" >'a "film", é & co.mkv'
+printf %s "$PARAMETERS" >subs/parameters.json
+env >environment.txt
+"""
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Shared:
+    (tmp_path / "a & b").mkdir()
+    return Shared(tmp_path / "a & b")
+
+
+def command(shared: Shared, script: str) -> list[str]:
+    return [str(PROJECT / "deploy/worker.sh"), str(shared.root), "remux", "bash", "bash", "-euc", script]
+
+
+def run_once(shared: Shared, script: str = WORK) -> None:
+    """Do what there is, until there is nothing."""
+    subprocess.run(command(shared, script), env=OWN | {"ONCE": "1"}, check=True, timeout=60)
+
+
+@contextmanager
+def running(shared: Shared, script: str) -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen(command(shared, script), env=OWN) as worker:
+        try:
+            yield worker
+        finally:
+            worker.send_signal(signal.SIGCONT)
+            worker.terminate()
+
+
+def until(true: Callable[[], object]) -> None:
+    ends = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def only_job(shared: Shared) -> JobInfo:
+    [info] = shared.queue.jobs()
+    return info
+
+
+def an_input(shared: Shared, content: bytes = b"ripped") -> JobFile:
+    folder = shared.root / "1-ripped"
+    folder.mkdir()
+    (folder / "one.mkv").write_bytes(content)
+    return JobFile(path="1-ripped/one.mkv", size_bytes=6, sha256=hashlib.sha256(b"ripped").hexdigest())
+
+
+def test_jobs_are_done_given_back_and_failed_as_the_command_ends(shared: Shared) -> None:
+    source = an_input(shared)
+    parameters = {"languages": ["eng"], "title": 'say "hi"'}
+    good = shared.submit("movie-good", inputs=(source,), parameters=parameters)
+    bad, flaky = shared.submit("movie-bad"), shared.submit("movie-flaky", max_attempts=2)
+    shared.submit("movie-night", hours="22:00-06:00")
+    shared.submit("movie-other", role="transcode")
+    run_once(shared)
+    infos = {info.item_id: info for info in shared.queue.jobs()}
+    assert [info.problem for info in infos.values()] == [None] * 5
+    assert (infos["movie-night"].place, infos["movie-other"].place) == ("pending", "pending")
+    assert (infos["movie-bad"].place, infos["movie-bad"].fence) == ("failed", 1)
+    assert (infos["movie-flaky"].place, infos["movie-flaky"].fence) == ("failed", 2)
+    assert [told.error for told in infos["movie-flaky"].earlier_results()] == ["ended with code 3"]
+    assert (bad.job, flaky.job) == (infos["movie-bad"].job, infos["movie-flaky"].job)
+    done = infos["movie-good"]
+    assert (done.place, done.claimed_by) == ("completed", "bash")
+    assert done.result is not None
+    assert {file.path for file in done.result.outputs} == {
+        'a "film", é & co.mkv',
+        "subs/parameters.json",
+        "environment.txt",
+    }
+    install(shared.root, good, done.result, disk=DISK)
+    placed = shared.root / good.output_dir
+    for file in done.result.outputs:
+        assert hashlib.sha256((placed / file.path).read_bytes()).hexdigest() == file.sha256
+    assert (placed / 'a "film", é & co.mkv').read_bytes() == b"ripped"
+    assert json.loads((placed / "subs/parameters.json").read_text()) == parameters
+    environment = (placed / "environment.txt").read_text()
+    assert "TELEGRAM" not in environment
+    assert f"\nITEM_ID={good.item_id}\n" in environment
+
+
+def test_an_input_that_has_changed_is_refused(shared: Shared) -> None:
+    shared.submit(inputs=(an_input(shared, b"others"),))
+    run_once(shared, "echo never >film.mkv")
+    assert only_job(shared).place == "failed"
+    assert not list(shared.root.glob("2-remuxed/.aside/*"))
+
+
+def test_strange_jobs_are_left_alone(shared: Shared) -> None:
+    spec = shared.submit()
+    pending = shared.jobs / "pending"
+    for name, raw in ((f"{spec.job}-half", b'{"job": '), (f"{spec.job}-none", None), ("p0-x-remux-y.1", b"{}")):
+        folder = pending / (name if name.endswith(".1") else f"{name}.1")
+        folder.mkdir()
+        if raw is not None:
+            (folder / "spec.json").write_bytes(raw)
+    (pending / f"{spec.job}-file.1").write_text("no folder")
+    (pending / f"{spec.job}-link.1").symlink_to("/")
+    run_once(shared, "echo x >film.mkv")
+    assert len(shared.places()["pending"]) == 5
+    assert len(shared.places()["completed"]) == 1
+
+
+def test_side_by_side_with_workers_of_dayreel_every_job_is_done_once(shared: Shared) -> None:
+    for number in range(16):
+        shared.submit(f"movie-{number}", lease_s=30)
+    python = [start(shared.root, "python", "--work-s", "0.15")]
+    with stopped_at_the_end(shared.root, python), running(shared, "echo $JOB >film.mkv"):
+        wait_for(shared.root, 16)
+    infos = shared.queue.jobs()
+    assert [(info.place, info.fence, info.problem) for info in infos] == [("completed", 1, None)] * 16
+    assert {info.claimed_by for info in infos} == {"bash", "python"}
+
+
+def test_a_cancelled_command_is_ended_with_everything_it_has_started(shared: Shared) -> None:
+    spec = shared.submit()
+    with running(shared, "echo $$ >pid; sleep 600 & echo $! >child; wait"):
+        until(lambda: list(shared.root.glob("2-remuxed/.aside/*/child")))
+        [child] = shared.root.glob("2-remuxed/.aside/*/child")
+        until(child.read_text)
+        pids = [int(child.read_text()), int(child.with_name("pid").read_text())]
+        assert shared.queue.cancel(spec.job, by="maria").place == "running"
+        until(lambda: only_job(shared).place == "failed")
+        assert not any(is_alive(pid) for pid in pids)
+    info = only_job(shared)
+    assert info.result is not None
+    assert info.result.outcome == "cancelled"
+
+
+def test_a_frozen_worker_that_wakes_without_its_lease_drops_everything(shared: Shared) -> None:
+    shared.submit()
+    with running(shared, "echo late >film.mkv; sleep 2") as worker:
+        until(lambda: list(shared.root.glob("2-remuxed/.aside/*/film.mkv")))
+        worker.send_signal(signal.SIGSTOP)
+        shared.pass_lease()
+        shared.queue.reap()
+        claim = shared.must_claim("second")
+        worker.send_signal(signal.SIGCONT)
+        until(lambda: not list(shared.root.glob("2-remuxed/.aside/*.1")))
+        assert (only_job(shared).place, only_job(shared).fence, only_job(shared).claimed_by) == ("running", 2, "second")
+        claim.heartbeat()
+
+
+def test_a_stopped_worker_gives_its_job_back_without_using_up_the_attempts(shared: Shared) -> None:
+    shared.submit(max_attempts=1)
+    with running(shared, "touch begun; sleep 600") as worker:
+        until(lambda: list(shared.root.glob("2-remuxed/.aside/*/begun")))
+        worker.terminate()
+        worker.wait(timeout=20)
+    info = only_job(shared)
+    assert (info.place, info.fence) == ("pending", 2)
+    assert [told.error for told in info.earlier_results()] == ["the worker was stopped"]
+    assert shared.must_claim().fence == 2, "it need not rest"
