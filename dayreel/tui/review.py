@@ -19,7 +19,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from dayreel.errors import MediaError
-from dayreel.services.decide import Verdict, decide
+from dayreel.services.decide import EVENTS, Verdict, decide
 from dayreel.services.studio import Studio
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption
 from dayreel.tui.live import LiveScreen
@@ -27,7 +27,7 @@ from dayreel.tui.pictures import HalfBlocks, half_blocks
 from dayreel.tui.review_view import Bound, Review, review, what_changed
 from dayreel.tui.words import one_line, plain, size, usd
 
-_VERDICT_OF: dict[str, Verdict] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
+_VERDICT_OF: dict[str, Verdict] = {event: verdict for verdict, event in EVENTS.items()}
 _MOST_ROWS = 16
 
 
@@ -38,7 +38,9 @@ class ReviewScreen(LiveScreen[Review]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "approve", "Approve"),
         Binding("r", "reject", "Reject"),
-        Binding("e", "edit", "Edit caption"),
+        Binding("e", "edit", "Edit"),
+        Binding("h", "hold", "Hold"),
+        Binding("c", "recall", "Recall"),
         Binding("o", "play", "Player"),
         Binding("p", "pictures", "Pictures"),
         Binding("u", "update", "Update"),
@@ -124,6 +126,30 @@ class ReviewScreen(LiveScreen[Review]):
 
         self.app.push_screen(AskLine(f"Reject revision {seen.revision} of {seen.content_id}. Why?"), go_on)
 
+    def action_hold(self) -> None:
+        """Ask what it waits for, then keep it from going out and from expiring."""
+        seen = self.view
+        if seen is None:
+            return
+
+        def go_on(reason: str | None) -> None:
+            if reason:
+                self._decide(seen, "held", note=reason)
+
+        self.app.push_screen(AskLine(f"Hold {seen.content_id}: it neither goes out nor expires. Why?"), go_on)
+
+    def action_recall(self) -> None:
+        """Ask, then take an approval or a hold back."""
+        seen = self.view
+        if seen is None:
+            return
+
+        def go_on(yes: bool | None) -> None:
+            if yes:
+                self._decide(seen, "recalled")
+
+        self.app.push_screen(Confirm(f"Recall {seen.content_id}? It waits for its review again."), go_on)
+
     def action_edit(self) -> None:
         """Let the person edit the caption, then record it."""
         seen = self.view
@@ -164,7 +190,9 @@ class ReviewScreen(LiveScreen[Review]):
                 caption=caption,
                 note=note,
             )
-            return f"Recorded: revision {row.revision} {verdict} by {plain(row.decided_by)}, decision {row.id}."
+            more = " Another person has to approve it too." if row.verdict == "endorsed" else ""
+            told = f"revision {row.revision} {row.verdict} by {plain(row.decided_by)}, decision {row.id}"
+            return f"Recorded: {told}.{more}"
 
         self.act(record, meanwhile=f"Recording that revision {seen.revision} is {verdict} ...")
 
@@ -197,7 +225,7 @@ class ReviewScreen(LiveScreen[Review]):
 
 def _page(view: Review) -> Iterator[Content]:
     yield Content.assemble((f"{view.content_id}  {view.title}", "bold"))
-    waits = f", {view.deadline} left" if view.deadline else ""
+    waits = f", {view.deadline}" if view.deadline else ""
     yield Content(f"revision {view.revision}, {view.state}{waits}, made in the {view.world} world")
     if view.history:
         yield Content.styled(f"last decision  {_said(view, 0)}", "$accent")

@@ -14,14 +14,13 @@ from sqlalchemy import Connection, select
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.rules.captions import format_caption
-from dayreel.rules.lifecycle import CONTENT
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.decide import EVENTS, Seen, Verdict, bound_fields, seen_of
+from dayreel.services.decide import EVENTS, Seen, Verdict, bound_fields, is_held, possible_events, seen_of
 from dayreel.services.publish_post import post_marker
 from dayreel.services.status import next_step
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, costs_of, get_content, open_effects
+from dayreel.stores.catalog.reads import ContentRow, DecisionRow, costs_of, get_content, newest_verdict, open_effects
 from dayreel.stores.catalog.tables import decisions
 from dayreel.tui.words import left, one_line, plain
 
@@ -141,6 +140,7 @@ def review(studio: Studio, content_id: str) -> Review:
         costs = costs_of(connection, [content_id]).get(content_id, {})
         unknown = len(open_effects(connection, [content_id]))
         history = _history(connection, content_id)
+        newest = newest_verdict(connection, content_id)
     channel, no_channel = _loaded(lambda: studio.channels.load(row.channel))
     manifest, no_manifest = _loaded(lambda: studio.contents.fetched(content_id))
     recipes = _recipes(row, channel, manifest)
@@ -152,7 +152,7 @@ def review(studio: Studio, content_id: str) -> Review:
         world=row.world,
         bound=Bound(row.revision, row.video_sha256, row.caption or "", repr(bound_fields(channel)) if channel else ""),
         seen=seen_of(row, channel) if channel else None,
-        deadline=left(row.review_deadline_at, studio.clock.now()) if row.state == "review_pending" else "",
+        deadline=_waits(row, newest, studio.clock.now()),
         idea=plain(row.idea),
         recipes=recipes,
         captions=captions_of(recipes, row.caption or ""),
@@ -164,14 +164,21 @@ def review(studio: Studio, content_id: str) -> Review:
         error=one_line(row.error),
         problem=" ".join(part for part in (no_channel, no_manifest) if part),
         next_step=next_step(row, has_unknown=unknown > 0) or "",
-        possible=_possible(row),
+        possible=_possible(row, newest),
     )
 
 
-def _possible(row: ContentRow) -> tuple[Verdict, ...]:
+def _waits(row: ContentRow, newest: DecisionRow | None, now: datetime) -> str:
+    if is_held(row, newest.verdict if newest else None):
+        return "on hold"
+    return f"{left(row.review_deadline_at, now)} left" if row.state == "review_pending" else ""
+
+
+def _possible(row: ContentRow, newest: DecisionRow | None) -> tuple[Verdict, ...]:
     if row.video_sha256 is None:
         return ()
-    return tuple(verdict for verdict, event in EVENTS.items() if (row.state, event) in CONTENT)
+    can = possible_events(row, newest.verdict if newest else None)
+    return tuple(verdict for verdict, event in EVENTS.items() if event in can)
 
 
 def captions_of(recipes: Sequence[Recipe], text: str) -> tuple[PlatformCaption, ...]:

@@ -114,7 +114,8 @@ def _entries(connection: Connection, state: str, parked: Sequence[str], now: dat
 def _note(connection: Connection, row: ContentRow, now: datetime) -> str:
     match row.state:
         case "review_pending":
-            return f"r{row.revision}, {left(row.review_deadline_at, now)} left"
+            waits = f"{left(row.review_deadline_at, now)} left" if row.review_deadline_at else "on hold"
+            return f"r{row.revision}, {waits}"
         case "failed":
             return one_line(row.error)
         case "rendering":

@@ -72,6 +72,27 @@ def test_a_rejection_carries_its_reason(make_studio: MakeStudio) -> None:
     assert said(studio) == [("rejected", 1, "alma", "tui", "the hands are wrong")]
 
 
+def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await open_review(app, pilot)
+        await pilot.press("c")  # there is nothing to recall yet
+        await pilot.press("h")
+        await until(app, pilot, "Why?")
+        app.screen.query_one(Input).value = "the client looks"
+        await pilot.press("enter")
+        await until(app, pilot, "review_pending, on hold", "the client looks")
+        await pilot.press("c")
+        await until(app, pilot, f"Recall {row.id}?")
+        await pilot.press("y")
+        await until(app, pilot, "review_pending, 24 h 0 min left", "recalled by alma")
+
+    run(terminal(studio), story)
+    assert [one[0] for one in said(studio)] == ["held", "recalled"]
+
+
 def test_going_back_or_changing_nothing_decides_nothing(make_studio: MakeStudio) -> None:
     studio = make_studio()
     reviewable(studio)
