@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
@@ -19,6 +20,7 @@ from dayreel.media.streams import VideoStream
 FRAMES = 8
 LOOKS_THE_SAME = 0.12
 """Distance up to which two videos are taken for the same footage; unrelated ones are near 0.4."""
+_FURTHER_BACK_S = 20.0
 _COLUMNS, _ROWS = 9, 8
 _RISE = 3
 """Of 255: smaller differences are noise, so that a black frame is always the same."""
@@ -51,22 +53,33 @@ def _frames(facts: Probe, video: VideoStream, count: int) -> Iterator[VideoFrame
     try:
         with av.open(str(facts.path), options=ONLY_FILES) as container:
             stream = container.streams[video.index]
-            if not isinstance(stream, AvVideoStream) or stream.time_base is None:
+            if not isinstance(stream, AvVideoStream):
                 raise MediaError(f"Stream {video.index} of {str(facts.path)!r} is not video.")
             stream.thread_type = "AUTO"
             for n in range(count):
-                moment = video.start_s + video.duration_s * (n + 0.5) / count
-                container.seek(int(moment / stream.time_base), stream=stream)
-                shown: VideoFrame | None = None
-                for frame in container.decode(stream):
-                    if shown is not None and (frame.time or 0.0) > moment:
-                        break
-                    shown = frame
-                if shown is None:
-                    raise MediaError(f"Looked at {str(facts.path)!r}; no frame decodes at {moment:.2f} s.")
-                yield shown
+                yield _shown_at(container, stream, video.start_s + video.duration_s * (n + 0.5) / count)
     except av.error.FFmpegError as error:
         raise MediaError(f"Looked at {str(facts.path)!r}; it does not decode: {error.strerror}.") from error
+
+
+def _shown_at(container: InputContainer, stream: AvVideoStream, moment: float) -> VideoFrame:
+    """Return the frame that is shown at a moment.
+
+    Some containers (MPEG-TS) seek beyond the last whole picture before it; then it is looked for from further back.
+    """
+    for begin in (moment, moment - _FURTHER_BACK_S, 0.0):
+        container.seek(max(0, int(begin * av.time_base)))
+        shown: VideoFrame | None = None
+        for frame in container.decode(stream):
+            is_later = (frame.time or 0.0) > moment
+            if shown is None and is_later and begin > 0:
+                break
+            if shown is not None and is_later:
+                return shown
+            shown = frame
+        if shown is not None:
+            return shown
+    raise MediaError(f"Looked at {container.name!r}; no frame decodes at {moment:.2f} s.")
 
 
 def _frame_hash(frame: VideoFrame, video: VideoStream) -> str:

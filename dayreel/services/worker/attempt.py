@@ -19,7 +19,7 @@ from dayreel.errors import ConfigurationError, MediaError, StoreError, Unfinishe
 from dayreel.schemas.job import JobFile, JobResult
 from dayreel.schemas.library import LibraryPlan, RolePlan
 from dayreel.services.worker.lease import JobCancelledError, Lease, Teller, WorkerStoppingError
-from dayreel.services.worker.roles import ROLES, MadeFile, Task, settings_of
+from dayreel.services.worker.roles import ROLES, MadeFile, Task
 from dayreel.services.worker.script import run_script
 from dayreel.stores.files import sha256_of
 from dayreel.stores.job_queue import Claim, LeaseLostError, install
@@ -57,16 +57,17 @@ class Ended:
 
 
 def attempt(claim: Claim, plan: LibraryPlan, bench: Bench) -> Ended:
-    """Do a claimed job to its end.
+    """Do a claimed job, whose role is one of `ROLES`, to its end.
 
     Raises:
         StoreError: the shared folder refused to take the end of it, again and again; the job is handed on when its
             lease runs out.
     """
     started = bench.clock.monotonic()
+    role: RolePlan = getattr(plan, claim.spec.role)
     try:
-        with Lease(claim, bench.clock, bench.stop) as lease:
-            result = _tried(claim, plan, bench, lease)
+        with Lease(claim, bench.clock, bench.stop, role.deadline_s) as lease:
+            result = _tried(claim, role, bench, lease)
             _end(claim, result, bench, is_fault=not bench.stop.is_set())
     except LeaseLostError as error:
         claim.discard()
@@ -75,7 +76,7 @@ def attempt(claim: Claim, plan: LibraryPlan, bench: Bench) -> Ended:
     return Ended(claim.spec.job, claim.spec.role, result.outcome, said, bench.clock.monotonic() - started)
 
 
-def _tried(claim: Claim, plan: LibraryPlan, bench: Bench, lease: Lease) -> JobResult:
+def _tried(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> JobResult:
     """Do the work and return what is to be told of it.
 
     Raises:
@@ -83,7 +84,7 @@ def _tried(claim: Claim, plan: LibraryPlan, bench: Bench, lease: Lease) -> JobRe
     """
     at = bench.clock.now()
     try:
-        outputs, facts = _made(claim, plan, bench, lease)
+        outputs, facts = _made(claim, role, bench, lease)
     except LeaseLostError:
         raise
     except JobCancelledError as error:
@@ -98,25 +99,22 @@ def _tried(claim: Claim, plan: LibraryPlan, bench: Bench, lease: Lease) -> JobRe
     return _result(claim, bench, at, "done", outputs=outputs, facts=facts)
 
 
-def _made(claim: Claim, plan: LibraryPlan, bench: Bench, lease: Lease) -> tuple[tuple[JobFile, ...], dict[str, Any]]:
+def _made(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> tuple[tuple[JobFile, ...], dict[str, Any]]:
     """Check the inputs, do the role and describe the outputs."""
     spec = claim.spec
-    role: RolePlan | None = getattr(plan, spec.role, None) if spec.role in ROLES else None
-    if role is None:
-        raise UsageError(f"Job {spec.job!r} has the role {spec.role!r}, which this worker does not know.")
     task = Task(
         spec=spec,
         root=bench.root,
         aside=claim.aside,
         inputs=tuple(_checked(file, bench.root, lease.pulse) for file in spec.inputs),
         ffmpeg=bench.ffmpeg,
-        deadline_s=settings_of(RolePlan, spec.parameters | {"deadline_s": role.deadline_s}).deadline_s,
+        deadline_s=role.deadline_s,
         pulse=lease.pulse,
         teller=Teller(claim, bench.clock),
     )
     if not task.inputs:
         raise UsageError(f"Job {spec.job!r} has no inputs.")
-    made = ROLES[spec.role](task) if role.script is None else run_script(role.script, task, bench.clock)
+    made = ROLES[spec.role](task) if role.script is None else run_script(role.script, task)
     outputs = tuple(_described(one, claim.aside, lease.pulse) for one in made)
     facts = {
         "host": socket.gethostname(),

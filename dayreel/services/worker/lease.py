@@ -1,4 +1,5 @@
-"""Keeping a claimed job while it is worked on, and learning that it is to stop: lease lost, cancelled, worker stopping.
+"""Keeping a claimed job while it is worked on, and learning that it is to stop: lease lost, cancelled, worker stopping,
+deadline passed.
 
 A thread beats; the work asks `pulse` again and again, which raises once there is a reason to stop. Nothing is decided
 here about what becomes of the job.
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from dayreel.clock import Clock
-from dayreel.errors import BusyError, DayreelError, StoreError
+from dayreel.errors import BusyError, DayreelError, StoreError, UnfinishedError
 from dayreel.schemas.job import JobProgress
 from dayreel.stores.job_queue import Claim, LeaseLostError
 
@@ -30,8 +31,10 @@ class WorkerStoppingError(BusyError):
 class Lease:
     """Holds a claim for as long as the block runs."""
 
-    def __init__(self, claim: Claim, clock: Clock, stop: threading.Event) -> None:
+    def __init__(self, claim: Claim, clock: Clock, stop: threading.Event, deadline_s: float) -> None:
         """Keep what is held; the first heartbeat was the claim itself."""
+        self._deadline_s = deadline_s
+        self._ends_at = clock.monotonic() + deadline_s
         self._claim = claim
         self._clock = clock
         self._stop = stop
@@ -58,11 +61,17 @@ class Lease:
             LeaseLostError: somebody else has the job.
             JobCancelledError: somebody does not want it any more.
             WorkerStoppingError: this worker is to stop.
+            UnfinishedError: the attempt has had its time.
         """
         if self._ended is not None:
             raise self._ended
         if self._stop.is_set():
             raise WorkerStoppingError(f"Worker {self._claim.worker!r} was asked to stop.")
+        if self._clock.monotonic() >= self._ends_at:
+            raise UnfinishedError(
+                f"Job {self._claim.spec.job!r} was not done after {self._deadline_s:g} s and was ended.",
+                next_step="If it needs longer, raise `deadline_s` of its role in library.yaml.",
+            )
 
     def _hold(self) -> None:
         every_s = self._claim.spec.lease_s / _BEATS_PER_LEASE

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, MediaError, UnfinishedError
 from dayreel.leash import end, leashed
 from dayreel.media.probe import decode_fully, probe
@@ -30,12 +29,12 @@ _KEPT_LINES = 40
 _LOOKS_EVERY_S = 0.2
 
 
-def run_script(command: Sequence[str], task: Task, clock: Clock) -> list[MadeFile]:
+def run_script(command: Sequence[str], task: Task) -> list[MadeFile]:
     """Run a script for a job and return the files it has made, compared with their sources.
 
     Raises:
         ConfigurationError: there is no such program on this machine.
-        UnfinishedError: it ended with an exit code other than 0, or ran past the deadline.
+        UnfinishedError: it ended with an exit code other than 0.
         MediaError: it says that the input is bad, or what it made is not the footage.
     """
     program = shutil.which(command[0])
@@ -45,7 +44,7 @@ def run_script(command: Sequence[str], task: Task, clock: Clock) -> list[MadeFil
             next_step="Put it there and make it executable, or correct library.yaml.",
         )
     before = [path.stat() for path in task.inputs]
-    said = _run([program, *command[1:]], task, clock)
+    said = _run([program, *command[1:]], task)
     _refuse_changed_inputs(task, before)
     outputs = _outputs(task.aside)
     films = [path for path in outputs if path.suffix.lower() in FILMS]
@@ -70,7 +69,7 @@ def script_environment(task: Task) -> dict[str, str]:
     }
 
 
-def _run(command: Sequence[str], task: Task, clock: Clock) -> str:
+def _run(command: Sequence[str], task: Task) -> str:
     process = subprocess.Popen(
         leashed(command),
         stdin=subprocess.PIPE,
@@ -85,15 +84,9 @@ def _run(command: Sequence[str], task: Task, clock: Clock) -> str:
     reader.start()
     tell = task.teller.part(f"script {Path(command[0]).name}", start=0.0, span=1.0)
     tell(0.0)
-    ends_at = clock.monotonic() + task.deadline_s
     try:
         while not _has_ended(process):
             task.pulse()
-            if clock.monotonic() >= ends_at:
-                raise UnfinishedError(
-                    f"Job {task.spec.job!r}: the script was not done after {task.deadline_s:.0f} s and was ended.",
-                    next_step="Raise `deadline_s` of the role in library.yaml if it needs longer.",
-                )
     finally:
         end(process)
         reader.join()

@@ -43,6 +43,7 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_job_that_is_cancelled_while_it_is_encoded_ends_at_once_and_leaves_nothing(
     shared: SharedFolder, long_clip: Path
 ) -> None:
@@ -92,6 +93,18 @@ def test_a_worker_whose_lease_was_taken_away_stops_and_installs_nothing(shared: 
     assert result.fence == 2
 
 
+def test_a_full_disk_gives_the_job_back_and_leaves_nothing(shared: SharedFolder, clip: Path) -> None:
+    full = shared.root.parent / "full-ffmpeg"
+    full.write_text("#!/bin/sh\necho '[error] av_interleaved_write_frame(): No space left on device' >&2; exit 1\n")
+    full.chmod(0o755)
+    spec = shared.submit("remux", shared.put(clip), retry_delay_s=0)
+    ffmpeg, shared.ffmpeg = shared.ffmpeg, full
+    assert "the disk is full" in shared.must_end("returned")
+    assert (shared.find(spec).place, shared.leftovers()) == ("pending", [])
+    shared.ffmpeg = ffmpeg
+    shared.must_end("done")
+
+
 def test_a_fault_of_the_worker_gives_the_job_back_before_it_is_shown(
     shared: SharedFolder, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +152,28 @@ def test_a_worker_that_is_killed_half_way_is_followed_by_another_that_finishes(
     assert shared.leftovers() == []
     lines = (shared.root.parent / "logs/worker-second.jsonl").read_text().splitlines()
     assert '"outcome": "done"' in "".join(lines)
+
+
+@pytest.mark.slow
+def test_a_worker_that_was_paused_past_its_lease_drops_its_work_when_it_wakes(shared: SharedFolder, clip: Path) -> None:
+    begun = slow_script(shared)
+    spec = shared.submit("remux", shared.put(clip), lease_s=1, retry_delay_s=0)
+    with worker_process(shared, "sleeper") as sleeper:
+        wait_until(begun.exists)
+        sleeper.send_signal(signal.SIGSTOP)
+        wait_until(lambda: bool(shared.queue.reap()))
+        shared.plan()
+        shared.must_end("done")
+        done = shared.find(spec).result
+        sleeper.send_signal(signal.SIGCONT)
+        wait_until(lambda: not is_running(begun))
+        sleeper.send_signal(signal.SIGTERM)
+        assert sleeper.wait(20) == 0
+        said = sleeper.stderr.read().decode() if sleeper.stderr else ""
+    assert f"{spec.job}: lost after" in said
+    assert (done and done.worker, done and done.fence) == ("attic", 2)
+    assert shared.find(spec).result == done
+    assert shared.leftovers() == []
 
 
 def test_a_name_belongs_to_one_live_worker(shared: SharedFolder) -> None:
