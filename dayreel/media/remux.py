@@ -5,7 +5,7 @@ with what is here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def remux(
         )
         made = probe(written)
         refuse_other_streams(made, choices, doing)
-    return made
+    return replace(made, path=dest)
 
 
 def carry_over(facts: Probe, choices: StreamChoices, scratch: Path, picture: Node | None = None) -> Carried:

@@ -5,7 +5,7 @@ before it gets its name. HDR is kept, mapped or refused as the plan says. Graphs
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def transcode(
         made = probe(written)
         refuse_other_streams(made, choices, doing, picture_codec=planned.codec)
         refuse_other_picture(made.best_video_stream(), planned, doing)
-    return made
+    return replace(made, path=dest)
 
 
 def plan_picture(facts: Probe, plan: TranscodePlan) -> PlannedPicture:

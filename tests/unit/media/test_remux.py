@@ -87,7 +87,7 @@ def test_a_remux_copies_the_chosen_streams_with_languages_chapters_subtitles_and
 ) -> None:
     facts = probe(disc)
     made = remux(disc, tmp_path / "out.mkv", choose_streams(facts, RemuxPlan(commentary=True)), ffmpeg=ffmpeg)
-    assert made.container == "matroska"
+    assert (made.container, made.path) == ("matroska", tmp_path / "out.mkv")
     assert made.chapters == 2
     assert [one.language for one in made.audio] == ["eng", "deu", "eng", "eng"]
     assert [one.is_commentary for one in made.audio] == [False, False, True, True]

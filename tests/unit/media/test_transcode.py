@@ -6,7 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from PIL import Image
 
 from dayreel.errors import MediaError
 from dayreel.media.probe import Probe, probe
@@ -34,6 +36,13 @@ def encoded(source: Path, ffmpeg: Path, **plan: object) -> Probe:
 def moments(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         return [round((frame.time or 0.0) * 1000) for frame in container.decode(video=0)]
+
+
+def first_luma(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        plane = np.frombuffer(frame.planes[0], dtype="<u2").reshape(-1, frame.planes[0].line_size // 2)
+        return plane[: frame.height, : frame.width].astype(float)
 
 
 @pytest.mark.parametrize(("preset", "codec"), [("h264", "h264"), ("h265", "hevc"), ("av1", "av1")])
@@ -96,9 +105,11 @@ def test_hdr_that_is_kept_has_ten_bits_and_the_same_colours(
     make_clip: MakeClip, ffmpeg: Path, preset: str, curve: str
 ) -> None:
     clip = make_clip(size="96x64", duration_s=0.3, video_filter=PQ.format(curve), options=HDR_OPTIONS, sound=None)
-    video = encoded(clip, ffmpeg, preset=preset, hdr="keep").best_video_stream()
+    made = encoded(clip, ffmpeg, preset=preset, hdr="keep")
+    video = made.best_video_stream()
     assert (video.pix_fmt, video.color_transfer) == ("yuv420p10le", curve)
     assert (video.color_primaries, video.color_space, video.is_full_range) == ("bt2020", "bt2020nc", False)
+    assert np.abs(first_luma(clip).mean() - first_luma(made.path).mean()) < 4  # of 1023
 
 
 def test_hdr_that_is_mapped_is_tagged_as_what_it_has_become(hdr: Path, ffmpeg: Path) -> None:
@@ -145,3 +156,28 @@ def test_full_range_and_untagged_colours_come_out_limited_and_tagged(make_clip: 
 def test_a_quality_beyond_the_encoder_is_refused(make_clip: MakeClip, ffmpeg: Path) -> None:
     with pytest.raises(MediaError, match="goes to 51, and 60 was asked for"):
         encoded(make_clip(size="96x64", duration_s=0.2), ffmpeg, preset="h264", quality=60)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("untagged.mp4", ()),
+        ("full_range.mp4", ("-pix_fmt", "yuvj444p")),
+        ("rgb.mkv", ("-c:v", "ffv1", "-pix_fmt", "gbrp")),
+        ("tagged.mp4", ("-vf", "scale=out_color_matrix=bt709,setparams=colorspace=bt709:color_primaries=bt709")),
+        ("ten_bit.mkv", ("-pix_fmt", "yuv422p10le", "-profile:v", "high422")),
+    ],
+)
+def test_colours_look_as_they_did(
+    make_clip: MakeClip, run: Run, ffmpeg: Path, tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    clip = make_clip(name, size="96x64", picture="smptehdbars", duration_s=0.1, sound=None, options=options)
+    made = encoded(clip, ffmpeg, preset="h264", quality=10)
+    for path in (clip, made.path):
+        run("-i", path, "-frames:v", "1", "-vf", "scale,format=rgb24", path.with_suffix(f"{path.suffix}.png"))
+    before, after = (
+        np.asarray(Image.open(tmp_path / f"{one}.png"), dtype=float).reshape(-1, 3) for one in (name, "out.mkv")
+    )
+    # Edges between bars are smeared by the coarser chroma; the bars themselves are not.
+    assert np.median(np.abs(before - after), axis=0).max() <= 3
+    assert np.abs(before.mean(axis=0) - after.mean(axis=0)).max() <= 3
