@@ -6,8 +6,8 @@ from dayreel.errors import ConfigurationError
 from dayreel.schemas.price import Price
 
 _MILLION = Decimal(1_000_000)
-# English text has about four characters a token; three is on the safe side for a reservation.
-_CHARACTERS_PER_TOKEN = 3
+# What a vendor wraps around a question with a schema, on the safe side.
+_WRAPPING_TOKENS = 500
 
 
 def _up(amount: Decimal) -> Decimal:
@@ -25,9 +25,13 @@ def tokens_cost(price: Price, *, input_tokens: int, output_tokens: int) -> Decim
     return _up((price.input_per_mtok_usd * input_tokens + price.output_per_mtok_usd * output_tokens) / _MILLION)
 
 
-def most_tokens_cost(price: Price, *, prompt_characters: int, max_tokens: int) -> Decimal:
-    """Return the most that a question of this length can cost: its whole answer budget used up."""
-    return tokens_cost(price, input_tokens=prompt_characters // _CHARACTERS_PER_TOKEN + 1, output_tokens=max_tokens)
+def most_tokens_cost(price: Price, *, prompt: str, max_tokens: int) -> Decimal:
+    """Return the most that a question can cost: every byte of it a token, and its whole answer budget used up.
+
+    English has about four bytes a token, other scripts and emoji fewer, and none more tokens than bytes.
+    """
+    input_tokens = len(prompt.encode()) + _WRAPPING_TOKENS
+    return tokens_cost(price, input_tokens=input_tokens, output_tokens=max_tokens)
 
 
 def seconds_cost(price: Price, *, duration_s: float, resolution: str) -> Decimal:

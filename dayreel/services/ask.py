@@ -116,7 +116,7 @@ def _paid(
     key: EffectKey,
 ) -> tuple[Intent, Callable[[Permit, dict[str, Any], Record], Done]]:
     price = studio.prices.of(model.name, question.model)
-    characters = len(question.system) + len(question.prompt) + len(str(question.schema))
+    prompt = f"{question.system}{question.prompt}{question.schema}"
     intent = Intent(
         key=key,
         channel=channel,
@@ -124,7 +124,7 @@ def _paid(
         layer=layer,
         model=question.model,
         request={"system": question.system, "prompt": question.prompt, "schema_name": question.schema_name},
-        most_usd=most_tokens_cost(price, prompt_characters=characters, max_tokens=question.max_tokens),
+        most_usd=most_tokens_cost(price, prompt=prompt, max_tokens=question.max_tokens),
     )
 
     def act(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:

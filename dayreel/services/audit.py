@@ -1,4 +1,4 @@
-"""The record of acts that are neither decisions nor transitions: kill switch, logins, users, Dagster."""
+"""The record of acts that are neither decisions nor transitions: settings, kill switch, logins, users, Dagster."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,8 @@
 """Settings that people change while dayreel runs: caps, the kill switch, which accounts post for real.
 
-Defaults here, then the catalog's `config` table, then the environment, which wins (seed 000). Settings of a process are
-`dayreel.settings`; those of a channel are its file.
+Defaults here, then the catalog's `config` table, then the environment, which wins (seed 000), except over a kill switch
+that somebody has turned off. Every change is kept in the record of acts. Settings of a process are `dayreel.settings`;
+those of a channel are its file.
 """
 
 import os
@@ -41,12 +42,17 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 @dataclass(frozen=True)
 class Key:
-    """One setting: what it is for, its default, and how its text is read."""
+    """One setting: what it is for, its default, and how its text is read.
+
+    Attributes:
+        wins: a value that holds wherever it was said, whatever the environment of a process says.
+    """
 
     name: str
     default: str
     description: str
     read: Callable[[str], str]
+    wins: str | None = None
 
     @property
     def variable(self) -> str:
@@ -57,7 +63,7 @@ class Key:
 KEYS: Mapping[str, Key] = {
     key.name: key
     for key in (
-        Key("switch", "on", "the kill switch: `off` stops every purchase and every post", _one_of("on", "off")),
+        Key("switch", "on", "the kill switch: `off` stops every purchase and every post", _one_of("on", "off"), "off"),
         Key("cap.content_usd", "2.00", "most that one content may cost, unless its channel says otherwise", _usd),
         Key("cap.channel_day_usd", "5.00", "most that one channel's content day may cost, likewise", _usd),
         Key("cap.day_usd", "25.00", "most that may be spent on one calendar day, everything together", _usd),
@@ -103,9 +109,9 @@ def read_config(connection: Connection, name: str, *, environment: Mapping[str, 
     """
     key = key_named(name)
     overlay = (os.environ if environment is None else environment).get(key.variable)
-    if overlay is not None:
-        return Value(key, key.read(overlay), "environment")
     row = connection.execute(select(config).where(config.c.key == name)).mappings().one_or_none()
+    if overlay is not None and (row is None or row["value"] != key.wins):
+        return Value(key, key.read(overlay), "environment")
     if row is None:
         return Value(key, key.default, "default")
     return Value(key, str(row["value"]), "catalog", row["updated_by"], row["updated_at"], row["note"])

@@ -28,10 +28,10 @@ def test_seconds_cost_what_the_list_says() -> None:
     assert seconds_cost(SECONDS, duration_s=5, resolution="720p") == Decimal("0.5")
 
 
-@pytest.mark.parametrize("characters", [0, 1, 100, 3000])
-def test_what_is_reserved_covers_four_characters_a_token_and_the_whole_answer(characters: int) -> None:
-    most = most_tokens_cost(TOKENS, prompt_characters=characters, max_tokens=2000)
-    assert most >= tokens_cost(TOKENS, input_tokens=characters // 4, output_tokens=2000)
+@pytest.mark.parametrize("prompt", ["", "clay " * 600, "粘土の壺 " * 300, "🏺🫖" * 200, "1 2 3 4 5 6 7 8 9"])
+def test_what_is_reserved_covers_a_token_for_every_byte_and_the_whole_answer(prompt: str) -> None:
+    most = most_tokens_cost(TOKENS, prompt=prompt, max_tokens=2000)
+    assert most >= tokens_cost(TOKENS, input_tokens=len(prompt.encode()), output_tokens=2000)
 
 
 def test_a_resolution_without_a_price_names_those_that_have_one() -> None:

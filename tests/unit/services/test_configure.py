@@ -94,3 +94,11 @@ def test_what_cannot_be_read_is_refused_and_changes_nothing(catalog: Catalog, na
 def test_an_unknown_setting_lists_those_that_are(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match=r"no setting 'cap\.week'.*cap\.day_usd"), catalog.read() as connection:
         read_config(connection, "cap.week")
+
+
+def test_a_kill_switch_that_was_turned_off_is_off_for_a_process_whose_environment_says_on(catalog: Catalog) -> None:
+    with catalog.write() as connection:
+        for position in ("off", "on"):
+            write_config(connection, "switch", position, by="ana", at=NOW)
+            said = [read_config(connection, "switch", environment={"DAYREEL_SWITCH": one}) for one in ("on", "off")]
+            assert [one.value for one in said] == [position, "off"]
