@@ -22,7 +22,8 @@ def build_chore_sensor(notifier: str) -> dg.SensorDefinition:
         job=keep_house,
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts looking up unknown outcomes, reminding of and expiring reviews, and warning about budgets.",
+        description="Starts looking up unknown outcomes, reminding of and expiring reviews, and warning about budgets "
+        "and stalled work.",
     )
     def chore_due(studio: StudioResource) -> dg.SensorResult:
         with studio.open(actor="sensor chore_due") as room:

@@ -56,7 +56,7 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
             context.log.warning("left out: %s", reason)
         requests = [
             dg.RunRequest(
-                run_key=f"post:{one.content_id}:{one.platform}:{one.decision_id}:{one.attempt}",
+                run_key=one.key,
                 partition_key=one.day.isoformat(),
                 asset_selection=[dg.AssetKey([one.channel, "posts", one.platform])],
                 tags={

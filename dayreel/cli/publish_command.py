@@ -6,7 +6,7 @@ from dayreel.cli.output import print_json
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
 from dayreel.services.desk_content import CaptionPreview, stored_captions
-from dayreel.services.publish_post import plan_post
+from dayreel.services.plan_posts import plan_posts
 from dayreel.services.status import status_of
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
@@ -32,10 +32,7 @@ def command(content_id: str, plan: bool, as_json: bool) -> int:
 
 
 def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -> int:
-    plans = [
-        plan_post(studio, channel, content_id, platform, provider=studio.connect(platform))
-        for platform in channel.platforms.chosen()
-    ]
+    plans = plan_posts(studio, channel, content_id)
     captions = {one.platform: one for one in stored_captions(studio, content_id)}
     if as_json:
         print_json(
@@ -46,6 +43,7 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
                     "caption": _told(captions[plan.platform]),
                     "gates": [vars(gate) for gate in plan.gates],
                     "calls": [vars(call) for call in plan.calls],
+                    "problem": plan.problem,
                 }
                 for plan in plans
             ]
@@ -56,6 +54,8 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
         for gate in plan.gates:
             click.echo(f"  {'open  ' if gate.is_open else 'CLOSED'}  {gate.name:9} {gate.message}")
         _show_caption(captions[plan.platform])
+        if plan.problem:
+            click.echo(f"  {plan.problem}")
         for number, call in enumerate(plan.calls, start=1):
             click.echo(f"  {number}. {call.method} {call.url} {call.note}")
             if call.body:

@@ -1,14 +1,20 @@
 """`dayreel status`: where every content stands. Never imports Dagster, and starts nothing."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 import click
 
 from dayreel.cli.output import print_json, print_table
+from dayreel.clock import SystemClock
 from dayreel.rules.content_ids import parse_day
 from dayreel.services.status import status_of
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 
 SHOWN = 20
+_TWO_DAYS_H = 48
 
 
 @click.command("status")
@@ -23,6 +29,7 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
+    now = SystemClock().now()
     if not told:
         click.echo("Nothing was made yet. `dayreel run` makes today's videos.")
         return
@@ -34,7 +41,7 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
                 one["state"],
                 f"${one['cost_usd']}",
                 f"content/{one['final_video']}" if one["final_video"] else "",
-                ", ".join(f"{name} {post['state']}" for name, post in one["posts"].items()),
+                ", ".join(_post(name, post, now) for name, post in one["posts"].items()),
                 one["next"],
             )
             for one in told
@@ -49,3 +56,12 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
                 f"{effect['sequence']} at {effect['target']}) is not known: {effect['error']}\n"
                 f"`dayreel reconcile` looks; if that does not settle it: {effect['next']}"
             )
+
+
+def _post(name: str, post: Mapping[str, Any], now: datetime) -> str:
+    """Return one post in words; what is not over yet with its age."""
+    words = f"{name} {post['state']}" + (" (public id pending)" if "public_id" in post else "")
+    if "since" not in post:
+        return words
+    hours = (now - datetime.fromisoformat(post["since"])).total_seconds() / 3600
+    return f"{words} for {hours / 24:.0f} d" if hours >= _TWO_DAYS_H else f"{words} for {max(hours, 0):.1f} h"

@@ -12,7 +12,9 @@ from typing import Literal
 from dayreel.rules.approval import Bound, what_changed
 from dayreel.rules.calendar import WindowState
 
-GateName = Literal["switch", "pause", "world", "dry_run", "approval", "window", "per_day", "quota", "novelty", "state"]
+GateName = Literal[
+    "switch", "pause", "world", "dry_run", "token", "approval", "window", "per_day", "quota", "novelty", "state"
+]
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,9 @@ class Facts:
         made_in: the world the content was made in.
         world: the world that would be posted to.
         live_allowed: whether a person has turned off the dry run for this platform in the live world.
+        account_problem: why the account cannot be used (its token has ended or was refused), or None.
         newest_verdict: verdict of the newest decision that is not an edit, or None.
-        posted_today: posts on this platform and channel on the local day, this one not counted.
+        posted_today: posts on this platform and channel on the local day that are out or may be, this one not counted.
         same_video_at: where the same bytes were already posted to the same account, or None.
         paused: why the channel rests, or None when it does not.
         approvers: who has approved exactly what would go out.
@@ -37,6 +40,7 @@ class Facts:
     made_in: str
     world: str
     live_allowed: bool
+    account_problem: str | None
     newest_verdict: str | None
     decided_by: str | None
     approved: Bound | None
@@ -69,6 +73,7 @@ def check_gates(facts: Facts) -> list[Gate]:
         _pause(facts),
         _world(facts),
         _dry_run(facts),
+        _token(facts),
         _state(facts),
         _approval(facts),
         _window(facts),
@@ -116,6 +121,12 @@ def _dry_run(facts: Facts) -> Gate:
         "dry_run",
         f"{facts.platform} is in dry run; `dayreel config set publish.{facts.platform} live` allows real posts",
     )
+
+
+def _token(facts: Facts) -> Gate:
+    if facts.account_problem is None:
+        return _open("token", "the account answers to its token, as far as can be told without posting")
+    return _closed("token", f"the account cannot be used: {facts.account_problem}")
 
 
 def _state(facts: Facts) -> Gate:

@@ -52,6 +52,10 @@ _DECIDED: dict[tuple[str, str], str] = {
     ("publishing", "endorse"): "publishing",
     ("publishing", "approve"): "publishing",
     ("publishing", "finish"): "posted",
+    # Where one platform will not have it, a person must be able to change the caption or to let it be. What is out by
+    # then stays out, and what is being sent is settled as ever; nothing further goes out without a new approval.
+    ("publishing", "edit"): "review_pending",
+    ("publishing", "reject"): "rejected",
     ("rejected", "approve"): "approved",
     ("rejected", "endorse"): "review_pending",
     ("expired", "request_review"): "review_pending",

@@ -1,4 +1,4 @@
-"""What the house has to see to by itself: unknown outcomes, reviews nobody answers, messages, money that runs out.
+"""What the house has to see to by itself: unknown outcomes, unanswered reviews, messages, money, stalled work.
 
 `due_chores` only reads the catalog, so a sensor may ask it every few seconds; `do_chore` asks vendors and people, and
 belongs into a run. What fails is due again later, ever more rarely, and never in a loop.
@@ -9,25 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.turns import turn_of
 from dayreel.services.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.expire_reviews import mind_reviews, overdue_reviews
-from dayreel.services.reconcile import reconcile
+from dayreel.services.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.review_cards import send_waiting, waiting_messages
+from dayreel.services.stalled_work import stalled_work, tell_stalled
 from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import posts_without_public_id
 from dayreel.stores.catalog.tables import content, effects, platform_posts
 
-ChoreName = Literal["reconcile", "reviews", "messages", "budgets"]
+ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled"]
 MOST_EFFECTS = 100
-# Look again every ten minutes in the first hour of a doubt, every hour on the first day, then four times a day.
-_PATIENCE = (
-    (timedelta(hours=1), timedelta(minutes=10)),
-    (timedelta(days=1), timedelta(hours=1)),
-    (timedelta.max, timedelta(hours=6)),
-)
+_GIVEN_BACK = timedelta(minutes=30)
+_RECENT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -50,23 +49,28 @@ def due_chores(studio: Studio, *, target: str) -> list[Chore]:
     doubtful = _doubtful(studio)
     if doubtful:
         youngest = max(since for _, since in doubtful)
-        key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{_bucket(now, now - youngest)}"
+        key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{turn_of(now, youngest)}"
         chores.append(Chore("reconcile", f"reconcile:{key}", f"{len(doubtful)} acts whose outcome is not known"))
     overdue = overdue_reviews(studio, target=target)
     if overdue:
         ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
-        key = f"{fingerprint(overdue=ids)[:12]}:{_bucket(now, timedelta())}"
+        key = f"{fingerprint(overdue=ids)[:12]}:{turn_of(now, now)}"
         chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
     waiting = waiting_messages(studio, target=target)
     if waiting:
         ids = sorted({content_id for content_id, _ in waiting})
-        key = f"{fingerprint(waiting=ids)[:12]}:{_bucket(now, now - max(since for _, since in waiting))}"
+        key = f"{fingerprint(waiting=ids)[:12]}:{turn_of(now, max(since for _, since in waiting))}"
         chores.append(Chore("messages", f"messages:{key}", f"messages about {', '.join(ids)}"))
     alerts = budget_alerts(studio, target=target)
     if alerts:
         subjects = [alert.subject for alert in alerts]
-        key = f"{fingerprint(alerts=subjects)[:12]}:{_bucket(now, timedelta())}"
+        key = f"{fingerprint(alerts=subjects)[:12]}:{turn_of(now, now)}"
         chores.append(Chore("budgets", f"budgets:{key}", "; ".join(subjects)))
+    stalled = stalled_work(studio, target=target)
+    if stalled:
+        ids = sorted(row.id for row in stalled)
+        key = f"{fingerprint(stalled=ids)[:12]}:{turn_of(now, now)}"
+        chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
     return chores
 
 
@@ -84,6 +88,7 @@ def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str
         "reviews": lambda: mind_reviews(studio, notifier=notifier),
         "messages": lambda: send_waiting(studio, notifier=notifier),
         "budgets": lambda: tell_budgets(studio, notifier=notifier),
+        "stalled": lambda: tell_stalled(studio, notifier=notifier),
     }
     return acts[name]()
 
@@ -91,30 +96,38 @@ def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str
 def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
     """Return a name and the moment of every act that somebody should look up, the newest hundred.
 
-    What a living process is sending is no doubt; what a run has given back with its handle goes on with the next run.
+    What a living process is sending is no doubt. What a run has given back with its handle goes on with the next run,
+    or is looked up when there was none for half an hour.
     """
     # Both are looked up through the index on a state that few rows have; sorting or a second condition in SQL would
     # let the database walk the whole history instead.
     query = select(effects).where(effects.c.state.in_(("unknown", "sent")))
-    publishing = select(content.c.id).where(content.c.state == "publishing")
-    processing = select(platform_posts.c.id, platform_posts.c.updated_at).where(
-        platform_posts.c.content_id.in_(publishing.where(content.c.world == studio.settings.world)),
+    now = studio.clock.now()
+    # A content that was rejected or is reviewed again while a post of it was processed does not say so in its state.
+    going_out = select(content.c.id).where(
+        content.c.world == studio.settings.world,
+        or_(content.c.state.in_(("publishing", "approved", "review_pending")), content.c.created_at >= now - _RECENT),
+    )
+    # From when it was posted on, not from the last look: otherwise no look would ever make it older.
+    since = func.coalesce(platform_posts.c.posted_at, platform_posts.c.updated_at).label("since")
+    processing = select(platform_posts.c.id, since).where(
+        platform_posts.c.content_id.in_(going_out),
         platform_posts.c.state == "processing",
     )
     with studio.catalog.read() as connection:
         rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
         posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
+        unnamed = posts_without_public_id(connection, world=studio.settings.world, since=now - LOOK_FOR_NAMES)
     rows = sorted(rows, key=lambda row: row["id"])[-MOST_EFFECTS:]
     lost = [
         row
         for row in rows
-        if row["state"] == "unknown" or (row["owner"] is not None and not studio.ledger.is_at_work(row))
+        if row["state"] == "unknown"
+        or (row["owner"] is not None and not studio.ledger.is_at_work(row))
+        or (row["owner"] is None and now - row["sent_at"] >= _GIVEN_BACK)
     ]
-    return [(f"effect {row['id']} {row['state']}", row["sent_at"]) for row in lost] + [
-        (f"post {post.id}", post.updated_at) for post in posts
+    return [
+        *((f"effect {row['id']} {row['state']}", row["sent_at"]) for row in lost),
+        *((f"post {post.id}", post.since) for post in posts),
+        *((f"public id of post {post['id']}", post["posted_at"]) for post in unnamed),
     ]
-
-
-def _bucket(now: datetime, age: timedelta) -> int:
-    pause = next(pause for limit, pause in _PATIENCE if age < limit)
-    return int(now.timestamp() // pause.total_seconds())

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, select
 from dayreel.errors import ConfigurationError
 from dayreel.rules.calendar import window_state
 from dayreel.rules.pauses import why_paused
+from dayreel.rules.turns import turn_of
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.configure import read_config
+from dayreel.services.gate_facts import posted_today
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import decisions_after, get_content, list_contents, newest_verdict, pause_of
 from dayreel.stores.catalog.tables import effects, platform_posts
@@ -38,7 +40,13 @@ class DueReview:
 
 @dataclass(frozen=True)
 class DuePost:
-    """An approved content that may go out on one platform now; `attempt` counts the sends there were before."""
+    """An approved content that may go out on one platform now.
+
+    Attributes:
+        attempt: how many sends there were before.
+        turn: the number of the present turn (see `rules.turns`): what was started in one and came to nothing before
+            anything was sent (a gate, a vendor that could not be asked) is started again in the next.
+    """
 
     decision_id: int
     content_id: str
@@ -46,8 +54,14 @@ class DuePost:
     day: date
     platform: Platform
     attempt: int
+    turn: int
     decided_by: str
     via: str
+
+    @property
+    def key(self) -> str:
+        """What is started once."""
+        return f"post:{self.content_id}:{self.platform}:{self.decision_id}:{self.attempt}:{self.turn}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ def new_decisions(studio: Studio, cursor: int, *, days: Container[str]) -> NewDe
 
 
 def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | None = None) -> list[DuePost]:
-    """Return the posts that should be started now: approved, inside a window, not out yet, in this world.
+    """Return the posts that should be started now: approved, in this world, in a window with room, not out yet.
 
     A post that certainly did not happen is due again after ten minutes, six times at the most. One that was refused, or
     whose outcome is not known, is not: that takes a person (`dayreel retry`), or a look (`dayreel reconcile`).
@@ -125,6 +139,7 @@ def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | Non
                     row.day,
                     platform,
                     attempts.get((row.id, platform), 0),
+                    turn_of(now, decision.decided_at),
                     decision.decided_by,
                     decision.via,
                 )
@@ -133,6 +148,7 @@ def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | Non
                 and (
                     studio.settings.world == "sandbox" or read_config(connection, f"publish.{platform}").value == "live"
                 )
+                and posted_today(connection, channel, row, platform, now) < channel.max_posts_per_day
             ]
     return due[:BATCH]
 

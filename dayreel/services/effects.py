@@ -8,8 +8,7 @@ a row from which another one goes on (a handle is there), or which waits for a l
 `Permit`, and without a permit no provider spends or publishes. Looking things up is `services.reconcile`.
 """
 
-import os
-import socket
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-import psutil
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from dayreel.clock import Clock, local_day
@@ -33,11 +31,15 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import Effect, EffectKey, EffectState, Permit
 from dayreel.services.patience import patiently
+from dayreel.services.processes import is_alive, this_process
 from dayreel.services.spending import Claim, check_caps, refuse_paused
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 
 LEASE = timedelta(minutes=10)
+# An id that could not be written down is a purchase that nobody can follow: a database that is away for a moment is
+# waited for, with the id in hand.
+_RECORD_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 _DIED = "the process that sent it died before the answer came"
 
 Record = Callable[[dict[str, Any]], None]
@@ -92,24 +94,6 @@ class Intent:
     request: dict[str, Any] = field(default_factory=dict)
     guards: tuple[Guard, ...] = field(default=())
     records_first: bool = False
-
-
-def this_process() -> str:
-    """Return who we are in a way that survives the reuse of process ids: host, pid, and when it started."""
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
-
-
-def is_alive(owner: str) -> bool | None:
-    """Return whether the process that wrote `owner` still runs; None when it is on another host."""
-    host, pid, started = owner.rsplit(":", 2)
-    if host != socket.gethostname():
-        return None
-    try:
-        process = psutil.Process(int(pid))
-        # A killed process whose parent has not asked after it (PID 1 of many containers) stays on the list, dead.
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(started)) < 1
-    except psutil.NoSuchProcess:
-        return False
 
 
 class EffectLedger:
@@ -230,29 +214,13 @@ class EffectLedger:
             values: dict[str, Any] = {"state": state, "error": evidence, "owner": None, "version": row["version"] + 1}
             if state == "intended":
                 values |= {"reserved_usd": Decimal(0), "settled_usd": None, "spent_on": None}
-            if state == "confirmed":
+            if state in ("confirmed", "refused"):
                 values |= {"settled_usd": cost_usd or Decimal(0), "settled_at": self._clock.now()}
             if handle is not None:
                 values["handle"] = dict(handle)
             if result is not None:
                 values["result"] = dict(result)
             connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))
-
-    def withdraw(self, effect_id: int, reason: str) -> None:
-        """Write down that a provider has stopped a request at our wish; it was not made and is not paid."""
-        with self._catalog.write("money") as connection:
-            connection.execute(
-                update(effects)
-                .where(effects.c.id == effect_id, effects.c.state.in_(("sent", "unknown")))
-                .values(
-                    state="refused",
-                    error=reason,
-                    owner=None,
-                    settled_usd=Decimal(0),
-                    settled_at=self._clock.now(),
-                    version=effects.c.version + 1,
-                )
-            )
 
     def take_back(self, effect_id: int, state: Literal["intended", "unknown"], evidence: str) -> None:
         """Take back the confirmation of a post that its platform accepted and then did not keep; it costs nothing.
@@ -285,11 +253,10 @@ class EffectLedger:
             cost_usd = None if again else Decimal(0)
             self._settle(effect.id, "intended" if again else "refused", error=str(ended), cost_usd=cost_usd, handle={})
             raise ended.error from None
-        except UnknownOutcomeError as error:
-            self._settle(effect.id, "unknown", error=str(error), cost_usd=None)
-            raise
         except DayreelError as error:
-            self._settle_failure(effect.id, intent, error)
+            # Where the catalog is away, the row stays sent and is looked up later; told is what went wrong first.
+            with contextlib.suppress(StoreError):
+                self._settle_failure(effect.id, intent, error)
             raise
         self._settle(effect.id, "confirmed", result=done.result, cost_usd=done.cost_usd)
         settled = self.get(effect.id)
@@ -301,7 +268,9 @@ class EffectLedger:
         return settled
 
     def _settle_failure(self, effect_id: int, intent: Intent, error: DayreelError) -> None:
-        if not intent.records_first and has_handle(self.get(effect_id).handle):
+        if isinstance(error, UnknownOutcomeError):
+            self._settle(effect_id, "unknown", error=str(error), cost_usd=None)
+        elif not intent.records_first and has_handle(self.get(effect_id).handle):
             # The request may still run, or be done, whatever went wrong while asking for it: it stays sent, with its
             # reservation, for the next try to go on with.
             self._settle(effect_id, "sent", error=str(error), cost_usd=None)
@@ -427,6 +396,23 @@ class EffectLedger:
         """Return what an act records its handles with; it stops an act that was taken over while it slept."""
 
         def record(patch: dict[str, Any]) -> None:
+            for pause_s in _RECORD_PAUSES_S:
+                try:
+                    write_down(patch)
+                except StoreError:
+                    self._clock.sleep(pause_s)
+                else:
+                    return
+            try:
+                write_down(patch)
+            except StoreError as error:
+                ids = ", ".join(f"{name} {value}" for name, value in patch.items() if name.endswith("_id"))
+                raise StoreError(
+                    f"{error.message} What was to be written down of effect {effect_id}: {ids or 'no id'}.",
+                    next_step=f"Once it is back: `dayreel reconcile --effect {effect_id} --found ID`.",
+                ) from error
+
+        def write_down(patch: dict[str, Any]) -> None:
             with self._catalog.write("money") as connection:
                 row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
                 if row["state"] != "sent" or row["owner"] != self._owner:

@@ -1,8 +1,8 @@
 """Publishing an approved content to one platform, at most once, through every gate.
 
-The gates are asked twice: before anything, for a sentence a person can read (and for `--plan`), and again inside the
-transaction that claims the send. The caption, the video and the fields that go out are read here and now; the approval
-must be for exactly these.
+The gates are asked twice: before anything, for a sentence a person can read, and again inside the transaction that
+claims the send, where the content's row is locked: nobody can reject or edit it between the last look and the claim.
+What goes out is what that transaction still finds, and the approval must be for exactly that. `--plan` is `plan_posts`.
 """
 
 import hashlib
@@ -13,48 +13,21 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from dayreel.clock import local_day
-from dayreel.errors import GateClosedError, ProviderError, UnknownOutcomeError, UsageError
-from dayreel.providers.platforms.contract import PlannedCall, PlatformProvider, PostRequest, Quota, Receipt
-from dayreel.rules.approval import Bound
-from dayreel.rules.calendar import window_state
+from dayreel.errors import GateClosedError, ProviderError, UsageError
+from dayreel.providers.platforms.contract import PlatformProvider, PostRequest, Receipt
 from dayreel.rules.captions import format_caption
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.gates import Facts, Gate, check_gates, closed
-from dayreel.rules.pauses import why_paused
+from dayreel.rules.gates import check_gates, closed
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.effect import Effect, EffectKey, Permit
-from dayreel.services.configure import read_config
 from dayreel.services.decide import bound_fields
 from dayreel.services.effects import Done, Intent, Record
+from dayreel.services.gate_facts import OUT, ask_account, facts_of
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
-from dayreel.stores.catalog.reads import (
-    ContentRow,
-    DecisionRow,
-    approvers,
-    decisions_after,
-    get_content,
-    newest_verdict,
-    pause_of,
-    posts_of,
-)
-from dayreel.stores.catalog.tables import content, effects, platform_posts
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What publishing to one platform would do: each gate, and the exact requests. Nothing was sent."""
-
-    content_id: str
-    platform: Platform
-    gates: list[Gate]
-    calls: list[PlannedCall]
-
-    @property
-    def may_go_out(self) -> bool:
-        """Whether every gate is open."""
-        return not closed(self.gates)
+from dayreel.stores.catalog.reads import ContentRow, DecisionRow, decisions_after, get_content, newest_verdict, posts_of
+from dayreel.stores.catalog.tables import effects, platform_posts
 
 
 @dataclass(frozen=True)
@@ -68,23 +41,6 @@ class Posted:
     decision: DecisionRow
     effect: Effect
     fresh: bool
-
-
-def plan_post(
-    studio: Studio, channel: Channel, content_id: str, platform: Platform, *, provider: PlatformProvider
-) -> Plan:
-    """Return gate by gate what holds and what does not, and the requests that would be sent.
-
-    Raises:
-        UsageError: no such content, or the channel does not publish there.
-        ProviderError: the platform's quota could not be read.
-    """
-    quota = provider.quota()
-    with studio.catalog.read() as connection:
-        row = get_content(connection, content_id)
-        gates = check_gates(_facts(studio, connection, channel, row, platform, provider.account(), quota))
-    calls = provider.plan(post_request(studio, channel, row, platform)) if row.video_sha256 else []
-    return Plan(content_id, platform, gates, calls)
 
 
 def publish_post(
@@ -101,25 +57,27 @@ def publish_post(
         row = get_content(connection, content_id)
         done = _already(studio, connection, row, platform)
     if done is not None:
+        with studio.catalog.write() as connection:
+            _finish_when_all_are_out(studio, connection, channel, content_id)
         return done
-    quota = provider.quota()
+    account = ask_account(studio, provider)
     request = post_request(studio, channel, row, platform)
+    key = _key(request, platform)
 
     def gates_hold(connection: Connection) -> None:
-        now_row = get_content(connection, content_id)
+        now_row = get_content(connection, content_id, lock=True)
         _refuse_second_post(connection, now_row, platform, key)
-        facts = _facts(studio, connection, channel, now_row, platform, provider.account(), quota)
-        holding = closed(check_gates(facts))
+        holding = closed(check_gates(facts_of(studio, connection, channel, now_row, platform, account)))
         if holding:
             raise GateClosedError(
                 f"{content_id} was not posted to {platform}: {'; '.join(gate.message for gate in holding)}.",
                 next_step=f"`dayreel publish {content_id} --plan` shows every gate; nothing was sent.",
             )
+        _refuse_what_has_changed(studio, channel, now_row, platform, key)
 
     with studio.catalog.read() as connection:
-        key = _key(request, platform)
         gates_hold(connection)
-    _begin(studio, row, platform, request, provider.account(), key)
+    _begin(studio, row, platform, request, account.id, key)
     intent = Intent(
         key=key,
         channel=channel,
@@ -137,8 +95,7 @@ def publish_post(
     try:
         effect = studio.ledger.perform(intent, act)
     except (ProviderError, GateClosedError, UsageError) as error:
-        state = "unknown" if isinstance(error, UnknownOutcomeError) else "failed"
-        note_post(studio, content_id, platform, state=state, error=str(error))
+        note_post(studio, content_id, platform, state=_shown_state(studio, key), error=str(error))
         raise
     settle_post(studio, content_id, platform, _receipt(effect))
     with studio.catalog.read() as connection:
@@ -148,12 +105,24 @@ def publish_post(
     return Posted(**{**vars(found), "fresh": True})
 
 
-def settle_post(studio: Studio, content_id: str, platform: str, receipt: Receipt) -> None:
-    """Write down what the platform says of a post, and finish the content when all its platforms are posted."""
+def _shown_state(studio: Studio, key: EffectKey) -> str:
+    """Return how a post is shown whose try has ended badly: what may be out is never shown as failed."""
+    effect = studio.ledger.find(key)
+    return {"unknown": "unknown", "sent": "sending"}.get(effect.state if effect else "", "failed")
+
+
+def settle_post(
+    studio: Studio, content_id: str, platform: str, receipt: Receipt, *, sent_at: datetime | None = None
+) -> None:
+    """Write down what the platform says of a post, and finish the content when all its platforms are posted.
+
+    Args:
+        sent_at: when it was sent, for a post that was found later; left out, now.
+    """
     now = studio.clock.now()
+    posted_at = sent_at or now
     with studio.catalog.write() as connection:
-        row = get_content(connection, content_id)
-        channel = studio.channels.load(row.channel)
+        channel = studio.channels.load(get_content(connection, content_id).channel)
         connection.execute(
             update(platform_posts)
             .where(platform_posts.c.content_id == content_id, platform_posts.c.platform == platform)
@@ -162,15 +131,28 @@ def settle_post(studio: Studio, content_id: str, platform: str, receipt: Receipt
                 # TikTok tells no id of a private post; its publish_id is what it can be asked by.
                 post_id=receipt.post_id or receipt.raw.get("publish_id"),
                 post_url=receipt.url,
-                posted_at=func.coalesce(platform_posts.c.posted_at, now),
-                posted_on=func.coalesce(platform_posts.c.posted_on, local_day(now, channel.timezone)),
+                posted_at=func.coalesce(platform_posts.c.posted_at, posted_at),
+                posted_on=func.coalesce(platform_posts.c.posted_on, local_day(posted_at, channel.timezone)),
                 error_message=None,
                 updated_at=now,
             )
         )
-        posted = {post["platform"] for post in posts_of(connection, [content_id]) if post["state"] == "posted"}
-        if row.state == "publishing" and posted >= channel.platforms.chosen().keys():
-            advance(connection, "content", content_id, "finish", at=now, actor=studio.actor, posted_at=now, error=None)
+        _finish_when_all_are_out(studio, connection, channel, content_id)
+
+
+def _finish_when_all_are_out(studio: Studio, connection: Connection, channel: Channel, content_id: str) -> None:
+    """Let a content be posted once each platform of its channel says so.
+
+    Also one that was approved again after an edit, and whose last open post was found out in the meantime.
+    """
+    now = studio.clock.now()
+    row = get_content(connection, content_id, lock=True)
+    posted = {post["platform"] for post in posts_of(connection, [content_id]) if post["state"] == "posted"}
+    if row.state not in ("approved", "publishing") or not posted >= channel.platforms.chosen().keys():
+        return
+    if row.state == "approved":
+        advance(connection, "content", content_id, "publish", at=now, actor=studio.actor)
+    advance(connection, "content", content_id, "finish", at=now, actor=studio.actor, posted_at=now, error=None)
 
 
 def note_post(
@@ -245,71 +227,6 @@ def _key(request: PostRequest, platform: Platform) -> EffectKey:
     return EffectKey(request.content_id, "post", platform, 1, sent)
 
 
-def _facts(
-    studio: Studio,
-    connection: Connection,
-    channel: Channel,
-    row: ContentRow,
-    platform: Platform,
-    account: str,
-    quota: Quota | None,
-) -> Facts:
-    now = studio.clock.now()
-    newest = newest_verdict(connection, row.id)
-    approved = newest if newest is not None and newest.verdict == "approved" else None
-    current = Bound(row.video_sha256 or "", row.caption or "", bound_fields(channel))
-    return Facts(
-        platform=platform,
-        state=row.state,
-        switch_on=read_config(connection, "switch").value == "on",
-        made_in=row.world,
-        world=studio.settings.world,
-        live_allowed=read_config(connection, f"publish.{platform}").value == "live",
-        newest_verdict=newest.verdict if newest else None,
-        decided_by=newest.decided_by if newest else None,
-        approved=Bound(approved.video_sha256, approved.caption, approved.fields) if approved else None,
-        current=current,
-        window=window_state(channel, now),
-        posted_today=_posted_today(connection, channel, row, platform, now),
-        max_posts_per_day=channel.max_posts_per_day,
-        quota_used=quota.used if quota else None,
-        quota_total=quota.total if quota else None,
-        same_video_at=_same_video(connection, row, platform, account),
-        paused=why_paused(channel, pause_of(connection, channel.name), now),
-        approvers=approvers(connection, row.id, **vars(current)),
-        approvals_needed=channel.review.approvals,
-    )
-
-
-def _posted_today(connection: Connection, channel: Channel, row: ContentRow, platform: str, now: datetime) -> int:
-    posts = platform_posts
-    query = (
-        select(func.count())
-        .select_from(posts.join(content, content.c.id == posts.c.content_id))
-        .where(
-            posts.c.platform == platform,
-            posts.c.content_id != row.id,
-            content.c.channel == channel.name,
-            content.c.world == row.world,
-            posts.c.posted_on == local_day(now, channel.timezone),
-        )
-    )
-    return int(connection.execute(query).scalar_one())
-
-
-def _same_video(connection: Connection, row: ContentRow, platform: str, account: str) -> str | None:
-    posts = platform_posts
-    query = select(posts.c.content_id, posts.c.post_url).where(
-        posts.c.account == account,
-        posts.c.platform == platform,
-        posts.c.video_sha256 == row.video_sha256,
-        posts.c.content_id != row.id,
-        posts.c.state.in_(("sending", "processing", "posted", "unknown")),
-    )
-    found = connection.execute(query.limit(1)).one_or_none()
-    return None if found is None else f"{found.content_id} {found.post_url or ''}".strip()
-
-
 def _refuse_second_post(connection: Connection, row: ContentRow, platform: str, key: EffectKey) -> None:
     """Refuse when another request for this content and platform is, or may be, out already."""
     other = connection.execute(
@@ -318,7 +235,7 @@ def _refuse_second_post(connection: Connection, row: ContentRow, platform: str, 
             effects.c.kind == "post",
             effects.c.target == platform,
             effects.c.fingerprint != key.fingerprint,
-            effects.c.state.in_(("sent", "unknown", "confirmed")),
+            effects.c.state.in_(OUT),
         )
     ).first()
     if other is not None:
@@ -326,6 +243,17 @@ def _refuse_second_post(connection: Connection, row: ContentRow, platform: str, 
             f"{row.id} has another post on {platform} that is {other.state} (effect {other.id}), with another caption, "
             "video or fields.",
             next_step="`dayreel reconcile` looks it up; nothing was sent.",
+        )
+
+
+def _refuse_what_has_changed(
+    studio: Studio, channel: Channel, row: ContentRow, platform: Platform, key: EffectKey
+) -> None:
+    """Refuse a request that is no longer what would be posted now: somebody may have edited and approved meanwhile."""
+    if _key(post_request(studio, channel, row, platform), platform) != key:
+        raise GateClosedError(
+            f"{row.id} was changed while it was being prepared for {platform}; what was prepared is not sent.",
+            next_step=f"`dayreel publish {row.id}` sends it as it is now, if that is approved.",
         )
 
 

@@ -4,16 +4,16 @@ Nothing here sends anything. What was looked up and found is written into the le
 looked up stays `unknown`, holds its money, and waits for `resolve`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import RowMapping, select
 
-from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, UsageError
+from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, TransientError, UsageError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
 from dayreel.providers.registry import vendor_named
@@ -21,10 +21,16 @@ from dayreel.providers.video.contract import VideoGenerator
 from dayreel.schemas.effect import Effect
 from dayreel.services.effects import effect_of, has_handle
 from dayreel.services.publish_post import note_post, settle_post
+from dayreel.services.renders import end_render, made_clip
 from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import posts_without_public_id
 from dayreel.stores.catalog.tables import effects, platform_posts
 
-Outcome = Literal["confirmed", "released", "goes_on", "parked", "written_off", "at_work"]
+Outcome = Literal["confirmed", "refused", "released", "goes_on", "parked", "written_off", "at_work"]
+SETTLING = timedelta(minutes=2)
+"""So long a request may still be on its way: until then "not there" proves nothing."""
+LOOK_FOR_NAMES = timedelta(days=7)
+"""So long a platform is asked for the public id of a post; TikTok gives some posts none."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class Reconciled:
     """What became of one doubtful effect.
 
     Attributes:
-        outcome: `confirmed` it happened; `released` it certainly did not and may be sent again; `goes_on` it is under
+        outcome: `confirmed` it happened; `refused` it certainly did not, and trying again unchanged cannot help;
+            `released` it certainly did not and may be sent again; `goes_on` it is under
             way and the next run goes on with it; `parked` nobody can tell but a person; `written_off` a lost answer of
             a language model, counted at the most it can have cost; `at_work` a living process is at it.
         next_step: what to type next, or empty.
@@ -71,9 +78,12 @@ def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
             .where(here, effects.c.state == "confirmed", platform_posts.c.state.not_in(("processing", "posted")))
         )
         unsettled = list(connection.execute(left_behind.order_by(effects.c.id).limit(limit)).mappings())
+        since = studio.clock.now() - LOOK_FOR_NAMES
+        unnamed = posts_without_public_id(connection, world=studio.settings.world, since=since)[:limit]
     told = [_reconcile(studio, row) for row in rows]
-    told += [_refresh(studio, post) for post in pending]
-    return told + [_catch_up(studio, effect_of(row)) for row in unsettled]
+    told += [_looked_at(studio, post["effect_id"], _refresh) for post in pending]
+    told += [_looked_at(studio, row["id"], _catch_up) for row in unsettled]
+    return told + [_looked_at(studio, post["effect_id"], _ask_for_name) for post in unnamed]
 
 
 def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note: str | None = None) -> Reconciled:
@@ -89,8 +99,13 @@ def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note:
     evidence = f"{by} looked: {f'found as {found}' if found else 'not there'}" + (f" ({note})" if note else "")
     if found is None:
         return _release(studio, effect, evidence)
+    if effect.key.kind == "llm":
+        # Wherever it was seen: its text is lost, and it was billed.
+        return _write_off(studio, effect, evidence)
     if effect.key.kind == "segment":
-        studio.ledger.rule(effect_id, "sent", evidence, handle=_found_handle(effect, found))
+        handle = _found_handle(effect, found)
+        _refuse_anothers(studio, effect, handle)
+        studio.ledger.rule(effect_id, "sent", evidence, handle=handle)
         return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
     if effect.key.kind == "post":
         return _confirm_post(studio, effect, Receipt("posted", found, None), evidence)
@@ -106,37 +121,73 @@ def _reconcile(studio: Studio, row: RowMapping) -> Reconciled:
     if effect.state == "sent" and studio.ledger.is_at_work(row):
         return _told(effect, "at_work", f"process {row['owner']} is at it")
     try:
-        looks = {"llm": _write_off, "segment": _look_up_segment, "post": _look_up_post}
+        looks = {"llm": _write_off, "segment": look_up_segment, "post": _look_up_post}
         return looks.get(effect.key.kind, _look_up_message)(studio, effect)
     except BusyError as error:
         return _told(effect, "at_work", str(error))
     except (ProviderError, ConfigurationError) as error:
         # Looking is safe to repeat; not being able to look changes nothing about what is known.
-        return _park(studio, effect, f"could not be looked up now: {error}")
+        return _park_if_open(studio, effect, f"could not be looked up now: {error}")
 
 
-def _write_off(studio: Studio, effect: Effect) -> Reconciled:
-    evidence = f"an answer that was lost cannot be fetched; counted at ${effect.reserved_usd:.4f}, the most it can cost"
+def _write_off(studio: Studio, effect: Effect, said: str = "an answer that was lost cannot be fetched") -> Reconciled:
+    evidence = f"{said}; counted at ${effect.reserved_usd:.4f}, the most it can cost"
     studio.ledger.rule(effect.id, "confirmed", evidence, result={"lost": True}, cost_usd=effect.reserved_usd)
     return _told(effect, "written_off", evidence)
 
 
-def _look_up_segment(studio: Studio, effect: Effect) -> Reconciled:
-    go_on = f"dayreel retry {effect.key.content_id}"
-    if has_handle(effect.handle):
-        evidence = "its request id is known; the next run goes on with it"
-        studio.ledger.rule(effect.id, "sent", evidence)
-        return _told(effect, "goes_on", evidence, go_on)
+def look_up_segment(studio: Studio, effect: Effect) -> Reconciled:
+    """Ask its service about a segment that nobody is at, and write down what it says.
+
+    Raises:
+        BusyError: somebody is at it after all.
+        ProviderError, ConfigurationError: a lost submit could not be looked for.
+    """
     generator: VideoGenerator = studio.connect(effect.key.target)
+    if not has_handle(effect.handle):
+        return _look_for_submit(studio, effect, generator)
+    retry = f"dayreel retry {effect.key.content_id}"
+    try:
+        job = generator.follow(effect.handle)
+    except TransientError as error:
+        return _stays_sent(studio, effect, "goes_on", f"its id is known; it could not be asked now: {error}", retry)
+    except PermanentError as error:
+        return _stays_sent(studio, effect, "parked", str(error), f"{retry}; or {_look_step(effect)}")
+    if job.state == "done":
+        evidence = f"{effect.key.target} has made it"
+        clip = made_clip(effect.handle, job)
+        studio.ledger.rule(effect.id, "confirmed", evidence, result=clip, cost_usd=effect.reserved_usd)
+        return _told(effect, "confirmed", evidence, retry)
+    if job.state == "failed":
+        evidence = f"{effect.key.target} could not make it: {job.error or 'no reason given'}"
+        if job.retry_helps:
+            studio.ledger.rule(effect.id, "intended", evidence, handle={})
+        else:
+            studio.ledger.rule(effect.id, "refused", evidence)
+        end_render(studio, effect.key.content_id, effect.key.sequence, "fail", detail=evidence)
+        return _told(effect, "released" if job.retry_helps else "refused", evidence, retry)
+    return _stays_sent(studio, effect, "goes_on", f"it is {job.state} at {effect.key.target}", retry)
+
+
+def _look_for_submit(studio: Studio, effect: Effect, generator: VideoGenerator) -> Reconciled:
     try:
         handle = generator.find(effect.key)
     except PermanentError as error:
         return _park(studio, effect, str(error))
+    if handle is None and studio.clock.now() - _sent_at(effect) < SETTLING:
+        evidence = f"{effect.key.target} knows no such request yet, and it was sent only just now"
+        return _park(studio, effect, evidence, next_step="dayreel reconcile")
     if handle is None:
         return _release(studio, effect, f"{effect.key.target} knows no such request")
     evidence = f"{effect.key.target} has it"
     studio.ledger.rule(effect.id, "sent", evidence, handle={"model": effect.request.get("model"), **handle})
-    return _told(effect, "goes_on", evidence, go_on)
+    return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
+
+
+def _stays_sent(studio: Studio, effect: Effect, outcome: Outcome, evidence: str, next_step: str) -> Reconciled:
+    """Keep a request that has an id as it is: whatever went wrong while asking says nothing about it."""
+    studio.ledger.rule(effect.id, "sent", evidence)
+    return _told(effect, outcome, evidence, next_step)
 
 
 def _look_up_post(studio: Studio, effect: Effect) -> Reconciled:
@@ -162,19 +213,36 @@ def _look_up_message(studio: Studio, effect: Effect) -> Reconciled:
     return _told(effect, "confirmed", evidence)
 
 
-def _refresh(studio: Studio, post: RowMapping) -> Reconciled:
-    """Ask again about a post that its platform accepted and was still processing."""
-    effect = studio.ledger.get(post["effect_id"])
+def _looked_at(studio: Studio, effect_id: int, look: Callable[[Studio, Effect], Reconciled]) -> Reconciled:
+    """Look at a post that is known to have been accepted; one that cannot be looked at holds no other back."""
+    effect = studio.ledger.get(effect_id)
     try:
-        finding = _find_post(studio, effect)
+        return look(studio, effect)
     except (ProviderError, ConfigurationError) as error:
         return _told(effect, "parked", f"could not be looked up now: {error}", "dayreel reconcile")
+
+
+def _refresh(studio: Studio, effect: Effect) -> Reconciled:
+    """Ask again about a post that its platform accepted and was still processing."""
+    finding = _find_post(studio, effect)
     if finding.verdict == "live" and finding.receipt is not None:
-        settle_post(studio, effect.key.content_id, effect.key.target, finding.receipt)
-        return _told(effect, "confirmed", finding.evidence)
+        settle_post(studio, effect.key.content_id, effect.key.target, finding.receipt, sent_at=effect.sent_at)
+        outcome: Outcome = "confirmed" if finding.receipt.state == "posted" else "goes_on"
+        return _told(effect, outcome, finding.evidence, "" if outcome == "confirmed" else "dayreel reconcile")
     if finding.verdict == "resumable":
         return _told(effect, "goes_on", finding.evidence, "dayreel reconcile")
     return _take_back(studio, effect, finding)
+
+
+def _ask_for_name(studio: Studio, effect: Effect) -> Reconciled:
+    """Ask again for the public id of a post that is out. That it is out stands, whatever the answer."""
+    receipt = _find_post(studio, effect).receipt
+    if receipt is None or receipt.post_id is None:
+        age_h = (studio.clock.now() - _sent_at(effect)).total_seconds() / 3600
+        evidence = f"{effect.key.target} has posted it and gives it no public id yet, {age_h:.1f} h after it was sent"
+        return _told(effect, "goes_on", evidence, "dayreel reconcile")
+    settle_post(studio, effect.key.content_id, effect.key.target, receipt)
+    return _told(effect, "confirmed", f"{effect.key.target} names it {receipt.post_id} now")
 
 
 def _take_back(studio: Studio, effect: Effect, finding: Finding) -> Reconciled:
@@ -192,7 +260,7 @@ def _catch_up(studio: Studio, effect: Effect) -> Reconciled:
     """Write down a post that the ledger knows is out, and whose process died before it could."""
     result = effect.result
     receipt = Receipt(result["state"], result["post_id"], result["url"], result["raw"])
-    settle_post(studio, effect.key.content_id, effect.key.target, receipt)
+    settle_post(studio, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
     return _told(effect, "confirmed", "the platform had confirmed it, and its process died before it was written down")
 
 
@@ -219,7 +287,7 @@ def _sent_at(effect: Effect) -> datetime:
 def _confirm_post(studio: Studio, effect: Effect, receipt: Receipt, evidence: str) -> Reconciled:
     result = {"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw}
     studio.ledger.rule(effect.id, "confirmed", evidence, result=result, cost_usd=Decimal(0))
-    settle_post(studio, effect.key.content_id, effect.key.target, receipt)
+    settle_post(studio, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
     return _told(effect, "confirmed", evidence)
 
 
@@ -232,11 +300,19 @@ def _release(studio: Studio, effect: Effect, evidence: str, *, handle: Mapping[s
     return _told(effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind == "segment" else "")
 
 
-def _park(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
+def _park(studio: Studio, effect: Effect, evidence: str, *, next_step: str = "") -> Reconciled:
     studio.ledger.rule(effect.id, "unknown", evidence)
     if effect.key.kind == "post":
         note_post(studio, effect.key.content_id, effect.key.target, state="unknown", error=evidence)
-    return _told(effect, "parked", evidence, _look_step(effect))
+    return _told(effect, "parked", evidence, next_step or _look_step(effect))
+
+
+def _park_if_open(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
+    """Park what could not be looked up, unless it was settled before something else went wrong."""
+    try:
+        return _park(studio, effect, evidence)
+    except BusyError:
+        return _told(effect, "parked", evidence, "dayreel reconcile")
 
 
 def _look_step(effect: Effect) -> str:
@@ -262,6 +338,21 @@ def _found_handle(effect: Effect, found: str) -> dict[str, Any]:
     """Return the handle by which a request that a person found can be followed, in the vendor's own terms."""
     name = "task_id" if vendor_named(effect.key.target).name == "kling" else "request_id"
     return {name: found, "model": effect.request.get("model")}
+
+
+def _refuse_anothers(studio: Studio, effect: Effect, handle: dict[str, Any]) -> None:
+    """Refuse a request id that another effect has: one purchase cannot be two segments."""
+    query = select(effects.c.id, effects.c.handle).where(
+        effects.c.kind == "segment", effects.c.target == effect.key.target, effects.c.id != effect.id
+    )
+    (name,) = handle.keys() - {"model"}
+    with studio.catalog.read() as connection:
+        other = next((row.id for row in connection.execute(query) if row.handle.get(name) == handle[name]), None)
+    if other is not None:
+        raise UsageError(
+            f"{handle[name]!r} is the request of effect {other} already.",
+            next_step=f"Look again for the one of {effect.key.content_id}, segment {effect.key.sequence}.",
+        )
 
 
 def _told(effect: Effect, outcome: Outcome, evidence: str, next_step: str = "") -> Reconciled:

@@ -28,7 +28,7 @@ from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects import Done, Intent, NotMade, Record, has_handle
 from dayreel.services.open_content import open_content
 from dayreel.services.patience import patiently
-from dayreel.services.renders import fire
+from dayreel.services.renders import fire, made_clip
 from dayreel.services.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
 from dayreel.services.write_prompts import need_idea
@@ -178,7 +178,7 @@ def _follow(
     while True:
         job = patiently(studio.clock, lambda: source.follow(handle))
         if job.state == "done":
-            return {"file_url": job.file_url, "seed": job.seed, "request_id": reference}
+            return made_clip(handle, job)
         if job.state == "failed":
             error = PermanentError if not job.retry_helps else TransientError
             raise NotMade(

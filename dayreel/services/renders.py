@@ -4,12 +4,14 @@ A render is the working side of a paid effect: the effect says what was bought, 
 per content and segment; `render_status` is the one query behind the CLI, the pages and the streams.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select
 
+from dayreel.providers.video.contract import Job
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import renders
@@ -33,6 +35,12 @@ class Render:
 def render_id(content_id: str, sequence: int) -> str:
     """Return the key of a render."""
     return f"{content_id}#{sequence}"
+
+
+def made_clip(handle: Mapping[str, Any], job: Job) -> dict[str, Any]:
+    """Return what is kept of a segment that its service has made: where the file lies, and by which id."""
+    reference = str(handle.get("request_id") or handle.get("task_id"))
+    return {"file_url": job.file_url, "seed": job.seed, "request_id": reference}
 
 
 def render_status(connection: Connection, content_id: str) -> list[Render]:
@@ -88,6 +96,8 @@ def fire(
             )
         elif event == "start" and row.state in ("queued", "rendering"):
             return
+        elif event in ("progress", "fail") and row.state == "failed":
+            return  # a person has cancelled it under the hands of whoever followed it
         elif event == "progress" and row.state == "rendering" and row.detail == detail:
             return  # nothing new to tell: a poll is no event
         columns: dict[str, Any] = {} if effect_id is None else {"effect_id": effect_id}
@@ -103,3 +113,13 @@ def fire(
             detail=detail,
             **columns,
         )
+
+
+def end_render(
+    studio: Studio, content_id: str, sequence: int, event: Literal["fail", "cancel"], *, detail: str
+) -> None:
+    """Let a render end that a process has left behind as it was; one that has ended already stays so."""
+    with studio.catalog.read() as connection:
+        states = {one.sequence: one.state for one in render_status(connection, content_id)}
+    if states.get(sequence) in ("queued", "rendering"):
+        fire(studio, content_id, sequence, event, progress=0, detail=detail)

@@ -6,14 +6,15 @@ Each is a person's word; nothing here is done by itself, and nothing here sends 
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from dayreel.errors import UsageError
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.services.effects import effect_of, has_handle
-from dayreel.services.renders import fire, render_id, render_status
+from dayreel.services.reconcile import look_up_segment
+from dayreel.services.renders import end_render, render_id, render_status
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, get_content
+from dayreel.stores.catalog.reads import ContentRow, current_content, get_content
 from dayreel.stores.catalog.tables import effects, platform_posts, renders
 
 
@@ -24,11 +25,11 @@ def reopen_refused(studio: Studio, content_id: str) -> int:
     Answers of a language model that no stage was made from are set aside: they are paid, and asked for again.
 
     Raises:
-        UsageError: there is no such content.
+        UsageError: there is no such content, or a newer take of its day.
     """
     used = {number for stage in studio.contents.fetched(content_id).stages.values() for number in stage.effect_ids}
     with studio.catalog.write("money") as connection:
-        get_content(connection, content_id)
+        _newest_take(connection, content_id)
         unused = _unused_answers(connection, content_id, used)
         for number, result in unused:
             connection.execute(
@@ -68,10 +69,10 @@ def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> Conten
     What was decided about the old video is void as soon as the new one is composed.
 
     Raises:
-        UsageError: no such segment, or the content is already posted.
+        UsageError: no such segment, it is being made right now, a newer take is there, or the content is out already.
     """
     with studio.catalog.write() as connection:
-        row = get_content(connection, content_id)
+        row = _newest_take(connection, content_id)
         if row.state in ("publishing", "posted"):
             raise UsageError(
                 f"{content_id} is {row.state}; its video can no longer change.",
@@ -83,16 +84,41 @@ def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> Conten
                 f"{content_id} has no segment {sequence}.",
                 next_step=f"It has: {', '.join(map(str, known)) or 'none yet'}.",
             )
+        _refuse_while_it_is_made(studio, connection, content_id, sequence)
         key = render_id(content_id, sequence)
         seed = connection.execute(select(renders.c.seed).where(renders.c.id == key)).scalar()
         connection.execute(update(renders).where(renders.c.id == key).values(seed=(seed or 0) + 1))
     return row
 
 
+def _newest_take(connection: Connection, content_id: str) -> ContentRow:
+    row = get_content(connection, content_id)
+    newest = current_content(connection, row.channel, row.day)
+    if newest is not None and newest.id != row.id:
+        raise UsageError(f"{content_id} is not the newest take of its day.", next_step=f"That is {newest.id}.")
+    return row
+
+
+def _refuse_while_it_is_made(studio: Studio, connection: Connection, content_id: str, sequence: int) -> None:
+    """Refuse to buy a second clip of a segment whose first one is just being made: it would be paid for nothing."""
+    query = select(effects).where(
+        effects.c.content_id == content_id,
+        effects.c.kind == "segment",
+        effects.c.sequence == sequence,
+        effects.c.state == "sent",
+    )
+    if any(studio.ledger.is_at_work(row) for row in connection.execute(query).mappings()):
+        raise UsageError(
+            f"Segment {sequence} of {content_id} is being made right now.",
+            next_step=f"Wait for it, or `dayreel retry {content_id} --cancel` first.",
+        )
+
+
 def cancel_renders(studio: Studio, content_id: str) -> list[str]:
     """Ask the generation service to stop every running request of a content; return a sentence for each.
 
-    A request that had already finished is paid, and is kept for the next run.
+    A service that takes the wish may still finish the request, and bills it then: what became of it is asked at once,
+    and a request that was made after all is paid and kept for the next run.
 
     Raises:
         ProviderError: the service could not be asked.
@@ -102,24 +128,23 @@ def cancel_renders(studio: Studio, content_id: str) -> list[str]:
         query = select(effects).where(
             effects.c.content_id == content_id, effects.c.kind == "segment", effects.c.state.in_(("sent", "unknown"))
         )
-        running = [effect_of(row) for row in connection.execute(query.order_by(effects.c.sequence)).mappings()]
-        # One that was left at its deadline has failed already as a render, while its request still runs.
-        waiting = {
-            render.sequence
-            for render in render_status(connection, content_id)
-            if render.state in ("queued", "rendering")
-        }
-    told: list[str] = []
-    for effect in running:
-        if not has_handle(effect.handle):
-            told.append(f"segment {effect.key.sequence}: nobody knows its id; `dayreel reconcile` first")
-            continue
-        generator: VideoGenerator = studio.connect(effect.key.target)
-        if generator.cancel(effect.handle):
-            studio.ledger.withdraw(effect.id, "cancelled by a person")
-            if effect.key.sequence in waiting:
-                fire(studio, content_id, effect.key.sequence, "cancel", progress=0, detail="cancelled")
-            told.append(f"segment {effect.key.sequence}: {effect.key.target} stops it")
-        else:
-            told.append(f"segment {effect.key.sequence}: it had already finished, and is kept")
-    return told
+        running = list(connection.execute(query.order_by(effects.c.sequence)).mappings())
+    return [f"segment {row['sequence']}: {_cancel(studio, row)}" for row in running]
+
+
+def _cancel(studio: Studio, row: RowMapping) -> str:
+    effect = effect_of(row)
+    if not has_handle(effect.handle):
+        return "nobody knows its id; `dayreel reconcile` first"
+    generator: VideoGenerator = studio.connect(effect.key.target)
+    if not generator.cancel(effect.handle):
+        return f"{effect.key.target} has finished it or cannot stop it; it is kept"
+    if effect.state == "sent" and studio.ledger.is_at_work(row):
+        return f"{effect.key.target} is asked to stop it; process {row['owner']}, which follows it, sees how it ends"
+    end_render(studio, effect.key.content_id, effect.key.sequence, "cancel", detail="cancelled by a person")
+    told = look_up_segment(studio, effect)
+    if told.outcome in ("refused", "released"):
+        return f"{effect.key.target} stops it; it is not billed"
+    if told.outcome == "confirmed":
+        return f"{effect.key.target} had made it by then; it is paid and kept"
+    return f"{effect.key.target} is asked to stop it; `dayreel reconcile` says how it ended"

@@ -5,11 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.reads import ContentRow, costs_of, list_contents, open_effects, posts_of
-from dayreel.stores.catalog.tables import decisions
+from dayreel.stores.catalog.reads import ContentRow, costs_of, is_unnamed, list_contents, open_effects, posts_of
+from dayreel.stores.catalog.tables import decisions, effects
 
 
 def status_of(
@@ -30,11 +30,10 @@ def status_of(
         ids = [row.id for row in rows]
         costs = costs_of(connection, ids)
         posts: dict[str, dict[str, Any]] = {}
-        for post in posts_of(connection, ids):
-            told = {"state": post["state"], "url": post["post_url"], "post_id": post["post_id"]}
-            if post["error_message"]:
-                told["error"] = post["error_message"]
-            posts.setdefault(post["content_id"], {})[post["platform"]] = told
+        posted = posts_of(connection, ids)
+        results = _results(connection, posted)
+        for post in posted:
+            posts.setdefault(post["content_id"], {})[post["platform"]] = _post(post, results.get(post["effect_id"], {}))
         verdicts = {
             row.content_id: row
             for row in connection.execute(
@@ -72,22 +71,45 @@ def status_of(
             "posts": posts.get(row.id, {}),
             "unknown": parked.get(row.id, []),
             "error": row.error,
-            "next": next_step(row, has_unknown=row.id in parked),
+            "next": next_step(row, has_unknown=row.id in parked, has_failed_post=_has_failed(posts.get(row.id, {}))),
         }
         for row in rows
     ]
 
 
-def next_step(row: ContentRow, *, has_unknown: bool) -> str | None:
+def _results(connection: Connection, posts: Sequence[RowMapping]) -> dict[int, dict[str, Any]]:
+    """Return what the ledger has of those posts that are out without an address."""
+    numbers = [post["effect_id"] for post in posts if post["state"] == "posted" and post["post_url"] is None]
+    query = select(effects.c.id, effects.c.result).where(effects.c.id.in_(numbers))
+    return {row.id: row.result for row in connection.execute(query)} if numbers else {}
+
+
+def _post(post: RowMapping, result: dict[str, Any]) -> dict[str, Any]:
+    """Return one post; whatever is not over yet says since when."""
+    told = {"state": post["state"], "url": post["post_url"], "post_id": post["post_id"]}
+    if is_unnamed(post, result):
+        told["public_id"] = "pending"
+    if post["state"] != "posted" or "public_id" in told:
+        told["since"] = (post["posted_at"] or post["updated_at"]).isoformat(timespec="seconds")
+    if post["error_message"]:
+        told["error"] = post["error_message"]
+    return told
+
+
+def _has_failed(posts: dict[str, Any]) -> bool:
+    return any(post["state"] == "failed" for post in posts.values())
+
+
+def next_step(row: ContentRow, *, has_unknown: bool, has_failed_post: bool = False) -> str | None:
     """Return the command a person would type next, or None when there is nothing to do."""
     if has_unknown:
         return "dayreel reconcile"
     if row.state == "review_pending":
         return f"dayreel review approve {row.id}"
+    if row.state == "failed" or (row.state == "publishing" and has_failed_post):
+        return f"dayreel retry {row.id}"
     if row.state in ("approved", "publishing"):
         return f"dayreel publish {row.id}"
-    if row.state == "failed":
-        return f"dayreel retry {row.id}"
     if row.state in ("rejected", "expired"):
         return f"dayreel retry {row.id} --new-take"
     return None if row.state == "posted" else f"dayreel run --date {row.day} --channel {row.channel}"

@@ -122,7 +122,7 @@ def _reviews(studio: Studio, memory: Memory, days: _Days, left_out: list[str]) -
 def _posts(studio: Studio, days: _Days, left_out: list[str]) -> list[Task]:
     return [
         Task(
-            f"post:{one.content_id}:{one.platform}:{one.decision_id}:{one.attempt}",
+            one.key,
             f"post {one.content_id} to {one.platform}",
             "publish",
             one.day,

@@ -13,6 +13,7 @@ from dayreel.schemas.effect import EffectKey, Permit
 
 _NUMBERS = itertools.count(1)  # a service gives no id twice, whoever asks
 DONE = Job("done", file_url="file://done", seed=7)
+CANCELLED = Job("failed", error="Request was cancelled by the client", error_code="client_cancelled")
 
 
 class FakeVideoGenerator:
@@ -46,6 +47,7 @@ class FakeVideoGenerator:
         self.fetched: list[str] = []
         self.cancelled: list[str] = []
         self.looked_for: list[EffectKey] = []
+        self.after_cancel = CANCELLED
         self._clip = clip
         self._submits = list(submits)
         self._jobs = {number: list(said) for number, said in (jobs or {}).items()}
@@ -76,6 +78,8 @@ class FakeVideoGenerator:
         request_id = str(handle["request_id"])
         with self._lock:
             self.followed.append(request_id)
+            if request_id in self.cancelled and self._cancels:
+                return self.after_cancel
             script = self._jobs.get(int(request_id.rsplit("s", 1)[-1]), [DONE])
             said = script.pop(0) if len(script) > 1 else script[0]
         if isinstance(said, BaseException):

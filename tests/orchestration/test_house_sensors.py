@@ -1,19 +1,17 @@
 """Doubts, deadlines, money and failures: each told or looked up once, by a run, and never in a loop."""
 
-import socket
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import dagster as dg
-import psutil
 import pytest
 from sqlalchemy import insert, update
 
 from dayreel.services.chores import do_chore, due_chores
 from dayreel.services.configure import write_config
-from dayreel.services.effects import this_process
 from dayreel.services.expire_reviews import overdue_reviews
+from dayreel.services.processes import owner_of, this_process
 from dayreel.stores.catalog.reads import get_content
 from dayreel.stores.catalog.tables import content, effects
 from pipeline_assets.house_jobs import Failure
@@ -119,10 +117,18 @@ def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Project) -> None
 
 def test_what_a_living_process_is_sending_is_no_doubt(made: Project) -> None:
     """Process 1 lives as long as the machine."""
-    living = f"{socket.gethostname()}:1:{psutil.Process(1).create_time():.2f}"
-    _effect(made, state="sent", owner=living, lease_until_at=datetime.now(UTC))
+    _effect(made, state="sent", owner=owner_of(1), lease_until_at=datetime.now(UTC))
     with made.studio() as room:
         assert due_chores(room, target="slack") == []
+
+
+def test_what_a_run_has_given_back_is_a_doubt_when_no_run_took_it_up(made: Project) -> None:
+    _effect(made, state="sent", owner=None, handle={"request_id": "r1"})
+    dues = []
+    for minutes in (0, 29, 31):
+        with made.studio(clock=FixedClock(timedelta(minutes=minutes))) as room:
+            dues.append([one.name for one in due_chores(room, target="slack")])
+    assert dues == [[], [], ["reconcile"]]
 
 
 def test_what_this_process_has_left_behind_is_a_doubt(made: Project) -> None:
@@ -138,6 +144,20 @@ def test_the_run_writes_off_what_nobody_can_look_up(made: Project, instance: dg.
     assert result.success, failures(result)
     with made.studio() as room:
         assert [one for one in due_chores(room, target="slack") if one.name == "reconcile"] == []
+
+
+def test_work_that_nobody_has_gone_on_with_is_told_once(made: Project, sandbox: RunningSandbox) -> None:
+    with made.studio() as room, room.catalog.write() as connection:
+        connection.execute(update(content).values(state="rendering", updated_at=room.clock.now()))
+    dues = []
+    for minutes in (0, 119, 121):
+        with made.studio(clock=FixedClock(timedelta(minutes=minutes))) as room:
+            dues.append([one.name for one in due_chores(room, target="slack")])
+            for _ in range(2):
+                do_chore(room, "stalled", notifier=room.connect("slack"))
+    assert dues == [[], [], ["stalled"]]
+    (said,) = [text for text in _messages(sandbox) if "nothing goes on" in text]
+    assert f"`dayreel retry {NOTES_ID}`" in said
 
 
 @pytest.mark.parametrize(("spent", "levels"), [("7.99", []), ("8.00", ["80"]), ("10.00", ["100"])])

@@ -39,10 +39,12 @@ def test_what_was_done_is_not_due_again(made: Project) -> None:
     memory.done += _keys(made, memory)
     assert _keys(made, memory) == []
     decision_id = made.decide(NOTES_ID, "approved")
-    assert _keys(made, memory) == [f"decision:{decision_id}", f"post:{NOTES_ID}:outbox:{decision_id}:0"]
+    decided, post = _keys(made, memory)
+    assert decided == f"decision:{decision_id}"
+    assert post.startswith(f"post:{NOTES_ID}:outbox:{decision_id}:0:")
     assert memory.decisions == 0
     memory.done.append(f"decision:{decision_id}")
-    assert _keys(made, memory) == [f"post:{NOTES_ID}:outbox:{decision_id}:0"]
+    assert _keys(made, memory) == [post]
     assert memory.decisions == decision_id
 
 

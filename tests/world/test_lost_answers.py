@@ -258,7 +258,7 @@ def test_a_segment_its_service_denies_can_be_given_up_by_a_person(new: Project) 
     with pytest.raises(Exception, match="HTTP 404"):
         new.render()
     for one in new.say("reconcile", "--json"):
-        assert one["outcome"] == "goes_on"
+        assert one["outcome"] == "parked"
         new.say("reconcile", "--effect", str(one["effect_id"]), "--not-there")
     new.sandbox.clear_faults()
 
@@ -282,20 +282,19 @@ def test_a_send_whose_handle_could_not_be_written_down_is_parked(new: Project) -
     assert effect.reserved_usd == Decimal("0.10")
 
 
-def test_a_killed_process_that_nobody_has_waited_for_counts_as_dead() -> None:
-    from dayreel.services.effects import is_alive, this_process
+def test_a_segment_that_was_made_after_its_process_died_is_settled_by_a_look(new: Project) -> None:
+    """Nobody has to run anything for the ledger to know what was bought; the next run only fetches it."""
+    ask_for_prompts(new)
+    new.sandbox.arm("fal", "status", "expired_token", times=100)
+    with pytest.raises(Exception, match="HTTP 401"):
+        new.render()
+    new.sandbox.clear_faults()
 
-    host = this_process().split(":")[0]
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    import psutil
-
-    owner = f"{host}:{process.pid}:{psutil.Process(process.pid).create_time():.2f}"
-    assert is_alive(owner) is True
-    process.kill()
-    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
-        pass
-    assert is_alive(owner) is False
-    process.communicate()
+    told = [one for one in new.say("reconcile", "--json") if one["kind"] == "segment"]
+    assert [one["outcome"] for one in told] == ["confirmed", "confirmed"]
+    assert new.say("reconcile", "--json") == []
+    new.render()
+    assert new.bought() == 2
 
 
 # -- stopping ----------------------------------------------------------------------------------------------------------

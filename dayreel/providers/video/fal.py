@@ -224,7 +224,14 @@ class FalVideo:
         video = result.get("video") if isinstance(result, dict) else None
         url = video.get("url") if isinstance(video, dict) else None
         if not isinstance(url, str) or not url:
-            return self._failed("no_media_generated", "the result has no video")
+            # It was made, and so it is billed: nothing that may be bought again by itself.
+            raise PermanentError(
+                attempted=attempted,
+                answer="a result without a video",
+                reference=attached.request_id,
+                next_step=_DASHBOARD,
+                code="no_media_generated",
+            )
         seed = result.get("seed") if isinstance(result, dict) else None
         return Job("done", file_url=url, seed=seed if isinstance(seed, int) else None)
 

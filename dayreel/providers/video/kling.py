@@ -179,7 +179,14 @@ class KlingVideo:
             )
         url = _video_url(task)
         if url is None:
-            return Job("failed", error="The task succeeded without a video.", error_code="no_media_generated")
+            # It was made, and so it is billed: nothing that may be bought again by itself.
+            raise PermanentError(
+                attempted=attempted,
+                answer="a task that succeeded, without a video",
+                reference=str(handle["task_id"]),
+                next_step=_CONSOLE,
+                code="no_media_generated",
+            )
         return Job("done", file_url=url)
 
     def fetch(self, url: str, dest: Path) -> None:

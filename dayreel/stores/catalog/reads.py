@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,9 @@ from dayreel.stores.catalog.tables import (
     pinned_ideas,
     platform_posts,
 )
+
+# A video is posted within its review, which takes days at the most.
+_MADE_BEFORE = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,17 @@ def _as(kind: type[Any], row: RowMapping) -> Any:
     return kind(**{field.name: row[field.name] for field in fields(kind)})
 
 
-def get_content(connection: Connection, content_id: str) -> ContentRow:
+def get_content(connection: Connection, content_id: str, *, lock: bool = False) -> ContentRow:
     """Return one content.
+
+    Args:
+        lock: keep it as it is until the caller's transaction ends (PostgreSQL; SQLite has one writer anyway).
 
     Raises:
         UsageError: there is none of that id.
     """
-    row = connection.execute(select(content).where(content.c.id == content_id)).mappings().one_or_none()
+    query = select(content).where(content.c.id == content_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
     if row is None:
         raise UsageError(f"There is no content {content_id!r}.", next_step="`dayreel status --all` lists them.")
     found: ContentRow = _as(ContentRow, row)
@@ -190,6 +197,34 @@ def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[RowMapp
         .order_by(platform_posts.c.content_id, platform_posts.c.platform)
     )
     return list(connection.execute(query).mappings())
+
+
+def posts_without_public_id(connection: Connection, *, world: str, since: datetime) -> list[RowMapping]:
+    """Return the posts since a moment that are out and that their platform has not named publicly yet, oldest first.
+
+    TikTok names a post only after moderation, and sometimes never.
+    """
+    query = (
+        select(platform_posts, effects.c.result)
+        .join(content, content.c.id == platform_posts.c.content_id)
+        .join(effects, effects.c.id == platform_posts.c.effect_id)
+        .where(
+            # By the index on this one: what is older was made earlier still.
+            content.c.created_at >= since - _MADE_BEFORE,
+            content.c.world == world,
+            platform_posts.c.state == "posted",
+            platform_posts.c.post_url.is_(None),
+            platform_posts.c.posted_at >= since,
+        )
+        .order_by(platform_posts.c.id)
+    )
+    return [row for row in connection.execute(query).mappings() if is_unnamed(row, row["result"])]
+
+
+def is_unnamed(post: RowMapping, result: dict[str, Any]) -> bool:
+    """Return whether a post is out without a public id that will yet come; `result` is its effect's."""
+    raw = result.get("raw") or {}
+    return bool(post["state"] == "posted" and raw.get("public_id_pending") and post["post_id"] == raw.get("publish_id"))
 
 
 def costs_of(connection: Connection, content_ids: Sequence[str]) -> dict[str, dict[str, Decimal]]:

@@ -19,6 +19,7 @@ OPEN = Facts(
     made_in="live",
     world="live",
     live_allowed=True,
+    account_problem=None,
     newest_verdict="approved",
     decided_by="ana",
     approved=BOUND,
@@ -44,6 +45,7 @@ CLOSED: list[tuple[GateName, dict[str, Any], str]] = [
     ("world", {"made_in": "sandbox"}, "made in the sandbox world, which may never be posted to the live one"),
     ("world", {"world": "sandbox"}, "made in the live world"),
     ("dry_run", {"live_allowed": False}, "dayreel config set publish.instagram live"),
+    ("token", {"account_problem": "it ended at 2026-11-19"}, "the account cannot be used: it ended at 2026-11-19"),
     *(
         ("state", {"state": state}, f"the content is {state}")
         for state in ("pending", "composing", "review_pending", "rejected", "expired", "failed")
@@ -79,6 +81,7 @@ def test_every_gate_is_asked_in_a_fixed_order_and_all_may_be_open() -> None:
         "pause",
         "world",
         "dry_run",
+        "token",
         "state",
         "approval",
         "window",
@@ -108,6 +111,7 @@ def test_all_of_them_can_be_closed_at_once_and_each_says_so() -> None:
         paused="channel 'crafts' is paused by Ben",
         made_in="sandbox",
         live_allowed=False,
+        account_problem="HTTP 401",
         state="rejected",
         newest_verdict="rejected",
         window=WindowState(is_open=False, opens_at=OPENS),

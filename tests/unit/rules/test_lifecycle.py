@@ -31,6 +31,8 @@ CONTENT = {
     ("approved", "reject"): "rejected",
     ("approved", "publish"): "publishing",
     ("publishing", "finish"): "posted",
+    ("publishing", "edit"): "review_pending",
+    ("publishing", "reject"): "rejected",
     ("rejected", "approve"): "approved",
     ("expired", "reject"): "rejected",
 }
@@ -109,7 +111,7 @@ def test_only_a_failed_content_that_remembers_can_be_retried() -> None:
 
 def test_a_posted_content_is_final_and_one_that_is_publishing_cannot_be_worked_on() -> None:
     assert not [event for state, event in CONTENT if state == "posted"]
-    stops_the_rest = {"hold", "endorse", "approve"}
+    stops_the_rest = {"hold", "endorse", "approve", "edit", "reject"}
     found = {event for state, event in TABLES["content"] if state == "publishing"}
     assert found == {"finish", "fail", *stops_the_rest}
 

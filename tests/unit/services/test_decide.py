@@ -14,7 +14,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.services.decide import Seen, Verdict, bound_fields, decide, seen_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.reads import DecisionRow, newest_verdict
+from dayreel.stores.catalog.reads import DecisionRow, get_content, newest_verdict
 from dayreel.stores.catalog.tables import decisions
 from tests.fakes.catalogs import PostgresServer, fresh_catalog
 from tests.fakes.studio import CRAFTS, channel_of, content_row, make_studio, reviewable, transitions, write_channel
@@ -119,6 +119,35 @@ def test_of_two_who_decide_at_the_same_moment_one_wins_on_postgresql_too(
         studio = make_studio(catalog=catalog)
         reviewable(studio)
         check_that_one_of_two_wins(studio.settings.root, catalog, ("rejected", "approved"))
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_on_postgresql_nobody_decides_between_a_claims_last_look_and_its_commit(
+    make_studio: MakeStudio, postgres_server: PostgresServer
+) -> None:
+    """The two hold different locks; what keeps them apart is the content's row."""
+    with fresh_catalog(postgres_server.new_schema()) as catalog:
+        studio = make_studio(catalog=catalog)
+        reviewable(studio)
+        say(studio, "approved")
+        started, order = threading.Event(), []
+
+        def change_my_mind() -> None:
+            with Catalog(catalog.url) as mine:
+                started.set()
+                say(make_studio(channels={}, catalog=mine), "rejected")
+                order.append("rejected")
+
+        person = threading.Thread(target=change_my_mind)
+        with catalog.write("money") as connection:
+            assert get_content(connection, ID, lock=True).state == "approved"
+            person.start()
+            started.wait(10)
+            person.join(0.5)
+            order.append("claimed")
+        person.join(10)
+        assert order == ["claimed", "rejected"]
 
 
 def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Verdict, Verdict]) -> None:

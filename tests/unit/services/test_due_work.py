@@ -150,6 +150,38 @@ def test_a_post_that_is_just_being_sent_is_not_started_twice(make_studio: MakeSt
     assert due(studio) == []
 
 
+def test_what_came_to_nothing_before_anything_was_sent_is_started_again_in_its_turn(make_studio: MakeStudio) -> None:
+    """A run key is used up by a run that failed; without a turn in it an approved content would wait for ever."""
+    studio = make_studio()
+    clock = studio.clock
+    assert isinstance(clock, FakeClock)
+    content_id = approve(studio)
+
+    class Down(FakePlatform):
+        def quota(self) -> None:
+            raise TransientError(attempted="read the quota", answer="HTTP 503")
+
+    keys = []
+    for pause_s in (0, 60, 600, 3600, 86400):
+        clock.move(seconds=pause_s)
+        keys += [one.key for one in due_posts(studio, days=DAYS)]
+        with pytest.raises(TransientError):
+            publish_post(studio, channel_of(studio), content_id, "instagram", provider=Down())
+    assert len(keys) == 5
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4
+
+
+def test_a_day_that_is_full_starts_nothing_and_the_next_day_does(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
+    earlier, later = approve(studio, day=DAY - timedelta(days=1)), approve(studio)
+    publish_post(studio, channel_of(studio), earlier, "instagram", provider=FakePlatform())
+    assert due(studio) == []
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(days=1)
+    assert due(studio) == [(later, "instagram", 0)]
+
+
 def test_broken_or_vanished_channels_and_days_hold_nobody_back(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={name: {} for name in ("crafts", "glass", "metal", "paper")})
     for name in ("glass", "metal", "paper"):

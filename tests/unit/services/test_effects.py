@@ -10,7 +10,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import psutil
 import pytest
 from sqlalchemy import Connection, update
 
@@ -24,7 +23,8 @@ from dayreel.errors import (
     UnknownOutcomeError,
 )
 from dayreel.schemas.effect import EffectKey, Permit
-from dayreel.services.effects import LEASE, Done, Intent, NotMade, Record, is_alive, this_process
+from dayreel.services.effects import LEASE, Done, Intent, NotMade, Record
+from dayreel.services.processes import owner_of, this_process
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock
@@ -50,8 +50,7 @@ def ready(catalog: Catalog) -> Catalog:
 def living() -> Iterator[str]:
     """The owner's name of another process that is alive."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        started = psutil.Process(process.pid).create_time()
-        yield f"{socket.gethostname()}:{process.pid}:{started:.2f}"
+        yield owner_of(process.pid)
         process.communicate()
 
 
@@ -202,6 +201,43 @@ def test_a_call_whose_handle_could_not_be_written_down_is_not_repeated(ready: Ca
     assert (row_of(ready)["state"], row_of(ready)["reserved_usd"]) == ("unknown", HALF)
     with pytest.raises(UnknownOutcomeError):
         ledger.perform(intent(), raises(AssertionError("sent again")))
+
+
+def test_a_catalog_that_is_away_for_a_moment_is_waited_for_with_the_id_in_hand(
+    ready: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, write, away = FakeClock(), ready.write, [True, True, False]
+
+    def act(_permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+        monkeypatch.setattr(ready, "write", lambda subject: down() if away.pop(0) else write(subject))
+        record({"request_id": "r1"})
+        monkeypatch.undo()
+        return Done({}, HALF)
+
+    assert ledger_of(ready, clock).perform(intent(), act).handle == {"request_id": "r1"}
+    assert (clock.slept, away) == ([1.0, 2.0], [])
+
+
+def test_an_id_that_could_never_be_written_down_is_at_least_told(
+    ready: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def act(_permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+        monkeypatch.setattr(ready, "write", lambda _subject: down())
+        record({"request_id": "r1", "status_url": "http://not-for-messages"})
+        raise AssertionError("went on")
+
+    with pytest.raises(StoreError, match="request_id r1") as told:
+        ledger_of(ready).perform(intent(), act)
+    monkeypatch.undo()
+    assert "--found ID" in told.value.next_step
+    assert "not-for-messages" not in str(told.value)
+    assert (row_of(ready)["state"], row_of(ready)["reserved_usd"]) == ("sent", HALF)
+    with pytest.raises(UnknownOutcomeError):
+        ledger_of(ready).perform(intent(), raises(AssertionError("sent again")))
+
+
+def down() -> Any:
+    raise StoreError("The database is away.")
 
 
 # -- going on where another one died ------------------------------------------------------------------------------
@@ -433,6 +469,7 @@ def test_the_kill_switch_holds_between_two_tries(ready: Catalog) -> None:
     [
         ("confirmed", Decimal("0.4"), HALF, Decimal("0.4")),
         ("confirmed", None, HALF, Decimal(0)),
+        ("refused", None, HALF, Decimal(0)),
         ("intended", None, Decimal(0), None),
         ("unknown", None, HALF, None),
         ("sent", None, HALF, None),
@@ -458,35 +495,3 @@ def test_nobody_rules_on_what_is_known_or_under_way(ready: Catalog, living: str)
     sent_by(ready, living, sequence=2)
     with pytest.raises(BusyError, match="is sent now"):
         ledger.rule(row_of(ready, 2)["id"], "intended", "looked")
-
-
-def test_what_was_withdrawn_costs_nothing_and_stays_refused(ready: Catalog) -> None:
-    sent_by(ready, gone(), handle={"request_id": "r1"})
-    ledger_of(ready).withdraw(row_of(ready)["id"], "cancelled by ana")
-    row = row_of(ready)
-    assert (row["state"], row["settled_usd"], row["error"]) == ("refused", 0, "cancelled by ana")
-
-
-# -- who is alive --------------------------------------------------------------------------------------------------
-
-
-def test_a_reused_process_id_is_not_taken_for_the_old_process(living: str) -> None:
-    host, pid, started = living.rsplit(":", 2)
-    assert is_alive(living) is True
-    assert is_alive(f"{host}:{pid}:{float(started) - 100:.2f}") is False
-    assert is_alive(this_process()) is True
-    assert is_alive(FAR) is None
-
-
-def test_a_killed_process_that_nobody_has_collected_is_dead() -> None:
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = f"{socket.gethostname()}:{process.pid}:{psutil.Process(process.pid).create_time():.2f}"
-    assert is_alive(owner) is True
-    process.kill()
-    deadline = 200
-    while is_alive(owner) and deadline:
-        deadline -= 1
-        threading.Event().wait(0.02)
-    assert is_alive(owner) is False
-    process.communicate()
-    assert is_alive(owner) is False

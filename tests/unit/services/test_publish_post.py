@@ -1,19 +1,22 @@
 """Publishing: through every gate, twice; exactly what was approved; at most once."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import update
 
 from dayreel.errors import BusyError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import Quota
+from dayreel.rules.gates import GateName
 from dayreel.schemas.channel import Platform
 from dayreel.services.configure import write_config
 from dayreel.services.decide import decide
 from dayreel.services.effects import EffectLedger
-from dayreel.services.publish_post import Plan, Posted, plan_post, post_marker, publish_post
+from dayreel.services.plan_posts import Plan, plan_posts
+from dayreel.services.publish_post import Posted, post_marker, publish_post
 from dayreel.services.reconcile import reconcile
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import posts_of
@@ -45,7 +48,9 @@ def publish(studio: Studio, platform: FakePlatform, content_id: str = ID) -> Pos
 
 
 def plan(studio: Studio, platform: FakePlatform) -> Plan:
-    return plan_post(studio, channel_of(studio), ID, platform_of(platform), provider=platform)
+    studio.providers[platform.name] = platform
+    (told,) = plan_posts(studio, channel_of(studio), ID)
+    return told
 
 
 def platform_of(platform: FakePlatform) -> Platform:
@@ -174,18 +179,22 @@ def test_a_closed_gate_stops_the_post_and_is_named(
     assert (platform.posted, ledger_rows(studio, kind="post")) == ([], [])
 
 
+def between_the_looks(studio: Studio, happens: Callable[[], None]) -> None:
+    """Let something happen once, after the first look at the gates and before the claim."""
+    ledger = studio.ledger
+    perform = ledger.perform
+
+    def later(*arguments: Any) -> Any:
+        vars(ledger).pop("perform")
+        happens()
+        return perform(*arguments)
+
+    vars(ledger)["perform"] = later
+
+
 def test_a_gate_that_closes_after_the_first_look_is_seen_by_the_claim(studio: Studio) -> None:
-    """The quota is asked between the two looks: here somebody turns the switch off in that moment."""
-
-    class SlowQuota(FakePlatform):
-        def account(self) -> str:
-            # Asked once by each look, and once in between to write the post's row down.
-            self.asked = getattr(self, "asked", 0) + 1
-            if self.asked == 2:
-                set_config(studio, "switch", "off")
-            return super().account()
-
-    platform = SlowQuota()
+    platform = FakePlatform()
+    between_the_looks(studio, lambda: set_config(studio, "switch", "off"))
     with pytest.raises(GateClosedError, match="kill switch"):
         publish(studio, platform)
     assert platform.posted == []
@@ -193,6 +202,40 @@ def test_a_gate_that_closes_after_the_first_look_is_seen_by_the_claim(studio: St
     assert (row["state"], row["attempts"], post_row(studio)["state"]) == ("intended", 0, "failed")
     set_config(studio, "switch", "on")
     assert publish(studio, platform).state == "posted"
+
+
+@pytest.mark.parametrize("verdict", ["rejected", "edited"])
+def test_a_decision_that_is_reversed_before_the_claim_stops_the_post(studio: Studio, verdict: Any) -> None:
+    platform = FakePlatform()
+    between_the_looks(studio, lambda: say(studio, verdict))
+    with pytest.raises(GateClosedError, match=f"the newest decision is {verdict}, by ben"):
+        publish(studio, platform)
+    assert platform.posted == []
+
+
+def test_words_that_are_approved_anew_while_the_platform_is_asked_are_the_ones_that_go_out(studio: Studio) -> None:
+    """The request was prepared before; the approval that then holds is for other words."""
+
+    class Slow(FakePlatform):
+        def quota(self) -> Quota | None:
+            if not self.asked:
+                self.asked = True
+                say(studio, "edited")
+                say(studio, "approved")
+            return None
+
+        asked = False
+
+    platform = Slow()
+    with pytest.raises(GateClosedError, match="changed while it was being prepared"):
+        publish(studio, platform)
+    assert platform.posted == []
+    publish(studio, platform)
+    assert [live.caption.split("\n")[0] for live in platform.world.live] == ["Ben's words"]
+
+
+def say(studio: Studio, verdict: Any, content_id: str = ID) -> None:
+    decide(studio, content_id, verdict, by="ben", via="cli", caption="Ben's words")
 
 
 def test_the_live_world_is_a_dry_run_until_a_person_says_otherwise(make_studio: MakeStudio) -> None:
@@ -229,6 +272,29 @@ def test_a_day_takes_so_many_posts_per_platform(make_studio: MakeStudio) -> None
     publish(studio, platform)
 
 
+@pytest.mark.parametrize("step", ["post", "lost_answer"])
+def test_one_that_is_just_going_out_or_may_be_out_has_its_place_in_the_day(make_studio: MakeStudio, step: Any) -> None:
+    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
+    for number, day in enumerate([datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]):
+        approve(studio, day=day, video=f"video {number}".encode())
+    told: list[str] = []
+
+    class Meanwhile(FakePlatform):
+        def post(self, permit: Any, request: Any, **more: Any) -> Any:
+            with pytest.raises(GateClosedError) as refusal:
+                publish(studio, FakePlatform(world=self.world), ID)
+            told.append(refusal.value.message)
+            return super().post(permit, request, **more)
+
+    platform = Meanwhile(steps=[step])
+    with contextlib.suppress(UnknownOutcomeError):
+        publish(studio, platform, "crafts-2026-11-19")
+    with pytest.raises(GateClosedError, match="1 of 1 posts of today are used"):
+        publish(studio, platform, ID)
+    assert "1 of 1 posts of today are used" in told[0]
+    assert len(platform.world.live) == 1
+
+
 def test_the_same_video_is_not_posted_twice_to_one_account(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {}, "glass": {}})
     approve(studio)
@@ -239,11 +305,64 @@ def test_the_same_video_is_not_posted_twice_to_one_account(make_studio: MakeStud
     publish(studio, FakePlatform(account="another-account"), "glass-2026-11-20")
 
 
+def test_a_post_that_may_be_out_is_never_shown_as_failed_and_counts_as_posted(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {}, "glass": {}})
+    approve(studio)
+    approve(studio, name="glass")
+    world = World()
+    with pytest.raises(Killed):
+        publish(studio, FakePlatform(world=world, steps=["killed_after_publish"]))
+    set_config(studio, "switch", "off")
+    with pytest.raises(GateClosedError, match="kill switch"):
+        publish(studio, FakePlatform(world=world))
+    assert post_row(studio)["state"] == "sending"
+    set_config(studio, "switch", "on")
+    with pytest.raises(GateClosedError, match="already posted to this account: crafts-2026-11-20"):
+        publish(studio, FakePlatform(world=world), "glass-2026-11-20")
+
+
+def test_a_token_that_was_refused_is_a_closed_gate_and_the_other_platforms_are_planned(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(studio)
+
+    class Refused(FakePlatform):
+        def quota(self) -> Quota | None:
+            raise PermanentError(attempted="read the quota", answer="HTTP 401, the token has expired")
+
+    studio.providers.update(instagram=Refused(), youtube=FakePlatform("youtube"))
+    refused, fine = plan_posts(studio, channel_of(studio), ID)
+    (closed,) = [gate for gate in refused.gates if not gate.is_open]
+    assert (closed.name, "the token has expired" in closed.message, fine.may_go_out) == ("token", True, True)
+    with pytest.raises(GateClosedError, match="the token has expired"):
+        publish(studio, Refused())
+
+
+def test_a_platform_that_cannot_be_asked_or_has_no_key_is_planned_as_closed(make_studio: MakeStudio) -> None:
+    studio = make_studio(
+        world="live",
+        config={"publish.instagram": "live"},
+        channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}},
+    )
+    approve(studio)
+
+    class Down(FakePlatform):
+        def quota(self) -> Quota | None:
+            raise TransientError(attempted="read the quota", answer="HTTP 503")
+
+    studio.providers["instagram"] = Down()
+    told = {
+        one.platform: [gate.message for gate in one.gates if gate.name == "token"]
+        for one in plan_posts(studio, channel_of(studio), ID)
+    }
+    assert "could not be asked now" in told["instagram"][0]
+    assert "YOUTUBE_CLIENT_ID" in told["youtube"][0]
+
+
 def test_the_plan_shows_every_gate_and_the_requests_and_sends_nothing(studio: Studio) -> None:
     platform = FakePlatform()
     told = plan(studio, platform)
     assert told.may_go_out
-    assert len(told.gates) == 10
+    assert {gate.name for gate in told.gates} == set(get_args(GateName))
     (call,) = told.calls
     assert "Clay, patience" in call.body["caption"]
     assert (platform.posted, ledger_rows(studio)) == ([], [])
@@ -326,8 +445,67 @@ def test_a_process_that_dies_between_the_post_and_its_row_is_caught_up_with(stud
     assert len(platform.posted) == 1
 
 
-def _die(*_arguments: object) -> None:
+def _die(*_arguments: object, **_more: object) -> None:
     raise Killed
+
+
+def test_when_one_platform_will_not_have_the_words_a_person_changes_them_and_the_other_stays_as_it_is(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(studio)
+    instagram, youtube = FakePlatform(), FakePlatform("youtube", steps=["refused"])
+    publish(studio, instagram)
+    with pytest.raises(PermanentError):
+        publish(studio, youtube)
+    say(studio, "edited")
+    assert content_row(studio, ID).state == "review_pending"
+    say(studio, "approved")
+    assert publish(studio, instagram).fresh is False
+    publish(studio, youtube)
+    assert [len(one.world.live) for one in (instagram, youtube)] == [1, 1]
+    assert youtube.world.live[0].caption.startswith("Ben's words")
+    assert content_row(studio, ID).state == "posted"
+
+
+def test_a_rejection_while_a_post_is_sent_lets_nothing_further_go_out(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(studio)
+
+    class Meanwhile(FakePlatform):
+        def post(self, permit: Any, request: Any, **more: Any) -> Any:
+            say(studio, "rejected")
+            return super().post(permit, request, **more)
+
+    assert publish(studio, Meanwhile()).state == "posted"
+    with pytest.raises(GateClosedError, match="the newest decision is rejected, by ben"):
+        publish(studio, FakePlatform("youtube"))
+    assert (content_row(studio, ID).state, post_row(studio)["state"]) == ("rejected", "posted")
+
+
+def test_what_was_found_out_while_it_was_reviewed_again_ends_as_posted(studio: Studio) -> None:
+    platform = FakePlatform(steps=["lost_answer"])
+    with pytest.raises(UnknownOutcomeError):
+        publish(studio, platform)
+    say(studio, "edited")
+    studio.providers["instagram"] = platform
+    (told,) = reconcile(studio)
+    assert (told.outcome, content_row(studio, ID).state) == ("confirmed", "review_pending")
+    say(studio, "approved")
+    assert publish(studio, platform).fresh is False
+    assert (content_row(studio, ID).state, len(platform.world.live)) == ("posted", 1)
+
+
+def test_a_post_that_was_found_later_was_posted_when_it_was_sent(studio: Studio) -> None:
+    platform = FakePlatform(steps=["lost_answer"])
+    with pytest.raises(UnknownOutcomeError):
+        publish(studio, platform)
+    sent_at = studio.clock.now()
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(hours=20)
+    studio.providers["instagram"] = platform
+    reconcile(studio)
+    assert (post_row(studio)["posted_at"], post_row(studio)["posted_on"].isoformat()) == (sent_at, "2026-11-20")
 
 
 def test_one_that_is_being_posted_by_another_process_is_left_to_it(studio: Studio) -> None:
@@ -347,11 +525,7 @@ def test_another_request_is_not_sent_while_the_first_may_be_out(studio: Studio) 
     with pytest.raises(UnknownOutcomeError):
         publish(studio, FakePlatform(world=world, steps=["lost_answer"]))
     write_channel(studio.settings.root, "crafts", platforms={"instagram": {"hashtags": ["#other"]}})
-    with studio.catalog.write() as connection:
-        from dayreel.stores.catalog.tables import content, decisions
-
-        connection.execute(update(content).values(state="review_pending"))
-        assert decisions is not None
+    say(studio, "edited")
     decide(studio, ID, "approved", by="ana", via="cli")
     with pytest.raises(GateClosedError, match=r"another post on instagram that is unknown \(effect 1\)"):
         publish(studio, FakePlatform(world=world))

@@ -10,20 +10,24 @@ import pytest
 from sqlalchemy import update
 
 from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
-from dayreel.providers.platforms.contract import Finding
+from dayreel.providers.platforms.contract import Finding, Receipt
+from dayreel.providers.video.contract import Job
 from dayreel.schemas.effect import EffectKey, EffectKind
+from dayreel.services.chores import due_chores
 from dayreel.services.decide import decide
 from dayreel.services.effects import Intent
 from dayreel.services.publish_post import publish_post
 from dayreel.services.reconcile import Reconciled, reconcile, resolve
 from dayreel.services.request_review import notify_reviewers
+from dayreel.services.status import status_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import posts_of
 from dayreel.stores.catalog.tables import effects
+from tests.fakes.clock import FakeClock
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.platform import FakePlatform, Killed
-from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, reviewable
-from tests.fakes.video_generator import FakeVideoGenerator, cannot_look_up
+from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, reviewable, write_channel
+from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
 
 ID = "crafts-2026-11-20"
 LOST = UnknownOutcomeError(attempted="send", answer="the connection closed")
@@ -212,14 +216,53 @@ def test_a_segment_that_its_service_has_goes_on(studio: Studio, tiny_clip: Path)
 def test_a_segment_that_its_service_does_not_know_is_released(studio: Studio, tiny_clip: Path) -> None:
     number = leave(studio, "segment", "kling")
     studio.providers["kling"] = FakeVideoGenerator(tiny_clip, name="kling", finds=None)
+    told = only(reconcile(studio))
+    assert (told.outcome, "only just now" in told.evidence, told.next_step) == ("parked", True, "dayreel reconcile")
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(minutes=2)
     assert only(reconcile(studio)).outcome == "released"
     assert (effect(studio, number)["state"], effect(studio, number)["reserved_usd"]) == ("intended", 0)
 
 
-def test_a_segment_whose_id_is_known_needs_no_look(studio: Studio) -> None:
-    number = leave(studio, "segment", "fal", error=Killed(), handle={"request_id": "r1"})
-    assert only(reconcile(studio)).outcome == "goes_on"
-    assert (effect(studio, number)["state"], effect(studio, number)["handle"]) == ("sent", {"request_id": "r1"})
+RUNNING = Job("running")
+LUCKLESS = Job("failed", error="worker lost", error_code="internal_error", retry_helps=True)
+FLAGGED = Job("failed", error="flagged", error_code="content_policy_violation")
+BUSY = TransientError(attempted="read", answer="HTTP 503")
+DENIED = PermanentError(attempted="read", answer="HTTP 404")
+
+
+@pytest.mark.parametrize(
+    ("says", "outcome", "state", "settled", "handle"),
+    [
+        (DONE, "confirmed", "confirmed", Decimal("0.5"), {"request_id": "r1-s1"}),
+        (RUNNING, "goes_on", "sent", None, {"request_id": "r1-s1"}),
+        (LUCKLESS, "released", "intended", None, {}),
+        (FLAGGED, "refused", "refused", Decimal(0), {"request_id": "r1-s1"}),
+        (BUSY, "goes_on", "sent", None, {"request_id": "r1-s1"}),
+        (DENIED, "parked", "sent", None, {"request_id": "r1-s1"}),
+    ],
+)
+def test_the_service_is_asked_about_a_segment_whose_id_is_known(
+    studio: Studio, tiny_clip: Path, says: Any, outcome: str, state: str, settled: Decimal | None, handle: Any
+) -> None:
+    number = leave(studio, "segment", "fal", error=Killed(), handle={"request_id": "r1-s1"})
+    source = FakeVideoGenerator(tiny_clip, jobs={1: [says]})
+    studio.providers["fal"] = source
+    told = only(reconcile(studio))
+    row = effect(studio, number)
+    assert (told.outcome, row["state"], row["settled_usd"], row["handle"]) == (outcome, state, settled, handle)
+    assert told.next_step.startswith(f"dayreel retry {ID}")
+    assert (source.submitted, source.followed) == ([], ["r1-s1"])
+    if says is DONE:
+        assert row["result"] == {"file_url": "file://done", "seed": 7, "request_id": "r1-s1"}
+
+
+def test_a_person_cannot_give_two_segments_the_same_request(studio: Studio) -> None:
+    first, second = leave(studio, "segment", "fal"), leave(studio, "segment", "fal", sequence=2)
+    resolve(studio, first, found="r7", by="ana")
+    with pytest.raises(UsageError, match=f"'r7' is the request of effect {first} already"):
+        resolve(studio, second, found="r7", by="ana")
+    assert effect(studio, second)["state"] == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -248,6 +291,12 @@ def test_a_lost_answer_of_a_language_model_is_written_off_at_the_most_it_can_cos
     assert (told.outcome, "$0.5000" in told.evidence) == ("written_off", True)
     row = effect(studio, number)
     assert (row["state"], row["settled_usd"], row["result"]) == ("confirmed", Decimal("0.5"), {"lost": True})
+
+
+def test_an_answer_that_a_person_has_seen_somewhere_is_billed_and_still_lost(studio: Studio) -> None:
+    number = leave(studio, "llm", "anthropic")
+    assert resolve(studio, number, found="msg_1", by="ana").outcome == "written_off"
+    assert (effect(studio, number)["settled_usd"], effect(studio, number)["result"]) == (Decimal("0.5"), {"lost": True})
 
 
 @pytest.mark.parametrize(("delivered", "outcome"), [(True, "confirmed"), (False, "released")])
@@ -289,6 +338,49 @@ def test_one_vendor_that_cannot_be_reached_does_not_hold_the_others_back(studio:
     leave(studio, "llm", "anthropic")
     object.__setattr__(studio, "providers", NoKey())
     assert [one.outcome for one in reconcile(studio)] == ["parked", "written_off"]
+
+
+def test_a_broken_channel_file_does_not_hold_the_others_back(studio: Studio) -> None:
+    leave_post(studio, FakePlatform(steps=["lost_answer"]))
+    leave(studio, "llm", "anthropic")
+    (studio.settings.channels_dir / "crafts.yaml").write_text("title: [")
+    assert [one.outcome for one in reconcile(studio)] == ["parked", "written_off"]
+    write_channel(studio.settings.root, "crafts")
+    assert [one.outcome for one in reconcile(studio)] == ["confirmed"]
+    assert post(studio)["state"] == "posted"
+
+
+def test_a_post_without_a_public_id_is_asked_about_for_a_week_and_stays_posted(studio: Studio) -> None:
+    nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
+    platform = FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless))
+    leave_post(studio, platform)
+    assert only(reconcile(studio)).outcome == "confirmed"
+    assert (post(studio)["state"], post(studio)["post_id"]) == ("posted", "v_pub_1")
+    (shown,) = status_of(studio.catalog)
+    told_post = shown["posts"]["instagram"]
+    assert (told_post["state"], told_post["public_id"]) == ("posted", "pending")
+    assert told_post["since"] == "2026-11-20T09:00:00+00:00"
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(hours=30)
+    told = only(reconcile(studio))
+    assert (told.outcome, "30.0 h after it was sent" in told.evidence) == ("goes_on", True)
+    assert [one.about for one in due_chores(studio, target="log")] == ["1 acts whose outcome is not known"]
+    named = Receipt("posted", "77", "https://t.example/77", {})
+    studio.providers["instagram"] = FakePlatform(sees=Finding("live", "PUBLISH_COMPLETE", named))
+    assert only(reconcile(studio)).outcome == "confirmed"
+    assert (post(studio)["post_id"], post(studio)["post_url"]) == ("77", "https://t.example/77")
+    assert (reconcile(studio), due_chores(studio, target="log")) == ([], [])
+    assert "public_id" not in status_of(studio.catalog)[0]["posts"]["instagram"]
+
+
+def test_a_post_that_is_never_named_is_left_alone_after_a_week(studio: Studio) -> None:
+    nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
+    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless)))
+    reconcile(studio)
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(days=8)
+    assert (reconcile(studio), due_chores(studio, target="log")) == ([], [])
+    assert status_of(studio.catalog)[0]["posts"]["instagram"]["public_id"] == "pending"
 
 
 def test_one_that_is_settled_in_the_meantime_does_not_hold_the_others_back(studio: Studio, tiny_clip: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from dayreel.errors import (
     ConfigurationError,
@@ -19,13 +20,15 @@ from dayreel.errors import (
 )
 from dayreel.providers.video.contract import Job
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
-from dayreel.services.open_content import open_content
+from dayreel.services.effects import LEASE
+from dayreel.services.open_content import open_content, open_new_take
 from dayreel.services.reconcile import reconcile, resolve
 from dayreel.services.render_segments import RENDER_DEADLINE_S, render_segments
 from dayreel.services.renders import render_status
 from dayreel.services.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.services.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
+from dayreel.stores.catalog import tables
 from tests.fakes.clock import FakeClock
 from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, transitions
 from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
@@ -289,12 +292,18 @@ def test_one_segment_is_made_anew_and_the_good_ones_stay_as_they_are(studio: Stu
         regenerate_segment(studio, ID, 4)
 
 
-def test_cancelling_stops_what_runs_and_keeps_what_is_done(studio: Studio, tiny_clip: Path) -> None:
-    stuck = FakeVideoGenerator(tiny_clip, jobs={2: [RUNNING]})
+def left_running(studio: Studio, clip: Path, **more: Any) -> FakeVideoGenerator:
+    """Leave segment 2 at its deadline, and return its service."""
+    stuck = FakeVideoGenerator(clip, jobs={2: [RUNNING]}, **more)
     with pytest.raises(TransientError):
         render(studio, stuck)
     studio.providers["fal"] = stuck
-    assert cancel_renders(studio, ID) == ["segment 2: fal stops it"]
+    return stuck
+
+
+def test_cancelling_stops_what_runs_and_keeps_what_is_done(studio: Studio, tiny_clip: Path) -> None:
+    stuck = left_running(studio, tiny_clip)
+    assert cancel_renders(studio, ID) == ["segment 2: fal stops it; it is not billed"]
     row = effects(studio)[2]
     assert stuck.cancelled == [row["handle"]["request_id"]]
     assert (row["state"], row["settled_usd"]) == ("refused", 0)
@@ -302,13 +311,50 @@ def test_cancelling_stops_what_runs_and_keeps_what_is_done(studio: Studio, tiny_
     assert cancel_renders(studio, ID) == []
 
 
-def test_a_job_that_had_already_finished_is_not_cancelled_but_kept(studio: Studio, tiny_clip: Path) -> None:
-    stuck = FakeVideoGenerator(tiny_clip, jobs={2: [RUNNING]}, cancels=False)
-    with pytest.raises(TransientError):
-        render(studio, stuck)
-    studio.providers["fal"] = stuck
-    assert cancel_renders(studio, ID) == ["segment 2: it had already finished, and is kept"]
+@pytest.mark.parametrize(
+    ("then", "words", "state", "settled"),
+    [
+        (DONE, "fal had made it by then; it is paid and kept", "confirmed", Decimal("0.5")),
+        (RUNNING, "fal is asked to stop it; `dayreel reconcile` says how it ended", "sent", None),
+    ],
+)
+def test_a_wish_to_cancel_is_no_proof_that_nothing_was_made(
+    studio: Studio, tiny_clip: Path, then: Job, words: str, state: str, settled: Decimal | None
+) -> None:
+    stuck = left_running(studio, tiny_clip)
+    stuck.after_cancel = then
+    assert cancel_renders(studio, ID) == [f"segment 2: {words}"]
+    row = effects(studio)[2]
+    assert (row["state"], row["settled_usd"], row["reserved_usd"]) == (state, settled, Decimal("0.5"))
+
+
+def test_what_another_process_follows_is_left_to_it_to_settle(studio: Studio, tiny_clip: Path) -> None:
+    stuck = left_running(studio, tiny_clip)
+    with studio.catalog.write() as connection:
+        theirs = {"owner": "another-host:1:1.00", "lease_until_at": studio.clock.now() + LEASE}
+        connection.execute(update(tables.effects).where(tables.effects.c.sequence == 2).values(**theirs))
+    (said,) = cancel_renders(studio, ID)
+    assert "process another-host:1:1.00, which follows it" in said
+    assert (effects(studio)[2]["state"], len(stuck.cancelled)) == ("sent", 1)
+    with pytest.raises(UsageError, match="is being made right now"):
+        regenerate_segment(studio, ID, 2)
+
+
+def test_a_job_that_cannot_be_cancelled_is_kept(studio: Studio, tiny_clip: Path) -> None:
+    left_running(studio, tiny_clip, cancels=False)
+    assert cancel_renders(studio, ID) == ["segment 2: fal has finished it or cannot stop it; it is kept"]
     assert effects(studio)[2]["state"] == "sent"
+
+
+def test_a_segment_of_an_earlier_take_is_not_made_anew(studio: Studio, tiny_clip: Path) -> None:
+    row = content_row(studio, ID)
+    with studio.catalog.write() as connection:
+        connection.execute(update(tables.content).values(state="rejected"))
+    newest = open_new_take(studio, row)
+    for act in (lambda: regenerate_segment(studio, ID, 2), lambda: reopen_refused(studio, ID)):
+        with pytest.raises(UsageError, match="is not the newest take") as refusal:
+            act()
+        assert newest.id in refusal.value.next_step
 
 
 def test_a_refused_segment_holds_no_money_once_it_is_opened_again(make_studio: MakeStudio, tiny_clip: Path) -> None:

@@ -224,10 +224,13 @@ def test_a_result_that_is_an_error_of_the_model_is_a_failure() -> None:
     assert "Change the prompt" in job.error
 
 
-def test_a_result_without_a_video_is_a_failure() -> None:
+def test_a_result_without_a_video_is_no_word_that_nothing_was_made() -> None:
+    """It was completed, and so it is billed: the request is kept, and a person looks."""
     done = {"status": "COMPLETED", "logs": None}
-    with scripted(Say(body=done), Say(body=done), Say(body={"seed": 1})) as server:
-        assert at(server.url).follow(HANDLE).error_code == "no_media_generated"
+    says = (Say(body=done), Say(body=done), Say(body={"seed": 1}))
+    with scripted(*says) as server, pytest.raises(PermanentError, match="a result without a video") as refusal:
+        at(server.url).follow(HANDLE)
+    assert refusal.value.code == "no_media_generated"
 
 
 def test_a_stuck_job_stays_running_and_can_be_cancelled(fal: FalVideo, world: RunningSandbox) -> None:

@@ -103,16 +103,18 @@ def test_our_own_id_is_the_same_for_the_same_effect_and_another_for_another() ->
             task("failed", task_status_msg="Failure to pass the risk control system"),
             Job("failed", error="Failure to pass the risk control system", error_code="failed"),
         ),
-        (
-            task("succeed", task_result={"videos": []}),
-            Job("failed", error="The task succeeded without a video.", error_code="no_media_generated"),
-        ),
     ],
 )
 def test_a_status_becomes_a_job(say: Say, job: Job) -> None:
     with scripted(say) as server:
         assert at(server.url).follow(HANDLE) == job
     assert server.asked[0].path == "/v1/videos/text2video/t-1"
+
+
+def test_a_success_without_a_video_is_no_word_that_nothing_was_made() -> None:
+    says = task("succeed", task_result={"videos": []})
+    with scripted(says) as server, pytest.raises(PermanentError, match="succeeded, without a video"):
+        at(server.url).follow(HANDLE)
 
 
 STATUS = {10: 401, 11: 429, 12: 400, 13: 429, 50: 503}

@@ -1,0 +1,51 @@
+"""Who a process is and whether it still runs, in words that outlive it: what an effect's owner is written down as.
+
+A process id is given again, and the wall clock is set; neither may make a living process look dead. So a process is
+known by its host, its id, and when it started as the system itself counts that: in ticks since a boot that has a name.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+import psutil
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_STARTED_FIELD = 19  # of /proc/PID/stat, counted behind the name in brackets, which may hold blanks
+
+
+def this_process() -> str:
+    """Return who we are: host, process id, and when it started."""
+    return owner_of(os.getpid())
+
+
+def owner_of(pid: int) -> str:
+    """Return who a running process of this host is.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
+
+
+def is_alive(owner: str) -> bool | None:
+    """Return whether the process that wrote `owner` still runs; None when it is on another host."""
+    host, pid, started = owner.rsplit(":", 2)
+    if host != socket.gethostname():
+        return None
+    try:
+        # A killed process whose parent has not asked after it (PID 1 of many containers) stays on the list, dead.
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and _started(int(pid)) == started
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _started(pid: int) -> str:
+    """Return when a process started. psutil tells it by the wall clock, which moves whenever that clock is set."""
+    if not _BOOT_ID.exists():  # no Linux: there the system keeps the moment itself
+        return f"{psutil.Process(pid).create_time():.2f}"
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        raise psutil.NoSuchProcess(pid) from None
+    return f"{_BOOT_ID.read_text(encoding='ascii')[:8]}-{stat.rpartition(')')[2].split()[_STARTED_FIELD]}"

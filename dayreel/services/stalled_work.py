@@ -1,0 +1,52 @@
+"""Contents that were begun and that nobody has gone on with: found by their age, and told once with the next command.
+
+A stage that fails says so itself; this is for a process that died and was not started again, or that hangs.
+"""
+
+from datetime import timedelta
+
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.rules.lifecycle import WORKING
+from dayreel.services.studio import Studio
+from dayreel.services.tell_people import tell_once, was_told
+from dayreel.stores.catalog.reads import ContentRow, list_contents
+
+LONGEST_STAGE = timedelta(hours=2)
+"""No stage takes that long: a generation is left after twenty minutes."""
+
+
+def stalled_work(studio: Studio, *, target: str) -> list[ContentRow]:
+    """Return the contents in the making that have not moved for two hours and that nobody was told of yet.
+
+    Args:
+        target: the notifier's name.
+    """
+    long_ago = studio.clock.now() - LONGEST_STAGE
+    with studio.catalog.read() as connection:
+        rows = list_contents(connection, states=WORKING)
+    names = studio.channels.names()
+    still = [
+        row
+        for row in rows
+        if row.updated_at <= long_ago and row.world == studio.settings.world and row.channel in names
+    ]
+    return [row for row in still if not was_told(studio, row, _subject(row), target=target)]
+
+
+def tell_stalled(studio: Studio, *, notifier: Notifier) -> list[str]:
+    """Tell of each once per step it is stuck in; return a sentence for each."""
+    return [
+        tell_once(studio, row, _subject(row), _text(row), notifier=notifier)
+        for row in stalled_work(studio, target=notifier.name)
+    ]
+
+
+def _subject(row: ContentRow) -> str:
+    return f"stalled/{row.version}"
+
+
+def _text(row: ContentRow) -> str:
+    return (
+        f"{row.id} has been {row.state} since {row.updated_at.isoformat(timespec='minutes')} and nothing goes on. "
+        f"`dayreel retry {row.id}` goes on from there; what is done and paid is kept."
+    )

@@ -1,0 +1,55 @@
+"""Who a process is: not fooled by ids that are given again, by clocks that are set, or by the dead that stay listed."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from dayreel.services.processes import is_alive, owner_of, this_process
+
+
+@pytest.fixture
+def other() -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.communicate()
+
+
+def test_a_reused_process_id_is_not_taken_for_the_old_process(other: "subprocess.Popen[bytes]") -> None:
+    host, pid, started = owner_of(other.pid).rsplit(":", 2)
+    assert is_alive(f"{host}:{pid}:{started}") is True
+    assert is_alive(f"{host}:{pid}:{started}0") is False
+    assert is_alive(this_process()) is True
+
+
+def test_a_process_of_another_host_cannot_be_told() -> None:
+    assert is_alive("another-host:1:1.00") is None
+
+
+def test_a_clock_that_is_set_makes_nobody_look_dead(
+    other: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psutil counts from the boot, whose moment is worked out from the wall clock: setting that moves everybody."""
+    owner = owner_of(other.pid)
+    real = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: real(process) + 3600)
+    assert is_alive(owner) is True
+
+
+def test_a_killed_process_that_nobody_has_collected_is_dead() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = owner_of(process.pid)
+    assert is_alive(owner) is True
+    process.kill()
+    deadline = 200
+    while is_alive(owner) and deadline:
+        deadline -= 1
+        threading.Event().wait(0.02)
+    assert is_alive(owner) is False
+    process.communicate()
+    assert is_alive(owner) is False
+    with pytest.raises(psutil.NoSuchProcess):
+        owner_of(process.pid)
