@@ -248,6 +248,16 @@ def test_links_in_the_documents_lead_somewhere(name: str) -> None:
     assert not broken, f"{name}: mend or remove links to files that are not there: {broken}."
 
 
+def test_every_test_that_a_document_names_is_there() -> None:
+    sources = [(ROOT / name).read_text(encoding="utf-8") for name in tracked() if re.match(r"tests/.*\.py$", name)]
+    there = {found for source in sources for found in re.findall(r"def (test_\w+)\(", source)}
+    pages = [name for name in tracked() if name.startswith("docs/") and name.endswith(".md")]
+    named = {page: set(re.findall(r"`(test_\w+)`", (ROOT / page).read_text(encoding="utf-8"))) for page in pages}
+    assert len(named["docs/guarantees.md"]) > 20
+    gone = {page: sorted(names - there) for page, names in named.items() if names - there}
+    assert not gone, f"A promise without its test: {gone}."
+
+
 def test_no_path_of_a_machine_is_in_any_file() -> None:
     here = [str(ROOT), str(Path.home())]
     here = [one for one in here if one not in ("/", "/root", "/home") and len(one) > 5]
