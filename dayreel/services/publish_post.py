@@ -21,6 +21,7 @@ from dayreel.rules.gates import check_gates, closed
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.schemas.manifest import Manifest
 from dayreel.services.decide import bound_fields
 from dayreel.services.effects import Done, Intent, Record
 from dayreel.services.gate_facts import OUT, ask_account, facts_of
@@ -187,13 +188,16 @@ def post_request(studio: Studio, channel: Channel, row: ContentRow, platform: Pl
     Raises:
         UsageError: the channel does not publish there, there is no final video, or the caption does not fit.
     """
+    return _request(studio, channel, row, platform, studio.contents.fetched(row.id))
+
+
+def _request(studio: Studio, channel: Channel, row: ContentRow, platform: Platform, manifest: Manifest) -> PostRequest:
     fields = bound_fields(channel).get(platform)
     if fields is None:
         raise UsageError(
             f"Channel {channel.name!r} does not publish to {platform!r}.",
             next_step=f"It publishes to: {', '.join(channel.platforms.chosen()) or 'nothing'}.",
         )
-    manifest = studio.contents.fetched(row.id)
     final = manifest.final_video
     if final is None:
         raise UsageError(f"{row.id} has no final video yet.", next_step="`dayreel status` shows how far it is.")
@@ -250,7 +254,8 @@ def _refuse_what_has_changed(
     studio: Studio, channel: Channel, row: ContentRow, platform: Platform, key: EffectKey
 ) -> None:
     """Refuse a request that is no longer what would be posted now: somebody may have edited and approved meanwhile."""
-    if _key(post_request(studio, channel, row, platform), platform) != key:
+    now = _request(studio, channel, row, platform, studio.contents.manifest(row.id))
+    if _key(now, platform) != key or now.video_sha256 != row.video_sha256:
         raise GateClosedError(
             f"{row.id} was changed while it was being prepared for {platform}; what was prepared is not sent.",
             next_step=f"`dayreel publish {row.id}` sends it as it is now, if that is approved.",

@@ -20,7 +20,7 @@ from dayreel.services.publish_post import Posted, post_marker, publish_post
 from dayreel.services.reconcile import reconcile
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import posts_of
-from dayreel.stores.catalog.tables import effects
+from dayreel.stores.catalog.tables import content, decisions, effects
 from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform, Killed, World
@@ -366,6 +366,17 @@ def test_the_plan_shows_every_gate_and_the_requests_and_sends_nothing(studio: St
     (call,) = told.calls
     assert "Clay, patience" in call.body["caption"]
     assert (platform.posted, ledger_rows(studio)) == ([], [])
+
+
+def test_a_folder_that_holds_another_video_than_the_catalog_is_not_posted(studio: Studio) -> None:
+    """A process that died between the two, or a folder of another machine: approved is what the catalog says."""
+    with studio.catalog.write() as connection:
+        connection.execute(update(content).values(video_sha256="a" * 64))
+        connection.execute(update(decisions).values(video_sha256="a" * 64))
+    platform = FakePlatform()
+    with pytest.raises(GateClosedError, match="changed while it was being prepared"):
+        publish(studio, platform)
+    assert platform.posted == []
 
 
 def test_a_platform_that_the_channel_does_not_have_is_refused(studio: Studio) -> None:
