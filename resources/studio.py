@@ -13,7 +13,7 @@ from pydantic import Field
 
 from dayreel.services.studio import Studio, open_studio
 from dayreel.settings import load_settings
-from dayreel.stores.content_bucket import connect_s3
+from dayreel.stores.s3 import connect_s3
 
 
 class StudioResource(dg.ConfigurableResource):

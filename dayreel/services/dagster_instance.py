@@ -11,8 +11,8 @@ import yaml
 
 from dayreel.errors import ConfigurationError
 from dayreel.settings import Settings
-from dayreel.stores.content_bucket import use_plain_checksums
 from dayreel.stores.files import write_whole
+from dayreel.stores.s3 import use_plain_checksums
 
 ACTOR_TAG = "dayreel/actor"
 """The tag of a run that names who started it."""

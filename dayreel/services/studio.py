@@ -21,9 +21,10 @@ from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import Catalog, open_catalog
 from dayreel.stores.channel_files import ChannelFiles
-from dayreel.stores.content_bucket import ContentBucket, connect_s3
+from dayreel.stores.content_bucket import ContentBucket
 from dayreel.stores.contents import ContentStore
 from dayreel.stores.price_list import PriceList, load_prices
+from dayreel.stores.s3 import connect_s3
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,17 @@ changed one manifest are never merged: the second is refused. Keys, region and e
 """
 
 import json
-import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from dayreel.errors import BusyError, ConfigurationError, StaleState, StoreError
+from dayreel.errors import BusyError, StaleState
 from dayreel.stores.files import write_whole
+from dayreel.stores.s3 import Place, RefusedError, connect_s3, use_plain_checksums
 
 MANIFEST: Final = "metadata.json"
 PARTS: Final = (
@@ -35,34 +34,13 @@ PARTS: Final = (
 )
 """What of a folder goes into the bucket besides the manifest; locks, backups and incoming files do not."""
 
-Answer = TypeVar("Answer")
 Keep = Callable[[dict[str, Any]], None]
 """Writes a manifest that came from the bucket: manifests have one writer."""
 
-_PLACE: Final = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[\w./-]*?))?/?")
 _PART_BYTES: Final = 64 * 1024 * 1024
 _WAIT_S: Final = 600.0
 _CHANGED: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _GONE: Final = frozenset({"NoSuchKey", "404"})
-_NEXT_STEP: Final = (
-    "Check DAYREEL_CONTENT_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL; the key "
-    "must be allowed to list, read and write there. Then try again: what was made is here and is not paid for twice."
-)
-
-
-def use_plain_checksums() -> None:
-    """Tell AWS's SDK to add no checksums unless they are asked for: stores other than AWS have refused them."""
-    for name in ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"):
-        os.environ.setdefault(name, "when_required")
-
-
-def connect_s3() -> Any:
-    """Return an S3 client as AWS's own variables say."""
-    import boto3  # noqa: PLC0415  half a second of import
-    from botocore.config import Config  # noqa: PLC0415
-
-    retries = {"max_attempts": 5, "mode": "standard"}
-    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))
 
 
 class ContentBucket:
@@ -79,19 +57,17 @@ class ContentBucket:
         Raises:
             ConfigurationError: `place` is no name of a bucket.
         """
-        found = _PLACE.fullmatch(place)
-        if found is None:
-            raise ConfigurationError(
-                f"DAYREEL_CONTENT_BUCKET is {place!r}, which is no bucket.",
-                next_step="Write it like my-videos or my-videos/dayreel, without s3://.",
-            )
-        self._bucket = found["bucket"]
-        self._prefix = f"{found['prefix'].strip('/')}/" if found["prefix"] else ""
+        self._place = Place.parse(
+            place,
+            variable="DAYREEL_CONTENT_BUCKET",
+            example="my-videos",
+            safe="what was made is here and is not paid for twice.",
+        )
         self._connect = connect
 
     def url(self, content_id: str, path: str) -> str:
         """Return a file's address for people, `s3://...`; it opens nothing by itself."""
-        return f"s3://{self._bucket}/{self._key(content_id, path)}"
+        return f"s3://{self._place.bucket}/{self._key(content_id, path)}"
 
     def push(self, content_id: str, folder: Path) -> list[str]:
         """Put what has changed here since the last time, and return its paths.
@@ -121,7 +97,7 @@ class ContentBucket:
             StaleState: the manifest was changed both here and by another machine; nothing was done.
             StoreError: the bucket could not be used.
         """
-        there = self._asked(f"list {content_id!r} in", lambda: dict(self._listed(content_id)))
+        there = self._place.asked(f"list {content_id!r} in", lambda: dict(self._listed(content_id)))
         if not there:
             return []
         with _notes(folder) as notes:
@@ -170,14 +146,14 @@ class ContentBucket:
     # -- the objects ---------------------------------------------------------------------------------------------------
 
     def _key(self, content_id: str, path: str) -> str:
-        return f"{self._prefix}{content_id}/{path}"
+        return f"{self._place.prefix}{content_id}/{path}"
 
     def _at(self, content_id: str, path: str) -> dict[str, str]:
-        return {"Bucket": self._bucket, "Key": self._key(content_id, path)}
+        return {"Bucket": self._place.bucket, "Key": self._key(content_id, path)}
 
     def _listed(self, content_id: str) -> Iterator[tuple[str, str]]:
         start = self._key(content_id, "")
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._place.bucket, Prefix=start)
         for page in pages:
             for found in page.get("Contents", ()):
                 path = str(found["Key"]).removeprefix(start)
@@ -187,8 +163,10 @@ class ContentBucket:
 
     def _tag(self, content_id: str, path: str) -> str | None:
         try:
-            head = self._asked(f"look for {path!r} in", lambda: self._client.head_object(**self._at(content_id, path)))
-        except _RefusedError as error:
+            head = self._place.asked(
+                f"look for {path!r} in", lambda: self._client.head_object(**self._at(content_id, path))
+            )
+        except RefusedError as error:
             if error.code in _GONE:
                 return None
             raise
@@ -199,13 +177,13 @@ class ContentBucket:
 
         settings = TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False)
         at = self._at(content_id, path)
-        self._asked(
+        self._place.asked(
             f"put {path!r} into",
             lambda: self._client.upload_file(str(folder / path), at["Bucket"], at["Key"], Config=settings),
         )
         tag = self._tag(content_id, path)
         if tag is None:
-            raise self._refused(f"put {path!r} into", "it took the file and does not have it")
+            raise self._place.refused(f"put {path!r} into", "it took the file and does not have it")
         return tag
 
     def _put_manifest(self, content_id: str, content: bytes, tag: str | None) -> str:
@@ -213,11 +191,11 @@ class ContentBucket:
         condition = {"IfMatch": tag} if tag is not None else {"IfNoneMatch": "*"}
         at = self._at(content_id, MANIFEST)
         try:
-            answer = self._asked(
+            answer = self._place.asked(
                 f"put the manifest of {content_id!r} into",
                 lambda: self._client.put_object(**at, Body=content, ContentType="application/json", **condition),
             )
-        except _RefusedError as error:
+        except RefusedError as error:
             if error.code not in _CHANGED:
                 raise
             there = self._manifest(content_id)
@@ -232,7 +210,7 @@ class ContentBucket:
 
         at = self._at(content_id, path)
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        self._asked(
+        self._place.asked(
             f"get {path!r} from",
             # Written aside and renamed by the SDK.
             lambda: self._client.download_file(
@@ -243,11 +221,11 @@ class ContentBucket:
     def _manifest(self, content_id: str) -> dict[str, Any]:
         attempted = f"get the manifest of {content_id!r} from"
         at = self._at(content_id, MANIFEST)
-        content = self._asked(attempted, lambda: bytes(self._client.get_object(**at)["Body"].read()))
+        content = self._place.asked(attempted, lambda: bytes(self._client.get_object(**at)["Body"].read()))
         try:
             document: dict[str, Any] = json.loads(content)
         except ValueError as error:
-            raise self._refused(attempted, f"it is no JSON ({error})") from error
+            raise self._place.refused(attempted, f"it is no JSON ({error})") from error
         return document
 
     def _refuse_conflict(self, content_id: str, folder: Path, notes: "_Notes", there: dict[str, Any]) -> None:
@@ -261,39 +239,10 @@ class ContentBucket:
             next_step="Nothing was lost: look at both; then move the one that is wrong away, and try again.",
         )
 
-    # -- asking --------------------------------------------------------------------------------------------------------
-
     @cached_property
     def _client(self) -> Any:
-        use_plain_checksums()
+        use_plain_checksums()  # also where Dagster makes the client
         return self._connect()
-
-    def _asked(self, attempted: str, act: Callable[[], Answer]) -> Answer:
-        from boto3.exceptions import Boto3Error  # noqa: PLC0415  half a second of import
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-        try:
-            return act()
-        except (BotoCoreError, ClientError, Boto3Error, OSError) as error:
-            cause = error if isinstance(error, ClientError) else error.__context__
-            if isinstance(cause, ClientError):
-                said = cause.response.get("Error", {})
-                code = str(said.get("Code", "unknown"))
-                raise self._refused(attempted, f"{code}: {said.get('Message', 'no message')}", code=code) from None
-            raise self._refused(attempted, f"no answer ({type(error).__name__})") from error
-
-    def _refused(self, attempted: str, answer: str, *, code: str = "") -> "_RefusedError":
-        return _RefusedError(
-            f"Tried to {attempted} bucket {self._bucket!r}; it answered: {answer}.", code=code, next_step=_NEXT_STEP
-        )
-
-
-class _RefusedError(StoreError):
-    """What the bucket answered, with its code."""
-
-    def __init__(self, message: str, *, code: str, next_step: str) -> None:
-        super().__init__(message, next_step=next_step)
-        self.code = code
 
 
 class _Notes:

@@ -5,21 +5,14 @@ is asked which objects it has, and those that changed are fetched. Keys, region 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any
 
-from dayreel.errors import ConfigurationError, StoreError
 from dayreel.stores.files import write_whole, write_whole_bytes
 from dayreel.stores.mart_files import MartFiles
-
-Answer = TypeVar("Answer")
-_PLACE: Final = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>\w[\w.-]*(?:/\w[\w.-]*)*))?$")
-_NEXT_STEP: Final = (
-    "Check DAYREEL_MARTS_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL; "
-    "the key must be allowed to list, read and write there. Then try again: nothing is written by halves."
-)
+from dayreel.stores.s3 import Place, connect_s3
 
 
 class MartBucket(MartFiles):
@@ -36,16 +29,11 @@ class MartBucket(MartFiles):
         Raises:
             ConfigurationError: `place` is no name of a bucket.
         """
-        found = _PLACE.match(place)
-        if found is None:
-            raise ConfigurationError(
-                f"DAYREEL_MARTS_BUCKET is {place!r}, which is no bucket.",
-                next_step="Write it like my-marts or my-marts/dayreel, without s3://.",
-            )
+        self._place = Place.parse(
+            place, variable="DAYREEL_MARTS_BUCKET", example="my-marts", safe="nothing is written by halves."
+        )
         # Two places never share a copy.
-        super().__init__(copy / place)
-        self._bucket = found["bucket"]
-        self._prefix = f"{found['prefix']}/" if found["prefix"] else ""
+        super().__init__(copy / self._place.bucket / self._place.prefix)
 
     def write_bytes(self, name: str, content: bytes) -> Path:
         """Put one object, then its local copy; see `MartFiles.write_bytes`.
@@ -54,9 +42,9 @@ class MartBucket(MartFiles):
             StoreError: the bucket did not take it; what was there before is untouched.
             OSError: the copy could not be written.
         """
-        answer = self._asked(
+        answer = self._place.asked(
             f"write {name!r} to",
-            lambda: self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=content),
+            lambda: self._client.put_object(Bucket=self._place.bucket, Key=self._place.prefix + name, Body=content),
         )
         self._keep(name, content, str(answer["ETag"]))
         return self.root / name
@@ -81,27 +69,29 @@ class MartBucket(MartFiles):
 
     def _fetch(self, mart: str) -> None:
         """Make the copy of a mart what the bucket has: changed objects are read, those that are gone are deleted."""
-        there = self._asked(f"list {mart!r} in", lambda: dict(self._listed(f"{mart}/")))
+        there = self._place.asked(f"list {mart!r} in", lambda: dict(self._listed(f"{mart}/")))
         for name, tag in there.items():
             if not (self.root / name).is_file() or self._tag_of(name) != tag:
-                self._keep(name, self._asked(f"read {name!r} from", partial(self._content, name)), tag)
+                self._keep(name, self._place.asked(f"read {name!r} from", partial(self._content, name)), tag)
         for path in (self.root / mart).glob("*.parquet"):
             if f"{mart}/{path.name}" not in there:
                 path.unlink()
 
     def _listed(self, folder: str) -> Iterator[tuple[str, str]]:
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + folder
+            Bucket=self._place.bucket, Prefix=self._place.prefix + folder
         )
         for page in pages:
             for found in page.get("Contents", ()):
-                name = str(found["Key"]).removeprefix(self._prefix)
+                name = str(found["Key"]).removeprefix(self._place.prefix)
                 # The bucket is open to others: only what a mart can be called is fetched to this disk.
                 if re.fullmatch(rf"{re.escape(folder)}[\w-]+\.parquet", name):
                     yield name, str(found["ETag"])
 
     def _content(self, name: str) -> bytes:
-        content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"].read()
+        content: bytes = self._client.get_object(Bucket=self._place.bucket, Key=self._place.prefix + name)[
+            "Body"
+        ].read()
         return content
 
     def _keep(self, name: str, content: bytes, tag: str) -> None:
@@ -116,29 +106,6 @@ class MartBucket(MartFiles):
     def _tag_path(self, name: str) -> Path:
         return (self.root / name).with_suffix(".etag")
 
-    def _asked(self, attempted: str, act: Callable[[], Answer]) -> Answer:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  half a second of import
-
-        try:
-            return act()
-        except ClientError as error:
-            said = error.response.get("Error", {})
-            answer = f"{said.get('Code', 'unknown')}: {said.get('Message', 'no message')}"
-        except BotoCoreError as error:
-            answer = f"no answer ({type(error).__name__})"
-        raise StoreError(f"Tried to {attempted} bucket {self._bucket!r}; it answered: {answer}.", next_step=_NEXT_STEP)
-
     @cached_property
     def _client(self) -> Any:
-        import boto3  # noqa: PLC0415  half a second of import
-        from botocore.config import Config  # noqa: PLC0415
-
-        settings = Config(
-            # Stores other than AWS have refused the checksums that botocore adds by default.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            retries={"max_attempts": 5, "mode": "standard"},
-            connect_timeout=10,
-            read_timeout=60,
-        )
-        return boto3.client("s3", config=settings)
+        return connect_s3()

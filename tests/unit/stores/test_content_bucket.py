@@ -10,8 +10,9 @@ import pytest
 
 from dayreel.errors import ConfigurationError, StaleState, StoreError
 from dayreel.schemas.manifest import Manifest
-from dayreel.stores.content_bucket import ContentBucket, use_plain_checksums
+from dayreel.stores.content_bucket import ContentBucket
 from dayreel.stores.contents import ContentStore
+from dayreel.stores.s3 import use_plain_checksums
 from tests.fakes.bucket import FakeBucket, running_bucket
 
 ID = "notes-2026-11-20"

@@ -32,7 +32,9 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBucket]:
     with running_bucket() as kept:
         for name, value in (
             ("AWS_ACCESS_KEY_ID", "key-id"), ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_REGION", "eu-west-1"),
-            ("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", kept.url), ("AWS_MAX_ATTEMPTS", "1"),
+            ("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required"),
+            ("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required"),
+            ("AWS_ENDPOINT_URL", kept.url), ("AWS_MAX_ATTEMPTS", "1"),
         ):  # fmt: skip
             monkeypatch.setenv(name, value)
         yield kept

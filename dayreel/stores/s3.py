@@ -1,0 +1,103 @@
+"""What every bucket of ours has in common: how its place is written, the client, and what a refusal says.
+
+What is kept in which bucket is `content_bucket` and `mart_bucket`. Keys, region and endpoint are AWS's own variables.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from dayreel.errors import ConfigurationError, StoreError
+
+Answer = TypeVar("Answer")
+
+# No part of a prefix begins with a dot: a prefix is a folder of a local copy, too.
+_PLACE: Final = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(\w[\w.-]*(?:/\w[\w.-]*)*))?/?")
+
+
+class RefusedError(StoreError):
+    """What the bucket answered, with its code; empty where there was no answer."""
+
+    def __init__(self, message: str, *, code: str, next_step: str) -> None:
+        """Keep the code beside the sentence."""
+        super().__init__(message, next_step=next_step)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket and where in it, and the setting that names it.
+
+    Attributes:
+        prefix: empty, or ends with a slash.
+        safe: what a person may rely on when the bucket refused, for the next step.
+    """
+
+    variable: str
+    bucket: str
+    prefix: str
+    safe: str
+
+    @classmethod
+    def parse(cls, text: str, *, variable: str, example: str, safe: str) -> "Place":
+        """Return the place that `bucket` or `bucket/prefix` names.
+
+        Raises:
+            ConfigurationError: it names none.
+        """
+        found = _PLACE.fullmatch(text)
+        if found is None:
+            raise ConfigurationError(
+                f"{variable} is {text!r}, which is no bucket.",
+                next_step=f"Write it like {example} or {example}/dayreel, without s3://.",
+            )
+        return cls(variable, found[1], f"{found[2]}/" if found[2] else "", safe)
+
+    def asked(self, attempted: str, act: Callable[[], Answer]) -> Answer:
+        """Do `act`, which asks the bucket.
+
+        Args:
+            attempted: what it does, as a clause to which the bucket's name is added: "list 'a' in".
+
+        Raises:
+            RefusedError: the bucket did not do it, or did not answer.
+        """
+        from boto3.exceptions import Boto3Error  # noqa: PLC0415  half a second of import
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            return act()
+        except (BotoCoreError, ClientError, Boto3Error, OSError) as error:
+            cause = error if isinstance(error, ClientError) else error.__context__
+            if isinstance(cause, ClientError):
+                said = cause.response.get("Error", {})
+                code = str(said.get("Code", "unknown"))
+                raise self.refused(attempted, f"{code}: {said.get('Message', 'no message')}", code=code) from None
+            raise self.refused(attempted, f"no answer ({type(error).__name__})") from error
+
+    def refused(self, attempted: str, answer: str, *, code: str = "") -> RefusedError:
+        """Return the error that says what the bucket answered."""
+        return RefusedError(
+            f"Tried to {attempted} bucket {self.bucket!r}; it answered: {answer}.",
+            code=code,
+            next_step=f"Check {self.variable}, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and "
+            f"AWS_ENDPOINT_URL; the key must be allowed to list, read and write there. Then try again: {self.safe}",
+        )
+
+
+def use_plain_checksums() -> None:
+    """Tell AWS's SDK to add no checksums unless they are asked for: stores other than AWS have refused them."""
+    for name in ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"):
+        os.environ.setdefault(name, "when_required")
+
+
+def connect_s3() -> Any:
+    """Return an S3 client as AWS's own variables say."""
+    import boto3  # noqa: PLC0415  half a second of import
+    from botocore.config import Config  # noqa: PLC0415
+
+    use_plain_checksums()
+    retries = {"max_attempts": 5, "mode": "standard"}
+    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))
