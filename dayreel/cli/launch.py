@@ -82,57 +82,17 @@ def report_history(
 ) -> int:
     """Write what happened without a run into the event log, and return how many events.
 
-    For `dayreel demo` alone: the marts and charts of the project are told from their files, as their assets tell them.
-
     Args:
-        told: asset path, partition and facts of each materialization.
-        measured: day of each measurement, and what was missing in it, for the check of `engagement/snapshots`.
+        told: asset path, partition and facts of each materialization, see `pipeline_assets.history`.
+        measured: day of each measurement, and what was missing in it.
     """
-    from dayreel.services.marts.shapes import schema_of
-    from dayreel.services.marts.tables import MARTS
-    from dayreel.stores.mart_files import ALWAYS, open_mart_files
+    from dayreel.stores.mart_files import open_mart_files
 
-    files = open_mart_files(settings)
-    with instance_of(settings) as instance:
-        import dagster as dg  # noqa: TID251
+    with instance_of(settings) as instance, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pipeline_assets.history import events_of
 
-        _definitions(settings)
-        from pipeline_assets import chart_assets, engagement_assets, mart_assets
-
-        events: list[Any] = [
-            dg.AssetMaterialization(dg.AssetKey(list(path)), partition=day, metadata=facts, tags={"made_by": "demo"})
-            for path, day, facts in told
-        ]
-        events += [
-            dg.AssetMaterialization(
-                dg.AssetKey(name.split("/")),
-                partition=None if partition == ALWAYS else partition,
-                metadata=mart_assets.facts_of(files.read(name, [partition], schema=schema_of(mart))),
-                tags={"made_by": "demo"},
-            )
-            for name, mart in MARTS.items()
-            for partition in files.partitions(name)
-        ]
-        events += [
-            dg.AssetMaterialization(
-                chart_assets.CHARTS,
-                partition=week,
-                metadata=chart_assets.shown(files.charts(week, ALWAYS)),
-                tags={"made_by": "demo"},
-            )
-            for week in files.partitions("summary/weekly")
-        ]
-        events += [
-            dg.AssetCheckEvaluation(
-                engagement_assets.SNAPSHOTS,
-                engagement_assets.CHECK,
-                passed=not gaps,
-                severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(gaps) or engagement_assets.ALL_ANSWERED,
-                partition=day,
-            )
-            for day, gaps in measured
-        ]
+        events = events_of(open_mart_files(settings), told, measured)
         for event in events:
             instance.report_runless_asset_event(event)
     return len(events)
