@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import requests
+from dotenv import dotenv_values
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +21,7 @@ from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpe
 from dayreel.providers.registry import vendor_named
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
+from dayreel.services.configure import KEYS
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
@@ -55,6 +57,7 @@ def examine(settings: Settings) -> list[Check]:
     broken = {problem.file.removesuffix(".yaml") for problem in files.problems()}
     channels = {name: files.load(name) for name in files.names() if name not in broken}
     checks += check_sources(settings, channels)
+    checks += check_env_file(settings.root / ".env")
     checks += [check_sandbox(settings)] if settings.world == "sandbox" else check_keys(settings, channels)
     checks += [Check(**vars(finding)) for finding in token_findings(settings, SystemClock().now())]
     return [*checks, check_prices(settings, channels), check_catalog(settings), check_port(settings)]
@@ -140,6 +143,20 @@ def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[C
         elif wanted:
             checks.append(Check(f"sources of {name}", "ok", ", ".join(wanted)))
     return checks
+
+
+def check_env_file(path: Path) -> list[Check]:
+    """Look for names in `.env` that do nothing there; without any, there is nothing to tell."""
+    wrong = []
+    for name in dotenv_values(path, interpolate=False) if path.is_file() else ():
+        if name in {key.variable for key in KEYS.values()}:
+            wrong.append(f"{name} holds only in the environment itself, or as a setting (`dayreel config list`)")
+        elif name.startswith("DAYREEL_") and name.removeprefix("DAYREEL_").lower() not in Settings.model_fields:
+            wrong.append(f"{name} is no setting")
+    if not wrong:
+        return []
+    step = "Take it out; .env.example has every name, and caps and switches are set with `dayreel config set`."
+    return [Check("env file", "warn", "; ".join(wrong), step)]
 
 
 def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:

@@ -11,7 +11,15 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, select
 
-from dayreel.errors import BusyError, ConfigurationError, GateClosedError, MediaError, ProviderError
+from dayreel.errors import (
+    BusyError,
+    ConfigurationError,
+    GateClosedError,
+    MediaError,
+    ProviderError,
+    StaleState,
+    StoreError,
+)
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
@@ -181,10 +189,11 @@ def _attach(studio: Studio, channel: Channel, row: ContentRow, asked: Effect, no
 
 def _preview(studio: Studio, row: ContentRow, notifier: ReviewNotifier, told: list[str]) -> Path | None:
     """Return the video itself where it is small enough, else a small copy; None, and a sentence, where that fails."""
-    if row.final_video_path is None:
-        return None
-    video = studio.settings.content_dir / row.final_video_path
     try:
+        final = studio.contents.fetched(row.id).final_video
+        if final is None:
+            return None
+        video = studio.contents.path(row.id, final.file)
         if video.stat().st_size <= notifier.preview_limit_bytes:
             return video
         copy = studio.settings.var_dir / "previews" / f"{row.id}-r{row.revision}.mp4"
@@ -193,7 +202,7 @@ def _preview(studio: Studio, row: ContentRow, notifier: ReviewNotifier, told: li
         return small_copy(
             video, copy, most_bytes=notifier.preview_limit_bytes, ffmpeg=find_ffmpeg(studio.settings.ffmpeg)
         )
-    except (MediaError, OSError) as error:
+    except (MediaError, StoreError, StaleState, OSError) as error:
         told.append(f"without its preview: {error}")
         return None
 

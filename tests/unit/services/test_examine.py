@@ -14,6 +14,7 @@ from dayreel.services.examine import (
     check_catalog,
     check_channels,
     check_disk,
+    check_env_file,
     check_ffmpeg,
     check_keys,
     check_port,
@@ -75,6 +76,18 @@ def test_everything_is_fine_in_a_fresh_project(root: Path) -> None:
 )
 def test_only_three_pythons_will_do(version: tuple[int, int], verdict: str) -> None:
     assert check_python(version).verdict == verdict
+
+
+def test_a_cap_that_does_nothing_in_the_env_file_is_told(root: Path) -> None:
+    path = root / ".env"
+    path.write_text("DAYREEL_WORLD=sandbox\nFAL_KEY=x\nDAYREEL_CAP_DAY_USD=1\nexport DAYREEL_WORDL=live\n")
+    (check,) = check_env_file(path)
+    assert check.verdict == "warn"
+    assert "DAYREEL_CAP_DAY_USD holds only in the environment itself" in check.found
+    assert "DAYREEL_WORDL is no setting" in check.found
+    assert "FAL_KEY" not in check.found
+    path.write_text("DAYREEL_WORLD=sandbox\n")
+    assert check_env_file(path) == []
 
 
 def test_an_ffmpeg_that_is_not_there_is_named() -> None:
