@@ -10,6 +10,7 @@ from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
 from dayreel.services.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
 from dayreel.services.studio import Studio, open_studio
+from dayreel.services.templating import copy_packaged
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 
@@ -59,6 +60,16 @@ def validate(as_json: bool) -> int:
 def spec(name: str) -> None:
     """Print the spec hash that a completion marker of this channel must carry (see docs/operate.md)."""
     click.echo(spec_hash(ChannelFiles(load_settings().channels_dir).load(name).segments))
+
+
+@command.command("templates")
+@click.argument("name")
+def templates(name: str) -> None:
+    """Copy the prompt templates of a channel's content type into channels/templates/, to edit them there."""
+    settings = load_settings()
+    channel = ChannelFiles(settings.channels_dir).load(name)
+    for path, is_new in copy_packaged(settings.channels_dir, channel.content_type).items():
+        click.echo(f"{'written' if is_new else 'kept   '}  {path.relative_to(settings.root)}")
 
 
 @command.command("pause")

@@ -10,8 +10,25 @@ from typing import Any
 import jinja2
 
 from dayreel.errors import ConfigurationError
+from dayreel.stores.files import write_whole
 
 _PACKAGED = Path(__file__).parent / "templates"
+
+
+def copy_packaged(channels_dir: Path, content_type: str) -> dict[Path, bool]:
+    """Put the packaged templates where a content type's own ones lie, for people to edit; never over one of theirs.
+
+    Returns:
+        each file, and whether it was written now.
+    """
+    folder = channels_dir / "templates" / content_type
+    written = {}
+    for packaged in sorted(_PACKAGED.glob("*.md.j2")):
+        own = folder / packaged.name
+        written[own] = not own.exists()
+        if written[own]:
+            write_whole(own, packaged.read_text(encoding="utf-8"))
+    return written
 
 
 def render(channels_dir: Path, content_type: str, name: str, **values: Any) -> str:

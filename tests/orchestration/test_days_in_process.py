@@ -130,7 +130,9 @@ def test_a_day_nobody_decided_on_cannot_be_published(made: Project, instance: dg
 
 
 @pytest.mark.slow
-def test_a_video_made_anew_voids_its_approval(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_video_made_anew_voids_its_approval(
+    made: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
     made.decide(NOTES_ID, "approved")
     made.write_channel("notes", {**NOTES, "segments": {**NOTES["segments"], "duration_s": 2}})
     assert made.run(instance, "make_day_notes", DAY).success
@@ -138,7 +140,10 @@ def test_a_video_made_anew_voids_its_approval(made: Project, instance: dg.Dagste
     assert "the final video (approved" in failures(result)["notes/posts/outbox"]
     assert _status(made, NOTES_ID)["state"] == "review_pending"
     made.decide(NOTES_ID, "approved")
-    assert made.run(instance, "publish", DAY, ["notes", "posts", "outbox"]).success
+    assert made.run(instance, "publish", DAY, ["notes", "reviews"], ["notes", "posts", "outbox"]).success
+    asked = [one for one in sandbox.effects()["messages"] if "metadata" in one]
+    (shown,) = [one["text"] for one in asked if one["metadata"]["event_payload"]["marker"] == f"{NOTES_ID}/r2"]
+    assert "Approved by ana" in shown
 
 
 def test_an_approved_day_is_posted_once_however_often_it_is_materialized(

@@ -385,6 +385,17 @@ def test_a_ping_of_discord_is_answered_again_and_again(studio: Studio, world: Ru
     assert [chat.deliver(ping).json() for _ in range(2)] == [{"type": 1}] * 2
 
 
+def test_the_form_is_one_that_the_chat_takes(chat: Chat) -> None:
+    from tests.fakes.desk import served
+
+    with served(chat.desk) as address:
+        at = int(chat.studio.clock.now().timestamp())
+        wish = {"service": chat.name, "message": chat.message_id(-1), "button": "edit", "at": at}
+        told = chat.tell_world({**wish, "to": f"{address}/callbacks/{chat.name}"})
+    assert (told["status"], told["problem"]) == (200, "")
+    assert len(chat.world.effects()["forms"]) == (1 if chat.name == "slack" else 0)
+
+
 @pytest.mark.slow
 def test_a_press_is_answered_before_it_is_done(studio: Studio, world: RunningSandbox) -> None:
     """The world waits three seconds for the answer; changing the message takes longer than that here."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import ConfigurationError
-from dayreel.services.templating import render
+from dayreel.services.templating import copy_packaged, render
 
 
 def own(folder: Path, text: str) -> Path:
@@ -20,6 +20,16 @@ def test_peoples_own_template_wins_for_its_content_type_only(tmp_path: Path) -> 
     assert render(folder, "crafts", "idea", topic="clay & rain") == "About clay & rain 🏺"
     with pytest.raises(ConfigurationError, match=r"'channel' is undefined|'total_s' is undefined"):
         render(folder, "glass", "idea", topic="clay")  # the packaged one, which wants more
+
+
+def test_the_packaged_ones_are_copied_to_be_edited_and_never_over_an_edited_one(tmp_path: Path) -> None:
+    mine = own(tmp_path, "About {{ topic }}") / "templates" / "crafts" / "idea.md.j2"
+    written = {path.name: is_new for path, is_new in copy_packaged(tmp_path, "crafts").items()}
+    assert written == {"idea.md.j2": False, "prompts.md.j2": True, "safety.md.j2": True}
+    assert mine.read_text(encoding="utf-8") == "About {{ topic }}"
+    (mine.parent / "safety.md.j2").write_text("Is {{ text }} fine?", encoding="utf-8")
+    assert render(tmp_path, "crafts", "safety", text="clay") == "Is clay fine?"
+    assert not any(copy_packaged(tmp_path, "crafts").values())
 
 
 @pytest.mark.parametrize(
