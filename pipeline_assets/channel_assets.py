@@ -7,7 +7,7 @@ Only what the channel uses is there: no prompts for own footage, no narration fo
 does not publish. See https://docs.dagster.io/guides/build/assets. What an asset does is a service of `dayreel`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from dayreel.services.review_cards import redraw_cards
 from dayreel.services.review_status import need_decision
 from dayreel.services.write_prompts import write_prompts
 from dayreel.stores.catalog.reads import costs_of, get_content
+from pipeline_assets.library_assets import item_key
 from pipeline_assets.metadata import (
     at_desk,
     check_results,
@@ -80,7 +81,7 @@ class _Build:
         return asset_key(self.channel.name, *path)
 
     def asset(
-        self, *path: str, deps: list[dg.AssetKey], needs: set[str], **more: Any
+        self, *path: str, deps: Sequence[dg.AssetKey | dg.AssetDep], needs: set[str], **more: Any
     ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
         """Return Dagster's asset decorator with what every asset of a channel has."""
         decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
@@ -172,13 +173,19 @@ class _Build:
 
         return prompts
 
+    def _footage(self) -> list[dg.AssetDep]:
+        """Return the library, for a channel that cuts from it: which items a day was cut from is in its metadata."""
+        if not self.channel.video.library:
+            return []
+        return [dg.AssetDep(item_key("file"), partition_mapping=dg.AllPartitionMapping())]
+
     def raw_segments(self) -> dg.AssetsDefinition:
         channel, vendor = self.channel, self.channel.video.provider
         upstream = "ideas" if channel.prompts is None else "prompts"
 
         @self.asset(
             "raw_segments",
-            deps=[self.key(upstream)],
+            deps=[self.key(upstream), *self._footage()],
             needs={vendor},
             kinds={vendor},
             pool=f"segments_{vendor}",

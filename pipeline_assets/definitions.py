@@ -18,6 +18,7 @@ from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.engagement_assets import build_snapshots
 from pipeline_assets.house_jobs import keep_house, tell_failure_job
 from pipeline_assets.jobs import build_jobs
+from pipeline_assets.library_assets import build_library_assets, build_library_job
 from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
@@ -31,6 +32,7 @@ from resources.video import ClipsResource, FalResource, KlingResource
 from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
 from sensors.failures import build_failure_sensor
+from sensors.items import build_item_sensor
 from sensors.markers import build_marker_sensor
 from sensors.marts import build_mart_sensor
 
@@ -82,6 +84,7 @@ def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) 
         build_chore_sensor(notifier_name(settings)),
         build_failure_sensor(),
         build_mart_sensor(),
+        *([build_item_sensor()] if settings.library is not None else []),
     ]
 
 
@@ -108,11 +111,18 @@ def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitio
     weeks = build_periods(partitions, settings)["week"]
     charts = [build_charts(weeks)] if weeks is not None else []
     assets = [asset for channel in everyone for asset in build_channel_assets(channel, partitions)]
+    footage = build_library_assets() if settings.library is not None else []
     return dg.Definitions(
-        assets=[*assets, build_snapshots(everyone, partitions), *build_marts(everyone, partitions, settings), *charts],
-        jobs=[*build_jobs(everyone), keep_house, tell_failure_job],
+        assets=[
+            *assets,
+            build_snapshots(everyone, partitions),
+            *build_marts(everyone, partitions, settings),
+            *charts,
+            *footage,
+        ],
+        jobs=[*build_jobs(everyone), keep_house, tell_failure_job, *([build_library_job()] if footage else [])],
         schedules=build_schedules(everyone, settings),
-        sensors=build_sensors(settings, partitions) if everyone else [],
+        sensors=build_sensors(settings, partitions) if everyone or footage else [],
         resources={**default_resources(settings), **resources},
         executor=dg.in_process_executor,
     )

@@ -33,7 +33,11 @@ COMMANDS = {
     "report": "the weekly report of every channel, as a page and as a text for a chat",
     "sql": "ask the marts: DuckDB with a view per table, or --query for CSV and JSON",
     "demo": "a project of its own with sixty days of simulated content, to look around in",
+    "ingest": "take own footage into the library",
+    "library": "own footage: list, questions, scan, watch, rebuild",
+    "jobs": "the workers' jobs: list, cancel, try again",
     "worker": "do the jobs of own footage on this machine: remux, transcode, file",
+    "migrate-v1": "take over clips and settings of the older system",
     "sandbox": "run the sandbox world in the foreground",
     "desk": "review in the browser, and the front door to Dagster, in the foreground",
     "users": "who may use the desk: add, list, disable, links, tokens",
@@ -56,7 +60,7 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"dayreel.cli.{cmd_name}_command").command
+        command: click.Command = import_module(f"dayreel.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

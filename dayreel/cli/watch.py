@@ -4,16 +4,13 @@ The work is done in a thread of its own: on the main thread Dagster would take t
 """
 
 import json
-import os
-import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from dayreel.cli.signals import until_told
 from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
 from dayreel.services.chores import do_chore
@@ -38,7 +35,7 @@ def watch(settings: Settings) -> int:
         ensure_sandbox(settings, SystemClock())
     with (
         hold(settings.var_dir / "locks", "watch", what="watch this project", at=SystemClock().now()),
-        _until_told() as stop,
+        until_told() as stop,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch") as worker,
     ):
         click.echo("Watching: days, decisions, posts, markers, doubts. Ctrl-C stops after the task at hand.", err=True)
@@ -110,21 +107,3 @@ def _read(path: Path) -> Memory:
         return Memory(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return Memory()
-
-
-@contextmanager
-def _until_told() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set; a second one ends the process at once, as a crash would."""
-    stop = threading.Event()
-
-    def hear(_signal: int, _frame: object) -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-
-    before = {one: signal.signal(one, hear) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

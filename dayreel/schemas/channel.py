@@ -77,13 +77,14 @@ class VideoSource(Strict):
     provider: Literal["fal", "kling", "clips"]
     model: str | None = None
     folder: str | None = Field(None, description="clips only: folder of own footage, relative to the channel file")
+    library: tuple[str, ...] = Field((), description="clips only, instead of `folder`: titles of items, * for any part")
     fit: Literal["crop", "pad"] = "crop"
 
     @model_validator(mode="after")
     def _fields_fit_the_provider(self) -> "VideoSource":
         if self.provider == "clips":
-            if self.folder is None:
-                raise ValueError("segments from own footage need `folder`")
+            if (self.folder is None) == (not self.library):
+                raise ValueError("segments from own footage need either `folder` or `library`")
         elif self.model is None:
             raise ValueError(f"segments from {self.provider} need `model`")
         return self

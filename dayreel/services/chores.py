@@ -1,4 +1,4 @@
-"""What the house has to see to by itself: unknown outcomes, unanswered reviews, messages, money, stalled work.
+"""What the house sees to by itself: unknown outcomes, unanswered reviews, messages, money, stalled work, own footage.
 
 `due_chores` only reads the catalog, so a sensor may ask it every few seconds; `do_chore` asks vendors and people, and
 belongs into a run. What fails is due again later, ever more rarely, and never in a loop.
@@ -16,6 +16,8 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
 from dayreel.services.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.expire_reviews import mind_reviews, overdue_reviews
+from dayreel.services.library.open_library import open_library
+from dayreel.services.library.tend import due_library, tend
 from dayreel.services.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.review_cards import send_waiting, waiting_messages
 from dayreel.services.stalled_work import stalled_work, tell_stalled
@@ -23,7 +25,7 @@ from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import posts_without_public_id
 from dayreel.stores.catalog.tables import content, effects, platform_posts
 
-ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled"]
+ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled", "library"]
 MOST_EFFECTS = 100
 _GIVEN_BACK = timedelta(minutes=30)
 _RECENT = timedelta(days=30)
@@ -71,6 +73,10 @@ def due_chores(studio: Studio, *, target: str) -> list[Chore]:
         ids = sorted(row.id for row in stalled)
         key = f"{fingerprint(stalled=ids)[:12]}:{turn_of(now, now)}"
         chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
+    if studio.settings.library is not None:
+        due = due_library(open_library(studio))
+        if due is not None:
+            chores.append(Chore("library", f"library:{due}:{turn_of(now, now)}", "own footage has moved"))
     return chores
 
 
@@ -89,6 +95,7 @@ def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str
         "messages": lambda: send_waiting(studio, notifier=notifier),
         "budgets": lambda: tell_budgets(studio, notifier=notifier),
         "stalled": lambda: tell_stalled(studio, notifier=notifier),
+        "library": lambda: tend(open_library(studio)) if studio.settings.library is not None else [],
     }
     return acts[name]()
 

@@ -5,6 +5,7 @@ it, so a process that dies leaves a job that the next one goes on with. The file
 settled: a damaged download is fetched again, never bought again.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +19,7 @@ from dayreel.errors import DayreelError, MediaError, PermanentError, TransientEr
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
-from dayreel.providers.video.clips import OwnFootage
+from dayreel.providers.video.clips import OwnFootage, pick_footage
 from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import seconds_cost
@@ -26,6 +27,8 @@ from dayreel.schemas.channel import Channel, SegmentSpec
 from dayreel.schemas.content import Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects import Done, Intent, NotMade, Record, has_handle
+from dayreel.services.library.filed_footage import filed_footage
+from dayreel.services.library.open_library import open_library
 from dayreel.services.open_content import open_content
 from dayreel.services.patience import patiently
 from dayreel.services.renders import fire, made_clip
@@ -271,38 +274,52 @@ class _Pick:
     sha256: str
     start_s: float
     loops: bool
+    item: str | None = None
 
 
-def _pick(footage: OwnFootage, folder: Path, row: ContentRow, spec: SegmentSpec) -> list[_Pick]:
+def _pick(files: Mapping[Path, str | None], row: ContentRow, spec: SegmentSpec) -> list[tuple[Path, _Pick]]:
     """Choose the footage of each segment: another file each time, and another place when a file comes again.
 
     A file that is shorter than a segment begins again at its start; the stage's parameters say so.
 
+    Args:
+        files: the footage there is, each with the item of the library it belongs to.
+
     Raises:
-        ConfigurationError: the folder has nothing usable.
         MediaError: a file cannot be read.
     """
-    picks: list[_Pick] = []
+    picks: list[tuple[Path, _Pick]] = []
     for sequence in range(1, spec.count + 1):
-        path = footage.pick(folder, content_id=row.id, sequence=sequence)
+        path = pick_footage(list(files), content_id=row.id, sequence=sequence)
         # The picture's own length counts: a file's sound may go on after its last frame.
         length_s = probe(path).best_video_stream().duration_s
-        uses = sum(pick.file == path.name for pick in picks)
+        uses = sum(picked == path for picked, _ in picks)
         room_s = length_s - spec.duration_s
         start_s = 0.0 if room_s <= 0 else (uses * spec.duration_s) % (room_s + 1e-9)
-        picks.append(_Pick(path.name, sha256_of(path), round(start_s, 3), loops=room_s < 0))
+        pick = _Pick(path.name, sha256_of(path), round(start_s, 3), loops=room_s < 0, item=files[path])
+        picks.append((path, pick))
     return picks
+
+
+def _footage(studio: Studio, channel: Channel, footage: OwnFootage) -> dict[Path, str | None]:
+    """Return the files a channel may cut from, each with its item in the library, if it is of one.
+
+    Raises:
+        ConfigurationError: there is nothing usable.
+    """
+    if channel.video.library:
+        return dict(filed_footage(open_library(studio), channel.video.library))
+    return dict.fromkeys(footage.files(studio.settings.channels_dir / str(channel.video.folder)))
 
 
 def _cut(studio: Studio, channel: Channel, row: ContentRow, footage: OwnFootage) -> StageResult:
     spec = channel.segments
-    folder = studio.settings.channels_dir / str(channel.video.folder)
-    picks = _pick(footage, folder, row, spec)
+    picks = _pick(_footage(studio, channel, footage), row, spec)
     fit = channel.video.fit
     work = Work(
         stage="raw_segments",
         fingerprint=fingerprint(
-            code=CODE_VERSION, provider=footage.name, picks=[vars(pick) for pick in picks], segments=spec, fit=fit
+            code=CODE_VERSION, provider=footage.name, picks=[vars(pick) for _, pick in picks], segments=spec, fit=fit
         ),
         provider=footage.name,
     )
@@ -310,9 +327,9 @@ def _cut(studio: Studio, channel: Channel, row: ContentRow, footage: OwnFootage)
     def make() -> Product:
         ffmpeg = find_ffmpeg(studio.settings.ffmpeg)
         segments: list[Segment] = []
-        for sequence, pick in enumerate(picks, start=1):
+        for sequence, (source, pick) in enumerate(picks, start=1):
             path = cut_segment(
-                folder / pick.file,
+                source,
                 _segment_path(studio, row, sequence),
                 start_s=pick.start_s,
                 duration_s=spec.duration_s,
@@ -324,6 +341,6 @@ def _cut(studio: Studio, channel: Channel, row: ContentRow, footage: OwnFootage)
                 ffmpeg=ffmpeg,
             )
             segments.append(_described(studio, row, path, sequence, provider=footage.name))
-        return Product({"segments": tuple(segments)}, parameters={"footage": [vars(pick) for pick in picks]})
+        return Product({"segments": tuple(segments)}, parameters={"footage": [vars(pick) for _, pick in picks]})
 
     return run_stage(studio, row, work, make)

@@ -129,14 +129,13 @@ class ItemStore:
         self._state(name, stage).write(manifest.model_dump(mode="json"))
         write_whole_bytes(self.root / name.marker_dir(stage) / "state", f"{STATE_OF[stage]}\n".encode())
 
-    def supersede(self, name: ItemName, stage: ItemStage) -> list[ItemStage]:
-        """Take back the markers of the stages after `stage`, which was made again; return which those were."""
-        taken: list[ItemStage] = []
-        for later, found in self.stages_of(name).items():
-            if ITEM_STAGES.index(later) > ITEM_STAGES.index(stage):
-                found.marker.replace(found.marker.with_name(found.marker.name + SUPERSEDED))
-                taken.append(later)
-        return taken
+    def supersede(self, marker: FoundMarker) -> None:
+        """Take back a marker: what it says was made from something that was made again since. The files stay.
+
+        Raises:
+            OSError: it cannot be renamed.
+        """
+        marker.marker.replace(marker.marker.with_name(marker.marker.name + SUPERSEDED))
 
     def files(self, name: ItemName, stage: ItemStage) -> list[Path]:
         """Return the files of a stage before the library, by name; hidden ones and folders are left out."""

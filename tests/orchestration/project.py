@@ -172,6 +172,7 @@ class Project:
         repository = self.defs.get_repository_def()
         context = dg.build_sensor_context(
             instance=instance,
+            instance_ref=None if instance.is_ephemeral else instance.get_ref(),
             cursor=cursor,
             repository_def=repository,
             resources={"studio": StudioResource(root=str(self.root))},

@@ -33,10 +33,6 @@ class OwnFootage:
         """Return the usable files of a folder, see `footage_in`."""
         return footage_in(self._root / folder)
 
-    def pick(self, folder: str | Path, *, content_id: str, sequence: int) -> Path:
-        """Return the file that a segment is cut from, see `pick_footage`."""
-        return pick_footage(self.files(folder), content_id=content_id, sequence=sequence)
-
 
 def connect(access: Access) -> OwnFootage:
     """Return own footage below the project root."""

@@ -80,7 +80,8 @@ class PinnedIdea:
     pinned_at: datetime
 
 
-def _as(kind: type[Any], row: RowMapping) -> Any:
+def as_row(kind: type[Any], row: RowMapping) -> Any:
+    """Return a row of the catalog as the dataclass with its columns."""
     return kind(**{field.name: row[field.name] for field in fields(kind)})
 
 
@@ -97,7 +98,7 @@ def get_content(connection: Connection, content_id: str, *, lock: bool = False) 
     row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
     if row is None:
         raise UsageError(f"There is no content {content_id!r}.", next_step="`dayreel status --all` lists them.")
-    found: ContentRow = _as(ContentRow, row)
+    found: ContentRow = as_row(ContentRow, row)
     return found
 
 
@@ -105,7 +106,7 @@ def current_content(connection: Connection, channel: str, day: date) -> ContentR
     """Return the newest take of a channel's day, or None when nothing was made for it yet."""
     query = select(content).where(content.c.channel == channel, content.c.day == day).order_by(content.c.take.desc())
     row = connection.execute(query.limit(1)).mappings().one_or_none()
-    return None if row is None else _as(ContentRow, row)
+    return None if row is None else as_row(ContentRow, row)
 
 
 def list_contents(
@@ -124,7 +125,7 @@ def list_contents(
         query = query.where(content.c.channel.in_(channels))
     if states:
         query = query.where(content.c.state.in_(states))
-    return [_as(ContentRow, row) for row in connection.execute(query).mappings()]
+    return [as_row(ContentRow, row) for row in connection.execute(query).mappings()]
 
 
 def earlier_ideas(connection: Connection, channel: str, since: date, *, but: str) -> list[tuple[str, str]]:
@@ -141,7 +142,7 @@ def newest_verdict(connection: Connection, content_id: str) -> DecisionRow | Non
     """Return the newest decision on a content, edits included, or None."""
     query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id.desc()).limit(1)
     row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else _as(DecisionRow, row)
+    return None if row is None else as_row(DecisionRow, row)
 
 
 def newest_verdicts(connection: Connection, content_ids: Sequence[str]) -> dict[str, DecisionRow]:
@@ -156,7 +157,7 @@ def newest_verdicts(connection: Connection, content_ids: Sequence[str]) -> dict[
 def decisions_after(connection: Connection, cursor: int, *, limit: int) -> list[DecisionRow]:
     """Return decisions with a number above `cursor`, oldest first."""
     query = select(decisions).where(decisions.c.id > cursor).order_by(decisions.c.id).limit(limit)
-    return [_as(DecisionRow, row) for row in connection.execute(query).mappings()]
+    return [as_row(DecisionRow, row) for row in connection.execute(query).mappings()]
 
 
 def approvers(
@@ -184,7 +185,7 @@ def pinned_idea(connection: Connection, channel: str, day: date) -> PinnedIdea |
     """Return the idea that a person has set for a channel's day, or None."""
     query = select(pinned_ideas).where(pinned_ideas.c.channel == channel, pinned_ideas.c.day == day)
     row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else _as(PinnedIdea, row)
+    return None if row is None else as_row(PinnedIdea, row)
 
 
 def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[RowMapping]:

@@ -65,7 +65,7 @@ def test_an_unknown_field_is_named_with_its_line_and_what_is_allowed_there(tmp_p
         "crafts.yaml:10: titel: unknown field (did you mean 'title'?); allowed here: active_from, "
     )
     (problem,) = said(tmp_path, GOOD + "  modle: x\n")
-    allowed = "allowed here: fit, folder, model, provider"
+    allowed = "allowed here: fit, folder, library, model, provider"
     assert problem == f"crafts.yaml:10: video.modle: unknown field (did you mean 'model'?); {allowed}"
     (problem,) = said(tmp_path, GOOD + "  x: x\n")
     assert problem == f"crafts.yaml:10: video.x: unknown field; {allowed}"
@@ -104,7 +104,7 @@ def test_a_value_that_cannot_be_used_is_named_with_what_can(text: str, where: st
         ("{provider: anthropic, model: claude-sonnet-5-5}", "{provider: calendar}", "need `file`"),
         ("{provider: anthropic, model: claude-sonnet-5-5}", "{provider: anthropic}", "need `model`"),
         ("prompts: {provider: openai, model: gpt-6-luna}\n", "", "need `prompts`"),
-        ("provider: fal", "provider: clips", "need `folder`"),
+        ("provider: fal", "provider: clips", "need either `folder` or `library`"),
     ],
 )
 def test_parts_that_belong_together_must_be_there(old: str, new: str, words: str, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""What a person does to a job: stop it, try it again. The queue decides, the catalog follows."""
+
+from sqlalchemy import update
+
+from dayreel.services.library.open_library import Library
+from dayreel.services.library.settle_jobs import settle_jobs
+from dayreel.services.transitions import advance
+from dayreel.stores.catalog.item_reads import get_job
+from dayreel.stores.catalog.tables import media_items
+
+
+def cancel_job(library: Library, job: str) -> str:
+    """Stop a job; return a sentence.
+
+    Raises:
+        UsageError: there is no such job.
+        StaleState: it is completed already.
+        StoreError: the shared folder or the catalog cannot be used.
+    """
+    info = library.queue.cancel(job, by=library.studio.actor)
+    settle_jobs(library)
+    if info.place == "running":
+        return f"{job} stops as soon as its worker ({info.claimed_by or 'unknown'}) looks."
+    return f"{job} is cancelled. `dayreel jobs retry {job}` brings it back."
+
+
+def retry_job(library: Library, job: str) -> str:
+    """Put a failed or cancelled job into the queue again; return a sentence.
+
+    Raises:
+        UsageError: there is no such job.
+        StaleState: it has not failed.
+        StoreError: the shared folder or the catalog cannot be used.
+    """
+    settle_jobs(library)
+    library.queue.retry(job)
+    now = library.studio.clock.now()
+    with library.studio.catalog.write("library") as connection:
+        row = get_job(connection, job)
+        advance(
+            connection,
+            "job",
+            job,
+            "start",
+            at=now,
+            actor=library.studio.actor,
+            trigger="manual",
+            progress=0,
+            error=None,
+        )
+        connection.execute(update(media_items).where(media_items.c.id == row.item_id).values(error=None))
+    return f"{job} is waiting for a worker again."

@@ -1,0 +1,151 @@
+"""Where items, questions and jobs stand, as documents for every face: CLI, desk, terminal, chat. Changes nothing."""
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from dayreel.services.library.gates import name_of
+from dayreel.services.library.open_library import Library
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.item_reads import GateRow, ItemRow, JobRow, gates_of, get_item, jobs_of, list_items
+from dayreel.stores.catalog.tables import state_transitions
+
+_NEXT = {
+    "ripped": "a worker remuxes it",
+    "remuxed": "a worker transcodes it",
+    "transcoded": "a worker files it",
+    "in_library": "",
+    "quarantined": "mend the file and ingest it again",
+}
+
+
+def items_document(catalog: Catalog) -> list[dict[str, Any]]:
+    """Return every item: where it is, what it waits for, and what went wrong.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    with catalog.read() as connection:
+        open_jobs = {job.item_id: job for job in reversed(jobs_of(connection, states=["queued", "rendering"]))}
+        asked = {gate.item_id: gate for gate in gates_of(connection, status="pending")}
+        return [_item(row, open_jobs.get(row.id), asked.get(row.id)) for row in list_items(connection)]
+
+
+def item_document(library: Library, item_id: str) -> dict[str, Any]:
+    """Return one item's whole story: stages with files and evidence, questions, jobs, transitions.
+
+    Raises:
+        UsageError: there is no such item.
+        StateError, StoreError: its manifest or the catalog cannot be read.
+    """
+    with library.studio.catalog.read() as connection:
+        row = get_item(connection, item_id)
+        jobs = jobs_of(connection, item_id=item_id)
+        gates = gates_of(connection, item_id=item_id)
+        moves = _moves(connection, item_id)
+    manifest = library.items.newest_manifest(name_of(row))
+    open_job = next((job for job in jobs if job.state in ("queued", "rendering")), None)
+    asked = next((gate for gate in gates if gate.status == "pending"), None)
+    return {
+        **_item(row, open_job, asked),
+        "origin": list(manifest.origin) if manifest else [],
+        "stages": {stage: made.model_dump(mode="json") for stage, made in manifest.stages.items()} if manifest else {},
+        "gates": [gate_document(gate) for gate in gates],
+        "jobs": [job_document(job) for job in jobs],
+        "history": moves,
+    }
+
+
+def gates_document(catalog: Catalog) -> list[dict[str, Any]]:
+    """Return every question that waits for a person, the oldest first."""
+    with catalog.read() as connection:
+        titles = {row.id: row.title for row in list_items(connection, ["remuxed", "transcoded"])}
+        waiting = gates_of(connection, status="pending")
+    return [{**gate_document(gate), "title": titles.get(gate.item_id, gate.item_id)} for gate in waiting]
+
+
+def jobs_document(catalog: Catalog, *, most: int = 100) -> list[dict[str, Any]]:
+    """Return the newest jobs, the newest first."""
+    with catalog.read() as connection:
+        return [job_document(job) for job in jobs_of(connection, most=most)]
+
+
+def gate_document(gate: GateRow) -> dict[str, Any]:
+    """Return one question as a document."""
+    return {
+        "id": gate.id,
+        "item_id": gate.item_id,
+        "type": gate.approval_type,
+        "status": gate.status,
+        "prompt": gate.prompt_data,
+        "response": gate.response_data,
+        "requested_at": _moment(gate.requested_at),
+        "responded_at": _moment(gate.responded_at),
+        "responded_by": gate.responded_by,
+        "via": gate.via,
+    }
+
+
+def job_document(job: JobRow) -> dict[str, Any]:
+    """Return one job as a document; its states are those of every render (seed 004)."""
+    return {
+        "job": job.id,
+        "item_id": job.item_id,
+        "role": job.role,
+        "state": job.state,
+        "progress": job.progress,
+        "detail": job.detail,
+        "worker": job.worker,
+        "attempt": job.fence,
+        "error": job.error,
+        "requested_at": _moment(job.requested_at),
+        "started_at": _moment(job.started_at),
+        "finished_at": _moment(job.finished_at),
+    }
+
+
+def _item(row: ItemRow, job: JobRow | None, gate: GateRow | None) -> dict[str, Any]:
+    return {
+        "item_id": row.id,
+        "kind": row.kind,
+        "title": row.title,
+        "year": row.year,
+        "series": row.series,
+        "season": row.season,
+        "disc": row.disc,
+        "state": row.state,
+        "folder": row.folder_path,
+        "error": row.error,
+        "gate": gate.id if gate else None,
+        "job": job.id if job else None,
+        "progress": job.progress if job else None,
+        "next": _next(row, job, gate),
+        "updated_at": _moment(row.updated_at),
+    }
+
+
+def _next(row: ItemRow, job: JobRow | None, gate: GateRow | None) -> str:
+    if gate is not None:
+        return f"dayreel library answer {gate.id} approved"
+    if job is not None:
+        return f"{job.role}: {job.state}" + (f" {job.progress} %" if job.state == "rendering" else "")
+    if row.error is not None:
+        return f"dayreel library show {row.id}"
+    return _NEXT[row.state]
+
+
+def _moves(connection: Connection, item_id: str) -> list[dict[str, Any]]:
+    query = (
+        select(state_transitions)
+        .where(state_transitions.c.entity == "media_item", state_transitions.c.entity_id == item_id)
+        .order_by(state_transitions.c.id)
+    )
+    names = ("from_state", "to_state", "event", "trigger", "actor", "notes")
+    return [
+        {**{name: row[name] for name in names}, "at": _moment(row["at"])}
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def _moment(at: Any) -> str | None:
+    return None if at is None else at.isoformat(timespec="seconds")

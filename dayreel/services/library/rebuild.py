@@ -1,0 +1,96 @@
+"""Making the catalog's part about own footage anew from the shared folder alone: items, files, answers, jobs."""
+
+from sqlalchemy import delete, insert, update
+
+from dayreel.rules.library_paths import ITEM_STAGES
+from dayreel.schemas.library import GateAnswer, ItemManifest
+from dayreel.services.library.gates import subject_of
+from dayreel.services.library.open_library import Library
+from dayreel.services.library.record_item import record_item
+from dayreel.stores.catalog.item_reads import find_item
+from dayreel.stores.catalog.tables import human_approvals, jobs, media_items
+from dayreel.stores.job_queue import JobInfo
+
+_STATES = {"pending": "queued", "running": "rendering", "completed": "completed", "failed": "failed"}
+
+
+def rebuild(library: Library) -> list[str]:
+    """Forget every item of the catalog and read the folder again; transitions of before stay as history.
+
+    Returns:
+        One sentence per item, and what was left alone.
+
+    Raises:
+        StateError: a manifest is damaged; the catalog then has the items before it.
+        StoreError: the catalog cannot be written.
+    """
+    with library.studio.catalog.write("library") as connection:
+        connection.execute(delete(media_items))  # files, questions and jobs go with their items
+    scan = library.items.scan()
+    said = [f"left alone: {reason}" for reason in scan.left_alone]
+    for item_id, found in sorted(scan.items.items()):
+        manifest = library.items.newest_manifest(found.name)
+        if manifest is None or not manifest.stages:
+            said.append(f"{item_id}: marked, and never taken in: the next look does")
+            continue
+        newest = max(manifest.stages, key=ITEM_STAGES.index)
+        record_item(library, manifest, made=(), newest=newest)
+        _answers(library, manifest)
+        said.append(f"{item_id}: {newest}, {len(manifest.answers)} answers")
+    for info in library.queue.jobs():
+        _job(library, info)
+    said += [f"left alone: {info.problem}" for info in library.queue.jobs() if info.problem]
+    return said
+
+
+def _answers(library: Library, manifest: ItemManifest) -> None:
+    with library.studio.catalog.write("library") as connection:
+        for said in manifest.answers:
+            connection.execute(insert(human_approvals).values(item_id=manifest.item_id, **_values(manifest, said)))
+
+
+def _values(manifest: ItemManifest, said: GateAnswer) -> dict[str, object]:
+    return {
+        "approval_type": said.approval_type,
+        "status": said.status,
+        "prompt_data": {},
+        "subject_sha256": subject_of(manifest, said.approval_type),
+        "response_data": said.response,
+        "requested_at": said.at,
+        "responded_at": said.at,
+        "responded_by": said.by,
+        "via": said.via,
+    }
+
+
+def _job(library: Library, info: JobInfo) -> None:
+    spec, result = info.spec, info.result
+    if spec is None:
+        return
+    with library.studio.catalog.write("library") as connection:
+        item = find_item(connection, spec.item_id)
+        if item is None:
+            return
+        connection.execute(
+            insert(jobs).values(
+                id=info.job,
+                item_id=spec.item_id,
+                role=spec.role,
+                state=_STATES[info.place],
+                version=1,
+                progress=100 if info.place == "completed" else 0,
+                spec=spec.model_dump(mode="json"),
+                worker=info.claimed_by or (result.worker if result else None),
+                fence=info.fence,
+                error=result.error if result else None,
+                input_bytes=sum(file.size_bytes for file in spec.inputs),
+                output_bytes=sum(file.size_bytes for file in result.outputs) if result else None,
+                requested_at=spec.created_at,
+                started_at=result.started_at if result else None,
+                finished_at=result.finished_at if result else None,
+                updated_at=library.studio.clock.now(),
+            )
+        )
+        if info.place == "failed":
+            words = f"Its {spec.role} job failed: {result.error if result else 'given up'}"
+            connection.execute(update(media_items).where(media_items.c.id == item.id).values(error=words))

@@ -1,0 +1,67 @@
+"""Noticing what moves on the shared folder within a second, for the controller. What it missed, the chores find.
+
+watchfiles tells of changes on this machine's file system; on a network share it has to poll, because changes of other
+machines raise no event here. Either way there is a look every `QUIET_S`, for what no event says: a lease that runs out.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+
+from watchfiles import Change, watch
+
+from dayreel.errors import BusyError
+from dayreel.rules.library_paths import MARKER_STAGES, QUEUE_ROOT
+from dayreel.services.library.open_library import Library
+from dayreel.services.library.tend import tend
+
+QUIET_S = 30.0
+_POLL_MS = 500
+_RUNNING = ("progress.json", "result.json", "spec.json", "state")
+
+
+def watch_folder(library: Library, *, stop: threading.Event, tell: Callable[[str], None], poll: bool = False) -> None:
+    """Tend the library whenever something moves, until `stop` is set.
+
+    Args:
+        tell: gets a sentence for everything that was done.
+        poll: look for changes by polling, for network shares.
+
+    Raises:
+        StoreError: the catalog or the shared folder cannot be used.
+    """
+    for _ in _moments(library, stop, poll=poll):
+        try:
+            for said in tend(library):
+                tell(said)
+        except BusyError:
+            continue  # whoever is at it sees the same folder
+
+
+def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator[None]:
+    """Yield at once, and then after every change that matters, at the latest every `QUIET_S`."""
+    yield
+    for _ in watch(
+        library.root,
+        stop_event=stop,
+        watch_filter=_matters,
+        debounce=200,
+        step=50,
+        rust_timeout=int(QUIET_S * 1000),
+        yield_on_timeout=True,
+        force_polling=poll or None,
+        poll_delay_ms=_POLL_MS,
+        raise_interrupt=False,
+    ):
+        if stop.is_set():
+            return
+        yield
+
+
+def _matters(change: Change, path: str) -> bool:
+    """Tell whether a change can be news: a marker, or a job that moves or gets further."""
+    name = path.rsplit("/", 1)[-1]
+    if name in MARKER_STAGES:
+        return change is not Change.deleted
+    return f"/{QUEUE_ROOT}/" in path and (
+        name in _RUNNING or path.rsplit("/", 2)[-2] in ("pending", "completed", "failed")
+    )

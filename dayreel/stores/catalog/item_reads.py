@@ -1,0 +1,167 @@
+"""Shared queries over own footage: items, their files, questions about them, jobs. Nothing here changes anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from dayreel.errors import UsageError
+from dayreel.stores.catalog.reads import as_row
+from dayreel.stores.catalog.tables import human_approvals, jobs, media_files, media_items, state_transitions
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    """Where one item stands; the columns of the `media_items` table."""
+
+    id: str
+    kind: str
+    leaf: str
+    title: str
+    year: int | None
+    series: str | None
+    season: int | None
+    disc: int | None
+    state: str
+    version: int
+    folder_path: str | None
+    perceptual_hash: str | None
+    metadata: dict[str, Any]
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One question to a person; the columns of the `human_approvals` table."""
+
+    id: int
+    item_id: str
+    approval_type: str
+    status: str
+    prompt_data: dict[str, Any]
+    subject_sha256: str
+    response_data: dict[str, Any] | None
+    requested_at: datetime
+    responded_at: datetime | None
+    responded_by: str | None
+    via: str | None
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One job of a worker; the columns of the `jobs` table."""
+
+    id: str
+    item_id: str
+    role: str
+    state: str
+    version: int
+    progress: int
+    detail: str | None
+    spec: dict[str, Any]
+    worker: str | None
+    fence: int | None
+    error: str | None
+    input_bytes: int
+    output_bytes: int | None
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+
+
+def find_item(connection: Connection, item_id: str) -> ItemRow | None:
+    """Return one item, or None when there is none of that id."""
+    row = connection.execute(select(media_items).where(media_items.c.id == item_id)).mappings().one_or_none()
+    return None if row is None else _item(row)
+
+
+def get_item(connection: Connection, item_id: str) -> ItemRow:
+    """Return one item.
+
+    Raises:
+        UsageError: there is none of that id.
+    """
+    row = find_item(connection, item_id)
+    if row is None:
+        raise UsageError(f"There is no item {item_id!r}.", next_step="`dayreel library list` shows them.")
+    return row
+
+
+def list_items(connection: Connection, states: Sequence[str] | None = None) -> list[ItemRow]:
+    """Return the items in some states (None: in any), by id."""
+    query = select(media_items).order_by(media_items.c.id)
+    if states is not None:
+        query = query.where(media_items.c.state.in_(states))
+    return [_item(row) for row in connection.execute(query).mappings()]
+
+
+def gates_of(connection: Connection, *, item_id: str | None = None, status: str | None = None) -> list[GateRow]:
+    """Return questions, the oldest first: of one item, in one status, or all."""
+    query = select(human_approvals).order_by(human_approvals.c.id)
+    if item_id is not None:
+        query = query.where(human_approvals.c.item_id == item_id)
+    if status is not None:
+        query = query.where(human_approvals.c.status == status)
+    return [as_row(GateRow, row) for row in connection.execute(query).mappings()]
+
+
+def get_gate(connection: Connection, gate_id: int) -> GateRow:
+    """Return one question.
+
+    Raises:
+        UsageError: there is none of that number.
+    """
+    row = connection.execute(select(human_approvals).where(human_approvals.c.id == gate_id)).mappings().one_or_none()
+    if row is None:
+        raise UsageError(f"There is no question {gate_id}.", next_step="`dayreel library gates` shows them.")
+    gate: GateRow = as_row(GateRow, row)
+    return gate
+
+
+def jobs_of(
+    connection: Connection, *, item_id: str | None = None, states: Sequence[str] | None = None, most: int | None = None
+) -> list[JobRow]:
+    """Return jobs, the newest first: of one item, in some states, or all."""
+    query = select(jobs).order_by(jobs.c.requested_at.desc(), jobs.c.id.desc()).limit(most)
+    if item_id is not None:
+        query = query.where(jobs.c.item_id == item_id)
+    if states is not None:
+        query = query.where(jobs.c.state.in_(states))
+    return [as_row(JobRow, row) for row in connection.execute(query).mappings()]
+
+
+def get_job(connection: Connection, job: str) -> JobRow:
+    """Return one job.
+
+    Raises:
+        UsageError: there is none of that id.
+    """
+    row = connection.execute(select(jobs).where(jobs.c.id == job)).mappings().one_or_none()
+    if row is None:
+        raise UsageError(f"There is no job {job!r}.", next_step="`dayreel jobs list` shows them.")
+    found: JobRow = as_row(JobRow, row)
+    return found
+
+
+def items_with(connection: Connection, sha256: str) -> list[str]:
+    """Return the ids of the items that have a file with these bytes."""
+    query = select(media_files.c.item_id).where(media_files.c.sha256 == sha256).distinct()
+    return list(connection.execute(query).scalars())
+
+
+def moved_at(connection: Connection, item_id: str) -> datetime | None:
+    """Return when an item last moved, or None when it never did."""
+    query = select(func.max(state_transitions.c.at)).where(
+        state_transitions.c.entity == "media_item", state_transitions.c.entity_id == item_id
+    )
+    return connection.execute(query).scalar()
+
+
+def _item(row: RowMapping) -> ItemRow:
+    item: ItemRow = as_row(ItemRow, row)
+    return item

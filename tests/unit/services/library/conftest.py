@@ -1,0 +1,23 @@
+"""Clips that differ, for tests of own footage."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path) -> Callable[[str], Path]:
+    """Make a clip of one colour with stripes of its own; the same colour gives the same file."""
+    from dayreel.media.ffmpeg_binary import find_ffmpeg
+
+    def make(colour: str) -> Path:
+        path = tmp_path / f"{colour}.mp4"
+        picture = f"color={colour}:s=72x128:r=10:d=0.2,drawbox=x={len(colour) * 5}:w=20:t=fill:color=white"
+        command = [str(find_ffmpeg()), "-v", "error", "-y", "-nostdin", "-f", "lavfi", "-i", picture]
+        encode = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bitexact", str(path)]
+        subprocess.run([*command, *encode], check=True, timeout=60)
+        return path
+
+    return make
