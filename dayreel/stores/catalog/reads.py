@@ -151,7 +151,7 @@ def newest_verdicts(connection: Connection, content_ids: Sequence[str]) -> dict[
         select(func.max(decisions.c.id)).where(decisions.c.content_id.in_(content_ids)).group_by(decisions.c.content_id)
     )
     query = select(decisions).where(decisions.c.id.in_(newest))
-    return {row["content_id"]: _as(DecisionRow, row) for row in connection.execute(query).mappings()}
+    return {row["content_id"]: as_row(DecisionRow, row) for row in connection.execute(query).mappings()}
 
 
 def decisions_after(connection: Connection, cursor: int, *, limit: int) -> list[DecisionRow]:
