@@ -1,8 +1,8 @@
 """Runs a program for as long as somebody holds the other end of its standard input, and not a moment longer.
 
-Started as a script, on its own: `leash.py PROGRAM ARGUMENT...`. However the holder ends, kill -9 included, the system
-closes the pipe, and the program is ended with all that it started. Knows nothing of dayreel, so that starting it takes
-no time.
+Started as a script, on its own: `leash.py GRACE PROGRAM ARGUMENT...`. However the holder ends, kill -9 included, the
+system closes the pipe, and the program is ended with all that it started: asked to, and after GRACE seconds made to.
+Knows nothing of dayreel, so that starting it takes no time.
 """
 
 import os
@@ -12,14 +12,19 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
-_GRACE_S = 5
-_LEASH_ENDS_WITHIN_S = _GRACE_S + 10
+GRACE_S = 5.0
+_LEASH_ENDS_WITHIN_S = GRACE_S + 10
 
 
-def leashed(command: Sequence[str]) -> list[str]:
-    """Return the command that runs `command` on a leash; give it a pipe as its standard input and keep that open."""
-    return [sys.executable, "-I", __file__, *command]
+def leashed(command: Sequence[str], grace_s: float = GRACE_S) -> list[str]:
+    """Return the command that runs `command` on a leash; give it a pipe as its standard input and keep that open.
+
+    Args:
+        grace_s: how long it may take to end when it is asked to, at most `GRACE_S`.
+    """
+    return [sys.executable, "-I", __file__, str(grace_s), *command]
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
@@ -35,12 +40,13 @@ def end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def main(command: list[str]) -> int:
+def main(grace_s: float, command: list[str]) -> int:
     """Run the program; return its exit code, or end by the signal that ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the holder too, who decides
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_end_group, args=(child,), daemon=True).start())
-    threading.Thread(target=_end_with_the_holder, args=(child,), daemon=True).start()
+    ending = partial(threading.Thread, args=(child, grace_s), daemon=True)
+    signal.signal(signal.SIGTERM, lambda *_: ending(target=_end_group).start())
+    ending(target=_end_with_the_holder).start()
     code = child.wait()
     _signal_group(child, signal.SIGKILL)  # what it may have left running
     if code >= 0:
@@ -51,16 +57,16 @@ def main(command: list[str]) -> int:
     return 128 - code
 
 
-def _end_with_the_holder(child: "subprocess.Popen[bytes]") -> None:
+def _end_with_the_holder(child: "subprocess.Popen[bytes]", grace_s: float) -> None:
     while os.read(0, 4096):  # not `sys.stdin`: a thread that waits in there keeps the interpreter from ending
         pass
-    _end_group(child)
+    _end_group(child, grace_s)
 
 
-def _end_group(child: "subprocess.Popen[bytes]") -> None:
+def _end_group(child: "subprocess.Popen[bytes]", grace_s: float) -> None:
     _signal_group(child, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        child.wait(_GRACE_S)
+        child.wait(grace_s)
     _signal_group(child, signal.SIGKILL)
 
 
@@ -70,4 +76,4 @@ def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))

@@ -36,6 +36,8 @@ NICENESS = 5
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 _KEPT_LINES = 2000
 _ABANDONED_AFTER = timedelta(days=1)
+_GRACE_S = 0.2
+"""Asked to end, an encoder first writes what it has in hand, which may take many seconds and is dropped anyway."""
 _ENDED_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _DISK_FULL_WORDS = "No space left on device"
 
@@ -94,7 +96,7 @@ def run_ffmpeg(
     args = graph.compile(spec, cmd=_command(ffmpeg, loglevel, progress is not None), overwrite_output=True)
     try:
         process = subprocess.Popen(
-            args if pulse is None else leashed(args),
+            args if pulse is None else leashed(args, _GRACE_S),
             stdin=subprocess.DEVNULL if pulse is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -102,6 +102,8 @@ def _tried(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> JobResul
 def _made(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> tuple[tuple[JobFile, ...], dict[str, Any]]:
     """Check the inputs, do the role and describe the outputs."""
     spec = claim.spec
+    teller = Teller(claim, bench.clock)
+    teller.part("check the inputs", start=0.0, span=0.0)(0.0)  # an earlier attempt's progress is over
     task = Task(
         spec=spec,
         root=bench.root,
@@ -110,7 +112,7 @@ def _made(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> tuple[tup
         ffmpeg=bench.ffmpeg,
         deadline_s=role.deadline_s,
         pulse=lease.pulse,
-        teller=Teller(claim, bench.clock),
+        teller=teller,
     )
     if not task.inputs:
         raise UsageError(f"Job {spec.job!r} has no inputs.")

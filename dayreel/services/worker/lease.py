@@ -18,6 +18,8 @@ from dayreel.stores.job_queue import Claim, LeaseLostError
 _BEATS_PER_LEASE = 4
 _LOOKS_EVERY_S = 0.5
 _TELLS_EVERY_S = 1.0
+_TOLD_FROM = 0.01
+"""Share of the work from which on the time left can be told."""
 
 
 class JobCancelledError(BusyError):
@@ -126,7 +128,7 @@ class Teller:
             self._told_at = now
             whole = start + span * share
             fps = share * frames / (now - began) if frames and now > began else None
-            eta_s = (now - self._started) * (1 - whole) / whole if whole > 0 else None
+            eta_s = (now - self._started) * (1 - whole) / whole if whole >= _TOLD_FROM else None
             self._tell(detail, whole, fps, eta_s)
 
         return tell
