@@ -15,6 +15,7 @@ from dayreel.clock import SystemClock
 from dayreel.errors import BusyError, UsageError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
+from dayreel.schemas.job import JobSpec
 from dayreel.services.worker.presence import WORKERS, Presence, list_workers
 from tests.unit.services.worker.conftest import LEAF, SharedFolder, wait_until
 
@@ -43,6 +44,11 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
     return path
 
 
+def told(shared: SharedFolder, spec: JobSpec) -> str:
+    progress = shared.find(spec).progress
+    return progress.detail if progress else ""
+
+
 @pytest.mark.slow
 def test_a_job_that_is_cancelled_while_it_is_encoded_ends_at_once_and_leaves_nothing(
     shared: SharedFolder, long_clip: Path
@@ -50,7 +56,7 @@ def test_a_job_that_is_cancelled_while_it_is_encoded_ends_at_once_and_leaves_not
     source = shared.put(long_clip, stage="2-remuxed")
     spec = shared.submit("transcode", source, parameters={"preset": "av1"}, lease_s=20)
     with shared.working():
-        wait_until(lambda: (shared.find(spec).progress or None) is not None)
+        wait_until(lambda: told(shared, spec).startswith("transcode to av1: film.mp4"))
         shared.queue.cancel(spec.job, by="a person")
     assert shared.ended[0].outcome == "cancelled"
     info = shared.find(spec)
@@ -58,9 +64,6 @@ def test_a_job_that_is_cancelled_while_it_is_encoded_ends_at_once_and_leaves_not
     assert not (shared.root / f"3-transcoded/movies/{LEAF}").exists()
     assert shared.leftovers() == []
     assert source.exists()
-    progress = info.progress
-    assert progress is not None
-    assert progress.detail.startswith("transcode to av1: film.mp4")
 
 
 def test_a_worker_that_is_asked_to_stop_gives_its_job_back_without_blame(shared: SharedFolder, clip: Path) -> None:
