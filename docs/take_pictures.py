@@ -67,7 +67,8 @@ def main() -> None:
 
 def _photograph_dagster(url: str, day: str) -> None:
     pages = {
-        "lineage": ("/locations/dayreel/asset-groups/asmr_crafts/lineage", 1700, 860),
+        # As large as Dagster needs to show the whole group and what is in each box.
+        "lineage": ("/locations/dayreel/asset-groups/asmr_crafts/lineage", 2600, 1500),
         "asset": ("/assets/asmr_crafts/final_video?view=overview", 1500, 1400),
         "partition": (f"/assets/asmr_crafts/posts/instagram?view=partitions&partition={day}", 1500, 900),
         "backfill": ("/overview/backfills", 1500, 420),
