@@ -98,7 +98,7 @@ def _closed(name: GateName, message: str, opens_at: datetime | None = None) -> G
 
 def _switch(facts: Facts) -> Gate:
     if facts.switch_on:
-        return _open("switch", "the kill switch is on: sending is allowed")
+        return _open("switch", "sending is switched on (`dayreel switch off` stops it)")
     return _closed("switch", "the kill switch is off: nothing is sent until `dayreel switch on`")
 
 
