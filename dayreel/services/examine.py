@@ -28,6 +28,7 @@ from dayreel.services.sandbox_world import find_sandbox
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
 from dayreel.stores.channel_files import ChannelFiles
+from dayreel.stores.job_queue.folder_check import check_folder
 from dayreel.stores.price_list import PriceList, load_prices
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -60,6 +61,7 @@ def examine(settings: Settings) -> list[Check]:
     checks += check_env_file(settings.root / ".env")
     checks += [check_sandbox(settings)] if settings.world == "sandbox" else check_keys(settings, channels)
     checks += [Check(**vars(finding)) for finding in token_findings(settings, SystemClock().now())]
+    checks += check_library(settings)
     return [*checks, check_prices(settings, channels), check_catalog(settings), check_port(settings)]
 
 
@@ -95,6 +97,13 @@ def check_disk(settings: Settings, free_bytes: int | None = None) -> Check:
     if free < LITTLE_SPACE_BYTES:
         return Check("disk", "warn", found, "Make room soon: below 0.5 GB nothing can be made.")
     return Check("disk", "ok", found)
+
+
+def check_library(settings: Settings) -> list[Check]:
+    """Try out the shared folder of own footage, where one is set."""
+    if settings.library is None:
+        return []
+    return [Check(**vars(finding)) for finding in check_folder(settings.library, clock=SystemClock())]
 
 
 def check_project(settings: Settings) -> Check:

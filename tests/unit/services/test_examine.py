@@ -17,6 +17,7 @@ from dayreel.services.examine import (
     check_env_file,
     check_ffmpeg,
     check_keys,
+    check_library,
     check_port,
     check_prices,
     check_project,
@@ -108,6 +109,14 @@ def test_an_ffmpeg_without_what_we_need_is_told_what_it_lacks(tmp_path: Path) ->
 @pytest.mark.parametrize(("free", "verdict"), [(6 * 10**9, "ok"), (4 * 10**9, "warn"), (4 * 10**8, "fail")])
 def test_little_space_warns_and_no_space_fails(root: Path, free: int, verdict: str) -> None:
     assert check_disk(Settings(root=root), free).verdict == verdict
+
+
+def test_the_shared_folder_is_tried_out_where_one_is_set(root: Path, tmp_path: Path) -> None:
+    assert check_library(Settings(root=root)) == []
+    checks = check_library(Settings(root=root, library=tmp_path))
+    assert {check.name for check in checks} > {"shared folder: rename", "shared folder: exclusive create"}
+    [missing] = check_library(Settings(root=root, library=tmp_path / "not-mounted"))
+    assert (missing.verdict, missing.next_step) == ("fail", "Mount it, or correct DAYREEL_LIBRARY.")
 
 
 def test_a_folder_that_is_no_project_is_told_what_it_lacks(tmp_path: Path) -> None:

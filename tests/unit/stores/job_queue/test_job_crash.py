@@ -1,10 +1,14 @@
 """Killed, or out of space, at every step of everything: nothing is lost, nothing is done by two, no litter stays."""
 
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dayreel.errors import StoreError
+from tests.unit.stores.job_queue.jobs import Shared, make_result
 from tests.unit.stores.job_queue.scenes import SPEC, assert_whole, carry_on, scenes_with, steps_of
 from tests.unit.stores.job_queue.shared_disks import WRITING, CrashingQueueDisk, FullQueueDisk
 from tests.unit.stores.state.disks import Crash
@@ -50,3 +54,51 @@ def test_a_full_folder_at_any_step_is_told_clearly_and_loses_nothing(tmp_path: P
             assert scene.shared.places()["pending"] == [f"{SPEC.job}.1"], "no attempt is used up by a full folder"
         place = carry_on(scene.shared, SPEC)
         assert_whole(scene.shared, place)
+
+
+@pytest.fixture
+def tiny_file_system(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte with sixty names to give."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small file system")
+    place = tmp_path / "tiny"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=60", "dayreel-test", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("this system does not let root mount a tmpfs")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_file_system_that_really_fills_up_takes_the_jobs_again_when_there_is_room(tiny_file_system: Path) -> None:
+    shared = Shared(tiny_file_system)
+    ballast = tiny_file_system / "ballast"
+    ballast.mkdir()
+    shared.submit("movie-0")
+    shared.submit("movie-1")
+    claim = shared.must_claim()
+    for number in range(100):
+        try:
+            (ballast / f"{number}").write_bytes(b"x" * 4096)
+        except OSError:
+            break
+    for act in (
+        lambda: shared.submit("movie-2"),
+        lambda: shared.must_claim("second"),
+        lambda: claim.finish(make_result(claim)),
+    ):
+        with pytest.raises(StoreError, match="No space left on device"):
+            act()
+    places = shared.places()
+    assert [len(places[place]) for place in ("pending", "running", "completed", "failed")] == [1, 1, 0, 0], places
+    for path in ballast.iterdir():
+        path.unlink()
+    claim.finish(make_result(claim))
+    shared.submit("movie-2")
+    assert {shared.must_claim().spec.item_id for _ in range(2)} | {claim.spec.item_id} == {
+        "movie-0",
+        "movie-1",
+        "movie-2",
+    }
