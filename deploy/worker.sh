@@ -66,6 +66,7 @@ work() { # sets outcome and error
 }
 finish() { # writes the result and moves the job; the rename decides again
   local to=failed/$name file=result.json files=''
+  [[ $outcome == returned && -e $here/cancel ]] && outcome=cancelled
   if [[ $outcome == done ]]; then
     to=completed/$name files=$(sed '$s/,$//' "$made")
   elif [[ $outcome == returned && ($stop || $fence -lt $(field max_attempts)) ]]; then

@@ -86,7 +86,7 @@ class Claim:
         self._end(result, "completed" if result.outcome == "done" else "failed")
 
     def give_back(self, result: JobResult, *, is_fault: bool = True) -> JobPlace:
-        """Hand the job on to whoever claims it next; return where it is now.
+        """Hand the job on to whoever claims it next, but for one that was cancelled; return where it is now.
 
         Args:
             result: outcome `returned`, with the reason; kept beside the job.
@@ -101,6 +101,9 @@ class Claim:
         self._must_be_ours(result)
         if result.outcome != "returned":
             raise ValueError(f"a job that is {result.outcome} has ended: use finish")
+        if self.is_cancelled():
+            self._end(result.model_copy(update={"outcome": "cancelled"}), "failed")
+            return "failed"
         if is_fault and self.fence >= self.spec.max_attempts:
             self._end(result, "failed")
             return "failed"

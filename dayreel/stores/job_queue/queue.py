@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from dayreel.clock import Clock
@@ -21,6 +21,7 @@ from dayreel.stores.job_queue.sweeping import sweep
 
 FEW = 8
 """So many jobs of the same urgency are tried in any order, so that workers do not all reach for the first."""
+SWEEP_EVERY_S = 300.0
 
 
 class JobQueue:
@@ -50,6 +51,7 @@ class JobQueue:
         self._folder_clock = folder_clock or FolderClock(self._places.jobs, self._disk)
         self._chance = chance or random.Random()
         self._specs: dict[str, JobSpec] = {}
+        self._swept_at = float("-inf")
 
     def submit(self, spec: JobSpec) -> bool:
         """Put a job into the queue; return False when it was there already, in whatever state.
@@ -71,10 +73,9 @@ class JobQueue:
         """
         wanted = frozenset(roles)
         entries = self._places.entries("pending")
-        names = [name for name in map(JobName.parse, entries) if name is not None and name.role in wanted]
-        self._forget_specs_but(names)
+        self._forget_specs_but(entries)
         rested_by: float | None = None
-        for name in self._in_turn(sorted(names)):
+        for name in self._in_turn(entries, wanted):
             spec = self._spec(name)
             if spec is None or not is_within_hours(spec.hours, spec.timezone, now):
                 continue
@@ -95,8 +96,9 @@ class JobQueue:
             StoreError: the shared folder refused.
         """
         moved = reaping.reap(self._places, self._clock, self._folder_clock)
-        if self._places.is_there():
+        if self._clock.monotonic() - self._swept_at > SWEEP_EVERY_S and self._places.is_there():
             sweep(self._places, self._folder_clock)
+            self._swept_at = self._clock.monotonic()
         return [JobInfo(self._places, place, str(name)) for place, name in moved]
 
     def cancel(self, job: str, *, by: str) -> JobInfo:
@@ -149,11 +151,12 @@ class JobQueue:
             )
         return info
 
-    def _in_turn(self, names: list[JobName]) -> Iterator[JobName]:
-        for _, urgent in groupby(names, key=lambda name: name.job[:2]):
-            group = list(urgent)
-            for start in range(0, len(group), FEW):
-                few = group[start : start + FEW]
+    def _in_turn(self, entries: list[str], roles: frozenset[str]) -> Iterator[JobName]:
+        """Give the jobs to try, most urgent first. No more names are parsed than are looked at: there may be many."""
+        for _, urgent in groupby(entries, key=lambda entry: entry[:2]):
+            parsed = map(JobName.parse, urgent)
+            fitting = (name for name in parsed if name is not None and name.role in roles)
+            while few := list(islice(fitting, FEW)):
                 self._chance.shuffle(few)
                 yield from few
 
@@ -168,9 +171,9 @@ class JobQueue:
         self._specs[name.job] = spec
         return spec
 
-    def _forget_specs_but(self, names: list[JobName]) -> None:
-        if len(self._specs) > len(names):
-            pending = {name.job for name in names}
+    def _forget_specs_but(self, entries: list[str]) -> None:
+        if len(self._specs) > len(entries):
+            pending = {entry.rpartition(".")[0] for entry in entries}
             self._specs = {job: spec for job, spec in self._specs.items() if job in pending}
 
     def _changed_at(self, place: JobPlace, name: JobName, file: str) -> float | None:

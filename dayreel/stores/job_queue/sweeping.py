@@ -81,8 +81,8 @@ def _remove_lost_attempts(places: Places, attempts: list[str], present: float) -
     """
     for path in attempts:
         name = JobName.parse(path.rpartition("/")[2])
-        if name is None or places.has("running", name) or places.has("completed", name):
-            continue
         with contextlib.suppress(FileNotFoundError):
-            if present - places.disk.changed_at(path) > OLD_S:
+            if name is None or present - places.disk.changed_at(path) <= OLD_S:
+                continue
+            if not places.has("running", name) and not places.has("completed", name):
                 places.disk.remove_tree(path)

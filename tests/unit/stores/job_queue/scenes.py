@@ -69,7 +69,7 @@ class Scene:
 def carry_on(shared: Shared, spec: JobSpec) -> str:
     """Do what controller and workers do next, all on healthy disks; return where the job ends up."""
     for _ in range(4):
-        shared.folder_clock.ahead_s += 3600
+        shared.pass_hours(1)
         shared.queue.submit(spec)
         shared.queue.reap()
         if claim := shared.claim():
@@ -79,7 +79,7 @@ def carry_on(shared: Shared, spec: JobSpec) -> str:
             install(shared.root, spec, info.result, disk=QueueDisk(durable=False))
         if shared.queue.jobs()[0].place in ("completed", "failed"):
             break
-    shared.folder_clock.ahead_s += 3 * 3600
+    shared.pass_hours(3)
     shared.queue.reap()
     [info] = shared.queue.jobs()
     assert info.problem is None

@@ -96,6 +96,8 @@ class QueueMachine(RuleBasedStateMachine):
     def expect(self, name: str, known: Known, outcome: str) -> None:
         if outcome == "heartbeat":
             known.is_silent = False
+        elif outcome in ("stopping", "returned") and known.is_cancelled:
+            known.place = "failed"
         elif outcome == "stopping" or (outcome == "returned" and known.fence < ATTEMPTS):
             known.place, known.fence = "pending", known.fence + 1
         elif outcome == "done":
@@ -188,7 +190,7 @@ class QueueMachine(RuleBasedStateMachine):
         with suppress(Crash, BusyError, StaleState, UsageError):
             acts[act]()
         # What a crashed submit holds is taken over when it is old.
-        self.shared.folder_clock.ahead_s += 7200
+        self.shared.pass_hours(2)
         self.shared.queue.reap()
         self.shared.folder_clock.ahead_s -= 7200
         self.learn()

@@ -234,6 +234,16 @@ def test_a_running_job_is_asked_to_stop(shared: Shared) -> None:
     assert [info.place for info in shared.queue.jobs()] == ["failed"]
 
 
+def test_a_cancelled_job_that_is_given_back_is_not_done_again(shared: Shared) -> None:
+    spec = shared.submit()
+    claim = shared.must_claim()
+    shared.queue.cancel(spec.job, by="maria")
+    assert claim.give_back(make_result(claim, "returned"), is_fault=False) == "failed"
+    [info] = shared.queue.jobs()
+    assert info.result is not None
+    assert (info.place, info.result.outcome) == ("failed", "cancelled")
+
+
 def test_a_cancelled_job_whose_worker_has_died_is_not_done_again(shared: Shared) -> None:
     spec = shared.submit()
     shared.must_claim()
