@@ -125,12 +125,17 @@ def _block_problem(block: Any) -> str | None:
     if not isinstance(block, dict) or not block.get("type"):
         return "missing required field: type"
     text = (block.get("text") or {}).get("text", "")
+    if block["type"] in _LIMITS and not text.strip():
+        return "must be more than 0 characters"
     if len(text) > _LIMITS.get(block["type"], TEXT_LIMIT):
         return "must be less than the limit of characters"
-    elements = block.get("elements") or []
-    if block["type"] == "actions" and not 1 <= len(elements) <= 25:  # noqa: PLR2004
+    return _actions_problem(block.get("elements") or []) if block["type"] == "actions" else None
+
+
+def _actions_problem(elements: list[Any]) -> str | None:
+    if not 1 <= len(elements) <= 25:  # noqa: PLR2004
         return "must have 1 to 25 elements"
-    for element in elements if block["type"] == "actions" else []:
+    for element in elements:
         if len((element.get("text") or {}).get("text", "")) > 75 or len(str(element.get("value", ""))) > 2000:  # noqa: PLR2004
             return "a button is too long"
         if len(str(element.get("action_id", ""))) > 255:  # noqa: PLR2004

@@ -33,7 +33,7 @@ def blocks_of(card: Card) -> list[dict[str, Any]]:
     """Return a card; its buttons are there as long as it has no outcome."""
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": card.title[:_HEADER]}},
-        _section(escaped(card.idea)),
+        _section(escaped(card.idea) or "-"),
         _section(f"*Caption*\n{escaped(card.caption)}"),
         {
             "type": "context",

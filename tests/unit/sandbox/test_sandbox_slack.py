@@ -55,6 +55,23 @@ def test_wrong_calls_are_ok_false(sandbox: RunningSandbox, slack: WebClient) -> 
     assert code_of(caught) == "invalid_blocks"
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        {},
+        {"type": "section", "text": {"type": "mrkdwn", "text": " "}},
+        {"type": "header", "text": {"type": "plain_text", "text": "x" * 151}},
+        {"type": "actions", "elements": []},
+        {"type": "actions", "elements": [{"type": "button", "action_id": "a" * 256}]},
+        {"type": "actions", "elements": [{"type": "button", "action_id": "a", "value": "v" * 2001}]},
+    ],
+)
+def test_blocks_that_slack_would_not_take_are_refused(slack: WebClient, block: dict[str, object]) -> None:
+    with pytest.raises(SlackApiError) as caught:
+        slack.chat_postMessage(channel=CHANNEL, text="x", blocks=[block])
+    assert code_of(caught) == "invalid_blocks"
+
+
 def test_faults_look_like_slacks(sandbox: RunningSandbox, slack: WebClient) -> None:
     sandbox.arm("slack", "post", "quota")
     with pytest.raises(SlackApiError) as caught:
