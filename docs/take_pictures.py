@@ -1,12 +1,14 @@
-"""Takes the pictures of the docs: makes a day in a fresh project, opens Dagster on it, and photographs its pages.
+"""Takes the pictures of the docs: makes days in a fresh project, comes in by the desk, and photographs Dagster's pages.
 
     python docs/take_pictures.py        # needs a `chromium` on the PATH; writes docs/pictures/*.png
 
 Nothing here is a test; it exists so that the pictures show what the code does today.
 """
 
+import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,8 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -23,12 +23,13 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
+sys.path.insert(0, str(PROJECT))
+from tests.fakes.chromium import Chromium, chromium, find_chromium  # noqa: E402  found through the line above
+
 DAYREEL = [sys.executable, "-m", "dayreel.cli"]
-CHROMIUM_FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=25000",
-]  # fmt: skip
-START_DEADLINE_S = 90
+START_DEADLINE_S = 180
+PAGE_DEADLINE_S = 60
+SETTLE_S = 3.0
 
 
 def main() -> None:
@@ -38,11 +39,10 @@ def main() -> None:
         for part in ("channels", "dagster_home"):
             shutil.copytree(PROJECT / part, root / part, ignore=shutil.ignore_patterns("history", "storage", "*.db"))
         shutil.copy(PROJECT / "workspace.yaml", root)
-        port, sandbox_port = _free_port(), _free_port()
         environment = {
             **os.environ,
-            "DAYREEL_WEBSERVER_PORT": str(port),
-            "DAYREEL_SANDBOX_PORT": str(sandbox_port),
+            "DAYREEL_WEBSERVER_PORT": str(_free_port()),
+            "DAYREEL_SANDBOX_PORT": str(_free_port()),
             "DAYREEL_DESK_PORT": str(_free_port()),
             "DAGSTER_HOME": str(root / "dagster_home"),
         }
@@ -53,11 +53,13 @@ def main() -> None:
         _dayreel(root, environment, "publish", crafts)
         sheet = Image.open(root / "content" / crafts / "contact_sheet.jpg")
         sheet.save(HERE / "pictures" / "contact_sheet.png", optimize=True)
-        up = subprocess.Popen([*DAYREEL, "up"], cwd=root, env=environment)
+        told = root / "up.log"
+        with told.open("w") as output:
+            up = subprocess.Popen([*DAYREEL, "up"], cwd=root, env=environment, stdout=output)
         try:
-            _wait_for(f"http://127.0.0.1:{port}/dagster/server_info")
+            welcome = _wait_for_link(told)
             _dayreel(root, environment, "backfill", "--channel", "asmr_crafts", *_three_days_before(crafts), "--yes")
-            _photograph_dagster(f"http://127.0.0.1:{port}/dagster", crafts.removeprefix("asmr_crafts-"))
+            asyncio.run(_photograph(welcome, crafts.removeprefix("asmr_crafts-")))
         finally:
             up.terminate()
             up.wait(timeout=60)
@@ -65,24 +67,39 @@ def main() -> None:
             os.kill(world["pid"], signal.SIGTERM)  # `dayreel run` started it, and it would stay for half an hour
 
 
-def _photograph_dagster(url: str, day: str) -> None:
+async def _photograph(welcome: str, day: str) -> None:
+    """Come in by the first link, as a person would, and save each page."""
+    async with chromium(find_chromium() or "chromium") as browser:
+        context = await browser.context()
+        entrance = await browser.tab(context, (1280, 900))
+        await entrance.open(welcome)
+        await entrance.type("input[name=name]", "Ana")
+        for field in ("password", "again"):
+            await entrance.type(f"input[name={field}]", "three small words")
+        await entrance.press("form button")
+        await _shoot(browser, context, welcome.partition("/welcome/")[0] + "/dagster", day)
+
+
+async def _shoot(browser: Chromium, context: str, url: str, day: str) -> None:
+    """Save each page once it says what it is about; the lineage is wide enough for Dagster to show each asset whole."""
     pages = {
-        # As large as Dagster needs to show the whole group and what is in each box.
-        "lineage": ("/locations/dayreel/asset-groups/asmr_crafts/lineage", 2600, 1500),
-        "asset": ("/assets/asmr_crafts/final_video?view=overview", 1500, 1400),
-        "partition": (f"/assets/asmr_crafts/posts/instagram?view=partitions&partition={day}", 1500, 900),
-        "backfill": ("/overview/backfills", 1500, 420),
+        "lineage": ("/locations/dayreel/asset-groups/asmr_crafts/lineage", 2900, 1500, "filled"),
+        "asset": ("/assets/asmr_crafts/final_video?view=overview", 1500, 1500, "contact_sheet"),
+        "segments": (f"/assets/asmr_crafts/raw_segments?view=partitions&partition={day}", 1500, 960, "preview"),
+        "partition": (f"/assets/asmr_crafts/posts/instagram?view=partitions&partition={day}", 1500, 900, "approved_by"),
+        "backfill": ("/overview/backfills", 1500, 420, "partitions"),
     }
-    for name, (path, width, height) in pages.items():
+    for name, (path, width, height, sign) in pages.items():
+        tab = await browser.tab(context, (width, height))
+        await tab.open(url + path)
+        has_loaded = f"document.body.innerText.includes('{sign}') && !document.body.innerText.includes('Loading')"
+        await tab.wait(has_loaded, name, within_s=PAGE_DEADLINE_S)
+        await asyncio.sleep(SETTLE_S)
         dest = HERE / "pictures" / f"{name}.png"
-        with tempfile.TemporaryDirectory() as profile:
-            where = [
-                f"--user-data-dir={profile}",
-                f"--window-size={width},{height}",
-                f"--screenshot={dest}",
-                url + path,
-            ]
-            subprocess.run(["chromium", *CHROMIUM_FLAGS, *where], check=True, timeout=120, capture_output=True)
+        await tab.shoot(dest)
+        with Image.open(dest) as picture:
+            picture.thumbnail((1700, 1700))
+            picture.convert("P", palette=Image.Palette.ADAPTIVE).save(dest, optimize=True)
         print(dest.relative_to(PROJECT))
 
 
@@ -96,16 +113,14 @@ def _dayreel(root: Path, environment: dict[str, str], *words: str) -> str:
     return done.stdout
 
 
-def _wait_for(url: str) -> None:
+def _wait_for_link(told: Path) -> str:
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-        except (urllib.error.URLError, TimeoutError):
-            time.sleep(0.5)
-        else:
-            return
-    raise TimeoutError(f"{url} did not answer within {START_DEADLINE_S} s")
+        found = re.search(r"http://\S+/welcome/\S+", told.read_text())
+        if found:
+            return found[0]
+        time.sleep(0.5)
+    raise TimeoutError(f"`dayreel up` printed no link within {START_DEADLINE_S} s: {told.read_text()}")
 
 
 def _free_port() -> int:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,9 +140,19 @@ def test_a_project_without_the_template_is_told_so(project: Project, monkeypatch
         prepare_dagster_home(load_settings(project.root))
 
 
+def test_dg_and_workspace_name_the_same_graph() -> None:
+    """`dg` reads dg.toml, everything else workspace.yaml."""
+    dg_project = tomllib.loads((ROOT / "dg.toml").read_text(encoding="utf-8"))["project"]
+    (loaded,) = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))["load_from"]
+    module = loaded["python_module"]
+    assert dg_project["code_location_target_module"] == module["module_name"]
+    assert dg_project["code_location_name"] == module["location_name"]
+    assert "dg" not in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+
+
 @pytest.mark.slow
 def test_plain_dagster_loads_the_project_from_its_root(project: Project) -> None:
-    """What `dagster dev` and `dg` do first: read workspace.yaml and load the graph, without any command of ours."""
+    """What `dagster dev` does first: read workspace.yaml and load the graph, without any command of ours."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     found = subprocess.run(
         [sys.executable, "-m", "dagster", "definitions", "validate"],
