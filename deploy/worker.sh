@@ -18,7 +18,7 @@ age() { # of a file, in seconds by the clock of the shared folder
 }
 fits() { # whether this worker can do the job now; any other is left alone
   [[ $name =~ ^p[0-9]-[0-9]{8}T[0-9]{6}-$role-[a-z0-9][a-z0-9_-]{0,59}\.[1-9][0-9]{0,5}$ && -d $here && ! -L $here ]] &&
-    [[ -f $here/spec.json && ! -e $here/cancel && ! -e $jobs/completed/$name && ! -e $jobs/failed/$name ]] &&
+    [[ -z $(find "$here" -mindepth 1 ! -type f -print -quit) && -f $here/spec.json && ! -e $here/cancel && ! -e $jobs/completed/$name && ! -e $jobs/failed/$name ]] &&
     [[ $(field job) == "$job" && $(field hours) == null && $(field max_attempts) == [1-9]* ]] &&
     [[ $(field output_dir)$(inputs path) != *\\* && $(printf %.0f "$(field lease_s)") -ge 5 ]] &&
     [[ $fence -eq 1 || ! -e $here/rest || $(age "$here/rest") -ge $(($(printf %.0f "$(field retry_delay_s)") * (fence - 1))) ]]

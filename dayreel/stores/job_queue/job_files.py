@@ -30,6 +30,7 @@ PROGRESS = "progress.json"
 RESULT = "result.json"
 CANCEL = "cancel"
 REST = "rest"
+_OWN: Final = frozenset({STATE, CLAIMED_BY, CLAIMED_AT, PID, FENCE, HEARTBEAT, PROGRESS, RESULT, CANCEL, REST})
 
 _Kept = TypeVar("_Kept", bound=BaseModel)
 MAX_JSON_BYTES: Final = 1024 * 1024
@@ -62,11 +63,14 @@ def load_spec(disk: QueueDisk, folder: str, name: JobName) -> JobSpec:
 
     Raises:
         FileNotFoundError: the folder is not there (any more).
-        StoreError: it is there, and the spec is missing, unreadable, or not one for this folder; says what.
+        StoreError: it is there, and the spec is missing, unreadable, or not one for this folder, or something strange
+            is in the place of a file that workers write; says what.
     """
     if os.path.islink(folder) or os.path.isfile(folder):
         raise StoreError("it is no folder", next_step="A job is a folder with a spec.json in it.")
     raw = _read(disk, folder, SPEC)
+    if strange := _what_is_no_file(folder):
+        raise StoreError(f"{strange} is no plain file", next_step="Remove it: workers write a file there.")
     if raw is None:
         raise StoreError(f"{SPEC} is missing", next_step="Write the spec before the folder gets its name.")
     spec = parse(JobSpec, SPEC, raw)
@@ -152,3 +156,9 @@ def what_does_not_fit(spec: JobSpec, name: JobName) -> str | None:
     except (KeyError, ValueError, OSError):
         return f"timezone: there is no zone {spec.timezone!r}"
     return None
+
+
+def _what_is_no_file(folder: str) -> str | None:
+    with os.scandir(folder) as entries:
+        strange = [entry.name for entry in entries if entry.name in _OWN and not entry.is_file(follow_symlinks=False)]
+    return min(strange, default=None)

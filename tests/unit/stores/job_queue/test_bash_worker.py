@@ -142,8 +142,11 @@ def test_strange_jobs_are_left_alone(shared: Shared) -> None:
             (folder / "spec.json").write_bytes(raw)
     (pending / f"{spec.job}-file.1").write_text("no folder")
     (pending / f"{spec.job}-link.1").symlink_to("/")
+    piped = shutil.copytree(pending / f"{spec.job}.1", pending / f"{spec.job}-pipe.1")
+    (piped / "spec.json").write_text((piped / "spec.json").read_text().replace(spec.job, f"{spec.job}-pipe"))
+    os.mkfifo(piped / "heartbeat")
     run_once(shared, "echo x >film.mkv")
-    assert len(shared.places()["pending"]) == 5
+    assert len(shared.places()["pending"]) == 6
     assert len(shared.places()["completed"]) == 1
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dayreel.errors import StoreError
 from dayreel.stores.job_queue import JobInfo
 from tests.unit.stores.job_queue.jobs import Shared, make_result, make_spec
 
@@ -144,24 +145,33 @@ def listening(path: Path) -> None:
 
 
 @pytest.mark.parametrize("put", [pipe, link_out, folder, listening])
-@pytest.mark.parametrize("file", ["heartbeat", "state", "claimed_by", "spec.json", "result.json", "progress.json"])
+@pytest.mark.parametrize("file", ["heartbeat", "state", "claimed_by", "spec.json", "result.json", "rest", "cancel"])
 def test_no_worker_hangs_on_or_writes_through_what_lies_in_a_files_place(
     shared: Shared, put: Callable[[Path], None], file: str
 ) -> None:
     (shared.root / "precious").write_bytes(b"precious")
     path = drop(shared, None if file == "spec.json" else changed()) / file
     put(path)
-    done = []
-    while claim := shared.claim():
-        claim.heartbeat()
-        done.append(claim.spec.item_id)
-        if claim.spec.item_id == "movie-good":
-            claim.finish(make_result(claim, "failed"))
-    shared.pass_lease()  # of the strange one, if anybody has taken it
-    shared.queue.reap()
-    assert "movie-good" in done
-    assert [info.problem for info in shared.queue.jobs() if info.item_id == "movie-good"] == [None]
+    claim = shared.must_claim()
+    assert claim.spec.item_id == "movie-good"
+    claim.finish(make_result(claim, "failed"))
+    assert shared.claim() is None
+    assert file in str(strange(shared).problem)
     assert (shared.root / "precious").read_bytes() == b"precious"
+
+
+def test_what_is_put_into_a_running_jobs_folder_fails_it_in_the_end_and_stops_nobody(shared: Shared) -> None:
+    claim = shared.must_claim()
+    for file in ("heartbeat", "result.json", "rest", "state"):
+        path = shared.jobs / "running" / f"{claim.spec.job}.1" / file
+        path.unlink(missing_ok=True)
+        path.mkdir()
+    with pytest.raises(StoreError, match="Is a directory"):
+        claim.heartbeat()
+    with pytest.raises(StoreError, match="Is a directory"):
+        claim.finish(make_result(claim))
+    shared.pass_lease()
+    assert [info.place for info in shared.queue.reap()] == ["failed"]
 
 
 def test_a_copy_of_a_job_that_has_ended_is_not_done_again(shared: Shared) -> None:
