@@ -46,9 +46,11 @@ def find_content_id(studio: Studio, text: str) -> str:
     Raises:
         UsageError: it means none.
     """
+    # An address that was shared from an app carries who shared it: ?igsh=..., ?feature=share.
+    bare = text.partition("#")[0].partition("?")[0].rstrip("/")
     posted = select(platform_posts.c.content_id).where(
         or_(
-            platform_posts.c.post_url.in_((text, text.rstrip("/"), text.rstrip("/") + "/")),
+            platform_posts.c.post_url.in_((text, bare, f"{bare}/")),
             platform_posts.c.post_id == text,
         )
     )

@@ -35,6 +35,7 @@ def test_the_page_leads_from_the_view_count_back_to_the_prompt(
         url = next(post["url"] for post in told["posts"] if post["platform"] == "instagram")
         assert find_content_id(room, url) == CRAFTS_ID
         assert find_content_id(room, url.rstrip("/")) == CRAFTS_ID
+        assert find_content_id(room, f"{url}?igsh=MzRlODBiNWFlZA==") == CRAFTS_ID
         assert find_content_id(room, told["posts"][0]["post_id"]) == CRAFTS_ID
         with pytest.raises(UsageError, match="No post of ours"):
             find_content_id(room, "https://www.instagram.com/reel/unheard-of/")
