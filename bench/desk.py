@@ -124,7 +124,7 @@ async def queue_ms(studio: Studio, token: str, rounds: int) -> tuple[float, list
             taken.append((time.perf_counter() - begun) * 1000)
             cpu.append((time.process_time() - used) * 1000)
             assert answer.status_code == 200, answer.text
-            assert answer.text.count('class="card"') == 25
+            assert answer.text.count('class="card item"') == 25
     return taken[0], taken[4:], cpu[4:]
 
 

@@ -1,6 +1,6 @@
 """The desk in a real browser: a phone's review from the one-time link to the approval, two tabs, live progress.
 
-`python -m tests.world.test_desk_browser FOLDER` saves the pictures of the documentation by the same walk.
+`python docs/walk_the_desk.py` goes the whole way on a running `dayreel up`, and takes the pictures of the docs on it.
 """
 
 import asyncio
@@ -121,11 +121,7 @@ async def looks_right(page: Page, where: str) -> None:
         assert await page.say(FINDINGS) == [], (where, scheme)
 
 
-async def review(page: Page, desk: Place, pictures: Path | None = None) -> None:
-    async def shot(name: str) -> None:
-        if pictures is not None:
-            await page.shoot(pictures / f"{name}.png")
-
+async def review(page: Page, desk: Place) -> None:
     await page.open(desk.url)
     assert "/login" in await page.say("location.href")
     await looks_right(page, "login")
@@ -134,20 +130,17 @@ async def review(page: Page, desk: Place, pictures: Path | None = None) -> None:
     await come_in(page, desk.link(), "Newcomer")
     await page.wait("document.body.dataset.connected === 'yes'", "the live view does not connect")
     await looks_right(page, "queue")
-    await shot("desk-queue")
     await page.press("a.open")
     await page.wait("document.querySelector('video').duration > 2.5", "the video does not load")
     assert await page.say(SEEK) == pytest.approx(2, abs=0.1)
     await page.say("document.querySelector('video').muted = true, document.querySelector('video').play()")
     await looks_right(page, "content")
-    await shot("desk-content")
     await page.type("#caption", "Clay, patience and a jar")
     await page.wait("document.querySelector('[data-field=text]').innerText.startsWith('Clay, patience and a jar')")
     await page.press("form[action$='/edit'] button")
     assert content_row(desk.studio, desk.content_id).caption == "Clay, patience and a jar"
     await page.press("form[action$='/approve'] button")
     assert "approved" in await page.say("document.querySelector('[data-field=state]').innerText")
-    await shot("desk-approved")
     tomorrow = f"/calendar/crafts/{content_row(desk.studio, desk.content_id).day + timedelta(days=1)}"
     for path in (
         "/calendar",
@@ -242,15 +235,3 @@ def test_the_decision_works_without_javascript(desk: Place) -> None:
 
     in_browser(walk)
     assert content_row(desk.studio, desk.content_id).state == "rejected"
-
-
-async def _pictures(browser: Chromium, shown: Place, folder: Path) -> None:
-    await review(await browser.tab(await browser.context(), PHONE), shown, folder)
-
-
-if __name__ == "__main__":
-    import sys
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder, place(Path(folder)) as shown:
-        in_browser(lambda browser: _pictures(browser, shown, Path(sys.argv[1])))

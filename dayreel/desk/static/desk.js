@@ -14,13 +14,17 @@ function apply(document_, box) {
   const overall = find(box, "progress");
   if (overall) overall.value = document_.progress;
   show(box, "percent", `${document_.progress}%`);
+  let isNew = false;
   for (const render of document_.renders) {
     const row = box.querySelector(`[data-sequence="${render.sequence}"]`);
-    if (!row) continue;
+    if (!row) {
+      isNew = box.classList.contains("content");
+      continue;
+    }
     show(row, "render-state", render.state);
     find(row, "render-progress").value = render.progress;
   }
-  const moved = document_.state !== box.dataset.state
+  const moved = isNew || document_.state !== box.dataset.state
     || (box.dataset.revision && Number(box.dataset.revision) !== document_.revision);
   if (moved) hasMoved(box, document_.state);
 }
@@ -109,6 +113,12 @@ for (const note of document.querySelectorAll("input[name=note]")) {
 for (const form of document.querySelectorAll("form[data-preview]")) preview(form);
 for (const time of document.querySelectorAll("time")) {
   time.title = new Date(time.dateTime).toLocaleString();
+}
+// What came of an act is said once, not again when the page reloads itself.
+const here = new URL(location.href);
+if (here.searchParams.has("done")) {
+  here.searchParams.delete("done");
+  history.replaceState(null, "", here);
 }
 if (document.body.dataset.events && window.EventSource) follow(document.body.dataset.events);
 keys();

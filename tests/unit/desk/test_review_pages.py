@@ -195,6 +195,9 @@ def test_a_segment_is_made_anew_by_whoever_asked_for_it(studio: Studio) -> None:
     app = desk_on(studio, start=lambda _studio, row, by: started.append((row.id, by)))
     ana = person(app, "Ana", "reviewer")
     fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+    assert "Make segment 1 anew" not in ana.open(PAGE), "it is being made now"
+    fire(studio, CONTENT, 1, "progress", progress=50, detail="half")
+    fire(studio, CONTENT, 1, "complete", progress=100, detail="done")
     page = ana.open(PAGE)
     assert "Make segment 1 anew" in page
     row = content_row(studio, CONTENT)

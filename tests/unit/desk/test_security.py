@@ -290,6 +290,25 @@ def test_the_links_that_other_pages_hold_lead_somewhere(vera: Browser) -> None:
     assert CONTENT in vera.open(content_link(CONTENT))
 
 
+@pytest.mark.parametrize(
+    "evil", ["%0d%0aset-cookie:%20x=1", "%0aset-cookie:%20x=1", "%E5%98%8A%E5%98%8Dset-cookie:%20x=1"]
+)
+def test_nothing_that_is_sent_becomes_a_header(ana: Browser, olga: Browser, desk: Starlette, evil: str) -> None:
+    answers = [
+        Browser(desk).get(f"{PAGE}?x={evil}"),
+        ana.get(f"/login?next=/{evil}"),
+        ana.get(f"/content/{CONTENT}{evil}"),
+        ana.get(f"/media/{CONTENT}/{evil}.mp4"),
+        ana.get(f"/docs/{evil}.md"),
+        ana.get(f"/favicon-{evil}.png"),
+        ana.submit(f"/calendar/crafts{evil}/2026-11-22/pin", idea="A potter mends a jar with gold"),
+        olga.submit(f"/calendar/crafts{evil}/pause"),
+    ]
+    for answer in answers:
+        assert "set-cookie" not in answer.headers, answer.url
+        assert answer.status_code < 500, answer.url
+
+
 def test_oversized_and_odd_bodies_are_refused_before_they_are_read(ana: Browser, studio: Studio) -> None:
     big = b"caption=" + b"x" * 300_000
     form = {**OURS, "content-type": "application/x-www-form-urlencoded"}
