@@ -183,7 +183,9 @@ def _lines(gate: dict[str, Any]) -> Iterator[str]:
     for file in gate["prompt"].get("files", []):
         yield f"{file['path']}  {file['duration_s']} s"
         for stream in file["streams"]:
-            yield "  " + "  ".join(str(part) for part in stream.values() if part not in (None, ""))
+            told = (f"{stream[name]}" for name in ("kind", "codec", "language", "title", "detail") if stream.get(name))
+            fate = "kept" if stream["is_kept"] else "DROPPED"
+            yield f"  {stream['index']:>2}  {fate:<7}  {' '.join(told)}  ({stream['reason']})"
     for file, name in gate["prompt"].get("names", {}).items():
         yield f"{file}  →  {name}"
 

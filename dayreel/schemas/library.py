@@ -93,8 +93,13 @@ class StageMade(Shape):
 
 
 class GateAnswer(Shape):
-    """What a person said at a gate; kept here too, so that the catalog can be rebuilt from the folder."""
+    """What a person said at a gate; kept here too, so that the catalog can be rebuilt from the folder.
 
+    Attributes:
+        subject: fingerprint of what the question was about: an answer holds for that alone.
+    """
+
+    subject: str
     approval_type: Literal["remux_review", "naming_confirm"]
     status: Literal["approved", "rejected"]
     by: str

@@ -30,8 +30,9 @@ def name_of(row: ItemRow) -> ItemName:
 
 
 def subject_of(manifest: ItemManifest, gate: GateType) -> str:
-    """Return the fingerprint of what a question is about: the files that its stage has made."""
-    return fingerprint(gate=gate, files=list(manifest.stages[_ABOUT[gate]].files))
+    """Return the fingerprint of what a question is about: the files its stage has made, the time it made them."""
+    made = manifest.stages[_ABOUT[gate]]
+    return fingerprint(gate=gate, files=list(made.files), stamp=made.facts["marker_stamp"])
 
 
 def newest_gate(connection: Connection, row: ItemRow, manifest: ItemManifest, gate: GateType) -> Gate | None:
@@ -86,6 +87,7 @@ def answer(
         _refuse_taken(connection, row, checked.get("names", {}))
         now = library.studio.clock.now()
         said = GateAnswer(
+            subject=gate.subject_sha256,
             approval_type=gate.approval_type,
             status=verdict,
             by=by,

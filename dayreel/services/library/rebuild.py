@@ -4,7 +4,6 @@ from sqlalchemy import delete, insert, update
 
 from dayreel.rules.library_paths import ITEM_STAGES
 from dayreel.schemas.library import GateAnswer, ItemManifest
-from dayreel.services.library.gates import subject_of
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.record_item import record_item
 from dayreel.stores.catalog.item_reads import find_item
@@ -46,15 +45,15 @@ def rebuild(library: Library) -> list[str]:
 def _answers(library: Library, manifest: ItemManifest) -> None:
     with library.studio.catalog.write("library") as connection:
         for said in manifest.answers:
-            connection.execute(insert(human_approvals).values(item_id=manifest.item_id, **_values(manifest, said)))
+            connection.execute(insert(human_approvals).values(item_id=manifest.item_id, **_values(said)))
 
 
-def _values(manifest: ItemManifest, said: GateAnswer) -> dict[str, object]:
+def _values(said: GateAnswer) -> dict[str, object]:
     return {
         "approval_type": said.approval_type,
         "status": said.status,
         "prompt_data": {},
-        "subject_sha256": subject_of(manifest, said.approval_type),
+        "subject_sha256": said.subject,
         "response_data": said.response,
         "requested_at": said.at,
         "responded_at": said.at,

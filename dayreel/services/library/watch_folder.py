@@ -6,17 +6,18 @@ machines raise no event here. Either way there is a look every `QUIET_S`, for wh
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import PurePath
 
 from watchfiles import Change, watch
 
 from dayreel.errors import BusyError
-from dayreel.rules.library_paths import MARKER_STAGES, QUEUE_ROOT
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.tend import tend
 
 QUIET_S = 30.0
 _POLL_MS = 500
-_RUNNING = ("progress.json", "result.json", "spec.json", "state")
+_OWN_FILES = frozenset({"heartbeat", "state", "metadata.json", "metadata.json.lock", "transactions.log"})
+_NOISY_FOLDERS = frozenset({"workers", "backups", ".aside"})
 
 
 def watch_folder(library: Library, *, stop: threading.Event, tell: Callable[[str], None], poll: bool = False) -> None:
@@ -38,12 +39,17 @@ def watch_folder(library: Library, *, stop: threading.Event, tell: Callable[[str
 
 
 def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator[None]:
-    """Yield at once, and then after every change that matters, at the latest every `QUIET_S`."""
+    """Yield at once, and then after every change that matters, at the latest every `QUIET_S`.
+
+    Heartbeats never let the folder be quiet, so the time is kept here and not by watchfiles.
+    """
+    clock = library.studio.clock
     yield
-    for _ in watch(
+    looked_at = clock.monotonic()
+    for changes in watch(
         library.root,
         stop_event=stop,
-        watch_filter=_matters,
+        watch_filter=None,
         debounce=200,
         step=50,
         rust_timeout=int(QUIET_S * 1000),
@@ -54,14 +60,15 @@ def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator
     ):
         if stop.is_set():
             return
-        yield
+        if any(matters(change, path) for change, path in changes) or clock.monotonic() - looked_at >= QUIET_S:
+            yield
+            looked_at = clock.monotonic()
 
 
-def _matters(change: Change, path: str) -> bool:
-    """Tell whether a change can be news: a marker, or a job that moves or gets further."""
-    name = path.rsplit("/", 1)[-1]
-    if name in MARKER_STAGES:
-        return change is not Change.deleted
-    return f"/{QUEUE_ROOT}/" in path and (
-        name in _RUNNING or path.rsplit("/", 2)[-2] in ("pending", "completed", "failed")
-    )
+def matters(change: Change, path: str) -> bool:
+    """Tell whether a change can be news: anything but what workers and this process write all the time.
+
+    A new folder is news, because what is put into it at once raises no event of its own.
+    """
+    parts = PurePath(path).parts
+    return change is not Change.deleted and parts[-1] not in _OWN_FILES and not _NOISY_FOLDERS.intersection(parts)

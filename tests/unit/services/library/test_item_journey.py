@@ -234,6 +234,25 @@ def test_other_streams_mean_another_remux_and_a_plain_no_rests(library: Library,
     assert claim.spec.parameters["keep"] == [0, 2]
 
 
+def test_a_remux_that_comes_out_the_same_is_asked_about_again_and_not_made_for_ever(
+    library: Library, tiny_clip: Path
+) -> None:
+    ingest(library, FALLS, [tiny_clip])
+    tend(library)
+    pretend_to_work(library, "remux")
+    tend(library)
+    answer(library, waiting(library)[FALLS.item_id], "rejected", by="ana", via="cli", response={"keep": [0]})
+    tend(library)
+    assert pretend_to_work(library, "remux") is not None
+    tend(library)
+    assert waiting(library)[FALLS.item_id]
+    assert pretend_to_work(library, "remux") is None
+    rebuild(library)
+    tend(library)
+    assert pretend_to_work(library, "remux") is None
+    assert waiting(library)[FALLS.item_id]
+
+
 def test_a_failed_job_stops_its_item_until_somebody_tries_again(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
     tend(library)

@@ -1,0 +1,87 @@
+"""The watch over the shared folder: news is noticed, noise is not, and quiet never means blind."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from watchfiles import Change
+
+from dayreel.clock import SystemClock
+from dayreel.services.library.ingest import movie_name
+from dayreel.services.library.open_library import Library
+from dayreel.services.library.watch_folder import matters, watch_folder
+from dayreel.services.studio import Studio
+from tests.fakes.library import drop, make_library
+
+FALLS = movie_name("Hidden Falls", 2019)
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def library(make_studio: Callable[..., Studio]) -> Library:
+    return make_library(make_studio(clock=SystemClock()))
+
+
+@pytest.fixture
+def said(library: Library) -> Iterator[list[str]]:
+    """What a watch says that runs as long as the test."""
+    told: list[str] = []
+    stop = threading.Event()
+    thread = threading.Thread(target=watch_folder, args=(library,), kwargs={"stop": stop, "tell": told.append})
+    thread.start()
+    yield told
+    stop.set()
+    thread.join(DEADLINE_S)
+    assert not thread.is_alive()
+
+
+def until(told: list[str], words: str) -> None:
+    ends_at = time.monotonic() + DEADLINE_S
+    while not any(words in one for one in told):
+        assert time.monotonic() < ends_at, told
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_marker_in_a_folder_made_this_moment_is_noticed_amid_heartbeats(
+    library: Library, said: list[str], tiny_clip: Path
+) -> None:
+    """What is put into a new folder at once raises no event of its own, and workers never let the folder be quiet."""
+    presence = library.root / ".pipeline" / "workers"
+    presence.mkdir(parents=True)
+    beating = threading.Event()
+
+    def beat() -> None:
+        while not beating.wait(0.02):
+            (presence / "one.json").write_text("{}", encoding="utf-8")
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        time.sleep(0.3)  # the watch is up
+        drop(library, FALLS, "rip", tiny_clip)
+        until(said, "rip done")
+        until(said, "remux job")
+    finally:
+        beating.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "is_news"),
+    [
+        (Change.added, "/s/2-remuxed/movies/Falls/.pipeline/remux.done", True),
+        (Change.added, "/s/1-ripped/movies/Falls", True),
+        (Change.added, "/s/.pipeline/jobs/completed/p5-20261120T090000-remux-movie-falls.1", True),
+        (Change.modified, "/s/.pipeline/jobs/running/p5-20261120T090000-remux-movie-falls.1/progress.json", True),
+        (Change.deleted, "/s/1-ripped/movies/Falls/a.mkv", False),
+        (Change.modified, "/s/.pipeline/jobs/running/p5-20261120T090000-remux-movie-falls.1/heartbeat", False),
+        (Change.modified, "/s/.pipeline/workers/one.json", False),
+        (Change.added, "/s/2-remuxed/.aside/p5-20261120T090000-remux-movie-falls.1/a.mkv", False),
+        (Change.modified, "/s/2-remuxed/movies/Falls/.pipeline/metadata.json", False),
+    ],
+)
+def test_what_workers_and_the_watch_itself_write_is_no_news(change: Change, path: str, is_news: bool) -> None:
+    assert matters(change, path) is is_news
