@@ -1,4 +1,4 @@
-"""The terminal application: its four places, its looks, and what every screen asks it for.
+"""The terminal application: its five places, its looks, and what every screen asks it for.
 
 It is built from a studio and whoever is at the keyboard; `dayreel.cli.tui_command` does that from the environment.
 """
@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from dayreel.services.studio import Studio
 from dayreel.tui.dashboard import DashboardScreen
+from dayreel.tui.jobs import JobsScreen
 from dayreel.tui.link import Link
 from dayreel.tui.money import MoneyScreen
 from dayreel.tui.player import open_player
@@ -31,6 +32,7 @@ class DayreelTerminal(App[None]):
         "renders": RendersScreen,
         "unknown": UnknownScreen,
         "money": MoneyScreen,
+        "jobs": JobsScreen,
     }
     DEFAULT_MODE = "day"
     CSS = """
