@@ -10,8 +10,8 @@ from pathlib import PurePath
 
 from watchfiles import Change, watch
 
-from dayreel.errors import BusyError
-from dayreel.services.library.open_library import Library
+from dayreel.errors import BusyError, ConfigurationError
+from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.library.tend import tend
 
 QUIET_S = 30.0
@@ -21,7 +21,7 @@ _NOISY_FOLDERS = frozenset({"workers", "backups", ".aside"})
 
 
 def watch_folder(library: Library, *, stop: threading.Event, tell: Callable[[str], None], poll: bool = False) -> None:
-    """Tend the library whenever something moves, until `stop` is set.
+    """Tend the library whenever something moves, until `stop` is set. The plan is read anew each time.
 
     Args:
         tell: gets a sentence for everything that was done.
@@ -32,10 +32,12 @@ def watch_folder(library: Library, *, stop: threading.Event, tell: Callable[[str
     """
     for _ in _moments(library, stop, poll=poll):
         try:
-            for said in tend(library):
+            for said in tend(open_library(library.studio)):
                 tell(said)
         except BusyError:
             continue  # whoever is at it sees the same folder
+        except ConfigurationError as problem:
+            tell(str(problem))  # whoever edits the plan mends it, and the next look goes on
 
 
 def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator[None]:

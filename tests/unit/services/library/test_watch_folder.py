@@ -69,6 +69,19 @@ def test_a_marker_in_a_folder_made_this_moment_is_noticed_amid_heartbeats(
         thread.join()
 
 
+@pytest.mark.slow
+def test_a_plan_that_was_changed_holds_from_the_next_look_on_and_a_broken_one_is_told(
+    library: Library, said: list[str], tiny_clip: Path
+) -> None:
+    plan = library.root / "library.yaml"
+    plan.write_text("remux_review: maybe\n", encoding="utf-8")
+    until(said, "library.yaml:1: remux_review")
+    plan.write_text("remux_review: false\n", encoding="utf-8")
+    drop(library, FALLS, "rip", tiny_clip)
+    drop(library, FALLS, "remux", tiny_clip)
+    until(said, "transcode job")
+
+
 @pytest.mark.parametrize(
     ("change", "path", "is_news"),
     [
