@@ -27,6 +27,8 @@ from dayreel.stores.state import PipelineState
 
 SUPERSEDED = ".superseded"
 _MANIFEST = "metadata.json"
+OWN_FILES = frozenset({_MANIFEST, f"{_MANIFEST}.lock", "transactions.log", "state"})
+"""What this module writes into a marker folder; everything else there is somebody's word."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from watchfiles import Change, watch
 from dayreel.errors import BusyError, ConfigurationError
 from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.library.tend import tend
+from dayreel.stores.items import OWN_FILES
 
 QUIET_S = 30.0
 _POLL_MS = 500
-_OWN_FILES = frozenset({"heartbeat", "state", "metadata.json", "metadata.json.lock", "transactions.log"})
+_QUIET_FILES = OWN_FILES | {"heartbeat"}
 _NOISY_FOLDERS = frozenset({"workers", "backups", ".aside"})
 
 
@@ -73,4 +74,4 @@ def matters(change: Change, path: str) -> bool:
     A new folder is news, because what is put into it at once raises no event of its own.
     """
     parts = PurePath(path).parts
-    return change is not Change.deleted and parts[-1] not in _OWN_FILES and not _NOISY_FOLDERS.intersection(parts)
+    return change is not Change.deleted and parts[-1] not in _QUIET_FILES and not _NOISY_FOLDERS.intersection(parts)
