@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dayreel.cli.opened import opened_library
 from dayreel.cli.output import print_json, print_table
-from dayreel.errors import ConfigurationError, UsageError
+from dayreel.errors import ConfigurationError, DayreelError, UsageError
 from dayreel.settings import load_settings
 
 if TYPE_CHECKING:
@@ -139,18 +141,29 @@ def rebuild(as_json: bool) -> None:
 
 @command.command("watch")
 @click.option("--poll", is_flag=True, help="look for changes by polling: for a network share other machines write to")
-def watch(poll: bool) -> int:
+@click.option("--log-dir", type=click.Path(path_type=Path), metavar="PATH", help="default is var/logs")
+def watch(poll: bool, log_dir: Path | None) -> int:
     """Tend the library until Ctrl-C: the controller. `dayreel up` runs one too."""
+    from dayreel.cli.json_log import open_log
     from dayreel.cli.signals import until_told
-    from dayreel.services.library.watch_folder import watch_folder
+    from dayreel.services.library.watch_folder import WATCH_LOCK, watch_folder
     from dayreel.stores.locks import hold
 
     with opened_library() as library, until_told() as stop:
         settings, clock = library.studio.settings, library.studio.clock
-        with hold(settings.var_dir / "locks", "library-watch", what="watch the library", at=clock.now()):
-            click.echo(f"Watching {library.root}. Ctrl-C stops.", err=True)
-            watch_folder(library, stop=stop, tell=lambda said: click.echo(said, err=True), poll=poll)
-    click.echo("Stopped.", err=True)
+        with hold(settings.var_dir / "locks", WATCH_LOCK, what="watch the library", at=clock.now()):
+            log = open_log(log_dir or settings.var_dir / "logs", "library-watch")
+            try:
+                words = f"Watching {library.root}."
+                log.note("started", words, said=f"{words} Ctrl-C stops.", library=str(library.root))
+                tell = partial(log.note, "tended")
+                watch_folder(library, stop=stop, tell=tell, tell_trouble=log.trouble, poll=poll)
+                log.note("stopped", "Stopped.")
+            except DayreelError as error:
+                log.trouble(error, is_shown=False)
+                raise
+            finally:
+                log.close()
     return 0
 
 

@@ -1,6 +1,7 @@
-"""`dayreel up`: Dagster, the desk in front of it, and the sandbox world, as one command on loopback, until Ctrl-C.
+"""`dayreel up`: Dagster, the desk in front of it, the sandbox world, and the controller of own footage, until Ctrl-C.
 
-It stops what it started and nothing else: a sandbox world that was there before stays.
+One command on loopback. It stops what it started and nothing else: a sandbox world or a controller that was there
+before stays.
 """
 
 import contextlib
@@ -20,12 +21,14 @@ import requests
 from dayreel.cli.launch import dagster_home
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
+from dayreel.services.library.watch_folder import WATCH_LOCK
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import clean_environment, find_sandbox, sandbox_command
 from dayreel.services.users import Users, need_users
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.locks import hold
+from dayreel.stores.library_plan import load_plan
+from dayreel.stores.locks import hold, who_holds
 
 STOP_DEADLINE_S = 20.0
 START_DEADLINE_S = 90.0
@@ -53,7 +56,8 @@ class _Child:
 
 
 @click.command("up")
-def command() -> int:
+@click.option("--no-library", is_flag=True, help="leave own footage to a `dayreel library watch` that is started apart")
+def command(no_library: bool) -> int:
     """Start everything, print where it is, and stop it all at Ctrl-C or SIGTERM."""
     settings = load_settings()
     what = "run Dagster for this project with `dayreel up`"
@@ -64,7 +68,7 @@ def command() -> int:
         _make_instance(settings)
         children: list[_Child] = []
         try:
-            for program in _programs(settings):
+            for program in [*_programs(settings), *([] if no_library else own_footage(settings))]:
                 children.append(_start(settings, program))  # noqa: PERF401  each is stopped even when the next fails
             _announce(settings, children)
             while True:
@@ -126,6 +130,19 @@ def _programs(settings: Settings) -> list[_Program]:
         world = _Program("sandbox", "sandbox world", line, clean_environment(), lambda: find_sandbox(settings))
         return [world, *programs]
     return programs
+
+
+def own_footage(settings: Settings) -> list[_Program]:
+    """Return the controller of own footage, where there is a shared folder and nobody watches it yet."""
+    if settings.library is None:
+        return []
+    other = who_holds(settings.var_dir / "locks", WATCH_LOCK)
+    if other is not None:
+        click.echo(f"{'library':15} {settings.library} is watched already ({other})")
+        return []
+    load_plan(settings.library)  # what is wrong with the folder is told before anything is started
+    line = [sys.executable, "-m", "dayreel.cli", "library", "watch"]
+    return [_Program("library", "library", line, dict(os.environ), lambda: f"{settings.library} is watched")]
 
 
 def _start(settings: Settings, program: _Program) -> _Child:

@@ -1,15 +1,11 @@
 """`dayreel worker`: does jobs of the shared folder on this machine, in the foreground, until stopped."""
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
-from dayreel.cli.worker_log import open_log
+from dayreel.cli.signals import until_told
+from dayreel.cli.worker_log import open_worker_log
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, DayreelError
 from dayreel.settings import load_settings
@@ -36,11 +32,11 @@ def command(roles: str, name: str, library: Path | None, log_dir: Path | None, o
         raise ConfigurationError(
             "No shared folder is set.", next_step="Give --library PATH, or set DAYREEL_LIBRARY to where it is mounted."
         )
-    log = open_log(log_dir or settings.var_dir / "logs", name)
+    log = open_worker_log(log_dir or settings.var_dir / "logs", name)
     wanted = [role.strip() for role in roles.split(",") if role.strip()]
     log.started(root, wanted)
     try:
-        with _stopped_by_signals() as stop:
+        with until_told() as stop:
             done = work(
                 root.absolute(),
                 wanted,
@@ -60,21 +56,3 @@ def command(roles: str, name: str, library: Path | None, log_dir: Path | None, o
     finally:
         log.close()
     return 0
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Yield an event that is set by the first SIGTERM or SIGINT; the second one ends the process."""
-    stop = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        del frame
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,6 +4,7 @@
 belongs into a run. What fails is due again later, ever more rarely, and never in a loop.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,11 +12,13 @@ from typing import Literal
 
 from sqlalchemy import func, or_, select
 
+from dayreel.errors import BusyError, ConfigurationError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
 from dayreel.services.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.expire_reviews import mind_reviews, overdue_reviews
+from dayreel.services.library.news import library_news, tell_news
 from dayreel.services.library.open_library import open_library
 from dayreel.services.library.tend import due_library, tend
 from dayreel.services.reconcile import LOOK_FOR_NAMES, reconcile
@@ -25,8 +28,9 @@ from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import posts_without_public_id
 from dayreel.stores.catalog.tables import content, effects, platform_posts
 
-ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled", "library"]
+ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled", "library_news", "library"]
 MOST_EFFECTS = 100
+_LOG = logging.getLogger("dayreel.chores")
 _GIVEN_BACK = timedelta(minutes=30)
 _RECENT = timedelta(days=30)
 
@@ -73,11 +77,7 @@ def due_chores(studio: Studio, *, target: str) -> list[Chore]:
         ids = sorted(row.id for row in stalled)
         key = f"{fingerprint(stalled=ids)[:12]}:{turn_of(now, now)}"
         chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
-    if studio.settings.library is not None:
-        due = due_library(open_library(studio))
-        if due is not None:
-            chores.append(Chore("library", f"library:{due}:{turn_of(now, now)}", "own footage has moved"))
-    return chores
+    return chores if studio.settings.library is None else [*chores, *_of_library(studio, target)]
 
 
 def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str]:
@@ -86,6 +86,7 @@ def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str
     Raises:
         DayreelError: as the services say.
     """
+    has_library = studio.settings.library is not None
     acts: Mapping[ChoreName, Callable[[], list[str]]] = {
         "reconcile": lambda: [
             f"{one.content_id}: {one.kind} at {one.target}: {one.outcome}: {one.evidence} {one.next_step}".strip()
@@ -95,9 +96,36 @@ def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str
         "messages": lambda: send_waiting(studio, notifier=notifier),
         "budgets": lambda: tell_budgets(studio, notifier=notifier),
         "stalled": lambda: tell_stalled(studio, notifier=notifier),
-        "library": lambda: tend(open_library(studio)) if studio.settings.library is not None else [],
+        "library_news": lambda: _unless_busy(lambda: tell_news(studio, notifier=notifier)) if has_library else [],
+        "library": lambda: _unless_busy(lambda: tend(open_library(studio))) if has_library else [],
     }
     return acts[name]()
+
+
+def _of_library(studio: Studio, target: str) -> list[Chore]:
+    now = studio.clock.now()
+    chores: list[Chore] = []
+    news = library_news(studio, target=target)
+    if news:
+        key = f"{fingerprint(news=[one.key for one in news])[:12]}:{turn_of(now, news[-1].since)}"
+        chores.append(Chore("library_news", f"library_news:{key}", f"{len(news)} things to tell of own footage"))
+    try:
+        due = due_library(open_library(studio))
+    except (ConfigurationError, OSError) as error:
+        # A share that is away for an hour holds nothing else up; `dayreel doctor` says so too.
+        _LOG.warning("Own footage cannot be seen to: %s", error)
+        return chores
+    if due is not None:
+        chores.append(Chore("library", f"library:{due}:{turn_of(now, now)}", "own footage has moved"))
+    return chores
+
+
+def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
+    """Do what another process of this machine may be doing right now: then it is seen to."""
+    try:
+        return act()
+    except BusyError as error:
+        return [error.message]
 
 
 def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:

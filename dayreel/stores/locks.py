@@ -41,6 +41,19 @@ def hold(folder: Path, name: str, *, what: str, at: datetime, wait_s: float = 0.
         lock.release()
 
 
+def who_holds(folder: Path, name: str) -> str | None:
+    """Return which process holds the lock `name` and since when, in words, or None when nobody does."""
+    if not folder.is_dir():
+        return None
+    lock = FileLock(folder / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _who(folder / f"{name}.holder.json").strip(" ()") or "another process"
+    lock.release()
+    return None
+
+
 def _who(holder: Path) -> str:
     # Only a help for people: the lock itself never depends on this file.
     try:

@@ -10,35 +10,66 @@ from pathlib import PurePath
 
 from watchfiles import Change, watch
 
-from dayreel.errors import BusyError, ConfigurationError
+from dayreel.errors import BusyError, ConfigurationError, DayreelError, StoreError
 from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.library.tend import tend
 from dayreel.stores.items import OWN_FILES
 
 QUIET_S = 30.0
+AWAY_S = 5.0
+"""How often a folder or a catalog that is away is tried again."""
+WATCH_LOCK = "library-watch"
+"""Name of the lock that the controller holds; there is one on a machine."""
 _POLL_MS = 500
 _QUIET_FILES = OWN_FILES | {"heartbeat"}
 _NOISY_FOLDERS = frozenset({"workers", "backups", ".aside"})
 
 
-def watch_folder(library: Library, *, stop: threading.Event, tell: Callable[[str], None], poll: bool = False) -> None:
+def watch_folder(
+    library: Library,
+    *,
+    stop: threading.Event,
+    tell: Callable[[str], None],
+    tell_trouble: Callable[[DayreelError], None],
+    poll: bool = False,
+) -> None:
     """Tend the library whenever something moves, until `stop` is set. The plan is read anew each time.
 
     Args:
         tell: gets a sentence for everything that was done.
+        tell_trouble: called once when the folder, its plan or the catalog cannot be used; it is waited for.
         poll: look for changes by polling, for network shares.
+    """
+    trouble = ""
+    while not stop.is_set():
+        try:
+            for _ in _moments(library, stop, poll=poll):
+                for said in _look(library):
+                    tell(said)
+                trouble = ""
+        except (ConfigurationError, StoreError) as error:
+            if str(error) != trouble:
+                tell_trouble(error)
+            trouble = str(error)
+            stop.wait(AWAY_S)  # and then watched anew: a share that was mounted again is another folder
+
+
+def _look(library: Library) -> list[str]:
+    """Tend the library; a share that is not mounted has no plan, and is left alone.
 
     Raises:
+        ConfigurationError: there is no plan, or it has problems.
         StoreError: the catalog or the shared folder cannot be used.
     """
-    for _ in _moments(library, stop, poll=poll):
-        try:
-            for said in tend(open_library(library.studio)):
-                tell(said)
-        except BusyError:
-            continue  # whoever is at it sees the same folder
-        except ConfigurationError as problem:
-            tell(str(problem))  # whoever edits the plan mends it, and the next look goes on
+    try:
+        return tend(open_library(library.studio))
+    except BusyError:
+        return []  # whoever is at it sees the same folder
+    except OSError as error:
+        raise StoreError(
+            f"The shared folder {str(library.root)!r} cannot be used: {error.strerror or error}.",
+            next_step="It is tried again every few seconds; look whether it is mounted.",
+        ) from error
 
 
 def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator[None]:
@@ -48,6 +79,8 @@ def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator
     """
     clock = library.studio.clock
     yield
+    if stop.is_set():
+        return
     looked_at = clock.monotonic()
     for changes in watch(
         library.root,

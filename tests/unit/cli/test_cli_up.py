@@ -1,5 +1,6 @@
 """`dayreel up` as a real process: says where everything is, stops all it started, and says what died."""
 
+import json
 import os
 import signal
 import socket
@@ -12,8 +13,14 @@ import psutil
 import pytest
 import requests
 
-from dayreel.cli.up_command import stopped_by_signals
+from dayreel.cli.up_command import own_footage, stopped_by_signals
+from dayreel.clock import SystemClock
+from dayreel.errors import ConfigurationError
+from dayreel.services.library.watch_folder import WATCH_LOCK
 from dayreel.services.ports import who_listens
+from dayreel.settings import load_settings
+from dayreel.stores.library_plan import start_library
+from dayreel.stores.locks import hold, who_holds
 from tests.fakes.ports import free_port
 from tests.unit.cli.conftest import Told, finish, start
 
@@ -42,7 +49,15 @@ class Up:
 
 
 @pytest.fixture
-def up(ports: tuple[int, int]) -> Iterator[Up]:
+def shared(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A shared folder of own footage."""
+    start_library(project / "shared")
+    monkeypatch.setenv("DAYREEL_LIBRARY", str(project / "shared"))
+    return project / "shared"
+
+
+@pytest.fixture
+def up(shared: Path, ports: tuple[int, int]) -> Iterator[Up]:
     """`dayreel up`, with everything answering; whatever happens in the test, nothing of it stays."""
     process = start("up")
     try:
@@ -81,8 +96,25 @@ def test_every_way_to_stop_it_is_heard_once_and_the_handlers_are_put_back(number
     assert signal.getsignal(number) is before
 
 
+def test_own_footage_is_watched_by_one_and_a_folder_that_is_none_is_told_first(
+    shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load_settings()
+    (program,) = own_footage(settings)
+    assert program.command_line[-3:] == ["dayreel.cli", "library", "watch"]
+    with hold(settings.var_dir / "locks", WATCH_LOCK, what="watch", at=SystemClock().now()):
+        assert own_footage(settings) == []
+    assert f"{shared} is watched already (process {os.getpid()}," in capsys.readouterr().out
+    (shared / "library.yaml").unlink()
+    with pytest.raises(ConfigurationError, match="so it is no shared folder"):
+        own_footage(settings)
+    assert own_footage(settings.model_copy(update={"library": None})) == []
+
+
 @pytest.mark.slow
-def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(up: Up, ports: tuple[int, int]) -> None:
+def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
+    up: Up, ports: tuple[int, int], shared: Path, project: Path
+) -> None:
     web, world = ports
     desk = f"http://127.0.0.1:{os.environ['DAYREEL_DESK_PORT']}"
     assert f"{desk}\n" in up.said
@@ -99,10 +131,15 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(up: Up, ports: t
 
     children = up.offspring()
     assert len(children) >= 3
+    (watcher,) = (child for child in children if child.cmdline()[-2:] == ["library", "watch"])
+    assert who_holds(project / "var/locks", WATCH_LOCK).startswith(f"process {watcher.pid},")
+    assert f"{shared} is watched\n" in up.said
     up.process.send_signal(signal.SIGINT)
     told = finish(up.process, STOP_WITHIN_S)
     assert told.code == 0, told
     assert not [child for child in children if child.is_running()]
+    lines = (project / "var/logs/library-watch.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["started", "stopped"], "it was not killed"
 
 
 @pytest.mark.slow

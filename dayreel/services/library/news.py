@@ -1,0 +1,131 @@
+"""What people should hear of own footage without looking: questions, refused footage, jobs that failed for good.
+
+It is told from the catalog by whoever tells everything else, never by the controller or a worker: those hold no key of
+any messenger, and the shared folder may be away. What is new is told together, in one message; each thing once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.services.studio import Studio
+from dayreel.services.tell_people import oldest_content, tell_once, told_about
+from dayreel.stores.catalog.item_reads import ItemRow, JobRow, gates_of, jobs_of, list_items
+from dayreel.stores.catalog.tables import state_transitions
+from dayreel.stores.locks import hold
+
+_FEW = 8
+_LONGEST = 300
+_ASKED = {"remux_review": "are these the right streams?", "naming_confirm": "are these names right?"}
+
+
+@dataclass(frozen=True)
+class News:
+    """One thing to tell: `key` is what makes it new, `since` when it came up."""
+
+    key: str
+    words: str
+    since: datetime
+
+
+def library_news(studio: Studio, *, target: str) -> list[News]:
+    """Return what nobody was told of yet, the oldest first. Reads the catalog and nothing else.
+
+    A message belongs to a content; where the project has none yet, there is nobody to tell, and the list is empty.
+
+    Args:
+        target: the notifier's name.
+    """
+    with studio.catalog.read() as connection:
+        items = {row.id: row for row in list_items(connection)}
+        news = [*_questions(connection, items), *_refused(items), *_failed(connection, items)]
+    row = oldest_content(studio) if news else None
+    if row is None:
+        return []
+    told = told_about(studio, row, min(one.since for one in news), target=target)
+    return sorted((one for one in news if one.key not in told), key=lambda one: (one.since, one.key))
+
+
+def tell_news(studio: Studio, *, notifier: Notifier) -> list[str]:
+    """Tell what is new in one message; return a sentence about it, or nothing.
+
+    Raises:
+        BusyError: another process is telling it.
+    """
+    now = studio.clock.now()
+    with hold(studio.settings.var_dir / "locks", "library-news", what="tell people about own footage", at=now):
+        news = library_news(studio, target=notifier.name)
+        row = oldest_content(studio) if news else None
+        if row is None:
+            return []
+        keys = [one.key for one in news]
+        subject = f"news/{fingerprint(news=keys)[:12]}"
+        return [tell_once(studio, row, subject, _text(news), notifier=notifier, name="own footage", about=keys)]
+
+
+def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
+    return [
+        News(
+            # Not by number: a catalog that was made anew gives others to the same questions.
+            f"question {gate.item_id} {gate.approval_type} {gate.subject_sha256[:12]}",
+            f"{items[gate.item_id].title}: {_ASKED[gate.approval_type]} "
+            f"`dayreel library gates` shows question {gate.id}.",
+            gate.requested_at,
+        )
+        for gate in gates_of(connection, status="pending")
+    ]
+
+
+def _refused(items: dict[str, ItemRow]) -> list[News]:
+    return [
+        News(
+            f"refused {row.id} {row.updated_at.isoformat()}",
+            f"{row.title}: {_short(row.error)} `dayreel library show {row.id}`",
+            row.updated_at,
+        )
+        for row in items.values()
+        if row.error is not None and (row.state == "quarantined" or row.metadata.get("refused"))
+    ]
+
+
+def _failed(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
+    """Return the failed jobs that still hold up their item; what a person has cancelled is no news to people."""
+    failed = [job for job in jobs_of(connection, states=["failed"]) if items[job.item_id].error is not None]
+    cancelled = _cancelled(connection, failed)
+    return [
+        News(
+            f"failed {job.id} {job.fence}",
+            f"{items[job.item_id].title}: its {job.role} job failed for good: {_short(job.error)} "
+            f"`dayreel jobs retry {job.id}` tries it again.",
+            job.finished_at or job.updated_at,
+        )
+        for job in failed
+        if job.id not in cancelled
+    ]
+
+
+def _cancelled(connection: Connection, failed: list[JobRow]) -> set[str]:
+    """Return which of the jobs ended because somebody said so."""
+    moves = state_transitions
+    newest = (
+        select(func.max(moves.c.id))
+        .where(moves.c.entity == "job", moves.c.entity_id.in_([job.id for job in failed]))
+        .group_by(moves.c.entity_id)
+    )
+    query = select(moves.c.entity_id).where(moves.c.id.in_(newest), moves.c.event == "cancel")
+    return set(connection.execute(query).scalars()) if failed else set()
+
+
+def _text(news: list[News]) -> str:
+    lines = [f"- {one.words}" for one in news[:_FEW]]
+    if len(news) > _FEW:
+        lines.append(f"- and {len(news) - _FEW} more: `dayreel library list`")
+    return "\n".join(["Own footage needs somebody:", *lines])
+
+
+def _short(error: str | None) -> str:
+    said = error or "no reason was given"
+    return said if len(said) <= _LONGEST else said[:_LONGEST] + " ..."

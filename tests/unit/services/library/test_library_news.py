@@ -1,0 +1,139 @@
+"""What people are told about own footage: each thing once, together, without the shared folder or a key at hand."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import MediaError, TransientError
+from dayreel.services.chores import do_chore, due_chores
+from dayreel.services.library.act_on_jobs import cancel_job, retry_job
+from dayreel.services.library.gates import answer
+from dayreel.services.library.ingest import ingest, movie_name
+from dayreel.services.library.news import library_news, tell_news
+from dayreel.services.library.open_library import Library
+from dayreel.services.library.rebuild import rebuild
+from dayreel.services.library.tend import tend
+from dayreel.services.open_content import open_content
+from dayreel.services.studio import Studio
+from dayreel.stores.locks import hold
+from tests.fakes.library import make_library, pretend_to_work
+from tests.fakes.notifier import FakeNotifier
+from tests.fakes.studio import DAY, channel_of
+
+FALLS = movie_name("Hidden Falls", 2019)
+BLUE = movie_name("Blue Coast", 2020)
+
+
+@pytest.fixture
+def library(make_studio: Callable[..., Studio]) -> Library:
+    """A library in a project that has made a content: messages belong to one."""
+    library = make_library(make_studio())
+    open_content(library.studio, channel_of(library.studio), DAY)
+    return library
+
+
+def due(library: Library) -> list[str]:
+    return [one.name for one in due_chores(library.studio, target="log") if one.name.startswith("library")]
+
+
+def asked(library: Library, clip: Path) -> None:
+    """Bring an item to its first question."""
+    ingest(library, FALLS, [clip])
+    tend(library)
+    pretend_to_work(library, "remux")
+    tend(library)
+
+
+def test_a_question_is_told_once_by_whoever_tells_and_not_again_after_a_rebuild(
+    library: Library, tiny_clip: Path
+) -> None:
+    notifier = FakeNotifier()
+    assert tell_news(library.studio, notifier=notifier) == []
+    asked(library, tiny_clip)
+    assert due(library) == ["library_news"]
+    do_chore(library.studio, "library_news", notifier=notifier)
+    (message,) = notifier.messages
+    assert message.text == (
+        "Own footage needs somebody:\n"
+        "- Hidden Falls: are these the right streams? `dayreel library gates` shows question 1."
+    )
+    assert message.marker.startswith("own footage/news/")
+    rebuild(library)
+    tend(library)
+    assert due(library) == []
+    assert tell_news(library.studio, notifier=notifier) == []
+    assert tell_news(library.studio, notifier=FakeNotifier(name="ntfy")) != [], "another way to tell has told nothing"
+
+
+def test_what_went_wrong_is_told_together_and_what_a_person_did_is_not(library: Library, tiny_clip: Path) -> None:
+    notifier = FakeNotifier()
+    page = library.studio.settings.root / "page.mov"
+    page.write_text("<html>404</html>")
+    with pytest.raises(MediaError):
+        ingest(library, BLUE, [page])
+    ingest(library, FALLS, [tiny_clip])
+    tend(library)
+    job = pretend_to_work(library, "remux", error="the disc is scratched")
+    assert job is not None
+    tend(library)
+    (said,) = tell_news(library.studio, notifier=notifier)
+    (message,) = notifier.messages
+    assert said.startswith("own footage: log was told: ")
+    assert "Blue Coast: " in message.text
+    assert f"`dayreel library show {BLUE.item_id}`" in message.text
+    assert "Hidden Falls: its remux job failed for good: the disc is scratched" in message.text
+    assert f"`dayreel jobs retry {job}`" in message.text
+
+    retry_job(library, job)
+    assert tell_news(library.studio, notifier=notifier) == []
+    cancel_job(library, job)
+    tend(library)
+    assert tell_news(library.studio, notifier=notifier) == [], "somebody cancelled it, and knows"
+    retry_job(library, job)
+    pretend_to_work(library, "remux", error="it is scratched")
+    tend(library)
+    assert len(tell_news(library.studio, notifier=notifier)) == 1, "another attempt has failed"
+    assert len(notifier.messages) == 2
+
+
+def test_a_message_that_could_not_be_sent_is_tried_again_and_what_is_answered_by_then_is_not_told(
+    library: Library, tiny_clip: Path
+) -> None:
+    notifier = FakeNotifier([TransientError(attempted="post", answer="503")] * 3)
+    asked(library, tiny_clip)
+    (said,) = tell_news(library.studio, notifier=notifier)
+    assert "was not told" in said
+    assert due(library) == ["library_news"]
+    answer(library, 1, "approved", by="ana", via="cli")
+    assert library_news(library.studio, target="log") == []
+    assert notifier.messages == []
+
+
+def test_many_things_are_one_message_that_names_a_few(library: Library, tmp_path: Path) -> None:
+    page = tmp_path / "page.mov"
+    page.write_text("<html>404</html>")
+    for number in range(10):
+        with pytest.raises(MediaError):
+            ingest(library, movie_name(f"Film {number}", 2000 + number), [page])
+    notifier = FakeNotifier()
+    tell_news(library.studio, notifier=notifier)
+    (message,) = notifier.messages
+    assert message.text.count("\n") == 9
+    assert message.text.endswith("- and 2 more: `dayreel library list`")
+    assert library_news(library.studio, target="log") == []
+
+
+def test_a_share_that_is_away_holds_up_neither_the_news_nor_the_other_chores(library: Library, tiny_clip: Path) -> None:
+    asked(library, tiny_clip)
+    shutil.move(library.root, library.root.with_name("unmounted"))
+    assert due(library) == ["library_news"]
+
+
+def test_what_another_process_sees_to_is_no_failure(library: Library) -> None:
+    locks, now = library.studio.settings.var_dir / "locks", library.studio.clock.now()
+    notifier = FakeNotifier()
+    with hold(locks, "library", what="tend", at=now), hold(locks, "library-news", what="tell", at=now):
+        for name in ("library", "library_news"):
+            assert "Another process is already at it" in do_chore(library.studio, name, notifier=notifier)[0]
