@@ -16,6 +16,7 @@ from dayreel.services.marts.tables import MARTS
 from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.settings import Settings
 from pipeline_assets.engagement_assets import SNAPSHOTS
+from pipeline_assets.library_assets import item_key
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.steps import room_of
 
@@ -35,6 +36,7 @@ _LOOKBACK: Mapping[str, timedelta] = {
     "finance/projection": timedelta(days=3),
     "review/outcomes": timedelta(days=3),
     "factory/health": timedelta(days=3),
+    "library/throughput": timedelta(days=3),
     "summary/weekly": timedelta(days=9),
     "summary/monthly": timedelta(days=35),
 }
@@ -57,7 +59,11 @@ def build_marts(
 ) -> list[dg.AssetsDefinition]:
     """Return the asset of every mart."""
     periods = build_periods(partitions, settings)
-    return [_asset(mart, _deps(mart.name, channels), periods[mart.every]) for mart in MARTS.values()]
+    has_library = settings.library is not None
+    return [
+        _asset(mart, _deps(mart.name, channels, has_library=has_library), periods[mart.every])
+        for mart in MARTS.values()
+    ]
 
 
 def build_periods(
@@ -77,10 +83,14 @@ def build_periods(
     }
 
 
-def _deps(name: str, channels: Sequence[Channel]) -> list[dg.AssetDep]:
+def _deps(name: str, channels: Sequence[Channel], *, has_library: bool) -> list[dg.AssetDep]:
     if name in {"engagement/daily", "engagement/cohorts"}:
         # The snapshot before lies on the day before, or further back after a gap.
         return [dg.AssetDep(SNAPSHOTS, partition_mapping=_days(-1, 0))]
+    if name == "library/throughput":
+        # Filing is the last job of an item; what ended on the way is told with it, or with the next one.
+        filed = dg.AssetDep(item_key("file"), partition_mapping=dg.AllPartitionMapping())
+        return [filed] if has_library else []
     if name == "finance/projection":
         return [dg.AssetDep(mart_key("finance/spend"))]
     if name in ("summary/weekly", "summary/monthly"):
@@ -156,7 +166,8 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         deps=deps,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=build_condition(mart.name),
+        # What is made from nothing in this project has nothing to tell, and is not run for.
+        automation_condition=build_condition(mart.name) if deps else None,
         group_name="marts",
         owners=[OWNER],
         kinds={"pandas", "parquet"},

@@ -4,7 +4,6 @@ And by whom they are told: the first notifier that is set up, in the order of `T
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -22,6 +21,7 @@ from dayreel.stores.catalog.tables import content, effects
 
 TOLD_BY: Final = ("slack", "discord", "ntfy", "webhook")
 _TOLD: Final = ("sent", "confirmed", "refused", "unknown")
+_REMEMBERED: Final = 1000
 
 
 def keys_of_notifiers(settings: Settings) -> Mapping[str, SecretStr | None]:
@@ -84,14 +84,18 @@ def was_told(studio: Studio, row: ContentRow, subject: str, *, target: str) -> b
     return effect is not None and effect.state in _TOLD
 
 
-def told_about(studio: Studio, row: ContentRow, since: datetime, *, target: str) -> set[str]:
-    """Return every single thing that messages of a content were about, of those written down since a moment."""
-    query = select(effects.c.request).where(
-        effects.c.content_id == row.id,
-        effects.c.kind == "notification",
-        effects.c.target == target,
-        effects.c.state.in_(_TOLD),
-        effects.c.created_at >= since,
+def told_about(studio: Studio, row: ContentRow, *, target: str) -> set[str]:
+    """Return every single thing that the newest thousand messages of a content were about."""
+    query = (
+        select(effects.c.request)
+        .where(
+            effects.c.content_id == row.id,
+            effects.c.kind == "notification",
+            effects.c.target == target,
+            effects.c.state.in_(_TOLD),
+        )
+        .order_by(effects.c.id.desc())
+        .limit(_REMEMBERED)
     )
     with studio.catalog.read() as connection:
         return {one for request in connection.execute(query).scalars() for one in request.get("about", ())}

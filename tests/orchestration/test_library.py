@@ -1,7 +1,7 @@
 """Own footage in Dagster: a partition an item, each step recorded with its evidence, what is not done said so."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import pytest
 from dayreel.services.library.ingest import ingest, movie_name
 from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.library.tend import tend
+from dayreel.settings import load_settings
 from dayreel.stores.library_plan import start_library
+from pipeline_assets.definitions import build_defs
 from tests.fakes.clock import FakeClock
 from tests.fakes.library import pretend_to_work
 from tests.orchestration.project import NOTES, Project, failures, metadata_of, today
@@ -116,3 +118,21 @@ def test_a_channel_cuts_from_the_library_and_its_day_says_from_what(
     with project.studio() as room:
         record = room.contents.manifest(f"falls-{today()}").stages["raw_segments"]
     assert {cut["item"] for cut in record.parameters["footage"]} == {FALLS.item_id}
+
+
+def test_a_filed_item_rebuilds_the_throughput_of_the_last_days_and_nothing_does_without_a_library(
+    project: Project, library: Library, stored_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mart = dg.AssetKey(["library", "throughput"])
+    stored_instance.add_dynamic_partitions("library_items", [FALLS.item_id])
+    at = datetime.combine(today(), time(12), tzinfo=UTC)
+    first = dg.evaluate_automation_conditions(project.defs, stored_instance, evaluation_time=at)
+    filed = dg.AssetMaterialization(dg.AssetKey(["library", "in_library"]), partition=FALLS.item_id)
+    stored_instance.report_runless_asset_event(filed)
+    later = at + timedelta(minutes=1)
+    told = dg.evaluate_automation_conditions(project.defs, stored_instance, evaluation_time=later, cursor=first.cursor)
+    assert today().isoformat() in told.get_requested_partitions(mart)
+    assert len(told.get_requested_partitions(mart)) <= 3
+    monkeypatch.delenv("DAYREEL_LIBRARY")
+    graph = build_defs(load_settings(project.root)).resolve_asset_graph()
+    assert graph.get(mart).automation_condition is None

@@ -45,7 +45,7 @@ def library_news(studio: Studio, *, target: str) -> list[News]:
     row = oldest_content(studio) if news else None
     if row is None:
         return []
-    told = told_about(studio, row, min(one.since for one in news), target=target)
+    told = told_about(studio, row, target=target)
     return sorted((one for one in news if one.key not in told), key=lambda one: (one.since, one.key))
 
 
@@ -82,13 +82,19 @@ def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
 def _refused(items: dict[str, ItemRow]) -> list[News]:
     return [
         News(
-            f"refused {row.id} {row.updated_at.isoformat()}",
+            f"refused {row.id} {_which(row)}",
             f"{row.title}: {_short(row.error)} `dayreel library show {row.id}`",
             row.updated_at,
         )
         for row in items.values()
         if row.error is not None and (row.state == "quarantined" or row.metadata.get("refused"))
     ]
+
+
+def _which(row: ItemRow) -> str:
+    """Return what tells this refusal from another: the markers that were refused, or when an ingest was."""
+    refused = row.metadata.get("refused")
+    return fingerprint(refused=refused)[:12] if refused else row.updated_at.isoformat()
 
 
 def _failed(connection: Connection, items: dict[str, ItemRow]) -> list[News]:

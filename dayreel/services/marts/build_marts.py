@@ -22,6 +22,8 @@ from dayreel.services.marts import (
     factory_health,
     finance_spend,
     frames,
+    job_frames,
+    library_throughput,
     review_outcomes,
     rollups,
 )
@@ -55,16 +57,16 @@ def build_mart(studio: Studio, files: MartFiles, name: str, partition: str) -> A
 
 
 def days_to_tell(studio: Studio, first: date, last: date) -> list[date]:
-    """Return the days of a range that marts have something to say about: from the first content to yesterday.
+    """Return the days of a range that marts have something to say about: from the first content or job to yesterday.
 
     Today is one of them once it was measured; before that every number of it would look missing.
     """
     today = local_day(studio.clock.now(), studio.settings.timezone)
-    begun = frames.first_content_day(studio)
-    if begun is None:
+    begun = [one for one in (frames.first_content_day(studio), job_frames.first_job_day(studio)) if one is not None]
+    if not begun:
         return []
     newest = today if frames.was_measured(studio, today) else today - timedelta(days=1)
-    first, last = max(first, begun), min(last, newest)
+    first, last = max(first, min(begun)), min(last, newest)
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
@@ -210,6 +212,11 @@ def _health(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
     return factory_health.build(day, frames.work_on(studio, day))
 
 
+def _throughput(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day = date.fromisoformat(partition)
+    return library_throughput.build(day, job_frames.jobs_ended_on(studio, day))
+
+
 def _rollup(every: Every) -> Callable[[Studio, MartFiles, str], pd.DataFrame]:
     def build(_studio: Studio, files: MartFiles, partition: str) -> pd.DataFrame:
         days = days_of(partition, every)
@@ -231,6 +238,7 @@ _BUILDERS: Mapping[str, Callable[[Studio, MartFiles, str], pd.DataFrame]] = {
     "finance/projection": _projection,
     "review/outcomes": _outcomes,
     "factory/health": _health,
+    "library/throughput": _throughput,
     "summary/weekly": _rollup("week"),
     "summary/monthly": _rollup("month"),
     "experiments/results": _experiments,

@@ -213,6 +213,36 @@ FACTORY_HEALTH = Mart(
 )
 
 
+LIBRARY_THROUGHPUT = Mart(
+    "library/throughput",
+    "day",
+    "one job of own footage that ended on a day; one that is tried again counts where it ended last",
+    ("day", "job"),
+    (
+        Column("day", "day", "day on which it ended, in DAYREEL_TIMEZONE"),
+        Column("job", "text", "the job (catalog: jobs.id)"),
+        Column("item_id", "text", "the item it was for (catalog: media_items.id)"),
+        Column("role", "text", "remux, transcode or file"),
+        Column("preset", "text", "h264, h265 or av1, as the plan said; null: no transcode"),
+        Column("worker", "text", "who did the last attempt, or cancelled it while it waited; null: not told"),
+        Column("attempts", "int", "the number of the last attempt; null: not told"),
+        Column("outcome", "text", "`done`, `failed` for good, or `cancelled` by somebody"),
+        Column("ended_at", "moment", "when it ended (UTC)"),
+        Column(
+            "queue_wait_s",
+            "float",
+            "seconds from being asked for to the start of the last attempt, earlier attempts and rests among them; "
+            "0 where the two hosts' clocks disagree; null: not told",
+        ),
+        Column("seconds", "float", "seconds that the last attempt took, by its worker's clock; null: not told"),
+        Column("input_bytes", "int", "bytes of what it read"),
+        Column("output_bytes", "int", "bytes of what it made; null: it is not done"),
+        Column("compression_ratio", "float", "output_bytes / input_bytes, below 1 is smaller; null: it is not done"),
+        Column("simulated", "flag", "always false: own footage is real in either world"),
+    ),
+)
+
+
 _SUMMARY = (
     Column("starts_on", "day", "first day of the period (weeks begin on Monday)"),
     Column("ends_on", "day", "last day of the period"),
@@ -282,6 +312,7 @@ MARTS: Mapping[str, Mart] = {
         FINANCE_PROJECTION,
         REVIEW_OUTCOMES,
         FACTORY_HEALTH,
+        LIBRARY_THROUGHPUT,
         SUMMARY_WEEKLY,
         SUMMARY_MONTHLY,
         EXPERIMENT_RESULTS,
