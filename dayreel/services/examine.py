@@ -23,6 +23,7 @@ from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.configure import KEYS
 from dayreel.services.keep_tokens import token_findings
+from dayreel.services.library.look_over import look_over
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
 from dayreel.settings import Settings
@@ -100,10 +101,14 @@ def check_disk(settings: Settings, free_bytes: int | None = None) -> Check:
 
 
 def check_library(settings: Settings) -> list[Check]:
-    """Try out the shared folder of own footage, where one is set."""
+    """Try out the shared folder of own footage, where one is set, and look at who is at work there."""
     if settings.library is None:
         return []
-    return [Check(**vars(finding)) for finding in check_folder(settings.library, clock=SystemClock())]
+    clock = SystemClock()
+    findings = check_folder(settings.library, clock=clock)
+    if settings.library.is_dir():
+        findings += look_over(settings.library, locks=settings.var_dir / "locks", clock=clock)
+    return [Check(**vars(finding)) for finding in findings]
 
 
 def check_project(settings: Settings) -> Check:

@@ -21,6 +21,7 @@ AWAY_S = 5.0
 WATCH_LOCK = "library-watch"
 """Name of the lock that the controller holds; there is one on a machine."""
 _POLL_MS = 500
+_ANSWER_MS = 1000
 _QUIET_FILES = OWN_FILES | {"heartbeat"}
 _NOISY_FOLDERS = frozenset({"workers", "backups", ".aside"})
 
@@ -81,14 +82,14 @@ def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator
     yield
     if stop.is_set():
         return
-    looked_at = clock.monotonic()
+    looked_at = float("-inf")  # what moved before the watch was up is seen at its first answer, within a second
     for changes in watch(
         library.root,
         stop_event=stop,
         watch_filter=None,
         debounce=200,
         step=50,
-        rust_timeout=int(QUIET_S * 1000),
+        rust_timeout=_ANSWER_MS,
         yield_on_timeout=True,
         force_polling=poll or None,
         poll_delay_ms=_POLL_MS,

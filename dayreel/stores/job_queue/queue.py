@@ -101,6 +101,15 @@ class JobQueue:
             self._swept_at = self._clock.monotonic()
         return [JobInfo(self._places, place, str(name)) for place, name in moved]
 
+    def stalled(self) -> list[JobInfo]:
+        """Return the jobs that `reap` would hand on now; changes nothing.
+
+        Raises:
+            StoreError: the shared folder refused.
+        """
+        names = reaping.stalled(self._places, self._folder_clock)
+        return [JobInfo(self._places, "running", str(name)) for name in names]
+
     def cancel(self, job: str, *, by: str) -> JobInfo:
         """Stop a job: a pending one at once, a running one as soon as its worker sees it; return where it is now.
 

@@ -38,6 +38,26 @@ def reap(places: Places, clock: Clock, folder_clock: FolderClock) -> list[Moved]
     return [one for one in moved if one is not None]
 
 
+def stalled(places: Places, folder_clock: FolderClock) -> list[JobName]:
+    """Return the running jobs that are due to be handed on; changes nothing.
+
+    Raises:
+        StoreError: the shared folder refused.
+    """
+    names = [name for name in map(JobName.parse, places.entries("running")) if name is not None]
+    present = folder_clock.now() if names else 0.0
+    return [name for name in names if _is_stalled(places, name, present)]
+
+
+def _is_stalled(places: Places, name: JobName, present: float) -> bool:
+    folder = places.of("running", name)
+    try:
+        silent_s = present - places.disk.changed_at(f"{folder}/{job_files.HEARTBEAT}")
+        return silent_s > _lease_s(_spec(places, folder, name))
+    except OSError:
+        return False  # it has just ended, or was claimed by hand a moment ago
+
+
 def _reap_one(places: Places, clock: Clock, name: JobName, present: float) -> Moved | None:
     folder = places.of("running", name)
     try:
@@ -47,7 +67,7 @@ def _reap_one(places: Places, clock: Clock, name: JobName, present: float) -> Mo
         places.disk.overwrite(f"{folder}/{job_files.HEARTBEAT}", job_files.line("found without a heartbeat"))
         return None
     spec = _spec(places, folder, name)
-    if silent_s <= (spec.lease_s if spec else _LEASE_WITHOUT_SPEC_S):
+    if silent_s <= _lease_s(spec):
         return None
     if (target := _has_ended(places, folder, name)) is not None:
         places.move("running", name, target)
@@ -93,6 +113,10 @@ def _spec(places: Places, folder: str, name: JobName) -> JobSpec | None:
         return job_files.load_spec(places.disk, folder, name)
     except StoreError:
         return None  # somebody has spoilt it: the job cannot be handed on and fails
+
+
+def _lease_s(spec: JobSpec | None) -> float:
+    return spec.lease_s if spec else _LEASE_WITHOUT_SPEC_S
 
 
 def _result(places: Places, folder: str, name: JobName, now: datetime, silent_s: float) -> JobResult:

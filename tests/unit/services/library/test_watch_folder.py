@@ -9,6 +9,7 @@ import pytest
 from watchfiles import Change
 
 from dayreel.clock import SystemClock
+from dayreel.errors import DayreelError
 from dayreel.services.library.ingest import movie_name
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.watch_folder import matters, watch_folder
@@ -25,11 +26,13 @@ def library(make_studio: Callable[..., Studio]) -> Library:
 
 
 @pytest.fixture
-def said(library: Library) -> Iterator[list[str]]:
+def said(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What a watch says that runs as long as the test."""
+    monkeypatch.setattr("dayreel.services.library.watch_folder.AWAY_S", 0.1)
     told: list[str] = []
     stop = threading.Event()
-    thread = threading.Thread(target=watch_folder, args=(library,), kwargs={"stop": stop, "tell": told.append})
+    options = {"stop": stop, "tell": told.append, "tell_trouble": lambda error: told.append(str(error))}
+    thread = threading.Thread(target=watch_folder, args=(library,), kwargs=options)
     thread.start()
     yield told
     stop.set()
@@ -80,6 +83,34 @@ def test_a_plan_that_was_changed_holds_from_the_next_look_on_and_a_broken_one_is
     drop(library, FALLS, "rip", tiny_clip)
     drop(library, FALLS, "remux", tiny_clip)
     until(said, "transcode job")
+
+
+def test_a_share_that_goes_away_is_told_once_left_alone_and_tended_again_when_it_is_back(
+    library: Library, tiny_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dayreel.services.library.watch_folder.AWAY_S", 0.05)
+    shared, away = library.root, library.root.with_name("away")
+    drop(library, FALLS, "rip", tiny_clip)
+    shared.rename(away)
+    shared.mkdir()  # where it would be mounted
+    stop = threading.Event()
+    told: list[str] = []
+
+    def trouble(error: DayreelError) -> None:
+        told.append(f"trouble: {error.message}")
+        threading.Timer(0.2, mount).start()
+
+    def mount() -> None:
+        shared.rmdir()  # nothing was written there
+        away.rename(shared)
+
+    def tell(words: str) -> None:
+        told.append(words)
+        stop.set()
+
+    watch_folder(library, stop=stop, tell=tell, tell_trouble=trouble)
+    assert [words.partition(" in ")[0] for words in told[:1]] == ["trouble: There is no library.yaml"]
+    assert told[1] == f"{FALLS.item_id}: rip done"
 
 
 @pytest.mark.parametrize(
