@@ -2,8 +2,8 @@
 
 import click
 
-from dayreel.services.configure import write_config
 from dayreel.services.studio import open_studio, person
+from dayreel.services.turn_switch import switch_told, turn_switch
 from dayreel.settings import load_settings
 
 
@@ -15,12 +15,7 @@ def command(position: str, note: str | None) -> None:
     settings = load_settings()
     studio = open_studio(settings)
     try:
-        with studio.catalog.write("money") as connection:
-            now = studio.clock.now()
-            value = write_config(connection, "switch", position, by=person(settings), at=now, note=note)
+        value = turn_switch(studio, position, by=person(settings), via="cli", note=note)
     finally:
         studio.catalog.close()
-    if value.origin == "environment":
-        click.echo(f"The environment's {value.key.variable}={value.value} wins over what was set.", err=True)
-    stopped = "Nothing is bought and nothing is posted until `dayreel switch on`."
-    click.echo(stopped if value.value == "off" else "Buying and posting is allowed.")
+    click.echo(switch_told(value))

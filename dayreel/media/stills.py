@@ -1,4 +1,4 @@
-"""Still pictures of a video for people to look at: poster, contact sheet, moving preview, thumbnails.
+"""Still pictures of a video for people to look at: poster, contact sheet, thumbnails.
 
 Made in this process with PyAV and Pillow. Nothing here judges a video; that is in `checks`.
 """
@@ -19,7 +19,6 @@ from dayreel.media.run import aside
 THUMBNAIL_WIDTH = 240
 _JPEG_QUALITY = 85
 _POSTER_CANDIDATES = 5
-_PREVIEW_FPS = 8
 _GAP = 6
 _BACKGROUND = (24, 24, 28)
 
@@ -66,26 +65,6 @@ def contact_sheet(video: Path, dest_jpg: Path, columns: int = 5, rows: int = 1) 
     with aside(dest_jpg, doing=f"write the contact sheet {str(dest_jpg)!r}") as written:
         sheet.save(written, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return dest_jpg
-
-
-def preview_gif(
-    video: Path, dest_gif: Path, width: int = THUMBNAIL_WIDTH, seconds: float = 3.0, start_s: float = 0.0
-) -> Path:
-    """Write the first `seconds` as a small endless GIF of 8 frames a second and return its path.
-
-    Raises:
-        MediaError: the video cannot be read, or the disk is full.
-    """
-    facts = probe(video)
-    lasts_s = min(seconds, max(0.0, facts.best_video_stream().duration_s - start_s))
-    count = max(1, round(lasts_s * _PREVIEW_FPS))
-    moments = [start_s + n / _PREVIEW_FPS for n in range(count)]
-    frames = [picture.quantize(128) for picture in _pictures(facts, moments, width)]
-    with aside(dest_gif, doing=f"write the preview {str(dest_gif)!r}") as written:
-        frames[0].save(
-            written, "GIF", save_all=True, append_images=frames[1:], duration=round(1000 / _PREVIEW_FPS), loop=0
-        )
-    return dest_gif
 
 
 def _spread(duration_s: float, count: int) -> list[float]:

@@ -16,6 +16,10 @@ GateName = Literal[
     "switch", "pause", "world", "dry_run", "token", "approval", "window", "per_day", "quota", "novelty", "state"
 ]
 
+STOPPED = "the kill switch has stopped everything: nothing is bought and nothing is posted until `dayreel switch on`"
+ALLOWED = "buying and posting are allowed until `dayreel switch off`"
+"""What the kill switch does, wherever it is told: its positions alone can be read the wrong way round."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -98,8 +102,8 @@ def _closed(name: GateName, message: str, opens_at: datetime | None = None) -> G
 
 def _switch(facts: Facts) -> Gate:
     if facts.switch_on:
-        return _open("switch", "sending is switched on (`dayreel switch off` stops it)")
-    return _closed("switch", "the kill switch is off: nothing is sent until `dayreel switch on`")
+        return _open("switch", ALLOWED)
+    return _closed("switch", STOPPED)
 
 
 def _pause(facts: Facts) -> Gate:

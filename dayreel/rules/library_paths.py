@@ -81,11 +81,6 @@ class ItemName:
         return int(found["year"]) if found else None
 
     @property
-    def disc_label(self) -> str | None:
-        """The disc's own folder name (`S02_Disc1`), for TV."""
-        return _words(self._parts[-1]) if self.kind == "tv" and len(self._parts) > 1 else None
-
-    @property
     def season(self) -> int | None:
         """The season, where the name says it."""
         return self._disc_part(1)
@@ -112,19 +107,6 @@ class ItemName:
     def _disc_part(self, group: int) -> int | None:
         found = _DISC.search(_words(self._parts[-1])) if self.kind == "tv" else None
         return int(found[group]) if found and found[group] else None
-
-
-def item_at(folder: str) -> tuple[ItemStage, ItemName] | None:
-    """Return which stage and item a folder (relative to the shared folder) is of, or None when it is of none."""
-    parts = PurePosixPath(folder).parts
-    stage = next((name for name, root in STAGE_ROOTS.items() if parts[:1] == (root,)), None)
-    kind = next((name for name, kept in KIND_FOLDERS.items() if parts[1:2] == (kept,)), None)
-    leaf = parts[2:]
-    if stage is None or stage == "file" or kind is None or not 1 <= len(leaf) <= (1 if kind == "movie" else 2):
-        return None
-    if any(part.startswith(".") for part in leaf):
-        return None
-    return stage, ItemName(kind, "/".join(leaf))
 
 
 def slug(text: str) -> str:

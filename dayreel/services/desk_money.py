@@ -1,6 +1,6 @@
 """What the desk shows of money and of doubt: spend against caps, the kill switch, effects nobody knows the outcome of.
 
-Without HTTP. The kill switch is the one thing that is changed here; the rest is `services.reconcile`.
+Without HTTP, and nothing is changed here: that is `turn_switch` and `reconcile`.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,11 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from dayreel.clock import local_day
 from dayreel.errors import DayreelError
-from dayreel.services.configure import Value, read_config, write_config
+from dayreel.services.configure import Value, read_config
 from dayreel.services.effects import LEASE
 from dayreel.services.spending import spent
 from dayreel.services.studio import Studio
+from dayreel.services.turn_switch import switch_told
 from dayreel.stores.catalog.tables import effects
 
 # Where a person looks when no program can tell.
@@ -55,6 +56,7 @@ class Money:
     world: str
     caps: list[Cap]
     switch: Value
+    switch_told: str
     by_layer: list[tuple[str, Decimal]]
 
 
@@ -102,14 +104,14 @@ def money_of(studio: Studio) -> Money:
         layers = connection.execute(select(effects.c.layer).where(*this_month).distinct()).scalars().all()
         by_layer = [(layer, spent(connection, *this_month, effects.c.layer == layer)) for layer in sorted(layers)]
         switch = read_config(connection, "switch")
-    return Money(today, studio.settings.world, caps, switch, by_layer)
+    return Money(today, studio.settings.world, caps, switch, switch_told(switch), by_layer)
 
 
 @dataclass(frozen=True)
 class Alarms:
-    """What every page says on top: whether the kill switch is off, and how many acts have an unknown outcome."""
+    """What every page says on top: what the kill switch has stopped, and how many acts have an unknown outcome."""
 
-    switched_off: bool
+    stopped: str | None
     unknown: int
 
 
@@ -121,19 +123,9 @@ def alarms(studio: Studio) -> Alarms:
     """
     parked = select(func.count()).select_from(effects).where(effects.c.state == "unknown")
     with studio.catalog.read() as connection:
-        is_off = read_config(connection, "switch").value == "off"
-        return Alarms(is_off, int(connection.execute(parked).scalar_one()))
-
-
-def turn_switch(studio: Studio, position: str, *, by: str, via: str, note: str | None = None) -> Value:
-    """Turn the kill switch, effective at the next send, and record who did.
-
-    Raises:
-        UsageError: the position is neither `on` nor `off`.
-    """
-    now = studio.clock.now()
-    with studio.catalog.write("money") as connection:
-        return write_config(connection, "switch", position, by=by, at=now, note=note, via=via)
+        switch = read_config(connection, "switch")
+        stopped = switch_told(switch) if switch.value == "off" else None
+        return Alarms(stopped, int(connection.execute(parked).scalar_one()))
 
 
 def doubts(studio: Studio) -> list[Doubt]:

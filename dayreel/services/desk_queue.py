@@ -66,11 +66,6 @@ class QueueItem:
     newest: DecisionRow | None
     is_held: bool
 
-    @property
-    def failed_checks(self) -> list[CheckResult]:
-        """The checks that did not pass."""
-        return [check for check in self.checks if not check.passed]
-
 
 @dataclass(frozen=True)
 class Queue:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.errors import GateClosedError
+from dayreel.rules.gates import STOPPED
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
 from dayreel.services.configure import read_config
@@ -66,7 +67,7 @@ def check_caps(connection: Connection, claim: Claim) -> None:
     """
     if read_config(connection, "switch").value == "off":
         raise GateClosedError(
-            f"The kill switch is off, so it was not tried to {claim.what}.", next_step="`dayreel switch on` allows it."
+            f"It was not tried to {claim.what}: {STOPPED}.", next_step="Who stopped it and why: `dayreel config list`."
         )
     if claim.amount_usd == 0:
         return

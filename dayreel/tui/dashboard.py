@@ -36,8 +36,8 @@ class DashboardScreen(LiveScreen[Dashboard]):
         contents = self.query_one("#contents", OptionList)
         show_options(contents, [option for group in view.groups for option in _options(group)])
         alarms = []
-        if view.switch == "off":
-            alarms.append("The kill switch is off: nothing is bought, nothing is posted; press 4.")
+        if view.stopped:
+            alarms.append(f"{view.stopped} Press 4.")
         if view.unknown:
             alarms.append(f"Outcomes that nobody knows: {view.unknown}; press 3.")
         if not view.groups:

@@ -8,9 +8,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from dayreel.errors import StaleState
-from dayreel.services.configure import read_config, write_config
 from dayreel.services.studio import Studio
+from dayreel.services.turn_switch import switch_told, turn_switch
 from dayreel.tui.dialogs import AskLine
 from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.views import Cap, Money, money
@@ -34,12 +33,10 @@ class MoneyScreen(LiveScreen[Money]):
 
     def show(self, view: Money) -> None:
         """Lay it out."""
-        is_off = view.switch == "off"
-        stopped = "off: nothing is bought, nothing is posted" if is_off else "on: buying and posting is allowed"
-        who = f"  ({view.switch_told})" if view.switch_told else ""
-        style = "bold $error" if is_off else "bold"
+        style = "bold $error" if view.switch == "off" else "bold"
         lines = [
-            Content.assemble("kill switch  ", (stopped, style), who),
+            Content.styled(view.switch_told, style),
+            *([Content(f"turned by {view.switch_by}")] if view.switch_by else []),
             Content(""),
             Content.styled(f"spent or reserved in the {view.world} world", "bold"),
             *(_cap(cap) for cap in view.caps),
@@ -60,30 +57,11 @@ class MoneyScreen(LiveScreen[Money]):
             if note:
                 person = self.terminal.link.person
                 self.act(
-                    lambda studio: turn_switch(studio, seen=seen, wanted=wanted, by=person, note=note),
+                    lambda studio: switch_told(turn_switch(studio, wanted, by=person, via="tui", note=note, seen=seen)),
                     meanwhile=f"Turning the kill switch {wanted} ...",
                 )
 
         self.app.push_screen(AskLine(f"Turn the kill switch {wanted}: {what}. Why?"), go_on)
-
-
-def turn_switch(studio: Studio, *, seen: str, wanted: str, by: str, note: str) -> str:
-    """Turn the kill switch, if it still stands as the person saw it, and tell it in a sentence.
-
-    Raises:
-        StaleState: somebody turned it meanwhile; says who.
-    """
-    with studio.catalog.write("money") as connection:
-        before = read_config(connection, "switch")
-        if before.value != seen:
-            raise StaleState(
-                f"The kill switch is {before.value} already, by {before.updated_by}.", next_step="Nothing was changed."
-            )
-        now = studio.clock.now()
-        value = write_config(connection, "switch", wanted, by=by, at=now, note=note, via="tui")
-    if value.origin == "environment":
-        return f"The kill switch stays {value.value}: {value.key.variable} in the environment wins over what was set."
-    return f"The kill switch is {value.value}."
 
 
 def _cap(cap: Cap) -> Content:

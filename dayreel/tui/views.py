@@ -17,6 +17,7 @@ from dayreel.services.configure import Value, read_config
 from dayreel.services.renders import Render, render_status
 from dayreel.services.spending import spent
 from dayreel.services.studio import Studio
+from dayreel.services.turn_switch import switch_told
 from dayreel.stores.catalog.reads import ContentRow, costs_of, get_content, newest_verdict, posts_of
 from dayreel.stores.catalog.tables import content, effects, renders
 from dayreel.tui.words import left, one_line, plain
@@ -71,7 +72,7 @@ class Dashboard:
     """Every state that has contents, in the order in which people are needed."""
 
     groups: tuple[Group, ...]
-    switch: str
+    stopped: str | None
     unknown: int
 
 
@@ -91,7 +92,8 @@ def dashboard(studio: Studio) -> Dashboard:
             for state, title in GROUPS.items()
             if state in totals
         )
-        return Dashboard(groups, read_config(connection, "switch").value, len(parked))
+        switch = read_config(connection, "switch")
+        return Dashboard(groups, switch_told(switch) if switch.value == "off" else None, len(parked))
 
 
 def _entries(connection: Connection, state: str, parked: Sequence[str], now: datetime) -> tuple[Entry, ...]:
@@ -247,6 +249,7 @@ class Money:
     caps: tuple[Cap, ...]
     switch: str
     switch_told: str
+    switch_by: str
     publishing: tuple[tuple[str, str], ...]
 
 
@@ -276,7 +279,8 @@ def money(studio: Studio) -> Money:
                 *(_channel_day(connection, channel, local_day(now, channel.timezone), ours) for channel in channels),
             ),
             switch=switch.value,
-            switch_told=_who(switch),
+            switch_told=switch_told(switch),
+            switch_by=_who(switch),
             publishing=tuple((name, read_config(connection, f"publish.{name}").value) for name in platforms),
         )
 
@@ -293,8 +297,6 @@ def _channel_day(connection: Connection, channel: Channel, day: date, ours: Colu
 
 
 def _who(value: Value) -> str:
-    if value.origin == "environment":
-        return f"{value.key.variable} in the environment"
     if value.updated_at is None:
         return ""
     note = f": {one_line(value.note)}" if value.note else ""

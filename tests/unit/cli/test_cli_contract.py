@@ -133,7 +133,7 @@ def test_a_setting_that_cannot_be_read_is_named_and_its_value_is_not_shown(
 
 
 def test_the_kill_switch_is_seen_in_the_configuration(dayreel: Type) -> None:
-    assert "Nothing is bought" in dayreel("switch", "off").out
+    assert "nothing is bought" in dayreel("switch", "off").out
     assert dayreel("config", "get", "switch").out == "off\n"
     assert dayreel("switch", "on").code == 0
     assert json.loads(dayreel("config", "get", "switch", "--json").out)["value"] == "on"

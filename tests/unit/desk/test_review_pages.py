@@ -212,7 +212,7 @@ def test_a_segment_is_made_anew_by_whoever_asked_for_it(studio: Studio) -> None:
 def test_the_kill_switch_is_turned_by_operators_and_every_page_says_so(ana: Browser, olga: Browser) -> None:
     assert ana.submit("/switch", position="off").status_code == 403
     assert olga.submit("/switch", position="off", note="something is odd").status_code == 303
-    assert "The kill switch is off" in ana.open("/")
+    assert "The kill switch has stopped everything" in ana.open("/")
     money = olga.open("/money")
     assert "Olga" in money
     assert "something is odd" in money

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dayreel.errors import MediaError
-from dayreel.media.stills import contact_sheet, poster, preview_gif, thumbnail
+from dayreel.media.stills import contact_sheet, poster, thumbnail
 
 MakeClip = Callable[..., Path]
 BLUE_AFTER_1_S = "drawbox=w=iw:h=ih:c=blue:t=fill:enable='gte(t,1)'"
@@ -57,12 +57,6 @@ def test_a_contact_sheet_runs_through_the_video_from_left_to_right(make_clip: Ma
         assert 2 * 426 < height < 2 * 450
         assert strongest(sheet.crop((0, 0, width, height // 2))) == 0
         assert strongest(sheet.crop((0, height // 2, width, height))) == 2
-
-
-def test_a_preview_moves_and_is_small(make_clip: MakeClip, tmp_path: Path) -> None:
-    with Image.open(preview_gif(make_clip(duration_s=2), tmp_path / "a.gif", width=120, seconds=1.0)) as preview:
-        assert preview.size == (120, 213)
-        assert preview.n_frames == 8
 
 
 def test_a_thumbnail_is_240_pixels_wide(make_clip: MakeClip, tmp_path: Path) -> None:

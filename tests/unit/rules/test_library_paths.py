@@ -2,7 +2,7 @@
 
 import pytest
 
-from dayreel.rules.library_paths import MAX_ITEM_ID, ItemName, item_at
+from dayreel.rules.library_paths import MAX_ITEM_ID, ItemName
 
 
 def test_a_movie_is_told_by_its_folder_at_every_stage_before_the_library() -> None:
@@ -11,7 +11,6 @@ def test_a_movie_is_told_by_its_folder_at_every_stage_before_the_library() -> No
     assert name.folder("remux") == "2-remuxed/movies/Hidden_Falls_2019"
     assert name.marker_dir("transcode") == "3-transcoded/movies/Hidden_Falls_2019/.pipeline"
     assert name.marker_dir("file") == "4-library/.pipeline/movie-hidden_falls_2019"
-    assert item_at("2-remuxed/movies/Hidden_Falls_2019") == ("remux", name)
 
 
 @pytest.mark.parametrize("disc", ["S02 Disc1", "S02_Disc1", "s2d1", "Season 2 Disk 1"])
@@ -22,20 +21,7 @@ def test_a_disc_of_a_series_says_its_season_and_number(disc: str) -> None:
 
 def test_a_name_that_says_no_season_is_taken_as_it_is() -> None:
     name = ItemName("tv", "Blue_Coast")
-    assert (name.title, name.season, name.disc, name.disc_label) == ("Blue Coast", None, None, None)
-
-
-@pytest.mark.parametrize(
-    "folder",
-    ["", "1-ripped", "1-ripped/movies", "1-ripped/movies/a/b", "1-ripped/music/a", "4-library/movies/A", "x/movies/A"],
-)
-def test_other_folders_are_no_items(folder: str) -> None:
-    assert item_at(folder) is None
-
-
-@pytest.mark.parametrize("folder", ["1-ripped/movies/.aside", "1-ripped/tv/a/b/c"])
-def test_hidden_and_deeper_folders_are_none_either(folder: str) -> None:
-    assert item_at(folder) is None
+    assert (name.title, name.season, name.disc) == ("Blue Coast", None, None)
 
 
 def test_long_names_that_begin_alike_keep_ids_of_their_own() -> None:

@@ -425,7 +425,7 @@ def test_a_guard_runs_again_when_work_is_taken_over(ready: Catalog) -> None:
 def test_the_kill_switch_stops_every_send(ready: Catalog, kind: Any) -> None:
     configure(ready, switch="off")
     for price in (HALF, Decimal(0)):
-        with pytest.raises(GateClosedError, match="kill switch is off"):
+        with pytest.raises(GateClosedError, match="kill switch has stopped everything"):
             ledger_of(ready).perform(intent(kind=kind, most_usd=price), raises(AssertionError("sent")))
     configure(ready, switch="on")
     assert ledger_of(ready).perform(intent(kind=kind), brings()).state == "confirmed"

@@ -154,7 +154,7 @@ def render_again(studio: Studio) -> FakePlatform:
 
 
 CLOSING = [
-    (close_switch, "the kill switch is off"),
+    (close_switch, "the kill switch has stopped everything"),
     (close_window, "the next opens at 2026-11-20T18:00+00:00"),
     (close_quota, "25 of 25 posts are used"),
     (reject, "the newest decision is rejected, by ben"),

@@ -219,7 +219,7 @@ def test_a_catalog_that_does_not_answer_never_stops_the_keys(
         clock.move(seconds=7)
         await until(app, pilot, "The catalog has not answered for 7 s.")
         await pilot.press("4")
-        await until(app, pilot, "kill switch on")
+        await until(app, pilot, "Buying and posting are allowed")
         await pilot.press("1")
         answers.set()
         await until(app, pilot, row.id, gone="has not answered")
@@ -293,14 +293,14 @@ def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_studio: MakeSt
 
     async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
         await pilot.press("4")
-        await until(app, pilot, "kill switch on")
+        await until(app, pilot, "Buying and posting are allowed")
         await pilot.press("s")
         await until(app, pilot, "Turn the kill switch off")
         app.screen.query_one(Input).value = "wrong prices"
         await pilot.press("enter")
-        await until(app, pilot, "kill switch off", "alma, 2026-11-20 09:00 UTC: wrong prices")
+        await until(app, pilot, "stopped everything", "by alma, 2026-11-20 09:00 UTC: wrong prices")
         await pilot.press("1")
-        await until(app, pilot, "The kill switch is off")
+        await until(app, pilot, "The kill switch has stopped everything")
 
     run(terminal(studio), story)
     assert switch(studio) == ("off", "alma", "wrong prices")
@@ -313,7 +313,7 @@ def test_a_switch_that_somebody_turned_meanwhile_is_left_as_it_is(make_studio: M
 
     async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
         await pilot.press("4")
-        await until(app, pilot, "kill switch on")
+        await until(app, pilot, "Buying and posting are allowed")
         with studio.catalog.write() as connection:
             write_config(connection, "switch", "off", by="bob", at=studio.clock.now(), note="first")
         await pilot.press("s")

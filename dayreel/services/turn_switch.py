@@ -1,0 +1,37 @@
+"""Turning the kill switch, from whichever face. What it holds back is asked in `spending` and in `rules.gates`."""
+
+from dayreel.errors import StaleState
+from dayreel.rules.gates import ALLOWED, STOPPED
+from dayreel.services.configure import Value, read_config, write_config
+from dayreel.services.studio import Studio
+
+
+def turn_switch(
+    studio: Studio, position: str, *, by: str, via: str, note: str | None = None, seen: str | None = None
+) -> Value:
+    """Turn the kill switch, effective at the next send, and record who did.
+
+    Args:
+        position: `off` stops every purchase and every post, `on` allows them.
+        seen: how it stood when the person looked; None turns it in any case.
+
+    Raises:
+        UsageError: the position is neither `on` nor `off`.
+        StaleState: somebody turned it meanwhile; says who. Nothing was changed.
+    """
+    with studio.catalog.write("money") as connection:
+        before = read_config(connection, "switch")
+        if seen is not None and before.value != seen:
+            raise StaleState(
+                f"The kill switch is {before.value} already, by {before.updated_by}.", next_step="Nothing was changed."
+            )
+        return write_config(connection, "switch", position, by=by, at=studio.clock.now(), note=note, via=via)
+
+
+def switch_told(value: Value) -> str:
+    """Return what the kill switch does now, as a sentence, and whether the environment decides it."""
+    clause = STOPPED if value.value == "off" else ALLOWED
+    told = f"{clause[0].upper()}{clause[1:]}."
+    if value.origin == "environment":
+        told += f" {value.key.variable}={value.value} in the environment wins over what is set."
+    return told
