@@ -4,7 +4,8 @@ import subprocess
 
 import click
 
-from dayreel.services.sandbox_world import clean_environment, find_sandbox, sandbox_command
+from dayreel.clock import SystemClock
+from dayreel.services.sandbox_world import clean_environment, dismiss_older, find_sandbox, sandbox_command
 from dayreel.settings import load_settings
 
 
@@ -16,6 +17,7 @@ def command() -> int:
     if running is not None:
         click.echo(f"The sandbox world is already running: {running}")
         return 0
+    dismiss_older(settings, SystemClock())
     settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
     click.echo("The sandbox world runs until Ctrl-C. /_world/effects lists what was bought and posted there.", err=True)
     try:

@@ -23,7 +23,7 @@ from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
 from dayreel.services.library.watch_folder import WATCH_LOCK
 from dayreel.services.ports import who_listens
-from dayreel.services.sandbox_world import clean_environment, find_sandbox, sandbox_command
+from dayreel.services.sandbox_world import clean_environment, dismiss_older, find_sandbox, sandbox_command
 from dayreel.services.users import Users, need_users
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
@@ -126,6 +126,7 @@ def _programs(settings: Settings) -> list[_Program]:
         _Program("desk", "desk", desk, dict(os.environ), lambda: _desk(settings)),
     ]
     if settings.world == "sandbox" and find_sandbox(settings) is None:
+        dismiss_older(settings, SystemClock())
         line = sandbox_command(settings, idle_exit_s=None)
         world = _Program("sandbox", "sandbox world", line, clean_environment(), lambda: find_sandbox(settings))
         return [world, *programs]

@@ -11,21 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayreel.clock import Clock
 from dayreel.sandbox import anthropic, control, discord, fal, instagram, kling, openai, slack, speech, tiktok, youtube
+from dayreel.sandbox.activity import Activity
+from dayreel.sandbox.code_version import code_version
 from dayreel.sandbox.world import World
-
-
-class Activity:
-    """When the last request was answered, and how many are being answered: what an idle exit goes by."""
-
-    def __init__(self) -> None:
-        """Start the idle time now."""
-        self.in_flight = 0
-        self.last_at = time.monotonic()
-
-    @property
-    def idle_s(self) -> float:
-        """Seconds since the last request, 0 while one is being answered."""
-        return 0.0 if self.in_flight else time.monotonic() - self.last_at
 
 
 class CountActivity:
@@ -50,7 +38,12 @@ class CountActivity:
 
 
 def create_app(
-    root: Path, *, clock: Clock | None = None, token: str | None = None, activity: Activity | None = None
+    root: Path,
+    *,
+    clock: Clock | None = None,
+    token: str | None = None,
+    activity: Activity | None = None,
+    code: str | None = None,
 ) -> Starlette:
     """Return the sandbox world under `root` as an ASGI app.
 
@@ -59,8 +52,10 @@ def create_app(
         clock: where real time comes from.
         token: when given, `/_world` wants it as a bearer token.
         activity: filled with when requests came.
+        code: what it says it runs; None is this code.
     """
     world = World(root, clock=clock)
+    activity = activity or Activity()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -69,7 +64,7 @@ def create_app(
 
     return Starlette(
         routes=[
-            *control.mount(world, token),
+            *control.mount(world, token, activity, code or code_version()),
             *anthropic.mount(world),
             *openai.mount(world),
             *fal.mount(world),
@@ -81,6 +76,6 @@ def create_app(
             *discord.mount(world),
             *speech.mount(world),
         ],
-        middleware=[Middleware(CountActivity, activity=activity or Activity())],
+        middleware=[Middleware(CountActivity, activity=activity)],
         lifespan=lifespan,
     )

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from dayreel.errors import UsageError
+from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.faults import Faults
 from dayreel.sandbox.presses import press
 from dayreel.sandbox.world import PACE, Document, World
@@ -20,14 +21,16 @@ VERSION: Final = 1
 Control = Callable[[Request], Awaitable[Response]]
 
 
-def mount(world: World, token: str | None) -> list[Route]:
+def mount(world: World, token: str | None, activity: Activity, code: str) -> list[Route]:
     """Return the routes of the control plane and the pages.
 
     Args:
         world: what is known.
         token: when given, the control plane wants it as a bearer token.
+        activity: how busy it is; `/_world/leave` makes it leave.
+        code: which code it runs.
     """
-    plane = ControlPlane(world)
+    plane = ControlPlane(world, activity, code)
     table: dict[tuple[str, str], Control] = {
         ("GET", "/_world"): plane.about,
         ("GET", "/_world/effects"): plane.effects,
@@ -39,6 +42,7 @@ def mount(world: World, token: str | None) -> list[Route]:
         ("POST", "/_world/pace"): plane.pace,
         ("POST", "/_world/press"): plane.press,
         ("POST", "/_world/reset"): plane.reset,
+        ("POST", "/_world/leave"): plane.leave,
     }
     guarded = [
         Route(path, _guarded(handler, token), methods=[method], name=f"{method} {path}")
@@ -90,15 +94,25 @@ async def _body(request: Request) -> Document:
 class ControlPlane:
     """Handlers of the control plane and the pages."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, activity: Activity, code: str) -> None:
         """Serve one world."""
         self._world = world
+        self._activity = activity
+        self._code = code
         self._faults = Faults(world)
 
     async def about(self, _request: Request) -> Response:
         """Say which world this is."""
-        now = self._world.now().isoformat()
-        return JSONResponse({"world": "sandbox", "root": str(self._world.root), "now": now, "version": VERSION})
+        return JSONResponse(
+            {
+                "world": "sandbox",
+                "root": str(self._world.root),
+                "now": self._world.now().isoformat(),
+                "version": VERSION,
+                "code": self._code,
+                "stays": self._activity.stays_s is None,
+            }
+        )
 
     async def effects(self, request: Request) -> Response:
         """List paid generations, live posts and messages as the vendors see them."""
@@ -145,6 +159,11 @@ class ControlPlane:
         """Forget everything."""
         self._world.reset()
         return JSONResponse({"reset": True})
+
+    async def leave(self, _request: Request) -> Response:
+        """Go as soon as nobody is being answered; what is known stays in the folder."""
+        self._activity.stays_s = 0.0
+        return JSONResponse({"leaves": True})
 
     async def front_page(self, request: Request) -> Response:
         """Show a person what is here."""

@@ -15,7 +15,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from dayreel.errors import ConfigurationError
-from dayreel.sandbox.app import Activity, create_app
+from dayreel.sandbox.activity import Activity
+from dayreel.sandbox.app import create_app
 from dayreel.sandbox.wire import DroppableHTTP
 
 USUAL_PORT: Final = 8765
@@ -33,8 +34,7 @@ class SandboxServer(uvicorn.Server):
         app: the world.
         listener: the bound socket.
         root: where `server.json` goes.
-        activity: when requests came.
-        idle_exit_s: leave after so many seconds without a request; None stays.
+        activity: when requests came, and how long to stay without one.
         ready: told the URL once it listens.
     """
 
@@ -45,7 +45,6 @@ class SandboxServer(uvicorn.Server):
         listener: socket.socket,
         root: Path,
         activity: Activity,
-        idle_exit_s: float | None = None,
         ready: Callable[[str], None] | None = None,
     ) -> None:
         """Configure uvicorn for loopback use."""
@@ -64,7 +63,6 @@ class SandboxServer(uvicorn.Server):
         self.url = f"http://{host}:{port}"
         self._file = root / "server.json"
         self._activity = activity
-        self._idle_exit_s = idle_exit_s
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -79,7 +77,7 @@ class SandboxServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Leave when nobody has called for long enough."""
-        if self._idle_exit_s is not None and self._activity.idle_s > self._idle_exit_s:
+        if self._activity.is_over:
             self.should_exit = True
         return await super().on_tick(counter)
 
@@ -98,6 +96,7 @@ def build_server(
     port: int = 0,
     idle_exit_s: float | None = None,
     ready: Callable[[str], None] | None = None,
+    code: str | None = None,
 ) -> tuple[SandboxServer, socket.socket]:
     """Return a server that is bound but not yet running, and its socket; for running it in a thread.
 
@@ -115,11 +114,9 @@ def build_server(
             next_step="Stop what uses the port, or choose another one with --port.",
         ) from problem
     root.mkdir(parents=True, exist_ok=True)
-    activity = Activity()
-    app = create_app(root, activity=activity)
-    server = SandboxServer(
-        app, listener=listener, root=root.resolve(), activity=activity, idle_exit_s=idle_exit_s, ready=ready
-    )
+    activity = Activity(idle_exit_s)
+    app = create_app(root, activity=activity, code=code)
+    server = SandboxServer(app, listener=listener, root=root.resolve(), activity=activity, ready=ready)
     return server, listener
 
 

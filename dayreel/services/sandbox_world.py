@@ -4,47 +4,109 @@ It runs as a process of its own, keeps its state in `var/sandbox`, and stops by 
 for half an hour; the next command that needs it starts it again with everything still there.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError
+from dayreel.sandbox.code_version import code_version
 from dayreel.settings import Settings
+from dayreel.stores.locks import hold
 
 IDLE_EXIT_S = 1800
 START_DEADLINE_S = 20.0
 _ASK_TIMEOUT_S = 2.0
+_CODE = code_version()
+"""What this process runs, whatever is on disk by the time it asks."""
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A world of this project that answers; `stays` when it is a command's own, which keeps it."""
+
+    url: str
+    pid: int
+    code: str
+    stays: bool
 
 
 def find_sandbox(settings: Settings) -> str | None:
     """Return the URL of this project's sandbox world, or None when it is not running.
 
-    Another project's world on the same port is not taken for ours: it names its folder.
+    Another project's world on the same port is not taken for ours (it names its folder), nor one of other code: one
+    that was started before an update.
     """
     if settings.sandbox_url:
         return settings.sandbox_url
-    try:
-        told = json.loads((settings.sandbox_dir / "server.json").read_text(encoding="utf-8"))
-        world = requests.get(f"{told['url']}/_world", timeout=_ASK_TIMEOUT_S).json()
-    except (OSError, ValueError, KeyError):  # requests' errors are OSErrors
-        return None
-    return str(told["url"]) if Path(world.get("root", "")) == settings.sandbox_dir.resolve() else None
+    found = _ours(settings)
+    return found.url if found is not None and found.code == _CODE else None
 
 
 def ensure_sandbox(settings: Settings, clock: Clock) -> str:
     """Return the URL of the sandbox world, starting it when nothing answers.
 
     Raises:
-        ConfigurationError: it did not come up; names its log.
+        ConfigurationError: it did not come up (names its log), or one of other code does not leave.
+        BusyError: another command has been starting it for too long.
     """
     found = find_sandbox(settings)
     if found is not None:
         return found
+    with hold(
+        settings.var_dir / "locks", "sandbox", what="start the sandbox world", at=clock.now(), wait_s=START_DEADLINE_S
+    ):
+        found = find_sandbox(settings)
+        if found is not None:
+            return found
+        dismiss_older(settings, clock)
+        return _start(settings, clock)
+
+
+def dismiss_older(settings: Settings, clock: Clock) -> None:
+    """Let this project's world of other code leave, if there is one; what it knows stays in its folder.
+
+    Raises:
+        ConfigurationError: it does not leave, or belongs to a command that keeps it.
+    """
+    older = _ours(settings)
+    if settings.sandbox_url or older is None or older.code == _CODE:
+        return
+    told = f"The sandbox world at {older.url} (process {older.pid}) runs other code than this"
+    if older.stays:
+        raise ConfigurationError(
+            f"{told}.", next_step="Stop the `dayreel up` or `dayreel sandbox` that runs it, and start that again."
+        )
+    with contextlib.suppress(requests.RequestException):  # whether it has left is looked at, not believed
+        requests.post(f"{older.url}/_world/leave", timeout=_ASK_TIMEOUT_S)
+    deadline = clock.monotonic() + START_DEADLINE_S
+    while _ours(settings) is not None:
+        if clock.monotonic() > deadline:
+            raise ConfigurationError(
+                f"{told} and did not leave within {START_DEADLINE_S:.0f} s.", next_step="Stop that process."
+            )
+        clock.sleep(0.1)
+
+
+def _ours(settings: Settings) -> _Running | None:
+    """Return what runs for this project, whatever its code, as it says itself; None when nothing of ours answers."""
+    try:
+        told = json.loads((settings.sandbox_dir / "server.json").read_text(encoding="utf-8"))
+        world = requests.get(f"{told['url']}/_world", timeout=_ASK_TIMEOUT_S).json()
+        if Path(world["root"]) != settings.sandbox_dir.resolve():
+            return None
+        return _Running(told["url"], told["pid"], world.get("code", ""), stays=world.get("stays", True))
+    except (OSError, ValueError, KeyError):  # requests' errors are OSErrors
+        return None
+
+
+def _start(settings: Settings, clock: Clock) -> str:
     log = settings.var_dir / "logs" / "sandbox.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
@@ -64,10 +126,6 @@ def ensure_sandbox(settings: Settings, clock: Clock) -> str:
         if found is not None:
             return found
         clock.sleep(0.1)
-    # A second command may have started it at the same moment: then ours found the folder taken and has left.
-    found = find_sandbox(settings)
-    if found is not None:
-        return found
     raise ConfigurationError(
         f"The sandbox world did not come up within {START_DEADLINE_S:.0f} s.",
         next_step=f"Its log is {log.relative_to(settings.root)}; `dayreel sandbox` runs it in the foreground.",

@@ -23,22 +23,28 @@ class RunningSandbox:
 
     Args:
         root: the world's folder; the same folder gives the same world again.
+        code: which code it says it runs; None is this code.
+        idle_exit_s: how long it stays when nobody calls; None for ever.
         pace: settings to change at once, such as `fal_render_s`.
     """
 
     credentials = SANDBOX_CREDENTIALS
 
-    def __init__(self, root: Path, **pace: Any) -> None:
+    def __init__(self, root: Path, *, code: str | None = None, idle_exit_s: float | None = None, **pace: Any) -> None:
         self.root = root
         self.url = ""
         self._pace = pace
+        self._code = code
+        self._idle_exit_s = idle_exit_s
         self._server: SandboxServer | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, *, port: int = 0) -> Self:
         """Listen; returns when it answers."""
         is_ready = threading.Event()
-        self._server, listener = build_server(self.root, port=port, ready=lambda _url: is_ready.set())
+        self._server, listener = build_server(
+            self.root, port=port, idle_exit_s=self._idle_exit_s, ready=lambda _url: is_ready.set(), code=self._code
+        )
         self.url = self._server.url
         serving = self._server.serve(sockets=[listener])
         self._thread = threading.Thread(target=asyncio.run, args=(serving,), daemon=True)
