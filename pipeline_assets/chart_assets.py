@@ -1,15 +1,15 @@
 """The charts as an asset: five pictures a week beside the marts, shown on the asset's own page.
 
-The pictures are inside the markdown as data, from a fixed template: nothing that a model or a person wrote is in it.
+The desk, behind which Dagster's pages are, serves the pictures; the markdown is a fixed template that holds our names.
 """
 
-import base64
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from dayreel.rules.desk_links import chart_link, picture
 from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
 from pipeline_assets.metadata import runbook
 from pipeline_assets.steps import room_of
@@ -46,20 +46,25 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from dayreel.services.draw_charts import draw_all  # noqa: PLC0415  matplotlib costs a second
         from dayreel.services.marts.build_marts import mart_files  # noqa: PLC0415
         from dayreel.services.write_report import chart_data  # noqa: PLC0415
+        from dayreel.stores.mart_files import ALWAYS  # noqa: PLC0415
 
         for key in context.partition_keys:
             with room_of(context) as room:
                 drawn = draw_all(chart_data(room, date.fromisoformat(key)))
-                mart_files(room).write_charts(key, "all", drawn)
-            context.add_asset_metadata(shown(drawn), asset_key=CHARTS, partition_key=key)
+                files = mart_files(room)
+                files.write_charts(key, ALWAYS, drawn)
+            context.add_asset_metadata(shown(files, key, drawn), asset_key=CHARTS, partition_key=key)
 
     return charts
 
 
-def shown(charts: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return charts, given as PNG by name, as the asset's page shows them."""
-    return {name: dg.MetadataValue.md(_inline(picture)) for name, picture in charts.items()}
+def shown(files: Any, week: str, names: Iterable[str]) -> dict[str, Any]:
+    """Return the charts of a week, over all channels, as the asset's page shows them, and where they lie.
 
+    Args:
+        files: the project's `MartFiles`.
+    """
+    from dayreel.stores.mart_files import ALWAYS, charts_folder  # noqa: PLC0415  pyarrow, only where there is a chart
 
-def _inline(picture: bytes) -> str:
-    return f"![chart](data:image/png;base64,{base64.b64encode(picture).decode('ascii')})"
+    told: dict[str, Any] = {name: dg.MetadataValue.md(picture(name, chart_link(week, ALWAYS, name))) for name in names}
+    return told | {"files": dg.MetadataValue.path(str(files.root / charts_folder(week, ALWAYS)))}

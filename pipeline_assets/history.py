@@ -42,7 +42,9 @@ def events_of(
         for partition in files.partitions(name)
     ]
     charts = [
-        dg.AssetMaterialization(CHARTS, partition=week, metadata=shown(files.charts(week, ALWAYS)), tags=_TAGS)
+        dg.AssetMaterialization(
+            CHARTS, partition=week, metadata=shown(files, week, files.chart_names(week, ALWAYS)), tags=_TAGS
+        )
         for week in files.partitions("summary/weekly")
     ]
     checks = [

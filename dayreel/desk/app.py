@@ -21,7 +21,7 @@ from dayreel.desk.docs import docs
 from dayreel.desk.door import Door
 from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
-from dayreel.desk.media import media
+from dayreel.desk.media import chart, media
 from dayreel.desk.pages import calendar, content, entrance, follow, money, people, queue, unknown
 from dayreel.desk.pages.frame import Handler, page
 from dayreel.desk.room import Room, signing_key
@@ -117,6 +117,7 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         act("/unknown/{effect_id:int}/found", unknown.found, "operator"),
         act("/unknown/{effect_id:int}/not-there", unknown.not_there, "operator"),
         see("/media/{content_id}/{path:path}", media),
+        see("/charts/{week}/{scope}/{name}.png", chart),
         see("/docs/{name}", docs),
         see("/renders/{content_id}", follow.show_status),
         Route("/renders/{content_id}/events", follow.events(room), methods=["GET"]),

@@ -1,9 +1,12 @@
-"""Videos and pictures of contents, with seeking: `/media/{content_id}/{path}`. No listing, no other kinds of files.
+"""Videos and pictures of contents, with seeking: `/media/{content_id}/{path}`; a week's charts: `/charts/...`.
+
+No listing, no other kinds of files.
 
 The links are stable, so that Dagster's pages and messages may point at them; whoever follows one has to be logged in.
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -23,6 +26,7 @@ KINDS = {
     ".wav": "audio/wav",
 }
 _MOST_RANGES = 5
+_CHART_PART = re.compile(r"[a-z0-9_-]+")
 
 
 def media(visit: Visit) -> Response:
@@ -47,6 +51,22 @@ def media(visit: Visit) -> Response:
     if visit.request.headers.get("range", "").count(",") >= _MOST_RANGES:
         return Response("Too many ranges.\n", 416, media_type="text/plain")
     return FileResponse(path, headers=headers, media_type=KINDS[path.suffix], stat_result=facts)
+
+
+def chart(visit: Visit) -> Response:
+    """Serve one chart of a week, from wherever the marts are.
+
+    Raises:
+        StoreError: the bucket that may have it could not be used.
+    """
+    from dayreel.stores.mart_files import open_mart_files  # noqa: PLC0415  pyarrow, only where a chart is looked at
+
+    place = visit.path("week"), visit.path("scope"), visit.path("name")
+    files = open_mart_files(visit.room.studio.settings)
+    found = files.chart(*place) if all(_CHART_PART.fullmatch(part) for part in place) else None
+    if found is None:
+        return Response("There is no such chart.\n", 404, media_type="text/plain")
+    return Response(found, headers={"cache-control": "private, no-cache"}, media_type="image/png")
 
 
 def _find(folder: Path, name: str) -> tuple[Path, os.stat_result] | None:

@@ -26,6 +26,16 @@ def runbook_link(name: str) -> str:
     return f"/docs/{quote(name, safe='')}.md"
 
 
+def chart_link(week: str, scope: str, name: str) -> str:
+    """Return where a week's chart is served."""
+    return f"/charts/{quote(week, safe='')}/{quote(scope, safe='')}/{quote(name, safe='')}.png"
+
+
+def picture(text: str, path: str) -> str:
+    """Return one picture that leads to itself, as markdown."""
+    return f"[![{_plain(text)}]({path})]({path})"
+
+
 def picture_row(content_id: str, pictures: Iterable[tuple[str, str]]) -> str:
     """Return pictures side by side, each leading to its video, as markdown of at most `MOST_INLINE` characters.
 

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from dayreel.errors import BusyError, StaleState
 from dayreel.stores.files import write_whole
-from dayreel.stores.s3 import Place, RefusedError, connect_s3, use_plain_checksums
+from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3, use_plain_checksums
 
 MANIFEST: Final = "metadata.json"
 PARTS: Final = (
@@ -40,7 +40,6 @@ Keep = Callable[[dict[str, Any]], None]
 _PART_BYTES: Final = 64 * 1024 * 1024
 _WAIT_S: Final = 600.0
 _CHANGED: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
-_GONE: Final = frozenset({"NoSuchKey", "404"})
 
 
 class ContentBucket:
@@ -167,7 +166,7 @@ class ContentBucket:
                 f"look for {path!r} in", lambda: self._client.head_object(**self._at(content_id, path))
             )
         except RefusedError as error:
-            if error.code in _GONE:
+            if error.code in GONE:
                 return None
             raise
         return str(head["ETag"])

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.stores.files import write_whole, write_whole_bytes
-from dayreel.stores.mart_files import MartFiles
-from dayreel.stores.s3 import Place, connect_s3
+from dayreel.stores.mart_files import MartFiles, charts_folder
+from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3
 
 
 class MartBucket(MartFiles):
@@ -66,6 +66,20 @@ class MartBucket(MartFiles):
         """
         self._fetch(mart)
         return super().partitions(mart)
+
+    def chart(self, week: str, scope: str, name: str) -> bytes | None:
+        """Read one chart from the bucket; see `MartFiles.chart`.
+
+        Raises:
+            StoreError: the bucket could not be read.
+        """
+        path = f"{charts_folder(week, scope)}/{name}.png"
+        try:
+            return self._place.asked(f"read {path!r} from", partial(self._content, path))
+        except RefusedError as error:
+            if error.code in GONE:
+                return None
+            raise
 
     def _fetch(self, mart: str) -> None:
         """Make the copy of a mart what the bucket has: changed objects are read, those that are gone are deleted."""

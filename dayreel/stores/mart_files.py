@@ -54,11 +54,20 @@ class MartFiles:
             OSError: one could not be written.
         """
         for name, picture in charts.items():
-            self.write_bytes(f"charts/{week}/{scope}/{name}.png", picture)
+            self.write_bytes(f"{charts_folder(week, scope)}/{name}.png", picture)
 
-    def charts(self, week: str, scope: str) -> dict[str, bytes]:
-        """Return the charts of a week as they were written here, by name."""
-        return {path.stem: path.read_bytes() for path in sorted((self.root / "charts" / week / scope).glob("*.png"))}
+    def chart_names(self, week: str, scope: str) -> list[str]:
+        """Return which charts of a week were written here, in order."""
+        return sorted(path.stem for path in (self.root / charts_folder(week, scope)).glob("*.png"))
+
+    def chart(self, week: str, scope: str, name: str) -> bytes | None:
+        """Return one chart as a PNG, or None when there is none of that name.
+
+        Args:
+            name: made of letters, digits and `_`; the caller has looked.
+        """
+        path = self.root / charts_folder(week, scope) / f"{name}.png"
+        return path.read_bytes() if path.is_file() else None
 
     def write_bytes(self, name: str, content: bytes) -> Path:
         """Write one file below the root, whole or not at all, and return its path.
@@ -90,6 +99,11 @@ class MartFiles:
     def rows(self, mart: str, partition: str) -> int:
         """Return how many rows a partition has, read from the file's footer."""
         return int(pq.read_metadata(self.path(mart, partition)).num_rows)
+
+
+def charts_folder(week: str, scope: str) -> str:
+    """Return where the charts of a week lie, below the root."""
+    return f"charts/{week}/{scope}"
 
 
 def open_mart_files(settings: Settings) -> MartFiles:

@@ -13,6 +13,9 @@ from dayreel.errors import ConfigurationError, StoreError
 
 Answer = TypeVar("Answer")
 
+GONE: Final = frozenset({"NoSuchKey", "404"})
+"""What a bucket answers about an object that it does not have."""
+
 # No part of a prefix begins with a dot: a prefix is a folder of a local copy, too.
 _PLACE: Final = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(\w[\w.-]*(?:/\w[\w.-]*)*))?/?")
 

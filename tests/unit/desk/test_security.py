@@ -11,10 +11,11 @@ from starlette.routing import Route
 
 from dayreel.desk.pages.entrance import own_path
 from dayreel.errors import GateClosedError
-from dayreel.rules.desk_links import content_link, media_link, runbook_link
+from dayreel.rules.desk_links import chart_link, content_link, media_link, runbook_link
 from dayreel.services.studio import Studio
 from dayreel.services.users import Users, need_users
 from dayreel.stores.catalog.reads import newest_verdict
+from dayreel.stores.mart_files import open_mart_files
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, seen_on, token_of
 from tests.fakes.studio import content_row
@@ -283,6 +284,17 @@ def test_docs_are_this_projects_pages_and_nothing_else(vera: Browser, studio: St
     for name in ("notes.txt", "gone.md", "..%2f.env", "..%2fchannels%2fcrafts.yaml", "operate.md%00.md", ".md"):
         assert vera.get(f"/docs/{name}").status_code == 404, name
     assert Browser(desk).get(runbook_link("operate")).status_code == 303
+
+
+def test_a_chart_is_served_to_people_and_nothing_beside_it(vera: Browser, studio: Studio, desk: Starlette) -> None:
+    files = open_mart_files(studio.settings)
+    files.write_charts("2026-11-16", "all", {"approval_rate": b"a picture"})
+    (files.root / "secret.png").write_bytes(b"a secret")
+    found = vera.get(chart_link("2026-11-16", "all", "approval_rate"))
+    assert (found.content, found.headers["content-type"]) == (b"a picture", "image/png")
+    for place in (("2026-11-16", "all", "gone"), ("..", "..", "secret"), ("2026-11-16", "all", "../../../secret")):
+        assert vera.get(chart_link(*place)).status_code == 404, place
+    assert Browser(desk).get(chart_link("2026-11-16", "all", "approval_rate")).status_code == 303
 
 
 def test_the_links_that_other_pages_hold_lead_somewhere(vera: Browser) -> None:

@@ -76,7 +76,13 @@ def test_charts_lie_beside_the_marts(store: FakeBucket, tmp_path: Path) -> None:
     files = MartBucket("marts", tmp_path)
     files.write_charts("2026-11-16", "all", {"approval_rate": b"a picture"})
     assert store.objects == {"/marts/charts/2026-11-16/all/approval_rate.png": b"a picture"}
-    assert files.charts("2026-11-16", "all") == {"approval_rate": b"a picture"}
+    assert files.chart_names("2026-11-16", "all") == ["approval_rate"]
+    elsewhere = MartBucket("marts", tmp_path / "elsewhere")
+    assert elsewhere.chart("2026-11-16", "all", "approval_rate") == b"a picture"
+    assert elsewhere.chart("2026-11-16", "all", "unknown") is None
+    store.refuses["GET"] = (403, "AccessDenied")
+    with pytest.raises(StoreError, match="AccessDenied"):
+        elsewhere.chart("2026-11-16", "all", "approval_rate")
 
 
 def test_what_the_bucket_did_not_take_is_told_without_keys_and_the_old_one_stays(
