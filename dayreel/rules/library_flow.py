@@ -13,8 +13,11 @@ from typing import Any, Literal
 from dayreel.rules.library_paths import ITEM_STAGES, STATE_OF, ItemStage
 
 GateType = Literal["remux_review", "naming_confirm"]
-GATE_AFTER: Mapping[str, GateType] = {"remuxed": "remux_review", "transcoded": "naming_confirm"}
-_NEXT: Mapping[str, ItemStage] = {STATE_OF[stage]: following for stage, following in pairwise(ITEM_STAGES)}
+GATE_ABOUT: Mapping[GateType, ItemStage] = {"remux_review": "remux", "naming_confirm": "transcode"}
+"""The stage whose files a question is about; a yes opens the one after it."""
+GATE_AFTER: Mapping[str, GateType] = {STATE_OF[stage]: gate for gate, stage in GATE_ABOUT.items()}
+STAGE_AFTER: Mapping[ItemStage, ItemStage] = dict(pairwise(ITEM_STAGES))
+_NEXT: Mapping[str, ItemStage] = {STATE_OF[stage]: following for stage, following in STAGE_AFTER.items()}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dayreel.errors import UsageError
+from dayreel.rules.library_paths import STATE_OF
 
 CONTENT_STATES = (
     "pending",
@@ -67,6 +68,8 @@ CONTENT: Mapping[tuple[str, str], str] = {**_WORK, **_DECIDED, **_FAIL}
 
 # Seed 004. A worker's job goes through the same states.
 RENDER_STATES = ("idle", "queued", "rendering", "completed", "failed")
+UNDER_WAY = ("queued", "rendering")
+"""States of a render or job whose end is still to come."""
 RENDER: Mapping[tuple[str, str], str] = {
     ("idle", "start"): "queued",
     ("queued", "progress"): "rendering",
@@ -81,11 +84,10 @@ RENDER: Mapping[tuple[str, str], str] = {
 }
 
 # Seed 002: own footage from disc to library. A stage may be made again later; what followed from it is then made again.
-ITEM_STATES = ("quarantined", "ripped", "remuxed", "transcoded", "in_library")
-_ITEM_STAGES = {"rip": "ripped", "remux": "remuxed", "transcode": "transcoded", "file": "in_library"}
+ITEM_STATES = ("quarantined", *STATE_OF.values())
 MEDIA_ITEM: Mapping[tuple[str, str], str] = {
     (state, event): target
-    for event, target in _ITEM_STAGES.items()
+    for event, target in STATE_OF.items()
     for state in ITEM_STATES[ITEM_STATES.index(target) - 1 :]
 }
 

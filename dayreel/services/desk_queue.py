@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from dayreel.errors import DayreelError
+from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.services.decide import Seen, is_held, seen_of
@@ -239,7 +240,7 @@ def _seen(row: ContentRow, channel: Channel | None) -> Seen | None:
 
 
 def _progress(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    under_way = func.sum(case((renders.c.state.in_(("queued", "rendering")), 1), else_=0))
+    under_way = func.sum(case((renders.c.state.in_(UNDER_WAY), 1), else_=0))
     query = (
         select(renders.c.content_id, func.avg(renders.c.progress).label("mean"), under_way.label("under_way"))
         .where(renders.c.content_id.in_(ids))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select
 
 from dayreel.providers.video.contract import Job
+from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import renders
@@ -94,7 +95,7 @@ def fire(
                     updated_at=now,
                 )
             )
-        elif event == "start" and row.state in ("queued", "rendering"):
+        elif event == "start" and row.state in UNDER_WAY:
             return
         elif event in ("progress", "fail") and row.state == "failed":
             return  # a person has cancelled it under the hands of whoever followed it
@@ -121,5 +122,5 @@ def end_render(
     """Let a render end that a process has left behind as it was; one that has ended already stays so."""
     with studio.catalog.read() as connection:
         states = {one.sequence: one.state for one in render_status(connection, content_id)}
-    if states.get(sequence) in ("queued", "rendering"):
+    if states.get(sequence) in UNDER_WAY:
         fire(studio, content_id, sequence, event, progress=0, detail=detail)

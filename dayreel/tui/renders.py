@@ -19,8 +19,6 @@ from dayreel.tui.review import ReviewScreen
 from dayreel.tui.views import Rendered, renderings
 from dayreel.tui.words import bar, one_line
 
-_UNDER_WAY = ("queued", "rendering")
-
 
 class RendersScreen(LiveScreen[tuple[Rendered, ...]]):
     """How far every segment is."""

@@ -7,13 +7,10 @@ is `dayreel.media`.
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from dayreel.errors import ConfigurationError
 from dayreel.providers.access import Access
-
-FOOTAGE_SUFFIXES: Final = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".mpg", ".mpeg"})
-"""Suffixes that count as footage, in lower case."""
+from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, is_footage
 
 
 class OwnFootage:
@@ -76,9 +73,4 @@ def pick_footage(files: Sequence[Path], *, content_id: str, sequence: int) -> Pa
 
 
 def _is_usable(path: Path) -> bool:
-    return (
-        path.suffix.lower() in FOOTAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
-        and path.stat().st_size > 0
-    )
+    return is_footage(path) and not path.name.startswith(".") and path.is_file() and path.stat().st_size > 0

@@ -1,12 +1,10 @@
 """What a person does to a job: stop it, try it again. The queue decides, the catalog follows."""
 
-from sqlalchemy import update
-
 from dayreel.services.library.open_library import Library
+from dayreel.services.library.record_item import note_trouble
 from dayreel.services.library.settle_jobs import settle_jobs
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.item_reads import get_job
-from dayreel.stores.catalog.tables import media_items
 
 
 def cancel_job(library: Library, job: str) -> str:
@@ -48,5 +46,5 @@ def retry_job(library: Library, job: str) -> str:
             progress=0,
             error=None,
         )
-        connection.execute(update(media_items).where(media_items.c.id == row.item_id).values(error=None))
+        note_trouble(connection, row.item_id, None)
     return f"{job} is waiting for a worker again."

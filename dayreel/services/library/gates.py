@@ -12,16 +12,15 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from dayreel.errors import StaleState, UsageError
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.library_flow import Gate, GateType
+from dayreel.rules.library_flow import GATE_ABOUT, Gate, GateType
 from dayreel.rules.library_names import check_names, episode_names, movie_names
-from dayreel.rules.library_paths import ItemName, ItemStage
+from dayreel.rules.library_paths import ItemName
 from dayreel.schemas.library import GateAnswer, ItemManifest
 from dayreel.services.library.open_library import Library
 from dayreel.stores.catalog.item_reads import GateRow, ItemRow, gates_of, get_gate, get_item
 from dayreel.stores.catalog.tables import human_approvals, media_files, media_items
 
 Verdict = Literal["approved", "rejected"]
-_ABOUT: dict[GateType, ItemStage] = {"remux_review": "remux", "naming_confirm": "transcode"}
 
 
 def name_of(row: ItemRow) -> ItemName:
@@ -31,7 +30,7 @@ def name_of(row: ItemRow) -> ItemName:
 
 def subject_of(manifest: ItemManifest, gate: GateType) -> str:
     """Return the fingerprint of what a question is about: the files its stage has made, the time it made them."""
-    made = manifest.stages[_ABOUT[gate]]
+    made = manifest.stages[GATE_ABOUT[gate]]
     return fingerprint(gate=gate, files=list(made.files), stamp=made.facts["marker_stamp"])
 
 
@@ -152,7 +151,7 @@ def _checked(gate: GateRow, row: ItemRow, verdict: Verdict, response: dict[str, 
 
 def _keep(library: Library, row: ItemRow, said: GateAnswer) -> None:
     name = name_of(row)
-    stage = _ABOUT[said.approval_type]
+    stage = GATE_ABOUT[said.approval_type]
     manifest = library.items.manifest(name, stage)
     if manifest is None:
         raise UsageError(
@@ -166,7 +165,7 @@ def _keep(library: Library, row: ItemRow, said: GateAnswer) -> None:
 
 
 def _prompt(connection: Connection, row: ItemRow, manifest: ItemManifest, gate: GateType) -> dict[str, Any]:
-    made = manifest.stages[_ABOUT[gate]]
+    made = manifest.stages[GATE_ABOUT[gate]]
     if gate == "remux_review":
         return {"folder": made.folder, "files": _files_seen(made.facts, [file.path for file in made.files])}
     files = [file.path for file in made.files]

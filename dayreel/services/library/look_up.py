@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.library.gates import name_of
 from dayreel.services.library.open_library import Library
 from dayreel.stores.catalog.engine import Catalog
@@ -26,7 +27,7 @@ def items_document(catalog: Catalog) -> list[dict[str, Any]]:
         StoreError: the catalog cannot be read.
     """
     with catalog.read() as connection:
-        open_jobs = {job.item_id: job for job in reversed(jobs_of(connection, states=["queued", "rendering"]))}
+        open_jobs = {job.item_id: job for job in reversed(jobs_of(connection, states=UNDER_WAY))}
         asked = {gate.item_id: gate for gate in gates_of(connection, status="pending")}
         return [_item(row, open_jobs.get(row.id), asked.get(row.id)) for row in list_items(connection)]
 
@@ -44,7 +45,7 @@ def item_document(library: Library, item_id: str) -> dict[str, Any]:
         gates = gates_of(connection, item_id=item_id)
         moves = _moves(connection, item_id)
     manifest = library.items.newest_manifest(name_of(row))
-    open_job = next((job for job in jobs if job.state in ("queued", "rendering")), None)
+    open_job = next((job for job in jobs if job.state in UNDER_WAY), None)
     asked = next((gate for gate in gates if gate.status == "pending"), None)
     return {
         **_item(row, open_job, asked),

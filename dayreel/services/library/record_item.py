@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, update
 
+from dayreel.rules.library_flow import GATE_ABOUT, STAGE_AFTER
 from dayreel.rules.library_paths import ITEM_STAGES, STATE_OF, ItemName, ItemStage
-from dayreel.schemas.library import ItemManifest
+from dayreel.schemas.library import GateAnswer, ItemManifest
 from dayreel.services.library.open_library import Library
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.item_reads import ItemRow, find_item
@@ -50,6 +51,11 @@ def record_refusal(library: Library, name: ItemName, reason: str, *, refused: di
         connection.execute(update(media_items).where(media_items.c.id == row.id).values(**values))
 
 
+def note_trouble(connection: Connection, item_id: str, words: str | None) -> None:
+    """Write down, in the caller's transaction, what keeps an item from going on; None when nothing does any more."""
+    connection.execute(update(media_items).where(media_items.c.id == item_id).values(error=words))
+
+
 def new_manifest(library: Library, name: ItemName) -> ItemManifest:
     """Return the first manifest of an item: what its folder's name says."""
     return ItemManifest(
@@ -82,7 +88,7 @@ def _events(state: str, newest: ItemStage, made: Sequence[ItemStage], *, first: 
 
 def _move(library: Library, connection: Connection, manifest: ItemManifest, stage: ItemStage) -> None:
     done = manifest.stages.get(stage)
-    answer = next((one for one in reversed(manifest.answers) if _OPENS.get(one.approval_type) == stage), None)
+    answer = next((one for one in reversed(manifest.answers) if _opens(one) == stage), None)
     trigger: Trigger = "auto"
     notes = f"by {done.made_by}" if done else "not needed: a later stage was found done"
     if done is not None and answer is not None:
@@ -101,7 +107,8 @@ def _move(library: Library, connection: Connection, manifest: ItemManifest, stag
     )
 
 
-_OPENS: dict[str, ItemStage] = {"remux_review": "transcode", "naming_confirm": "file"}
+def _opens(answer: GateAnswer) -> ItemStage:
+    return STAGE_AFTER[GATE_ABOUT[answer.approval_type]]
 
 
 def _insert(library: Library, connection: Connection, manifest: ItemManifest, *, state: str = "ripped") -> ItemRow:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert
 
 from dayreel.errors import UsageError
 from dayreel.rules.library_flow import Submit
-from dayreel.rules.library_paths import FILED_ROOT, ITEM_STAGES, STAGE_ROOTS, ItemStage
+from dayreel.rules.library_paths import ITEM_STAGES, STAGE_ROOTS, ItemStage
 from dayreel.schemas.job import JobFile, JobSpec
 from dayreel.schemas.library import ItemManifest
 from dayreel.services.library.gates import name_of, propose_names
@@ -14,13 +14,10 @@ from dayreel.services.library.open_library import Library
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.item_reads import ItemRow, JobRow, get_item, jobs_of, moved_at
 from dayreel.stores.catalog.tables import jobs
+from dayreel.stores.job_queue import job_id
 
-PRIORITY = 5
 
-
-def send_job(
-    library: Library, row: ItemRow, manifest: ItemManifest, wanted: Submit, *, priority: int = PRIORITY
-) -> str:
+def send_job(library: Library, row: ItemRow, manifest: ItemManifest, wanted: Submit) -> str:
     """Send the job for an item's next stage; return a sentence.
 
     Raises:
@@ -36,7 +33,7 @@ def send_job(
                 next_step="`dayreel jobs list` shows them.",
             )
         overrides = {**_proposed(connection, manifest, wanted), **wanted.overrides}
-        spec = _spec(library, row, manifest, wanted.role, overrides, priority)
+        spec = _spec(library, row, manifest, wanted.role, overrides)
         connection.execute(
             insert(jobs).values(
                 id=spec.job,
@@ -70,7 +67,7 @@ def _proposed(connection: Connection, manifest: ItemManifest, wanted: Submit) ->
 
 
 def _spec(
-    library: Library, row: ItemRow, manifest: ItemManifest, role: ItemStage, overrides: dict[str, Any], priority: int
+    library: Library, row: ItemRow, manifest: ItemManifest, role: ItemStage, overrides: dict[str, Any]
 ) -> JobSpec:
     name, now = name_of(row), library.studio.clock.now()
     before = ITEM_STAGES[ITEM_STAGES.index(role) - 1]
@@ -78,7 +75,7 @@ def _spec(
     plan = getattr(library.plan, role)
     claims = {"script", "hours", "lease_s", "max_attempts"}
     return JobSpec(
-        job=f"p{priority}-{now:%Y%m%dT%H%M%S}-{role}-{row.id}",
+        job=job_id(created_at=now, role=role, item_id=row.id),
         role=role,
         item_id=row.id,
         inputs=tuple(
@@ -86,7 +83,7 @@ def _spec(
             for file in source.files
         ),
         output_dir=STAGE_ROOTS["file"] if role == "file" else name.folder(role),
-        marker_dir=f"{FILED_ROOT}/{row.id}" if role == "file" else name.marker_dir(role),
+        marker_dir=name.marker_dir(role),
         parameters={
             **plan.model_dump(mode="json", exclude=claims),
             "min_size_ratio": library.plan.min_size_ratio,

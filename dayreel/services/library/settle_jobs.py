@@ -5,16 +5,13 @@ The queue is the authority. Only jobs that the catalog believes to be open are l
 
 from typing import Any
 
-from sqlalchemy import update
-
+from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.job import JobSpec
 from dayreel.services.library.open_library import Library
+from dayreel.services.library.record_item import note_trouble
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.item_reads import JobRow, jobs_of
-from dayreel.stores.catalog.tables import media_items
 from dayreel.stores.job_queue import JobInfo, install
-
-OPEN = ("queued", "rendering")
 
 
 def settle_jobs(library: Library) -> list[str]:
@@ -25,7 +22,7 @@ def settle_jobs(library: Library) -> list[str]:
     """
     said = [f"{one.job}: stalled, taken back" for one in library.queue.reap()]
     with library.studio.catalog.read() as connection:
-        rows = jobs_of(connection, states=OPEN)
+        rows = jobs_of(connection, states=UNDER_WAY)
     if not rows:
         return said
     open_now = {one.job: one for place in ("pending", "running") for one in library.queue.jobs(place)}
@@ -93,4 +90,4 @@ def _fire(library: Library, row: JobRow, info: JobInfo, event: str, **columns: A
         if event in ("fail", "cancel") and info.place == "failed":
             how = "was cancelled" if event == "cancel" else "failed"
             words = f"Its {row.role} job {how}: {columns['error']}"
-            connection.execute(update(media_items).where(media_items.c.id == row.item_id).values(error=words))
+            note_trouble(connection, row.item_id, words)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from dayreel.errors import UsageError
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_paths import STATE_OF, ItemStage
+from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.library import ItemManifest, StageMade
 from dayreel.services.library.gates import name_of
 from dayreel.services.library.open_library import Library
@@ -44,7 +45,7 @@ def stage_story(library: Library, item_id: str, stage: ItemStage) -> StageStory:
     """
     with library.studio.catalog.read() as connection:
         row = get_item(connection, item_id)
-        jobs = jobs_of(connection, item_id=item_id, states=["queued", "rendering"])
+        jobs = jobs_of(connection, item_id=item_id, states=UNDER_WAY)
     manifest = library.items.newest_manifest(name_of(row))
     made = manifest.stages.get(stage) if manifest is not None else None
     if manifest is None or made is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dayreel.errors import MediaError, StoreError
 from dayreel.media.probe import decode_fully, probe
+from dayreel.rules.footage_files import is_footage
 from dayreel.rules.library_paths import ITEM_STAGES, ItemName, ItemStage
 from dayreel.schemas.job import JobFile, JobResult, JobSpec
 from dayreel.schemas.library import ItemManifest, StageMade
@@ -19,8 +20,6 @@ from dayreel.stores.catalog.item_reads import ItemRow
 from dayreel.stores.files import sha256_of
 from dayreel.stores.items import FoundItem, FoundMarker
 from dayreel.stores.job_queue import JobName
-
-FOOTAGE_SUFFIXES = frozenset({".mkv", ".mp4", ".m4v", ".mov", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg"})
 
 
 def is_news(row: ItemRow | None, found: FoundItem) -> bool:
@@ -107,7 +106,7 @@ def _evidence(library: Library, name: ItemName, stage: ItemStage, marker: FoundM
         )
     if stage == "file":  # a script moved the files to a place of its own choosing
         return _made_elsewhere(library, name.folder("transcode"), (), marker, {})
-    checked = [_checked(path) for path in library.items.files(name, stage) if path.suffix.lower() in FOOTAGE_SUFFIXES]
+    checked = [_checked(path) for path in library.items.files(name, stage) if is_footage(path)]
     if not checked:
         raise MediaError(
             f"{name.folder(stage)!r} is marked as done and has no footage in it.",

@@ -10,12 +10,13 @@ from functools import partial
 from dayreel.errors import DayreelError
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_flow import GATE_AFTER, Ask, Rest, Step, next_step
+from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.library import ItemManifest
 from dayreel.services.library.gates import ask, name_of, newest_gate
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.remove_sources import remove_sources
 from dayreel.services.library.send_jobs import jobs_since_it_moved, send_job
-from dayreel.services.library.settle_jobs import OPEN, settle_jobs
+from dayreel.services.library.settle_jobs import settle_jobs
 from dayreel.services.library.take_in import is_news, take_in
 from dayreel.stores.catalog.item_reads import ItemRow, jobs_of, list_items
 from dayreel.stores.items import FoundItem
@@ -51,7 +52,7 @@ def due_library(library: Library) -> str | None:
     """
     marked = [f"{one.name.item_id} {one.newest}" for one in _news(library, library.items.scan().items)]
     with library.studio.catalog.read() as connection:
-        open_jobs = {row.id: row.state for row in jobs_of(connection, states=OPEN)}
+        open_jobs = {row.id: row.state for row in jobs_of(connection, states=UNDER_WAY)}
     waiting = {one.job for one in library.queue.jobs("pending")} if open_jobs else set()
     moved = sorted(job for job, state in open_jobs.items() if (job in waiting) != (state == "queued"))
     steps = [row.id for row in _on_the_way(library) if not isinstance(_step(library, row)[0], Rest)]

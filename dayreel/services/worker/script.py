@@ -18,19 +18,20 @@ from dayreel.leash import end, leashed
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.run import clean_environment
 from dayreel.media.same_footage import compare_footage, refuse_other_footage
+from dayreel.rules.footage_files import is_footage
 from dayreel.rules.library_paths import MARKER_FOLDER
 from dayreel.services.worker.roles import MadeFile, Task
 
 BAD_INPUT = 65
 """Exit code by which a script says that trying again cannot help (EX_DATAERR of sysexits.h)."""
-FILMS = (".mkv", ".mp4", ".m4v", ".mov", ".avi", ".webm", ".ts", ".m2ts", ".mpg", ".mpeg", ".wmv")
-"""Endings of outputs that must be films; other files (subtitles, posters) are taken as they are."""
 _KEPT_LINES = 40
 _LOOKS_EVERY_S = 0.2
 
 
 def run_script(command: Sequence[str], task: Task) -> list[MadeFile]:
     """Run a script for a job and return the files it has made, compared with their sources.
+
+    Footage among them is compared; other files (subtitles, posters) are taken as they are.
 
     Raises:
         ConfigurationError: there is no such program on this machine.
@@ -47,7 +48,7 @@ def run_script(command: Sequence[str], task: Task) -> list[MadeFile]:
     said = _run([program, *command[1:]], task)
     _refuse_changed_inputs(task, before)
     outputs = _outputs(task.aside)
-    films = [path for path in outputs if path.suffix.lower() in FILMS]
+    films = [path for path in outputs if is_footage(path)]
     if not films and task.spec.role != "file":
         raise MediaError(
             f"Job {task.spec.job!r}: the script ended well and made no film in OUTPUT_DIR. It said last: {said}"
@@ -154,7 +155,7 @@ def _sources(task: Task, films: list[Path]) -> dict[Path, Path]:
 
 def _judged(path: Path, source: Path | None, task: Task) -> MadeFile:
     name = path.relative_to(task.aside).as_posix()
-    if path.suffix.lower() not in FILMS:
+    if not is_footage(path):
         return MadeFile(name, None, {"path": name})
     if source is None:
         decode_fully(path, with_sound=True, pulse=task.pulse)  # several of one, or one of several: whole at least

@@ -93,7 +93,7 @@ def _keep_result(places: Places, folder: str, name: JobName) -> None:
 def _found(places: Places, job: str) -> tuple[JobPlace, JobName]:
     found = places.where(job)
     if found is None:
-        raise UsageError(f"There is no job {job!r} in {places.jobs}.", next_step="`dayreel jobs` lists them.")
+        raise UsageError(f"There is no job {job!r} in {places.jobs}.", next_step="`dayreel jobs list` shows them.")
     return found
 
 

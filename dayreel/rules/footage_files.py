@@ -1,0 +1,14 @@
+"""Which files count as footage by their names: in a channel's folder, beside a marker, among what a script has made."""
+
+from pathlib import PurePath
+from typing import Final
+
+FOOTAGE_SUFFIXES: Final = frozenset(
+    {".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
+)
+"""In lower case."""
+
+
+def is_footage(path: PurePath) -> bool:
+    """Tell whether a file's name says that it is moving picture; what is in it is for `media.probe` to say."""
+    return path.suffix.lower() in FOOTAGE_SUFFIXES
