@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -60,7 +61,7 @@ class ItemName:
     kind: ItemKind
     leaf: str
 
-    @property
+    @cached_property
     def item_id(self) -> str:
         """The item's id: lower case letters, digits, `_` and `-`; also its partition key."""
         whole = f"{self.kind}-{slug(self.leaf)}"
@@ -111,7 +112,7 @@ class ItemName:
 
 def slug(text: str) -> str:
     """Return a name for ids: lower case, everything but letters and digits as one `_`, folders joined by `-`."""
-    return "-".join(re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_") or "x" for part in PurePosixPath(text).parts)
+    return "-".join(re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_") or "x" for part in text.split("/"))
 
 
 def _words(text: str) -> str:
