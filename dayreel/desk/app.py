@@ -22,7 +22,7 @@ from dayreel.desk.door import Door
 from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import chart, media
-from dayreel.desk.pages import calendar, content, entrance, follow, money, people, queue, unknown
+from dayreel.desk.pages import calendar, content, entrance, follow, library, money, people, queue, unknown
 from dayreel.desk.pages.frame import Handler, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.rules.roles import Role
@@ -116,6 +116,14 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         act("/unknown/look", unknown.look_again, "operator"),
         act("/unknown/{effect_id:int}/found", unknown.found, "operator"),
         act("/unknown/{effect_id:int}/not-there", unknown.not_there, "operator"),
+        see("/library", library.library),
+        see("/library/work", library.work),
+        see("/library/items/{item_id}", library.item),
+        act("/library/questions/{gate_id:int}/approve", library.approve, "reviewer"),
+        act("/library/questions/{gate_id:int}/reject", library.reject, "reviewer"),
+        act("/library/questions/{gate_id:int}/keep", library.keep_others, "reviewer"),
+        act("/library/jobs/{job}/cancel", library.cancel, "operator"),
+        act("/library/jobs/{job}/retry", library.retry, "operator"),
         see("/media/{content_id}/{path:path}", media),
         see("/charts/{week}/{scope}/{name}.png", chart),
         see("/docs/{name}", docs),
@@ -173,7 +181,7 @@ def _templates() -> Environment:
     )
     environment.lstrip_blocks = True
     environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
-    environment.filters.update(seen=seen_text, words=_words)
+    environment.filters.update(seen=seen_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, told=_told)
     return environment
 
 
@@ -183,6 +191,21 @@ def _usd(amount: Decimal) -> str:
 
 def _words(text: str) -> str:
     return text.replace("_", " ")
+
+
+def _lasts(seconds: float) -> str:
+    """Return a length of time in words: `40 s`, `12 min`, `3 h 5 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 100:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
+
+
+def _told(value: object) -> str:
+    """Return a fact of a document in words: lists with commas, what is nested as `name: value`."""
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_told(one)}" for name, one in value.items())
+    return ", ".join(map(_told, value)) if isinstance(value, list) else str(value)
 
 
 def _iso(moment: datetime) -> str:

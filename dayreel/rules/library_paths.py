@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -61,7 +60,7 @@ class ItemName:
     kind: ItemKind
     leaf: str
 
-    @cached_property
+    @property
     def item_id(self) -> str:
         """The item's id: lower case letters, digits, `_` and `-`; also its partition key."""
         whole = f"{self.kind}-{slug(self.leaf)}"
@@ -112,7 +111,7 @@ class ItemName:
 
 def slug(text: str) -> str:
     """Return a name for ids: lower case, everything but letters and digits as one `_`, folders joined by `-`."""
-    return "-".join(re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_") or "x" for part in text.split("/"))
+    return "-".join(re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_") or "x" for part in PurePosixPath(text).parts)
 
 
 def _words(text: str) -> str:

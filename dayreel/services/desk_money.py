@@ -17,7 +17,7 @@ from dayreel.services.effects import LEASE
 from dayreel.services.spending import spent
 from dayreel.services.studio import Studio
 from dayreel.services.turn_switch import switch_told
-from dayreel.stores.catalog.tables import effects
+from dayreel.stores.catalog.tables import effects, human_approvals
 
 # Where a person looks when no program can tell.
 WHERE_TO_LOOK = {
@@ -109,10 +109,15 @@ def money_of(studio: Studio) -> Money:
 
 @dataclass(frozen=True)
 class Alarms:
-    """What every page says on top: what the kill switch has stopped, and how many acts have an unknown outcome."""
+    """What every page says on top: what the kill switch has stopped, and how many acts have an unknown outcome.
+
+    Attributes:
+        questions: how many questions about own footage wait for a person; None where there is no shared folder.
+    """
 
     stopped: str | None
     unknown: int
+    questions: int | None
 
 
 def alarms(studio: Studio) -> Alarms:
@@ -122,10 +127,12 @@ def alarms(studio: Studio) -> Alarms:
         StoreError: the catalog cannot be read.
     """
     parked = select(func.count()).select_from(effects).where(effects.c.state == "unknown")
+    asked = select(func.count()).select_from(human_approvals).where(human_approvals.c.status == "pending")
     with studio.catalog.read() as connection:
         switch = read_config(connection, "switch")
         stopped = switch_told(switch) if switch.value == "off" else None
-        return Alarms(stopped, int(connection.execute(parked).scalar_one()))
+        questions = None if studio.settings.library is None else int(connection.execute(asked).scalar_one())
+        return Alarms(stopped, int(connection.execute(parked).scalar_one()), questions)
 
 
 def doubts(studio: Studio) -> list[Doubt]:

@@ -35,13 +35,8 @@ OWN_FILES = frozenset({_MANIFEST, f"{_MANIFEST}.lock", "transactions.log", "stat
 class FoundMarker:
     """A stage that is marked as done: which file says so, and its stamp (mtime in ns), by which a new one is told."""
 
-    path: str
+    marker: Path
     stamp: int
-
-    @property
-    def marker(self) -> Path:
-        """The file; of fifty thousand that a scan finds, few are looked at."""
-        return Path(self.path)
 
 
 @dataclass
@@ -85,11 +80,12 @@ class ItemStore:
         """
         items: dict[str, FoundItem] = {}
         left_alone: list[str] = []
-        for name in self._names():
+        for kind, leaf in self._leaves():
+            name = ItemName(kind, leaf)
             known = items.setdefault(name.item_id, FoundItem(name))
             if known.name != name:
                 left_alone.append(
-                    f"{name.leaf!r} has the same id as {known.name.leaf!r} ({name.item_id}): rename one of them"
+                    f"{leaf!r} has the same id as {known.name.leaf!r} ({name.item_id}): rename one of them"
                 )
         for found in items.values():
             found.stages = self.stages_of(found.name)
@@ -100,8 +96,9 @@ class ItemStore:
         """Return the stages of one item that are marked as done."""
         done: dict[ItemStage, FoundMarker] = {}
         for stage in ITEM_STAGES:
-            for marker in _markers(f"{self.root}/{name.marker_dir(stage)}"):
-                done[MARKER_STAGES[marker.name]] = FoundMarker(marker.path, marker.stat().st_mtime_ns)
+            folder = self.root / name.marker_dir(stage)
+            for marker in _markers(folder):
+                done[MARKER_STAGES[marker.name]] = FoundMarker(Path(marker.path), marker.stat().st_mtime_ns)
         return done
 
     def manifest(self, name: ItemName, stage: ItemStage) -> ItemManifest | None:
@@ -151,29 +148,28 @@ class ItemStore:
         path = self.root / name.marker_dir(stage) / _MANIFEST
         return PipelineState(path, schema=ItemManifest, validate_on_read=True, max_backups=10, actor=self._actor)
 
-    def _names(self) -> Iterator[ItemName]:
-        """Yield every item that has a folder, once."""
-        ids: set[str] = set()
-        for kind, folder in KIND_FOLDERS.items():
-            leaves = {
-                leaf
-                for stage in ITEM_STAGES[:-1]
-                for leaf in _leaf_folders(self.root / STAGE_ROOTS[stage] / folder, kind)
-            }
-            for leaf in sorted(leaves):
-                name = ItemName(kind, leaf)
-                ids.add(name.item_id)
-                yield name
-        yield from self._filed_only(ids)
+    def _leaves(self) -> Iterator[tuple[ItemKind, str]]:
+        seen: set[tuple[ItemKind, str]] = set()
+        for stage in ITEM_STAGES:
+            if stage == "file":
+                continue
+            for kind, folder in KIND_FOLDERS.items():
+                base = self.root / STAGE_ROOTS[stage] / folder
+                for leaf in _leaf_folders(base, kind):
+                    if (kind, leaf) not in seen:
+                        seen.add((kind, leaf))
+                        yield kind, leaf
+        yield from self._filed_only(seen)
 
-    def _filed_only(self, known: set[str]) -> Iterator[ItemName]:
+    def _filed_only(self, seen: set[tuple[ItemKind, str]]) -> Iterator[tuple[ItemKind, str]]:
         """Yield items of which only the library is left; their manifests say who they are."""
+        known = {ItemName(*one).item_id for one in seen}
         for entry in _folders(self.root / FILED_ROOT):
             if entry.name not in known:
                 state = PipelineState(Path(entry.path) / _MANIFEST, schema=ItemManifest)
                 if state.path.exists():
                     manifest = ItemManifest.model_validate(state.read())
-                    yield ItemName(manifest.kind, manifest.leaf)
+                    yield manifest.kind, manifest.leaf
 
 
 def _leaf_folders(base: Path, kind: ItemKind) -> Iterator[str]:
@@ -192,7 +188,7 @@ def _folders(base: Path) -> Iterator[os.DirEntry[str]]:
         return
 
 
-def _markers(folder: str) -> Iterator[os.DirEntry[str]]:
+def _markers(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             yield from (entry for entry in entries if entry.name in MARKER_STAGES and entry.is_file())

@@ -19,11 +19,16 @@ from starlette.applications import Starlette
 
 from dayreel.clock import SystemClock
 from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.services.library.ingest import ingest, movie_name
+from dayreel.services.library.look_up import remembered_item
+from dayreel.services.library.open_library import open_library
+from dayreel.services.library.tend import tend
 from dayreel.services.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import newest_verdict
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served
+from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.studio import content_row, make_studio, reviewable
 
 BROWSER = find_chromium()
@@ -75,7 +80,7 @@ def place(root: Path) -> Iterator[Place]:
         "+faststart",
     ]
     subprocess.run([str(find_ffmpeg()), "-v", "error", "-y", *source, *encode, str(clip)], check=True, timeout=60)
-    studio = make_studio(root, clock=SystemClock())
+    studio = make_library(make_studio(root, clock=SystemClock())).studio
     row = reviewable(studio, video=clip.read_bytes())
     for name in ("poster.jpg", "contact_sheet.jpg"):
         Image.new("RGB", (180, 320), (40, 90, 80)).save(studio.contents.folder(row.id) / name)
@@ -154,9 +159,33 @@ async def review(page: Page, desk: Place) -> None:
     ):
         await page.open(desk.url + path)
         await looks_right(page, path)
+    await answer_about_footage(page, desk)
     await page.say("document.body.append(new Image())")
     assert "image-alt" in str(await page.say(FINDINGS)), "axe finds nothing where there is something to find"
     assert [error for error in page.errors if "crafts-2020-01-01" not in error] == []
+
+
+async def answer_about_footage(page: Page, desk: Place) -> None:
+    """See a remux review, have it made again with another sound; see that the page notices the work by itself."""
+    await page.open(f"{desk.url}/library")
+    await page.say("window.sameDocument = true")
+    library, falls = open_library(desk.studio), movie_name("Hidden Falls", 2019)
+    ingest(library, falls, [desk.studio.settings.root / "clip.mp4"])
+    tend(library)
+    await page.wait("document.querySelector('.work progress') && !document.getElementById('moved').hidden", "the job")
+    assert await page.say("window.sameDocument") is True
+    pretend_to_work(library, "remux")
+    tend(library)
+    await page.open(f"{desk.url}/library")
+    await page.say("document.querySelector('.wait summary').click()")
+    await looks_right(page, "library")
+    await page.say("document.querySelector('input[name=keep][value=\"2\"]').click()")
+    await page.press("form[action$='/keep'] button")
+    assert "made again" in await page.say("document.querySelector('.banner.good').innerText")
+    (said,) = remembered_item(desk.studio.catalog, falls.item_id)["gates"]
+    assert (said["responded_by"], said["response"]) == ("Newcomer", {"keep": [0, 1, 2]})
+    await page.open(f"{desk.url}/library/items/{falls.item_id}")
+    await looks_right(page, "item")
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])

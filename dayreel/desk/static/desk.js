@@ -120,5 +120,17 @@ if (here.searchParams.has("done")) {
   here.searchParams.delete("done");
   history.replaceState(null, "", here);
 }
+// The work on own footage is followed by asking for it again: a job's frame rate is on the shared folder, in no event.
+// Whoever is about to press something there is not disturbed.
+const work = document.getElementById("work");
+async function followWork() {
+  if (document.hidden || work.contains(document.activeElement) || work.querySelector("details[open]")) return;
+  const answer = await fetch(work.dataset.follow, { headers: { Accept: "text/html" }, redirect: "error" });
+  if (!answer.ok) return;
+  work.innerHTML = await answer.text();
+  const marker = work.firstElementChild?.dataset.marker;
+  if (marker && marker !== work.dataset.marker) document.getElementById("moved").hidden = false;
+}
+if (work) setInterval(() => followWork().catch(() => {}), 2000);
 if (document.body.dataset.events && window.EventSource) follow(document.body.dataset.events);
 keys();

@@ -1,5 +1,6 @@
-"""What a person does to a job: stop it, try it again. The queue decides, the catalog follows."""
+"""What a person does to a job: stop it, try it again. The queue decides, the catalog follows, the record says who."""
 
+from dayreel.services.audit import note_act
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.record_item import note_trouble
 from dayreel.services.library.settle_jobs import settle_jobs
@@ -7,8 +8,11 @@ from dayreel.services.transitions import advance
 from dayreel.stores.catalog.item_reads import get_job
 
 
-def cancel_job(library: Library, job: str) -> str:
+def cancel_job(library: Library, job: str, *, via: str = "cli") -> str:
     """Stop a job; return a sentence.
+
+    Args:
+        via: where the person did it, for the record.
 
     Raises:
         UsageError: there is no such job.
@@ -16,14 +20,18 @@ def cancel_job(library: Library, job: str) -> str:
         StoreError: the shared folder or the catalog cannot be used.
     """
     info = library.queue.cancel(job, by=library.studio.actor)
+    _note(library, "cancel job", job, via)
     settle_jobs(library)
     if info.place == "running":
         return f"{job} stops as soon as its worker ({info.claimed_by or 'unknown'}) looks."
     return f"{job} is cancelled. `dayreel jobs retry {job}` brings it back."
 
 
-def retry_job(library: Library, job: str) -> str:
+def retry_job(library: Library, job: str, *, via: str = "cli") -> str:
     """Put a failed or cancelled job into the queue again; return a sentence.
+
+    Args:
+        via: where the person did it, for the record.
 
     Raises:
         UsageError: there is no such job.
@@ -32,6 +40,7 @@ def retry_job(library: Library, job: str) -> str:
     """
     settle_jobs(library)
     library.queue.retry(job)
+    _note(library, "retry job", job, via)
     now = library.studio.clock.now()
     with library.studio.catalog.write("library") as connection:
         row = get_job(connection, job)
@@ -48,3 +57,9 @@ def retry_job(library: Library, job: str) -> str:
         )
         note_trouble(connection, row.item_id, None)
     return f"{job} is waiting for a worker again."
+
+
+def _note(library: Library, act: str, job: str, via: str) -> None:
+    studio = library.studio
+    with studio.catalog.write("library") as connection:
+        note_act(connection, act, job, actor=studio.actor, at=studio.clock.now(), via=via)

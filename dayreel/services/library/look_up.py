@@ -4,11 +4,21 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from dayreel.rules.library_flow import GATE_AFTER
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.library.gates import name_of
 from dayreel.services.library.open_library import Library
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.item_reads import GateRow, ItemRow, JobRow, gates_of, get_item, jobs_of, list_items
+from dayreel.stores.catalog.item_reads import (
+    GateRow,
+    ItemRow,
+    JobRow,
+    gates_of,
+    get_item,
+    jobs_of,
+    list_items,
+    newest_refusals,
+)
 from dayreel.stores.catalog.tables import state_transitions
 
 _NEXT = {
@@ -20,8 +30,8 @@ _NEXT = {
 }
 
 
-def items_document(catalog: Catalog) -> list[dict[str, Any]]:
-    """Return every item: where it is, what it waits for, and what went wrong.
+def items_document(catalog: Catalog, *, state: str | None = None, most: int | None = None) -> list[dict[str, Any]]:
+    """Return the items (of one state, or all), by id: where each is, what it waits for, and what went wrong.
 
     Raises:
         StoreError: the catalog cannot be read.
@@ -29,7 +39,9 @@ def items_document(catalog: Catalog) -> list[dict[str, Any]]:
     with catalog.read() as connection:
         open_jobs = {job.item_id: job for job in reversed(jobs_of(connection, states=UNDER_WAY))}
         asked = {gate.item_id: gate for gate in gates_of(connection, status="pending")}
-        return [_item(row, open_jobs.get(row.id), asked.get(row.id)) for row in list_items(connection)]
+        refused = newest_refusals(connection)
+        rows = list_items(connection, None if state is None else [state], most=most)
+        return [_item(row, open_jobs.get(row.id), asked.get(row.id), refused.get(row.id)) for row in rows]
 
 
 def item_document(library: Library, item_id: str) -> dict[str, Any]:
@@ -41,17 +53,32 @@ def item_document(library: Library, item_id: str) -> dict[str, Any]:
     """
     with library.studio.catalog.read() as connection:
         row = get_item(connection, item_id)
+    manifest = library.items.newest_manifest(name_of(row))
+    return {
+        **remembered_item(library.studio.catalog, item_id),
+        "origin": list(manifest.origin) if manifest else [],
+        "stages": {stage: made.model_dump(mode="json") for stage, made in manifest.stages.items()} if manifest else {},
+    }
+
+
+def remembered_item(catalog: Catalog, item_id: str) -> dict[str, Any]:
+    """Return what the catalog alone knows of an item: all but `origin` and `stages`, which its manifest says.
+
+    Raises:
+        UsageError: there is no such item.
+        StoreError: the catalog cannot be read.
+    """
+    with catalog.read() as connection:
+        row = get_item(connection, item_id)
         jobs = jobs_of(connection, item_id=item_id)
         gates = gates_of(connection, item_id=item_id)
         moves = _moves(connection, item_id)
-    manifest = library.items.newest_manifest(name_of(row))
+        refused = newest_refusals(connection, item_id=item_id)
     open_job = next((job for job in jobs if job.state in UNDER_WAY), None)
     asked = next((gate for gate in gates if gate.status == "pending"), None)
     return {
-        **_item(row, open_job, asked),
-        "origin": list(manifest.origin) if manifest else [],
-        "stages": {stage: made.model_dump(mode="json") for stage, made in manifest.stages.items()} if manifest else {},
-        "gates": [gate_document(gate) for gate in gates],
+        **_item(row, open_job, asked, refused.get(item_id)),
+        "gates": [gate_document(gate, title=row.title) for gate in gates],
         "jobs": [job_document(job) for job in jobs],
         "history": moves,
     }
@@ -60,9 +87,8 @@ def item_document(library: Library, item_id: str) -> dict[str, Any]:
 def gates_document(catalog: Catalog) -> list[dict[str, Any]]:
     """Return every question that waits for a person, the oldest first."""
     with catalog.read() as connection:
-        titles = {row.id: row.title for row in list_items(connection, ["remuxed", "transcoded"])}
         waiting = gates_of(connection, status="pending")
-    return [{**gate_document(gate), "title": titles.get(gate.item_id, gate.item_id)} for gate in waiting]
+        return [gate_document(gate, title=get_item(connection, gate.item_id).title) for gate in waiting]
 
 
 def jobs_document(catalog: Catalog, *, most: int = 100) -> list[dict[str, Any]]:
@@ -71,11 +97,12 @@ def jobs_document(catalog: Catalog, *, most: int = 100) -> list[dict[str, Any]]:
         return [job_document(job) for job in jobs_of(connection, most=most)]
 
 
-def gate_document(gate: GateRow) -> dict[str, Any]:
-    """Return one question as a document."""
+def gate_document(gate: GateRow, *, title: str | None = None) -> dict[str, Any]:
+    """Return one question as a document, under the title of its item where that is known."""
     return {
         "id": gate.id,
         "item_id": gate.item_id,
+        "title": title or gate.item_id,
         "type": gate.approval_type,
         "status": gate.status,
         "prompt": gate.prompt_data,
@@ -105,7 +132,7 @@ def job_document(job: JobRow) -> dict[str, Any]:
     }
 
 
-def _item(row: ItemRow, job: JobRow | None, gate: GateRow | None) -> dict[str, Any]:
+def _item(row: ItemRow, job: JobRow | None, gate: GateRow | None, refusal: GateRow | None) -> dict[str, Any]:
     return {
         "item_id": row.id,
         "kind": row.kind,
@@ -120,18 +147,21 @@ def _item(row: ItemRow, job: JobRow | None, gate: GateRow | None) -> dict[str, A
         "gate": gate.id if gate else None,
         "job": job.id if job else None,
         "progress": job.progress if job else None,
-        "next": _next(row, job, gate),
+        "next": _next(row, job, gate, refusal),
         "updated_at": _moment(row.updated_at),
     }
 
 
-def _next(row: ItemRow, job: JobRow | None, gate: GateRow | None) -> str:
+def _next(row: ItemRow, job: JobRow | None, gate: GateRow | None, refusal: GateRow | None) -> str:
     if gate is not None:
         return f"dayreel library answer {gate.id} approved"
     if job is not None:
         return f"{job.role}: {job.state}" + (f" {job.progress} %" if job.state == "rendering" else "")
     if row.error is not None:
         return f"dayreel library show {row.id}"
+    if refusal is not None and refusal.approval_type == GATE_AFTER.get(row.state):
+        again = "a worker makes it again" if refusal.response_data else "make it anew and touch its marker again"
+        return f"{refusal.responded_by} said no: {again}"
     return _NEXT[row.state]
 
 

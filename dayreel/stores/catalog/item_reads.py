@@ -92,9 +92,11 @@ def get_item(connection: Connection, item_id: str) -> ItemRow:
     return row
 
 
-def list_items(connection: Connection, states: Sequence[str] | None = None) -> list[ItemRow]:
+def list_items(
+    connection: Connection, states: Sequence[str] | None = None, *, most: int | None = None
+) -> list[ItemRow]:
     """Return the items in some states (None: in any), by id."""
-    query = select(media_items).order_by(media_items.c.id)
+    query = select(media_items).order_by(media_items.c.id).limit(most)
     if states is not None:
         query = query.where(media_items.c.state.in_(states))
     return [_item(row) for row in connection.execute(query).mappings()]
@@ -108,6 +110,21 @@ def gates_of(connection: Connection, *, item_id: str | None = None, status: str 
     if status is not None:
         query = query.where(human_approvals.c.status == status)
     return [as_row(GateRow, row) for row in connection.execute(query).mappings()]
+
+
+def newest_refusals(connection: Connection, *, item_id: str | None = None) -> dict[str, GateRow]:
+    """Return, by item, its newest question where a person's answer to it was no: of one item, or of all."""
+    newest = select(func.max(human_approvals.c.id)).group_by(human_approvals.c.item_id)
+    if item_id is not None:
+        newest = newest.where(human_approvals.c.item_id == item_id)
+    query = select(human_approvals).where(human_approvals.c.id.in_(newest), human_approvals.c.status == "rejected")
+    return {row["item_id"]: as_row(GateRow, row) for row in connection.execute(query).mappings()}
+
+
+def count_items(connection: Connection) -> dict[str, int]:
+    """Return how many items are in each state that has any."""
+    query = select(media_items.c.state, func.count().label("items")).group_by(media_items.c.state)
+    return {row.state: int(row.items) for row in connection.execute(query)}
 
 
 def get_gate(connection: Connection, gate_id: int) -> GateRow:
