@@ -17,6 +17,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from dayreel.errors import BusyError, StaleState
+from dayreel.s3_sdk import in_parts
 from dayreel.stores.files import write_whole
 from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3, use_plain_checksums
 
@@ -37,7 +38,6 @@ PARTS: Final = (
 Keep = Callable[[dict[str, Any]], None]
 """Writes a manifest that came from the bucket: manifests have one writer."""
 
-_PART_BYTES: Final = 64 * 1024 * 1024
 _WAIT_S: Final = 600.0
 _CHANGED: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
@@ -172,13 +172,10 @@ class ContentBucket:
         return str(head["ETag"])
 
     def _put_file(self, content_id: str, folder: Path, path: str) -> str:
-        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415  loaded by now
-
-        settings = TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False)
         at = self._at(content_id, path)
         self._place.asked(
             f"put {path!r} into",
-            lambda: self._client.upload_file(str(folder / path), at["Bucket"], at["Key"], Config=settings),
+            lambda: self._client.upload_file(str(folder / path), at["Bucket"], at["Key"], Config=in_parts()),
         )
         tag = self._tag(content_id, path)
         if tag is None:
@@ -205,16 +202,12 @@ class ContentBucket:
         return str(answer["ETag"])
 
     def _get_file(self, content_id: str, folder: Path, path: str) -> None:
-        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415  loaded by now
-
         at = self._at(content_id, path)
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         self._place.asked(
             f"get {path!r} from",
             # Written aside and renamed by the SDK.
-            lambda: self._client.download_file(
-                at["Bucket"], at["Key"], str(folder / path), Config=TransferConfig(use_threads=False)
-            ),
+            lambda: self._client.download_file(at["Bucket"], at["Key"], str(folder / path), Config=in_parts()),
         )
 
     def _manifest(self, content_id: str) -> dict[str, Any]:

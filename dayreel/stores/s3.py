@@ -1,4 +1,4 @@
-"""What every bucket of ours has in common: how its place is written, the client, and what a refusal says.
+"""What every bucket of ours has in common: how its place is written, and what a refusal says.
 
 What is kept in which bucket is `content_bucket` and `mart_bucket`. Keys, region and endpoint are AWS's own variables.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from dayreel import s3_sdk
 from dayreel.errors import ConfigurationError, StoreError
 
 Answer = TypeVar("Answer")
@@ -67,17 +68,12 @@ class Place:
         Raises:
             RefusedError: the bucket did not do it, or did not answer.
         """
-        from boto3.exceptions import Boto3Error  # noqa: PLC0415  half a second of import
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
         try:
             return act()
-        except (BotoCoreError, ClientError, Boto3Error, OSError) as error:
-            cause = error if isinstance(error, ClientError) else error.__context__
-            if isinstance(cause, ClientError):
-                said = cause.response.get("Error", {})
-                code = str(said.get("Code", "unknown"))
-                raise self.refused(attempted, f"{code}: {said.get('Message', 'no message')}", code=code) from None
+        except s3_sdk.failures(OSError) as error:
+            said = s3_sdk.answer_in(error)
+            if said is not None:
+                raise self.refused(attempted, f"{said.code}: {said.words}", code=said.code) from None
             raise self.refused(attempted, f"no answer ({type(error).__name__})") from error
 
     def refused(self, attempted: str, answer: str, *, code: str = "") -> RefusedError:
@@ -91,16 +87,11 @@ class Place:
 
 
 def use_plain_checksums() -> None:
-    """Tell AWS's SDK to add no checksums unless they are asked for: stores other than AWS have refused them."""
+    """Have a client that others make, too, add no checksums unless they are asked for; see `s3_sdk`."""
     for name in ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"):
         os.environ.setdefault(name, "when_required")
 
 
 def connect_s3() -> Any:
     """Return an S3 client as AWS's own variables say."""
-    import boto3  # noqa: PLC0415  half a second of import
-    from botocore.config import Config  # noqa: PLC0415
-
-    use_plain_checksums()
-    retries = {"max_attempts": 5, "mode": "standard"}
-    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))
+    return s3_sdk.connect()

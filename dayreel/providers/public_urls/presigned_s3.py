@@ -6,7 +6,7 @@ next block deletes it, where the key may list the bucket. A lifecycle rule on `d
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from dayreel import s3_sdk
 from dayreel.clock import Clock, SystemClock
-from dayreel.errors import PermanentError, ProviderError, TransientError
+from dayreel.errors import PermanentError, TransientError
 from dayreel.providers.access import Access
 from dayreel.providers.http import readable, reveal
 
@@ -23,7 +24,6 @@ LIFETIME_S: Final = 3600
 PREFIX: Final = "dayreel-public/"
 """What lies below it is ours alone, and passing: whatever is older than its address is deleted."""
 _LOG = logging.getLogger(__name__)
-_PART_BYTES: Final = 64 * 1024 * 1024
 _PASSING: Final = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503", "500", "429"})
 _KEYS: Final = "Check STORAGE_ACCESS_KEY_ID and STORAGE_SECRET_ACCESS_KEY, and this machine's clock."
 _RIGHTS: Final = "Give the key the right to read, write and delete objects in this bucket."
@@ -57,7 +57,7 @@ class PresignedS3:
         region: str = "auto",
         clock: Clock | None = None,
     ) -> None:
-        """Keep the settings; boto3 is imported at the first upload."""
+        """Keep the settings; nothing is asked yet."""
         self._bucket = bucket
         self._key_id = access_key_id
         self._secret = reveal(secret_access_key, name="STORAGE_SECRET_ACCESS_KEY")
@@ -85,61 +85,45 @@ class PresignedS3:
             PermanentError: it is not there, or the key may not see it.
             TransientError: it could not be asked.
         """
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  half a second of import
-
-        attempted = f"ask for bucket {self._bucket!r}"
-        try:
-            self._client().head_bucket(Bucket=self._bucket)
-        except ClientError as error:
-            raise self._refused(error, attempted) from None
-        except BotoCoreError as error:
-            raise TransientError(attempted=attempted, answer=f"no answer ({type(error).__name__})") from None
+        client = self._client()
+        self._asked(f"ask for bucket {self._bucket!r}", lambda: client.head_bucket(Bucket=self._bucket))
 
     def _client(self) -> Any:
-        import boto3  # noqa: PLC0415  half a second of import
-        from botocore.config import Config  # noqa: PLC0415
-
-        return boto3.client(
-            "s3",
+        return s3_sdk.connect(
             endpoint_url=self._endpoint,
             region_name=self._region,
             aws_access_key_id=self._key_id,
             aws_secret_access_key=self._secret,
-            config=Config(
-                signature_version="s3v4",
-                # R2 has refused the checksums that botocore adds by default.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                retries={"max_attempts": 5, "mode": "standard"},
-                connect_timeout=10,
-                read_timeout=60,
-            ),
         )
 
     def _upload(self, client: Any, video: Path, key: str) -> None:
-        from boto3.exceptions import Boto3Error  # noqa: PLC0415  loaded by now
-        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        as_video = {"ContentType": "video/mp4"}
+        self._asked(
+            f"upload the video to bucket {self._bucket!r}",
+            lambda: client.upload_file(str(video), self._bucket, key, ExtraArgs=as_video, Config=s3_sdk.in_parts()),
+        )
 
-        attempted = f"upload the video to bucket {self._bucket!r}"
-        settings = TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False)
+    def _asked(self, attempted: str, act: Callable[[], object]) -> None:
+        """Do `act`, which asks the bucket.
+
+        Raises:
+            PermanentError: the bucket refused.
+            TransientError: it did not answer, or is too busy.
+        """
         try:
-            client.upload_file(str(video), self._bucket, key, ExtraArgs={"ContentType": "video/mp4"}, Config=settings)
-        except ClientError as error:
-            raise self._refused(error, attempted) from None
-        except Boto3Error as error:
-            cause = error.__context__
-            if isinstance(cause, ClientError):
-                raise self._refused(cause, attempted) from None
-            raise TransientError(attempted=attempted, answer=f"it broke off ({type(error).__name__})") from None
-        except BotoCoreError as error:
-            raise TransientError(attempted=attempted, answer=f"no answer ({type(error).__name__})") from None
-
-    def _refused(self, error: Any, attempted: str) -> ProviderError:
-        code = str(error.response.get("Error", {}).get("Code") or "unknown")
-        words = readable(str(error.response.get("Error", {}).get("Message") or code), secrets=self._secrets)
-        kind = TransientError if code in _PASSING else PermanentError
-        return kind(attempted=attempted, answer=f"{code}: {words}", code=code, next_step=NEXT_STEPS.get(code, ""))
+            act()
+        except s3_sdk.failures() as error:
+            said = s3_sdk.answer_in(error)
+            if said is None:
+                raise TransientError(attempted=attempted, answer=f"no answer ({type(error).__name__})") from None
+            words = readable(said.words, secrets=self._secrets)
+            kind = TransientError if said.code in _PASSING else PermanentError
+            raise kind(
+                attempted=attempted,
+                answer=f"{said.code}: {words}",
+                code=said.code,
+                next_step=NEXT_STEPS.get(said.code, ""),
+            ) from None
 
     @property
     def _secrets(self) -> tuple[str, str]:
@@ -147,12 +131,10 @@ class PresignedS3:
 
     def _sweep(self, client: Any) -> None:
         """Delete what processes that were killed left behind; not being allowed to look is no reason to stop."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  loaded by now
-
         before = self._clock.now() - timedelta(seconds=LIFETIME_S)
         try:
             found = client.list_objects_v2(Bucket=self._bucket, Prefix=PREFIX).get("Contents", [])
-        except (BotoCoreError, ClientError) as error:
+        except s3_sdk.failures() as error:
             _LOG.info("Bucket %s could not be looked through (%s).", self._bucket, type(error).__name__)
             return
         for one in found:
@@ -160,11 +142,9 @@ class PresignedS3:
                 self._delete(client, one["Key"])
 
     def _delete(self, client: Any, key: str) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  loaded by now
-
         try:
             client.delete_object(Bucket=self._bucket, Key=key)
-        except (BotoCoreError, ClientError) as error:
+        except s3_sdk.failures() as error:
             # The post must not fail for this: the address ends by itself.
             _LOG.warning("An uploaded video stays in bucket %s for now (%s).", self._bucket, type(error).__name__)
 
