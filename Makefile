@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-
 DEVLOCK := requirements/dev.lock
 export PYTHONWARNINGS ?= ignore::UserWarning:dagster
 
-.PHONY: run up test quick check kill-matrix bench lock clean
+.PHONY: run up test quick check deploy-check kill-matrix bench lock clean
 
 run: $(VENV)/.run-ready  ## make today's video of every channel, up to review, in the sandbox world
 	@$(BIN)/dayreel run
@@ -25,6 +25,9 @@ check: $(VENV)/.dev-ready  ## format, lint, types, contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+deploy-check: $(VENV)/.dev-ready  ## systemd's units and the Ansible role: read, run into a temporary folder, run again
+	$(BIN)/python deploy/check.py
 
 kill-matrix: $(VENV)/.dev-ready  ## kill and disturb make and publish N times, then count posts and purchases: make kill-matrix N=1000
 	$(BIN)/python -m tests.world.kill_matrix --seeds $(or $(N),60)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import click
 import psutil
@@ -185,16 +186,32 @@ def _announce(settings: Settings, children: list[_Child]) -> None:
                 )
             time.sleep(_LOOK_EVERY_S)
         click.echo(f"{child.program.label:15} {place}")
-    _invite(settings)
+    tell_first_login(settings)
     click.echo(f"{'logs':15} var/logs/\nCtrl-C stops everything.")
 
 
-def _invite(settings: Settings) -> None:
-    """Print the link that makes the first admin, as long as nobody is there; it is in no log."""
+def tell_first_login(settings: Settings) -> None:
+    """Print the link that makes the first admin, as long as nobody is there; it is in no log.
+
+    As a service, what is printed is kept in the journal: there it says how to get a link instead.
+    """
     with open_catalog(settings.catalog) as catalog:
-        token = Users(catalog, SystemClock()).first_link()
-    if token is not None:
-        click.echo(f"{'first login':15} {settings.desk_address}/welcome/{token}")
+        users = Users(catalog, SystemClock())
+        if not _is_kept(sys.stdout):
+            token = users.first_link()
+            told = None if token is None else f"{settings.desk_address}/welcome/{token}"
+        else:
+            told = "`dayreel users add NAME --role admin` prints a link" if users.is_empty() else None
+    if told is not None:
+        click.echo(f"{'first login':15} {told}")
+
+
+def _is_kept(output: IO[str]) -> bool:
+    """Tell whether an output is systemd's journal, as systemd.exec(5) says."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return False
+    there = os.fstat(output.fileno())
+    return os.environ["JOURNAL_STREAM"] == f"{there.st_dev}:{there.st_ino}"
 
 
 def _need_alive(settings: Settings, children: list[_Child]) -> None:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import requests
 
-from dayreel.cli.up_command import own_footage, stopped_by_signals
+from dayreel.cli.up_command import own_footage, stopped_by_signals, tell_first_login
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
 from dayreel.services.library.watch_folder import WATCH_LOCK
@@ -109,6 +109,19 @@ def test_own_footage_is_watched_by_one_and_a_folder_that_is_none_is_told_first(
     with pytest.raises(ConfigurationError, match="so it is no shared folder"):
         own_footage(settings)
     assert own_footage(settings.model_copy(update={"library": None})) == []
+
+
+def test_the_first_link_is_not_printed_where_systemd_keeps_what_is_printed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "journal").open("w") as journal:
+        kept = os.fstat(journal.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{kept.st_dev}:{kept.st_ino}")
+        monkeypatch.setattr("sys.stdout", journal)
+        tell_first_login(load_settings())
+    said = (tmp_path / "journal").read_text()
+    assert "`dayreel users add NAME --role admin` prints a link" in said
+    assert "/welcome/" not in said
 
 
 @pytest.mark.slow
