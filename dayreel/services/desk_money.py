@@ -8,10 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import RowMapping, func, select
 
 from dayreel.clock import local_day
-from dayreel.errors import DayreelError
+from dayreel.services.caps import Cap, caps_of
 from dayreel.services.configure import Value, read_config
 from dayreel.services.effects import LEASE
 from dayreel.services.spending import spent
@@ -29,23 +29,6 @@ WHERE_TO_LOOK = {
     "slack": "the Slack channel itself",
 }
 _SHOWN_OF_A_REQUEST = ("title", "caption", "marker", "model", "prompt", "duration_s", "text")
-
-
-@dataclass(frozen=True)
-class Cap:
-    """One cap: what is used of it, settled and reserved together, in dollars."""
-
-    name: str
-    what: str
-    used_usd: Decimal
-    limit_usd: Decimal
-
-    @property
-    def percent(self) -> int:
-        """How much of it is used, 0 to 100."""
-        if self.limit_usd == 0:
-            return 100
-        return min(100, int(self.used_usd * 100 / self.limit_usd))
 
 
 @dataclass(frozen=True)
@@ -88,18 +71,7 @@ def money_of(studio: Studio) -> Money:
     ours = effects.c.world == studio.settings.world
     month = today.replace(day=1)
     with studio.catalog.read() as connection:
-        caps = [
-            Cap(
-                "cap.day_usd", f"today, {today}", spent(connection, ours, effects.c.spent_on == today), _cap(connection)
-            ),
-            Cap(
-                "cap.month_usd",
-                f"this month, {month:%Y-%m}",
-                spent(connection, ours, effects.c.spent_on >= month),
-                _cap(connection, "cap.month_usd"),
-            ),
-            *_channel_caps(studio, connection),
-        ]
+        caps = caps_of(studio, connection)
         this_month = (ours, effects.c.spent_on >= month)
         layers = connection.execute(select(effects.c.layer).where(*this_month).distinct()).scalars().all()
         by_layer = [(layer, spent(connection, *this_month, effects.c.layer == layer)) for layer in sorted(layers)]
@@ -162,23 +134,3 @@ def _doubt(row: RowMapping) -> Doubt:
         handle={name: value for name, value in row["handle"].items() if value is not None},
         request={name: row["request"][name] for name in _SHOWN_OF_A_REQUEST if row["request"].get(name)},
     )
-
-
-def _cap(connection: Connection, name: str = "cap.day_usd") -> Decimal:
-    return Decimal(read_config(connection, name).value)
-
-
-def _channel_caps(studio: Studio, connection: Connection) -> list[Cap]:
-    caps = []
-    for name in studio.channels.names():
-        try:
-            channel = studio.channels.load(name)
-        except DayreelError:
-            continue  # a broken channel file buys nothing; `dayreel channels` says what is wrong with it
-        day = local_day(studio.clock.now(), channel.timezone)
-        used = spent(
-            connection, effects.c.world == studio.settings.world, effects.c.channel == name, effects.c.day == day
-        )
-        limit = channel.budget.per_day_usd or _cap(connection, "cap.channel_day_usd")
-        caps.append(Cap("cap.channel_day_usd", f"{channel.title}, its day {day}", used, limit))
-    return caps

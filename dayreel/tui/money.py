@@ -8,11 +8,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from dayreel.services.caps import Cap
 from dayreel.services.studio import Studio
 from dayreel.services.turn_switch import switch_told, turn_switch
 from dayreel.tui.dialogs import AskLine
 from dayreel.tui.live import PLACES, LiveScreen
-from dayreel.tui.views import Cap, Money, money
+from dayreel.tui.views import Money, money
 from dayreel.tui.words import bar, usd
 
 
@@ -65,6 +66,6 @@ class MoneyScreen(LiveScreen[Money]):
 
 
 def _cap(cap: Cap) -> Content:
-    share = float(cap.spent_usd / cap.limit_usd) if cap.limit_usd else 1.0
-    line = f"  {cap.whose:24.24} {cap.when:10}  {bar(share, 16)} {usd(cap.spent_usd):>8} of {usd(cap.limit_usd)}"
+    share = cap.share
+    line = f"  {cap.whose:24.24} {cap.when:10}  {bar(share, 16)} {usd(cap.used_usd):>8} of {usd(cap.limit_usd)}"
     return Content.styled(line, "$error" if share >= 1 else "$warning" if share >= 0.8 else "")  # noqa: PLR2004

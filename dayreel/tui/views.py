@@ -5,17 +5,15 @@ No terminal here, and nothing that changes anything. The approval screen's is `r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, select
+from sqlalchemy import Connection, RowMapping, case, func, select
 
-from dayreel.clock import local_day
-from dayreel.schemas.channel import Channel
+from dayreel.services.caps import Cap, caps_of
 from dayreel.services.configure import Value, read_config
 from dayreel.services.renders import Render, render_status
-from dayreel.services.spending import spent
 from dayreel.services.studio import Studio
 from dayreel.services.turn_switch import switch_told
 from dayreel.stores.catalog.reads import ContentRow, costs_of, get_content, newest_verdict, posts_of
@@ -232,21 +230,11 @@ def _facts(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 @dataclass(frozen=True)
-class Cap:
-    """What was spent or is reserved in a day or month, in all or by one channel, against the most that may be."""
-
-    when: str
-    whose: str
-    spent_usd: Decimal
-    limit_usd: Decimal
-
-
-@dataclass(frozen=True)
 class Money:
     """Spending against caps, the kill switch, and which platforms get real posts."""
 
     world: str
-    caps: tuple[Cap, ...]
+    caps: list[Cap]
     switch: str
     switch_told: str
     switch_by: str
@@ -261,39 +249,18 @@ def money(studio: Studio) -> Money:
         ConfigurationError: a channel file cannot be read.
         UsageError: a setting in the environment cannot be read.
     """
-    now = studio.clock.now()
-    today = local_day(now, studio.settings.timezone)
     channels = studio.channels.load_all().values()
     platforms = sorted({name for channel in channels for name in channel.platforms.chosen()})
-    ours = effects.c.world == studio.settings.world
     with studio.catalog.read() as connection:
         switch = read_config(connection, "switch")
         return Money(
             world=studio.settings.world,
-            caps=(
-                _overall(connection, "cap.day_usd", f"{today}", ours, effects.c.spent_on == today),
-                # Nothing is spent in the future, so the month needs no end.
-                _overall(
-                    connection, "cap.month_usd", f"{today:%Y-%m}", ours, effects.c.spent_on >= today.replace(day=1)
-                ),
-                *(_channel_day(connection, channel, local_day(now, channel.timezone), ours) for channel in channels),
-            ),
+            caps=caps_of(studio, connection),
             switch=switch.value,
             switch_told=switch_told(switch),
             switch_by=_who(switch),
             publishing=tuple((name, read_config(connection, f"publish.{name}").value) for name in platforms),
         )
-
-
-def _overall(connection: Connection, name: str, when: str, *where: ColumnElement[bool]) -> Cap:
-    return Cap(when, "everything", spent(connection, *where), Decimal(read_config(connection, name).value))
-
-
-def _channel_day(connection: Connection, channel: Channel, day: date, ours: ColumnElement[bool]) -> Cap:
-    used = spent(connection, ours, effects.c.channel == channel.name, effects.c.day == day)
-    own = channel.budget.per_day_usd
-    limit = Decimal(read_config(connection, "cap.channel_day_usd").value) if own is None else own
-    return Cap(f"{day}", channel.name, used, limit)
 
 
 def _who(value: Value) -> str:

@@ -251,19 +251,7 @@ def spent_between(studio: Studio, first: date, last: date) -> pd.DataFrame:
 def decisions_on(studio: Studio, day: date) -> pd.DataFrame:
     """Return what people decided on a day, and the reviews that ran out of time (`expired`, without a decision)."""
     period = period_of(day, studio.settings.timezone)
-    made = select(
-        decisions.c.id,
-        decisions.c.content_id,
-        content.c.channel,
-        content.c.day,
-        content.c.world,
-        decisions.c.revision,
-        decisions.c.verdict,
-        decisions.c.decided_by,
-        decisions.c.via,
-        decisions.c.note,
-        decisions.c.decided_at,
-    ).join(content, content.c.id == decisions.c.content_id)
+    made = _decisions()
     moves = state_transitions
     expired = select(
         moves.c.entity_id, content.c.channel, content.c.day, content.c.world, content.c.revision, moves.c.at
@@ -289,10 +277,8 @@ def decisions_on(studio: Studio, day: date) -> pd.DataFrame:
     return frame_of(DECISIONS, rows)
 
 
-def newest_verdicts(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
-    """Return the newest decision of each of these contents."""
-    newest = select(func.max(decisions.c.id)).where(decisions.c.content_id.in_(content_ids))
-    query = select(
+def _decisions() -> Select[Any]:
+    return select(
         decisions.c.id,
         decisions.c.content_id,
         content.c.channel,
@@ -305,7 +291,12 @@ def newest_verdicts(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
         decisions.c.note,
         decisions.c.decided_at,
     ).join(content, content.c.id == decisions.c.content_id)
-    return _read(studio, DECISIONS, query.where(decisions.c.id.in_(newest.group_by(decisions.c.content_id))))
+
+
+def newest_verdicts(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the newest decision of each of these contents."""
+    newest = select(func.max(decisions.c.id)).where(decisions.c.content_id.in_(content_ids))
+    return _read(studio, DECISIONS, _decisions().where(decisions.c.id.in_(newest.group_by(decisions.c.content_id))))
 
 
 def review_requests(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:

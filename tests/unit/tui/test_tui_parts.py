@@ -99,8 +99,8 @@ def test_a_send_whose_process_is_gone_is_in_doubt_and_one_that_is_at_work_is_not
 def test_money_of_another_world_counts_for_nothing(make_studio: MakeStudio) -> None:
     studio = make_studio()
     doubtful(studio, reviewable(studio).id)
-    assert [cap.spent_usd for cap in money(studio).caps] == [Decimal("0.25")] * 3
-    assert [cap.spent_usd for cap in money(make_studio(world="live")).caps] == [0, 0, 0]
+    assert [cap.used_usd for cap in money(studio).caps] == [Decimal("0.25")] * 3
+    assert [cap.used_usd for cap in money(make_studio(world="live")).caps] == [0, 0, 0]
 
 
 def test_captions_that_do_not_fit_say_by_how_much(make_studio: MakeStudio) -> None:
