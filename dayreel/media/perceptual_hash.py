@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from dayreel.errors import MediaError
-from dayreel.media.probe import ONLY_FILES, Probe, probe
+from dayreel.media.probe import Probe, open_picture, probe
 from dayreel.media.streams import VideoStream
 
 FRAMES = 8
@@ -51,11 +51,7 @@ def hash_distance(one: str, other: str) -> float:
 def _frames(facts: Probe, video: VideoStream, count: int) -> Iterator[VideoFrame]:
     """Yield the frame shown at each of `count` moments, seeking to each, so that a film costs no more than a clip."""
     try:
-        with av.open(str(facts.path), options=ONLY_FILES) as container:
-            stream = container.streams[video.index]
-            if not isinstance(stream, AvVideoStream):
-                raise MediaError(f"Stream {video.index} of {str(facts.path)!r} is not video.")
-            stream.thread_type = "AUTO"
+        with open_picture(facts.path, video) as (container, stream):
             for n in range(count):
                 yield _shown_at(container, stream, video.start_s + video.duration_s * (n + 0.5) / count)
     except av.error.FFmpegError as error:

@@ -4,12 +4,15 @@ Everything is read in this process with PyAV, which takes a few milliseconds whe
 Judging the facts against a plan or a platform belongs in `checks`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import av.container
 from av.audio.frame import AudioFrame
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
@@ -102,6 +105,22 @@ def probe(path: Path) -> Probe:
         raise _unreadable(path, outline, error) from error
 
 
+@contextmanager
+def open_picture(path: Path, video: VideoStream) -> Iterator[tuple[InputContainer, AvVideoStream]]:
+    """Open a file for decoding one of its moving pictures.
+
+    Raises:
+        MediaError: that stream is none.
+        av.error.FFmpegError: the file does not open; the caller says what it was doing.
+    """
+    with av.open(str(path), options=ONLY_FILES) as container:
+        stream = container.streams[video.index]
+        if not isinstance(stream, AvVideoStream):
+            raise MediaError(f"Stream {video.index} of {str(path)!r} is not video.")
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
 def decode_fully(
     path: Path, index: int | None = None, *, with_sound: bool = False, pulse: Pulse | None = None
 ) -> Decoded:
@@ -119,11 +138,7 @@ def decode_fully(
     stream = facts.best_video_stream(index)
     frames, ends_s = 0, 0.0
     try:
-        with av.open(str(path), options=ONLY_FILES) as container:
-            chosen = container.streams[stream.index]
-            if not isinstance(chosen, AvVideoStream):
-                raise MediaError(f"Stream {stream.index} of {str(path)!r} is not video.")
-            chosen.thread_type = "AUTO"
+        with open_picture(path, stream) as (container, chosen):
             sound = [container.streams[audio.index] for audio in facts.audio] if with_sound else []
             for frame in container.decode(chosen, *sound):
                 if pulse is not None:

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream as AvVideoStream
 from PIL import Image
 
 from dayreel.errors import MediaError
-from dayreel.media.probe import ONLY_FILES, Probe, probe
+from dayreel.media.probe import Probe, open_picture, probe
 from dayreel.media.run import aside
 
 THUMBNAIL_WIDTH = 240
@@ -75,11 +75,7 @@ def _pictures(facts: Probe, moments: Sequence[float], width: int | None) -> Iter
     """Yield one upright RGB picture per moment; the last frame where a moment lies beyond the end."""
     video = facts.best_video_stream()
     try:
-        with av.open(str(facts.path), options=ONLY_FILES) as container:
-            stream = container.streams[video.index]
-            if not isinstance(stream, AvVideoStream):
-                raise MediaError(f"Stream {video.index} of {str(facts.path)!r} is not video.")
-            stream.thread_type = "AUTO"
+        with open_picture(facts.path, video) as (container, stream):
             frames = container.decode(stream)
             frame = next(frames, None)
             for moment in moments:

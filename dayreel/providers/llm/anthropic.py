@@ -63,16 +63,10 @@ class AnthropicModel:
     @cached_property
     def _client(self) -> "anthropic.Anthropic":
         import anthropic  # noqa: PLC0415  a second of import, for nothing when nothing is asked
-        import httpx2  # noqa: PLC0415  the same
 
-        return anthropic.Anthropic(
-            api_key=self._key,
-            base_url=self._base_url,
-            max_retries=0,
-            timeout=httpx2.Timeout(self._timeout_s, connect=10),
-            # A kept connection that the vendor has dropped would turn "never sent" into "nobody knows".
-            default_headers={"Connection": "close"},
-        )
+        from dayreel.providers.llm.sdk_client import client_settings  # noqa: PLC0415  brings httpx2
+
+        return anthropic.Anthropic(**client_settings(key=self._key, base_url=self._base_url, timeout_s=self._timeout_s))
 
     def ask(self, permit: Permit, question: Question) -> Answer:
         """Ask once. See the contract for the errors.
