@@ -1,7 +1,8 @@
-"""What the desk shows of own footage, without HTTP: questions, items by state, work on the folder. Changes nothing.
+"""What people see of own footage, without HTTP: questions, items by state, work on the folder. Changes nothing.
 
-The catalog says where things stand; how far a running job is, and who is there to work, is read from the shared folder.
-While that is away, the pages show what the catalog remembers, and why there is no more.
+For the desk's pages and the terminal's screens. The catalog says where things stand; how far a running job is, and who
+is there to work, is read from the shared folder. While that is away, what the catalog remembers is shown, and why there
+is no more.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from dayreel.errors import ConfigurationError, StoreError, UsageError
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.library.look_up import (
+    gate_document,
     gates_document,
     item_document,
     items_document,
@@ -21,7 +23,7 @@ from dayreel.services.library.look_up import (
 from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.studio import Studio
 from dayreel.services.worker.presence import WorkerStatus, list_workers
-from dayreel.stores.catalog.item_reads import count_items
+from dayreel.stores.catalog.item_reads import count_items, get_gate, get_item
 from dayreel.stores.state.errors import StateError
 
 STATES: Mapping[str, str] = {
@@ -138,6 +140,18 @@ def item_page(studio: Studio, item_id: str) -> ItemPage:
     waiting = tuple(_question(gate) for gate in told["gates"] if gate["status"] == "pending")
     work = work_of(studio, item_id=item_id)
     return ItemPage(told, waiting, work, "" if work.trouble else trouble)
+
+
+def question_of(studio: Studio, gate_id: int) -> Question:
+    """Return one question, answered or not.
+
+    Raises:
+        UsageError: there is none of that number.
+        StoreError: the catalog cannot be read.
+    """
+    with studio.catalog.read() as connection:
+        gate = get_gate(connection, gate_id)
+        return _question(gate_document(gate, title=get_item(connection, gate.item_id).title))
 
 
 def work_of(studio: Studio, *, item_id: str | None = None) -> Work:

@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from dayreel.services.studio import Studio
 from dayreel.tui.dashboard import DashboardScreen
-from dayreel.tui.jobs import JobsScreen
+from dayreel.tui.library import LibraryScreen
 from dayreel.tui.link import Link
 from dayreel.tui.money import MoneyScreen
 from dayreel.tui.player import open_player
@@ -32,7 +32,7 @@ class DayreelTerminal(App[None]):
         "renders": RendersScreen,
         "unknown": UnknownScreen,
         "money": MoneyScreen,
-        "jobs": JobsScreen,
+        "library": LibraryScreen,
     }
     DEFAULT_MODE = "day"
     CSS = """

@@ -1,4 +1,4 @@
-"""The questions that a screen asks before it acts: yes or no, a line of text, a caption.
+"""The questions that a screen asks before it acts: yes or no, a line of text, several, a caption.
 
 A dialog answers with what was typed, or None when the person went back; it does nothing itself.
 """
@@ -43,17 +43,18 @@ class AskLine(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [_BACK]
 
-    def __init__(self, question: str, *, placeholder: str = "") -> None:
-        """Keep the question and what the empty field shows."""
+    def __init__(self, question: str, *, placeholder: str = "", value: str = "") -> None:
+        """Keep the question, what the empty field shows, and what is in it at first."""
         super().__init__()
         self._question = question
         self._placeholder = placeholder
+        self._value = value
 
     def compose(self) -> ComposeResult:
         """Show the question, the field and the keys."""
         with Vertical(classes="dialog"):
             yield Static(Content(plain(self._question)))
-            yield Input(placeholder=self._placeholder)
+            yield Input(self._value, placeholder=self._placeholder)
             yield Static(Content("Enter says it, Esc goes back."), classes="hint")
         yield Footer(compact=True, show_command_palette=False)
 
@@ -96,6 +97,34 @@ class EditCaption(ModalScreen[str | None]):
     def action_save(self) -> None:
         """Answer with the text."""
         self.dismiss(self.query_one(TextArea).text)
+
+
+class EditLines(ModalScreen[list[str] | None]):
+    """Several lines of text, of which none can be left empty, added or taken away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Keep", priority=True), _BACK]
+
+    def __init__(self, question: str, lines: Sequence[str]) -> None:
+        """Keep the question and the lines there are."""
+        super().__init__()
+        self._question = question
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        """Show the question, the lines and the keys."""
+        with Vertical(classes="dialog"):
+            yield Static(Content(plain(self._question)))
+            yield TextArea("\n".join(self._lines), soft_wrap=False)
+            yield Static(id="problem", classes="hint")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def action_save(self) -> None:
+        """Answer with the lines, or say why these cannot be an answer."""
+        lines = [line.strip() for line in self.query_one(TextArea).text.strip().split("\n")]
+        if len(lines) == len(self._lines) and all(lines):
+            self.dismiss(lines)
+        else:
+            self.query_one("#problem", Static).update(Content(f"It has to be {len(self._lines)} lines, none empty."))
 
 
 def _length(caption: PlatformCaption) -> str:

@@ -27,7 +27,7 @@ PLACES: list[BindingType] = [
     Binding("2", "app.switch_mode('renders')", "Renders"),
     Binding("3", "app.switch_mode('unknown')", "Unknown"),
     Binding("4", "app.switch_mode('money')", "Money"),
-    Binding("5", "app.switch_mode('jobs')", "Jobs"),
+    Binding("5", "app.switch_mode('library')", "Library"),
     Binding("q", "app.quit", "Quit"),
 ]
 

@@ -30,7 +30,7 @@ class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "found", "Found ID"),
         Binding("n", "not_there", "Not there"),
-        Binding("l", "look_up", "Look up all"),
+        Binding("l", "look_up", "Look up"),
         *PLACES,
     ]
 

@@ -8,26 +8,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import insert
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from dayreel.cli.tui_command import command
-from dayreel.clock import SystemClock
 from dayreel.errors import UsageError
 from dayreel.services.audit import recent_acts
 from dayreel.services.configure import read_config, write_config
 from dayreel.services.renders import fire
 from dayreel.services.studio import Studio
-from dayreel.services.worker.presence import Presence
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.tables import jobs, media_items
 from dayreel.tui import dashboard
 from dayreel.tui.app import DayreelTerminal
 from tests.fakes.clock import FakeClock
@@ -82,30 +77,6 @@ def test_the_day_and_the_renders_move_by_themselves(make_studio: MakeStudio) -> 
         await until(app, pilot, "queued")
         fire(studio, f"crafts-{DAY}", 1, "progress", progress=70, detail="70 %")
         await until(app, pilot, "rendering ██████████████░░░░░░ 70 %")
-
-    run(terminal(studio), story)
-
-
-def test_jobs_and_workers_of_the_shared_folder_are_seen(make_studio: MakeStudio, tmp_path: Path) -> None:
-    shared = tmp_path / "shared"
-    studio = make_studio()
-    studio = replace(studio, settings=studio.settings.model_copy(update={"library": shared}))
-    now = studio.clock.now()
-    item = {"id": "movie-a-1", "kind": "movie", "leaf": "a", "title": "A", "state": "ripped", "version": 1}
-    job = {"id": "j1", "item_id": "movie-a-1", "role": "remux", "state": "rendering", "progress": 40, "version": 1}
-    with studio.catalog.write() as connection:
-        connection.execute(insert(media_items).values(**item, metadata={}, created_at=now, updated_at=now))
-        connection.execute(
-            insert(jobs).values(
-                **job, detail="12 of 30 min", worker="attic", spec={}, input_bytes=1, requested_at=now, updated_at=now
-            )
-        )
-
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await pilot.press("5")
-        await until(app, pilot, "none: `dayreel worker` starts one", "movie-a-1", "40 %", "attic", "12 of 30 min")
-        with Presence(shared, "attic", ["remux", "transcode"], SystemClock()):
-            await until(app, pilot, "attic", "at work", "remux, transcode")
 
     run(terminal(studio), story)
 

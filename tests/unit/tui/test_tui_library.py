@@ -1,0 +1,157 @@
+"""Own footage in the terminal: questions answered with the keyboard, jobs and workers, what each item waits for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from dayreel.clock import SystemClock
+from dayreel.schemas.job import JobProgress
+from dayreel.services.audit import recent_acts
+from dayreel.services.library.gates import answer
+from dayreel.services.library.ingest import ingest, movie_name
+from dayreel.services.library.open_library import Library
+from dayreel.services.library.tend import tend
+from dayreel.services.studio import Studio
+from dayreel.services.worker.presence import Presence
+from dayreel.stores.catalog.item_reads import GateRow, get_gate, jobs_of
+from dayreel.tui.app import DayreelTerminal
+from tests.fakes.library import make_library, pretend_to_work
+from tests.unit.tui.terminals import run, same_as_stored, terminal, until
+
+FALLS = movie_name("Hidden Falls", 2019)
+
+
+@pytest.fixture
+def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
+    """A movie that waits for a worker."""
+    library = make_library(make_studio())
+    ingest(library, FALLS, [tiny_clip])
+    tend(library)
+    return library
+
+
+def work(library: Library, role: str) -> None:
+    pretend_to_work(library, role)
+    tend(library)
+
+
+def gate(library: Library, number: int) -> GateRow:
+    with library.studio.catalog.read() as connection:
+        return get_gate(connection, number)
+
+
+@pytest.mark.slow
+def test_both_questions_are_answered_with_the_keyboard_and_look_as_they_are_stored(library: Library) -> None:
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        work(library, "remux")
+        await pilot.press("5")
+        await same_as_stored(app, pilot, "library", "waits for your answer (1)", "remuxed (1)")
+        await pilot.press("enter")
+        await same_as_stored(app, pilot, "streams", "its language is fra")
+        await pilot.press("a")
+        await until(app, pilot, "Approve these streams of Hidden Falls?")
+        assert gate(library, 1).status == "pending"
+        await pilot.press("y")
+        await until(app, pilot, "approved by alma via tui", "Recorded: question 1")
+        tend(library)
+        work(library, "transcode")
+        await pilot.press("escape")
+        await until(app, pilot, "are these names right?")
+        await pilot.press("enter")
+        await until(app, pilot, "movies/Hidden Falls (2019)/Hidden Falls (2019).mp4")
+        await pilot.press("e")
+        await until(app, pilot, "one line for each file")
+        app.screen.query_one(TextArea).text = "\n"
+        await pilot.press("ctrl+s")
+        await until(app, pilot, "It has to be 1 lines, none empty.")
+        app.screen.query_one(TextArea).text = "movies/Falls/Falls.mp4"
+        await pilot.press("ctrl+s")
+        await same_as_stored(app, pilot, "names", "a approves them", "movies/Falls/Falls.mp4")
+        await pilot.press("a", "y")
+        await until(app, pilot, "Recorded: question 2")
+
+    run(terminal(library.studio), story)
+    assert [(one.responded_by, one.via) for one in (gate(library, 1), gate(library, 2))] == [("alma", "tui")] * 2
+    assert gate(library, 2).response_data == {"names": {"tiny.mp4": "movies/Falls/Falls.mp4"}}
+
+
+def test_other_streams_are_typed_and_whoever_comes_second_reads_who_was_first(library: Library) -> None:
+    work(library, "remux")
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        await until(app, pilot, "waits for your answer (1)")
+        await pilot.press("enter")
+        await until(app, pilot, "its language is fra")
+        for words, told in (("0;1", "is no list of numbers"), ("0,7", "cannot be kept")):
+            await pilot.press("k")
+            await until(app, pilot, "Which streams are kept?")
+            assert app.screen.query_one(Input).value == "0,1"
+            app.screen.query_one(Input).value = words
+            await pilot.press("enter")
+            await until(app, pilot, told)
+        await pilot.press("r")
+        await until(app, pilot, "rests until somebody")
+        answer(library, 1, "rejected", by="ben", via="cli", response={"keep": [0, 2]})
+        await pilot.press("y")
+        await until(app, pilot, "answered first by 'ben'", "rejected by ben via cli, to keep [0, 2]")
+
+    run(terminal(library.studio), story)
+    assert gate(library, 1).responded_by == "ben"
+
+
+def test_jobs_and_workers_are_seen_and_a_job_is_cancelled(library: Library) -> None:
+    claim = library.queue.claim(["remux"], worker="attic", now=library.studio.clock.now())
+    assert claim is not None
+    claim.progress(JobProgress(percent=40, fps=23.5, eta_s=185, detail="12 of 30 min"))
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        await until(app, pilot, "workers: none; `dayreel worker` starts one", "40 %", "23.5 fps", "3 min left")
+        with Presence(library.root, "attic", ["remux", "transcode"], SystemClock()):
+            await until(app, pilot, "attic", "at work", "remux, transcode")
+        await pilot.press("x")
+        await until(app, pilot, "Cancel p5-")
+        await pilot.press("y")
+        await until(app, pilot, "stops as soon as its worker")
+        assert claim.is_cancelled()
+
+    run(terminal(library.studio), story)
+    with library.studio.catalog.read() as connection:
+        assert recent_acts(connection, limit=1)[0].via == "tui"
+
+
+def test_a_failed_job_is_tried_again(library: Library) -> None:
+    pretend_to_work(library, "remux", error="the disc is scratched")
+    tend(library)
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        await until(app, pilot, "failed", "the disc is scratched")
+        await pilot.press("t")
+        await until(app, pilot, "is waiting for a worker again")
+
+    run(terminal(library.studio), story)
+    with library.studio.catalog.read() as connection:
+        assert [one.state for one in jobs_of(connection)] == ["queued"]
+
+
+def test_a_folder_that_is_away_is_told_and_what_the_catalog_remembers_stays(library: Library) -> None:
+    library.root.rename(library.root.with_name("unplugged"))
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        await until(app, pilot, "so it is no shared folder of dayreel", "movie-hidden_falls_2019")
+
+    run(terminal(library.studio), story)
+
+
+def test_without_a_shared_folder_the_screen_says_so(make_studio: Callable[..., Studio]) -> None:
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        await until(app, pilot, "No shared folder of own footage is set (DAYREEL_LIBRARY).")
+
+    run(terminal(make_studio()), story)
