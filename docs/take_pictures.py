@@ -36,35 +36,35 @@ def main() -> None:
     """Make, open, photograph, and clean up."""
     with tempfile.TemporaryDirectory(prefix="dayreel-pictures-") as folder:
         root = Path(folder)
-        for part in ("channels", "dagster_home"):
-            shutil.copytree(PROJECT / part, root / part, ignore=shutil.ignore_patterns("history", "storage", "*.db"))
-        shutil.copy(PROJECT / "workspace.yaml", root)
-        environment = {
-            **os.environ,
-            "DAYREEL_WEBSERVER_PORT": str(_free_port()),
-            "DAYREEL_SANDBOX_PORT": str(_free_port()),
-            "DAYREEL_DESK_PORT": str(_free_port()),
-            "DAGSTER_HOME": str(root / "dagster_home"),
-        }
-        _dayreel(root, environment, "run")
-        told = json.loads(_dayreel(root, environment, "status", "--json"))
+        environment = new_project(root)
+        dayreel(root, environment, "run")
+        told = json.loads(dayreel(root, environment, "status", "--json"))
         crafts = next(one["content_id"] for one in told if one["channel"] == "asmr_crafts")
-        _dayreel(root, environment, "review", "approve", crafts)
-        _dayreel(root, environment, "publish", crafts)
+        dayreel(root, environment, "review", "approve", crafts)
+        dayreel(root, environment, "publish", crafts)
         sheet = Image.open(root / "content" / crafts / "contact_sheet.jpg")
         sheet.save(HERE / "pictures" / "contact_sheet.png", optimize=True)
         told = root / "up.log"
         with told.open("w") as output:
             up = subprocess.Popen([*DAYREEL, "up"], cwd=root, env=environment, stdout=output)
         try:
-            welcome = _wait_for_link(told)
-            _dayreel(root, environment, "backfill", "--channel", "asmr_crafts", *_three_days_before(crafts), "--yes")
+            welcome = wait_for_link(told)
+            dayreel(root, environment, "backfill", "--channel", "asmr_crafts", *_three_days_before(crafts), "--yes")
             asyncio.run(_photograph(welcome, crafts.removeprefix("asmr_crafts-")))
         finally:
             up.terminate()
             up.wait(timeout=60)
             world = json.loads((root / "var" / "sandbox" / "server.json").read_text(encoding="utf-8"))
             os.kill(world["pid"], signal.SIGTERM)  # `dayreel run` started it, and it would stay for half an hour
+
+
+def new_project(root: Path) -> dict[str, str]:
+    """Copy what a project needs to `root`, and return the environment of its commands, with ports of their own."""
+    for part in ("channels", "dagster_home"):
+        shutil.copytree(PROJECT / part, root / part, ignore=shutil.ignore_patterns("history", "storage", "*.db"))
+    shutil.copy(PROJECT / "workspace.yaml", root)
+    ports = {f"DAYREEL_{name}_PORT": str(_free_port()) for name in ("WEBSERVER", "SANDBOX", "DESK")}
+    return {**os.environ, **ports, "DAGSTER_HOME": str(root / "dagster_home")}
 
 
 async def _photograph(welcome: str, day: str) -> None:
@@ -108,12 +108,14 @@ def _three_days_before(content_id: str) -> list[str]:
     return ["--from", str(day - timedelta(days=3)), "--to", str(day - timedelta(days=1))]
 
 
-def _dayreel(root: Path, environment: dict[str, str], *words: str) -> str:
+def dayreel(root: Path, environment: dict[str, str], *words: str) -> str:
+    """Run a command to its end and return what it printed."""
     done = subprocess.run([*DAYREEL, *words], cwd=root, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout
 
 
-def _wait_for_link(told: Path) -> str:
+def wait_for_link(told: Path) -> str:
+    """Return the link that makes the first admin, once `dayreel up` has printed it into its log."""
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline:
         found = re.search(r"http://\S+/welcome/\S+", told.read_text())

@@ -8,9 +8,7 @@ the tests, `tests/fakes/chromium.py`; so are the steps at the entrance.
 """
 
 import asyncio
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +17,7 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
-from take_pictures import DAYREEL, HERE, PROJECT, START_DEADLINE_S, _dayreel, _free_port
+from take_pictures import DAYREEL, HERE, PROJECT, dayreel, new_project, wait_for_link
 
 sys.path.insert(0, str(PROJECT))
 
@@ -39,16 +37,11 @@ def main() -> None:
     """Make a project, open everything on it, walk, and clean up."""
     with tempfile.TemporaryDirectory(prefix="dayreel-walk-") as folder:
         root = Path(folder)
-        for part in ("channels", "dagster_home"):
-            shutil.copytree(PROJECT / part, root / part, ignore=shutil.ignore_patterns("history", "storage", "*.db"))
-        shutil.copy(PROJECT / "workspace.yaml", root)
-        names = ("WEBSERVER", "SANDBOX", "DESK")
-        ports = {f"DAYREEL_{name}_PORT": str(_free_port()) for name in names}
-        environment = {**os.environ, **ports, "DAGSTER_HOME": str(root / "dagster_home"), "DAYREEL_REVIEWER": "Ben"}
+        environment = new_project(root) | {"DAYREEL_REVIEWER": "Ben"}
         with (root / "up.log").open("wb") as log:
             up = subprocess.Popen([*DAYREEL, "up"], cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
-            link = _link(root / "up.log")
+            link = wait_for_link(root / "up.log")
             _earlier_days(root, environment)
             asyncio.run(_walk(root, environment, link))
             asyncio.run(_terminal(root))
@@ -57,23 +50,14 @@ def main() -> None:
             up.wait(timeout=60)
 
 
-def _link(log: Path) -> str:
-    deadline = time.monotonic() + START_DEADLINE_S
-    while not (found := re.search(r"first login\s+(\S+)", log.read_text(encoding="utf-8"))):
-        if time.monotonic() > deadline:
-            raise TimeoutError(log.read_text(encoding="utf-8"))
-        time.sleep(0.5)
-    return found[1]
-
-
 def _earlier_days(root: Path, environment: dict[str, str]) -> None:
     """Give the pages something to show: another channel's day, one of yesterday that was rejected, a pinned idea."""
     today, yesterday = _today(), _today() - timedelta(days=1)
-    _dayreel(root, environment, "run", "--channel", "tiny_histories", "--date", str(today))
-    _dayreel(root, environment, "run", "--channel", "asmr_crafts", "--date", str(yesterday))
-    _dayreel(root, environment, "review", "reject", f"asmr_crafts-{yesterday}", "--note", "too dark")
+    dayreel(root, environment, "run", "--channel", "tiny_histories", "--date", str(today))
+    dayreel(root, environment, "run", "--channel", "asmr_crafts", "--date", str(yesterday))
+    dayreel(root, environment, "review", "reject", f"asmr_crafts-{yesterday}", "--note", "too dark")
     idea = "A potter in Kyoto mends a cracked jar with gold, and the brush is heard on the clay"
-    _dayreel(root, environment, "channels", "pin", "asmr_crafts", str(today + timedelta(days=2)), "--idea", idea)
+    dayreel(root, environment, "channels", "pin", "asmr_crafts", str(today + timedelta(days=2)), "--idea", idea)
 
 
 async def _walk(root: Path, environment: dict[str, str], link: str) -> None:

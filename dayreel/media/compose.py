@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import ffmpeg as graph
 
-from dayreel.clock import SystemClock
 from dayreel.errors import MediaError
 from dayreel.media.audio import (
     Level,
@@ -98,7 +97,6 @@ class Composed:
     true_peak_dbtp: float | None
     mode: Literal["copy", "encode"]
     why_encoded: str
-    elapsed_s: float
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,6 @@ def compose(
         MediaError: a segment is missing, damaged or too short; the narration does not fit; the disk is full;
             ffmpeg failed. Nothing is left under `dest` that was not there before.
     """
-    started = SystemClock().monotonic()
     doing = f"compose {str(dest)!r}"
     if not segments:
         raise MediaError(f"Tried to {doing}; the list of segments is empty.")
@@ -177,7 +174,7 @@ def compose(
         source = _encoded_picture(job) if job.why_encoded else _copied_picture(job)
         _write(job, source, sound, level, written, progress)
         measured = _corrected(job, sound, level, written)
-        result = _result(job, probe(written), measured, started)
+        result = _result(job, probe(written), measured)
     if progress is not None:
         progress(1.0)
     return replace(result, path=dest)
@@ -420,7 +417,7 @@ def _corrected(job: _Job, sound: Sequence[AudioPart], level: Level | None, writt
     raise AssertionError("the loop returns in its last round")
 
 
-def _result(job: _Job, facts: Probe, measured: Loudness, started: float) -> Composed:
+def _result(job: _Job, facts: Probe, measured: Loudness) -> Composed:
     """Compare what was written with the plan and describe it.
 
     Raises:
@@ -448,7 +445,6 @@ def _result(job: _Job, facts: Probe, measured: Loudness, started: float) -> Comp
         true_peak_dbtp=measured.peak_db,
         mode="encode" if job.why_encoded else "copy",
         why_encoded=job.why_encoded,
-        elapsed_s=SystemClock().monotonic() - started,
     )
 
 

@@ -46,7 +46,6 @@ class Loudness:
     """
 
     integrated_lufs: float | None
-    range_lu: float
     peak_db: float | None
 
 
@@ -98,7 +97,6 @@ class _Meter:
         peak = max(float(self._last.get(self._peak_key, 0.0)), self._highest_sample)
         return Loudness(
             integrated_lufs=lufs if math.isfinite(lufs) and lufs > GATE_LUFS else None,
-            range_lu=float(self._last.get("lavfi.r128.LRA", 0.0)),
             peak_db=20 * math.log10(peak) if peak > 0 else None,
         )
 

@@ -46,7 +46,6 @@ class Labels:
 
     language: str = "und"
     title: str = ""
-    is_default: bool = False
     is_forced: bool = False
     is_commentary: bool = False
 
@@ -260,7 +259,6 @@ def _labels(stream: Any) -> dict[str, Any]:
     return {
         "language": (stream.language or "und").lower(),
         "title": title,
-        "is_default": bool(stream.disposition & Disposition.default),
         "is_forced": bool(stream.disposition & Disposition.forced),
         "is_commentary": bool(stream.disposition & Disposition.comment) or _COMMENTARY.search(title) is not None,
     }
