@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     )
     youtube_client_secret: SecretStr | None = _vendor("YOUTUBE_CLIENT_SECRET", "Google Cloud OAuth client")
     youtube_refresh_token: SecretStr | None = _vendor("YOUTUBE_REFRESH_TOKEN", "from the consent screen")
+    tmdb_token: SecretStr | None = _vendor("TMDB_TOKEN", "themoviedb.org, Settings, API: the API read access token")
     slack_bot_token: SecretStr | None = _vendor(
         "SLACK_BOT_TOKEN", "Slack app, OAuth & Permissions; see docs/providers.md for scopes"
     )

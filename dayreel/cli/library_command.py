@@ -201,6 +201,8 @@ def _lines(gate: dict[str, Any]) -> Iterator[str]:
             yield f"  {stream['index']:>2}  {fate:<7}  {' '.join(told)}  ({stream['reason']})"
     for file, name in gate["prompt"].get("names", {}).items():
         yield f"{file}  →  {name}"
+    if "looked_up" in gate["prompt"]:
+        yield gate["prompt"]["looked_up"]["said"]
 
 
 def _tell(said: list[str], *, as_json: bool, nothing: str) -> None:

@@ -14,6 +14,7 @@ from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.llm import anthropic, openai
+from dayreel.providers.lookup import tmdb
 from dayreel.providers.notifiers import discord, ntfy, slack
 from dayreel.providers.platforms.instagram_graph import Graph
 from dayreel.providers.platforms.tiktok_api import TikTokApi
@@ -245,6 +246,12 @@ def prove_presigned_s3(access: Access, _models: Sequence[str]) -> Proof:
     return Proof("the bucket answers to the key")
 
 
+def prove_tmdb(access: Access, _models: Sequence[str]) -> Proof:
+    """Show TMDB the token."""
+    tmdb.connect(access).prove()
+    return Proof("the token is accepted")
+
+
 PROOFS: Final[Mapping[str, Prove]] = {
     "anthropic": prove_anthropic,
     "openai": prove_openai,
@@ -256,6 +263,7 @@ PROOFS: Final[Mapping[str, Prove]] = {
     "youtube": prove_youtube,
     "quick_tunnel": prove_quick_tunnel,
     "presigned_s3": prove_presigned_s3,
+    "tmdb": prove_tmdb,
     "slack": prove_slack,
     "discord": prove_discord,
     "ntfy": prove_ntfy,

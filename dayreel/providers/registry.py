@@ -12,7 +12,7 @@ from typing import Any, Literal
 from dayreel.errors import UsageError
 from dayreel.providers.access import Access
 
-Family = Literal["llm", "video", "speech", "platforms", "public_urls", "notifiers"]
+Family = Literal["llm", "video", "speech", "platforms", "public_urls", "lookup", "notifiers"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ VENDORS: Mapping[str, Vendor] = {
             ("STORAGE_ENDPOINT", "STORAGE_REGION"),
             can=("a public address for one file",),
         ),
+        Vendor("tmdb", "lookup", ("TMDB_TOKEN",), can=("titles and years", "names of episodes")),
         Vendor("slack", "notifiers", ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID"), ("SLACK_SIGNING_SECRET",), _ASKS),
         Vendor("discord", "notifiers", ("DISCORD_BOT_TOKEN", "DISCORD_CHANNEL_ID"), ("DISCORD_PUBLIC_KEY",), _ASKS),
         Vendor("ntfy", "notifiers", ("NTFY_TOPIC",), ("NTFY_SERVER", "NTFY_TOKEN"), _TELLS),

@@ -10,7 +10,20 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayreel.clock import Clock
-from dayreel.sandbox import anthropic, control, discord, fal, instagram, kling, openai, slack, speech, tiktok, youtube
+from dayreel.sandbox import (
+    anthropic,
+    control,
+    discord,
+    fal,
+    instagram,
+    kling,
+    openai,
+    slack,
+    speech,
+    tiktok,
+    tmdb,
+    youtube,
+)
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.code_version import code_version
 from dayreel.sandbox.world import World
@@ -75,6 +88,7 @@ def create_app(
             *slack.mount(world),
             *discord.mount(world),
             *speech.mount(world),
+            *tmdb.mount(world),
         ],
         middleware=[Middleware(CountActivity, activity=activity)],
         lifespan=lifespan,

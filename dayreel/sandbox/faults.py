@@ -32,6 +32,7 @@ ROUTES: Final[dict[str, tuple[str, ...]]] = {
     "slack": ("post", "update", "history", "file", "auth", "private", "form"),
     "discord": ("post", "update", "history", "follow_up", "auth"),
     "speech": ("synthesize", "voices"),
+    "tmdb": ("auth", "movie", "tv", "season"),
 }
 """Short route names by service."""
 

@@ -23,6 +23,7 @@ from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.configure import KEYS
 from dayreel.services.keep_tokens import token_findings
+from dayreel.services.library.find_titles import lookup_in_use
 from dayreel.services.library.look_over import look_over
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
@@ -178,6 +179,9 @@ def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Chec
     wanted = {name: [*making_vendors(one), *one.platforms.chosen()] for name, one in channels.items()}
     if settings.slack_bot_token is not None:
         wanted["review requests"] = ["slack"]
+    titles = lookup_in_use(settings)
+    if titles:
+        wanted["own footage"] = titles
     return [_keys(settings, name, vendors) for name, vendors in wanted.items()]
 
 

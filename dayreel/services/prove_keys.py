@@ -7,6 +7,7 @@ from typing import Literal
 from dayreel.errors import ConfigurationError, ProviderError, TransientError
 from dayreel.providers.access import Access
 from dayreel.schemas.channel import Channel
+from dayreel.services.library.find_titles import lookup_in_use
 from dayreel.services.studio import open_studio
 from dayreel.services.tell_people import keys_of_notifiers
 from dayreel.settings import Settings
@@ -60,7 +61,7 @@ def prove(access: Access, vendor: str, models: Sequence[str]) -> Proven:
 
 
 def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[str, list[str]]:
-    """Return every vendor that a channel or a notification uses, with the models that channels want from it."""
+    """Return every vendor that a channel, own footage or a notification uses, with the models channels want from it."""
     wanted: dict[str, list[str]] = {}
     for channel in channels.values():
         for part in (channel.ideas, channel.prompts, channel.video):
@@ -70,6 +71,7 @@ def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[
         spoken = [channel.narration.provider] if channel.narration is not None else []
         for vendor in (*spoken, *channel.platforms.chosen()):
             wanted.setdefault(vendor, [])
+    wanted |= {vendor: [] for vendor in lookup_in_use(settings)}
     if settings.world == "sandbox":
         return {**wanted, "slack": []}
     token = settings.instagram_access_token

@@ -155,6 +155,9 @@ def _page(view: Question, names: Mapping[str, str] | None) -> Iterator[Content]:
         yield Content("")
         yield Content.styled(plain(file), "bold")
         yield Content(f"  {plain(name)}")
+    if "looked_up" in gate["prompt"]:
+        yield Content("")
+        yield Content(plain(gate["prompt"]["looked_up"]["said"]))
 
 
 def _stream(one: Mapping[str, Any]) -> str:

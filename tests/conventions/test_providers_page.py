@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from dayreel.cli.providers_command import command
 from dayreel.providers.llm import anthropic, openai
+from dayreel.providers.lookup import tmdb
 from dayreel.providers.notifiers import discord, ntfy, slack, webhook
 from dayreel.providers.platforms import instagram_errors, tiktok_errors, youtube_errors
 from dayreel.providers.public_urls import presigned_s3
@@ -26,6 +27,7 @@ REFUSALS: dict[str, set[str]] = {
     "tiktok": {*tiktok_errors.BY_CODE, *tiktok_errors.BY_FAIL_REASON},
     "youtube": {*youtube_errors.BY_REASON, *youtube_errors.BY_UPLOAD_FAILURE},
     "presigned_s3": set(presigned_s3.NEXT_STEPS),
+    "tmdb": {str(status) for status in tmdb.NEXT_STEPS},
     "slack": set(slack.NEXT_STEPS),
     "discord": {str(code) for code in discord.NEXT_STEPS},
     "ntfy": {str(status) for status in ntfy.NEXT_STEPS},

@@ -197,6 +197,11 @@ def proving(access: Access, _file: Path) -> list[Callable[[], Any]]:
     return [lambda name=name: PROOFS[name](access, ["claude-haiku-5-5"]) for name in keyed]  # type: ignore[misc]
 
 
+def looking_up(access: Access, _file: Path) -> list[Callable[[], Any]]:
+    tmdb = vendor_named("tmdb").connect(access)
+    return [lambda: tmdb.movie("Hidden Falls", 2019), lambda: tmdb.series("Blue Coast", 2)]
+
+
 FLOWS: dict[str, Flow] = {
     "anthropic": language("anthropic", "claude-haiku-5-5"),
     "openai": language("openai", "gpt-6-luna"),
@@ -208,6 +213,7 @@ FLOWS: dict[str, Flow] = {
     "youtube": posting("youtube"),
     "slack": telling("slack", channel=credentials.SLACK_CHANNEL_ID, ts="1.000001"),
     "discord": telling("discord", channel=credentials.DISCORD_CHANNEL_ID, id="1300000000000000001"),
+    "tmdb": looking_up,
     "renewal": renewing,
     "proofs": proving,
 }

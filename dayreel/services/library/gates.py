@@ -11,11 +11,13 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, insert, select, update
 
 from dayreel.errors import StaleState, UsageError
+from dayreel.providers.lookup.contract import Found
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_flow import GATE_ABOUT, Gate, GateType
 from dayreel.rules.library_names import check_names, episode_names, movie_names
 from dayreel.rules.library_paths import ItemName
 from dayreel.schemas.library import GateAnswer, ItemManifest
+from dayreel.services.library.find_titles import LookedUp, find_titles
 from dayreel.services.library.open_library import Library
 from dayreel.stores.catalog.item_reads import GateRow, ItemRow, gates_of, get_gate, get_item
 from dayreel.stores.catalog.tables import human_approvals, media_files, media_items
@@ -44,8 +46,10 @@ def newest_gate(connection: Connection, row: ItemRow, manifest: ItemManifest, ga
 
 def ask(library: Library, row: ItemRow, manifest: ItemManifest, gate: GateType) -> str:
     """Ask people about an item; questions about earlier versions of it are superseded. Returns a sentence."""
+    # Before the catalog is held for writing: a slow service must keep nobody waiting.
+    looked_up = find_titles(library, manifest) if gate == "naming_confirm" else None
     with library.studio.catalog.write("library") as connection:
-        prompt = _prompt(connection, row, manifest, gate)
+        prompt = _prompt(connection, row, manifest, gate, looked_up)
         connection.execute(
             update(human_approvals)
             .where(human_approvals.c.item_id == row.id, human_approvals.c.status == "pending")
@@ -164,12 +168,17 @@ def _keep(library: Library, row: ItemRow, said: GateAnswer) -> None:
 # -- what people are shown -------------------------------------------------------------------------------------------
 
 
-def _prompt(connection: Connection, row: ItemRow, manifest: ItemManifest, gate: GateType) -> dict[str, Any]:
+def _prompt(
+    connection: Connection, row: ItemRow, manifest: ItemManifest, gate: GateType, looked_up: LookedUp | None
+) -> dict[str, Any]:
     made = manifest.stages[GATE_ABOUT[gate]]
     if gate == "remux_review":
         return {"folder": made.folder, "files": _files_seen(made.facts, [file.path for file in made.files])}
     files = [file.path for file in made.files]
-    return {"folder": made.folder, "names": _free(connection, row, propose_names(connection, manifest, files))}
+    found = looked_up.found if looked_up is not None else None
+    names = _free(connection, row, propose_names(connection, manifest, files, found=found))
+    shown = {"folder": made.folder, "names": names}
+    return shown if looked_up is None else {**shown, "looked_up": looked_up.told}
 
 
 def _files_seen(facts: dict[str, Any], paths: Sequence[str]) -> list[dict[str, Any]]:
@@ -185,13 +194,23 @@ def _files_seen(facts: dict[str, Any], paths: Sequence[str]) -> list[dict[str, A
     ]
 
 
-def propose_names(connection: Connection, manifest: ItemManifest, files: Sequence[str]) -> dict[str, str]:
-    """Return the library's path of each file, as its title, year, series, season and disc suggest."""
+def propose_names(
+    connection: Connection, manifest: ItemManifest, files: Sequence[str], *, found: Found | None = None
+) -> dict[str, str]:
+    """Return the library's path of each file, as its title, year, series, season and disc suggest.
+
+    Args:
+        found: what a service calls it, which then counts for title, year and episodes; numbers stay those of the discs.
+    """
     if manifest.kind == "movie":
-        return movie_names(manifest.title, manifest.year, files)
+        if found is None:
+            return movie_names(manifest.title, manifest.year, files)
+        return movie_names(found.title, found.year or manifest.year, files)
     season = manifest.season or 1
     before = _episodes_before(connection, manifest, season)
-    return episode_names(manifest.series or manifest.title, season, before + 1, sorted(files))
+    if found is None:
+        return episode_names(manifest.series or manifest.title, season, before + 1, sorted(files))
+    return episode_names(found.title, season, before + 1, sorted(files), titles=found.episodes)
 
 
 def _episodes_before(connection: Connection, manifest: ItemManifest, season: int) -> int:

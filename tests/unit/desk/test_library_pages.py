@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 from starlette.applications import Starlette
 
 from dayreel.schemas.job import JobProgress
@@ -15,8 +16,9 @@ from dayreel.services.library.open_library import Library
 from dayreel.services.library.tend import tend
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.item_reads import GateRow, get_gate, jobs_of
+from dayreel.stores.catalog.tables import human_approvals
 from tests.fakes.desk import Browser, csrf_of, desk_on, person
-from tests.fakes.library import make_library, pretend_to_work
+from tests.fakes.library import drop, make_library, pretend_to_work
 
 FALLS = movie_name("Hidden Falls", 2019)
 ITEM = f"/library/items/{FALLS.item_id}"
@@ -98,6 +100,18 @@ def test_other_streams_are_ticked_and_the_remux_is_made_again_with_them(remuxed:
     assert ana.submit("/library/questions/1/keep", "/library", keep=["0", "2"]).status_code == 303
     assert gate(remuxed, 1).response_data == {"keep": [0, 2]}
     assert "Ana said no: a worker makes it again" in ana.open("/library")
+
+
+def test_what_was_looked_up_is_told_with_the_names_and_shown_as_it_is(library: Library, ana: Browser) -> None:
+    said = "tmdb calls it '<b>Falls</b>' (2019), movie/7"
+    prompt = {"folder": "f", "names": {"a.mp4": "movies/A/A.mp4"}, "looked_up": {"by": "tmdb", "said": said}}
+    drop(library, FALLS, "rip")
+    tend(library)
+    with library.studio.catalog.write() as connection:
+        row = {"item_id": FALLS.item_id, "approval_type": "naming_confirm", "status": "pending", "prompt_data": prompt}
+        at = library.studio.clock.now()
+        connection.execute(insert(human_approvals).values(**row, subject_sha256="s", requested_at=at))
+    assert "tmdb calls it &#39;&lt;b&gt;Falls&lt;/b&gt;&#39; (2019), movie/7" in ana.open("/library")
 
 
 def test_names_are_edited_and_a_name_that_cannot_be_is_given_back(transcoded: Library, ana: Browser) -> None:

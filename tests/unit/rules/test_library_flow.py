@@ -50,6 +50,15 @@ def test_episodes_are_numbered_from_where_the_disc_before_ended() -> None:
     assert list(names.values())[-1] == "tv/Blue Coast/Season 02/Blue Coast - S02E06.mkv"
 
 
+def test_an_episode_has_its_title_where_it_is_known_and_a_long_one_keeps_its_suffix() -> None:
+    titles = {5: "What? / Now", 6: "x" * 300}
+    known, long, plain = episode_names("Blue Coast", 2, 5, ["1.mkv", "2.mkv", "3.mkv"], titles=titles).values()
+    assert known == "tv/Blue Coast/Season 02/Blue Coast - S02E05 - What Now.mkv"
+    assert plain == "tv/Blue Coast/Season 02/Blue Coast - S02E07.mkv"
+    for kind, name in (("tv", long), ("movie", movie_names("x" * 300, 2019, ["2.mkv", "3.mkv"])["2.mkv"])):
+        assert check_names(kind, {"2.mkv": name}, ["2.mkv"]) == {"2.mkv": name}  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("text", ["../../etc/passwd", 'a<b>:"c"', " . ", "x" * 300, "a\0b\nc", "CON/../.."])
 def test_a_name_is_one_that_every_file_system_takes(text: str) -> None:
     name = safe_name(text)

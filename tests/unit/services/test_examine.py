@@ -174,6 +174,12 @@ def test_a_slack_token_without_its_channel_is_told(root: Path, monkeypatch: pyte
     assert check == Check("keys of review requests", "fail", "not set: SLACK_CHANNEL_ID (slack)", check.next_step)
 
 
+def test_who_is_asked_for_titles_of_own_footage_needs_a_key_too(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "library.yaml").write_text("file: {lookup: tmdb}", encoding="utf-8")
+    (check,) = check_keys(Settings(root=root, world="live", library=tmp_path), {})
+    assert (check.name, check.found) == ("keys of own footage", "not set: TMDB_TOKEN (tmdb)")
+
+
 def test_a_model_without_a_price_is_named(root: Path) -> None:
     path = root / "channels" / "asmr_crafts.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("gpt-6-luna", "gpt-nobody-priced"), encoding="utf-8")

@@ -20,7 +20,7 @@ from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
 from tests.fakes.studio import CRAFTS
 
-KEYED = ("anthropic", "openai", "fal", "kling", "instagram", "tiktok", "youtube", "slack")
+KEYED = ("anthropic", "openai", "fal", "kling", "instagram", "tiktok", "youtube", "slack", "tmdb")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_missing_variable_is_named(world: RunningSandbox, vendor: str) -> None
     assert variable in proven.found
 
 
-@pytest.mark.parametrize("vendor", ["anthropic", "openai", "fal", "instagram", "tiktok", "youtube", "slack"])
+@pytest.mark.parametrize("vendor", ["anthropic", "openai", "fal", "instagram", "tiktok", "youtube", "slack", "tmdb"])
 def test_a_service_that_is_down_is_a_warning(world: RunningSandbox, vendor: str) -> None:
     world.arm(vendor, "list" if vendor == "youtube" else "*", "error", status=503)
     try:
@@ -100,6 +100,14 @@ def test_every_vendor_with_a_key_has_a_proof_but_the_webhook() -> None:
 
 def settings(**changes: Any) -> Settings:
     return Settings(_env_file=None, world="live", **changes)
+
+
+def test_who_is_asked_for_titles_is_in_use_where_the_plan_says_so(tmp_path: Path) -> None:
+    (tmp_path / "library.yaml").write_text("file: {lookup: none}")
+    assert vendors_in_use(settings(library=tmp_path), {}) == {}
+    (tmp_path / "library.yaml").write_text("file: {lookup: tmdb}")
+    assert vendors_in_use(settings(library=tmp_path), {}) == {"tmdb": []}
+    assert vendors_in_use(settings(library=tmp_path / "away"), {}) == {}
 
 
 def test_only_vendors_in_use_are_asked_each_with_the_models_that_channels_want() -> None:

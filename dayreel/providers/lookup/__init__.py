@@ -1,0 +1,1 @@
+"""Who knows titles, years and names of episodes."""
