@@ -6,7 +6,8 @@ The one mechanism of `dayreel worker` and `dayreel library watch`; which events 
 import logging
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import click
 from pythonjsonlogger.json import JsonFormatter
@@ -23,6 +24,18 @@ class JsonLog:
     def __init__(self, logger: logging.Logger) -> None:
         """Keep where to write."""
         self._logger = logger
+
+    def __enter__(self) -> Self:
+        """Keep it open while the block runs."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Write down what ended the block (whoever looks on is told by the command line), and close the file."""
+        if isinstance(error, DayreelError):
+            self.trouble(error, is_shown=False)
+        self.close()
 
     def note(self, event: str, words: str, *, level: int = logging.INFO, said: str | None = None, **facts: Any) -> None:
         """Write one line, and say it on stderr.

@@ -10,7 +10,7 @@ import click
 
 from dayreel.cli.opened import opened_library
 from dayreel.cli.output import print_json, print_table
-from dayreel.errors import ConfigurationError, DayreelError, UsageError
+from dayreel.errors import ConfigurationError, UsageError
 from dayreel.settings import load_settings
 
 if TYPE_CHECKING:
@@ -151,19 +151,15 @@ def watch(poll: bool, log_dir: Path | None) -> int:
 
     with opened_library() as library, until_told() as stop:
         settings, clock = library.studio.settings, library.studio.clock
-        with hold(settings.var_dir / "locks", WATCH_LOCK, what="watch the library", at=clock.now()):
-            log = open_log(log_dir or settings.var_dir / "logs", "library-watch")
-            try:
-                words = f"Watching {library.root}."
-                log.note("started", words, said=f"{words} Ctrl-C stops.", library=str(library.root))
-                tell = partial(log.note, "tended")
-                watch_folder(library, stop=stop, tell=tell, tell_trouble=log.trouble, poll=poll)
-                log.note("stopped", "Stopped.")
-            except DayreelError as error:
-                log.trouble(error, is_shown=False)
-                raise
-            finally:
-                log.close()
+        with (
+            hold(settings.var_dir / "locks", WATCH_LOCK, what="watch the library", at=clock.now()),
+            open_log(log_dir or settings.var_dir / "logs", "library-watch") as log,
+        ):
+            words = f"Watching {library.root}."
+            log.note("started", words, said=f"{words} Ctrl-C stops.", library=str(library.root))
+            tell = partial(log.note, "tended")
+            watch_folder(library, stop=stop, tell=tell, tell_trouble=log.trouble, poll=poll)
+            log.note("stopped", "Stopped.")
     return 0
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from dayreel.cli.signals import until_told
-from dayreel.cli.worker_log import open_worker_log
+from dayreel.cli.worker_log import worker_log
 from dayreel.clock import SystemClock
-from dayreel.errors import ConfigurationError, DayreelError
+from dayreel.errors import ConfigurationError
 from dayreel.settings import load_settings
 
 
@@ -32,27 +32,20 @@ def command(roles: str, name: str, library: Path | None, log_dir: Path | None, o
         raise ConfigurationError(
             "No shared folder is set.", next_step="Give --library PATH, or set DAYREEL_LIBRARY to where it is mounted."
         )
-    log = open_worker_log(log_dir or settings.var_dir / "logs", name)
     wanted = [role.strip() for role in roles.split(",") if role.strip()]
-    log.started(root, wanted)
-    try:
-        with until_told() as stop:
-            done = work(
-                root.absolute(),
-                wanted,
-                name,
-                read_plan=load_plan,
-                ffmpeg=find_ffmpeg(settings.ffmpeg),
-                clock=SystemClock(),
-                stop=stop,
-                tell=log.ended,
-                tell_trouble=log.trouble,
-                once=once,
-            )
+    with worker_log(log_dir or settings.var_dir / "logs", name) as log, until_told() as stop:
+        log.started(root, wanted)
+        done = work(
+            root.absolute(),
+            wanted,
+            name,
+            read_plan=load_plan,
+            ffmpeg=find_ffmpeg(settings.ffmpeg),
+            clock=SystemClock(),
+            stop=stop,
+            tell=log.ended,
+            tell_trouble=log.trouble,
+            once=once,
+        )
         log.stopped(done)
-    except DayreelError as error:
-        log.trouble(error, is_shown=False)
-        raise
-    finally:
-        log.close()
     return 0

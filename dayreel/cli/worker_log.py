@@ -1,6 +1,8 @@
 """Which events a worker writes down, and in which words. How lines are written is `json_log`."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dayreel.cli.json_log import JsonLog, open_log
@@ -33,23 +35,21 @@ class WorkerLog:
             seconds=round(ended.seconds, 3),
         )
 
-    def trouble(self, error: DayreelError, *, is_shown: bool = True) -> None:
+    def trouble(self, error: DayreelError) -> None:
         """Note that the worker cannot work now."""
-        self._log.trouble(error, is_shown=is_shown)
+        self._log.trouble(error)
 
     def stopped(self, done: int) -> None:
         """Note that the worker has ended as it was asked to."""
         self._log.note("stopped", f"worker {self._name} stopped; {done} jobs done", done=done)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._log.close()
 
-
-def open_worker_log(folder: Path, name: str) -> WorkerLog:
-    """Open `worker-<name>.jsonl` in a folder, which is made if need be.
+@contextmanager
+def worker_log(folder: Path, name: str) -> Iterator[WorkerLog]:
+    """Give `worker-<name>.jsonl` in a folder, which is made if need be.
 
     Raises:
         ConfigurationError: it cannot be written.
     """
-    return WorkerLog(open_log(folder, f"worker-{name}", worker=name), name)
+    with open_log(folder, f"worker-{name}", worker=name) as log:
+        yield WorkerLog(log, name)

@@ -15,6 +15,11 @@ from dayreel.rules.library_paths import ITEM_STAGES, STATE_OF, ItemStage
 GateType = Literal["remux_review", "naming_confirm"]
 GATE_ABOUT: Mapping[GateType, ItemStage] = {"remux_review": "remux", "naming_confirm": "transcode"}
 """The stage whose files a question is about; a yes opens the one after it."""
+ASKED: Mapping[str, str] = {
+    "remux_review": "are these the right streams?",
+    "naming_confirm": "are these names right?",
+}
+"""A question as people read it, behind the item's title."""
 GATE_AFTER: Mapping[str, GateType] = {STATE_OF[stage]: gate for gate, stage in GATE_ABOUT.items()}
 STAGE_AFTER: Mapping[ItemStage, ItemStage] = dict(pairwise(ITEM_STAGES))
 _NEXT: Mapping[str, ItemStage] = {STATE_OF[stage]: following for stage, following in STAGE_AFTER.items()}

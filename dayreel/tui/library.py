@@ -22,7 +22,7 @@ from dayreel.services.studio import Studio
 from dayreel.tui.dialogs import Confirm
 from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen
-from dayreel.tui.question import ASKED, QuestionScreen
+from dayreel.tui.question import QuestionScreen
 from dayreel.tui.words import bar, one_line, plain
 
 _UNSET = "No shared folder of own footage is set (DAYREEL_LIBRARY)."
@@ -156,7 +156,7 @@ def _lines(page: LibraryPage) -> Iterator[Line]:
         yield Line("", f"waits for your answer ({len(page.questions)})")
     for question in page.questions:
         gate = question.gate
-        yield Line(f"question {gate['id']}", f"  {gate['id']:>4}  {plain(gate['title']):34} {ASKED[gate['type']]}")
+        yield Line(f"question {gate['id']}", f"  {gate['id']:>4}  {plain(gate['title']):34} {gate['asked']}")
     yield from _work(page.work)
     for group in page.groups:
         more = f", the first {len(group.items)}" if group.total > len(group.items) else ""

@@ -20,11 +20,6 @@ from dayreel.tui.dialogs import AskLine, Confirm, EditLines
 from dayreel.tui.live import LiveScreen
 from dayreel.tui.words import one_line, plain
 
-ASKED: Mapping[str, str] = {
-    "remux_review": "are these the right streams?",
-    "naming_confirm": "are these names right?",
-}
-
 
 class QuestionScreen(LiveScreen[Question]):
     """One question."""
@@ -139,7 +134,7 @@ class QuestionScreen(LiveScreen[Question]):
 
 def _page(view: Question, names: Mapping[str, str] | None) -> Iterator[Content]:
     gate = view.gate
-    yield Content.styled(plain(f"{gate['title']}: {ASKED[gate['type']]}"), "bold")
+    yield Content.styled(plain(f"{gate['title']}: {gate['asked']}"), "bold")
     yield Content(plain(f"{gate['item_id']}  question {gate['id']}  {gate['prompt'].get('folder', '')}"))
     if gate["status"] != "pending":
         who = f" by {gate['responded_by']} via {gate['via']}" if gate["responded_by"] else ""

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from dayreel.rules.library_flow import GATE_AFTER
+from dayreel.rules.library_flow import ASKED, GATE_AFTER
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.library.gates import name_of
 from dayreel.services.library.open_library import Library
@@ -104,6 +104,7 @@ def gate_document(gate: GateRow, *, title: str | None = None) -> dict[str, Any]:
         "item_id": gate.item_id,
         "title": title or gate.item_id,
         "type": gate.approval_type,
+        "asked": ASKED[gate.approval_type],
         "status": gate.status,
         "prompt": gate.prompt_data,
         "response": gate.response_data,

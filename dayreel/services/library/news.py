@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.library_flow import ASKED
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import oldest_content, tell_once, told_about
 from dayreel.stores.catalog.item_reads import ItemRow, JobRow, gates_of, jobs_of, list_items
@@ -19,7 +20,6 @@ from dayreel.stores.locks import hold
 
 _FEW = 8
 _LONGEST = 300
-_ASKED = {"remux_review": "are these the right streams?", "naming_confirm": "are these names right?"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
         News(
             # Not by number: a catalog that was made anew gives others to the same questions.
             f"question {gate.item_id} {gate.approval_type} {gate.subject_sha256[:12]}",
-            f"{items[gate.item_id].title}: {_ASKED[gate.approval_type]} "
+            f"{items[gate.item_id].title}: {ASKED[gate.approval_type]} "
             f"`dayreel library gates` shows question {gate.id}.",
             gate.requested_at,
         )

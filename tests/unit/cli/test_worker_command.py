@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.cli.worker_log import open_worker_log
+from dayreel.cli.worker_log import worker_log
 from dayreel.errors import StoreError
 from dayreel.services.worker.attempt import Ended
 from dayreel.stores.library_plan import start_library
@@ -61,11 +61,10 @@ def test_every_job_is_one_line_for_people_and_one_for_programs_and_files_are_rot
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dayreel.cli.json_log._FILE_BYTES", 600)
-    log = open_worker_log(tmp_path / "logs", "attic")
-    for number in range(4):
-        log.ended(Ended(f"p5-{number}", "remux", "done", "film.mkv", 61.25))
-    log.trouble(StoreError("The shared folder is away."))
-    log.close()
+    with worker_log(tmp_path / "logs", "attic") as log:
+        for number in range(4):
+            log.ended(Ended(f"p5-{number}", "remux", "done", "film.mkv", 61.25))
+        log.trouble(StoreError("The shared folder is away."))
     assert capsys.readouterr().err.splitlines()[0] == "p5-0: done after 61 s: film.mkv"
     names = sorted(path.name for path in (tmp_path / "logs").iterdir())
     assert names[:2] == ["worker-attic.jsonl", "worker-attic.jsonl.1"]
