@@ -62,8 +62,9 @@ def tell_news(studio: Studio, *, notifier: Notifier) -> list[str]:
         if row is None:
             return []
         keys = [one.key for one in news]
+        text = _text(news, f"{studio.settings.desk_address}/library")
         subject = f"news/{fingerprint(news=keys)[:12]}"
-        return [tell_once(studio, row, subject, _text(news), notifier=notifier, name="own footage", about=keys)]
+        return [tell_once(studio, row, subject, text, notifier=notifier, name="own footage", about=keys)]
 
 
 def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
@@ -125,11 +126,11 @@ def _cancelled(connection: Connection, failed: list[JobRow]) -> set[str]:
     return set(connection.execute(query).scalars()) if failed else set()
 
 
-def _text(news: list[News]) -> str:
+def _text(news: list[News], page: str) -> str:
     lines = [f"- {one.words}" for one in news[:_FEW]]
     if len(news) > _FEW:
         lines.append(f"- and {len(news) - _FEW} more: `dayreel library list`")
-    return "\n".join(["Own footage needs somebody:", *lines])
+    return "\n".join(["Own footage needs somebody:", *lines, page])
 
 
 def _short(error: str | None) -> str:

@@ -57,7 +57,8 @@ def test_a_question_is_told_once_by_whoever_tells_and_not_again_after_a_rebuild(
     (message,) = notifier.messages
     assert message.text == (
         "Own footage needs somebody:\n"
-        "- Hidden Falls: are these the right streams? `dayreel library gates` shows question 1."
+        "- Hidden Falls: are these the right streams? `dayreel library gates` shows question 1.\n"
+        "http://127.0.0.1:8700/library"
     )
     assert message.marker.startswith("own footage/news/")
     rebuild(library)
@@ -120,8 +121,8 @@ def test_many_things_are_one_message_that_names_a_few(library: Library, tmp_path
     notifier = FakeNotifier()
     tell_news(library.studio, notifier=notifier)
     (message,) = notifier.messages
-    assert message.text.count("\n") == 9
-    assert message.text.endswith("- and 2 more: `dayreel library list`")
+    assert message.text.count("\n") == 10
+    assert message.text.splitlines()[-2] == "- and 2 more: `dayreel library list`"
     assert library_news(library.studio, target="log") == []
 
 
