@@ -30,6 +30,7 @@ from dayreel.services.chat_review import (
     need_caption,
     tell_privately,
 )
+from dayreel.services.library.chat_gates import act_on_gate_press, check_gate_press, is_about_footage
 from dayreel.services.studio import Studio
 
 _LOG = logging.getLogger("dayreel.chat")
@@ -100,6 +101,10 @@ class Callbacks:
         if press is None:
             return JSONResponse(dict(discord_cards.PONG))
         try:
+            if is_about_footage(press):
+                asked = check_gate_press(self._studio, chat.name, press)
+                act = BackgroundTask(act_on_gate_press, self._studio, self._studio.connect(chat.name), asked)
+                return chat.taken(act)
             return self._do(chat, check_press(self._studio, chat.name, press))
         except GateClosedError as error:
             return chat.denied(press, str(error))

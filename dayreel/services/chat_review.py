@@ -49,10 +49,19 @@ def check_press(studio: Studio, chat: Chat, press: Press) -> Asked:
     channel_name = parse_content_id(content_id).channel
     with studio.catalog.read() as connection:
         get_content(connection, content_id)
-    if press.place != studio.variable(ROOMS[chat]):
-        raise GateClosedError(f"Reviews are decided in one room of {chat}, and this is another one.")
+    need_room(studio, chat, press)
     name = _decider(studio.channels.load(channel_name), chat, press)
     return Asked(press, chat, content_id, seen, name)
+
+
+def need_room(studio: Studio, chat: Chat, press: Press) -> None:
+    """Refuse a press in another room than that of the reviews.
+
+    Raises:
+        GateClosedError: it happened elsewhere.
+    """
+    if press.place != studio.variable(ROOMS[chat]):
+        raise GateClosedError(f"Reviews are decided in one room of {chat}, and this is another one.")
 
 
 def card_for_edit(studio: Studio, asked: Asked) -> Card:
@@ -130,8 +139,13 @@ def _decider(channel: Channel, chat: Chat, press: Press) -> str:
             f"You may not decide on channel {channel.name!r}: {name!r} is not in `review.who`.",
             next_step=f"Those who may: {', '.join(channel.review.who)}.",
         )
+    return name or shown_name(chat, press)
+
+
+def shown_name(chat: Chat, press: Press) -> str:
+    """Return the name of somebody whom no channel file names: one that nobody can take for another's."""
     shown = "".join(letter for letter in press.person_name if letter.isprintable())[:_LONGEST_NAME]
-    return name or f"{shown} ({chat} {press.person_id})"
+    return f"{shown} ({chat} {press.person_id})"
 
 
 def need_caption(press: Press, *, longest: int) -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from dayreel.errors import ProviderError
-from dayreel.providers.notifiers.contract import Message, Notifier
+from dayreel.providers.notifiers.contract import Card, Message, Notifier, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects import Done, Intent, Record
@@ -46,6 +46,7 @@ def tell_once(
     notifier: Notifier,
     name: str | None = None,
     about: Sequence[str] = (),
+    card: Card | None = None,
 ) -> str:
     """Send `text` unless `subject` was told before; return in a sentence what became of it.
 
@@ -56,17 +57,21 @@ def tell_once(
         subject: what it is about, unique within the content: `reminder/r1`.
         name: what people see in place of the content's id, where the message is about no content.
         about: the single things that it tells, for `told_about`.
+        card: what a chat shows instead of the text, with its buttons; its marker has to be `marker_of(name, subject)`.
 
     Raises:
         ConfigurationError: the channel file of the content cannot be read.
     """
     key = _key(row, subject, notifier.name)
     name = name or row.id
-    marker = f"{name}/{subject}"
+    marker = marker_of(name, subject)
     request: dict[str, Any] = {"marker": marker, "text": text, **({"about": list(about)} if about else {})}
 
     def act(permit: Permit, handle: dict[str, object], record: Record) -> Done:
-        sent = notifier.send(permit, Message(text=text, marker=marker))
+        if card is not None and isinstance(notifier, ReviewNotifier):
+            sent = notifier.ask(permit, card, preview=None)
+        else:
+            sent = notifier.send(permit, Message(text=text, marker=marker))
         record(sent)
         return Done({"marker": marker, **handle, **sent})
 
@@ -76,6 +81,11 @@ def tell_once(
     except ProviderError as error:
         return f"{name}: {notifier.name} was not told: {error}"
     return f"{name}: {notifier.name} was told: {text}"
+
+
+def marker_of(name: str, subject: str) -> str:
+    """Return the marker of a message, by which it is found again."""
+    return f"{name}/{subject}"
 
 
 def was_told(studio: Studio, row: ContentRow, subject: str, *, target: str) -> bool:

@@ -146,6 +146,8 @@ def _page(view: Question, names: Mapping[str, str] | None) -> Iterator[Content]:
         yield from (Content(_stream(one)) for one in layout.streams)
         if not layout.streams:
             yield Content("  its streams were not recorded: a script made it")
+    if "looked_up" in gate["prompt"]:
+        yield Content(plain(gate["prompt"]["looked_up"]["said"]))
     for file, name in (names or (gate["response"] or {}).get("names") or gate["prompt"].get("names", {})).items():
         yield Content("")
         yield Content.styled(plain(file), "bold")

@@ -30,9 +30,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Card:
-    """A question about one revision of a video, as people see it.
+    """A question about one revision of a video, or about own footage, as people see it.
 
     Attributes:
+        about: what `caption` is, and `warning` what a rejection means.
         marker: as of a message.
         ticket: what its buttons bring back: which content, and what was shown of it. At most 90 characters.
         facts: short lines: how long, until when.
@@ -47,6 +48,9 @@ class Card:
     facts: tuple[str, ...]
     link: str
     outcome: str | None = None
+    buttons: tuple[Button, ...] = ("approve", "reject", "edit")
+    about: str = "Caption"
+    warning: str = "This video will not be published."
 
 
 @dataclass(frozen=True)

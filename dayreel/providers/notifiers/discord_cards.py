@@ -34,7 +34,9 @@ def embed_of(card: Card) -> dict[str, Any]:
     outcome = [] if card.outcome is None else [{"name": "Decision", "value": _cut(_plain(card.outcome), _FIELD)}]
     return {
         "title": _cut(card.title, _TITLE),
-        "description": _cut(f"{' · '.join(card.facts)}\n{card.link}\n\n{idea}\n\n**Caption**\n{caption}", _DESCRIPTION),
+        "description": _cut(
+            f"{' · '.join(card.facts)}\n{card.link}\n\n{idea}\n\n**{_plain(card.about)}**\n{caption}", _DESCRIPTION
+        ),
         "fields": outcome,
         "footer": {"text": card.marker},
     }
@@ -45,8 +47,8 @@ def buttons_of(card: Card) -> list[dict[str, Any]]:
     if card.outcome is not None:
         return []
     row = [
-        {"type": _BUTTON, "style": _STYLES[act], "label": label, "custom_id": f"{act} {card.ticket}"}
-        for act, label in BUTTONS.items()
+        {"type": _BUTTON, "style": _STYLES[act], "label": BUTTONS[act], "custom_id": f"{act} {card.ticket}"}
+        for act in card.buttons
     ]
     return [{"type": _ROW, "components": row}]
 

@@ -34,7 +34,7 @@ def blocks_of(card: Card) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": card.title[:_HEADER]}},
         _section(escaped(card.idea) or "-"),
-        _section(f"*Caption*\n{escaped(card.caption)}"),
+        _section(f"*{escaped(card.about)}*\n{escaped(card.caption)}"),
         {
             "type": "context",
             "elements": [{"type": "mrkdwn", "text": f"{escaped(' · '.join(card.facts))} · <{card.link}|open>"}],
@@ -42,7 +42,10 @@ def blocks_of(card: Card) -> list[dict[str, Any]]:
     ]
     if card.outcome is not None:
         return [*blocks, _section(f"*{escaped(card.outcome)}*")]
-    return [*blocks, {"type": "actions", "block_id": "review", "elements": [_button(act, card) for act in BUTTONS]}]
+    return [
+        *blocks,
+        {"type": "actions", "block_id": "review", "elements": [_button(act, card) for act in card.buttons]},
+    ]
 
 
 def form_of(card: Card, *, caption: str, channel_id: str) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def _button(act: Any, card: Card) -> dict[str, Any]:
     if act == "reject":
         button["confirm"] = {
             "title": {"type": "plain_text", "text": "Reject it?"},
-            "text": {"type": "plain_text", "text": "This video will not be published."},
+            "text": {"type": "plain_text", "text": card.warning},
             "confirm": {"type": "plain_text", "text": "Reject"},
             "deny": {"type": "plain_text", "text": "Cancel"},
         }

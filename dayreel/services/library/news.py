@@ -9,12 +9,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from dayreel.providers.notifiers.contract import Notifier
+from dayreel.providers.notifiers.contract import Notifier, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_flow import ASKED
+from dayreel.services.library.chat_gates import FOOTAGE, ask_gate
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import oldest_content, tell_once, told_about
-from dayreel.stores.catalog.item_reads import ItemRow, JobRow, gates_of, jobs_of, list_items
+from dayreel.stores.catalog.item_reads import GateRow, ItemRow, JobRow, gates_of, jobs_of, list_items
 from dayreel.stores.catalog.tables import state_transitions
 from dayreel.stores.locks import hold
 
@@ -24,11 +25,12 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class News:
-    """One thing to tell: `key` is what makes it new, `since` when it came up."""
+    """One thing to tell: `key` is what makes it new, `since` when it came up, `gate` the question that it is."""
 
     key: str
     words: str
     since: datetime
+    gate: GateRow | None = None
 
 
 def library_news(studio: Studio, *, target: str) -> list[News]:
@@ -50,7 +52,7 @@ def library_news(studio: Studio, *, target: str) -> list[News]:
 
 
 def tell_news(studio: Studio, *, notifier: Notifier) -> list[str]:
-    """Tell what is new in one message; return a sentence about it, or nothing.
+    """Tell what is new: in a chat each question as a card with buttons, the rest in one message; return sentences.
 
     Raises:
         BusyError: another process is telling it.
@@ -61,10 +63,17 @@ def tell_news(studio: Studio, *, notifier: Notifier) -> list[str]:
         row = oldest_content(studio) if news else None
         if row is None:
             return []
-        keys = [one.key for one in news]
-        text = _text(news, f"{studio.settings.desk_address}/library")
-        subject = f"news/{fingerprint(news=keys)[:12]}"
-        return [tell_once(studio, row, subject, text, notifier=notifier, name="own footage", about=keys)]
+        said = []
+        if isinstance(notifier, ReviewNotifier):
+            asked = [(one, one.gate) for one in news if one.gate is not None]
+            said = [ask_gate(studio, row, gate, one.words, about=one.key, notifier=notifier) for one, gate in asked]
+            news = [one for one in news if one.gate is None]
+        if news:
+            keys = [one.key for one in news]
+            text = _text(news, f"{studio.settings.desk_address}/library")
+            subject = f"news/{fingerprint(news=keys)[:12]}"
+            said.append(tell_once(studio, row, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
+        return said
 
 
 def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
@@ -75,6 +84,7 @@ def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
             f"{items[gate.item_id].title}: {ASKED[gate.approval_type]} "
             f"`dayreel library gates` shows question {gate.id}.",
             gate.requested_at,
+            gate,
         )
         for gate in gates_of(connection, status="pending")
     ]
