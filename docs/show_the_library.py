@@ -6,9 +6,7 @@ A movie waits for its streams, another for its name, a third is being transcoded
 """
 
 import asyncio
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +15,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from take_pictures import DAYREEL, HERE, PROJECT, START_DEADLINE_S, _dayreel, _free_port
+from take_pictures import DAYREEL, HERE, PROJECT, START_DEADLINE_S, dayreel, new_project
 
 sys.path.insert(0, str(PROJECT))
 
@@ -34,13 +32,10 @@ def main() -> None:
     """Make a project and a library, work on it, open the desk, photograph, and clean up."""
     with tempfile.TemporaryDirectory(prefix="dayreel-library-") as folder:
         root = Path(folder)
-        shutil.copytree(PROJECT / "channels", root / "channels")
-        shutil.copy(PROJECT / "workspace.yaml", root)
-        port = str(_free_port())
-        environment = {**os.environ, "DAYREEL_DESK_PORT": port, "DAYREEL_LIBRARY": str(root / "shared")}
+        environment = {**new_project(root), "DAYREEL_LIBRARY": str(root / "shared")}
         environment["DAYREEL_REVIEWER"] = "Ben"
         _prepare(root, environment)
-        link = re.search(r"http\S+/welcome/\S+", _dayreel(root, environment, "users", "add", "Ana", "--role", "admin"))
+        link = re.search(r"http\S+/welcome/\S+", dayreel(root, environment, "users", "add", "Ana", "--role", "admin"))
         if link is None:
             raise RuntimeError("no one-time link was printed")
         with (root / "desk.log").open("wb") as log:
@@ -48,7 +43,7 @@ def main() -> None:
             worker = _begin(root, environment, log, "worker", "--roles", "transcode", "--name", "attic")
             controller = _begin(root, environment, log, "library", "watch")
         try:
-            _wait_for(f"http://127.0.0.1:{port}/healthz")
+            _wait_for(f"http://127.0.0.1:{environment['DAYREEL_DESK_PORT']}/healthz")
             asyncio.run(_photograph(link[0]))
         finally:
             for process in (worker, controller, desk):
@@ -57,27 +52,27 @@ def main() -> None:
 
 
 def _prepare(root: Path, environment: dict[str, str]) -> None:
-    _dayreel(root, environment, "library", "init")
+    dayreel(root, environment, "library", "init")
     for title, year, seconds in (("Hidden Falls", 2019, 4), ("Blue Coast", 2021, 5), ("The Long Valley", 2023, 40)):
         footage = _footage(root / f"{title}.mkv", seconds)
-        _dayreel(root, environment, "ingest", str(footage), "--movie", title, "--year", str(year), "--even-if-alike")
+        dayreel(root, environment, "ingest", str(footage), "--movie", title, "--year", str(year), "--even-if-alike")
     for gate in (0, 1):  # the falls wait for their streams, the coast for its name, the valley for the worker
-        _dayreel(root, environment, "library", "scan")
+        dayreel(root, environment, "library", "scan")
         for _ in range(3 if gate == 0 else 1):
-            _dayreel(root, environment, "worker", "--roles", "remux,transcode", "--name", "cellar", "--once")
-        _dayreel(root, environment, "library", "scan")
+            dayreel(root, environment, "worker", "--roles", "remux,transcode", "--name", "cellar", "--once")
+        dayreel(root, environment, "library", "scan")
         if gate == 0:
             _approve(root, environment, "movie-blue_coast_2021")
     _approve(root, environment, "movie-the_long_valley_2023")
-    _dayreel(root, environment, "library", "scan")
+    dayreel(root, environment, "library", "scan")
 
 
 def _approve(root: Path, environment: dict[str, str], item: str) -> None:
-    told = _dayreel(root, environment, "library", "gates")
+    told = dayreel(root, environment, "library", "gates")
     number = re.search(rf"^(\d+)  {item} ", told, re.MULTILINE)
     if number is None:
         raise RuntimeError(f"nobody is asked about {item}: {told}")
-    _dayreel(root, environment, "library", "answer", number[1], "approved")
+    dayreel(root, environment, "library", "answer", number[1], "approved")
 
 
 def _footage(path: Path, seconds: int) -> Path:
