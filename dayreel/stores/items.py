@@ -27,8 +27,8 @@ from dayreel.stores.state import PipelineState
 
 SUPERSEDED = ".superseded"
 _MANIFEST = "metadata.json"
-OWN_FILES = frozenset({_MANIFEST, f"{_MANIFEST}.lock", "transactions.log", "state"})
-"""What this module writes into a marker folder; everything else there is somebody's word."""
+OWN_FILES = frozenset({f"{_MANIFEST}.lock", "transactions.log", "state"})
+"""What comes with every write of a manifest and says nothing by itself. The manifest does: it has people's answers."""
 
 
 @dataclass(frozen=True)

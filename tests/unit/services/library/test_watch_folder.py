@@ -124,7 +124,8 @@ def test_a_share_that_goes_away_is_told_once_left_alone_and_tended_again_when_it
         (Change.modified, "/s/.pipeline/jobs/running/p5-20261120T090000-remux-movie-falls.1/heartbeat", False),
         (Change.modified, "/s/.pipeline/workers/one.json", False),
         (Change.added, "/s/2-remuxed/.aside/p5-20261120T090000-remux-movie-falls.1/a.mkv", False),
-        (Change.modified, "/s/2-remuxed/movies/Falls/.pipeline/metadata.json", False),
+        (Change.modified, "/s/2-remuxed/movies/Falls/.pipeline/metadata.json", True),
+        (Change.modified, "/s/2-remuxed/movies/Falls/.pipeline/transactions.log", False),
     ],
 )
 def test_what_workers_and_the_watch_itself_write_is_no_news(change: Change, path: str, is_news: bool) -> None:
