@@ -146,7 +146,8 @@ def watch(poll: bool, log_dir: Path | None) -> int:
     """Tend the library until Ctrl-C: the controller. `dayreel up` runs one too."""
     from dayreel.cli.json_log import open_log
     from dayreel.cli.signals import until_told
-    from dayreel.services.library.watch_folder import WATCH_LOCK, watch_folder
+    from dayreel.services.library.open_library import WATCH_LOCK
+    from dayreel.services.library.watch_folder import watch_folder
     from dayreel.stores.locks import hold
 
     with opened_library() as library, until_told() as stop:

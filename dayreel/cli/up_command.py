@@ -22,7 +22,7 @@ import requests
 from dayreel.cli.launch import dagster_home
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
-from dayreel.services.library.watch_folder import WATCH_LOCK
+from dayreel.services.library.open_library import WATCH_LOCK
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import clean_environment, dismiss_older, find_sandbox, sandbox_command
 from dayreel.services.users import Users, need_users

@@ -19,7 +19,7 @@ from dayreel.rules.turns import turn_of
 from dayreel.services.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.expire_reviews import mind_reviews, overdue_reviews
 from dayreel.services.library.news import library_news, tell_news
-from dayreel.services.library.open_library import open_library
+from dayreel.services.library.open_library import WATCH_LOCK, open_library
 from dayreel.services.library.tend import due_library, tend
 from dayreel.services.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.review_cards import send_waiting, waiting_messages
@@ -27,6 +27,7 @@ from dayreel.services.stalled_work import stalled_work, tell_stalled
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import posts_without_public_id
 from dayreel.stores.catalog.tables import content, effects, platform_posts
+from dayreel.stores.locks import who_holds
 
 ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled", "library_news", "library"]
 MOST_EFFECTS = 100
@@ -109,6 +110,8 @@ def _of_library(studio: Studio, target: str) -> list[Chore]:
     if news:
         key = f"{fingerprint(news=[one.key for one in news])[:12]}:{turn_of(now, news[-1].since)}"
         chores.append(Chore("library_news", f"library_news:{key}", f"{len(news)} things to tell of own footage"))
+    if who_holds(studio.settings.var_dir / "locks", WATCH_LOCK) is not None:
+        return chores  # the watch looks by itself, and a look at a large library is not for every tick
     try:
         due = due_library(open_library(studio))
     except (ConfigurationError, OSError) as error:

@@ -9,10 +9,11 @@ import dagster as dg
 import pytest
 
 from dayreel.services.library.ingest import ingest, movie_name
-from dayreel.services.library.open_library import Library, open_library
+from dayreel.services.library.open_library import WATCH_LOCK, Library, open_library
 from dayreel.services.library.tend import tend
 from dayreel.settings import load_settings
 from dayreel.stores.library_plan import start_library
+from dayreel.stores.locks import hold
 from pipeline_assets.definitions import build_defs
 from tests.fakes.clock import FakeClock
 from tests.fakes.library import pretend_to_work
@@ -100,6 +101,9 @@ def test_the_house_sees_that_own_footage_has_moved(
 ) -> None:
     ticked: Any = project.tick(instance, "chore_due_sensor")
     assert [one.run_config["ops"]["see_to"]["config"]["names"] for one in ticked.run_requests] == [["library"]]
+    with hold(project.settings.var_dir / "locks", WATCH_LOCK, what="watch", at=datetime.now(UTC)):
+        watched: Any = project.tick(instance, "chore_due_sensor")
+    assert not watched.run_requests  # whoever watches looks by itself
     tend(library)
     settled: Any = project.tick(instance, "chore_due_sensor")
     assert not settled.run_requests

@@ -9,7 +9,7 @@ from pathlib import Path
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, StoreError
 from dayreel.schemas.job import JOB_PLACES
-from dayreel.services.library.watch_folder import WATCH_LOCK
+from dayreel.services.library.open_library import WATCH_LOCK
 from dayreel.services.worker.presence import WorkerStatus, list_workers
 from dayreel.stores.job_queue import JobInfo, JobQueue
 from dayreel.stores.job_queue.folder_check import FolderFinding

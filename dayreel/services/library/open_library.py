@@ -10,6 +10,9 @@ from dayreel.stores.items import ItemStore
 from dayreel.stores.job_queue import JobQueue
 from dayreel.stores.library_plan import load_plan
 
+WATCH_LOCK = "library-watch"
+"""Held, among the project's locks, by the process that watches the library from this machine."""
+
 
 @dataclass(frozen=True)
 class Library:

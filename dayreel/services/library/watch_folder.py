@@ -18,8 +18,6 @@ from dayreel.stores.items import OWN_FILES
 QUIET_S = 30.0
 AWAY_S = 5.0
 """How often a folder or a catalog that is away is tried again."""
-WATCH_LOCK = "library-watch"
-"""Name of the lock that the controller holds; there is one on a machine."""
 _POLL_MS = 500
 _ANSWER_MS = 1000
 _QUIET_FILES = OWN_FILES | {"heartbeat"}
