@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 DEVLOCK := requirements/dev.lock
+# One worker more than there are cores, since the long tests mostly wait; in the order of tests/conftest.py.
+PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n $$($(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 export PYTHONWARNINGS ?= ignore::UserWarning:dagster
 
 .PHONY: run up test quick check deploy-check kill-matrix bench lock clean
@@ -15,10 +17,10 @@ up: $(VENV)/.run-ready  ## Dagster's web server and daemon, the desk and the san
 	@$(BIN)/dayreel up
 
 test: $(VENV)/.dev-ready  ## the whole suite
-	$(BIN)/python -m pytest -n logical --dist loadfile
+	$(PYTEST)
 
 quick: $(VENV)/.dev-ready  ## the part of the suite that takes under a minute
-	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: $(VENV)/.dev-ready  ## format, lint, types, contracts
 	$(BIN)/ruff format --check .

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 BOTH = ["sqlite", pytest.param("postgres", marks=(pytest.mark.postgres, pytest.mark.slow))]
 
 
+# A worker takes a whole file at a time: the long ones come first, so that none is waited for at the end.
+LONG_FIRST = ("world", "orchestration")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the long folders before the others; within them everything keeps its order."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_this_machine() -> Iterator[None]:
     """A person's own DAYREEL_ variables must not decide what a test sees."""

@@ -37,8 +37,10 @@ class Program:
         return (self.folder / name).read_text()
 
     def is_running(self) -> bool:
-        pid = int(self.wrote("pid"))
-        return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        try:
+            return psutil.Process(int(self.wrote("pid"))).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
 
     def has_gone(self, within_s: float = 8) -> bool:
         end = time.monotonic() + within_s
