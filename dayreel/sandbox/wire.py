@@ -24,6 +24,8 @@ from dayreel.sandbox.world import Document, World
 
 Address = tuple[str, int]
 _OPEN: Final[dict[tuple[Address | None, Address | None], asyncio.Transport]] = {}
+_SERVED: Final[set[Address | None]] = set()
+"""Where `DroppableHTTP` has had connections, in this process."""
 
 
 class VersionConvertor(Convertor[str]):
@@ -50,6 +52,7 @@ class DroppableHTTP(H11Protocol):
         """Put the connection on the list."""
         super().connection_made(transport)
         _OPEN[_place(self.server), _place(self.client)] = transport
+        _SERVED.add(_place(self.server))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take it off again."""
@@ -72,7 +75,10 @@ async def drop_connection(scope: Scope) -> None:
     Raises:
         DayreelError: the app does not run under `dayreel.sandbox.server`, so there is no connection to cut.
     """
-    transport = _OPEN.get((_place(scope.get("server")), _place(scope.get("client"))))
+    server = _place(scope.get("server"))
+    transport = _OPEN.get((server, _place(scope.get("client"))))
+    if transport is None and server in _SERVED:
+        return  # the client has gone already: it died, or would not wait
     if transport is None:
         raise DayreelError("A lost answer needs dayreel.sandbox.server; this app runs under something else.")
     transport.abort()
