@@ -4,9 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 DEVLOCK := requirements/dev.lock
-# One worker more than there are cores, since the long tests mostly wait; in the order of tests/conftest.py.
-PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n $$($(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
-export PYTHONWARNINGS ?= ignore::UserWarning:dagster
+# In the order of tests/conftest.py: the long files first.
+PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n logical
 
 .PHONY: run up test quick check deploy-check kill-matrix bench lock clean
 

@@ -16,7 +16,7 @@ import requests
 from dayreel.cli.up_command import own_footage, stopped_by_signals, tell_first_login
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
-from dayreel.services.library.watch_folder import WATCH_LOCK
+from dayreel.services.library.open_library import WATCH_LOCK
 from dayreel.services.ports import who_listens
 from dayreel.settings import load_settings
 from dayreel.stores.library_plan import start_library

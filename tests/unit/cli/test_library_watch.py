@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.services.library.watch_folder import WATCH_LOCK
+from dayreel.services.library.open_library import WATCH_LOCK
 from dayreel.stores.library_plan import start_library
 from tests.unit.cli.conftest import Told
 
