@@ -18,7 +18,7 @@ up: $(VENV)/.run-ready  ## Dagster's web server and daemon, the desk and the san
 test: $(VENV)/.dev-ready  ## the whole suite
 	$(PYTEST)
 
-quick: $(VENV)/.dev-ready  ## the part of the suite that takes under a minute
+quick: $(VENV)/.dev-ready  ## the suite without its slow tests
 	$(PYTEST) -m "not slow"
 
 check: $(VENV)/.dev-ready  ## format, lint, types, contracts
