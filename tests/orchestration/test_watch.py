@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from dayreel.clock import SystemClock
 from dayreel.services.status import status_of
 from dayreel.services.watch_work import Memory, next_work
 from tests.orchestration.project import NOTES, ROOT, Project, today
+from tests.waiting import wait_until
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
@@ -72,11 +72,8 @@ def test_an_approval_is_posted_while_it_watches_and_it_stops_at_sigterm(made: Pr
             [sys.executable, "-m", "dayreel.cli", "run", "--watch"], cwd=made.root, env=environment, stderr=output
         )
     try:
-        deadline = time.monotonic() + 60
-        while _state(made) != "posted":
-            assert time.monotonic() < deadline, log.read_text()
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.3)
+        wait_until(lambda: _state(made) == "posted" or process.poll() is not None, within_s=90, otherwise=log.read_text)
+        assert process.poll() is None, log.read_text()
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log.read_text()
     finally:

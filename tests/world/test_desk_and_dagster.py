@@ -1,12 +1,12 @@
 """Dagster's own web server behind the desk's door, in a real browser: lineage is seen, and a viewer cannot launch."""
 
 import asyncio
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.fakes.chromium import DESKTOP, Chromium, Page, chromium, find_chromiu
 from tests.fakes.desk import PASSWORD, desk_on, served
 from tests.fakes.ports import free_port
 from tests.fakes.studio import make_studio, today
+from tests.waiting import wait_until
 
 BROWSER = find_chromium()
 pytestmark = [
@@ -58,11 +59,9 @@ def dagster(project: Path) -> Iterator[str]:
             line, cwd=project, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        deadline = time.monotonic() + 90
-        while not _answers(f"http://127.0.0.1:{port}/dagster/server_info"):
-            assert process.poll() is None, log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.2)
+        is_up = functools.partial(_answers, f"http://127.0.0.1:{port}/dagster/server_info")
+        wait_until(lambda: is_up() or process.poll() is not None, within_s=90, every_s=0.2, otherwise=log.read_text)
+        assert process.poll() is None, log.read_text(encoding="utf-8")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

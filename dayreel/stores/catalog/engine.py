@@ -4,6 +4,7 @@
 what was read inside it still holds when it commits. Schema changes live in `migrations`.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from dayreel.errors import StoreError
 
@@ -23,13 +25,27 @@ NEWS = "dayreel_news"
 _WRITE = "dayreel_write"
 
 
+def _keep_a_write_ahead_log(cursor: sqlite3.Cursor, within_s: float) -> None:
+    """Switch the file to WAL, where readers and the writer do not wait for each other; the file remembers it.
+
+    While others look at a new file, SQLite refuses this one switch at once, whatever its busy timeout is.
+    """
+    switching = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, sqlite3.OperationalError) and "locked" in str(error)),
+        stop=stop_after_delay(within_s),
+        wait=wait_random(0.005, 0.05),
+        reraise=True,
+    )
+    switching(cursor.execute, "PRAGMA journal_mode = WAL")
+
+
 def _prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, see below
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout_s * 1000)}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _keep_a_write_ahead_log(cursor, busy_timeout_s)
         cursor.execute("PRAGMA synchronous = FULL")  # a decision is durable before a face says so
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from dayreel.stores.catalog.reads import DecisionRow, newest_verdict
 from tests.fakes.chats import CONTENT, Chat, chat_on
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, write_channel
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -410,8 +410,5 @@ def test_a_press_is_answered_before_it_is_done(studio: Studio, world: RunningSan
         wish = {"service": "slack", "message": chat.message_id(-1), "button": "approve", "at": at}
         told = chat.tell_world({**wish, "to": f"{address}/callbacks/slack"})
         assert (told["status"], told["answer"], told["problem"]) == (200, None, "")
-        deadline = time.monotonic() + 15
-        while chat.buttons() and time.monotonic() < deadline:
-            time.sleep(0.05)
-    assert chat.buttons() == []
+        wait_until(lambda: chat.buttons() == [])
     assert decision(chat) is not None

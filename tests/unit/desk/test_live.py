@@ -22,6 +22,7 @@ from dayreel.stores.catalog.tables import state_transitions
 from tests.fakes.catalogs import fresh_catalog
 from tests.fakes.desk import desk_on, served, token_of
 from tests.fakes.studio import reviewable
+from tests.waiting import wait_until
 
 CONTENT = "crafts-2026-11-20"
 EVENTS = f"/renders/{CONTENT}/events"
@@ -138,7 +139,7 @@ def test_one_reader_serves_all_who_watch_and_rests_when_nobody_does(
     threads = [threading.Thread(target=watch) for _ in range(12)]
     for thread in threads:
         thread.start()
-    wait_for(lambda: feed.watching == 12)
+    wait_until(lambda: feed.watching == 12)
     began = feed.reads
     time.sleep(0.3)
     # At 50 looks a second, twelve readers would have looked 180 times.
@@ -147,18 +148,10 @@ def test_one_reader_serves_all_who_watch_and_rests_when_nobody_does(
     for thread in threads:
         thread.join(10)
     assert len(got) == 12
-    wait_for(lambda: feed.watching == 0)
+    wait_until(lambda: feed.watching == 0)
     rest = feed.reads
     time.sleep(0.1)
     assert feed.reads - rest <= 1
-
-
-def wait_for(is_so: object) -> None:
-    assert callable(is_so)
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_strangers_follow_nothing(desk: Starlette) -> None:
@@ -197,7 +190,7 @@ def test_postgresql_tells_of_a_commit_so_nobody_has_to_look(
         Catalog(studio.catalog.url) as elsewhere,
     ):
         next(events)
-        wait_for(lambda: desk.state.room.feed.reads > 2)  # it listens
+        wait_until(lambda: desk.state.room.feed.reads > 2)  # it listens
         fire(replace(studio, catalog=elsewhere), row.id, 1, "start", progress=0, detail="queued")
         assert read(next(events))["renders"][0]["state"] == "queued"  # type: ignore[index]
 

@@ -48,7 +48,7 @@ def test_a_vendor_that_says_nothing_is_given_up_in_time() -> None:
         started = time.monotonic()
         with pytest.raises(UnknownOutcomeError, match="ReadTimeout"):
             make_http(read_s=0.2).send("POST", url, attempted="pay", acting=True)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
 
 
 def test_a_vendor_that_drips_is_given_up_in_time() -> None:

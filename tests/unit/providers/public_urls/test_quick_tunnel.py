@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
 
@@ -18,6 +17,7 @@ from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, TransientError
 from dayreel.providers.public_urls.quick_tunnel import QuickTunnel
 from tests.fakes import cloudflared
+from tests.waiting import is_running
 
 NAME = cloudflared.NAME
 
@@ -37,10 +37,7 @@ class Program:
         return (self.folder / name).read_text()
 
     def is_running(self) -> bool:
-        try:
-            return psutil.Process(int(self.wrote("pid"))).status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+        return is_running(int(self.wrote("pid")))
 
     def has_gone(self, within_s: float = 8) -> bool:
         end = time.monotonic() + within_s

@@ -73,7 +73,7 @@ def test_every_way_to_fail_has_one_verdict_and_leaves_the_old_file(
     started = time.monotonic()
     with edge_service(mood) as service, pytest.raises(verdict, match=told) as caught:
         speak(EdgeSpeech(url=service.url, deadline_s=0.5), dest)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20
     assert type(caught.value) is verdict
     assert VOICE in str(caught.value)
     assert dest.read_bytes() == b"old"

@@ -1,6 +1,5 @@
 """Kling in the sandbox world: made once, found again, and every fault with one verdict."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from dayreel.providers.video.kling import MODELS, KlingVideo
 from dayreel.schemas.effect import Permit
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
+from tests.waiting import wait_until
 
 REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay on a wheel.", duration_s=5, resolution="720p")
 
@@ -44,13 +44,7 @@ def paid(world: RunningSandbox) -> int:
 
 
 def until_over(kling: KlingVideo, handle: dict[str, Any]) -> Job:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        job = kling.follow(handle)
-        if job.state in ("done", "failed"):
-            return job
-        time.sleep(0.05)
-    raise AssertionError("it never ended")
+    return wait_until(lambda: job if (job := kling.follow(handle)).state in ("done", "failed") else None)
 
 
 def test_a_segment_is_made_and_fetched(kling: KlingVideo, world: RunningSandbox, tmp_path: Path) -> None:

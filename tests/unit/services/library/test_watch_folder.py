@@ -15,6 +15,7 @@ from dayreel.services.library.open_library import Library
 from dayreel.services.library.watch_folder import matters, watch_folder
 from dayreel.services.studio import Studio
 from tests.fakes.library import drop, make_library
+from tests.waiting import wait_until
 
 FALLS = movie_name("Hidden Falls", 2019)
 DEADLINE_S = 30.0
@@ -41,10 +42,7 @@ def said(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
 
 
 def until(told: list[str], words: str) -> None:
-    ends_at = time.monotonic() + DEADLINE_S
-    while not any(words in one for one in told):
-        assert time.monotonic() < ends_at, told
-        time.sleep(0.05)
+    wait_until(lambda: any(words in one for one in told), otherwise=lambda: told)
 
 
 @pytest.mark.slow

@@ -4,8 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,13 +118,6 @@ class SharedFolder:
     def leftovers(self) -> list[str]:
         """What attempts have left aside, anywhere."""
         return [path.name for aside in self.root.glob("*/.aside") for path in aside.iterdir()]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < ends_at
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dayreel.clock import SystemClock
@@ -17,7 +16,8 @@ from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.schemas.job import JobSpec
 from dayreel.services.worker.presence import WORKERS, Presence, list_workers
-from tests.unit.services.worker.conftest import LEAF, SharedFolder, wait_until
+from tests.unit.services.worker.conftest import LEAF, SharedFolder
+from tests.waiting import is_running, wait_until
 
 
 def slow_script(shared: SharedFolder) -> Path:
@@ -28,11 +28,6 @@ def slow_script(shared: SharedFolder) -> Path:
     path.chmod(0o755)
     shared.plan(remux={"script": [str(path)]})
     return begun
-
-
-def is_running(begun: Path) -> bool:
-    pid = int(begun.read_text())
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +71,7 @@ def test_a_worker_that_is_asked_to_stop_gives_its_job_back_without_blame(shared:
         shared.stop.set()
     assert shared.ended[0].outcome == "returned"
     assert shared.find(spec).place == "pending"
-    assert not is_running(begun)
+    assert not is_running(int(begun.read_text()))
     assert list_workers(shared.root) == []
 
 
@@ -88,7 +83,7 @@ def test_a_worker_whose_lease_was_taken_away_stops_and_installs_nothing(shared: 
         wait_until(begun.exists)
         running.rename(shared.root / f".pipeline/jobs/pending/{spec.job}.2")  # as a reaper does
     assert shared.ended[0].outcome == "lost"
-    assert not is_running(begun)
+    assert not is_running(int(begun.read_text()))
     shared.plan()
     shared.must_end("done")
     result = shared.find(spec).result
@@ -138,7 +133,7 @@ def test_a_worker_that_is_killed_half_way_is_followed_by_another_that_finishes(
     with worker_process(shared, "first") as first:
         wait_until(begun.exists)
         first.kill()
-    wait_until(lambda: not is_running(begun))  # its leash ends what it had started
+    wait_until(lambda: not is_running(int(begun.read_text())))  # its leash ends what it had started
     heartbeat = shared.root / f".pipeline/jobs/running/{spec.job}.1/heartbeat"
     wait_until(lambda: time.time() - heartbeat.stat().st_mtime > spec.lease_s + 0.5)
     shared.plan()
@@ -169,7 +164,7 @@ def test_a_worker_that_was_paused_past_its_lease_drops_its_work_when_it_wakes(sh
         shared.must_end("done")
         done = shared.find(spec).result
         sleeper.send_signal(signal.SIGCONT)
-        wait_until(lambda: not is_running(begun))
+        wait_until(lambda: not is_running(int(begun.read_text())))
         sleeper.send_signal(signal.SIGTERM)
         assert sleeper.wait(20) == 0
         said = sleeper.stderr.read().decode() if sleeper.stderr else ""

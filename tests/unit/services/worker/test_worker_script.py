@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.unit.services.worker.conftest import LEAF, SharedFolder, wait_until
+from tests.waiting import is_running
 
 
 def script(shared: SharedFolder, lines: str, **plan: object) -> None:
@@ -85,7 +85,7 @@ def test_a_script_is_ended_at_its_deadline_with_all_that_it_started(shared: Shar
     shared.submit("remux", shared.put(clip))
     assert "was not done after 0.5 s and was ended" in shared.must_end("returned")
     child = int((shared.root.parent / "child").read_text())
-    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not is_running(child))
 
 
 def test_a_script_that_is_not_on_this_machine_leaves_the_job_to_others(shared: SharedFolder, clip: Path) -> None:

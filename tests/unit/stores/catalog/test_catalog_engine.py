@@ -1,6 +1,8 @@
 """Opening, reading, writing: nobody interleaves, nobody waits for ever, and every trouble is a sentence."""
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -162,6 +164,31 @@ def test_sqlite_is_opened_for_several_processes_and_for_power_cuts(sqlite_url: s
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert said == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+
+
+def test_a_new_catalog_that_somebody_else_is_just_preparing_is_waited_for(sqlite_url: str) -> None:
+    """SQLite refuses to switch a file's journal at once while another holds the file; it does not wait by itself."""
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    path.parent.mkdir()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    let_go = threading.Timer(0.2, other.close)
+    let_go.start()
+    with Catalog(sqlite_url) as catalog, catalog.read() as connection:
+        assert not let_go.is_alive()
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+
+
+def test_a_new_catalog_that_somebody_else_keeps_is_a_sentence_in_the_end(sqlite_url: str) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    path.parent.mkdir()
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        Catalog(sqlite_url, busy_timeout_s=0.2) as catalog,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match=r"another process held it for more than 0\.2 s"), catalog.read():
+            pass
 
 
 def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import argparse
 import hashlib
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from dayreel.clock import SystemClock
 from dayreel.schemas.job import JobResult
 from dayreel.stores.job_queue import Claim, JobQueue, LeaseLostError, QueueDisk, install
+from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[4]
 DISK = QueueDisk(durable=False)
@@ -97,10 +97,11 @@ def stopped_at_the_end(root: Path, workers: list["subprocess.Popen[bytes]"]) -> 
 def wait_for(root: Path, count: int) -> None:
     """Wait until so many jobs are completed."""
     completed = root / ".pipeline/jobs/completed"
-    ends = time.monotonic() + DEADLINE_S
-    while len(list(completed.iterdir())) < count:
-        assert time.monotonic() < ends, f"only {len(list(completed.iterdir()))} of {count} jobs are completed"
-        time.sleep(0.05)
+
+    def so_far() -> int:
+        return len(list(completed.iterdir()))
+
+    wait_until(lambda: so_far() >= count, within_s=DEADLINE_S, otherwise=lambda: f"{so_far()} of {count} are completed")
 
 
 def told(root: Path) -> dict[str, Counter[str]]:

@@ -6,18 +6,17 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dayreel.schemas.job import JobFile
 from dayreel.stores.job_queue import JobInfo, install
 from tests.unit.stores.job_queue.crowd import DISK, PROJECT, start, stopped_at_the_end, wait_for
 from tests.unit.stores.job_queue.jobs import Shared
+from tests.waiting import is_running, wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,20 +62,6 @@ def running(shared: Shared, script: str) -> Iterator["subprocess.Popen[bytes]"]:
         finally:
             worker.send_signal(signal.SIGCONT)
             worker.terminate()
-
-
-def until(true: Callable[[], object]) -> None:
-    ends = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def only_job(shared: Shared) -> JobInfo:
@@ -164,13 +149,13 @@ def test_side_by_side_with_workers_of_dayreel_every_job_is_done_once(shared: Sha
 def test_a_cancelled_command_is_ended_with_everything_it_has_started(shared: Shared) -> None:
     spec = shared.submit()
     with running(shared, "echo $$ >pid; sleep 600 & echo $! >child; wait"):
-        until(lambda: list(shared.root.glob("2-remuxed/.aside/*/child")))
+        wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/child")))
         [child] = shared.root.glob("2-remuxed/.aside/*/child")
-        until(child.read_text)
+        wait_until(child.read_text)
         pids = [int(child.read_text()), int(child.with_name("pid").read_text())]
         assert shared.queue.cancel(spec.job, by="maria").place == "running"
-        until(lambda: only_job(shared).place == "failed")
-        assert not any(is_alive(pid) for pid in pids)
+        wait_until(lambda: only_job(shared).place == "failed")
+        assert not any(is_running(pid) for pid in pids)
     info = only_job(shared)
     assert info.result is not None
     assert info.result.outcome == "cancelled"
@@ -179,13 +164,13 @@ def test_a_cancelled_command_is_ended_with_everything_it_has_started(shared: Sha
 def test_a_frozen_worker_that_wakes_without_its_lease_drops_everything(shared: Shared) -> None:
     shared.submit()
     with running(shared, "echo late >film.mkv; sleep 2") as worker:
-        until(lambda: list(shared.root.glob("2-remuxed/.aside/*/film.mkv")))
+        wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/film.mkv")))
         worker.send_signal(signal.SIGSTOP)
         shared.pass_lease()
         shared.queue.reap()
         claim = shared.must_claim("second")
         worker.send_signal(signal.SIGCONT)
-        until(lambda: not list(shared.root.glob("2-remuxed/.aside/*.1")))
+        wait_until(lambda: not list(shared.root.glob("2-remuxed/.aside/*.1")))
         assert (only_job(shared).place, only_job(shared).fence, only_job(shared).claimed_by) == ("running", 2, "second")
         claim.heartbeat()
 
@@ -193,7 +178,7 @@ def test_a_frozen_worker_that_wakes_without_its_lease_drops_everything(shared: S
 def test_a_stopped_worker_gives_its_job_back_without_using_up_the_attempts(shared: Shared) -> None:
     shared.submit(max_attempts=1)
     with running(shared, "touch begun; sleep 600") as worker:
-        until(lambda: list(shared.root.glob("2-remuxed/.aside/*/begun")))
+        wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/begun")))
         worker.terminate()
         worker.wait(timeout=20)
     info = only_job(shared)

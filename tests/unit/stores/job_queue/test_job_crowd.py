@@ -16,6 +16,7 @@ from dayreel.errors import BusyError
 from dayreel.stores.job_queue import JobName, install
 from tests.unit.stores.job_queue.crowd import DISK, start, stopped_at_the_end, told, wait_for
 from tests.unit.stores.job_queue.jobs import Shared, make_result, make_spec, write_output
+from tests.waiting import wait_until
 
 SKEWED = [("attic", "--skew-hours", "7"), ("cellar", "--skew-hours", "-9000"), ("garden",)]
 
@@ -125,10 +126,7 @@ def frozen_worker(shared: Shared) -> Iterator["subprocess.Popen[bytes]"]:
     """A worker process that has claimed the only job and was frozen in the middle of it."""
     shared.submit()
     worker = start(shared.root, "sleeper", "--work-s", "0.5")
-    ends = time.monotonic() + 20
-    while not list(shared.root.glob("2-remuxed/.aside/*")):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*")))
     worker.send_signal(signal.SIGSTOP)
     with stopped_at_the_end(shared.root, [worker]):
         yield worker
@@ -147,10 +145,7 @@ def test_a_worker_frozen_past_its_lease_changes_nothing_when_it_wakes(
     install(shared.root, claim.spec, result, disk=DISK)
     before = {path: path.read_bytes() for path in shared.root.rglob("*") if path.is_file() and "log" not in path.parts}
     frozen_worker.send_signal(signal.SIGCONT)
-    ends = time.monotonic() + 20
-    while not told(shared.root)["lost"]:
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    wait_until(lambda: told(shared.root)["lost"])
     after = {path: path.read_bytes() for path in shared.root.rglob("*") if path.is_file() and "log" not in path.parts}
     assert after == before
     assert_each_done_once(shared, 1)

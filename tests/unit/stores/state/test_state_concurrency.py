@@ -82,7 +82,7 @@ def test_who_times_out_is_told_which_process_holds_the_lock_until_it_ends(tmp_pa
     began = time.monotonic()
     with pytest.raises(StateLockError) as refused, waiter.transaction():
         pytest.fail("must not begin")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     for fact in (f"process {holder.pid} on", "actor 'night shift'", transaction_id, f"Wait for process {holder.pid}"):
         assert fact in str(refused.value)
     holder.kill()
