@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.services.worker.conftest import LEAF, SharedFolder, wait_until
-from tests.waiting import is_running
+from tests.unit.services.worker.conftest import LEAF, SharedFolder
+from tests.waiting import is_running, wait_until
 
 
 def script(shared: SharedFolder, lines: str, **plan: object) -> None:
