@@ -28,10 +28,10 @@ from sqlalchemy import insert
 from dayreel.desk.app import create_desk
 from dayreel.schemas.content import CheckResult, FileRecord, FinalVideo, Idea
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.renders import fire
+from dayreel.services.desk.users import Users
+from dayreel.services.desk.visits import Visits
+from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio, open_studio
-from dayreel.services.users import Users
-from dayreel.services.visits import Visits
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import content, renders
 

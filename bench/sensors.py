@@ -142,7 +142,7 @@ def measure(root: Path, contents: int, rounds: int) -> dict[str, float]:
     """Return milliseconds per tick of each sensor, and from a decision to the run that is asked for."""
     import dagster as dg
 
-    from dayreel.services.decide import decide
+    from dayreel.services.reviewing.decide import decide
     from dayreel.services.studio import open_studio
     from pipeline_assets.definitions import build_defs
     from resources.studio import StudioResource

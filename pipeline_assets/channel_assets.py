@@ -14,18 +14,18 @@ from typing import Any
 import dagster as dg
 
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.services.adopt_marker import take_over
-from dayreel.services.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
-from dayreel.services.compose_video import CHECKS as VIDEO_CHECKS
-from dayreel.services.compose_video import compose_video
-from dayreel.services.make_idea import make_idea
-from dayreel.services.narrate import narrate
-from dayreel.services.publish_post import publish_post
-from dayreel.services.render_segments import render_segments
-from dayreel.services.request_review import notify_reviewers
-from dayreel.services.review_cards import redraw_cards
-from dayreel.services.review_status import need_decision
-from dayreel.services.write_prompts import write_prompts
+from dayreel.services.making.adopt_marker import take_over
+from dayreel.services.making.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
+from dayreel.services.making.compose_video import CHECKS as VIDEO_CHECKS
+from dayreel.services.making.compose_video import compose_video
+from dayreel.services.making.make_idea import make_idea
+from dayreel.services.making.narrate import narrate
+from dayreel.services.making.render_segments import render_segments
+from dayreel.services.making.write_prompts import write_prompts
+from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.request_review import notify_reviewers
+from dayreel.services.reviewing.review_cards import redraw_cards
+from dayreel.services.reviewing.review_status import need_decision
 from dayreel.stores.catalog.reads import costs_of, get_content
 from pipeline_assets.library_assets import item_key
 from pipeline_assets.metadata import (

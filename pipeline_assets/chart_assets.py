@@ -43,9 +43,9 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         f"{runbook('analytics')}",
     )
     def charts(context: dg.AssetExecutionContext) -> None:
-        from dayreel.services.draw_charts import draw_all  # noqa: PLC0415  matplotlib costs a second
         from dayreel.services.marts.build_marts import mart_files  # noqa: PLC0415
-        from dayreel.services.write_report import chart_data  # noqa: PLC0415
+        from dayreel.services.marts.draw_charts import draw_all  # noqa: PLC0415  matplotlib costs a second
+        from dayreel.services.marts.write_report import chart_data  # noqa: PLC0415
         from dayreel.stores.mart_files import ALWAYS  # noqa: PLC0415
 
         for key in context.partition_keys:

@@ -1,7 +1,7 @@
 """Jobs that make nothing: seeing to what is in doubt or overdue, and telling people about failures.
 
 See https://docs.dagster.io/guides/build/ops. They are jobs, so that what asks vendors and people is never a sensor's
-tick, and every look is a run that can be read afterwards. What is due is decided by `dayreel.services.chores`.
+tick, and every look is a run that can be read afterwards. What is due is decided by `dayreel.services.upkeep.chores`.
 """
 
 from typing import get_args
@@ -9,8 +9,8 @@ from typing import get_args
 import dagster as dg
 from pydantic import Field
 
-from dayreel.services.chores import ChoreName, do_chore
 from dayreel.services.tell_failure import FailedRun, tell_failure
+from dayreel.services.upkeep.chores import ChoreName, do_chore
 from pipeline_assets.metadata import runbook
 from pipeline_assets.steps import room_of
 

@@ -13,10 +13,10 @@ from dayreel.rules.desk_links import content_link, link, media_link, picture_row
 from dayreel.schemas.channel import IdeaSource, Narration, PromptSource, VideoSource
 from dayreel.schemas.content import CheckResult, FileRecord
 from dayreel.schemas.manifest import Manifest
+from dayreel.services.desk.thumbnails import thumbnails
 from dayreel.services.explain import request_ids
-from dayreel.services.stages import StageResult
+from dayreel.services.making.stages import StageResult
 from dayreel.services.studio import Studio
-from dayreel.services.thumbnails import thumbnails
 
 KNOWN_MAKERS = frozenset(
     vendor

@@ -12,7 +12,7 @@ import dagster as dg
 from dayreel.clock import local_day
 from dayreel.rules.calendar import why_not_made
 from dayreel.schemas.channel import Channel
-from dayreel.services.open_content import why_resting
+from dayreel.services.making.open_content import why_resting
 from dayreel.settings import Settings
 from pipeline_assets.jobs import make_day_job_name
 from pipeline_assets.steps import TRIGGER_TAG

@@ -1,8 +1,8 @@
-"""Doubts, deadlines and money become runs of `keep_house`. What is due is decided by `dayreel.services.chores`."""
+"""Doubts, deadlines and money become runs of `keep_house`. What is due: `dayreel.services.upkeep.chores`."""
 
 import dagster as dg
 
-from dayreel.services.chores import due_chores
+from dayreel.services.upkeep.chores import due_chores
 from pipeline_assets.house_jobs import Chores, keep_house
 from pipeline_assets.steps import TRIGGER_TAG
 from resources.studio import StudioResource

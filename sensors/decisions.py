@@ -1,12 +1,12 @@
 """People's decisions become materializations of `reviews`; what was approved becomes posts when its gates allow.
 
-See https://docs.dagster.io/guides/automate/sensors. What is due is decided by `dayreel.services.due_work`; a run key
-keeps a tick from asking twice, and the effect ledger keeps a post from going out twice.
+See https://docs.dagster.io/guides/automate/sensors. What is due is decided by `dayreel.services.upkeep.due_work`; a run
+key keeps a tick from asking twice, and the effect ledger keeps a post from going out twice.
 """
 
 import dagster as dg
 
-from dayreel.services.due_work import due_posts, new_decisions
+from dayreel.services.upkeep.due_work import due_posts, new_decisions
 from pipeline_assets.steps import CONTENT_TAG, DECISION_TAG, TRIGGER_TAG
 from resources.studio import StudioResource
 from sensors.ticks import KnownDays

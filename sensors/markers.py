@@ -1,14 +1,14 @@
 """Completion markers dropped by external workers or people become runs that take their files over.
 
-Which are new is decided by `dayreel.services.watch_markers`; hashing and decoding is the run's work. The cursor holds
-what was seen of the contents that have markers now, so it does not grow. Format: docs/operate.md.
+Which are new is decided by `dayreel.services.upkeep.watch_markers`; hashing and decoding is the run's work. The cursor
+holds what was seen of the contents that have markers now, so it does not grow. Format: docs/operate.md.
 """
 
 import json
 
 import dagster as dg
 
-from dayreel.services.watch_markers import new_markers
+from dayreel.services.upkeep.watch_markers import new_markers
 from pipeline_assets.steps import CONTENT_TAG, TRIGGER_TAG
 from resources.studio import StudioResource
 from sensors.ticks import KnownDays

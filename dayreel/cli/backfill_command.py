@@ -12,10 +12,10 @@ from dayreel.errors import UsageError
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.lifecycle import WORKING
 from dayreel.services.dagster_server import DagsterServer, find_server
-from dayreel.services.plan_backfill import BackfillPlan, plan_backfill
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.status import status_of
 from dayreel.services.studio import open_studio, person
+from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.channel_files import ChannelFiles

@@ -8,9 +8,9 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
-from dayreel.services.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
+from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
+from dayreel.services.making.templating import copy_packaged
 from dayreel.services.studio import Studio, open_studio
-from dayreel.services.templating import copy_packaged
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 

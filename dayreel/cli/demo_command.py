@@ -10,7 +10,7 @@ import click
 from dayreel.cli.output import print_json
 
 if TYPE_CHECKING:
-    from dayreel.services.make_demo import Demo
+    from dayreel.services.demo.make_demo import Demo
 
 
 @click.command("demo")
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(days: int, into: Path | None, tells_dagster: bool, as_json: bool) -> None:
     """Make a demo project in the sandbox world: made, reviewed, posted and measured content, simulated throughout."""
-    from dayreel.services.make_demo import make_demo
+    from dayreel.services.demo.make_demo import make_demo
     from dayreel.settings import find_root
 
     here = find_root()

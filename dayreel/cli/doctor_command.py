@@ -4,7 +4,7 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import ConfigurationError, DayreelError
-from dayreel.services.examine import Check, check_python, examine
+from dayreel.services.setting_up.examine import Check, check_python, examine
 from dayreel.settings import Settings, load_settings
 
 _MARKS = {"ok": "ok", "warn": "warning", "fail": "FAILED"}
@@ -41,7 +41,7 @@ def _look(*, live: bool) -> list[Check]:
 
 
 def _ask_vendors(settings: Settings) -> list[Check]:
-    from dayreel.services.prove_keys import prove_keys
+    from dayreel.services.setting_up.prove_keys import prove_keys
 
     try:
         return [Check(**vars(proven)) for proven in prove_keys(settings)]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import date
 
 from dayreel.errors import StoreError
-from dayreel.services.renders import render_status
+from dayreel.services.making.renders import render_status
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.reads import current_content

@@ -3,7 +3,7 @@
 import click
 
 from dayreel.cli.output import print_json, print_table
-from dayreel.services.list_providers import list_providers
+from dayreel.services.setting_up.list_providers import list_providers
 from dayreel.settings import load_settings
 
 

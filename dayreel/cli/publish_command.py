@@ -5,8 +5,8 @@ import click
 from dayreel.cli.output import print_json
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
-from dayreel.services.desk_content import CaptionPreview, stored_captions
-from dayreel.services.plan_posts import plan_posts
+from dayreel.services.desk.content import CaptionPreview, stored_captions
+from dayreel.services.publishing.plan_posts import plan_posts
 from dayreel.services.status import status_of
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings

@@ -4,8 +4,8 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import UsageError
-from dayreel.services.reconcile import reconcile, resolve
 from dayreel.services.studio import open_studio, person
+from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.settings import load_settings
 
 

@@ -5,7 +5,7 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import StaleState
 from dayreel.rules.content_ids import parse_content_id
-from dayreel.services.decide import Seen, Verdict, decide, seen_of
+from dayreel.services.reviewing.decide import Seen, Verdict, decide, seen_of
 from dayreel.services.status import status_of
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings

@@ -10,7 +10,7 @@ from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, UsageError
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
-from dayreel.services.open_content import why_not_begun
+from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.status import status_of
 from dayreel.services.studio import open_studio, person
@@ -105,7 +105,7 @@ def _need_keys(settings: Settings, channel: Channel) -> None:
     """Refuse before anything is bought: an idea is of no use when the key for its video is missing."""
     if settings.world != "live":
         return
-    from dayreel.services.examine import making_vendors, missing_keys
+    from dayreel.services.setting_up.examine import making_vendors, missing_keys
 
     missing = missing_keys(settings, making_vendors(channel))
     if missing:

@@ -3,8 +3,8 @@
 import click
 
 from dayreel.clock import SystemClock
-from dayreel.services.prove_keys import Proven
-from dayreel.services.set_up import (
+from dayreel.services.setting_up.prove_keys import Proven
+from dayreel.services.setting_up.set_up import (
     Wanted,
     check_answers,
     keep_answers,

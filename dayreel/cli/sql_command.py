@@ -16,7 +16,7 @@ from dayreel.errors import DayreelError
 @click.option("--refresh", is_flag=True, help="rebuild the marts of the last eight weeks from the catalog first")
 def command(query: str | None, shape: str, refresh: bool) -> None:
     """Ask the marts: one view a mart, see docs/analytics.md. Without --query it reads from the keyboard."""
-    from dayreel.services.query_marts import opened_marts
+    from dayreel.services.marts.query_marts import opened_marts
     from dayreel.settings import load_settings
     from dayreel.stores.mart_files import open_mart_files
 
@@ -49,7 +49,7 @@ def _refresh() -> None:
 
 
 def _print(connection: Any, query: str, shape: str) -> None:
-    from dayreel.services.query_marts import answer
+    from dayreel.services.marts.query_marts import answer
 
     table = answer(connection, query)
     rows = table.to_pylist()

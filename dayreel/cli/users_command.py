@@ -7,8 +7,8 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.rules.roles import ROLES
+from dayreel.services.desk.users import Users
 from dayreel.services.studio import Studio, open_studio
-from dayreel.services.users import Users
 from dayreel.settings import load_settings
 
 
@@ -74,7 +74,7 @@ def enable(name: str) -> None:
 def token(name: str, label: str, role: str | None, days: int) -> None:
     """Print an API token for scripts, on behalf of somebody; it is shown once."""
     from dayreel.rules.roles import role_named
-    from dayreel.services.visits import Visits
+    from dayreel.services.desk.visits import Visits
 
     with _people() as (studio, users):
         wanted = None if role is None else role_named(role)

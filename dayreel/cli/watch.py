@@ -13,11 +13,11 @@ import click
 from dayreel.cli.signals import until_told
 from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
-from dayreel.services.chores import do_chore
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.studio import Studio, open_studio
 from dayreel.services.tell_people import notifier_name
-from dayreel.services.watch_work import Memory, Task, next_work
+from dayreel.services.upkeep.chores import do_chore
+from dayreel.services.upkeep.watch_work import Memory, Task, next_work
 from dayreel.settings import Settings
 from dayreel.stores.files import write_whole
 from dayreel.stores.locks import hold

@@ -26,12 +26,12 @@ from dayreel.desk.pages import calendar, content, entrance, follow, library, mon
 from dayreel.desk.pages.frame import Handler, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.rules.roles import Role
-from dayreel.services.decide import seen_text
-from dayreel.services.desk_queue import Remembered
-from dayreel.services.start_work import start_day
+from dayreel.services.desk.queue import Remembered
+from dayreel.services.desk.users import Users
+from dayreel.services.desk.visits import Throttle, Visits
+from dayreel.services.reviewing.decide import seen_text
 from dayreel.services.studio import Studio
-from dayreel.services.users import Users
-from dayreel.services.visits import Throttle, Visits
+from dayreel.services.upkeep.start_work import start_day
 from dayreel.stores.catalog.reads import ContentRow
 
 _HERE = Path(__file__).parent

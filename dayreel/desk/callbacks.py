@@ -1,8 +1,8 @@
 """Presses from Slack and Discord, mounted at `/callbacks`: proven, answered within three seconds, done afterwards.
 
 Nobody is logged in here: the signature says that it is the vendor, the vendor says who pressed, and
-`services.chat_review` whether that person may decide. Before the signature nothing of a body is read. What is refused
-gets a 4xx without a reason and changes nothing; the reason is in the log.
+`services.reviewing.chat_review` whether that person may decide. Before the signature nothing of a body is read. What is
+refused gets a 4xx without a reason and changes nothing; the reason is in the log.
 """
 
 import logging
@@ -20,7 +20,8 @@ from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, Pr
 from dayreel.providers.notifiers import discord, discord_cards, slack, slack_cards
 from dayreel.providers.notifiers.contract import LONGEST_CAPTION, Card, Press
 from dayreel.rules.signatures import MAX_BODY_BYTES, Refused, Repeats, Verified, verify_discord, verify_slack
-from dayreel.services.chat_review import (
+from dayreel.services.library.chat_gates import act_on_gate_press, check_gate_press, is_about_footage
+from dayreel.services.reviewing.chat_review import (
     Asked,
     Chat,
     act_on_press,
@@ -30,7 +31,6 @@ from dayreel.services.chat_review import (
     need_caption,
     tell_privately,
 )
-from dayreel.services.library.chat_gates import act_on_gate_press, check_gate_press, is_about_footage
 from dayreel.services.studio import Studio
 
 _LOG = logging.getLogger("dayreel.chat")

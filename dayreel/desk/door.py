@@ -26,7 +26,7 @@ from dayreel.desk.room import Room
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, UsageError
 from dayreel.rules.roles import may
 from dayreel.services.audit import note_act
-from dayreel.services.visits import Visitor
+from dayreel.services.desk.visits import Visitor
 
 PREFIX = "/dagster"
 # RFC 9110, section 7.6.1; and what would tell Dagster more about a person than it needs.

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from dayreel.desk.room import Room
 from dayreel.desk.sessions import is_csrf_token, is_same_origin, visit_of
 from dayreel.errors import GateClosedError, UsageError
-from dayreel.services.visits import Visitor
+from dayreel.services.desk.visits import Visitor
 
 MOST_BYTES = 256 * 1024
 _MOST_FIELDS = 500

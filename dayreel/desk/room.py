@@ -12,10 +12,10 @@ from itsdangerous import Signer
 from jinja2 import Environment
 
 from dayreel.desk.live import Feed
-from dayreel.services.desk_queue import Remembered
+from dayreel.services.desk.queue import Remembered
+from dayreel.services.desk.users import Users
+from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.studio import Studio
-from dayreel.services.users import Users
-from dayreel.services.visits import Throttle, Visits
 from dayreel.stores.catalog.reads import ContentRow
 
 

@@ -9,8 +9,8 @@ import uvicorn
 
 from dayreel.desk.app import create_desk
 from dayreel.errors import ConfigurationError
+from dayreel.services.desk.users import Users, need_users
 from dayreel.services.studio import Studio
-from dayreel.services.users import Users, need_users
 
 _STOP_DEADLINE_S = 5
 

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from dayreel.desk.room import Room
-from dayreel.services.visits import LONGEST, Visitor
+from dayreel.services.desk.visits import LONGEST, Visitor
 
 _SESSION, _VISIT = "dayreel_session", "dayreel_visit"
 _MOST_OF_A_COOKIE = 200

@@ -1,7 +1,7 @@
 """The publishing gates: every condition under which one content may go out on one platform, as a list of sentences.
 
-Pure: `Facts` is everything they look at, gathered by `services.publish_post`, and again inside the transaction that
-claims the send.
+Pure: `Facts` is everything they look at, gathered by `services.publishing.publish_post`, and again inside the
+transaction that claims the send.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """Who may do what at the desk: four roles, each with everything that the one before it may. Pure.
 
-Who may decide on one channel is that channel's `review.who`; it is asked by `services.decide`, whatever the role.
+Who may decide on one channel is that channel's `review.who`; it is asked by `services.reviewing.decide`, whatever the
+role.
 """
 
 from typing import Literal, get_args

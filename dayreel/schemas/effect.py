@@ -32,8 +32,8 @@ class EffectKey:
 class Permit:
     """The right to send one effect once.
 
-    Only `dayreel.services.effects` makes one, in the transaction that claims the send and reserves the money; every
-    paid or publishing call of a provider asks for it.
+    Only `dayreel.services.effects.ledger` makes one, in the transaction that claims the send and reserves the money;
+    every paid or publishing call of a provider asks for it.
     """
 
     effect_id: int

@@ -1,6 +1,6 @@
 """The shape of a completion marker: `content/<content-id>/.pipeline/<name>.done`, written by whoever made a file.
 
-Names and what belongs to a channel are `dayreel.rules.markers`; taking the file over is `services.adopt_marker`.
+Names and what belongs to a channel are `dayreel.rules.markers`; taking the file over is `services.making.adopt_marker`.
 """
 
 from pathlib import PurePosixPath

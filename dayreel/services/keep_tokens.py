@@ -157,7 +157,7 @@ class _Work:
 def token_findings(settings: Settings, now: datetime) -> Iterator[TokenFinding]:
     """Say of every token that can be renewed how long it lasts, with days left. Reads only; asks no vendor.
 
-    `services.examine` shows these.
+    `services.setting_up.examine` shows these.
     """
     for vendor, rule in RULES.items():
         seed = seed_of(settings, vendor)

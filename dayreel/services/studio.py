@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from dayreel.clock import Clock, SystemClock
 from dayreel.providers.access import Access
 from dayreel.providers.registry import vendor_named
-from dayreel.services.effects import EffectLedger
+from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.keep_tokens import ACCESS_VARIABLES, seed_of, usable_token
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings

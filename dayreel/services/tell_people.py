@@ -13,7 +13,7 @@ from dayreel.errors import ProviderError
 from dayreel.providers.notifiers.contract import Card, Message, Notifier, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.effect import EffectKey, Permit
-from dayreel.services.effects import Done, Intent, Record
+from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
 from dayreel.stores.catalog.reads import ContentRow, get_content

@@ -15,7 +15,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from dayreel.rules.lifecycle import UNDER_WAY
-from dayreel.services.desk_library import LibraryPage, Work, library_page
+from dayreel.services.desk.library import LibraryPage, Work, library_page
 from dayreel.services.library.act_on_jobs import cancel_job, retry_job
 from dayreel.services.library.open_library import open_library
 from dayreel.services.studio import Studio

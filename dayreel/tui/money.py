@@ -8,7 +8,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from dayreel.services.caps import Cap
+from dayreel.services.effects.caps import Cap
 from dayreel.services.studio import Studio
 from dayreel.services.turn_switch import switch_told, turn_switch
 from dayreel.tui.dialogs import AskLine

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from dayreel.services.desk_library import Question, question_of
+from dayreel.services.desk.library import Question, question_of
 from dayreel.services.library.gates import Verdict, answer
 from dayreel.services.library.open_library import open_library
 from dayreel.services.studio import Studio

@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from dayreel.services.renders import Render
-from dayreel.services.retry_content import cancel_renders
+from dayreel.services.making.renders import Render
 from dayreel.services.studio import Studio
+from dayreel.services.upkeep.retry_content import cancel_renders
 from dayreel.tui.dialogs import Confirm
 from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen

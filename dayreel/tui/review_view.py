@@ -16,8 +16,8 @@ from dayreel.errors import DayreelError, UsageError
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.decide import EVENTS, Seen, Verdict, bound_fields, is_held, possible_events, seen_of
-from dayreel.services.publish_post import post_marker
+from dayreel.services.publishing.publish_post import post_marker
+from dayreel.services.reviewing.decide import EVENTS, Seen, Verdict, bound_fields, is_held, possible_events, seen_of
 from dayreel.services.status import next_step
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow, DecisionRow, costs_of, get_content, newest_verdict, open_effects

@@ -1,6 +1,6 @@
 """The screen of unknown effects: what may have happened and nobody knows, the evidence, and the keys that resolve it.
 
-A person says what they found at the provider, or that it is not there; `services.reconcile` takes it from there.
+A person says what they found at the provider, or that it is not there; `services.upkeep.reconcile` takes it from there.
 """
 
 from typing import ClassVar
@@ -14,8 +14,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dayreel.errors import StaleState
-from dayreel.services.reconcile import Reconciled, reconcile, resolve
 from dayreel.services.studio import Studio
+from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
 from dayreel.tui.dialogs import AskLine, Confirm
 from dayreel.tui.lists import show_options
 from dayreel.tui.live import PLACES, LiveScreen

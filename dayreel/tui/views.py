@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, case, func, select
 
-from dayreel.services.caps import Cap, caps_of
 from dayreel.services.configure import Value, read_config
-from dayreel.services.renders import Render, render_status
+from dayreel.services.effects.caps import Cap, caps_of
+from dayreel.services.making.renders import Render, render_status
 from dayreel.services.studio import Studio
 from dayreel.services.turn_switch import switch_told
 from dayreel.stores.catalog.reads import ContentRow, costs_of, get_content, newest_verdict, posts_of

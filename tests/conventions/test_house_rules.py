@@ -79,7 +79,7 @@ def imports(name: str) -> Iterator[tuple[str, int]]:
 
 def test_the_rules_look_at_something() -> None:
     assert len(python(*OURS)) > 100
-    assert "dayreel/services/effects.py" in python("dayreel")
+    assert "dayreel/services/effects/ledger.py" in python("dayreel")
 
 
 # Of contents and of items of own footage.

@@ -29,7 +29,7 @@ def test_only_the_ledger_makes_permits() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Permit"
     }
-    assert makers == {"services/effects.py"}
+    assert makers == {"services/effects/ledger.py"}
 
 
 @pytest.mark.parametrize("family", sorted(ACTS))

@@ -7,7 +7,7 @@ import requests
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dayreel.services.request_review import notify_reviewers
+from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
 from tests.fakes.desk import desk_on

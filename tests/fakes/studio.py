@@ -13,9 +13,9 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo, Idea
 from dayreel.services.configure import write_config
-from dayreel.services.open_content import open_content
-from dayreel.services.request_review import request_review
-from dayreel.services.stages import Product, Work, run_stage
+from dayreel.services.making.open_content import open_content
+from dayreel.services.making.stages import Product, Work, run_stage
+from dayreel.services.reviewing.request_review import request_review
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings, World
 from dayreel.stores.catalog.engine import Catalog

@@ -18,7 +18,7 @@ import imageio_ffmpeg
 import yaml
 
 from dayreel.clock import Clock, SystemClock
-from dayreel.services.decide import decide
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog

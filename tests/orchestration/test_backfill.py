@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from dayreel.cli import run as dayreel
 from dayreel.errors import UsageError
 from dayreel.services.configure import write_config
-from dayreel.services.plan_backfill import BackfillPlan, expected_cost, plan_backfill
+from dayreel.services.upkeep.plan_backfill import BackfillPlan, expected_cost, plan_backfill
 from dayreel.stores.catalog.tables import content, effects
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.project import CRAFTS, NOTES, Project, days_ago, failures, metadata_of, today

@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 from sqlalchemy import insert, update
 
-from dayreel.services.chores import do_chore, due_chores
 from dayreel.services.configure import write_config
-from dayreel.services.expire_reviews import overdue_reviews
 from dayreel.services.processes import owner_of, this_process
+from dayreel.services.reviewing.expire_reviews import overdue_reviews
+from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.reads import get_content
 from dayreel.stores.catalog.tables import content, effects
 from pipeline_assets.house_jobs import Failure

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from dayreel.rules.markers import spec_hash
-from dayreel.services.adopt_marker import read_markers
+from dayreel.services.making.adopt_marker import read_markers
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.project import (
     CRAFTS,

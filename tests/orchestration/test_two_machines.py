@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dayreel.services.desk_content import content_page
+from dayreel.services.desk.content import content_page
 from resources.content_bucket import BucketStudioResource
 from tests.fakes.bucket import running_bucket
 from tests.fakes.sandbox import RunningSandbox

@@ -12,7 +12,7 @@ import pytest
 
 from dayreel.clock import SystemClock
 from dayreel.services.status import status_of
-from dayreel.services.watch_work import Memory, next_work
+from dayreel.services.upkeep.watch_work import Memory, next_work
 from tests.orchestration.project import NOTES, ROOT, Project, today
 from tests.waiting import wait_until
 

@@ -23,7 +23,7 @@ from dayreel.services.library.ingest import ingest, movie_name
 from dayreel.services.library.look_up import remembered_item
 from dayreel.services.library.open_library import open_library
 from dayreel.services.library.tend import tend
-from dayreel.services.renders import fire
+from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import newest_verdict
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium

@@ -164,7 +164,7 @@ class CommandLine:
 
     def _on_the_dashboard(self, one: dict[str, Any]) -> str | None:
         assert one["kind"] == "segment", one
-        from dayreel.services.effects import effect_of
+        from dayreel.services.effects.ledger import effect_of
         from dayreel.stores.catalog.engine import open_catalog
         from dayreel.stores.catalog.tables import effects
         from tests.world.kill_matrix.child import unclaimed

@@ -21,11 +21,11 @@ from dayreel.errors import GateClosedError, StoreError, UnknownOutcomeError
 from dayreel.sandbox import clips
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import EffectKey
-from dayreel.services.effects import Done, Intent
-from dayreel.services.publish_post import publish_post
-from dayreel.services.reconcile import reconcile
-from dayreel.services.render_segments import render_segments
+from dayreel.services.effects.intent import Done, Intent
+from dayreel.services.making.render_segments import render_segments
+from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.studio import Studio
+from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects
@@ -323,8 +323,8 @@ def test_the_kill_switch_stops_segments_of_a_run_that_has_begun(new: Project) ->
 
 
 def ask_for_prompts(project: Project) -> None:
-    from dayreel.services.make_idea import make_idea
-    from dayreel.services.write_prompts import write_prompts
+    from dayreel.services.making.make_idea import make_idea
+    from dayreel.services.making.write_prompts import write_prompts
 
     studio, channel, day = project.studio, project.channel, project.day
     make_idea(studio, channel, day, model=studio.connect("anthropic"))

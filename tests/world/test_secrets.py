@@ -32,14 +32,14 @@ from dayreel.providers.speech.espeak import EspeakSpeech
 from dayreel.providers.video.contract import SegmentRequest
 from dayreel.sandbox import credentials
 from dayreel.schemas.token import Token
-from dayreel.services.decide import decide
-from dayreel.services.make_idea import make_idea
-from dayreel.services.publish_post import publish_post
-from dayreel.services.render_segments import render_segments
-from dayreel.services.request_review import notify_reviewers
+from dayreel.services.making.make_idea import make_idea
+from dayreel.services.making.render_segments import render_segments
+from dayreel.services.making.write_prompts import write_prompts
+from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.sandbox_world import clean_environment
 from dayreel.services.studio import Studio
-from dayreel.services.write_prompts import write_prompts
 from dayreel.settings import Settings
 from tests.fakes.hostile_proxy import SHAPES, HostileProxy, hostile_proxy
 from tests.fakes.permits import make_permit

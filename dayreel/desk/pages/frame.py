@@ -24,9 +24,9 @@ from dayreel.errors import (
     UsageError,
 )
 from dayreel.rules.roles import Role, may
-from dayreel.services.desk_money import alarms
+from dayreel.services.desk.money import alarms
+from dayreel.services.desk.visits import Visitor
 from dayreel.services.studio import Studio
-from dayreel.services.visits import Visitor
 
 # What a page says after a redirect; fixed words, so that no link can put others into the desk's mouth.
 NOTICES = {

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
-from dayreel.services.desk_library import item_page, library_page, work_of
+from dayreel.services.desk.library import item_page, library_page, work_of
 from dayreel.services.library.act_on_jobs import cancel_job, retry_job
 from dayreel.services.library.gates import Verdict, answer
 from dayreel.services.library.open_library import open_library

@@ -4,8 +4,8 @@ from starlette.responses import JSONResponse, Response
 
 from dayreel.desk.pages.frame import Visit
 from dayreel.errors import DayreelError, UsageError
-from dayreel.services.decide import decide, read_seen
-from dayreel.services.desk_queue import VIEWS, queue_of
+from dayreel.services.desk.queue import VIEWS, queue_of
+from dayreel.services.reviewing.decide import decide, read_seen
 
 _MOST_AT_ONCE = 100
 

@@ -5,8 +5,8 @@ from starlette.responses import Response
 from dayreel.desk.pages.frame import Visit
 from dayreel.errors import UsageError
 from dayreel.services.audit import note_act
-from dayreel.services.desk_money import doubts
-from dayreel.services.reconcile import reconcile, resolve
+from dayreel.services.desk.money import doubts
+from dayreel.services.upkeep.reconcile import reconcile, resolve
 
 _LONGEST_ID = 300
 

@@ -1,6 +1,7 @@
 """What every language model offers: one structured answer to one question, with its usage, even when it is unusable.
 
-A vendor makes exactly one attempt per call: retries belong to `dayreel.services.effects`, because each attempt is paid.
+A vendor makes exactly one attempt per call: retries belong to `dayreel.services.effects.ledger`, because each attempt
+is paid.
 """
 
 from dataclasses import dataclass

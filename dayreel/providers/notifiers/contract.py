@@ -1,6 +1,7 @@
 """What every notifier offers: say something, once. What a chat offers beyond that: a question with buttons under it.
 
-How a vendor writes and signs what it sends back is in its own files; who may decide is `services.chat_review`.
+How a vendor writes and signs what it sends back is in its own files; who may decide is
+`services.reviewing.chat_review`.
 """
 
 from collections.abc import Mapping

@@ -15,10 +15,11 @@ from dayreel.providers.notifiers.contract import Card, Press, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_flow import ASKED
 from dayreel.schemas.effect import EffectKey, Permit
-from dayreel.services.chat_review import Chat, need_room, shown_name, tell_privately
-from dayreel.services.effects import Done, Intent, Record, effect_of
+from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.effects.ledger import effect_of
 from dayreel.services.library.gates import Verdict, answer
 from dayreel.services.library.open_library import open_library
+from dayreel.services.reviewing.chat_review import Chat, need_room, shown_name, tell_privately
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import marker_of, tell_once
 from dayreel.stores.catalog.item_reads import GateRow, get_gate, get_item

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dayreel.clock import SystemClock
-from dayreel.services.users import Users
-from dayreel.services.visits import Visits
+from dayreel.services.desk.users import Users
+from dayreel.services.desk.visits import Visits
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from tests.fakes.clock import FakeClock

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from dayreel.services.decide import decide
-from dayreel.services.open_content import why_not_begun
+from dayreel.services.making.open_content import why_not_begun
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import pinned_idea
 from tests.fakes.desk import Browser

@@ -13,11 +13,11 @@ import pytest
 from nacl.signing import SigningKey
 
 from dayreel.sandbox import credentials
-from dayreel.services.chores import do_chore, due_chores
-from dayreel.services.decide import decide
-from dayreel.services.request_review import notify_reviewers
-from dayreel.services.review_cards import redraw_cards
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.request_review import notify_reviewers
+from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.studio import Studio
+from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.reads import DecisionRow, newest_verdict
 from tests.fakes.chats import CONTENT, Chat, chat_on
 from tests.fakes.sandbox import RunningSandbox
@@ -186,7 +186,7 @@ def test_a_lost_answer_to_a_change_is_made_good_at_once_because_it_is_safe_to_re
 def test_a_lost_question_is_in_doubt_found_by_its_marker_and_not_asked_twice(
     studio: Studio, world: RunningSandbox, chat: Chat
 ) -> None:
-    from dayreel.services.reconcile import reconcile
+    from dayreel.services.upkeep.reconcile import reconcile
 
     row = reviewable(chat.studio, video=b"anew")
     world.arm(chat.name, "post", "lose_answer")

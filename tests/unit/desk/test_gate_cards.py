@@ -8,13 +8,13 @@ import pytest
 
 from dayreel.errors import GateClosedError, UsageError
 from dayreel.providers.notifiers.contract import Press
-from dayreel.services.chat_review import ROOMS
 from dayreel.services.library.chat_gates import check_gate_press, gate_card
 from dayreel.services.library.gates import answer
 from dayreel.services.library.ingest import ingest, movie_name
 from dayreel.services.library.news import tell_news
 from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.library.tend import tend
+from dayreel.services.reviewing.chat_review import ROOMS
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.item_reads import GateRow, get_gate
 from tests.fakes.chats import Chat, chat_on

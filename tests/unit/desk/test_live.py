@@ -13,9 +13,9 @@ from httpx_sse import ServerSentEvent, connect_sse
 from sqlalchemy import func, select
 from starlette.applications import Starlette
 
-from dayreel.services.decide import decide
 from dayreel.services.live_status import changes_since, newest_marker, render_state
-from dayreel.services.renders import fire
+from dayreel.services.making.renders import fire
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import state_transitions

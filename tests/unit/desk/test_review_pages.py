@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
-from dayreel.services.decide import decide
-from dayreel.services.renders import fire
+from dayreel.services.making.renders import fire
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import newest_verdict
 from dayreel.stores.catalog.tables import effects

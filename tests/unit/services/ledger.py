@@ -9,7 +9,8 @@ from sqlalchemy import insert, select
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import EffectKey, EffectKind, Permit
 from dayreel.services.configure import write_config
-from dayreel.services.effects import Act, Done, EffectLedger, Intent, Record
+from dayreel.services.effects.intent import Act, Done, Intent, Record
+from dayreel.services.effects.ledger import EffectLedger
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import content, effects
 from tests.fakes.clock import FakeClock

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from dayreel.errors import TransientError, UsageError
 from dayreel.providers.platforms.contract import Counters
-from dayreel.services.decide import decide
 from dayreel.services.measure_posts import measurable_posts, measure_posts
-from dayreel.services.publish_post import publish_post
+from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import metric_snapshots
 from tests.fakes.clock import FakeClock

@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from dayreel.errors import UnknownOutcomeError
-from dayreel.services.decide import decide
-from dayreel.services.make_idea import make_idea
-from dayreel.services.open_content import open_content
-from dayreel.services.publish_post import publish_post
+from dayreel.services.making.make_idea import make_idea
+from dayreel.services.making.open_content import open_content
+from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.status import status_of
 from dayreel.services.studio import Studio
 from tests.fakes.language_model import FakeLanguageModel, answer, idea

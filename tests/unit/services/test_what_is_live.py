@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dayreel.errors import DayreelError, GateClosedError, ProviderError
-from dayreel.services.decide import Verdict, bound_fields, decide
-from dayreel.services.publish_post import post_marker, publish_post
-from dayreel.services.reconcile import reconcile
-from dayreel.services.retry_content import reopen_refused
+from dayreel.services.publishing.publish_post import post_marker, publish_post
+from dayreel.services.reviewing.decide import Verdict, bound_fields, decide
+from dayreel.services.upkeep.reconcile import reconcile
+from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform, Killed, World

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from dayreel.errors import ConfigurationError, StoreError
+from dayreel.services.marts.query_marts import answer, opened_marts
 from dayreel.services.marts.shapes import schema_of
 from dayreel.services.marts.tables import MARTS
-from dayreel.services.query_marts import answer, opened_marts
 from dayreel.settings import Settings
 from dayreel.stores.mart_bucket import MartBucket
 from dayreel.stores.mart_files import MartFiles, open_mart_files

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from textual.pilot import Pilot
 
 from dayreel.schemas.content import CheckResult
-from dayreel.services.renders import fire
+from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow
 from dayreel.stores.catalog.tables import content, effects

@@ -10,8 +10,8 @@ from PIL import Image
 from textual.pilot import Pilot
 
 from dayreel.errors import MediaError
-from dayreel.services.decide import decide
-from dayreel.services.publish_post import post_request
+from dayreel.services.publishing.publish_post import post_request
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.tui import player
 from dayreel.tui.app import DayreelTerminal

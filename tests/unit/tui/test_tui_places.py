@@ -20,7 +20,7 @@ from dayreel.cli.tui_command import command
 from dayreel.errors import UsageError
 from dayreel.services.audit import recent_acts
 from dayreel.services.configure import read_config, write_config
-from dayreel.services.renders import fire
+from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.tui import dashboard

@@ -28,17 +28,17 @@ from dayreel.media.compose import Composed, ComposePlan
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.effect import Effect
-from dayreel.services import compose_video as composing
-from dayreel.services.compose_video import compose_video
-from dayreel.services.decide import decide
-from dayreel.services.make_idea import make_idea
+from dayreel.services.making import compose_video as composing
+from dayreel.services.making.compose_video import compose_video
+from dayreel.services.making.make_idea import make_idea
+from dayreel.services.making.render_segments import render_segments
+from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.measure_posts import measure_posts
-from dayreel.services.publish_post import post_marker, publish_post
-from dayreel.services.reconcile import reconcile, resolve
-from dayreel.services.render_segments import render_segments
-from dayreel.services.retry_content import reopen_refused
+from dayreel.services.publishing.publish_post import post_marker, publish_post
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
-from dayreel.services.write_prompts import write_prompts
+from dayreel.services.upkeep.reconcile import reconcile, resolve
+from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.reads import current_content, get_content, posts_of

@@ -48,7 +48,7 @@ WARM = (
 
 def _retry_blindly() -> None:
     """Let the ledger forget every doubt, as the best known tools do: a lost answer counts as "nothing happened"."""
-    from dayreel.services.effects import EffectLedger
+    from dayreel.services.effects.ledger import EffectLedger
 
     settle = EffectLedger._settle
 

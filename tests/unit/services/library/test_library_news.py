@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import MediaError, TransientError
-from dayreel.services.chores import do_chore, due_chores
 from dayreel.services.library.act_on_jobs import cancel_job, retry_job
 from dayreel.services.library.gates import answer
 from dayreel.services.library.ingest import ingest, movie_name
@@ -15,8 +14,9 @@ from dayreel.services.library.news import library_news, tell_news
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.rebuild import rebuild
 from dayreel.services.library.tend import tend
-from dayreel.services.open_content import open_content
+from dayreel.services.making.open_content import open_content
 from dayreel.services.studio import Studio
+from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.locks import hold
 from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.notifier import FakeNotifier

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.services.examine import Check, check_library
 from dayreel.services.library.ingest import ingest, movie_name
 from dayreel.services.library.open_library import WATCH_LOCK, Library
 from dayreel.services.library.tend import tend
+from dayreel.services.setting_up.examine import Check, check_library
 from dayreel.services.studio import Studio
 from dayreel.services.worker.presence import WORKERS, Presence
 from dayreel.stores.locks import hold

@@ -12,13 +12,13 @@ import pytest
 from dayreel.errors import TransientError
 from dayreel.providers.platforms.contract import Counters
 from dayreel.services.configure import write_config
-from dayreel.services.decide import decide
 from dayreel.services.marts import rollups
 from dayreel.services.marts.build_marts import build_mart, days_of, days_to_tell, mart_files, read_mart, refresh_marts
 from dayreel.services.marts.frames import period_of
 from dayreel.services.marts.tables import MARTS
 from dayreel.services.measure_posts import measure_posts
-from dayreel.services.publish_post import publish_post
+from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform

@@ -14,7 +14,7 @@ from dayreel.services.library.ingest import ingest, movie_name
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.tend import tend
 from dayreel.services.marts.build_marts import build_mart, days_to_tell, mart_files, read_mart, refresh_marts
-from dayreel.services.query_marts import answer, opened_marts
+from dayreel.services.marts.query_marts import answer, opened_marts
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import jobs, media_items
 from tests.fakes.library import make_library, pretend_to_work

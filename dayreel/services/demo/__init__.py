@@ -1,0 +1,1 @@
+"""`dayreel demo`: weeks of simulated content in a project of its own."""

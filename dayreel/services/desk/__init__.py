@@ -1,0 +1,1 @@
+"""What the desk and the terminal show, without HTTP, and who may look."""

@@ -1,0 +1,285 @@
+"""People who may use the desk: one-time links, passwords, and adding, disabling and listing users.
+
+Sessions and API tokens are `services.desk.visits`. No password and no link is ever kept in the clear: passwords as
+argon2 hashes, links as SHA-256 of 256 random bits.
+"""
+
+import hashlib
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
+
+from dayreel.clock import Clock
+from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.rules.roles import Role, role_named
+from dayreel.services.audit import note_act
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.tables import api_tokens, invitations, sessions, users
+
+LINK_LIFETIME = timedelta(hours=24)
+SHORTEST_PASSWORD = 10
+LONGEST_NAME = 80
+LONGEST_PASSWORD = 500
+FIRST_LINK = "first start"
+
+
+@dataclass(frozen=True)
+class User:
+    """One person at the desk."""
+
+    id: int
+    name: str
+    role: Role
+    has_password: bool
+    created_at: datetime
+    created_by: str
+    disabled_at: datetime | None
+
+
+class Users:
+    """The people of one catalog."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, *, hasher: PasswordHasher | None = None) -> None:
+        """Prepare.
+
+        Args:
+            hasher: argon2 with other costs; tests hand in a quick one.
+        """
+        self._catalog = catalog
+        self._clock = clock
+        self._hasher = hasher or PasswordHasher()
+        # Verified for names that do not exist, so that they take as long as those that do.
+        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
+
+    def is_empty(self) -> bool:
+        """Return whether nobody can log in with a password yet, and a first link is due."""
+        with self._catalog.read() as connection:
+            return _count(connection) == 0
+
+    def list(self) -> list[User]:
+        """Return everybody, in the order of their names."""
+        with self._catalog.read() as connection:
+            return [_user(row) for row in connection.execute(select(users).order_by(users.c.name_key)).mappings()]
+
+    def named(self, name: str) -> User:
+        """Return one person.
+
+        Raises:
+            UsageError: there is nobody of that name.
+        """
+        with self._catalog.read() as connection:
+            return _user(_named(connection, name))
+
+    def first_link(self) -> str | None:
+        """Return a token that makes the first admin, or None when there are people already; older ones are void."""
+        with self._catalog.write("users") as connection:
+            if _count(connection):
+                return None
+            connection.execute(update(invitations).where(invitations.c.used_at.is_(None)).values(used_at=self._now()))
+            return self._invite(connection, None, by=FIRST_LINK)
+
+    def add(self, name: str, role: str, *, by: str) -> str:
+        """Add a person and return the token of the one-time link with which they set their password.
+
+        Raises:
+            UsageError: the name is taken or unusable, or there is no such role.
+        """
+        shown, chosen = _usable_name(name), role_named(role)
+        with self._catalog.write("users") as connection:
+            user_id = self._insert(connection, shown, chosen, password_hash=None, by=by)
+            note_act(connection, "add user", shown, actor=by, at=self._now(), detail={"role": chosen})
+            return self._invite(connection, user_id, by=by)
+
+    def invite_again(self, name: str, *, by: str) -> str:
+        """Return a new one-time link for somebody who lost password or link; the old password holds until it is used.
+
+        Raises:
+            UsageError: there is nobody of that name, or they are disabled.
+        """
+        with self._catalog.write("users") as connection:
+            row = _named(connection, name)
+            if row["disabled_at"] is not None:
+                raise UsageError(f"{row['name']!r} is disabled.", next_step="`dayreel users enable NAME` first.")
+            pending = (invitations.c.user_id == row["id"], invitations.c.used_at.is_(None))
+            connection.execute(update(invitations).where(*pending).values(used_at=self._now()))
+            note_act(connection, "new link", row["name"], actor=by, at=self._now())
+            return self._invite(connection, row["id"], by=by)
+
+    def disable(self, name: str, *, by: str) -> User:
+        """Lock somebody out: every session and token of theirs ends with this call.
+
+        Raises:
+            UsageError: there is nobody of that name, or they are the last admin.
+        """
+        with self._catalog.write("users") as connection:
+            row = _named(connection, name)
+            admins = (users.c.role == "admin", users.c.disabled_at.is_(None), users.c.id != row["id"])
+            others = connection.execute(select(func.count()).select_from(users).where(*admins)).scalar_one()
+            if row["role"] == "admin" and others == 0:
+                raise UsageError(f"{row['name']!r} is the last admin.", next_step="Add another admin first.")
+            now = self._now()
+            connection.execute(update(users).where(users.c.id == row["id"]).values(disabled_at=now))
+            for table in (sessions, api_tokens):
+                open_ones = (table.c.user_id == row["id"], table.c.revoked_at.is_(None))
+                connection.execute(update(table).where(*open_ones).values(revoked_at=now))
+            note_act(connection, "disable user", row["name"], actor=by, at=now)
+            return _user(_named(connection, name))
+
+    def enable(self, name: str, *, by: str) -> User:
+        """Let a disabled person in again; they log in anew.
+
+        Raises:
+            UsageError: there is nobody of that name.
+        """
+        with self._catalog.write("users") as connection:
+            row = _named(connection, name)
+            connection.execute(update(users).where(users.c.id == row["id"]).values(disabled_at=None))
+            note_act(connection, "enable user", row["name"], actor=by, at=self._now())
+            return _user(_named(connection, name))
+
+    def invited(self, token: str) -> str | None:
+        """Return whom a link is for: a name, or an empty string when the first admin may choose one; None: no link."""
+        with self._catalog.read() as connection:
+            row = self._open_invitation(connection, token)
+            return None if row is None else self._name_of(connection, row["user_id"])
+
+    def accept(self, token: str, *, name: str, password: str) -> User:
+        """Use a one-time link: set the password, and make the first admin when nobody is there yet.
+
+        Raises:
+            StaleState: the link was used, has run out, or never existed; nobody can tell which.
+            UsageError: name or password cannot be used; the link still can.
+        """
+        _need_good_password(password)
+        made = self._hasher.hash(password)
+        with self._catalog.write("users") as connection:
+            row = self._open_invitation(connection, token)
+            if row is None:
+                raise StaleState(
+                    "This link was used already or has run out.",
+                    next_step="`dayreel users link NAME` makes a new one; with nobody there yet, `dayreel desk` does.",
+                )
+            now, user_id = self._now(), row["user_id"]
+            if user_id is None:
+                shown = _usable_name(name)
+                user_id = self._insert(connection, shown, "admin", password_hash=made, by=FIRST_LINK)
+            else:
+                connection.execute(update(users).where(users.c.id == user_id).values(password_hash=made))
+                past = (sessions.c.user_id == user_id, sessions.c.revoked_at.is_(None))
+                connection.execute(update(sessions).where(*past).values(revoked_at=now))
+            used = invitations.c.token_sha256 == row["token_sha256"]
+            connection.execute(update(invitations).where(used).values(used_at=now))
+            user = _user(connection.execute(select(users).where(users.c.id == user_id)).mappings().one())
+            note_act(connection, "set password", user.name, actor=user.name, at=now)
+            return user
+
+    def check_password(self, name: str, password: str) -> User | None:
+        """Return whoever has this name and password, or None; equally long for names that do not exist."""
+        with self._catalog.read() as connection:
+            query = select(users).where(users.c.name_key == name_key(name))
+            row = connection.execute(query).mappings().one_or_none()
+        usable = row is not None and row["disabled_at"] is None and row["password_hash"] is not None
+        against = row["password_hash"] if row is not None and usable else self._nobody
+        try:
+            self._hasher.verify(against, password[:LONGEST_PASSWORD])
+        except (VerificationError, InvalidHashError):
+            return None
+        return _user(row) if row is not None and usable else None
+
+    def _now(self) -> datetime:
+        return self._clock.now()
+
+    def _invite(self, connection: Connection, user_id: int | None, *, by: str) -> str:
+        token, now = secrets.token_urlsafe(32), self._now()
+        values = {"created_at": now, "created_by": by, "expires_at": now + LINK_LIFETIME, "user_id": user_id}
+        connection.execute(insert(invitations).values(token_sha256=hashed(token), **values))
+        return token
+
+    def _open_invitation(self, connection: Connection, token: str) -> RowMapping | None:
+        query = select(invitations).where(invitations.c.token_sha256 == hashed(token))
+        row = connection.execute(query).mappings().one_or_none()
+        if row is None or row["used_at"] is not None or row["expires_at"] <= self._now():
+            return None
+        if row["user_id"] is None:
+            return None if _count(connection) else row
+        invited = connection.execute(select(users.c.disabled_at).where(users.c.id == row["user_id"])).one()
+        return row if invited.disabled_at is None else None
+
+    @staticmethod
+    def _name_of(connection: Connection, user_id: int | None) -> str:
+        if user_id is None:
+            return ""
+        return str(connection.execute(select(users.c.name).where(users.c.id == user_id)).scalar_one())
+
+    def _insert(self, connection: Connection, name: str, role: Role, *, password_hash: str | None, by: str) -> int:
+        if connection.execute(select(users.c.id).where(users.c.name_key == name_key(name))).first() is not None:
+            raise UsageError(f"There is somebody called {name!r} already.", next_step="Choose another name.")
+        values = {"name": name, "name_key": name_key(name), "role": role, "password_hash": password_hash}
+        connection.execute(insert(users).values(**values, created_at=self._now(), created_by=by))
+        return int(connection.execute(select(users.c.id).where(users.c.name_key == name_key(name))).scalar_one())
+
+
+def need_users(users_of: Users, host: str) -> None:
+    """Refuse to be reachable from other machines while anybody who comes first would become the admin.
+
+    Raises:
+        GateClosedError: `host` is not loopback and nobody has an account yet; says how to make one.
+    """
+    if host not in ("127.0.0.1", "::1", "localhost") and users_of.is_empty():
+        raise GateClosedError(
+            f"The desk was asked to listen on {host!r}, which other machines can reach, and it has no users yet.",
+            next_step="First use the one-time link on loopback, or `dayreel users add NAME --role admin`.",
+        )
+
+
+def hashed(token: str) -> str:
+    """Return what is kept of a random token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def name_key(name: str) -> str:
+    """Return by what a name is found: however it was typed."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()[:LONGEST_NAME]
+
+
+def _usable_name(name: str) -> str:
+    shown = " ".join(unicodedata.normalize("NFC", name).split())
+    if not 1 <= len(shown) <= LONGEST_NAME or any(unicodedata.category(one).startswith("C") for one in shown):
+        raise UsageError(f"{name!r} is no name for a person.", next_step="Choose 1 to 80 ordinary characters.")
+    return shown
+
+
+def _need_good_password(password: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise UsageError(
+            f"The password has {len(password)} characters; it needs {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}.",
+            next_step="Choose a longer one, such as three or four words.",
+        )
+
+
+def _count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(users)).scalar_one())
+
+
+def _named(connection: Connection, name: str) -> RowMapping:
+    row = connection.execute(select(users).where(users.c.name_key == name_key(name))).mappings().one_or_none()
+    if row is None:
+        raise UsageError(f"There is nobody called {name!r}.", next_step="`dayreel users list` lists them.")
+    return row
+
+
+def _user(row: RowMapping) -> User:
+    return User(
+        id=row["id"],
+        name=row["name"],
+        role=row["role"],
+        has_password=row["password_hash"] is not None,
+        created_at=row["created_at"],
+        created_by=row["created_by"],
+        disabled_at=row["disabled_at"],
+    )

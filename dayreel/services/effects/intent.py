@@ -1,0 +1,70 @@
+"""The words between the ledger and those who act through it: what is wanted, how it is done, what it brought.
+
+Nothing is written down here; that, and the only `Permit`, is `services.effects.ledger`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from dayreel.errors import PermanentError, TransientError
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Layer
+from dayreel.schemas.effect import EffectKey, Permit
+
+Record = Callable[[dict[str, Any]], None]
+"""Writes down what the provider gave us to go on from, before the next call."""
+
+Guard = Callable[[Connection], None]
+"""A condition that is checked inside the transaction that claims the send; raises when it is closed."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an act brought: facts worth keeping, and what it really cost."""
+
+    result: dict[str, Any]
+    cost_usd: Decimal = Decimal(0)
+
+
+class NotMade(Exception):  # noqa: N818  never leaves the ledger: `error` is raised instead
+    """An act's word that the service itself has failed the request it took: nothing was made, nothing is billed.
+
+    Only this lets go of a handle. An error while asking how a request stands says nothing about the request.
+    """
+
+    def __init__(self, error: TransientError | PermanentError) -> None:
+        """Keep what to raise: a `TransientError` where the same request may succeed when it is sent again."""
+        super().__init__(str(error))
+        self.error = error
+
+
+Act = Callable[[Permit, dict[str, Any], Record], Done]
+"""Makes the calls: `act(permit, handle, record)`, where `handle` is what an earlier try recorded."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One act that is wanted.
+
+    Attributes:
+        most_usd: the most it can cost; reserved before it is sent.
+        request: what is asked for, as JSON: for the audit trail and for looking it up later.
+        guards: further conditions, see `Guard`.
+        records_first: the act records a handle before every call that cannot be taken back, so that an empty handle
+            proves that nothing happened. Where this is not so, a lost process means an unknown outcome.
+    """
+
+    key: EffectKey
+    channel: Channel
+    day: date
+    layer: Layer
+    most_usd: Decimal = Decimal(0)
+    model: str | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = field(default=())
+    records_first: bool = False

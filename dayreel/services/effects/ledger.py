@@ -1,0 +1,451 @@
+"""The effect ledger: one row per paid generation, post, notification and delete, and the only way to do any of them.
+
+    intended → sent → confirmed | refused | unknown
+
+`perform` walks one effect through it: the row is committed before the call, the provider's handle before the next
+one, money is reserved in the same transaction that claims the send and settled afterwards. A process that dies leaves
+a row from which another one goes on (a handle is there), or which waits for a look (`unknown`). Nothing else makes a
+`Permit`, and without a permit no provider spends or publishes. Looking things up is `services.upkeep.reconcile`.
+"""
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from dayreel.clock import Clock, local_day
+from dayreel.errors import (
+    BusyError,
+    DayreelError,
+    PermanentError,
+    StoreError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from dayreel.schemas.content import Layer
+from dayreel.schemas.effect import Effect, EffectKey, EffectState, Permit
+from dayreel.services.effects.intent import Act, Intent, NotMade, Record
+from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
+from dayreel.services.patience import patiently
+from dayreel.services.processes import is_alive, this_process
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.tables import effects
+
+LEASE = timedelta(minutes=10)
+# An id that could not be written down is a purchase that nobody can follow: a database that is away for a moment is
+# waited for, with the id in hand.
+_RECORD_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+_DIED = "the process that sent it died before the answer came"
+
+# Effects that a thread of this process is working on; a second thread must not take them for orphans.
+_AT_WORK: set[tuple[str, int]] = set()
+_AT_WORK_LOCK = threading.Lock()
+
+
+class EffectLedger:
+    """The ledger over one catalog, for one process."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        clock: Clock,
+        *,
+        world: str,
+        timezone: str,
+        run_id: str | None = None,
+        owner: str | None = None,
+    ) -> None:
+        """Keep the catalog, the clock and who we are.
+
+        Args:
+            world: `sandbox` or `live`; caps count each world for itself.
+            timezone: zone of the calendar day and month that the overall caps count.
+            owner: overrides `this_process()` in tests.
+        """
+        self._catalog = catalog
+        self._clock = clock
+        self._world = world
+        self._timezone = timezone
+        self._run_id = run_id
+        self._owner = owner or this_process()
+
+    def perform(self, intent: Intent, act: Act) -> Effect:
+        """Do `intent` exactly once, however often and in however many processes this is called.
+
+        `act(permit, handle, record)` makes the calls; `handle` is what an earlier try recorded. A `TransientError`
+        gives the claim back and is tried again (3 attempts, 1 s, 2 s, or as the service asks up to a minute).
+
+        Raises:
+            GateClosedError: a cap or the kill switch holds; nothing was sent.
+            BusyError: another living process is at it.
+            PermanentError: it was refused, now or earlier.
+            UnknownOutcomeError: it may have happened; it waits for `dayreel reconcile`.
+            TransientError: still not delivered after the last attempt.
+        """
+        return patiently(self._clock, lambda: self._attempt(intent, act))
+
+    def intend(
+        self,
+        connection: Connection,
+        key: EffectKey,
+        *,
+        channel: str,
+        day: date,
+        layer: Layer,
+        model: str | None = None,
+        request: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Write an intention down in the caller's transaction, unless it is there, and return its number."""
+        query = select(effects.c.id).where(*_is(key))
+        found = connection.execute(query).scalar()
+        if found is not None:
+            return int(found)
+        connection.execute(
+            insert(effects).values(
+                content_id=key.content_id,
+                kind=key.kind,
+                target=key.target,
+                sequence=key.sequence,
+                fingerprint=key.fingerprint,
+                channel=channel,
+                day=day,
+                layer=layer,
+                model=model,
+                world=self._world,
+                state="intended",
+                request=dict(request or {}),
+                handle={},
+                result={},
+                reserved_usd=Decimal(0),
+                run_id=self._run_id,
+                created_at=self._clock.now(),
+            )
+        )
+        return int(connection.execute(query).scalar_one())
+
+    def find(self, key: EffectKey) -> Effect | None:
+        """Return the effect with this key, or None when it was never intended."""
+        with self._catalog.read() as connection:
+            row = connection.execute(select(effects).where(*_is(key))).mappings().one_or_none()
+        return None if row is None else effect_of(row)
+
+    def get(self, effect_id: int) -> Effect:
+        """Return one effect by its number."""
+        with self._catalog.read() as connection:
+            return effect_of(connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one())
+
+    def rule(
+        self,
+        effect_id: int,
+        state: EffectState,
+        evidence: str,
+        *,
+        handle: Mapping[str, Any] | None = None,
+        result: Mapping[str, Any] | None = None,
+        cost_usd: Decimal | None = None,
+    ) -> None:
+        """Write down what looking an effect up has shown; for `services.upkeep.reconcile` and people alone.
+
+        Only an effect that is unknown, or sent by a process that is gone, can be ruled on: whoever is at work wins.
+
+        Raises:
+            BusyError: a living process is at it.
+        """
+        with self._catalog.write("money") as connection:
+            row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+            if row["state"] not in ("unknown", "sent") or (row["state"] == "sent" and self.is_at_work(row)):
+                raise BusyError(
+                    f"Effect {effect_id} is {row['state']} now.", next_step="Look again: `dayreel reconcile`."
+                )
+            values: dict[str, Any] = {"state": state, "error": evidence, "owner": None, "version": row["version"] + 1}
+            if state == "intended":
+                values |= {"reserved_usd": Decimal(0), "settled_usd": None, "spent_on": None}
+            if state in ("confirmed", "refused"):
+                values |= {"settled_usd": cost_usd or Decimal(0), "settled_at": self._clock.now()}
+            if handle is not None:
+                values["handle"] = dict(handle)
+            if result is not None:
+                values["result"] = dict(result)
+            connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))
+
+    def take_back(self, effect_id: int, state: Literal["intended", "unknown"], evidence: str) -> None:
+        """Take back the confirmation of a post that its platform accepted and then did not keep; it costs nothing.
+
+        The handle stays: the next try begins by asking the platform about it.
+        """
+        with self._catalog.write("money") as connection:
+            connection.execute(
+                update(effects)
+                .where(effects.c.id == effect_id, effects.c.state == "confirmed", effects.c.kind == "post")
+                .values(state=state, error=evidence, settled_usd=None, settled_at=None, version=effects.c.version + 1)
+            )
+
+    # -- steps, each one transaction -----------------------------------------------------------------------------
+
+    def _attempt(self, intent: Intent, act: Act) -> Effect:
+        begun: set[tuple[str, int]] = set()
+        try:
+            effect, permit = self._claim(intent, begun)
+            return effect if permit is None else self._act(effect, permit, intent, act)
+        finally:
+            with _AT_WORK_LOCK:
+                _AT_WORK.difference_update(begun)
+
+    def _act(self, effect: Effect, permit: Permit, intent: Intent, act: Act) -> Effect:
+        try:
+            done = act(permit, dict(effect.handle), self._recorder(effect.id))
+        except NotMade as ended:
+            again = isinstance(ended.error, TransientError)
+            cost_usd = None if again else Decimal(0)
+            self._settle(effect.id, "intended" if again else "refused", error=str(ended), cost_usd=cost_usd, handle={})
+            raise ended.error from None
+        except DayreelError as error:
+            # Where the catalog is away, the row stays sent and is looked up later; told is what went wrong first.
+            with contextlib.suppress(StoreError):
+                self._settle_failure(effect.id, intent, error)
+            raise
+        self._settle(effect.id, "confirmed", result=done.result, cost_usd=done.cost_usd)
+        settled = self.get(effect.id)
+        if settled.state != "confirmed":
+            raise BusyError(
+                f"Effect {effect.id} was done, but another process had taken it over by then and settles it.",
+                next_step="`dayreel status` shows how it ends; nothing more is sent from here.",
+            )
+        return settled
+
+    def _settle_failure(self, effect_id: int, intent: Intent, error: DayreelError) -> None:
+        if isinstance(error, UnknownOutcomeError):
+            self._settle(effect_id, "unknown", error=str(error), cost_usd=None)
+        elif not intent.records_first and has_handle(self.get(effect_id).handle):
+            # The request may still run, or be done, whatever went wrong while asking for it: it stays sent, with its
+            # reservation, for the next try to go on with.
+            self._settle(effect_id, "sent", error=str(error), cost_usd=None)
+        elif isinstance(error, PermanentError):
+            self._settle(effect_id, "refused", error=str(error), cost_usd=Decimal(0))
+        elif isinstance(error, StoreError) and not intent.records_first:
+            # It may have been sent, and its handle could not be written down.
+            self._settle(effect_id, "unknown", error=str(error), cost_usd=None)
+        else:
+            self._settle(effect_id, "intended", error=str(error), cost_usd=None)
+
+    def _claim(self, intent: Intent, begun: set[tuple[str, int]]) -> tuple[Effect, Permit | None]:
+        """Return the effect, with a permit when it is ours to send or to go on with; it is then among `begun`.
+
+        The transaction commits before anything is raised about an unknown outcome: parking is a change too.
+        """
+        with self._catalog.write("money") as connection:
+            effect_id = self.intend(
+                connection,
+                intent.key,
+                channel=intent.channel.name,
+                day=intent.day,
+                layer=intent.layer,
+                model=intent.model,
+                request=intent.request,
+            )
+            row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+            state, permit = row["state"], None
+            if state == "intended":
+                permit = self._send(connection, intent, row)
+            elif state == "sent":
+                permit = self._take_over(connection, intent, row)
+            if permit is not None:
+                begun.add((self._catalog.url, row["id"]))
+                with _AT_WORK_LOCK:
+                    _AT_WORK.update(begun)
+            if permit is not None or state == "confirmed":
+                return effect_of(row), permit
+        if state == "refused":
+            raise PermanentError(
+                attempted=_words(intent.key),
+                answer=f"it was refused earlier: {row['error']}",
+                reference=f"effect {row['id']}",
+                next_step=f"Mend the cause, then `dayreel retry {intent.key.content_id}`.",
+            )
+        raise UnknownOutcomeError(
+            attempted=_words(intent.key),
+            answer=row["error"] or _DIED,
+            reference=f"effect {row['id']}",
+            next_step=f"`dayreel reconcile` looks it up; `dayreel status` shows it until then (effect {row['id']}).",
+        )
+
+    def _check(self, connection: Connection, intent: Intent, spent_on: date, amount_usd: Decimal) -> None:
+        if intent.key.kind != "notification":  # people are told things even when nothing may be bought or posted
+            claim = Claim(
+                content_id=intent.key.content_id,
+                channel=intent.channel,
+                day=intent.day,
+                spent_on=spent_on,
+                world=self._world,
+                amount_usd=amount_usd,
+                what=_words(intent.key),
+            )
+            check_caps(connection, claim)
+            refuse_paused(connection, intent.channel, self._clock.now(), what=claim.what)
+        for guard in intent.guards:
+            guard(connection)
+
+    def _send(self, connection: Connection, intent: Intent, row: RowMapping) -> Permit:
+        now = self._clock.now()
+        spent_on = local_day(now, self._timezone)
+        self._check(connection, intent, spent_on, intent.most_usd)
+        changed = connection.execute(
+            update(effects)
+            .where(effects.c.id == row["id"], effects.c.state == "intended", effects.c.version == row["version"])
+            .values(
+                state="sent",
+                version=row["version"] + 1,
+                attempts=row["attempts"] + 1,
+                owner=self._owner,
+                lease_until_at=now + LEASE,
+                reserved_usd=intent.most_usd,
+                settled_usd=None,
+                spent_on=spent_on,
+                error=None,
+                run_id=self._run_id,
+                sent_at=now,
+            )
+        )
+        if changed.rowcount != 1:
+            raise BusyError(f"Another process has just claimed to {_words(intent.key)}.", next_step="Nothing was sent.")
+        return Permit(row["id"], intent.key, intent.most_usd)
+
+    def _take_over(self, connection: Connection, intent: Intent, row: RowMapping) -> Permit | None:
+        """Go on with an effect that a dead process sent; None when it had to be parked as unknown instead."""
+        if self.is_at_work(row):
+            raise BusyError(
+                f"Another process ({row['owner']}) has been at effect {row['id']}, to {_words(intent.key)}, since "
+                f"{row['sent_at'].isoformat(timespec='seconds')}.",
+                next_step="Wait for it; nothing was sent from here.",
+            )
+        values: dict[str, Any] = {"version": row["version"] + 1}
+        goes_on = intent.records_first or has_handle(row["handle"])
+        if goes_on:
+            self._check(connection, intent, row["spent_on"], Decimal(0))
+            values |= {"owner": self._owner, "lease_until_at": self._clock.now() + LEASE, "run_id": self._run_id}
+        else:
+            values |= {"state": "unknown", "owner": None, "error": _DIED}
+        connection.execute(update(effects).where(effects.c.id == row["id"]).values(**values))
+        return Permit(row["id"], intent.key, row["reserved_usd"]) if goes_on else None
+
+    def is_at_work(self, row: RowMapping) -> bool:
+        """Return whether a living process, or a thread of this one, is at a sent effect."""
+        with _AT_WORK_LOCK:
+            if (self._catalog.url, row["id"]) in _AT_WORK:
+                return True
+        if row["owner"] in (None, self._owner):
+            return False
+        alive = is_alive(row["owner"])
+        return alive if alive is not None else bool(self._clock.now() < row["lease_until_at"])
+
+    def _recorder(self, effect_id: int) -> Record:
+        """Return what an act records its handles with; it stops an act that was taken over while it slept."""
+
+        def record(patch: dict[str, Any]) -> None:
+            for pause_s in _RECORD_PAUSES_S:
+                try:
+                    write_down(patch)
+                except StoreError:
+                    self._clock.sleep(pause_s)
+                else:
+                    return
+            try:
+                write_down(patch)
+            except StoreError as error:
+                ids = ", ".join(f"{name} {value}" for name, value in patch.items() if name.endswith("_id"))
+                raise StoreError(
+                    f"{error.message} What was to be written down of effect {effect_id}: {ids or 'no id'}.",
+                    next_step=f"Once it is back: `dayreel reconcile --effect {effect_id} --found ID`.",
+                ) from error
+
+        def write_down(patch: dict[str, Any]) -> None:
+            with self._catalog.write("money") as connection:
+                row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+                if row["state"] != "sent" or row["owner"] != self._owner:
+                    raise BusyError(
+                        f"Effect {effect_id} was taken over by {row['owner'] or 'a look at it'} in the meantime.",
+                        next_step="Nothing more is sent from here; `dayreel status` shows how it ends.",
+                    )
+                connection.execute(
+                    update(effects)
+                    .where(effects.c.id == effect_id)
+                    .values(handle={**row["handle"], **patch}, lease_until_at=self._clock.now() + LEASE)
+                )
+
+        return record
+
+    def _settle(
+        self,
+        effect_id: int,
+        state: str,
+        *,
+        cost_usd: Decimal | None,
+        result: Mapping[str, Any] | None = None,
+        error: str | None = None,
+        handle: Mapping[str, Any] | None = None,
+    ) -> None:
+        values: dict[str, Any] = {"state": state, "error": error, "settled_usd": cost_usd, "owner": None}
+        if handle is not None:
+            values["handle"] = dict(handle)
+        if state == "intended":
+            values |= {"reserved_usd": Decimal(0), "spent_on": None}
+        if state in ("confirmed", "refused"):
+            values["settled_at"] = self._clock.now()
+        if result is not None:
+            values["result"] = dict(result)
+        with self._catalog.write("money") as connection:
+            connection.execute(
+                update(effects)
+                .where(effects.c.id == effect_id, effects.c.state == "sent", effects.c.owner == self._owner)
+                .values(**values, version=effects.c.version + 1)
+            )
+
+
+def has_handle(handle: Mapping[str, Any]) -> bool:
+    """Return whether the provider has given us anything to go on from."""
+    return any(value is not None for value in handle.values())
+
+
+def _is(key: EffectKey) -> tuple[Any, ...]:
+    return (
+        effects.c.content_id == key.content_id,
+        effects.c.kind == key.kind,
+        effects.c.target == key.target,
+        effects.c.sequence == key.sequence,
+        effects.c.fingerprint == key.fingerprint,
+    )
+
+
+def effect_of(row: RowMapping) -> Effect:
+    """Return a ledger row as an `Effect`."""
+    key = EffectKey(row["content_id"], row["kind"], row["target"], row["sequence"], row["fingerprint"])
+    return Effect(
+        id=row["id"],
+        key=key,
+        channel=row["channel"],
+        layer=row["layer"],
+        state=row["state"],
+        request=row["request"],
+        handle=row["handle"],
+        result=row["result"],
+        sent_at=row["sent_at"],
+        reserved_usd=row["reserved_usd"],
+        settled_usd=row["settled_usd"],
+        error=row["error"],
+    )
+
+
+def _words(key: EffectKey) -> str:
+    what = {
+        "llm": "ask",
+        "segment": "buy segment",
+        "post": "post to",
+        "notification": "notify",
+        "delete": "delete from",
+    }
+    number = f" {key.sequence} from" if key.kind == "segment" else ""
+    return f"{what[key.kind]}{number} {key.target} for {key.content_id}"

@@ -1,0 +1,157 @@
+"""Asking a language model for one document, paid through the ledger, read strictly.
+
+An answer that was cut, off the schema or lost is asked for again under the next sequence number: a lost answer costs
+its tokens again, which is the one repeat that has no way to be looked up (see docs/guarantees.md), so it is bounded.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from dayreel.errors import PermanentError, UnknownOutcomeError
+from dayreel.providers.llm.contract import LanguageModel, Question
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.pricing import most_tokens_cost, tokens_cost
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Layer
+from dayreel.schemas.effect import EffectKey, Permit
+from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow
+
+MAX_ANSWERS = 4
+MAX_SEQUENCES = 100
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Asked(Generic[Document]):
+    """A usable document, and every effect that was paid on the way to it."""
+
+    document: Document
+    effect_ids: tuple[int, ...]
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Unusable(Exception):  # noqa: N818  never leaves this module's callers
+    """Why an answer cannot be used; asks for another one. `hint` is added to the next question."""
+
+    reason: str
+    hint: str = ""
+
+
+def ask(
+    studio: Studio,
+    channel: Channel,
+    row: ContentRow,
+    *,
+    layer: Layer,
+    model: LanguageModel,
+    question: Question,
+    document: type[Document],
+    accept: Callable[[Document], None] = lambda _document: None,
+) -> Asked[Document]:
+    """Ask until an answer can be used, four times at the most; answers that a person set aside do not count.
+
+    Args:
+        accept: looks at a well-formed document and raises `Unusable` when it will not do.
+
+    Raises:
+        PermanentError: the model refused, or no answer could be used; the reasons are listed.
+        GateClosedError: a cap holds.
+        TransientError: the service is down.
+    """
+    effect_ids: list[int] = []
+    reasons: list[str] = []
+    cost_usd = Decimal(0)
+    prompt = question.prompt
+    for sequence in range(1, MAX_SEQUENCES + 1):
+        if len(reasons) == MAX_ANSWERS:
+            break
+        asked = Question(
+            question.model, question.system, prompt, question.schema, question.schema_name, question.max_tokens
+        )
+        key = EffectKey(row.id, "llm", model.name, sequence, fingerprint(layer=layer, asked=vars(asked)))
+        try:
+            effect = studio.ledger.perform(*_paid(studio, channel, row, layer, model, asked, key))
+        except UnknownOutcomeError as error:
+            reasons.append(f"answer {sequence} was lost ({error.answer})")
+            continue
+        if effect.result.get("set_aside"):
+            continue
+        effect_ids.append(effect.id)
+        cost_usd += effect.settled_usd or Decimal(0)
+        if effect.result.get("lost"):
+            # The next question was asked before this was written off: it must stay the same, hint and all.
+            reasons.append(f"answer {sequence}: it was lost, and written off")
+            continue
+        try:
+            found = _read(row.id, effect.result, document)
+            accept(found)
+        except Unusable as unusable:
+            reasons.append(f"answer {sequence}: {unusable.reason}")
+            prompt = f"{question.prompt}\n\n{unusable.hint}".strip()
+            continue
+        return Asked(found, tuple(effect_ids), cost_usd)
+    raise PermanentError(
+        attempted=f"get {question.schema_name} for {row.id} from {model.name} ({question.model})",
+        answer="; ".join(reasons),
+        next_step="Look at the channel's topic and templates, or choose another model; "
+        f"`dayreel retry {row.id}` asks again.",
+    )
+
+
+def _paid(
+    studio: Studio,
+    channel: Channel,
+    row: ContentRow,
+    layer: Layer,
+    model: LanguageModel,
+    question: Question,
+    key: EffectKey,
+) -> tuple[Intent, Callable[[Permit, dict[str, Any], Record], Done]]:
+    price = studio.prices.of(model.name, question.model)
+    prompt = f"{question.system}{question.prompt}{question.schema}"
+    intent = Intent(
+        key=key,
+        channel=channel,
+        day=row.day,
+        layer=layer,
+        model=question.model,
+        request={"system": question.system, "prompt": question.prompt, "schema_name": question.schema_name},
+        most_usd=most_tokens_cost(price, prompt=prompt, max_tokens=question.max_tokens),
+    )
+
+    def act(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
+        answer = model.ask(permit, question)
+        cost = tokens_cost(price, input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
+        return Done({**vars(answer)}, cost)
+
+    return intent, act
+
+
+def _read(content_id: str, result: dict[str, Any], document: type[Document]) -> Document:
+    if result["finish"] == "refused":
+        raise PermanentError(
+            attempted=f"get an answer from {result['model']}",
+            answer=f"the model refused: {result['refusal'] or 'no reason given'}",
+            reference=result["request_id"],
+            next_step="Change the channel's topic or template; "
+            f"`dayreel retry {content_id}` asks the same question again.",
+        )
+    if result["finish"] == "cut":
+        raise Unusable("it was cut off", "Be brief: your last answer was too long and was cut off.")
+    try:
+        return document.model_validate_json(result["text"])
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise Unusable(
+            f"it does not follow the schema ({problems})", f"Your last answer had faults: {problems}"
+        ) from None

@@ -1,0 +1,77 @@
+"""Quality checks of what was written: ideas and prompts. Those of the final video are `dayreel.media.checks`."""
+
+from datetime import timedelta
+
+from dayreel.errors import UsageError
+from dayreel.rules.captions import format_caption
+from dayreel.rules.novelty import closest
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import CheckResult
+from dayreel.schemas.manifest import Manifest
+from dayreel.services.making.write_prompts import WORDS
+from dayreel.services.publishing.publish_post import post_marker
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import earlier_ideas
+
+IDEA_CHECKS = ("differs_from_earlier", "caption_fits")
+PROMPT_CHECKS = ("one_per_segment", "word_counts")
+
+
+def check_idea(studio: Studio, channel: Channel, manifest: Manifest) -> tuple[CheckResult, ...]:
+    """Return whether the idea is new enough, and whether its caption fits every platform of the channel."""
+    idea = manifest.idea
+    if idea is None:
+        return ()
+    since = manifest.day - timedelta(days=channel.ideas.avoid_days)
+    with studio.catalog.read() as connection:
+        nearest = closest(idea.idea, earlier_ideas(connection, channel.name, since, but=manifest.content_id))
+    score = nearest.score if nearest else 0.0
+    refusals: list[str] = []
+    for platform, fields in channel.platforms.chosen().items():
+        try:
+            tags = (*idea.hashtags, *fields.hashtags)
+            format_caption(platform, idea.caption, hashtags=tags, marker=post_marker(manifest.content_id))
+        except UsageError as refusal:
+            refusals.append(f"{platform}: {refusal}")
+    return (
+        CheckResult(
+            name="differs_from_earlier",
+            passed=score <= channel.ideas.max_similarity,
+            value=f"{score:.0f}",
+            expected=f"at most {channel.ideas.max_similarity:.0f}",
+            message=f"Nearest is {nearest.content_id} ({score:.0f} of 100)."
+            if nearest
+            else "There is no earlier idea.",
+        ),
+        CheckResult(
+            name="caption_fits",
+            passed=not refusals,
+            value="; ".join(refusals) or "fits",
+            expected="fits every platform",
+            message="; ".join(refusals) or f"It fits {', '.join(channel.platforms.chosen()) or 'no platform'}.",
+        ),
+    )
+
+
+def check_prompts(channel: Channel, manifest: Manifest) -> tuple[CheckResult, ...]:
+    """Return whether there is one prompt per segment, each of the right length."""
+    if manifest.prompts is None:
+        return ()
+    counts = [len(prompt.video_prompt.split()) for prompt in manifest.prompts.prompts]
+    least, most = WORDS
+    return (
+        CheckResult(
+            name="one_per_segment",
+            passed=len(counts) == channel.segments.count,
+            value=str(len(counts)),
+            expected=str(channel.segments.count),
+            message=f"{len(counts)} prompts for {channel.segments.count} segments.",
+        ),
+        CheckResult(
+            name="word_counts",
+            passed=all(least <= count <= most for count in counts),
+            value=", ".join(str(count) for count in counts),
+            expected=f"{least} to {most} words each",
+            message=f"The video prompts have {', '.join(str(count) for count in counts)} words.",
+        ),
+    )

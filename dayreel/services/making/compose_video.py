@@ -1,0 +1,163 @@
+"""Composing the final video of a content and asking for its review."""
+
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+
+from dayreel.errors import UsageError
+from dayreel.media.checks import ExpectedVideo, check_final_video, platform_limits
+from dayreel.media.compose import ComposePlan, compose
+from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.media.probe import probe
+from dayreel.media.stills import contact_sheet, poster
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import CheckResult, FinalVideo
+from dayreel.schemas.manifest import Manifest
+from dayreel.schemas.platform_limits import PLATFORM_LIMITS
+from dayreel.services.making import caption_video
+from dayreel.services.making.open_content import open_content
+from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.reviewing.request_review import request_review
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow
+from dayreel.stores.files import sha256_of
+
+CODE_VERSION = "1"
+CHECKS = (
+    "dimensions",
+    "duration",
+    "codecs",
+    "has_audio",
+    "loudness",
+    "true_peak",
+    "not_black",
+    "not_frozen",
+    "faststart",
+    "decodes_fully",
+    "fits_platforms",
+)
+
+
+def compose_video(studio: Studio, channel: Channel, day: date) -> StageResult:
+    """Compose the final video of a channel's day, or return the one it has; then see that a review is asked for.
+
+    Raises:
+        UsageError: there are no segments (or no narration, where the channel speaks) yet.
+        MediaError: a part cannot be used, the disk is full, ffmpeg failed. No half file has a final name.
+    """
+    row = open_content(studio, channel, day)
+    manifest = studio.contents.manifest(row.id)
+    _need_parts(channel, manifest)
+    work = Work(
+        stage="final_video",
+        fingerprint=fingerprint(
+            code=CODE_VERSION,
+            segments=[segment.file.sha256 for segment in manifest.segments],
+            narration=manifest.narration.file.sha256 if manifest.narration else None,
+            brand=channel.brand,
+            brand_files=[sha256_of(path) for path in _brand_files(studio, channel).values()],
+            spec=channel.segments,
+            # Left out while it is off, so that what was composed before there were captions stays as it is.
+            **({} if channel.captions == "off" else {"captions": caption_video.CODE_VERSION}),
+        ),
+        provider="ffmpeg",
+    )
+    result = run_stage(studio, row, work, lambda: _compose(studio, channel, row, manifest))
+    request_review(studio, channel, row.id)
+    return result
+
+
+def _need_parts(channel: Channel, manifest: Manifest) -> None:
+    missing = [] if manifest.segments else ["raw_segments"]
+    if channel.narration is not None and manifest.narration is None:
+        missing.append("narration")
+    if missing:
+        raise UsageError(
+            f"{manifest.content_id} has no {' and no '.join(missing)} yet.",
+            next_step="Materialize them first, or `dayreel run`.",
+        )
+
+
+def _brand_files(studio: Studio, channel: Channel) -> dict[str, Path]:
+    brand = channel.brand
+    named = {"watermark": brand.watermark, "intro": brand.intro, "outro": brand.outro}
+    return {name: studio.settings.channels_dir / file for name, file in named.items() if file is not None}
+
+
+def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manifest) -> Product:
+    folder = studio.contents.folder(row.id)
+    ffmpeg = find_ffmpeg(studio.settings.ffmpeg)
+    width, height = channel.segments.size
+    brand_files = _brand_files(studio, channel)
+    plan = ComposePlan(
+        width=width,
+        height=height,
+        segment_duration_s=channel.segments.duration_s,
+        loudness_lufs=channel.brand.loudness_lufs,
+        true_peak_dbtp=channel.brand.true_peak_dbtp,
+        narration=None if manifest.narration is None else folder / manifest.narration.file.path,
+        metadata={"comment": f"dayreel {row.id}" + (" (simulated)" if manifest.simulated else "")},
+        watermark=brand_files.get("watermark"),
+        intro=brand_files.get("intro"),
+        outro=brand_files.get("outro"),
+        captions=caption_video.write_captions(channel, manifest, folder=folder, intro=brand_files.get("intro")),
+    )
+    segments = [studio.contents.path(row.id, segment.file) for segment in manifest.segments]
+    made = compose(segments, folder / "final_video.mp4", plan=plan, ffmpeg=ffmpeg)
+    poster(made.path, folder / "poster.jpg")
+    contact_sheet(made.path, folder / "contact_sheet.jpg")
+    around_s = sum(probe(path).duration_s for name, path in brand_files.items() if name != "watermark")
+    checks = check_final_video(
+        made.path,
+        ExpectedVideo(
+            duration_s=channel.segments.total_s + around_s,
+            width=width,
+            height=height,
+            loudness_lufs=channel.brand.loudness_lufs if made.loudness_lufs is not None else None,
+            max_true_peak_dbtp=channel.brand.true_peak_dbtp,
+        ),
+        ffmpeg=ffmpeg,
+    )
+    before = manifest.final_video
+    changed = before is None or before.file.sha256 != made.sha256
+    revision = (before.revision if before else 0) + (1 if changed else 0)
+    final = FinalVideo(
+        file=studio.contents.record(row.id, made.path),
+        revision=revision,
+        duration_s=round(made.duration_s, 3),
+        width=made.width,
+        height=made.height,
+        loudness_lufs=made.loudness_lufs,
+        true_peak_dbtp=made.true_peak_dbtp,
+        mode=made.mode,
+        poster="poster.jpg",
+        contact_sheet="contact_sheet.jpg",
+        checks=(*checks, fits_platforms(channel, made.path)),
+        made_at=studio.clock.now(),
+    )
+    return Product(
+        {"final_video": final},
+        {
+            "revision": revision,
+            "video_sha256": made.sha256,
+            "final_video_path": f"{row.id}/final_video.mp4",
+            "completed_at": studio.clock.now(),
+        },
+        parameters={"why_encoded": made.why_encoded, "fps": float(Fraction(made.fps))},
+    )
+
+
+def fits_platforms(channel: Channel, video: Path) -> CheckResult:
+    """Return whether every platform of the channel takes the video as it is."""
+    platforms = list(channel.platforms.chosen())
+    failed = [
+        check for name in platforms for check in platform_limits(video, PLATFORM_LIMITS[name]) if not check.passed
+    ]
+    return CheckResult(
+        name="fits_platforms",
+        passed=not failed,
+        value="; ".join(f"{check.name} {check.value}" for check in failed) or "fits",
+        expected="fits every platform",
+        message=" ".join(check.message for check in failed) or f"It fits {', '.join(platforms) or 'no platform'}.",
+    )

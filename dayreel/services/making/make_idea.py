@@ -1,0 +1,239 @@
+"""Making the day's idea: from a language model, different from those of the last months, from a calendar, or pinned."""
+
+import csv
+from datetime import date, timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.media.audio import MAX_TEMPO
+from dayreel.providers.llm.contract import LanguageModel, Question
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.novelty import closest
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Idea
+from dayreel.services.making.ask import Unusable, ask
+from dayreel.services.making.keep_safe import SafetyGate, refuse_blocked, texts_of_idea
+from dayreel.services.making.learn import Lessons, lessons_for
+from dayreel.services.making.open_content import open_content
+from dayreel.services.making.plan_days import as_idea
+from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.making.templating import render
+from dayreel.services.making.trials import recorded, trial_of
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow, PinnedIdea, earlier_ideas, pinned_idea
+from dayreel.stores.files import write_whole
+
+CODE_VERSION = "1"
+_SHOWN_TO_THE_MODEL = 30
+_WORDS_PER_SECOND = 2.3
+_CALENDAR_COLUMNS = ("day", "idea", "caption", "hashtags", "topic")
+
+
+def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageModel | None) -> StageResult:
+    """Make the idea of a channel's day, or return the one it has. One that a person pinned to the day comes first.
+
+    Args:
+        model: the channel's language model; None where ideas come from a calendar.
+
+    Raises:
+        UsageError: the channel is not made on this day, or the calendar has no row for it.
+        ProviderError, GateClosedError: as in `services.making.ask`.
+    """
+    row = open_content(studio, channel, day)
+    trial = trial_of(channel, "idea", row.day)
+    with studio.catalog.read() as connection:
+        pinned = pinned_idea(connection, channel.name, row.day)
+    work = Work(
+        stage="ideas",
+        fingerprint=fingerprint(
+            code=CODE_VERSION,
+            content_id=row.id,
+            source=channel.ideas.model_dump(exclude={"avoid_days", "max_similarity"}),
+            topic=channel.topic,
+            language=channel.language,
+            written=_calendar_row(studio, channel, day) if model is None and pinned is None else None,
+            **({"pinned": [pinned.idea, pinned.caption]} if pinned is not None else {}),
+            **({"learns": True} if channel.learn_from_results else {}),
+            **({"trial": vars(trial)} if trial is not None else {}),
+        ),
+        provider=channel.ideas.provider,
+        model=channel.ideas.model,
+    )
+
+    def make() -> Product:
+        if model is not None:
+            product = _from_model(studio, channel, row, model, pinned)
+        elif pinned is not None:
+            product = Product({"idea": as_idea(channel, pinned.idea, pinned.caption)})
+        else:
+            product = _from_calendar(studio, channel, day)
+        idea: Idea = product.manifest["idea"]
+        write_whole(studio.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
+        columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
+        return Product(
+            product.manifest,
+            columns,
+            product.cost_usd,
+            product.effect_ids,
+            {
+                "hashtags": list(idea.hashtags),
+                **product.parameters,
+                **recorded(trial),
+                **({"pinned_by": pinned.pinned_by} if pinned is not None else {}),
+            },
+        )
+
+    return run_stage(studio, row, work, make)
+
+
+def _from_model(
+    studio: Studio, channel: Channel, row: ContentRow, model: LanguageModel, pinned: PinnedIdea | None
+) -> Product:
+    since = row.day - timedelta(days=channel.ideas.avoid_days)
+    with studio.catalog.read() as connection:
+        earlier = earlier_ideas(connection, channel.name, since, but=row.id)
+    lessons = lessons_for(studio, channel, row.day) if channel.learn_from_results else None
+
+    gate = SafetyGate(studio, channel, row, "idea", model, str(channel.ideas.model))
+
+    def accept(idea: Idea) -> None:
+        nearest = None if pinned is not None else closest(idea.idea, earlier)
+        if nearest is not None and nearest.score > channel.ideas.max_similarity:
+            raise Unusable(
+                f"too similar ({nearest.score:.0f} of 100) to the idea of {nearest.content_id}",
+                f"Your last idea was too similar to this earlier one, find another subject: {nearest.idea}",
+            )
+        if channel.narration is not None:
+            _accept_narration(idea.narration, _narration_words(channel))
+        gate.admit(texts_of_idea(idea))
+
+    asked = ask(
+        studio,
+        channel,
+        row,
+        layer="idea",
+        model=model,
+        question=_question(studio, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]], lessons, pinned),
+        document=Idea,
+        accept=accept,
+    )
+    return Product(
+        {"idea": asked.document if pinned is None else _in_the_persons_words(asked.document, pinned)},
+        cost_usd=asked.cost_usd + gate.cost_usd,
+        effect_ids=(*asked.effect_ids, *gate.effect_ids),
+        parameters={} if lessons is None else {"learned_from": lessons.recorded()},
+    )
+
+
+def _in_the_persons_words(idea: Idea, pinned: PinnedIdea) -> Idea:
+    return idea.model_copy(update={"idea": pinned.idea, "caption": pinned.caption or idea.caption})
+
+
+def _question(
+    studio: Studio,
+    channel: Channel,
+    row: ContentRow,
+    avoid: list[str],
+    lessons: Lessons | None,
+    pinned: PinnedIdea | None,
+) -> Question:
+    weekday = row.day.strftime("%A")
+    prompt = render(
+        studio.settings.channels_dir,
+        channel.content_type,
+        "idea",
+        channel=channel,
+        topic=channel.topic.replace("{date}", row.day.isoformat()).replace("{weekday}", weekday),
+        day=row.day.isoformat() + (f", take {row.take}" if row.take > 1 else ""),
+        weekday=weekday,
+        total_s=channel.segments.total_s,
+        narrates=channel.narration is not None,
+        narration_words=_narration_words(channel),
+        avoid=[] if pinned is not None else avoid,
+    )
+    trial = trial_of(channel, "idea", row.day)
+    # After the template, not in it: a channel's own template must not leave them out while they are on record.
+    added = [lessons.words() if lessons else "", trial.words if trial else "", _given(pinned)]
+    prompt = "\n\n".join(part for part in (prompt, *added) if part)
+    return Question(
+        model=str(channel.ideas.model),
+        system="You answer with one JSON document that follows the given schema, and nothing else.",
+        prompt=prompt,
+        schema=Idea.model_json_schema(),
+        schema_name="idea",
+        max_tokens=2000,
+    )
+
+
+def _narration_words(channel: Channel) -> int:
+    return int(channel.segments.total_s * _WORDS_PER_SECOND)
+
+
+def _accept_narration(narration: str, most: int) -> None:
+    """Refuse what could not be spoken in time: composing says so too, but only after the segments were paid for."""
+    if not narration:
+        raise Unusable("it has no narration", "The narration must not be empty.")
+    words = len(narration.split())
+    if words > most * MAX_TEMPO:
+        raise Unusable(
+            f"its narration has {words} words and at most {most} fit into the video",
+            f"The narration must have at most {most} words; your last one had {words}.",
+        )
+
+
+def _given(pinned: PinnedIdea | None) -> str:
+    if pinned is None:
+        return ""
+    caption = f"\nThe caption is given too, write this: {pinned.caption}" if pinned.caption else ""
+    asked = "The idea of this day is given; write everything else around it, and change nothing of it:"
+    return f"{asked}\n{pinned.idea}{caption}"
+
+
+def _calendar_row(studio: Studio, channel: Channel, day: date) -> dict[str, str]:
+    path = studio.settings.channels_dir / str(channel.ideas.file)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"Channel {channel.name!r} takes its ideas from a calendar, and there is no {str(path)!r}.",
+            next_step=f"Write it: a CSV file in UTF-8 whose first line is {','.join(_CALENDAR_COLUMNS)}.",
+        ) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(
+            f"Tried to read the calendar {_shown(path)} of {channel.name!r}; it answered: {error}.",
+            next_step=f"It is a CSV file in UTF-8 with the columns {', '.join(_CALENDAR_COLUMNS)}.",
+        ) from error
+    found = [row for row in rows if (row.get("day") or "").strip() == day.isoformat()]
+    if len(found) != 1:
+        raise UsageError(
+            f"The calendar {_shown(path)} has {len(found) or 'no'} rows for {day}; there must be exactly one.",
+            next_step=f"Write one row that begins with {day.isoformat()}, then run again.",
+        )
+    return {str(key).strip(): (value or "").strip() for key, value in found[0].items() if isinstance(value, str | None)}
+
+
+def _from_calendar(studio: Studio, channel: Channel, day: date) -> Product:
+    row = _calendar_row(studio, channel, day)
+    try:
+        idea = Idea(
+            idea=row.get("idea", ""),
+            caption=row.get("caption", ""),
+            hashtags=tuple(row.get("hashtags", "").split()),
+            topic=row.get("topic") or channel.title,
+            narration=row.get("narration", ""),
+        )
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise ConfigurationError(
+            f"The calendar row of {channel.name!r} for {day} cannot be used: {faults}.",
+            next_step=f"Mend the row in channels/{channel.ideas.file}.",
+        ) from None
+    refuse_blocked(channel, idea, source=f"The calendar row of {channel.name!r} for {day}")
+    return Product({"idea": idea})
+
+
+def _shown(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"

@@ -1,0 +1,166 @@
+"""What people plan ahead: an idea pinned to a channel's day, and a channel that rests for a while.
+
+Both are rows of the catalog, changed here alone and by every face. `make_idea` takes a pinned idea instead of asking
+for one; a pause is asked before a day is begun, before anything is bought, and among the publishing gates.
+"""
+
+from datetime import date, timedelta
+
+from pydantic import ValidationError
+from sqlalchemy import delete, insert, update
+
+from dayreel.clock import local_day
+from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.rules.calendar import why_never_made
+from dayreel.rules.pauses import Pause
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Idea
+from dayreel.services.audit import note_act
+from dayreel.services.making.keep_safe import refuse_blocked
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import PinnedIdea, current_content, pause_of, pinned_idea
+from dayreel.stores.catalog.tables import channel_pauses, pinned_ideas
+
+FURTHEST = timedelta(days=366)
+
+
+def pin_idea(
+    studio: Studio, name: str, day: date, idea: str, *, caption: str | None = None, by: str, via: str
+) -> PinnedIdea:
+    """Set the idea of a channel's day, instead of the one that was pinned before.
+
+    Args:
+        caption: the post's text; left out, it is written around the idea.
+
+    Raises:
+        UsageError: no such channel, it is not made on this day, or the words are too short or too long.
+        GateClosedError: the channel's file names who may decide, and `by` is not among them.
+        StaleState: the day has its idea already.
+        ConfigurationError: the channel's file cannot be read, or blocks a term that the idea uses.
+    """
+    channel = studio.channels.load(name)
+    need_planner(channel, by)
+    _need_its_day(studio, channel, day)
+    words = as_idea(channel, idea, caption)
+    refuse_blocked(channel, words, source=f"The idea for {name!r} on {day}")
+    values = {
+        "idea": words.idea,
+        "caption": words.caption if caption and caption.strip() else None,
+        "pinned_by": by,
+        "pinned_at": studio.clock.now(),
+    }
+    with studio.catalog.write("plans") as connection:
+        made = current_content(connection, name, day)
+        if made is not None and made.idea is not None and made.state not in ("failed", "rejected", "expired"):
+            raise StaleState(
+                f"{made.id} has its idea already (it is {made.state}).",
+                next_step=f"Reject it first, pin, then `dayreel retry {made.id} --new-take`.",
+            )
+        of_this = (pinned_ideas.c.channel == name, pinned_ideas.c.day == day)
+        if connection.execute(update(pinned_ideas).where(*of_this).values(**values)).rowcount == 0:
+            connection.execute(insert(pinned_ideas).values(channel=name, day=day, **values))
+        note_act(connection, "pin idea", f"{name} {day}", actor=by, at=studio.clock.now(), via=via, detail=_told(words))
+        found = pinned_idea(connection, name, day)
+    assert found is not None  # noqa: S101  it was written just above, in this transaction
+    return found
+
+
+def unpin_idea(studio: Studio, name: str, day: date, *, by: str, via: str) -> None:
+    """Take a pinned idea away; what was made from it stays.
+
+    Raises:
+        UsageError: no idea is pinned to this day.
+        GateClosedError: as in `pin_idea`.
+    """
+    need_planner(studio.channels.load(name), by)
+    with studio.catalog.write("plans") as connection:
+        gone = delete(pinned_ideas).where(pinned_ideas.c.channel == name, pinned_ideas.c.day == day)
+        if connection.execute(gone).rowcount == 0:
+            raise UsageError(f"No idea is pinned to {name!r} on {day}.", next_step="The calendar shows those that are.")
+        note_act(connection, "unpin idea", f"{name} {day}", actor=by, at=studio.clock.now(), via=via)
+
+
+def pause_channel(
+    studio: Studio, name: str, *, until: date | None = None, note: str | None = None, by: str, via: str
+) -> Pause:
+    """Let a channel rest: no day of it is begun, nothing bought or posted, effective at the next send.
+
+    Args:
+        until: the last day of the pause, in the channel's zone; left out, until somebody resumes it.
+
+    Raises:
+        UsageError: no such channel, or `until` is over.
+    """
+    channel = studio.channels.load(name)
+    now = studio.clock.now()
+    if until is not None and until < local_day(now, channel.timezone):
+        raise UsageError(f"{until} is over in {channel.timezone}.", next_step="Name today or a later day.")
+    values = {"until_on": until, "note": note, "paused_by": by, "paused_at": now}
+    with studio.catalog.write("money") as connection:
+        if (
+            connection.execute(update(channel_pauses).where(channel_pauses.c.channel == name).values(**values)).rowcount
+            == 0
+        ):
+            connection.execute(insert(channel_pauses).values(channel=name, **values))
+        detail = {"until": until.isoformat() if until else None, "note": note}
+        note_act(connection, "pause channel", name, actor=by, at=now, via=via, detail=detail)
+    return Pause(until, by, now, note)
+
+
+def resume_channel(studio: Studio, name: str, *, by: str, via: str) -> None:
+    """Let a paused channel go on. Days that passed meanwhile are not made by themselves.
+
+    Raises:
+        UsageError: no such channel, or it is not paused.
+    """
+    studio.channels.load(name)
+    with studio.catalog.write("money") as connection:
+        if pause_of(connection, name) is None:
+            raise UsageError(f"Channel {name!r} is not paused.", next_step="Nothing had to be done.")
+        connection.execute(delete(channel_pauses).where(channel_pauses.c.channel == name))
+        note_act(connection, "resume channel", name, actor=by, at=studio.clock.now(), via=via)
+
+
+def as_idea(channel: Channel, idea: str, caption: str | None) -> Idea:
+    """Return a person's words as an idea that needs no language model.
+
+    Raises:
+        UsageError: they are too short or too long; says which, and what is allowed.
+    """
+    text = idea.strip().replace("\r\n", "\n")
+    try:
+        return Idea(
+            idea=text,
+            caption=(caption or "").strip().replace("\r\n", "\n") or text,
+            topic=channel.title,
+            narration=text if channel.narration else "",
+        )
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise UsageError(f"This cannot be pinned: {faults}.", next_step="An idea has 10 to 600 characters.") from None
+
+
+def need_planner(channel: Channel, by: str) -> None:
+    """Let those pass who may decide on the channel: a pinned idea is as much their word as an approval.
+
+    Raises:
+        GateClosedError: names those who may.
+    """
+    if channel.review.who and by not in channel.review.who:
+        raise GateClosedError(
+            f"{by!r} may not plan for channel {channel.name!r}.",
+            next_step=f"Those who may: {', '.join(channel.review.who)} (`review.who` in its file).",
+        )
+
+
+def _need_its_day(studio: Studio, channel: Channel, day: date) -> None:
+    today = local_day(studio.clock.now(), channel.timezone)
+    refusal = why_never_made(channel, day)
+    if refusal is None and day > today + FURTHEST:
+        refusal = f"{day} is more than a year away"
+    if refusal is not None:
+        raise UsageError(f"No idea can be pinned there: {refusal}.", next_step=f"See channels/{channel.name}.yaml.")
+
+
+def _told(words: Idea) -> dict[str, str]:
+    return {"idea": words.idea[:200]}

@@ -1,0 +1,347 @@
+"""Making the raw segments of a content: bought from a generation service, or cut from own footage.
+
+All segments are made at once, each in a thread that mostly waits. A request's id is committed before the first look at
+it, so a process that dies leaves a job that the next one goes on with. The file is fetched after the purchase is
+settled: a damaged download is fetched again, never bought again.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from dayreel.errors import DayreelError, MediaError, PermanentError, TransientError, UsageError
+from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.media.probe import decode_fully, probe
+from dayreel.media.segments import cut_segment
+from dayreel.providers.video.clips import OwnFootage, pick_footage
+from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.pricing import seconds_cost
+from dayreel.schemas.channel import Channel, SegmentSpec
+from dayreel.schemas.content import Segment, VideoPrompt
+from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.services.effects.intent import Done, Intent, NotMade, Record
+from dayreel.services.effects.ledger import has_handle
+from dayreel.services.library.filed_footage import filed_footage
+from dayreel.services.library.open_library import open_library
+from dayreel.services.making.open_content import open_content
+from dayreel.services.making.renders import fire, made_clip
+from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.making.write_prompts import need_idea
+from dayreel.services.patience import patiently
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow
+from dayreel.stores.catalog.tables import renders
+from dayreel.stores.files import sha256_of
+
+CODE_VERSION = "1"
+POLL_S = 0.5
+LONGEST_POLL_S = 10.0
+RENDER_DEADLINE_S = 20 * 60.0
+CLIP_FPS = 30
+
+
+@dataclass(frozen=True)
+class _Bought:
+    """One segment on disk and the effect that paid for it."""
+
+    segment: Segment
+    effect: Effect
+
+
+def render_segments(studio: Studio, channel: Channel, day: date, *, source: VideoGenerator | OwnFootage) -> StageResult:
+    """Make the raw segments of a channel's day, or return those it has.
+
+    Raises:
+        UsageError: there are no prompts yet, or the channel is not made on this day.
+        ConfigurationError: the model cannot make such segments, or has no price.
+        ProviderError, GateClosedError: as in `services.effects.ledger`.
+        MediaError: a segment is damaged, or own footage cannot be used.
+    """
+    row = open_content(studio, channel, day)
+    need_idea(studio, row.id)
+    if isinstance(source, OwnFootage):
+        return _cut(studio, channel, row, source)
+    prompts = studio.contents.manifest(row.id).prompts
+    if prompts is None:
+        raise UsageError(f"{row.id} has no prompts yet.", next_step="Materialize its prompts first, or `dayreel run`.")
+    seeds = _seeds(studio, row)
+    requests = [
+        segment_request(channel, prompt, seed=seeds.get(number))
+        for number, prompt in enumerate(prompts.prompts, start=1)
+    ]
+    for request in requests:
+        source.check(request)
+    work = Work(
+        stage="raw_segments",
+        fingerprint=fingerprint(code=CODE_VERSION, provider=source.name, requests=[vars(one) for one in requests]),
+        provider=source.name,
+        model=channel.video.model,
+    )
+    return run_stage(studio, row, work, lambda: _buy_all(studio, channel, row, source, requests))
+
+
+def _seeds(studio: Studio, row: ContentRow) -> dict[int, int]:
+    """Return the seed of each segment that a person asked to be made anew."""
+    query = select(renders.c.sequence, renders.c.seed).where(
+        renders.c.content_id == row.id, renders.c.seed.is_not(None)
+    )
+    with studio.catalog.read() as connection:
+        return {found.sequence: found.seed for found in connection.execute(query)}
+
+
+def segment_request(channel: Channel, prompt: VideoPrompt, *, seed: int | None) -> SegmentRequest:
+    """Return what is asked of the generation service for one prompt; `seed` makes another clip of the same prompt."""
+    return SegmentRequest(
+        model=str(channel.video.model),
+        prompt=f"{prompt.video_prompt}\n\nSound: {prompt.audio_prompt}",
+        duration_s=channel.segments.duration_s,
+        resolution=channel.segments.resolution,
+        seed=seed,
+    )
+
+
+def _buy_all(
+    studio: Studio, channel: Channel, row: ContentRow, source: VideoGenerator, requests: list[SegmentRequest]
+) -> Product:
+    """Make every segment at once; when some fail, those that are done are kept for the next try."""
+    with ThreadPoolExecutor(max_workers=len(requests), thread_name_prefix="segment") as pool:
+        jobs = [
+            pool.submit(_buy, studio, channel, row, source, request, number)
+            for number, request in enumerate(requests, start=1)
+        ]
+    failures = [error for job in jobs if (error := job.exception()) is not None]
+    if failures:
+        # The first that is not a DayreelError is a fault of ours and must be seen as it is.
+        raise next((error for error in failures if not isinstance(error, DayreelError)), failures[0])
+    bought = [job.result() for job in jobs]
+    return Product(
+        {"segments": tuple(one.segment for one in bought)},
+        cost_usd=sum((one.effect.settled_usd or Decimal(0) for one in bought), Decimal(0)),
+        effect_ids=tuple(one.effect.id for one in bought),
+        parameters={"count": len(bought), "duration_s": channel.segments.duration_s},
+    )
+
+
+def _buy(
+    studio: Studio, channel: Channel, row: ContentRow, source: VideoGenerator, request: SegmentRequest, sequence: int
+) -> _Bought:
+    key = EffectKey(row.id, "segment", source.name, sequence, fingerprint(request=vars(request)))
+    price = studio.prices.of(source.name, request.model)
+    cost = seconds_cost(price, duration_s=request.duration_s, resolution=request.resolution)
+    intent = Intent(
+        key=key, channel=channel, day=row.day, layer="video", most_usd=cost, model=request.model, request=vars(request)
+    )
+
+    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+        if not has_handle(handle):
+            handle = source.submit(permit, request)
+            record(handle)
+        return Done(_follow(studio, row, source, handle, sequence), cost)
+
+    fire(studio, row.id, sequence, "start", progress=0, detail="queued")
+    try:
+        effect = studio.ledger.perform(intent, act)
+        segment = _fetch(studio, row, source, effect, request, sequence)
+    except DayreelError as error:
+        _fire_failure(studio, row.id, sequence, error)
+        raise
+    fire(studio, row.id, sequence, "progress", progress=100, detail="fetched")
+    fire(studio, row.id, sequence, "complete", progress=100, detail="done", effect_id=effect.id)
+    return _Bought(segment, effect)
+
+
+def _fire_failure(studio: Studio, content_id: str, sequence: int, error: DayreelError) -> None:
+    fire(studio, content_id, sequence, "fail", progress=0, detail=str(error))
+
+
+def _follow(
+    studio: Studio,
+    row: ContentRow,
+    source: VideoGenerator,
+    handle: dict[str, Any],
+    sequence: int,
+) -> dict[str, Any]:
+    """Wait until the service has made the file, and return where it lies.
+
+    Raises:
+        NotMade: the service could not make it, and does not bill it; the job is forgotten.
+        TransientError: it is still running after twenty minutes; the job is kept, the next run goes on with it.
+        ProviderError: it could not be asked how the job stands; the job is kept.
+    """
+    deadline = studio.clock.monotonic() + RENDER_DEADLINE_S
+    pause = POLL_S
+    attempted = f"make segment {sequence} of {row.id} with {source.name}"
+    reference = str(handle.get("request_id") or handle.get("task_id"))
+    while True:
+        job = patiently(studio.clock, lambda: source.follow(handle))
+        if job.state == "done":
+            return made_clip(handle, job)
+        if job.state == "failed":
+            error = PermanentError if not job.retry_helps else TransientError
+            raise NotMade(
+                error(
+                    attempted=attempted,
+                    answer=job.error or "it failed and gave no reason",
+                    reference=reference,
+                    code=job.error_code,
+                    next_step=""
+                    if job.retry_helps
+                    else f"Change the prompt or the model, then `dayreel retry {row.id}`.",
+                )
+            )
+        running = job.state == "running"
+        fire(studio, row.id, sequence, "progress", progress=50 if running else 5, detail=job.progress or job.state)
+        if studio.clock.monotonic() > deadline:
+            raise TransientError(
+                attempted=attempted,
+                answer=f"it is still {job.state} after {RENDER_DEADLINE_S / 60:.0f} minutes",
+                reference=reference,
+                retry_after_s=RENDER_DEADLINE_S,
+                next_step=f"`dayreel retry {row.id}` goes on waiting for the same request; it is not bought again.",
+            )
+        studio.clock.sleep(pause)
+        pause = min(pause * 1.3, LONGEST_POLL_S)
+
+
+def _fetch(
+    studio: Studio, row: ContentRow, source: VideoGenerator, effect: Effect, request: SegmentRequest, sequence: int
+) -> Segment:
+    for kept in studio.contents.manifest(row.id).segments:
+        of_this = kept.sequence == sequence and kept.request_id == effect.result.get("request_id")
+        if of_this and studio.contents.is_intact(row.id, kept.file):
+            return kept  # a service keeps its files for days, we for good
+    path = _segment_path(studio, row, sequence)
+    url = str(effect.result["file_url"])
+
+    def fetch() -> Segment:
+        source.fetch(url, path)
+        return _described(studio, row, path, sequence, provider=source.name, model=request.model, effect=effect)
+
+    try:
+        return patiently(studio.clock, fetch)
+    except MediaError:
+        # A broken-off or mangled download; the service still has the file that was paid for.
+        return patiently(studio.clock, fetch)
+
+
+def _described(
+    studio: Studio,
+    row: ContentRow,
+    path: Path,
+    sequence: int,
+    *,
+    provider: str,
+    model: str | None = None,
+    effect: Effect | None = None,
+) -> Segment:
+    """Prove that a segment can be used, and return its record.
+
+    Raises:
+        MediaError: it is truncated, has no video, or is no media at all.
+    """
+    decode_fully(path)
+    facts = probe(path)
+    stream = facts.best_video_stream()
+    return Segment(
+        sequence=sequence,
+        file=studio.contents.record(row.id, path),
+        duration_s=round(facts.duration_s, 3),
+        width=stream.width,
+        height=stream.height,
+        has_audio=facts.best_audio_stream() is not None,
+        provider=provider,
+        model=model,
+        request_id=effect.result.get("request_id") if effect else None,
+        seed=effect.result.get("seed") if effect else None,
+    )
+
+
+def _segment_path(studio: Studio, row: ContentRow, sequence: int) -> Path:
+    return studio.contents.folder(row.id) / "raw" / f"video_{sequence}.mp4"
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """One stretch of own footage: which file, with its bytes' hash, and from where."""
+
+    file: str
+    sha256: str
+    start_s: float
+    loops: bool
+    item: str | None = None
+
+
+def _pick(files: Mapping[Path, str | None], row: ContentRow, spec: SegmentSpec) -> list[tuple[Path, _Pick]]:
+    """Choose the footage of each segment: another file each time, and another place when a file comes again.
+
+    A file that is shorter than a segment begins again at its start; the stage's parameters say so.
+
+    Args:
+        files: the footage there is, each with the item of the library it belongs to.
+
+    Raises:
+        MediaError: a file cannot be read.
+    """
+    picks: list[tuple[Path, _Pick]] = []
+    for sequence in range(1, spec.count + 1):
+        path = pick_footage(list(files), content_id=row.id, sequence=sequence)
+        # The picture's own length counts: a file's sound may go on after its last frame.
+        length_s = probe(path).best_video_stream().duration_s
+        uses = sum(picked == path for picked, _ in picks)
+        room_s = length_s - spec.duration_s
+        start_s = 0.0 if room_s <= 0 else (uses * spec.duration_s) % (room_s + 1e-9)
+        pick = _Pick(path.name, sha256_of(path), round(start_s, 3), loops=room_s < 0, item=files[path])
+        picks.append((path, pick))
+    return picks
+
+
+def _footage(studio: Studio, channel: Channel, footage: OwnFootage) -> dict[Path, str | None]:
+    """Return the files a channel may cut from, each with its item in the library, if it is of one.
+
+    Raises:
+        ConfigurationError: there is nothing usable.
+    """
+    if channel.video.library:
+        return dict(filed_footage(open_library(studio), channel.video.library))
+    return dict.fromkeys(footage.files(studio.settings.channels_dir / str(channel.video.folder)))
+
+
+def _cut(studio: Studio, channel: Channel, row: ContentRow, footage: OwnFootage) -> StageResult:
+    spec = channel.segments
+    picks = _pick(_footage(studio, channel, footage), row, spec)
+    fit = channel.video.fit
+    work = Work(
+        stage="raw_segments",
+        fingerprint=fingerprint(
+            code=CODE_VERSION, provider=footage.name, picks=[vars(pick) for _, pick in picks], segments=spec, fit=fit
+        ),
+        provider=footage.name,
+    )
+
+    def make() -> Product:
+        ffmpeg = find_ffmpeg(studio.settings.ffmpeg)
+        segments: list[Segment] = []
+        for sequence, (source, pick) in enumerate(picks, start=1):
+            path = cut_segment(
+                source,
+                _segment_path(studio, row, sequence),
+                start_s=pick.start_s,
+                duration_s=spec.duration_s,
+                width=spec.size[0],
+                height=spec.size[1],
+                fps=CLIP_FPS,
+                fit=fit,
+                loop=pick.loops,
+                ffmpeg=ffmpeg,
+            )
+            segments.append(_described(studio, row, path, sequence, provider=footage.name))
+        return Product({"segments": tuple(segments)}, parameters={"footage": [vars(pick) for _, pick in picks]})
+
+    return run_stage(studio, row, work, make)

@@ -1,0 +1,123 @@
+"""Turning an idea into one prompt per segment."""
+
+from datetime import date
+
+from pydantic import Field, create_model
+
+from dayreel.errors import UsageError
+from dayreel.providers.llm.contract import LanguageModel, Question
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
+from dayreel.services.making.ask import Unusable, ask
+from dayreel.services.making.keep_safe import SafetyGate, texts_of_prompts
+from dayreel.services.making.open_content import open_content
+from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.making.templating import render
+from dayreel.services.making.trials import recorded, trial_of
+from dayreel.services.studio import Studio
+from dayreel.stores.files import write_whole
+
+CODE_VERSION = "1"
+WORDS = (100, 200)
+
+
+def write_prompts(studio: Studio, channel: Channel, day: date, *, model: LanguageModel) -> StageResult:
+    """Write the prompts of a channel's day, or return those it has.
+
+    Raises:
+        UsageError: there is no idea yet, or the channel is not made on this day.
+        ProviderError, GateClosedError: as in `services.making.ask`.
+    """
+    row = open_content(studio, channel, day)
+    idea = need_idea(studio, row.id)
+    source = channel.prompts
+    if source is None:
+        raise UsageError(f"Channel {channel.name!r} uses no prompts.", next_step="Its segments come from its idea.")
+    prompt = render(
+        studio.settings.channels_dir,
+        channel.content_type,
+        "prompts",
+        channel=channel,
+        idea=idea,
+        segments=channel.segments,
+        narrates=channel.narration is not None,
+    )
+    trial = trial_of(channel, "prompt", row.day)
+    if trial is not None and trial.words:
+        prompt = f"{prompt}\n\n{trial.words}"
+    work = Work(
+        stage="prompts",
+        fingerprint=fingerprint(code=CODE_VERSION, source=source, prompt=prompt),
+        provider=source.provider,
+        model=source.model,
+    )
+
+    gate = SafetyGate(studio, channel, row, "prompt", model, source.model)
+
+    def accept(found: PromptSet) -> None:
+        _accept(found, channel.segments.count)
+        gate.admit(texts_of_prompts(found))
+
+    def make() -> Product:
+        asked = ask(
+            studio,
+            channel,
+            row,
+            layer="prompt",
+            model=model,
+            question=Question(
+                model=source.model,
+                system="You answer with one JSON document that follows the given schema, and nothing else.",
+                prompt=prompt,
+                schema=_exactly(channel.segments.count).model_json_schema(),
+                schema_name="prompts",
+                max_tokens=1000 + 700 * channel.segments.count,
+            ),
+            document=PromptSet,
+            accept=accept,
+        )
+        path = studio.contents.folder(row.id) / "prompts.json"
+        write_whole(path, asked.document.model_dump_json(indent=2))
+        return Product(
+            {"prompts": asked.document},
+            cost_usd=asked.cost_usd + gate.cost_usd,
+            effect_ids=(*asked.effect_ids, *gate.effect_ids),
+            parameters=recorded(trial),
+        )
+
+    return run_stage(studio, row, work, make)
+
+
+def need_idea(studio: Studio, content_id: str) -> Idea:
+    """Return a content's idea.
+
+    Raises:
+        UsageError: it has none yet.
+    """
+    idea = studio.contents.manifest(content_id).idea
+    if idea is None:
+        raise UsageError(f"{content_id} has no idea yet.", next_step="Materialize its ideas first, or `dayreel run`.")
+    return idea
+
+
+def _exactly(count: int) -> type[PromptSet]:
+    """Return `PromptSet` with the number of prompts in its schema, which is all the model gets to see of it."""
+    prompts = (tuple[VideoPrompt, ...], Field(min_length=count, max_length=count))
+    exact: type[PromptSet] = create_model("PromptSet", __base__=PromptSet, prompts=prompts)
+    return exact
+
+
+def _accept(found: PromptSet, count: int) -> None:
+    if len(found.prompts) != count:
+        raise Unusable(f"{len(found.prompts)} prompts instead of {count}", f"Write exactly {count} prompts.")
+    least, most = WORDS
+    for number, prompt in enumerate(found.prompts, start=1):
+        words = len(prompt.video_prompt.split())
+        if not least <= words <= most:
+            raise Unusable(
+                f"video prompt {number} has {words} words, not {least} to {most}",
+                f"Each video prompt must have {least} to {most} words; number {number} had {words}.",
+            )
+        if not prompt.audio_prompt.strip():
+            raise Unusable(f"audio prompt {number} is empty", "Every clip needs an audio prompt.")

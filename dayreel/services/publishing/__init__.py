@@ -1,0 +1,1 @@
+"""Sending what was approved to the platforms, through every gate."""

@@ -1,0 +1,61 @@
+"""What publishing would do, gate by gate and request by request. Nothing here sends; posting is `publish_post`."""
+
+from dataclasses import dataclass
+
+from dayreel.errors import ConfigurationError, ProviderError, TransientError, UsageError
+from dayreel.providers.platforms.contract import PlannedCall, PlatformProvider
+from dayreel.rules.gates import Gate, check_gates, closed
+from dayreel.schemas.channel import Channel, Platform
+from dayreel.services.publishing.gate_facts import Account, ask_account, facts_of
+from dayreel.services.publishing.publish_post import post_request
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import get_content
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What publishing to one platform would do: each gate, and the exact requests. Nothing was sent.
+
+    Attributes:
+        problem: why the requests cannot be told, or None.
+    """
+
+    content_id: str
+    platform: Platform
+    gates: list[Gate]
+    calls: list[PlannedCall]
+    problem: str | None = None
+
+    @property
+    def may_go_out(self) -> bool:
+        """Whether every gate is open and there is something to send."""
+        return not closed(self.gates) and self.problem is None
+
+
+def plan_posts(studio: Studio, channel: Channel, content_id: str) -> list[Plan]:
+    """Return the plan of every platform of a channel; one that cannot be asked holds no other back.
+
+    Raises:
+        UsageError: no such content.
+    """
+    return [_plan(studio, channel, content_id, platform) for platform in channel.platforms.chosen()]
+
+
+def _plan(studio: Studio, channel: Channel, content_id: str, platform: Platform) -> Plan:
+    provider: PlatformProvider | None = None
+    try:
+        provider = studio.connect(platform)
+        account = ask_account(studio, provider)
+    except TransientError as error:
+        account = Account(provider.account() if provider else "", problem=f"could not be asked now: {error.message}")
+    except (ProviderError, ConfigurationError) as error:
+        account = Account("", problem=error.message)
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+        gates = check_gates(facts_of(studio, connection, channel, row, platform, account))
+    if provider is None or not row.video_sha256:
+        return Plan(content_id, platform, gates, [])
+    try:
+        return Plan(content_id, platform, gates, provider.plan(post_request(studio, channel, row, platform)))
+    except (UsageError, ConfigurationError) as error:
+        return Plan(content_id, platform, gates, [], str(error))

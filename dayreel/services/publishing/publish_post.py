@@ -1,0 +1,303 @@
+"""Publishing an approved content to one platform, at most once, through every gate.
+
+The gates are asked twice: before anything, for a sentence a person can read, and again inside the transaction that
+claims the send, where the content's row is locked: nobody can reject or edit it between the last look and the claim.
+What goes out is what that transaction still finds, and the approval must be for exactly that. `--plan` is `plan_posts`.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from dayreel.clock import local_day
+from dayreel.errors import GateClosedError, ProviderError, UsageError
+from dayreel.providers.platforms.contract import PlatformProvider, PostRequest, Receipt
+from dayreel.rules.captions import format_caption
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.gates import check_gates, closed
+from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.content import Idea
+from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.schemas.manifest import Manifest
+from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of
+from dayreel.services.reviewing.decide import bound_fields
+from dayreel.services.studio import Studio
+from dayreel.services.transitions import advance
+from dayreel.stores.catalog.reads import ContentRow, DecisionRow, decisions_after, get_content, newest_verdict, posts_of
+from dayreel.stores.catalog.tables import effects, platform_posts
+
+
+@dataclass(frozen=True)
+class Posted:
+    """One post as it stands, and whether this call made it (`fresh`) or found it made."""
+
+    platform: Platform
+    state: str
+    post_id: str | None
+    url: str | None
+    decision: DecisionRow
+    effect: Effect
+    fresh: bool
+
+
+def publish_post(
+    studio: Studio, channel: Channel, content_id: str, platform: Platform, *, provider: PlatformProvider
+) -> Posted:
+    """Publish a content to one platform, or return the post it already is.
+
+    Raises:
+        GateClosedError: names each gate that holds the post back; nothing was sent.
+        UsageError: no such content, or the channel does not publish there.
+        ProviderError: as the platform's contract says; an unknown outcome waits for `dayreel reconcile`.
+    """
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+        done = _already(studio, connection, row, platform)
+    if done is not None:
+        with studio.catalog.write() as connection:
+            _finish_when_all_are_out(studio, connection, channel, content_id)
+        return done
+    account = ask_account(studio, provider)
+    request = post_request(studio, channel, row, platform)
+    key = _key(request, platform)
+
+    def gates_hold(connection: Connection) -> None:
+        now_row = get_content(connection, content_id, lock=True)
+        _refuse_second_post(connection, now_row, platform, key)
+        holding = closed(check_gates(facts_of(studio, connection, channel, now_row, platform, account)))
+        if holding:
+            raise GateClosedError(
+                f"{content_id} was not posted to {platform}: {'; '.join(gate.message for gate in holding)}.",
+                next_step=f"`dayreel publish {content_id} --plan` shows every gate; nothing was sent.",
+            )
+        _refuse_what_has_changed(studio, channel, now_row, platform, key)
+
+    with studio.catalog.read() as connection:
+        gates_hold(connection)
+    _begin(studio, row, platform, request, account.id, key)
+    intent = Intent(
+        key=key,
+        channel=channel,
+        day=row.day,
+        layer="distribution",
+        request=_as_json(request),
+        guards=(gates_hold,),
+        records_first=True,
+    )
+
+    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+        receipt = provider.post(permit, request, handle=handle, record=record)
+        return Done({"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw})
+
+    try:
+        effect = studio.ledger.perform(intent, act)
+    except (ProviderError, GateClosedError, UsageError) as error:
+        note_post(studio, content_id, platform, state=_shown_state(studio, key), error=str(error))
+        raise
+    settle_post(studio, content_id, platform, _receipt(effect))
+    with studio.catalog.read() as connection:
+        found = _already(studio, connection, get_content(connection, content_id), platform)
+    if found is None:
+        raise UsageError(f"{content_id} on {platform} has no post row.", next_step="Run `dayreel reconcile`.")
+    return Posted(**{**vars(found), "fresh": True})
+
+
+def _shown_state(studio: Studio, key: EffectKey) -> str:
+    """Return how a post is shown whose try has ended badly: what may be out is never shown as failed."""
+    effect = studio.ledger.find(key)
+    return {"unknown": "unknown", "sent": "sending"}.get(effect.state if effect else "", "failed")
+
+
+def settle_post(
+    studio: Studio, content_id: str, platform: str, receipt: Receipt, *, sent_at: datetime | None = None
+) -> None:
+    """Write down what the platform says of a post, and finish the content when all its platforms are posted.
+
+    Args:
+        sent_at: when it was sent, for a post that was found later; left out, now.
+    """
+    now = studio.clock.now()
+    posted_at = sent_at or now
+    with studio.catalog.write() as connection:
+        channel = studio.channels.load(get_content(connection, content_id).channel)
+        connection.execute(
+            update(platform_posts)
+            .where(platform_posts.c.content_id == content_id, platform_posts.c.platform == platform)
+            .values(
+                state=receipt.state,
+                # TikTok tells no id of a private post; its publish_id is what it can be asked by.
+                post_id=receipt.post_id or receipt.raw.get("publish_id"),
+                post_url=receipt.url,
+                posted_at=func.coalesce(platform_posts.c.posted_at, posted_at),
+                posted_on=func.coalesce(platform_posts.c.posted_on, local_day(posted_at, channel.timezone)),
+                error_message=None,
+                updated_at=now,
+            )
+        )
+        _finish_when_all_are_out(studio, connection, channel, content_id)
+
+
+def _finish_when_all_are_out(studio: Studio, connection: Connection, channel: Channel, content_id: str) -> None:
+    """Let a content be posted once each platform of its channel says so.
+
+    Also one that was approved again after an edit, and whose last open post was found out in the meantime.
+    """
+    now = studio.clock.now()
+    row = get_content(connection, content_id, lock=True)
+    posted = {post["platform"] for post in posts_of(connection, [content_id]) if post["state"] == "posted"}
+    if row.state not in ("approved", "publishing") or not posted >= channel.platforms.chosen().keys():
+        return
+    if row.state == "approved":
+        advance(connection, "content", content_id, "publish", at=now, actor=studio.actor)
+    advance(connection, "content", content_id, "finish", at=now, actor=studio.actor, posted_at=now, error=None)
+
+
+def note_post(
+    studio: Studio, content_id: str, platform: str, *, state: str, error: str | None, was_processing: bool = False
+) -> None:
+    """Write down that a post failed or that its outcome is unknown; what is posted stays posted.
+
+    Args:
+        was_processing: the platform had accepted it, and has now given it up or no longer tells.
+    """
+    settled = ("posted",) if was_processing else ("posted", "processing")
+    with studio.catalog.write() as connection:
+        connection.execute(
+            update(platform_posts)
+            .where(
+                platform_posts.c.content_id == content_id,
+                platform_posts.c.platform == platform,
+                platform_posts.c.state.not_in(settled),
+            )
+            .values(state=state, error_message=error, updated_at=studio.clock.now())
+        )
+
+
+def post_marker(content_id: str) -> str:
+    """Return the short token in a post's caption by which it can be found again."""
+    return f"dr-{hashlib.sha256(content_id.encode()).hexdigest()[:8]}"
+
+
+def post_request(studio: Studio, channel: Channel, row: ContentRow, platform: Platform) -> PostRequest:
+    """Return what would be posted, read from the catalog and the manifest as they are now.
+
+    Raises:
+        UsageError: the channel does not publish there, there is no final video, or the caption does not fit.
+    """
+    return _request(studio, channel, row, platform, studio.contents.fetched(row.id))
+
+
+def _request(studio: Studio, channel: Channel, row: ContentRow, platform: Platform, manifest: Manifest) -> PostRequest:
+    fields = bound_fields(channel).get(platform)
+    if fields is None:
+        raise UsageError(
+            f"Channel {channel.name!r} does not publish to {platform!r}.",
+            next_step=f"It publishes to: {', '.join(channel.platforms.chosen()) or 'nothing'}.",
+        )
+    final = manifest.final_video
+    if final is None:
+        raise UsageError(f"{row.id} has no final video yet.", next_step="`dayreel status` shows how far it is.")
+    idea: Idea | None = manifest.idea
+    marker = post_marker(row.id)
+    caption = format_caption(
+        platform,
+        row.caption or "",
+        hashtags=(*(idea.hashtags if idea else ()), *fields.get("hashtags", ())),
+        marker=marker,
+    )
+    return PostRequest(
+        content_id=row.id,
+        video=studio.contents.path(row.id, final.file),
+        video_sha256=final.file.sha256,
+        size_bytes=final.file.size_bytes,
+        duration_s=final.duration_s,
+        title=caption.title or channel.title,
+        caption=caption.text,
+        fields=fields,
+        marker=marker,
+    )
+
+
+def _as_json(request: PostRequest) -> dict[str, Any]:
+    return {**vars(request), "video": request.video.name}
+
+
+def _key(request: PostRequest, platform: Platform) -> EffectKey:
+    sent = fingerprint(video=request.video_sha256, title=request.title, caption=request.caption, fields=request.fields)
+    return EffectKey(request.content_id, "post", platform, 1, sent)
+
+
+def _refuse_second_post(connection: Connection, row: ContentRow, platform: str, key: EffectKey) -> None:
+    """Refuse when another request for this content and platform is, or may be, out already."""
+    other = connection.execute(
+        select(effects.c.id, effects.c.state).where(
+            effects.c.content_id == row.id,
+            effects.c.kind == "post",
+            effects.c.target == platform,
+            effects.c.fingerprint != key.fingerprint,
+            effects.c.state.in_(OUT),
+        )
+    ).first()
+    if other is not None:
+        raise GateClosedError(
+            f"{row.id} has another post on {platform} that is {other.state} (effect {other.id}), with another caption, "
+            "video or fields.",
+            next_step="`dayreel reconcile` looks it up; nothing was sent.",
+        )
+
+
+def _refuse_what_has_changed(
+    studio: Studio, channel: Channel, row: ContentRow, platform: Platform, key: EffectKey
+) -> None:
+    """Refuse a request that is no longer what would be posted now: somebody may have edited and approved meanwhile."""
+    now = _request(studio, channel, row, platform, studio.contents.manifest(row.id))
+    if _key(now, platform) != key or now.video_sha256 != row.video_sha256:
+        raise GateClosedError(
+            f"{row.id} was changed while it was being prepared for {platform}; what was prepared is not sent.",
+            next_step=f"`dayreel publish {row.id}` sends it as it is now, if that is approved.",
+        )
+
+
+def _begin(
+    studio: Studio, row: ContentRow, platform: Platform, request: PostRequest, account: str, key: EffectKey
+) -> None:
+    """Make the post's row and the ledger's row for it, and let the content be publishing."""
+    now = studio.clock.now()
+    with studio.catalog.write("money") as connection:
+        effect_id = studio.ledger.intend(
+            connection, key, channel=row.channel, day=row.day, layer="distribution", request=_as_json(request)
+        )
+        decision = newest_verdict(connection, row.id)
+        if decision is None:
+            raise GateClosedError(f"Nobody has decided on {row.id}.", next_step=f"`dayreel review approve {row.id}`.")
+        values = {
+            "account": account,
+            "effect_id": effect_id,
+            "decision_id": decision.id,
+            "state": "sending",
+            "video_sha256": request.video_sha256,
+            "updated_at": now,
+        }
+        of_this = (platform_posts.c.content_id == row.id, platform_posts.c.platform == platform)
+        if connection.execute(update(platform_posts).where(*of_this).values(**values)).rowcount == 0:
+            connection.execute(insert(platform_posts).values(content_id=row.id, platform=platform, **values))
+        if get_content(connection, row.id).state == "approved":
+            advance(connection, "content", row.id, "publish", at=now, actor=studio.actor)
+
+
+def _already(studio: Studio, connection: Connection, row: ContentRow, platform: Platform) -> Posted | None:
+    for post in posts_of(connection, [row.id]):
+        if post["platform"] == platform and post["state"] in ("posted", "processing"):
+            decision = decisions_after(connection, post["decision_id"] - 1, limit=1)[0]
+            effect = studio.ledger.get(post["effect_id"])
+            return Posted(platform, post["state"], post["post_id"], post["post_url"], decision, effect, fresh=False)
+    return None
+
+
+def _receipt(effect: Effect) -> Receipt:
+    result = effect.result
+    return Receipt(result["state"], result["post_id"], result["url"], result["raw"])

@@ -1,0 +1,1 @@
+"""What people are asked about a final video, and what they said."""

@@ -1,0 +1,160 @@
+"""Decisions by a press in a chat: whose press it is, whether that person may decide, and the decision itself.
+
+Whoever calls has proven that the press comes from the vendor (`rules.signatures`). Everything a press changes goes
+through `services.reviewing.decide`, with exactly what its message showed.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
+from dayreel.providers.notifiers.contract import Card, Press, ReviewNotifier
+from dayreel.rules.content_ids import parse_content_id
+from dayreel.schemas.channel import Channel
+from dayreel.services.reviewing.decide import Seen, Verdict, decide, read_seen, seen_of
+from dayreel.services.reviewing.review_cards import card_of, redraw_cards
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import get_content, newest_verdict
+
+_LOG = logging.getLogger("dayreel.chat")
+
+Chat = Literal["slack", "discord"]
+ROOMS: Final[dict[Chat, str]] = {"slack": "SLACK_CHANNEL_ID", "discord": "DISCORD_CHANNEL_ID"}
+_VERDICTS: Final[dict[str, Verdict]] = {"approve": "approved", "reject": "rejected", "caption": "edited"}
+_LONGEST_NAME: Final = 60
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A press by somebody who may decide; `name` goes into the record."""
+
+    press: Press
+    chat: Chat
+    content_id: str
+    seen: Seen
+    name: str
+
+
+def check_press(studio: Studio, chat: Chat, press: Press) -> Asked:
+    """Return who wants what, without changing anything.
+
+    Raises:
+        UsageError: there is no such content, or the press does not say what it was shown.
+        GateClosedError: it happened in another room, or this person may not decide.
+        ConfigurationError: the channel file cannot be read.
+    """
+    content_id, _, told = press.ticket.partition(" ")
+    seen = read_seen(told)
+    channel_name = parse_content_id(content_id).channel
+    with studio.catalog.read() as connection:
+        get_content(connection, content_id)
+    need_room(studio, chat, press)
+    name = _decider(studio.channels.load(channel_name), chat, press)
+    return Asked(press, chat, content_id, seen, name)
+
+
+def need_room(studio: Studio, chat: Chat, press: Press) -> None:
+    """Refuse a press in another room than that of the reviews.
+
+    Raises:
+        GateClosedError: it happened elsewhere.
+    """
+    if press.place != studio.variable(ROOMS[chat]):
+        raise GateClosedError(f"Reviews are decided in one room of {chat}, and this is another one.")
+
+
+def card_for_edit(studio: Studio, asked: Asked) -> Card:
+    """Return the card whose caption somebody wants to change.
+
+    Raises:
+        StaleState: it has changed since the message was made.
+    """
+    channel = studio.channels.load(parse_content_id(asked.content_id).channel)
+    with studio.catalog.read() as connection:
+        row = get_content(connection, asked.content_id)
+        newest = newest_verdict(connection, asked.content_id)
+    if row.state != "review_pending" or seen_of(row, channel) != asked.seen:
+        raise StaleState(
+            f"{row.id} has changed since this message was made; it is {row.state}, revision {row.revision}.",
+            next_step="Look at the newest message, or at the desk.",
+        )
+    return card_of(studio, channel, row, revision=row.revision, newest=newest)
+
+
+def act_on_press(studio: Studio, notifier: ReviewNotifier, asked: Asked) -> None:
+    """Decide, make the messages show it, and tell the person where it was refused. Never raises a `DayreelError`."""
+    press, refusal = asked.press, ""
+    try:
+        decide(
+            studio,
+            asked.content_id,
+            _VERDICTS[press.act],
+            by=asked.name,
+            via=asked.chat,
+            seen=asked.seen,
+            caption=press.caption if press.act == "caption" else None,
+        )
+    except DayreelError as error:
+        refusal = str(error)
+    catch_up(studio, notifier, asked.content_id, press, refusal)
+
+
+def catch_up(studio: Studio, notifier: ReviewNotifier, content_id: str, press: Press, refusal: str) -> None:
+    """Make a content's messages show how it stands, and tell the person who pressed why nothing came of it."""
+    try:
+        for said in redraw_cards(studio, content_id):
+            _LOG.warning("%s: %s", content_id, said)
+    except DayreelError as error:
+        _LOG.warning("%s: its messages could not be changed: %s", content_id, error)
+    tell_privately(notifier, press, refusal)
+
+
+def tell_privately(notifier: ReviewNotifier, press: Press, text: str) -> None:
+    """Tell the person who pressed, where there is something to tell; what cannot be told is in the log."""
+    if not text:
+        return
+    _LOG.info("%s pressed %r: %s", press.person_id, press.act, text)
+    try:
+        notifier.whisper(press, text)
+    except (ProviderError, ConfigurationError) as error:
+        _LOG.warning("%s could not be told: %s", press.person_id, error)
+
+
+def _decider(channel: Channel, chat: Chat, press: Press) -> str:
+    """Return the name under which somebody decides: the channel file's, or one that nobody can take for another's.
+
+    Raises:
+        GateClosedError: this person may not decide on the channel.
+    """
+    known = channel.review.slack if chat == "slack" else channel.review.discord
+    name = known.get(press.person_id)
+    if name is None and channel.review.who:
+        raise GateClosedError(
+            f"You may not decide on channel {channel.name!r}: nobody with your {chat} id {press.person_id} is in it.",
+            next_step=f"Add `{chat}: {{'{press.person_id}': NAME}}` to `review` in its file; NAME is one of `who`.",
+        )
+    if name is not None and channel.review.who and name not in channel.review.who:
+        raise GateClosedError(
+            f"You may not decide on channel {channel.name!r}: {name!r} is not in `review.who`.",
+            next_step=f"Those who may: {', '.join(channel.review.who)}.",
+        )
+    return name or shown_name(chat, press)
+
+
+def shown_name(chat: Chat, press: Press) -> str:
+    """Return the name of somebody whom no channel file names: one that nobody can take for another's."""
+    shown = "".join(letter for letter in press.person_name if letter.isprintable())[:_LONGEST_NAME]
+    return f"{shown} ({chat} {press.person_id})"
+
+
+def need_caption(press: Press, *, longest: int) -> None:
+    """Refuse a sent form whose caption cannot be one.
+
+    Raises:
+        UsageError: says what is wrong with it.
+    """
+    if not press.caption.strip():
+        raise UsageError("A caption needs words.")
+    if len(press.caption) > longest:
+        raise UsageError(f"A caption has at most {longest} characters.")

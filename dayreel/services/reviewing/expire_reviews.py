@@ -1,0 +1,100 @@
+"""Reviews that nobody answers: one reminder when a quarter of the time is left, then they expire."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from dayreel.errors import StaleState, UsageError
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.services.reviewing.review_cards import redraw_cards
+from dayreel.services.studio import Studio
+from dayreel.services.tell_people import tell_once, was_told
+from dayreel.services.transitions import advance
+from dayreel.stores.catalog.reads import ContentRow, get_content, list_contents
+
+BATCH = 50
+REMIND_AT = 0.75
+
+
+@dataclass(frozen=True)
+class OverdueReview:
+    """A review that somebody should be reminded of, or whose time is over."""
+
+    row: ContentRow
+    act: Literal["remind", "expire"]
+
+
+def overdue_reviews(studio: Studio, *, target: str) -> list[OverdueReview]:
+    """Return what is due now, at most fifty, those that wait longest first. Changes nothing.
+
+    Args:
+        target: the notifier's name; a reminder that it was given is not due again.
+    """
+    now = studio.clock.now()
+    with studio.catalog.read() as connection:
+        rows = list_contents(connection, states=("review_pending",))
+    waiting = sorted(
+        (row for row in rows if row.review_deadline_at is not None and row.channel in studio.channels.names()),
+        key=lambda row: (row.review_deadline_at, row.id),
+    )
+    due: list[OverdueReview] = []
+    for row in waiting:
+        assert row.review_deadline_at is not None  # noqa: S101  chosen just above
+        left = row.review_deadline_at - now
+        if left <= timedelta():
+            due.append(OverdueReview(row, "expire"))
+        elif left <= _asked_for(row) * (1 - REMIND_AT) and not was_told(studio, row, _reminder(row), target=target):
+            due.append(OverdueReview(row, "remind"))
+    return due[:BATCH]
+
+
+def mind_reviews(studio: Studio, *, notifier: Notifier) -> list[str]:
+    """Remind once, and expire what is over; return a sentence for each.
+
+    A decision that comes in between wins: what it has moved on is left alone.
+    """
+    return [
+        _remind(studio, one.row, notifier) if one.act == "remind" else _expire(studio, one.row, notifier)
+        for one in overdue_reviews(studio, target=notifier.name)
+    ]
+
+
+def _asked_for(row: ContentRow) -> timedelta:
+    """Return how long the question stays open altogether, without reading the channel's file."""
+    asked_at = row.completed_at or row.created_at
+    return row.review_deadline_at - asked_at if row.review_deadline_at else timedelta()
+
+
+def _reminder(row: ContentRow) -> str:
+    return f"reminder/r{row.revision}"
+
+
+def _remind(studio: Studio, row: ContentRow, notifier: Notifier) -> str:
+    until = row.review_deadline_at.isoformat(timespec="minutes") if row.review_deadline_at else "further notice"
+    text = (
+        f"{row.id} (revision {row.revision}) still waits for review, until {until}; then it expires.\n{row.idea}\n"
+        f"`dayreel review approve {row.id}` or `dayreel review reject {row.id}`"
+    )
+    return tell_once(studio, row, _reminder(row), text, notifier=notifier)
+
+
+def _expire(studio: Studio, row: ContentRow, notifier: Notifier) -> str:
+    now = studio.clock.now()
+    try:
+        with studio.catalog.write("decisions") as connection:
+            found = get_content(connection, row.id)
+            advance(
+                connection,
+                "content",
+                row.id,
+                "expire",
+                at=now,
+                actor=studio.actor,
+                notes=f"nobody decided by {found.review_deadline_at}",
+                expected_version=row.version,
+            )
+    except (StaleState, UsageError) as first:
+        return f"{row.id}: left alone: {first}"
+    redraw_cards(studio, row.id)
+    text = f"{row.id} has expired: nobody decided in time. `dayreel retry {row.id} --new-take` makes another video."
+    return tell_once(studio, row, f"expired/r{row.revision}", text, notifier=notifier)

@@ -1,0 +1,225 @@
+"""Review cards in chats: asking with buttons and a preview, and changing the message when the question is answered.
+
+A card is asked once per revision, through the ledger. Changing one is an effect too, once per picture it shows: safe
+to repeat, so it is never in doubt. What a press does is `services.reviewing.chat_review`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, select
+
+from dayreel.errors import (
+    BusyError,
+    ConfigurationError,
+    GateClosedError,
+    MediaError,
+    ProviderError,
+    StaleState,
+    StoreError,
+)
+from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.media.small_copy import small_copy
+from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Layer
+from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.effects.ledger import effect_of
+from dayreel.services.reviewing.decide import seen_of, seen_text
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow, DecisionRow, get_content, newest_verdict
+from dayreel.stores.catalog.tables import effects
+
+_LAYER: Final[Layer] = "review"
+_OPEN_WORDS: Final[Mapping[str, str]] = {
+    "endorsed": "approved by {by}; {wanted} people have to approve",
+    "held": "on hold by {by}",
+    "recalled": "recalled by {by}",
+}
+"""What the newest decision says while the question is open (again)."""
+
+
+def card_of(studio: Studio, channel: Channel, row: ContentRow, *, revision: int, newest: DecisionRow | None) -> Card:
+    """Return the card of one revision as it should look now.
+
+    Args:
+        newest: the newest decision on the content.
+    """
+    until = row.review_deadline_at
+    facts = [f"revision {revision}", f"until {until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"]
+    if newest is not None and newest.verdict in _OPEN_WORDS and newest.revision == revision:
+        facts.append(_OPEN_WORDS[newest.verdict].format(by=newest.decided_by, wanted=channel.review.approvals))
+    return Card(
+        marker=f"{row.id}/r{revision}",
+        ticket=f"{row.id} {seen_text(seen_of(row, channel))}",
+        title=f"{channel.title} · {row.id}",
+        idea=row.idea or "",
+        caption=row.caption or "",
+        facts=tuple(facts),
+        link=f"{studio.settings.desk_address}/content/{row.id}",
+        outcome=_outcome(row, revision, newest),
+    )
+
+
+def ask_in_chat(studio: Studio, channel: Channel, row: ContentRow, *, notifier: ReviewNotifier) -> str:
+    """Post the card of the present revision with its preview, once; return what is worth telling, or nothing.
+
+    Raises:
+        ProviderError, GateClosedError, BusyError: the card is not there; a preview that is missing is only told.
+    """
+    card = card_of(studio, channel, row, revision=row.revision, newest=None)
+    key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))
+    request = {"marker": card.marker, "text": card.title, "shown": _shown(card)}
+    told: list[str] = []
+
+    def ask(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+        preview = _preview(studio, row, notifier, told) if notifier.preview_rides_along else None
+        sent = notifier.ask(permit, card, preview=preview)
+        record(sent)
+        return Done({**request, **sent})
+
+    asked = studio.ledger.perform(Intent(key, channel, row.day, _LAYER, request=request), ask)
+    if not notifier.preview_rides_along:
+        told += _attach(studio, channel, row, asked, notifier)
+    return "; ".join(told)
+
+
+def redraw_cards(studio: Studio, content_id: str) -> list[str]:
+    """Make every card of a content show how it stands now; return a sentence for each that could not be changed.
+
+    An answered question loses its buttons and says who answered; an older revision says that there is a newer one; an
+    edited caption is shown, with buttons for it.
+    """
+    with studio.catalog.read() as connection:
+        row = get_content(connection, content_id)
+        newest = newest_verdict(connection, content_id)
+        query = select(effects).where(effects.c.content_id == content_id, effects.c.kind == "notification")
+        rows = connection.execute(query.where(effects.c.state == "confirmed").order_by(effects.c.id)).mappings()
+        cards = [effect for effect in map(effect_of, rows) if "shown" in effect.result and "of" not in effect.result]
+    said = []
+    for card in cards:
+        try:
+            _redraw(studio, row, newest, card)
+        except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
+            said.append(f"the message at {card.key.target} still shows revision {card.key.sequence} as it was: {error}")
+    return said
+
+
+def waiting_messages(studio: Studio, *, target: str) -> list[tuple[str, datetime]]:
+    """Return the contents with a card that could not be sent or changed so far, each with when it was first tried.
+
+    Args:
+        target: the notifier's name; what another one should have asked is nobody's work any more.
+    """
+    # Through the index on a state that few rows have; see `chores`.
+    query = select(effects).where(effects.c.state == "intended")
+    with studio.catalog.read() as connection:
+        rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
+        cards = [row for row in rows if row["kind"] == "notification" and "shown" in row["request"]]
+        return [(row["content_id"], row["created_at"]) for row in cards if _is_wanted(connection, row, target)]
+
+
+def send_waiting(studio: Studio, *, notifier: Notifier) -> list[str]:
+    """Try the cards that could not be sent or changed again; return a sentence for each content."""
+    told = []
+    for content_id in dict.fromkeys(one for one, _ in waiting_messages(studio, target=notifier.name)):
+        with studio.catalog.read() as connection:
+            row = get_content(connection, content_id)
+        left = redraw_cards(studio, content_id)
+        if row.state == "review_pending" and isinstance(notifier, ReviewNotifier):
+            try:
+                ask_in_chat(studio, studio.channels.load(row.channel), row, notifier=notifier)
+            except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
+                left.append(str(error))
+        told.append(f"{content_id}: {'; '.join(left) or 'its message shows how it stands'}")
+    return told
+
+
+def _is_wanted(connection: Connection, row: RowMapping, target: str) -> bool:
+    """Return whether a card that waits still says something: the newest of its revision, a question only while open."""
+    same = [effects.c[name] == row[name] for name in ("content_id", "kind", "target", "sequence")]
+    later = connection.execute(select(effects.c.request).where(*same, effects.c.id > row["id"])).scalars()
+    if any("shown" in request for request in later):
+        return False
+    if "of" in row["request"]:
+        return True
+    content = get_content(connection, row["content_id"])
+    return target == row["target"] and content.state == "review_pending" and content.revision == row["sequence"]
+
+
+def _redraw(studio: Studio, row: ContentRow, newest: DecisionRow | None, asked: Effect) -> None:
+    channel = studio.channels.load(row.channel)
+    card = card_of(studio, channel, row, revision=asked.key.sequence, newest=newest)
+    shown = _shown(card)
+    if shown == asked.result["shown"]:
+        return
+    notifier: ReviewNotifier = studio.connect(asked.key.target)
+    key = EffectKey(row.id, "notification", asked.key.target, asked.key.sequence, fingerprint(shown=shown))
+    request = {"marker": f"{card.marker}/{shown}", "of": asked.id, "text": card.outcome or card.caption, "shown": shown}
+
+    def redraw(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
+        notifier.redraw(permit, asked.result, card)
+        return Done(request)
+
+    studio.ledger.perform(Intent(key, channel, row.day, _LAYER, request=request, records_first=True), redraw)
+
+
+def _attach(studio: Studio, channel: Channel, row: ContentRow, asked: Effect, notifier: ReviewNotifier) -> list[str]:
+    marker = f"{row.id}/r{row.revision}{PREVIEW}"
+    told: list[str] = []
+    key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(preview=row.revision))
+
+    def attach(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+        preview = _preview(studio, row, notifier, told)
+        if preview is None:
+            return Done({"marker": marker})
+        sent = notifier.attach(permit, asked.result, preview, marker=marker)
+        record(sent)
+        return Done({"marker": marker, **sent})
+
+    try:
+        studio.ledger.perform(Intent(key, channel, row.day, _LAYER, request={"marker": marker}), attach)
+    except (ProviderError, GateClosedError, BusyError) as error:
+        told.append(f"without its preview: {error}")
+    return told
+
+
+def _preview(studio: Studio, row: ContentRow, notifier: ReviewNotifier, told: list[str]) -> Path | None:
+    """Return the video itself where it is small enough, else a small copy; None, and a sentence, where that fails."""
+    try:
+        final = studio.contents.fetched(row.id).final_video
+        if final is None:
+            return None
+        video = studio.contents.path(row.id, final.file)
+        if video.stat().st_size <= notifier.preview_limit_bytes:
+            return video
+        copy = studio.settings.var_dir / "previews" / f"{row.id}-r{row.revision}.mp4"
+        if copy.exists():
+            return copy
+        return small_copy(
+            video, copy, most_bytes=notifier.preview_limit_bytes, ffmpeg=find_ffmpeg(studio.settings.ffmpeg)
+        )
+    except (MediaError, StoreError, StaleState, OSError) as error:
+        told.append(f"without its preview: {error}")
+        return None
+
+
+def _outcome(row: ContentRow, revision: int, newest: DecisionRow | None) -> str | None:
+    if revision < row.revision:
+        return f"Superseded: revision {row.revision} has a message of its own. Nothing pressed here counts any more."
+    if row.state == "review_pending":
+        return None
+    if newest is not None and newest.verdict in ("approved", "rejected", "held"):
+        return f"{newest.verdict.capitalize()} by {newest.decided_by}, {newest.decided_at:%Y-%m-%d %H:%M} UTC"
+    if row.state == "expired":
+        return "Expired: nobody decided in time."
+    return f"Closed: it is {row.state}."
+
+
+def _shown(card: Card) -> str:
+    ticket, facts = (card.ticket, list(card.facts)) if card.outcome is None else ("", [])
+    return fingerprint(ticket=ticket, facts=facts, caption=card.caption, said=card.outcome)[:16]

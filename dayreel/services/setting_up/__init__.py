@@ -1,0 +1,1 @@
+"""Fitting a machine and its keys: looking, asking, proving."""

@@ -1,0 +1,80 @@
+"""Proving keys: every vendor in use is asked one free question, and each answer becomes a line a person reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dayreel.errors import ConfigurationError, ProviderError, TransientError
+from dayreel.providers.access import Access
+from dayreel.schemas.channel import Channel
+from dayreel.services.library.find_titles import lookup_in_use
+from dayreel.services.studio import open_studio
+from dayreel.services.tell_people import keys_of_notifiers
+from dayreel.settings import Settings
+from dayreel.stores.channel_files import ChannelFiles
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What became of one vendor's proof; the same fields as a check of `services.setting_up.examine`."""
+
+    name: str
+    verdict: Literal["ok", "warn", "fail"]
+    found: str
+    next_step: str = ""
+
+
+def prove_keys(settings: Settings) -> list[Proven]:
+    """Ask every vendor that a channel uses, and whoever tells people; costs nothing and changes nothing.
+
+    Raises:
+        ConfigurationError, StoreError: a channel file, the catalog or the sandbox world cannot be used.
+    """
+    wanted = vendors_in_use(settings, ChannelFiles(settings.channels_dir).load_all())
+    studio = open_studio(settings)
+    try:
+        return [prove(studio.access, vendor, models) for vendor, models in wanted.items()]
+    finally:
+        studio.catalog.close()
+
+
+def prove(access: Access, vendor: str, models: Sequence[str]) -> Proven:
+    """Ask one vendor.
+
+    Args:
+        models: those that channels want from it.
+    """
+    from dayreel.providers.proofs import PROOFS  # noqa: PLC0415  brings every vendor's file
+
+    name = f"live {vendor}"
+    if vendor not in PROOFS:
+        return Proven(name, "ok", "has no key to prove")
+    try:
+        proof = PROOFS[vendor](access, models)
+    except TransientError as error:
+        return Proven(name, "warn", error.message, error.next_step or "Try again later.")
+    except (ProviderError, ConfigurationError) as error:
+        return Proven(name, "fail", error.message, error.next_step)
+    if proof.problem:
+        return Proven(name, "fail", "; ".join(part for part in (proof.found, proof.problem) if part), proof.next_step)
+    return Proven(name, "ok", proof.found)
+
+
+def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[str, list[str]]:
+    """Return every vendor that a channel, own footage or a notification uses, with the models channels want from it."""
+    wanted: dict[str, list[str]] = {}
+    for channel in channels.values():
+        for part in (channel.ideas, channel.prompts, channel.video):
+            if part is not None and part.provider != "calendar":
+                known = wanted.setdefault(part.provider, [])
+                known += [part.model] if part.model and part.model not in known else []
+        spoken = [channel.narration.provider] if channel.narration is not None else []
+        for vendor in (*spoken, *channel.platforms.chosen()):
+            wanted.setdefault(vendor, [])
+    wanted |= {vendor: [] for vendor in lookup_in_use(settings)}
+    if settings.world == "sandbox":
+        return {**wanted, "slack": []}
+    token = settings.instagram_access_token
+    if "instagram" in wanted and token is not None and token.get_secret_value().startswith("IGA"):
+        wanted["presigned_s3" if settings.storage_bucket else "quick_tunnel"] = []
+    return {**wanted, **{vendor: [] for vendor, secret in keys_of_notifiers(settings).items() if secret is not None}}

@@ -1,0 +1,171 @@
+"""What the house sees to by itself: unknown outcomes, unanswered reviews, messages, money, stalled work, own footage.
+
+`due_chores` only reads the catalog, so a sensor may ask it every few seconds; `do_chore` asks vendors and people, and
+belongs into a run. What fails is due again later, ever more rarely, and never in a loop.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import func, or_, select
+
+from dayreel.errors import BusyError, ConfigurationError
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.turns import turn_of
+from dayreel.services.library.news import library_news, tell_news
+from dayreel.services.library.open_library import WATCH_LOCK, open_library
+from dayreel.services.library.tend import due_library, tend
+from dayreel.services.reviewing.expire_reviews import mind_reviews, overdue_reviews
+from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.budget_alerts import budget_alerts, tell_budgets
+from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
+from dayreel.services.upkeep.stalled_work import stalled_work, tell_stalled
+from dayreel.stores.catalog.reads import posts_without_public_id
+from dayreel.stores.catalog.tables import content, effects, platform_posts
+from dayreel.stores.locks import who_holds
+
+ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled", "library_news", "library"]
+MOST_EFFECTS = 100
+_LOG = logging.getLogger("dayreel.chores")
+_GIVEN_BACK = timedelta(minutes=30)
+_RECENT = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to see to. The same `key` need not be done twice."""
+
+    name: ChoreName
+    key: str
+    about: str
+
+
+def due_chores(studio: Studio, *, target: str) -> list[Chore]:
+    """Return what is due now. Reads the catalog and nothing else.
+
+    Args:
+        target: the notifier's name.
+    """
+    now = studio.clock.now()
+    chores: list[Chore] = []
+    doubtful = _doubtful(studio)
+    if doubtful:
+        youngest = max(since for _, since in doubtful)
+        key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{turn_of(now, youngest)}"
+        chores.append(Chore("reconcile", f"reconcile:{key}", f"{len(doubtful)} acts whose outcome is not known"))
+    overdue = overdue_reviews(studio, target=target)
+    if overdue:
+        ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
+        key = f"{fingerprint(overdue=ids)[:12]}:{turn_of(now, now)}"
+        chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
+    waiting = waiting_messages(studio, target=target)
+    if waiting:
+        ids = sorted({content_id for content_id, _ in waiting})
+        key = f"{fingerprint(waiting=ids)[:12]}:{turn_of(now, max(since for _, since in waiting))}"
+        chores.append(Chore("messages", f"messages:{key}", f"messages about {', '.join(ids)}"))
+    alerts = budget_alerts(studio, target=target)
+    if alerts:
+        subjects = [alert.subject for alert in alerts]
+        key = f"{fingerprint(alerts=subjects)[:12]}:{turn_of(now, now)}"
+        chores.append(Chore("budgets", f"budgets:{key}", "; ".join(subjects)))
+    stalled = stalled_work(studio, target=target)
+    if stalled:
+        ids = sorted(row.id for row in stalled)
+        key = f"{fingerprint(stalled=ids)[:12]}:{turn_of(now, now)}"
+        chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
+    return chores if studio.settings.library is None else [*chores, *_of_library(studio, target)]
+
+
+def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str]:
+    """See to one chore; return a sentence for everything that was looked at.
+
+    Raises:
+        DayreelError: as the services say.
+    """
+    has_library = studio.settings.library is not None
+    acts: Mapping[ChoreName, Callable[[], list[str]]] = {
+        "reconcile": lambda: [
+            f"{one.content_id}: {one.kind} at {one.target}: {one.outcome}: {one.evidence} {one.next_step}".strip()
+            for one in reconcile(studio, limit=MOST_EFFECTS)
+        ],
+        "reviews": lambda: mind_reviews(studio, notifier=notifier),
+        "messages": lambda: send_waiting(studio, notifier=notifier),
+        "budgets": lambda: tell_budgets(studio, notifier=notifier),
+        "stalled": lambda: tell_stalled(studio, notifier=notifier),
+        "library_news": lambda: _unless_busy(lambda: tell_news(studio, notifier=notifier)) if has_library else [],
+        "library": lambda: _unless_busy(lambda: tend(open_library(studio))) if has_library else [],
+    }
+    return acts[name]()
+
+
+def _of_library(studio: Studio, target: str) -> list[Chore]:
+    now = studio.clock.now()
+    chores: list[Chore] = []
+    news = library_news(studio, target=target)
+    if news:
+        key = f"{fingerprint(news=[one.key for one in news])[:12]}:{turn_of(now, news[-1].since)}"
+        chores.append(Chore("library_news", f"library_news:{key}", f"{len(news)} things to tell of own footage"))
+    if who_holds(studio.settings.var_dir / "locks", WATCH_LOCK) is not None:
+        return chores  # the watch looks by itself, and a look at a large library is not for every tick
+    try:
+        due = due_library(open_library(studio))
+    except (ConfigurationError, OSError) as error:
+        # A share that is away for an hour holds nothing else up; `dayreel doctor` says so too.
+        _LOG.warning("Own footage cannot be seen to: %s", error)
+        return chores
+    if due is not None:
+        chores.append(Chore("library", f"library:{due}:{turn_of(now, now)}", "own footage has moved"))
+    return chores
+
+
+def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
+    """Do what another process of this machine may be doing right now: then it is seen to."""
+    try:
+        return act()
+    except BusyError as error:
+        return [error.message]
+
+
+def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
+    """Return a name and the moment of every act that somebody should look up, the newest hundred.
+
+    What a living process is sending is no doubt. What a run has given back with its handle goes on with the next run,
+    or is looked up when there was none for half an hour.
+    """
+    # Both are looked up through the index on a state that few rows have; sorting or a second condition in SQL would
+    # let the database walk the whole history instead.
+    query = select(effects).where(effects.c.state.in_(("unknown", "sent")))
+    now = studio.clock.now()
+    # A content that was rejected or is reviewed again while a post of it was processed does not say so in its state.
+    going_out = select(content.c.id).where(
+        content.c.world == studio.settings.world,
+        or_(content.c.state.in_(("publishing", "approved", "review_pending")), content.c.created_at >= now - _RECENT),
+    )
+    # From when it was posted on, not from the last look: otherwise no look would ever make it older.
+    since = func.coalesce(platform_posts.c.posted_at, platform_posts.c.updated_at).label("since")
+    processing = select(platform_posts.c.id, since).where(
+        platform_posts.c.content_id.in_(going_out),
+        platform_posts.c.state == "processing",
+    )
+    with studio.catalog.read() as connection:
+        rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
+        posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
+        unnamed = posts_without_public_id(connection, world=studio.settings.world, since=now - LOOK_FOR_NAMES)
+    rows = sorted(rows, key=lambda row: row["id"])[-MOST_EFFECTS:]
+    lost = [
+        row
+        for row in rows
+        if row["state"] == "unknown"
+        or (row["owner"] is not None and not studio.ledger.is_at_work(row))
+        or (row["owner"] is None and now - row["sent_at"] >= _GIVEN_BACK)
+    ]
+    return [
+        *((f"effect {row['id']} {row['state']}", row["sent_at"]) for row in lost),
+        *((f"post {post.id}", post.since) for post in posts),
+        *((f"public id of post {post['id']}", post["posted_at"]) for post in unnamed),
+    ]

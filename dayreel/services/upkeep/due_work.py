@@ -1,0 +1,175 @@
+"""What is due to be started: decisions that no run has recorded, approved posts whose gates are open.
+
+Pure reading; the sensors turn what comes back into runs, and the runs ask every gate again.
+"""
+
+from collections.abc import Container
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from dayreel.errors import ConfigurationError
+from dayreel.rules.calendar import window_state
+from dayreel.rules.pauses import why_paused
+from dayreel.rules.turns import turn_of
+from dayreel.schemas.channel import Channel, Platform
+from dayreel.services.configure import read_config
+from dayreel.services.publishing.gate_facts import posted_today
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import decisions_after, get_content, list_contents, newest_verdict, pause_of
+from dayreel.stores.catalog.tables import effects, platform_posts
+
+BATCH = 100
+TRY_AGAIN_AFTER = timedelta(minutes=10)
+MOST_ATTEMPTS = 6
+
+
+@dataclass(frozen=True)
+class DueReview:
+    """A decision that should become a materialization of `reviews`."""
+
+    decision_id: int
+    content_id: str
+    channel: str
+    day: date
+    verdict: str
+    decided_by: str
+    via: str
+
+
+@dataclass(frozen=True)
+class DuePost:
+    """An approved content that may go out on one platform now.
+
+    Attributes:
+        attempt: how many sends there were before.
+        turn: the number of the present turn (see `rules.turns`): what was started in one and came to nothing before
+            anything was sent (a gate, a vendor that could not be asked) is started again in the next.
+    """
+
+    decision_id: int
+    content_id: str
+    channel: str
+    day: date
+    platform: Platform
+    attempt: int
+    turn: int
+    decided_by: str
+    via: str
+
+    @property
+    def key(self) -> str:
+        """What is started once."""
+        return f"post:{self.content_id}:{self.platform}:{self.decision_id}:{self.attempt}:{self.turn}"
+
+
+@dataclass(frozen=True)
+class NewDecisions:
+    """The next decisions, where to go on from, and those that were left out, each with its reason."""
+
+    due: list[DueReview]
+    cursor: int
+    left_out: list[str]
+
+
+def new_decisions(studio: Studio, cursor: int, *, days: Container[str]) -> NewDecisions:
+    """Return the decisions after `cursor`, at most a hundred, leaving out those that no run could record.
+
+    Args:
+        days: the partition keys that exist.
+    """
+    names = set(studio.channels.names())
+    due: list[DueReview] = []
+    left_out: list[str] = []
+    with studio.catalog.read() as connection:
+        rows = decisions_after(connection, cursor, limit=BATCH)
+        for row in rows:
+            content = get_content(connection, row.content_id)
+            if content.channel not in names:
+                left_out.append(f"decision {row.id}: there is no channel {content.channel!r} any more")
+            elif content.day.isoformat() not in days:
+                left_out.append(f"decision {row.id}: {content.day} is no partition")
+            else:
+                due.append(
+                    DueReview(row.id, content.id, content.channel, content.day, row.verdict, row.decided_by, row.via)
+                )
+    return NewDecisions(due, rows[-1].id if rows else cursor, left_out)
+
+
+def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | None = None) -> list[DuePost]:
+    """Return the posts that should be started now: approved, in this world, in a window with room, not out yet.
+
+    A post that certainly did not happen is due again after ten minutes, six times at the most. One that was refused, or
+    whose outcome is not known, is not: that takes a person (`dayreel retry`), or a look (`dayreel reconcile`).
+
+    Args:
+        days: the partition keys that exist.
+        left_out: gets a sentence for each content that cannot go out because its channel file is broken.
+    """
+    now = studio.clock.now()
+    names = set(studio.channels.names())
+    due: list[DuePost] = []
+    with studio.catalog.read() as connection:
+        if read_config(connection, "switch").value == "off":
+            return []
+        waiting = list_contents(connection, states=("approved", "publishing"))
+        attempts, tried = _attempts(connection, [row.id for row in waiting], before=now - TRY_AGAIN_AFTER)
+        channels: dict[str, Channel] = {}
+        for row in waiting:
+            decision = newest_verdict(connection, row.id)
+            fits = row.channel in names and row.day.isoformat() in days and row.world == studio.settings.world
+            if not fits or decision is None or decision.verdict != "approved":
+                continue
+            try:
+                channel = channels.get(row.channel) or studio.channels.load(row.channel)
+            except ConfigurationError as error:
+                if left_out is not None:
+                    left_out.append(f"{row.id}: {error}")
+                continue
+            channels[row.channel] = channel
+            rests = why_paused(channel, pause_of(connection, channel.name), now) is not None
+            if rests or not window_state(channel, now).is_open:
+                continue
+            due += [
+                DuePost(
+                    decision.id,
+                    row.id,
+                    row.channel,
+                    row.day,
+                    platform,
+                    attempts.get((row.id, platform), 0),
+                    turn_of(now, decision.decided_at),
+                    decision.decided_by,
+                    decision.via,
+                )
+                for platform in channel.platforms.chosen()
+                if (row.id, platform) not in tried
+                and (
+                    studio.settings.world == "sandbox" or read_config(connection, f"publish.{platform}").value == "live"
+                )
+                and posted_today(connection, channel, row, platform, now) < channel.max_posts_per_day
+            ]
+    return due[:BATCH]
+
+
+def _attempts(
+    connection: Connection, content_ids: list[str], *, before: datetime
+) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
+    """Return how often each post was sent, and those that must not be started by themselves (again)."""
+    query = select(
+        platform_posts.c.content_id,
+        platform_posts.c.platform,
+        platform_posts.c.state,
+        platform_posts.c.updated_at,
+        effects.c.state.label("effect"),
+        effects.c.attempts,
+    ).join(effects, effects.c.id == platform_posts.c.effect_id)
+    attempts: dict[tuple[str, str], int] = {}
+    tried: set[tuple[str, str]] = set()
+    for post in connection.execute(query.where(platform_posts.c.content_id.in_(content_ids))):
+        attempts[(post.content_id, post.platform)] = post.attempts
+        certainly_not_out = post.state in ("failed", "sending") and post.effect == "intended"
+        if not certainly_not_out or post.updated_at > before or post.attempts >= MOST_ATTEMPTS:
+            tried.add((post.content_id, post.platform))
+    return attempts, tried

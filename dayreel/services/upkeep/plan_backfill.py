@@ -1,0 +1,173 @@
+"""What a backfill would make: days that are missing or failed, what they may cost, and why others are left out.
+
+Reads the catalog, the channel files and the prices; changes nothing. A day that is left out here is also refused by the
+first step of its run, so that the UI's own backfill comes to the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from sqlalchemy import select
+
+from dayreel.clock import local_day
+from dayreel.errors import UsageError
+from dayreel.rules.lifecycle import WORKING
+from dayreel.rules.pricing import seconds_cost, tokens_cost
+from dayreel.schemas.channel import Channel
+from dayreel.services.configure import read_config
+from dayreel.services.effects.spending import spent
+from dayreel.services.making.open_content import why_not_begun
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow, list_contents, open_effects
+from dayreel.stores.catalog.tables import content, effects
+
+MOST_DAYS = 1000
+# What a usual question and its answer take; the reservation of the real one is larger, what is settled is close to it.
+_IDEA_TOKENS = (1500, 700)
+_PROMPT_TOKENS = (1500, 1500)
+
+
+@dataclass(frozen=True)
+class PlannedDay:
+    """One channel's day that would be made, and what it is expected to cost still."""
+
+    channel: str
+    day: date
+    why: Literal["missing", "failed", "unfinished"]
+    expected_usd: Decimal
+
+
+@dataclass(frozen=True)
+class LeftOutDay:
+    """One channel's day that would not be made, and why."""
+
+    channel: str
+    day: date
+    reason: str
+
+
+@dataclass(frozen=True)
+class BackfillPlan:
+    """What a backfill would make, newest caps included.
+
+    Attributes:
+        today_left_usd: what the caps over everything still allow today.
+    """
+
+    days: tuple[PlannedDay, ...]
+    left_out: tuple[LeftOutDay, ...]
+    today_left_usd: Decimal
+
+    @property
+    def expected_usd(self) -> Decimal:
+        """What all its days are expected to cost."""
+        return sum((one.expected_usd for one in self.days), Decimal(0))
+
+
+def plan_backfill(studio: Studio, channels: Sequence[Channel], first: date, last: date) -> BackfillPlan:
+    """Return what a backfill of these channels from `first` up to and with `last` would make.
+
+    Days are planned oldest first, as long as the caps allow; what they do not is left out, not refused half-way.
+
+    Raises:
+        UsageError: the days are in the wrong order, or too many.
+        ConfigurationError: a model has no price.
+    """
+    if not timedelta() <= last - first < timedelta(days=MOST_DAYS):
+        raise UsageError(
+            f"From {first} to {last} is no range of 1 to {MOST_DAYS} days.", next_step="Give --from and --to in order."
+        )
+    left_usd = _left_today(studio)
+    planned: list[PlannedDay] = []
+    left_out: list[LeftOutDay] = []
+    wanted = Decimal(0)
+    rows, doubtful, paid = _made(studio, channels, first, last)
+    for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
+        for channel in channels:
+            row = rows.get((channel.name, day))
+            reason = _why_left_out(studio, channel, day, row, has_doubt=row is not None and row.id in doubtful)
+            already = paid.get(row.id, Decimal(0)) if row else Decimal(0)
+            cost = max(Decimal(0), expected_cost(studio, channel) - already)
+            if reason is None and wanted + cost > left_usd:
+                reason = f"the caps leave ${left_usd:.2f} today, which the days before it use up"
+            if reason is not None:
+                left_out.append(LeftOutDay(channel.name, day, reason))
+                continue
+            wanted += cost
+            planned.append(PlannedDay(channel.name, day, _why(row), cost))
+    return BackfillPlan(tuple(planned), tuple(left_out), left_usd)
+
+
+def expected_cost(studio: Studio, channel: Channel) -> Decimal:
+    """Return what a day of a channel usually costs: its segments, and an estimate of what is asked of language models.
+
+    Raises:
+        ConfigurationError: a model has no price.
+    """
+    cost = Decimal(0)
+    for source, (asked, answered) in ((channel.ideas, _IDEA_TOKENS), (channel.prompts, _PROMPT_TOKENS)):
+        if source is not None and source.model is not None:
+            price = studio.prices.of(source.provider, source.model)
+            cost += tokens_cost(price, input_tokens=asked, output_tokens=answered)
+    if channel.video.model is not None:
+        price = studio.prices.of(channel.video.provider, channel.video.model)
+        spec = channel.segments
+        cost += spec.count * seconds_cost(price, duration_s=spec.duration_s, resolution=spec.resolution)
+    return cost
+
+
+def _left_today(studio: Studio) -> Decimal:
+    today = local_day(studio.clock.now(), studio.settings.timezone)
+    left: list[Decimal] = []
+    with studio.catalog.read() as connection:
+        for name, since in (("cap.day_usd", today), ("cap.month_usd", today.replace(day=1))):
+            used = spent(connection, effects.c.world == studio.settings.world, effects.c.spent_on >= since)
+            left.append(Decimal(read_config(connection, name).value) - used)
+    return max(Decimal(0), min(left))
+
+
+def _made(
+    studio: Studio, channels: Sequence[Channel], first: date, last: date
+) -> tuple[dict[tuple[str, date], ContentRow], set[str], dict[str, Decimal]]:
+    """Return the newest take of each day, the ids of those in doubt, and what each has cost by now."""
+    names = [channel.name for channel in channels]
+    of_range = (content.c.channel.in_(names), content.c.day.between(first, last))
+    with studio.catalog.read() as connection:
+        ids = set(connection.execute(select(content.c.id).where(*of_range)).scalars())
+        rows = [row for row in list_contents(connection, channels=names) if row.id in ids]
+        doubtful = {effect["content_id"] for effect in open_effects(connection)}
+        paid = {row.id: spent(connection, effects.c.content_id == row.id) for row in rows if row.state == "failed"}
+    # Takes come in order, so the last of a day is its newest.
+    return {(row.channel, row.day): row for row in rows}, doubtful, paid
+
+
+def _why(row: ContentRow | None) -> Literal["missing", "failed", "unfinished"]:
+    if row is None:
+        return "missing"
+    return "failed" if row.state == "failed" else "unfinished"
+
+
+def _why_left_out(
+    studio: Studio, channel: Channel, day: date, row: ContentRow | None, *, has_doubt: bool
+) -> str | None:
+    refusal = why_not_begun(studio, channel, day)
+    if refusal is not None:
+        return refusal
+    if day < date.fromisoformat(studio.settings.first_day):
+        return f"{day} is before the first partition (DAYREEL_FIRST_DAY = {studio.settings.first_day})"
+    return None if row is None else _why_left_as_it_is(studio, row, has_doubt=has_doubt)
+
+
+def _why_left_as_it_is(studio: Studio, row: ContentRow, *, has_doubt: bool) -> str | None:
+    if row.world != studio.settings.world:
+        return f"{row.id} was begun in the {row.world} world"
+    if has_doubt:
+        return f"{row.id} has an act whose outcome is not known; `dayreel reconcile` first"
+    if row.state in ("rejected", "expired"):
+        return f"{row.id} is {row.state}; `dayreel retry {row.id} --new-take` makes another video"
+    if row.state not in (*WORKING, "failed"):
+        return f"{row.id} is already made ({row.state})"
+    return None

@@ -1,0 +1,360 @@
+"""Looking up every act whose outcome is not known: first look, then confirm, release, or park for a person.
+
+Nothing here sends anything. What was looked up and found is written into the ledger with its evidence; what cannot be
+looked up stays `unknown`, holds its money, and waits for `resolve`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import RowMapping, select
+
+from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, TransientError, UsageError
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
+from dayreel.providers.registry import vendor_named
+from dayreel.providers.video.contract import VideoGenerator
+from dayreel.schemas.effect import Effect
+from dayreel.services.effects.ledger import effect_of, has_handle
+from dayreel.services.making.renders import end_render, made_clip
+from dayreel.services.publishing.publish_post import note_post, settle_post
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import posts_without_public_id
+from dayreel.stores.catalog.tables import effects, platform_posts
+
+Outcome = Literal["confirmed", "refused", "released", "goes_on", "parked", "written_off", "at_work"]
+SETTLING = timedelta(minutes=2)
+"""So long a request may still be on its way: until then "not there" proves nothing."""
+LOOK_FOR_NAMES = timedelta(days=7)
+"""So long a platform is asked for the public id of a post; TikTok gives some posts none."""
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What became of one doubtful effect.
+
+    Attributes:
+        outcome: `confirmed` it happened; `refused` it certainly did not, and trying again unchanged cannot help;
+            `released` it certainly did not and may be sent again; `goes_on` it is under
+            way and the next run goes on with it; `parked` nobody can tell but a person; `written_off` a lost answer of
+            a language model, counted at the most it can have cost; `at_work` a living process is at it.
+        next_step: what to type next, or empty.
+    """
+
+    effect_id: int
+    content_id: str
+    kind: str
+    target: str
+    sequence: int
+    outcome: Outcome
+    evidence: str
+    next_step: str = ""
+
+
+def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
+    """Look up every unknown effect, every send whose process is gone, and every post that is still being processed.
+
+    Args:
+        limit: at most so many of each; those that were looked up least come first, so that none is forgotten.
+    """
+    here = effects.c.world == studio.settings.world
+    with studio.catalog.read() as connection:
+        doubtful = select(effects).where(here, effects.c.state.in_(("unknown", "sent")))
+        order = (effects.c.id,) if limit is None else (effects.c.version, effects.c.id)
+        rows = list(connection.execute(doubtful.order_by(*order).limit(limit)).mappings())
+        processing = (
+            select(platform_posts)
+            .join(effects, effects.c.id == platform_posts.c.effect_id)
+            .where(here, platform_posts.c.state == "processing")
+        )
+        pending = list(connection.execute(processing.order_by(platform_posts.c.id).limit(limit)).mappings())
+        left_behind = (
+            select(effects)
+            .join(platform_posts, effects.c.id == platform_posts.c.effect_id)
+            .where(here, effects.c.state == "confirmed", platform_posts.c.state.not_in(("processing", "posted")))
+        )
+        unsettled = list(connection.execute(left_behind.order_by(effects.c.id).limit(limit)).mappings())
+        since = studio.clock.now() - LOOK_FOR_NAMES
+        unnamed = posts_without_public_id(connection, world=studio.settings.world, since=since)[:limit]
+    told = [_reconcile(studio, row) for row in rows]
+    told += [_looked_at(studio, post["effect_id"], _refresh) for post in pending]
+    told += [_looked_at(studio, row["id"], _catch_up) for row in unsettled]
+    return told + [_looked_at(studio, post["effect_id"], _ask_for_name) for post in unnamed]
+
+
+def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note: str | None = None) -> Reconciled:
+    """Let a person say what nobody could look up.
+
+    Args:
+        found: the provider's id of the request or post, as its dashboard shows it; None when it is not there.
+
+    Raises:
+        UsageError: there is no such effect, or its outcome is known.
+    """
+    effect = _unknown(studio, effect_id)
+    evidence = f"{by} looked: {f'found as {found}' if found else 'not there'}" + (f" ({note})" if note else "")
+    if found is None:
+        return _release(studio, effect, evidence)
+    if effect.key.kind == "llm":
+        # Wherever it was seen: its text is lost, and it was billed.
+        return _write_off(studio, effect, evidence)
+    if effect.key.kind == "segment":
+        handle = _found_handle(effect, found)
+        _refuse_anothers(studio, effect, handle)
+        studio.ledger.rule(effect_id, "sent", evidence, handle=handle)
+        return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
+    if effect.key.kind == "post":
+        return _confirm_post(studio, effect, Receipt("posted", found, None), evidence)
+    studio.ledger.rule(effect_id, "confirmed", evidence, result={**effect.result, "reference": found})
+    return _told(effect, "confirmed", evidence)
+
+
+# -- one effect --------------------------------------------------------------------------------------------------
+
+
+def _reconcile(studio: Studio, row: RowMapping) -> Reconciled:
+    effect = effect_of(row)
+    if effect.state == "sent" and studio.ledger.is_at_work(row):
+        return _told(effect, "at_work", f"process {row['owner']} is at it")
+    try:
+        looks = {"llm": _write_off, "segment": look_up_segment, "post": _look_up_post}
+        return looks.get(effect.key.kind, _look_up_message)(studio, effect)
+    except BusyError as error:
+        return _told(effect, "at_work", str(error))
+    except (ProviderError, ConfigurationError) as error:
+        # Looking is safe to repeat; not being able to look changes nothing about what is known.
+        return _park_if_open(studio, effect, f"could not be looked up now: {error}")
+
+
+def _write_off(studio: Studio, effect: Effect, said: str = "an answer that was lost cannot be fetched") -> Reconciled:
+    evidence = f"{said}; counted at ${effect.reserved_usd:.4f}, the most it can cost"
+    studio.ledger.rule(effect.id, "confirmed", evidence, result={"lost": True}, cost_usd=effect.reserved_usd)
+    return _told(effect, "written_off", evidence)
+
+
+def look_up_segment(studio: Studio, effect: Effect) -> Reconciled:
+    """Ask its service about a segment that nobody is at, and write down what it says.
+
+    Raises:
+        BusyError: somebody is at it after all.
+        ProviderError, ConfigurationError: a lost submit could not be looked for.
+    """
+    generator: VideoGenerator = studio.connect(effect.key.target)
+    if not has_handle(effect.handle):
+        return _look_for_submit(studio, effect, generator)
+    retry = f"dayreel retry {effect.key.content_id}"
+    try:
+        job = generator.follow(effect.handle)
+    except TransientError as error:
+        return _stays_sent(studio, effect, "goes_on", f"its id is known; it could not be asked now: {error}", retry)
+    except PermanentError as error:
+        return _stays_sent(studio, effect, "parked", str(error), f"{retry}; or {_look_step(effect)}")
+    if job.state == "done":
+        evidence = f"{effect.key.target} has made it"
+        clip = made_clip(effect.handle, job)
+        studio.ledger.rule(effect.id, "confirmed", evidence, result=clip, cost_usd=effect.reserved_usd)
+        return _told(effect, "confirmed", evidence, retry)
+    if job.state == "failed":
+        evidence = f"{effect.key.target} could not make it: {job.error or 'no reason given'}"
+        if job.retry_helps:
+            studio.ledger.rule(effect.id, "intended", evidence, handle={})
+        else:
+            studio.ledger.rule(effect.id, "refused", evidence)
+        end_render(studio, effect.key.content_id, effect.key.sequence, "fail", detail=evidence)
+        return _told(effect, "released" if job.retry_helps else "refused", evidence, retry)
+    return _stays_sent(studio, effect, "goes_on", f"it is {job.state} at {effect.key.target}", retry)
+
+
+def _look_for_submit(studio: Studio, effect: Effect, generator: VideoGenerator) -> Reconciled:
+    try:
+        handle = generator.find(effect.key)
+    except PermanentError as error:
+        return _park(studio, effect, str(error))
+    if handle is None and studio.clock.now() - _sent_at(effect) < SETTLING:
+        evidence = f"{effect.key.target} knows no such request yet, and it was sent only just now"
+        return _park(studio, effect, evidence, next_step="dayreel reconcile")
+    if handle is None:
+        return _release(studio, effect, f"{effect.key.target} knows no such request")
+    evidence = f"{effect.key.target} has it"
+    studio.ledger.rule(effect.id, "sent", evidence, handle={"model": effect.request.get("model"), **handle})
+    return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
+
+
+def _stays_sent(studio: Studio, effect: Effect, outcome: Outcome, evidence: str, next_step: str) -> Reconciled:
+    """Keep a request that has an id as it is: whatever went wrong while asking says nothing about it."""
+    studio.ledger.rule(effect.id, "sent", evidence)
+    return _told(effect, outcome, evidence, next_step)
+
+
+def _look_up_post(studio: Studio, effect: Effect) -> Reconciled:
+    finding = _find_post(studio, effect)
+    if finding.verdict == "live" and finding.receipt is not None:
+        return _confirm_post(studio, effect, finding.receipt, finding.evidence)
+    if finding.verdict == "absent":
+        return _release(studio, effect, finding.evidence, handle=finding.handle)
+    if finding.verdict == "resumable":
+        studio.ledger.rule(effect.id, "intended", finding.evidence, handle=finding.handle)
+        note_post(studio, effect.key.content_id, effect.key.target, state="failed", error=finding.evidence)
+        return _told(effect, "goes_on", finding.evidence, f"dayreel publish {effect.key.content_id}")
+    return _park(studio, effect, finding.evidence)
+
+
+def _look_up_message(studio: Studio, effect: Effect) -> Reconciled:
+    notifier: Notifier = studio.connect(effect.key.target)
+    handle = notifier.find(str(effect.request.get("marker", "")))
+    if handle is None:
+        return _release(studio, effect, "no such message is there")
+    evidence = "the message is there"
+    studio.ledger.rule(effect.id, "confirmed", evidence, result={**effect.request, **handle})
+    return _told(effect, "confirmed", evidence)
+
+
+def _looked_at(studio: Studio, effect_id: int, look: Callable[[Studio, Effect], Reconciled]) -> Reconciled:
+    """Look at a post that is known to have been accepted; one that cannot be looked at holds no other back."""
+    effect = studio.ledger.get(effect_id)
+    try:
+        return look(studio, effect)
+    except (ProviderError, ConfigurationError) as error:
+        return _told(effect, "parked", f"could not be looked up now: {error}", "dayreel reconcile")
+
+
+def _refresh(studio: Studio, effect: Effect) -> Reconciled:
+    """Ask again about a post that its platform accepted and was still processing."""
+    finding = _find_post(studio, effect)
+    if finding.verdict == "live" and finding.receipt is not None:
+        settle_post(studio, effect.key.content_id, effect.key.target, finding.receipt, sent_at=effect.sent_at)
+        outcome: Outcome = "confirmed" if finding.receipt.state == "posted" else "goes_on"
+        return _told(effect, outcome, finding.evidence, "" if outcome == "confirmed" else "dayreel reconcile")
+    if finding.verdict == "resumable":
+        return _told(effect, "goes_on", finding.evidence, "dayreel reconcile")
+    return _take_back(studio, effect, finding)
+
+
+def _ask_for_name(studio: Studio, effect: Effect) -> Reconciled:
+    """Ask again for the public id of a post that is out. That it is out stands, whatever the answer."""
+    receipt = _find_post(studio, effect).receipt
+    if receipt is None or receipt.post_id is None:
+        age_h = (studio.clock.now() - _sent_at(effect)).total_seconds() / 3600
+        evidence = f"{effect.key.target} has posted it and gives it no public id yet, {age_h:.1f} h after it was sent"
+        return _told(effect, "goes_on", evidence, "dayreel reconcile")
+    settle_post(studio, effect.key.content_id, effect.key.target, receipt)
+    return _told(effect, "confirmed", f"{effect.key.target} names it {receipt.post_id} now")
+
+
+def _take_back(studio: Studio, effect: Effect, finding: Finding) -> Reconciled:
+    """Say of an accepted post that its platform gave it up, or no longer tells; nothing is processed for ever."""
+    key, is_absent = effect.key, finding.verdict == "absent"
+    studio.ledger.take_back(effect.id, "intended" if is_absent else "unknown", finding.evidence)
+    state = "failed" if is_absent else "unknown"
+    note_post(studio, key.content_id, key.target, state=state, error=finding.evidence, was_processing=True)
+    if is_absent:
+        return _told(effect, "released", finding.evidence, f"dayreel publish {key.content_id}")
+    return _told(effect, "parked", finding.evidence, _look_step(effect))
+
+
+def _catch_up(studio: Studio, effect: Effect) -> Reconciled:
+    """Write down a post that the ledger knows is out, and whose process died before it could."""
+    result = effect.result
+    receipt = Receipt(result["state"], result["post_id"], result["url"], result["raw"])
+    settle_post(studio, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
+    return _told(effect, "confirmed", "the platform had confirmed it, and its process died before it was written down")
+
+
+def _find_post(studio: Studio, effect: Effect) -> Finding:
+    platform: PlatformProvider = studio.connect(effect.key.target)
+    return platform.look_up(_as_asked(studio, effect), effect.handle, sent_at=_sent_at(effect))
+
+
+def _as_asked(studio: Studio, effect: Effect) -> PostRequest:
+    asked: dict[str, Any] = {**effect.request}
+    asked["video"] = studio.contents.folder(effect.key.content_id) / Path(asked["video"]).name
+    return PostRequest(**asked)
+
+
+def _sent_at(effect: Effect) -> datetime:
+    if effect.sent_at is None:
+        raise UsageError(f"Effect {effect.id} was never sent.", next_step="There is nothing to look up.")
+    return effect.sent_at
+
+
+# -- rulings -----------------------------------------------------------------------------------------------------
+
+
+def _confirm_post(studio: Studio, effect: Effect, receipt: Receipt, evidence: str) -> Reconciled:
+    result = {"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw}
+    studio.ledger.rule(effect.id, "confirmed", evidence, result=result, cost_usd=Decimal(0))
+    settle_post(studio, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
+    return _told(effect, "confirmed", evidence)
+
+
+def _release(studio: Studio, effect: Effect, evidence: str, *, handle: Mapping[str, Any] | None = None) -> Reconciled:
+    studio.ledger.rule(effect.id, "intended", evidence, handle=handle or dict.fromkeys(effect.handle))
+    key = effect.key
+    if key.kind == "post":
+        note_post(studio, key.content_id, key.target, state="failed", error=evidence)
+        return _told(effect, "released", evidence, f"dayreel publish {key.content_id}")
+    return _told(effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind == "segment" else "")
+
+
+def _park(studio: Studio, effect: Effect, evidence: str, *, next_step: str = "") -> Reconciled:
+    studio.ledger.rule(effect.id, "unknown", evidence)
+    if effect.key.kind == "post":
+        note_post(studio, effect.key.content_id, effect.key.target, state="unknown", error=evidence)
+    return _told(effect, "parked", evidence, next_step or _look_step(effect))
+
+
+def _park_if_open(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
+    """Park what could not be looked up, unless it was settled before something else went wrong."""
+    try:
+        return _park(studio, effect, evidence)
+    except BusyError:
+        return _told(effect, "parked", evidence, "dayreel reconcile")
+
+
+def _look_step(effect: Effect) -> str:
+    return f"look at {effect.key.target}, then: dayreel reconcile --effect {effect.id} --found ID (or --not-there)"
+
+
+def _unknown(studio: Studio, effect_id: int) -> Effect:
+    """Return an effect that a person may rule on: unknown, or sent and with nobody at it (its vendor may deny it)."""
+    with studio.catalog.read() as connection:
+        row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one_or_none()
+    is_open = row is not None and (
+        row["state"] == "unknown" or (row["state"] == "sent" and not studio.ledger.is_at_work(row))
+    )
+    if row is None or not is_open:
+        raise UsageError(
+            f"Effect {effect_id} is {'not there' if row is None else row['state']}, not unknown.",
+            next_step="`dayreel reconcile` lists them.",
+        )
+    return effect_of(row)
+
+
+def _found_handle(effect: Effect, found: str) -> dict[str, Any]:
+    """Return the handle by which a request that a person found can be followed, in the vendor's own terms."""
+    name = "task_id" if vendor_named(effect.key.target).name == "kling" else "request_id"
+    return {name: found, "model": effect.request.get("model")}
+
+
+def _refuse_anothers(studio: Studio, effect: Effect, handle: dict[str, Any]) -> None:
+    """Refuse a request id that another effect has: one purchase cannot be two segments."""
+    query = select(effects.c.id, effects.c.handle).where(
+        effects.c.kind == "segment", effects.c.target == effect.key.target, effects.c.id != effect.id
+    )
+    (name,) = handle.keys() - {"model"}
+    with studio.catalog.read() as connection:
+        other = next((row.id for row in connection.execute(query) if row.handle.get(name) == handle[name]), None)
+    if other is not None:
+        raise UsageError(
+            f"{handle[name]!r} is the request of effect {other} already.",
+            next_step=f"Look again for the one of {effect.key.content_id}, segment {effect.key.sequence}.",
+        )
+
+
+def _told(effect: Effect, outcome: Outcome, evidence: str, next_step: str = "") -> Reconciled:
+    key = effect.key
+    return Reconciled(effect.id, key.content_id, key.kind, key.target, key.sequence, outcome, evidence, next_step)

@@ -1,0 +1,150 @@
+"""Going on with a content that stopped: refused acts are opened again, one segment is made anew, a render is cancelled.
+
+Each is a person's word; nothing here is done by itself, and nothing here sends anything.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from dayreel.errors import UsageError
+from dayreel.providers.video.contract import VideoGenerator
+from dayreel.services.effects.ledger import effect_of, has_handle
+from dayreel.services.making.renders import end_render, render_id, render_status
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.reconcile import look_up_segment
+from dayreel.stores.catalog.reads import ContentRow, current_content, get_content
+from dayreel.stores.catalog.tables import effects, platform_posts, renders
+
+
+def reopen_refused(studio: Studio, content_id: str) -> int:
+    """Let what was refused be tried again and what could not be used be asked again; return how many acts that are.
+
+    A refusal means that certainly nothing happened, so trying again is safe; whether it helps is for the person to say.
+    Answers of a language model that no stage was made from are set aside: they are paid, and asked for again.
+
+    Raises:
+        UsageError: there is no such content, or a newer take of its day.
+    """
+    used = {number for stage in studio.contents.fetched(content_id).stages.values() for number in stage.effect_ids}
+    with studio.catalog.write("money") as connection:
+        _newest_take(connection, content_id)
+        unused = _unused_answers(connection, content_id, used)
+        for number, result in unused:
+            connection.execute(
+                update(effects).where(effects.c.id == number).values(result={**result, "set_aside": True})
+            )
+        opened = connection.execute(
+            update(effects)
+            .where(effects.c.content_id == content_id, effects.c.state == "refused")
+            .values(
+                state="intended",
+                handle={},
+                reserved_usd=Decimal(0),
+                settled_usd=None,
+                spent_on=None,
+                version=effects.c.version + 1,
+            )
+        )
+        connection.execute(
+            update(platform_posts)
+            .where(platform_posts.c.content_id == content_id, platform_posts.c.state == "failed")
+            .values(error_message=None)
+        )
+    return opened.rowcount + len(unused)
+
+
+def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> list[tuple[int, dict[str, Any]]]:
+    query = select(effects.c.id, effects.c.result).where(
+        effects.c.content_id == content_id, effects.c.kind == "llm", effects.c.state == "confirmed"
+    )
+    rows = connection.execute(query)
+    return [(row.id, row.result) for row in rows if row.id not in used and not row.result.get("set_aside")]
+
+
+def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> ContentRow:
+    """Ask for one segment to be made anew, with another seed; the other segments stay as they are.
+
+    What was decided about the old video is void as soon as the new one is composed.
+
+    Raises:
+        UsageError: no such segment, it is being made right now, a newer take is there, or the content is out already.
+    """
+    with studio.catalog.write() as connection:
+        row = _newest_take(connection, content_id)
+        if row.state in ("publishing", "posted"):
+            raise UsageError(
+                f"{content_id} is {row.state}; its video can no longer change.",
+                next_step="Another video of that day needs another take.",
+            )
+        known = [render.sequence for render in render_status(connection, content_id)]
+        if sequence not in known:
+            raise UsageError(
+                f"{content_id} has no segment {sequence}.",
+                next_step=f"It has: {', '.join(map(str, known)) or 'none yet'}.",
+            )
+        _refuse_while_it_is_made(studio, connection, content_id, sequence)
+        key = render_id(content_id, sequence)
+        seed = connection.execute(select(renders.c.seed).where(renders.c.id == key)).scalar()
+        connection.execute(update(renders).where(renders.c.id == key).values(seed=(seed or 0) + 1))
+    return row
+
+
+def _newest_take(connection: Connection, content_id: str) -> ContentRow:
+    row = get_content(connection, content_id)
+    newest = current_content(connection, row.channel, row.day)
+    if newest is not None and newest.id != row.id:
+        raise UsageError(f"{content_id} is not the newest take of its day.", next_step=f"That is {newest.id}.")
+    return row
+
+
+def _refuse_while_it_is_made(studio: Studio, connection: Connection, content_id: str, sequence: int) -> None:
+    """Refuse to buy a second clip of a segment whose first one is just being made: it would be paid for nothing."""
+    query = select(effects).where(
+        effects.c.content_id == content_id,
+        effects.c.kind == "segment",
+        effects.c.sequence == sequence,
+        effects.c.state == "sent",
+    )
+    if any(studio.ledger.is_at_work(row) for row in connection.execute(query).mappings()):
+        raise UsageError(
+            f"Segment {sequence} of {content_id} is being made right now.",
+            next_step=f"Wait for it, or `dayreel retry {content_id} --cancel` first.",
+        )
+
+
+def cancel_renders(studio: Studio, content_id: str) -> list[str]:
+    """Ask the generation service to stop every running request of a content; return a sentence for each.
+
+    A service that takes the wish may still finish the request, and bills it then: what became of it is asked at once,
+    and a request that was made after all is paid and kept for the next run.
+
+    Raises:
+        ProviderError: the service could not be asked.
+    """
+    with studio.catalog.read() as connection:
+        get_content(connection, content_id)
+        query = select(effects).where(
+            effects.c.content_id == content_id, effects.c.kind == "segment", effects.c.state.in_(("sent", "unknown"))
+        )
+        running = list(connection.execute(query.order_by(effects.c.sequence)).mappings())
+    return [f"segment {row['sequence']}: {_cancel(studio, row)}" for row in running]
+
+
+def _cancel(studio: Studio, row: RowMapping) -> str:
+    effect = effect_of(row)
+    if not has_handle(effect.handle):
+        return "nobody knows its id; `dayreel reconcile` first"
+    generator: VideoGenerator = studio.connect(effect.key.target)
+    if not generator.cancel(effect.handle):
+        return f"{effect.key.target} has finished it or cannot stop it; it is kept"
+    if effect.state == "sent" and studio.ledger.is_at_work(row):
+        return f"{effect.key.target} is asked to stop it; process {row['owner']}, which follows it, sees how it ends"
+    end_render(studio, effect.key.content_id, effect.key.sequence, "cancel", detail="cancelled by a person")
+    told = look_up_segment(studio, effect)
+    if told.outcome in ("refused", "released"):
+        return f"{effect.key.target} stops it; it is not billed"
+    if told.outcome == "confirmed":
+        return f"{effect.key.target} had made it by then; it is paid and kept"
+    return f"{effect.key.target} is asked to stop it; `dayreel reconcile` says how it ended"

@@ -1,0 +1,155 @@
+"""What `dayreel run --watch` does next: the work of the schedules and sensors, for a machine without Dagster's daemon.
+
+The same questions are asked of the same services (`due_work`, `watch_markers`, `chores`), so both may even run at once:
+what is done is done once, because the ledger and the locks say so. Here only is remembered what was started.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dayreel.clock import local_day
+from dayreel.errors import ConfigurationError
+from dayreel.schemas.channel import Channel
+from dayreel.services.making.open_content import why_not_begun
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.chores import ChoreName, due_chores
+from dayreel.services.upkeep.due_work import due_posts, new_decisions
+from dayreel.services.upkeep.watch_markers import new_markers
+
+MEASURE_AT = time(7, 30)
+_REMEMBERED = 1000
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work: a run of a job for a day, or a chore (`job` is then empty). `key` is done once."""
+
+    key: str
+    about: str
+    job: str = ""
+    day: date | None = None
+    assets: tuple[tuple[str, ...], ...] = ()
+    trigger: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    chore: ChoreName | None = None
+
+
+@dataclass
+class Memory:
+    """What was started, kept between starts; bounded."""
+
+    decisions: int = 0
+    done: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {"decisions": self.decisions, "done": self.done[-_REMEMBERED:]}
+
+
+class _Days:
+    """The days that are partitions: from the first one up to and with today."""
+
+    def __init__(self, first: str, last: date) -> None:
+        self._first, self._last = first, last.isoformat()
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, str) and self._first <= day <= self._last
+
+
+def next_work(studio: Studio, memory: Memory, *, target: str) -> tuple[list[Task], list[str]]:
+    """Return what is to be done now and was not started yet, and a sentence for everything that is left out.
+
+    Updates `memory` with how far decisions are done; whoever does a task adds its key to `memory.done`.
+
+    Args:
+        target: the notifier's name.
+    """
+    today = local_day(studio.clock.now(), studio.settings.timezone)
+    days = _Days(studio.settings.first_day, today)
+    left_out: list[str] = []
+    tasks = [*_makings(studio, left_out), *_reviews(studio, memory, days, left_out)]
+    tasks += [*_posts(studio, days, left_out), *_markers(studio, days, left_out), *_chores(studio, target)]
+    if studio.clock.now().astimezone(ZoneInfo(studio.settings.timezone)).time() >= MEASURE_AT:
+        tasks.append(Task(f"measure:{today}", f"measure posts on {today}", "measure", today, trigger="watch"))
+    done = set(memory.done)
+    return [task for task in tasks if task.key not in done], left_out
+
+
+def _makings(studio: Studio, left_out: list[str]) -> list[Task]:
+    tasks: list[Task] = []
+    now = studio.clock.now()
+    for name in studio.channels.names():
+        try:
+            channel = studio.channels.load(name)
+        except ConfigurationError as error:
+            left_out.append(str(error))
+            continue
+        day = local_day(now, channel.timezone)
+        if _is_time(channel, now.astimezone(ZoneInfo(channel.timezone)).time()) and not why_not_begun(
+            studio, channel, day
+        ):
+            about = f"make {name} for {day}"
+            tasks.append(Task(f"make:{name}:{day}", about, f"make_day_{name}", day, (), "watch", {"channel": name}))
+    return tasks
+
+
+def _is_time(channel: Channel, now: time) -> bool:
+    return now >= time.fromisoformat(channel.make_at)
+
+
+def _reviews(studio: Studio, memory: Memory, days: _Days, left_out: list[str]) -> list[Task]:
+    found = new_decisions(studio, memory.decisions, days=days)
+    left_out += found.left_out
+    if all(f"decision:{one.decision_id}" in memory.done for one in found.due):
+        memory.decisions = found.cursor  # only past what was done: a stop in between forgets nobody's decision
+    return [
+        Task(
+            f"decision:{one.decision_id}",
+            f"record that {one.decided_by} {one.verdict} {one.content_id}",
+            "publish",
+            one.day,
+            ((one.channel, "reviews"),),
+            f"decision {one.decision_id} by {one.decided_by} via {one.via}",
+            {"channel": one.channel},
+        )
+        for one in found.due
+    ]
+
+
+def _posts(studio: Studio, days: _Days, left_out: list[str]) -> list[Task]:
+    return [
+        Task(
+            one.key,
+            f"post {one.content_id} to {one.platform}",
+            "publish",
+            one.day,
+            ((one.channel, "posts", one.platform),),
+            f"decision {one.decision_id} by {one.decided_by} via {one.via}",
+            {"channel": one.channel, "platform": one.platform},
+        )
+        for one in due_posts(studio, days=days, left_out=left_out)
+    ]
+
+
+def _markers(studio: Studio, days: _Days, left_out: list[str]) -> list[Task]:
+    found = new_markers(studio, {}, days=days)
+    left_out += found.left_alone
+    return [
+        Task(
+            f"marker:{one.content_id}:{one.stage}:{one.digest}",
+            f"take over {one.stage} of {one.content_id}, made by {one.producer}",
+            "make_day",
+            one.day,
+            tuple((one.channel, name) for name in one.assets),
+            f"marker {one.stage} by {one.producer}",
+            {"channel": one.channel},
+        )
+        for one in found.ready
+    ]
+
+
+def _chores(studio: Studio, target: str) -> list[Task]:
+    return [Task(one.key, f"{one.name}: {one.about}", chore=one.name) for one in due_chores(studio, target=target)]

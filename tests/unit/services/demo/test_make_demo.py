@@ -1,0 +1,380 @@
+"""A short demo, made once, and everything analysts are promised over it: the project, the report, SQL, the docs."""
+
+import csv
+import html
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from sqlalchemy import func, select
+
+from dayreel.cli import run
+from dayreel.errors import UsageError
+from dayreel.media.probe import decode_fully
+from dayreel.services.demo.make_demo import Demo, make_demo
+from dayreel.services.marts.build_marts import mart_files, read_mart
+from dayreel.services.marts.draw_charts import CHARTS
+from dayreel.services.marts.query_marts import answer, opened_marts
+from dayreel.services.marts.tables import MARTS
+from dayreel.services.marts.write_report import Report, parse_week, write_reports
+from dayreel.services.status import status_of
+from dayreel.services.studio import Studio
+from dayreel.settings import load_settings
+from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, state_transitions
+from dayreel.stores.mart_files import open_mart_files
+from tests.fakes.clock import FakeClock
+
+ROOT = Path(__file__).parents[4]
+DAYS = 16
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return make_demo(tmp_path_factory.mktemp("demos") / "demo", ROOT, days=DAYS, clock=FakeClock(NOW))
+
+
+@pytest.fixture(scope="module")
+def studio(demo: Demo) -> Iterator[Studio]:
+    settings = load_settings(demo.root)
+    with open_catalog(settings.catalog) as catalog:
+        yield Studio(settings, FakeClock(NOW), catalog, actor="ana")
+
+
+@pytest.fixture(scope="module")
+def sql(studio: Studio) -> Iterator[duckdb.DuckDBPyConnection]:
+    with opened_marts(mart_files(studio)) as connection:
+        yield connection
+
+
+def test_a_demo_has_a_content_a_channel_and_day_and_most_are_posted(demo: Demo, studio: Studio) -> None:
+    told = status_of(studio.catalog)
+    assert (len(told), demo.contents) == (2 * DAYS, 2 * DAYS)
+    states = {one["state"] for one in told}
+    assert states <= {"posted", "rejected", "publishing", "failed"}
+    posted = sum(one["state"] == "posted" for one in told)
+    assert posted > DAYS * 1.3
+    assert {one["world"] for one in told} == {"sandbox"}
+
+
+def test_its_rows_are_those_that_the_real_path_writes(studio: Studio) -> None:
+    """Every purchase went through the ledger, every step through the lifecycle, every stage through the log."""
+    with studio.catalog.read() as connection:
+        kinds = dict(connection.execute(select(effects.c.kind, func.count()).group_by(effects.c.kind)).all())
+        layers = set(connection.execute(select(processing_logs.c.layer)).scalars())
+        moves = set(connection.execute(select(state_transitions.c.event)).scalars())
+        unknown = connection.execute(select(func.count()).where(effects.c.state == "unknown")).scalar()
+        real = connection.execute(select(func.count()).where(~metric_snapshots.c.simulated)).scalar()
+    assert kinds["segment"] == 3 * 2 * DAYS
+    assert layers == {"idea", "prompt", "voice", "video", "composition", "measurement"}
+    assert {"script", "render", "compose", "request_review", "approve", "reject", "publish", "finish"} <= moves
+    assert unknown == 1
+    assert real == 0
+
+
+def test_every_final_video_plays_and_is_a_file_of_its_own(studio: Studio) -> None:
+    told = status_of(studio.catalog)
+    videos = [studio.settings.content_dir / one["final_video"] for one in told]
+    assert len({path.read_bytes() for path in videos}) == len(videos)
+    decode_fully(videos[0])
+
+
+def test_what_was_spent_in_the_marts_is_what_the_ledger_says(studio: Studio) -> None:
+    with studio.catalog.read() as connection:
+        settled = connection.execute(select(func.sum(effects.c.settled_usd))).scalar()
+    spend = read_mart(mart_files(studio), "finance/spend")["settled_usd"]
+    contents = read_mart(mart_files(studio), "content/performance")["cost_usd"]
+    assert sum(spend, Decimal(0)) == sum(contents, Decimal(0)) == Decimal(settled or 0)
+
+
+def test_the_gaps_it_promises_are_in_the_marts_with_their_reasons(demo: Demo, sql: duckdb.DuckDBPyConnection) -> None:
+    rows = answer(
+        sql,
+        "SELECT DISTINCT day::VARCHAR AS day, reason FROM engagement_daily "
+        "WHERE status = 'missing' AND reason NOT LIKE '%did not answer for this post%'",
+    ).to_pylist()
+    found = {row["day"]: row["reason"] for row in rows}
+    assert set(found) == set(demo.gaps)
+    assert any("HTTP 503" in reason for reason in found.values())
+    assert any("nothing was measured" in reason for reason in found.values())
+
+
+def test_the_sandbox_world_knows_the_posts_afterwards(demo: Demo, studio: Studio) -> None:
+    from dayreel.sandbox.world import World
+
+    world = World(studio.settings.sandbox_dir)
+    try:
+        assert len(world.store.all("post")) == demo.posts
+    finally:
+        world.store.close()
+
+
+def test_a_demo_refuses_a_folder_that_holds_anything(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        make_demo(tmp_path, ROOT, days=8)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(UsageError, match="not possible"):
+        make_demo(tmp_path / "new", ROOT, days=3)
+
+
+@pytest.fixture(scope="module")
+def reports(studio: Studio) -> list[Report]:
+    return write_reports(studio, parse_week("2026-W46"))  # 9 to 15 November
+
+
+def test_every_channel_has_a_page_that_needs_nothing_else(reports: list[Report]) -> None:
+    assert [report.channel for report in reports] == ["demo_crafts", "demo_histories"]
+    for report in reports:
+        page = report.path.read_text(encoding="utf-8")
+        assert "SIMULATED" in page
+        assert page.count('src="data:image/') >= 5
+        assert not re.search(r"""(src|href)=["'](?!data:)""", page), "a page that is sent must not load anything"
+        assert 'name="viewport"' in page
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a chromium on the PATH")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_opens_the_page_without_errors_and_without_scrolling_sideways(
+    reports: list[Report], tmp_path: Path, width: int
+) -> None:
+    """A script that only the test adds tells how wide the page is and what could not be shown.
+
+    The page is in a frame of that width, because a browser's own window may be no narrower than 500 pixels.
+    """
+    look = (
+        "<script>const failed = []; addEventListener('error', event => failed.push(event.message));"
+        "addEventListener('load', () => { const broken = [...document.images].filter(i => !i.naturalWidth).length;"
+        "const width = document.documentElement.scrollWidth;"
+        "parent.document.title = JSON.stringify([innerWidth, width, broken, failed.length]); })</script>"
+    )
+    page = reports[0].path.read_text(encoding="utf-8").replace("<meta charset", f"{look}<meta charset", 1)
+    frame = tmp_path / "frame.html"
+    style = f"border:0;width:{width}px;height:900px"
+    frame.write_text(f'<iframe style="{style}" srcdoc="{html.escape(page)}"></iframe>', encoding="utf-8")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    command = ["chromium", *flags, f"--user-data-dir={tmp_path / 'browser'}", "--window-size=1400,1000"]
+    done = subprocess.run(
+        [*command, "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    found = re.search(r"<title>(\[.*?\])</title>", done.stdout)
+    assert found, done.stderr[-500:]
+    shown, needed, broken, failed = json.loads(found[1])
+    assert (shown, broken, failed) == (width, 0, 0)
+    assert needed <= shown
+
+
+def test_the_text_says_what_was_made_spent_and_missing(reports: list[Report]) -> None:
+    text = reports[0].text
+    assert text.startswith("[SIMULATED] Crafts you can hear (demo), week 2026-W46\nMade 7, approved ")
+    assert "Month: $" in text
+    assert "Slowest stage: " in text
+    assert "Missing: 2026-11-14 tiktok" in text
+    assert "Best: " in text
+
+
+def test_reports_are_the_same_when_they_are_written_again(studio: Studio, reports: list[Report]) -> None:
+    before = [report.path.read_bytes() for report in reports]
+    again = write_reports(studio, parse_week("2026-11-11"))
+    assert [report.path.read_bytes() for report in again] == before
+
+
+def test_posts_that_were_refused_and_posts_that_may_be_out_are_told_in_page_and_text(
+    studio: Studio, reports: list[Report]
+) -> None:
+    """One Instagram post of the 13th was refused; the answer to one YouTube post of the 16th was lost."""
+    _, histories = reports
+    assert ", refused 1. Views" in histories.text
+    assert "Posts that a platform refused: 1." in histories.path.read_text(encoding="utf-8")
+    (crafts,) = write_reports(studio, parse_week("2026-W47"), channels=["demo_crafts"])
+    assert ", of unknown outcome 1. Views" in crafts.text
+    assert "<b>1</b>posts of unknown outcome" in crafts.path.read_text(encoding="utf-8")
+
+
+def test_every_week_has_its_charts_beside_the_marts(studio: Studio) -> None:
+    files = mart_files(studio)
+    for week in files.partitions("summary/weekly"):
+        assert sorted(files.chart_names(week, "all")) == sorted(CHARTS)
+
+
+def test_dagsters_pages_are_filled_with_charts_short_tables_and_checks(demo: Demo, monkeypatch: Any) -> None:
+    import dagster as dg
+
+    from dayreel.cli.launch import instance_of, report_history
+
+    monkeypatch.setenv("DAGSTER_HOME", str(demo.root / "dagster_home"))
+    monkeypatch.chdir(demo.root)
+    settings = load_settings(demo.root)
+    weeks = open_mart_files(settings).partitions("summary/weekly")
+    assert report_history(settings, demo.materialized[-3:], demo.measured) > 100
+    with instance_of(settings) as instance:
+        charts = instance.fetch_materializations(dg.AssetKey(["summary", "charts"]), limit=20).records
+        assert {record.partition_key for record in charts} == set(weeks)
+        told = dict(charts[0].asset_materialization.metadata)
+        assert told.pop("files").value.endswith(f"/charts/{charts[0].partition_key}/all")
+        assert sorted(told) == sorted(CHARTS)
+        assert all(value.value.startswith(f"[![{name}](/charts/") for name, value in told.items())
+        (results,) = instance.fetch_materializations(dg.AssetKey(["experiments", "results"]), limit=5).records
+        facts = results.asset_materialization.metadata
+        assert {row.data["verdict"] for row in facts["rows"].records} == {"not enough data"}
+        assert facts["simulated"].value is True
+        check = dg.AssetCheckKey(dg.AssetKey(["engagement", "snapshots"]), "every_platform_answered")
+        evaluations = instance.event_log_storage.get_asset_check_execution_history(check, limit=50)
+        failed = [
+            one.event.dagster_event.asset_check_evaluation_data for one in evaluations if one.status.name == "FAILED"
+        ]
+        assert any("HTTP 503" in str(one.description) for one in failed)
+
+
+def test_a_week_without_anything_says_so(studio: Studio) -> None:
+    (report, _) = write_reports(studio, parse_week("2026-W30"))
+    assert "Nothing was made, measured or spent" in report.text
+
+
+@pytest.mark.parametrize("week", ["2026-W60", "last", "2026-13-01"])
+def test_what_is_no_week_is_refused(week: str) -> None:
+    with pytest.raises(UsageError, match="is no week"):
+        parse_week(week)
+
+
+def test_every_mart_is_a_view_with_its_columns(sql: duckdb.DuckDBPyConnection) -> None:
+    for mart in MARTS.values():
+        table = answer(sql, f"SELECT * FROM {mart.view} LIMIT 1")
+        assert table.column_names == [column.name for column in mart.columns]
+
+
+def test_a_query_can_read_nothing_but_the_marts(sql: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    for query in (
+        f"SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')",
+        f"COPY (SELECT 1) TO '{tmp_path / 'out.csv'}'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+    ):
+        with pytest.raises(UsageError, match="DuckDB could not run"):
+            answer(sql, query)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_query_that_is_wrong_says_which_views_there_are(sql: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(UsageError, match="engagement_daily"):
+        answer(sql, "SELECT * FROM nothing_here")
+
+
+def on_the_command_line(demo: Demo, monkeypatch: Any, capsys: Any, *arguments: str) -> tuple[int, str]:
+    monkeypatch.chdir(demo.root)
+    code = run(list(arguments))
+    told = capsys.readouterr()
+    if arguments[0] == "sql":
+        assert told.err == "SIMULATED: this project is in the sandbox world.\n"  # beside the answer, never in it
+    return code, told.out
+
+
+def test_dayreel_sql_prints_csv_and_json(demo: Demo, monkeypatch: Any, capsys: Any) -> None:
+    query = "SELECT channel, count(*) AS contents FROM content_performance GROUP BY channel ORDER BY channel"
+    code, told = on_the_command_line(demo, monkeypatch, capsys, "sql", "--query", query)
+    assert (code, list(csv.reader(io.StringIO(told)))) == (
+        0, [["channel", "contents"], ["demo_crafts", str(DAYS)], ["demo_histories", str(DAYS)]],
+    )  # fmt: skip
+    code, told = on_the_command_line(demo, monkeypatch, capsys, "sql", "-q", query, "--format", "json")
+    assert json.loads(told)[0] == {"channel": "demo_crafts", "contents": DAYS}
+
+
+def test_dayreel_report_tells_where_the_pages_are(demo: Demo, monkeypatch: Any, capsys: Any) -> None:
+    code, told = on_the_command_line(demo, monkeypatch, capsys, "report", "--week", "2026-W46", "--json")
+    documents = json.loads(told)
+    assert (code, [one["channel"] for one in documents]) == (0, ["demo_crafts", "demo_histories"])
+    assert all(Path(one["path"]).is_file() for one in documents)
+
+
+def worked_questions() -> list[tuple[str, str]]:
+    """Return (heading, query) of every question of docs/analytics.md."""
+    text = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+    return re.findall(r"^### (\d+\. [^\n]+)\n.*?```sql\n(.*?)```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_docs_have_ten_worked_questions() -> None:
+    assert len(worked_questions()) == 10
+
+
+@pytest.mark.parametrize(("question", "query"), worked_questions())
+def test_every_worked_question_is_answered(sql: duckdb.DuckDBPyConnection, question: str, query: str) -> None:
+    assert answer(sql, query).num_rows > 0, question
+
+
+def rows_of_question(sql: duckdb.DuckDBPyConnection, number: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = answer(sql, worked_questions()[number - 1][1]).to_pylist()
+    return rows
+
+
+def test_the_cheapest_topic_is_the_one_that_the_ledger_says(studio: Studio, sql: duckdb.DuckDBPyConnection) -> None:
+    """Worked out anew: dollars of the ledger over views, per topic; one video alone is never the cheapest topic."""
+    paid = select(effects.c.content_id, func.sum(effects.c.settled_usd)).group_by(effects.c.content_id)
+    with studio.catalog.read() as connection:
+        cost = dict(connection.execute(paid).all())
+    topics: dict[str, list[tuple[float, int]]] = {}
+    for one in read_mart(mart_files(studio), "content/performance").to_dict("records"):
+        if not pd.isna(one["views_7d"]) and one["views_7d"] > 0:
+            topics.setdefault(one["topic"], []).append((float(cost[one["content_id"]]), int(one["views_7d"])))
+    told = rows_of_question(sql, 1)
+    assert {row["topic"]: (row["contents"], row["usd_per_1000_views"]) for row in told} == {
+        topic: (len(some), round(sum(usd for usd, _ in some) * 1000 / sum(views for _, views in some), 2))
+        for topic, some in topics.items()
+    }
+    order = [(row["contents"] < 3, row["usd_per_1000_views"]) for row in told]
+    assert order == sorted(order)
+
+
+def test_whether_b_beats_a_is_not_told_before_there_is_enough_data(sql: duckdb.DuckDBPyConnection) -> None:
+    rows = {row["age"]: row for row in rows_of_question(sql, 2)}
+    assert (rows["30d"]["n_a"], rows["30d"]["verdict"], rows["30d"]["ratio"]) == (0, "not enough data", None)
+
+
+def test_last_weeks_spending_is_what_the_ledger_paid_against_the_caps(
+    demo: Demo, studio: Studio, sql: duckdb.DuckDBPyConnection
+) -> None:
+    rows = rows_of_question(sql, 3)
+    since = demo.last - timedelta(days=6)
+    with studio.catalog.read() as connection:
+        paid = connection.execute(select(func.sum(effects.c.settled_usd)).where(effects.c.spent_on >= since)).scalar()
+    assert (len(rows), rows[0]["day"], {row["week_usd"] for row in rows}) == (7, since, {paid})
+    assert {(row["cap_day_usd"], row["cap_month_usd"]) for row in rows} == {(Decimal(25), Decimal(300))}
+
+
+def test_the_missing_days_are_those_that_the_demo_promises_and_the_post_that_was_deleted(
+    demo: Demo, sql: duckdb.DuckDBPyConnection
+) -> None:
+    rows = rows_of_question(sql, 4)
+    deleted = {str(row["day"]) for row in rows if "deleted" in row["reason"]}
+    whole = {(str(row["day"]), row["platform"]) for row in rows if "deleted" not in row["reason"]}
+    away, silent = demo.gaps
+    assert whole == {(away, "tiktok"), *((silent, name) for name in ("instagram", "tiktok", "youtube"))}
+    assert deleted
+    assert [day for day, gaps in demo.measured if gaps] == sorted({away, *deleted})
+
+
+def test_the_docs_describe_every_mart_and_column() -> None:
+    text = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+    for mart in MARTS.values():
+        _, _, section = text.partition(f"### `{mart.view}`")
+        key = ", ".join(f"`{name}`" for name in mart.key)
+        assert f"One row is {mart.grain}. Key: {key}." in section.partition("|")[0], mart.name
+        for column in mart.columns:
+            assert f"| `{column.name}` | {column.kind} | {column.description} |" in section, (mart.name, column.name)

@@ -1,0 +1,105 @@
+"""People, links, sessions and tokens on both databases, without HTTP."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from dayreel.errors import BusyError, StaleState, UsageError
+from dayreel.services.audit import recent_acts
+from dayreel.services.desk.users import Users
+from dayreel.services.desk.visits import Throttle, Visits
+from dayreel.stores.catalog.engine import Catalog
+from tests.fakes.clock import FakeClock
+from tests.fakes.desk import PASSWORD, QUICK
+
+
+def test_a_person_comes_in_works_and_is_locked_out(catalog: Catalog) -> None:
+    clock = FakeClock()
+    users, visits = Users(catalog, clock, hasher=QUICK), Visits(catalog, clock)
+    link = users.first_link()
+    assert link is not None
+    root = users.accept(link, name="  Root ", password=PASSWORD)
+    assert (root.name, root.role) == ("Root", "admin")
+    ana = users.accept(users.add("Ana", "reviewer", by="Root"), name="ignored", password=PASSWORD)
+    assert users.check_password("ANA", PASSWORD) == ana
+    assert users.check_password("Ana", PASSWORD + "x") is None
+    assert users.check_password("Nobody", PASSWORD) is None
+    secret = visits.begin(ana, agent="a browser")
+    token = visits.make_token(ana, "script", role="admin", by="Ana")
+    for visitor in (visits.visitor(secret), visits.bearer(token), visits.named("ana")):
+        assert visitor is not None
+        assert (visitor.name, visitor.role) == ("Ana", "reviewer")
+    users.disable("Ana", by="Root")
+    assert (visits.visitor(secret), visits.bearer(token), visits.named("Ana")) == (None, None, None)
+    users.enable("Ana", by="Root")
+    assert visits.visitor(secret) is None, "enabling brought an ended session back"
+    with catalog.read() as connection:
+        assert [(one.actor, one.act, one.target) for one in recent_acts(connection)][:2] == [
+            ("Root", "enable user", "Ana"),
+            ("Root", "disable user", "Ana"),
+        ]
+
+
+def test_one_link_makes_one_admin_however_many_use_it_at_once(catalog: Catalog) -> None:
+    users = Users(catalog, FakeClock(), hasher=QUICK)
+    link = users.first_link()
+    assert link is not None
+    told: list[str] = []
+
+    def use(name: str) -> None:
+        try:
+            told.append(users.accept(link, name=name, password=PASSWORD).name)
+        except StaleState:
+            told.append("refused")
+
+    threads = [threading.Thread(target=use, args=(f"Person {number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told)[1:] == ["refused"] * 5
+    assert len(users.list()) == 1
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(catalog: Catalog) -> None:
+    clock = FakeClock()
+    users, visits = Users(catalog, clock, hasher=QUICK), Visits(catalog, clock)
+    ana = users.accept(users.add("Ana", "viewer", by="test"), name="", password=PASSWORD)
+    secret = visits.begin(ana, agent="")
+    older, newer = users.invite_again("Ana", by="test"), users.invite_again("Ana", by="test")
+    assert users.invited(older) is None, "two links hold at once"
+    users.accept(newer, name="", password="another pass phrase")
+    assert visits.visitor(secret) is None
+    assert users.check_password("Ana", PASSWORD) is None
+
+
+def test_a_session_that_is_used_goes_on_to_its_end_and_an_idle_one_does_not(catalog: Catalog) -> None:
+    clock = FakeClock()
+    users, visits = Users(catalog, clock, hasher=QUICK), Visits(catalog, clock)
+    ana = users.accept(users.add("Ana", "viewer", by="test"), name="", password=PASSWORD)
+    used, idle = visits.begin(ana, agent=""), visits.begin(ana, agent="")
+    for _ in range(6):
+        clock.move(days=2, hours=6)
+        assert (visits.visitor(used) is not None) == (clock.now() < FakeClock().now() + timedelta(days=14))
+    assert visits.visitor(idle) is None
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b", "line\x1bfeed", "\u202egnirts"])
+def test_a_name_that_could_fool_a_reader_is_refused(catalog: Catalog, name: str) -> None:
+    with pytest.raises(UsageError, match="is no name"):
+        Users(catalog, FakeClock(), hasher=QUICK).add(name, "viewer", by="test")
+
+
+def test_tries_are_counted_before_their_end_is_known() -> None:
+    clock = FakeClock()
+    throttle = Throttle(clock, most=3, window_s=60, keys=2)
+    for _ in range(3):
+        throttle.try_once("a")
+    with pytest.raises(BusyError, match="Wait 61 s"):
+        throttle.try_once("a", "b")
+    throttle.try_once("b")
+    clock.move(seconds=61)
+    throttle.try_once("a")
+    throttle.forget("a")
+    throttle.try_once("c")

@@ -1,0 +1,86 @@
+"""Composing through the services, with real ffmpeg: the revision counts bytes, and a full disk leaves no half file."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import MediaError, UsageError
+from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.schemas.content import Idea, Segment
+from dayreel.services.making.compose_video import compose_video
+from dayreel.services.making.open_content import open_content
+from dayreel.services.making.stages import Product, Work, run_stage
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.studio import Studio
+from tests.fakes.studio import DAY, channel_of, content_row
+
+ID = "crafts-2026-11-20"
+SMALL = {"segments": {"count": 2, "duration_s": 1, "resolution": "480p"}}
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("segment") / "segment.mp4"
+    inputs = ["-f", "lavfi", "-i", "testsrc2=s=480x854:r=24:d=1", "-f", "lavfi", "-i", "sine=f=330:r=48000:d=1"]
+    encode = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2"]
+    command = [str(find_ffmpeg()), "-v", "error", "-y", "-nostdin", *inputs, *encode, str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+@pytest.fixture
+def studio(make_studio: Callable[..., Studio], clip: Path) -> Studio:
+    opened = make_studio(channels={"crafts": SMALL})
+    row = open_content(opened, channel_of(opened), DAY)
+    said = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
+    run_stage(opened, row, Work("ideas", "f", "a"), lambda: Product({"idea": said}, {"caption": said.caption}))
+
+    def segments() -> Product:
+        made = []
+        for number in (1, 2):
+            path = opened.contents.folder(ID) / "raw" / f"video_{number}.mp4"
+            shutil.copyfile(clip, path)
+            file = opened.contents.record(ID, path)
+            made.append(
+                Segment(sequence=number, file=file, duration_s=1, width=480, height=854, has_audio=True, provider="fal")
+            )
+        return Product({"segments": tuple(made)})
+
+    run_stage(opened, row, Work("raw_segments", "f", "fal"), segments)
+    return opened
+
+
+def test_a_composed_video_waits_for_review_and_is_composed_once(studio: Studio) -> None:
+    final = compose_video(studio, channel_of(studio), DAY).manifest.final_video
+    assert final is not None
+    assert (final.revision, final.width, final.height) == (1, 480, 854)
+    row = content_row(studio, ID)
+    assert (row.state, row.revision, row.video_sha256) == ("review_pending", 1, final.file.sha256)
+    folder = studio.contents.folder(ID)
+    assert all((folder / name).is_file() for name in ("final_video.mp4", final.poster, final.contact_sheet))
+    assert compose_video(studio, channel_of(studio), DAY).reused
+
+    decide(studio, ID, "approved", by="ana", via="cli")
+    (folder / "final_video.mp4").write_bytes(b"damaged")
+    again = compose_video(studio, channel_of(studio), DAY)
+    assert (again.reused, content_row(studio, ID).state) == (False, "review_pending")
+    assert not [path for path in folder.iterdir() if path.suffix in (".tmp", ".part")]
+
+
+def test_a_segment_that_cannot_be_read_is_said_and_leaves_no_final_video(studio: Studio) -> None:
+    (studio.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"<html>not found</html>")
+    with pytest.raises(MediaError, match=r"video_2\.mp4"):
+        compose_video(studio, channel_of(studio), DAY)
+    assert not (studio.contents.folder(ID) / "final_video.mp4").exists()
+    row = content_row(studio, ID)
+    assert (row.state, row.last_good_state) == ("failed", "composing")
+
+
+def test_without_segments_there_is_nothing_to_compose(make_studio: Callable[..., Studio]) -> None:
+    studio = make_studio()
+    with pytest.raises(UsageError, match="has no raw_segments yet"):
+        compose_video(studio, channel_of(studio), DAY)

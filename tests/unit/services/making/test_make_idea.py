@@ -1,0 +1,175 @@
+"""The day's idea: new, on the schema, paid once; or a row that somebody wrote."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.errors import ConfigurationError, PermanentError, UsageError
+from dayreel.services.making.make_idea import make_idea
+from dayreel.services.studio import Studio
+from tests.fakes.language_model import SUBJECTS, FakeLanguageModel, answer, idea
+from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, reviewable, transitions
+
+ID = "crafts-2026-11-20"
+MakeStudio = Callable[..., Studio]
+HEAD = "day,idea,caption,hashtags,topic\n"
+ROW = '2026-11-20,"A heron stands in the reeds, still",Grey heron,#birds #reeds,herons\n'
+
+
+def calendar(make_studio: MakeStudio, tmp_path: Path, text: str, *, encoding: str = "utf-8") -> Studio:
+    studio = make_studio(channels={"crafts": {"ideas": {"provider": "calendar", "file": "days.csv"}}})
+    (tmp_path / "channels" / "days.csv").write_text(text, encoding=encoding)
+    return studio
+
+
+def test_an_idea_is_written_to_the_manifest_the_folder_and_the_catalog(make_studio: MakeStudio) -> None:
+    studio = make_studio(run_id="run-1")
+    model = FakeLanguageModel([answer(idea())])
+    result = make_idea(studio, channel_of(studio), DAY, model=model)
+    assert result.manifest.idea is not None
+    assert result.manifest.idea.idea == SUBJECTS[0]
+    written = json.loads((studio.contents.folder(ID) / "idea.json").read_text())
+    assert written["caption"] == "Clay, patience 🏺"
+    row = content_row(studio, ID)
+    assert (row.state, row.idea, row.topic, row.caption) == (
+        "scripting",
+        SUBJECTS[0],
+        "black clay",
+        "Clay, patience 🏺",
+    )
+    assert str(result.record.cost_usd) == "0.007000"
+    assert result.record.effect_ids == (ledger_rows(studio)[0]["id"],)
+    assert (result.record.provider, result.record.run_id) == ("anthropic", "run-1")
+    (asked,) = model.asked
+    assert "A craft on 2026-11-20" in asked.prompt
+    assert transitions(studio, ID) == [("pending", "script", "scripting")]
+
+
+def test_asking_again_for_the_same_day_asks_nobody(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel())
+    silent = FakeLanguageModel()
+    assert make_idea(studio, channel_of(studio), DAY, model=silent).reused is True
+    assert silent.asked == []
+
+
+def test_an_idea_too_like_an_earlier_one_is_asked_for_again_with_that_one_named(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    yesterday = DAY.replace(day=19)
+    make_idea(studio, channel_of(studio), yesterday, model=FakeLanguageModel([answer(idea())]))
+    copy = idea(SUBJECTS[0].replace("old", "ancient"))
+    model = FakeLanguageModel([answer(copy), answer(idea(SUBJECTS[2]))])
+    result = make_idea(studio, channel_of(studio), DAY, model=model)
+    assert result.manifest.idea is not None
+    assert result.manifest.idea.idea == SUBJECTS[2]
+    assert f"- {SUBJECTS[0]}" in model.asked[0].prompt
+    hint = f"Your last idea was too similar to this earlier one, find another subject: {SUBJECTS[0]}"
+    assert model.asked[1].prompt.endswith(hint)
+    assert str(result.record.cost_usd) == "0.014000"
+    assert len(result.record.effect_ids) == 2
+
+
+def test_ideas_older_than_the_channel_looks_back_do_not_matter(make_studio: MakeStudio) -> None:
+    ideas = {"provider": "anthropic", "model": "claude-sonnet-5-5", "avoid_days": 5}
+    studio = make_studio(channels={"crafts": {"ideas": ideas}})
+    make_idea(studio, channel_of(studio), DAY.replace(day=14), model=FakeLanguageModel([answer(idea())]))
+    model = FakeLanguageModel([answer(idea())])
+    make_idea(studio, channel_of(studio), DAY, model=model)
+    assert len(model.asked) == 1
+
+
+def test_a_content_whose_idea_cannot_be_had_is_failed_and_says_why(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    with pytest.raises(PermanentError):
+        make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([answer(finish="refused", refusal="no")]))
+    row = content_row(studio, ID)
+    assert (row.state, row.last_good_state) == ("failed", "scripting")
+    assert "the model refused: no" in str(row.error)
+
+
+def test_a_channel_that_speaks_needs_a_narration(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"narration": {"provider": "edge", "voice": "en-GB-SoniaNeural"}}})
+    model = FakeLanguageModel([answer(idea()), answer(idea(narration="Wet clay rises."))])
+    result = make_idea(studio, channel_of(studio), DAY, model=model)
+    assert result.manifest.idea is not None
+    assert result.manifest.idea.narration == "Wet clay rises."
+    assert "The narration must not be empty." in model.asked[1].prompt
+
+
+def test_a_narration_that_cannot_be_spoken_in_time_is_asked_for_again_before_anything_else_is_paid(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(channels={"crafts": {"narration": {"provider": "edge", "voice": "en-GB-SoniaNeural"}}})
+    model = FakeLanguageModel([answer(idea(narration="clay " * 40)), answer(idea(narration="clay " * 39))])
+    result = make_idea(studio, channel_of(studio), DAY, model=model)
+    assert result.manifest.idea is not None
+    assert len(result.manifest.idea.narration.split()) == 39
+    assert model.asked[1].prompt.endswith("The narration must have at most 34 words; your last one had 40.")
+
+
+def test_an_edited_caption_survives_a_second_run(make_studio: MakeStudio) -> None:
+    from dayreel.services.reviewing.decide import decide
+
+    studio = make_studio()
+    make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel())
+    reviewable(studio)
+    decide(studio, ID, "edited", by="ana", via="cli", caption="My words")
+    reviewable(studio, video=b"anew")
+    assert content_row(studio, ID).caption == "My words"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_an_idea_comes_from_the_calendar_as_a_person_or_excel_writes_it(
+    make_studio: MakeStudio, tmp_path: Path, encoding: str, ending: str
+) -> None:
+    studio = calendar(make_studio, tmp_path, (HEAD + ROW).replace("\n", ending), encoding=encoding)
+    result = make_idea(studio, channel_of(studio), DAY, model=None)
+    assert result.manifest.idea is not None
+    assert result.manifest.idea.idea == "A heron stands in the reeds, still"
+    assert result.manifest.idea.hashtags == ("#birds", "#reeds")
+    assert result.manifest.idea.topic == "herons"
+    assert (result.record.cost_usd, ledger_rows(studio)) == (0, [])
+    assert make_idea(studio, channel_of(studio), DAY, model=None).reused
+
+
+def test_a_row_that_was_edited_is_read_again(make_studio: MakeStudio, tmp_path: Path) -> None:
+    studio = calendar(make_studio, tmp_path, HEAD + ROW)
+    make_idea(studio, channel_of(studio), DAY, model=None)
+    (tmp_path / "channels" / "days.csv").write_text(HEAD + ROW.replace("Grey heron", "Night heron"))
+    result = make_idea(studio, channel_of(studio), DAY, model=None)
+    assert (result.reused, content_row(studio, ID).caption) == (False, "Night heron")
+
+
+CALENDARS: list[tuple[str, type[Exception], str]] = [
+    (HEAD, UsageError, "channels/days.csv has no rows for 2026-11-20"),
+    (HEAD + ROW.replace("11-20", "11-21"), UsageError, "has no rows for 2026-11-20"),
+    (HEAD + ROW + ROW, UsageError, "has 2 rows for 2026-11-20; there must be exactly one"),
+    ("", UsageError, "has no rows"),
+    ("date;idea\n", UsageError, "has no rows"),
+    (HEAD + "2026-11-20,too short,Caption,,topic\n", ConfigurationError, "idea: String should have at least 10"),
+    (HEAD + "2026-11-20,A heron stands in the reeds,,,t\n", ConfigurationError, "caption: String should have"),
+    (HEAD + '2026-11-20,"A heron stands in the reeds\n', ConfigurationError, "caption"),
+]
+
+
+@pytest.mark.parametrize(("text", "error", "words"), CALENDARS, ids=lambda value: str(value)[-30:])
+def test_a_calendar_that_cannot_be_used_says_what_to_write(
+    make_studio: MakeStudio, tmp_path: Path, text: str, error: Any, words: str
+) -> None:
+    studio = calendar(make_studio, tmp_path, text)
+    with pytest.raises(error, match=r"channels/|calendar") as told:
+        make_idea(studio, channel_of(studio), DAY, model=None)
+    assert words in str(told.value)
+
+
+def test_a_calendar_that_is_missing_or_in_another_encoding_is_said(make_studio: MakeStudio, tmp_path: Path) -> None:
+    studio = calendar(make_studio, tmp_path, HEAD + ROW.replace("heron", "Möwe"), encoding="latin-1")
+    with pytest.raises(ConfigurationError, match=r"CSV file in UTF-8 with the columns day, idea, caption"):
+        make_idea(studio, channel_of(studio), DAY, model=None)
+    (tmp_path / "channels" / "days.csv").unlink()
+    with pytest.raises(ConfigurationError, match=r"there is no .*channels/days\.csv.*first line is day,idea,"):
+        make_idea(studio, channel_of(studio), DAY, model=None)

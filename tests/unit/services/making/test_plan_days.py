@@ -1,0 +1,176 @@
+"""What people plan: a pinned idea is what the day is about, and a paused channel makes, buys and posts nothing."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.services.audit import recent_acts
+from dayreel.services.making.make_idea import make_idea
+from dayreel.services.making.open_content import open_content, why_not_begun
+from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.due_work import due_posts
+from dayreel.stores.catalog.reads import pause_of, pinned_idea
+from tests.fakes.language_model import FakeLanguageModel, answer, idea
+from tests.fakes.studio import DAY, channel_of, content_row, reviewable, write_channel
+
+ID = "crafts-2026-11-20"
+JAR = "A potter mends a cracked jar with gold"
+MakeStudio = Callable[..., Studio]
+
+
+def pin(studio: Studio, day: date = DAY, text: str = JAR, **more: str) -> None:
+    pin_idea(studio, "crafts", day, text, by="Ana", via="desk", **more)
+
+
+def test_a_pinned_idea_is_given_to_the_model_and_kept_word_for_word(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    pin(studio)
+    model = FakeLanguageModel([answer(idea())])
+    made = make_idea(studio, channel_of(studio), DAY, model=model)
+    assert made.manifest.idea is not None
+    assert (made.manifest.idea.idea, made.manifest.idea.caption) == (JAR, "Clay, patience 🏺")
+    assert JAR in model.asked[0].prompt
+    assert made.record.parameters["pinned_by"] == "Ana"
+    assert content_row(studio, ID).idea == JAR
+
+
+def test_a_pinned_caption_is_kept_too_and_likeness_to_earlier_ideas_is_the_persons_business(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio()
+    make_idea(studio, channel_of(studio), DAY - timedelta(days=1), model=FakeLanguageModel([answer(idea(idea=JAR))]))
+    pin(studio, caption="Gold mends")
+    made = make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([answer(idea(idea=JAR))]))
+    assert made.manifest.idea is not None
+    assert (made.manifest.idea.idea, made.manifest.idea.caption) == (JAR, "Gold mends")
+
+
+def test_where_ideas_come_from_a_calendar_a_pinned_one_takes_the_place_of_the_row(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"ideas": {"provider": "calendar", "file": "days.csv"}}})
+    pin(studio)
+    made = make_idea(studio, channel_of(studio), DAY, model=None)
+    assert made.manifest.idea is not None
+    assert (made.manifest.idea.idea, made.manifest.idea.caption) == (JAR, JAR)
+
+
+def test_a_day_that_has_its_idea_already_takes_no_other_one(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    reviewable(studio)
+    with pytest.raises(StaleState, match=f"{ID} has its idea already"):
+        pin(studio)
+    decide(studio, ID, "rejected", by="ana", via="cli")
+    pin(studio)  # for the next take
+
+
+@pytest.mark.parametrize(("day", "text", "said"), [
+    (date(2026, 10, 31), JAR, "before active_from"),
+    (date(2027, 12, 1), JAR, "more than a year away"),
+    (DAY, "too short", "at least 10 characters"),
+    (DAY, "x" * 601, "at most 600 characters"),
+    (DAY, "A gun and a beheading on the beach", "blocked terms"),
+])  # fmt: skip
+def test_what_cannot_be_made_cannot_be_pinned(make_studio: MakeStudio, day: date, text: str, said: str) -> None:
+    studio = make_studio(channels={"crafts": {"safety": {"blocked_terms": ["beheading"]}}})
+    with pytest.raises(UsageError, match=said):
+        pin(studio, day, text)
+    with studio.catalog.read() as connection:
+        assert pinned_idea(connection, "crafts", day) is None
+
+
+def test_pinning_again_replaces_and_unpinning_takes_away_each_on_record(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    pin(studio, text="Something else altogether")
+    pin(studio)
+    with studio.catalog.read() as connection:
+        found = pinned_idea(connection, "crafts", DAY)
+    assert found is not None
+    assert (found.idea, found.pinned_by) == (JAR, "Ana")
+    unpin_idea(studio, "crafts", DAY, by="Ben", via="desk")
+    with pytest.raises(UsageError, match="No idea is pinned"):
+        unpin_idea(studio, "crafts", DAY, by="Ben", via="desk")
+    with studio.catalog.read() as connection:
+        assert [(act.actor, act.act) for act in recent_acts(connection)] == [
+            ("Ben", "unpin idea"),
+            ("Ana", "pin idea"),
+            ("Ana", "pin idea"),
+        ]
+
+
+def test_those_who_may_not_decide_on_a_channel_may_not_plan_it(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"review": {"who": ["Eva"]}}})
+    with pytest.raises(GateClosedError, match="Eva"):
+        pin(studio)
+
+
+# -- pauses ------------------------------------------------------------------------------------------------------
+
+
+def test_a_paused_channel_begins_no_day_and_buys_nothing(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = open_content(studio, channel_of(studio), DAY)
+    pause_channel(studio, "crafts", note="holidays", by="Olga", via="desk")
+    reason = why_not_begun(studio, channel_of(studio), DAY)
+    assert reason == "channel 'crafts' is paused by Olga (holidays)"
+    model = FakeLanguageModel([answer(idea())])
+    with pytest.raises(UsageError, match="paused by Olga"):
+        make_idea(studio, channel_of(studio), DAY, model=model)
+    assert model.asked == []
+    assert content_row(studio, row.id).state == "pending"
+
+
+def test_work_that_was_under_way_is_stopped_at_its_next_purchase(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+
+    class Slow(FakeLanguageModel):
+        """Somebody pauses the channel while its first answer is awaited; that answer cannot be used."""
+
+        def ask(self, permit, question):  # type: ignore[no-untyped-def]
+            if not self.asked:
+                pause_channel(studio, "crafts", by="Olga", via="desk")
+            return super().ask(permit, question)
+
+    model = Slow([answer("no document"), answer(idea())])
+    with pytest.raises(GateClosedError, match="paused by Olga"):
+        make_idea(studio, channel_of(studio), DAY, model=model)
+    assert len(model.asked) == 1
+
+
+def test_what_was_approved_waits_until_the_channel_goes_on(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    reviewable(studio)
+    decide(studio, ID, "approved", by="ana", via="cli")
+    pause_channel(studio, "crafts", by="Olga", via="desk")
+    assert due_posts(studio, days={DAY.isoformat()}) == []
+    resume_channel(studio, "crafts", by="Olga", via="desk")
+    assert [post.platform for post in due_posts(studio, days={DAY.isoformat()})] == ["instagram"]
+
+
+def test_a_pause_ends_by_itself_after_its_last_day_in_the_channels_zone(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"timezone": "Pacific/Auckland"}})
+    with pytest.raises(UsageError, match="is over in Pacific/Auckland"):
+        pause_channel(studio, "crafts", until=DAY - timedelta(days=1), by="Olga", via="desk")
+    pause_channel(studio, "crafts", until=DAY, by="Olga", via="desk")
+    assert why_not_begun(studio, channel_of(studio), DAY) is not None
+    studio.clock.move(hours=3)  # type: ignore[attr-defined]  # midnight in Auckland
+    assert why_not_begun(studio, channel_of(studio), DAY) is None
+
+
+def test_resuming_what_is_not_paused_says_so_and_a_channel_has_one_pause(
+    make_studio: MakeStudio, tmp_path: Path
+) -> None:
+    studio = make_studio()
+    with pytest.raises(UsageError, match="not paused"):
+        resume_channel(studio, "crafts", by="Olga", via="desk")
+    for note in ("one", "two"):
+        pause_channel(studio, "crafts", note=note, by="Olga", via="desk")
+    with studio.catalog.read() as connection:
+        pause = pause_of(connection, "crafts")
+    assert pause is not None
+    assert pause.note == "two"
+    write_channel(studio.settings.root, "other")
+    assert why_not_begun(studio, channel_of(studio, "other"), DAY) is None

@@ -1,0 +1,379 @@
+"""Raw segments: all at once, bought once, gone on with by their id, and fetched again rather than bought again."""
+
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from dayreel.errors import (
+    ConfigurationError,
+    GateClosedError,
+    MediaError,
+    PermanentError,
+    TransientError,
+    UnknownOutcomeError,
+    UsageError,
+)
+from dayreel.providers.video.contract import Job
+from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
+from dayreel.services.effects.ledger import LEASE
+from dayreel.services.making.open_content import open_content, open_new_take
+from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments
+from dayreel.services.making.renders import render_status
+from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.reconcile import reconcile, resolve
+from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
+from dayreel.stores.catalog import tables
+from tests.fakes.clock import FakeClock
+from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, transitions
+from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
+
+ID = "crafts-2026-11-20"
+RUNNING = Job("running", progress="rendering")
+FAILED = Job("failed", error="the prompt was flagged", error_code="content_policy")
+UNLUCKY = Job("failed", error="a worker died", retry_helps=True)
+MakeStudio = Callable[..., Studio]
+
+
+@pytest.fixture
+def studio(make_studio: MakeStudio) -> Studio:
+    opened = make_studio(config={"cap.content_usd": "9"})
+    prepare(opened)
+    return opened
+
+
+def prepare(studio: Studio, *, words: str = "clay") -> None:
+    row = open_content(studio, channel_of(studio), DAY)
+    said = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
+    prompts = PromptSet(
+        prompts=tuple(VideoPrompt(video_prompt=f"{words} {number}", audio_prompt="rain") for number in (1, 2, 3))
+    )
+    run_stage(studio, row, Work("ideas", "f", "a"), lambda: Product({"idea": said}, {"idea": said.idea}))
+    run_stage(studio, row, Work("prompts", words, "o"), lambda: Product({"prompts": prompts}))
+
+
+def render(studio: Studio, source: FakeVideoGenerator) -> StageResult:
+    return render_segments(studio, channel_of(studio), DAY, source=source)
+
+
+def states(studio: Studio) -> list[str]:
+    with studio.catalog.read() as connection:
+        return [one.state for one in render_status(connection, ID)]
+
+
+def effects(studio: Studio) -> dict[int, dict[str, Any]]:
+    rows = ledger_rows(studio, kind="segment")
+    assert len({row["sequence"] for row in rows}) == len(rows)
+    return {row["sequence"]: row for row in rows}
+
+
+def numbers(source: FakeVideoGenerator) -> list[int]:
+    return sorted(number for number, _ in source.submitted)
+
+
+def test_all_segments_are_bought_at_once_paid_from_the_ledger_and_described(studio: Studio, tiny_clip: Path) -> None:
+    source = FakeVideoGenerator(tiny_clip, together=3)
+    result = render(studio, source)
+    assert numbers(source) == [1, 2, 3]
+    assert result.record.cost_usd == Decimal("1.5")
+    assert [one.sequence for one in result.manifest.segments] == [1, 2, 3]
+    first = result.manifest.segments[0]
+    assert (first.width, first.height, first.has_audio, first.seed, first.provider) == (72, 128, True, 7, "fal")
+    assert first.request_id == effects(studio)[1]["handle"]["request_id"]
+    assert (studio.contents.folder(ID) / "raw" / "video_3.mp4").read_bytes() == tiny_clip.read_bytes()
+    assert states(studio) == ["completed"] * 3
+    assert content_row(studio, ID).state == "rendering"
+    assert all(row["settled_usd"] == Decimal("0.5") for row in effects(studio).values())
+    request = dict(source.submitted)[2]
+    assert (request.prompt, request.duration_s, request.resolution) == ("clay 2\n\nSound: rain", 5, "720p")
+
+
+def test_done_segments_are_reused_and_a_damaged_one_is_fetched_again_not_bought(
+    studio: Studio, tiny_clip: Path
+) -> None:
+    render(studio, FakeVideoGenerator(tiny_clip))
+    again = FakeVideoGenerator(tiny_clip)
+    assert render(studio, again).reused is True
+    (studio.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"damaged")
+    assert render(studio, again).reused is False
+    assert (again.submitted, "video_2.mp4" in again.fetched) == ([], True)
+
+
+def test_other_prompts_are_other_segments(studio: Studio, tiny_clip: Path) -> None:
+    render(studio, FakeVideoGenerator(tiny_clip))
+    prepare(studio, words="glass")
+    source = FakeVideoGenerator(tiny_clip)
+    render(studio, source)
+    assert numbers(source) == [1, 2, 3]
+
+
+def test_a_killed_process_leaves_ids_that_the_next_one_goes_on_with(studio: Studio, tiny_clip: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    dying = FakeVideoGenerator(tiny_clip, jobs={number: [Killed()] for number in (1, 2, 3)})
+    with pytest.raises(Killed):
+        render(studio, dying)
+    bought = {number: row["handle"]["request_id"] for number, row in effects(studio).items()}
+    assert {row["state"] for row in effects(studio).values()} == {"sent"}
+    source = FakeVideoGenerator(tiny_clip)
+    render(studio, source)
+    assert source.submitted == []
+    assert sorted(source.followed) == sorted(bought.values())
+    assert sum(row["settled_usd"] for row in effects(studio).values()) == Decimal("1.5")
+
+
+def test_when_one_fails_the_others_are_kept_for_the_next_run(studio: Studio, tiny_clip: Path) -> None:
+    source = FakeVideoGenerator(tiny_clip, jobs={2: [FAILED]})
+    with pytest.raises(PermanentError, match=r"make segment 2 of crafts-2026-11-20 with fal.*the prompt was flagged"):
+        render(studio, source)
+    assert states(studio) == ["completed", "failed", "completed"]
+    assert {number: row["state"] for number, row in effects(studio).items()} == {
+        1: "confirmed",
+        2: "refused",
+        3: "confirmed",
+    }
+    assert (content_row(studio, ID).state, content_row(studio, ID).last_good_state) == ("failed", "rendering")
+    with pytest.raises(PermanentError, match="refused earlier"):
+        render(studio, FakeVideoGenerator(tiny_clip))
+    assert reopen_refused(studio, ID) == 1
+    again = FakeVideoGenerator(tiny_clip)
+    assert render(studio, again).record.cost_usd == Decimal("1.5")
+    assert numbers(again) == [2]
+
+
+def test_a_job_that_failed_by_bad_luck_is_not_billed_and_bought_anew(studio: Studio, tiny_clip: Path) -> None:
+    source = FakeVideoGenerator(tiny_clip, jobs={1: [UNLUCKY, DONE]})
+    assert render(studio, source).record.cost_usd == Decimal("1.5")
+    assert numbers(source) == [1, 1, 2, 3]
+    assert (effects(studio)[1]["attempts"], effects(studio)[1]["settled_usd"]) == (2, Decimal("0.5"))
+
+
+def test_a_job_that_is_stuck_is_left_at_the_deadline_and_gone_on_with_later(studio: Studio, tiny_clip: Path) -> None:
+    stuck = FakeVideoGenerator(tiny_clip, jobs={2: [RUNNING]})
+    with pytest.raises(TransientError, match=r"still running after 20 minutes.*it is not bought again"):
+        render(studio, stuck)
+    row = effects(studio)[2]
+    assert (row["state"], row["reserved_usd"], row["attempts"]) == ("sent", Decimal("0.5"), 1)
+    assert isinstance(studio.clock, FakeClock)
+    assert RENDER_DEADLINE_S <= studio.clock.monotonic() < RENDER_DEADLINE_S + 60
+    assert max(studio.clock.slept) <= 10
+    later = FakeVideoGenerator(tiny_clip)
+    render(studio, later)
+    assert (later.submitted, later.followed) == ([], [row["handle"]["request_id"]])
+
+
+def test_a_read_that_fails_is_only_a_read(studio: Studio, tiny_clip: Path) -> None:
+    down = TransientError(attempted="read", answer="HTTP 502")
+    source = FakeVideoGenerator(tiny_clip, jobs={3: [down, down, RUNNING, down, DONE]})
+    render(studio, source)
+    assert numbers(source) == [1, 2, 3]
+
+
+def test_a_refused_submit_costs_nothing_and_a_lost_one_parks(studio: Studio, tiny_clip: Path) -> None:
+    lost = UnknownOutcomeError(attempted="submit", answer="the connection closed")
+    source = FakeVideoGenerator(tiny_clip, submits=[lost], finds=cannot_look_up())
+    with pytest.raises(UnknownOutcomeError):
+        render(studio, source)
+    (unknown,) = ledger_rows(studio, state="unknown")
+    studio.providers["fal"] = source
+    (told,) = reconcile(studio)
+    assert (told.outcome, told.effect_id) == ("parked", unknown["id"])
+    assert f"dayreel reconcile --effect {unknown['id']} --found ID (or --not-there)" in told.next_step
+    assert ledger_rows(studio, state="unknown")[0]["reserved_usd"] == Decimal("0.5")
+    again = FakeVideoGenerator(tiny_clip)
+    with pytest.raises(UnknownOutcomeError):
+        render(studio, again)
+    assert again.submitted == []
+    found = resolve(studio, unknown["id"], found=f"r9-s{unknown['sequence']}", by="ana")
+    assert found.outcome == "goes_on"
+    render(studio, again)
+    assert (again.submitted, again.followed) == ([], [f"r9-s{unknown['sequence']}"])
+
+
+@pytest.mark.parametrize("damage", [b"", b"<html>not found</html>", "half"])
+def test_a_damaged_download_is_fetched_again_and_never_bought_again(
+    studio: Studio, tiny_clip: Path, damage: Any
+) -> None:
+    broken = tiny_clip.read_bytes()[: tiny_clip.stat().st_size // 2] if damage == "half" else damage
+    source = FakeVideoGenerator(tiny_clip, downloads=[broken])
+    render(studio, source)
+    assert (len(source.submitted), len(source.fetched)) == (3, 4)
+    assert all(studio.contents.is_intact(ID, one.file) for one in studio.contents.manifest(ID).segments)
+
+
+def test_a_file_that_stays_damaged_is_said_and_keeps_what_was_paid(studio: Studio, tiny_clip: Path) -> None:
+    source = FakeVideoGenerator(tiny_clip, downloads=[b"<html>"] * 6)
+    with pytest.raises(MediaError):
+        render(studio, source)
+    again = FakeVideoGenerator(tiny_clip)
+    render(studio, again)
+    assert again.submitted == []
+
+
+def test_a_download_that_breaks_off_is_tried_again(studio: Studio, tiny_clip: Path) -> None:
+    off = TransientError(attempted="fetch", answer="broke off")
+    source = FakeVideoGenerator(tiny_clip, downloads=[off, off])
+    render(studio, source)
+    assert len(source.fetched) == 5
+
+
+def test_caps_hold_segment_by_segment(make_studio: MakeStudio, tiny_clip: Path) -> None:
+    studio = make_studio(config={"cap.content_usd": "1.20"})
+    prepare(studio)
+    source = FakeVideoGenerator(tiny_clip)
+    with pytest.raises(GateClosedError, match=r"cap\.content_usd = \$1\.20"):
+        render(studio, source)
+    assert len(source.submitted) == 2
+    assert sum(row["settled_usd"] or 0 for row in ledger_rows(studio)) == 1
+
+
+def test_two_runs_under_a_daily_cap_of_a_tenth_of_a_dollar_spend_at_most_that(
+    make_studio: MakeStudio, tiny_clip: Path
+) -> None:
+    """Each segment costs $0.05: of six that two channels want at once, two are bought."""
+    small = {"segments": {"count": 3, "duration_s": 1, "resolution": "480p"}}
+    studio = make_studio(channels={"crafts": small, "glass": small}, config={"cap.day_usd": "0.10"})
+    prepare(studio)
+    row = open_content(studio, channel_of(studio, "glass"), DAY)
+    manifest = studio.contents.manifest(ID)
+    fields = {"idea": manifest.idea, "prompts": manifest.prompts}
+    run_stage(studio, row, Work("prompts", "f", "o"), lambda: Product(fields))
+    source, outcomes = FakeVideoGenerator(tiny_clip), []
+
+    def one_run(name: str) -> None:
+        try:
+            render_segments(make_studio(channels={}), channel_of(studio, name), DAY, source=source)
+        except GateClosedError as refusal:
+            outcomes.append(str(refusal))
+
+    threads = [threading.Thread(target=one_run, args=(name,)) for name in ("crafts", "glass")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 2
+    assert all("cap.day_usd = $0.10" in outcome for outcome in outcomes)
+    assert len(source.submitted) == 2
+    assert sum(row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(studio)) == Decimal("0.10")
+
+
+def test_progress_is_told_step_by_step_and_a_poll_is_no_event(studio: Studio, tiny_clip: Path) -> None:
+    queued = Job("queued", progress="3 before you")
+    render(studio, FakeVideoGenerator(tiny_clip, jobs={1: [queued, queued, RUNNING, RUNNING, RUNNING, DONE]}))
+    assert [event for _, event, _ in transitions(studio, f"{ID}#1")] == [
+        "start",
+        "progress",
+        "progress",
+        "progress",
+        "complete",
+    ]
+
+
+def test_one_segment_is_made_anew_and_the_good_ones_stay_as_they_are(studio: Studio, tiny_clip: Path) -> None:
+    before = render(studio, FakeVideoGenerator(tiny_clip)).manifest.segments
+    regenerate_segment(studio, ID, 2)
+    source = FakeVideoGenerator(tiny_clip)
+    after = render(studio, source).manifest.segments
+    assert numbers(source) == [2]
+    assert dict(source.submitted)[2].seed == 1
+    assert source.fetched == ["video_2.mp4"], "the vendor's links to the good ones may be long dead"
+    assert (after[0], after[2]) == (before[0], before[2])
+    regenerate_segment(studio, ID, 2)
+    source = FakeVideoGenerator(tiny_clip)
+    render(studio, source)
+    assert dict(source.submitted)[2].seed == 2
+    with pytest.raises(UsageError, match=r"no segment 4.*1, 2, 3"):
+        regenerate_segment(studio, ID, 4)
+
+
+def left_running(studio: Studio, clip: Path, **more: Any) -> FakeVideoGenerator:
+    """Leave segment 2 at its deadline, and return its service."""
+    stuck = FakeVideoGenerator(clip, jobs={2: [RUNNING]}, **more)
+    with pytest.raises(TransientError):
+        render(studio, stuck)
+    studio.providers["fal"] = stuck
+    return stuck
+
+
+def test_cancelling_stops_what_runs_and_keeps_what_is_done(studio: Studio, tiny_clip: Path) -> None:
+    stuck = left_running(studio, tiny_clip)
+    assert cancel_renders(studio, ID) == ["segment 2: fal stops it; it is not billed"]
+    row = effects(studio)[2]
+    assert stuck.cancelled == [row["handle"]["request_id"]]
+    assert (row["state"], row["settled_usd"]) == ("refused", 0)
+    assert states(studio)[1] == "failed"
+    assert cancel_renders(studio, ID) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "words", "state", "settled"),
+    [
+        (DONE, "fal had made it by then; it is paid and kept", "confirmed", Decimal("0.5")),
+        (RUNNING, "fal is asked to stop it; `dayreel reconcile` says how it ended", "sent", None),
+    ],
+)
+def test_a_wish_to_cancel_is_no_proof_that_nothing_was_made(
+    studio: Studio, tiny_clip: Path, then: Job, words: str, state: str, settled: Decimal | None
+) -> None:
+    stuck = left_running(studio, tiny_clip)
+    stuck.after_cancel = then
+    assert cancel_renders(studio, ID) == [f"segment 2: {words}"]
+    row = effects(studio)[2]
+    assert (row["state"], row["settled_usd"], row["reserved_usd"]) == (state, settled, Decimal("0.5"))
+
+
+def test_what_another_process_follows_is_left_to_it_to_settle(studio: Studio, tiny_clip: Path) -> None:
+    stuck = left_running(studio, tiny_clip)
+    with studio.catalog.write() as connection:
+        theirs = {"owner": "another-host:1:1.00", "lease_until_at": studio.clock.now() + LEASE}
+        connection.execute(update(tables.effects).where(tables.effects.c.sequence == 2).values(**theirs))
+    (said,) = cancel_renders(studio, ID)
+    assert "process another-host:1:1.00, which follows it" in said
+    assert (effects(studio)[2]["state"], len(stuck.cancelled)) == ("sent", 1)
+    with pytest.raises(UsageError, match="is being made right now"):
+        regenerate_segment(studio, ID, 2)
+
+
+def test_a_job_that_cannot_be_cancelled_is_kept(studio: Studio, tiny_clip: Path) -> None:
+    left_running(studio, tiny_clip, cancels=False)
+    assert cancel_renders(studio, ID) == ["segment 2: fal has finished it or cannot stop it; it is kept"]
+    assert effects(studio)[2]["state"] == "sent"
+
+
+def test_a_segment_of_an_earlier_take_is_not_made_anew(studio: Studio, tiny_clip: Path) -> None:
+    row = content_row(studio, ID)
+    with studio.catalog.write() as connection:
+        connection.execute(update(tables.content).values(state="rejected"))
+    newest = open_new_take(studio, row)
+    for act in (lambda: regenerate_segment(studio, ID, 2), lambda: reopen_refused(studio, ID)):
+        with pytest.raises(UsageError, match="is not the newest take") as refusal:
+            act()
+        assert newest.id in refusal.value.next_step
+
+
+def test_a_refused_segment_holds_no_money_once_it_is_opened_again(make_studio: MakeStudio, tiny_clip: Path) -> None:
+    """Its old reservation must not count against the cap beside the new one."""
+    studio = make_studio(config={"cap.content_usd": "1.50"})
+    prepare(studio)
+    with pytest.raises(PermanentError):
+        render(studio, FakeVideoGenerator(tiny_clip, jobs={2: [FAILED]}))
+    reopen_refused(studio, ID)
+    assert effects(studio)[2]["reserved_usd"] == 0
+    assert render(studio, FakeVideoGenerator(tiny_clip)).record.cost_usd == Decimal("1.5")
+
+
+def test_what_is_missing_is_said_before_anything_is_bought(make_studio: MakeStudio, tiny_clip: Path) -> None:
+    source = FakeVideoGenerator(tiny_clip)
+    studio = make_studio(channels={"crafts": {"video": {"provider": "fal", "model": "fal-ai/new"}}})
+    with pytest.raises(UsageError, match="has no idea yet"):
+        render(studio, source)
+    prepare(studio)
+    with pytest.raises(ConfigurationError, match="'fal-ai/new' has no price"):
+        render(studio, source)
+    assert (source.submitted, ledger_rows(studio, kind="segment")) == ([], [])

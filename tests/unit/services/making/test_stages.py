@@ -1,0 +1,156 @@
+"""A stage: done once, made again when its inputs or its files change, resumed where it failed, one at a time."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from dayreel.errors import BusyError, PermanentError
+from dayreel.schemas.content import Idea, NarrationTrack
+from dayreel.services.making.open_content import open_content
+from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.reads import ContentRow
+from dayreel.stores.catalog.tables import processing_logs
+from dayreel.stores.locks import hold
+from tests.fakes.studio import DAY, channel_of, content_row, transitions
+
+ID = "crafts-2026-11-20"
+IDEA = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
+NO = PermanentError(attempted="buy", answer="HTTP 402 out of credit")
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def studio(make_studio: Callable[..., Studio]) -> Studio:
+    return make_studio(run_id="run-1", actor="ana")
+
+
+@pytest.fixture
+def row(studio: Studio) -> ContentRow:
+    return open_content(studio, channel_of(studio), DAY)
+
+
+def run(studio: Studio, row: ContentRow, fingerprint: str = "f1", *, made: list[str] | None = None) -> StageResult:
+    def make() -> Product:
+        if made is not None:
+            made.append(fingerprint)
+        return Product({"idea": IDEA}, {"idea": IDEA.idea}, Decimal("0.5"), (7,), {"n": 1})
+
+    return run_stage(studio, row, Work("ideas", fingerprint, "anthropic", "m"), make)
+
+
+def fail(studio: Studio, row: ContentRow, error: BaseException = NO) -> None:
+    def make() -> Product:
+        raise error
+
+    run_stage(studio, row, Work("prompts", "p1", "openai"), make)
+
+
+def logs(studio: Studio) -> list[dict[str, Any]]:
+    with studio.catalog.read() as connection:
+        query = select(processing_logs).order_by(processing_logs.c.id)
+        return [dict(one) for one in connection.execute(query).mappings()]
+
+
+def test_a_stage_is_made_once_and_reused_while_its_fingerprint_is_the_same(studio: Studio, row: ContentRow) -> None:
+    made: list[str] = []
+    first, second = run(studio, row, made=made), run(studio, row, made=made)
+    assert (first.reused, second.reused, made) == (False, True, ["f1"])
+    assert second.record == first.record
+    assert run(studio, row, "f2", made=made).reused is False
+    assert made == ["f1", "f2"]
+    assert [(one["status"], one["layer"], one["cost_usd"], one["run_id"]) for one in logs(studio)] == [
+        ("completed", "idea", Decimal("0.5"), "run-1")
+    ] * 2
+
+
+def test_a_damaged_or_missing_file_is_made_again(studio: Studio, row: ContentRow) -> None:
+    path = studio.contents.folder(ID) / "narration.mp3"
+
+    def speak() -> Product:
+        path.write_bytes(b"spoken")
+        file = studio.contents.record(ID, path)
+        return Product({"narration": NarrationTrack(file=file, duration_s=1, provider="edge", voice="v")})
+
+    work = Work("narration", "f1", "edge")
+    assert run_stage(studio, row, work, speak).reused is False
+    assert run_stage(studio, row, work, speak).reused is True
+    path.write_bytes(b"spokem")
+    assert run_stage(studio, row, work, speak).reused is False
+    path.unlink()
+    assert run_stage(studio, row, work, speak).reused is False
+    assert path.read_bytes() == b"spoken"
+
+
+def test_a_failed_stage_is_told_and_the_next_run_goes_on_from_there(studio: Studio, row: ContentRow) -> None:
+    run(studio, row)
+    with pytest.raises(PermanentError):
+        fail(studio, row)
+    failed = content_row(studio, ID)
+    assert (failed.state, failed.last_good_state) == ("failed", "scripting")
+    assert "out of credit" in str(failed.error)
+    assert (logs(studio)[-1]["status"], "out of credit" in logs(studio)[-1]["error_message"]) == ("failed", True)
+    run_stage(studio, row, Work("prompts", "p1", "openai"), lambda: Product({}))
+    assert (content_row(studio, ID).state, content_row(studio, ID).error) == ("scripting", None)
+    assert [event for _, event, _ in transitions(studio, ID)] == ["script", "script", "fail", "retry", "script"]
+    assert run(studio, row).reused is True
+
+
+def test_a_killed_process_leaves_a_stage_that_is_simply_made(studio: Studio, row: ContentRow) -> None:
+    with pytest.raises(Killed):
+        fail(studio, row, Killed())
+    assert content_row(studio, ID).state == "scripting"
+    run_stage(studio, row, Work("prompts", "p1", "openai"), lambda: Product({}))
+    assert [one["status"] for one in logs(studio)] == ["started", "completed"]
+
+
+def test_a_process_that_dies_around_the_manifest_leaves_both_sides_complete(
+    studio: Studio, row: ContentRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalog's columns come first: a stage that counts as done is never without them."""
+
+    def die(*_arguments: object, **_fields: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(studio.contents, "update", die)
+        with pytest.raises(Killed):
+            run(studio, row)
+    assert content_row(studio, ID).idea == IDEA.idea
+    assert run(studio, row).reused is False
+    assert run(studio, row).reused is True
+
+
+def test_a_second_process_on_the_same_content_is_told(studio: Studio, row: ContentRow) -> None:
+    locks = studio.settings.var_dir / "locks"
+    with (
+        hold(locks, ID, what="anything", at=studio.clock.now()),
+        pytest.raises(BusyError, match=f"to make ideas of {ID}"),
+    ):
+        run(studio, row)
+    assert (content_row(studio, ID).state, logs(studio)) == ("pending", [])
+
+
+def test_the_record_says_from_what_by_whom_how_long_and_for_how_much(studio: Studio, row: ContentRow) -> None:
+    def slow() -> Product:
+        studio.clock.sleep(2.5)
+        return Product({}, cost_usd=Decimal("0.1"), effect_ids=(3, 4), parameters={"count": 2})
+
+    record = run_stage(studio, row, Work("prompts", "p9", "openai", "gpt-6-luna"), slow).record
+    assert record.model_dump(mode="json") == {
+        "fingerprint": "p9",
+        "finished_at": "2026-11-20T09:00:02.500000Z",
+        "duration_s": 2.5,
+        "provider": "openai",
+        "model": "gpt-6-luna",
+        "cost_usd": "0.1",
+        "run_id": "run-1",
+        "effect_ids": [3, 4],
+        "parameters": {"count": 2},
+    }

@@ -1,0 +1,570 @@
+"""Publishing: through every gate, twice; exactly what was approved; at most once."""
+
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+from sqlalchemy import update
+
+from dayreel.errors import BusyError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms.contract import Quota
+from dayreel.rules.gates import GateName
+from dayreel.schemas.channel import Platform
+from dayreel.services.configure import write_config
+from dayreel.services.effects.ledger import EffectLedger
+from dayreel.services.publishing.plan_posts import Plan, plan_posts
+from dayreel.services.publishing.publish_post import Posted, post_marker, publish_post
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.reconcile import reconcile
+from dayreel.stores.catalog.reads import posts_of
+from dayreel.stores.catalog.tables import content, decisions, effects
+from dayreel.stores.files import sha256_of
+from tests.fakes.clock import FakeClock
+from tests.fakes.platform import FakePlatform, Killed, World
+from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, transitions, write_channel
+
+ID = "crafts-2026-11-20"
+MakeStudio = Callable[..., Studio]
+
+
+@pytest.fixture
+def studio(make_studio: MakeStudio) -> Studio:
+    opened = make_studio()
+    approve(opened)
+    return opened
+
+
+def approve(studio: Studio, **more: Any) -> None:
+    row = reviewable(studio, **more)
+    decide(studio, row.id, "approved", by="ana", via="cli")
+
+
+def publish(studio: Studio, platform: FakePlatform, content_id: str = ID) -> Posted:
+    name, _, _ = content_id.partition("-")
+    return publish_post(studio, channel_of(studio, name), content_id, platform_of(platform), provider=platform)
+
+
+def plan(studio: Studio, platform: FakePlatform) -> Plan:
+    studio.providers[platform.name] = platform
+    (told,) = plan_posts(studio, channel_of(studio), ID)
+    return told
+
+
+def platform_of(platform: FakePlatform) -> Platform:
+    return platform.name  # type: ignore[return-value]
+
+
+def post_row(studio: Studio, platform: str = "instagram", content_id: str = ID) -> dict[str, Any]:
+    with studio.catalog.read() as connection:
+        return next(dict(post) for post in posts_of(connection, [content_id]) if post["platform"] == platform)
+
+
+def set_config(studio: Studio, name: str, value: str) -> None:
+    with studio.catalog.write() as connection:
+        write_config(connection, name, value, by="ana", at=studio.clock.now())
+
+
+def test_what_goes_live_is_what_was_approved_with_hashtags_and_marker(studio: Studio) -> None:
+    platform = FakePlatform()
+    posted = publish(studio, platform)
+    (live,) = platform.world.live
+    marker = post_marker(ID)
+    assert live.caption == f"Clay, patience\n\n#craft #handmade\n\n{marker}"
+    assert live.video_sha256 == sha256_of(studio.contents.folder(ID) / "final_video.mp4")
+    assert live.fields == {"ai_disclosure": True, "share_to_feed": True, "hashtags": ["#handmade"]}
+    assert (posted.state, posted.post_id, posted.fresh) == ("posted", "p-c1", True)
+    assert posted.url == "https://instagram.example/p/p-c1"
+    assert posted.decision.decided_by == "ana"
+    row = post_row(studio)
+    assert (row["state"], row["post_id"], row["posted_at"], row["posted_on"].isoformat()) == (
+        "posted",
+        "p-c1",
+        studio.clock.now(),
+        "2026-11-20",
+    )
+    assert content_row(studio, ID).state == "posted"
+    assert [event for _, event, _ in transitions(studio, ID)][-3:] == ["approve", "publish", "finish"]
+
+
+def test_publishing_again_finds_the_post_and_sends_nothing(studio: Studio) -> None:
+    platform = FakePlatform()
+    first = publish(studio, platform)
+    again = publish(studio, platform)
+    assert (again.fresh, again.post_id, again.effect.id) == (False, first.post_id, first.effect.id)
+    assert len(platform.posted) == 1
+
+
+def test_the_content_is_posted_only_when_all_its_platforms_are(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(studio)
+    publish(studio, FakePlatform())
+    assert content_row(studio, ID).state == "publishing"
+    publish(studio, FakePlatform("youtube"))
+    row = content_row(studio, ID)
+    assert (row.state, row.posted_at) == ("posted", studio.clock.now())
+
+
+def test_a_post_that_is_still_processing_is_no_success_yet(studio: Studio) -> None:
+    platform = FakePlatform(steps=["processing"])
+    assert publish(studio, platform).state == "processing"
+    assert (post_row(studio)["state"], post_row(studio)["post_url"]) == ("processing", None)
+    assert content_row(studio, ID).state == "publishing"
+    assert publish(studio, platform).fresh is False
+    assert len(platform.world.live) == 1
+
+
+# -- gates ---------------------------------------------------------------------------------------------------------
+
+
+def close_switch(studio: Studio) -> FakePlatform:
+    set_config(studio, "switch", "off")
+    return FakePlatform()
+
+
+def close_window(studio: Studio) -> FakePlatform:
+    write_channel(studio.settings.root, "crafts", publish_windows=["18:00-19:00"])
+    return FakePlatform()
+
+
+def close_quota(studio: Studio) -> FakePlatform:
+    return FakePlatform(quota=Quota(25, 25, "24 h"))
+
+
+def reject(studio: Studio) -> FakePlatform:
+    decide(studio, ID, "rejected", by="ben", via="cli")
+    return FakePlatform()
+
+
+def edit(studio: Studio) -> FakePlatform:
+    decide(studio, ID, "edited", by="ben", via="cli", caption="other words")
+    return FakePlatform()
+
+
+def change_fields(studio: Studio) -> FakePlatform:
+    write_channel(studio.settings.root, "crafts", platforms={"instagram": {"ai_disclosure": False}})
+    return FakePlatform()
+
+
+def render_again(studio: Studio) -> FakePlatform:
+    reviewable(studio, video=b"other bytes")
+    return FakePlatform()
+
+
+CLOSING = [
+    (close_switch, "the kill switch has stopped everything"),
+    (close_window, "the next opens at 2026-11-20T18:00+00:00"),
+    (close_quota, "25 of 25 posts are used"),
+    (reject, "the newest decision is rejected, by ben"),
+    (edit, "the newest decision is edited, by ben"),
+    (change_fields, "instagram.ai_disclosure (approved True, now False)"),
+    (render_again, "the final video (approved"),
+]
+
+
+@pytest.mark.parametrize(("close", "words"), CLOSING, ids=[close.__name__ for close, _ in CLOSING])
+def test_a_closed_gate_stops_the_post_and_is_named(
+    studio: Studio, close: Callable[[Studio], FakePlatform], words: str
+) -> None:
+    platform = close(studio)
+    told = plan(studio, platform)
+    assert not told.may_go_out
+    assert any(words in gate.message for gate in told.gates if not gate.is_open)
+    with pytest.raises(GateClosedError) as refusal:
+        publish(studio, platform)
+    assert words in refusal.value.message
+    assert "dayreel publish crafts-2026-11-20 --plan" in refusal.value.next_step
+    assert (platform.posted, ledger_rows(studio, kind="post")) == ([], [])
+
+
+def between_the_looks(studio: Studio, happens: Callable[[], None]) -> None:
+    """Let something happen once, after the first look at the gates and before the claim."""
+    ledger = studio.ledger
+    perform = ledger.perform
+
+    def later(*arguments: Any) -> Any:
+        vars(ledger).pop("perform")
+        happens()
+        return perform(*arguments)
+
+    vars(ledger)["perform"] = later
+
+
+def test_a_gate_that_closes_after_the_first_look_is_seen_by_the_claim(studio: Studio) -> None:
+    platform = FakePlatform()
+    between_the_looks(studio, lambda: set_config(studio, "switch", "off"))
+    with pytest.raises(GateClosedError, match="kill switch"):
+        publish(studio, platform)
+    assert platform.posted == []
+    (row,) = ledger_rows(studio, kind="post")
+    assert (row["state"], row["attempts"], post_row(studio)["state"]) == ("intended", 0, "failed")
+    set_config(studio, "switch", "on")
+    assert publish(studio, platform).state == "posted"
+
+
+@pytest.mark.parametrize("verdict", ["rejected", "edited"])
+def test_a_decision_that_is_reversed_before_the_claim_stops_the_post(studio: Studio, verdict: Any) -> None:
+    platform = FakePlatform()
+    between_the_looks(studio, lambda: say(studio, verdict))
+    with pytest.raises(GateClosedError, match=f"the newest decision is {verdict}, by ben"):
+        publish(studio, platform)
+    assert platform.posted == []
+
+
+def test_words_that_are_approved_anew_while_the_platform_is_asked_are_the_ones_that_go_out(studio: Studio) -> None:
+    """The request was prepared before; the approval that then holds is for other words."""
+
+    class Slow(FakePlatform):
+        def quota(self) -> Quota | None:
+            if not self.asked:
+                self.asked = True
+                say(studio, "edited")
+                say(studio, "approved")
+            return None
+
+        asked = False
+
+    platform = Slow()
+    with pytest.raises(GateClosedError, match="changed while it was being prepared"):
+        publish(studio, platform)
+    assert platform.posted == []
+    publish(studio, platform)
+    assert [live.caption.split("\n")[0] for live in platform.world.live] == ["Ben's words"]
+
+
+def say(studio: Studio, verdict: Any, content_id: str = ID) -> None:
+    decide(studio, content_id, verdict, by="ben", via="cli", caption="Ben's words")
+
+
+def test_the_live_world_is_a_dry_run_until_a_person_says_otherwise(make_studio: MakeStudio) -> None:
+    studio = make_studio(world="live")
+    approve(studio)
+    platform = FakePlatform()
+    with pytest.raises(GateClosedError, match=r"dayreel config set publish\.instagram live"):
+        publish(studio, platform)
+    set_config(studio, "publish.instagram", "live")
+    assert publish(studio, platform).state == "posted"
+
+
+def test_what_the_sandbox_made_never_reaches_a_real_platform(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    approve(studio)
+    live = make_studio(world="live", config={"publish.instagram": "live"})
+    platform = FakePlatform()
+    with pytest.raises(GateClosedError, match="made in the sandbox world, which may never be posted to the live one"):
+        publish(live, platform)
+    assert platform.posted == []
+
+
+def test_a_day_takes_so_many_posts_per_platform(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
+    platform = FakePlatform()
+    days = [datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]
+    for number, day in enumerate(days):
+        approve(studio, day=day, video=f"video {number}".encode())
+    publish(studio, platform, "crafts-2026-11-19")
+    with pytest.raises(GateClosedError, match="1 of 1 posts of today are used"):
+        publish(studio, platform)
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(hours=15)  # the next day
+    publish(studio, platform)
+
+
+@pytest.mark.parametrize("step", ["post", "lost_answer"])
+def test_one_that_is_just_going_out_or_may_be_out_has_its_place_in_the_day(make_studio: MakeStudio, step: Any) -> None:
+    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
+    for number, day in enumerate([datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]):
+        approve(studio, day=day, video=f"video {number}".encode())
+    told: list[str] = []
+
+    class Meanwhile(FakePlatform):
+        def post(self, permit: Any, request: Any, **more: Any) -> Any:
+            with pytest.raises(GateClosedError) as refusal:
+                publish(studio, FakePlatform(world=self.world), ID)
+            told.append(refusal.value.message)
+            return super().post(permit, request, **more)
+
+    platform = Meanwhile(steps=[step])
+    with contextlib.suppress(UnknownOutcomeError):
+        publish(studio, platform, "crafts-2026-11-19")
+    with pytest.raises(GateClosedError, match="1 of 1 posts of today are used"):
+        publish(studio, platform, ID)
+    assert "1 of 1 posts of today are used" in told[0]
+    assert len(platform.world.live) == 1
+
+
+def test_the_same_video_is_not_posted_twice_to_one_account(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {}, "glass": {}})
+    approve(studio)
+    approve(studio, name="glass")
+    publish(studio, FakePlatform())
+    with pytest.raises(GateClosedError, match=r"already posted to this account: crafts-2026-11-20 https://instagram"):
+        publish(studio, FakePlatform(), "glass-2026-11-20")
+    publish(studio, FakePlatform(account="another-account"), "glass-2026-11-20")
+
+
+def test_a_post_that_may_be_out_is_never_shown_as_failed_and_counts_as_posted(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {}, "glass": {}})
+    approve(studio)
+    approve(studio, name="glass")
+    world = World()
+    with pytest.raises(Killed):
+        publish(studio, FakePlatform(world=world, steps=["killed_after_publish"]))
+    set_config(studio, "switch", "off")
+    with pytest.raises(GateClosedError, match="kill switch"):
+        publish(studio, FakePlatform(world=world))
+    assert post_row(studio)["state"] == "sending"
+    set_config(studio, "switch", "on")
+    with pytest.raises(GateClosedError, match="already posted to this account: crafts-2026-11-20"):
+        publish(studio, FakePlatform(world=world), "glass-2026-11-20")
+
+
+def test_a_token_that_was_refused_is_a_closed_gate_and_the_other_platforms_are_planned(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(studio)
+
+    class Refused(FakePlatform):
+        def quota(self) -> Quota | None:
+            raise PermanentError(attempted="read the quota", answer="HTTP 401, the token has expired")
+
+    studio.providers.update(instagram=Refused(), youtube=FakePlatform("youtube"))
+    refused, fine = plan_posts(studio, channel_of(studio), ID)
+    (closed,) = [gate for gate in refused.gates if not gate.is_open]
+    assert (closed.name, "the token has expired" in closed.message, fine.may_go_out) == ("token", True, True)
+    with pytest.raises(GateClosedError, match="the token has expired"):
+        publish(studio, Refused())
+
+
+def test_a_platform_that_cannot_be_asked_or_has_no_key_is_planned_as_closed(make_studio: MakeStudio) -> None:
+    studio = make_studio(
+        world="live",
+        config={"publish.instagram": "live"},
+        channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}},
+    )
+    approve(studio)
+
+    class Down(FakePlatform):
+        def quota(self) -> Quota | None:
+            raise TransientError(attempted="read the quota", answer="HTTP 503")
+
+    studio.providers["instagram"] = Down()
+    told = {
+        one.platform: [gate.message for gate in one.gates if gate.name == "token"]
+        for one in plan_posts(studio, channel_of(studio), ID)
+    }
+    assert "could not be asked now" in told["instagram"][0]
+    assert "YOUTUBE_CLIENT_ID" in told["youtube"][0]
+
+
+def test_the_plan_shows_every_gate_and_the_requests_and_sends_nothing(studio: Studio) -> None:
+    platform = FakePlatform()
+    told = plan(studio, platform)
+    assert told.may_go_out
+    assert {gate.name for gate in told.gates} == set(get_args(GateName))
+    (call,) = told.calls
+    assert "Clay, patience" in call.body["caption"]
+    assert (platform.posted, ledger_rows(studio)) == ([], [])
+
+
+def test_a_folder_that_holds_another_video_than_the_catalog_is_not_posted(studio: Studio) -> None:
+    """A process that died between the two, or a folder of another machine: approved is what the catalog says."""
+    with studio.catalog.write() as connection:
+        connection.execute(update(content).values(video_sha256="a" * 64))
+        connection.execute(update(decisions).values(video_sha256="a" * 64))
+    platform = FakePlatform()
+    with pytest.raises(GateClosedError, match="changed while it was being prepared"):
+        publish(studio, platform)
+    assert platform.posted == []
+
+
+def test_a_platform_that_the_channel_does_not_have_is_refused(studio: Studio) -> None:
+    with pytest.raises(UsageError, match=r"does not publish to 'tiktok'.*instagram"):
+        publish(studio, FakePlatform("tiktok"))
+
+
+# -- trouble -------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_certainly_not_posted_is_tried_again_and_then_shown_as_failed(studio: Studio) -> None:
+    platform = FakePlatform(steps=["transient"] * 3)
+    with pytest.raises(TransientError):
+        publish(studio, platform)
+    row = post_row(studio)
+    assert (row["state"], "HTTP 503" in row["error_message"]) == ("failed", True)
+    assert (len(platform.posted), platform.world.live) == (3, [])
+    assert publish(studio, platform).state == "posted"
+    assert post_row(studio)["error_message"] is None
+
+
+def test_a_refused_post_is_failed_with_the_platforms_words(studio: Studio) -> None:
+    platform = FakePlatform(steps=["refused"])
+    for _ in range(2):
+        with pytest.raises(PermanentError, match="the caption is not allowed"):
+            publish(studio, platform)
+    assert (post_row(studio)["state"], len(platform.posted)) == ("failed", 1)
+
+
+def test_a_request_that_cannot_be_posted_as_it_is_does_not_look_as_if_it_was_being_sent(studio: Studio) -> None:
+    platform = FakePlatform(steps=[UsageError("the video has 91 s and instagram takes 90")])
+    with pytest.raises(UsageError):
+        publish(studio, platform)
+    assert (post_row(studio)["state"], "91 s" in post_row(studio)["error_message"]) == ("failed", True)
+    assert ledger_rows(studio, kind="post")[0]["state"] == "intended"
+
+
+@pytest.mark.parametrize("step", ["lost_answer", "lost_request"])
+def test_a_lost_answer_is_shown_as_unknown_and_never_sent_again_before_a_look(studio: Studio, step: Any) -> None:
+    platform = FakePlatform(steps=[step])
+    for _ in range(3):
+        with pytest.raises(UnknownOutcomeError):
+            publish(studio, platform)
+    assert (post_row(studio)["state"], len(platform.posted)) == ("unknown", 1)
+    studio.providers["instagram"] = platform
+    (told,) = reconcile(studio)
+    assert told.outcome == ("confirmed" if step == "lost_answer" else "released")
+    assert publish(studio, platform).state == "posted"
+    assert len(platform.world.live) == 1
+
+
+@pytest.mark.parametrize("step", ["killed_before", "killed_with_container", "killed_after_publish"])
+def test_a_killed_process_is_gone_on_from_and_posts_once(studio: Studio, step: Any) -> None:
+    platform = FakePlatform(steps=[step])
+    with pytest.raises(Killed):
+        publish(studio, platform)
+    assert post_row(studio)["state"] == "sending"
+    assert publish(studio, platform).state == "posted"
+    assert len(platform.world.live) == 1
+    assert len(platform.world.containers) == 1
+
+
+def test_a_process_that_dies_between_the_post_and_its_row_is_caught_up_with(studio: Studio) -> None:
+    """The ledger knows that it is out, the post's row does not: a look settles it, and so does publishing again."""
+    platform = FakePlatform()
+    studio.providers["instagram"] = platform
+    with pytest.MonkeyPatch.context() as dying:
+        dying.setattr("dayreel.services.publishing.publish_post.settle_post", _die)
+        with pytest.raises(Killed):
+            publish(studio, platform)
+    assert (post_row(studio)["state"], ledger_rows(studio, kind="post")[0]["state"]) == ("sending", "confirmed")
+    (told,) = reconcile(studio)
+    assert told.outcome == "confirmed"
+    assert post_row(studio)["state"] == "posted"
+    assert content_row(studio, ID).state == "posted"
+    assert publish(studio, platform).fresh is False
+    assert len(platform.posted) == 1
+
+
+def _die(*_arguments: object, **_more: object) -> None:
+    raise Killed
+
+
+def test_when_one_platform_will_not_have_the_words_a_person_changes_them_and_the_other_stays_as_it_is(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(studio)
+    instagram, youtube = FakePlatform(), FakePlatform("youtube", steps=["refused"])
+    publish(studio, instagram)
+    with pytest.raises(PermanentError):
+        publish(studio, youtube)
+    say(studio, "edited")
+    assert content_row(studio, ID).state == "review_pending"
+    say(studio, "approved")
+    assert publish(studio, instagram).fresh is False
+    publish(studio, youtube)
+    assert [len(one.world.live) for one in (instagram, youtube)] == [1, 1]
+    assert youtube.world.live[0].caption.startswith("Ben's words")
+    assert content_row(studio, ID).state == "posted"
+
+
+def test_a_rejection_while_a_post_is_sent_lets_nothing_further_go_out(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(studio)
+
+    class Meanwhile(FakePlatform):
+        def post(self, permit: Any, request: Any, **more: Any) -> Any:
+            say(studio, "rejected")
+            return super().post(permit, request, **more)
+
+    assert publish(studio, Meanwhile()).state == "posted"
+    with pytest.raises(GateClosedError, match="the newest decision is rejected, by ben"):
+        publish(studio, FakePlatform("youtube"))
+    assert (content_row(studio, ID).state, post_row(studio)["state"]) == ("rejected", "posted")
+
+
+def test_what_was_found_out_while_it_was_reviewed_again_ends_as_posted(studio: Studio) -> None:
+    platform = FakePlatform(steps=["lost_answer"])
+    with pytest.raises(UnknownOutcomeError):
+        publish(studio, platform)
+    say(studio, "edited")
+    studio.providers["instagram"] = platform
+    (told,) = reconcile(studio)
+    assert (told.outcome, content_row(studio, ID).state) == ("confirmed", "review_pending")
+    say(studio, "approved")
+    assert publish(studio, platform).fresh is False
+    assert (content_row(studio, ID).state, len(platform.world.live)) == ("posted", 1)
+
+
+def test_a_post_that_was_found_later_was_posted_when_it_was_sent(studio: Studio) -> None:
+    platform = FakePlatform(steps=["lost_answer"])
+    with pytest.raises(UnknownOutcomeError):
+        publish(studio, platform)
+    sent_at = studio.clock.now()
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(hours=20)
+    studio.providers["instagram"] = platform
+    reconcile(studio)
+    assert (post_row(studio)["posted_at"], post_row(studio)["posted_on"].isoformat()) == (sent_at, "2026-11-20")
+
+
+def test_one_that_is_being_posted_by_another_process_is_left_to_it(studio: Studio) -> None:
+    platform = FakePlatform(steps=["killed_with_container"])
+    with pytest.raises(Killed):
+        publish(studio, platform)
+    with studio.catalog.write() as connection:
+        connection.execute(update(effects).values(owner="another-host:1:1.00"))
+    with pytest.raises(BusyError, match="another-host"):
+        publish(studio, platform)
+    assert (len(platform.posted), post_row(studio)["state"]) == (1, "sending")
+
+
+def test_another_request_is_not_sent_while_the_first_may_be_out(studio: Studio) -> None:
+    """The channel's fields change and are approved anew while the first post's outcome is unknown."""
+    world = World()
+    with pytest.raises(UnknownOutcomeError):
+        publish(studio, FakePlatform(world=world, steps=["lost_answer"]))
+    write_channel(studio.settings.root, "crafts", platforms={"instagram": {"hashtags": ["#other"]}})
+    say(studio, "edited")
+    decide(studio, ID, "approved", by="ana", via="cli")
+    with pytest.raises(GateClosedError, match=r"another post on instagram that is unknown \(effect 1\)"):
+        publish(studio, FakePlatform(world=world))
+    assert len(world.live) == 1
+
+
+def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studio: MakeStudio) -> None:
+    import threading
+
+    world, together, outcomes = World(), threading.Barrier(4), []
+
+    def one_process(number: int) -> None:
+        mine = make_studio(channels={})
+        vars(mine)["ledger"] = EffectLedger(
+            mine.catalog, mine.clock, world="sandbox", timezone="UTC", owner=f"h{number}:1:1"
+        )
+        together.wait(10)
+        try:
+            outcomes.append(publish(mine, FakePlatform(world=world)).state)
+        except BusyError:
+            outcomes.append("busy")
+
+    threads = [threading.Thread(target=one_process, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 4
+    assert "posted" in outcomes
+    assert len(world.live) == 1
+    assert post_row(studio)["state"] == "posted"

@@ -1,0 +1,303 @@
+"""What a person said: durable, about what they saw, and one of two at once is told about the other."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
+from dayreel.schemas.channel import Channel
+from dayreel.services.reviewing.decide import Seen, Verdict, bound_fields, decide, seen_of
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.reads import DecisionRow, get_content, newest_verdict
+from dayreel.stores.catalog.tables import decisions
+from tests.fakes.catalogs import PostgresServer, fresh_catalog
+from tests.fakes.studio import CRAFTS, channel_of, content_row, make_studio, reviewable, transitions, write_channel
+
+ID = "crafts-2026-11-20"
+MakeStudio = Callable[..., Studio]
+
+
+def say(studio: Studio, verdict: Verdict, *, by: str = "ana", **more: Any) -> DecisionRow:
+    return decide(studio, ID, verdict, by=by, via="cli", **more)
+
+
+def seen(studio: Studio) -> Seen:
+    return seen_of(content_row(studio, ID), channel_of(studio))
+
+
+def all_decisions(studio: Studio) -> list[tuple[str, str]]:
+    with studio.catalog.read() as connection:
+        query = select(decisions.c.verdict, decisions.c.decided_by).order_by(decisions.c.id)
+        return [tuple(row) for row in connection.execute(query)]
+
+
+@pytest.fixture
+def studio(make_studio: MakeStudio) -> Studio:
+    opened = make_studio()
+    reviewable(opened)
+    return opened
+
+
+def test_an_approval_binds_the_video_the_caption_and_every_platforms_fields(studio: Studio) -> None:
+    row = content_row(studio, ID)
+    said = say(studio, "approved", note="lovely")
+    assert (said.video_sha256, said.caption, said.revision) == (row.video_sha256, "Clay, patience", 1)
+    fields = {"instagram": {"ai_disclosure": True, "share_to_feed": True, "hashtags": ["#handmade"]}}
+    assert said.fields == fields == bound_fields(channel_of(studio))
+    assert (said.decided_by, said.via, said.note, said.decided_at) == ("ana", "cli", "lovely", studio.clock.now())
+    assert content_row(studio, ID).state == "approved"
+    assert transitions(studio, ID)[-1] == ("review_pending", "approve", "approved")
+
+
+def test_a_decision_is_durable_before_it_returns(studio: Studio) -> None:
+    say(studio, "rejected")
+    with Catalog(studio.settings.catalog) as another, another.read() as connection:
+        newest = newest_verdict(connection, ID)
+    assert newest is not None
+    assert newest.verdict == "rejected"
+
+
+def test_whoever_saw_another_revision_is_told_and_nothing_is_recorded(studio: Studio) -> None:
+    reviewable(studio, video=b"another video")
+    with pytest.raises(StaleState, match=r"You saw revision 1 of crafts-2026-11-20, and it is revision 2 now"):
+        say(studio, "approved", revision=1)
+    assert (all_decisions(studio), content_row(studio, ID).state) == ([], "review_pending")
+    assert say(studio, "approved", revision=2).revision == 2
+
+
+def test_the_one_who_comes_second_is_told_who_was_first_and_when(studio: Studio) -> None:
+    say(studio, "approved", by="ben")
+    with pytest.raises(
+        StaleState, match=r"approved already: 'ben' approved it at 2026-11-20T09:00:00\+00:00 \(via cli"
+    ):
+        say(studio, "approved")
+    assert all_decisions(studio) == [("approved", "ben")]
+
+
+@pytest.mark.parametrize("first", ["approved", "rejected", "edited"])
+@pytest.mark.parametrize("second", ["approved", "rejected", "edited"])
+def test_whoever_has_not_seen_the_newest_decision_is_told_of_it(
+    studio: Studio, first: Verdict, second: Verdict
+) -> None:
+    """A tab that was open before the other one spoke: also an edit, which leaves the video as it is."""
+    old = seen(studio)
+    say(studio, first, by="ben", seen=old, caption="Ben's words" if first == "edited" else None)
+    with pytest.raises(StaleState, match=rf"'ben'.*{first[:4]}.* at 2026-11-20T09:00:00\+00:00"):
+        say(studio, second, seen=old, caption="Ana's words")
+    assert all_decisions(studio) == [(first, "ben")]
+    if first == "edited":
+        say(studio, second, seen=seen(studio), caption="Ana's words")
+
+
+def test_whoever_saw_other_platform_fields_is_told_so(studio: Studio) -> None:
+    old = seen(studio)
+    write_channel(studio.settings.root, "crafts", platforms={"instagram": {"ai_disclosure": False}})
+    with pytest.raises(StaleState, match=r"the platform fields in channels/crafts\.yaml"):
+        say(studio, "approved", seen=old)
+    assert all_decisions(studio) == []
+
+
+@pytest.mark.parametrize("verdicts", [("approved", "approved"), ("approved", "rejected"), ("edited", "approved")])
+def test_of_two_who_decide_at_the_same_moment_one_wins_and_the_other_is_told(
+    studio: Studio, verdicts: tuple[Verdict, Verdict]
+) -> None:
+    check_that_one_of_two_wins(studio.settings.root, studio.catalog, verdicts)
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_of_two_who_decide_at_the_same_moment_one_wins_on_postgresql_too(
+    make_studio: MakeStudio, postgres_server: PostgresServer
+) -> None:
+    with fresh_catalog(postgres_server.new_schema()) as catalog:
+        studio = make_studio(catalog=catalog)
+        reviewable(studio)
+        check_that_one_of_two_wins(studio.settings.root, catalog, ("rejected", "approved"))
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_on_postgresql_nobody_decides_between_a_claims_last_look_and_its_commit(
+    make_studio: MakeStudio, postgres_server: PostgresServer
+) -> None:
+    """The two hold different locks; what keeps them apart is the content's row."""
+    with fresh_catalog(postgres_server.new_schema()) as catalog:
+        studio = make_studio(catalog=catalog)
+        reviewable(studio)
+        say(studio, "approved")
+        started, order = threading.Event(), []
+
+        def change_my_mind() -> None:
+            with Catalog(catalog.url) as mine:
+                started.set()
+                say(make_studio(channels={}, catalog=mine), "rejected")
+                order.append("rejected")
+
+        person = threading.Thread(target=change_my_mind)
+        with catalog.write("money") as connection:
+            assert get_content(connection, ID, lock=True).state == "approved"
+            person.start()
+            started.wait(10)
+            person.join(0.5)
+            order.append("claimed")
+        person.join(10)
+        assert order == ["claimed", "rejected"]
+
+
+def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Verdict, Verdict]) -> None:
+    together, outcomes = threading.Barrier(2), []
+    shown = seen(make_studio(root, channels={}, catalog=catalog))
+
+    def person(name: str, verdict: Verdict) -> None:
+        with Catalog(catalog.url) as mine:
+            studio = make_studio(root, channels={}, catalog=mine)
+            together.wait(10)
+            try:
+                say(studio, verdict, by=name, seen=shown, caption="words")
+                outcomes.append(("won", name))
+            except StaleState as told:
+                outcomes.append(("told", str(told)))
+
+    threads = [
+        threading.Thread(target=person, args=(name, verdict))
+        for name, verdict in zip(("ana", "ben"), verdicts, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (_, winner), (kind, told) = sorted(outcomes, key=lambda one: one[0] == "told")
+    assert kind == "told"
+    assert repr(winner) in told
+    assert "2026-11-20T09:00:00+00:00" in told
+    assert [by for _, by in all_decisions(make_studio(root, channels={}, catalog=catalog))] == [winner]
+
+
+def test_an_edit_changes_the_caption_and_asks_again(studio: Studio) -> None:
+    say(studio, "approved")
+    edited = say(studio, "edited", caption="  Clay & rain ")
+    row = content_row(studio, ID)
+    assert (row.caption, row.state, row.revision, edited.caption) == ("Clay & rain", "review_pending", 1, "Clay & rain")
+    assert say(studio, "approved").caption == "Clay & rain"
+
+
+@pytest.mark.parametrize("caption", [None, "", "  \n "])
+def test_an_edit_without_words_is_refused(studio: Studio, caption: str | None) -> None:
+    with pytest.raises(UsageError, match="needs a caption"):
+        say(studio, "edited", caption=caption)
+    assert all_decisions(studio) == []
+
+
+def test_a_caption_given_with_an_approval_changes_nothing(studio: Studio) -> None:
+    assert say(studio, "approved", caption="sneaked in").caption == "Clay, patience"
+
+
+def test_only_those_whom_the_channel_names_may_decide(studio: Studio) -> None:
+    write_channel(studio.settings.root, "crafts", review={"who": ["ben", "eva"]})
+    with pytest.raises(GateClosedError, match=r"'ana' may not decide on channel 'crafts'.*ben, eva"):
+        say(studio, "approved")
+    assert all_decisions(studio) == []
+    say(studio, "approved", by="eva")
+
+
+def test_minds_may_change(studio: Studio) -> None:
+    for verdict, state in (("approved", "approved"), ("rejected", "rejected"), ("approved", "approved")):
+        say(studio, verdict)  # type: ignore[arg-type]
+        assert content_row(studio, ID).state == state
+
+
+def test_what_was_never_made_or_is_not_finished_cannot_be_decided(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    with pytest.raises(UsageError, match="There is no content 'crafts-2026-11-20'"):
+        say(studio, "approved")
+    from dayreel.services.making.open_content import open_content
+
+    channel: Channel = channel_of(studio)
+    open_content(studio, channel, studio.clock.now().date())
+    with pytest.raises(UsageError, match="has no final video yet"):
+        say(studio, "approved")
+
+
+@pytest.mark.parametrize("content_id", ["nonsense", "../crafts-2026-11-20", "glass-2026-11-20"])
+def test_an_id_that_is_none_is_refused(studio: Studio, content_id: str) -> None:
+    with pytest.raises(UsageError):
+        decide(studio, content_id, "approved", by="ana", via="cli")
+
+
+# -- hold, recall, two people ------------------------------------------------------------------------------------
+
+
+def test_a_hold_stops_the_clock_and_a_recall_starts_it_anew(studio: Studio) -> None:
+    before = content_row(studio, ID).review_deadline_at
+    say(studio, "held", note="waiting for the client")
+    assert (content_row(studio, ID).state, content_row(studio, ID).review_deadline_at) == ("review_pending", None)
+    with pytest.raises(StaleState, match="'ana' held it"):
+        say(studio, "held", by="ben")
+    studio.clock.move(hours=5)  # type: ignore[attr-defined]
+    say(studio, "recalled")
+    after = content_row(studio, ID).review_deadline_at
+    assert before is not None
+    assert after is not None
+    assert after - before == timedelta(hours=5)
+
+
+@pytest.mark.parametrize("verdict", ["held", "recalled"])
+def test_what_was_approved_can_be_stopped_before_it_goes_out(studio: Studio, verdict: Verdict) -> None:
+    say(studio, "approved")
+    say(studio, verdict, by="ben")
+    assert content_row(studio, ID).state == "review_pending"
+    say(studio, "approved")
+    assert content_row(studio, ID).state == "approved"
+
+
+def test_there_is_nothing_to_recall_where_nobody_has_said_anything(studio: Studio) -> None:
+    with pytest.raises(UsageError, match="nothing to recall"):
+        say(studio, "recalled")
+    assert all_decisions(studio) == []
+
+
+def test_an_edit_after_an_approval_has_the_whole_time_for_its_review(studio: Studio) -> None:
+    """With the old deadline, a caption mended a day later would have expired at once."""
+    say(studio, "approved")
+    studio.clock.move(hours=48)  # type: ignore[attr-defined]
+    say(studio, "edited", caption="Clay and rain")
+    assert content_row(studio, ID).review_deadline_at == studio.clock.now() + timedelta(hours=24)
+
+
+def test_where_two_people_are_asked_for_the_second_one_lets_it_go_out(studio: Studio) -> None:
+    write_channel(studio.settings.root, "crafts", review={"approvals": 2})
+    bens_page = seen(studio)
+    assert say(studio, "approved", by="ana").verdict == "endorsed"
+    assert content_row(studio, ID).state == "review_pending"
+    for again in ("ana", "Ana"):
+        with pytest.raises(StaleState, match="has approved crafts-2026-11-20 already"):
+            say(studio, "approved", by=again)
+    # Ben's page was opened before; it shows exactly what Ana approved.
+    assert say(studio, "approved", by="ben", seen=bens_page).verdict == "approved"
+    assert content_row(studio, ID).state == "approved"
+    assert all_decisions(studio) == [("endorsed", "ana"), ("approved", "ben")]
+
+
+@pytest.mark.parametrize("between", ["edited", "held", "recalled"])
+def test_whatever_is_said_between_two_approvals_takes_the_first_one_away(studio: Studio, between: Verdict) -> None:
+    write_channel(studio.settings.root, "crafts", review={"approvals": 2})
+    say(studio, "approved", by="ana")
+    say(studio, between, by="ben", caption="Other words")
+    assert say(studio, "approved", by="ben").verdict == "endorsed"
+    assert say(studio, "approved", by="ana").verdict == "approved"
+
+
+def test_a_channel_that_names_fewer_people_than_it_asks_for_is_refused(studio: Studio) -> None:
+    write_channel(studio.settings.root, "crafts", review={"approvals": 2, "who": ["ana", "Ana"]})
+    with pytest.raises(ConfigurationError, match="needs that many names"):
+        channel_of(studio)
+
+
+def test_the_channel_of_the_fake_is_what_the_tests_think() -> None:
+    assert list(CRAFTS["platforms"]) == ["instagram"]

@@ -1,0 +1,60 @@
+"""Asking for a review: once per revision, with a deadline, and a message that never holds the video back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from dayreel.errors import PermanentError
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.request_review import notify_reviewers, request_review
+from dayreel.services.studio import Studio
+from tests.fakes.notifier import FakeNotifier
+from tests.fakes.studio import channel_of, content_row, reviewable, transitions
+
+ID = "crafts-2026-11-20"
+
+
+@pytest.fixture
+def studio(make_studio: Callable[..., Studio]) -> Studio:
+    opened = make_studio(channels={"crafts": {"review": {"timeout_h": 6}}})
+    reviewable(opened)
+    return opened
+
+
+def test_the_deadline_is_the_channels_and_asking_again_moves_nothing(studio: Studio) -> None:
+    row = content_row(studio, ID)
+    assert row.review_deadline_at == studio.clock.now() + timedelta(hours=6)
+    before = transitions(studio, ID)
+    studio.clock.sleep(60)
+    assert request_review(studio, channel_of(studio), ID) == row
+    assert transitions(studio, ID) == before
+
+
+def test_what_was_decided_stays_decided_and_a_new_video_asks_again(studio: Studio) -> None:
+    decide(studio, ID, "approved", by="ana", via="cli")
+    assert request_review(studio, channel_of(studio), ID).state == "approved"
+    assert reviewable(studio, video=b"anew").state == "review_pending"
+
+
+def test_people_are_told_once_per_revision(studio: Studio) -> None:
+    notifier = FakeNotifier()
+    for _ in range(2):
+        assert (
+            notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier) == "log was told"
+        )
+    (message,) = notifier.messages
+    assert message.marker == f"{ID}/r1"
+    assert "waits for review until 2026-11-20T15:00+00:00" in message.text
+    assert f"dayreel review approve {ID}" in message.text
+    row = reviewable(studio, video=b"anew")
+    notify_reviewers(studio, channel_of(studio), row, notifier=notifier)
+    assert [one.marker for one in notifier.messages] == [f"{ID}/r1", f"{ID}/r2"]
+
+
+def test_a_message_that_cannot_be_sent_is_said_and_holds_nothing_back(studio: Studio) -> None:
+    notifier = FakeNotifier([PermanentError(attempted="post", answer="channel_not_found")])
+    said = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    assert said.startswith("log was not told: ")
+    assert "channel_not_found" in said
+    assert content_row(studio, ID).state == "review_pending"

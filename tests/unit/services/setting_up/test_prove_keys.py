@@ -1,0 +1,121 @@
+"""Proofs: a free question per vendor that tells a good key, a bad one, a missing scope and a wrong account apart."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from dayreel.clock import SystemClock
+from dayreel.providers.access import Access
+from dayreel.providers.proofs import PROOFS
+from dayreel.providers.registry import VENDORS
+from dayreel.sandbox import credentials
+from dayreel.schemas.channel import Channel
+from dayreel.services.setting_up.prove_keys import prove, vendors_in_use
+from dayreel.settings import Settings
+from tests.fakes.sandbox import RunningSandbox
+from tests.fakes.scripted_server import Say, scripted
+from tests.fakes.studio import CRAFTS
+
+KEYED = ("anthropic", "openai", "fal", "kling", "instagram", "tiktok", "youtube", "slack", "tmdb")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("world")) as sandbox:
+        yield sandbox
+
+
+def way(url: str, **changes: str) -> Access:
+    variables = {**credentials.SANDBOX_CREDENTIALS, **changes}
+    return Access("sandbox", variables.get, url, SystemClock(), Path())
+
+
+@pytest.mark.parametrize("vendor", KEYED)
+def test_a_good_key_is_proved_and_nothing_is_bought_or_posted(world: RunningSandbox, vendor: str) -> None:
+    proven = prove(way(world.url), vendor, [])
+    assert (proven.verdict, proven.next_step) == ("ok", "")
+    effects = world.effects()
+    assert (effects["generations"], effects["posts"], effects["messages"]) == ([], [], [])
+
+
+@pytest.mark.parametrize("vendor", KEYED)
+def test_a_wrong_key_fails_says_what_to_do_and_is_not_shown(world: RunningSandbox, vendor: str) -> None:
+    wrong = dict.fromkeys(VENDORS[vendor].needs, "marked-wrong-value-0123456789abcdefgh")
+    proven = prove(way(world.url, **wrong), vendor, [])
+    assert proven.verdict == "fail"
+    assert proven.next_step
+    # An account or channel id is no secret; a key and a token are.
+    if vendor not in ("instagram", "slack"):
+        assert "marked-wrong-value" not in proven.found + proven.next_step
+
+
+@pytest.mark.parametrize("vendor", KEYED)
+def test_a_missing_variable_is_named(world: RunningSandbox, vendor: str) -> None:
+    variable = VENDORS[vendor].needs[0]
+    access = replace(way(world.url), variable=lambda name: None if name == variable else "some-value")
+    proven = prove(access, vendor, [])
+    assert proven.verdict == "fail"
+    assert variable in proven.found
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "openai", "fal", "instagram", "tiktok", "youtube", "slack", "tmdb"])
+def test_a_service_that_is_down_is_a_warning(world: RunningSandbox, vendor: str) -> None:
+    world.arm(vendor, "list" if vendor == "youtube" else "*", "error", status=503)
+    try:
+        assert prove(way(world.url), vendor, []).verdict == "warn"
+    finally:
+        world.clear_faults()
+
+
+def test_a_model_that_this_account_does_not_have_is_named(world: RunningSandbox) -> None:
+    proven = prove(way(world.url), "anthropic", ["claude-haiku-5-5", "claude-of-the-future"])
+    assert proven.verdict == "fail"
+    assert "no such model: claude-of-the-future" in proven.found
+    assert prove(way(world.url), "openai", ["llama"]).verdict == "fail"
+
+
+def test_another_youtube_channel_is_seen(world: RunningSandbox) -> None:
+    proven = prove(way(world.url, YOUTUBE_CHANNEL_ID="UCsomebodyelse"), "youtube", [])
+    assert (proven.verdict, "UCsomebodyelse" in proven.found) == ("fail", True)
+
+
+def test_a_missing_scope_is_named() -> None:
+    account = {"id": "1", "username": "somebody"}
+    told = {"data": {"is_valid": True, "scopes": ["instagram_basic", "pages_read_engagement"]}}
+    with scripted(Say(body=account), Say(body=told)) as server:
+        proven = prove(way(server.url), "instagram", [])
+    assert proven.verdict == "fail"
+    assert "instagram_content_publish, instagram_manage_insights" in proven.found
+    with scripted(Say(body={"ok": True, "user": "dayreel"}, headers={"X-OAuth-Scopes": "chat:write"})) as server:
+        assert "channels:history" in prove(way(server.url), "slack", []).found
+
+
+def test_every_vendor_with_a_key_has_a_proof_but_the_webhook() -> None:
+    assert {name for name, vendor in VENDORS.items() if vendor.needs} - set(PROOFS) == {"webhook"}
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings(_env_file=None, world="live", **changes)
+
+
+def test_who_is_asked_for_titles_is_in_use_where_the_plan_says_so(tmp_path: Path) -> None:
+    (tmp_path / "library.yaml").write_text("file: {lookup: none}")
+    assert vendors_in_use(settings(library=tmp_path), {}) == {}
+    (tmp_path / "library.yaml").write_text("file: {lookup: tmdb}")
+    assert vendors_in_use(settings(library=tmp_path), {}) == {"tmdb": []}
+    assert vendors_in_use(settings(library=tmp_path / "away"), {}) == {}
+
+
+def test_only_vendors_in_use_are_asked_each_with_the_models_that_channels_want() -> None:
+    channel = Channel.model_validate({**CRAFTS, "name": "crafts", "narration": {"provider": "espeak", "voice": "en"}})
+    fal = "fal-ai/wan-25-preview/text-to-video"
+    wanted = {"anthropic": ["claude-sonnet-5-5"], "openai": ["gpt-6-luna"], "fal": [fal], "espeak": [], "instagram": []}
+    assert vendors_in_use(settings(), {"crafts": channel}) == wanted
+    login = settings(instagram_access_token=SecretStr("IGAAx"), ntfy_topic=SecretStr("t"))
+    assert set(vendors_in_use(login, {"crafts": channel})) == {*wanted, "quick_tunnel", "ntfy"}
+    bucket = settings(instagram_access_token=SecretStr("IGAAx"), storage_bucket="b")
+    assert "presigned_s3" in vendors_in_use(bucket, {"crafts": channel})

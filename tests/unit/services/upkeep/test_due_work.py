@@ -1,0 +1,208 @@
+"""What is due: in its window, not out yet, not too often; and one broken row never stops the rest."""
+
+import contextlib
+from collections.abc import Callable, Container
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
+from dayreel.services.configure import write_config
+from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.due_work import BATCH, MOST_ATTEMPTS, TRY_AGAIN_AFTER, due_posts, new_decisions
+from dayreel.stores.catalog.tables import effects
+from tests.fakes.clock import FakeClock
+from tests.fakes.platform import FakePlatform
+from tests.fakes.studio import DAY, channel_of, reviewable, write_channel
+
+MakeStudio = Callable[..., Studio]
+DAYS: Container[str] = {"2026-11-18", "2026-11-19", "2026-11-20"}
+
+
+def approve(studio: Studio, name: str = "crafts", **more: Any) -> str:
+    row = reviewable(studio, name=name, video=f"video of {name} {more}".encode(), **more)
+    decide(studio, row.id, "approved", by="ana", via="desk")
+    return row.id
+
+
+def due(studio: Studio) -> list[tuple[str, str, int]]:
+    return [(one.content_id, one.platform, one.attempt) for one in due_posts(studio, days=DAYS)]
+
+
+def test_every_decision_is_told_once_in_order_with_where_to_go_on(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    content_id = approve(studio)
+    decide(studio, content_id, "rejected", by="ben", via="cli")
+    found = new_decisions(studio, 0, days=DAYS)
+    assert [(one.content_id, one.verdict, one.decided_by, one.via, one.day) for one in found.due] == [
+        (content_id, "approved", "ana", "desk", DAY),
+        (content_id, "rejected", "ben", "cli", DAY),
+    ]
+    assert found.left_out == []
+    again = new_decisions(studio, found.cursor, days=DAYS)
+    assert (again.due, again.cursor) == ([], found.cursor)
+
+
+def test_a_decision_that_no_run_could_record_is_passed_over_with_its_reason(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {}, "glass": {}})
+    approve(studio, "glass")
+    approve(studio, day=DAY - timedelta(days=5))
+    approve(studio)
+    (studio.settings.channels_dir / "glass.yaml").unlink()
+    found = new_decisions(studio, 0, days=DAYS)
+    assert [one.content_id for one in found.due] == ["crafts-2026-11-20"]
+    assert found.left_out == [
+        "decision 1: there is no channel 'glass' any more",
+        "decision 2: 2026-11-15 is no partition",
+    ]
+    assert found.cursor == 3
+
+
+def test_decisions_come_in_batches(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    for number in range(BATCH + 5):
+        decide(studio, row.id, "edited", by="ana", via="cli", caption=f"words {number}")
+    first = new_decisions(studio, 0, days=DAYS)
+    second = new_decisions(studio, first.cursor, days=DAYS)
+    assert (len(first.due), len(second.due)) == (BATCH, 5)
+
+
+def test_an_approved_content_is_due_on_each_of_its_platforms(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    content_id = approve(studio)
+    assert due(studio) == [(content_id, "instagram", 0), (content_id, "youtube", 0)]
+    publish_post(studio, channel_of(studio), content_id, "instagram", provider=FakePlatform())
+    assert due(studio) == [(content_id, "youtube", 0)]
+
+
+@pytest.mark.parametrize("verdict", ["rejected", "edited"])
+def test_only_an_approval_makes_it_due(make_studio: MakeStudio, verdict: Any) -> None:
+    studio = make_studio()
+    content_id = approve(studio)
+    decide(studio, content_id, verdict, by="ben", via="cli", caption="other words")
+    assert due(studio) == []
+
+
+def test_nothing_is_due_outside_the_windows_and_one_missed_window_is_one_post(make_studio: MakeStudio) -> None:
+    clock = FakeClock(datetime(2026, 11, 20, 17, 59, tzinfo=UTC))
+    studio = make_studio(channels={"crafts": {"publish_windows": ["18:00-19:00"]}}, clock=clock)
+    content_id = approve(studio)
+    assert due(studio) == []
+    clock.move(minutes=1)
+    assert due(studio) == [(content_id, "instagram", 0)]
+    clock.move(hours=1)
+    assert due(studio) == []
+    clock.move(days=1, minutes=-30)
+    assert due(studio) == [(content_id, "instagram", 0)]
+
+
+def test_nothing_is_due_while_the_kill_switch_is_off(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    approve(studio)
+    with studio.catalog.write() as connection:
+        write_config(connection, "switch", "off", by="ana", at=studio.clock.now())
+    assert due(studio) == []
+
+
+def test_what_certainly_did_not_happen_is_due_again_after_a_while_and_not_for_ever(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    clock = studio.clock
+    assert isinstance(clock, FakeClock)
+    content_id = approve(studio)
+    down = TransientError(attempted="post", answer="HTTP 503", retry_after_s=3600)
+    for attempt in range(MOST_ATTEMPTS):
+        assert due(studio) == [(content_id, "instagram", attempt)]
+        with pytest.raises(TransientError):
+            publish_post(studio, channel_of(studio), content_id, "instagram", provider=FakePlatform(steps=[down]))
+        assert due(studio) == []
+        clock.move(seconds=TRY_AGAIN_AFTER.total_seconds() - 1)
+        assert due(studio) == []
+        clock.move(seconds=2)
+    assert due(studio) == []
+
+
+@pytest.mark.parametrize("step", ["refused", "lost_answer", "processing"])
+def test_what_takes_a_person_or_a_look_is_not_started_by_itself(make_studio: MakeStudio, step: Any) -> None:
+    studio = make_studio()
+    content_id = approve(studio)
+    with contextlib.suppress(PermanentError, UnknownOutcomeError):
+        publish_post(studio, channel_of(studio), content_id, "instagram", provider=FakePlatform(steps=[step]))
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(hours=2)
+    assert due(studio) == []
+
+
+def test_a_post_that_is_just_being_sent_is_not_started_twice(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    content_id = approve(studio)
+    down = TransientError(attempted="post", answer="HTTP 503", retry_after_s=3600)
+    with pytest.raises(TransientError):
+        publish_post(studio, channel_of(studio), content_id, "instagram", provider=FakePlatform(steps=[down]))
+    with studio.catalog.write() as connection:
+        connection.execute(update(effects).values(state="sent"))
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(hours=2)
+    assert due(studio) == []
+
+
+def test_what_came_to_nothing_before_anything_was_sent_is_started_again_in_its_turn(make_studio: MakeStudio) -> None:
+    """A run key is used up by a run that failed; without a turn in it an approved content would wait for ever."""
+    studio = make_studio()
+    clock = studio.clock
+    assert isinstance(clock, FakeClock)
+    content_id = approve(studio)
+
+    class Down(FakePlatform):
+        def quota(self) -> None:
+            raise TransientError(attempted="read the quota", answer="HTTP 503")
+
+    keys = []
+    for pause_s in (0, 60, 600, 3600, 86400):
+        clock.move(seconds=pause_s)
+        keys += [one.key for one in due_posts(studio, days=DAYS)]
+        with pytest.raises(TransientError):
+            publish_post(studio, channel_of(studio), content_id, "instagram", provider=Down())
+    assert len(keys) == 5
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4
+
+
+def test_a_day_that_is_full_starts_nothing_and_the_next_day_does(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
+    earlier, later = approve(studio, day=DAY - timedelta(days=1)), approve(studio)
+    publish_post(studio, channel_of(studio), earlier, "instagram", provider=FakePlatform())
+    assert due(studio) == []
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(days=1)
+    assert due(studio) == [(later, "instagram", 0)]
+
+
+def test_broken_or_vanished_channels_and_days_hold_nobody_back(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={name: {} for name in ("crafts", "glass", "metal", "paper")})
+    for name in ("glass", "metal", "paper"):
+        approve(studio, name)
+    approve(studio, day=DAY - timedelta(days=7))
+    content_id = approve(studio)
+    write_channel(studio.settings.root, "glass", timezone="Nowhere")
+    (studio.settings.channels_dir / "metal.yaml").unlink()
+    (studio.settings.channels_dir / "paper.yaml").write_text("title: [")
+    left_out: list[str] = []
+    assert [one.content_id for one in due_posts(studio, days=DAYS, left_out=left_out)] == [content_id]
+    assert [reason.split(":")[0] for reason in left_out] == ["glass-2026-11-20", "paper-2026-11-20"]
+
+
+def test_the_other_world_is_not_posted_and_real_accounts_need_permission(make_studio: MakeStudio) -> None:
+    sandbox = make_studio(channels={"crafts": {}, "glass": {}})
+    approve(sandbox)
+    live = make_studio(world="live", channels={})
+    assert due(live) == []
+    content_id = approve(live, "glass")
+    assert due(live) == []
+    with live.catalog.write() as connection:
+        write_config(connection, "publish.instagram", "live", by="ana", at=live.clock.now())
+    assert due(live) == [(content_id, "instagram", 0)]

@@ -1,0 +1,406 @@
+"""Looking first: what is found is written down with its evidence, and nothing is ever sent. Then people rule."""
+
+import socket
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms.contract import Finding, Receipt
+from dayreel.providers.video.contract import Job
+from dayreel.schemas.effect import EffectKey, EffectKind
+from dayreel.services.effects.intent import Intent
+from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.request_review import notify_reviewers
+from dayreel.services.status import status_of
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.chores import due_chores
+from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
+from dayreel.stores.catalog.reads import posts_of
+from dayreel.stores.catalog.tables import effects
+from tests.fakes.clock import FakeClock
+from tests.fakes.notifier import FakeNotifier
+from tests.fakes.platform import FakePlatform, Killed
+from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, reviewable, write_channel
+from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
+
+ID = "crafts-2026-11-20"
+LOST = UnknownOutcomeError(attempted="send", answer="the connection closed")
+DEAD = f"{socket.gethostname()}:4000000:1.00"
+
+
+@pytest.fixture
+def studio(make_studio: Callable[..., Studio]) -> Studio:
+    opened = make_studio()
+    reviewable(opened)
+    return opened
+
+
+def leave(
+    studio: Studio,
+    kind: EffectKind,
+    target: str,
+    *,
+    error: BaseException = LOST,
+    handle: dict[str, Any] | None = None,
+    sequence: int = 1,
+) -> int:
+    """Leave an effect whose outcome is not known, and return its number."""
+    key = EffectKey(ID, kind, target, sequence, "f")
+    wanted = Intent(
+        key, channel_of(studio), DAY, "video", most_usd=Decimal("0.5"), request={"model": "m", "marker": "the-marker"}
+    )
+
+    def act(_permit: object, _handle: object, record: Callable[[dict[str, Any]], None]) -> Any:
+        if handle is not None:
+            record(handle)
+        raise error
+
+    with pytest.raises(type(error)):
+        studio.ledger.perform(wanted, act)
+    return int(ledger_rows(studio, kind=kind, sequence=sequence)[-1]["id"])
+
+
+def leave_post(studio: Studio, platform: FakePlatform) -> None:
+    decide(studio, ID, "approved", by="ana", via="cli")
+    studio.providers["instagram"] = platform
+    with pytest.raises((UnknownOutcomeError, Killed)):
+        publish_post(studio, channel_of(studio), ID, "instagram", provider=platform)
+
+
+def only(told: list[Reconciled]) -> Reconciled:
+    (one,) = told
+    return one
+
+
+def effect(studio: Studio, number: int) -> dict[str, Any]:
+    return next(row for row in ledger_rows(studio) if row["id"] == number)
+
+
+def post(studio: Studio) -> dict[str, Any]:
+    with studio.catalog.read() as connection:
+        (row,) = posts_of(connection, [ID])
+    return dict(row)
+
+
+def test_with_nothing_in_doubt_nothing_is_asked(studio: Studio) -> None:
+    assert reconcile(studio) == []
+
+
+# -- posts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_post_that_is_there_is_confirmed_with_its_address(studio: Studio) -> None:
+    platform = FakePlatform(steps=["lost_answer"])
+    leave_post(studio, platform)
+    told = only(reconcile(studio))
+    assert (told.outcome, told.kind, told.evidence) == ("confirmed", "post", "found p-c1 by its marker")
+    assert (post(studio)["state"], post(studio)["post_url"]) == ("posted", "https://instagram.example/p/p-c1")
+    assert content_row(studio, ID).state == "posted"
+    assert reconcile(studio) == []
+    assert len(platform.posted) == 1
+
+
+def test_a_post_that_is_certainly_not_there_is_released(studio: Studio) -> None:
+    leave_post(studio, FakePlatform(steps=["lost_request"]))
+    told = only(reconcile(studio))
+    assert (told.outcome, told.next_step) == ("released", f"dayreel publish {ID}")
+    row = ledger_rows(studio, kind="post")[0]
+    assert (row["state"], row["handle"], post(studio)["state"]) == ("intended", {}, "failed")
+
+
+def test_a_post_that_is_half_way_goes_on_from_its_handle(studio: Studio) -> None:
+    finding = Finding("resumable", "the upload has 3 of 9 chunks", handle={"session": "s1"})
+    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=finding))
+    told = only(reconcile(studio))
+    assert (told.outcome, told.evidence) == ("goes_on", "the upload has 3 of 9 chunks")
+    row = ledger_rows(studio, kind="post")[0]
+    assert (row["state"], row["handle"]) == ("intended", {"session": "s1"})
+
+
+@pytest.mark.parametrize(
+    "sees",
+    [
+        Finding("unclear", "two posts carry the marker"),
+        TransientError(attempted="look", answer="HTTP 500"),
+        PermanentError(attempted="look", answer="HTTP 401 the token has expired"),
+    ],
+    ids=["unclear", "down", "expired"],
+)
+def test_what_cannot_be_told_is_parked_for_a_person_with_the_evidence(studio: Studio, sees: Any) -> None:
+    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=sees))
+    for _ in range(2):
+        told = only(reconcile(studio))
+        assert told.outcome == "parked"
+        assert told.next_step.endswith(f"dayreel reconcile --effect {told.effect_id} --found ID (or --not-there)")
+    row = effect(studio, told.effect_id)
+    assert (row["state"], row["error"]) == ("unknown", told.evidence)
+    assert (post(studio)["state"], post(studio)["error_message"]) == ("unknown", told.evidence)
+
+
+def test_a_killed_post_is_looked_up_too(studio: Studio) -> None:
+    leave_post(studio, FakePlatform(steps=["killed_after_publish"]))
+    assert only(reconcile(studio)).outcome == "confirmed"
+
+
+def test_a_post_that_was_processing_is_asked_about_until_it_is_public(studio: Studio) -> None:
+    decide(studio, ID, "approved", by="ana", via="cli")
+    slow = FakePlatform(steps=["processing"], sees=Finding("resumable", "still processing"))
+    studio.providers["instagram"] = slow
+    publish_post(studio, channel_of(studio), ID, "instagram", provider=slow)
+    told = only(reconcile(studio))
+    assert (told.outcome, post(studio)["state"]) == ("goes_on", "processing")
+    studio.providers["instagram"] = FakePlatform(world=slow.world)
+    assert only(reconcile(studio)).outcome == "confirmed"
+    assert (post(studio)["state"], content_row(studio, ID).state) == ("posted", "posted")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome", "state"), [("absent", "released", "failed"), ("unclear", "parked", "unknown")]
+)
+def test_a_post_that_its_platform_gave_up_is_not_processing_for_ever(
+    studio: Studio, verdict: Any, outcome: str, state: str
+) -> None:
+    decide(studio, ID, "approved", by="ana", via="cli")
+    slow = FakePlatform(steps=["processing"], sees=Finding(verdict, "the platform refused the file"))
+    studio.providers["instagram"] = slow
+    publish_post(studio, channel_of(studio), ID, "instagram", provider=slow)
+    told = only(reconcile(studio))
+    assert (told.outcome, post(studio)["state"]) == (outcome, state)
+    assert post(studio)["error_message"] == "the platform refused the file"
+
+
+@pytest.mark.parametrize(("found", "state"), [("17900", "posted"), (None, "failed")])
+def test_a_person_says_what_became_of_a_post(studio: Studio, found: str | None, state: str) -> None:
+    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=Finding("unclear", "?")))
+    number = only(reconcile(studio)).effect_id
+    told = resolve(studio, number, found=found, by="ana", note="looked at the app")
+    assert told.outcome == ("confirmed" if found else "released")
+    assert told.evidence.startswith("ana looked: ")
+    assert told.evidence.endswith("(looked at the app)")
+    assert (post(studio)["state"], post(studio)["post_id"]) == (state, found)
+
+
+# -- segments ------------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_whose_service_cannot_be_asked_stays_parked_and_keeps_its_money(
+    studio: Studio, tiny_clip: Path
+) -> None:
+    number = leave(studio, "segment", "fal")
+    studio.providers["fal"] = FakeVideoGenerator(tiny_clip, finds=cannot_look_up())
+    assert only(reconcile(studio)).outcome == "parked"
+    assert (effect(studio, number)["state"], effect(studio, number)["reserved_usd"]) == ("unknown", Decimal("0.5"))
+
+
+def test_a_segment_that_its_service_has_goes_on(studio: Studio, tiny_clip: Path) -> None:
+    number = leave(studio, "segment", "kling")
+    source = FakeVideoGenerator(tiny_clip, name="kling", finds={"task_id": "t1"})
+    studio.providers["kling"] = source
+    told = only(reconcile(studio))
+    assert (told.outcome, told.next_step) == ("goes_on", f"dayreel retry {ID}")
+    row = effect(studio, number)
+    assert (row["state"], row["handle"], row["reserved_usd"]) == (
+        "sent",
+        {"model": "m", "task_id": "t1"},
+        Decimal("0.5"),
+    )
+    assert source.looked_for[0].sequence == 1
+
+
+def test_a_segment_that_its_service_does_not_know_is_released(studio: Studio, tiny_clip: Path) -> None:
+    number = leave(studio, "segment", "kling")
+    studio.providers["kling"] = FakeVideoGenerator(tiny_clip, name="kling", finds=None)
+    told = only(reconcile(studio))
+    assert (told.outcome, "only just now" in told.evidence, told.next_step) == ("parked", True, "dayreel reconcile")
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(minutes=2)
+    assert only(reconcile(studio)).outcome == "released"
+    assert (effect(studio, number)["state"], effect(studio, number)["reserved_usd"]) == ("intended", 0)
+
+
+RUNNING = Job("running")
+LUCKLESS = Job("failed", error="worker lost", error_code="internal_error", retry_helps=True)
+FLAGGED = Job("failed", error="flagged", error_code="content_policy_violation")
+BUSY = TransientError(attempted="read", answer="HTTP 503")
+DENIED = PermanentError(attempted="read", answer="HTTP 404")
+
+
+@pytest.mark.parametrize(
+    ("says", "outcome", "state", "settled", "handle"),
+    [
+        (DONE, "confirmed", "confirmed", Decimal("0.5"), {"request_id": "r1-s1"}),
+        (RUNNING, "goes_on", "sent", None, {"request_id": "r1-s1"}),
+        (LUCKLESS, "released", "intended", None, {}),
+        (FLAGGED, "refused", "refused", Decimal(0), {"request_id": "r1-s1"}),
+        (BUSY, "goes_on", "sent", None, {"request_id": "r1-s1"}),
+        (DENIED, "parked", "sent", None, {"request_id": "r1-s1"}),
+    ],
+)
+def test_the_service_is_asked_about_a_segment_whose_id_is_known(
+    studio: Studio, tiny_clip: Path, says: Any, outcome: str, state: str, settled: Decimal | None, handle: Any
+) -> None:
+    number = leave(studio, "segment", "fal", error=Killed(), handle={"request_id": "r1-s1"})
+    source = FakeVideoGenerator(tiny_clip, jobs={1: [says]})
+    studio.providers["fal"] = source
+    told = only(reconcile(studio))
+    row = effect(studio, number)
+    assert (told.outcome, row["state"], row["settled_usd"], row["handle"]) == (outcome, state, settled, handle)
+    assert told.next_step.startswith(f"dayreel retry {ID}")
+    assert (source.submitted, source.followed) == ([], ["r1-s1"])
+    if says is DONE:
+        assert row["result"] == {"file_url": "file://done", "seed": 7, "request_id": "r1-s1"}
+
+
+def test_a_person_cannot_give_two_segments_the_same_request(studio: Studio) -> None:
+    first, second = leave(studio, "segment", "fal"), leave(studio, "segment", "fal", sequence=2)
+    resolve(studio, first, found="r7", by="ana")
+    with pytest.raises(UsageError, match=f"'r7' is the request of effect {first} already"):
+        resolve(studio, second, found="r7", by="ana")
+    assert effect(studio, second)["state"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("target", "handle"),
+    [("fal", {"request_id": "r7", "model": "m"}), ("kling", {"task_id": "r7", "model": "m"})],
+)
+def test_a_person_finds_a_segment_on_the_dashboard(studio: Studio, target: str, handle: dict[str, Any]) -> None:
+    number = leave(studio, "segment", target)
+    assert resolve(studio, number, found="r7", by="ana").outcome == "goes_on"
+    assert (effect(studio, number)["state"], effect(studio, number)["handle"]) == ("sent", handle)
+
+
+def test_a_person_says_that_a_segment_is_not_there(studio: Studio) -> None:
+    number = leave(studio, "segment", "fal")
+    told = resolve(studio, number, found=None, by="ana")
+    assert (told.outcome, told.next_step) == ("released", f"dayreel retry {ID}")
+    assert effect(studio, number)["reserved_usd"] == 0
+
+
+# -- texts and messages ----------------------------------------------------------------------------------------------
+
+
+def test_a_lost_answer_of_a_language_model_is_written_off_at_the_most_it_can_cost(studio: Studio) -> None:
+    number = leave(studio, "llm", "anthropic")
+    told = only(reconcile(studio))
+    assert (told.outcome, "$0.5000" in told.evidence) == ("written_off", True)
+    row = effect(studio, number)
+    assert (row["state"], row["settled_usd"], row["result"]) == ("confirmed", Decimal("0.5"), {"lost": True})
+
+
+def test_an_answer_that_a_person_has_seen_somewhere_is_billed_and_still_lost(studio: Studio) -> None:
+    number = leave(studio, "llm", "anthropic")
+    assert resolve(studio, number, found="msg_1", by="ana").outcome == "written_off"
+    assert (effect(studio, number)["settled_usd"], effect(studio, number)["result"]) == (Decimal("0.5"), {"lost": True})
+
+
+@pytest.mark.parametrize(("delivered", "outcome"), [(True, "confirmed"), (False, "released")])
+def test_a_lost_message_is_looked_up_by_its_marker(studio: Studio, delivered: bool, outcome: str) -> None:
+    notifier = FakeNotifier([LOST], delivered=delivered)
+    studio.providers["log"] = notifier
+    said = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    assert "was not told" in said
+    assert only(reconcile(studio)).outcome == outcome
+    again = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    assert again == "log was told"
+    assert len(notifier.messages) == 1
+
+
+# -- everything ------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_is_at_work_is_left_alone(studio: Studio) -> None:
+    leave(studio, "segment", "fal", error=Killed(), handle={"request_id": "r1"})
+    with studio.catalog.write() as connection:
+        connection.execute(update(effects).values(owner="another-host:1:1.00"))
+    before = ledger_rows(studio)
+    told = only(reconcile(studio))
+    assert (told.outcome, "another-host" in told.evidence) == ("at_work", True)
+    assert ledger_rows(studio) == before
+
+
+def test_the_other_world_is_not_looked_at(studio: Studio, make_studio: Callable[..., Studio]) -> None:
+    leave(studio, "llm", "anthropic")
+    assert reconcile(make_studio(world="live", channels={})) == []
+
+
+def test_one_vendor_that_cannot_be_reached_does_not_hold_the_others_back(studio: Studio) -> None:
+    class NoKey(dict[str, Any]):
+        def __contains__(self, name: object) -> bool:
+            raise ConfigurationError("FAL_KEY is not set, and the live world needs it.")
+
+    leave(studio, "segment", "fal")
+    leave(studio, "llm", "anthropic")
+    object.__setattr__(studio, "providers", NoKey())
+    assert [one.outcome for one in reconcile(studio)] == ["parked", "written_off"]
+
+
+def test_a_broken_channel_file_does_not_hold_the_others_back(studio: Studio) -> None:
+    leave_post(studio, FakePlatform(steps=["lost_answer"]))
+    leave(studio, "llm", "anthropic")
+    (studio.settings.channels_dir / "crafts.yaml").write_text("title: [")
+    assert [one.outcome for one in reconcile(studio)] == ["parked", "written_off"]
+    write_channel(studio.settings.root, "crafts")
+    assert [one.outcome for one in reconcile(studio)] == ["confirmed"]
+    assert post(studio)["state"] == "posted"
+
+
+def test_a_post_without_a_public_id_is_asked_about_for_a_week_and_stays_posted(studio: Studio) -> None:
+    nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
+    platform = FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless))
+    leave_post(studio, platform)
+    assert only(reconcile(studio)).outcome == "confirmed"
+    assert (post(studio)["state"], post(studio)["post_id"]) == ("posted", "v_pub_1")
+    (shown,) = status_of(studio.catalog)
+    told_post = shown["posts"]["instagram"]
+    assert (told_post["state"], told_post["public_id"]) == ("posted", "pending")
+    assert told_post["since"] == "2026-11-20T09:00:00+00:00"
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(hours=30)
+    told = only(reconcile(studio))
+    assert (told.outcome, "30.0 h after it was sent" in told.evidence) == ("goes_on", True)
+    assert [one.about for one in due_chores(studio, target="log")] == ["1 acts whose outcome is not known"]
+    named = Receipt("posted", "77", "https://t.example/77", {})
+    studio.providers["instagram"] = FakePlatform(sees=Finding("live", "PUBLISH_COMPLETE", named))
+    assert only(reconcile(studio)).outcome == "confirmed"
+    assert (post(studio)["post_id"], post(studio)["post_url"]) == ("77", "https://t.example/77")
+    assert (reconcile(studio), due_chores(studio, target="log")) == ([], [])
+    assert "public_id" not in status_of(studio.catalog)[0]["posts"]["instagram"]
+
+
+def test_a_post_that_is_never_named_is_left_alone_after_a_week(studio: Studio) -> None:
+    nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
+    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless)))
+    reconcile(studio)
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(days=8)
+    assert (reconcile(studio), due_chores(studio, target="log")) == ([], [])
+    assert status_of(studio.catalog)[0]["posts"]["instagram"]["public_id"] == "pending"
+
+
+def test_one_that_is_settled_in_the_meantime_does_not_hold_the_others_back(studio: Studio, tiny_clip: Path) -> None:
+    number = leave(studio, "segment", "kling")
+    leave(studio, "llm", "anthropic")
+
+    class Meanwhile(FakeVideoGenerator):
+        def find(self, key: EffectKey) -> dict[str, Any] | None:
+            studio.ledger.rule(number, "confirmed", "somebody else was quicker")
+            return None
+
+    studio.providers["kling"] = Meanwhile(tiny_clip, name="kling")
+    assert [one.outcome for one in reconcile(studio)] == ["at_work", "written_off"]
+    assert effect(studio, number)["state"] == "confirmed"
+
+
+@pytest.mark.parametrize("number", [999, None])
+def test_a_person_cannot_rule_on_what_is_known_or_not_there(studio: Studio, number: int | None) -> None:
+    leave(studio, "llm", "anthropic")
+    reconcile(studio)
+    known = number or int(ledger_rows(studio)[0]["id"])
+    with pytest.raises(UsageError, match="not there, not unknown" if number else "is confirmed, not unknown"):
+        resolve(studio, known, found=None, by="ana")

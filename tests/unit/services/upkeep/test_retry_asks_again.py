@@ -1,0 +1,35 @@
+"""A person's retry must always lead somewhere: an answer that could not be used is not repeated from the ledger."""
+
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import PermanentError
+from dayreel.providers.llm.contract import Answer
+from dayreel.services.making.make_idea import make_idea
+from dayreel.services.upkeep.retry_content import reopen_refused
+from tests.fakes.language_model import FakeLanguageModel, answer
+from tests.fakes.studio import DAY, make_studio
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [[answer(finish="refused", refusal="no")], [answer({}) for _ in range(4)]],
+    ids=["refused", "never on the schema"],
+)
+def test_a_retry_asks_the_model_again_and_a_mere_repeat_does_not(tmp_path: Path, bad: list[Answer]) -> None:
+    """A repeat by itself must not spend more on the same question; a person's word may."""
+    model = FakeLanguageModel(bad)
+    studio = make_studio(tmp_path, providers={"anthropic": model})
+    channel = studio.channels.load("crafts")
+    for _ in range(2):
+        with pytest.raises(PermanentError, match="dayreel retry crafts-2026-11-20"):
+            make_idea(studio, channel, DAY, model=model)
+    assert len(model.asked) == len(bad)
+
+    assert reopen_refused(studio, "crafts-2026-11-20") == len(bad)
+    made = make_idea(studio, channel, DAY, model=model)
+
+    assert made.manifest.idea is not None
+    assert len(model.asked) == len(bad) + 1
+    assert reopen_refused(studio, "crafts-2026-11-20") == 0, "what a stage was made from is never set aside"
