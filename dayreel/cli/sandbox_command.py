@@ -5,24 +5,44 @@ import subprocess
 import click
 
 from dayreel.clock import SystemClock
-from dayreel.services.sandbox_world import clean_environment, dismiss_older, find_sandbox, sandbox_command
-from dayreel.settings import load_settings
+from dayreel.errors import ConfigurationError
+from dayreel.leash import end, leashed
+from dayreel.services.sandbox_world import clean_environment, ensure_sandbox, sandbox_command
+from dayreel.settings import Settings, load_settings
 
 
 @click.command("sandbox")
 def command() -> int:
     """Run the stand-in vendors on loopback. Their state stays in var/sandbox."""
     settings = load_settings()
-    running = find_sandbox(settings)
-    if running is not None:
-        click.echo(f"The sandbox world is already running: {running}")
-        return 0
-    dismiss_older(settings, SystemClock())
-    settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
-    click.echo("The sandbox world runs until Ctrl-C. /_world/effects lists what was bought and posted there.", err=True)
+    ours: list[subprocess.Popen[bytes]] = []
+
+    def start() -> "subprocess.Popen[bytes]":
+        ours.append(_run(settings))
+        return ours[0]
+
     try:
-        return subprocess.run(
-            sandbox_command(settings, idle_exit_s=None), cwd=settings.root, env=clean_environment(), check=False
-        ).returncode
+        url = ensure_sandbox(settings, SystemClock(), start)
+        if not ours:
+            click.echo(f"The sandbox world is already running: {url}")
+            return 0
+        click.echo("It runs until Ctrl-C. /_world/effects lists what was bought and posted there.", err=True)
+        return ours[0].wait()
+    except ConfigurationError:
+        if ours and (code := ours[0].poll()) is not None:
+            return code  # it has said why itself
+        raise
     except KeyboardInterrupt:
         return 0
+    finally:
+        for process in ours:
+            end(process)
+
+
+def _run(settings: Settings) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        leashed(sandbox_command(settings, idle_exit_s=None)),
+        stdin=subprocess.PIPE,
+        cwd=settings.root,
+        env=clean_environment(),
+    )

@@ -25,7 +25,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.services.desk.users import Users, need_users
 from dayreel.services.library.open_library import WATCH_LOCK
 from dayreel.services.ports import who_listens
-from dayreel.services.sandbox_world import clean_environment, dismiss_older, find_sandbox, sandbox_command
+from dayreel.services.sandbox_world import clean_environment, ensure_sandbox, find_sandbox, sandbox_command
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.library_plan import load_plan
@@ -50,7 +50,9 @@ class _Program:
 
 
 @dataclass(frozen=True)
-class _Child:
+class Child:
+    """A program that runs."""
+
     program: _Program
     process: "subprocess.Popen[bytes]"
     log: Path
@@ -67,9 +69,12 @@ def command(no_library: bool) -> int:
         with open_catalog(settings.catalog) as catalog:
             need_users(Users(catalog, SystemClock()), settings.desk_host)
         _make_instance(settings)
-        children: list[_Child] = []
+        children: list[Child] = []
         try:
-            for program in [*_programs(settings), *([] if no_library else own_footage(settings))]:
+            programs = [*_programs(settings), *([] if no_library else own_footage(settings))]
+            if settings.world == "sandbox":
+                keep_sandbox(settings, children)
+            for program in programs:
                 children.append(_start(settings, program))  # noqa: PERF401  each is stopped even when the next fails
             _announce(settings, children)
             while True:
@@ -121,17 +126,23 @@ def _programs(settings: Settings) -> list[_Program]:
     server += ["--path-prefix", "/dagster"]
     daemon = [str(bin_dir / "dagster-daemon"), "run"]
     workspace = ["-w", str(settings.root / "workspace.yaml")]
-    programs = [
+    return [
         _Program("webserver", "Dagster", [*server, *workspace], environment, lambda: _dagster(url, address)),
         _Program("daemon", "daemon", [*daemon, *workspace], environment, lambda: "schedules and sensors run"),
         _Program("desk", "desk", desk, dict(os.environ), lambda: _desk(settings)),
     ]
-    if settings.world == "sandbox" and find_sandbox(settings) is None:
-        dismiss_older(settings, SystemClock())
-        line = sandbox_command(settings, idle_exit_s=None)
-        world = _Program("sandbox", "sandbox world", line, clean_environment(), lambda: find_sandbox(settings))
-        return [world, *programs]
-    return programs
+
+
+def keep_sandbox(settings: Settings, children: list[Child]) -> None:
+    """Start the sandbox world as one of the children, unless it runs already; it answers before anybody needs it."""
+    line = sandbox_command(settings, idle_exit_s=None)
+    world = _Program("sandbox", "sandbox world", line, clean_environment(), lambda: find_sandbox(settings))
+
+    def start() -> "subprocess.Popen[bytes]":
+        children.append(_start(settings, world))
+        return children[-1].process
+
+    ensure_sandbox(settings, SystemClock(), start)
 
 
 def own_footage(settings: Settings) -> list[_Program]:
@@ -147,10 +158,9 @@ def own_footage(settings: Settings) -> list[_Program]:
     return [_Program("library", "library", line, dict(os.environ), lambda: f"{settings.library} is watched")]
 
 
-def _start(settings: Settings, program: _Program) -> _Child:
+def _start(settings: Settings, program: _Program) -> Child:
     log = settings.var_dir / "logs" / f"{program.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             program.command_line,
@@ -163,7 +173,7 @@ def _start(settings: Settings, program: _Program) -> _Child:
             # Dagster turns SIGTERM into SIGINT's handler; a child that ignores SIGINT could never be stopped.
             preexec_fn=_hear_sigint,  # noqa: PLW1509
         )
-    return _Child(program, process, log)
+    return Child(program, process, log)
 
 
 def _hear_sigint() -> None:
@@ -171,7 +181,7 @@ def _hear_sigint() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _announce(settings: Settings, children: list[_Child]) -> None:
+def _announce(settings: Settings, children: list[Child]) -> None:
     """Print each program's place once it answers."""
     if settings.world == "sandbox" and children[0].program.name != "sandbox":
         click.echo(f"{'sandbox world':15} {find_sandbox(settings)} (was running already)")
@@ -214,7 +224,7 @@ def _is_kept(output: IO[str]) -> bool:
     return os.environ["JOURNAL_STREAM"] == f"{there.st_dev}:{there.st_ino}"
 
 
-def _need_alive(settings: Settings, children: list[_Child]) -> None:
+def _need_alive(settings: Settings, children: list[Child]) -> None:
     for child in children:
         code = child.process.poll()
         if code is not None:
@@ -245,7 +255,7 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _stop(children: list[_Child]) -> None:
+def _stop(children: list[Child]) -> None:
     """Stop every child and whatever it started, within the deadline; a second Ctrl-C does not leave them behind."""
     for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)

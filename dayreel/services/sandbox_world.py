@@ -1,7 +1,8 @@
 """Finding the sandbox world, or starting it when nothing answers. The world itself is `dayreel.sandbox`.
 
-It runs as a process of its own, keeps its state in `var/sandbox`, and stops by itself when nobody has asked it anything
-for half an hour; the next command that needs it starts it again with everything still there.
+It runs as a process of its own and keeps its state in `var/sandbox`. `dayreel up` and `dayreel sandbox` keep it and say
+how it is started; otherwise it stops by itself when nobody has asked it anything for half an hour, and the next command
+that needs it starts it again with everything still there. Whoever starts it does so through `ensure_sandbox`.
 """
 
 import contextlib
@@ -9,7 +10,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -49,8 +52,15 @@ def find_sandbox(settings: Settings) -> str | None:
     return found.url if found is not None and found.code == _CODE else None
 
 
-def ensure_sandbox(settings: Settings, clock: Clock) -> str:
+def ensure_sandbox(
+    settings: Settings, clock: Clock, start: Callable[[], "subprocess.Popen[bytes]"] | None = None
+) -> str:
     """Return the URL of the sandbox world, starting it when nothing answers.
+
+    Of all who ask for it at the same moment, one starts it; the others wait until it answers.
+
+    Args:
+        start: starts it as the caller keeps it; left out, it runs on its own and leaves when nobody calls.
 
     Raises:
         ConfigurationError: it did not come up (names its log), or one of other code does not leave.
@@ -66,7 +76,8 @@ def ensure_sandbox(settings: Settings, clock: Clock) -> str:
         if found is not None:
             return found
         dismiss_older(settings, clock)
-        return _start(settings, clock)
+        settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
+        return _wait_for(settings, clock, (start or partial(_start_apart, settings))())
 
 
 def dismiss_older(settings: Settings, clock: Clock) -> None:
@@ -106,12 +117,11 @@ def _ours(settings: Settings) -> _Running | None:
         return None
 
 
-def _start(settings: Settings, clock: Clock) -> str:
-    log = settings.var_dir / "logs" / "sandbox.log"
+def _start_apart(settings: Settings) -> "subprocess.Popen[bytes]":
+    log = sandbox_log(settings)
     log.parent.mkdir(parents=True, exist_ok=True)
-    settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             sandbox_command(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -120,16 +130,26 @@ def _start(settings: Settings, clock: Clock) -> str:
             cwd=settings.root,
             env=clean_environment(),
         )
+
+
+def _wait_for(settings: Settings, clock: Clock, process: "subprocess.Popen[bytes]") -> str:
     deadline = clock.monotonic() + START_DEADLINE_S
-    while clock.monotonic() < deadline and process.poll() is None:
+    while (code := process.poll()) is None and clock.monotonic() < deadline:
         found = find_sandbox(settings)
         if found is not None:
             return found
         clock.sleep(0.1)
+    how = f"within {START_DEADLINE_S:.0f} s" if code is None else f"and left with exit code {code}"
     raise ConfigurationError(
-        f"The sandbox world did not come up within {START_DEADLINE_S:.0f} s.",
-        next_step=f"Its log is {log.relative_to(settings.root)}; `dayreel sandbox` runs it in the foreground.",
+        f"The sandbox world did not come up {how}.",
+        next_step=f"Its log is {sandbox_log(settings).relative_to(settings.root)}; `dayreel sandbox` runs it in the "
+        "foreground and shows what it says.",
     )
+
+
+def sandbox_log(settings: Settings) -> Path:
+    """Return where a world that runs in no terminal writes what it says."""
+    return settings.var_dir / "logs" / "sandbox.log"
 
 
 def sandbox_command(settings: Settings, *, idle_exit_s: int | None = IDLE_EXIT_S) -> list[str]:
