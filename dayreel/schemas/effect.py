@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 EffectKind = Literal["llm", "segment", "post", "notification", "delete"]
 EffectState = Literal["intended", "sent", "confirmed", "refused", "unknown"]
+
+HOUSE: Final = "the house"
+"""In a content's place where a message is about none. No content can be called so; in the catalog it is NULL."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class EffectKey:
     """What makes an effect unique. The same key can never be sent twice.
 
     Attributes:
-        content_id: the content it belongs to.
+        content_id: the content it belongs to, or `HOUSE`: a message about none belongs to its world alone.
         kind: what sort of act.
         target: who receives it: a provider's or platform's name.
         sequence: the segment's number, the attempt's number, or 1.
@@ -47,7 +50,7 @@ class Effect:
 
     id: int
     key: EffectKey
-    channel: str
+    channel: str | None
     layer: str
     state: EffectState
     request: dict[str, Any]

@@ -4,24 +4,29 @@ And by whom they are told: the first notifier that is set up, in the order of `T
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, not_, select
 
+from dayreel.clock import local_day
 from dayreel.errors import ProviderError
 from dayreel.providers.notifiers.contract import Card, Message, Notifier, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.schemas.effect import EffectKey, Permit
+from dayreel.schemas.effect import HOUSE, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.effects.ledger import reopen
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
-from dayreel.stores.catalog.reads import ContentRow, get_content
-from dayreel.stores.catalog.tables import content, effects
+from dayreel.stores.catalog.reads import ContentRow
+from dayreel.stores.catalog.tables import effects
 
 TOLD_BY: Final = ("slack", "discord", "ntfy", "webhook")
 _TOLD: Final = ("sent", "confirmed", "refused", "unknown")
 _REMEMBERED: Final = 1000
+REFUSED_RESTS: Final = timedelta(days=1)
+"""A messenger that refuses (a wrong key, a room that is gone) is asked again after so long."""
 
 
 def keys_of_notifiers(settings: Settings) -> Mapping[str, SecretStr | None]:
@@ -39,7 +44,7 @@ def notifier_name(settings: Settings) -> str:
 
 def tell_once(
     studio: Studio,
-    row: ContentRow,
+    row: ContentRow | None,
     subject: str,
     text: str,
     *,
@@ -53,17 +58,17 @@ def tell_once(
     A message that cannot be sent holds nothing back; the sentence says so, and a later call tries again.
 
     Args:
-        row: the content that the message belongs to.
+        row: the content that the message belongs to; None where it is about none.
         subject: what it is about, unique within the content: `reminder/r1`.
-        name: what people see in place of the content's id, where the message is about no content.
+        name: what people see in place of a content's id, where the message is about no content.
         about: the single things that it tells, for `told_about`.
         card: what a chat shows instead of the text, with its buttons; its marker has to be `marker_of(name, subject)`.
 
     Raises:
         ConfigurationError: the channel file of the content cannot be read.
     """
-    key = _key(row, subject, notifier.name)
-    name = name or row.id
+    key = key_of(row, subject, notifier.name)
+    name = name or key.content_id
     marker = marker_of(name, subject)
     request: dict[str, Any] = {"marker": marker, "text": text, **({"about": list(about)} if about else {})}
 
@@ -75,9 +80,12 @@ def tell_once(
         record(sent)
         return Done({"marker": marker, **handle, **sent})
 
-    intent = Intent(key=key, channel=studio.channels.load(row.channel), day=row.day, layer="review", request=request)
+    channel = None if row is None else studio.channels.load(row.channel)
+    day = house_day(studio) if row is None else row.day
+    if row is None:
+        _reopen_rested(studio, key)
     try:
-        studio.ledger.perform(intent, act)
+        studio.ledger.perform(Intent(key, channel, day, "review", request=request), act)
     except ProviderError as error:
         return f"{name}: {notifier.name} was not told: {error}"
     return f"{name}: {notifier.name} was told: {text}"
@@ -90,19 +98,22 @@ def marker_of(name: str, subject: str) -> str:
 
 def was_told(studio: Studio, row: ContentRow, subject: str, *, target: str) -> bool:
     """Return whether `subject` was told, or may have been: what is unknown is looked up, never repeated."""
-    effect = studio.ledger.find(_key(row, subject, target))
+    effect = studio.ledger.find(key_of(row, subject, target))
     return effect is not None and effect.state in _TOLD
 
 
-def told_about(studio: Studio, row: ContentRow, *, target: str) -> set[str]:
-    """Return every single thing that the newest thousand messages of a content were about."""
+def told_about(studio: Studio, *, target: str) -> set[str]:
+    """Return every single thing that the newest thousand messages about no content were about.
+
+    What was refused counts as told for a day: nobody but time brings it up again.
+    """
     query = (
         select(effects.c.request)
         .where(
-            effects.c.content_id == row.id,
-            effects.c.kind == "notification",
+            *_house(studio),
             effects.c.target == target,
             effects.c.state.in_(_TOLD),
+            not_(_rested(studio)),
         )
         .order_by(effects.c.id.desc())
         .limit(_REMEMBERED)
@@ -111,18 +122,27 @@ def told_about(studio: Studio, row: ContentRow, *, target: str) -> set[str]:
         return {one for request in connection.execute(query).scalars() for one in request.get("about", ())}
 
 
-def oldest_content(studio: Studio) -> ContentRow | None:
-    """Return the content that messages about no content belong to: always the same one, so that each is told once."""
-    query = (
-        select(content.c.id)
-        .where(content.c.world == studio.settings.world, content.c.channel.in_(studio.channels.names()))
-        .order_by(content.c.created_at, content.c.id)
-        .limit(1)
-    )
-    with studio.catalog.read() as connection:
-        found = connection.execute(query).scalar()
-        return None if found is None else get_content(connection, found)
+def house_day(studio: Studio) -> date:
+    """Return the day of a message that belongs to no channel: today, in the project's own zone."""
+    return local_day(studio.clock.now(), studio.settings.timezone)
 
 
-def _key(row: ContentRow, subject: str, target: str) -> EffectKey:
-    return EffectKey(row.id, "notification", target, 1, fingerprint(subject=subject))
+def key_of(row: ContentRow | None, subject: str, target: str) -> EffectKey:
+    """Return the key of the message about a subject."""
+    return EffectKey(HOUSE if row is None else row.id, "notification", target, 1, fingerprint(subject=subject))
+
+
+def _house(studio: Studio) -> tuple[ColumnElement[bool], ...]:
+    kind = effects.c.kind == "notification"
+    return effects.c.content_id.is_(None), effects.c.world == studio.settings.world, kind
+
+
+def _rested(studio: Studio) -> ColumnElement[bool]:
+    return and_(effects.c.state == "refused", effects.c.settled_at <= studio.clock.now() - REFUSED_RESTS)
+
+
+def _reopen_rested(studio: Studio, key: EffectKey) -> None:
+    """Let a refused message about no content be tried again: there is no content to `dayreel retry`."""
+    with studio.catalog.write("money") as connection:
+        same = (effects.c.target == key.target, effects.c.fingerprint == key.fingerprint)
+        reopen(connection, *_house(studio), *same, _rested(studio))

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, case, func, select
 
+from dayreel.schemas.effect import HOUSE
 from dayreel.services.configure import Value, read_config
 from dayreel.services.effects.caps import Cap, caps_of
 from dayreel.services.making.renders import Render, render_status
@@ -211,7 +212,7 @@ def _doubt(row: RowMapping) -> Doubt:
     return Doubt(
         effect_id=row["id"],
         version=row["version"],
-        content_id=row["content_id"],
+        content_id=row["content_id"] or HOUSE,
         what=f"{row['kind']} {row['sequence']}",
         target=row["target"],
         sent_at=row["sent_at"],

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from dayreel.desk.pages.frame import Visit
 from dayreel.errors import UsageError
+from dayreel.schemas.effect import HOUSE
 from dayreel.services.audit import note_act
 from dayreel.services.desk.money import doubts
 from dayreel.services.upkeep.reconcile import reconcile, resolve
@@ -13,7 +14,7 @@ _LONGEST_ID = 300
 
 def unknown(visit: Visit) -> Response:
     """List them."""
-    return visit.show("unknown.html", doubts=doubts(visit.room.studio), outcomes=None)
+    return visit.show("unknown.html", house=HOUSE, doubts=doubts(visit.room.studio), outcomes=None)
 
 
 def found(visit: Visit) -> Response:
@@ -42,7 +43,7 @@ def not_there(visit: Visit) -> Response:
 def look_again(visit: Visit) -> Response:
     """Ask the providers once more; sends nothing and buys nothing."""
     told = reconcile(visit.studio)
-    return visit.show("unknown.html", doubts=doubts(visit.room.studio), outcomes=told)
+    return visit.show("unknown.html", house=HOUSE, doubts=doubts(visit.room.studio), outcomes=told)
 
 
 def _resolve(visit: Visit, named: str | None) -> Response:

@@ -19,7 +19,7 @@ from dayreel.errors import ConfigurationError, PermanentError
 from dayreel.providers.access import Access
 from dayreel.providers.http import Http, reveal
 from dayreel.providers.notifiers.contract import Message
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import HOUSE, Permit
 
 _SHORTEST_KEY: Final = 6
 NEXT_STEPS: Final[Mapping[int, str]] = {
@@ -69,7 +69,7 @@ class WebhookNotifier:
             "text": message.text,
             "marker": message.marker,
             "link": message.link,
-            "content_id": permit.key.content_id,
+            "content_id": None if permit.key.content_id == HOUSE else permit.key.content_id,
             "sent_at": now.isoformat(),
         }
         body = json.dumps(document, ensure_ascii=False).encode()

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import RowMapping, func, select
 
 from dayreel.clock import local_day
+from dayreel.schemas.effect import HOUSE
 from dayreel.services.configure import Value, read_config
 from dayreel.services.effects.caps import Cap, caps_of
 from dayreel.services.effects.ledger import LEASE
@@ -122,7 +123,7 @@ def doubts(studio: Studio) -> list[Doubt]:
 def _doubt(row: RowMapping) -> Doubt:
     return Doubt(
         effect_id=row["id"],
-        content_id=row["content_id"],
+        content_id=row["content_id"] or HOUSE,
         kind=row["kind"],
         target=row["target"],
         sequence=row["sequence"],

@@ -52,6 +52,7 @@ class Intent:
     """One act that is wanted.
 
     Attributes:
+        channel: None of a message about no content, and of nothing else.
         most_usd: the most it can cost; reserved before it is sent.
         request: what is asked for, as JSON: for the audit trail and for looking it up later.
         guards: further conditions, see `Guard`.
@@ -60,7 +61,7 @@ class Intent:
     """
 
     key: EffectKey
-    channel: Channel
+    channel: Channel | None
     day: date
     layer: Layer
     most_usd: Decimal = Decimal(0)
@@ -68,3 +69,12 @@ class Intent:
     request: dict[str, Any] = field(default_factory=dict)
     guards: tuple[Guard, ...] = field(default=())
     records_first: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no channel's caps and pauses would hold.
+
+        Raises:
+            ValueError: it is more than a message, and belongs to no channel.
+        """
+        if self.channel is None and (self.key.kind != "notification" or self.most_usd):
+            raise ValueError(f"a {self.key.kind} of {self.most_usd} dollars belongs to a channel")

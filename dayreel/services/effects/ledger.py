@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
 
 from dayreel.clock import Clock, local_day
 from dayreel.errors import (
@@ -27,7 +27,7 @@ from dayreel.errors import (
     UnknownOutcomeError,
 )
 from dayreel.schemas.content import Layer
-from dayreel.schemas.effect import Effect, EffectKey, EffectState, Permit
+from dayreel.schemas.effect import HOUSE, Effect, EffectKey, EffectState, Permit
 from dayreel.services.effects.intent import Act, Intent, NotMade, Record
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
 from dayreel.services.patience import patiently
@@ -93,20 +93,20 @@ class EffectLedger:
         connection: Connection,
         key: EffectKey,
         *,
-        channel: str,
+        channel: str | None,
         day: date,
         layer: Layer,
         model: str | None = None,
         request: Mapping[str, Any] | None = None,
     ) -> int:
         """Write an intention down in the caller's transaction, unless it is there, and return its number."""
-        query = select(effects.c.id).where(*_is(key))
+        query = select(effects.c.id).where(*self._is(key))
         found = connection.execute(query).scalar()
         if found is not None:
             return int(found)
         connection.execute(
             insert(effects).values(
-                content_id=key.content_id,
+                content_id=None if key.content_id == HOUSE else key.content_id,
                 kind=key.kind,
                 target=key.target,
                 sequence=key.sequence,
@@ -130,7 +130,7 @@ class EffectLedger:
     def find(self, key: EffectKey) -> Effect | None:
         """Return the effect with this key, or None when it was never intended."""
         with self._catalog.read() as connection:
-            row = connection.execute(select(effects).where(*_is(key))).mappings().one_or_none()
+            row = connection.execute(select(effects).where(*self._is(key))).mappings().one_or_none()
         return None if row is None else effect_of(row)
 
     def get(self, effect_id: int) -> Effect:
@@ -241,7 +241,7 @@ class EffectLedger:
             effect_id = self.intend(
                 connection,
                 intent.key,
-                channel=intent.channel.name,
+                channel=None if intent.channel is None else intent.channel.name,
                 day=intent.day,
                 layer=intent.layer,
                 model=intent.model,
@@ -264,7 +264,9 @@ class EffectLedger:
                 attempted=_words(intent.key),
                 answer=f"it was refused earlier: {row['error']}",
                 reference=f"effect {row['id']}",
-                next_step=f"Mend the cause, then `dayreel retry {intent.key.content_id}`.",
+                next_step="Mend the cause; it is tried again a day later."
+                if intent.key.content_id == HOUSE
+                else f"Mend the cause, then `dayreel retry {intent.key.content_id}`.",
             )
         raise UnknownOutcomeError(
             attempted=_words(intent.key),
@@ -274,7 +276,8 @@ class EffectLedger:
         )
 
     def _check(self, connection: Connection, intent: Intent, spent_on: date, amount_usd: Decimal) -> None:
-        if intent.key.kind != "notification":  # people are told things even when nothing may be bought or posted
+        if intent.channel is not None and intent.key.kind != "notification":
+            # People are told things even when nothing may be bought or posted; `Intent` lets nothing else go unowned.
             claim = Claim(
                 content_id=intent.key.content_id,
                 channel=intent.channel,
@@ -342,6 +345,16 @@ class EffectLedger:
         alive = is_alive(row["owner"])
         return alive if alive is not None else bool(self._clock.now() < row["lease_until_at"])
 
+    def _is(self, key: EffectKey) -> tuple[ColumnElement[bool], ...]:
+        is_house = (effects.c.content_id.is_(None), effects.c.world == self._world)  # a content says its world itself
+        return (
+            *(is_house if key.content_id == HOUSE else (effects.c.content_id == key.content_id,)),
+            effects.c.kind == key.kind,
+            effects.c.target == key.target,
+            effects.c.sequence == key.sequence,
+            effects.c.fingerprint == key.fingerprint,
+        )
+
     def _recorder(self, effect_id: int) -> Record:
         """Return what an act records its handles with; it stops an act that was taken over while it slept."""
 
@@ -405,24 +418,34 @@ class EffectLedger:
             )
 
 
+def reopen(connection: Connection, *which: ColumnElement[bool]) -> int:
+    """Let what was refused be tried again, in the caller's "money" transaction; return how many acts that are.
+
+    A refusal means that certainly nothing happened, so trying again is safe.
+    """
+    opened = connection.execute(
+        update(effects)
+        .where(*which, effects.c.state == "refused")
+        .values(
+            state="intended",
+            handle={},
+            reserved_usd=Decimal(0),
+            settled_usd=None,
+            spent_on=None,
+            version=effects.c.version + 1,
+        )
+    )
+    return opened.rowcount
+
+
 def has_handle(handle: Mapping[str, Any]) -> bool:
     """Return whether the provider has given us anything to go on from."""
     return any(value is not None for value in handle.values())
 
 
-def _is(key: EffectKey) -> tuple[Any, ...]:
-    return (
-        effects.c.content_id == key.content_id,
-        effects.c.kind == key.kind,
-        effects.c.target == key.target,
-        effects.c.sequence == key.sequence,
-        effects.c.fingerprint == key.fingerprint,
-    )
-
-
 def effect_of(row: RowMapping) -> Effect:
     """Return a ledger row as an `Effect`."""
-    key = EffectKey(row["content_id"], row["kind"], row["target"], row["sequence"], row["fingerprint"])
+    key = EffectKey(row["content_id"] or HOUSE, row["kind"], row["target"], row["sequence"], row["fingerprint"])
     return Effect(
         id=row["id"],
         key=key,

@@ -8,23 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select
-
 from dayreel.errors import DayreelError, UsageError
 from dayreel.providers.notifiers.contract import Card, Press, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_flow import ASKED
-from dayreel.schemas.effect import EffectKey, Permit
+from dayreel.schemas.effect import HOUSE, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
-from dayreel.services.effects.ledger import effect_of
 from dayreel.services.library.gates import Verdict, answer
 from dayreel.services.library.open_library import open_library
 from dayreel.services.reviewing.chat_review import Chat, need_room, shown_name, tell_privately
 from dayreel.services.studio import Studio
-from dayreel.services.tell_people import marker_of, tell_once
+from dayreel.services.tell_people import house_day, key_of, marker_of, tell_once
 from dayreel.stores.catalog.item_reads import GateRow, get_gate, get_item
-from dayreel.stores.catalog.reads import ContentRow, get_content
-from dayreel.stores.catalog.tables import effects
 
 FOOTAGE: Final = "own footage"
 _TICKET: Final = "footage"
@@ -42,15 +37,11 @@ class AskedGate:
     name: str
 
 
-def ask_gate(studio: Studio, row: ContentRow, gate: GateRow, text: str, *, about: str, notifier: ReviewNotifier) -> str:
-    """Post a question's card, once; return in a sentence what became of it.
-
-    Args:
-        row: the content that messages about no content belong to.
-    """
+def ask_gate(studio: Studio, gate: GateRow, text: str, *, about: str, notifier: ReviewNotifier) -> str:
+    """Post a question's card, once; return in a sentence what became of it."""
     subject = _subject(gate)
     card = gate_card(studio, gate)
-    return tell_once(studio, row, subject, text, notifier=notifier, name=FOOTAGE, about=[about], card=card)
+    return tell_once(studio, None, subject, text, notifier=notifier, name=FOOTAGE, about=[about], card=card)
 
 
 def gate_card(studio: Studio, gate: GateRow) -> Card:
@@ -113,23 +104,19 @@ def act_on_gate_press(studio: Studio, notifier: ReviewNotifier, asked: AskedGate
 def _redraw(studio: Studio, notifier: ReviewNotifier, gate_id: int) -> None:
     with studio.catalog.read() as connection:
         gate = get_gate(connection, gate_id)
-        marker = marker_of(FOOTAGE, _subject(gate))
-        query = select(effects).where(effects.c.kind == "notification", effects.c.target == notifier.name)
-        rows = connection.execute(query.where(effects.c.state == "confirmed")).mappings()
-        asked = next((effect_of(row) for row in rows if row["request"].get("marker") == marker), None)
-        row = None if asked is None else get_content(connection, asked.key.content_id)
+    asked = studio.ledger.find(key_of(None, _subject(gate), notifier.name))
     card = gate_card(studio, gate)
-    if asked is None or row is None or card.outcome is None:
+    if asked is None or asked.state != "confirmed" or card.outcome is None:
         return
-    key = EffectKey(row.id, "notification", notifier.name, 1, fingerprint(of=asked.id, said=card.outcome))
-    request = {"marker": f"{marker}/answered", "of": asked.id, "text": card.outcome}
+    key = EffectKey(HOUSE, "notification", notifier.name, 1, fingerprint(of=asked.id, said=card.outcome))
+    request = {"marker": f"{card.marker}/answered", "of": asked.id, "text": card.outcome}
 
     def redraw(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
         notifier.redraw(permit, asked.result, card)
         return Done(request)
 
-    channel = studio.channels.load(row.channel)
-    studio.ledger.perform(Intent(key, channel, row.day, "review", request=request, records_first=True), redraw)
+    intent = Intent(key, None, house_day(studio), "review", request=request, records_first=True)
+    studio.ledger.perform(intent, redraw)
 
 
 def _subject(gate: GateRow) -> str:

@@ -14,7 +14,7 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_flow import ASKED
 from dayreel.services.library.chat_gates import FOOTAGE, ask_gate
 from dayreel.services.studio import Studio
-from dayreel.services.tell_people import oldest_content, tell_once, told_about
+from dayreel.services.tell_people import tell_once, told_about
 from dayreel.stores.catalog.item_reads import GateRow, ItemRow, JobRow, gates_of, jobs_of, list_items
 from dayreel.stores.catalog.tables import state_transitions
 from dayreel.stores.locks import hold
@@ -36,18 +36,15 @@ class News:
 def library_news(studio: Studio, *, target: str) -> list[News]:
     """Return what nobody was told of yet, the oldest first. Reads the catalog and nothing else.
 
-    A message belongs to a content; where the project has none yet, there is nobody to tell, and the list is empty.
-
     Args:
         target: the notifier's name.
     """
     with studio.catalog.read() as connection:
         items = {row.id: row for row in list_items(connection)}
         news = [*_questions(connection, items), *_refused(items), *_failed(connection, items)]
-    row = oldest_content(studio) if news else None
-    if row is None:
+    if not news:
         return []
-    told = told_about(studio, row, target=target)
+    told = told_about(studio, target=target)
     return sorted((one for one in news if one.key not in told), key=lambda one: (one.since, one.key))
 
 
@@ -60,19 +57,16 @@ def tell_news(studio: Studio, *, notifier: Notifier) -> list[str]:
     now = studio.clock.now()
     with hold(studio.settings.var_dir / "locks", "library-news", what="tell people about own footage", at=now):
         news = library_news(studio, target=notifier.name)
-        row = oldest_content(studio) if news else None
-        if row is None:
-            return []
         said = []
         if isinstance(notifier, ReviewNotifier):
             asked = [(one, one.gate) for one in news if one.gate is not None]
-            said = [ask_gate(studio, row, gate, one.words, about=one.key, notifier=notifier) for one, gate in asked]
+            said = [ask_gate(studio, gate, one.words, about=one.key, notifier=notifier) for one, gate in asked]
             news = [one for one in news if one.gate is None]
         if news:
             keys = [one.key for one in news]
             text = _text(news, f"{studio.settings.desk_address}/library")
             subject = f"news/{fingerprint(news=keys)[:12]}"
-            said.append(tell_once(studio, row, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
+            said.append(tell_once(studio, None, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
         return said
 
 

@@ -62,7 +62,8 @@ def _alert(studio: Studio, cap: str, since: date) -> BudgetAlert | None:
         level = next((level for level in LEVELS if used > 0 and used * 100 >= limit * level), None)
         if level is None:
             return None
-        first = connection.execute(select(effects.c.content_id).where(*here).order_by(effects.c.id).limit(1)).scalar()
+        paid = (*here, effects.c.content_id.is_not(None))  # messages about no content count on a day too
+        first = connection.execute(select(effects.c.content_id).where(*paid).order_by(effects.c.id).limit(1)).scalar()
         return BudgetAlert(get_content(connection, str(first)), cap, since, level, used, limit)
 
 

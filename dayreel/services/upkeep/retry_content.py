@@ -3,14 +3,13 @@
 Each is a person's word; nothing here is done by itself, and nothing here sends anything.
 """
 
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select, update
 
 from dayreel.errors import UsageError
 from dayreel.providers.video.contract import VideoGenerator
-from dayreel.services.effects.ledger import effect_of, has_handle
+from dayreel.services.effects.ledger import effect_of, has_handle, reopen
 from dayreel.services.making.renders import end_render, render_id, render_status
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import look_up_segment
@@ -21,7 +20,7 @@ from dayreel.stores.catalog.tables import effects, platform_posts, renders
 def reopen_refused(studio: Studio, content_id: str) -> int:
     """Let what was refused be tried again and what could not be used be asked again; return how many acts that are.
 
-    A refusal means that certainly nothing happened, so trying again is safe; whether it helps is for the person to say.
+    Whether that helps is for the person to say.
     Answers of a language model that no stage was made from are set aside: they are paid, and asked for again.
 
     Raises:
@@ -35,24 +34,13 @@ def reopen_refused(studio: Studio, content_id: str) -> int:
             connection.execute(
                 update(effects).where(effects.c.id == number).values(result={**result, "set_aside": True})
             )
-        opened = connection.execute(
-            update(effects)
-            .where(effects.c.content_id == content_id, effects.c.state == "refused")
-            .values(
-                state="intended",
-                handle={},
-                reserved_usd=Decimal(0),
-                settled_usd=None,
-                spent_on=None,
-                version=effects.c.version + 1,
-            )
-        )
+        opened = reopen(connection, effects.c.content_id == content_id)
         connection.execute(
             update(platform_posts)
             .where(platform_posts.c.content_id == content_id, platform_posts.c.state == "failed")
             .values(error_message=None)
         )
-    return opened.rowcount + len(unused)
+    return opened + len(unused)
 
 
 def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> list[tuple[int, dict[str, Any]]]:

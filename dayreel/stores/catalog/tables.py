@@ -165,12 +165,13 @@ effects = Table(
     "effects",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), nullable=False),
+    # Both or neither: a message about no content belongs to no channel. Nothing else may do without.
+    Column("content_id", ForeignKey("content.id", ondelete="CASCADE")),
     Column("kind", String(20), nullable=False),
     Column("target", String(50), nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("fingerprint", String(64), nullable=False),
-    Column("channel", String(50), nullable=False),
+    Column("channel", String(50)),
     Column("day", Date, nullable=False),
     Column("layer", String(20), nullable=False),
     Column("model", String(100)),
@@ -196,6 +197,17 @@ effects = Table(
     Index("idx_effects_state", "state"),
     Index("idx_effects_spent_on", "world", "spent_on"),
     Index("idx_effects_channel_day", "channel", "day"),
+    CheckConstraint(
+        "(content_id IS NULL) = (channel IS NULL) AND (content_id IS NOT NULL OR kind = 'notification')", name="whose"
+    ),
+)
+# A unique constraint takes every NULL for another one, so messages about no content have an index of their own.
+Index(
+    "uq_effects_house",
+    *(effects.c[name] for name in ("world", "kind", "fingerprint", "target", "sequence")),
+    unique=True,
+    sqlite_where=effects.c.content_id.is_(None),
+    postgresql_where=effects.c.content_id.is_(None),
 )
 
 renders = Table(

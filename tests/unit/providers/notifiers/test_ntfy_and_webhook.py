@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from dayreel.errors import ConfigurationError, PermanentError, ProviderError, Tr
 from dayreel.providers.notifiers.contract import Message, Notifier
 from dayreel.providers.notifiers.ntfy import NtfyNotifier
 from dayreel.providers.notifiers.webhook import WebhookNotifier, sign
+from dayreel.schemas.effect import HOUSE, EffectKey
 from tests.fakes.clock import FakeClock
 from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import Say, scripted, unused_url
@@ -56,6 +58,13 @@ def test_the_webhook_gets_a_signed_document_that_says_by_its_key_that_it_is_the_
     assert asked.headers["idempotency-key"] == MESSAGE.marker
     assert asked.headers["x-dayreel-signature"] == sign(SECRET, asked.headers["x-dayreel-timestamp"], asked.body)
     assert asked.json()["text"] == MESSAGE.text
+
+
+def test_the_webhook_is_told_no_content_where_a_message_is_about_none() -> None:
+    key = EffectKey(HOUSE, "notification", "webhook", 1, "f")
+    with scripted(Say(204)) as server:
+        webhook(server.url).send(replace(PERMIT, key=key), MESSAGE)
+    assert server.asked[0].json()["content_id"] is None
 
 
 def test_a_webhook_cannot_be_asked_so_a_lost_message_is_for_a_person() -> None:

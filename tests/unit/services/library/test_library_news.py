@@ -14,13 +14,11 @@ from dayreel.services.library.news import library_news, tell_news
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.rebuild import rebuild
 from dayreel.services.library.tend import tend
-from dayreel.services.making.open_content import open_content
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.locks import hold
 from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.notifier import FakeNotifier
-from tests.fakes.studio import DAY, channel_of
 
 FALLS = movie_name("Hidden Falls", 2019)
 BLUE = movie_name("Blue Coast", 2020)
@@ -28,10 +26,8 @@ BLUE = movie_name("Blue Coast", 2020)
 
 @pytest.fixture
 def library(make_studio: Callable[..., Studio]) -> Library:
-    """A library in a project that has made a content: messages belong to one."""
-    library = make_library(make_studio())
-    open_content(library.studio, channel_of(library.studio), DAY)
-    return library
+    """A library in a project that has made no content: a data team that does footage alone hears of it too."""
+    return make_library(make_studio())
 
 
 def due(library: Library) -> list[str]:

@@ -90,6 +90,41 @@ def test_decisions_and_the_posts_that_point_at_them_outlive_the_step_that_gives_
             connection.execute(text("DELETE FROM decisions"))
 
 
+def test_what_was_told_of_own_footage_belongs_to_no_content_from_then_on_and_the_rest_stays(catalog_url: str) -> None:
+    """Where the oldest content was another one for a while, the same was told twice: one of them stays with it."""
+    told = (
+        "INSERT INTO effects (id, content_id, kind, target, sequence, fingerprint, channel, day, layer, world, state, "
+        "version, attempts, request, handle, result, reserved_usd, created_at) VALUES ({}, '{}', 'notification', "
+        "'slack', 1, 'f', 'a', '2026-11-20', 'review', 'sandbox', 'confirmed', 1, 1, '{{\"marker\": \"{}\"}}', "
+        f"'{{{{}}}}', '{{{{}}}}', 0, {_AT})"
+    )
+    another = _A_POSTED_CONTENT[0].replace("'a-2026-11-20', 'a'", "'b-2026-11-20', 'b'")
+    messages = (
+        told.format(10, "a-2026-11-20", "own footage/news/1"),
+        told.format(11, "b-2026-11-20", "own footage/news/1"),
+        told.format(12, "b-2026-11-20", "b-2026-11-20/r1").replace("'f'", "'g'"),
+    )
+    with Catalog(catalog_url) as catalog:
+        migrate.upgrade(catalog, "0005")
+        with catalog.write() as connection:
+            for statement in (*_A_POSTED_CONTENT, another, *messages):
+                connection.exec_driver_sql(statement)
+        migrate.upgrade(catalog)
+        with catalog.write() as connection:
+            whose = connection.execute(text("SELECT id, content_id, channel FROM effects ORDER BY id")).all()
+            assert whose == [
+                (3, "a-2026-11-20", "a"),
+                (10, None, None),
+                (11, "b-2026-11-20", "a"),
+                (12, "b-2026-11-20", "a"),
+            ]
+            assert connection.execute(text("SELECT effect_id FROM platform_posts")).scalar() == 3
+        with pytest.raises(IntegrityError), catalog.write() as connection:
+            connection.execute(text("DELETE FROM effects WHERE id = 3"))
+        with pytest.raises(IntegrityError), catalog.write() as connection:
+            connection.execute(text("UPDATE effects SET content_id = NULL, channel = NULL WHERE id = 11"))
+
+
 _AT = "'2026-11-20 09:00:00'"
 _A_POSTED_CONTENT = (
     (
