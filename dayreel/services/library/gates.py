@@ -5,6 +5,7 @@ the question is superseded and the answer refused. Answers go into the manifest 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from dayreel.rules.library_names import check_names, episode_names, movie_names
 from dayreel.rules.library_paths import ItemName
 from dayreel.schemas.library import GateAnswer, ItemManifest
 from dayreel.services.library.find_titles import LookedUp, find_titles
+from dayreel.services.library.gate_cards import intend_redraws
 from dayreel.services.library.open_library import Library
 from dayreel.stores.catalog.item_reads import GateRow, ItemRow, gates_of, get_gate, get_item
 from dayreel.stores.catalog.tables import human_approvals, media_files, media_items
@@ -50,11 +52,7 @@ def ask(library: Library, row: ItemRow, manifest: ItemManifest, gate: GateType) 
     looked_up = find_titles(library, manifest) if gate == "naming_confirm" else None
     with library.studio.catalog.write("library") as connection:
         prompt = _prompt(connection, row, manifest, gate, looked_up)
-        connection.execute(
-            update(human_approvals)
-            .where(human_approvals.c.item_id == row.id, human_approvals.c.status == "pending")
-            .values(status="superseded")
-        )
+        _supersede(library, connection, row)
         connection.execute(
             insert(human_approvals).values(
                 item_id=row.id,
@@ -104,7 +102,15 @@ def answer(
             .where(human_approvals.c.id == gate_id, human_approvals.c.status == "pending")
             .values(status=verdict, response_data=checked, responded_at=now, responded_by=by, via=via)
         )
-        return get_gate(connection, gate_id)
+        answered = get_gate(connection, gate_id)
+        intend_redraws(library.studio, connection, answered)
+        return answered
+
+
+def _supersede(library: Library, connection: Connection, row: ItemRow) -> None:
+    for gate in [one for one in gates_of(connection, item_id=row.id) if one.status == "pending"]:
+        connection.execute(update(human_approvals).where(human_approvals.c.id == gate.id).values(status="superseded"))
+        intend_redraws(library.studio, connection, replace(gate, status="superseded"))
 
 
 def _refuse_stale(gate: GateRow) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, func, select
 from dayreel.providers.notifiers.contract import Notifier, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_flow import ASKED
-from dayreel.services.library.chat_gates import FOOTAGE, ask_gate
+from dayreel.services.library.chat_gates import ask_gate
+from dayreel.services.library.gate_cards import FOOTAGE
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once, told_about
 from dayreel.stores.catalog.item_reads import GateRow, ItemRow, JobRow, gates_of, jobs_of, list_items

@@ -1,7 +1,6 @@
 """Review cards in chats: asking with buttons and a preview, and changing the message when the question is answered.
 
-A card is asked once per revision, through the ledger. Changing one is an effect too, once per picture it shows: safe
-to repeat, so it is never in doubt. What a press does is `services.reviewing.chat_review`.
+A card is asked once per revision, through the ledger. Changing one is `redraw_card`, what a press does `chat_review`.
 """
 
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.effects.ledger import effect_of
 from dayreel.services.reviewing.decide import seen_of, seen_text
+from dayreel.services.reviewing.redraw_card import redraw_card, shown_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.stores.catalog.tables import effects
@@ -73,7 +73,7 @@ def ask_in_chat(studio: Studio, channel: Channel, row: ContentRow, *, notifier: 
     """
     card = card_of(studio, channel, row, revision=row.revision, newest=None)
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))
-    request = {"marker": card.marker, "text": card.title, "shown": _shown(card)}
+    request = {"marker": card.marker, "text": card.title, "shown": shown_of(card)}
     told: list[str] = []
 
     def ask(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
@@ -119,7 +119,8 @@ def waiting_messages(studio: Studio, *, target: str) -> list[tuple[str, datetime
     query = select(effects).where(effects.c.state == "intended")
     with studio.catalog.read() as connection:
         rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
-        cards = [row for row in rows if row["kind"] == "notification" and "shown" in row["request"]]
+        # Cards about no content are `services.library.gate_cards`.
+        cards = [row for row in rows if row["content_id"] is not None and "shown" in row["request"]]
         return [(row["content_id"], row["created_at"]) for row in cards if _is_wanted(connection, row, target)]
 
 
@@ -154,18 +155,8 @@ def _is_wanted(connection: Connection, row: RowMapping, target: str) -> bool:
 def _redraw(studio: Studio, row: ContentRow, newest: DecisionRow | None, asked: Effect) -> None:
     channel = studio.channels.load(row.channel)
     card = card_of(studio, channel, row, revision=asked.key.sequence, newest=newest)
-    shown = _shown(card)
-    if shown == asked.result["shown"]:
-        return
-    notifier: ReviewNotifier = studio.connect(asked.key.target)
-    key = EffectKey(row.id, "notification", asked.key.target, asked.key.sequence, fingerprint(shown=shown))
-    request = {"marker": f"{card.marker}/{shown}", "of": asked.id, "text": card.outcome or card.caption, "shown": shown}
-
-    def redraw(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
-        notifier.redraw(permit, asked.result, card)
-        return Done(request)
-
-    studio.ledger.perform(Intent(key, channel, row.day, _LAYER, request=request, records_first=True), redraw)
+    if shown_of(card) != asked.result["shown"]:
+        redraw_card(studio, asked, card, channel=channel, day=row.day)
 
 
 def _attach(studio: Studio, channel: Channel, row: ContentRow, asked: Effect, notifier: ReviewNotifier) -> list[str]:
@@ -218,8 +209,3 @@ def _outcome(row: ContentRow, revision: int, newest: DecisionRow | None) -> str 
     if row.state == "expired":
         return "Expired: nobody decided in time."
     return f"Closed: it is {row.state}."
-
-
-def _shown(card: Card) -> str:
-    ticket, facts = (card.ticket, list(card.facts)) if card.outcome is None else ("", [])
-    return fingerprint(ticket=ticket, facts=facts, caption=card.caption, said=card.outcome)[:16]

@@ -16,6 +16,7 @@ from dayreel.errors import BusyError, ConfigurationError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
+from dayreel.services.library.gate_cards import send_redraws, waiting_redraws
 from dayreel.services.library.news import library_news, tell_news
 from dayreel.services.library.open_library import WATCH_LOCK, open_library
 from dayreel.services.library.tend import due_library, tend
@@ -63,9 +64,9 @@ def due_chores(studio: Studio, *, target: str) -> list[Chore]:
         ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
         key = f"{fingerprint(overdue=ids)[:12]}:{turn_of(now, now)}"
         chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
-    waiting = waiting_messages(studio, target=target)
+    waiting = [*waiting_messages(studio, target=target), *waiting_redraws(studio)]
     if waiting:
-        ids = sorted({content_id for content_id, _ in waiting})
+        ids = sorted({about for about, _ in waiting})
         key = f"{fingerprint(waiting=ids)[:12]}:{turn_of(now, max(since for _, since in waiting))}"
         chores.append(Chore("messages", f"messages:{key}", f"messages about {', '.join(ids)}"))
     alerts = budget_alerts(studio, target=target)
@@ -94,7 +95,7 @@ def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str
             for one in reconcile(studio, limit=MOST_EFFECTS)
         ],
         "reviews": lambda: mind_reviews(studio, notifier=notifier),
-        "messages": lambda: send_waiting(studio, notifier=notifier),
+        "messages": lambda: [*send_waiting(studio, notifier=notifier), *send_redraws(studio)],
         "budgets": lambda: tell_budgets(studio, notifier=notifier),
         "stalled": lambda: tell_stalled(studio, notifier=notifier),
         "library_news": lambda: _unless_busy(lambda: tell_news(studio, notifier=notifier)) if has_library else [],

@@ -1,14 +1,18 @@
 """Questions about own footage in Slack and Discord: a card with two buttons, whose press answers as everywhere."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dayreel.errors import GateClosedError, UsageError
-from dayreel.providers.notifiers.contract import Press
-from dayreel.services.library.chat_gates import check_gate_press, gate_card
+from dayreel.providers.notifiers.contract import Card, Press
+from dayreel.schemas.effect import Permit
+from dayreel.services.library.chat_gates import check_gate_press
+from dayreel.services.library.gate_cards import gate_card
 from dayreel.services.library.gates import answer
 from dayreel.services.library.ingest import ingest, movie_name
 from dayreel.services.library.news import tell_news
@@ -16,7 +20,9 @@ from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.library.tend import tend
 from dayreel.services.reviewing.chat_review import ROOMS
 from dayreel.services.studio import Studio
+from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.item_reads import GateRow, get_gate
+from dayreel.stores.catalog.tables import effects
 from tests.fakes.chats import Chat, chat_on
 from tests.fakes.desk import desk_on
 from tests.fakes.library import make_library, pretend_to_work
@@ -78,8 +84,83 @@ def test_a_press_after_somebody_elses_answer_is_told_who_was_first(chat: Chat) -
     assert gate(chat).status == "rejected"
 
 
+def due(chat: Chat) -> list[str]:
+    return [one.name for one in due_chores(chat.studio, target=chat.name) if one.name == "messages"]
+
+
+def see_to_messages(chat: Chat) -> list[str]:
+    return do_chore(chat.studio, "messages", notifier=chat.studio.connect(chat.name))
+
+
+def test_a_card_that_was_answered_in_another_face_loses_its_buttons_without_a_press(chat: Chat) -> None:
+    assert due(chat) == []
+    answer(library_of(chat), 1, "rejected", by="Ana", via="cli")
+    assert chat.buttons() == ["Approve", "Reject"], "whoever answers there holds no messenger's key"
+    assert due(chat) == ["messages"]
+    (said,) = see_to_messages(chat)
+    assert "shows how it stands" in said
+    assert chat.buttons() == []
+    assert "Rejected by Ana" in chat.words()
+    assert due(chat) == []
+
+
+def test_a_card_about_what_was_made_anew_says_so_without_a_press(chat: Chat) -> None:
+    library = library_of(chat)
+    name = movie_name("Hidden Falls", 2019)
+    marker = library.root / name.marker_dir("remux") / "remux.done"
+    os.utime(marker, (1, 1))
+    tend(library)
+    assert gate(chat).status == "superseded"
+    see_to_messages(chat)
+    assert chat.buttons() == []
+    assert "there is a newer question" in chat.words()
+
+
+def test_a_card_that_could_not_be_changed_stays_due_until_it_was(chat: Chat) -> None:
+    answer(library_of(chat), 1, "approved", by="Ana", via="desk")
+    chat.world.arm(chat.name, "update", "error", times=3, status=503)
+    (said,) = see_to_messages(chat)
+    assert "still shows it as it was" in said
+    assert due(chat) == ["messages"]
+    see_to_messages(chat)
+    assert (chat.buttons(), due(chat)) == ([], [])
+
+
+def test_a_card_whose_own_outcome_is_not_known_yet_follows_once_it_is(chat: Chat) -> None:
+    def ask_is(state: str) -> None:
+        with chat.studio.catalog.write("money") as connection:
+            connection.execute(effects.update().where(effects.c.state != "intended").values(state=state))
+
+    ask_is("unknown")
+    answer(library_of(chat), 1, "approved", by="Ana", via="desk")
+    assert due(chat) == [], "nobody knows which message to change"
+    ask_is("confirmed")
+    assert due(chat) == ["messages"]
+
+
+def test_an_answer_that_comes_while_the_card_is_on_its_way_is_shown_on_it(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever answers then finds no card yet that had to follow."""
+    notifier = chat.studio.connect(chat.name)
+    with chat.studio.catalog.write("money") as connection:
+        connection.execute(effects.delete())
+    ask = notifier.ask
+
+    def ask_slowly(permit: Permit, card: Card, *, preview: Path | None) -> dict[str, Any]:
+        answer(library_of(chat), 1, "approved", by="Ana", via="desk")
+        return ask(permit, card, preview=preview)
+
+    monkeypatch.setattr(notifier, "ask", ask_slowly)
+    tell_news(chat.studio, notifier=notifier)
+    see_to_messages(chat)
+    assert chat.buttons() == []
+
+
 def test_a_press_elsewhere_or_about_something_else_answers_nothing(chat: Chat) -> None:
-    room, ticket = str(chat.studio.variable(ROOMS[chat.name])), gate_card(chat.studio, gate(chat)).ticket  # type: ignore[index]
+    room = str(chat.studio.variable(ROOMS[chat.name]))  # type: ignore[index]
+    with chat.studio.catalog.read() as connection:
+        ticket = gate_card(chat.studio, connection, gate(chat)).ticket
     good = Press("approve", ticket, "U1", "Eve", room)
     assert check_gate_press(chat.studio, chat.name, good).gate.id == 1  # type: ignore[arg-type]
     with pytest.raises(GateClosedError, match="another one"):
