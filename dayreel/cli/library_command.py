@@ -119,6 +119,24 @@ def answer(gate: int, verdict: str, keep: str | None, names: tuple[str, ...], by
         click.echo(f"{said.item_id}: {said.approval_type} {said.status} by {said.responded_by}.")
 
 
+@command.command("look-up")
+@click.argument("gate", type=int)
+@_JSON
+def look_up(gate: int, as_json: bool) -> None:
+    """Ask for titles again, where a question about names could not be answered with them."""
+    from dayreel.services.library.gates import look_up_again
+    from dayreel.services.library.look_up import gate_document
+
+    with opened_library() as library:
+        asked = gate_document(look_up_again(library, gate, by=library.studio.actor, via="cli"))
+    if as_json:
+        print_json(asked)
+        return
+    click.echo(f"{asked['id']}  {asked['item_id']}" + ("" if asked["id"] == gate else f"  in place of question {gate}"))
+    for line in _lines(asked):
+        click.echo(f"    {line}")
+
+
 @command.command("scan")
 @_JSON
 def scan(as_json: bool) -> None:

@@ -122,6 +122,7 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         act("/library/questions/{gate_id:int}/approve", library.approve, "reviewer"),
         act("/library/questions/{gate_id:int}/reject", library.reject, "reviewer"),
         act("/library/questions/{gate_id:int}/keep", library.keep_others, "reviewer"),
+        act("/library/questions/{gate_id:int}/look-up", library.look_again, "reviewer"),
         act("/library/jobs/{job}/cancel", library.cancel, "operator"),
         act("/library/jobs/{job}/retry", library.retry, "operator"),
         see("/media/{content_id}/{path:path}", media),

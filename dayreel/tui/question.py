@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from dayreel.services.desk.library import Question, question_of
-from dayreel.services.library.gates import Verdict, answer
+from dayreel.services.library.gates import Verdict, answer, look_up_again
 from dayreel.services.library.open_library import open_library
 from dayreel.services.studio import Studio
 from dayreel.tui.dialogs import AskLine, Confirm, EditLines
@@ -30,6 +30,7 @@ class QuestionScreen(LiveScreen[Question]):
         Binding("r", "reject", "Reject"),
         Binding("k", "keep", "Keep others"),
         Binding("e", "edit", "Edit names"),
+        Binding("l", "look_up", "Look up again"),
         Binding("escape", "app.pop_screen", "Back"),
         Binding("q", "app.quit", "Quit", show=False),
     ]
@@ -61,7 +62,9 @@ class QuestionScreen(LiveScreen[Question]):
             wanted = "remux_review" if action == "keep" else "naming_confirm"
             if gate is not None and gate["type"] != wanted:
                 return False
-        if action in ("approve", "reject", "keep", "edit"):
+        if action == "look_up" and (gate is None or "looked_up" not in gate["prompt"]):
+            return False
+        if action in ("approve", "reject", "keep", "edit", "look_up"):
             return True if gate is not None and gate["status"] == "pending" else None
         return True
 
@@ -115,6 +118,17 @@ class QuestionScreen(LiveScreen[Question]):
 
         self.app.push_screen(EditLines("Names in the library, one line for each file:", list(names.values())), go_on)
 
+    def action_look_up(self) -> None:
+        """Ask for titles again; a question that says something else has another number, and is shown."""
+        person, gate_id = self.terminal.link.person, self.gate_id
+
+        def say(studio: Studio) -> str:
+            gate = look_up_again(open_library(studio), gate_id, by=person, via="tui")
+            self.gate_id, self._names = gate.id, None
+            return f"{gate.prompt_data['looked_up']['said']} (question {gate.id})"
+
+        self.act(say, meanwhile="Looking up titles ...")
+
     def _ask(self, question: str, verdict: Verdict, response: dict[str, Any]) -> None:
         def go_on(yes: bool | None) -> None:
             if yes:
@@ -146,8 +160,6 @@ def _page(view: Question, names: Mapping[str, str] | None) -> Iterator[Content]:
         yield from (Content(_stream(one)) for one in layout.streams)
         if not layout.streams:
             yield Content("  its streams were not recorded: a script made it")
-    if "looked_up" in gate["prompt"]:
-        yield Content(plain(gate["prompt"]["looked_up"]["said"]))
     for file, name in (names or (gate["response"] or {}).get("names") or gate["prompt"].get("names", {})).items():
         yield Content("")
         yield Content.styled(plain(file), "bold")

@@ -46,6 +46,7 @@ NOTICES = {
     "question-approved": "Approved. It goes on by itself.",
     "question-rejected": "Rejected. It rests until somebody makes it anew.",
     "question-again": "It is made again with those streams, and asked again.",
+    "question-looked-up": "Looked up again. What came of it stands with the question.",
     "job-cancelled": "That job stops as soon as its worker looks; one that waited is cancelled.",
     "job-retried": "That job waits for a worker again.",
     "resolved": "Noted, with your name.",

@@ -8,7 +8,7 @@ from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
 from dayreel.services.desk.library import item_page, library_page, work_of
 from dayreel.services.library.act_on_jobs import cancel_job, retry_job
-from dayreel.services.library.gates import Verdict, answer
+from dayreel.services.library.gates import Verdict, answer, look_up_again
 from dayreel.services.library.open_library import open_library
 
 
@@ -67,6 +67,20 @@ def keep_others(visit: Visit) -> Response:
     if not all(index.isdecimal() and len(index) < 5 for index in ticked):  # noqa: PLR2004
         raise UsageError("A stream is named by its number.", next_step="Send the form as the page does.")
     return _answer(visit, "rejected", {"keep": [int(index) for index in ticked]}, said="again")
+
+
+def look_again(visit: Visit) -> Response:
+    """Ask for titles again.
+
+    Raises:
+        UsageError: there is no such question, or nobody is asked for titles.
+    """
+    number = int(visit.path("gate_id"))
+    try:
+        gate = look_up_again(open_library(visit.studio), number, by=visit.person.name, via=visit.via)
+    except (StaleState, BusyError) as error:
+        return tell(visit, error, back="/library")
+    return visit.done("/library", "question-looked-up", question=gate.id, item_id=gate.item_id)
 
 
 def cancel(visit: Visit) -> Response:

@@ -16,6 +16,7 @@ from dayreel.services.library.gate_cards import (
     card_subject,
     gate_card,
     intend_redraws,
+    newest_about,
     redraw_gate_cards,
 )
 from dayreel.services.library.gates import Verdict, answer
@@ -24,7 +25,7 @@ from dayreel.services.reviewing.chat_review import Chat, need_room, shown_name, 
 from dayreel.services.reviewing.redraw_card import shown_of
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once
-from dayreel.stores.catalog.item_reads import GateRow, gates_of, get_gate
+from dayreel.stores.catalog.item_reads import GateRow, get_gate
 
 _LOG = logging.getLogger("dayreel.chat")
 _VERDICTS: Final[dict[str, Verdict]] = {"approve": "approved", "reject": "rejected"}
@@ -47,9 +48,9 @@ def ask_gate(studio: Studio, gate: GateRow, text: str, *, about: str, notifier: 
     told = tell_once(studio, None, card_subject(gate), text, notifier=notifier, name=FOOTAGE, about=[about], card=card)
     with studio.catalog.write("library") as connection:
         # Whoever answered while it was on its way found no card yet that had to follow.
-        now = [one for one in gates_of(connection, item_id=gate.item_id) if one.id == gate.id]
-        if now and shown_of(gate_card(studio, connection, now[0])) != shown_of(card):
-            intend_redraws(studio, connection, now[0])
+        now = newest_about(connection, gate)
+        if now is not None and shown_of(gate_card(studio, connection, now)) != shown_of(card):
+            intend_redraws(studio, connection, now)
     return told
 
 

@@ -52,19 +52,25 @@ def gate_card(studio: Studio, connection: Connection, gate: GateRow) -> Card:
 def intend_redraws(studio: Studio, connection: Connection, gate: GateRow) -> None:
     """Write down that every card of a question is to look as the question stands now; sends nothing.
 
-    Call it in the transaction that changes the question.
+    Call it in the transaction that changes the question. One that was asked again about the same files has the card of
+    the one before.
     """
-    card = gate_card(studio, connection, gate)
+    card = gate_card(studio, connection, newest_about(connection, gate) or gate)
     for asked in _asked(studio, connection, gate):
         request = {**redraw_request(asked, card), "question": [gate.item_id, gate.subject_sha256]}
         key, day = redraw_key(asked, card), house_day(studio)
         studio.ledger.intend(connection, key, channel=None, day=day, layer="review", request=request)
 
 
+def newest_about(connection: Connection, gate: GateRow) -> GateRow | None:
+    """Return the newest question about the same files as this one; None when the item is gone."""
+    return _newest(connection, gate.item_id, gate.subject_sha256)
+
+
 def redraw_gate_cards(studio: Studio, gate: GateRow) -> list[str]:
     """Make every card of a question show how it stands now; return a sentence for each that could not be changed."""
     with studio.catalog.read() as connection:
-        card = gate_card(studio, connection, gate)
+        card = gate_card(studio, connection, newest_about(connection, gate) or gate)
         cards = [asked for asked in _asked(studio, connection, gate) if asked.state == "confirmed"]
     return [said for asked in cards if (said := _redrawn(studio, asked, card))]
 
@@ -111,12 +117,17 @@ def _waiting(studio: Studio, connection: Connection) -> Iterator[tuple[RowMappin
     rows = connection.execute(select(effects).where(effects.c.state == "intended")).mappings()
     for row in [row for row in rows if row["world"] == studio.settings.world and "question" in row["request"]]:
         item_id, subject = row["request"]["question"]
-        gates = [one for one in gates_of(connection, item_id=item_id) if one.subject_sha256 == subject]
+        gate = _newest(connection, item_id, subject)
         found = connection.execute(select(effects).where(effects.c.id == row["request"]["of"])).mappings().one()
-        if gates and found["state"] == "confirmed":
-            card = gate_card(studio, connection, gates[-1])
+        if gate is not None and found["state"] == "confirmed":
+            card = gate_card(studio, connection, gate)
             if shown_of(card) == row["request"]["shown"]:
                 yield row, effect_of(found), card
+
+
+def _newest(connection: Connection, item_id: str, subject: str) -> GateRow | None:
+    about = [one for one in gates_of(connection, item_id=item_id) if one.subject_sha256 == subject]
+    return about[-1] if about else None
 
 
 def _outcome(gate: GateRow) -> str | None:

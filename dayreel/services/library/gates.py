@@ -5,7 +5,6 @@ the question is superseded and the answer refused. Answers go into the manifest 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from dayreel.rules.library_flow import GATE_ABOUT, Gate, GateType
 from dayreel.rules.library_names import check_names, episode_names, movie_names
 from dayreel.rules.library_paths import ItemName
 from dayreel.schemas.library import GateAnswer, ItemManifest
+from dayreel.services.audit import note_act
 from dayreel.services.library.find_titles import LookedUp, find_titles
 from dayreel.services.library.gate_cards import intend_redraws
 from dayreel.services.library.open_library import Library
@@ -52,18 +52,68 @@ def ask(library: Library, row: ItemRow, manifest: ItemManifest, gate: GateType) 
     looked_up = find_titles(library, manifest) if gate == "naming_confirm" else None
     with library.studio.catalog.write("library") as connection:
         prompt = _prompt(connection, row, manifest, gate, looked_up)
-        _supersede(library, connection, row)
-        connection.execute(
-            insert(human_approvals).values(
-                item_id=row.id,
-                approval_type=gate,
-                status="pending",
-                prompt_data=prompt,
-                subject_sha256=subject_of(manifest, gate),
-                requested_at=library.studio.clock.now(),
-            )
-        )
+        _ask_anew(library, connection, row, gate, subject_of(manifest, gate), prompt)
     return f"{row.id}: a person is asked: {gate}"
+
+
+def look_up_again(library: Library, gate_id: int, *, by: str, via: str) -> GateRow:
+    """Ask the service for titles again; return the question, which is a new one where that changes what is shown.
+
+    The old one is superseded: an approval of names that somebody saw before is never one of these.
+
+    Raises:
+        UsageError: there is no such question, it is not about names, or the plan asks nobody for titles.
+        StaleState: it was answered already, or the item was made anew since.
+        StateError, StoreError: the manifest cannot be read, or the catalog not be written.
+    """
+    with library.studio.catalog.read() as connection:
+        gate = get_gate(connection, gate_id)
+        row = get_item(connection, gate.item_id)
+    _refuse_stale(gate)
+    manifest = library.items.manifest(name_of(row), "transcode")
+    if gate.approval_type != "naming_confirm" or manifest is None:
+        raise UsageError(
+            f"Question {gate_id} about {row.id} is not one about names, or its manifest is gone.",
+            next_step="`dayreel library gates` shows what is asked.",
+        )
+    looked_up = find_titles(library, manifest)
+    if looked_up is None:
+        raise UsageError(
+            f"Nobody is asked for titles, so there is nothing to look up for {row.id}.",
+            next_step="Set `file.lookup` in library.yaml; docs/library.md says what it needs.",
+        )
+    with library.studio.catalog.write("library") as connection:
+        _refuse_stale(get_gate(connection, gate_id))
+        prompt = _prompt(connection, row, manifest, "naming_confirm", looked_up)
+        if prompt == gate.prompt_data:
+            return gate
+        now, detail = library.studio.clock.now(), {"question": gate_id}
+        note_act(connection, "look up titles", row.id, actor=by, at=now, via=via, detail=detail)
+        return _ask_anew(library, connection, row, "naming_confirm", gate.subject_sha256, prompt)
+
+
+def _ask_anew(
+    library: Library, connection: Connection, row: ItemRow, gate: GateType, subject: str, prompt: dict[str, Any]
+) -> GateRow:
+    """Put a question in the place of those that wait; their cards in chats follow."""
+    before = [one for one in gates_of(connection, item_id=row.id) if one.status == "pending"]
+    connection.execute(
+        update(human_approvals).where(human_approvals.c.id.in_([one.id for one in before])).values(status="superseded")
+    )
+    connection.execute(
+        insert(human_approvals).values(
+            item_id=row.id,
+            approval_type=gate,
+            status="pending",
+            prompt_data=prompt,
+            subject_sha256=subject,
+            requested_at=library.studio.clock.now(),
+        )
+    )
+    asked = gates_of(connection, item_id=row.id)[-1]
+    for one in (*before, asked):
+        intend_redraws(library.studio, connection, one)
+    return asked
 
 
 def answer(
@@ -107,16 +157,11 @@ def answer(
         return answered
 
 
-def _supersede(library: Library, connection: Connection, row: ItemRow) -> None:
-    for gate in [one for one in gates_of(connection, item_id=row.id) if one.status == "pending"]:
-        connection.execute(update(human_approvals).where(human_approvals.c.id == gate.id).values(status="superseded"))
-        intend_redraws(library.studio, connection, replace(gate, status="superseded"))
-
-
 def _refuse_stale(gate: GateRow) -> None:
     if gate.status == "superseded":
         raise StaleState(
-            f"{gate.item_id} was made anew since this question ({gate.approval_type}, number {gate.id}).",
+            f"{gate.item_id} was made anew, or looked up again, since this question ({gate.approval_type}, number "
+            f"{gate.id}).",
             next_step="Look at the newest question about it; nothing was recorded.",
         )
     if gate.status != "pending":

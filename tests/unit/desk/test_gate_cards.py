@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from dayreel.errors import GateClosedError, UsageError
+from dayreel.providers.lookup.contract import Found
 from dayreel.providers.notifiers.contract import Card, Press
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.library import FilePlan, LibraryPlan
 from dayreel.services.library.chat_gates import check_gate_press
 from dayreel.services.library.gate_cards import gate_card
-from dayreel.services.library.gates import answer
+from dayreel.services.library.gates import answer, look_up_again
 from dayreel.services.library.ingest import ingest, movie_name
 from dayreel.services.library.news import tell_news
 from dayreel.services.library.open_library import Library, open_library
@@ -51,6 +53,13 @@ def chat(request: pytest.FixtureRequest, studio: Studio, world: RunningSandbox, 
     made = Chat(made.name, here, world, desk_on(here))
     assert "was told" in tell_news(here, notifier=here.connect(made.name))[0]
     return made
+
+
+class Titles:
+    """A service that knows one film."""
+
+    def movie(self, _title: str, _year: int | None) -> Found:
+        return Found("movie/7", "Falls: Uncut", 2019)
 
 
 def gate(chat: Chat) -> GateRow:
@@ -155,6 +164,32 @@ def test_an_answer_that_comes_while_the_card_is_on_its_way_is_shown_on_it(
     tell_news(chat.studio, notifier=notifier)
     see_to_messages(chat)
     assert chat.buttons() == []
+
+
+def test_names_that_are_looked_up_again_are_shown_on_the_same_card_and_its_old_buttons_answer_nothing(
+    chat: Chat,
+) -> None:
+    answer(library_of(chat), 1, "approved", by="Ana", via="desk")
+    tend(library_of(chat))
+    pretend_to_work(library_of(chat), "transcode")
+    tend(library_of(chat))
+    notifier = chat.studio.connect(chat.name)
+    tell_news(chat.studio, notifier=notifier)
+    stale = chat.sign(button="approve")
+    studio = replace(chat.studio, providers={**chat.studio.providers, "tmdb": Titles()})
+    library = replace(library_of(chat), studio=studio)
+    look_up_again(replace(library, plan=LibraryPlan(file=FilePlan(lookup="tmdb"))), 2, by="Ana", via="desk")
+    see_to_messages(chat)
+    assert "Falls: Uncut" in chat.words()
+    assert chat.buttons() == ["Approve", "Reject"]
+    assert len(chat.messages()) == 2
+    assert chat.deliver(stale).status_code == 200
+    assert "looked up again" in chat.whispers()[-1]
+    chat.press("approve")
+    with chat.studio.catalog.read() as connection:
+        assert get_gate(connection, 3).status == "approved"
+    assert chat.buttons() == []
+    assert tell_news(chat.studio, notifier=notifier) == []
 
 
 def test_a_press_elsewhere_or_about_something_else_answers_nothing(chat: Chat) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
+from dayreel.errors import TransientError
 from dayreel.schemas.job import JobProgress
 from dayreel.services.audit import recent_acts
 from dayreel.services.library.gates import answer
@@ -54,6 +55,13 @@ def transcoded(remuxed: Library) -> Library:
     return remuxed
 
 
+class NoTitles:
+    """A service of titles that is away."""
+
+    def movie(self, _title: str, _year: int | None) -> None:
+        raise TransientError(attempted="look it up", answer="HTTP 503")
+
+
 def gate(library: Library, number: int) -> GateRow:
     with library.studio.catalog.read() as connection:
         return get_gate(connection, number)
@@ -63,6 +71,22 @@ def test_the_page_is_in_the_navigation_where_there_is_a_shared_folder(vera: Brow
     assert 'href="/library"' in vera.open("/account")
     assert "dayreel ingest FILE" in vera.open("/library")
     assert vera.get("/library?state=lost").status_code == 404
+
+
+def test_titles_are_looked_up_again_by_a_reviewer_where_they_were_looked_up(
+    transcoded: Library, ana: Browser, vera: Browser
+) -> None:
+    assert "Look up again" not in ana.open("/library")
+    with (transcoded.root / "library.yaml").open("a") as plan:
+        plan.write("file: {lookup: tmdb}\n")
+    transcoded.studio.providers["tmdb"] = NoTitles()
+    assert ana.submit("/library/questions/2/look-up", "/library").headers["location"].endswith("question-looked-up")
+    page = ana.open("/library")
+    assert page.count("tmdb could not be asked") == 1
+    assert "/library/questions/3/look-up" in page
+    assert "look-up" not in vera.open("/library")
+    assert vera.submit("/library/questions/3/look-up").status_code == 403
+    assert ana.submit("/library/questions/2/look-up", "/library").status_code == 409
 
 
 def test_a_question_shows_every_stream_with_its_reason_and_is_approved_by_a_reviewer(

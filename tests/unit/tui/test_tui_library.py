@@ -8,11 +8,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from dayreel.clock import SystemClock
+from dayreel.errors import TransientError
+from dayreel.providers.lookup.contract import Found
 from dayreel.schemas.job import JobProgress
 from dayreel.services.audit import recent_acts
 from dayreel.services.library.gates import answer
 from dayreel.services.library.ingest import ingest, movie_name
-from dayreel.services.library.open_library import Library
+from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.library.tend import tend
 from dayreel.services.studio import Studio
 from dayreel.services.worker.presence import Presence
@@ -76,6 +78,41 @@ def test_both_questions_are_answered_with_the_keyboard_and_look_as_they_are_stor
     run(terminal(library.studio), story)
     assert [(one.responded_by, one.via) for one in (gate(library, 1), gate(library, 2))] == [("alma", "tui")] * 2
     assert gate(library, 2).response_data == {"names": {"tiny.mp4": "movies/Falls/Falls.mp4"}}
+
+
+class Titles:
+    """A service that knows one film, once it is not away any more."""
+
+    is_away = True
+
+    def movie(self, _title: str, _year: int | None) -> Found:
+        if self.is_away:
+            raise TransientError(attempted="look it up", answer="HTTP 503")
+        return Found("movie/7", "Falls Uncut", 2019)
+
+
+def test_titles_are_looked_up_again_with_a_key(library: Library) -> None:
+    with (library.root / "library.yaml").open("a") as plan:
+        plan.write("file: {lookup: tmdb}\n")
+    titles = Titles()
+    library.studio.providers["tmdb"] = titles
+    library = open_library(library.studio)
+    work(library, "remux")
+    answer(library, 1, "approved", by="ana", via="cli")
+    tend(library)
+    work(library, "transcode")
+    titles.is_away = False
+
+    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+        await pilot.press("5", "enter")
+        assert (await until(app, pilot, "question 2", "Look up again")).count("tmdb could not be asked") == 1
+        await pilot.press("l")
+        await until(app, pilot, "question 3", "movies/Falls Uncut (2019)/Falls Uncut (2019).mp4")
+        await pilot.press("a", "y")
+        await until(app, pilot, "Recorded: question 3")
+
+    run(terminal(library.studio), story)
+    assert (gate(library, 2).status, gate(library, 3).status) == ("superseded", "approved")
 
 
 def test_other_streams_are_typed_and_whoever_comes_second_reads_who_was_first(library: Library) -> None:

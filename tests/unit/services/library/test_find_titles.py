@@ -1,21 +1,25 @@
 """Titles from outside: proposed where the plan says so, shown with the question, and never in anybody's way."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dayreel.errors import DayreelError, StoreError, TransientError
+from dayreel.errors import DayreelError, StaleState, StoreError, TransientError, UsageError
 from dayreel.providers.lookup.contract import Found
 from dayreel.rules.library_paths import ItemName
 from dayreel.schemas.library import FilePlan
-from dayreel.services.library.gates import answer
+from dayreel.services.audit import recent_acts
+from dayreel.services.library.gates import answer, look_up_again
 from dayreel.services.library.ingest import disc_name, movie_name
 from dayreel.services.library.look_up import gates_document
+from dayreel.services.library.open_library import Library
 from dayreel.services.library.tend import tend
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.item_reads import jobs_of
 from tests.fakes.library import drop, item, make_library
 
 FALLS, COAST = movie_name("Hidden Falls", 2018), disc_name("Blue Coast", 2, 1)
@@ -26,10 +30,12 @@ class Titles:
 
     def __init__(self, error: DayreelError | None = None) -> None:
         self.error, self.asked, self.catalog = error, list[tuple[str, Any]](), None
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def _say(self, title: str, more: Any, found: Found) -> Found | None:
         self.asked.append((title, more))
         assert isinstance(self.catalog, Catalog)
+        self.meanwhile()
         with self.catalog.write("library"):  # it would wait for itself, and fail, if the question held it already
             pass
         if self.error is not None:
@@ -117,3 +123,73 @@ def test_a_token_that_is_not_set_keeps_nobody_waiting(make_studio: Callable[...,
         tend(library)
     (gate,) = gates_document(library.studio.catalog)
     assert "TMDB_TOKEN is not set" in gate["prompt"]["looked_up"]["said"]
+
+
+Asked = tuple[Library, Titles]
+
+
+@pytest.fixture
+def offline(make_studio: Callable[..., Studio], tiny_clip: Path) -> Asked:
+    """An item whose question about its name was asked while nobody could be asked for titles."""
+    titles = Titles(TransientError(attempted="look it up", answer="HTTP 503"))
+    studio = make_studio(providers={"tmdb": titles})
+    titles.catalog = studio.catalog  # type: ignore[assignment]
+    library = make_library(studio, remux_review=False, file=FilePlan(lookup="tmdb"))
+    for stage in ("rip", "remux", "transcode"):
+        drop(library, FALLS, stage, tiny_clip)  # type: ignore[arg-type]
+        tend(library)
+    return library, titles
+
+
+def test_titles_are_looked_up_again_in_a_question_of_its_own_so_that_nobody_approves_names_unseen(
+    offline: Asked,
+) -> None:
+    library, titles = offline
+    titles.error = None
+    asked = look_up_again(library, 1, by="ana", via="cli")
+    assert asked.id == 2
+    assert asked.prompt_data["names"] == {"tiny.mp4": "movies/Hidden Falls Uncut (2019)/Hidden Falls Uncut (2019).mp4"}
+    assert [gate["id"] for gate in gates_document(library.studio.catalog)] == [2]
+    with pytest.raises(StaleState, match="looked up again"):
+        answer(library, 1, "approved", by="ben", via="desk")
+    tend(library)
+    assert [gate["id"] for gate in gates_document(library.studio.catalog)] == [2], "it is asked once"
+    answer(library, 2, "approved", by="ben", via="desk")
+    tend(library)
+    with library.studio.catalog.read() as connection:
+        (job,) = [one for one in jobs_of(connection, item_id=FALLS.item_id) if one.role == "file"]
+        assert [(one.act, one.actor) for one in recent_acts(connection)] == [("look up titles", "ana")]
+    assert job.spec["parameters"]["names"] == asked.prompt_data["names"]
+
+
+def test_a_look_that_brings_nothing_new_leaves_the_question_as_it_is(offline: Asked) -> None:
+    library, titles = offline
+    assert look_up_again(library, 1, by="ana", via="cli").id == 1
+    assert len(titles.asked) == 2
+    assert gates_document(library.studio.catalog)[0]["id"] == 1
+
+
+def test_an_answer_that_comes_while_titles_are_looked_up_stands(offline: Asked) -> None:
+    library, titles = offline
+    titles.error, titles.meanwhile = None, lambda: answer(library, 1, "approved", by="ben", via="desk")
+    with pytest.raises(StaleState, match="answered first by 'ben'"):
+        look_up_again(library, 1, by="ana", via="cli")
+    assert gates_document(library.studio.catalog) == []
+
+
+def test_what_cannot_be_looked_up_again_is_said(offline: Asked, tiny_clip: Path) -> None:
+    library, _ = offline
+    nobody = replace(library, plan=library.plan.model_copy(update={"file": FilePlan()}))
+    with pytest.raises(UsageError, match="Nobody is asked for titles"):
+        look_up_again(nobody, 1, by="ana", via="cli")
+    with pytest.raises(UsageError, match="no question 9"):
+        look_up_again(library, 9, by="ana", via="cli")
+    asking = replace(library, plan=library.plan.model_copy(update={"remux_review": True}))
+    for stage in ("rip", "remux"):
+        drop(library, movie_name("Other", 2001), stage, tiny_clip)  # type: ignore[arg-type]
+        tend(asking)
+    with pytest.raises(UsageError, match="not one about names"):
+        look_up_again(library, 2, by="ana", via="cli")
+    answer(library, 1, "approved", by="ben", via="cli")
+    with pytest.raises(StaleState, match="answered first"):
+        look_up_again(library, 1, by="ana", via="cli")
