@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.services.dagster_instance import ACTOR_TAG, prepare_dagster_home
@@ -116,6 +118,8 @@ def run_job(
     Raises:
         ConfigurationError: the channel files or the Dagster instance cannot be used.
         UsageError: the day is no partition.
+        KeyboardInterrupt: somebody stopped it; Dagster makes of that a step that failed, and its caller would go on
+            with whatever comes next.
     """
     with instance_of(settings) as instance, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -138,11 +142,11 @@ def run_job(
                 f"DAYREEL_TIMEZONE ({settings.timezone}).",
                 next_step="Nothing was done; for other days change those two in .env.",
             ) from error
-        failures = tuple(
-            (str(event.step_key).replace("__", "/"), _said(event))
-            for event in result.all_events
-            if event.is_step_failure
-        )
+        failed = [event for event in result.all_events if event.is_step_failure]
+        if any(_was_stopped(event) for event in failed):
+            click.echo("What is made and paid is kept; the same command goes on from there.", err=True)
+            raise KeyboardInterrupt
+        failures = tuple((str(event.step_key).replace("__", "/"), _said(event)) for event in failed)
         return Launched(result.run_id, result.success, failures)
 
 
@@ -203,6 +207,11 @@ def _definitions(settings: Settings) -> Any:
 def _in_a_line(said: object, most: int = 400) -> str:
     words = " ".join(str(said).split()).rstrip(".")
     return words if len(words) <= most else f"{words[:most]} ..."
+
+
+def _was_stopped(event: Any) -> bool:
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
 def _said(event: Any) -> str:

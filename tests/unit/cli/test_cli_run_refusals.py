@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dayreel.stores.locks import hold
+from tests.fakes.scripted_server import Say, scripted
 from tests.unit.cli.conftest import Told
 
 Type = Callable[..., Told]
@@ -84,3 +86,26 @@ def test_a_second_run_of_the_same_day_is_told_who_works(
     assert told.code == 1
     assert f"process {os.getpid()}" in told.err
     assert "nothing was done here" in told.err
+
+
+class CtrlC(Say):
+    """Somebody presses Ctrl-C while the vendor is still thinking."""
+
+    @property
+    def raw(self) -> bytes:
+        os.kill(os.getpid(), signal.SIGINT)
+        return b""
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_the_whole_command_and_no_further_channel_is_begun(
+    project: Path, dayreel: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scripted(CtrlC(status=500)) as vendor:
+        monkeypatch.setenv("DAYREEL_SANDBOX_URL", vendor.url)
+        told = dayreel("run", "--date", str(TODAY))
+    assert told.code == 1
+    assert told.err.endswith("What is made and paid is kept; the same command goes on from there.\n\nStopped.\n")
+    assert "tiny_histories" not in told.err
+    assert len(vendor.asked) == 1
+    assert [one.name for one in (project / "content").iterdir()] == [f"asmr_crafts-{TODAY}"]
