@@ -210,7 +210,8 @@ def read_streams(
 
 def _video(stream: AvVideoStream, first: FirstFrame, container_duration_s: float) -> VideoStream:
     context = stream.codec_context
-    fps = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(0)
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(0)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
     duration_s = _duration_s(stream, container_duration_s)
     return VideoStream(
         index=stream.index,
@@ -218,9 +219,9 @@ def _video(stream: AvVideoStream, first: FirstFrame, container_duration_s: float
         profile=stream.profile or "",
         width=context.width,
         height=context.height,
-        sar=Fraction(stream.sample_aspect_ratio or 1),
+        sar=Fraction(aspect.numerator, aspect.denominator),  # from PyAV 19 on, rationals of its own
         rotation=first.rotation,
-        fps=Fraction(fps),
+        fps=Fraction(rate.numerator, rate.denominator),
         is_constant_rate=_is_constant_rate(stream, duration_s),
         pix_fmt=context.pix_fmt or "unknown",
         color_range=_RANGES.get(int(context.color_range), "unknown"),
