@@ -32,7 +32,7 @@ PRICE = Decimal("0.15")  # so that six fit, and a seventh would be above
 def context() -> ForkServerContext:
     """Processes of their own that need not import everything again."""
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["tests.unit.services.test_effects_many_processes"])
+    server.set_forkserver_preload([__name__])
     return server
 
 
