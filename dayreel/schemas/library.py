@@ -66,6 +66,7 @@ class LibraryPlan(Strict):
         remux_review, naming_confirm: ask a person before transcoding, and before filing.
         remove_sources: stages whose folder is removed once a later stage's files have been read back and match; none by
             default.
+        keep_jobs_days: how long the folder of a job that ended stays in the queue; None for ever.
         min_size_ratio: outputs smaller than this share of their source are refused.
         max_duration_gap_s: how much an output's length may differ from its source's.
     """
@@ -77,6 +78,7 @@ class LibraryPlan(Strict):
     remux_review: bool = True
     naming_confirm: bool = True
     remove_sources: tuple[Literal["rip", "remux", "transcode"], ...] = ()
+    keep_jobs_days: int | None = Field(90, ge=1, le=36500)
     min_size_ratio: float = Field(0.005, ge=0, lt=1)
     max_duration_gap_s: float = Field(2.0, ge=0)
 

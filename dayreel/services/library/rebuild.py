@@ -1,12 +1,16 @@
 """Making the catalog's part about own footage anew from the shared folder alone: items, files, answers, jobs."""
 
-from sqlalchemy import delete, insert, update
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from dayreel.rules.library_paths import ITEM_STAGES
 from dayreel.schemas.library import GateAnswer, ItemManifest
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.record_item import record_item
-from dayreel.stores.catalog.item_reads import find_item
+from dayreel.services.library.remove_ended import is_over
+from dayreel.stores.catalog.item_reads import JobRow, find_item, list_items
+from dayreel.stores.catalog.reads import as_row
 from dayreel.stores.catalog.tables import human_approvals, jobs, media_items
 from dayreel.stores.job_queue import JobInfo
 
@@ -16,6 +20,8 @@ _STATES = {"pending": "queued", "running": "rendering", "completed": "completed"
 def rebuild(library: Library) -> list[str]:
     """Forget every item of the catalog and read the folder again; transitions of before stay as history.
 
+    So do the jobs whose folders are removed since, see `remove_ended`.
+
     Returns:
         One sentence per item, and what was left alone.
 
@@ -24,6 +30,7 @@ def rebuild(library: Library) -> list[str]:
         StoreError: the catalog cannot be written.
     """
     with library.studio.catalog.write("library") as connection:
+        kept = [dict(row) for row in connection.execute(select(jobs)).mappings() if _is_history(connection, row)]
         connection.execute(delete(media_items))  # files, questions and jobs go with their items
     scan = library.items.scan()
     said = [f"left alone: {reason}" for reason in scan.left_alone]
@@ -36,10 +43,25 @@ def rebuild(library: Library) -> list[str]:
         record_item(library, manifest, made=(), newest=newest)
         _answers(library, manifest)
         said.append(f"{item_id}: {newest}, {len(manifest.answers)} answers")
-    for info in library.queue.jobs():
+    listed = library.queue.jobs()
+    for info in listed:
         _job(library, info)
-    said += [f"left alone: {info.problem}" for info in library.queue.jobs() if info.problem]
+    _jobs_of_before(library, kept, {info.job for info in listed})
+    said += [f"left alone: {info.problem}" for info in listed if info.problem]
     return said
+
+
+def _is_history(connection: Connection, row: RowMapping) -> bool:
+    job: JobRow = as_row(JobRow, row)
+    return job.state in ("completed", "failed") and is_over(connection, job)
+
+
+def _jobs_of_before(library: Library, kept: list[dict[str, Any]], there: set[str]) -> None:
+    with library.studio.catalog.write("library") as connection:
+        items = {row.id for row in list_items(connection)}
+        gone = [row for row in kept if row["id"] not in there and row["item_id"] in items]
+        if gone:
+            connection.execute(insert(jobs), gone)
 
 
 def _answers(library: Library, manifest: ItemManifest) -> None:

@@ -6,7 +6,7 @@ The queue is the authority. Only jobs that the catalog believes to be open are l
 from typing import Any
 
 from dayreel.rules.lifecycle import UNDER_WAY
-from dayreel.schemas.job import JobSpec
+from dayreel.schemas.job import JobPlace, JobSpec
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.record_item import note_trouble
 from dayreel.services.transitions import advance
@@ -25,15 +25,21 @@ def settle_jobs(library: Library) -> list[str]:
         rows = jobs_of(connection, states=UNDER_WAY)
     if not rows:
         return said
-    open_now = {one.job: one for place in ("pending", "running") for one in library.queue.jobs(place)}
+    listed = _listed(library, "pending", "running")
+    if any(row.id not in listed for row in rows):  # only then is the history listed, once for all
+        listed = {**_listed(library, "completed", "failed"), **listed}
     for row in rows:
-        info = open_now.get(row.id) or library.queue.find(row.id)
+        info = listed.get(row.id) or library.queue.find(row.id)
         if info is None:  # the row was written and the folder was not, or somebody removed it
             library.queue.submit(JobSpec.model_validate(row.spec))
             said.append(f"{row.id}: put into the queue again")
         else:
             said += _settle(library, row, info)
     return said
+
+
+def _listed(library: Library, *places: JobPlace) -> dict[str, JobInfo]:
+    return {one.job: one for place in places for one in library.queue.jobs(place)}
 
 
 def _settle(library: Library, row: JobRow, info: JobInfo) -> list[str]:

@@ -128,8 +128,8 @@ class _Job:
 def _job_behind(library: Library, marker: FoundMarker) -> _Job | None:
     """Return the completed job whose attempt wrote this marker; None for a marker that a script or a person wrote."""
     name = JobName.parse(marker.marker.read_text(encoding="utf-8", errors="replace").strip())
-    info = library.queue.find(name.job) if name is not None else None
-    if info is None or name is None or info.fence != name.fence or info.spec is None or info.result is None:
+    info = library.queue.completed(name) if name is not None else None
+    if info is None or info.spec is None or info.result is None:
         return None
     return _Job(info.job, info.fence, info.spec, info.result)
 

@@ -14,6 +14,7 @@ from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.library import ItemManifest
 from dayreel.services.library.gates import ask, name_of, newest_gate
 from dayreel.services.library.open_library import Library
+from dayreel.services.library.remove_ended import remove_ended_jobs
 from dayreel.services.library.remove_sources import remove_sources
 from dayreel.services.library.send_jobs import jobs_since_it_moved, send_job
 from dayreel.services.library.settle_jobs import settle_jobs
@@ -41,7 +42,7 @@ def tend(library: Library) -> list[str]:
             said += _in_words(found.name.item_id, partial(take_in, library, found))
         for row in _on_the_way(library):
             said += _in_words(row.id, partial(_go_on, library, row))
-        return said + remove_sources(library)
+        return said + remove_sources(library) + remove_ended_jobs(library)
 
 
 def due_library(library: Library) -> str | None:

@@ -152,6 +152,13 @@ def jobs_of(
     return [as_row(JobRow, row) for row in connection.execute(query).mappings()]
 
 
+def ended_jobs(connection: Connection, ids: Sequence[str], *, before: datetime) -> list[JobRow]:
+    """Return those of these jobs that have ended and were not touched since `before`."""
+    is_over = (jobs.c.state.in_(("completed", "failed")), jobs.c.updated_at < before)
+    rows = connection.execute(select(jobs).where(jobs.c.id.in_(ids), *is_over).order_by(jobs.c.id)).mappings()
+    return [as_row(JobRow, row) for row in rows]
+
+
 def get_job(connection: Connection, job: str) -> JobRow:
     """Return one job.
 

@@ -10,6 +10,7 @@ from dayreel.stores.job_queue.queue_disk import GONE, TAKEN, cannot
 
 _TRIES = 5
 _NOBODY = "somebody"
+_GONE = "`dayreel jobs list` shows them; the folder of one that ended long ago is gone (`keep_jobs_days`)."
 
 
 def cancel(places: Places, clock: Clock, job: str, by: str) -> None:
@@ -93,7 +94,7 @@ def _keep_result(places: Places, folder: str, name: JobName) -> None:
 def _found(places: Places, job: str) -> tuple[JobPlace, JobName]:
     found = places.where(job)
     if found is None:
-        raise UsageError(f"There is no job {job!r} in {places.jobs}.", next_step="`dayreel jobs list` shows them.")
+        raise UsageError(f"There is no job {job!r} in {places.jobs}.", next_step=_GONE)
     return found
 
 

@@ -55,6 +55,11 @@ class JobInfo:
         """How urgent it is, 0 most; None of what is no job."""
         return self._name.priority if self._name else None
 
+    @property
+    def made_at(self) -> datetime | None:
+        """When it was made, as its name says; None of what is no job."""
+        return self._name.made_at if self._name else None
+
     @cached_property
     def problem(self) -> str | None:
         """Why no worker can take it, or why its result cannot be read; None when it is as it should be."""

@@ -66,6 +66,14 @@ class JobName:
         return self._part("stamp")
 
     @property
+    def made_at(self) -> datetime | None:
+        """When the job was made, by the clock of who made it; None where its name has no such day."""
+        try:
+            return datetime.strptime(self.stamp, _STAMP).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+
+    @property
     def role(self) -> str:
         """Who can do it."""
         return self._part("role")

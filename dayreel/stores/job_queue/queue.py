@@ -16,8 +16,8 @@ from dayreel.stores.job_queue.folder_clock import FolderClock
 from dayreel.stores.job_queue.infos import JobInfo
 from dayreel.stores.job_queue.names import JobName
 from dayreel.stores.job_queue.places import Places
-from dayreel.stores.job_queue.queue_disk import QueueDisk
-from dayreel.stores.job_queue.sweeping import sweep
+from dayreel.stores.job_queue.queue_disk import QueueDisk, cannot
+from dayreel.stores.job_queue.sweeping import put_away, sweep
 
 FEW = 8
 """So many jobs of the same urgency are tried in any order, so that workers do not all reach for the first."""
@@ -133,6 +133,29 @@ class JobQueue:
         """
         cancelling.retry(self._places, job)
         return self._found(job)
+
+    def remove(self, ended: JobInfo) -> bool:
+        """Remove an ended job's folder in one step for whoever looks; return False when it has moved meanwhile.
+
+        Whoever removes it answers for its being installed, and for nobody's asking for the job again.
+
+        Raises:
+            StoreError: the shared folder refused.
+            ValueError: the job has not ended.
+        """
+        if ended.place not in ("completed", "failed"):
+            raise ValueError(f"{ended} has not ended")
+        try:
+            put_away(self._places, self._places.of(ended.place, JobName(ended.job, ended.fence)))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise cannot(f"remove job {ended.job!r}", error) from error
+        return True
+
+    def completed(self, name: JobName) -> JobInfo | None:
+        """Return the job that this very attempt has completed, or None. Lists nothing, however many have."""
+        return JobInfo(self._places, "completed", str(name)) if self._places.has("completed", name) else None
 
     def jobs(self, place: JobPlace | None = None) -> list[JobInfo]:
         """Return the jobs in a place, or in all, by urgency and age; what is no job is among them, with a `problem`.

@@ -75,9 +75,9 @@ def _try_once(places: Places, name: JobName, spec: JobSpec) -> bool | None:
 
 
 def _take_over(places: Places, folder_clock: FolderClock, name: JobName) -> None:
-    held = f"{NEW}{name.job}"
+    held = places.of("pending", f"{NEW}{name.job}")
     with contextlib.suppress(FileNotFoundError):
-        if folder_clock.now() - places.disk.changed_at(places.of("pending", held)) > TAKE_OVER_S:
+        if folder_clock.now() - places.disk.changed_at(held) > TAKE_OVER_S:
             put_away(places, held)
 
 

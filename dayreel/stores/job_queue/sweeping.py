@@ -35,14 +35,14 @@ def sweep(places: Places, folder_clock: FolderClock) -> None:
         raise cannot("sweep the shared folder", error) from error
 
 
-def put_away(places: Places, name: str) -> None:
-    """Remove a hidden folder of the pending ones, in one step for whoever may still be writing into it.
+def put_away(places: Places, path: str) -> None:
+    """Remove a folder of the queue, in one step for whoever may still be looking at it or writing into it.
 
     Raises:
         OSError: as the system says: ENOENT when somebody else was quicker.
     """
     away = places.of("pending", f"{_SWEPT}{secrets.token_hex(6)}")
-    places.disk.replace(places.of("pending", name), away)
+    places.disk.replace(path, away)
     places.disk.remove_tree(away)
 
 
@@ -62,7 +62,7 @@ def _remove_old(places: Places, litter: list[str], present: float) -> None:
                 continue
             folder, _, name = path.rpartition("/")
             if name.startswith(NEW) and folder == places.of("pending"):
-                put_away(places, name)
+                put_away(places, path)
             elif name.startswith(CLOCK):
                 places.disk.remove(path)
             else:

@@ -9,7 +9,7 @@ import pytest
 
 from dayreel.errors import BusyError, StaleState, StoreError, UsageError
 from dayreel.schemas.job import JobProgress
-from dayreel.stores.job_queue import JobQueue, LeaseLostError, QueueDisk
+from dayreel.stores.job_queue import JobName, JobQueue, LeaseLostError, QueueDisk, install
 from tests.fakes.clock import NINE, FakeClock
 from tests.unit.stores.job_queue.jobs import Shared, make_result, make_spec, write_output
 
@@ -327,3 +327,51 @@ def test_a_listing_is_in_order_and_answers_for_jobs_that_have_moved_on(shared: S
     assert [info.claimed_by for info in listed] == [None, None], "that was another attempt"
     assert [info.place for info in shared.queue.jobs()] == ["pending", "pending"]
     assert JobQueue(shared.root, clock=shared.clock, disk=QueueDisk(durable=False)).find("no-such-job") is None
+
+
+class ListingDisk(QueueDisk):
+    """Notes which places are listed."""
+
+    def __init__(self) -> None:
+        super().__init__(durable=False)
+        self.listed: list[str] = []
+
+    def names(self, directory: str) -> list[str]:
+        self.listed.append(directory.rpartition("/")[2])
+        return super().names(directory)
+
+
+def test_claiming_working_and_looking_after_jobs_never_lists_the_history(tmp_path: Path) -> None:
+    disk = ListingDisk()
+    shared = Shared(tmp_path, disk)
+    shared.submit()
+    disk.listed.clear()
+    claim = shared.must_claim()
+    claim.heartbeat()
+    claim.finish(make_result(claim))
+    shared.queue.reap()
+    assert shared.queue.stalled() == []
+    shared.queue.jobs("pending")
+    assert shared.queue.completed(JobName(claim.spec.job, 1)) is not None
+    assert shared.queue.completed(JobName(claim.spec.job, 2)) is None
+    assert not {"completed", "failed"} & set(disk.listed)
+
+
+def test_an_ended_job_is_removed_in_one_step_and_whoever_still_has_it_in_hand_finds_nothing(tmp_path: Path) -> None:
+    shared = Shared(tmp_path)
+    shared.submit()
+    claim = shared.must_claim()
+    (running,) = shared.queue.jobs("running")
+    with pytest.raises(ValueError, match="has not ended"):
+        shared.queue.remove(running)
+    result = make_result(claim)
+    claim.finish(result)
+    (ended,) = shared.queue.jobs("completed")
+    assert shared.queue.remove(ended)
+    assert not shared.queue.remove(ended), "somebody was quicker"
+    assert (ended.spec, ended.result, shared.queue.find(ended.job)) == (None, None, None)
+    with pytest.raises(StoreError, match="has not completed"):
+        install(shared.root, claim.spec, result)
+    with pytest.raises(LeaseLostError):
+        claim.heartbeat()
+    assert not any(shared.places().values())
