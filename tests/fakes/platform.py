@@ -10,13 +10,13 @@ from dayreel.providers.platforms.contract import (
     Counters,
     Finding,
     PlannedCall,
-    PlatformLimits,
     PostRequest,
     Quota,
     Receipt,
     Record,
 )
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.platform_limits import PlatformLimits
 from dayreel.stores.files import sha256_of
 
 Step = Literal[
@@ -66,7 +66,7 @@ class FakePlatform:
         sees: what `look_up` says instead of looking.
     """
 
-    limits = PlatformLimits(2200, "characters", 30, 10**9, 1, 90, (23, 60))
+    limits = PlatformLimits("a fake", max_size_bytes=10**9, min_duration_s=1, max_duration_s=90, min_fps=23, max_fps=60)
 
     def __init__(
         self,

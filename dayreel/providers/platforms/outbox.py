@@ -23,6 +23,7 @@ from dayreel.providers.platforms.contract import (
     Finding,
     PlannedCall,
     PostRequest,
+    Quota,
     Receipt,
     Record,
 )
@@ -62,8 +63,9 @@ class OutboxPlatform:
             PlannedCall("WRITE", str(self._place(request)), {"files": sorted(files)}, "nothing leaves this machine")
         ]
 
-    def quota(self) -> None:
+    def quota(self) -> Quota | None:
         """Return None: a folder has no quota."""
+        return None
 
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
         """Write the folder once, see `PlatformProvider.post`.

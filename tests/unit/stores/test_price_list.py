@@ -67,4 +67,5 @@ def test_a_list_that_cannot_be_used_says_what_is_wrong(text: str, words: str, tm
 
 def test_an_empty_list_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "prices.yaml").write_text("# nothing yet\n")
-    assert load_prices(tmp_path).of("openai", "gpt-6-luna")
+    model = ("openai", "gpt-6-luna")
+    assert load_prices(tmp_path).of(*model) == load_prices(tmp_path / "without").of(*model)

@@ -19,7 +19,7 @@ def make_outbox(tmp_path: Path) -> OutboxPlatform:
     return OutboxPlatform(folder=tmp_path / "outbox", clock=WaitingClock())
 
 
-def test_the_folder_holds_video_caption_and_checklist(tmp_path: Path, video: Path):
+def test_the_folder_holds_video_caption_and_checklist(tmp_path: Path, video: Path) -> None:
     receipt = make_outbox(tmp_path).post(PERMIT, make_request("outbox", video), handle={}, record=Recorder())
     place = tmp_path / "outbox" / CONTENT_ID
     assert (receipt.state, receipt.post_id) == ("posted", CONTENT_ID)
@@ -34,7 +34,7 @@ def test_the_folder_holds_video_caption_and_checklist(tmp_path: Path, video: Pat
     }  # fmt: skip
 
 
-def test_posting_again_changes_nothing(tmp_path: Path, video: Path):
+def test_posting_again_changes_nothing(tmp_path: Path, video: Path) -> None:
     outbox, request = make_outbox(tmp_path), make_request("outbox", video)
     first = outbox.post(PERMIT, request, handle={}, record=Recorder())
     note = tmp_path / "outbox" / CONTENT_ID / "checklist.md"
@@ -43,7 +43,7 @@ def test_posting_again_changes_nothing(tmp_path: Path, video: Path):
     assert note.read_text() == "- [x] done by hand"
 
 
-def test_a_folder_with_something_else_is_never_written_over(tmp_path: Path, video: Path):
+def test_a_folder_with_something_else_is_never_written_over(tmp_path: Path, video: Path) -> None:
     outbox, request = make_outbox(tmp_path), make_request("outbox", video)
     outbox.post(PERMIT, request, handle={}, record=Recorder())
     edited = make_request("outbox", video, caption="Another caption.")
@@ -56,7 +56,7 @@ def test_a_folder_with_something_else_is_never_written_over(tmp_path: Path, vide
     assert outbox.look_up(request, {}, sent_at=now).verdict == "unclear"
 
 
-def test_a_death_before_the_rename_leaves_no_folder_and_is_cleared_away(tmp_path: Path, video: Path):
+def test_a_death_before_the_rename_leaves_no_folder_and_is_cleared_away(tmp_path: Path, video: Path) -> None:
     outbox, request, recorder = make_outbox(tmp_path), make_request("outbox", video), Recorder(dies_after=1)
     with pytest.raises(KilledError):
         outbox.post(PERMIT, request, handle={}, record=recorder)
@@ -68,7 +68,7 @@ def test_a_death_before_the_rename_leaves_no_folder_and_is_cleared_away(tmp_path
     assert [path.name for path in (tmp_path / "outbox").iterdir()] == [CONTENT_ID]
 
 
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -78,20 +78,20 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, video: Path, monkeypa
     assert list((tmp_path / "outbox").iterdir()) == []
 
 
-def test_a_content_id_cannot_lead_out_of_the_folder(tmp_path: Path, video: Path):
+def test_a_content_id_cannot_lead_out_of_the_folder(tmp_path: Path, video: Path) -> None:
     for content_id in ("../elsewhere", "a/b", "..", ".hidden"):
         with pytest.raises(UsageError, match="folder's name"):
             make_outbox(tmp_path).plan(make_request("outbox", video, content_id=content_id))
 
 
-def test_another_file_than_the_approved_one_is_not_copied(tmp_path: Path, video: Path):
+def test_another_file_than_the_approved_one_is_not_copied(tmp_path: Path, video: Path) -> None:
     request = make_request("outbox", video, video_sha256="0" * 64)
     with pytest.raises(UsageError, match="were approved"):
         make_outbox(tmp_path).post(PERMIT, request, handle={}, record=Recorder())
     assert list((tmp_path / "outbox").iterdir()) == []
 
 
-def test_the_plan_writes_nothing_and_there_is_nothing_to_count(tmp_path: Path, video: Path):
+def test_the_plan_writes_nothing_and_there_is_nothing_to_count(tmp_path: Path, video: Path) -> None:
     outbox = make_outbox(tmp_path)
     (call,) = outbox.plan(make_request("outbox", video))
     assert f"{CONTENT_ID}.mp4" in call.body["files"]
@@ -101,7 +101,7 @@ def test_the_plan_writes_nothing_and_there_is_nothing_to_count(tmp_path: Path, v
     assert outbox.account() == str(tmp_path / "outbox")
 
 
-def test_the_marker_file_names_hashes(tmp_path: Path, video: Path):
+def test_the_marker_file_names_hashes(tmp_path: Path, video: Path) -> None:
     request = make_request("outbox", video)
     make_outbox(tmp_path).post(PERMIT, request, handle={}, record=Recorder())
     facts = json.loads((tmp_path / "outbox" / CONTENT_ID / MARKER_FILE).read_text())
