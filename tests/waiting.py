@@ -12,7 +12,7 @@ Thing = TypeVar("Thing")
 
 
 def wait_until(
-    look: Callable[[], Thing],
+    look: Callable[[], Thing | None],
     *,
     within_s: float = WITHIN_S,
     every_s: float = 0.02,

@@ -8,6 +8,7 @@ with RunningSandbox(tmp_path) as sandbox:
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,15 +26,22 @@ class RunningSandbox:
         root: the world's folder; the same folder gives the same world again.
         code: which code it says it runs; None is this code.
         idle_exit_s: how long it stays when nobody calls; None for ever.
-        pace: settings to change at once, such as `fal_render_s`.
+        pace: settings to change at once, such as `fal_render_s`, see `dayreel.sandbox.world`.
     """
 
     credentials = SANDBOX_CREDENTIALS
 
-    def __init__(self, root: Path, *, code: str | None = None, idle_exit_s: float | None = None, **pace: Any) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        pace: Mapping[str, float] | None = None,
+        code: str | None = None,
+        idle_exit_s: float | None = None,
+    ) -> None:
         self.root = root
         self.url = ""
-        self._pace = pace
+        self._pace = dict(pace or {})
         self._code = code
         self._idle_exit_s = idle_exit_s
         self._server: SandboxServer | None = None
@@ -91,7 +99,7 @@ class RunningSandbox:
         """Move the world's time and return its new moment."""
         return str(self._post("/_world/clock", {"advance_s": seconds})["now"])
 
-    def pace(self, **changes: Any) -> dict[str, Any]:
+    def pace(self, **changes: float) -> dict[str, Any]:
         """Change settings of the world and return them all."""
         return self._post("/_world/pace", changes)
 

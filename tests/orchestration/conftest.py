@@ -53,7 +53,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def running_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with RunningSandbox(tmp_path_factory.mktemp("world"), **QUICK) as sandbox:
+    with RunningSandbox(tmp_path_factory.mktemp("world"), pace=QUICK) as sandbox:
         yield sandbox
 
 

@@ -121,7 +121,7 @@ class Factory:
             for name, value in event.engine_event_data.metadata.items()
             if name == "pid"
         ]
-        return int(pids[-1])
+        return int(str(pids[-1]))
 
     def answers(self) -> bool:
         try:
@@ -142,7 +142,7 @@ def databases(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, databases: dict[str, str]) -> Iterator[RunningSandbox]:
     """The vendors, anew for each database."""
-    with RunningSandbox(tmp_path_factory.mktemp("world"), **{**QUICK, "fal_render_s": RENDER_S}) as sandbox:
+    with RunningSandbox(tmp_path_factory.mktemp("world"), pace={**QUICK, "fal_render_s": RENDER_S}) as sandbox:
         yield sandbox
 
 

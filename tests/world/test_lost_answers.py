@@ -96,7 +96,7 @@ def approved(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose day is made and approved; the world it was made in is gone, and posting needs nothing of it."""
     root = tmp_path_factory.mktemp("approved")
     shutil.copytree(made, root / "project")
-    with RunningSandbox(root / "world", **dict.fromkeys(("fal_queue_s", "fal_render_s"), 0.0)) as sandbox:
+    with RunningSandbox(root / "world", pace=dict.fromkeys(("fal_queue_s", "fal_render_s"), 0.0)) as sandbox:
         place = child.Place(root / "project", sandbox.url, root)
         studio = place.studio("test")
         child._make(studio)
@@ -108,8 +108,8 @@ def _opened(
     template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
     shutil.copytree(template, tmp_path / "project")
-    quick = dict.fromkeys(("instagram_processing_s", "tiktok_processing_s", "youtube_processing_s"), 0.0)
-    with RunningSandbox(tmp_path / "world", fal_queue_s=0.0, fal_render_s=0.0, **quick) as sandbox:
+    slow = ("fal_queue_s", "fal_render_s", "instagram_processing_s", "tiktok_processing_s", "youtube_processing_s")
+    with RunningSandbox(tmp_path / "world", pace=dict.fromkeys(slow, 0.0)) as sandbox:
         monkeypatch.chdir(tmp_path / "project")
         monkeypatch.setenv("DAYREEL_SANDBOX_URL", sandbox.url)
         monkeypatch.setenv("DAYREEL_REVIEWER", "a person")

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ SENT_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
     pace = {"fal_queue_s": 0, "fal_render_s": 0, "kling_render_s": 0, "rate_limits": False}
-    with RunningSandbox(tmp_path_factory.mktemp("world"), **pace) as sandbox:
+    with RunningSandbox(tmp_path_factory.mktemp("world"), pace=pace) as sandbox:
         yield sandbox
 
 
@@ -182,6 +183,10 @@ def telling(chat: str, **handle: str) -> Flow:
     return flow
 
 
+def shown(act: Callable[[Access, Token], object], access: Access, token: Token) -> str:
+    return repr(act(access, token))
+
+
 def renewing(access: Access, _file: Path) -> list[Callable[[], Any]]:
     now = access.clock.now()
     given = {
@@ -189,12 +194,12 @@ def renewing(access: Access, _file: Path) -> list[Callable[[], Any]]:
         "instagram": Token(credentials.INSTAGRAM_LOGIN_TOKEN, None, None, None, now),
     }
     acts = [(act[vendor], token) for act in (RENEW, PROVE) for vendor, token in given.items()]
-    return [lambda act=act, token=token: repr(act(access, token)) for act, token in acts]  # type: ignore[misc]
+    return [partial(shown, act, access, token) for act, token in acts]
 
 
 def proving(access: Access, _file: Path) -> list[Callable[[], Any]]:
     keyed = [name for name, vendor in VENDORS.items() if set(vendor.needs) & set(credentials.SANDBOX_CREDENTIALS)]
-    return [lambda name=name: PROOFS[name](access, ["claude-haiku-5-5"]) for name in keyed]  # type: ignore[misc]
+    return [partial(PROOFS[name], access, ["claude-haiku-5-5"]) for name in keyed]
 
 
 def looking_up(access: Access, _file: Path) -> list[Callable[[], Any]]:

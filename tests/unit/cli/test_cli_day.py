@@ -31,7 +31,7 @@ def sandbox(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     path = project / "channels" / "asmr_crafts.yaml"
     short = path.read_text(encoding="utf-8").replace("count: 3, duration_s: 5", "count: 1, duration_s: 5")
     path.write_text(short, encoding="utf-8")
-    with RunningSandbox(tmp_path / "world", **QUICK) as world:
+    with RunningSandbox(tmp_path / "world", pace=QUICK) as world:
         monkeypatch.setenv("DAYREEL_SANDBOX_URL", world.url)
         yield world
 

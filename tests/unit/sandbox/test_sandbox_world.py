@@ -139,7 +139,7 @@ def test_counters_grow_and_flatten_and_are_the_same_each_time(platform: str) -> 
 
 @pytest.fixture
 def restarting(tmp_path: Path) -> Iterator[RunningSandbox]:
-    sandbox = RunningSandbox(tmp_path / "world", **QUICK).start()
+    sandbox = RunningSandbox(tmp_path / "world", pace=QUICK).start()
     yield sandbox
     sandbox.stop()
 

@@ -42,7 +42,7 @@ def test_a_world_that_a_command_keeps_is_not_taken_away_from_it(settings: Settin
 
 
 def test_a_world_that_was_started_before_an_update_makes_room_for_one_of_today(settings: Settings) -> None:
-    with RunningSandbox(settings.sandbox_dir, code="older", idle_exit_s=60, fal_render_s=7):
+    with RunningSandbox(settings.sandbox_dir, code="older", idle_exit_s=60, pace={"fal_render_s": 7}):
         dismiss_older(settings, SystemClock())
         with RunningSandbox(settings.sandbox_dir) as new:
             assert ensure_sandbox(settings, SystemClock()) == new.url

@@ -39,7 +39,7 @@ KEY = RunningSandbox.credentials["FAL_KEY"]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with RunningSandbox(tmp_path_factory.mktemp("world"), fal_queue_s=0, fal_render_s=0) as sandbox:
+    with RunningSandbox(tmp_path_factory.mktemp("world"), pace={"fal_queue_s": 0, "fal_render_s": 0}) as sandbox:
         yield sandbox
 
 

@@ -23,7 +23,7 @@ REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay on a wheel.", dura
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with RunningSandbox(tmp_path_factory.mktemp("world"), kling_render_s=0) as sandbox:
+    with RunningSandbox(tmp_path_factory.mktemp("world"), pace={"kling_render_s": 0}) as sandbox:
         yield sandbox
 
 
