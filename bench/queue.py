@@ -75,7 +75,8 @@ def measure_workers(folder: Path, count: int) -> float:
     told = [json.loads(worker.communicate()[0]) for worker in workers]
     assert sum(one["done"] for one in told) == JOBS, "a job was lost, or done twice"
     assert len({info.job for info in queue.jobs("completed")}) == len(queue.jobs()) == JOBS
-    return JOBS / (max(one["ended"] for one in told) - min(one["began"] for one in told))
+    took_s: float = max(one["ended"] for one in told) - min(one["began"] for one in told)
+    return JOBS / took_s
 
 
 def measure_listing(folder: Path) -> tuple[float, float]:

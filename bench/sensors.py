@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def measure(root: Path, contents: int, rounds: int) -> dict[str, float]:
 
         for name in SENSORS:
             assert not tick(name, cursors.get(name)).run_requests, name
-            found[name] = _median_cpu_ms(lambda name=name: tick(name, cursors.get(name)), rounds)  # type: ignore[misc]
+            found[name] = _median_cpu_ms(partial(tick, name, cursors.get(name)), rounds)
         studio = open_studio(settings, actor="ana")
         last = contents - CHANNELS * OPEN_DAYS
         begun = time.perf_counter()

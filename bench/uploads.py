@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def main() -> int:
 
 def ways(access: Access) -> list[Way]:
     """Return every way a video leaves by."""
-    posts = [Way(name, lambda video, name=name: post(access, name, video), 10**6) for name in FIELDS]  # type: ignore[misc]
+    posts = [Way(name, partial(post, access, name), 10**6) for name in FIELDS]
     posts[0] = Way("instagram", posts[0].take, INSTAGRAM_MB)
     return [*posts, Way("file server", lambda video: fetch(video, access), 10**6), Way("slack", slack(access), 10**6)]
 

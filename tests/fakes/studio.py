@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from sqlalchemy import select
 
-from dayreel.clock import local_day
+from dayreel.clock import Clock, local_day
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo, Idea
@@ -41,7 +41,7 @@ def make_studio(
     root: Path,
     *,
     channels: Mapping[str, Mapping[str, Any]] | None = None,
-    clock: FakeClock | None = None,
+    clock: Clock | None = None,
     catalog: Catalog | None = None,
     providers: Mapping[str, Any] | None = None,
     world: World = "sandbox",

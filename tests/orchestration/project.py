@@ -18,7 +18,7 @@ import imageio_ffmpeg
 import yaml
 
 from dayreel.clock import Clock, SystemClock
-from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.decide import Verdict, decide
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
@@ -179,9 +179,9 @@ class Project:
         )
         return repository.get_sensor_def(sensor).evaluate_tick(context)
 
-    def decide(self, content_id: str, verdict: str, **more: Any) -> int:
+    def decide(self, content_id: str, verdict: Verdict, **more: Any) -> int:
         with self.studio() as room:
-            return decide(room, content_id, verdict, by="ana", via="cli", **more).id  # type: ignore[arg-type]
+            return decide(room, content_id, verdict, by="ana", via="cli", **more).id
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:

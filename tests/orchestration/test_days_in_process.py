@@ -1,6 +1,7 @@
 """A channel's day materialized in this process: what is made, shown, gated, and left alone the second time."""
 
 import re
+from collections.abc import Callable
 
 import dagster as dg
 import pytest
@@ -22,7 +23,7 @@ def _status(project: Project, content_id: str) -> dict[str, object]:
 def test_a_day_of_own_footage_is_made_up_to_its_review(project: Project, instance: dg.DagsterInstance) -> None:
     result = project.run(instance, "make_day_notes", DAY)
     assert result.success, failures(result)
-    made = [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()]
+    made = ["/".join(event.materialization.asset_key.path) for event in result.get_asset_materialization_events()]
     assert made == ["notes/ideas", "notes/raw_segments", "notes/final_video"]
     shown = metadata_of(result, "notes", "final_video")
     assert shown["content_id"] == NOTES_ID
@@ -97,9 +98,9 @@ def test_the_second_materialization_of_a_bought_day_buys_nothing(
 
 
 def test_days_on_which_a_channel_is_not_made_refuse_before_any_spend(
-    make_project: object, instance: dg.DagsterInstance, sandbox: RunningSandbox
+    make_project: Callable[..., Project], instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
-    project: Project = make_project(  # type: ignore[operator]
+    project = make_project(
         crafts={
             **CRAFTS,
             "active_from": days_ago(3).isoformat(),

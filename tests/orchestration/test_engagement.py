@@ -104,12 +104,14 @@ def test_measuring_a_past_day_says_that_it_cannot_be_and_changes_nothing(
 def test_the_lineage_of_a_day_leads_to_the_posts_of_the_window_and_no_others(project_of_crafts: Project) -> None:
     graph = project_of_crafts.defs.resolve_asset_graph()
     posts = dg.AssetKey(["crafts", "posts", "instagram"])
-    daily = graph.get(SNAPSHOTS).partitions_def
+    daily, published = graph.get(SNAPSHOTS).partitions_def, graph.get(posts).partitions_def
+    assert daily is not None
+    assert published is not None
     found = (
         graph.get(SNAPSHOTS)
         .partition_mappings[posts]
         .get_upstream_mapped_partitions_result_for_partitions(
-            daily.subset_with_partition_keys([today().isoformat()]), daily, graph.get(posts).partitions_def
+            daily.subset_with_partition_keys([today().isoformat()]), daily, published
         )
     )
     expected = [days_ago(back).isoformat() for back in range(WINDOW_DAYS)]

@@ -184,7 +184,8 @@ def test_a_failed_run_is_told_once(made: Project, instance: dg.DagsterInstance, 
     context = dg.build_run_status_sensor_context(
         sensor_name=sensor.name, dagster_event=event, dagster_instance=instance, dagster_run=failed.dagster_run
     ).for_run_failure()
-    request = sensor(context)  # type: ignore[operator]
+    request = sensor(context)
+    assert isinstance(request, dg.RunRequest)
     assert request.run_key == f"failed:{failed.run_id}"
     for _ in range(2):
         assert _obey(made, instance, request, "tell_failure").success
@@ -205,7 +206,7 @@ def test_a_failure_to_tell_is_not_told(made: Project, instance: dg.DagsterInstan
     context = dg.build_run_status_sensor_context(
         sensor_name=sensor.name, dagster_event=event, dagster_instance=instance, dagster_run=failed.dagster_run
     ).for_run_failure()
-    assert isinstance(sensor(context), dg.SkipReason)  # type: ignore[operator]
+    assert isinstance(sensor(context), dg.SkipReason)
 
 
 @pytest.mark.slow

@@ -28,6 +28,12 @@ def over(project: Project, instance: dg.DagsterInstance, first: date, last: date
     return project.defs.resolve_job_def("marts").execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
 
+def told_by(record: dg.EventLogRecord) -> dict[str, dg.MetadataValue[Any]]:
+    """Return what a materialization says about itself."""
+    assert record.asset_materialization is not None
+    return dict(record.asset_materialization.metadata)
+
+
 def files_of(project: Project) -> dict[str, bytes]:
     folder = project.settings.var_dir / "marts"
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
@@ -50,9 +56,7 @@ def test_every_partition_tells_its_rows_and_every_mart_its_columns(
     over(project, instance, days_ago(1), today())
     projection = dg.AssetKey(["finance", "projection"])
     events = instance.fetch_materializations(projection, limit=10).records
-    assert {
-        event.partition_key: event.asset_materialization.metadata["dagster/row_count"].value for event in events
-    } == {
+    assert {event.partition_key: told_by(event)["dagster/row_count"].value for event in events} == {
         days_ago(1).isoformat(): 1,
         today().isoformat(): 1,
     }  # a projection has one row a day, also on days on which nothing was spent
@@ -100,7 +104,7 @@ def test_the_charts_of_a_week_are_on_the_assets_page_and_beside_the_marts(
     wanted = {"studio": default_resources(project.settings)["studio"]}
     assert dg.materialize([build_charts(weeks)], partition_key=monday, instance=instance, resources=wanted).success
     (record,) = instance.fetch_materializations(dg.AssetKey(["summary", "charts"]), limit=1).records
-    told = record.asset_materialization.metadata
+    told = told_by(record)
     folder = project.settings.var_dir / "marts" / "charts" / monday / "all"
     assert told.pop("files").value == str(folder)
     assert sorted(path.stem for path in folder.glob("*.png")) == sorted(told)
@@ -140,5 +144,6 @@ def test_a_measurement_rebuilds_the_days_it_changes_and_nothing_that_pays(
 def test_the_automation_sensor_is_running_and_covers_the_marts_alone(project: Project) -> None:
     sensor = project.defs.get_repository_def().get_sensor_def("marts_automation_sensor")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.asset_selection is not None
     covered = sensor.asset_selection.resolve(project.defs.resolve_asset_graph())
     assert {key.to_user_string() for key in covered} == {*MARTS, "summary/charts"}

@@ -38,7 +38,7 @@ def test_a_day_made_on_one_machine_is_watched_and_posted_on_another(
         }.items():
             monkeypatch.setenv(name, value)
         here = make_project()
-        assert isinstance(here.defs.resources["studio"], BucketStudioResource)
+        assert isinstance((here.defs.resources or {})["studio"], BucketStudioResource)
         result = here.run(instance, "make_day_notes", DAY)
         assert result.success, failures(result)
         assert metadata_of(result, "notes", "final_video")["kept_at"] == f"s3://videos/{ID}/final_video.mp4"
@@ -58,4 +58,4 @@ def test_a_day_made_on_one_machine_is_watched_and_posted_on_another(
 
 
 def test_without_a_bucket_amazons_sdk_is_not_even_loaded(project: Project) -> None:
-    assert type(project.defs.resources["studio"]).__name__ == "StudioResource"
+    assert type((project.defs.resources or {})["studio"]).__name__ == "StudioResource"

@@ -26,7 +26,7 @@ def every_command() -> Iterator[tuple[str, ...]]:
     context = click.Context(root)
     for name in COMMANDS:
         yield (name,)
-        command = root.get_command(context, name)  # type: ignore[attr-defined]
+        command = root.get_command(context, name)
         if isinstance(command, click.Group):
             yield from ((name, sub) for sub in command.commands)
 

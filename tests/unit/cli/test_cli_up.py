@@ -137,7 +137,9 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
     assert f"http://127.0.0.1:{world}\n" in up.said
     assert requests.get(f"http://127.0.0.1:{web}/dagster/server_info", timeout=20).ok
     for port in ports:
-        assert {one.laddr.ip for one in psutil.net_connections("tcp") if one.laddr.port == port} == {"127.0.0.1"}
+        assert {one.laddr.ip for one in psutil.net_connections("tcp") if one.laddr and one.laddr.port == port} == {
+            "127.0.0.1"
+        }
     second = finish(start("up"))
     assert second.code == 1
     assert f"(process {up.process.pid}," in second.err
@@ -145,7 +147,7 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
     children = up.offspring()
     assert len(children) >= 3
     (watcher,) = (child for child in children if child.cmdline()[-2:] == ["library", "watch"])
-    assert who_holds(project / "var/locks", WATCH_LOCK).startswith(f"process {watcher.pid},")
+    assert (who_holds(project / "var/locks", WATCH_LOCK) or "").startswith(f"process {watcher.pid},")
     assert f"{shared} is watched\n" in up.said
     up.process.send_signal(signal.SIGINT)
     told = finish(up.process, STOP_WITHIN_S)

@@ -169,8 +169,11 @@ def test_an_edit_of_something_that_has_changed_opens_no_form(chat: Chat) -> None
 
 
 def test_a_message_that_was_deleted_holds_no_decision_back(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
-    error = {"slack": {"code": "message_not_found"}, "discord": {"code": 10008, "status": 404}}[chat.name]
-    chat.world.arm(chat.name, "update", "error", **error)
+    errors: dict[str, dict[str, Any]] = {
+        "slack": {"code": "message_not_found"},
+        "discord": {"code": 10008, "status": 404},
+    }
+    chat.world.arm(chat.name, "update", "error", **errors[chat.name])
     assert chat.press("approve").status_code == 200
     assert decision(chat) is not None
     assert "Somebody deleted the message" in caplog.text
@@ -216,7 +219,9 @@ def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
 
 
 def test_a_message_that_could_not_be_changed_is_changed_later_by_the_house(chat: Chat) -> None:
-    due = lambda: [one.name for one in due_chores(chat.studio, target=chat.name)]  # noqa: E731
+    def due() -> list[str]:
+        return [one.name for one in due_chores(chat.studio, target=chat.name)]
+
     assert due() == []
     chat.world.arm(chat.name, "update", "error", times=3, status=503)
     chat.press("approve")

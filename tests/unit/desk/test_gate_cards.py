@@ -10,7 +10,7 @@ import pytest
 
 from dayreel.errors import GateClosedError, UsageError
 from dayreel.providers.lookup.contract import Found
-from dayreel.providers.notifiers.contract import Card, Press
+from dayreel.providers.notifiers.contract import Card, Press, ReviewNotifier
 from dayreel.schemas.effect import Permit
 from dayreel.schemas.library import FilePlan, LibraryPlan
 from dayreel.services.library.chat_gates import check_gate_press
@@ -151,7 +151,7 @@ def test_an_answer_that_comes_while_the_card_is_on_its_way_is_shown_on_it(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever answers then finds no card yet that had to follow."""
-    notifier = chat.studio.connect(chat.name)
+    notifier: ReviewNotifier = chat.studio.connect(chat.name)
     with chat.studio.catalog.write("money") as connection:
         connection.execute(effects.delete())
     ask = notifier.ask
@@ -173,7 +173,7 @@ def test_names_that_are_looked_up_again_are_shown_on_the_same_card_and_its_old_b
     tend(library_of(chat))
     pretend_to_work(library_of(chat), "transcode")
     tend(library_of(chat))
-    notifier = chat.studio.connect(chat.name)
+    notifier: ReviewNotifier = chat.studio.connect(chat.name)
     tell_news(chat.studio, notifier=notifier)
     stale = chat.sign(button="approve")
     studio = replace(chat.studio, providers={**chat.studio.providers, "tmdb": Titles()})

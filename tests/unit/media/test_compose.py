@@ -68,7 +68,7 @@ def test_segments_that_fit_together_are_copied_and_only_the_sound_is_encoded(
     clips = [make_clip(f"{n}.mp4", video_filter=f"hue=h={n * 90}") for n in range(3)]
     made = make_video(*clips)
     assert (made.mode, made.why_encoded) == ("copy", "")
-    assert (made.width, made.height, made.fps) == (180, 320, 24)
+    assert (made.width, made.height, made.fps) == (180, 320, Fraction(24))
     assert made.duration_s == pytest.approx(3.0, abs=0.05)
     assert made.sha256 == hashlib.sha256(made.path.read_bytes()).hexdigest()
     assert made.size_bytes == made.path.stat().st_size
@@ -126,7 +126,13 @@ def test_a_segment_that_differs_has_everything_encoded_and_the_reason_is_told(
     assert made.mode == "encode"
     assert f"odd.mp4: {why}" in made.why_encoded
     video = probe(made.path).best_video_stream()
-    assert (video.codec, video.width, video.height, video.sar, video.fps) == ("h264", 180, 320, 1, 24)
+    assert (video.codec, video.width, video.height, video.sar, video.fps) == (
+        "h264",
+        180,
+        320,
+        Fraction(1),
+        Fraction(24),
+    )
     assert (video.pix_fmt, video.color_range, video.color_space) == ("yuv420p", "tv", "bt709")
     assert made.duration_s == pytest.approx(2.0, abs=0.05)
     assert_in_tune(made)

@@ -25,7 +25,7 @@ def test_a_plain_clip_is_described(make_clip: MakeClip) -> None:
     assert video.is_constant_rate
     assert video.frames == 30
     assert video.duration_s == pytest.approx(1.0, abs=0.01)
-    assert (video.sar, video.rotation, video.is_hdr, video.is_full_range) == (1, 0, False, False)
+    assert (video.sar, video.rotation, video.is_hdr, video.is_full_range) == (Fraction(1), 0, False, False)
     assert audio is not None
     assert (audio.codec, audio.profile, audio.sample_rate, audio.channels) == ("aac", "LC", 48_000, 2)
     assert facts.container == "mov"

@@ -17,8 +17,9 @@ from tests.fakes.scripted_server import Say, scripted, unused_url
 KEY = "marked-secret-key"
 
 
-def make_http(**settings: float) -> Http:
-    return Http("vendor", headers={"Authorization": f"Bearer {KEY}"}, secrets=[KEY], **settings)
+def make_http(*, read_s: float = 60, total_s: float = 120) -> Http:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    return Http("vendor", headers=headers, secrets=[KEY], read_s=read_s, total_s=total_s)
 
 
 @pytest.mark.parametrize("acting", [True, False])

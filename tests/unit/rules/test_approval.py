@@ -1,10 +1,14 @@
 """What an approval is bound to."""
 
 from dataclasses import replace
+from typing import Any
 
 from dayreel.rules.approval import Bound, what_changed
 
-FIELDS = {"instagram": {"ai_disclosure": True, "share_to_feed": True}, "tiktok": {"privacy": "SELF_ONLY"}}
+FIELDS: dict[str, dict[str, Any]] = {
+    "instagram": {"ai_disclosure": True, "share_to_feed": True},
+    "tiktok": {"privacy": "SELF_ONLY"},
+}
 APPROVED = Bound("a" * 64, "Clay", FIELDS)
 
 

@@ -14,14 +14,14 @@ from dayreel.rules.captions import (
     measure,
     shorten,
 )
-from dayreel.schemas.channel import PLATFORMS
+from dayreel.schemas.channel import PLATFORMS, Platform
 
 MARKER = "dr-7f3a9c"
 FAMILY = "👩‍👩‍👧‍👦"
 SPAIN, FRANCE = "🇪🇸", "🇫🇷"
 
 
-def test_text_hashtags_and_marker_come_in_this_order():
+def test_text_hashtags_and_marker_come_in_this_order() -> None:
     caption = format_caption("instagram", "A quiet loom.", hashtags=("#weaving", "wool"), marker=MARKER)
     assert caption.text == f"A quiet loom.\n\n#weaving #wool\n\n{MARKER}"
     assert caption.dropped_hashtags == ()
@@ -29,7 +29,7 @@ def test_text_hashtags_and_marker_come_in_this_order():
     assert caption.title is None
 
 
-def test_a_hashtag_that_the_text_already_has_is_not_added_again():
+def test_a_hashtag_that_the_text_already_has_is_not_added_again() -> None:
     caption = format_caption("tiktok", "A loom #Weaving", hashtags=("#weaving", "wool", "#WOOL"))
     assert caption.text == "A loom #Weaving\n\n#wool"
 
@@ -38,26 +38,26 @@ def test_a_hashtag_that_the_text_already_has_is_not_added_again():
     ("platform", "unit_text", "fits"),
     [("instagram", "🧶", 2200), ("tiktok", "🧶", 1100), ("youtube", "ñ", 2500), ("youtube", "🧶", 1250)],
 )
-def test_each_platform_counts_in_its_own_unit(platform, unit_text, fits):
+def test_each_platform_counts_in_its_own_unit(platform: Platform, unit_text: str, fits: int) -> None:
     assert format_caption(platform, unit_text * fits).size == CAPTION_RULES[platform].limit
     with pytest.raises(UsageError, match=str(CAPTION_RULES[platform].limit)):
         format_caption(platform, unit_text * (fits + 1))
 
 
-def test_hashtags_give_way_before_the_text_does_and_the_last_ones_first():
+def test_hashtags_give_way_before_the_text_does_and_the_last_ones_first() -> None:
     text = "x" * 2180
     caption = format_caption("instagram", text, hashtags=("one", "two", "three"), marker=MARKER)
     assert caption.text == f"{text}\n\n#one\n\n{MARKER}"
     assert caption.dropped_hashtags == ("#two", "#three")
 
 
-def test_a_text_that_leaves_no_room_for_the_marker_is_refused_and_not_cut():
+def test_a_text_that_leaves_no_room_for_the_marker_is_refused_and_not_cut() -> None:
     with pytest.raises(UsageError, match="2211 characters and instagram takes 2200") as refusal:
         format_caption("instagram", "x" * 2200, marker=MARKER)
     assert "take out 11 characters" in str(refusal.value)
 
 
-def test_instagram_takes_thirty_hashtags_and_drops_only_the_channels():
+def test_instagram_takes_thirty_hashtags_and_drops_only_the_channels() -> None:
     own = " ".join(f"#own{number}" for number in range(28))
     caption = format_caption("instagram", own, hashtags=("a1", "b2", "c3"))
     assert caption.dropped_hashtags == ("#c3",)
@@ -65,7 +65,7 @@ def test_instagram_takes_thirty_hashtags_and_drops_only_the_channels():
         format_caption("instagram", " ".join(f"#own{number}" for number in range(31)))
 
 
-def test_instagram_takes_twenty_mentions_and_an_address_is_none():
+def test_instagram_takes_twenty_mentions_and_an_address_is_none() -> None:
     twenty = " ".join(f"@person.{number}" for number in range(20))
     assert format_caption("instagram", twenty + " write to a@example.org").text
     with pytest.raises(UsageError, match="21 mentions"):
@@ -73,29 +73,29 @@ def test_instagram_takes_twenty_mentions_and_an_address_is_none():
 
 
 @pytest.mark.parametrize("bad", ["", "#", "two words", "a#b", "# gap"])
-def test_what_is_no_hashtag_is_refused_by_name(bad):
+def test_what_is_no_hashtag_is_refused_by_name(bad: str) -> None:
     with pytest.raises(UsageError, match="no hashtag"):
         format_caption("instagram", "text", hashtags=(bad,))
 
 
 @pytest.mark.parametrize(("platform", "bad"), [("youtube", "<"), ("tiktok", "\x00"), ("instagram", "\ud800")])
-def test_a_character_that_cannot_be_sent_is_refused_with_its_place(platform, bad):
+def test_a_character_that_cannot_be_sent_is_refused_with_its_place(platform: Platform, bad: str) -> None:
     with pytest.raises(UsageError, match="position 5"):
         format_caption(platform, f"I am {bad} here")
 
 
-def test_a_youtube_title_is_the_first_line_without_its_hashtags():
+def test_a_youtube_title_is_the_first_line_without_its_hashtags() -> None:
     caption = format_caption("youtube", f"{MARKER}\n\n Wool and water #asmr #craft\nMore below", marker=MARKER)
     assert caption.title == "Wool and water"
     assert "#asmr #craft" in caption.text
 
 
-def test_a_youtube_video_without_any_words_is_refused():
+def test_a_youtube_video_without_any_words_is_refused() -> None:
     with pytest.raises(UsageError, match="title"):
         format_caption("youtube", "  \n ", hashtags=("#Shorts",), marker=MARKER)
 
 
-def test_a_long_title_is_cut_after_a_word():
+def test_a_long_title_is_cut_after_a_word() -> None:
     title = derive_title("wool " * 40)
     assert len(title) <= 100
     assert title.endswith("wool" + ELLIPSIS)
@@ -105,7 +105,7 @@ def test_a_long_title_is_cut_after_a_word():
     ("cluster", "limit"),
     [(FAMILY, 10), (SPAIN + FRANCE, 4), ("e\u0301", 6), ("👍🏽", 4), ("1️⃣", 6), ("한", 5), ("❤️", 4)],
 )
-def test_a_text_without_spaces_is_never_cut_inside_a_grapheme(cluster, limit):
+def test_a_text_without_spaces_is_never_cut_inside_a_grapheme(cluster: str, limit: int) -> None:
     for size in range(limit, limit + 8):
         cut = shorten(cluster * 12, size)
         assert len(cut) <= size
@@ -117,7 +117,7 @@ def test_a_text_without_spaces_is_never_cut_inside_a_grapheme(cluster, limit):
             rest = rest.removeprefix(piece)
 
 
-def test_a_marker_is_only_found_as_a_token_of_its_own():
+def test_a_marker_is_only_found_as_a_token_of_its_own() -> None:
     assert carries_marker(f"wool\n\n{MARKER}", MARKER)
     assert not carries_marker(f"wool {MARKER}0", MARKER)
     assert not carries_marker("wool", "")
@@ -128,7 +128,9 @@ def test_a_marker_is_only_found_as_a_token_of_its_own():
     text=st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="<>"), min_size=1),
     hashtags=st.lists(st.from_regex(r"#[a-z0-9_]{1,12}", fullmatch=True), max_size=40),
 )
-def test_a_caption_keeps_the_text_fits_and_does_not_change_when_formatted_again(platform, text, hashtags):
+def test_a_caption_keeps_the_text_fits_and_does_not_change_when_formatted_again(
+    platform: Platform, text: str, hashtags: list[str]
+) -> None:
     try:
         once = format_caption(platform, text, hashtags=hashtags, marker=MARKER)
     except UsageError:

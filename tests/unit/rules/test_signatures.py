@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -51,11 +52,12 @@ def discord(stamp: str = STAMP, signature: str | None = None, body: bytes = BODY
     return verify_discord(headers, body, public_key=PUBLIC, now=NOW)
 
 
+Verify = Callable[..., Verified | Refused]
 BOTH = pytest.mark.parametrize("verify", [slack, discord])
 
 
 @BOTH
-def test_what_the_vendor_signed_gets_in(verify) -> None:  # type: ignore[no-untyped-def]
+def test_what_the_vendor_signed_gets_in(verify: Verify) -> None:
     assert isinstance(verify(), Verified)
     assert isinstance(verify(body=b""), Verified)
     assert isinstance(verify(body=b"\xff\x00 odd \xf0"), Verified)
@@ -77,13 +79,13 @@ def test_slacks_own_example_gets_in() -> None:
 
 @BOTH
 @pytest.mark.parametrize("away_s", [WINDOW_S + 1, -WINDOW_S - 1, 10**6, -(10**9)])
-def test_an_old_or_a_future_timestamp_is_refused_though_it_is_signed(verify, away_s: int) -> None:  # type: ignore[no-untyped-def]
+def test_an_old_or_a_future_timestamp_is_refused_though_it_is_signed(verify: Verify, away_s: int) -> None:
     assert verify(str(int(NOW.timestamp()) + away_s)) == Refused("the timestamp is too far from now")
 
 
 @BOTH
 @pytest.mark.parametrize("away_s", [WINDOW_S, -WINDOW_S])
-def test_a_clock_that_is_a_little_off_is_no_reason(verify, away_s: int) -> None:  # type: ignore[no-untyped-def]
+def test_a_clock_that_is_a_little_off_is_no_reason(verify: Verify, away_s: int) -> None:
     assert isinstance(verify(str(int(NOW.timestamp()) + away_s)), Verified)
 
 
@@ -106,7 +108,7 @@ ODD_STAMPS += [STAMP.translate({48 + digit: 0x0660 + digit for digit in range(10
 
 @BOTH
 @pytest.mark.parametrize("stamp", ODD_STAMPS)
-def test_a_timestamp_in_an_odd_writing_is_refused_and_breaks_nothing(verify, stamp: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_timestamp_in_an_odd_writing_is_refused_and_breaks_nothing(verify: Verify, stamp: str) -> None:
     assert verify(stamp) == Refused("the timestamp is not written like one")
 
 
@@ -164,7 +166,7 @@ def test_a_discord_signature_shifted_by_the_groups_order_is_refused() -> None:
 
 
 @BOTH
-def test_one_changed_byte_of_the_body_is_refused(verify) -> None:  # type: ignore[no-untyped-def]
+def test_one_changed_byte_of_the_body_is_refused(verify: Verify) -> None:
     sign = slack_signature if verify is slack else discord_signature
     for place in range(len(BODY)):
         changed = BODY[:place] + bytes([BODY[place] ^ 1]) + BODY[place + 1 :]
@@ -178,7 +180,7 @@ def test_a_boundary_that_is_moved_between_timestamp_and_body_is_refused() -> Non
 
 
 @BOTH
-def test_a_huge_body_is_refused_before_it_is_looked_at(verify) -> None:  # type: ignore[no-untyped-def]
+def test_a_huge_body_is_refused_before_it_is_looked_at(verify: Verify) -> None:
     assert verify(signature="", body=bytes(MAX_BODY_BYTES + 1)) == Refused("the body is too large")
 
 

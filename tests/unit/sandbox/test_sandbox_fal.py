@@ -79,7 +79,7 @@ def test_bad_input_completes_with_an_error_and_is_not_billed(
     with pytest.raises(fal_client.FalClientHTTPError) as caught:
         client.result(model, request_id)
     assert caught.value.status_code == 422
-    assert caught.value.message[0]["type"] == kind
+    assert caught.value.response.json()["detail"][0]["type"] == kind
     assert sandbox.effects()["generations"] == []
 
 

@@ -2,11 +2,14 @@
 
 import json
 from itertools import combinations
+from typing import Any
 
 import anthropic
 import openai
 import pytest
 import requests
+from openai.types.chat import ChatCompletionMessageParam
+from openai.types.responses import ResponseFormatTextJSONSchemaConfigParam
 from pydantic import BaseModel
 from rapidfuzz.fuzz import token_set_ratio
 
@@ -204,9 +207,9 @@ def test_the_retry_of_the_sdk_pays_again_after_a_500_that_was_processed(sandbox:
     ],
 )
 def test_an_armed_error_is_typed_by_the_sdk_and_costs_nothing(
-    sandbox: RunningSandbox, fault: dict[str, object], error: type[anthropic.APIStatusError]
+    sandbox: RunningSandbox, fault: dict[str, Any], error: type[anthropic.APIStatusError]
 ) -> None:
-    sandbox.arm("anthropic", "*", **fault)  # type: ignore[arg-type]
+    sandbox.arm("anthropic", "*", **fault)
     with claude(sandbox) as client, pytest.raises(error):
         client.messages.create(model="claude-haiku-5-5", max_tokens=9, messages=[{"role": "user", "content": "x"}])
     assert sandbox.effects()["generations"] == []
@@ -234,11 +237,11 @@ def test_openai_shows_its_faults(sandbox: RunningSandbox) -> None:
             "max_output_tokens",
         )
         sandbox.arm("openai", "chat", "cut")
-        ask = [{"role": "user", "content": "an idea"}]
+        ask: list[ChatCompletionMessageParam] = [{"role": "user", "content": "an idea"}]
         with pytest.raises(openai.LengthFinishReasonError):
-            client.chat.completions.parse(model="gpt-6-luna", messages=ask, response_format=StrictIdea)  # type: ignore[arg-type]
+            client.chat.completions.parse(model="gpt-6-luna", messages=ask, response_format=StrictIdea)
         sandbox.arm("openai", "chat", "refusal")
-        refused = client.chat.completions.parse(model="gpt-6-luna", messages=ask, response_format=StrictIdea)  # type: ignore[arg-type]
+        refused = client.chat.completions.parse(model="gpt-6-luna", messages=ask, response_format=StrictIdea)
         assert refused.choices[0].message.refusal
         sandbox.arm("openai", "responses", "quota")
         with pytest.raises(openai.RateLimitError) as caught:
@@ -247,9 +250,14 @@ def test_openai_shows_its_faults(sandbox: RunningSandbox) -> None:
 
 
 def test_openai_refuses_a_schema_that_is_not_strict(sandbox: RunningSandbox) -> None:
-    form = {"type": "json_schema", "name": "x", "strict": True, "schema": {"type": "object", "properties": {}}}
+    form: ResponseFormatTextJSONSchemaConfigParam = {
+        "type": "json_schema",
+        "name": "x",
+        "strict": True,
+        "schema": {"type": "object", "properties": {}},
+    }
     with gpt(sandbox) as client, pytest.raises(openai.BadRequestError) as caught:
-        client.responses.create(model="gpt-6-luna", input="x", text={"format": form})  # type: ignore[arg-type]
+        client.responses.create(model="gpt-6-luna", input="x", text={"format": form})
     assert caught.value.code == "invalid_json_schema"
     with gpt(sandbox) as client, pytest.raises(openai.NotFoundError):
         client.responses.create(model="davinci", input="x")

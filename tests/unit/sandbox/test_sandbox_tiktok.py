@@ -37,9 +37,11 @@ class Client:
         return dict(self.call("post/publish/status/fetch/", {"publish_id": publish_id}).json()["data"])
 
 
-def put(url: str, data: bytes, first: int = 0, total: int = 0, **headers: str) -> requests.Response:
+def put(
+    url: str, data: bytes, first: int = 0, total: int = 0, headers: dict[str, str] | None = None
+) -> requests.Response:
     content_range = f"bytes {first}-{first + len(data) - 1}/{total or len(data)}"
-    wanted = {"content-type": "video/mp4", "content-range": content_range, **headers}
+    wanted = {"content-type": "video/mp4", "content-range": content_range, **(headers or {})}
     return requests.put(url, data=data, headers=wanted, timeout=10)
 
 
@@ -130,8 +132,8 @@ def test_chunks_come_in_order_and_the_server_says_where_it_is(sandbox: RunningSa
     data = bytes(size)
     made = tiktok.init(size, 5_000_000, 2).json()["data"]
     url = made["upload_url"]
-    assert put(url, data[:5_000_000], total=size, **{"content-type": "text/plain"}).status_code == 400
-    assert put(url, data[:5_000_000], total=size, authorization="Bearer leaked").status_code == 400
+    assert put(url, data[:5_000_000], total=size, headers={"content-type": "text/plain"}).status_code == 400
+    assert put(url, data[:5_000_000], total=size, headers={"authorization": "Bearer leaked"}).status_code == 400
     assert put(url, data[:4_000_000], total=size).status_code == 400
     assert put(url, data[5_000_000:], first=5_000_000, total=size).status_code == 416
     first = put(url, data[:5_000_000], total=size)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from tests.fakes.studio import DAY, channel_of, reviewable
 
 ID = "crafts-2026-11-20"
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-PLATFORMS = {"platforms": {"instagram": {}, "youtube": {}}}
+PLATFORMS: dict[str, Any] = {"platforms": {"instagram": {}, "youtube": {}}}
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def studio(make_studio: Callable[..., Studio]) -> Studio:
     row = reviewable(opened)
     decide(opened, row.id, "approved", by="ana", via="cli")
     for name in ("instagram", "youtube"):
-        publish_post(opened, channel_of(opened), row.id, name, provider=FakePlatform(name))  # type: ignore[arg-type]
+        publish_post(opened, channel_of(opened), row.id, name, provider=FakePlatform(name))
     return opened
 
 

@@ -23,7 +23,7 @@ from dayreel.services.configure import read_config, write_config
 from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.tui import dashboard
+from dayreel.tui import dashboard, views
 from dayreel.tui.app import DayreelTerminal
 from tests.fakes.clock import FakeClock
 from tests.fakes.studio import DAY, content_row, ledger_rows, reviewable
@@ -178,7 +178,7 @@ def test_a_catalog_that_does_not_answer_never_stops_the_keys(
 ) -> None:
     clock = FakeClock()
     studio = make_studio(clock=clock)
-    row, answers, read = reviewable(studio), threading.Event(), dashboard.dashboard
+    row, answers, read = reviewable(studio), threading.Event(), views.dashboard
     threads = set()
 
     def slow(studio: Studio) -> object:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 _ID = re.compile(r"[0-9a-zA-Z_.~-]*\d[0-9a-zA-Z_.~-]{5,}")
 _VERSION = re.compile(r"/v\d+(\.\d+)?/")
 
@@ -50,14 +52,14 @@ class Checkpoints:
     def _hook_commits(self) -> None:
         from dayreel.stores.catalog.engine import Catalog
 
-        write = Catalog.write
+        write, reach = Catalog.write, self.reach
 
         @contextmanager
-        def watched(catalog: Catalog, subject: str = "catalog") -> Iterator[Any]:
-            with write(catalog, subject) as connection:
+        def watched(self: Catalog, subject: str = "catalog") -> Iterator[Connection]:
+            with write(self, subject) as connection:
                 yield connection
-                self.reach(f"before commit ({subject})")
-            self.reach(f"after commit ({subject})")
+                reach(f"before commit ({subject})")
+            reach(f"after commit ({subject})")
 
         Catalog.write = watched  # type: ignore[method-assign]
 
@@ -97,12 +99,12 @@ class Checkpoints:
     def _hook_uploads(self) -> None:
         from dayreel.providers.platforms.approved import FileSlice
 
-        read = FileSlice.read
+        read, reach = FileSlice.read, self.reach
 
-        def watched(body: FileSlice, size: int = -1) -> bytes:
-            block = read(body, size)
+        def watched(self: FileSlice, size: int = -1) -> bytes:
+            block = read(self, size)
             if block:
-                self.reach("a block of an upload is read")
+                reach("a block of an upload is read")
             return block
 
         FileSlice.read = watched  # type: ignore[method-assign]

@@ -24,7 +24,9 @@ from sqlalchemy import select
 
 from dayreel.clock import SystemClock, local_day
 from dayreel.errors import DayreelError
+from dayreel.media.checks import ExpectedVideo
 from dayreel.media.compose import Composed, ComposePlan
+from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.effect import Effect
@@ -196,15 +198,15 @@ def _make(studio: Studio) -> str:
 
 def _publish(studio: Studio, content_id: str) -> list[str]:
     channel = studio.channels.load(CHANNEL)
-    platforms = {name: studio.connect(name) for name in channel.platforms.chosen()}
+    platforms: dict[str, PlatformProvider] = {name: studio.connect(name) for name in channel.platforms.chosen()}
     errors = []
-    for name, provider in platforms.items():
+    for name in channel.platforms.chosen():
         try:
-            publish_post(studio, channel, content_id, name, provider=provider)
+            publish_post(studio, channel, content_id, name, provider=platforms[name])
         except DayreelError as error:
             errors.append(f"{name}: {type(error).__name__}: {error}")
     if not errors:
-        measured = measure_posts(studio, local_day(studio.clock.now(), "UTC"), platforms=dict(platforms))
+        measured = measure_posts(studio, local_day(studio.clock.now(), "UTC"), platforms=platforms)
         errors += [f"measure {one.platform}: {one.error}" for one in measured if one.error]
     return errors
 
@@ -232,9 +234,9 @@ def reuse_media(cache: Path) -> None:
             checks = real["check_final_video"](made.path, _expected(plan, made, len(segments)), ffmpeg=ffmpeg)
             _keep(made.path, kept.with_suffix(".mp4"))
             _keep_bytes(pickle.dumps((made, checks)), kept.with_suffix(".pickle"))
-        made, _ = pickle.loads(kept.with_suffix(".pickle").read_bytes())
+        found: tuple[Composed, list[CheckResult]] = pickle.loads(kept.with_suffix(".pickle").read_bytes())
         _keep(kept.with_suffix(".mp4"), dest)
-        return replace(made, path=dest)
+        return replace(found[0], path=dest)
 
     def picture(_video: Path, dest: Path) -> Path:
         _keep_bytes(b"a picture", dest)
@@ -256,8 +258,8 @@ def reuse_media(cache: Path) -> None:
         setattr(composing, name, stand_in)
 
 
-def _expected(plan: ComposePlan, made: Composed, count: int) -> Any:
-    return composing.ExpectedVideo(
+def _expected(plan: ComposePlan, made: Composed, count: int) -> ExpectedVideo:
+    return ExpectedVideo(
         duration_s=count * (plan.segment_duration_s or 0),
         width=plan.width,
         height=plan.height,

@@ -10,11 +10,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import requests
 
@@ -110,7 +110,13 @@ def _leave_with(parent: int) -> None:
     os._exit(0)
 
 
-def with_few_clips(cache: Path) -> Callable[[clips.ClipWish, Path], Path]:
+class Render(Protocol):
+    """What `clips.render` is."""
+
+    def __call__(self, wish: clips.ClipWish, folder: Path) -> Path: ...
+
+
+def with_few_clips(cache: Path) -> Render:
     """Return what `clips.render` can be replaced by, so that all jobs share three clips kept in `cache`."""
     render = clips.render
 

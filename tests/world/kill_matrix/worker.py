@@ -13,6 +13,7 @@ import sys
 import uuid
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def _retry_blindly() -> None:
 
     settle = EffectLedger._settle
 
-    def forgetful(ledger: EffectLedger, effect_id: int, state: str, **more: Any) -> None:
-        settle(ledger, effect_id, "intended" if state == "unknown" else state, **more)
+    def forgetful(self: EffectLedger, effect_id: int, state: str, *, cost_usd: Decimal | None, **more: Any) -> None:
+        settle(self, effect_id, "intended" if state == "unknown" else state, cost_usd=cost_usd, **more)
 
     EffectLedger._settle = forgetful  # type: ignore[method-assign]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError
+from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.anthropic import AnthropicModel
 from dayreel.providers.llm.contract import Answer, LanguageModel, Question
 from tests.fakes.permits import make_permit
@@ -106,7 +106,9 @@ def test_a_refusal_names_its_category() -> None:
         (529, "overloaded_error", TransientError, "later"),
     ],
 )
-def test_every_row_of_the_error_table_has_one_verdict(status: int, kind: str, verdict: type, step: str) -> None:
+def test_every_row_of_the_error_table_has_one_verdict(
+    status: int, kind: str, verdict: type[ProviderError], step: str
+) -> None:
     with (
         scripted(Say(status, error(kind, f"no, not with {KEY}"), {"request-id": "req_9"})) as server,
         pytest.raises(verdict) as caught,

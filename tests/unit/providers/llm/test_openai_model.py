@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import Answer, LanguageModel, Question
 from dayreel.providers.llm.openai import OpenAIModel, closed
 from dayreel.schemas.content import Idea
@@ -111,7 +111,9 @@ def test_a_refusal_keeps_its_words_and_usage() -> None:
         (503, None, TransientError, ""),
     ],
 )
-def test_every_row_of_the_error_table_has_one_verdict(status: int, code: str | None, verdict: type, step: str) -> None:
+def test_every_row_of_the_error_table_has_one_verdict(
+    status: int, code: str | None, verdict: type[ProviderError], step: str
+) -> None:
     say = Say(status, error(code, f"Incorrect API key provided: {KEY}"), {"x-request-id": "req_9"})
     with scripted(say) as server, pytest.raises(verdict) as caught:
         ask(server.url)

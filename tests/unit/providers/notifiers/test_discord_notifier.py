@@ -1,6 +1,7 @@
 """Discord: one message per send, every error with one verdict, cards within its limits, no secret in any sentence."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def test_a_connection_that_never_stood_sent_nothing() -> None:
 @pytest.mark.parametrize("say", [Say(lost=True), Say(500, {"message": "oh"}), Say(429, {"message": "slow"})])
 def test_what_is_safe_to_repeat_is_never_in_doubt(say: Say) -> None:
     with scripted(say) as server:
-        acts = (
+        acts: tuple[Callable[[], object], ...] = (
             lambda: at(server.url).redraw(PERMIT, {"channel": "120", "id": "1"}, CARD),
             lambda: at(server.url).whisper(PRESS, "no"),
             lambda: at(server.url).find("m-1"),

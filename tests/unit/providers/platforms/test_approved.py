@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.http import Http
 from dayreel.providers.platforms.approved import (
     FileSlice,
@@ -21,7 +21,7 @@ from tests.fakes.scripted_server import Say, scripted
 from tests.unit.providers.platforms.posting import Recorder, WaitingClock, make_request
 
 
-def test_a_file_that_changed_after_approval_is_not_opened(tmp_path: Path):
+def test_a_file_that_changed_after_approval_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
     path.write_bytes(b"approved")
     request = make_request("youtube", path)
@@ -33,7 +33,7 @@ def test_a_file_that_changed_after_approval_is_not_opened(tmp_path: Path):
         pass
 
 
-def test_a_file_replaced_while_it_is_sent_does_not_get_into_the_upload(tmp_path: Path):
+def test_a_file_replaced_while_it_is_sent_does_not_get_into_the_upload(tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
     path.write_bytes(b"approved bytes")
     with approved_file(make_request("youtube", path)) as file:
@@ -42,7 +42,7 @@ def test_a_file_replaced_while_it_is_sent_does_not_get_into_the_upload(tmp_path:
         assert FileSlice(file, first=9, length=5).read() == b"bytes"
 
 
-def test_a_slice_is_sent_with_its_length_and_nothing_more(tmp_path: Path):
+def test_a_slice_is_sent_with_its_length_and_nothing_more(tmp_path: Path) -> None:
     path = tmp_path / "v"
     path.write_bytes(bytes(range(256)) * 100)
     with path.open("rb") as file, scripted(Say(200)) as server:
@@ -54,7 +54,7 @@ def test_a_slice_is_sent_with_its_length_and_nothing_more(tmp_path: Path):
     assert asked.body == path.read_bytes()[300:1300]
 
 
-def test_reading_a_large_slice_takes_constant_memory(tmp_path: Path):
+def test_reading_a_large_slice_takes_constant_memory(tmp_path: Path) -> None:
     path = tmp_path / "v"
     with path.open("wb") as file:
         file.truncate(256 * 1024 * 1024)
@@ -82,11 +82,11 @@ def test_reading_a_large_slice_takes_constant_memory(tmp_path: Path):
         ("no address", "https://graph.facebook.com", False),
     ],
 )
-def test_a_token_goes_only_to_its_owner(url: str, owner: str, expected: bool):
+def test_a_token_goes_only_to_its_owner(url: str, owner: str, expected: bool) -> None:
     assert belongs_to(url, (owner,)) is expected
 
 
-def test_progress_hands_the_whole_handle_on_each_time():
+def test_progress_hands_the_whole_handle_on_each_time() -> None:
     recorder = Recorder()
     progress = Progress({"container_id": "c1"}, recorder)
     progress.commit(uploaded=True)
@@ -99,7 +99,7 @@ def test_progress_hands_the_whole_handle_on_each_time():
 
 
 @pytest.mark.parametrize("kind", [TransientError, PermanentError])
-def test_a_failed_read_is_an_unknown_outcome_only_while_there_is_doubt(kind):
+def test_a_failed_read_is_an_unknown_outcome_only_while_there_is_doubt(kind: type[ProviderError]) -> None:
     with pytest.raises(kind), doubt_remains(is_in_doubt=False):
         raise kind(attempted="read", answer="no", code="190")
     with pytest.raises(UnknownOutcomeError) as caught, doubt_remains(is_in_doubt=True):
@@ -107,13 +107,13 @@ def test_a_failed_read_is_an_unknown_outcome_only_while_there_is_doubt(kind):
     assert caught.value.code == "190"
 
 
-def test_polling_ends_at_the_deadline():
+def test_polling_ends_at_the_deadline() -> None:
     clock, asked = WaitingClock(), []
     assert poll(lambda: asked.append(1), clock=clock, interval_s=60, deadline_s=300) is None
     assert len(asked) == 6
     assert clock.monotonic() == 300
 
 
-def test_a_missing_field_is_named(video: Path):
+def test_a_missing_field_is_named(video: Path) -> None:
     with pytest.raises(UsageError, match="a direct post needs `privacy`"):
         read_fields(TikTokPost, make_request("tiktok", video, fields={}))

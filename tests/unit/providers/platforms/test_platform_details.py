@@ -1,7 +1,7 @@
 """What the sandbox world does not answer: batches, pages, odd answers, a creator who switched things off."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.providers.platforms.instagram import InstagramPlatform
 from dayreel.providers.platforms.tiktok import TikTokPlatform
 from dayreel.providers.platforms.youtube import YouTubePlatform
@@ -55,7 +56,7 @@ def tiktok_says(data: dict[str, Any]) -> Say:
 # -- Instagram ------------------------------------------------------------------------------------------------
 
 
-def test_one_refused_metric_does_not_cost_the_others():
+def test_one_refused_metric_does_not_cost_the_others() -> None:
     bad = Say(400, {"error": {"message": "metric[5] must be one of", "code": 100}})
     single = [Say(200, {"data": [{"name": name, "values": [{"value": 7}]}]}) for name in ("views", "reach", "likes")]
     empty = Say(200, {"data": []})
@@ -67,12 +68,12 @@ def test_one_refused_metric_does_not_cost_the_others():
     assert counted.watch_time_s == 4.5
 
 
-def test_an_instagram_account_that_is_out_of_calls_is_no_missing_metric():
+def test_an_instagram_account_that_is_out_of_calls_is_no_missing_metric() -> None:
     with scripted(Say(400, {"error": {"message": "limit", "code": 4}})) as server, pytest.raises(TransientError):
         make_instagram(server.url).counters(["m1"])
 
 
-def test_a_media_is_found_by_its_marker_on_a_later_page_and_no_ready_made_address_is_followed(video: Path):
+def test_a_media_is_found_by_its_marker_on_a_later_page_and_no_ready_made_address_is_followed(video: Path) -> None:
     clock = WaitingClock()
     stamp = clock.now().isoformat()
     page = {
@@ -91,7 +92,7 @@ def test_a_media_is_found_by_its_marker_on_a_later_page_and_no_ready_made_addres
     assert (finding.receipt.state, finding.receipt.post_id, finding.receipt.url) == ("posted", "m2", "p2")
 
 
-def test_published_without_a_media_to_show_is_live_and_still_processing(video: Path):
+def test_published_without_a_media_to_show_is_live_and_still_processing(video: Path) -> None:
     with scripted(Say(200, {"status_code": "PUBLISHED"}), Say(200, {"data": []})) as server:
         finding = make_instagram(server.url).look_up(
             make_request("instagram", video), {"container_id": "c1"}, sent_at=WaitingClock().now()
@@ -101,21 +102,23 @@ def test_published_without_a_media_to_show_is_live_and_still_processing(video: P
 
 
 @pytest.mark.parametrize(("handle", "verdict"), [({"publishing": True}, "unclear"), ({}, "absent")])
-def test_a_container_that_has_gone_says_nothing_once_publishing_was_tried(handle, verdict, video: Path):
+def test_a_container_that_has_gone_says_nothing_once_publishing_was_tried(
+    handle: dict[str, bool], verdict: str, video: Path
+) -> None:
     gone = Say(400, {"error": {"message": "gone", "code": 100, "error_subcode": 33}})
-    request, handle = make_request("instagram", video), {"container_id": "c1", **handle}
+    request, gone_from = make_request("instagram", video), {"container_id": "c1", **handle}
     with scripted(gone, Say(200, {"data": []})) as server:
-        assert make_instagram(server.url).look_up(request, handle, sent_at=WaitingClock().now()).verdict == verdict
+        assert make_instagram(server.url).look_up(request, gone_from, sent_at=WaitingClock().now()).verdict == verdict
     if verdict == "unclear":
         with scripted(gone, Say(200, {"data": []})) as server:
             with pytest.raises(UnknownOutcomeError, match="has gone"):
                 make_instagram(server.url).post(
-                    make_permit("post", "instagram"), request, handle=handle, record=Recorder()
+                    make_permit("post", "instagram"), request, handle=gone_from, record=Recorder()
                 )
             assert not any(asked.method == "POST" for asked in server.asked)
 
 
-def test_being_refused_a_look_is_unclear_and_never_a_refused_post(video: Path):
+def test_being_refused_a_look_is_unclear_and_never_a_refused_post(video: Path) -> None:
     no = Say(400, {"error": {"message": "expired", "code": 190}})
     with scripted(no) as server:
         finding = make_instagram(server.url).look_up(
@@ -131,7 +134,7 @@ def test_being_refused_a_look_is_unclear_and_never_a_refused_post(video: Path):
         )
 
 
-def test_instagram_login_needs_a_public_url_that_stays_up_until_the_container_is_finished(video: Path):
+def test_instagram_login_needs_a_public_url_that_stays_up_until_the_container_is_finished(video: Path) -> None:
     request, events = make_request("instagram", video), []
 
     @contextmanager
@@ -159,7 +162,7 @@ def test_instagram_login_needs_a_public_url_that_stays_up_until_the_container_is
 # -- TikTok ---------------------------------------------------------------------------------------------------
 
 
-def test_a_privacy_the_account_does_not_offer_is_refused_before_anything_is_announced(video: Path):
+def test_a_privacy_the_account_does_not_offer_is_refused_before_anything_is_announced(video: Path) -> None:
     fields = {**FIELDS["tiktok"], "privacy": "MUTUAL_FOLLOW_FRIENDS"}
     with scripted(tiktok_says(CREATOR)) as server:
         with pytest.raises(PermanentError, match="PUBLIC_TO_EVERYONE, SELF_ONLY, while the channel wants MUTUAL"):
@@ -172,14 +175,14 @@ def test_a_privacy_the_account_does_not_offer_is_refused_before_anything_is_anno
         assert len(server.asked) == 1
 
 
-def test_a_video_longer_than_the_account_may_post_is_refused_before_anything_is_announced(video: Path):
+def test_a_video_longer_than_the_account_may_post_is_refused_before_anything_is_announced(video: Path) -> None:
     with scripted(tiktok_says(CREATOR)) as server, pytest.raises(PermanentError, match="at most 60 s"):
         make_tiktok(server.url).post(
             make_permit("post", "tiktok"), make_request("tiktok", video, duration_s=61), handle={}, record=Recorder()
         )
 
 
-def test_what_the_creator_switched_off_stays_off_and_disclosure_is_sent(video: Path):
+def test_what_the_creator_switched_off_stays_off_and_disclosure_is_sent(video: Path) -> None:
     fields = {**FIELDS["tiktok"], "allow_comments": True, "allow_duet": True, "promotes_own_brand": True}
     stop = Say(400, {"data": {}, "error": {"code": "invalid_param", "message": "stop here"}})
     with scripted(tiktok_says(CREATOR), stop) as server, pytest.raises(PermanentError):
@@ -192,13 +195,13 @@ def test_what_the_creator_switched_off_stays_off_and_disclosure_is_sent(video: P
     assert server.asked[0].body == b""
 
 
-def test_a_paid_partnership_cannot_be_private(video: Path):
+def test_a_paid_partnership_cannot_be_private(video: Path) -> None:
     fields = {"privacy": "SELF_ONLY", "paid_partnership": True}
     with pytest.raises(UsageError, match="paid partnership"):
         make_tiktok("http://127.0.0.1:1").plan(make_request("tiktok", video, fields=fields))
 
 
-def test_a_server_at_another_position_is_followed(big_video: Path):
+def test_a_server_at_another_position_is_followed(big_video: Path) -> None:
     size = big_video.stat().st_size
     chunk = 5 * 1024 * 1024
     handle = {"publish_id": "v_pub_file~1", "chunk_size": chunk, "finishing": False}
@@ -222,7 +225,7 @@ def test_a_server_at_another_position_is_followed(big_video: Path):
     assert (receipt.post_id, receipt.url) == ("71", "https://t/71")
 
 
-def test_an_upload_address_that_expired_leads_to_a_new_announcement(video: Path):
+def test_an_upload_address_that_expired_leads_to_a_new_announcement(video: Path) -> None:
     handle = {"publish_id": "v_pub_file~1", "chunk_size": video.stat().st_size, "finishing": True}
     script = [
         tiktok_says({"status": "PROCESSING_UPLOAD", "uploaded_bytes": 0}),
@@ -244,7 +247,7 @@ def test_an_upload_address_that_expired_leads_to_a_new_announcement(video: Path)
     assert recorder.handles[0]["finishing"] is False
 
 
-def test_an_upload_address_that_went_with_the_finished_upload_leads_to_no_second_post(video: Path):
+def test_an_upload_address_that_went_with_the_finished_upload_leads_to_no_second_post(video: Path) -> None:
     """The status may lag behind the last byte, whose answer was lost; 404 then means that the task is done."""
     size = video.stat().st_size
     handle = {"publish_id": "v_pub_file~1", "chunk_size": size, "finishing": True}
@@ -264,7 +267,7 @@ def test_an_upload_address_that_went_with_the_finished_upload_leads_to_no_second
     assert receipt.raw["publish_id"] == "v_pub_file~1"
 
 
-def test_the_upload_address_is_a_secret(video: Path):
+def test_the_upload_address_is_a_secret(video: Path) -> None:
     handle = {"publish_id": "v_pub_file~1", "chunk_size": video.stat().st_size, "finishing": True}
     script = [tiktok_says({"status": "PROCESSING_UPLOAD", "uploaded_bytes": 0})]
     with scripted(*script, Say(400)) as server:
@@ -281,7 +284,9 @@ def test_the_upload_address_is_a_secret(video: Path):
 
 
 @pytest.mark.parametrize(("finishing", "verdict"), [(True, "unclear"), (False, "absent")])
-def test_a_publish_id_tiktok_forgot_is_in_doubt_once_the_last_byte_was_sent(finishing, verdict, video: Path):
+def test_a_publish_id_tiktok_forgot_is_in_doubt_once_the_last_byte_was_sent(
+    finishing: bool, verdict: str, video: Path
+) -> None:
     unknown = Say(400, {"data": {}, "error": {"code": "invalid_publish_id", "message": "m"}})
     handle = {"publish_id": "v_pub_file~1", "upload_url": "http://127.0.0.1:1/", "finishing": finishing}
     request = make_request("tiktok", video)
@@ -293,7 +298,7 @@ def test_a_publish_id_tiktok_forgot_is_in_doubt_once_the_last_byte_was_sent(fini
             make_tiktok(server.url).post(make_permit("post", "tiktok"), request, handle=handle, record=Recorder())
 
 
-def test_tiktok_videos_are_asked_for_in_batches_of_twenty():
+def test_tiktok_videos_are_asked_for_in_batches_of_twenty() -> None:
     ids = [str(7000 + number) for number in range(45)]
     with scripted(tiktok_says({"videos": [{"id": "7000", "view_count": 0}]}), tiktok_says({})) as server:
         (counted,) = make_tiktok(server.url).counters(ids)
@@ -305,7 +310,7 @@ def test_tiktok_videos_are_asked_for_in_batches_of_twenty():
 # -- YouTube --------------------------------------------------------------------------------------------------
 
 
-def test_youtube_videos_are_asked_for_in_batches_of_fifty_and_counters_are_strings():
+def test_youtube_videos_are_asked_for_in_batches_of_fifty_and_counters_are_strings() -> None:
     ids = [f"v{number}" for number in range(120)]
     items = [{"id": "v0", "statistics": {"viewCount": "12", "commentCount": "0"}}, {"id": "v1"}]
     with scripted(TOKEN, Say(200, {"items": items}), Say(200, {"items": []})) as server:
@@ -316,7 +321,7 @@ def test_youtube_videos_are_asked_for_in_batches_of_fifty_and_counters_are_strin
     assert second.views is None
 
 
-def test_an_expired_access_token_is_refreshed_once_and_the_upload_goes_on(video: Path):
+def test_an_expired_access_token_is_refreshed_once_and_the_upload_goes_on(video: Path) -> None:
     size = video.stat().st_size
     expired = Say(401, {"error": {"code": 401, "errors": [{"reason": "authError"}]}})
     script = [TOKEN, Say(308), expired, TOKEN, Say(308), Say(200, {"id": "v1"})]
@@ -335,7 +340,7 @@ def test_an_expired_access_token_is_refreshed_once_and_the_upload_goes_on(video:
 
 
 @pytest.mark.parametrize("finishing", [True, False])
-def test_a_session_that_has_gone_is_in_doubt_once_the_last_byte_was_sent(finishing, video: Path):
+def test_a_session_that_has_gone_is_in_doubt_once_the_last_byte_was_sent(finishing: bool, video: Path) -> None:
     uploads = Say(200, {"items": [{"contentDetails": {"relatedPlaylists": {"uploads": "UU"}}}]})
     request, nothing = make_request("youtube", video), Say(200, {"items": []})
     with scripted(TOKEN, Say(410), uploads, nothing) as server:
@@ -352,7 +357,7 @@ def test_a_session_that_has_gone_is_in_doubt_once_the_last_byte_was_sent(finishi
             )
 
 
-def test_a_lost_video_is_found_in_the_uploads_by_its_marker(video: Path):
+def test_a_lost_video_is_found_in_the_uploads_by_its_marker(video: Path) -> None:
     clock = WaitingClock()
     uploads = Say(200, {"items": [{"contentDetails": {"relatedPlaylists": {"uploads": "UU"}}}]})
     item = {
@@ -370,7 +375,7 @@ def test_a_lost_video_is_found_in_the_uploads_by_its_marker(video: Path):
     assert (finding.verdict, finding.receipt.post_id) == ("live", "v9")
 
 
-def test_the_token_follows_no_session_to_a_foreign_host(video: Path):
+def test_the_token_follows_no_session_to_a_foreign_host(video: Path) -> None:
     with scripted(Say(200)) as foreign, scripted(TOKEN) as server:
         with pytest.raises(PermanentError, match="not sent there"):
             make_youtube(server.url).post(
@@ -382,7 +387,7 @@ def test_the_token_follows_no_session_to_a_foreign_host(video: Path):
         assert foreign.asked == []
 
 
-def test_a_youtube_body_is_always_explicit(video: Path):
+def test_a_youtube_body_is_always_explicit(video: Path) -> None:
     plan = make_youtube("http://127.0.0.1:1", chunk_bytes=262_144).plan(
         make_request("youtube", video, fields={"notify_subscribers": False})
     )
@@ -396,13 +401,15 @@ def test_a_youtube_body_is_always_explicit(video: Path):
     assert len(plan) == 2 + -(-video.stat().st_size // 262_144)
 
 
-def test_a_chunk_size_youtube_does_not_take_is_refused():
+def test_a_chunk_size_youtube_does_not_take_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="262144"):
         make_youtube("http://127.0.0.1:1", chunk_bytes=1000)
 
 
 @pytest.mark.parametrize("make", [make_instagram, make_tiktok, make_youtube])
-def test_a_video_outside_the_limits_is_refused_before_anything_is_sent(make, video: Path):
+def test_a_video_outside_the_limits_is_refused_before_anything_is_sent(
+    make: Callable[[str], PlatformProvider], video: Path
+) -> None:
     platform = make("http://127.0.0.1:1")
     for changes in ({"duration_s": 5000.0}, {"size_bytes": 1 << 50}, {"duration_s": 0.1}):
         with pytest.raises(UsageError, match="takes"):

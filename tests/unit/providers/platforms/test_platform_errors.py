@@ -19,8 +19,8 @@ TOKEN = "marked-secret-token"
 KINDS = {"retry": TransientError, "refuse": PermanentError, "unknown": UnknownOutcomeError}
 
 
-def make_instagram(url: str, **more: float) -> InstagramPlatform:
-    return InstagramPlatform(access_token=TOKEN, account_id="1784", graph_url=url, clock=WaitingClock(), **more)
+def make_instagram(url: str) -> InstagramPlatform:
+    return InstagramPlatform(access_token=TOKEN, account_id="1784", graph_url=url, clock=WaitingClock())
 
 
 def make_tiktok(url: str) -> TikTokPlatform:
@@ -90,7 +90,9 @@ INSTAGRAM = [
 
 
 @pytest.mark.parametrize(("code", "subcode", "verdict", "at_publish", "words"), INSTAGRAM)
-def test_each_instagram_row_has_its_verdict(code, subcode, verdict, at_publish, words, video: Path):
+def test_each_instagram_row_has_its_verdict(
+    code: int, subcode: int, verdict: str, at_publish: str, words: str, video: Path
+) -> None:
     body = {"error": {"message": f"vendor says no {TOKEN}", "code": code, "error_subcode": subcode, "fbtrace_id": "T1"}}
     with scripted(Say(400, body)) as server, pytest.raises(KINDS[verdict], match=words) as caught:
         make_instagram(server.url).quota()
@@ -103,7 +105,7 @@ def test_each_instagram_row_has_its_verdict(code, subcode, verdict, at_publish, 
     check(caught.value, at_publish, str(code))
 
 
-def test_not_ready_is_no_failure_but_a_reason_to_keep_polling(video: Path):
+def test_not_ready_is_no_failure_but_a_reason_to_keep_polling(video: Path) -> None:
     """9007/2207027."""
     finished = Say(200, {"status_code": "FINISHED"})
     wait = Say(400, {"error": {"message": "not ready", "code": 9007, "error_subcode": 2207027}})
@@ -115,13 +117,13 @@ def test_not_ready_is_no_failure_but_a_reason_to_keep_polling(video: Path):
     assert (receipt.state, receipt.post_id, receipt.url) == ("posted", "m1", "p")
 
 
-def test_a_transient_flag_beats_the_code():
+def test_a_transient_flag_beats_the_code() -> None:
     body = {"error": {"message": "m", "code": 100, "is_transient": True}}
     with scripted(Say(500, body)) as server, pytest.raises(TransientError, match="temporary"):
         make_instagram(server.url).quota()
 
 
-def test_instagram_says_how_long_to_stay_away():
+def test_instagram_says_how_long_to_stay_away() -> None:
     usage = '{"1784": [{"type": "instagram", "estimated_time_to_regain_access": 17}]}'
     say = Say(400, {"error": {"message": "m", "code": 80002}}, {"X-Business-Use-Case-Usage": usage})
     with scripted(say) as server, pytest.raises(TransientError) as caught:
@@ -137,7 +139,9 @@ def test_instagram_says_how_long_to_stay_away():
         ("Error: something else", "refuse", "ERROR"),
     ],
 )
-def test_a_container_in_error_is_judged_by_the_subcode_in_its_status(status, verdict, code, video: Path):
+def test_a_container_in_error_is_judged_by_the_subcode_in_its_status(
+    status: str, verdict: str, code: str, video: Path
+) -> None:
     request, handle = make_request("instagram", video), {"container_id": "c1", "uploaded": True}
     say = [Say(200, {"status_code": "IN_PROGRESS"}), Say(200, {"status_code": "ERROR", "status": status})]
     with scripted(*say) as server, pytest.raises(KINDS[verdict]) as caught:
@@ -146,7 +150,7 @@ def test_a_container_in_error_is_judged_by_the_subcode_in_its_status(status, ver
 
 
 @pytest.mark.parametrize(("retriable", "verdict"), [(True, "retry"), (False, "refuse")])
-def test_what_rupload_says_about_retrying_is_obeyed(retriable, verdict, video: Path):
+def test_what_rupload_says_about_retrying_is_obeyed(retriable: bool, verdict: str, video: Path) -> None:
     bad = {"debug_info": {"retriable": retriable, "type": "ProcessingFailedError", "message": "no"}}
     with scripted(Say(200, {}), Say(400, bad)) as server:
         server.answers[0] = Say(200, {"id": "c1", "uri": f"{server.url}/up/c1"})
@@ -156,7 +160,7 @@ def test_what_rupload_says_about_retrying_is_obeyed(retriable, verdict, video: P
             )
 
 
-def test_the_token_goes_to_no_foreign_upload_address(video: Path):
+def test_the_token_goes_to_no_foreign_upload_address(video: Path) -> None:
     with scripted(Say(200, {"success": True})) as foreign, scripted(Say(200, {})) as server:
         server.answers[0] = Say(200, {"id": "c1", "uri": f"{foreign.url}/up/c1"})
         with pytest.raises(PermanentError, match="not sent elsewhere"):
@@ -191,7 +195,7 @@ TIKTOK = [
 
 
 @pytest.mark.parametrize(("status", "code", "verdict", "words"), TIKTOK)
-def test_each_tiktok_row_has_its_verdict(status, code, verdict, words, video: Path):
+def test_each_tiktok_row_has_its_verdict(status: int, code: str, verdict: str, words: str, video: Path) -> None:
     say = Say(status, {"data": {}, "error": {"code": code, "message": f"no {TOKEN}", "log_id": "L1"}})
     with scripted(say) as server, pytest.raises(KINDS[verdict], match=words) as caught:
         make_tiktok(server.url).post(
@@ -201,7 +205,7 @@ def test_each_tiktok_row_has_its_verdict(status, code, verdict, words, video: Pa
     assert "log_id L1" in str(caught.value)
 
 
-def test_an_error_code_counts_whatever_the_http_status_says():
+def test_an_error_code_counts_whatever_the_http_status_says() -> None:
     say = Say(200, {"data": {}, "error": {"code": "access_token_invalid", "message": "m", "log_id": "L"}})
     with scripted(say) as server, pytest.raises(PermanentError):
         make_tiktok(server.url).counters(["71"])
@@ -225,7 +229,7 @@ FAIL_REASONS = [
 
 
 @pytest.mark.parametrize(("reason", "verdict"), FAIL_REASONS)
-def test_each_reason_of_a_failed_tiktok_post_has_its_verdict(reason, verdict, video: Path):
+def test_each_reason_of_a_failed_tiktok_post_has_its_verdict(reason: str, verdict: str, video: Path) -> None:
     ok = {"code": "ok", "message": "", "log_id": "L"}
     busy = Say(200, {"data": {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 10**9}, "error": ok})
     failed = Say(200, {"data": {"status": "FAILED", "fail_reason": reason}, "error": ok})
@@ -272,7 +276,7 @@ YOUTUBE = [
 
 
 @pytest.mark.parametrize(("status", "reason", "verdict", "words"), YOUTUBE)
-def test_each_youtube_row_has_its_verdict(status, reason, verdict, words, video: Path):
+def test_each_youtube_row_has_its_verdict(status: int, reason: str, verdict: str, words: str, video: Path) -> None:
     errors = [{"domain": "youtube", "reason": reason, "message": "m"}] if reason else []
     body = {"error": {"code": status, "message": f"no {TOKEN}-refresh", "errors": errors}}
     token = Say(200, {"access_token": f"{TOKEN}-access", "expires_in": 3600})
@@ -286,7 +290,7 @@ def test_each_youtube_row_has_its_verdict(status, reason, verdict, words, video:
 
 
 @pytest.mark.parametrize(("code", "words"), [("invalid_grant", "revoked"), ("invalid_client", "client")])
-def test_a_dead_refresh_token_names_what_to_do(code, words):
+def test_a_dead_refresh_token_names_what_to_do(code: str, words: str) -> None:
     say = Say(400, {"error": code, "error_description": f"bad {TOKEN}-refresh"})
     with scripted(say) as server, pytest.raises(PermanentError, match=words) as caught:
         make_youtube(server.url).counters(["v1"])
@@ -303,7 +307,9 @@ UPLOADS = [
 
 
 @pytest.mark.parametrize(("status", "words"), UPLOADS)
-def test_an_upload_that_youtube_does_not_keep_is_refused_and_never_sent_again(status, words, video: Path):
+def test_an_upload_that_youtube_does_not_keep_is_refused_and_never_sent_again(
+    status: dict[str, str], words: str, video: Path
+) -> None:
     token = Say(200, {"access_token": "a", "expires_in": 3600})
     shown = Say(200, {"items": [{"id": "v1", "status": status}]})
     request = make_request("youtube", video)

@@ -139,7 +139,7 @@ class Ledger:
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
-def test_a_post_is_public_once_and_is_what_was_approved(name: str, sandbox: RunningSandbox, video: Path):
+def test_a_post_is_public_once_and_is_what_was_approved(name: str, sandbox: RunningSandbox, video: Path) -> None:
     request = make_request(name, video)
     recorder = Recorder()
     receipt = make_platform(name, sandbox).post(make_permit("post", name), request, handle={}, record=recorder)
@@ -158,7 +158,7 @@ def test_a_post_is_public_once_and_is_what_was_approved(name: str, sandbox: Runn
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
-def test_posting_again_from_the_last_handle_posts_nothing_more(name: str, sandbox: RunningSandbox, video: Path):
+def test_posting_again_from_the_last_handle_posts_nothing_more(name: str, sandbox: RunningSandbox, video: Path) -> None:
     request, recorder = make_request(name, video), Recorder()
     first = make_platform(name, sandbox).post(make_permit("post", name), request, handle={}, record=recorder)
     again = make_platform(name, sandbox).post(make_permit("post", name), request, handle=recorder.last, record=recorder)
@@ -171,7 +171,7 @@ def test_posting_again_from_the_last_handle_posts_nothing_more(name: str, sandbo
 @pytest.mark.parametrize("name", PLATFORMS)
 def test_a_process_that_dies_after_any_committed_handle_is_gone_on_from(
     name: str, size: str, sandbox: RunningSandbox, video: Path, big_video: Path
-):
+) -> None:
     request = make_request(name, big_video if size == "big" else video)
     more = {} if name == "instagram" else {"chunk_bytes": MIN_CHUNK_BYTES if name == "tiktok" else 16 * CHUNK_UNIT}
     deaths = 0
@@ -197,7 +197,7 @@ def test_a_process_that_dies_after_any_committed_handle_is_gone_on_from(
 @pytest.mark.parametrize(("name", "step"), [(name, step) for name in PLATFORMS for step in STEPS[name]])
 def test_any_fault_at_any_step_ends_with_exactly_one_post(
     name: str, step: str, kind: str, sandbox: RunningSandbox, video: Path
-):
+) -> None:
     sandbox.arm(name, step, kind, seconds=0.01)
     story = Ledger(name, sandbox, make_request(name, video)).settle()
     assert [fault["kind"] for fault in sandbox.fired()] == [kind], "the fault never fired"
@@ -216,7 +216,9 @@ def test_any_fault_at_any_step_ends_with_exactly_one_post(
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
-def test_an_upload_that_breaks_off_goes_on_in_a_new_process(name: str, sandbox: RunningSandbox, big_video: Path):
+def test_an_upload_that_breaks_off_goes_on_in_a_new_process(
+    name: str, sandbox: RunningSandbox, big_video: Path
+) -> None:
     request = make_request(name, big_video)
     more = {} if name == "instagram" else {"chunk_bytes": MIN_CHUNK_BYTES if name == "tiktok" else 16 * CHUNK_UNIT}
     dice = random.Random(name)
@@ -229,7 +231,9 @@ def test_an_upload_that_breaks_off_goes_on_in_a_new_process(name: str, sandbox: 
     assert live["sha256"] == request.video_sha256
 
 
-def test_an_instagram_container_that_is_stuck_stays_pending_and_is_not_published(sandbox: RunningSandbox, video: Path):
+def test_an_instagram_container_that_is_stuck_stays_pending_and_is_not_published(
+    sandbox: RunningSandbox, video: Path
+) -> None:
     sandbox.arm("instagram", "container", "stuck")
     ledger = Ledger("instagram", sandbox, make_request("instagram", video))
     ledger.try_once()
@@ -242,7 +246,7 @@ def test_an_instagram_container_that_is_stuck_stays_pending_and_is_not_published
     assert len(live_posts(sandbox, "instagram")) == 1
 
 
-def test_an_expired_instagram_container_is_made_anew(sandbox: RunningSandbox, video: Path):
+def test_an_expired_instagram_container_is_made_anew(sandbox: RunningSandbox, video: Path) -> None:
     recorder = Recorder(dies_after=3)
     request = make_request("instagram", video)
     with pytest.raises(KilledError):
@@ -257,14 +261,14 @@ def test_an_expired_instagram_container_is_made_anew(sandbox: RunningSandbox, vi
     assert len(live_posts(sandbox, "instagram")) == 1
 
 
-def test_an_instagram_container_in_error_is_told_and_made_anew(sandbox: RunningSandbox, video: Path):
+def test_an_instagram_container_in_error_is_told_and_made_anew(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.arm("instagram", "container", "completed_with_error")
     story = Ledger("instagram", sandbox, make_request("instagram", video)).settle()
     assert [error.code for error in story.raised] == ["2207053"]
     assert len(live_posts(sandbox, "instagram")) == 1
 
 
-def test_a_tiktok_post_that_is_stuck_is_processing_and_not_sent_again(sandbox: RunningSandbox, video: Path):
+def test_a_tiktok_post_that_is_stuck_is_processing_and_not_sent_again(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.arm("tiktok", "init", "stuck")
     ledger = Ledger("tiktok", sandbox, make_request("tiktok", video))
     ledger.try_once()
@@ -276,14 +280,14 @@ def test_a_tiktok_post_that_is_stuck_is_processing_and_not_sent_again(sandbox: R
     assert len(live_posts(sandbox, "tiktok")) == 1
 
 
-def test_a_failed_tiktok_post_is_told_and_announced_anew(sandbox: RunningSandbox, video: Path):
+def test_a_failed_tiktok_post_is_told_and_announced_anew(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.arm("tiktok", "init", "completed_with_error")
     story = Ledger("tiktok", sandbox, make_request("tiktok", video)).settle()
     assert [error.code for error in story.raised] == ["internal"]
     assert len(live_posts(sandbox, "tiktok")) == 1
 
 
-def test_a_tiktok_post_gets_its_public_id_later(sandbox: RunningSandbox, video: Path):
+def test_a_tiktok_post_gets_its_public_id_later(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.pace(tiktok_public_id_s=3600)
     ledger = Ledger("tiktok", sandbox, make_request("tiktok", video))
     receipt = ledger.settle().receipt
@@ -301,7 +305,7 @@ def test_a_tiktok_post_gets_its_public_id_later(sandbox: RunningSandbox, video: 
     assert by_publish_id.views == by_marker.views is not None
 
 
-def test_a_private_tiktok_post_waits_for_no_public_id(sandbox: RunningSandbox, video: Path):
+def test_a_private_tiktok_post_waits_for_no_public_id(sandbox: RunningSandbox, video: Path) -> None:
     fields = {"privacy": "SELF_ONLY"}
     receipt = Ledger("tiktok", sandbox, make_request("tiktok", video, fields=fields)).settle().receipt
     assert receipt is not None
@@ -309,7 +313,9 @@ def test_a_private_tiktok_post_waits_for_no_public_id(sandbox: RunningSandbox, v
     assert "public_id_pending" not in receipt.raw
 
 
-def test_an_unfinished_youtube_video_is_processing_until_youtube_says_otherwise(sandbox: RunningSandbox, video: Path):
+def test_an_unfinished_youtube_video_is_processing_until_youtube_says_otherwise(
+    sandbox: RunningSandbox, video: Path
+) -> None:
     sandbox.pace(youtube_processing_s=3600)
     ledger = Ledger("youtube", sandbox, make_request("youtube", video))
     ledger.try_once()
@@ -323,7 +329,7 @@ def test_an_unfinished_youtube_video_is_processing_until_youtube_says_otherwise(
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
-def test_counters_are_read_and_unknown_posts_are_left_out(name: str, sandbox: RunningSandbox, video: Path):
+def test_counters_are_read_and_unknown_posts_are_left_out(name: str, sandbox: RunningSandbox, video: Path) -> None:
     Ledger(name, sandbox, make_request(name, video)).settle()
     (live,) = live_posts(sandbox, name)
     sandbox.advance(3 * 86_400)
@@ -338,7 +344,7 @@ def test_counters_are_read_and_unknown_posts_are_left_out(name: str, sandbox: Ru
         assert counted.watch_time_s is None
 
 
-def test_instagram_says_what_is_left_of_its_quota(sandbox: RunningSandbox, video: Path):
+def test_instagram_says_what_is_left_of_its_quota(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.pace(instagram_quota_total=1)
     Ledger("instagram", sandbox, make_request("instagram", video)).settle()
     quota = make_platform("instagram", sandbox).quota()
@@ -350,7 +356,7 @@ def test_instagram_says_what_is_left_of_its_quota(sandbox: RunningSandbox, video
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
-def test_the_plan_names_the_requests_and_holds_no_secret(name: str, sandbox: RunningSandbox, video: Path):
+def test_the_plan_names_the_requests_and_holds_no_secret(name: str, sandbox: RunningSandbox, video: Path) -> None:
     plan = make_platform(name, sandbox).plan(make_request(name, video))
     assert live_posts(sandbox, name) == []
     assert len(plan) >= 3
@@ -364,7 +370,7 @@ def test_the_plan_names_the_requests_and_holds_no_secret(name: str, sandbox: Run
 @pytest.mark.parametrize("name", PLATFORMS)
 def test_many_faults_and_deaths_in_a_row_still_make_one_post(
     name: str, seed: int, sandbox: RunningSandbox, video: Path
-):
+) -> None:
     dice = random.Random(f"{name}/{seed}")
     for _ in range(3):
         step = dice.choice([step for step in STEPS[name] if step != "token"])

@@ -8,13 +8,13 @@ from dayreel.errors import UsageError
 from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, held_bytes, plan_chunks
 
 
-def test_the_vendors_own_example():
+def test_the_vendors_own_example() -> None:
     plan = plan_chunks(50_000_123, chunk_bytes=10_000_000)
     assert plan.total_chunk_count == 5
     assert plan.chunk_from(40_000_000) == (40_000_000, 50_000_122)
 
 
-def test_a_short_video_is_one_chunk():
+def test_a_short_video_is_one_chunk() -> None:
     assert plan_chunks(3_000_000).chunk_size == 3_000_000
     assert plan_chunks(3_000_000).total_chunk_count == 1
 
@@ -24,7 +24,7 @@ def test_a_short_video_is_one_chunk():
     chunk_bytes=st.integers(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES),
     cut=st.floats(0, 1, exclude_max=True),
 )
-def test_chunks_cover_every_byte_once_within_tiktoks_rules(size: int, chunk_bytes: int, cut: float):
+def test_chunks_cover_every_byte_once_within_tiktoks_rules(size: int, chunk_bytes: int, cut: float) -> None:
     plan = plan_chunks(size, chunk_bytes=chunk_bytes)
     position, lengths = 0, []
     while position < size:
@@ -45,7 +45,7 @@ def test_chunks_cover_every_byte_once_within_tiktoks_rules(size: int, chunk_byte
 @pytest.mark.parametrize(
     ("size", "chunk_bytes"), [(0, MAX_CHUNK_BYTES), (10**9, 1000), (10**9, 10**9), (10**10, 5242880)]
 )
-def test_what_tiktok_does_not_take_is_refused(size: int, chunk_bytes: int):
+def test_what_tiktok_does_not_take_is_refused(size: int, chunk_bytes: int) -> None:
     with pytest.raises(UsageError, match="TikTok takes"):
         plan_chunks(size, chunk_bytes=chunk_bytes)
 
@@ -53,5 +53,5 @@ def test_what_tiktok_does_not_take_is_refused(size: int, chunk_bytes: int):
 @pytest.mark.parametrize(
     ("header", "expected"), [("bytes 0-99/200", 100), ("bytes */200", 0), (None, None), ("nonsense", None)]
 )
-def test_the_servers_position_is_read(header: str | None, expected: int | None):
+def test_the_servers_position_is_read(header: str | None, expected: int | None) -> None:
     assert held_bytes(header) == expected

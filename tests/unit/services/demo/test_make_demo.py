@@ -73,7 +73,8 @@ def test_a_demo_has_a_content_a_channel_and_day_and_most_are_posted(demo: Demo, 
 def test_its_rows_are_those_that_the_real_path_writes(studio: Studio) -> None:
     """Every purchase went through the ledger, every step through the lifecycle, every stage through the log."""
     with studio.catalog.read() as connection:
-        kinds = dict(connection.execute(select(effects.c.kind, func.count()).group_by(effects.c.kind)).all())
+        counted = connection.execute(select(effects.c.kind, func.count().label("number")).group_by(effects.c.kind))
+        kinds = {row.kind: row.number for row in counted}
         layers = set(connection.execute(select(processing_logs.c.layer)).scalars())
         moves = set(connection.execute(select(state_transitions.c.event)).scalars())
         unknown = connection.execute(select(func.count()).where(effects.c.state == "unknown")).scalar()

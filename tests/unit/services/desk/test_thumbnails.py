@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -22,7 +23,7 @@ def draw(path: Path) -> FileRecord:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height = 360, 640
         for shade in (40, 120, 200):
-            frame = av.VideoFrame.from_image(Image.new("RGB", (360, 640), (shade, 90, 30)))
+            frame = av.VideoFrame.from_ndarray(np.full((640, 360, 3), (shade, 90, 30), dtype=np.uint8))
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     name = path.relative_to(path.parents[1]).as_posix()

@@ -59,9 +59,9 @@ def ask(make_studio: Callable[..., Studio], tiny_clip: Path) -> Ask:
     def question(titles: Titles, name: ItemName = FALLS, lookup: str = "tmdb", **plan: Any) -> dict[str, Any]:
         studio = make_studio(providers={"tmdb": titles})
         titles.catalog = studio.catalog  # type: ignore[assignment]
-        library = make_library(studio, remux_review=False, file=FilePlan(lookup=lookup), **plan)  # type: ignore[arg-type]
+        library = make_library(studio, remux_review=False, file=FilePlan(lookup=lookup), **plan)
         for stage in ("rip", "remux", "transcode"):
-            drop(library, name, stage, tiny_clip)  # type: ignore[arg-type]
+            drop(library, name, stage, tiny_clip)
             tend(library)
         (gate,) = gates_document(studio.catalog)
         answer(library, gate["id"], "approved", by="ana", via="cli")
@@ -119,7 +119,7 @@ def test_nothing_found_leaves_the_plain_proposal_and_says_so(ask: Ask) -> None:
 def test_a_token_that_is_not_set_keeps_nobody_waiting(make_studio: Callable[..., Studio], tiny_clip: Path) -> None:
     library = make_library(make_studio(world="live"), remux_review=False, file=FilePlan(lookup="tmdb"))
     for stage in ("rip", "remux", "transcode"):
-        drop(library, FALLS, stage, tiny_clip)  # type: ignore[arg-type]
+        drop(library, FALLS, stage, tiny_clip)
         tend(library)
     (gate,) = gates_document(library.studio.catalog)
     assert "TMDB_TOKEN is not set" in gate["prompt"]["looked_up"]["said"]
@@ -136,7 +136,7 @@ def offline(make_studio: Callable[..., Studio], tiny_clip: Path) -> Asked:
     titles.catalog = studio.catalog  # type: ignore[assignment]
     library = make_library(studio, remux_review=False, file=FilePlan(lookup="tmdb"))
     for stage in ("rip", "remux", "transcode"):
-        drop(library, FALLS, stage, tiny_clip)  # type: ignore[arg-type]
+        drop(library, FALLS, stage, tiny_clip)
         tend(library)
     return library, titles
 
@@ -186,7 +186,7 @@ def test_what_cannot_be_looked_up_again_is_said(offline: Asked, tiny_clip: Path)
         look_up_again(library, 9, by="ana", via="cli")
     asking = replace(library, plan=library.plan.model_copy(update={"remux_review": True}))
     for stage in ("rip", "remux"):
-        drop(library, movie_name("Other", 2001), stage, tiny_clip)  # type: ignore[arg-type]
+        drop(library, movie_name("Other", 2001), stage, tiny_clip)
         tend(asking)
     with pytest.raises(UsageError, match="not one about names"):
         look_up_again(library, 2, by="ana", via="cli")

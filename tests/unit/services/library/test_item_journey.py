@@ -139,7 +139,7 @@ def test_scripts_with_three_lines_take_an_item_along_without_a_worker(library: L
 
 def test_whatever_happened_while_nobody_looked_is_taken_in_one_look(library: Library, tiny_clip: Path) -> None:
     for stage in ("rip", "remux", "transcode"):
-        drop(library, FALLS, stage, tiny_clip)  # type: ignore[arg-type]
+        drop(library, FALLS, stage, tiny_clip)
     tend(library)
     assert item(library, FALLS.item_id).state == "transcoded"
     assert [event for _, event, _ in transitions(library.studio, FALLS.item_id)] == ["rip", "remux", "transcode"]
@@ -193,7 +193,7 @@ def test_a_stage_made_again_voids_what_followed_and_asks_anew(
     library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
 ) -> None:
     for stage in ("rip", "remux", "transcode"):
-        drop(library, FALLS, stage, tiny_clip)  # type: ignore[arg-type]
+        drop(library, FALLS, stage, tiny_clip)
     tend(library)
     old = waiting(library)[FALLS.item_id]
     (library.root / FALLS.folder("remux") / "tiny.mp4").unlink()
@@ -320,7 +320,7 @@ def test_a_name_in_the_library_belongs_to_one_item(
     filed(library, FALLS, tiny_clip)
     other = movie_name("Quiet Lake", None)
     for stage in ("rip", "remux", "transcode"):
-        drop(library, other, stage, make_clip("red"))  # type: ignore[arg-type]
+        drop(library, other, stage, make_clip("red"))
     tend(library)
     taken = {"red.mp4": "movies/Hidden Falls (2019)/Hidden Falls (2019).mp4"}
     with pytest.raises(UsageError, match=f"belongs to {FALLS.item_id}"):

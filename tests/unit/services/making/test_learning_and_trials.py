@@ -22,7 +22,7 @@ from tests.fakes.language_model import SUBJECTS, FakeLanguageModel, answer, idea
 from tests.fakes.posts import write_post
 from tests.fakes.studio import CRAFTS, channel_of, today
 
-HOOKS = {"name": "hooks", "variants": {"A": "Begin with the hands.", "B": "Begin with a question."}}
+HOOKS: dict[str, Any] = {"name": "hooks", "variants": {"A": "Begin with the hands.", "B": "Begin with a question."}}
 
 
 def measured(studio: Studio, day: date, number: int, views: int) -> None:

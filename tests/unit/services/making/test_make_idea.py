@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_an_idea_comes_from_the_calendar_as_a_person_or_excel_writes_it(
     assert result.manifest.idea.idea == "A heron stands in the reeds, still"
     assert result.manifest.idea.hashtags == ("#birds", "#reeds")
     assert result.manifest.idea.topic == "herons"
-    assert (result.record.cost_usd, ledger_rows(studio)) == (0, [])
+    assert (result.record.cost_usd, ledger_rows(studio)) == (Decimal(0), [])
     assert make_idea(studio, channel_of(studio), DAY, model=None).reused
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.providers.llm.contract import Answer, Question
+from dayreel.schemas.effect import Permit
 from dayreel.services.audit import recent_acts
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.open_content import open_content, why_not_begun
@@ -15,6 +17,7 @@ from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.due_work import due_posts
 from dayreel.stores.catalog.reads import pause_of, pinned_idea
+from tests.fakes.clock import FakeClock
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.studio import DAY, channel_of, content_row, reviewable, write_channel
 
@@ -129,7 +132,7 @@ def test_work_that_was_under_way_is_stopped_at_its_next_purchase(make_studio: Ma
     class Slow(FakeLanguageModel):
         """Somebody pauses the channel while its first answer is awaited; that answer cannot be used."""
 
-        def ask(self, permit, question):  # type: ignore[no-untyped-def]
+        def ask(self, permit: Permit, question: Question) -> Answer:
             if not self.asked:
                 pause_channel(studio, "crafts", by="Olga", via="desk")
             return super().ask(permit, question)
@@ -151,12 +154,13 @@ def test_what_was_approved_waits_until_the_channel_goes_on(make_studio: MakeStud
 
 
 def test_a_pause_ends_by_itself_after_its_last_day_in_the_channels_zone(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"timezone": "Pacific/Auckland"}})
+    clock = FakeClock()
+    studio = make_studio(channels={"crafts": {"timezone": "Pacific/Auckland"}}, clock=clock)
     with pytest.raises(UsageError, match="is over in Pacific/Auckland"):
         pause_channel(studio, "crafts", until=DAY - timedelta(days=1), by="Olga", via="desk")
     pause_channel(studio, "crafts", until=DAY, by="Olga", via="desk")
     assert why_not_begun(studio, channel_of(studio), DAY) is not None
-    studio.clock.move(hours=3)  # type: ignore[attr-defined]  # midnight in Auckland
+    clock.move(hours=3)  # midnight in Auckland
     assert why_not_begun(studio, channel_of(studio), DAY) is None
 
 

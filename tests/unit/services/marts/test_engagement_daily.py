@@ -14,7 +14,9 @@ from tests.unit.services.marts.hand_made import DAY, at, failures, no_failures, 
 NOTHING = snapshots(posts((1, "instagram", "2026-11-01 00:00")))
 
 
-def daily(of: pd.DataFrame, today: pd.DataFrame, before: pd.DataFrame, *, day: date = DAY, failed=None) -> pd.DataFrame:
+def daily(
+    of: pd.DataFrame, today: pd.DataFrame, before: pd.DataFrame, *, day: date = DAY, failed: pd.DataFrame | None = None
+) -> pd.DataFrame:
     made = engagement_daily.build(
         day, posts=of, snapshots=today, earlier=before, failures=no_failures() if failed is None else failed
     )

@@ -39,7 +39,7 @@ def put(studio: Studio, *rows: dict[str, Any]) -> None:
 def job(number: int, role: str, state: str, *times: str | None, **other: Any) -> dict[str, Any]:
     """A job's row; `times` are when it was asked for, started and finished, on the tenth."""
     requested, started, finished = (None if time is None else moment(time) for time in times)
-    told = {"input_bytes": 1000, "output_bytes": None, "worker": "attic", "fence": 1, "spec": {}}
+    told: dict[str, Any] = {"input_bytes": 1000, "output_bytes": None, "worker": "attic", "fence": 1, "spec": {}}
     ended = {"requested_at": requested, "started_at": started, "finished_at": finished}
     return {"id": f"p5-{number}", "item_id": f"movie-{number}", "role": role, "state": state, **told, **ended, **other}
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from dayreel.errors import BusyError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import Quota
 from dayreel.rules.gates import GateName
-from dayreel.schemas.channel import Platform
+from dayreel.schemas.channel import PLATFORMS, Platform
 from dayreel.services.configure import write_config
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
@@ -54,7 +54,7 @@ def plan(studio: Studio, platform: FakePlatform) -> Plan:
 
 
 def platform_of(platform: FakePlatform) -> Platform:
-    return platform.name  # type: ignore[return-value]
+    return next(one for one in PLATFORMS if one == platform.name)
 
 
 def post_row(studio: Studio, platform: str = "instagram", content_id: str = ID) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.reads import DecisionRow, get_content, newest_verdict
 from dayreel.stores.catalog.tables import decisions
 from tests.fakes.catalogs import PostgresServer, fresh_catalog
+from tests.fakes.clock import FakeClock
 from tests.fakes.studio import CRAFTS, channel_of, content_row, make_studio, reviewable, transitions, write_channel
 
 ID = "crafts-2026-11-20"
@@ -38,8 +39,13 @@ def all_decisions(studio: Studio) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def studio(make_studio: MakeStudio) -> Studio:
-    opened = make_studio()
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def studio(make_studio: MakeStudio, clock: FakeClock) -> Studio:
+    opened = make_studio(clock=clock)
     reviewable(opened)
     return opened
 
@@ -207,9 +213,10 @@ def test_only_those_whom_the_channel_names_may_decide(studio: Studio) -> None:
 
 
 def test_minds_may_change(studio: Studio) -> None:
-    for verdict, state in (("approved", "approved"), ("rejected", "rejected"), ("approved", "approved")):
-        say(studio, verdict)  # type: ignore[arg-type]
-        assert content_row(studio, ID).state == state
+    minds: tuple[Verdict, ...] = ("approved", "rejected", "approved")
+    for verdict in minds:
+        say(studio, verdict)
+        assert content_row(studio, ID).state == verdict
 
 
 def test_what_was_never_made_or_is_not_finished_cannot_be_decided(make_studio: MakeStudio) -> None:
@@ -233,13 +240,13 @@ def test_an_id_that_is_none_is_refused(studio: Studio, content_id: str) -> None:
 # -- hold, recall, two people ------------------------------------------------------------------------------------
 
 
-def test_a_hold_stops_the_clock_and_a_recall_starts_it_anew(studio: Studio) -> None:
+def test_a_hold_stops_the_clock_and_a_recall_starts_it_anew(studio: Studio, clock: FakeClock) -> None:
     before = content_row(studio, ID).review_deadline_at
     say(studio, "held", note="waiting for the client")
     assert (content_row(studio, ID).state, content_row(studio, ID).review_deadline_at) == ("review_pending", None)
     with pytest.raises(StaleState, match="'ana' held it"):
         say(studio, "held", by="ben")
-    studio.clock.move(hours=5)  # type: ignore[attr-defined]
+    clock.move(hours=5)
     say(studio, "recalled")
     after = content_row(studio, ID).review_deadline_at
     assert before is not None
@@ -262,10 +269,10 @@ def test_there_is_nothing_to_recall_where_nobody_has_said_anything(studio: Studi
     assert all_decisions(studio) == []
 
 
-def test_an_edit_after_an_approval_has_the_whole_time_for_its_review(studio: Studio) -> None:
+def test_an_edit_after_an_approval_has_the_whole_time_for_its_review(studio: Studio, clock: FakeClock) -> None:
     """With the old deadline, a caption mended a day later would have expired at once."""
     say(studio, "approved")
-    studio.clock.move(hours=48)  # type: ignore[attr-defined]
+    clock.move(hours=48)
     say(studio, "edited", caption="Clay and rain")
     assert content_row(studio, ID).review_deadline_at == studio.clock.now() + timedelta(hours=24)
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,9 @@ def shared(tmp_path: Path) -> Shared:
     return Shared(tmp_path)
 
 
-def submit_many(shared: Shared, count: int, **wishes: object) -> None:
+def submit_many(shared: Shared, count: int, **wishes: Any) -> None:
     for number in range(count):
-        shared.submit(f"movie-{number}", **wishes)  # type: ignore[arg-type]
+        shared.submit(f"movie-{number}", **wishes)
 
 
 def assert_each_done_once(shared: Shared, count: int) -> None:

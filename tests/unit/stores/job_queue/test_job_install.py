@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ def shared(tmp_path: Path) -> Shared:
     return Shared(tmp_path)
 
 
-def complete(shared: Shared, content: bytes = b"remuxed", **wishes: object) -> tuple[JobSpec, JobResult]:
-    shared.submit(**wishes)  # type: ignore[arg-type]
+def complete(shared: Shared, content: bytes = b"remuxed", **wishes: Any) -> tuple[JobSpec, JobResult]:
+    shared.submit(**wishes)
     claim = shared.must_claim()
     result = make_result(claim, "done", write_output(claim, content=content), write_output(claim, "subs/en.srt", b"1"))
     claim.finish(result)

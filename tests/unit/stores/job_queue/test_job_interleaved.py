@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ def submit(shared: Shared) -> None:
 def take_over(shared: Shared) -> None:
     shared.folder_clock.ahead_s += 60
     assert shared.queue.submit(SPEC) or shared.queue.find(SPEC.job)
+
+
+def take_over_and_do(shared: Shared) -> None:
+    take_over(shared)
+    do_it_all(shared)
 
 
 def claim(shared: Shared) -> None:
@@ -64,11 +70,20 @@ def retry(shared: Shared) -> None:
         assert shared.queue.find(SPEC.job).place != "failed"  # type: ignore[union-attr]
 
 
+def retry_and_do(shared: Shared) -> None:
+    retry(shared)
+    do_it_all(shared)
+
+
+def carry_on_meanwhile(shared: Shared) -> None:
+    carry_on(shared, SPEC)
+
+
 PAIRS: list[tuple[str, Callable[[Shared], None]]] = [
     ("submit", submit),
     ("submit", do_it_all),
     ("submit", take_over),
-    ("submit", lambda shared: (take_over(shared), do_it_all(shared))[0]),
+    ("submit", take_over_and_do),
     ("claim", claim),
     ("claim", do_it_all),
     ("claim", give_back),
@@ -88,8 +103,8 @@ PAIRS: list[tuple[str, Callable[[Shared], None]]] = [
     ("cancel a running one", hand_on),
     ("cancel a running one", hand_on_and_do),
     ("retry", retry),
-    ("retry", lambda shared: (retry(shared), do_it_all(shared))[0]),
-    ("install", lambda shared: carry_on(shared, SPEC) and None),
+    ("retry", retry_and_do),
+    ("install", carry_on_meanwhile),
 ]
 
 
@@ -100,7 +115,7 @@ def test_another_at_any_step_of_an_act_leaves_one_job_done_at_most_once(
     steps = steps_of(tmp_path, kind)
     for scene, disk in scenes_with(tmp_path, kind, InterruptedDisk, list(range(1, len(steps) + 1))):
         assert isinstance(disk, InterruptedDisk)
-        disk.meanwhile = lambda scene=scene: other(scene.shared)  # type: ignore[misc]
+        disk.meanwhile = partial(other, scene.shared)
         act_or_be_told_that_somebody_was_quicker(scene, kind)
         assert sum(len(names) for names in visible(scene.shared).values()) == 1
         assert_whole(scene.shared, carry_on(scene.shared, SPEC))

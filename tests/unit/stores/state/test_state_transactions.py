@@ -417,7 +417,7 @@ def test_a_state_is_restored_by_transaction_and_by_time(make_state: MakeState) -
         ({"backup_path": "pipeline_nothing.json.bak"}, "Tried to read the backup"),
     ):
         with pytest.raises(StateBackupError, match=what):
-            state.restore_backup(**choice)  # type: ignore[arg-type]
+            state.restore_backup(**choice)
     with pytest.raises(ValueError, match="exactly one"):
         state.restore_backup()
     with pytest.raises(ValueError, match="aware"):
@@ -596,7 +596,7 @@ def test_looking_at_what_does_not_exist_makes_nothing(tmp_path: Path) -> None:
     assert state.read() == {}
     assert state.verify().is_ok
     assert state.backup_manager.create_backup() is None
-    assert state.get_transaction_history() == state.list_backups() == []
+    assert (state.get_transaction_history(), state.list_backups()) == ([], [])
     assert names(tmp_path) == []
 
 
