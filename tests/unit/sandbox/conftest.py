@@ -1,6 +1,5 @@
 """One sandbox world for the session, forgotten between tests; and small files to upload."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +8,7 @@ import pytest
 
 from dayreel.sandbox.clips import ClipWish, render, run_ffmpeg
 from tests.fakes.sandbox import RunningSandbox
+from tests.waiting import wait_until
 
 Thing = TypeVar("Thing")
 QUICK = {
@@ -50,12 +50,13 @@ def slow_start(reel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def wait_for(read: Callable[[], Thing], is_right: Callable[[Thing], bool], *, within_s: float = 10.0) -> Thing:
+def wait_for(read: Callable[[], Thing], is_right: Callable[[Thing], bool]) -> Thing:
     """Poll until it is right; the last answer is in the message when it never is."""
-    deadline = time.monotonic() + within_s
-    while True:
-        thing = read()
-        if is_right(thing):
-            return thing
-        assert time.monotonic() < deadline, thing
-        time.sleep(0.02)
+    seen: list[Thing] = []
+
+    def look() -> bool:
+        seen[:] = [read()]
+        return is_right(seen[0])
+
+    wait_until(look, otherwise=lambda: seen)
+    return seen[0]
