@@ -42,7 +42,7 @@ def list_all(as_json: bool) -> None:
 def validate(as_json: bool) -> int:
     """Check every file: each problem with its file, line, field and what is allowed."""
     files = ChannelFiles(load_settings().channels_dir)
-    problems = files.problems()
+    problems = files.problems() + files.oversights()
     if as_json:
         print_json([vars(problem) for problem in problems])
     else:

@@ -15,6 +15,7 @@ from dayreel.stores.catalog.engine import open_catalog
 
 SHOWN = 20
 _TWO_DAYS_H = 48
+_NOTHING_YET = "Nothing was made yet. `dayreel run` makes today's videos."
 
 
 @click.command("status")
@@ -31,7 +32,8 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
         return
     now = SystemClock().now()
     if not told:
-        click.echo("Nothing was made yet. `dayreel run` makes today's videos.")
+        nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
+        click.echo(nothing)
         return
     print_table(
         ("content", "state", "cost", "video", "posts", "next"),

@@ -61,9 +61,27 @@ class ChannelFiles:
         """Return everything that is wrong with any file; empty when all are fine."""
         return [problem for name in self.names() for problem in self._read(name)[1]]
 
-    def _read(self, name: str) -> tuple[Channel | None, list[Problem]]:
+    def oversights(self) -> list[Problem]:
+        """Return what a person will have meant otherwise, in files that can be read: what they name is not there."""
+        misnamed = [
+            Problem(path.name, 1, "file", f"nobody reads it: a channel's file is called {path.stem}.yaml")
+            for path in sorted(self.folder.glob("*.yml"))
+        ]
+        lost: list[Problem] = []
+        for name in self.names():
+            lines: dict[tuple[Any, ...], tuple[str, int]] = {}
+            channel, _ = self._read(name, lines)
+            for field, path in named_files(self.folder, channel).items() if channel else ():
+                if not path.exists():
+                    lost.append(Problem(*lines[tuple(field.split("."))], field, f"{path} is not there"))
+        return misnamed + lost
+
+    def _read(
+        self, name: str, lines: dict[tuple[Any, ...], tuple[str, int]] | None = None
+    ) -> tuple[Channel | None, list[Problem]]:
+        """Read one file; where each of its fields was given is written into `lines`."""
         path = self.folder / f"{name}.yaml"
-        lines: dict[tuple[Any, ...], tuple[str, int]] = {}
+        lines = {} if lines is None else lines
         try:
             document = self._merged(path, lines, depth=0)
         except Unreadable as error:
@@ -86,6 +104,18 @@ class ChannelFiles:
             document = _merge(self._merged(base, lines, depth=depth + 1), document)
         lines.update({where: (path.name, line) for where, line in lines_of(node)})
         return document
+
+
+def named_files(folder: Path, channel: Channel) -> dict[str, Path]:
+    """Return every file and folder that a channel names, by its field, whether it is there or not."""
+    named = {
+        "ideas.file": channel.ideas.file,
+        "video.folder": channel.video.folder,
+        "brand.watermark": channel.brand.watermark,
+        "brand.intro": channel.brand.intro,
+        "brand.outro": channel.brand.outro,
+    }
+    return {field: folder / part for field, part in named.items() if part is not None}
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Used by `channel_files` and `library_plan`; which files there are and what extends what is theirs.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -27,6 +28,34 @@ class Problem:
         return f"{self.file}:{self.line}: {self.field}: {self.message}"
 
 
+# What a plain scalar is read as, where PyYAML's own YAML 1.1 has surprises: tag, pattern, first characters.
+_READ_OTHERWISE = (
+    ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("tag:yaml.org,2002:float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", "-+.0123456789"),
+)
+
+# What pydantic says of a value that does not fit, in our words.
+_IN_WORDS = {
+    "string_type": "write it as text, in quotes",
+    "int_parsing": "it is no whole number",
+    "int_type": "it is no whole number",
+    "int_from_float": "it is no whole number",
+    "float_parsing": "it is no number",
+    "float_type": "it is no number",
+    "decimal_parsing": "it is no number",
+    "decimal_type": "it is no number",
+    "finite_number": "it is no number",
+    "bool_parsing": "write true or false",
+    "bool_type": "write true or false",
+    "tuple_type": "write it as a list, like [a, b]",
+    "date_from_datetime_parsing": "it is no day; write it like 2026-11-20",
+    "date_parsing": "it is no day; write it like 2026-11-20",
+    "date_type": "it is no day; write it like 2026-11-20",
+}
+_MAPPINGS = {"model_type", "model_attributes_type", "dict_type"}
+
+
 class Unreadable(Exception):  # noqa: N818  its reader turns it into a problem
     """A file that cannot be read as a mapping at all, and where."""
 
@@ -36,13 +65,26 @@ class Unreadable(Exception):  # noqa: N818  its reader turns it into a problem
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's, where a value that cannot exist (2026-13-45) keeps its place in the file."""
+    """PyYAML's, where a value that cannot exist (2026-13-45) keeps its place in the file.
+
+    Of YAML 1.1 it leaves out that 18:30 is the number 1110, and that no, off, yes and on are no words: people write
+    times and languages. A field that is true or false takes the words all the same.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML's own shape
+        first: [one for one in resolvers if one[0] not in {tag for tag, _, _ in _READ_OTHERWISE}]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
         except ValueError as error:
             raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
+for _tag, _pattern, _first in _READ_OTHERWISE:
+    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
 def parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
@@ -53,11 +95,11 @@ def parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
         node = loader.get_single_node()
         document: dict[str, Any] = loader.construct_document(node) if node is not None else {}
     except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(path.name, 0, f"{path.name} cannot be read: {error}") from error
+        raise Unreadable(path.name, 1, f"{path.name} cannot be read: {error}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or "cannot be read as YAML"
-        raise Unreadable(path.name, mark.line + 1 if mark else 0, str(said)) from error
+        raise Unreadable(path.name, mark.line + 1 if mark else 1, str(said)) from error
     if not isinstance(node, yaml.MappingNode):
         raise Unreadable(path.name, 1, f"{path.name} is no mapping of fields to values")
     _refuse_repeated_keys(node, path.name)
@@ -107,6 +149,10 @@ def problem_of(model: type[BaseModel], file: str, lines: dict[tuple[Any, ...], t
         message = f"unknown field{hint}; allowed here: {', '.join(allowed)}"
     elif fault["type"] == "missing":
         message = "it is needed and is not there"
+    elif fault["type"] in _MAPPINGS:
+        message = f"write it as fields; allowed here: {', '.join(_allowed(model, where))}"
+    else:
+        message = _IN_WORDS.get(fault["type"], message.replace("Input should be ", "it has to be "))
     return Problem(origin, line, ".".join(str(part) for part in where) or "file", message)
 
 

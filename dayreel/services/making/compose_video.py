@@ -16,11 +16,13 @@ from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 from dayreel.services.making import caption_video
+from dayreel.services.making.need_ready import need_files
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.reviewing.request_review import request_review
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow
+from dayreel.stores.channel_files import named_files
 from dayreel.stores.files import sha256_of
 
 CODE_VERSION = "1"
@@ -44,11 +46,13 @@ def compose_video(studio: Studio, channel: Channel, day: date) -> StageResult:
 
     Raises:
         UsageError: there are no segments (or no narration, where the channel speaks) yet.
+        ConfigurationError: a file of the brand is not there.
         MediaError: a part cannot be used, the disk is full, ffmpeg failed. No half file has a final name.
     """
     row = open_content(studio, channel, day)
     manifest = studio.contents.manifest(row.id)
     _need_parts(channel, manifest)
+    need_files(studio, channel, "brand.")
     work = Work(
         stage="final_video",
         fingerprint=fingerprint(
@@ -80,9 +84,8 @@ def _need_parts(channel: Channel, manifest: Manifest) -> None:
 
 
 def _brand_files(studio: Studio, channel: Channel) -> dict[str, Path]:
-    brand = channel.brand
-    named = {"watermark": brand.watermark, "intro": brand.intro, "outro": brand.outro}
-    return {name: studio.settings.channels_dir / file for name, file in named.items() if file is not None}
+    named = named_files(studio.settings.channels_dir, channel)
+    return {field.removeprefix("brand."): path for field, path in named.items() if field.startswith("brand.")}
 
 
 def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manifest) -> Product:

@@ -16,6 +16,7 @@ from dayreel.schemas.content import Idea
 from dayreel.services.making.ask import Unusable, ask
 from dayreel.services.making.keep_safe import SafetyGate, refuse_blocked, texts_of_idea
 from dayreel.services.making.learn import Lessons, lessons_for
+from dayreel.services.making.need_ready import need_ready
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.plan_days import as_idea
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
@@ -39,6 +40,7 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
 
     Raises:
         UsageError: the channel is not made on this day, or the calendar has no row for it.
+        ConfigurationError: what the channel names is not there, or has no price: nothing was bought.
         ProviderError, GateClosedError: as in `services.making.ask`.
     """
     row = open_content(studio, channel, day)
@@ -96,6 +98,7 @@ def _from_model(
         earlier = earlier_ideas(connection, channel.name, since, but=row.id)
     lessons = lessons_for(studio, channel, row.day) if channel.learn_from_results else None
 
+    need_ready(studio, channel)
     gate = SafetyGate(studio, channel, row, "idea", model, str(channel.ideas.model))
 
     def accept(idea: Idea) -> None:

@@ -30,6 +30,7 @@ from dayreel.services.effects.intent import Done, Intent, NotMade, Record
 from dayreel.services.effects.ledger import has_handle
 from dayreel.services.library.filed_footage import filed_footage
 from dayreel.services.library.open_library import open_library
+from dayreel.services.making.need_ready import need_ready
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.renders import fire, made_clip
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
@@ -60,7 +61,7 @@ def render_segments(studio: Studio, channel: Channel, day: date, *, source: Vide
 
     Raises:
         UsageError: there are no prompts yet, or the channel is not made on this day.
-        ConfigurationError: the model cannot make such segments, or has no price.
+        ConfigurationError: the model cannot make such segments or has no price, or a file of the channel is not there.
         ProviderError, GateClosedError: as in `services.effects.ledger`.
         MediaError: a segment is damaged, or own footage cannot be used.
     """
@@ -111,6 +112,7 @@ def _buy_all(
     studio: Studio, channel: Channel, row: ContentRow, source: VideoGenerator, requests: list[SegmentRequest]
 ) -> Product:
     """Make every segment at once; when some fail, those that are done are kept for the next try."""
+    need_ready(studio, channel)
     with ThreadPoolExecutor(max_workers=len(requests), thread_name_prefix="segment") as pool:
         jobs = [
             pool.submit(_buy, studio, channel, row, source, request, number)

@@ -3,9 +3,10 @@
 What needs Dagster to look at (its instance, its daemon, the graph) is beside the command line's door to it.
 """
 
+import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,19 +20,19 @@ from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.providers.registry import vendor_named
-from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.configure import KEYS
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.library.find_titles import lookup_in_use
 from dayreel.services.library.look_over import look_over
+from dayreel.services.making.need_ready import priced
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
-from dayreel.stores.channel_files import ChannelFiles
+from dayreel.stores.channel_files import ChannelFiles, named_files
 from dayreel.stores.job_queue.folder_check import check_folder
-from dayreel.stores.price_list import PriceList, load_prices
+from dayreel.stores.price_list import load_prices
 
 Verdict = Literal["ok", "warn", "fail"]
 OLDEST_PYTHON = (3, 11)
@@ -147,11 +148,13 @@ def check_channels(files: ChannelFiles) -> Check:
 
 
 def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
-    """Look whether the calendars and footage folders that channels name are there."""
+    """Look whether the calendars, the footage and the brand's files that channels name are there."""
     checks = []
     for name, channel in channels.items():
-        wanted = [part for part in (channel.ideas.file, channel.video.folder) if part is not None]
-        missing = [f"channels/{part}" for part in wanted if not (settings.channels_dir / part).exists()]
+        wanted = {
+            os.path.relpath(path, settings.root): path for path in named_files(settings.channels_dir, channel).values()
+        }
+        missing = [part for part, path in wanted.items() if not path.exists()]
         if missing:
             step = "Put it there, or correct its path (relative to the channel file)."
             checks.append(Check(f"sources of {name}", "fail", f"{', '.join(missing)} is not there", step))
@@ -244,26 +247,12 @@ def check_prices(settings: Settings, channels: Mapping[str, Channel]) -> Check:
     used: set[str] = set()
     missing: list[ConfigurationError] = []
     for channel in channels.values():
-        for model, problem in _priced(prices, channel):
+        for model, problem in priced(prices, channel):
             used.add(model)
             missing += [problem] if problem else []
     if missing:
         return Check("prices", "fail", " ".join(one.message for one in missing), missing[0].next_step)
     return Check("prices", "ok", ", ".join(sorted(used)) or "none needed")
-
-
-def _priced(prices: PriceList, channel: Channel) -> Iterator[tuple[str, ConfigurationError | None]]:
-    for part in (channel.ideas, channel.prompts, channel.video):
-        if part is None or part.model is None:
-            continue
-        try:
-            price = prices.of(part.provider, part.model)
-            if part is channel.video:
-                seconds_cost(price, duration_s=channel.segments.duration_s, resolution=channel.segments.resolution)
-        except ConfigurationError as error:
-            yield part.model, error
-        else:
-            yield part.model, None
 
 
 def check_catalog(settings: Settings) -> Check:

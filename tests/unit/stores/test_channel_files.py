@@ -85,7 +85,11 @@ def test_an_unknown_field_is_named_with_its_line_and_what_is_allowed_there(tmp_p
         ("platforms: {tiktok: {}}", "10: platforms.tiktok", "a direct post needs `privacy`"),
         ("platforms: {youtube: {privacy: secret}}", "10: platforms.youtube.privacy", "'public', 'unlisted' or"),
         ("budget: {per_day_usd: 0}", "10: budget.per_day_usd", "greater than 0"),
-        ("max_posts_per_day: many", "10: max_posts_per_day", "valid integer"),
+        ("max_posts_per_day: many", "10: max_posts_per_day", "it is no whole number"),
+        ("language: 12", "10: language", "write it as text, in quotes"),
+        ("narration: loud", "10: narration", "write it as fields; allowed here: provider, rate, voice"),
+        ("publish_windows: 18:00-20:00", "10: publish_windows", "write it as a list"),
+        ("learn_from_results: maybe", "10: learn_from_results", "write true or false"),
         ("weekdays: [monday]", "10: weekdays.0", "'mon', 'tue'"),
         ("weekdays: []", "1: file", "weekdays is empty"),
         ("active_until: 2026-10-01", "1: file", "active_until is before active_from"),
@@ -200,6 +204,29 @@ def test_extending_a_file_that_is_not_there_or_in_a_circle_is_said(tmp_path: Pat
 def test_off_means_no_voice_however_yaml_reads_it(tmp_path: Path) -> None:
     for word in ("off", "'off'", "false", "null"):
         assert files(tmp_path, crafts=GOOD + f"narration: {word}\n").load("crafts").narration is None
+
+
+def test_times_and_languages_need_no_quotes(tmp_path: Path) -> None:
+    text = "make_at: 18:30\nlanguage: no\nplatforms: {instagram: {share_to_feed: off, ai_disclosure: yes}}\n"
+    channel = files(tmp_path, crafts=GOOD + text).load("crafts")
+    assert (channel.make_at, channel.language) == ("18:30", "no")
+    assert channel.platforms.instagram is not None
+    assert (channel.platforms.instagram.share_to_feed, channel.platforms.instagram.ai_disclosure) == (False, True)
+
+
+def test_what_a_file_names_and_is_not_there_is_told_with_its_line(tmp_path: Path) -> None:
+    channels = files(tmp_path, _base=GOOD + "brand:\n  watermark: logo.png\n", glass="extends: _base\n")
+    (problem,) = channels.oversights()
+    assert str(problem) == f"_base.yaml:11: brand.watermark: {tmp_path / 'logo.png'} is not there"
+    assert channels.problems() == []  # a drive that is away must not take every other channel with it
+    (tmp_path / "logo.png").touch()
+    assert channels.oversights() == []
+
+
+def test_a_file_that_nobody_reads_because_of_its_ending_is_told(tmp_path: Path) -> None:
+    (tmp_path / "glass.yml").write_text(GOOD, encoding="utf-8")
+    (problem,) = files(tmp_path, crafts=GOOD).oversights()
+    assert str(problem) == "glass.yml:1: file: nobody reads it: a channel's file is called glass.yaml"
 
 
 def test_the_schema_knows_no_field_without_a_type(tmp_path: Path) -> None:

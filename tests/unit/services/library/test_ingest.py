@@ -88,7 +88,7 @@ def test_without_the_variable_or_the_plan_a_sentence_says_what_to_do(make_studio
     (library.root / "library.yaml").write_text("transcode: {preset: mpeg1}\nhdr: keep\n", encoding="utf-8")
     with pytest.raises(ConfigurationError) as refusal:
         open_library(library.studio)
-    assert "library.yaml:1: transcode.preset: Input should be 'h264', 'h265' or 'av1'" in str(refusal.value)
+    assert "library.yaml:1: transcode.preset: it has to be 'h264', 'h265' or 'av1'" in str(refusal.value)
     assert "library.yaml:2: hdr: unknown field; allowed here: file, " in str(refusal.value)
 
 

@@ -1,0 +1,33 @@
+"""Nothing is bought for a video that could not be finished."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dayreel.errors import ConfigurationError
+from dayreel.services.making.make_idea import make_idea
+from dayreel.services.studio import Studio
+from tests.fakes.language_model import FakeLanguageModel
+from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows
+
+ID = "crafts-2026-11-20"
+MakeStudio = Callable[..., Studio]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"brand": {"watermark": "logo.png"}}, r"names '.*/channels/logo\.png' as its brand\.watermark"),
+        ({"brand": {"outro": "outro.mp4"}}, r"outro\.mp4' as its brand\.outro"),
+        ({"video": {"provider": "fal", "model": "fal-ai/nobody"}}, "'fal-ai/nobody' has no price"),
+    ],
+)
+def test_what_would_be_missed_at_the_end_is_said_before_the_idea_is_bought(
+    make_studio: MakeStudio, changes: dict[str, Any], words: str
+) -> None:
+    studio = make_studio(channels={"crafts": changes})
+    with pytest.raises(ConfigurationError, match=words):
+        make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel())
+    assert ledger_rows(studio) == []
+    assert content_row(studio, ID).state == "failed"
