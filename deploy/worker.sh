@@ -36,7 +36,7 @@ guarded() { # runs a command with a heartbeat, and ends it and all it has starte
   setsid "$@" &
   local pid=$!
   until timeout 1 tail --pid=$pid -s 0.1 -f /dev/null; do
-    say heartbeat "$me" || outcome=lost
+    say heartbeat "$me" || [[ -d $here ]] || outcome=lost # a folder that is full, or stumbles, is not a lost lease
     [[ -e $here/cancel ]] && outcome=cancelled error='cancelled'
     [[ $stop ]] && outcome=returned error='the worker was stopped'
     [[ $outcome ]] && { kill -TERM -- -$pid; timeout 5 tail --pid=$pid -s 0.1 -f /dev/null || kill -KILL -- -$pid; }
@@ -64,7 +64,7 @@ work() { # sets outcome and error
   [[ $outcome ]] || case $code in 0) outcome=done ;; 65) outcome=failed ;; *) outcome=returned ;; esac
   [[ $outcome == done || $error ]] || error="ended with code $code"
 }
-finish() { # writes the result and moves the job; the rename decides again
+finish() { # writes the result and moves the job; the rename decides again, also where only its answer was lost
   local to=failed/$name file=result.json files=''
   [[ $outcome == returned && -e $here/cancel ]] && outcome=cancelled
   if [[ $outcome == done ]]; then
@@ -76,13 +76,14 @@ finish() { # writes the result and moves the job; the rename decides again
   printf '{"outcome":"%s","outputs":[%s],"error":%s,"worker":"%s","fence":%d,"started_at":"%s","finished_at":"%s"}\n' "$outcome" \
     "$files" "$([[ $error ]] && echo "\"$error\"" || echo null)" "$me" "$fence" "$began" "$(date -Iseconds)" >"$here/.$file.$$" &&
     sync "$here/.$file.$$" && mv -fT "$here/.$file.$$" "$here/$file" && say state "${to%%/*}" && sync "$here" &&
-    mv -T "$here" "$jobs/$to" && sync "$jobs/${to%%/*}" "$jobs/running"
+    { mv -T "$here" "$jobs/$to" || [[ ! -e $here && -e $jobs/$to/$file ]]; } && sync "$jobs/${to%%/*}" "$jobs/running"
 } 2>/dev/null
 until [[ $stop ]]; do
   claim || { [[ ${ONCE:-} ]] && break; sleep 2; continue; }
   outcome='' error='' began=$(date -Iseconds) top=$(field output_dir)
   aside=$shared/${top%%/*}/.aside/$name && mkdir -p "$aside" && work "$@"
+  said=$outcome
   [[ $outcome != lost ]] && finish || outcome=lost
-  [[ $outcome == done ]] || rm -rf -- "$aside"
+  [[ $said == done ]] || rm -rf -- "$aside" # what was told to be done may be completed for us; if not, a sweep removes it
   echo "$name: $outcome" >&2
 done

@@ -24,6 +24,7 @@ from dayreel.rules.library_paths import (
 from dayreel.schemas.library import ItemManifest
 from dayreel.stores.files import write_whole_bytes
 from dayreel.stores.state import PipelineState
+from dayreel.stores.state.errors import StateError
 
 SUPERSEDED = ".superseded"
 _MANIFEST = "metadata.json"
@@ -80,7 +81,7 @@ class ItemStore:
         """
         items: dict[str, FoundItem] = {}
         left_alone: list[str] = []
-        for kind, leaf in self._leaves():
+        for kind, leaf in self._leaves(left_alone):
             name = ItemName(kind, leaf)
             known = items.setdefault(name.item_id, FoundItem(name))
             if known.name != name:
@@ -148,7 +149,7 @@ class ItemStore:
         path = self.root / name.marker_dir(stage) / _MANIFEST
         return PipelineState(path, schema=ItemManifest, validate_on_read=True, max_backups=10, actor=self._actor)
 
-    def _leaves(self) -> Iterator[tuple[ItemKind, str]]:
+    def _leaves(self, left_alone: list[str]) -> Iterator[tuple[ItemKind, str]]:
         seen: set[tuple[ItemKind, str]] = set()
         for stage in ITEM_STAGES:
             if stage == "file":
@@ -159,16 +160,20 @@ class ItemStore:
                     if (kind, leaf) not in seen:
                         seen.add((kind, leaf))
                         yield kind, leaf
-        yield from self._filed_only(seen)
+        yield from self._filed_only(seen, left_alone)
 
-    def _filed_only(self, seen: set[tuple[ItemKind, str]]) -> Iterator[tuple[ItemKind, str]]:
+    def _filed_only(self, seen: set[tuple[ItemKind, str]], left_alone: list[str]) -> Iterator[tuple[ItemKind, str]]:
         """Yield items of which only the library is left; their manifests say who they are."""
         known = {ItemName(*one).item_id for one in seen}
         for entry in _folders(self.root / FILED_ROOT):
             if entry.name not in known:
                 state = PipelineState(Path(entry.path) / _MANIFEST, schema=ItemManifest)
-                if state.path.exists():
-                    manifest = ItemManifest.model_validate(state.read())
+                try:
+                    manifest = ItemManifest.model_validate(state.read()) if state.path.exists() else None
+                except StateError as error:
+                    left_alone.append(f"{entry.name!r} in the library: {error}")
+                    continue
+                if manifest is not None:
                     yield manifest.kind, manifest.leaf
 
 

@@ -12,13 +12,15 @@ from dayreel.services.library.open_library import Library
 from dayreel.stores.catalog.item_reads import ItemRow, list_items
 from dayreel.stores.catalog.tables import media_items
 from dayreel.stores.files import sha256_of
+from dayreel.stores.state.errors import StateError
 
 
 def remove_sources(library: Library) -> list[str]:
     """Remove the sources of every filed item that still has some; return a sentence for each.
 
+    One item's trouble (a damaged manifest, a file that cannot be removed) is told and does not stop the next.
+
     Raises:
-        StateError: an item's manifest is damaged.
         StoreError: the catalog cannot be used.
     """
     stages = library.plan.remove_sources
@@ -26,7 +28,14 @@ def remove_sources(library: Library) -> list[str]:
         return []
     with library.studio.catalog.read() as connection:
         rows = [row for row in list_items(connection, ["in_library"]) if "removed" not in row.metadata]
-    return [said for row in rows for said in _remove(library, row)]
+    return [said for row in rows for said in _in_words(library, row)]
+
+
+def _in_words(library: Library, row: ItemRow) -> list[str]:
+    try:
+        return _remove(library, row)
+    except (StateError, OSError) as error:
+        return [f"{row.id}: its sources stay: {error}"]
 
 
 def _remove(library: Library, row: ItemRow) -> list[str]:

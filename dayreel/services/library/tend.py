@@ -22,6 +22,7 @@ from dayreel.services.library.take_in import is_news, take_in
 from dayreel.stores.catalog.item_reads import ItemRow, jobs_of, list_items
 from dayreel.stores.items import FoundItem
 from dayreel.stores.locks import hold
+from dayreel.stores.state.errors import StateError
 
 ON_THE_WAY = ("ripped", "remuxed", "transcoded")
 
@@ -56,7 +57,7 @@ def due_library(library: Library) -> str | None:
         open_jobs = {row.id: row.state for row in jobs_of(connection, states=UNDER_WAY)}
     waiting = {one.job for one in library.queue.jobs("pending")} if open_jobs else set()
     moved = sorted(job for job, state in open_jobs.items() if (job in waiting) != (state == "queued"))
-    steps = [row.id for row in _on_the_way(library) if not isinstance(_step(library, row)[0], Rest)]
+    steps = [row.id for row in _on_the_way(library) if _goes_on(library, row)]
     return fingerprint(marked=marked, moved=moved, steps=steps)[:12] if marked or moved or steps else None
 
 
@@ -84,6 +85,13 @@ def _step(library: Library, row: ItemRow) -> tuple[Step, ItemManifest | None]:
     return next_step(row.state, gate=gate, asks=asks, jobs=jobs), manifest
 
 
+def _goes_on(library: Library, row: ItemRow) -> bool:
+    try:
+        return not isinstance(_step(library, row)[0], Rest)
+    except StateError:
+        return False  # its manifest is damaged: `tend` tells that, and it holds nothing else up
+
+
 def _go_on(library: Library, row: ItemRow) -> str:
     step, manifest = _step(library, row)
     if isinstance(step, Rest) or manifest is None:
@@ -95,6 +103,6 @@ def _in_words(about: str, act: Callable[[], str]) -> list[str]:
     """Do one thing; one item's trouble is told and does not stop the next."""
     try:
         said = act()
-    except DayreelError as error:
+    except (DayreelError, OSError) as error:
         return [f"{about}: {error}"]
     return [said] if said else []

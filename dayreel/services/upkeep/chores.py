@@ -12,7 +12,7 @@ from typing import Literal
 
 from sqlalchemy import func, or_, select
 
-from dayreel.errors import BusyError, ConfigurationError
+from dayreel.errors import BusyError, ConfigurationError, StoreError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
@@ -115,7 +115,7 @@ def _of_library(studio: Studio, target: str) -> list[Chore]:
         return chores  # the watch looks by itself, and a look at a large library is not for every tick
     try:
         due = due_library(open_library(studio))
-    except (ConfigurationError, OSError) as error:
+    except (ConfigurationError, StoreError, OSError) as error:
         # A share that is away for an hour holds nothing else up; `dayreel doctor` says so too.
         _LOG.warning("Own footage cannot be seen to: %s", error)
         return chores

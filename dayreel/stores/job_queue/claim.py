@@ -4,6 +4,7 @@ Nothing here works without the folder `running/<job>.<fence>`. Once somebody els
 `LeaseLostError`, and what this attempt has made stays aside until it is swept.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -45,6 +46,7 @@ class Claim:
         self.worker = worker
         self.claimed_at = claimed_at
         self.aside = Path(places.aside(spec.output_dir, name))
+        self._is_told_done = False
 
     def heartbeat(self) -> None:
         """Say that the work goes on; due well within `spec.lease_s`.
@@ -59,7 +61,7 @@ class Claim:
 
     def is_cancelled(self) -> bool:
         """Tell whether somebody has asked for the work to stop; then stop it and finish with outcome `cancelled`."""
-        return Path(self._folder, job_files.CANCEL).exists()
+        return os.path.exists(f"{self._folder}/{job_files.CANCEL}")  # noqa: PTH110  a share that stumbles says no
 
     def progress(self, progress: JobProgress) -> None:
         """Tell how far the work is.
@@ -119,14 +121,20 @@ class Claim:
         return "pending"
 
     def discard(self) -> None:
-        """Remove what this attempt has made so far; for one who has stopped working after `LeaseLostError`."""
-        self._places.disk.remove_tree(str(self.aside))
+        """Remove what this attempt has made so far; for one who has stopped working after `LeaseLostError`.
+
+        What was told to be done stays: somebody may have completed the job for us where we do not see it yet, and
+        nobody else has its outputs. If not, a sweep removes them.
+        """
+        if not self._is_told_done:
+            self._places.disk.remove_tree(str(self.aside))
 
     def _end(self, result: JobResult, target: JobPlace) -> None:
         with self._holding(f"move it to {target}"):
             try:
                 if target == "completed":
                     self._settle_outputs(result)
+                    self._is_told_done = True
                 self._places.disk.write(f"{self._folder}/{job_files.RESULT}", job_files.encode(result))
                 self._places.disk.overwrite(f"{self._folder}/{job_files.STATE}", job_files.line(target))
                 self._places.move("running", self._name, target)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.errors import StaleState, UsageError
+from dayreel.errors import StaleState, StoreError, UsageError
 from dayreel.rules.library_paths import ItemName
 from dayreel.services.library.act_on_jobs import cancel_job, retry_job
 from dayreel.services.library.gates import answer
@@ -18,6 +18,7 @@ from dayreel.services.library.open_library import Library
 from dayreel.services.library.rebuild import rebuild
 from dayreel.services.library.tend import due_library, tend
 from dayreel.services.studio import Studio
+from dayreel.services.upkeep.chores import due_chores
 from tests.fakes.library import drop, item, make_library, pretend_to_work
 from tests.fakes.studio import transitions
 
@@ -364,3 +365,35 @@ def test_the_list_says_what_each_item_waits_for(library: Library, tiny_clip: Pat
     tend(library)
     gate = waiting(library)[FALLS.item_id]
     assert items_document(library.studio.catalog)[0]["next"] == f"dayreel library answer {gate} approved"
+
+
+def test_one_items_damaged_manifest_is_told_and_holds_up_neither_the_others_nor_the_house(
+    library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
+) -> None:
+    filed(library, FALLS, tiny_clip)
+    lake = movie_name("Quiet Lake", None)
+    ingest(library, lake, [make_clip("red")], even_if_alike=True)
+    tend(library)
+    pretend_to_work(library, "remux")
+    tend(library)
+    for stage in ("rip", "remux", "transcode"):  # of what is filed, the library alone is left
+        shutil.rmtree(library.root / FALLS.folder(stage))  # type: ignore[arg-type]
+    careful = make_library(library.studio, remove_sources=("rip",))
+    for damaged in (FALLS.marker_dir("file"), lake.marker_dir("remux")):
+        (library.root / damaged / "metadata.json").write_text("{")
+    coast = movie_name("Blue Coast", 2020)
+    ingest(library, coast, [make_clip("green")], even_if_alike=True)
+    said = " ".join(tend(careful))
+    assert f"{FALLS.item_id}: its sources stay" in said
+    assert f"left alone: {FALLS.item_id!r} in the library: " in said
+    assert f"{lake.item_id}: " in said
+    assert f"{coast.item_id}: remux job" in said
+    assert due_chores(library.studio, target="log") is not None
+
+
+def test_a_share_that_stumbles_holds_up_no_other_chore(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_: object) -> None:
+        raise StoreError("The shared folder answered: input/output error.")
+
+    monkeypatch.setattr("dayreel.services.upkeep.chores.due_library", stumble)
+    assert [one.name for one in due_chores(library.studio, target="log")] == []

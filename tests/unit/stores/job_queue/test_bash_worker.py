@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -185,3 +186,36 @@ def test_a_stopped_worker_gives_its_job_back_without_using_up_the_attempts(share
     assert (info.place, info.fence) == ("pending", 2)
     assert [told.error for told in info.earlier_results()] == ["the worker was stopped"]
     assert shared.must_claim().fence == 2, "it need not rest"
+
+
+def test_a_heartbeat_that_cannot_be_written_for_once_does_not_throw_the_work_away(shared: Shared) -> None:
+    """A folder that is full answers so: it is not the same as a lease that was lost."""
+    shared.submit()
+    with running(shared, "touch begun; until [[ -e go ]]; do sleep 0.1; done; echo film >film.mkv"):
+        wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/begun")))
+        heartbeat = next(shared.jobs.glob("running/*")) / "heartbeat"
+        heartbeat.unlink()
+        heartbeat.mkdir()
+        wait_until(lambda: not is_fresh(heartbeat, seconds=3))
+        next(shared.root.glob("2-remuxed/.aside/*/begun")).with_name("go").touch()
+        wait_until(lambda: only_job(shared).place == "completed")
+
+
+def test_what_was_done_is_not_removed_where_only_the_answer_to_the_last_rename_was_lost(
+    shared: Shared, tmp_path: Path
+) -> None:
+    spec = shared.submit()
+    (tmp_path / "bin").mkdir()
+    stub = tmp_path / "bin/mv"
+    stub.write_text(f'#!/bin/bash\n{shutil.which("mv")} "$@"\n[[ ${{@: -1}} != */completed/* ]]\n')
+    stub.chmod(0o755)
+    here = OWN | {"ONCE": "1", "PATH": f"{stub.parent}:{OWN['PATH']}"}
+    subprocess.run(command(shared, "echo film >film.mkv"), env=here, check=True, timeout=60)
+    done = only_job(shared)
+    assert (done.place, done.result is not None) == ("completed", True)
+    install(shared.root, spec, done.result, disk=DISK)  # type: ignore[arg-type]
+    assert (shared.root / spec.output_dir / "film.mkv").read_text() == "film\n"
+
+
+def is_fresh(path: Path, *, seconds: float) -> bool:
+    return time.time() - path.stat().st_mtime < seconds

@@ -1,5 +1,6 @@
 """The way of a job through the queue, one process at a time."""
 
+import errno
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from dayreel.errors import BusyError, StaleState, StoreError, UsageError
 from dayreel.schemas.job import JobProgress
 from dayreel.stores.job_queue import JobName, JobQueue, LeaseLostError, QueueDisk, install
+from dayreel.stores.state.disk import Contents
 from tests.fakes.clock import NINE, FakeClock
 from tests.unit.stores.job_queue.jobs import Shared, make_result, make_spec, write_output
 
@@ -375,3 +377,45 @@ def test_an_ended_job_is_removed_in_one_step_and_whoever_still_has_it_in_hand_fi
     with pytest.raises(LeaseLostError):
         claim.heartbeat()
     assert not any(shared.places().values())
+
+
+class StaleDisk(QueueDisk):
+    """A share whose last answer is lost, and on which this machine does not see the new name yet."""
+
+    def replace(self, source: str, target: str) -> None:
+        super().replace(source, target)
+        if "/completed/" in target:
+            raise FileNotFoundError(errno.ENOENT, "no such folder", source)
+
+    def read(self, path: str, *, limit_bytes: int) -> Contents:
+        if "/completed/" in path:
+            raise FileNotFoundError(errno.ENOENT, "no such file", path)
+        return super().read(path, limit_bytes=limit_bytes)
+
+
+def test_outputs_that_were_told_to_be_done_outlive_a_finish_that_seems_lost(tmp_path: Path) -> None:
+    """Somebody may have completed the job for its worker, who would otherwise remove what only it has made."""
+    shared = Shared(tmp_path, StaleDisk(durable=False))
+    spec = shared.submit()
+    claim = shared.must_claim()
+    result = make_result(claim, "done", write_output(claim))
+    with pytest.raises(LeaseLostError):
+        claim.finish(result)
+    claim.discard()
+    install(shared.root, spec, result, disk=QueueDisk(durable=False))
+    assert (shared.root / spec.output_dir / "film.mkv").read_bytes() == b"remuxed"
+
+
+def test_a_share_that_stumbles_cancels_nothing(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that keeps the lease asks this twice a second, and must not die of it."""
+    shared.submit()
+    claim = shared.must_claim()
+
+    def stumble(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", stumble)
+        assert not claim.is_cancelled()
+    shared.queue.cancel(claim.spec.job, by="ana")
+    assert claim.is_cancelled()
