@@ -25,6 +25,7 @@ from dayreel.desk.media import chart, media
 from dayreel.desk.pages import calendar, content, entrance, follow, library, money, people, queue, unknown
 from dayreel.desk.pages.frame import Handler, page
 from dayreel.desk.room import Room, signing_key
+from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
 from dayreel.services.desk.queue import Remembered
 from dayreel.services.desk.users import Users
@@ -181,6 +182,8 @@ def _templates() -> Environment:
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.lstrip_blocks = True
+    environment.globals.update(most_caption=MOST_CHARACTERS)
+    environment.filters.update(platform=_platform, unit=UNIT_NAMES.__getitem__)
     environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
     environment.filters.update(seen=seen_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, told=_told)
     return environment
@@ -188,6 +191,10 @@ def _templates() -> Environment:
 
 def _usd(amount: Decimal) -> str:
     return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}".rstrip("0")
+
+
+def _platform(name: str) -> str:
+    return {"tiktok": "TikTok", "youtube": "YouTube"}.get(name, name.capitalize())
 
 
 def _words(text: str) -> str:

@@ -59,9 +59,12 @@ async def read_form(request: Request) -> Form:
             return {}
         raise UsageError(f"A body of type {kind!r} is not read here.", next_step=f"Send {_FORM}.")
     try:
-        return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+        form = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError as error:
         raise UsageError(f"The form cannot be read: {error}.", next_step="Send it as the page does.") from None
+    if any("\0" in value for values in form.values() for value in values):  # PostgreSQL keeps no such text
+        raise UsageError("The form holds a NUL character.", next_step="Send it as the page does.")
+    return form
 
 
 def need_own_form(room: Room, connection: HTTPConnection, visitor: Visitor | None, form: Form) -> None:

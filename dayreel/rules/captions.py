@@ -18,13 +18,15 @@ from dayreel.schemas.channel import Platform
 CaptionUnit = Literal["characters", "utf16", "bytes"]
 
 ELLIPSIS = "…"
+MOST_CHARACTERS = 5000  # no platform takes more
 _HASHTAG = re.compile(r"(?<![\w&])#(\w[^\s#]*)")
 _MENTION = re.compile(r"(?<![\w.@])@\w[\w.]*")
 _JOINER = "\u200d"
 _SKIN_TONE_TAG_OR_JAMO = re.compile("[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\u1160-\u11ff]")
 _REGIONAL = re.compile("[\U0001f1e6-\U0001f1ff]")
 _REGIONALS_AT_END = re.compile("[\U0001f1e6-\U0001f1ff]+$")
-_UNIT_NAMES: dict[CaptionUnit, str] = {"characters": "characters", "utf16": "UTF-16 units", "bytes": "bytes"}
+_TURNS_THE_REST_ROUND = "\u202d\u202e"  # the two overrides of Unicode's bidirectional algorithm
+UNIT_NAMES: dict[CaptionUnit, str] = {"characters": "characters", "utf16": "UTF-16 units", "bytes": "bytes"}
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,30 @@ def format_caption(
         limit=rules.limit,
         unit=rules.unit,
     )
+
+
+def kept_caption(text: str) -> str:
+    """Return what a person typed as it is kept: one kind of line end, nothing around it.
+
+    Raises:
+        UsageError: it is empty, longer than any platform takes, or has characters that nobody sees: control characters,
+            and those that show what follows in another order than it is sent.
+    """
+    text = text.replace("\r\n", "\n").strip()
+    if not text:
+        raise UsageError("The caption is empty.", next_step="Write at least a word; nothing was changed.")
+    if len(text) > MOST_CHARACTERS:
+        raise UsageError(
+            f"The caption has {len(text)} characters, and no platform takes more than {MOST_CHARACTERS}.",
+            next_step="Make it shorter; nothing was changed.",
+        )
+    for position, character in enumerate(text):
+        if _is_control(character) or character in _TURNS_THE_REST_ROUND:
+            raise UsageError(
+                f"The caption has {character!r} at position {position}, which nobody sees.",
+                next_step="Leave that character out; nothing was changed.",
+            )
+    return text
 
 
 def measure(text: str, unit: CaptionUnit) -> int:
@@ -170,19 +196,22 @@ def _fit_hashtags(text: str, hashtags: list[str], tail: str, rules: CaptionRules
 
 def _refuse_unsendable(platform: Platform, text: str, rules: CaptionRules) -> None:
     for position, character in enumerate(text):
-        is_control = unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t"
-        if is_control or character in rules.forbidden:
+        if _is_control(character) or character in rules.forbidden:
             raise UsageError(
                 f"The caption has {character!r} at position {position}, which {platform} does not take.",
                 next_step="Edit the caption and leave that character out.",
             )
 
 
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t"
+
+
 def _refuse_what_does_not_fit(platform: Platform, text: str, rules: CaptionRules) -> None:
     counts = (
         ("hashtags", len(_HASHTAG.findall(text)), rules.hashtag_limit),
         ("mentions", len(_MENTION.findall(text)), rules.mention_limit),
-        (_UNIT_NAMES[rules.unit], measure(text, rules.unit), rules.limit),
+        (UNIT_NAMES[rules.unit], measure(text, rules.unit), rules.limit),
     )
     for what, found, limit in counts:
         if limit is not None and found > limit:

@@ -101,11 +101,10 @@ def _decide(visit: Visit, word: str) -> Response:
             via="api" if visit.via == "api" else "desk",
             seen=_seen(visit),
             revision=_revision(visit),
-            # Browsers send line ends as CR LF whatever was typed.
-            caption=caption.replace("\r\n", "\n") if word == "edit" else None,
+            caption=caption if word == "edit" else None,
             note=visit.field("note").strip()[:2000] or None,
         )
-    except (StaleState, BusyError) as error:
+    except (StaleState, BusyError, UsageError) as error:
         return tell(visit, error, draft=caption or visit.field("note"), back=f"/content/{content_id}")
     return visit.done(f"/content/{content_id}", row.verdict, content_id=content_id, decision_id=row.id)
 

@@ -24,18 +24,20 @@ function apply(document_, box) {
     show(row, "render-state", render.state);
     find(row, "render-progress").value = render.progress;
   }
-  const moved = isNew || document_.state !== box.dataset.state
-    || (box.dataset.revision && Number(box.dataset.revision) !== document_.revision);
-  if (moved) hasMoved(box, document_.state);
+  // Every step counts the version up, an edited caption and a hold too; an older one is an event that comes late.
+  if (isNew || document_.version > Number(box.dataset.version)) hasMoved(box, document_);
 }
 
 let isDirty = false;
 
-function hasMoved(box, state) {
+function hasMoved(box, document_) {
   const told = document.getElementById("moved");
-  const mayReload = !isDirty && box.classList.contains("content");
-  box.dataset.state = state;
-  // A page that only watches shows the new state at once; one with something typed asks first.
+  const isDecision = document.body.classList.contains("decides") && document_.state === box.dataset.state;
+  const mayReload = !isDirty && !isDecision && box.classList.contains("content");
+  box.dataset.state = document_.state;
+  box.dataset.version = document_.version;
+  // A page that only watches shows the new state at once. One with something typed asks first, and so does one that can
+  // still be decided: no press may land on words that came under the thumb.
   if (mayReload) location.reload();
   else if (told) told.hidden = false;
 }

@@ -50,6 +50,7 @@ class QueueItem:
     day: date
     take: int
     state: str
+    version: int
     revision: int
     seen: Seen | None
     idea: str | None
@@ -208,6 +209,7 @@ def _items(
                 day=row.day,
                 take=row.take,
                 state=row.state,
+                version=row.version,
                 revision=row.revision,
                 seen=seen,
                 idea=row.idea,

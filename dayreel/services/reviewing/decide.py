@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.rules.captions import kept_caption
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import CONTENT, move
@@ -30,6 +31,7 @@ EVENTS: Mapping[Verdict, str] = {
     "held": "hold",
     "recalled": "recall",
 }
+_PAST: Mapping[str, str] = {**{event: verdict for verdict, event in EVENTS.items()}, "endorse": "endorsed"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def decide(
         caption: the new caption, for `edited` only.
 
     Raises:
-        UsageError: no such content, it waits for no such decision, or the caption is empty.
+        UsageError: no such content, it waits for no such decision, or the caption cannot be kept.
         GateClosedError: `by` may not decide on this channel.
         StaleState: the person saw another revision, or somebody else decided first; says who and when.
     """
@@ -166,7 +168,7 @@ def _still_possible(connection: Connection, row: ContentRow, verdict: Verdict) -
         raise UsageError(f"There is nothing to {EVENTS[verdict]} about {row.id}.", next_step="Nothing was recorded.")
     raise StaleState(
         f"{row.id} is {row.state} already: {newest.decided_by!r} {newest.verdict} it at "
-        f"{newest.decided_at.isoformat(timespec='seconds')} (via {newest.via}).",
+        f"{_when(newest.decided_at)} (via {newest.via}).",
         next_step=f"Possible from here: {', '.join(sorted(possible)) or 'nothing, it is final'}.",
     )
 
@@ -190,13 +192,17 @@ def _saw_all_of_it(connection: Connection, row: ContentRow, channel: Channel, se
     only_endorsed = bool(since) and all(one["event"] == "endorse" and one["from_state"] == row.state for one in since)
     if only_endorsed and seen.fields == seen_of(row, channel).fields:
         return  # somebody else approved the very same thing meanwhile
-    told = [f"{one['actor']!r}: {one['event']} at {one['at'].isoformat(timespec='seconds')}" for one in since]
+    told = [f"{one['actor']!r} {_PAST.get(one['event'], one['event'])} it at {_when(one['at'])}" for one in since]
     if seen.version == row.version:
         told = [f"the platform fields in channels/{channel.name}.yaml"]
     raise StaleState(
         f"{row.id} has changed since you saw it: {'; '.join(told) or 'it was made anew'}.",
         next_step="Look at it as it is now, then decide again; nothing was recorded.",
     )
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _record(
@@ -211,9 +217,7 @@ def _record(
     caption: str | None,
     note: str | None,
 ) -> DecisionRow:
-    if verdict == "edited" and not (caption or "").strip():
-        raise UsageError("An edit needs a caption.", next_step="Give it with --caption TEXT.")
-    words = caption.strip() if verdict == "edited" and caption else row.caption or ""
+    words = kept_caption(caption or "") if verdict == "edited" else row.caption or ""
     now = studio.clock.now()
     trigger: Trigger = "approval" if verdict == "approved" else "manual"
     recorded, event = str(verdict), EVENTS[verdict]

@@ -72,6 +72,16 @@ def test_a_stream_begins_with_the_present_state_and_tells_each_change(client: ht
         assert int(second.id) > int(first.id)
 
 
+def test_an_edited_caption_is_told_though_the_state_stays(client: httpx.Client, studio: Studio) -> None:
+    """Without it, an open page goes on showing words that are no longer those of the content."""
+    with following(client, EVENTS) as events:
+        first = read(next(events))
+        decide(studio, CONTENT, "edited", by="ben", via="cli", caption="Other words")
+        second = read(next(events))
+    assert second["state"] == first["state"] == "review_pending"
+    assert int(str(second["version"])) > int(str(first["version"]))
+
+
 def test_a_stream_is_plain_and_is_gathered_by_no_proxy(client: httpx.Client) -> None:
     with client.stream("GET", EVENTS) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")

@@ -68,13 +68,39 @@ def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, studio:
     assert content_row(studio, CONTENT).state == "review_pending"
 
 
+@pytest.mark.parametrize(
+    ("caption", "why"),
+    [("x" * 5001, "5001 characters"), ("Clay\x07", "position 4"), ("Clay \u202eevil", "position 5"), (" ", "empty")],
+    ids=["too long for any platform", "a control character", "letters that run backwards", "nothing"],
+)
+def test_a_caption_that_cannot_be_kept_is_refused_and_what_was_typed_is_shown(
+    ana: Browser, studio: Studio, caption: str, why: str
+) -> None:
+    answer = ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption=caption)
+    assert answer.status_code == 400
+    assert why in answer.text
+    assert caption in answer.text, "what was typed is lost"
+    assert content_row(studio, CONTENT).caption == "Clay, patience"
+
+
+def test_a_page_says_at_its_top_which_platform_will_not_get_the_caption(ana: Browser, studio: Studio) -> None:
+    """Whoever approves at the thumb does not scroll down to the previews first."""
+    banner = "Instagram will not get it like this."
+    assert banner not in ana.open(PAGE)
+    ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption="x" * 2300)
+    page = ana.open(PAGE)
+    assert banner in page
+    assert page.index(banner) < page.index("<video")
+    assert "take out" in page
+
+
 def test_of_two_tabs_one_wins_and_the_other_is_told_who_and_when(ana: Browser, ben: Browser, studio: Studio) -> None:
     seen = seen_on(ben.open(PAGE))
     ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE)))
     answer = ben.submit(f"{PAGE}/reject", "/account", seen=seen, note="too dark")
     assert answer.status_code == 409
     assert "Ana" in answer.text
-    assert "2026-11-20T09:00:00" in answer.text
+    assert "2026-11-20 09:00:00 UTC" in answer.text
     assert "too dark" in answer.text, "what was typed is lost"
     assert verdict(studio) == ("approved", "Ana", "desk")
 
@@ -97,7 +123,7 @@ def test_a_tab_that_shows_an_older_caption_is_refused_and_told_who_edited_it(
     answer = ben.submit(f"{PAGE}/approve", "/account", seen=seen)
     assert answer.status_code == 409
     assert "Ana" in answer.text
-    assert "edit" in answer.text
+    assert "edited it at 2026-11-20 09:00:00 UTC" in answer.text
     assert verdict(studio) == ("edited", "Ana", "desk")
 
 

@@ -330,6 +330,13 @@ def test_oversized_and_odd_bodies_are_refused_before_they_are_read(ana: Browser,
     assert content_row(studio, CONTENT).caption == "Clay, patience"
 
 
+def test_no_field_of_a_form_holds_what_postgresql_cannot_keep(ana: Browser, studio: Studio) -> None:
+    answer = ana.submit(f"/content/{CONTENT}/reject", f"/content/{CONTENT}", note="too\0dark")
+    assert answer.status_code == 400
+    assert "NUL" in answer.text
+    assert not is_decided(studio)
+
+
 def test_every_answer_carries_the_headers_that_keep_foreign_code_out(ana: Browser) -> None:
     for path in ("/", PAGE, "/login", "/static/desk.js", f"/media/{CONTENT}/final_video.mp4", "/nowhere"):
         headers = ana.get(path).headers

@@ -152,7 +152,9 @@ def test_words_that_changed_since_they_were_shown_are_not_approved(make_studio: 
         decide(studio, row.id, "edited", by="bob", via="desk", caption="Buy now")
         app.screen.look_now = lambda: None  # type: ignore[attr-defined]
         await pilot.press("a", "y")
-        await until(app, pilot, f"{row.id} has changed since you saw it: 'bob': edit at 2026", "nothing was recorded")
+        await until(
+            app, pilot, f"{row.id} has changed since you saw it: 'bob' edited it at 2026", "nothing was recorded"
+        )
 
     run(terminal(studio, every_s=NEVER_S), story)
     assert [verdict for verdict, *_ in said(studio)] == ["edited"]
@@ -172,7 +174,7 @@ def test_of_two_reviewers_one_wins_and_the_other_reads_who_and_when(make_studio:
             await at_alma.press("a", "y")
             await until(alma, at_alma, "Recorded: revision 1 approved by alma")
             await at_bob.press("a", "y")
-            await until(bob, at_bob, f"{row.id} is approved already: 'alma' approved it at 2026-11-20T09:00:00+00:00")
+            await until(bob, at_bob, f"{row.id} is approved already: 'alma' approved it at 2026-11-20")
 
     asyncio.run(story())
     assert said(mine) == [("approved", 1, "alma", "tui", None)]

@@ -79,9 +79,7 @@ def test_whoever_saw_another_revision_is_told_and_nothing_is_recorded(studio: St
 
 def test_the_one_who_comes_second_is_told_who_was_first_and_when(studio: Studio) -> None:
     say(studio, "approved", by="ben")
-    with pytest.raises(
-        StaleState, match=r"approved already: 'ben' approved it at 2026-11-20T09:00:00\+00:00 \(via cli"
-    ):
+    with pytest.raises(StaleState, match=r"approved already: 'ben' approved it at 2026-11-20 09:00:00 UTC \(via cli"):
         say(studio, "approved")
     assert all_decisions(studio) == [("approved", "ben")]
 
@@ -94,7 +92,7 @@ def test_whoever_has_not_seen_the_newest_decision_is_told_of_it(
     """A tab that was open before the other one spoke: also an edit, which leaves the video as it is."""
     old = seen(studio)
     say(studio, first, by="ben", seen=old, caption="Ben's words" if first == "edited" else None)
-    with pytest.raises(StaleState, match=rf"'ben'.*{first[:4]}.* at 2026-11-20T09:00:00\+00:00"):
+    with pytest.raises(StaleState, match=rf"'ben'.*{first[:4]}.* at 2026-11-20 09:00:00 UTC"):
         say(studio, second, seen=old, caption="Ana's words")
     assert all_decisions(studio) == [(first, "ben")]
     if first == "edited":
@@ -181,7 +179,7 @@ def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Ver
     (_, winner), (kind, told) = sorted(outcomes, key=lambda one: one[0] == "told")
     assert kind == "told"
     assert repr(winner) in told
-    assert "2026-11-20T09:00:00+00:00" in told
+    assert "2026-11-20 09:00:00 UTC" in told
     assert [by for _, by in all_decisions(make_studio(root, channels={}, catalog=catalog))] == [winner]
 
 
@@ -195,7 +193,7 @@ def test_an_edit_changes_the_caption_and_asks_again(studio: Studio) -> None:
 
 @pytest.mark.parametrize("caption", [None, "", "  \n "])
 def test_an_edit_without_words_is_refused(studio: Studio, caption: str | None) -> None:
-    with pytest.raises(UsageError, match="needs a caption"):
+    with pytest.raises(UsageError, match="caption is empty"):
         say(studio, "edited", caption=caption)
     assert all_decisions(studio) == []
 
