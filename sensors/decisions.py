@@ -9,7 +9,7 @@ import dagster as dg
 from dayreel.services.upkeep.due_work import due_posts, new_decisions
 from pipeline_assets.steps import CONTENT_TAG, DECISION_TAG, TRIGGER_TAG
 from resources.studio import StudioResource
-from sensors.ticks import KnownDays
+from sensors.ticks import KnownDays, without_unfinished
 
 INTERVAL_S = 15
 
@@ -66,7 +66,9 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
             )
             for one in due
         ]
-        skip = None if requests else dg.SkipReason("; ".join(left_out) or "nothing approved is due")
+        requests = without_unfinished(context.instance, requests, same=(CONTENT_TAG, "platform"))
+        nothing = "what is due has its run already" if due else "nothing approved is due"
+        skip = None if requests else dg.SkipReason("; ".join(left_out) or nothing)
         return dg.SensorResult(run_requests=requests, skip_reason=skip)
 
     return [decision_recorded, post_due]

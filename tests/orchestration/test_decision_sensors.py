@@ -81,6 +81,17 @@ def test_each_platform_gets_a_run_of_its_own(project: Project, instance: dg.Dags
     assert selected == [["notes/posts/instagram"], ["notes/posts/outbox"]]
 
 
+def test_a_post_that_has_a_run_already_is_not_asked_for_again(made: Project, instance: dg.DagsterInstance) -> None:
+    """On a machine that is slower than the turns, the queue would otherwise grow by every due post each turn."""
+    made.decide(NOTES_ID, "approved")
+    (post,) = made.tick(instance, "post_due_sensor").run_requests
+    job = made.defs.get_repository_def().get_job("publish")
+    under_way = instance.create_run_for_job(job, tags=dict(post.tags), status=dg.DagsterRunStatus.STARTED)
+    assert "has its run already" in reason_of(made.tick(instance, "post_due_sensor"))
+    instance.report_run_canceled(under_way)
+    assert len(made.tick(instance, "post_due_sensor").run_requests) == 1
+
+
 def test_a_rejection_is_recorded_and_nothing_is_posted(made: Project, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "rejected")
     (request,) = made.tick(instance, "decision_recorded_sensor").run_requests
