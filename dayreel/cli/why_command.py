@@ -62,8 +62,14 @@ def _posts(told: dict[str, Any]) -> list[str]:
         )
         if post["error"]:
             lines.append(f"  {post['error']}")
+        lines += [f"  sent: {_words(one['sent'])}" for one in told["effects"] if one["id"] == post["effect_id"]]
         lines += [f"  {_snapshot(one)}" for one in post["snapshots"]]
     return lines
+
+
+def _words(sent: dict[str, Any]) -> str:
+    """Return a caption on one line, quoted, so that no character of it passes unseen."""
+    return repr(sent.get("caption") or "")
 
 
 def _snapshot(one: dict[str, Any]) -> str:
@@ -79,6 +85,7 @@ def _decisions(told: dict[str, Any]) -> list[str]:
         f"(decision {one['id']}, video {one['video_sha256'][:12]}"
         f"{'' if one['is_for_the_video_there_is'] else ', not the video there is now'})"
         + (f": {one['note']}" if one["note"] else "")
+        + (f", to {one['caption']!r}" if one["verdict"] == "edited" else "")
         for one in told["decisions"]
     ]
 
@@ -125,7 +132,7 @@ def _idea(told: dict[str, Any]) -> list[str]:
     stage = told["stages"].get("ideas", {})
     return [
         idea["idea"],
-        f"caption: {idea['caption']}",
+        f"its caption: {idea['caption']}",
         f"by {stage.get('provider')} {stage.get('model') or ''}".strip(),
     ]
 

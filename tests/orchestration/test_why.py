@@ -10,6 +10,7 @@ import pytest
 from dayreel.cli import run as dayreel
 from dayreel.errors import UsageError
 from dayreel.services.explain import HIDDEN, explain, find_content_id
+from dayreel.services.reviewing.decide import decide
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.project import ROOT, Project, failures, today
 
@@ -23,6 +24,8 @@ def test_the_page_leads_from_the_view_count_back_to_the_prompt(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     made = bought.run(instance, "make_day_crafts", DAY)
+    with bought.studio() as room:
+        decide(room, CRAFTS_ID, "edited", by="ben", via="desk", caption="Clay,\nand patience")
     decision_id = bought.decide(CRAFTS_ID, "approved", note="lovely")
     for platform in ("instagram", "youtube"):
         posted = bought.run(instance, "publish", DAY, ["crafts", "posts", platform])
@@ -41,8 +44,9 @@ def test_the_page_leads_from_the_view_count_back_to_the_prompt(
             find_content_id(room, "https://www.instagram.com/reel/unheard-of/")
     assert told["state"] == "posted"
     assert [post["snapshots"][0]["views"] is not None for post in told["posts"]] == [True, True]
-    assert [(one["id"], one["decided_by"], one["via"]) for one in told["decisions"]] == [(decision_id, "ana", "cli")]
-    assert told["decisions"][0]["video_sha256"] == told["video"]["file"]["sha256"]
+    assert [(one["decided_by"], one["via"]) for one in told["decisions"]] == [("ben", "desk"), ("ana", "cli")]
+    assert told["decisions"][1]["id"] == decision_id
+    assert told["decisions"][1]["video_sha256"] == told["video"]["file"]["sha256"]
     assert all(one["request_id"] for one in told["segments"])
     assert len(told["prompts"]) == 2
     assert told["idea"]["caption"]
@@ -57,7 +61,8 @@ def test_the_page_leads_from_the_view_count_back_to_the_prompt(
     capsys.readouterr()
     assert dayreel(["why", url]) == 0
     page = capsys.readouterr().out
-    for said in (told["idea"]["idea"], told["prompts"][0]["video_prompt"], f"decision {decision_id}", url, "lovely"):
+    for said in (told["idea"]["idea"], told["prompts"][0]["video_prompt"], f"decision {decision_id}", url, "lovely",
+                 "ben edited", r", to 'Clay,\nand patience'", r"  sent: 'Clay,\nand patience"):  # fmt: skip
         assert said in page
     assert dayreel(["why", CRAFTS_ID, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["content_id"] == CRAFTS_ID
