@@ -110,7 +110,7 @@ def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -
         tags = {"channel": channel, "dayreel/actor": f"backfill by {who}"}
         title = f"{channel}: {len(days)} days, by {who}"
         started[channel] = server.launch(f"make_day_{channel}", days, title=title, tags=tags)
-        click.echo(f"{channel}: {len(days)} days, {server.url}/runs/b/{started[channel]}", err=True)
+        click.echo(f"{channel}: {len(days)} days, {server.door}/runs/b/{started[channel]}", err=True)
     click.echo("Ctrl-C stops watching; the runs go on.", err=True)
     told = ""
     while True:

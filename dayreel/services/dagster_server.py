@@ -41,9 +41,14 @@ class BackfillStatus:
 class DagsterServer:
     """One running web server."""
 
-    def __init__(self, url: str) -> None:
-        """Keep the address; nothing is asked yet."""
+    def __init__(self, url: str, *, door: str | None = None) -> None:
+        """Keep the address; nothing is asked yet.
+
+        Args:
+            door: the address at which people open its pages, where that is another one.
+        """
         self.url = url
+        self.door = door or url
 
     def launch(self, job: str, days: Sequence[str], *, title: str, tags: Mapping[str, str]) -> str:
         """Start one run of `job` per day, and return the backfill's id.
@@ -112,7 +117,9 @@ def find_server(settings: Settings, dagster_home: str) -> DagsterServer | None:
     """Return the web server of this project's Dagster instance, or None when there is none that could do the work."""
     # `dayreel up` starts it below /dagster, as the desk's front door needs it; one started by hand may be at the root.
     for path in ("/dagster", ""):
-        server = DagsterServer(f"http://127.0.0.1:{settings.webserver_port}{path}")
+        # Under this path it was started by `dayreel up`, behind the desk: its own port knows nobody's name.
+        door = f"{settings.desk_address}{path}" if path else None
+        server = DagsterServer(f"http://127.0.0.1:{settings.webserver_port}{path}", door=door)
         if server.serves(dagster_home):
             return server
     return None
