@@ -1,11 +1,15 @@
 """What an approval is bound to, and whether it still holds. Pure.
 
-An approval is for exact bytes and exact words: the SHA-256 of the final video, the caption, and the fields of each
-platform as they were shown. Change one and it is void; the refusal names what changed.
+An approval is for exact bytes and exact words: the SHA-256 of the final video, the caption, and for each platform its
+fields and every word that it gets. Change one and it is void; the refusal names what changed.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from dayreel.rules.post_words import Words
 
 # What a person's word about a final video may be. `endorsed` is an approval that waits for another person's.
 VERDICTS = ("approved", "rejected", "edited", "endorsed", "held", "recalled")
@@ -17,11 +21,13 @@ class Bound:
 
     Attributes:
         fields: per platform, the channel's fields as JSON (privacy, AI disclosure, hashtags, ...).
+        words: per platform, the title and the text in full; None in an approval that was given before they were bound.
     """
 
     video_sha256: str
     caption: str
     fields: dict[str, dict[str, Any]]
+    words: Words | None = None
 
 
 def what_changed(approved: Bound, current: Bound, platform: str) -> list[str]:
@@ -42,4 +48,29 @@ def what_changed(approved: Bound, current: Bound, platform: str) -> list[str]:
             for name in sorted(before.keys() | now.keys())
             if before.get(name) != now.get(name)
         ]
+        changes += _changed_words(approved, current, platform, is_told=bool(changes))
     return changes
+
+
+def _changed_words(approved: Bound, current: Bound, platform: str, *, is_told: bool) -> list[str]:
+    """Return in words what a platform would get that was not approved; an older approval binds none of it.
+
+    Args:
+        is_told: something that words are made from is named already.
+    """
+    if approved.words is None or current.words is None:
+        return []
+    before, now = approved.words.get(platform, {}), current.words.get(platform, {})
+    changes = []
+    if before.get("title") != now.get("title"):
+        changes.append(f"the title on {platform} (approved {before.get('title')!r}, now {now.get('title')!r})")
+    tags_before, tags_now = _hashtags(before), _hashtags(now)
+    if tags_before != tags_now:
+        changes.append(f"the hashtags on {platform} (approved {tags_before!r}, now {tags_now!r})")
+    if before.get("text") != now.get("text") and not changes and not is_told:
+        changes.append(f"the text on {platform}, which is put together in another way now")
+    return changes
+
+
+def _hashtags(words: Mapping[str, str | None]) -> str:
+    return " ".join(re.findall(r"(?<![\w&])#\w[^\s#]*", words.get("text") or ""))

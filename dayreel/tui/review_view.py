@@ -14,10 +14,20 @@ from sqlalchemy import Connection, select
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.rules.captions import format_caption
+from dayreel.rules.post_words import post_hashtags, post_marker
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.publishing.publish_post import post_marker
-from dayreel.services.reviewing.decide import EVENTS, Seen, Verdict, bound_fields, is_held, possible_events, seen_of
+from dayreel.services.reviewing.decide import (
+    EVENTS,
+    Seen,
+    Verdict,
+    bound_fields,
+    bound_of,
+    is_held,
+    possible_events,
+    seen_of,
+)
 from dayreel.services.status import next_step
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow, DecisionRow, costs_of, get_content, newest_verdict, open_effects
@@ -86,6 +96,7 @@ class Bound:
     video_sha256: str | None
     caption: str
     fields: str
+    hashtags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,15 +154,22 @@ def review(studio: Studio, content_id: str) -> Review:
         newest = newest_verdict(connection, content_id)
     channel, no_channel = _loaded(lambda: studio.channels.load(row.channel))
     manifest, no_manifest = _loaded(lambda: studio.contents.fetched(content_id))
-    recipes = _recipes(row, channel, manifest)
+    idea = manifest.idea if manifest else None
+    recipes = _recipes(row, channel, idea)
     final = manifest.final_video if manifest else None
     return Review(
         content_id=content_id,
         title=channel.title if channel else row.channel,
         state=row.state,
         world=row.world,
-        bound=Bound(row.revision, row.video_sha256, row.caption or "", repr(bound_fields(channel)) if channel else ""),
-        seen=seen_of(row, channel) if channel else None,
+        bound=Bound(
+            row.revision,
+            row.video_sha256,
+            row.caption or "",
+            repr(bound_fields(channel)) if channel else "",
+            idea.hashtags if idea else (),
+        ),
+        seen=seen_of(row, channel, bound_of(row, channel, idea)) if channel else None,
         deadline=_waits(row, newest, studio.clock.now()),
         idea=plain(row.idea),
         recipes=recipes,
@@ -195,12 +213,11 @@ def _caption(recipe: Recipe, text: str) -> PlatformCaption:
     return PlatformCaption(recipe.platform, plain(made.text), made.title, length, made.dropped_hashtags, "")
 
 
-def _recipes(row: ContentRow, channel: Channel | None, manifest: Manifest | None) -> tuple[Recipe, ...]:
+def _recipes(row: ContentRow, channel: Channel | None, idea: Idea | None) -> tuple[Recipe, ...]:
     if channel is None:
         return ()
-    own = manifest.idea.hashtags if manifest and manifest.idea else ()
     marker = post_marker(row.id)
-    return tuple(Recipe(name, (*own, *fields.hashtags), marker) for name, fields in channel.platforms.chosen().items())
+    return tuple(Recipe(name, post_hashtags(channel, idea, name), marker) for name in channel.platforms.chosen())
 
 
 def _loaded(load: Callable[[], Loaded]) -> tuple[Loaded | None, str]:
@@ -246,4 +263,6 @@ def what_changed(seen: Review, now: Review) -> str:
         changes.append(f"{by} edited the caption" if by else "another caption")
     if seen.bound.fields != now.bound.fields:
         changes.append("other fields in the channel's file")
+    if seen.bound.hashtags != now.bound.hashtags:
+        changes.append("other hashtags of the idea")
     return ", ".join(changes)

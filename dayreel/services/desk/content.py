@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import DayreelError, UsageError
-from dayreel.rules.captions import CAPTION_RULES, format_caption, measure
+from dayreel.rules.approval import Bound
+from dayreel.rules.captions import CAPTION_RULES, measure
+from dayreel.rules.post_words import post_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.live_status import mean
 from dayreel.services.making.renders import Render, render_status
-from dayreel.services.publishing.publish_post import post_marker
-from dayreel.services.reviewing.decide import EVENTS, Seen, bound_fields, is_held, possible_events, seen_of
+from dayreel.services.reviewing.decide import EVENTS, Seen, bound_of, is_held, possible_events, seen_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import (
     ContentRow,
@@ -149,24 +150,24 @@ def content_page(studio: Studio, content_id: str, *, draft: str | None = None) -
     folder = studio.contents.folder(row.id)
     decidable = channel is not None and row.video_sha256 is not None
     newest_word = verdict.verdict if verdict else None
-    fields = {} if channel is None else dict(bound_fields(channel))
+    bound = bound_of(row, channel, manifest.idea if manifest else None) if channel else None
     is_newest = newest is not None and newest.id == row.id
     return ContentPage(
         row=row,
         channel=channel,
         manifest=manifest,
         trouble=no_channel or no_manifest or no_bucket,
-        seen=seen_of(row, channel) if channel and decidable else None,
+        seen=seen_of(row, channel, bound) if channel and decidable else None,
         possible=possible_events(row, newest_word) if decidable else frozenset(),
         newest=verdict,
         is_held=is_held(row, newest_word),
-        approvers=_approvers(studio, row, fields),
+        approvers=_approvers(studio, row, bound),
         can_regenerate=is_newest and row.state not in ("publishing", "posted") and bool(told),
         video=_there(folder, final.file.path if final else None),
         poster=_there(folder, final.poster if final else None),
         contact_sheet=_there(folder, final.contact_sheet if final else None),
         captions=[] if channel is None else previews(channel, row.id, draft or row.caption or "", manifest),
-        fields=fields,
+        fields=bound.fields if bound else {},
         costs=sorted(costs.items()),
         renders=told,
         posts=posts,
@@ -201,18 +202,12 @@ def stored_captions(studio: Studio, content_id: str) -> list[CaptionPreview]:
 def previews(channel: Channel, content_id: str, text: str, manifest: Manifest | None) -> list[CaptionPreview]:
     """Return one preview per platform, made by the same rules that publishing uses."""
     idea = manifest.idea if manifest else None
-    return [
-        _preview(platform, content_id, text, idea, getattr(fields, "hashtags", ()))
-        for platform, fields in channel.platforms.chosen().items()
-    ]
+    return [_preview(channel, platform, content_id, text, idea) for platform in channel.platforms.chosen()]
 
 
-def _preview(
-    platform: Platform, content_id: str, text: str, idea: Idea | None, hashtags: tuple[str, ...]
-) -> CaptionPreview:
-    every = (*(idea.hashtags if idea else ()), *hashtags)
+def _preview(channel: Channel, platform: Platform, content_id: str, text: str, idea: Idea | None) -> CaptionPreview:
     try:
-        made = format_caption(platform, text, hashtags=every, marker=post_marker(content_id))
+        made = post_caption(channel, platform, content_id=content_id, caption=text, idea=idea)
     except UsageError as refusal:
         rules = CAPTION_RULES[platform]
         size = measure(text.strip(), rules.unit)
@@ -221,9 +216,11 @@ def _preview(
     return CaptionPreview(platform, made.text, made.title, dropped, made.size, made.limit, made.unit, None)
 
 
-def _approvers(studio: Studio, row: ContentRow, fields: dict[str, Any]) -> tuple[str, ...]:
+def _approvers(studio: Studio, row: ContentRow, bound: Bound | None) -> tuple[str, ...]:
+    if bound is None:
+        return ()
     with studio.catalog.read() as connection:
-        return approvers(connection, row.id, video_sha256=row.video_sha256, caption=row.caption or "", fields=fields)
+        return approvers(connection, row.id, bound)
 
 
 def _there(folder: Path, name: str | None) -> str | None:

@@ -3,13 +3,12 @@
 from datetime import timedelta
 
 from dayreel.errors import UsageError
-from dayreel.rules.captions import format_caption
 from dayreel.rules.novelty import closest
+from dayreel.rules.post_words import post_caption
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.write_prompts import WORDS
-from dayreel.services.publishing.publish_post import post_marker
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import earlier_ideas
 
@@ -27,10 +26,9 @@ def check_idea(studio: Studio, channel: Channel, manifest: Manifest) -> tuple[Ch
         nearest = closest(idea.idea, earlier_ideas(connection, channel.name, since, but=manifest.content_id))
     score = nearest.score if nearest else 0.0
     refusals: list[str] = []
-    for platform, fields in channel.platforms.chosen().items():
+    for platform in channel.platforms.chosen():
         try:
-            tags = (*idea.hashtags, *fields.hashtags)
-            format_caption(platform, idea.caption, hashtags=tags, marker=post_marker(manifest.content_id))
+            post_caption(channel, platform, content_id=manifest.content_id, caption=idea.caption, idea=idea)
         except UsageError as refusal:
             refusals.append(f"{platform}: {refusal}")
     return (

@@ -19,7 +19,7 @@ from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.configure import read_config
 from dayreel.services.patience import patiently
-from dayreel.services.reviewing.decide import bound_fields
+from dayreel.services.reviewing.decide import bound_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow, approvers, newest_verdict, pause_of
 from dayreel.stores.catalog.tables import content, effects, platform_posts
@@ -57,11 +57,11 @@ def ask_account(studio: Studio, provider: PlatformProvider) -> Account:
 def facts_of(
     studio: Studio, connection: Connection, channel: Channel, row: ContentRow, platform: Platform, account: Account
 ) -> Facts:
-    """Return everything the gates of one platform look at, as of this transaction."""
+    """Return everything the gates of one platform look at, as of this transaction; the manifest as it is here."""
     now = studio.clock.now()
     newest = newest_verdict(connection, row.id)
     approved = newest if newest is not None and newest.verdict == "approved" else None
-    current = Bound(row.video_sha256 or "", row.caption or "", bound_fields(channel))
+    current = bound_of(row, channel, studio.contents.manifest(row.id).idea)
     quota = account.quota
     return Facts(
         platform=platform,
@@ -73,7 +73,7 @@ def facts_of(
         account_problem=account.problem,
         newest_verdict=newest.verdict if newest else None,
         decided_by=newest.decided_by if newest else None,
-        approved=Bound(approved.video_sha256, approved.caption, approved.fields) if approved else None,
+        approved=Bound(approved.video_sha256, approved.caption, approved.fields, approved.words) if approved else None,
         current=current,
         window=window_state(channel, now),
         posted_today=posted_today(connection, channel, row, platform, now),
@@ -82,7 +82,7 @@ def facts_of(
         quota_total=quota.total if quota else None,
         same_video_at=_same_video(connection, row, platform, account.id),
         paused=why_paused(channel, pause_of(connection, channel.name), now),
-        approvers=approvers(connection, row.id, **vars(current)),
+        approvers=approvers(connection, row.id, current),
         approvals_needed=channel.review.approvals,
     )
 

@@ -38,6 +38,9 @@ def plan_posts(studio: Studio, channel: Channel, content_id: str) -> list[Plan]:
     Raises:
         UsageError: no such content.
     """
+    with studio.catalog.read() as connection:
+        get_content(connection, content_id)
+    studio.contents.fetch(content_id)
     return [_plan(studio, channel, content_id, platform) for platform in channel.platforms.chosen()]
 
 

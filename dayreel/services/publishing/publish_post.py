@@ -5,7 +5,6 @@ claims the send, where the content's row is locked: nobody can reject or edit it
 What goes out is what that transaction still finds, and the approval must be for exactly that. `--plan` is `plan_posts`.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,11 +14,10 @@ from sqlalchemy import Connection, func, insert, select, update
 from dayreel.clock import local_day
 from dayreel.errors import GateClosedError, ProviderError, UsageError
 from dayreel.providers.platforms.contract import PlatformProvider, PostRequest, Receipt
-from dayreel.rules.captions import format_caption
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.gates import check_gates, closed
+from dayreel.rules.post_words import post_caption, post_marker
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.schemas.content import Idea
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.effects.intent import Done, Intent, Record
@@ -177,11 +175,6 @@ def note_post(
         )
 
 
-def post_marker(content_id: str) -> str:
-    """Return the short token in a post's caption by which it can be found again."""
-    return f"dr-{hashlib.sha256(content_id.encode()).hexdigest()[:8]}"
-
-
 def post_request(studio: Studio, channel: Channel, row: ContentRow, platform: Platform) -> PostRequest:
     """Return what would be posted, read from the catalog and the manifest as they are now.
 
@@ -201,14 +194,7 @@ def _request(studio: Studio, channel: Channel, row: ContentRow, platform: Platfo
     final = manifest.final_video
     if final is None:
         raise UsageError(f"{row.id} has no final video yet.", next_step="`dayreel status` shows how far it is.")
-    idea: Idea | None = manifest.idea
-    marker = post_marker(row.id)
-    caption = format_caption(
-        platform,
-        row.caption or "",
-        hashtags=(*(idea.hashtags if idea else ()), *fields.get("hashtags", ())),
-        marker=marker,
-    )
+    caption = post_caption(channel, platform, content_id=row.id, caption=row.caption or "", idea=manifest.idea)
     return PostRequest(
         content_id=row.id,
         video=studio.contents.path(row.id, final.file),
@@ -218,7 +204,7 @@ def _request(studio: Studio, channel: Channel, row: ContentRow, platform: Platfo
         title=caption.title or channel.title,
         caption=caption.text,
         fields=fields,
-        marker=marker,
+        marker=post_marker(row.id),
     )
 
 

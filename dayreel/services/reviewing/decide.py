@@ -5,18 +5,21 @@ a materialization, and an approval into posts, is up to the sensor that reads th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.rules.approval import Bound
 from dayreel.rules.captions import kept_caption
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import CONTENT, move
+from dayreel.rules.post_words import post_words
 from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Idea
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.reads import ContentRow, DecisionRow, approvers, get_content, newest_verdict
@@ -42,21 +45,28 @@ class Seen:
         revision: of the final video.
         version: of the content's row; every step of its lifecycle counts it up, an edited caption too.
         fields: fingerprint of the platforms' fields, see `seen_of`.
+        words: fingerprint of what each platform would get; empty where the page did not show that.
     """
 
     revision: int
     version: int
     fields: str
+    words: str = ""
 
 
-def seen_of(row: ContentRow, channel: Channel) -> Seen:
-    """Return what somebody sees who is shown this content now."""
-    return Seen(row.revision, row.version, fingerprint(fields=bound_fields(channel))[:16])
+def seen_of(row: ContentRow, channel: Channel, bound: Bound | None = None) -> Seen:
+    """Return what somebody sees who is shown this content now.
+
+    Args:
+        bound: for a page that shows what each platform would get, word by word.
+    """
+    words = fingerprint(words=bound.words)[:16] if bound is not None else ""
+    return Seen(row.revision, row.version, fingerprint(fields=bound_fields(channel))[:16], words)
 
 
 def seen_text(seen: Seen) -> str:
     """Return what somebody was shown, as a page's hidden field or a message's button carries it."""
-    return f"{seen.revision}.{seen.version}.{seen.fields}"
+    return ".".join(filter(None, (str(seen.revision), str(seen.version), seen.fields, seen.words)))
 
 
 def read_seen(text: str) -> Seen:
@@ -66,8 +76,10 @@ def read_seen(text: str) -> Seen:
         UsageError: it is nothing that `seen_text` wrote.
     """
     match text.split("."):
-        case [revision, version, fields] if revision.isdecimal() and version.isdecimal() and len(text) < 60:  # noqa: PLR2004
-            return Seen(int(revision), int(version), fields)
+        case [revision, version, fields, *words] if (
+            revision.isdecimal() and version.isdecimal() and len(words) <= 1 and len(text) < 80  # noqa: PLR2004
+        ):
+            return Seen(int(revision), int(version), fields, *words)
     raise UsageError("It does not say which revision was seen.", next_step="Load the page again and repeat it.")
 
 
@@ -97,15 +109,19 @@ def decide(
         UsageError: no such content, it waits for no such decision, or the caption cannot be kept.
         GateClosedError: `by` may not decide on this channel.
         StaleState: the person saw another revision, or somebody else decided first; says who and when.
+        StoreError: what would go out with an approval cannot be read.
     """
     channel = studio.channels.load(parse_content_id(content_id).channel)
+    # An approval is for every word that goes out, which takes the manifest; the bucket is not asked in the transaction.
+    idea = _idea(studio, content_id) if verdict == "approved" else None
     with studio.catalog.write("decisions") as connection:
         row = get_content(connection, content_id)
         _may_decide(channel, by)
         _saw_this(connection, row, seen.revision if seen else revision)
         _still_possible(connection, row, verdict)
-        _saw_all_of_it(connection, row, channel, seen)
-        return _record(studio, connection, channel, row, verdict, by=by, via=via, caption=caption, note=note)
+        bound = bound_of(row, channel, idea) if verdict == "approved" else None
+        _saw_all_of_it(connection, row, channel, seen, bound)
+        return _record(studio, connection, channel, row, verdict, bound, by=by, via=via, caption=caption, note=note)
 
 
 def possible_events(row: ContentRow, newest: str | None) -> frozenset[str]:
@@ -134,6 +150,19 @@ def is_held(row: ContentRow, newest: str | None) -> bool:
 def bound_fields(channel: Channel) -> dict[str, dict[str, Any]]:
     """Return the fields of each of a channel's platforms, as an approval binds them."""
     return {name: fields.model_dump(mode="json") for name, fields in channel.platforms.chosen().items()}
+
+
+def bound_of(row: ContentRow, channel: Channel, idea: Idea | None) -> Bound:
+    """Return everything that would go out if the content went out now: what an approval given now is for."""
+    caption = row.caption or ""
+    words = post_words(channel, content_id=row.id, caption=caption, idea=idea)
+    return Bound(row.video_sha256 or "", caption, bound_fields(channel), words)
+
+
+def _idea(studio: Studio, content_id: str) -> Idea | None:
+    with studio.catalog.read() as connection:
+        get_content(connection, content_id)
+    return studio.contents.fetched(content_id).idea
 
 
 def _may_decide(channel: Channel, by: str) -> None:
@@ -173,8 +202,15 @@ def _still_possible(connection: Connection, row: ContentRow, verdict: Verdict) -
     )
 
 
-def _saw_all_of_it(connection: Connection, row: ContentRow, channel: Channel, seen: Seen | None) -> None:
-    if seen is None or seen == seen_of(row, channel):
+def _saw_all_of_it(
+    connection: Connection, row: ContentRow, channel: Channel, seen: Seen | None, bound: Bound | None
+) -> None:
+    if seen is None:
+        return
+    if bound is None:  # only an approval is for the words as well
+        seen = replace(seen, words="")
+    now = seen_of(row, channel, bound if seen.words else None)
+    if seen == now:
         return
     since = (
         connection.execute(
@@ -190,11 +226,15 @@ def _saw_all_of_it(connection: Connection, row: ContentRow, channel: Channel, se
         .all()
     )
     only_endorsed = bool(since) and all(one["event"] == "endorse" and one["from_state"] == row.state for one in since)
-    if only_endorsed and seen.fields == seen_of(row, channel).fields:
+    if only_endorsed and (seen.fields, seen.words) == (now.fields, now.words):
         return  # somebody else approved the very same thing meanwhile
     told = [f"{one['actor']!r} {_PAST.get(one['event'], one['event'])} it at {_when(one['at'])}" for one in since]
     if seen.version == row.version:
-        told = [f"the platform fields in channels/{channel.name}.yaml"]
+        told = (
+            [f"the platform fields in channels/{channel.name}.yaml"]
+            if seen.fields != now.fields
+            else ["the title or the hashtags that a platform gets"]
+        )
     raise StaleState(
         f"{row.id} has changed since you saw it: {'; '.join(told) or 'it was made anew'}.",
         next_step="Look at it as it is now, then decide again; nothing was recorded.",
@@ -211,6 +251,7 @@ def _record(
     channel: Channel,
     row: ContentRow,
     verdict: Verdict,
+    bound: Bound | None,
     *,
     by: str,
     via: Via,
@@ -221,7 +262,7 @@ def _record(
     now = studio.clock.now()
     trigger: Trigger = "approval" if verdict == "approved" else "manual"
     recorded, event = str(verdict), EVENTS[verdict]
-    if verdict == "approved" and not _is_the_last_needed(connection, channel, row, by):
+    if bound is not None and not _is_the_last_needed(connection, channel, row, bound, by):
         recorded, event = "endorsed", "endorse"
     deadline = _deadline(channel, row, event, now)
     advance(connection, "content", row.id, event, at=now, actor=by, trigger=trigger, notes=note, **deadline)
@@ -239,6 +280,7 @@ def _record(
             via=via,
             note=note,
             decided_at=now,
+            words=bound.words if bound is not None else None,
         )
     )
     newest = newest_verdict(connection, row.id)
@@ -246,7 +288,7 @@ def _record(
     return newest
 
 
-def _is_the_last_needed(connection: Connection, channel: Channel, row: ContentRow, by: str) -> bool:
+def _is_the_last_needed(connection: Connection, channel: Channel, row: ContentRow, bound: Bound, by: str) -> bool:
     """Return whether enough people have approved with this one.
 
     Raises:
@@ -255,8 +297,7 @@ def _is_the_last_needed(connection: Connection, channel: Channel, row: ContentRo
     needed = channel.review.approvals
     if needed == 1:
         return True
-    fields = bound_fields(channel)
-    already = approvers(connection, row.id, video_sha256=row.video_sha256, caption=row.caption or "", fields=fields)
+    already = approvers(connection, row.id, bound)
     if by.casefold() in {name.casefold() for name in already}:
         raise StaleState(
             f"{by!r} has approved {row.id} already; channel {channel.name!r} asks for {needed} people.",

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select
 
 from dayreel.errors import UsageError
+from dayreel.rules.approval import Bound
 from dayreel.rules.pauses import Pause
+from dayreel.rules.post_words import Words
 from dayreel.stores.catalog.tables import (
     channel_pauses,
     content,
@@ -53,7 +55,10 @@ class ContentRow:
 
 @dataclass(frozen=True)
 class DecisionRow:
-    """What a person said; the columns of the `decisions` table."""
+    """What a person said; the columns of the `decisions` table.
+
+    `words` is what each platform was to get; only approvals have it, and none that is older than schema 0007.
+    """
 
     id: int
     content_id: str
@@ -66,6 +71,7 @@ class DecisionRow:
     via: str
     note: str | None
     decided_at: datetime
+    words: Words | None
 
 
 @dataclass(frozen=True)
@@ -160,16 +166,18 @@ def decisions_after(connection: Connection, cursor: int, *, limit: int) -> list[
     return [as_row(DecisionRow, row) for row in connection.execute(query).mappings()]
 
 
-def approvers(
-    connection: Connection, content_id: str, *, video_sha256: str | None, caption: str, fields: dict[str, Any]
-) -> tuple[str, ...]:
-    """Return who has approved exactly this since the newest other decision, the first one first; nobody twice."""
+def approvers(connection: Connection, content_id: str, current: Bound) -> tuple[str, ...]:
+    """Return who has approved exactly this since the newest other decision, the first one first; nobody twice.
+
+    One that is from before approvals bound the words of every platform counts for what it did bind.
+    """
     query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id.desc())
     names: dict[str, str] = {}
     for row in connection.execute(query).mappings():
         if row["verdict"] not in ("approved", "endorsed"):
             break
-        if (row["video_sha256"], row["caption"], row["fields"]) == (video_sha256, caption, fields):
+        words = current.words if row["words"] is None else row["words"]
+        if Bound(row["video_sha256"], row["caption"], row["fields"], words) == current:
             names[row["decided_by"].casefold()] = row["decided_by"]
     return tuple(reversed(names.values()))
 

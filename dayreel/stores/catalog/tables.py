@@ -139,6 +139,7 @@ decisions = Table(
     Column("via", String(20), nullable=False),
     Column("note", Text),
     Column("decided_at", Moment, nullable=False),
+    Column("words", JSON),
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
     Index("idx_decisions_content_id", "content_id"),
 )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from dayreel.rules.approval import Bound, what_changed
+from dayreel.rules.post_words import Words
 
 FIELDS: dict[str, dict[str, Any]] = {
     "instagram": {"ai_disclosure": True, "share_to_feed": True},
@@ -42,6 +43,45 @@ def test_a_platform_that_came_later_was_not_approved() -> None:
 def test_a_platform_that_was_taken_away_is_named() -> None:
     now = replace(APPROVED, fields={"instagram": FIELDS["instagram"]})
     assert what_changed(APPROVED, now, "tiktok") == ["tiktok is no longer a platform of the channel"]
+
+
+WORDS: Words = {
+    "instagram": {"title": None, "text": "Clay\n\n#craft #clay\n\ndr-1"},
+    "tiktok": {"title": None, "text": "Clay\n\ndr-1"},
+    "youtube": {"title": "Clay", "text": "Clay\n\n#craft\n\ndr-1"},
+}
+WORD_FOR_WORD = Bound("a" * 64, "Clay", {**FIELDS, "youtube": {}}, WORDS)
+
+
+def reworded(platform: str, **words: str) -> Bound:
+    return replace(WORD_FOR_WORD, words={**WORDS, platform: {**WORDS[platform], **words}})
+
+
+def test_another_title_other_hashtags_and_another_way_of_putting_words_together_are_named() -> None:
+    assert what_changed(WORD_FOR_WORD, reworded("youtube", title="Clay!"), "youtube") == [
+        "the title on youtube (approved 'Clay', now 'Clay!')"
+    ]
+    assert what_changed(WORD_FOR_WORD, reworded("instagram", text="Clay\n\n#craft\n\ndr-1"), "instagram") == [
+        "the hashtags on instagram (approved '#craft #clay', now '#craft')"
+    ]
+    assert what_changed(WORD_FOR_WORD, reworded("instagram", text="Clay\n#craft #clay\n\ndr-1"), "instagram") == [
+        "the text on instagram, which is put together in another way now"
+    ]
+
+
+def test_what_another_platform_gets_changes_nothing_here() -> None:
+    assert what_changed(WORD_FOR_WORD, reworded("youtube", title="x", text="y"), "instagram") == []
+
+
+def test_words_that_follow_from_another_caption_are_told_once() -> None:
+    now = replace(reworded("tiktok", text="Clay!\n\ndr-1"), caption="Clay!")
+    assert what_changed(WORD_FOR_WORD, now, "tiktok") == ["the caption"]
+
+
+def test_an_approval_from_before_words_were_bound_holds_for_what_it_bound() -> None:
+    older = replace(WORD_FOR_WORD, words=None)
+    assert what_changed(older, reworded("youtube", title="Clay!"), "youtube") == []
+    assert what_changed(older, replace(WORD_FOR_WORD, caption="Clay!"), "youtube") == ["the caption"]
 
 
 def test_everything_that_changed_is_listed() -> None:

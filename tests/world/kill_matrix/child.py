@@ -27,6 +27,7 @@ from dayreel.errors import DayreelError
 from dayreel.media.checks import ExpectedVideo
 from dayreel.media.compose import Composed, ComposePlan
 from dayreel.providers.platforms.contract import PlatformProvider
+from dayreel.rules.post_words import post_marker
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.effect import Effect
@@ -36,7 +37,7 @@ from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.measure_posts import measure_posts
-from dayreel.services.publishing.publish_post import post_marker, publish_post
+from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile, resolve

@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import null, update
 
 from dayreel.errors import BusyError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import Quota
 from dayreel.rules.gates import GateName
+from dayreel.rules.post_words import post_marker
 from dayreel.schemas.channel import PLATFORMS, Platform
 from dayreel.services.configure import write_config
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
-from dayreel.services.publishing.publish_post import Posted, post_marker, publish_post
+from dayreel.services.publishing.publish_post import Posted, publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile
@@ -114,6 +115,51 @@ def test_a_post_that_is_still_processing_is_no_success_yet(studio: Studio) -> No
     assert content_row(studio, ID).state == "publishing"
     assert publish(studio, platform).fresh is False
     assert len(platform.world.live) == 1
+
+
+# -- what an approval is for ---------------------------------------------------------------------------------------
+
+
+def change_the_hashtags(studio: Studio, *tags: str) -> None:
+    idea = studio.contents.manifest(ID).idea
+    assert idea is not None
+    studio.contents.update(ID, idea=idea.model_copy(update={"hashtags": tags}))
+
+
+def forget_the_words(studio: Studio) -> None:
+    """Make the approvals there are as they were before they bound words."""
+    with studio.catalog.write() as connection:
+        connection.execute(update(decisions).values(words=null()))
+
+
+def test_other_hashtags_than_those_that_were_approved_do_not_go_out(studio: Studio) -> None:
+    change_the_hashtags(studio, "#clay")
+    platform = FakePlatform()
+    said = (
+        r"approved by ana, but since then changed: the hashtags on instagram \(approved '#craft #handmade', now '#clay"
+    )
+    with pytest.raises(GateClosedError, match=said):
+        publish(studio, platform)
+    assert (platform.posted, ledger_rows(studio, kind="post")) == ([], [])
+    decide(studio, ID, "recalled", by="ana", via="cli")
+    decide(studio, ID, "approved", by="ana", via="cli")
+    publish(studio, platform)
+    assert "#clay #handmade" in platform.world.live[0].caption
+
+
+def test_the_channels_title_is_bound_where_it_goes_out(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"platforms": {"outbox": {}, "instagram": {}}}})
+    approve(studio)
+    write_channel(studio.settings.root, "crafts", title="Pots", platforms={"outbox": {}, "instagram": {}})
+    with pytest.raises(GateClosedError, match=r"the title on outbox \(approved 'Crafts', now 'Pots'\)"):
+        publish(studio, FakePlatform("outbox"))
+    assert publish(studio, FakePlatform()).state == "posted", "Instagram gets no title"
+
+
+def test_an_approval_from_before_words_were_bound_still_lets_its_content_go_out(studio: Studio) -> None:
+    forget_the_words(studio)
+    change_the_hashtags(studio, "#clay")
+    assert publish(studio, FakePlatform()).state == "posted"
 
 
 # -- gates ---------------------------------------------------------------------------------------------------------

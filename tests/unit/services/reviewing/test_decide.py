@@ -11,7 +11,16 @@ from sqlalchemy import select
 
 from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
 from dayreel.schemas.channel import Channel
-from dayreel.services.reviewing.decide import Seen, Verdict, bound_fields, decide, seen_of
+from dayreel.services.reviewing.decide import (
+    Seen,
+    Verdict,
+    bound_fields,
+    bound_of,
+    decide,
+    read_seen,
+    seen_of,
+    seen_text,
+)
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.reads import DecisionRow, get_content, newest_verdict
@@ -56,6 +65,9 @@ def test_an_approval_binds_the_video_the_caption_and_every_platforms_fields(stud
     assert (said.video_sha256, said.caption, said.revision) == (row.video_sha256, "Clay, patience", 1)
     fields = {"instagram": {"ai_disclosure": True, "share_to_feed": True, "hashtags": ["#handmade"]}}
     assert said.fields == fields == bound_fields(channel_of(studio))
+    assert said.words == bound_of(row, channel_of(studio), studio.contents.manifest(ID).idea).words
+    assert said.words is not None
+    assert "Clay, patience\n\n#craft #handmade\n\n" in str(said.words["instagram"]["text"])
     assert (said.decided_by, said.via, said.note, said.decided_at) == ("ana", "cli", "lovely", studio.clock.now())
     assert content_row(studio, ID).state == "approved"
     assert transitions(studio, ID)[-1] == ("review_pending", "approve", "approved")
@@ -105,6 +117,31 @@ def test_whoever_saw_other_platform_fields_is_told_so(studio: Studio) -> None:
     with pytest.raises(StaleState, match=r"the platform fields in channels/crafts\.yaml"):
         say(studio, "approved", seen=old)
     assert all_decisions(studio) == []
+
+
+def test_whoever_saw_other_hashtags_is_told_so_unless_the_page_showed_none(studio: Studio) -> None:
+    row, channel = content_row(studio, ID), channel_of(studio)
+    idea = studio.contents.manifest(ID).idea
+    assert idea is not None
+    of_a_page = seen_of(row, channel, bound_of(row, channel, idea))
+    assert read_seen(seen_text(of_a_page)) == of_a_page
+    studio.contents.update(ID, idea=idea.model_copy(update={"hashtags": ("#rain",)}))
+    with pytest.raises(StaleState, match="the title or the hashtags that a platform gets"):
+        say(studio, "approved", seen=of_a_page)
+    assert all_decisions(studio) == []
+    of_a_card = read_seen(seen_text(seen(studio)))
+    assert "#rain" in str(say(studio, "approved", seen=of_a_card).words)
+
+
+def test_two_approvals_count_together_only_when_they_are_for_the_same_words(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"review": {"approvals": 2}}})
+    reviewable(studio)
+    idea = studio.contents.manifest(ID).idea
+    assert idea is not None
+    assert say(studio, "approved").verdict == "endorsed"
+    studio.contents.update(ID, idea=idea.model_copy(update={"hashtags": ("#rain",)}))
+    assert say(studio, "approved", by="ben").verdict == "endorsed", "ana approved other hashtags"
+    assert say(studio, "approved").verdict == "approved"
 
 
 @pytest.mark.parametrize("verdicts", [("approved", "approved"), ("approved", "rejected"), ("edited", "approved")])

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from dayreel.errors import StoreError
 from dayreel.stores.catalog import migrate
 from dayreel.stores.catalog.engine import HEAD, Catalog, open_catalog, schema_level
+from dayreel.stores.catalog.reads import newest_verdict
 from dayreel.stores.catalog.tables import metadata
 
 
@@ -123,6 +124,19 @@ def test_what_was_told_of_own_footage_belongs_to_no_content_from_then_on_and_the
             connection.execute(text("DELETE FROM effects WHERE id = 3"))
         with pytest.raises(IntegrityError), catalog.write() as connection:
             connection.execute(text("UPDATE effects SET content_id = NULL, channel = NULL WHERE id = 11"))
+
+
+def test_an_approval_from_before_it_bound_words_is_read_as_one_without(catalog_url: str) -> None:
+    with Catalog(catalog_url) as catalog:
+        migrate.upgrade(catalog, "0006")
+        with catalog.write() as connection:
+            for statement in _A_POSTED_CONTENT[:2]:
+                connection.execute(text(statement))
+        migrate.upgrade(catalog)
+        with catalog.read() as connection:
+            kept = newest_verdict(connection, "a-2026-11-20")
+    assert kept is not None
+    assert (kept.verdict, kept.decided_by, kept.words) == ("approved", "Ana", None)
 
 
 _AT = "'2026-11-20 09:00:00'"

@@ -1,0 +1,56 @@
+"""The words of a content's posts: what every platform of its channel is given, in full. Pure.
+
+One place for showing, approving and sending them. How a platform counts and what gives way is `rules.captions`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+from dayreel.errors import UsageError
+from dayreel.rules.captions import FormattedCaption, format_caption
+from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.content import Idea
+
+Words = Mapping[str, Mapping[str, str | None]]
+"""Per platform `title` and `text` as they would go out; both None where the platform does not take the caption."""
+
+# Elsewhere a title is made from the caption, or there is none: the channel's own goes out only above the checklist of
+# a post that is made by hand.
+_TITLED_BY_THE_CHANNEL: frozenset[Platform] = frozenset({"outbox"})
+
+
+def post_marker(content_id: str) -> str:
+    """Return the short token in a post's caption by which it can be found again."""
+    return f"dr-{hashlib.sha256(content_id.encode()).hexdigest()[:8]}"
+
+
+def post_hashtags(channel: Channel, idea: Idea | None, platform: Platform) -> tuple[str, ...]:
+    """Return the hashtags that are added to a caption on a platform: the idea's, then the channel's."""
+    return (*(idea.hashtags if idea else ()), *channel.platforms.chosen()[platform].hashtags)
+
+
+def post_caption(
+    channel: Channel, platform: Platform, *, content_id: str, caption: str, idea: Idea | None
+) -> FormattedCaption:
+    """Return a content's caption as a platform of its channel gets it.
+
+    Raises:
+        UsageError: the platform does not take it; says why.
+    """
+    return format_caption(
+        platform, caption, hashtags=post_hashtags(channel, idea, platform), marker=post_marker(content_id)
+    )
+
+
+def post_words(channel: Channel, *, content_id: str, caption: str, idea: Idea | None) -> Words:
+    """Return every word that would go out, per platform: what an approval binds."""
+    words: dict[str, dict[str, str | None]] = {}
+    for platform in channel.platforms.chosen():
+        try:
+            made = post_caption(channel, platform, content_id=content_id, caption=caption, idea=idea)
+        except UsageError:
+            words[platform] = {"title": None, "text": None}
+            continue
+        title = channel.title if platform in _TITLED_BY_THE_CHANNEL else made.title
+        words[platform] = {"title": title, "text": made.text}
+    return words

@@ -1,0 +1,58 @@
+"""What every platform of a channel is given, word by word."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from dayreel.rules.post_words import post_marker, post_words
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import Idea
+from tests.fakes.studio import CRAFTS
+
+ID = "crafts-2026-11-20"
+IDEA = Idea(idea="A jar rises", caption="Clay, patience", hashtags=("#craft",), topic="clay")
+EVERYWHERE: dict[str, Any] = {
+    "instagram": {"hashtags": ["#handmade"]},
+    "tiktok": {"privacy": "SELF_ONLY"},
+    "youtube": {},
+    "outbox": {},
+}
+
+
+def channel(**changes: Any) -> Channel:
+    values = {"name": "crafts", **CRAFTS, "active_from": date(2026, 11, 1), "platforms": EVERYWHERE, **changes}
+    return Channel.model_validate(values)
+
+
+def words(**changes: Any) -> dict[str, dict[str, str | None]]:
+    caption, idea = changes.pop("caption", IDEA.caption), changes.pop("idea", IDEA)
+    made = post_words(channel(**changes), content_id=ID, caption=caption, idea=idea)
+    return {platform: dict(one) for platform, one in made.items()}
+
+
+def test_each_platform_has_its_text_in_full_and_its_title_where_it_has_one() -> None:
+    marker = post_marker(ID)
+    assert words() == {
+        "instagram": {"title": None, "text": f"Clay, patience\n\n#craft #handmade\n\n{marker}"},
+        "tiktok": {"title": None, "text": f"Clay, patience\n\n#craft\n\n{marker}"},
+        "youtube": {"title": "Clay, patience", "text": f"Clay, patience\n\n#craft #Shorts\n\n{marker}"},
+        "outbox": {"title": "Crafts", "text": f"Clay, patience\n\n#craft\n\n{marker}"},
+    }
+
+
+def test_the_channels_title_goes_out_only_in_the_outbox() -> None:
+    before, now = words(), words(title="Crafts of the day")
+    assert [platform for platform in before if before[platform] != now[platform]] == ["outbox"]
+
+
+@pytest.mark.parametrize("change", [{"idea": IDEA.model_copy(update={"hashtags": ("#clay",)})}, {"caption": "Rain"}])
+def test_other_hashtags_and_another_caption_change_every_post(change: dict[str, Any]) -> None:
+    before, now = words(), words(**change)
+    assert all(before[platform] != now[platform] for platform in EVERYWHERE)
+
+
+def test_a_caption_that_one_platform_does_not_take_has_no_words_there() -> None:
+    made = words(caption="Clay <3")
+    assert made["youtube"] == {"title": None, "text": None}
+    assert made["instagram"]["text"] is not None
