@@ -10,7 +10,7 @@ from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, UsageError
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
-from dayreel.services.making.open_content import why_not_begun
+from dayreel.services.making.open_content import day_lock, why_not_begun
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.status import status_of
 from dayreel.services.studio import open_studio, person
@@ -83,7 +83,7 @@ def make_channel_day(
     try:
         _need_keys(settings, channel)
         with (
-            hold(settings.var_dir / "locks", f"run-{channel.name}-{day}", what=what, at=SystemClock().now()),
+            hold(settings.var_dir / "locks", day_lock(channel.name, day), what=what, at=SystemClock().now()),
             watching(settings, channel.name, day),
         ):
             ended = run_job(

@@ -28,6 +28,12 @@ def owner_of(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{_started(pid)}"
 
 
+def in_words(owner: str) -> str:
+    """Return for people which process wrote `owner`."""
+    host, pid, _started_at = owner.rsplit(":", 2)
+    return f"process {pid} on {host}"
+
+
 def is_alive(owner: str) -> bool | None:
     """Return whether the process that wrote `owner` still runs; None when it is on another host."""
     host, pid, started = owner.rsplit(":", 2)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -17,12 +18,12 @@ def hold(folder: Path, name: str, *, what: str, at: datetime, wait_s: float = 0.
     """Hold the lock `name` while the block runs.
 
     Args:
-        what: the work, as a clause for the one who is turned away: "make asmr_crafts for 2026-11-20".
+        what: the work, as a clause for whoever is turned away meanwhile: "make asmr_crafts for 2026-11-20".
         at: now, for the same purpose.
         wait_s: how long to wait for another holder; for work that is over in moments.
 
     Raises:
-        BusyError: another process holds it; says which and since when. Nothing was done.
+        BusyError: another process holds it; says which, for what and since when. Nothing was done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / f"{name}.holder.json"
@@ -30,12 +31,14 @@ def hold(folder: Path, name: str, *, what: str, at: datetime, wait_s: float = 0.
     try:
         lock.acquire(timeout=wait_s)
     except Timeout:
+        told = _noted(holder)
         raise BusyError(
-            f"Another process is already at it: to {what}{_who(holder)}.",
+            f"Another process is already at it: to {told.get('what', what)}{_who(told)}.",
             next_step="Wait for it; nothing was done here.",
         ) from None
     try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "since": at.isoformat(timespec="seconds")}), encoding="utf-8")
+        note = {"pid": os.getpid(), "since": at.isoformat(timespec="seconds"), "what": what}
+        holder.write_text(json.dumps(note), encoding="utf-8")
         yield
     finally:
         lock.release()
@@ -49,15 +52,19 @@ def who_holds(folder: Path, name: str) -> str | None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        return _who(folder / f"{name}.holder.json").strip(" ()") or "another process"
+        return _who(_noted(folder / f"{name}.holder.json")).strip(" ()") or "another process"
     lock.release()
     return None
 
 
-def _who(holder: Path) -> str:
+def _noted(holder: Path) -> dict[str, Any]:
     # Only a help for people: the lock itself never depends on this file.
     try:
         told = json.loads(holder.read_text(encoding="utf-8"))
-        return f" (process {told['pid']}, since {told['since']})"
-    except (OSError, ValueError, KeyError):
-        return ""
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _who(told: dict[str, Any]) -> str:
+    return f" (process {told['pid']}, since {told['since']})" if {"pid", "since"} <= told.keys() else ""

@@ -62,6 +62,7 @@ def regenerate(visit: Visit) -> Response:
 
     Raises:
         UsageError: there is no such segment, or its content is out already.
+        BusyError: its content is being made right now.
     """
     content_id, sequence = visit.path("content_id"), visit.field("segment")
     if not sequence.isdecimal() or len(sequence) > 3:  # noqa: PLR2004

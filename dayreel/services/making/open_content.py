@@ -15,6 +15,11 @@ from dayreel.stores.catalog.reads import ContentRow, current_content, get_conten
 from dayreel.stores.catalog.tables import content
 
 
+def day_lock(channel: str, day: date) -> str:
+    """Return the name of the lock that is held while a channel's day is made from beginning to end."""
+    return f"run-{channel}-{day}"
+
+
 def why_not_begun(studio: Studio, channel: Channel, day: date) -> str | None:
     """Return why a channel's day must not be made now, by its file or because a person paused it; None when it may be.
 

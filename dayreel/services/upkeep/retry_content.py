@@ -3,18 +3,23 @@
 Each is a person's word; nothing here is done by itself, and nothing here sends anything.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select, update
 
-from dayreel.errors import UsageError
+from dayreel.errors import BusyError, UsageError
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.services.effects.ledger import effect_of, has_handle, reopen
+from dayreel.services.making.open_content import day_lock
 from dayreel.services.making.renders import end_render, render_id, render_status
+from dayreel.services.processes import in_words
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import look_up_segment
 from dayreel.stores.catalog.reads import ContentRow, current_content, get_content
 from dayreel.stores.catalog.tables import effects, platform_posts, renders
+from dayreel.stores.locks import hold
 
 
 def reopen_refused(studio: Studio, content_id: str) -> int:
@@ -54,12 +59,19 @@ def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> 
 def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> ContentRow:
     """Ask for one segment to be made anew, with another seed; the other segments stay as they are.
 
-    What was decided about the old video is void as soon as the new one is composed.
+    What was decided about the old video is void as soon as the new one is composed. While somebody makes the content,
+    nothing is changed: what they are just buying would be bought twice.
 
     Raises:
-        UsageError: no such segment, it is being made right now, a newer take is there, or the content is out already.
+        UsageError: no such segment, a newer take is there, or the content is out already.
+        BusyError: a living process makes it right now; says which, and since when.
     """
-    with studio.catalog.write() as connection:
+    with studio.catalog.read() as connection:
+        row = _newest_take(connection, content_id)
+    with (
+        _nobody_makes(studio, row, f"make segment {sequence} of {content_id} anew"),
+        studio.catalog.write() as connection,
+    ):
         row = _newest_take(connection, content_id)
         if row.state in ("publishing", "posted"):
             raise UsageError(
@@ -79,6 +91,14 @@ def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> Conten
     return row
 
 
+@contextmanager
+def _nobody_makes(studio: Studio, row: ContentRow, what: str) -> Iterator[None]:
+    """Keep everybody on this machine from making a content, or its day, while the block runs."""
+    locks, now = studio.settings.var_dir / "locks", studio.clock.now()
+    with hold(locks, day_lock(row.channel, row.day), what=what, at=now), hold(locks, row.id, what=what, at=now):
+        yield
+
+
 def _newest_take(connection: Connection, content_id: str) -> ContentRow:
     row = get_content(connection, content_id)
     newest = current_content(connection, row.channel, row.day)
@@ -88,18 +108,23 @@ def _newest_take(connection: Connection, content_id: str) -> ContentRow:
 
 
 def _refuse_while_it_is_made(studio: Studio, connection: Connection, content_id: str, sequence: int) -> None:
-    """Refuse to buy a second clip of a segment whose first one is just being made: it would be paid for nothing."""
+    """Refuse to buy a second clip of a segment whose first one is just being made: it would be paid for nothing.
+
+    Also by a process of another machine, which no lock of this one tells of.
+    """
     query = select(effects).where(
         effects.c.content_id == content_id,
         effects.c.kind == "segment",
         effects.c.sequence == sequence,
         effects.c.state == "sent",
     )
-    if any(studio.ledger.is_at_work(row) for row in connection.execute(query).mappings()):
-        raise UsageError(
-            f"Segment {sequence} of {content_id} is being made right now.",
-            next_step=f"Wait for it, or `dayreel retry {content_id} --cancel` first.",
-        )
+    for row in connection.execute(query).mappings():
+        if studio.ledger.is_at_work(row):
+            who, since = in_words(row["owner"]), row["sent_at"].isoformat(timespec="seconds")
+            raise BusyError(
+                f"Segment {sequence} of {content_id} is being made right now, by {who} since {since}.",
+                next_step=f"Wait for it, or `dayreel retry {content_id} --cancel` first; nothing was changed.",
+            )
 
 
 def cancel_renders(studio: Studio, content_id: str) -> list[str]:

@@ -29,7 +29,7 @@ def test_a_second_one_is_told_what_is_going_on_who_is_at_it_and_since_when(tmp_p
         assert process.stdout.readline() == "held\n"
         with pytest.raises(BusyError) as refusal, hold(tmp_path, "day", what="make crafts for today", at=NOW):
             pytest.fail("two hold the same lock")
-        assert "make crafts for today" in refusal.value.message
+        assert "already at it: to make the day (process" in refusal.value.message
         assert f"process {process.pid}, since 2026-11-20T09:00:00+00:00" in refusal.value.message
         with hold(tmp_path, "another", what="something else", at=NOW):
             pass
@@ -55,7 +55,7 @@ def test_a_second_thread_or_call_of_the_same_process_is_turned_away_too(tmp_path
         pass
 
 
-@pytest.mark.parametrize("holder", ["", "{}", "no json", None])
+@pytest.mark.parametrize("holder", ["", "{}", "[]", "no json", None])
 def test_an_unreadable_note_of_the_holder_only_costs_the_name(holder: str | None, tmp_path: Path) -> None:
     with hold(tmp_path, "day", what="work", at=NOW):
         note = tmp_path / "day.holder.json"

@@ -1,5 +1,6 @@
 """Raw segments: all at once, bought once, gone on with by their id, and fetched again rather than bought again."""
 
+import os
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -7,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from dayreel.errors import (
+    BusyError,
     ConfigurationError,
     GateClosedError,
     MediaError,
@@ -21,7 +23,7 @@ from dayreel.errors import (
 from dayreel.providers.video.contract import Job
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.effects.ledger import LEASE
-from dayreel.services.making.open_content import open_content, open_new_take
+from dayreel.services.making.open_content import day_lock, open_content, open_new_take
 from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments
 from dayreel.services.making.renders import render_status
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
@@ -29,6 +31,7 @@ from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.stores.catalog import tables
+from dayreel.stores.locks import hold
 from tests.fakes.clock import FakeClock
 from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, transitions
 from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
@@ -70,6 +73,13 @@ def effects(studio: Studio) -> dict[int, dict[str, Any]]:
     rows = ledger_rows(studio, kind="segment")
     assert len({row["sequence"] for row in rows}) == len(rows)
     return {row["sequence"]: row for row in rows}
+
+
+def seeds(studio: Studio) -> list[int | None]:
+    """Return the seed of each segment: None where nobody has asked for another clip."""
+    with studio.catalog.read() as connection:
+        query = select(tables.renders.c.seed).order_by(tables.renders.c.sequence)
+        return list(connection.execute(query).scalars())
 
 
 def numbers(source: FakeVideoGenerator) -> list[int]:
@@ -336,8 +346,44 @@ def test_what_another_process_follows_is_left_to_it_to_settle(studio: Studio, ti
     (said,) = cancel_renders(studio, ID)
     assert "process another-host:1:1.00, which follows it" in said
     assert (effects(studio)[2]["state"], len(stuck.cancelled)) == ("sent", 1)
-    with pytest.raises(UsageError, match="is being made right now"):
+    said = r"Segment 2 .* is being made right now, by process 1 on another-host since 2026-11-20T09:\d\d:00\+00:00"
+    with pytest.raises(BusyError, match=said):
         regenerate_segment(studio, ID, 2)
+    assert seeds(studio) == [None] * 3
+
+
+def test_nobody_asks_for_another_clip_while_the_content_is_being_made(studio: Studio, tiny_clip: Path) -> None:
+    """Not even of a segment that is done, or waits for its next try: the process that is at it would not know."""
+    turned_away: list[str] = []
+    one_at_a_time = threading.Lock()
+
+    class Asked(FakeVideoGenerator):
+        def follow(self, handle: dict[str, Any]) -> Job:
+            with one_at_a_time, pytest.raises(BusyError) as refusal:
+                regenerate_segment(studio, ID, 2)
+            turned_away.append(refusal.value.message)
+            return super().follow(handle)
+
+    source = Asked(tiny_clip, together=3)
+    render(studio, source)
+    who = f"to make raw_segments of {ID} (process {os.getpid()}, since 2026-11-20T09:00:00+00:00)"
+    assert set(turned_away) == {f"Another process is already at it: {who}."}
+    assert (numbers(source), seeds(studio)) == ([1, 2, 3], [None] * 3)
+
+
+def test_nobody_asks_for_another_clip_between_two_steps_of_a_day_that_is_being_made(
+    studio: Studio, tiny_clip: Path
+) -> None:
+    render(studio, FakeVideoGenerator(tiny_clip))
+    locks, what = studio.settings.var_dir / "locks", f"make crafts for {DAY}"
+    with (
+        hold(locks, day_lock("crafts", DAY), what=what, at=studio.clock.now()),
+        pytest.raises(BusyError, match=f"to make crafts for {DAY}"),
+    ):
+        regenerate_segment(studio, ID, 2)
+    assert seeds(studio) == [None] * 3
+    regenerate_segment(studio, ID, 2)
+    assert seeds(studio) == [None, 1, None]
 
 
 def test_a_job_that_cannot_be_cancelled_is_kept(studio: Studio, tiny_clip: Path) -> None:
