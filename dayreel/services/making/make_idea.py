@@ -7,7 +7,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
-from dayreel.media.audio import MAX_TEMPO
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.novelty import closest
@@ -19,6 +18,7 @@ from dayreel.services.making.learn import Lessons, lessons_for
 from dayreel.services.making.need_ready import need_ready
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.plan_days import as_idea
+from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
 from dayreel.services.making.trials import recorded, trial_of
@@ -28,7 +28,6 @@ from dayreel.stores.files import write_whole
 
 CODE_VERSION = "1"
 _SHOWN_TO_THE_MODEL = 30
-_WORDS_PER_SECOND = 2.3
 _CALENDAR_COLUMNS = ("day", "idea", "caption", "hashtags", "topic")
 
 
@@ -108,8 +107,13 @@ def _from_model(
                 f"too similar ({nearest.score:.0f} of 100) to the idea of {nearest.content_id}",
                 f"Your last idea was too similar to this earlier one, find another subject: {nearest.idea}",
             )
-        if channel.narration is not None:
-            _accept_narration(idea.narration, _narration_words(channel))
+        unspeakable = why_not_speakable(channel, idea.narration)
+        if unspeakable is not None:
+            had = len(idea.narration.split())
+            asked_for = (
+                f"have at most {narration_words(channel)} words; your last one had {had}" if had else "not be empty"
+            )
+            raise Unusable(unspeakable, f"The narration must {asked_for}.")
         gate.admit(texts_of_idea(idea))
 
     asked = ask(
@@ -153,7 +157,7 @@ def _question(
         weekday=weekday,
         total_s=channel.segments.total_s,
         narrates=channel.narration is not None,
-        narration_words=_narration_words(channel),
+        narration_words=narration_words(channel),
         avoid=[] if pinned is not None else avoid,
     )
     trial = trial_of(channel, "idea", row.day)
@@ -168,22 +172,6 @@ def _question(
         schema_name="idea",
         max_tokens=2000,
     )
-
-
-def _narration_words(channel: Channel) -> int:
-    return int(channel.segments.total_s * _WORDS_PER_SECOND)
-
-
-def _accept_narration(narration: str, most: int) -> None:
-    """Refuse what could not be spoken in time: composing says so too, but only after the segments were paid for."""
-    if not narration:
-        raise Unusable("it has no narration", "The narration must not be empty.")
-    words = len(narration.split())
-    if words > most * MAX_TEMPO:
-        raise Unusable(
-            f"its narration has {words} words and at most {most} fit into the video",
-            f"The narration must have at most {most} words; your last one had {words}.",
-        )
 
 
 def _given(pinned: PinnedIdea | None) -> str:
@@ -234,6 +222,12 @@ def _from_calendar(studio: Studio, channel: Channel, day: date) -> Product:
             f"The calendar row of {channel.name!r} for {day} cannot be used: {faults}.",
             next_step=f"Mend the row in channels/{channel.ideas.file}.",
         ) from None
+    unspeakable = why_not_speakable(channel, idea.narration)
+    if unspeakable is not None:
+        raise ConfigurationError(
+            f"The calendar row of {channel.name!r} for {day} cannot be used: {unspeakable}.",
+            next_step=f"Write 1 to {narration_words(channel)} words into its column `narration`.",
+        )
     refuse_blocked(channel, idea, source=f"The calendar row of {channel.name!r} for {day}")
     return Product({"idea": idea})
 

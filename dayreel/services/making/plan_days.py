@@ -17,6 +17,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
 from dayreel.services.audit import note_act
 from dayreel.services.making.keep_safe import refuse_blocked
+from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import PinnedIdea, current_content, pause_of, pinned_idea
 from dayreel.stores.catalog.tables import channel_pauses, pinned_ideas
@@ -33,7 +34,8 @@ def pin_idea(
         caption: the post's text; left out, it is written around the idea.
 
     Raises:
-        UsageError: no such channel, it is not made on this day, or the words are too short or too long.
+        UsageError: no such channel, it is not made on this day, or the words are too short, too long, or more than the
+            channel can speak within its video.
         GateClosedError: the channel's file names who may decide, and `by` is not among them.
         StaleState: the day has its idea already.
         ConfigurationError: the channel's file cannot be read, or blocks a term that the idea uses.
@@ -125,11 +127,11 @@ def as_idea(channel: Channel, idea: str, caption: str | None) -> Idea:
     """Return a person's words as an idea that needs no language model.
 
     Raises:
-        UsageError: they are too short or too long; says which, and what is allowed.
+        UsageError: they are too short, too long, or more than the channel can speak; says which, and what is allowed.
     """
     text = idea.strip().replace("\r\n", "\n")
     try:
-        return Idea(
+        words = Idea(
             idea=text,
             caption=(caption or "").strip().replace("\r\n", "\n") or text,
             topic=channel.title,
@@ -138,6 +140,14 @@ def as_idea(channel: Channel, idea: str, caption: str | None) -> Idea:
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise UsageError(f"This cannot be pinned: {faults}.", next_step="An idea has 10 to 600 characters.") from None
+    # Where a model writes around the idea, it writes the narration too, and is asked again for one that fits.
+    unspeakable = why_not_speakable(channel, words.narration) if channel.ideas.provider == "calendar" else None
+    if unspeakable is not None:
+        raise UsageError(
+            f"This cannot be pinned: channel {channel.name!r} speaks it word for word, and {unspeakable}.",
+            next_step=f"Shorten it to {narration_words(channel)} words, or change the channel's `segments` or voice.",
+        )
+    return words
 
 
 def need_planner(channel: Channel, by: str) -> None:

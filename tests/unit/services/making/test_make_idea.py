@@ -12,7 +12,7 @@ from dayreel.errors import ConfigurationError, PermanentError, UsageError
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.studio import Studio
 from tests.fakes.language_model import SUBJECTS, FakeLanguageModel, answer, idea
-from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, reviewable, transitions
+from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, reviewable, transitions, write_channel
 
 ID = "crafts-2026-11-20"
 MakeStudio = Callable[..., Studio]
@@ -143,6 +143,22 @@ def test_a_row_that_was_edited_is_read_again(make_studio: MakeStudio, tmp_path: 
     (tmp_path / "channels" / "days.csv").write_text(HEAD + ROW.replace("Grey heron", "Night heron"))
     result = make_idea(studio, channel_of(studio), DAY, model=None)
     assert (result.reused, content_row(studio, ID).caption) == (False, "Night heron")
+
+
+def test_a_row_that_cannot_be_spoken_within_the_video_is_told_before_anything_is_bought(
+    make_studio: MakeStudio, tmp_path: Path
+) -> None:
+    head, row = HEAD.replace("\n", ",narration\n"), ROW.replace("\n", ",{}\n")
+    studio = calendar(make_studio, tmp_path, head + row.format("reeds " * 40))
+    ideas = {"provider": "calendar", "file": "days.csv"}
+    write_channel(studio.settings.root, "crafts", ideas=ideas, narration={"voice": "en-GB-SoniaNeural"})
+    with pytest.raises(ConfigurationError, match="40 words and at most 34 fit into the video") as told:
+        make_idea(studio, channel_of(studio), DAY, model=None)
+    assert "1 to 34 words into its column `narration`" in told.value.next_step
+    (tmp_path / "channels" / "days.csv").write_text(head + row.format("Reeds and rain."))
+    made = make_idea(studio, channel_of(studio), DAY, model=None)
+    assert made.manifest.idea is not None
+    assert made.manifest.idea.narration == "Reeds and rain."
 
 
 CALENDARS: list[tuple[str, type[Exception], str]] = [

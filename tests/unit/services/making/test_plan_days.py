@@ -70,6 +70,47 @@ def test_a_day_that_has_its_idea_already_takes_no_other_one(make_studio: MakeStu
     pin(studio)  # for the next take
 
 
+SPEAKS = {
+    "ideas": {"provider": "calendar", "file": "days.csv"},
+    "narration": {"voice": "en-US-AriaNeural"},
+}
+
+
+def test_what_is_spoken_word_for_word_has_to_fit_into_the_video_when_it_is_pinned(make_studio: MakeStudio) -> None:
+    """15 s take 34 words at ease, and 39 a little faster."""
+    studio = make_studio(channels={"crafts": SPEAKS})
+    pin(studio, text=" ".join(["clay"] * 39))
+    said = "speaks it word for word, and its narration has 40 words and at most 34 fit into the video"
+    with pytest.raises(UsageError, match=said) as refusal:
+        pin(studio, text=" ".join(["clay"] * 40))
+    assert "Shorten it to 34 words" in refusal.value.next_step
+    with studio.catalog.read() as connection:
+        kept = pinned_idea(connection, "crafts", DAY)
+    assert kept is not None
+    assert len(kept.idea.split()) == 39
+    write_channel(studio.settings.root, "crafts", **{**SPEAKS, "narration": {"voice": "x", "rate": "+20%"}})
+    pin(studio, text=" ".join(["clay"] * 40))
+
+
+def test_a_pinned_idea_is_looked_at_again_when_the_channel_has_become_shorter(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": SPEAKS})
+    pin(studio, text=" ".join(["clay"] * 39))
+    write_channel(studio.settings.root, "crafts", **SPEAKS, segments={"count": 2})
+    with pytest.raises(UsageError, match="39 words and at most 23 fit"):
+        make_idea(studio, channel_of(studio), DAY, model=None)
+
+
+def test_where_a_model_writes_the_narration_a_pinned_idea_may_be_longer_than_what_is_spoken(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(channels={"crafts": {"narration": SPEAKS["narration"]}})
+    pin(studio, text=" ".join(["clay"] * 100))
+    model = FakeLanguageModel([answer(idea(narration="clay " * 40)), answer(idea(narration="Clay, patience."))])
+    made = make_idea(studio, channel_of(studio), DAY, model=model)
+    assert made.manifest.idea is not None
+    assert made.manifest.idea.narration == "Clay, patience."
+
+
 @pytest.mark.parametrize(("day", "text", "said"), [
     (date(2026, 10, 31), JAR, "before active_from"),
     (date(2027, 12, 1), JAR, "more than a year away"),
