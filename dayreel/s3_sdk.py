@@ -7,6 +7,7 @@ Whose keys, which bucket, and which error of ours a failure becomes is for `stor
 from dataclasses import dataclass
 from typing import Any, Final
 
+TRIES: Final = 5
 _PART_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -18,7 +19,7 @@ class Answer:
     words: str
 
 
-def connect(**keys_and_place: Any) -> Any:
+def connect(*, tries: int = TRIES, **keys_and_place: Any) -> Any:
     """Return an S3 client; what is left out (keys, region, endpoint) is taken from AWS's own variables."""
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
@@ -28,7 +29,7 @@ def connect(**keys_and_place: Any) -> Any:
         # Stores other than AWS have refused the checksums that the SDK adds by default.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        retries={"max_attempts": 5, "mode": "standard"},
+        retries={"max_attempts": tries, "mode": "standard"},
         connect_timeout=10,
         read_timeout=60,
     )

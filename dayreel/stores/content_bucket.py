@@ -42,6 +42,20 @@ _WAIT_S: Final = 600.0
 _CHANGED: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
+def content_place(text: str) -> Place:
+    """Return the place that DAYREEL_CONTENT_BUCKET names.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
+    return Place.parse(
+        text,
+        variable="DAYREEL_CONTENT_BUCKET",
+        example="my-videos",
+        safe="what was made is here and is not paid for twice.",
+    )
+
+
 class ContentBucket:
     """All content folders below one place of a bucket.
 
@@ -56,12 +70,7 @@ class ContentBucket:
         Raises:
             ConfigurationError: `place` is no name of a bucket.
         """
-        self._place = Place.parse(
-            place,
-            variable="DAYREEL_CONTENT_BUCKET",
-            example="my-videos",
-            safe="what was made is here and is not paid for twice.",
-        )
+        self._place = content_place(place)
         self._connect = connect
 
     def url(self, content_id: str, path: str) -> str:

@@ -15,6 +15,15 @@ from dayreel.stores.mart_files import MartFiles, charts_folder
 from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3
 
 
+def mart_place(text: str) -> Place:
+    """Return the place that DAYREEL_MARTS_BUCKET names.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
+    return Place.parse(text, variable="DAYREEL_MARTS_BUCKET", example="my-marts", safe="nothing is written by halves.")
+
+
 class MartBucket(MartFiles):
     """All marts below one place of a bucket.
 
@@ -29,9 +38,7 @@ class MartBucket(MartFiles):
         Raises:
             ConfigurationError: `place` is no name of a bucket.
         """
-        self._place = Place.parse(
-            place, variable="DAYREEL_MARTS_BUCKET", example="my-marts", safe="nothing is written by halves."
-        )
+        self._place = mart_place(place)
         # Two places never share a copy.
         super().__init__(copy / self._place.bucket / self._place.prefix)
 

@@ -22,12 +22,13 @@ _PLACE: Final = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(\w[\w.-]*(?:
 
 
 class RefusedError(StoreError):
-    """What the bucket answered, with its code; empty where there was no answer."""
+    """What the bucket answered, with its code; where there was no answer, with the SDK's name of what went wrong."""
 
-    def __init__(self, message: str, *, code: str, next_step: str) -> None:
+    def __init__(self, message: str, *, code: str, next_step: str, has_answer: bool = True) -> None:
         """Keep the code beside the sentence."""
         super().__init__(message, next_step=next_step)
         self.code = code
+        self.has_answer = has_answer
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,15 @@ class Place:
             said = s3_sdk.answer_in(error)
             if said is not None:
                 raise self.refused(attempted, f"{said.code}: {said.words}", code=said.code) from None
-            raise self.refused(attempted, f"no answer ({type(error).__name__})") from error
+            name = type(error).__name__
+            raise self.refused(attempted, f"no answer ({name})", code=name, has_answer=False) from error
 
-    def refused(self, attempted: str, answer: str, *, code: str = "") -> RefusedError:
+    def refused(self, attempted: str, answer: str, *, code: str = "", has_answer: bool = True) -> RefusedError:
         """Return the error that says what the bucket answered."""
         return RefusedError(
             f"Tried to {attempted} bucket {self.bucket!r}; it answered: {answer}.",
             code=code,
+            has_answer=has_answer,
             next_step=f"Check {self.variable}, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and "
             f"AWS_ENDPOINT_URL; the key must be allowed to list, read and write there. Then try again: {self.safe}",
         )
@@ -92,6 +95,19 @@ def use_plain_checksums() -> None:
         os.environ.setdefault(name, "when_required")
 
 
-def connect_s3() -> Any:
-    """Return an S3 client as AWS's own variables say."""
-    return s3_sdk.connect()
+def connect_s3(*, tries: int = s3_sdk.TRIES) -> Any:
+    """Return an S3 client as AWS's own variables say.
+
+    Args:
+        tries: how often a request is made that the store does not answer, or is too busy for.
+
+    Raises:
+        ConfigurationError: those variables say nothing that can be used.
+    """
+    try:
+        return s3_sdk.connect(tries=tries)
+    except s3_sdk.failures(ValueError) as error:
+        raise ConfigurationError(
+            f"AWS's own variables cannot be used: {error}.",
+            next_step="Check AWS_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 and AWS_PROFILE in the environment.",
+        ) from error

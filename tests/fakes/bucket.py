@@ -76,6 +76,9 @@ def running_bucket() -> Iterator[FakeBucket]:
             found = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode() if code else b""
             if not code and self.command == "PUT":
                 kept.objects[path] = body
+            elif not code and self.command == "DELETE":
+                kept.objects.pop(path, None)
+                status = 204
             elif not code and is_list:
                 found = _listed(kept, path.strip("/"), parse_qs(where.query))
             elif not code:
@@ -88,7 +91,7 @@ def running_bucket() -> Iterator[FakeBucket]:
             self.wfile.write(found if self.command != "HEAD" else b"")
             self.close_connection = True
 
-        do_GET = do_HEAD = do_PUT = answer  # noqa: N815  the standard library calls them so
+        do_GET = do_HEAD = do_PUT = do_DELETE = answer  # noqa: N815  the standard library calls them so
 
         def log_message(self, *args: object) -> None:
             """Keep quiet."""

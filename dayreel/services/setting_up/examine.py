@@ -1,15 +1,17 @@
 """Looking whether this machine, the project, the keys, the prices and the catalog are fit to work. Changes nothing.
 
+What is tried out (the shared folder, a bucket) is tried with something of its own, which does not stay.
+
 What needs Dagster to look at (its instance, its daemon, the graph) is beside the command line's door to it.
 """
 
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import requests
 from dotenv import dotenv_values
@@ -29,9 +31,12 @@ from dayreel.services.making.need_ready import priced
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
 from dayreel.settings import Settings
+from dayreel.stores.bucket_check import check_bucket
 from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
 from dayreel.stores.channel_files import ChannelFiles, named_files
+from dayreel.stores.content_bucket import content_place
 from dayreel.stores.job_queue.folder_check import check_folder
+from dayreel.stores.mart_bucket import mart_place
 from dayreel.stores.price_list import load_prices
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -65,6 +70,7 @@ def examine(settings: Settings) -> list[Check]:
     checks += [check_sandbox(settings)] if settings.world == "sandbox" else check_keys(settings, channels)
     checks += [Check(**vars(finding)) for finding in token_findings(settings, SystemClock().now())]
     checks += check_library(settings)
+    checks += check_buckets(settings)
     return [*checks, check_prices(settings, channels), check_catalog(settings), check_port(settings)]
 
 
@@ -111,6 +117,21 @@ def check_library(settings: Settings) -> list[Check]:
     if settings.library.is_dir():
         findings += look_over(settings.library, locks=settings.var_dir / "locks", clock=clock)
     return [Check(**vars(finding)) for finding in findings]
+
+
+def check_buckets(settings: Settings, *, connect: Callable[[], Any] | None = None) -> list[Check]:
+    """Try out each bucket that the environment names with an object of its own; without any, nothing is asked."""
+    named = (("content", settings.content_bucket, content_place), ("marts", settings.marts_bucket, mart_place))
+    checks = []
+    for what, text, place_of in named:
+        if text is None:
+            continue
+        name = f"bucket of {what}"
+        try:
+            checks.append(Check(**vars(check_bucket(name, place_of(text), connect=connect))))
+        except ConfigurationError as error:
+            checks.append(Check(name, "fail", error.message, error.next_step))
+    return checks
 
 
 def check_project(settings: Settings) -> Check:
