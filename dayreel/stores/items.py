@@ -112,12 +112,17 @@ class ItemStore:
         return ItemManifest.model_validate(state.read()) if state.path.exists() else None
 
     def newest_manifest(self, name: ItemName) -> ItemManifest | None:
-        """Return the manifest of the furthest stage that has one.
+        """Return the manifest of the furthest stage that is marked as done and has one.
+
+        A later one without a marker is from before its stage was superseded, and says what is no longer so. Only where
+        no marked stage has a manifest does it count.
 
         Raises:
             StateError: it is damaged.
         """
-        for stage in reversed(ITEM_STAGES):
+        marked = self.stages_of(name)
+        later_first = tuple(reversed(ITEM_STAGES))
+        for stage in sorted(later_first, key=lambda one: one not in marked):
             manifest = self.manifest(name, stage)
             if manifest is not None:
                 return manifest

@@ -64,7 +64,8 @@ def _with_stage(library: Library, found: FoundItem, manifest: ItemManifest, stag
     """
     marker = found.stages[stage]
     try:
-        stages = {**manifest.stages, stage: _evidence(library, found.name, stage, marker)}
+        made = _evidence(library, found.name, stage, marker, known=manifest.stages.get(stage))
+        stages = {**manifest.stages, stage: made}
         if stage in manifest.stages:
             for later in _made_from_before(manifest, found, stage):
                 library.items.supersede(found.stages.pop(later))
@@ -88,9 +89,14 @@ def _is_known(manifest: ItemManifest, stage: ItemStage, marker: FoundMarker) -> 
     return known is not None and known.facts.get("marker_stamp") == marker.stamp
 
 
-def _evidence(library: Library, name: ItemName, stage: ItemStage, marker: FoundMarker) -> StageMade:
+def _evidence(
+    library: Library, name: ItemName, stage: ItemStage, marker: FoundMarker, *, known: StageMade | None
+) -> StageMade:
     job = _job_behind(library, marker)
-    if job is not None:
+    # `touch` leaves the job's name in a marker: somebody has made the stage again over what that job made. Where files
+    # went in the library no script says, so there the job's word is all there is.
+    is_touched = known is not None and job is not None and _is_of(known, job) and stage != "file"
+    if job is not None and not is_touched:
         return StageMade(
             folder=job.spec.output_dir,
             files=job.result.outputs,
@@ -123,6 +129,10 @@ class _Job:
     fence: int
     spec: JobSpec
     result: JobResult
+
+
+def _is_of(made: StageMade, job: _Job) -> bool:
+    return (made.job, made.facts.get("attempts")) == (job.job, job.fence)
 
 
 def _job_behind(library: Library, marker: FoundMarker) -> _Job | None:

@@ -19,6 +19,7 @@ from dayreel.services.library.rebuild import rebuild
 from dayreel.services.library.tend import due_library, tend
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import due_chores
+from dayreel.stores.files import sha256_of
 from tests.fakes.library import drop, item, make_library, pretend_to_work
 from tests.fakes.studio import transitions
 
@@ -208,6 +209,24 @@ def test_a_stage_made_again_voids_what_followed_and_asks_anew(
         answer(library, old, "approved", by="ana", via="desk")
 
 
+def test_a_stage_of_a_filed_item_that_is_made_again_is_asked_about_and_worked_on_as_it_is_now(
+    library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
+) -> None:
+    """What it was when it was filed, and what somebody said of it then, lies beside the library and is history."""
+    filed(library, FALLS, tiny_clip)
+    folder = library.root / FALLS.folder("remux")
+    new = Path(shutil.copy(make_clip("blue"), folder / "tiny.mp4"))
+    os.utime(folder / ".pipeline/remux.done", ns=(1, 1))
+    tend(library)
+    assert item(library, FALLS.item_id).state == "remuxed"
+    assert due_library(library) is None, "it waits for a person now"
+    answer(library, waiting(library)[FALLS.item_id], "approved", by="ben", via="cli")
+    tend(library)
+    (waits,) = library.queue.jobs("pending")
+    assert waits.spec is not None
+    assert [file.sha256 for file in waits.spec.inputs] == [sha256_of(new)]
+
+
 def test_the_second_answer_is_told_who_was_first(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     drop(library, FALLS, "remux", tiny_clip)
@@ -377,7 +396,7 @@ def test_one_items_damaged_manifest_is_told_and_holds_up_neither_the_others_nor_
     pretend_to_work(library, "remux")
     tend(library)
     for stage in ("rip", "remux", "transcode"):  # of what is filed, the library alone is left
-        shutil.rmtree(library.root / FALLS.folder(stage))  # type: ignore[arg-type]
+        shutil.rmtree(library.root / FALLS.folder(stage))
     careful = make_library(library.studio, remove_sources=("rip",))
     for damaged in (FALLS.marker_dir("file"), lake.marker_dir("remux")):
         (library.root / damaged / "metadata.json").write_text("{")
