@@ -40,6 +40,7 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
                 {
                     "platform": plan.platform,
                     "may_go_out": plan.may_go_out,
+                    "posted": plan.posted,
                     "caption": _told(captions[plan.platform]),
                     "gates": [vars(gate) for gate in plan.gates],
                     "calls": [vars(call) for call in plan.calls],
@@ -50,6 +51,9 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
         )
         return 0
     for plan in plans:
+        if plan.posted is not None:
+            click.echo(f"\n{plan.platform}: is out already, and is not sent again: {plan.posted}")
+            continue
         click.echo(f"\n{plan.platform}: {'would go out' if plan.may_go_out else 'is held back'}")
         for gate in plan.gates:
             click.echo(f"  {'open  ' if gate.is_open else 'CLOSED'}  {gate.name:9} {gate.message}")

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
-from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -70,21 +69,25 @@ def approved_file(request: PostRequest) -> Iterator[IO[bytes]]:
     try:
         file = request.video.open("rb")
     except OSError as error:
-        raise _not_approved(request.video, f"cannot be read ({error.strerror})") from error
+        raise _not_approved(request, f"cannot be read ({error.strerror})") from error
     with file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.seek(0, 2)
         if size != request.size_bytes or digest != request.video_sha256:
             raise _not_approved(
-                request.video,
+                request,
                 f"has {size} bytes and SHA-256 {digest[:12]}…, while {request.size_bytes} bytes and "
                 f"{request.video_sha256[:12]}… were approved",
             )
         yield file
 
 
-def _not_approved(video: Path, why: str) -> UsageError:
-    return UsageError(f"The video {str(video)!r} {why}; it is not sent.", next_step="Review and approve it again.")
+def _not_approved(request: PostRequest, why: str) -> UsageError:
+    return UsageError(
+        f"The video {str(request.video)!r} {why}; it is not sent.",
+        next_step=f"Put that file back; or `dayreel review reject {request.content_id}`, and `dayreel run` for its day "
+        "composes it anew for another review. What is out stays out.",
+    )
 
 
 class FileSlice:

@@ -1,25 +1,40 @@
-"""What has to be there before anything of a channel's day is bought: the files it names, a price for every model.
+"""What has to be there before anything of a channel's day is bought: room, the files it names, a price for every model.
 
 Whatever is missed later than this has been paid for already. Keys are looked at where a vendor is connected, caps
 by the ledger.
 """
 
+import shutil
 from collections.abc import Iterator
 
-from dayreel.errors import ConfigurationError
+from dayreel.errors import ConfigurationError, StoreError
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.studio import Studio
 from dayreel.stores.channel_files import named_files
 from dayreel.stores.price_list import PriceList
 
+NO_SPACE_BYTES = 500 * 10**6
+"""Below this a day cannot be made."""
 
-def need_ready(studio: Studio, channel: Channel) -> None:
+
+def need_ready(studio: Studio, channel: Channel, *, free_bytes: int | None = None) -> None:
     """Refuse to buy for a video that could not be finished.
+
+    Args:
+        free_bytes: room on the disk; left out, it is looked up.
 
     Raises:
         ConfigurationError: a file that the channel names is not there, or a model has no price; says which.
+        StoreError: the disk is full.
     """
+    free = shutil.disk_usage(studio.settings.root).free if free_bytes is None else free_bytes
+    if free < NO_SPACE_BYTES:
+        raise StoreError(
+            f"{free / 10**6:.0f} MB are free at {studio.settings.root}, and a day needs up to "
+            f"{NO_SPACE_BYTES / 10**6:.0f} while it is made; nothing was bought.",
+            next_step="Make room, then the same command goes on.",
+        )
     need_files(studio, channel)
     for _, problem in priced(studio.prices, channel):
         if problem is not None:

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from dayreel.errors import ConfigurationError, ProviderError, TransientError, UsageError
+from dayreel.providers.platforms.approved import approved_file
 from dayreel.providers.platforms.contract import PlannedCall, PlatformProvider
 from dayreel.rules.gates import Gate, check_gates, closed
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.services.publishing.gate_facts import Account, ask_account, facts_of
+from dayreel.services.publishing.gate_facts import OUT, Account, ask_account, facts_of
 from dayreel.services.publishing.publish_post import post_request
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import get_content
+from dayreel.stores.catalog.reads import get_content, posts_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Plan:
     """What publishing to one platform would do: each gate, and the exact requests. Nothing was sent.
 
     Attributes:
-        problem: why the requests cannot be told, or None.
+        problem: why nothing could be sent although every gate is open, or None.
+        posted: where the post is, when it is out already; then publishing again sends nothing.
     """
 
     content_id: str
@@ -25,11 +29,12 @@ class Plan:
     gates: list[Gate]
     calls: list[PlannedCall]
     problem: str | None = None
+    posted: str | None = None
 
     @property
     def may_go_out(self) -> bool:
         """Whether every gate is open and there is something to send."""
-        return not closed(self.gates) and self.problem is None
+        return not closed(self.gates) and self.problem is None and self.posted is None
 
 
 def plan_posts(studio: Studio, channel: Channel, content_id: str) -> list[Plan]:
@@ -56,9 +61,27 @@ def _plan(studio: Studio, channel: Channel, content_id: str, platform: Platform)
     with studio.catalog.read() as connection:
         row = get_content(connection, content_id)
         gates = check_gates(facts_of(studio, connection, channel, row, platform, account))
-    if provider is None or not row.video_sha256:
-        return Plan(content_id, platform, gates, [])
+        posted, doubt = _standing(studio, connection, content_id, platform)
+    if provider is None or not row.video_sha256 or posted or doubt:
+        return Plan(content_id, platform, gates, [], doubt, posted)
     try:
-        return Plan(content_id, platform, gates, provider.plan(post_request(studio, channel, row, platform)))
+        request = post_request(studio, channel, row, platform)
+        with approved_file(request):
+            return Plan(content_id, platform, gates, provider.plan(request))
     except (UsageError, ConfigurationError) as error:
         return Plan(content_id, platform, gates, [], str(error))
+
+
+def _standing(
+    studio: Studio, connection: Connection, content_id: str, platform: Platform
+) -> tuple[str | None, str | None]:
+    """Return where the post is that is out, and why another try would wait, each None where it is not so."""
+    for post in posts_of(connection, [content_id]):
+        if post["platform"] != platform:
+            continue
+        if post["state"] in ("posted", "processing"):
+            return str(post["post_url"] or post["post_id"] or post["state"]), None
+        effect = studio.ledger.get(post["effect_id"])
+        if effect.state in OUT:
+            return None, f"It may be out (effect {effect.id} is {effect.state}): `dayreel reconcile` looks first."
+    return None, None

@@ -27,7 +27,7 @@ from dayreel.services.configure import KEYS
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.library.find_titles import lookup_in_use
 from dayreel.services.library.look_over import look_over
-from dayreel.services.making.need_ready import priced
+from dayreel.services.making.need_ready import NO_SPACE_BYTES, priced
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
 from dayreel.settings import Settings
@@ -43,7 +43,6 @@ Verdict = Literal["ok", "warn", "fail"]
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
 LITTLE_SPACE_BYTES = 5 * 10**9
-NO_SPACE_BYTES = 500 * 10**6
 _ASK_TIMEOUT_S = 2.0
 
 

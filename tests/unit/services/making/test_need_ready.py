@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from dayreel.errors import ConfigurationError
+from dayreel.errors import ConfigurationError, StoreError
 from dayreel.services.making.make_idea import make_idea
+from dayreel.services.making.need_ready import NO_SPACE_BYTES, need_ready
 from dayreel.services.studio import Studio
 from tests.fakes.language_model import FakeLanguageModel
 from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows
@@ -31,3 +32,10 @@ def test_what_would_be_missed_at_the_end_is_said_before_the_idea_is_bought(
         make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel())
     assert ledger_rows(studio) == []
     assert content_row(studio, ID).state == "failed"
+
+
+def test_nothing_is_bought_for_a_disk_that_could_not_hold_it(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    with pytest.raises(StoreError, match=r"3 MB are free at .* up to 500 .* nothing was bought\. Make room"):
+        need_ready(studio, channel_of(studio), free_bytes=3_000_000)
+    need_ready(studio, channel_of(studio), free_bytes=NO_SPACE_BYTES)

@@ -614,3 +614,27 @@ def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studi
     assert "posted" in outcomes
     assert len(world.live) == 1
     assert post_row(studio)["state"] == "posted"
+
+
+def test_the_plan_of_what_is_out_says_where_and_that_nothing_would_be_sent(studio: Studio) -> None:
+    platform = FakePlatform()
+    posted = publish(studio, platform)
+    told = plan(studio, platform)
+    assert (told.posted, told.may_go_out, told.calls) == (posted.url, False, [])
+
+
+def test_the_plan_of_what_may_be_out_says_that_it_is_looked_up_first(studio: Studio) -> None:
+    platform = FakePlatform(steps=["lost_answer"])
+    with pytest.raises(UnknownOutcomeError):
+        publish(studio, platform)
+    told = plan(studio, platform)
+    assert (told.posted, told.may_go_out) == (None, False)
+    assert "`dayreel reconcile` looks first" in str(told.problem)
+
+
+def test_the_plan_notices_that_the_file_is_not_the_approved_one(studio: Studio) -> None:
+    (studio.contents.folder(ID) / "final_video.mp4").write_bytes(b"something else")
+    told = plan(studio, FakePlatform())
+    assert not told.may_go_out
+    assert "were approved" in str(told.problem)
+    assert f"`dayreel review reject {ID}`" in str(told.problem)
