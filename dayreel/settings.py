@@ -4,11 +4,13 @@ Settings that people change while dayreel runs (caps, the kill switch, per-accou
 `config` table, see `dayreel.services.configure`.
 """
 
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dayreel.errors import ConfigurationError
@@ -179,6 +181,25 @@ class Settings(BaseSettings):
         """Folder in which the sandbox world keeps its state."""
         return self.var_dir / "sandbox"
 
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        try:
+            return ZoneInfo(zone).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("it is no IANA time zone; write it like Europe/Madrid") from None
+
+    @field_validator("first_day")
+    @classmethod
+    def _day_exists(cls, day: str) -> str:
+        try:
+            is_written_as_days_are = date.fromisoformat(day).isoformat() == day
+        except ValueError:
+            is_written_as_days_are = False
+        if not is_written_as_days_are:
+            raise ValueError("it is no day; write it like 2026-11-01")
+        return day
+
     @cached_property
     def catalog(self) -> str:
         """The catalog's SQLAlchemy URL, with the driver spelled out.
@@ -206,7 +227,7 @@ def load_settings(root: Path | None = None) -> Settings:
         return Settings(_env_file=root / ".env", root=root)
     except ValidationError as error:
         names = ", ".join(_variable(str(problem["loc"][0])) for problem in error.errors())
-        wanted = "; ".join(problem["msg"] for problem in error.errors())
+        wanted = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
         raise ConfigurationError(
             f"The environment (or .env) has a value dayreel cannot use for: {names} ({wanted}).",
             next_step="See .env.example for every variable and what it may be.",

@@ -11,6 +11,7 @@ import pytest
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
+from dayreel.errors import ConfigurationError
 from dayreel.providers.registry import VENDORS
 from dayreel.settings import Settings, load_settings
 
@@ -86,6 +87,24 @@ def test_no_secret_is_shown_when_settings_are_printed(tmp_path: Path, monkeypatc
     for name in secrets:
         monkeypatch.setenv(variable_of(name, FIELDS[name]), "marked-secret")
     assert "marked-secret" not in repr(load_settings(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("DAYREEL_TIMEZONE", "Mars/Olympus", "it is no IANA time zone; write it like Europe/Madrid"),
+        ("DAYREEL_FIRST_DAY", "2026-13-01", "it is no day; write it like 2026-11-01"),
+        ("DAYREEL_FIRST_DAY", "20261101", "it is no day; write it like 2026-11-01"),
+    ],
+)
+def test_a_value_that_only_dagster_would_stumble_over_is_refused_at_once(
+    variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as refusal:
+        load_settings(tmp_path)
+    assert f"{variable} ({words})" in refusal.value.message
+    assert value not in refusal.value.message
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 
 from dayreel.errors import ConfigurationError, StoreError
+from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.studio import Studio
@@ -27,6 +28,7 @@ def need_ready(studio: Studio, channel: Channel, *, free_bytes: int | None = Non
     Raises:
         ConfigurationError: a file that the channel names is not there, or a model has no price; says which.
         StoreError: the disk is full.
+        MediaError: the ffmpeg that is set is not there.
     """
     free = shutil.disk_usage(studio.settings.root).free if free_bytes is None else free_bytes
     if free < NO_SPACE_BYTES:
@@ -35,6 +37,7 @@ def need_ready(studio: Studio, channel: Channel, *, free_bytes: int | None = Non
             f"{NO_SPACE_BYTES / 10**6:.0f} while it is made; nothing was bought.",
             next_step="Make room, then the same command goes on.",
         )
+    find_ffmpeg(studio.settings.ffmpeg)
     need_files(studio, channel)
     for _, problem in priced(studio.prices, channel):
         if problem is not None:

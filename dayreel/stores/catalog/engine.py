@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from dayreel.errors import StoreError
+from dayreel.errors import ConfigurationError, StoreError
 
 BUSY_TIMEOUT_S = 10.0
 HEAD = "0007"
@@ -65,6 +65,9 @@ class Catalog:
         Args:
             url: a SQLAlchemy URL, see `dayreel.settings.Settings.catalog`.
             busy_timeout_s: how long to wait for another writer.
+
+        Raises:
+            ConfigurationError: the URL is none, or of a database there is no driver for.
         """
         self.url = url
         self._busy_timeout_s = busy_timeout_s
@@ -73,7 +76,14 @@ class Catalog:
             self.engine = create_engine(url, connect_args={"timeout": busy_timeout_s})
             _prepare_sqlite(self.engine, busy_timeout_s)
         else:
-            self.engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            try:
+                self.engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            # The URL may hold a password, so it is not said again.
+            except (ArgumentError, ImportError) as error:
+                raise ConfigurationError(
+                    f"DAYREEL_CATALOG_URL is no address of a catalog: {error}.",
+                    next_step="Write it like postgresql://user:password@host/db, or leave it empty for SQLite in var/.",
+                ) from None
 
     @property
     def is_sqlite(self) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from dayreel.errors import StoreError
+from dayreel.errors import ConfigurationError, StoreError
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import config, content, decisions, effects
 
@@ -212,3 +212,10 @@ def test_a_database_that_does_not_answer_is_a_sentence_without_its_password() ->
         pass
     assert "s3cret-token" not in str(trouble.value)
     assert "DAYREEL_CATALOG_URL" in trouble.value.next_step
+
+
+@pytest.mark.parametrize("url", ["geheim", "nosuch://u:geheim@host/db"])
+def test_an_address_that_is_none_is_told_without_being_said_again(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="DAYREEL_CATALOG_URL is no address of a catalog") as refusal:
+        Catalog(url)
+    assert "geheim" not in str(refusal.value)
