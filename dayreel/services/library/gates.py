@@ -16,12 +16,13 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.library_flow import GATE_ABOUT, Gate, GateType
 from dayreel.rules.library_names import check_names, episode_names, movie_names
 from dayreel.rules.library_paths import ItemName
+from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.library import GateAnswer, ItemManifest
 from dayreel.services.audit import note_act
 from dayreel.services.library.find_titles import LookedUp, find_titles
 from dayreel.services.library.gate_cards import intend_redraws
 from dayreel.services.library.open_library import Library
-from dayreel.stores.catalog.item_reads import GateRow, ItemRow, gates_of, get_gate, get_item
+from dayreel.stores.catalog.item_reads import GateRow, ItemRow, gates_of, get_gate, get_item, jobs_of
 from dayreel.stores.catalog.tables import human_approvals, media_files, media_items
 
 Verdict = Literal["approved", "rejected"]
@@ -227,7 +228,7 @@ def _prompt(
         return {"folder": made.folder, "files": _files_seen(made.facts, [file.path for file in made.files])}
     files = [file.path for file in made.files]
     found = looked_up.found if looked_up is not None else None
-    names = _free(connection, row, propose_names(connection, manifest, files, found=found))
+    names = free_names(connection, row, propose_names(connection, manifest, files, found=found))
     shown = {"folder": made.folder, "names": names}
     return shown if looked_up is None else {**shown, "looked_up": looked_up.told}
 
@@ -279,7 +280,7 @@ def _episodes_before(connection: Connection, manifest: ItemManifest, season: int
     return int(connection.execute(ripped).scalar() or 0)
 
 
-def _free(connection: Connection, row: ItemRow, names: dict[str, str]) -> dict[str, str]:
+def free_names(connection: Connection, row: ItemRow, names: dict[str, str]) -> dict[str, str]:
     """Return the names, changed where another item's file has them already."""
     taken = _taken(connection, row, names)
     return {file: _beside(name) if name in taken else name for file, name in names.items()}
@@ -293,11 +294,29 @@ def _refuse_taken(connection: Connection, row: ItemRow, names: dict[str, str]) -
 
 
 def _taken(connection: Connection, row: ItemRow, names: dict[str, str]) -> dict[str, str]:
-    """Return which of the names belong to another item, and to which."""
+    """Return which of the names belong to another item, or are promised to one that is not filed yet, and to which."""
     query = select(media_files.c.path, media_files.c.item_id).where(
         media_files.c.stage == "file", media_files.c.item_id != row.id, media_files.c.path.in_(names.values())
     )
-    return {row.path: row.item_id for row in connection.execute(query)}
+    filed = {one.path: one.item_id for one in connection.execute(query)}
+    return {**_promised(connection, row, set(names.values())), **filed}
+
+
+def _promised(connection: Connection, row: ItemRow, names: set[str]) -> dict[str, str]:
+    answered = (
+        select(human_approvals.c.item_id, human_approvals.c.response_data["names"].label("names"))
+        .join(media_items, media_items.c.id == human_approvals.c.item_id)
+        .where(
+            media_items.c.state == "transcoded",
+            human_approvals.c.item_id != row.id,
+            human_approvals.c.approval_type == "naming_confirm",
+            human_approvals.c.status == "approved",
+        )
+    )
+    sent = [job for job in jobs_of(connection, states=UNDER_WAY) if job.role == "file" and job.item_id != row.id]
+    promises = [(one.item_id, one.names or {}) for one in connection.execute(answered)]
+    promises += [(job.item_id, job.spec["parameters"].get("names", {})) for job in sent]
+    return {name: item_id for item_id, given in promises for name in given.values() if name in names}
 
 
 def _beside(name: str) -> str:

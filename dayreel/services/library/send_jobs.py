@@ -9,7 +9,7 @@ from dayreel.rules.library_flow import Submit
 from dayreel.rules.library_paths import ITEM_STAGES, STAGE_ROOTS, ItemStage
 from dayreel.schemas.job import JobFile, JobSpec
 from dayreel.schemas.library import ItemManifest
-from dayreel.services.library.gates import name_of, propose_names
+from dayreel.services.library.gates import free_names, name_of, propose_names
 from dayreel.services.library.open_library import Library
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.item_reads import ItemRow, JobRow, get_item, jobs_of, moved_at
@@ -32,7 +32,7 @@ def send_job(library: Library, row: ItemRow, manifest: ItemManifest, wanted: Sub
                 f"{row.id} needs no {wanted.role} job now (it is {now.state}; jobs: {', '.join(alive) or 'none'}).",
                 next_step="`dayreel jobs list` shows them.",
             )
-        overrides = {**_proposed(connection, manifest, wanted), **wanted.overrides}
+        overrides = {**_filing(library, connection, row, manifest, wanted), **wanted.overrides}
         spec = _spec(library, row, manifest, wanted.role, overrides)
         connection.execute(
             insert(jobs).values(
@@ -59,11 +59,16 @@ def jobs_since_it_moved(connection: Connection, item_id: str) -> list[JobRow]:
     return [job for job in jobs_of(connection, item_id=item_id) if since is None or job.requested_at >= since]
 
 
-def _proposed(connection: Connection, manifest: ItemManifest, wanted: Submit) -> dict[str, Any]:
-    """Return names for the library where the plan asks nobody for them."""
+def _filing(
+    library: Library, connection: Connection, row: ItemRow, manifest: ItemManifest, wanted: Submit
+) -> dict[str, Any]:
+    """Return names for the library where the plan asks nobody for them, and which files in it are this item's own."""
     if wanted.role != "file":
         return {}
-    return {"names": propose_names(connection, manifest, [file.path for file in manifest.stages["transcode"].files])}
+    names = propose_names(connection, manifest, [file.path for file in manifest.stages["transcode"].files])
+    before = library.items.manifest(name_of(row), "file")
+    own = before.stages["file"].files if before is not None and "file" in before.stages else ()
+    return {"names": free_names(connection, row, names), "replaces": [file.path for file in own]}
 
 
 def _spec(

@@ -19,6 +19,7 @@ from dayreel.media.transcode import EVERYTHING, transcode
 from dayreel.schemas.job import JobFile, JobSpec
 from dayreel.schemas.library import LibraryPlan, RemuxPlan, RolePlan, TranscodePlan
 from dayreel.services.worker.lease import Teller
+from dayreel.stores.files import sha256_of
 from dayreel.stores.safe_copy import safe_copy
 
 _WORK_SHARE = 0.85
@@ -123,7 +124,7 @@ def do_file(task: Task) -> list[MadeFile]:
     """Copy every input to its name in the library, reading each copy back.
 
     Raises:
-        UsageError: an input has no name, or two have the same.
+        UsageError: an input has no name, two have the same, or a file of the library that is not this item's has it.
         StoreError: a copy could not be written or read back the same.
     """
     names = _names(task)
@@ -133,6 +134,7 @@ def do_file(task: Task) -> list[MadeFile]:
         name = names[file.path]
         tell = task.teller.part(f"file {source.name}", start=done / total, span=file.size_bytes / total)
         tell(0.0)
+        _refuse_to_replace(task, name, file)
         safe_copy(source, task.aside / name, sha256=file.sha256, pulse=task.pulse)
         done += file.size_bytes
         made.append(MadeFile(name, file.path, {"path": name, "source": file.path}))
@@ -197,6 +199,22 @@ def _output_names(task: Task) -> dict[str, str]:
         path: name if taken.count(name) == 1 else f"{relative[path].as_posix()}{MATROSKA}"
         for path, name in plain.items()
     }
+
+
+def _refuse_to_replace(task: Task, name: str, file: JobFile) -> None:
+    """Let a name pass that is free, this item's own from before, or the same bytes; nothing else is written over."""
+    there = task.root / task.spec.output_dir / name
+    own = {one.casefold() for one in task.spec.parameters.get("replaces", ())}
+    if name.casefold() in own or not there.exists():
+        return
+    is_as_long = there.is_file() and there.stat().st_size == file.size_bytes
+    if is_as_long and sha256_of(there, pulse=task.pulse) == file.sha256:
+        return
+    raise UsageError(
+        f"{name!r} is in the library already, and it is not of this item: nothing was written over it.",
+        next_step=f"Move it away and `dayreel jobs retry {task.spec.job}`, or touch the marker of the transcode again "
+        "to be asked for another name.",
+    )
 
 
 def _names(task: Task) -> dict[str, str]:

@@ -347,6 +347,23 @@ def test_a_name_in_the_library_belongs_to_one_item(
         answer(library, waiting(library)[other.item_id], "approved", by="ana", via="cli", response={"names": taken})
 
 
+def test_a_name_that_is_promised_to_an_item_that_is_not_filed_yet_is_given_to_no_other(
+    library: Library, make_clip: Callable[[str], Path]
+) -> None:
+    first, second = movie_name("Quiet Lake", None), movie_name("Loud Lake", None)
+    for name, colour in ((first, "red"), (second, "green")):
+        for stage in ("rip", "remux", "transcode"):
+            drop(library, name, stage, make_clip(colour))
+    tend(library)
+    answer(library, waiting(library)[first.item_id], "approved", by="ana", via="cli")
+    asked = waiting(library)[second.item_id]
+    taken = {"green.mp4": "movies/Quiet Lake/Quiet Lake.mp4"}
+    for _ in range(2):  # before its job is sent, and while that waits
+        with pytest.raises(UsageError, match=f"belongs to {first.item_id}"):
+            answer(library, asked, "approved", by="ben", via="cli", response={"names": taken})
+        tend(library)
+
+
 def test_folders_whose_names_come_to_the_same_id_are_told_and_left_alone(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     drop(library, ItemName("movie", "hidden-falls-2019"), "rip", tiny_clip)

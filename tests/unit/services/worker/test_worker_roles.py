@@ -1,5 +1,6 @@
 """What a worker makes of each role, and that bad inputs and outputs never get past it."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_filed_item_is_a_copy_that_was_read_back_under_its_name(shared: Shared
     assert (shared.root / "4-library/movies/Film (2001)/Film (2001).mkv").read_bytes() == film.read_bytes()
     assert film.exists()
     assert (shared.root / "4-library/.pipeline/movie-film_2001/file.done").is_file()
+
+
+def test_a_file_in_the_library_that_is_not_the_items_own_stays(shared: SharedFolder, clip: Path) -> None:
+    film = shared.put(clip, "film.mkv", stage="3-transcoded")
+    there = shared.root / "4-library/movies/Film (2001)/Film (2001).mkv"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"somebody's only copy")
+    names = {"film.mkv": "movies/Film (2001)/Film (2001).mkv"}
+    shared.submit("file", film, parameters={"names": names})
+    assert "not of this item" in shared.must_end("failed")
+    assert there.read_bytes() == b"somebody's only copy"
+    time.sleep(1)  # a job's id goes by the second
+    shared.submit("file", film, parameters={"names": names, "replaces": [names["film.mkv"]]})
+    shared.must_end("done")
+    assert there.read_bytes() == film.read_bytes()
 
 
 @pytest.mark.parametrize("names", [None, {"other.mkv": "movies/x.mkv"}, {"film.mkv": "../../etc/x.mkv"}])
