@@ -7,6 +7,7 @@ import requests
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dayreel.services.reviewing.chat_review import Chat as ChatName
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
@@ -21,7 +22,7 @@ CONTENT = "crafts-2026-11-20"
 class Chat:
     """One chat, with the desk that takes its presses."""
 
-    name: str
+    name: ChatName
     studio: Studio
     world: RunningSandbox
     desk: Starlette
@@ -78,7 +79,7 @@ class Chat:
         return answer.json()
 
 
-def chat_on(studio: Studio, world: RunningSandbox, name: str) -> Chat:
+def chat_on(studio: Studio, world: RunningSandbox, name: ChatName) -> Chat:
     """Return a chat of this world for a studio."""
     settings = Settings(_env_file=None, root=studio.settings.root, sandbox_url=world.url)
     here = replace(studio, settings=settings, providers={})

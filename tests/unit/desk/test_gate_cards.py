@@ -193,15 +193,15 @@ def test_names_that_are_looked_up_again_are_shown_on_the_same_card_and_its_old_b
 
 
 def test_a_press_elsewhere_or_about_something_else_answers_nothing(chat: Chat) -> None:
-    room = str(chat.studio.variable(ROOMS[chat.name]))  # type: ignore[index]
+    room = str(chat.studio.variable(ROOMS[chat.name]))
     with chat.studio.catalog.read() as connection:
         ticket = gate_card(chat.studio, connection, gate(chat)).ticket
     good = Press("approve", ticket, "U1", "Eve", room)
-    assert check_gate_press(chat.studio, chat.name, good).gate.id == 1  # type: ignore[arg-type]
+    assert check_gate_press(chat.studio, chat.name, good).gate.id == 1
     with pytest.raises(GateClosedError, match="another one"):
-        check_gate_press(chat.studio, chat.name, replace(good, place="C0ELSEWHERE"))  # type: ignore[arg-type]
+        check_gate_press(chat.studio, chat.name, replace(good, place="C0ELSEWHERE"))
     for wrong in ("footage 1 0123456789abcdef", "footage 9 x", "footage", "footage -1 x"):
         with pytest.raises(UsageError):
-            check_gate_press(chat.studio, chat.name, replace(good, ticket=wrong))  # type: ignore[arg-type]
+            check_gate_press(chat.studio, chat.name, replace(good, ticket=wrong))
     with pytest.raises(UsageError):
-        check_gate_press(chat.studio, chat.name, replace(good, act="caption"))  # type: ignore[arg-type]
+        check_gate_press(chat.studio, chat.name, replace(good, act="caption"))

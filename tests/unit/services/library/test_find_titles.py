@@ -29,12 +29,14 @@ class Titles:
     """A service that knows one film and one series, or fails; notes what it was asked, while nobody writes."""
 
     def __init__(self, error: DayreelError | None = None) -> None:
-        self.error, self.asked, self.catalog = error, list[tuple[str, Any]](), None
+        self.error = error
+        self.asked: list[tuple[str, Any]] = []
+        self.catalog: Catalog | None = None
         self.meanwhile: Callable[[], object] = lambda: None
 
     def _say(self, title: str, more: Any, found: Found) -> Found | None:
         self.asked.append((title, more))
-        assert isinstance(self.catalog, Catalog)
+        assert self.catalog is not None
         self.meanwhile()
         with self.catalog.write("library"):  # it would wait for itself, and fail, if the question held it already
             pass
@@ -58,7 +60,7 @@ def ask(make_studio: Callable[..., Studio], tiny_clip: Path) -> Ask:
 
     def question(titles: Titles, name: ItemName = FALLS, lookup: str = "tmdb", **plan: Any) -> dict[str, Any]:
         studio = make_studio(providers={"tmdb": titles})
-        titles.catalog = studio.catalog  # type: ignore[assignment]
+        titles.catalog = studio.catalog
         library = make_library(studio, remux_review=False, file=FilePlan(lookup=lookup), **plan)
         for stage in ("rip", "remux", "transcode"):
             drop(library, name, stage, tiny_clip)
@@ -133,7 +135,7 @@ def offline(make_studio: Callable[..., Studio], tiny_clip: Path) -> Asked:
     """An item whose question about its name was asked while nobody could be asked for titles."""
     titles = Titles(TransientError(attempted="look it up", answer="HTTP 503"))
     studio = make_studio(providers={"tmdb": titles})
-    titles.catalog = studio.catalog  # type: ignore[assignment]
+    titles.catalog = studio.catalog
     library = make_library(studio, remux_review=False, file=FilePlan(lookup="tmdb"))
     for stage in ("rip", "remux", "transcode"):
         drop(library, FALLS, stage, tiny_clip)
