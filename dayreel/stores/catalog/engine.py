@@ -159,9 +159,11 @@ class Catalog:
                 f"Tried to {act} the catalog {where!r}; its tables are not there ({said}).",
                 next_step="Run `dayreel doctor`, or any `dayreel run`, which brings the schema up to date.",
             )
+        server = "Check DAYREEL_CATALOG_URL and that the database is up; nothing was changed."
+        file = "Check that this file is the catalog, and that it and its folder can be written; nothing was changed."
         return StoreError(
             f"Tried to {act} the catalog {where!r}; it answered: {said}.",
-            next_step="Check DAYREEL_CATALOG_URL and that the database is up; nothing was changed.",
+            next_step=file if self.is_sqlite else server,
         )
 
 

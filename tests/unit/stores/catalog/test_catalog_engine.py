@@ -219,3 +219,11 @@ def test_an_address_that_is_none_is_told_without_being_said_again(url: str) -> N
     with pytest.raises(ConfigurationError, match="DAYREEL_CATALOG_URL is no address of a catalog") as refusal:
         Catalog(url)
     assert "geheim" not in str(refusal.value)
+
+
+def test_a_file_that_is_no_catalog_is_told_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").write_bytes(b"no database " * 100)
+    catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
+    with pytest.raises(StoreError, match=r"Check that this file is the catalog"), catalog.read() as connection:
+        connection.execute(select(content))
+    catalog.close()
