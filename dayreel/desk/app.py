@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +23,9 @@ from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import chart, media
 from dayreel.desk.pages import calendar, content, entrance, follow, library, money, people, queue, unknown
-from dayreel.desk.pages.frame import Handler, page
+from dayreel.desk.pages.frame import Handler, Visit, page
 from dayreel.desk.room import Room, signing_key
+from dayreel.errors import UsageError
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
 from dayreel.services.desk.queue import Remembered
@@ -81,6 +82,7 @@ def create_desk(
     app = Starlette(
         routes=_routes(room, door),
         middleware=[Middleware(SecurityHeaders, is_https=room.is_https)],
+        exception_handlers={404: _lost(room)},
         lifespan=lifespan,
     )
     app.state.room = room
@@ -155,6 +157,25 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         WebSocketRoute("/dagster/{path:path}", door.websocket),
         Route("/dagster/{path:path}", door.http, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
     ]
+
+
+def _lost(room: Room) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Return what answers at an address that is none of the desk's: a page with a way back for people."""
+
+    def tell(visit: Visit) -> Response:
+        path = visit.request.url.path
+        raise UsageError(
+            f"There is no page {path!r} here.", next_step="Perhaps the link is cut off; the queue is below."
+        )
+
+    show = page(room, tell, role=None)
+
+    async def lost(request: Request, _error: Exception) -> Response:
+        is_person = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+        found: Response = await show(request) if is_person else PlainTextResponse("Not Found\n", 404)
+        return found
+
+    return lost
 
 
 async def _healthz(_request: Request) -> Response:

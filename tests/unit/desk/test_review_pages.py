@@ -308,3 +308,8 @@ def test_what_is_not_there_is_a_page_with_a_way_back(ana: Browser, desk: Starlet
     answer = ana.get("/content/crafts-2020-01-01")
     assert answer.status_code == 404
     assert "There is no content" in answer.text
+    nowhere = ana.get("/contents/crafts", headers={"accept": "text/html"})
+    assert nowhere.status_code == 404
+    assert "There is no page &#39;/contents/crafts&#39; here" in nowhere.text
+    assert 'href="/"' in nowhere.text
+    assert ana.get("/contents/crafts", headers={"accept": "image/png"}).text == "Not Found\n"
