@@ -39,7 +39,10 @@ def retry_job(library: Library, job: str, *, via: str = "cli") -> str:
         StoreError: the shared folder or the catalog cannot be used.
     """
     settle_jobs(library)
-    library.queue.retry(job)
+    with library.studio.catalog.read() as connection:
+        # Completed in its folder and failed here: what it had made was looked for and is gone, see `settle_jobs`.
+        is_lost = get_job(connection, job).state == "failed"
+    library.queue.retry(job, is_lost=is_lost)
     _note(library, "retry job", job, via)
     now = library.studio.clock.now()
     with library.studio.catalog.write("library") as connection:

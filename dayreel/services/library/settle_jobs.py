@@ -5,13 +5,14 @@ The queue is the authority. Only jobs that the catalog believes to be open are l
 
 from typing import Any
 
+from dayreel.errors import StoreError
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.job import JobPlace, JobSpec
 from dayreel.services.library.open_library import Library
 from dayreel.services.library.record_item import note_trouble
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.item_reads import JobRow, jobs_of
-from dayreel.stores.job_queue import JobInfo, install
+from dayreel.stores.job_queue import JobInfo, OutputLostError, install
 
 
 def settle_jobs(library: Library) -> list[str]:
@@ -34,7 +35,7 @@ def settle_jobs(library: Library) -> list[str]:
             library.queue.submit(JobSpec.model_validate(row.spec))
             said.append(f"{row.id}: put into the queue again")
         else:
-            said += _settle(library, row, info)
+            said += _settle_or_tell(library, row, info)
     return said
 
 
@@ -42,9 +43,25 @@ def _listed(library: Library, *places: JobPlace) -> dict[str, JobInfo]:
     return {one.job: one for place in places for one in library.queue.jobs(place)}
 
 
+def _settle_or_tell(library: Library, row: JobRow, info: JobInfo) -> list[str]:
+    """Settle one job; its trouble is told and does not stop the next. What is lost fails, until somebody retries it."""
+    try:
+        return _settle(library, row, info)
+    except OutputLostError as error:
+        _fire(library, row, info, "fail", error=str(error))
+        return [f"{row.id}: failed: {error}"]
+    except StoreError as error:
+        return [f"{row.id}: {error}"]
+
+
 def _settle(library: Library, row: JobRow, info: JobInfo) -> list[str]:
     result = info.result
-    if info.place == "completed" and result is not None:
+    if info.place == "completed":
+        if result is None:
+            why = info.problem or "its result is not there"
+            return [
+                f"{row.id}: completed, but {why}. Mend its result.json, or remove its folder to have it done again."
+            ]
         install(library.root, JobSpec.model_validate(row.spec), result)
         _fire(library, row, info, "complete", progress=100, output_bytes=sum(one.size_bytes for one in result.outputs))
         return [f"{row.id}: done by {result.worker}"]
@@ -93,7 +110,7 @@ def _fire(library: Library, row: JobRow, info: JobInfo, event: str, **columns: A
             finished_at=result.finished_at if result else None,
             **columns,
         )
-        if event in ("fail", "cancel") and info.place == "failed":
+        if event in ("fail", "cancel") and info.place in ("failed", "completed"):
             how = "was cancelled" if event == "cancel" else "failed"
             words = f"Its {row.role} job {how}: {columns['error']}"
             note_trouble(connection, row.item_id, words)

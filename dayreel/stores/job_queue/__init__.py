@@ -14,7 +14,7 @@ The protocol, in a form that a shell script can follow, is docs/worker-protocol.
 from dayreel.stores.job_queue.claim import Claim, LeaseLostError
 from dayreel.stores.job_queue.folder_clock import FolderClock
 from dayreel.stores.job_queue.infos import JobInfo
-from dayreel.stores.job_queue.install import install, is_installed
+from dayreel.stores.job_queue.install import OutputLostError, install, is_installed
 from dayreel.stores.job_queue.names import JobName, job_id
 from dayreel.stores.job_queue.queue import JobQueue
 from dayreel.stores.job_queue.queue_disk import QueueDisk
@@ -26,6 +26,7 @@ __all__ = [
     "JobName",
     "JobQueue",
     "LeaseLostError",
+    "OutputLostError",
     "QueueDisk",
     "install",
     "is_installed",

@@ -40,8 +40,11 @@ def cancel(places: Places, clock: Clock, job: str, by: str) -> None:
     raise _moving("cancel", job)
 
 
-def retry(places: Places, job: str) -> None:
+def retry(places: Places, job: str, *, is_lost: bool = False) -> None:
     """Put a failed job back among the pending ones, under the next fence and without a rest.
+
+    Args:
+        is_lost: a completed one too, whose outputs are gone.
 
     Raises:
         UsageError: there is no such job.
@@ -51,7 +54,7 @@ def retry(places: Places, job: str) -> None:
     """
     for _ in range(_TRIES):
         place, name = _found(places, job)
-        if place != "failed":
+        if place != "failed" and not (is_lost and place == "completed"):
             raise StaleState(f"Job {job!r} is {place}; only one that has failed can be tried again.")
         folder = places.of(place, name)
         try:

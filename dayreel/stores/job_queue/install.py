@@ -17,6 +17,10 @@ from dayreel.stores.job_queue.queue_disk import QueueDisk, cannot
 from dayreel.stores.job_queue.sweeping import remove_asides
 
 
+class OutputLostError(StoreError):
+    """What a completed job has made is neither aside nor in place; only making it anew can help."""
+
+
 def install(root: Path, spec: JobSpec, result: JobResult, *, disk: QueueDisk | None = None) -> None:
     """Move a completed job's outputs into its `output_dir`, then write its markers, then remove what it left aside.
 
@@ -28,8 +32,9 @@ def install(root: Path, spec: JobSpec, result: JobResult, *, disk: QueueDisk | N
         result: of the attempt that has completed it.
 
     Raises:
-        StoreError: the job has not completed with this attempt; an output is neither aside nor in place; the shared
-            folder refused. Nothing that was there is lost, and it can be done again.
+        OutputLostError: an output is neither aside nor in place.
+        StoreError: the job has not completed with this attempt, or the shared folder refused. Nothing that was there
+            is lost, and it can be done again.
     """
     places = Places(root.absolute(), disk or QueueDisk())
     name = JobName(spec.job, result.fence)
@@ -82,10 +87,10 @@ def _place_one(disk: QueueDisk, source: str, target: str, output: JobFile, name:
     # Only after a crash, or when two do it at once: there is time to read it.
     if placed.is_file() and placed.stat().st_size == output.size_bytes and sha256_of(placed) == output.sha256:
         return
-    raise StoreError(
+    raise OutputLostError(
         f"Output {output.path!r} of job {name.job!r} is not aside with its {output.size_bytes} bytes, and what is in "
         f"place is not it.",
-        next_step="Somebody has changed the files; submit a new job for it.",
+        next_step=f"Somebody has changed the files; `dayreel jobs retry {name.job}` makes them anew.",
     )
 
 

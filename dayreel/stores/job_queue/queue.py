@@ -121,17 +121,20 @@ class JobQueue:
         cancelling.cancel(self._places, self._clock, job, by)
         return self._found(job)
 
-    def retry(self, job: str) -> JobInfo:
+    def retry(self, job: str, *, is_lost: bool = False) -> JobInfo:
         """Put a failed or cancelled job back among the pending ones, with the next fence; return it.
 
         It has at least one more attempt, and waits for nothing.
+
+        Args:
+            is_lost: a completed one too: whoever asks has seen that its outputs are gone, see `OutputLostError`.
 
         Raises:
             UsageError: there is no such job.
             StaleState: it has not failed.
             StoreError: the shared folder refused.
         """
-        cancelling.retry(self._places, job)
+        cancelling.retry(self._places, job, is_lost=is_lost)
         return self._found(job)
 
     def remove(self, ended: JobInfo) -> bool:

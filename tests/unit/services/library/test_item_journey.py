@@ -10,6 +10,7 @@ import pytest
 
 from dayreel.errors import StaleState, StoreError, UsageError
 from dayreel.rules.library_paths import ItemName
+from dayreel.schemas.job import JobFile, JobResult
 from dayreel.services.library.act_on_jobs import cancel_job, retry_job
 from dayreel.services.library.gates import answer
 from dayreel.services.library.ingest import disc_name, ingest, movie_name
@@ -298,24 +299,62 @@ def test_a_cancelled_job_is_told_as_one_and_can_be_brought_back(library: Library
     assert pretend_to_work(library, "remux") == job
 
 
-def test_a_worker_that_died_before_installing_loses_nothing(library: Library, tiny_clip: Path) -> None:
-    """It had finished: whoever looks next puts its files into place."""
-    from dayreel.schemas.job import JobFile, JobResult
-    from dayreel.stores.files import sha256_of
-
-    ingest(library, FALLS, [tiny_clip])
+def completed_and_not_installed(library: Library, name: ItemName, clip: Path) -> tuple[str, Path]:
+    """Do an item's remux up to the point at which a worker dies; return the job and its folder's result."""
+    ingest(library, name, [clip], even_if_alike=True)
     tend(library)
     now = library.studio.clock.now()
     claim = library.queue.claim(["remux"], worker="mortal", now=now)
     assert claim is not None
     claim.aside.mkdir(parents=True, exist_ok=True)
-    made = Path(shutil.copy(tiny_clip, claim.aside / "tiny.mkv"))
+    made = Path(shutil.copy(clip, claim.aside / "tiny.mkv"))
     output = JobFile(path="tiny.mkv", size_bytes=made.stat().st_size, sha256=sha256_of(made))
     times = {"started_at": now, "finished_at": now}
     claim.finish(JobResult(outcome="done", outputs=(output,), worker="mortal", fence=claim.fence, **times))
+    return claim.spec.job, library.root / f".pipeline/jobs/completed/{claim.spec.job}.1/result.json"
+
+
+def test_a_worker_that_died_before_installing_loses_nothing(library: Library, tiny_clip: Path) -> None:
+    """It had finished: whoever looks next puts its files into place."""
+    completed_and_not_installed(library, FALLS, tiny_clip)
     tend(library)
     assert item(library, FALLS.item_id).state == "remuxed"
     assert (library.root / FALLS.folder("remux") / "tiny.mkv").is_file()
+
+
+def test_a_completed_job_whose_files_are_gone_is_told_holds_nothing_up_and_can_be_done_again(
+    library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
+) -> None:
+    job, _ = completed_and_not_installed(library, FALLS, tiny_clip)
+    for aside in (library.root / "2-remuxed").rglob("tiny.mkv"):
+        aside.unlink()
+    other = movie_name("Quiet Harbour", 2021)
+    ingest(library, other, [make_clip("blue")], even_if_alike=True)
+    told = "\n".join(tend(library))
+    assert f"{job}: failed: Output 'tiny.mkv'" in told
+    assert f"`dayreel jobs retry {job}`" in str(item(library, FALLS.item_id).error)
+    assert pretend_to_work(library, "remux") is not None  # the other item's went into the queue
+    tend(library)
+    assert item(library, other.item_id).state == "remuxed"
+    retry_job(library, job)
+    assert pretend_to_work(library, "remux") == job
+    tend(library)
+    assert item(library, FALLS.item_id).state == "remuxed"
+
+
+def test_a_completed_job_whose_result_cannot_be_read_is_told_and_holds_nothing_up(
+    library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
+) -> None:
+    job, result = completed_and_not_installed(library, FALLS, tiny_clip)
+    whole = result.read_text(encoding="utf-8")
+    result.write_text("{", encoding="utf-8")
+    other = movie_name("Quiet Harbour", 2021)
+    ingest(library, other, [make_clip("blue")], even_if_alike=True)
+    assert "Mend its result.json" in next(one for one in tend(library) if one.startswith(job))
+    assert pretend_to_work(library, "remux") is not None
+    result.write_text(whole, encoding="utf-8")
+    tend(library)
+    assert {item(library, name.item_id).state for name in (FALLS, other)} == {"remuxed"}
 
 
 def test_the_discs_of_a_season_are_numbered_through_and_no_name_is_taken_twice(
