@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 
 PROCESSES = 20
 CAP = Decimal("1.00")
+PATIENCE_S = 60.0  # twenty writers on a busy machine may wait longer for each other than a person would
 PRICE = Decimal("0.15")  # so that six fit, and a seventh would be above
 
 
@@ -39,9 +40,9 @@ def context() -> ForkServerContext:
 def buy_until_told_to_stop(url: str, number: int, go: Event, told: Any) -> None:
     """One process: three purchases of its own; it says how each ended."""
     outcomes: list[str] = []
-    with Catalog(url) as catalog:
+    with Catalog(url, busy_timeout_s=PATIENCE_S) as catalog:
         ledger = ledger_of(catalog)
-        go.wait(30)
+        go.wait(PATIENCE_S)
         for sequence in range(number * 10, number * 10 + 3):
 
             def act(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
@@ -60,9 +61,9 @@ def buy_until_told_to_stop(url: str, number: int, go: Event, told: Any) -> None:
 def want_the_same(url: str, number: int, go: Event, told: Any) -> None:
     """One process: the very same effect as all the others."""
     outcomes: list[str] = []
-    with Catalog(url) as catalog:
+    with Catalog(url, busy_timeout_s=PATIENCE_S) as catalog:
         ledger = ledger_of(catalog)
-        go.wait(30)
+        go.wait(PATIENCE_S)
 
         def act(_permit: Permit, handle: dict[str, Any], record: Record) -> Done:
             if not has_handle(handle):
@@ -89,9 +90,9 @@ def run_all(context: ForkServerContext, url: str, work: Callable[..., None]) -> 
     for process in processes:
         process.start()
     go.set()
-    outcomes = [outcome for _ in processes for outcome in told.get(timeout=60)]
+    outcomes = [outcome for _ in processes for outcome in told.get(timeout=2 * PATIENCE_S)]
     for process in processes:
-        process.join(30)
+        process.join(PATIENCE_S)
     assert [process.exitcode for process in processes] == [0] * PROCESSES
     return outcomes
 
