@@ -3,6 +3,7 @@
 import click
 
 from dayreel.cli.output import print_json
+from dayreel.rules.captions import UNIT_NAMES
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
 from dayreel.services.desk.content import CaptionPreview, stored_captions
@@ -74,7 +75,7 @@ def _told(caption: CaptionPreview) -> dict[str, object]:
 
 
 def _show_caption(caption: CaptionPreview) -> None:
-    click.echo(f"  caption, {caption.size} of {caption.limit} {caption.unit}:")
+    click.echo(f"  caption, {caption.size} of {caption.limit} {UNIT_NAMES[caption.unit]}:")
     for line in [*([f"title: {caption.title}"] if caption.title else []), *caption.text.splitlines()]:
         click.echo(f"     {line}".rstrip())
     if caption.dropped_hashtags:

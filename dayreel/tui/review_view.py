@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, select
 
 from dayreel.errors import DayreelError, UsageError
-from dayreel.rules.captions import format_caption
+from dayreel.rules.captions import UNIT_NAMES, format_caption
 from dayreel.rules.post_words import post_hashtags, post_marker
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
@@ -209,7 +209,7 @@ def _caption(recipe: Recipe, text: str) -> PlatformCaption:
         made = format_caption(recipe.platform, text, hashtags=recipe.hashtags, marker=recipe.marker)
     except UsageError as refusal:
         return PlatformCaption(recipe.platform, plain(text), None, "does not fit", (), plain(str(refusal)))
-    length = f"{made.size}/{made.limit} {made.unit}"
+    length = f"{made.size}/{made.limit} {UNIT_NAMES[made.unit]}"
     return PlatformCaption(recipe.platform, plain(made.text), made.title, length, made.dropped_hashtags, "")
 
 

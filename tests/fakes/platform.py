@@ -16,7 +16,6 @@ from dayreel.providers.platforms.contract import (
     Record,
 )
 from dayreel.schemas.effect import Permit
-from dayreel.schemas.platform_limits import PlatformLimits
 from dayreel.stores.files import sha256_of
 
 Step = Literal[
@@ -65,8 +64,6 @@ class FakePlatform:
         counts: counters by post id; None means that the platform cannot be asked.
         sees: what `look_up` says instead of looking.
     """
-
-    limits = PlatformLimits("a fake", max_size_bytes=10**9, min_duration_s=1, max_duration_s=90, min_fps=23, max_fps=60)
 
     def __init__(
         self,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dayreel.schemas.effect import Permit
-from dayreel.schemas.platform_limits import PlatformLimits
 
 Record = Callable[[dict[str, Any]], None]
 
@@ -100,7 +99,6 @@ class PlatformProvider(Protocol):
     """A platform and one account on it."""
 
     name: str
-    limits: PlatformLimits
 
     def account(self) -> str:
         """Return the account's stable id (no network)."""

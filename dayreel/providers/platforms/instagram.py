@@ -41,7 +41,6 @@ from dayreel.providers.registry import vendor_named
 from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.channel import InstagramPost
 from dayreel.schemas.effect import Permit
-from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 _MEDIA_FIELDS = "id,caption,permalink,timestamp,media_product_type"
 _LOGIN_HOST = "graph.instagram.com"
@@ -67,7 +66,6 @@ class InstagramPlatform:
     """
 
     name = "instagram"
-    limits = PLATFORM_LIMITS["instagram"]
 
     def __init__(
         self,
@@ -196,7 +194,7 @@ class InstagramPlatform:
 
     def _container_fields(self, request: PostRequest, video_url: str | None) -> dict[str, Any]:
         fields = read_fields(InstagramPost, request)
-        require_within_limits(self.name, self.limits, request)
+        require_within_limits("instagram", request)
         self._require_a_way_to_send()
         caption = format_caption("instagram", request.caption, hashtags=fields.hashtags, marker=request.marker)
         source = {"video_url": video_url} if self._public_url else {"upload_type": "resumable"}

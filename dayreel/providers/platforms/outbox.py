@@ -30,7 +30,6 @@ from dayreel.providers.platforms.contract import (
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.channel import OutboxPost
 from dayreel.schemas.effect import Permit
-from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 MARKER_FILE = ".dayreel.json"
 _BLOCK_BYTES = 1024 * 1024
@@ -41,7 +40,6 @@ class OutboxPlatform:
     """One folder that holds one folder per content."""
 
     name = "outbox"
-    limits = PLATFORM_LIMITS["outbox"]
 
     def __init__(self, *, folder: Path, clock: Clock) -> None:
         """Keep the folder; it is made with the first post."""

@@ -33,7 +33,6 @@ from dayreel.providers.platforms.verdicts import to_error
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.channel import TikTokPost
 from dayreel.schemas.effect import Permit
-from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 _CREATOR_INFO = "/v2/post/publish/creator_info/query/"
 _INIT = "/v2/post/publish/video/init/"
@@ -55,7 +54,6 @@ class TikTokPlatform:
     """
 
     name = "tiktok"
-    limits = PLATFORM_LIMITS["tiktok"]
 
     def __init__(
         self,
@@ -150,7 +148,7 @@ class TikTokPlatform:
 
     def _init_body(self, request: PostRequest) -> dict[str, Any]:
         fields = read_fields(TikTokPost, request)
-        require_within_limits(self.name, self.limits, request)
+        require_within_limits("tiktok", request)
         if fields.paid_partnership and fields.privacy == "SELF_ONLY":
             raise UsageError(
                 f"{request.content_id!r} is a paid partnership, which TikTok does not take with SELF_ONLY.",

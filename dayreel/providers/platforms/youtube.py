@@ -30,7 +30,6 @@ from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session,
 from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.channel import YouTubePost
 from dayreel.schemas.effect import Permit
-from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 
 _BATCH = 50
 _PAGES = 4
@@ -50,7 +49,6 @@ class YouTubePlatform:
     """
 
     name = "youtube"
-    limits = PLATFORM_LIMITS["youtube"]
 
     def __init__(
         self,
@@ -167,7 +165,7 @@ class YouTubePlatform:
 
     def _video_body(self, request: PostRequest) -> tuple[dict[str, Any], dict[str, str | int]]:
         fields = read_fields(YouTubePost, request)
-        require_within_limits(self.name, self.limits, request)
+        require_within_limits("youtube", request)
         caption = format_caption("youtube", request.caption, hashtags=fields.hashtags, marker=request.marker)
         body = {
             "snippet": {"title": caption.title, "description": caption.text, "categoryId": fields.category_id},

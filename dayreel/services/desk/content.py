@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.rules.approval import Bound
-from dayreel.rules.captions import CAPTION_RULES, measure
+from dayreel.rules.captions import CAPTION_RULES, CaptionUnit, measure
 from dayreel.rules.post_words import post_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
@@ -53,7 +53,7 @@ class CaptionPreview:
     dropped_hashtags: tuple[str, ...]
     size: int
     limit: int
-    unit: str
+    unit: CaptionUnit
     problem: str | None
 
 

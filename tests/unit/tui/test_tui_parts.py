@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sqlalchemy import update
 from textual.pilot import Pilot
 
 from dayreel.errors import MediaError
 from dayreel.services.publishing.publish_post import post_request
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
+from dayreel.stores.catalog.tables import content
 from dayreel.tui import player
 from dayreel.tui.app import DayreelTerminal
 from dayreel.tui.pictures import UPPER_HALF, half_blocks
@@ -132,9 +134,9 @@ def test_a_terminal_is_given_no_orders_by_what_it_shows(given: str | None, shown
 def test_orders_in_a_caption_reach_no_screen(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
-    decide(
-        studio, row.id, "edited", by="b\x1bob", via="api", caption="[red]Clay[/red] \x1b]0;owned\x07", note="\x1b[2J"
-    )
+    decide(studio, row.id, "edited", by="b\x1bob", via="api", caption="Clay", note="\x1b[2J")
+    with studio.catalog.write() as connection:  # as one written before such characters were refused
+        connection.execute(update(content).values(caption="[red]Clay[/red] \x1b]0;owned\x07"))
 
     async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
         await until(app, pilot, row.id)
