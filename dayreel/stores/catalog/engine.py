@@ -6,7 +6,7 @@ what was read inside it still holds when it commits. Schema changes live in `mig
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -173,11 +173,13 @@ def open_catalog(url: str) -> Catalog:
     Raises:
         StoreError: it cannot be opened, or its schema is newer than this dayreel.
     """
-    catalog = Catalog(url)
-    if schema_level(catalog) != HEAD:
-        from dayreel.stores.catalog.migrate import upgrade  # noqa: PLC0415  Alembic is slow to import
+    with ExitStack() as refused:
+        catalog = refused.enter_context(Catalog(url))
+        if schema_level(catalog) != HEAD:
+            from dayreel.stores.catalog.migrate import upgrade  # noqa: PLC0415  Alembic is slow to import
 
-        upgrade(catalog)
+            upgrade(catalog)
+        refused.pop_all()
     return catalog
 
 
