@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dayreel.rules.post_words import Words
+Words = Mapping[str, Mapping[str, str | None]]
+"""Per platform `title` and `text` as they would go out; both None where the platform does not take the caption."""
 
 # What a person's word about a final video may be. `endorsed` is an approval that waits for another person's.
 VERDICTS = ("approved", "rejected", "edited", "endorsed", "held", "recalled")

@@ -4,15 +4,12 @@ One place for showing, approving and sending them. How a platform counts and wha
 """
 
 import hashlib
-from collections.abc import Mapping
 
 from dayreel.errors import UsageError
+from dayreel.rules.approval import Words
 from dayreel.rules.captions import FormattedCaption, format_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
-
-Words = Mapping[str, Mapping[str, str | None]]
-"""Per platform `title` and `text` as they would go out; both None where the platform does not take the caption."""
 
 # Elsewhere a title is made from the caption, or there is none: the channel's own goes out only above the checklist of
 # a post that is made by hand.

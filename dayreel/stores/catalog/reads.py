@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select
 
 from dayreel.errors import UsageError
-from dayreel.rules.approval import Bound
+from dayreel.rules.approval import Bound, Words
 from dayreel.rules.pauses import Pause
-from dayreel.rules.post_words import Words
 from dayreel.stores.catalog.tables import (
     channel_pauses,
     content,

@@ -139,16 +139,6 @@ def test_the_kill_switch_is_seen_in_the_configuration(dayreel: Type) -> None:
     assert json.loads(dayreel("config", "get", "switch", "--json").out)["value"] == "on"
 
 
-def test_a_decision_is_told_with_its_number_and_a_second_one_is_refused(dayreel: Type) -> None:
-    content_id = put_content(video_sha256="0" * 64, caption="words", final_video_path="x/final_video.mp4")
-    told = dayreel("review", "approve", content_id, "--by", "ada")
-    assert told.code == 0, told.err
-    assert "approved by ada; decision 1" in told.out
-    again = dayreel("review", "approve", content_id, "--by", "bob")
-    assert again.code == 1
-    assert "'ada' approved it at" in again.err
-
-
 READING = """
 import sys
 from dayreel.cli import run

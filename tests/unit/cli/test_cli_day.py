@@ -76,17 +76,28 @@ def test_a_day_is_made_by_one_of_two_commands_and_published_once(sandbox: Runnin
     assert sorted(post["platform"] for post in sandbox.effects()["posts"]) == ["instagram", "tiktok", "youtube"]
 
 
-def test_without_ffmpeg_nothing_is_lost_and_the_day_goes_on_once_it_is_back(
+def test_an_ffmpeg_that_does_not_work_loses_nothing_and_the_day_goes_on_with_another(
     project: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = sandbox.effects()["generations"]
     monkeypatch.setenv("DAYREEL_FFMPEG", "/nowhere/ffmpeg")
     told = finish(start(*RUN))
     assert told.code == 1
     assert "'/nowhere/ffmpeg'" in told.err
+    assert sandbox.effects()["generations"] == before, "something was bought that nothing could be made of"
+
+    broken = project / "ffmpeg"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("DAYREEL_FFMPEG", str(broken))
+    told = finish(start(*RUN))
+    assert told.code == 1
+    assert "ffmpeg ended with code 3" in told.err
     assert "Traceback" not in told.err
     assert json.loads(told.out)[0]["state"] == "failed"
     assert not (project / "content" / CONTENT_ID / "final_video.mp4").exists()
     bought = sandbox.effects()["generations"]
+    assert len(bought) > len(before)
     monkeypatch.delenv("DAYREEL_FFMPEG")
     mended = finish(start(*RUN))
     assert mended.code == 0, mended.err

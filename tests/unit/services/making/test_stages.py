@@ -130,8 +130,8 @@ def test_a_process_that_dies_around_the_manifest_leaves_both_sides_complete(
 def test_a_second_process_on_the_same_content_is_told(studio: Studio, row: ContentRow) -> None:
     locks = studio.settings.var_dir / "locks"
     with (
-        hold(locks, ID, what="anything", at=studio.clock.now()),
-        pytest.raises(BusyError, match=f"to make ideas of {ID}"),
+        hold(locks, ID, what=f"make prompts of {ID}", at=studio.clock.now()),
+        pytest.raises(BusyError, match=f"to make prompts of {ID}"),
     ):
         run(studio, row)
     assert (content_row(studio, ID).state, logs(studio)) == ("pending", [])
