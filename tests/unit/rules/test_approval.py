@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from dayreel.rules.approval import Bound, what_changed
-from dayreel.rules.post_words import Words
+from dayreel.rules.approval import Bound, Words, what_changed
 
 FIELDS: dict[str, dict[str, Any]] = {
     "instagram": {"ai_disclosure": True, "share_to_feed": True},
