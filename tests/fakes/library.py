@@ -7,7 +7,9 @@ from typing import Any
 
 from dayreel.rules.library_paths import ItemName, ItemStage
 from dayreel.schemas.job import JobFile, JobResult
+from dayreel.services.library.ingest import ingest
 from dayreel.services.library.open_library import Library, open_library
+from dayreel.services.library.tend import tend
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.item_reads import ItemRow, get_item
 from dayreel.stores.files import sha256_of
@@ -32,6 +34,14 @@ def make_library(studio: Studio, **plan: Any) -> Library:
     studio = replace(studio, settings=studio.settings.model_copy(update={"library": root}))
     library = open_library(studio)
     return replace(library, plan=load_plan(root).model_copy(update=plan)) if plan else library
+
+
+def library_with(studio: Studio, name: ItemName, clip: Path) -> Library:
+    """Return a library in which an item was ingested and waits for a worker."""
+    library = make_library(studio)
+    ingest(library, name, [clip])
+    tend(library)
+    return library
 
 
 def pretend_to_work(library: Library, role: str, *, error: str | None = None) -> str | None:

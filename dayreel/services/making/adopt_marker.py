@@ -24,11 +24,12 @@ from dayreel.rules.content_ids import ContentId
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.markers import SUFFIX, MarkerName, parse_marker_name, why_foreign
 from dayreel.schemas.channel import Channel, SegmentSpec
-from dayreel.schemas.content import CheckResult, FinalVideo, Idea, Segment
+from dayreel.schemas.content import CheckResult, FinalVideo, Idea
 from dayreel.schemas.manifest import Manifest, Stage, StageRecord
 from dayreel.schemas.marker import Marker
 from dayreel.services.making.compose_video import fits_platforms
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.render_segments import segment_record
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.reviewing.request_review import request_review
 from dayreel.services.studio import Studio
@@ -180,28 +181,20 @@ def _adopt_segments(
 
     def make() -> Product:
         segments = [
-            _segment(studio, row, marker, _placed(studio, row, aside, target), number)
+            segment_record(
+                studio,
+                row,
+                _placed(studio, row, aside, target),
+                number,
+                provider=marker.producer,
+                origin=marker.producer,
+            )
             for number, (marker, aside, target) in enumerate(zip(markers, asides, targets, strict=True), start=1)
         ]
         told = [{"file": marker.file, "producer": marker.producer, "sha256": marker.sha256} for marker in markers]
         return Product({"segments": tuple(segments)}, parameters={"adopted": told})
 
     return run_stage(studio, row, work, make)
-
-
-def _segment(studio: Studio, row: ContentRow, marker: Marker, path: Path, number: int) -> Segment:
-    facts = probe(path)
-    stream = facts.best_video_stream()
-    return Segment(
-        sequence=number,
-        file=studio.contents.record(row.id, path),
-        duration_s=round(facts.duration_s, 3),
-        width=stream.width,
-        height=stream.height,
-        has_audio=facts.best_audio_stream() is not None,
-        provider=marker.producer,
-        origin=marker.producer,
-    )
 
 
 def _must_fit(row: ContentRow, marker: Marker, path: Path, spec: SegmentSpec) -> None:

@@ -249,6 +249,25 @@ def _described(
         MediaError: it is truncated, has no video, or is no media at all.
     """
     decode_fully(path)
+    return segment_record(studio, row, path, sequence, provider=provider, model=model, effect=effect)
+
+
+def segment_record(
+    studio: Studio,
+    row: ContentRow,
+    path: Path,
+    sequence: int,
+    *,
+    provider: str,
+    model: str | None = None,
+    effect: Effect | None = None,
+    origin: str = "made",
+) -> Segment:
+    """Return the record of a segment's file that is in its place: its hash, what probing it tells, where it came from.
+
+    Raises:
+        MediaError: it has no video, or is no media at all.
+    """
     facts = probe(path)
     stream = facts.best_video_stream()
     return Segment(
@@ -262,6 +281,7 @@ def _described(
         model=model,
         request_id=effect.result.get("request_id") if effect else None,
         seed=effect.result.get("seed") if effect else None,
+        origin=origin,
     )
 
 

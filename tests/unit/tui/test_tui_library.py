@@ -13,14 +13,14 @@ from dayreel.providers.lookup.contract import Found
 from dayreel.schemas.job import JobProgress
 from dayreel.services.audit import recent_acts
 from dayreel.services.library.gates import answer
-from dayreel.services.library.ingest import ingest, movie_name
+from dayreel.services.library.ingest import movie_name
 from dayreel.services.library.open_library import Library, open_library
 from dayreel.services.library.tend import tend
 from dayreel.services.studio import Studio
 from dayreel.services.worker.presence import Presence
 from dayreel.stores.catalog.item_reads import GateRow, get_gate, jobs_of
 from dayreel.tui.app import DayreelTerminal
-from tests.fakes.library import make_library, pretend_to_work
+from tests.fakes.library import library_with, pretend_to_work
 from tests.unit.tui.terminals import run, same_as_stored, terminal, until
 
 FALLS = movie_name("Hidden Falls", 2019)
@@ -29,10 +29,7 @@ FALLS = movie_name("Hidden Falls", 2019)
 @pytest.fixture
 def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
     """A movie that waits for a worker."""
-    library = make_library(make_studio())
-    ingest(library, FALLS, [tiny_clip])
-    tend(library)
-    return library
+    return library_with(make_studio(), FALLS, tiny_clip)
 
 
 def work(library: Library, role: str) -> None:

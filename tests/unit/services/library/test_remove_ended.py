@@ -16,7 +16,7 @@ from dayreel.services.library.tend import tend
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.item_reads import jobs_of
 from tests.fakes.clock import FakeClock
-from tests.fakes.library import drop, item, make_library, pretend_to_work
+from tests.fakes.library import drop, item, library_with, make_library, pretend_to_work
 
 FALLS, COAST = movie_name("Hidden Falls", 2019), movie_name("Blue Coast", 2020)
 
@@ -24,10 +24,7 @@ FALLS, COAST = movie_name("Hidden Falls", 2019), movie_name("Blue Coast", 2020)
 @pytest.fixture
 def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
     """A library with a movie that waits for its remux."""
-    library = make_library(make_studio())
-    ingest(library, FALLS, [tiny_clip])
-    tend(library)
-    return library
+    return library_with(make_studio(), FALLS, tiny_clip)
 
 
 def pass_days(library: Library, days: int) -> None:
