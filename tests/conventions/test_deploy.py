@@ -76,7 +76,7 @@ def variables_of(line: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_starts_a_command_that_exists_with_options_that_it_has(name: str) -> None:
+def test_a_unit_starts_an_existing_command_with_valid_options(name: str) -> None:
     program, *words = unit(name)["ExecStart"][0].split()
     assert program == "/opt/dayreel/venv/bin/dayreel"
     command, own = leaf(words)
@@ -84,7 +84,7 @@ def test_a_unit_starts_a_command_that_exists_with_options_that_it_has(name: str)
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_knows_what_it_refers_to_and_may_write_where_it_writes(name: str) -> None:
+def test_a_unit_defines_its_variables_and_may_write_its_paths(name: str) -> None:
     said = unit(name)
     line = said["ExecStart"][0]
     given = {value.split("=")[0] for value in said.get("Environment", [])}
@@ -99,7 +99,7 @@ def test_a_unit_knows_what_it_refers_to_and_may_write_where_it_writes(name: str)
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_is_confined_is_stopped_with_patience_and_does_not_restart_for_ever(name: str) -> None:
+def test_a_unit_is_confined_stops_cleanly_and_limits_restarts(name: str) -> None:
     said = unit(name)
     for key in ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices", "RestrictSUIDSGID"):
         assert said[key] == ["yes"], key
@@ -111,7 +111,7 @@ def test_a_unit_is_confined_is_stopped_with_patience_and_does_not_restart_for_ev
     assert int(said["TimeoutStopSec"][0]) > STOP_DEADLINE_S
 
 
-def test_a_worker_has_no_secret_no_network_and_no_file_of_the_desk() -> None:
+def test_a_worker_has_no_secrets_no_network_and_no_desk_files() -> None:
     said = unit("dayreel-worker@.service")
     assert said["EnvironmentFile"] == ["/etc/dayreel/worker.env", "-/etc/dayreel/worker-%i.env"]
     assert said["PrivateNetwork"] == ["yes"]
@@ -123,7 +123,7 @@ def test_a_worker_has_no_secret_no_network_and_no_file_of_the_desk() -> None:
     assert SecretStr.__name__ not in str(Settings.model_fields["library"].annotation)
 
 
-def test_the_controller_gets_the_catalog_and_no_key_and_the_desk_gets_everything_as_it_is() -> None:
+def test_the_controller_gets_no_keys_and_the_desk_every_setting() -> None:
     controller = environment_of(rendered("library.env.j2"))
     assert controller == {
         "DAYREEL_WORLD": "live",
@@ -146,7 +146,7 @@ def test_files_with_settings_are_roots_alone_and_are_in_no_log() -> None:
     assert tasks["Write what each worker does"]["ansible.builtin.copy"]["mode"] == "0600"
 
 
-def test_every_setting_that_the_role_names_is_one_and_every_default_is_explained() -> None:
+def test_the_role_uses_known_settings_and_explains_defaults() -> None:
     text = (ROLE / "defaults" / "main.yml").read_text(encoding="utf-8")
     example = (DEPLOY / "ansible" / "inventory.example.yml").read_text(encoding="utf-8")
     known = {f"DAYREEL_{name}".upper() for name in Settings.model_fields}
@@ -160,7 +160,7 @@ def test_every_setting_that_the_role_names_is_one_and_every_default_is_explained
     assert [name for name in re.findall(r"`(dayreel_\w+)`", page) if name not in loaded("defaults/main.yml")] == []
 
 
-def test_logs_that_do_not_rotate_themselves_are_rotated_where_up_writes_them() -> None:
+def test_logrotate_covers_the_logs_that_up_writes_and_no_jsonl() -> None:
     said = rendered("logrotate.j2")
     assert "/var/lib/dayreel/var/logs/*.log {" in said
     assert "copytruncate" in said, "`dayreel up` keeps them open for appending"

@@ -103,7 +103,7 @@ def test_only_the_manifests_stores_touch_a_manifest() -> None:
 
 
 @pytest.mark.parametrize("name", MANIFEST_STORES)
-def test_the_stores_write_manifests_only_through_the_state_manager(name: str) -> None:
+def test_stores_write_manifests_only_through_the_state_manager(name: str) -> None:
     writing = {"write_text", "write_bytes", "open", "write_whole", "dump", "rename"}
     found = [line for called, line, _ in calls(name) if called.rsplit(".", 1)[-1] in writing]
     assert not found, f"{name} lines {found}: change the manifest with PipelineState, in `state()`."
@@ -139,6 +139,18 @@ def test_money_is_never_a_float() -> None:
     assert not found, f"Annotate money as Decimal (dayreel.schemas.content.Money where it becomes JSON): {found}."
 
 
+def test_names_of_tests_are_short_enough_to_read() -> None:
+    """A list of failures is read in a terminal, beside the file's name."""
+    found = [
+        f"{name}:{node.lineno} {node.name}"
+        for name in python("tests")
+        for node in nodes(name)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_") and len(node.name) >= 60
+    ]
+    assert not found, f"Say it in under 60 characters, and the rest in the docstring: {found}."
+
+
 @pytest.mark.parametrize("word", ["utils", "helpers", "common", "misc"])
 def test_no_module_is_a_drawer(word: str) -> None:
     found = [name for name in python(*OURS, "tests", "bench") if word in Path(name).stem.split("_")]
@@ -151,7 +163,7 @@ def test_every_module_says_what_belongs_in_it() -> None:
     assert not found, f"Open these with a docstring that says what belongs in them and what does not: {found}."
 
 
-def test_no_relative_imports_and_no_postponed_annotations_where_dagster_reads_them() -> None:
+def test_no_relative_imports_or_postponed_dagster_annotations() -> None:
     relative = [f"{name}:{line}" for name in python(*OURS) for module, line in imports(name) if module.startswith(".")]
     assert not relative, f"Write the whole name of the module: {relative}."
     postponed = [name for name in python(*OURS[1:]) for module, _ in imports(name) if module == "__future__"]

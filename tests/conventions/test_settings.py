@@ -66,9 +66,7 @@ def test_a_variable_is_explained(name: str) -> None:
     assert len(comment_of(FIELDS[name])) > len("one of ")
 
 
-def test_every_line_of_the_example_is_a_comment_so_that_copying_it_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copying_the_example_to_dotenv_changes_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, field in FIELDS.items():
         monkeypatch.delenv(variable_of(name, field), raising=False)
     bare = load_settings(tmp_path)
@@ -97,7 +95,7 @@ def test_no_secret_is_shown_when_settings_are_printed(tmp_path: Path, monkeypatc
         ("DAYREEL_FIRST_DAY", "20261101", "it is no day; write it like 2026-11-01"),
     ],
 )
-def test_a_value_that_only_dagster_would_stumble_over_is_refused_at_once(
+def test_a_value_only_dagster_would_reject_is_refused_at_once(
     variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(variable, value)

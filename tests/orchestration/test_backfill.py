@@ -52,7 +52,7 @@ def _reasons(plan: BackfillPlan) -> dict[str, str]:
     return {f"{one.channel} {one.day}": one.reason for one in plan.left_out}
 
 
-def test_missing_failed_and_unfinished_days_are_planned_and_made_ones_are_not(project: Project) -> None:
+def test_only_missing_failed_and_unfinished_days_are_planned(project: Project) -> None:
     _content(project, "notes", days_ago(5), "failed")
     _content(project, "notes", days_ago(4), "rendering")
     _content(project, "notes", days_ago(3), "posted")
@@ -71,7 +71,7 @@ def test_missing_failed_and_unfinished_days_are_planned_and_made_ones_are_not(pr
     assert "--new-take" in _reasons(plan)[f"notes {days_ago(2)}"]
 
 
-def test_days_that_are_not_the_channels_are_left_out_with_the_reason(make_project: Callable[..., Project]) -> None:
+def test_days_outside_the_schedule_are_left_out_with_a_reason(make_project: Callable[..., Project]) -> None:
     weekday = days_ago(2).strftime("%a").lower()
     others = [day for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun") if day != weekday]
     span = {"active_from": days_ago(4).isoformat(), "active_until": days_ago(1).isoformat()}
@@ -185,7 +185,7 @@ def test_nothing_is_made_before_somebody_says_yes(
 
 
 @pytest.mark.slow
-def test_a_backfill_of_ten_days_with_three_already_made_makes_seven(
+def test_a_ten_day_backfill_with_three_days_made_makes_seven(
     make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = make_project(notes={**NOTES, "segments": {"count": 1, "duration_s": 1, "resolution": "480p"}})
@@ -206,7 +206,7 @@ def test_a_backfill_of_ten_days_with_three_already_made_makes_seven(
 
 
 @pytest.mark.slow
-def test_a_backfill_over_everything_refuses_and_skips_as_the_command_does(
+def test_a_ui_backfill_refuses_and_skips_like_the_command(
     make_project: Callable[..., Project], instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     """What the UI launches for a day that the command leaves out: the same refusal, and nothing is bought."""

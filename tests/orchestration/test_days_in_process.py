@@ -86,7 +86,7 @@ def test_a_bought_day_shows_its_checks_costs_and_request_ids(
 
 
 @pytest.mark.slow
-def test_the_second_materialization_of_a_bought_day_buys_nothing(
+def test_materializing_a_bought_day_again_buys_nothing(
     bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     bought.run(instance, "make_day_crafts", DAY)
@@ -97,7 +97,7 @@ def test_the_second_materialization_of_a_bought_day_buys_nothing(
     assert metadata_of(again, "crafts", "raw_segments")["cost_usd"] == 0.0
 
 
-def test_days_on_which_a_channel_is_not_made_refuse_before_any_spend(
+def test_days_outside_the_active_dates_are_refused_before_spend(
     make_project: Callable[..., Project], instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     project = make_project(
@@ -147,9 +147,7 @@ def test_a_video_made_anew_voids_its_approval(
     assert "Approved by ana" in shown
 
 
-def test_an_approved_day_is_posted_once_however_often_it_is_materialized(
-    made: Project, instance: dg.DagsterInstance
-) -> None:
+def test_materializing_an_approved_day_twice_posts_it_once(made: Project, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "approved")
     first = made.run(instance, "publish", DAY, ["notes", "reviews"], ["notes", "posts", "outbox"])
     assert first.success, failures(first)

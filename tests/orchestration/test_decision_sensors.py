@@ -125,9 +125,7 @@ def test_a_poison_row_does_not_stop_the_posts_of_others(made: Project, instance:
 
 
 @pytest.mark.slow
-def test_a_broken_channel_file_does_not_stop_the_posts_of_others(
-    make_project: Any, instance: dg.DagsterInstance
-) -> None:
+def test_a_broken_channel_file_does_not_stop_other_posts(make_project: Any, instance: dg.DagsterInstance) -> None:
     project: Project = make_project(notes=NOTES, other={**NOTES, "title": "Others"})
     project.run(instance, "make_day_notes", DAY)
     project.decide(NOTES_ID, "approved")
@@ -147,7 +145,7 @@ def test_a_hundred_decisions_are_taken_at_a_time(made: Project, instance: dg.Dag
     assert (len(first.run_requests), len(second.run_requests)) == (100, 3)
 
 
-def test_nothing_is_due_outside_the_windows_or_with_the_switch_off(made: Project, instance: dg.DagsterInstance) -> None:
+def test_nothing_is_due_outside_windows_or_with_the_switch_off(made: Project, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "approved")
     later = datetime.now(UTC) + timedelta(hours=3)
     window = f"{later:%H}:00-{later:%H}:30"

@@ -65,7 +65,7 @@ def check_of(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
     return check
 
 
-def test_a_day_on_which_every_platform_answered_for_every_post_passes_its_check(
+def test_a_day_passes_its_check_when_every_platform_answered(
     measured: Callable[..., Project], instance: dg.DagsterInstance
 ) -> None:
     project = measured(instagram=told("p1", "p2"), youtube=told("p3"))
@@ -74,7 +74,7 @@ def test_a_day_on_which_every_platform_answered_for_every_post_passes_its_check(
     assert (check_of(result).passed, rows(project)) == (True, ["p1", "p2", "p3"])
 
 
-def test_a_platform_that_is_down_and_a_post_that_is_gone_fail_the_check_and_the_rest_is_kept(
+def test_an_outage_or_deleted_post_warns_and_keeps_the_rest(
     measured: Callable[..., Project], instance: dg.DagsterInstance
 ) -> None:
     down = TransientError(attempted="read counters from youtube", answer="HTTP 503")
@@ -88,7 +88,7 @@ def test_a_platform_that_is_down_and_a_post_that_is_gone_fail_the_check_and_the_
     assert rows(project) == ["p2"]
 
 
-def test_measuring_a_past_day_says_that_it_cannot_be_and_changes_nothing(
+def test_measuring_a_past_day_is_refused_and_changes_nothing(
     measured: Callable[..., Project], instance: dg.DagsterInstance
 ) -> None:
     project = measured(instagram=told("p1", "p2"), youtube=told("p3"))
@@ -101,7 +101,7 @@ def test_measuring_a_past_day_says_that_it_cannot_be_and_changes_nothing(
     assert instance.get_materialized_partitions(SNAPSHOTS) == set()
 
 
-def test_the_lineage_of_a_day_leads_to_the_posts_of_the_window_and_no_others(project_of_crafts: Project) -> None:
+def test_a_days_lineage_is_exactly_the_posts_of_its_window(project_of_crafts: Project) -> None:
     graph = project_of_crafts.defs.resolve_asset_graph()
     posts = dg.AssetKey(["crafts", "posts", "instagram"])
     daily, published = graph.get(SNAPSHOTS).partitions_def, graph.get(posts).partitions_def

@@ -55,7 +55,7 @@ def test_every_asset_shares_one_partitions_definition(graph: dg.Definitions) -> 
     assert len({id(node.partitions_def) for node in nodes if node.key.to_user_string() not in summed}) == 1
 
 
-def test_every_asset_has_an_owner_kinds_and_a_runbook_that_exists(graph: dg.Definitions) -> None:
+def test_every_asset_has_owners_kinds_and_an_existing_runbook(graph: dg.Definitions) -> None:
     root = Path(__file__).parents[2]
     for spec in graph.resolve_all_asset_specs():
         assert spec.owners, spec.key
@@ -73,7 +73,7 @@ def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:
         assert not (publishes and makes), name
 
 
-def test_a_channel_whose_day_begins_before_its_partition_is_refused(project: Project) -> None:
+def test_a_channel_whose_day_precedes_its_partition_is_refused(project: Project) -> None:
     project.write_channel("notes", {**NOTES, "timezone": "Pacific/Auckland", "make_at": "06:00"})
     with pytest.raises(ConfigurationError, match="DAYREEL_TIMEZONE=Pacific/Auckland"):
         _ = project.defs

@@ -127,7 +127,7 @@ def test_what_a_living_process_is_sending_is_no_doubt(made: Project) -> None:
         assert due_chores(room, target="slack") == []
 
 
-def test_what_a_run_has_given_back_is_a_doubt_when_no_run_took_it_up(made: Project) -> None:
+def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Project) -> None:
     _effect(made, state="sent", owner=None, handle={"request_id": "r1"})
     dues = []
     for minutes in (0, 29, 31):

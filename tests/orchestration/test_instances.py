@@ -63,7 +63,7 @@ with instance_of(load_settings(Path(sys.argv[1]))) as instance:
 
 
 @pytest.mark.slow
-def test_commands_that_start_at_once_make_a_new_instance_together(project: Project) -> None:
+def test_concurrent_commands_can_create_the_same_new_instance(project: Project) -> None:
     """Without a lock one of them finds half-made tables and fails."""
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     command = [sys.executable, "-W", "ignore", "-c", OPENS, str(project.root)]

@@ -65,7 +65,7 @@ def record(project: Project, instance: dg.DagsterInstance, request: dg.RunReques
     )
 
 
-def test_each_step_of_an_item_becomes_a_materialization_of_its_partition(
+def test_each_step_of_an_item_materializes_its_partition(
     project: Project, stored_instance: dg.DagsterInstance, library: Library
 ) -> None:
     instance = stored_instance
@@ -86,7 +86,7 @@ def test_each_step_of_an_item_becomes_a_materialization_of_its_partition(
     assert again.skip_message == "no item has moved"
 
 
-def test_materializing_a_stage_that_is_not_done_says_what_it_waits_for(
+def test_materializing_an_unfinished_stage_says_what_it_awaits(
     project: Project, instance: dg.DagsterInstance, library: Library
 ) -> None:
     tend(library)
@@ -109,7 +109,7 @@ def test_the_house_sees_that_own_footage_has_moved(
     assert not settled.run_requests
 
 
-def test_a_channel_cuts_from_the_library_and_its_day_says_from_what(
+def test_a_channel_cuts_from_the_library_and_records_the_items(
     project: Project, instance: dg.DagsterInstance, library: Library
 ) -> None:
     file_it(library)
@@ -124,7 +124,7 @@ def test_a_channel_cuts_from_the_library_and_its_day_says_from_what(
     assert {cut["item"] for cut in record.parameters["footage"]} == {FALLS.item_id}
 
 
-def test_a_filed_item_rebuilds_the_throughput_of_the_last_days_and_nothing_does_without_a_library(
+def test_filing_rebuilds_throughput_only_where_a_library_is_set(
     project: Project, library: Library, stored_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mart = dg.AssetKey(["library", "throughput"])

@@ -82,7 +82,7 @@ def _drop(project: Project, name: str, text: str | dict[str, Any]) -> None:
     path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
 
 
-def test_a_final_video_made_elsewhere_goes_to_review_and_can_be_posted(
+def test_an_external_final_video_goes_to_review_and_is_posted(
     made: Project, instance: dg.DagsterInstance, finished: Path
 ) -> None:
     mark(made, NOTES_ID, "final_video", finished)
@@ -145,7 +145,7 @@ def test_segments_made_elsewhere_are_bought_by_nobody(
         ("remux.done", "{}", "no stage of dayreel has this name"),
     ],
 )
-def test_a_half_written_or_foreign_marker_is_named_once_and_left_alone(
+def test_a_partial_or_foreign_marker_is_reported_once_and_kept(
     made: Project, instance: dg.DagsterInstance, name: str, text: str, said: str
 ) -> None:
     _drop(made, name, text)
@@ -184,7 +184,7 @@ def test_a_marker_whose_file_is_still_being_copied_waits_for_it(
         (lambda data: b"<html>502 Bad Gateway</html>".ljust(len(data), b" "), "its SHA-256 is"),
     ],
 )
-def test_a_file_that_is_not_what_its_marker_says_changes_nothing(
+def test_a_file_that_does_not_match_its_marker_changes_nothing(
     made: Project, instance: dg.DagsterInstance, finished: Path, change: Any, said: str
 ) -> None:
     incoming = made.settings.content_dir / NOTES_ID / "incoming.mp4"
@@ -232,7 +232,7 @@ def test_a_video_for_a_day_without_an_idea_needs_a_caption(
     assert idea.caption == "Frogs, filmed by Ben"
 
 
-def test_markers_of_posted_or_long_gone_contents_are_not_looked_for(
+def test_markers_of_posted_or_old_contents_are_ignored(
     made: Project, instance: dg.DagsterInstance, finished: Path
 ) -> None:
     old = f"notes-{days_ago(20)}"

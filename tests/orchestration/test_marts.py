@@ -40,9 +40,7 @@ def files_of(project: Project) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_one_run_writes_every_mart_of_several_days_and_again_the_same_bytes(
-    project: Project, instance: dg.DagsterInstance
-) -> None:
+def test_one_run_writes_all_marts_of_several_days_reproducibly(project: Project, instance: dg.DagsterInstance) -> None:
     assert over(project, instance, days_ago(2), today()).success
     written = files_of(project)
     assert set(written) == {f"{mart.name}/{days_ago(back)}.parquet" for mart in DAILY for back in range(3)}
@@ -50,9 +48,7 @@ def test_one_run_writes_every_mart_of_several_days_and_again_the_same_bytes(
     assert files_of(project) == written
 
 
-def test_every_partition_tells_its_rows_and_every_mart_its_columns(
-    project: Project, instance: dg.DagsterInstance
-) -> None:
+def test_partitions_report_row_counts_and_marts_their_columns(project: Project, instance: dg.DagsterInstance) -> None:
     over(project, instance, days_ago(1), today())
     projection = dg.AssetKey(["finance", "projection"])
     events = instance.fetch_materializations(projection, limit=10).records
@@ -67,9 +63,7 @@ def test_every_partition_tells_its_rows_and_every_mart_its_columns(
         assert all(column.description for column in columns)
 
 
-def test_a_file_has_the_columns_and_types_that_its_mart_promises(
-    project: Project, instance: dg.DagsterInstance
-) -> None:
+def test_a_mart_file_has_the_declared_columns_and_types(project: Project, instance: dg.DagsterInstance) -> None:
     from dayreel.services.marts.shapes import schema_of
 
     over(project, instance, today(), today())
@@ -94,9 +88,7 @@ def test_weeks_and_months_sum_the_days_that_exist(project: Project, instance: dg
 
 
 @pytest.mark.slow
-def test_the_charts_of_a_week_are_on_the_assets_page_and_beside_the_marts(
-    project: Project, instance: dg.DagsterInstance
-) -> None:
+def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(project: Project, instance: dg.DagsterInstance) -> None:
     over(project, instance, days_ago(1), today())
     monday = (today() - timedelta(days=today().weekday())).isoformat()
     weeks = build_periods(daily_partitions(project.settings), project.settings)["week"]
@@ -122,7 +114,7 @@ def evaluate(project: Project, instance: dg.DagsterInstance) -> Callable[[Any, d
 
 
 @pytest.mark.slow
-def test_a_measurement_rebuilds_the_days_it_changes_and_nothing_that_pays(
+def test_a_measurement_rebuilds_affected_days_and_nothing_paid(
     project: Project, instance: dg.DagsterInstance, evaluate: Callable[[Any, datetime], Any]
 ) -> None:
     at = datetime.combine(today(), time(12), tzinfo=UTC)
@@ -141,7 +133,7 @@ def test_a_measurement_rebuilds_the_days_it_changes_and_nothing_that_pays(
     assert today().isoformat() in wanted["engagement/cohorts"]
 
 
-def test_the_automation_sensor_is_running_and_covers_the_marts_alone(project: Project) -> None:
+def test_the_automation_sensor_runs_and_covers_only_the_marts(project: Project) -> None:
     sensor = project.defs.get_repository_def().get_sensor_def("marts_automation_sensor")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.asset_selection is not None

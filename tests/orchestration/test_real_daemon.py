@@ -191,7 +191,7 @@ def factory(
         factory.stop()
 
 
-def test_a_worker_that_was_killed_is_retried_and_buys_nothing_again(factory: Factory, world: RunningSandbox) -> None:
+def test_a_killed_worker_is_retried_and_buys_nothing_again(factory: Factory, world: RunningSandbox) -> None:
     """Started by `dayreel backfill` through the running web server, together with a day that is refused."""
     from dayreel.services.dagster_server import find_server
 
@@ -222,7 +222,7 @@ def test_a_worker_that_was_killed_is_retried_and_buys_nothing_again(factory: Fac
     assert f"crafts-{too_early}" not in factory.states()
 
 
-def test_a_decision_recorded_while_the_daemon_was_down_is_honoured_once(factory: Factory) -> None:
+def test_a_decision_during_daemon_downtime_is_honoured_once(factory: Factory) -> None:
     factory.until("the approved day is posted", lambda: factory.states()[f"notes-{DAY}"] == "posted")
     runs = [run for run in factory.runs(dayreel__content=f"notes-{DAY}") if run.job_name == "publish"]
     assert len(runs) == 2, [dict(run.tags) for run in runs]

@@ -41,7 +41,7 @@ def test_the_schedule_runs_at_the_local_time_of_the_file(make_project: Any) -> N
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("45 5 * * *", "America/Los_Angeles")
 
 
-def test_a_day_on_which_the_channel_is_not_made_is_skipped_with_the_reason(make_project: Any) -> None:
+def test_a_day_off_for_the_channel_is_skipped_with_the_reason(make_project: Any) -> None:
     project: Project = make_project(notes={**NOTES, "weekdays": ["mon", "wed"]})
     tick = _tick(project, "make_day_notes_schedule", datetime(2027, 3, 11, 9, tzinfo=UTC))
     assert tick.run_requests == []

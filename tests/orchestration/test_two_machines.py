@@ -17,7 +17,7 @@ ID = f"notes-{DAY}"
 
 
 @pytest.mark.slow
-def test_a_day_made_on_one_machine_is_watched_and_posted_on_another(
+def test_a_day_made_on_one_machine_is_seen_and_posted_elsewhere(
     make_project: Callable[..., Project],
     sandbox: RunningSandbox,
     tmp_path: Path,

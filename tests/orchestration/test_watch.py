@@ -57,7 +57,7 @@ def test_nothing_is_made_before_its_time(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_an_approval_is_posted_while_it_watches_and_it_stops_at_sigterm(made: Project) -> None:
+def test_watch_mode_posts_an_approval_and_stops_on_sigterm(made: Project) -> None:
     made.write_channel("notes", {**NOTES, "make_at": "00:00"})
     made.decide(NOTES_ID, "approved")
     environment = {

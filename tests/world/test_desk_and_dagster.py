@@ -90,7 +90,7 @@ async def graphql(page: Page, query: str, variables: dict[str, Any]) -> tuple[in
     return told[0], json.loads(told[1])
 
 
-def test_lineage_is_seen_behind_the_door_an_operator_launches_and_a_viewer_cannot(project: Path, dagster: str) -> None:
+def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(project: Path, dagster: str) -> None:
     studio = make_studio(project, clock=SystemClock())
     day = today(studio).isoformat()
     selector = {"repositoryLocationName": "dayreel", "repositoryName": "__repository__"}

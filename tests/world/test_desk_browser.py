@@ -189,7 +189,7 @@ async def answer_about_footage(page: Page, desk: Place) -> None:
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_a_newcomer_reviews_from_the_one_time_link_to_the_approval(desk: Place, size: tuple[int, int]) -> None:
+def test_a_newcomer_goes_from_the_one_time_link_to_an_approval(desk: Place, size: tuple[int, int]) -> None:
     """Every page on the way, and the others, is looked at by axe in both colour schemes."""
 
     async def walk(browser: Chromium) -> None:
@@ -238,7 +238,7 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place) -> None:
     assert content_row(desk.studio, desk.content_id).state == "approved"
 
 
-def test_the_live_view_comes_back_after_the_desk_restarts_and_misses_nothing(desk: Place) -> None:
+def test_the_live_view_resumes_after_a_restart_without_gaps(desk: Place) -> None:
     fire(desk.studio, desk.content_id, 1, "start", progress=0, detail="queued")
 
     async def walk(browser: Chromium) -> None:

@@ -45,7 +45,7 @@ def holds(code: int, told: dict[str, Any], said: str, *, seeds: int) -> None:
     assert told["extra_posts"] == told["extra_generations"] == 0
 
 
-def test_a_seed_that_kills_and_one_that_disturbs_post_once_and_pay_once(tmp_path: Path) -> None:
+def test_two_seeds_of_kills_and_faults_post_once_and_pay_once(tmp_path: Path) -> None:
     holds(*play("--seeds", "2", file=tmp_path / "told.json"), seeds=2)
 
 
@@ -75,7 +75,7 @@ def test_the_matrix_notices_a_ledger_that_retries_blindly(tmp_path: Path) -> Non
     assert told["wrong"]
 
 
-def test_a_thousand_seeds_reach_every_checkpoint_and_every_fault() -> None:
+def test_a_thousand_seeds_cover_every_checkpoint_and_fault() -> None:
     plans = [plan_of(seed, checkpoints=350) for seed in range(1000)]
 
     first = {plan.kills[0].checkpoint for plan in plans if plan.kills}
@@ -176,7 +176,7 @@ class CommandLine:
 
 
 @pytest.mark.slow
-def test_the_command_line_killed_at_random_times_posts_once_and_pays_once(tmp_path: Path) -> None:
+def test_the_cli_killed_at_random_posts_once_and_pays_once(tmp_path: Path) -> None:
     from tests.world.kill_matrix.worker import make_project
 
     dice = random.Random("the command line")

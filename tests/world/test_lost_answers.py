@@ -137,7 +137,7 @@ def ready(
 
 @pytest.mark.parametrize(("platform", "route"), [("instagram", "publish"), ("tiktok", "upload"), ("youtube", "upload")])
 @pytest.mark.parametrize("fault", ["lose_answer", "error_after_accept"])
-def test_a_lost_answer_ends_confirmed_after_reconcile_with_one_live_post(
+def test_a_lost_answer_is_confirmed_by_reconcile_with_one_post(
     ready: Project, platform: str, route: str, fault: str
 ) -> None:
     ready.sandbox.arm(platform, route, fault)
@@ -157,7 +157,7 @@ def test_a_lost_answer_ends_confirmed_after_reconcile_with_one_live_post(
     assert ready.status()["unknown"] == []
 
 
-def test_an_unknown_post_is_not_sent_again_however_often_it_is_asked_for(ready: Project) -> None:
+def test_an_unknown_post_is_not_sent_again_however_often_asked(ready: Project) -> None:
     ready.sandbox.arm("instagram", "publish", "lose_answer")
     for _ in range(3):
         with pytest.raises(UnknownOutcomeError, match="looked up"):
@@ -166,7 +166,7 @@ def test_an_unknown_post_is_not_sent_again_however_often_it_is_asked_for(ready: 
     assert len(ready.sandbox.effects()["posts"]) == 1
 
 
-def test_a_post_that_is_given_up_while_it_is_processed_is_not_processed_for_ever(ready: Project) -> None:
+def test_a_post_that_fails_while_processing_is_sent_again(ready: Project) -> None:
     ready.hurry()
     ready.sandbox.arm("tiktok", "init", "stuck")
     assert ready.publish("tiktok").state == "processing"
@@ -181,7 +181,7 @@ def test_a_post_that_is_given_up_while_it_is_processed_is_not_processed_for_ever
     assert len(ready.sandbox.effects()["posts"]) == 1
 
 
-def test_a_post_whose_platform_no_longer_tells_is_for_a_person_until_it_tells_again(ready: Project) -> None:
+def test_a_post_is_parked_until_its_platform_reports_it_again(ready: Project) -> None:
     ready.hurry()
     ready.sandbox.arm("youtube", "list", "expired_token", times=1000)
     assert ready.publish("youtube").state == "processing"
@@ -199,7 +199,7 @@ def test_a_post_whose_platform_no_longer_tells_is_for_a_person_until_it_tells_ag
 # -- segments ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_submit_is_parked_with_its_command_and_goes_on_without_buying(new: Project) -> None:
+def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Project) -> None:
     ask_for_prompts(new)
     new.sandbox.arm("fal", "submit", "lose_answer")
     with pytest.raises(UnknownOutcomeError):
@@ -224,7 +224,7 @@ def test_a_lost_submit_is_parked_with_its_command_and_goes_on_without_buying(new
     assert new.status()["unknown"] == []
 
 
-def test_a_submit_that_never_arrived_is_bought_once_after_a_person_has_looked(new: Project) -> None:
+def test_a_submit_a_person_reports_missing_is_bought_once(new: Project) -> None:
     ask_for_prompts(new)
     new.sandbox.arm("fal", "submit", "error", status=500)
     with pytest.raises(UnknownOutcomeError):
@@ -239,7 +239,7 @@ def test_a_submit_that_never_arrived_is_bought_once_after_a_person_has_looked(ne
 
 
 @pytest.mark.parametrize("route", ["status", "result"])
-def test_a_key_that_expires_while_a_segment_is_made_buys_nothing_again(new: Project, route: str) -> None:
+def test_a_key_that_expires_during_a_segment_buys_nothing_again(new: Project, route: str) -> None:
     ask_for_prompts(new)
     new.sandbox.arm("fal", route, "expired_token", times=100)
     for _ in range(2):
@@ -252,7 +252,7 @@ def test_a_key_that_expires_while_a_segment_is_made_buys_nothing_again(new: Proj
     assert new.bought() == 2
 
 
-def test_a_segment_its_service_denies_can_be_given_up_by_a_person(new: Project) -> None:
+def test_a_person_can_release_a_segment_its_service_denies(new: Project) -> None:
     ask_for_prompts(new)
     new.sandbox.arm("fal", "status", "error", times=100, status=404)
     with pytest.raises(Exception, match="HTTP 404"):
@@ -266,7 +266,7 @@ def test_a_segment_its_service_denies_can_be_given_up_by_a_person(new: Project) 
     assert new.bought() == 4  # the person's word; what they paid for and gave up is theirs to know
 
 
-def test_a_send_whose_handle_could_not_be_written_down_is_parked(new: Project) -> None:
+def test_a_send_whose_handle_could_not_be_saved_is_parked(new: Project) -> None:
     ask_for_prompts(new)
     key = EffectKey(new.content_id, "segment", "fal", 9, "a request")
 
@@ -282,7 +282,7 @@ def test_a_send_whose_handle_could_not_be_written_down_is_parked(new: Project) -
     assert effect.reserved_usd == Decimal("0.10")
 
 
-def test_a_segment_that_was_made_after_its_process_died_is_settled_by_a_look(new: Project) -> None:
+def test_a_segment_made_after_its_process_died_is_reconciled(new: Project) -> None:
     """Nobody has to run anything for the ledger to know what was bought; the next run only fetches it."""
     ask_for_prompts(new)
     new.sandbox.arm("fal", "status", "expired_token", times=100)
@@ -300,7 +300,7 @@ def test_a_segment_that_was_made_after_its_process_died_is_settled_by_a_look(new
 # -- stopping ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_kill_switch_stops_posts_and_purchases_that_were_already_queued(ready: Project) -> None:
+def test_the_kill_switch_stops_posts_that_were_already_queued(ready: Project) -> None:
     ready.say("switch", "off", "--note", "something is wrong")
     with pytest.raises(GateClosedError, match="switch"):
         ready.publish("instagram")

@@ -226,7 +226,7 @@ FLOWS: dict[str, Flow] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", FLOWS)
-def test_no_answer_of_a_vendor_brings_a_secret_into_a_message_a_result_or_a_log(
+def test_no_vendor_answer_leaks_a_secret_into_output_or_logs(
     name: str, shape: str, world: RunningSandbox, proxy: HostileProxy, small: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -257,7 +257,7 @@ def test_the_net_has_no_hole(world: RunningSandbox, proxy: HostileProxy) -> None
     assert leaks(said.text) == ["xoxb-sandbox"]
 
 
-def test_a_day_that_goes_wrong_leaves_no_secret_in_catalog_manifest_or_folder(
+def test_a_failing_day_leaves_no_secret_in_any_stored_file(
     world: RunningSandbox, proxy: HostileProxy, tmp_path: Path, make_studio: Callable[..., Studio]
 ) -> None:
     """Ideas, prompts, segments, notification and posts, each against hostile answers; then everything that is kept."""

@@ -36,7 +36,7 @@ def sandbox(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         yield world
 
 
-def test_a_day_is_made_by_one_of_two_commands_and_published_once(sandbox: RunningSandbox) -> None:
+def test_one_of_two_commands_makes_a_day_that_is_posted_once(sandbox: RunningSandbox) -> None:
     sandbox.pace(fal_render_s=4.0)
     both = [start(*RUN), start(*RUN)]
     told = [finish(process) for process in both]
@@ -76,7 +76,7 @@ def test_a_day_is_made_by_one_of_two_commands_and_published_once(sandbox: Runnin
     assert sorted(post["platform"] for post in sandbox.effects()["posts"]) == ["instagram", "tiktok", "youtube"]
 
 
-def test_an_ffmpeg_that_does_not_work_loses_nothing_and_the_day_goes_on_with_another(
+def test_the_day_resumes_without_loss_after_a_broken_ffmpeg(
     project: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sandbox.effects()["generations"]

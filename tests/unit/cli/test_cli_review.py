@@ -23,7 +23,7 @@ def review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int
 ID = "crafts-2026-11-20"
 
 
-def test_a_decision_is_told_with_its_number_and_a_second_one_is_refused(
+def test_a_decision_shows_its_number_and_a_second_is_refused(
     review: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert review("approve", ID, "--by", "ada") == 0
@@ -32,7 +32,7 @@ def test_a_decision_is_told_with_its_number_and_a_second_one_is_refused(
     assert "'ada' approved it at" in capsys.readouterr().err
 
 
-def test_a_rejection_is_not_reversed_by_somebody_who_did_not_know_of_it(
+def test_a_rejection_is_not_unknowingly_reversed_by_another(
     review: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert review("reject", ID, "--by", "ana", "--note", "the hands") == 0

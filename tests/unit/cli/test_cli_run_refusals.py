@@ -60,7 +60,7 @@ def test_broken_yaml_as_json_is_a_list_of_problems(project: Path, dayreel: Type)
     assert "allowed here" in problem["message"]
 
 
-def test_a_missing_key_in_the_live_world_is_named_before_anything_is_bought(
+def test_a_missing_live_key_is_named_before_anything_is_bought(
     project: Path, dayreel: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYREEL_WORLD", "live")
@@ -98,7 +98,7 @@ class CtrlC(Say):
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_the_whole_command_and_no_further_channel_is_begun(
+def test_ctrl_c_stops_the_command_and_starts_no_other_channel(
     project: Path, dayreel: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with scripted(CtrlC(status=500)) as vendor:

@@ -51,7 +51,7 @@ def world_pid(settings: Settings) -> int:
     return pid
 
 
-def test_run_up_and_sandbox_typed_at_the_same_moment_start_one_world(settings: Settings) -> None:
+def test_run_up_and_sandbox_at_once_start_a_single_world(settings: Settings) -> None:
     children: list[Child] = []
     apart: list[subprocess.Popen[bytes]] = []
 
@@ -78,7 +78,7 @@ def test_run_up_and_sandbox_typed_at_the_same_moment_start_one_world(settings: S
             process.wait()
 
 
-def test_sandbox_in_the_foreground_ends_its_world_however_it_ends_itself(settings: Settings) -> None:
+def test_a_foreground_sandbox_ends_its_world_however_it_ends(settings: Settings) -> None:
     with no_world_stays(settings):
         first = start("sandbox")
         wait_until(lambda: find_sandbox(settings))
@@ -91,7 +91,7 @@ def test_sandbox_in_the_foreground_ends_its_world_however_it_ends_itself(setting
         wait_until(lambda: not is_running(pid))
 
 
-def test_a_world_that_cannot_listen_is_told_at_once_by_every_command(settings: Settings) -> None:
+def test_every_command_fails_fast_if_the_world_cannot_listen(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", settings.sandbox_port)):
         told = finish(start("sandbox"))
         assert (told.code, told.out) == (1, "")

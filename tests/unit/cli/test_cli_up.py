@@ -89,14 +89,14 @@ def test_a_port_that_is_taken_is_told_with_its_holder(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_every_way_to_stop_it_is_heard_once_and_the_handlers_are_put_back(number: signal.Signals) -> None:
+def test_a_stop_signal_is_handled_once_and_its_handler_restored(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), stopped_by_signals():
         signal.raise_signal(number)
     assert signal.getsignal(number) is before
 
 
-def test_own_footage_is_watched_by_one_and_a_folder_that_is_none_is_told_first(
+def test_own_footage_has_one_watcher_and_needs_a_shared_folder(
     shared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = load_settings()
@@ -111,7 +111,7 @@ def test_own_footage_is_watched_by_one_and_a_folder_that_is_none_is_told_first(
     assert own_footage(settings.model_copy(update={"library": None})) == []
 
 
-def test_the_first_link_is_not_printed_where_systemd_keeps_what_is_printed(
+def test_the_first_link_is_not_printed_to_the_systemd_journal(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (tmp_path / "journal").open("w") as journal:
@@ -158,7 +158,7 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
 
 
 @pytest.mark.slow
-def test_a_child_that_dies_is_named_with_its_log_and_the_rest_is_stopped(up: Up, project: Path) -> None:
+def test_a_dead_child_is_named_with_its_log_and_stops_the_rest(up: Up, project: Path) -> None:
     children = up.offspring()
     daemon = next(child for child in children if any("dagster-daemon" in word for word in child.cmdline()))
     daemon.kill()

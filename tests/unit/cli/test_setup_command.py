@@ -40,7 +40,7 @@ def env(project: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def test_an_answer_that_works_is_kept_for_its_owner_only_and_never_shown(answer: Answer, project: Path) -> None:
+def test_a_working_answer_is_saved_privately_and_never_shown(answer: Answer, project: Path) -> None:
     result = answer(("fal",), GOOD, "n")
     assert (result.exception, result.return_value) == (None, 0)
     assert f"FAL_KEY={GOOD}\n" in env(project)
@@ -49,7 +49,7 @@ def test_an_answer_that_works_is_kept_for_its_owner_only_and_never_shown(answer:
     assert "works: the key is accepted" in result.output
 
 
-def test_an_answer_that_is_refused_is_asked_for_again_and_not_kept(answer: Answer, project: Path) -> None:
+def test_a_refused_answer_is_asked_for_again_and_not_saved(answer: Answer, project: Path) -> None:
     result = answer(("fal",), BAD, "y", GOOD, "n")
     assert result.return_value == 0
     assert BAD not in env(project) + result.output
@@ -114,7 +114,7 @@ def test_the_live_world_is_entered_only_when_a_person_says_so(answer: Answer, pr
     assert load_settings().world == "live"
 
 
-def test_without_names_it_asks_for_what_the_channels_use_and_for_who_is_told(answer: Answer) -> None:
+def test_without_names_it_asks_for_used_vendors_and_notifiers(answer: Answer) -> None:
     output = answer((), *[""] * 40).output
     asked = [line for line in output.splitlines() if line and not line.startswith(" ")]
     assert {"anthropic", "openai", "fal", "instagram", "tiktok", "youtube", "slack", "ntfy"} <= set(asked)

@@ -22,7 +22,7 @@ def library(project: Path) -> Path:
     return project / "shared"
 
 
-def test_a_worker_with_nothing_to_do_ends_with_once_and_has_written_two_lines(
+def test_an_idle_worker_with_once_exits_and_logs_two_lines(
     project: Path, library: Path, dayreel: Dayreel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYREEL_LIBRARY", str(library))
@@ -51,13 +51,13 @@ def test_a_worker_that_cannot_work_says_why_at_once(
     assert words in told.err
 
 
-def test_a_worker_without_a_shared_folder_says_which_setting_it_misses(project: Path, dayreel: Dayreel) -> None:
+def test_a_worker_without_a_shared_folder_names_the_setting(project: Path, dayreel: Dayreel) -> None:
     told = dayreel("worker", "--roles", "remux", "--name", "attic", "--once")
     assert told.code == 1
     assert "DAYREEL_LIBRARY" in told.err
 
 
-def test_every_job_is_one_line_for_people_and_one_for_programs_and_files_are_rotated(
+def test_each_job_logs_one_text_and_one_json_line_with_rotation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dayreel.cli.json_log._FILE_BYTES", 600)

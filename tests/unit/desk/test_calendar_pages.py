@@ -22,7 +22,7 @@ def cells(page: str) -> dict[int, tuple[str, str]]:
     return {int(number): (kind, href) for kind, href, number in found}
 
 
-def test_a_month_shows_what_was_made_what_was_not_and_what_is_planned(ana: Browser, studio: Studio) -> None:
+def test_a_month_shows_made_missed_and_planned_days(ana: Browser, studio: Studio) -> None:
     write_channel(
         studio.settings.root, "crafts", active_from="2026-11-10", weekdays=["mon", "tue", "wed", "thu", "fri"]
     )
@@ -67,9 +67,7 @@ def test_what_cannot_be_pinned_is_refused_with_its_reason(ana: Browser) -> None:
         assert ana.get(path).status_code == 404
 
 
-def test_a_channel_is_let_rest_by_operators_and_every_day_of_the_pause_says_so(
-    ana: Browser, olga: Browser, studio: Studio
-) -> None:
+def test_operators_pause_a_channel_and_each_paused_day_shows_it(ana: Browser, olga: Browser, studio: Studio) -> None:
     assert ana.submit("/calendar/crafts/pause").status_code == 403
     answer = olga.submit("/calendar/crafts/pause", "/calendar", until="2026-11-24", note="holidays")
     assert answer.status_code == 303

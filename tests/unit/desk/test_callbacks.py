@@ -119,7 +119,7 @@ def test_an_edited_caption_is_shown_with_buttons_for_it(chat: Chat) -> None:
     assert (made.verdict, made.caption) == ("approved", "Neue Wörter 🫖")
 
 
-def test_a_caption_without_words_is_said_in_the_form_and_changes_nothing(chat: Chat) -> None:
+def test_a_blank_caption_is_reported_in_the_form_and_not_saved(chat: Chat) -> None:
     answer = chat.press("edit")
     answer = chat.deliver(chat.sign(form=opened(chat, answer)["id"], caption="  "))
     assert "A caption needs words." in answer.text
@@ -135,7 +135,7 @@ def test_a_decision_made_elsewhere_is_shown_in_the_message(chat: Chat) -> None:
     assert chat.messages()[0]["edits"] == 1
 
 
-def test_a_press_on_a_superseded_message_is_refused_and_told_and_the_message_says_so(chat: Chat) -> None:
+def test_pressing_a_superseded_message_is_refused_and_explained(chat: Chat) -> None:
     stale = chat.sign(button="approve")
     reviewable(chat.studio, video=b"anew")
     assert chat.deliver(stale).status_code == 200
@@ -179,14 +179,14 @@ def test_a_message_that_was_deleted_holds_no_decision_back(chat: Chat, caplog: p
     assert "Somebody deleted the message" in caplog.text
 
 
-def test_a_lost_answer_to_a_change_is_made_good_at_once_because_it_is_safe_to_repeat(chat: Chat) -> None:
+def test_a_lost_answer_to_an_update_is_retried_immediately(chat: Chat) -> None:
     chat.world.arm(chat.name, "update", "lose_answer")
     chat.press("approve")
     assert chat.buttons() == []
     assert [row["state"] for row in ledger_rows(chat.studio, target=chat.name)].count("unknown") == 0
 
 
-def test_a_lost_question_is_in_doubt_found_by_its_marker_and_not_asked_twice(
+def test_a_lost_question_is_found_by_its_marker_and_not_resent(
     studio: Studio, world: RunningSandbox, chat: Chat
 ) -> None:
     from dayreel.services.upkeep.reconcile import reconcile
@@ -218,7 +218,7 @@ def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
     assert made.decided_by == "Ana"
 
 
-def test_a_message_that_could_not_be_changed_is_changed_later_by_the_house(chat: Chat) -> None:
+def test_maintenance_updates_a_message_whose_update_failed(chat: Chat) -> None:
     def due() -> list[str]:
         return [one.name for one in due_chores(chat.studio, target=chat.name)]
 
@@ -232,7 +232,7 @@ def test_a_message_that_could_not_be_changed_is_changed_later_by_the_house(chat:
     assert (chat.buttons(), due()) == ([], [])
 
 
-def test_a_question_that_could_not_be_sent_is_asked_later_by_the_house(chat: Chat) -> None:
+def test_maintenance_sends_a_question_that_could_not_be_sent(chat: Chat) -> None:
     row = reviewable(chat.studio, video=b"anew")
     chat.world.arm(chat.name, "post", "error", times=3, status=503)
     notifier = chat.studio.connect(chat.name)
@@ -243,7 +243,7 @@ def test_a_question_that_could_not_be_sent_is_asked_later_by_the_house(chat: Cha
     assert due_chores(chat.studio, target=chat.name) == []
 
 
-def test_where_two_have_to_approve_the_message_keeps_its_buttons_after_the_first(chat: Chat) -> None:
+def test_with_two_approvals_needed_the_first_keeps_the_buttons(chat: Chat) -> None:
     write_channel(chat.studio.settings.root, "crafts", review={"approvals": 2})
     chat.press("approve", user="1", name="ana")
     assert f"approved by ana ({chat.name} 1); 2 people have to approve" in chat.words().replace("\\\\", "")
@@ -255,7 +255,7 @@ def test_where_two_have_to_approve_the_message_keeps_its_buttons_after_the_first
     assert chat.buttons() == []
 
 
-def test_a_hold_and_a_recall_are_shown_and_the_recalled_can_be_decided_again(chat: Chat) -> None:
+def test_a_hold_or_recall_is_shown_and_can_be_decided_again(chat: Chat) -> None:
     decide(chat.studio, CONTENT, "held", by="ben", via="cli")
     redraw_cards(chat.studio, CONTENT)
     assert "on hold by ben" in chat.words()
@@ -360,7 +360,7 @@ def test_what_is_hostile_is_refused_and_changes_nothing(chat: Chat, how: str, ca
     assert credentials.SLACK_SIGNING_SECRET not in caplog.text
 
 
-def test_a_replay_is_refused_also_after_the_decision_was_taken_back(chat: Chat) -> None:
+def test_a_replay_is_refused_even_after_the_decision_is_revoked(chat: Chat) -> None:
     first = chat.sign(button="approve")
     assert chat.deliver(first).status_code == 200
     reviewable(chat.studio, video=b"anew")

@@ -136,7 +136,7 @@ def test_graphql_by_get_is_refused_also_when_an_image_asks(
     "headers",
     [{"origin": "https://evil.test"}, {"origin": "null"}, {}, {"sec-fetch-site": "cross-site"}],
 )
-def test_graphql_from_a_foreign_origin_or_from_nowhere_is_refused(
+def test_graphql_from_a_foreign_or_missing_origin_is_refused(
     people: People, dagster: Dagster, headers: dict[str, str]
 ) -> None:
     with people["operator"] as browser:
@@ -182,7 +182,7 @@ def test_what_cannot_be_understood_is_refused(people: People, dagster: Dagster, 
     assert dagster.asked == []
 
 
-def test_a_run_that_is_launched_carries_the_person_and_leaves_a_record(
+def test_a_launched_run_is_tagged_with_the_person_and_recorded(
     people: People, dagster: Dagster, studio: Studio
 ) -> None:
     forged = [{"key": "dayreel/actor", "value": "Somebody else"}, {"key": "mine", "value": "kept"}]
@@ -300,9 +300,7 @@ def cookie_of(browser: Browser) -> dict[str, str]:
     return {"cookie": f"dayreel_session={browser.cookies['dayreel_session']}"}
 
 
-def test_subscriptions_pass_and_mutations_over_a_websocket_do_not(
-    door: Starlette, people: People, dagster: Dagster
-) -> None:
+def test_websockets_pass_subscriptions_and_refuse_mutations(door: Starlette, people: People, dagster: Dagster) -> None:
     ours = {**cookie_of(people["operator"]), "origin": "own"}
     hello, follow = json.dumps({"type": "connection_init"}), start("subscription { pipelineRunLogs { __typename } }")
     assert talk(door, hello, follow, headers=ours) == (["heard 1", "heard 2"], True)

@@ -71,7 +71,7 @@ def library_of(chat: Chat) -> Library:
     return open_library(chat.studio)
 
 
-def test_a_question_is_a_card_that_is_asked_once_and_answered_by_a_press(chat: Chat) -> None:
+def test_a_question_card_is_sent_once_and_answered_by_a_press(chat: Chat) -> None:
     assert tell_news(chat.studio, notifier=chat.studio.connect(chat.name)) == []
     assert chat.buttons() == ["Approve", "Reject"]
     for words in ("Hidden Falls", "its language is fra", "/library#question-1"):
@@ -85,7 +85,7 @@ def test_a_question_is_a_card_that_is_asked_once_and_answered_by_a_press(chat: C
     assert "Approved by" in chat.words()
 
 
-def test_a_press_after_somebody_elses_answer_is_told_who_was_first(chat: Chat) -> None:
+def test_a_press_after_another_answer_shows_who_was_first(chat: Chat) -> None:
     answer(library_of(chat), 1, "rejected", by="Ana", via="desk")
     assert chat.press("approve").status_code == 200
     assert "answered first by 'Ana'" in chat.whispers()[-1]
@@ -101,7 +101,7 @@ def see_to_messages(chat: Chat) -> list[str]:
     return do_chore(chat.studio, "messages", notifier=chat.studio.connect(chat.name))
 
 
-def test_a_card_that_was_answered_in_another_face_loses_its_buttons_without_a_press(chat: Chat) -> None:
+def test_a_card_answered_elsewhere_loses_its_buttons_by_itself(chat: Chat) -> None:
     assert due(chat) == []
     answer(library_of(chat), 1, "rejected", by="Ana", via="cli")
     assert chat.buttons() == ["Approve", "Reject"], "whoever answers there holds no messenger's key"
@@ -113,7 +113,7 @@ def test_a_card_that_was_answered_in_another_face_loses_its_buttons_without_a_pr
     assert due(chat) == []
 
 
-def test_a_card_about_what_was_made_anew_says_so_without_a_press(chat: Chat) -> None:
+def test_a_superseded_card_says_so_without_a_press(chat: Chat) -> None:
     library = library_of(chat)
     name = movie_name("Hidden Falls", 2019)
     marker = library.root / name.marker_dir("remux") / "remux.done"
@@ -125,7 +125,7 @@ def test_a_card_about_what_was_made_anew_says_so_without_a_press(chat: Chat) -> 
     assert "there is a newer question" in chat.words()
 
 
-def test_a_card_that_could_not_be_changed_stays_due_until_it_was(chat: Chat) -> None:
+def test_a_card_whose_update_failed_stays_due_until_it_succeeds(chat: Chat) -> None:
     answer(library_of(chat), 1, "approved", by="Ana", via="desk")
     chat.world.arm(chat.name, "update", "error", times=3, status=503)
     (said,) = see_to_messages(chat)
@@ -135,7 +135,7 @@ def test_a_card_that_could_not_be_changed_stays_due_until_it_was(chat: Chat) -> 
     assert (chat.buttons(), due(chat)) == ([], [])
 
 
-def test_a_card_whose_own_outcome_is_not_known_yet_follows_once_it_is(chat: Chat) -> None:
+def test_a_card_with_an_unknown_outcome_is_updated_once_known(chat: Chat) -> None:
     def ask_is(state: str) -> None:
         with chat.studio.catalog.write("money") as connection:
             connection.execute(effects.update().where(effects.c.state != "intended").values(state=state))
@@ -147,9 +147,7 @@ def test_a_card_whose_own_outcome_is_not_known_yet_follows_once_it_is(chat: Chat
     assert due(chat) == ["messages"]
 
 
-def test_an_answer_that_comes_while_the_card_is_on_its_way_is_shown_on_it(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_given_while_a_card_is_being_sent_is_shown(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever answers then finds no card yet that had to follow."""
     notifier: ReviewNotifier = chat.studio.connect(chat.name)
     with chat.studio.catalog.write("money") as connection:
@@ -166,7 +164,7 @@ def test_an_answer_that_comes_while_the_card_is_on_its_way_is_shown_on_it(
     assert chat.buttons() == []
 
 
-def test_names_that_are_looked_up_again_are_shown_on_the_same_card_and_its_old_buttons_answer_nothing(
+def test_a_new_lookup_updates_the_card_and_voids_old_buttons(
     chat: Chat,
 ) -> None:
     answer(library_of(chat), 1, "approved", by="Ana", via="desk")
@@ -192,7 +190,7 @@ def test_names_that_are_looked_up_again_are_shown_on_the_same_card_and_its_old_b
     assert tell_news(chat.studio, notifier=notifier) == []
 
 
-def test_a_press_elsewhere_or_about_something_else_answers_nothing(chat: Chat) -> None:
+def test_a_press_elsewhere_or_for_something_else_is_refused(chat: Chat) -> None:
     room = str(chat.studio.variable(ROOMS[chat.name]))
     with chat.studio.catalog.read() as connection:
         ticket = gate_card(chat.studio, connection, gate(chat)).ticket

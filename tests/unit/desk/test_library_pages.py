@@ -67,15 +67,13 @@ def gate(library: Library, number: int) -> GateRow:
         return get_gate(connection, number)
 
 
-def test_the_page_is_in_the_navigation_where_there_is_a_shared_folder(vera: Browser) -> None:
+def test_the_page_is_linked_where_there_is_a_shared_folder(vera: Browser) -> None:
     assert 'href="/library"' in vera.open("/account")
     assert "dayreel ingest FILE" in vera.open("/library")
     assert vera.get("/library?state=lost").status_code == 404
 
 
-def test_titles_are_looked_up_again_by_a_reviewer_where_they_were_looked_up(
-    transcoded: Library, ana: Browser, vera: Browser
-) -> None:
+def test_a_reviewer_can_look_up_titles_again_where_configured(transcoded: Library, ana: Browser, vera: Browser) -> None:
     assert "Look up again" not in ana.open("/library")
     with (transcoded.root / "library.yaml").open("a") as plan:
         plan.write("file: {lookup: tmdb}\n")
@@ -89,9 +87,7 @@ def test_titles_are_looked_up_again_by_a_reviewer_where_they_were_looked_up(
     assert ana.submit("/library/questions/2/look-up", "/library").status_code == 409
 
 
-def test_a_question_shows_every_stream_with_its_reason_and_is_approved_by_a_reviewer(
-    remuxed: Library, ana: Browser, vera: Browser
-) -> None:
+def test_a_reviewer_sees_every_streams_reason_and_approves(remuxed: Library, ana: Browser, vera: Browser) -> None:
     page = ana.open("/library")
     assert "its language is fra" in page
     assert re.search(r'Library <b class="badge">1</b>', page)
@@ -115,7 +111,7 @@ def test_whoever_comes_second_is_told_who_was_first(remuxed: Library, ana: Brows
     assert "Ana said no: make it anew and touch its marker again" in ben.open("/library")
 
 
-def test_other_streams_are_ticked_and_the_remux_is_made_again_with_them(remuxed: Library, ana: Browser) -> None:
+def test_choosing_other_streams_repeats_the_remux_with_them(remuxed: Library, ana: Browser) -> None:
     ticked = re.findall(r'name="keep" value="(\d)"( checked)?', ana.open("/library"))
     assert ticked == [("0", " checked"), ("1", " checked"), ("2", "")]
     assert ana.submit("/library/questions/1/keep", "/library", keep=["0", "9"]).status_code == 400
@@ -126,7 +122,7 @@ def test_other_streams_are_ticked_and_the_remux_is_made_again_with_them(remuxed:
     assert "Ana said no: a worker makes it again" in ana.open("/library")
 
 
-def test_what_was_looked_up_is_told_with_the_names_and_shown_as_it_is(library: Library, ana: Browser) -> None:
+def test_lookup_results_are_shown_with_the_names_and_escaped(library: Library, ana: Browser) -> None:
     said = "tmdb calls it '<b>Falls</b>' (2019), movie/7"
     prompt = {"folder": "f", "names": {"a.mp4": "movies/A/A.mp4"}, "looked_up": {"by": "tmdb", "said": said}}
     drop(library, FALLS, "rip")
@@ -138,7 +134,7 @@ def test_what_was_looked_up_is_told_with_the_names_and_shown_as_it_is(library: L
     assert "tmdb calls it &#39;&lt;b&gt;Falls&lt;/b&gt;&#39; (2019), movie/7" in ana.open("/library")
 
 
-def test_names_are_edited_and_a_name_that_cannot_be_is_given_back(transcoded: Library, ana: Browser) -> None:
+def test_names_can_be_edited_and_an_invalid_name_is_given_back(transcoded: Library, ana: Browser) -> None:
     page = ana.open("/library")
     assert ">movies/Hidden Falls (2019)/Hidden Falls (2019).mp4</textarea>" in page
     bad = ana.submit("/library/questions/2/approve", "/library", file="tiny.mp4", name="falls.mp4")
@@ -162,7 +158,7 @@ def test_an_item_tells_its_files_its_evidence_and_who_said_what(transcoded: Libr
     assert vera.get("/library/items/movie-nobody").status_code == 404
 
 
-def test_a_job_shows_how_far_it_is_and_is_cancelled_and_tried_again_by_an_operator(
+def test_a_job_shows_progress_and_operators_cancel_or_retry_it(
     library: Library, ana: Browser, olga: Browser, tiny_clip: Path
 ) -> None:
     ingest(library, FALLS, [tiny_clip])
@@ -210,7 +206,7 @@ def test_files_whose_streams_are_alike_are_shown_once(
     assert page.count("its language is fra") == 1
 
 
-def test_a_folder_that_is_away_is_a_banner_and_nothing_is_recorded(transcoded: Library, olga: Browser) -> None:
+def test_an_absent_folder_shows_a_banner_and_records_nothing(transcoded: Library, olga: Browser) -> None:
     token = csrf_of(olga.open("/library"))
     transcoded.root.rename(transcoded.root.with_name("unplugged"))
     for path in ("/library", ITEM):

@@ -60,7 +60,7 @@ def test_polling_tells_where_a_content_stands(client: httpx.Client, studio: Stud
     assert client.get("/renders/crafts-2020-01-01").status_code == 404
 
 
-def test_a_stream_begins_with_the_present_state_and_tells_each_change(client: httpx.Client, studio: Studio) -> None:
+def test_a_stream_sends_the_current_state_and_then_each_change(client: httpx.Client, studio: Studio) -> None:
     with following(client, EVENTS) as events:
         first = next(events)
         assert read(first)["state"] == "review_pending"
@@ -112,9 +112,7 @@ def test_after_a_gap_only_what_is_new_is_told(client: httpx.Client, studio: Stud
         assert read(next(events))["version"] == 5, "what changed in the gap was lost"
 
 
-def test_a_stream_closes_at_the_end_and_a_browser_is_told_not_to_come_back(
-    client: httpx.Client, studio: Studio
-) -> None:
+def test_a_finished_stream_closes_and_prevents_reconnecting(client: httpx.Client, studio: Studio) -> None:
     with following(client, EVENTS) as events:
         next(events)
         decide(studio, CONTENT, "rejected", by="Ana", via="cli")
@@ -125,7 +123,7 @@ def test_a_stream_closes_at_the_end_and_a_browser_is_told_not_to_come_back(
     assert client.get("/renders/crafts-2020-01-01/events").status_code == 404
 
 
-def test_the_stream_of_everything_replays_a_gap_and_says_when_it_cannot(client: httpx.Client, studio: Studio) -> None:
+def test_the_global_stream_replays_a_gap_or_says_it_cannot(client: httpx.Client, studio: Studio) -> None:
     before = newest_marker(studio.catalog)
     fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
     with following(client, "/events", **{"last-event-id": str(before)}) as events:
@@ -136,7 +134,7 @@ def test_the_stream_of_everything_replays_a_gap_and_says_when_it_cannot(client: 
         assert next(events).event == "reset"
 
 
-def test_one_reader_serves_all_who_watch_and_rests_when_nobody_does(
+def test_one_reader_serves_all_watchers_and_idles_without_any(
     client: httpx.Client, desk: Starlette, studio: Studio
 ) -> None:
     feed = desk.state.room.feed

@@ -25,7 +25,7 @@ def verdict(studio: Studio, content_id: str = CONTENT) -> tuple[str, str, str] |
     return None if row is None else (row.verdict, row.decided_by, row.via)
 
 
-def test_the_queue_shows_what_waits_with_its_caption_cost_and_deadline(ana: Browser) -> None:
+def test_the_queue_shows_each_items_caption_cost_and_deadline(ana: Browser) -> None:
     page = ana.open("/")
     for shown in (CONTENT, "Clay, patience", "$0.00", "revision 1", "in 1 d", "review pending"):
         assert shown in page
@@ -73,9 +73,7 @@ def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, studio:
     [("x" * 5001, "5001 characters"), ("Clay\x07", "position 4"), ("Clay \u202eevil", "position 5"), (" ", "empty")],
     ids=["too long for any platform", "a control character", "letters that run backwards", "nothing"],
 )
-def test_a_caption_that_cannot_be_kept_is_refused_and_what_was_typed_is_shown(
-    ana: Browser, studio: Studio, caption: str, why: str
-) -> None:
+def test_an_invalid_caption_is_refused_and_shown_as_typed(ana: Browser, studio: Studio, caption: str, why: str) -> None:
     answer = ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption=caption)
     assert answer.status_code == 400
     assert why in answer.text
@@ -83,7 +81,7 @@ def test_a_caption_that_cannot_be_kept_is_refused_and_what_was_typed_is_shown(
     assert content_row(studio, CONTENT).caption == "Clay, patience"
 
 
-def test_a_page_says_at_its_top_which_platform_will_not_get_the_caption(ana: Browser, studio: Studio) -> None:
+def test_the_page_top_names_platforms_that_reject_the_caption(ana: Browser, studio: Studio) -> None:
     """Whoever approves at the thumb does not scroll down to the previews first."""
     banner = "Instagram will not get it like this."
     assert banner not in ana.open(PAGE)
@@ -94,7 +92,7 @@ def test_a_page_says_at_its_top_which_platform_will_not_get_the_caption(ana: Bro
     assert "take out" in page
 
 
-def test_of_two_tabs_one_wins_and_the_other_is_told_who_and_when(ana: Browser, ben: Browser, studio: Studio) -> None:
+def test_of_two_tabs_one_wins_and_the_other_shows_who_and_when(ana: Browser, ben: Browser, studio: Studio) -> None:
     seen = seen_on(ben.open(PAGE))
     ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE)))
     answer = ben.submit(f"{PAGE}/reject", "/account", seen=seen, note="too dark")
@@ -114,9 +112,7 @@ def test_a_tab_that_shows_an_older_video_is_refused(ana: Browser, studio: Studio
     assert verdict(studio) is None
 
 
-def test_a_tab_that_shows_an_older_caption_is_refused_and_told_who_edited_it(
-    ana: Browser, ben: Browser, studio: Studio
-) -> None:
+def test_a_tab_with_an_old_caption_is_refused_naming_the_editor(ana: Browser, ben: Browser, studio: Studio) -> None:
     """An edit makes no new revision: without this, Ben would approve words that he has never seen."""
     seen = seen_on(ben.open(PAGE))
     ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption="Other words")
@@ -170,9 +166,7 @@ def test_many_are_approved_at_once_and_the_stale_one_is_left(make_studio: Callab
     assert verdict(studio, other) == ("edited", "Ben", "cli")
 
 
-def test_a_hold_is_shown_until_somebody_decides_and_a_recall_asks_anew(
-    ana: Browser, ben: Browser, studio: Studio
-) -> None:
+def test_a_hold_shows_until_decided_and_a_recall_asks_again(ana: Browser, ben: Browser, studio: Studio) -> None:
     assert ana.submit(f"{PAGE}/hold", PAGE, seen=seen_on(ana.open(PAGE)), note="the client looks").status_code == 303
     assert verdict(studio) == ("held", "Ana", "desk")
     for page in (ben.open(PAGE), ben.open("/")):
@@ -184,7 +178,7 @@ def test_a_hold_is_shown_until_somebody_decides_and_a_recall_asks_anew(
     assert content_row(studio, CONTENT).review_deadline_at is not None
 
 
-def test_where_two_people_approve_the_page_says_who_has_and_the_second_lets_it_out(
+def test_the_first_approver_is_shown_and_the_second_releases_it(
     make_studio: Callable[..., Studio],
 ) -> None:
     studio = make_studio(channels={"crafts": {"review": {"approvals": 2}}})
@@ -235,7 +229,7 @@ def test_a_segment_is_made_anew_by_whoever_asked_for_it(studio: Studio) -> None:
     )
 
 
-def test_the_kill_switch_is_turned_by_operators_and_every_page_says_so(ana: Browser, olga: Browser) -> None:
+def test_operators_turn_the_kill_switch_and_every_page_shows_it(ana: Browser, olga: Browser) -> None:
     assert ana.submit("/switch", position="off").status_code == 403
     assert olga.submit("/switch", position="off", note="something is odd").status_code == 303
     assert "The kill switch has stopped everything" in ana.open("/")
@@ -274,7 +268,7 @@ def unknown_effect(studio: Studio, kind: str = "llm") -> int:
     ("found", {"found": "req-7"}, "confirmed"),
     ("not-there", {"looked": "yes"}, "intended"),
 ])  # fmt: skip
-def test_an_unknown_effect_is_resolved_once_with_the_persons_name(
+def test_an_unknown_effect_is_resolved_once_in_a_persons_name(
     olga: Browser, ana: Browser, studio: Studio, button: str, fields: dict[str, str], state: str
 ) -> None:
     number = unknown_effect(studio)
@@ -295,7 +289,7 @@ def test_not_there_needs_somebody_who_has_looked(olga: Browser, studio: Studio) 
     assert ledger_rows(studio, id=number)[0]["state"] == "unknown"
 
 
-def test_a_broken_manifest_or_channel_file_leaves_pages_that_say_so(ana: Browser, studio: Studio) -> None:
+def test_pages_report_a_broken_manifest_or_channel_file(ana: Browser, studio: Studio) -> None:
     (studio.contents.folder(CONTENT) / "metadata.json").write_text("{", encoding="utf-8")
     assert "metadata.json" in ana.open(PAGE)
     (studio.settings.root / "channels" / "crafts.yaml").write_text("title: [", encoding="utf-8")

@@ -117,7 +117,7 @@ def test_a_viewer_sees_and_does_nothing(vera: Browser, studio: Studio) -> None:
     assert content_row(studio, CONTENT).caption == "Clay, patience"
 
 
-def test_a_session_is_new_at_every_login_whatever_the_browser_brought(desk: Starlette, ana: Browser) -> None:
+def test_each_login_starts_a_new_session_despite_old_cookies(desk: Starlette, ana: Browser) -> None:
     planted = dict(ana.cookies)["dayreel_session"]
     victim = Browser(desk, cookies={"dayreel_session": "planted.by-an-attacker"})
     victim.submit("/login", "/login", name="Ana", password=PASSWORD)
@@ -184,7 +184,7 @@ def test_a_one_time_link_works_once_and_for_a_day(desk: Starlette, studio: Studi
     assert Browser(desk).get(late).status_code == 409
 
 
-def test_the_first_link_makes_an_admin_and_none_is_made_afterwards(desk: Starlette) -> None:
+def test_the_first_link_makes_an_admin_and_then_none_is_issued(desk: Starlette) -> None:
     users: Users = desk.state.room.users
     older, newer = users.first_link(), users.first_link()
     assert Browser(desk).get(f"/welcome/{older}").status_code == 409
@@ -193,9 +193,7 @@ def test_the_first_link_makes_an_admin_and_none_is_made_afterwards(desk: Starlet
     assert users.first_link() is None
 
 
-def test_too_many_wrong_passwords_are_slowed_down_even_for_the_right_one(
-    desk: Starlette, ana: Browser, studio: Studio
-) -> None:
+def test_repeated_wrong_passwords_delay_even_the_right_one(desk: Starlette, ana: Browser, studio: Studio) -> None:
     stranger = Browser(desk)
     codes = [
         stranger.submit("/login", "/login", name="Ana", password=f"wrong {number} word").status_code
@@ -209,7 +207,7 @@ def test_too_many_wrong_passwords_are_slowed_down_even_for_the_right_one(
 
 
 @pytest.mark.slow
-def test_a_name_that_does_not_exist_takes_as_long_as_one_that_does(studio: Studio) -> None:
+def test_an_unknown_name_takes_as_long_as_a_known_one(studio: Studio) -> None:
     users = Users(studio.catalog, studio.clock, hasher=PasswordHasher(time_cost=3, memory_cost=16384, parallelism=1))
     users.accept(users.add("Ana", "reviewer", by="test"), name="", password=PASSWORD)
 
@@ -245,7 +243,7 @@ OF_OTHER_KINDS = ("metadata.json", ".pipeline/final_video.done", "out.mp4", "dir
 
 
 @pytest.mark.parametrize("path", OUTSIDE + ODD + OF_OTHER_KINDS)
-def test_media_serves_nothing_but_this_contents_own_pictures_and_videos(
+def test_media_serves_only_the_contents_own_images_and_videos(
     vera: Browser, studio: Studio, tmp_path: Path, path: str
 ) -> None:
     (tmp_path / "secret.mp4").write_bytes(b"secret")
@@ -319,7 +317,7 @@ def test_nothing_that_is_sent_becomes_a_header(ana: Browser, olga: Browser, desk
         assert answer.status_code < 500, answer.url
 
 
-def test_oversized_and_odd_bodies_are_refused_before_they_are_read(ana: Browser, studio: Studio) -> None:
+def test_oversized_and_malformed_bodies_are_refused_unread(ana: Browser, studio: Studio) -> None:
     big = b"caption=" + b"x" * 300_000
     form = {**OURS, "content-type": "application/x-www-form-urlencoded"}
     assert ana.post(f"{PAGE}/edit", content=big, headers=form).status_code == 413
@@ -337,7 +335,7 @@ def test_no_field_of_a_form_holds_what_postgresql_cannot_keep(ana: Browser, stud
     assert not is_decided(studio)
 
 
-def test_every_answer_carries_the_headers_that_keep_foreign_code_out(ana: Browser) -> None:
+def test_every_response_has_headers_that_block_foreign_code(ana: Browser) -> None:
     for path in ("/", PAGE, "/login", "/static/desk.js", f"/media/{CONTENT}/final_video.mp4", "/nowhere"):
         headers = ana.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -356,7 +354,7 @@ def test_what_a_model_wrote_is_text_on_every_page(ana: Browser, studio: Studio) 
     assert content_row(studio, CONTENT).caption == evil
 
 
-def test_a_script_acts_with_its_token_and_never_with_more_than_its_person_may(desk: Starlette, studio: Studio) -> None:
+def test_a_script_token_never_exceeds_its_persons_permissions(desk: Starlette, studio: Studio) -> None:
     viewer = {"authorization": f"Bearer {token_of(desk, 'Robot', 'viewer')}", "accept": "*/*"}
     reviewer = {"authorization": f"Bearer {token_of(desk, 'Bot', 'reviewer')}", "accept": "*/*"}
     script = Browser(desk)
@@ -375,7 +373,7 @@ def test_a_script_acts_with_its_token_and_never_with_more_than_its_person_may(de
     assert (row.decided_by, row.via) == ("Bot", "api")
 
 
-def test_the_trusted_header_is_off_unless_set_and_believed_from_the_proxy_alone(studio: Studio, ana: Browser) -> None:
+def test_the_trusted_header_is_opt_in_and_only_from_the_proxy(studio: Studio, ana: Browser) -> None:
     named = {"x-forwarded-user": "Ana"}
     assert Browser(desk_on(studio)).get("/", headers=named).status_code == 303
     behind = studio.settings.model_copy(

@@ -38,7 +38,7 @@ def test_a_result_off_by_more_than_half_a_unit_is_corrected(lufs: float, louder:
     assert (level.gain_db > 10.0) == louder
 
 
-def test_a_peak_that_went_over_lowers_the_ceiling_by_more_than_the_excess() -> None:
+def test_an_overshoot_lowers_the_ceiling_by_more_than_itself() -> None:
     level = corrected_level(Level(10.0, -2.0), Loudness(-14.0, -0.5), TARGET)
     assert level is not None
     assert level.ceiling_dbtp is not None
@@ -60,7 +60,7 @@ def test_narration_a_little_too_long_is_spoken_faster() -> None:
     assert narration_tempo(16.5, 15.0, path=Path("voice.wav")) == pytest.approx(1.1)
 
 
-def test_narration_much_too_long_is_refused_naming_both_durations() -> None:
+def test_overlong_narration_is_refused_naming_both_durations() -> None:
     said = r"'voice.wav'.*lasts 18.00 s and the video 15.00 s.*narration.rate.* by 5% .*17.2 s"
     with pytest.raises(MediaError, match=said):
         narration_tempo(18.0, 15.0, path=Path("voice.wav"))

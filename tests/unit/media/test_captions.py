@@ -30,7 +30,7 @@ def frames(path: Path) -> list[tuple[float, np.ndarray[Any, Any]]]:
         return [(float(one.time or 0), one.to_ndarray(format="gray")) for one in container.decode(video=0)]
 
 
-def test_glyphs_stand_in_the_safe_zone_and_nowhere_else_and_only_while_they_are_spoken(
+def test_glyphs_appear_only_in_the_safe_zone_while_spoken(
     make_clip: Callable[..., Path], tmp_path: Path, ffmpeg: Path
 ) -> None:
     clip = make_clip(picture="color=c=black", duration_s=2.0, size=f"{WIDTH}x{HEIGHT}")
@@ -70,20 +70,20 @@ def lines(words: list[SpokenWord], *, room_px: float = 500, total_s: float = 30)
     return [line.text for line in caption_lines(words, room_px=room_px, size_px=40, total_s=total_s)]
 
 
-def test_lines_break_where_they_are_full_where_a_sentence_ends_and_where_nobody_speaks() -> None:
+def test_lines_break_when_full_at_sentence_ends_and_at_pauses() -> None:
     assert lines(spoken("one two three four five")) == ["one two three four", "five"]
     assert lines(spoken("It ends. Then more")) == ["It ends.", "Then more"]
     assert lines([*spoken("one two"), *spoken("three", start_s=5)]) == ["one two", "three"]
     assert lines(spoken("unbelievably long expressions"), room_px=300) == ["unbelievably", "long", "expressions"]
 
 
-def test_no_two_lines_stand_at_once_and_none_longer_than_the_video() -> None:
+def test_lines_never_overlap_in_time_or_outlast_the_video() -> None:
     made = caption_lines(spoken("a b c d e f g h i j k l"), room_px=500, size_px=40, total_s=2.0)
     assert all(one.end_s <= other.start_s for one, other in itertools.pairwise(made))
     assert made[-1].end_s <= 2.0
 
 
-def test_a_long_word_is_written_smaller_and_one_without_end_is_refused() -> None:
+def test_a_long_word_is_shrunk_and_an_endless_one_is_refused() -> None:
     (line,) = caption_lines(spoken("Donaudampfschifffahrt"), room_px=300, size_px=40, total_s=9)
     assert 0.4 <= line.scale < 1
     with pytest.raises(MediaError, match="too long for one line"):
@@ -97,6 +97,6 @@ def test_what_would_be_a_command_in_the_file_is_only_text(tmp_path: Path) -> Non
     assert all(line.count("{") == 1 and line.count("\\N") == 0 for line in dialogue)
 
 
-def test_letters_the_font_does_not_have_are_refused_instead_of_drawn_as_boxes(tmp_path: Path) -> None:
+def test_characters_missing_from_the_font_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="has no letters for '陶'"):
         write_ass(spoken("陶"), tmp_path / "captions.ass", width=WIDTH, height=HEIGHT, total_s=9)

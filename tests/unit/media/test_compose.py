@@ -62,9 +62,7 @@ def assert_in_tune(made: Composed) -> None:
     assert made.true_peak_dbtp <= -1.0
 
 
-def test_segments_that_fit_together_are_copied_and_only_the_sound_is_encoded(
-    make_clip: MakeClip, make_video: Make
-) -> None:
+def test_matching_segments_are_copied_and_only_audio_is_encoded(make_clip: MakeClip, make_video: Make) -> None:
     clips = [make_clip(f"{n}.mp4", video_filter=f"hue=h={n * 90}") for n in range(3)]
     made = make_video(*clips)
     assert (made.mode, made.why_encoded) == ("copy", "")
@@ -119,7 +117,7 @@ def test_sound_stays_with_its_picture(make_clip: MakeClip, make_video: Make, tmp
         ({"video_filter": "setsar=2"}, "pixel aspect 2"),
     ],
 )
-def test_a_segment_that_differs_has_everything_encoded_and_the_reason_is_told(
+def test_a_differing_segment_forces_an_encode_with_the_reason(
     make_clip: MakeClip, make_video: Make, odd: dict[str, Any], why: str
 ) -> None:
     made = make_video(make_clip("plain.mp4"), make_clip("odd.mp4", **odd), fps=24)
@@ -172,7 +170,7 @@ def test_a_segment_without_sound_is_silent_in_its_place(make_clip: MakeClip, mak
 
 
 @pytest.mark.parametrize("silent", [{"sound": None}, {"sound": "anullsrc=r=48000:cl=stereo"}])
-def test_when_everything_is_silent_there_is_a_silent_track_and_no_loudness(
+def test_silent_segments_give_a_silent_track_and_no_loudness(
     make_clip: MakeClip, make_video: Make, silent: dict[str, Any]
 ) -> None:
     made = make_video(make_clip(**silent))
@@ -182,15 +180,13 @@ def test_when_everything_is_silent_there_is_a_silent_track_and_no_loudness(
 
 
 @pytest.mark.parametrize("source", [QUIET, BURSTS, "aevalsrc='if(gt(sin(700*t),0),0.99,-0.99)':s=48000"])
-def test_very_quiet_very_dynamic_and_clipped_sound_still_end_on_target(
+def test_quiet_dynamic_and_clipped_audio_all_reach_the_target(
     make_clip: MakeClip, make_video: Make, source: str
 ) -> None:
     assert_in_tune(make_video(make_clip(sound=source, duration_s=2)))
 
 
-def test_sound_that_cannot_be_loud_keeps_under_its_peak_and_is_reported_as_it_is(
-    make_clip: MakeClip, make_video: Make
-) -> None:
+def test_audio_too_peaky_to_be_loud_is_limited_and_reported(make_clip: MakeClip, make_video: Make) -> None:
     click = "aevalsrc='if(between(t,1,1.001),0.9*(random(0)*2-1),0)':s=48000"
     made = make_video(make_clip(sound=click, duration_s=2))
     assert made.loudness_lufs is not None
@@ -265,9 +261,7 @@ def test_intro_and_outro_are_taken_whole_around_the_segments(make_clip: MakeClip
 VOICE = "aevalsrc='0.3*sin(2*PI*300*t)*gt(sin(2*PI*2*t),0)':s=22050"
 
 
-def test_narration_is_mixed_over_a_ducked_bed_and_the_picture_is_still_copied(
-    make_clip: MakeClip, make_video: Make
-) -> None:
+def test_narration_is_mixed_over_a_ducked_bed_with_video_copied(make_clip: MakeClip, make_video: Make) -> None:
     voice = make_clip("voice.mp3", picture=None, sound=VOICE, options=("-c:a", "libmp3lame", "-ac", "1"))
     bed = make_clip(duration_s=2, sound="aevalsrc=0.4*sin(2*PI*2000*t):s=48000")
     made = make_video(bed, narration=voice)

@@ -25,7 +25,7 @@ def test_a_configured_ffmpeg_wins(tmp_path: Path) -> None:
     assert find_ffmpeg(str(mine)) == mine
 
 
-def test_a_setting_that_leads_nowhere_is_an_error_and_no_other_ffmpeg_is_taken() -> None:
+def test_an_invalid_setting_is_an_error_without_a_fallback() -> None:
     with pytest.raises(MediaError, match=r"'/no/such/ffmpeg'.*Correct the setting"):
         find_ffmpeg("/no/such/ffmpeg")
 

@@ -65,7 +65,7 @@ def test_only_the_stretch_that_is_used_counts(make_clip: MakeClip) -> None:
     assert second - first == pytest.approx(34.0, abs=0.5)
 
 
-def test_parts_of_different_rates_and_channels_are_one_programme(make_clip: MakeClip) -> None:
+def test_mixed_rates_and_channels_measure_as_one_programme(make_clip: MakeClip) -> None:
     mono = make_clip("mono.wav", picture=None, options=("-ac", "1", "-ar", "16000", "-c:a", "pcm_s16le"))
     parts = [AudioPart(make_clip(), 1, 0, 1), AudioPart(mono, 0, 0, 1)]
     assert measure(parts, true_peak=False).integrated_lufs is not None

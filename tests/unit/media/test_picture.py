@@ -104,9 +104,7 @@ def test_full_range_keeps_its_brightness(make_clip: MakeClip, shape: Shape, leve
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
-def test_hdr_is_brought_to_a_picture_that_is_neither_washed_out_nor_black(
-    make_clip: MakeClip, shape: Shape, transfer: str
-) -> None:
+def test_hdr_is_tone_mapped_neither_washed_out_nor_black(make_clip: MakeClip, shape: Shape, transfer: str) -> None:
     tagged = f"format=yuv420p10le,setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"
     options = ("-c:v", "libx265", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p10le")
     clip = make_clip(picture="smptehdbars", size="320x180", video_filter=tagged, options=options)

@@ -101,9 +101,7 @@ def test_the_largest_video_stream_is_taken_unless_one_is_named(make_clip: MakeCl
     assert facts.best_video_stream(0).width == 96
 
 
-def test_a_stream_that_is_not_there_is_refused_with_a_list_of_those_that_are(
-    make_clip: MakeClip, run: Run, tmp_path: Path
-) -> None:
+def test_a_missing_stream_is_refused_listing_the_available_ones(make_clip: MakeClip, run: Run, tmp_path: Path) -> None:
     facts = probe(two_videos(make_clip, run, tmp_path))
     with pytest.raises(MediaError, match=r"video stream 1 .* are 0 \(96x64, 24.00 fps\), 2 \(128x96, 30.00 fps\)"):
         facts.best_video_stream(1)
@@ -178,7 +176,7 @@ def test_what_is_not_media_is_refused_in_its_own_words(
     assert str(path) in str(refused.value)
 
 
-def test_a_file_cut_off_within_its_data_says_how_much_is_missing(make_clip: MakeClip) -> None:
+def test_a_file_truncated_in_its_data_says_how_much_is_missing(make_clip: MakeClip) -> None:
     path = make_clip(options=("-movflags", "+faststart"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])

@@ -48,7 +48,7 @@ def reasons(path: Path, plan: RemuxPlan) -> dict[int, str]:
     return {one.index: one.reason for one in choose_streams(probe(path), plan).dropped}
 
 
-def test_everything_but_commentaries_is_kept_unless_the_plan_says_otherwise(disc: Path) -> None:
+def test_all_streams_but_commentaries_are_kept_by_default(disc: Path) -> None:
     assert kept(disc, RemuxPlan()) == [0, 1, 2, 5, 6, 8]
     found = reasons(disc, RemuxPlan())
     assert (found[3], found[4]) == ("a commentary", "a commentary")
@@ -56,14 +56,14 @@ def test_everything_but_commentaries_is_kept_unless_the_plan_says_otherwise(disc
     assert set(kept(disc, RemuxPlan(commentary=True))) >= {3, 4}
 
 
-def test_only_the_wanted_languages_are_kept_under_either_of_their_codes(disc: Path) -> None:
+def test_only_wanted_languages_are_kept_under_either_code(disc: Path) -> None:
     assert kept(disc, RemuxPlan(languages=("ger", "fre"))) == [0, 2, 6, 8]
     assert reasons(disc, RemuxPlan(languages=("ger",)))[1] == "its language is eng"
     assert same_language("deu", "GER")
     assert not same_language("deu", "eng")
 
 
-def test_a_plan_that_wants_no_language_that_is_there_does_not_leave_the_picture_silent(disc: Path) -> None:
+def test_a_plan_without_a_matching_language_still_keeps_sound(disc: Path) -> None:
     choices = choose_streams(probe(disc), RemuxPlan(languages=("jpn",)))
     sound = [(one.index, one.reason) for one in choices.kept if one.kind == "sound"]
     assert sound[0] == (1, "its language is eng, but there is no other sound")
@@ -74,7 +74,7 @@ def test_subtitles_are_left_out_where_the_plan_says_so(disc: Path) -> None:
     assert kept(disc, RemuxPlan(subtitles=False)) == [0, 1, 2, 8]
 
 
-def test_a_person_may_name_the_streams_and_never_one_that_is_not_there(disc: Path) -> None:
+def test_a_person_may_name_streams_but_only_existing_ones(disc: Path) -> None:
     assert kept(disc, RemuxPlan(), (0, 3)) == [0, 3]
     with pytest.raises(MediaError, match=r"\[12\] are not among its streams"):
         kept(disc, RemuxPlan(), (0, 12))
@@ -82,9 +82,7 @@ def test_a_person_may_name_the_streams_and_never_one_that_is_not_there(disc: Pat
         kept(disc, RemuxPlan(), (1,))
 
 
-def test_a_remux_copies_the_chosen_streams_with_languages_chapters_subtitles_and_cover(
-    disc: Path, ffmpeg: Path, tmp_path: Path
-) -> None:
+def test_a_remux_keeps_languages_chapters_subtitles_and_cover(disc: Path, ffmpeg: Path, tmp_path: Path) -> None:
     facts = probe(disc)
     made = remux(disc, tmp_path / "out.mkv", choose_streams(facts, RemuxPlan(commentary=True)), ffmpeg=ffmpeg)
     assert (made.container, made.path) == ("matroska", tmp_path / "out.mkv")

@@ -64,7 +64,7 @@ def test_a_failure_leaves_no_trace_and_keeps_what_was_there(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [dest]
 
 
-def test_what_a_killed_process_left_a_day_ago_is_swept_and_younger_work_is_not(tmp_path: Path) -> None:
+def test_day_old_leftovers_are_swept_and_younger_work_is_kept(tmp_path: Path) -> None:
     old, young, other = (tmp_path / name for name in (".a.mp4.part-old", ".a.mp4.part-new", ".b.mp4.part-old"))
     for folder in (old, young, other):
         folder.mkdir()
@@ -84,7 +84,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         pass
 
 
-def test_a_full_disk_is_said_with_its_path_and_leaves_no_half_file(small_disk: Path, ffmpeg: Path) -> None:
+def test_a_full_disk_names_its_path_and_leaves_no_partial_file(small_disk: Path, ffmpeg: Path) -> None:
     dest = small_disk / "a.nut"
     with (
         pytest.raises(MediaError, match=r"the disk is full: '.*small' has \d+\.\d MB free"),
@@ -157,7 +157,7 @@ def test_a_missing_ffmpeg_is_said(tmp_path: Path) -> None:
         run_ffmpeg(noise(tmp_path / "x"), ffmpeg=tmp_path / "none", doing="go", folder=tmp_path)
 
 
-def test_work_that_is_called_off_ends_the_program_and_all_it_started(tmp_path: Path) -> None:
+def test_cancelled_work_ends_the_program_and_its_children(tmp_path: Path) -> None:
     fake = fake_ffmpeg(tmp_path, f"sleep 60 & echo $! > {tmp_path}/child; wait")
 
     def called_off() -> None:
@@ -169,7 +169,7 @@ def test_work_that_is_called_off_ends_the_program_and_all_it_started(tmp_path: P
     assert not is_running(int((tmp_path / "child").read_text()))
 
 
-def test_a_program_on_a_leash_ends_with_its_holder_even_when_that_is_killed(tmp_path: Path) -> None:
+def test_a_supervised_program_ends_even_if_its_parent_is_killed(tmp_path: Path) -> None:
     told = tmp_path / "told"
     program = fake_ffmpeg(tmp_path, f"echo $$ > {told}.new; mv {told}.new {told}; exec sleep 60")
     holding = (
@@ -188,7 +188,7 @@ def test_a_program_ended_by_a_signal_may_be_tried_again(tmp_path: Path) -> None:
         run_ffmpeg(noise(tmp_path / "a.nut"), ffmpeg=killed, doing="encode", folder=tmp_path, pulse=lambda: None)
 
 
-def test_a_program_on_a_leash_that_ends_by_itself_hands_on_its_words_and_its_code(tmp_path: Path) -> None:
+def test_a_supervised_program_passes_on_output_and_exit_code(tmp_path: Path) -> None:
     for code in (0, 3):
         program = fake_ffmpeg(tmp_path, f"echo hello; exit {code}")
         with subprocess.Popen(leashed([str(program)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -25,7 +25,7 @@ def clip(make_clip: MakeClip) -> Path:
     return make_clip(size="160x120", picture="testsrc", options=("-g", "6"))
 
 
-def test_a_copy_in_another_container_is_the_same_footage_with_its_figures(clip: Path, run: Run, tmp_path: Path) -> None:
+def test_a_copy_in_another_container_is_the_same_footage(clip: Path, run: Run, tmp_path: Path) -> None:
     made = tmp_path / "made.mkv"
     run("-i", clip, "-c", "copy", made)
     checks = compare_footage(clip, made, LIMITS, choices=choose_streams(probe(clip), RemuxPlan()))
@@ -43,9 +43,7 @@ def test_a_copy_in_another_container_is_the_same_footage_with_its_figures(clip: 
 
 
 @pytest.mark.parametrize("content", [b"x" * 55, b"<!DOCTYPE html><html>502 Bad Gateway</html>" * 100, b""])
-def test_a_success_of_a_few_bytes_and_an_error_page_are_refused_with_evidence(
-    clip: Path, tmp_path: Path, content: bytes
-) -> None:
+def test_tiny_outputs_and_error_pages_are_refused_with_evidence(clip: Path, tmp_path: Path, content: bytes) -> None:
     made = tmp_path / "made.mkv"
     made.write_bytes(content)
     checks = compare_footage(clip, made, LIMITS)

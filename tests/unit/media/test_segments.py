@@ -46,7 +46,7 @@ def cut(tmp_path: Path, ffmpeg: Path) -> Cut:
 
 
 @pytest.mark.slow
-def test_footage_of_every_kind_becomes_segments_that_are_joined_without_encoding(
+def test_any_footage_becomes_segments_joined_without_encoding(
     make_clip: MakeClip, cut: Cut, tmp_path: Path, ffmpeg: Path
 ) -> None:
     segments = [cut(make_clip(name, **odd), f"{n}.mp4") for n, (name, odd) in enumerate(ODD.items())]
@@ -108,7 +108,7 @@ def test_the_best_stream_is_cut_unless_one_is_named(
         cut(both, stream=7)
 
 
-def test_footage_shorter_than_asked_is_refused_saying_what_it_has(make_clip: MakeClip, cut: Cut) -> None:
+def test_too_short_footage_is_refused_stating_its_duration(make_clip: MakeClip, cut: Cut) -> None:
     with pytest.raises(MediaError, match=r"cut 5.00 s from 0.25 s .*lasts 1.00 s.*allow it to loop"):
         cut(make_clip(), duration_s=5)
 

@@ -49,7 +49,7 @@ def test_a_poster_of_rotated_footage_stands_upright(
         assert strongest(picture.crop((0, 0, 180, 100))) == 0
 
 
-def test_a_contact_sheet_runs_through_the_video_from_left_to_right(make_clip: MakeClip, tmp_path: Path) -> None:
+def test_a_contact_sheet_shows_the_video_from_left_to_right(make_clip: MakeClip, tmp_path: Path) -> None:
     clip = make_clip(picture="color=c=red", video_filter=BLUE_AFTER_1_S, duration_s=2)
     with Image.open(contact_sheet(clip, tmp_path / "sheet.jpg", 4, 2)) as sheet:
         width, height = sheet.size

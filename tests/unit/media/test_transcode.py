@@ -63,7 +63,7 @@ def test_each_preset_encodes_the_picture_and_copies_the_sound(
     assert max(shares) <= 1.0
 
 
-def test_a_turned_picture_with_oblong_pixels_is_shown_at_the_same_size(
+def test_a_rotated_anamorphic_picture_keeps_its_display_aspect(
     make_clip: MakeClip, run: Run, ffmpeg: Path, tmp_path: Path
 ) -> None:
     turned = tmp_path / "turned.mp4"
@@ -141,7 +141,7 @@ def test_colours_that_nobody_can_tell_are_refused(make_clip: MakeClip, run: Run,
         encoded(dolby, ffmpeg, hdr="tonemap")
 
 
-def test_a_picture_that_came_out_otherwise_is_refused_with_every_difference(make_clip: MakeClip) -> None:
+def test_an_unexpected_picture_is_refused_with_every_difference(make_clip: MakeClip) -> None:
     facts = probe(make_clip(size="96x64", duration_s=0.2))
     planned = plan_picture(facts, TranscodePlan(preset="h264"))
     asked = replace(planned, color_transfer="smpte2084", pix_fmt="yuv420p10le", sar=Fraction(4, 3))
@@ -149,7 +149,7 @@ def test_a_picture_that_came_out_otherwise_is_refused_with_every_difference(make
         refuse_other_picture(facts.best_video_stream(), asked, "transcode 'a'")
 
 
-def test_full_range_and_untagged_colours_come_out_limited_and_tagged(make_clip: MakeClip, ffmpeg: Path) -> None:
+def test_full_range_untagged_colours_become_limited_and_tagged(make_clip: MakeClip, ffmpeg: Path) -> None:
     clip = make_clip(size="97x65", duration_s=0.2, picture="testsrc", options=("-pix_fmt", "yuvj444p"), sound=None)
     video = encoded(clip, ffmpeg, preset="h264").best_video_stream()
     assert (video.width, video.height, video.is_full_range, video.pix_fmt) == (98, 66, False, "yuv420p")

@@ -120,7 +120,7 @@ def test_a_status_without_better_knowledge_has_one_meaning(status: int, acting: 
     assert error.retry_after_s == 7
 
 
-def test_an_answer_that_is_no_json_object_is_typed_by_what_the_call_did() -> None:
+def test_a_non_json_answer_is_typed_by_the_calls_side_effects() -> None:
     with scripted(Say(200, b"<html>hello</html>")) as server:
         with pytest.raises(UnknownOutcomeError, match="no JSON object"):
             make_http().send("POST", server.url, attempted="pay", acting=True).document()
@@ -164,7 +164,7 @@ def test_a_download_is_whole_and_without_the_key(tmp_path: Path) -> None:
         (Say(403, b"expired"), PermanentError),
     ],
 )
-def test_a_download_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, say: Say, kind: type) -> None:
+def test_a_failed_download_leaves_only_the_old_file(tmp_path: Path, say: Say, kind: type) -> None:
     dest = tmp_path / "video_1.mp4"
     dest.write_bytes(b"old")
     with scripted(say) as server, pytest.raises(kind):

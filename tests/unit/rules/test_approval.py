@@ -25,7 +25,7 @@ def test_another_caption_is_named() -> None:
     assert what_changed(APPROVED, replace(APPROVED, caption="Clay!"), "tiktok") == ["the caption"]
 
 
-def test_each_field_of_the_platform_is_named_with_what_it_was_and_is() -> None:
+def test_each_changed_platform_field_is_named_with_both_values() -> None:
     now = replace(APPROVED, fields={**FIELDS, "tiktok": {"privacy": "PUBLIC_TO_EVERYONE", "allow_duet": True}})
     assert what_changed(APPROVED, now, "tiktok") == [
         "tiktok.allow_duet (approved None, now True)",
@@ -56,7 +56,7 @@ def reworded(platform: str, **words: str) -> Bound:
     return replace(WORD_FOR_WORD, words={**WORDS, platform: {**WORDS[platform], **words}})
 
 
-def test_another_title_other_hashtags_and_another_way_of_putting_words_together_are_named() -> None:
+def test_changed_title_hashtags_or_text_layout_are_named() -> None:
     assert what_changed(WORD_FOR_WORD, reworded("youtube", title="Clay!"), "youtube") == [
         "the title on youtube (approved 'Clay', now 'Clay!')"
     ]
@@ -77,7 +77,7 @@ def test_words_that_follow_from_another_caption_are_told_once() -> None:
     assert what_changed(WORD_FOR_WORD, now, "tiktok") == ["the caption"]
 
 
-def test_an_approval_from_before_words_were_bound_holds_for_what_it_bound() -> None:
+def test_an_older_approval_without_words_holds_for_the_rest() -> None:
     older = replace(WORD_FOR_WORD, words=None)
     assert what_changed(older, reworded("youtube", title="Clay!"), "youtube") == []
     assert what_changed(older, replace(WORD_FOR_WORD, caption="Clay!"), "youtube") == ["the caption"]

@@ -97,7 +97,7 @@ def test_a_window_that_begins_in_the_gap_begins_right_after_it(zone: str, day: s
 
 
 @pytest.mark.parametrize(("zone", "day", "gap"), SPRING)
-def test_a_window_that_ends_in_the_gap_ends_where_the_gap_begins(zone: str, day: str, gap: int) -> None:
+def test_a_window_that_ends_in_the_gap_closes_as_the_gap_begins(zone: str, day: str, gap: int) -> None:
     hours = channel(zone, f"0{gap - 1}:00-0{gap}:30")
     last = at(f"{day} 0{gap - 1}:59", zone)
     assert window_state(hours, last).is_open
@@ -105,7 +105,7 @@ def test_a_window_that_ends_in_the_gap_ends_where_the_gap_begins(zone: str, day:
 
 
 @pytest.mark.parametrize(("zone", "day", "gap"), SPRING)
-def test_a_window_wholly_inside_the_gap_does_not_open_on_that_day(zone: str, day: str, gap: int) -> None:
+def test_a_window_inside_the_gap_stays_closed_that_day(zone: str, day: str, gap: int) -> None:
     hours = channel(zone, f"0{gap}:15-0{gap}:45")
     start = at(f"{day} 00:00", zone)
     assert not any(window_state(hours, start + timedelta(minutes=minute)).is_open for minute in range(0, 6 * 60, 5))
@@ -119,7 +119,7 @@ def test_a_window_over_the_gap_is_an_hour_shorter(zone: str, day: str, gap: int)
 
 
 @pytest.mark.parametrize(("zone", "day", "hour"), AUTUMN)
-def test_a_window_over_the_repeated_hour_is_an_hour_longer_and_without_a_hole(zone: str, day: str, hour: int) -> None:
+def test_a_window_over_the_repeated_hour_is_an_hour_longer(zone: str, day: str, hour: int) -> None:
     hours = channel(zone, f"0{hour - 1}:00-0{hour + 2}:00")
     assert window_state(hours, at(f"{day} 0{hour}:30", zone)).is_open
     assert window_state(hours, at(f"{day} 0{hour}:30*", zone)).is_open
@@ -127,7 +127,7 @@ def test_a_window_over_the_repeated_hour_is_an_hour_longer_and_without_a_hole(zo
 
 
 @pytest.mark.parametrize(("zone", "day", "hour"), AUTUMN)
-def test_a_window_that_starts_in_the_repeated_hour_starts_the_first_time(zone: str, day: str, hour: int) -> None:
+def test_a_start_in_the_repeated_hour_is_its_first_occurrence(zone: str, day: str, hour: int) -> None:
     hours = channel(zone, f"0{hour}:30-0{hour + 2}:00")
     first = at(f"{day} 0{hour}:30", zone)
     assert not window_state(hours, first - timedelta(minutes=1)).is_open
@@ -136,7 +136,7 @@ def test_a_window_that_starts_in_the_repeated_hour_starts_the_first_time(zone: s
 
 
 @pytest.mark.parametrize(("zone", "day", "hour"), AUTUMN)
-def test_a_window_that_ends_in_the_repeated_hour_ends_the_first_time(zone: str, day: str, hour: int) -> None:
+def test_an_end_in_the_repeated_hour_is_its_first_occurrence(zone: str, day: str, hour: int) -> None:
     hours = channel(zone, f"0{hour - 1}:00-0{hour}:30")
     assert window_state(hours, at(f"{day} 0{hour}:29", zone)).is_open
     assert not window_state(hours, at(f"{day} 0{hour}:30", zone)).is_open
@@ -149,7 +149,7 @@ def test_the_whole_day_is_open_on_every_day_there_is(zone: str, day: str) -> Non
     assert minutes_open(channel(zone, "00:00-24:00"), day, zone) == length
 
 
-def test_a_window_across_midnight_of_the_change_keeps_its_local_end() -> None:
+def test_an_overnight_window_keeps_its_local_end_on_change_days() -> None:
     hours = channel(MADRID, "23:00-04:00")
     assert window_state(hours, at("2026-03-29 03:59", MADRID)).is_open
     assert not window_state(hours, at("2026-03-29 04:00", MADRID)).is_open

@@ -44,20 +44,20 @@ def test_each_platform_counts_in_its_own_unit(platform: Platform, unit_text: str
         format_caption(platform, unit_text * (fits + 1))
 
 
-def test_hashtags_give_way_before_the_text_does_and_the_last_ones_first() -> None:
+def test_the_last_hashtags_are_dropped_before_text_is_cut() -> None:
     text = "x" * 2180
     caption = format_caption("instagram", text, hashtags=("one", "two", "three"), marker=MARKER)
     assert caption.text == f"{text}\n\n#one\n\n{MARKER}"
     assert caption.dropped_hashtags == ("#two", "#three")
 
 
-def test_a_text_that_leaves_no_room_for_the_marker_is_refused_and_not_cut() -> None:
+def test_text_without_room_for_the_marker_is_refused_not_cut() -> None:
     with pytest.raises(UsageError, match="2211 characters and instagram takes 2200") as refusal:
         format_caption("instagram", "x" * 2200, marker=MARKER)
     assert "take out 11 characters" in str(refusal.value)
 
 
-def test_instagram_takes_thirty_hashtags_and_drops_only_the_channels() -> None:
+def test_instagram_takes_30_hashtags_and_drops_channel_ones() -> None:
     own = " ".join(f"#own{number}" for number in range(28))
     caption = format_caption("instagram", own, hashtags=("a1", "b2", "c3"))
     assert caption.dropped_hashtags == ("#c3",)
@@ -79,7 +79,7 @@ def test_what_is_no_hashtag_is_refused_by_name(bad: str) -> None:
 
 
 @pytest.mark.parametrize(("platform", "bad"), [("youtube", "<"), ("tiktok", "\x00"), ("instagram", "\ud800")])
-def test_a_character_that_cannot_be_sent_is_refused_with_its_place(platform: Platform, bad: str) -> None:
+def test_an_unsendable_character_is_refused_with_its_position(platform: Platform, bad: str) -> None:
     with pytest.raises(UsageError, match="position 5"):
         format_caption(platform, f"I am {bad} here")
 
@@ -128,7 +128,7 @@ def test_a_marker_is_only_found_as_a_token_of_its_own() -> None:
     text=st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="<>"), min_size=1),
     hashtags=st.lists(st.from_regex(r"#[a-z0-9_]{1,12}", fullmatch=True), max_size=40),
 )
-def test_a_caption_keeps_the_text_fits_and_does_not_change_when_formatted_again(
+def test_a_caption_keeps_its_text_fits_and_formats_idempotently(
     platform: Platform, text: str, hashtags: list[str]
 ) -> None:
     try:

@@ -44,7 +44,7 @@ def test_anything_else_is_refused_and_shown_what_one_looks_like(text: str) -> No
 
 
 @pytest.mark.parametrize("text", ["", "today", "20.11.2026", "2026-11-2", "2026-13-01", "2026-02-30", "20261120"])
-def test_a_day_in_another_format_or_that_does_not_exist_is_refused(text: str) -> None:
+def test_a_malformed_or_nonexistent_day_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="YYYY-MM-DD"):
         parse_day(text)
     with pytest.raises(UsageError):

@@ -16,7 +16,7 @@ def test_a_text_cannot_end_its_link_or_begin_another() -> None:
     assert link("x](/graphql?query=mutation) ![y", "/content/x") == "[x/graphqlquerymutation y](/content/x)"
 
 
-def test_a_row_of_pictures_is_short_enough_to_be_shown_in_its_place() -> None:
+def test_a_row_of_pictures_is_short_enough_to_show_inline() -> None:
     longest = "c" * 41 + "-2026-11-20-t12"
     row = picture_row(longest, ((f"thumbnails/video_{n}-0123456789ab.jpg", f"raw/video_{n}.mp4") for n in range(1, 13)))
     assert len(row) <= MOST_INLINE

@@ -112,7 +112,7 @@ def draw(dice: random.Random, count: int, spread: float, lift: float = 0.0) -> l
 
 
 @pytest.mark.parametrize(("n_a", "n_b", "spread_b"), [(8, 8, 0.9), (8, 24, 0.9), (10, 20, 1.8), (24, 9, 0.4)])
-def test_the_interval_holds_the_truth_in_about_95_of_100_experiments(n_a: int, n_b: int, spread_b: float) -> None:
+def test_the_interval_covers_the_truth_in_95_of_100_experiments(n_a: int, n_b: int, spread_b: float) -> None:
     """600 experiments with a true ratio of e^0.5: 95 % within three standard errors, also where spreads differ."""
     dice, held = random.Random(7), 0
     for _ in range(600):
@@ -123,7 +123,7 @@ def test_the_interval_holds_the_truth_in_about_95_of_100_experiments(n_a: int, n
     assert 0.923 < held / 600 < 0.977
 
 
-def test_three_variants_that_are_the_same_rarely_beat_each_other() -> None:
+def test_three_identical_variants_rarely_beat_each_other() -> None:
     """Three pairs, each with an interval of its own of 95 %, would find a winner in about 12 of 100 experiments."""
     dice = random.Random(8)
     found = {1: 0, 3: 0}

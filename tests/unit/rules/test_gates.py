@@ -74,7 +74,7 @@ CLOSED: list[tuple[GateName, dict[str, Any], str]] = [
 ]
 
 
-def test_every_gate_is_asked_in_a_fixed_order_and_all_may_be_open() -> None:
+def test_gates_are_checked_in_a_fixed_order_and_can_all_be_open() -> None:
     gates = check_gates(OPEN)
     assert [gate.name for gate in gates] == [
         "switch",

@@ -35,7 +35,7 @@ def test_one_thing_happens_next(
     assert next_step(state, gate=gate, asks=asks, jobs=jobs) == expected
 
 
-def test_a_movie_of_several_files_has_parts_and_a_year_when_it_is_known() -> None:
+def test_a_movie_of_several_files_has_parts_and_its_known_year() -> None:
     assert movie_names("Hidden Falls", 2019, ["a.MKV"]) == {
         "a.MKV": "movies/Hidden Falls (2019)/Hidden Falls (2019).mkv"
     }
@@ -50,7 +50,7 @@ def test_episodes_are_numbered_from_where_the_disc_before_ended() -> None:
     assert list(names.values())[-1] == "tv/Blue Coast/Season 02/Blue Coast - S02E06.mkv"
 
 
-def test_an_episode_has_its_title_where_it_is_known_and_a_long_one_keeps_its_suffix() -> None:
+def test_an_episode_has_its_known_title_and_keeps_its_suffix() -> None:
     titles = {5: "What? / Now", 6: "x" * 300}
     known, long, plain = episode_names("Blue Coast", 2, 5, ["1.mkv", "2.mkv", "3.mkv"], titles=titles).values()
     assert known == "tv/Blue Coast/Season 02/Blue Coast - S02E05 - What Now.mkv"

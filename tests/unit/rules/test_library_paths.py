@@ -5,7 +5,7 @@ import pytest
 from dayreel.rules.library_paths import MAX_ITEM_ID, ItemName
 
 
-def test_a_movie_is_told_by_its_folder_at_every_stage_before_the_library() -> None:
+def test_a_movie_is_identified_by_its_folder_at_every_stage() -> None:
     name = ItemName("movie", "Hidden_Falls_2019")
     assert (name.item_id, name.title, name.year) == ("movie-hidden_falls_2019", "Hidden Falls", 2019)
     assert name.folder("remux") == "2-remuxed/movies/Hidden_Falls_2019"

@@ -70,7 +70,7 @@ PAIRS = [(entity, state, event) for entity, states in STATES.items() for state i
 
 
 @pytest.mark.parametrize("entity", EXPECTED)
-def test_every_pair_of_state_and_event_leads_where_the_plan_says_or_nowhere(entity: str) -> None:
+def test_every_state_and_event_pair_moves_as_planned_or_fails(entity: str) -> None:
     for state in STATES[entity]:
         for event in sorted(EVENTS):
             target = EXPECTED[entity].get((state, event))
@@ -109,14 +109,14 @@ def test_only_a_failed_content_that_remembers_can_be_retried() -> None:
             move("content", state, "retry", last_good_state="scripting" if state != "failed" else None)
 
 
-def test_a_posted_content_is_final_and_one_that_is_publishing_cannot_be_worked_on() -> None:
+def test_posted_content_is_final_and_publishing_locks_it() -> None:
     assert not [event for state, event in CONTENT if state == "posted"]
     stops_the_rest = {"hold", "endorse", "approve", "edit", "reject"}
     found = {event for state, event in TABLES["content"] if state == "publishing"}
     assert found == {"finish", "fail", *stops_the_rest}
 
 
-def test_every_state_of_the_catalog_can_be_reached_or_is_the_first() -> None:
+def test_every_catalog_state_is_initial_or_reachable() -> None:
     assert {"pending", *TABLES["content"].values()} == set(CONTENT_STATES)
     assert {"idle", *RENDER.values()} == set(STATES["render"])
     assert {"quarantined", *MEDIA_ITEM.values()} == set(STATES["media_item"])

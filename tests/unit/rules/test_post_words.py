@@ -31,7 +31,7 @@ def words(**changes: Any) -> dict[str, dict[str, str | None]]:
     return {platform: dict(one) for platform, one in made.items()}
 
 
-def test_each_platform_has_its_text_in_full_and_its_title_where_it_has_one() -> None:
+def test_each_platform_has_its_full_text_and_its_own_title() -> None:
     marker = post_marker(ID)
     assert words() == {
         "instagram": {"title": None, "text": f"Clay, patience\n\n#craft #handmade\n\n{marker}"},
@@ -52,7 +52,7 @@ def test_other_hashtags_and_another_caption_change_every_post(change: dict[str, 
     assert all(before[platform] != now[platform] for platform in EVERYWHERE)
 
 
-def test_a_caption_that_one_platform_does_not_take_has_no_words_there() -> None:
+def test_a_caption_that_a_platform_refuses_has_no_words_there() -> None:
     made = words(caption="Clay <3")
     assert made["youtube"] == {"title": None, "text": None}
     assert made["instagram"]["text"] is not None

@@ -29,7 +29,7 @@ def test_seconds_cost_what_the_list_says() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["", "clay " * 600, "粘土の壺 " * 300, "🏺🫖" * 200, "1 2 3 4 5 6 7 8 9"])
-def test_what_is_reserved_covers_a_token_for_every_byte_and_the_whole_answer(prompt: str) -> None:
+def test_the_reservation_covers_every_byte_and_the_full_answer(prompt: str) -> None:
     most = most_tokens_cost(TOKENS, prompt=prompt, max_tokens=2000)
     assert most >= tokens_cost(TOKENS, input_tokens=len(prompt.encode()), output_tokens=2000)
 

@@ -35,6 +35,6 @@ def test_the_packaged_list_is_readable_and_without_repeats() -> None:
     assert not any(term.startswith("#") for term in terms)
 
 
-def test_what_the_stand_in_models_write_passes_the_packaged_list() -> None:
+def test_the_stand_in_models_texts_pass_the_packaged_list() -> None:
     everything = [str(value) for value in vars(phrases).values() if isinstance(value, tuple)]
     assert find_blocked(everything, default_terms()) == ()

@@ -56,7 +56,7 @@ def test_discord_refuses_a_message_that_breaks_its_limits(
     assert sandbox.effects()["messages"] == []
 
 
-def test_discord_wants_the_bots_token_its_user_agent_a_channel_and_a_message_that_are_there(
+def test_discord_checks_token_user_agent_channel_and_message(
     sandbox: RunningSandbox,
 ) -> None:
     assert discord(sandbox, "GET", "/users/@me", {**DISCORD, "Authorization": "Bot no"}).status_code == 401
@@ -73,7 +73,7 @@ def test_discord_refuses_a_file_above_ten_mebibytes(sandbox: RunningSandbox) -> 
     assert (answer.status_code, answer.json()["code"]) == (413, 40005)
 
 
-def test_an_enforced_nonce_returns_the_message_that_is_there_for_some_minutes(sandbox: RunningSandbox) -> None:
+def test_an_enforced_nonce_returns_the_same_message_for_minutes(sandbox: RunningSandbox) -> None:
     first, again = (say(sandbox, nonce="n1", enforce_nonce=True).json()["id"] for _ in range(2))
     assert first == again
     assert say(sandbox, nonce="n1").json()["id"] != first
@@ -81,7 +81,7 @@ def test_an_enforced_nonce_returns_the_message_that_is_there_for_some_minutes(sa
     assert say(sandbox, nonce="n1", enforce_nonce=True).json()["id"] != first
 
 
-def test_a_delivered_press_is_held_to_three_seconds_and_to_what_discord_takes(sandbox: RunningSandbox) -> None:
+def test_an_interaction_needs_a_valid_answer_in_three_seconds(sandbox: RunningSandbox) -> None:
     message = say(sandbox, components=[ROW]).json()["id"]
     wish = {"service": "discord", "message": message, "button": "approve"}
     answers = {
@@ -105,7 +105,7 @@ def modal(**changes: Any) -> dict[str, Any]:
     return {"type": 9, "data": {"custom_id": "caption x", "title": "Edit", "components": [label]}}
 
 
-def test_nobody_presses_what_is_not_there_and_nothing_leaves_this_machine(sandbox: RunningSandbox) -> None:
+def test_only_existing_buttons_can_be_pressed_and_only_locally(sandbox: RunningSandbox) -> None:
     message = say(sandbox, components=[ROW]).json()["id"]
     for wish in (
         {"service": "discord", "message": "1", "button": "approve"},
@@ -123,7 +123,7 @@ def slack(sandbox: RunningSandbox, method: str, **wish: Any) -> str:
     return "ok" if answer["ok"] else str(answer["error"])
 
 
-def test_a_slack_form_opens_once_for_a_press_and_only_within_three_seconds(sandbox: RunningSandbox) -> None:
+def test_a_slack_form_opens_once_and_only_within_three_seconds(sandbox: RunningSandbox) -> None:
     box = {"type": "plain_text_input", "action_id": "caption", "initial_value": "x", "max_length": 2200}
     block = {"type": "input", "label": {"type": "plain_text", "text": "Caption"}, "element": box}
     view = {"type": "modal", "title": {"type": "plain_text", "text": "Edit"}, "blocks": [block]}

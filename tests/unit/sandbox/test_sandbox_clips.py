@@ -58,7 +58,7 @@ def test_a_clip_has_the_length_size_and_codecs_of_its_model(folder: Path) -> Non
         assert box.metadata["comment"] == "dayreel-sandbox"
 
 
-def test_clips_differ_by_prompt_and_by_seed_and_can_still_be_joined_as_they_are(folder: Path) -> None:
+def test_clips_differ_by_prompt_and_seed_and_can_be_joined(folder: Path) -> None:
     wishes = [("one", 1), ("two", 1), ("one", 2)]
     paths = [render(ClipWish(*wish, width=480, height=832, duration_s=4), folder) for wish in wishes]
     assert len({path.read_bytes() for path in paths}) == 3

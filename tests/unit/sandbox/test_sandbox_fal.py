@@ -36,7 +36,7 @@ def finished(client: fal_client.SyncClient, request_id: str, model: str = WAN) -
     return state
 
 
-def test_a_job_is_queued_worked_on_and_completed_and_its_file_can_be_had_in_parts(
+def test_a_job_is_queued_run_and_completed_and_serves_ranges(
     sandbox: RunningSandbox, client: fal_client.SyncClient
 ) -> None:
     sandbox.pace(fal_queue_s=100, fal_render_s=100)
@@ -109,7 +109,7 @@ def test_wrong_keys_models_and_ids_are_refused(sandbox: RunningSandbox, client: 
     assert requests.get(url, headers={"authorization": "Key leaked"}, timeout=10).status_code == 400
 
 
-def test_a_lost_answer_to_a_submit_is_billed_and_the_sdk_would_buy_it_again(
+def test_a_lost_submit_answer_is_billed_and_the_sdk_buys_again(
     sandbox: RunningSandbox, client: fal_client.SyncClient
 ) -> None:
     sandbox.pace(fal_queue_s=1000)
@@ -123,7 +123,7 @@ def test_a_lost_answer_to_a_submit_is_billed_and_the_sdk_would_buy_it_again(
 
 
 @pytest.mark.slow
-def test_a_stuck_job_stays_in_progress_until_the_faults_are_cleared(
+def test_a_stuck_job_stays_in_progress_until_faults_are_cleared(
     sandbox: RunningSandbox, client: fal_client.SyncClient
 ) -> None:
     sandbox.arm("fal", "submit", "stuck")

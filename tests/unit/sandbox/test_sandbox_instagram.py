@@ -62,7 +62,7 @@ def code_of(answer: requests.Response) -> tuple[int, int | None]:
     return error["code"], error.get("error_subcode")
 
 
-def test_a_reel_goes_from_bytes_to_a_permalink_and_counts_its_views(
+def test_a_reel_goes_from_upload_to_permalink_and_gains_views(
     sandbox: RunningSandbox, graph: Graph, reel: Path
 ) -> None:
     container = graph.uploaded(reel, caption="made by hand ✨ #quiet", is_ai_generated="true")
@@ -212,9 +212,7 @@ def test_a_lost_publish_can_be_found_by_container_and_caption(
     assert len(sandbox.effects()["posts"]) == 1
 
 
-def test_a_publish_answered_with_500_after_it_worked_is_live_once(
-    sandbox: RunningSandbox, graph: Graph, reel: Path
-) -> None:
+def test_a_publish_that_works_but_returns_500_is_live_once(sandbox: RunningSandbox, graph: Graph, reel: Path) -> None:
     container = graph.uploaded(reel)
     sandbox.arm("instagram", "publish", "error_after_accept")
     assert graph.publish(container).status_code == 500

@@ -52,7 +52,7 @@ def idea_of(sandbox: RunningSandbox, ask: str) -> Idea:
     return answer.parsed_output
 
 
-def test_an_idea_fits_its_schema_and_is_the_same_for_the_same_request(sandbox: RunningSandbox) -> None:
+def test_the_same_request_gets_the_same_schema_valid_idea(sandbox: RunningSandbox) -> None:
     first, second = (idea_of(sandbox, IDEA_ASK.format(day="2026-11-20")) for _ in range(2))
     assert first == second
     assert any(ord(sign) > 0x2000 for sign in first.caption)
@@ -190,7 +190,7 @@ def test_a_lost_answer_looks_like_one_and_was_billed(sandbox: RunningSandbox) ->
     assert len(sandbox.effects()["generations"]) == 1
 
 
-def test_the_retry_of_the_sdk_pays_again_after_a_500_that_was_processed(sandbox: RunningSandbox) -> None:
+def test_the_sdks_retry_pays_again_after_a_processed_500(sandbox: RunningSandbox) -> None:
     sandbox.arm("anthropic", "messages", "error_after_accept")
     with claude(sandbox).with_options(max_retries=1) as client:
         client.messages.create(model="claude-haiku-5-5", max_tokens=9, messages=[{"role": "user", "content": "x"}])

@@ -75,7 +75,7 @@ def test_a_public_post_gets_its_id_after_moderation(sandbox: RunningSandbox, tik
     assert video["share_url"] == post["url"]
 
 
-def test_a_post_for_oneself_never_gets_a_public_id_but_can_be_found(
+def test_a_private_post_never_gets_a_public_id_but_is_listed(
     sandbox: RunningSandbox, tiktok: Client, reel: Path
 ) -> None:
     publish_id = tiktok.posted(reel, privacy_level="SELF_ONLY", title="only me")
@@ -170,7 +170,7 @@ def test_six_inits_a_minute_when_limits_are_on(sandbox: RunningSandbox, tiktok: 
     assert tiktok.init(1000).ok
 
 
-def test_refreshing_gives_new_tokens_and_the_old_refresh_token_can_be_spent(sandbox: RunningSandbox) -> None:
+def test_refreshing_returns_new_tokens_and_can_be_single_use(sandbox: RunningSandbox) -> None:
     known = sandbox.credentials
     form = {
         "client_key": known["TIKTOK_CLIENT_KEY"],

@@ -61,7 +61,7 @@ def test_its_time_can_be_moved_and_set(sandbox: RunningSandbox) -> None:
         ("pace", [], "one JSON object"),
     ],
 )
-def test_a_wish_that_could_never_come_true_is_refused_with_what_is_allowed(
+def test_an_impossible_request_is_refused_with_what_is_allowed(
     sandbox: RunningSandbox, path: str, body: object, says: str
 ) -> None:
     answer = requests.post(f"{sandbox.url}/_world/{path}", json=body, timeout=10)
@@ -88,7 +88,7 @@ def test_a_delay_only_delays(sandbox: RunningSandbox) -> None:
     assert time.monotonic() - started >= 0.3
 
 
-def test_every_service_has_its_own_answer_to_the_faults_all_of_them_know(sandbox: RunningSandbox) -> None:
+def test_every_service_answers_the_common_faults_in_its_own_way(sandbox: RunningSandbox) -> None:
     for service in ROUTES:
         for kind in ("error", "expired_token", "quota"):
             assert sandbox.arm(service, "*", kind) > 0
@@ -144,7 +144,7 @@ def restarting(tmp_path: Path) -> Iterator[RunningSandbox]:
     sandbox.stop()
 
 
-def test_a_restart_keeps_containers_sessions_posts_faults_and_time(restarting: RunningSandbox, reel: Path) -> None:
+def test_a_restart_keeps_uploads_posts_faults_and_time(restarting: RunningSandbox, reel: Path) -> None:
     data = reel.read_bytes()
     container = Graph(restarting).uploaded(reel, caption="kept")
     tiktok_init = TikTok(restarting).init(len(data)).json()["data"]
@@ -170,7 +170,7 @@ def test_a_restart_keeps_containers_sessions_posts_faults_and_time(restarting: R
 
 
 @pytest.mark.slow
-def test_a_job_whose_rendering_died_with_the_server_is_rendered_after_the_restart(restarting: RunningSandbox) -> None:
+def test_a_job_that_died_with_the_server_is_rendered_on_restart(restarting: RunningSandbox) -> None:
     headers = {"authorization": f"Key {restarting.credentials['FAL_KEY']}"}
     body = {"prompt": "x", "duration": "5", "resolution": "480p"}
     url = restarting.url + "/fal/queue/fal-ai/wan-25-preview/text-to-video"
@@ -222,7 +222,7 @@ def test_a_taken_port_is_a_sentence_when_it_was_asked_for(tmp_path: Path) -> Non
             assert "Traceback" not in said
 
 
-def test_the_usual_port_gives_way_to_a_free_one_when_it_is_taken(tmp_path: Path) -> None:
+def test_a_taken_default_port_is_replaced_by_a_free_one(tmp_path: Path) -> None:
     urls: list[str] = []
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

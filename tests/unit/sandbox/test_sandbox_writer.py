@@ -29,7 +29,7 @@ def test_limits_of_lists_and_strings_hold() -> None:
     assert len(made["steps"]) == 7
 
 
-def test_limits_that_the_sdk_moved_into_the_description_hold_too() -> None:
+def test_limits_the_sdk_moved_into_the_description_apply_too() -> None:
     schema = an_object(caption={"type": "string", "description": "short\n\n{minLength: 3, maxLength: 30}"})
     assert len(write(schema, "anything")["caption"]) <= 30
 
@@ -72,7 +72,7 @@ def test_a_history_is_told_as_one() -> None:
 
 
 @pytest.mark.parametrize("topic", ["ASMR crafts", "tiny histories of everyday things"])
-def test_a_narration_keeps_to_the_words_it_was_allowed_so_that_it_fits_the_video_on_every_day(topic: str) -> None:
+def test_a_narration_stays_within_its_word_limit_on_every_day(topic: str) -> None:
     for day in range(1, 29):
         asked = f"{topic}, for 2026-02-{day:02d}. The narration is spoken over the video: at most 34 words, no more."
         narration = write(an_object(narration={"type": "string"}), asked)["narration"]

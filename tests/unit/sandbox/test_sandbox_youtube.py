@@ -68,7 +68,7 @@ def reason_of(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, error["errors"][0]["reason"]
 
 
-def test_an_upload_in_chunks_becomes_a_live_short_with_statistics(
+def test_a_chunked_upload_becomes_a_live_short_with_statistics(
     sandbox: RunningSandbox, youtube: Client, reel: Path
 ) -> None:
     data = reel.read_bytes()

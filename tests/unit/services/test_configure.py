@@ -20,7 +20,7 @@ def test_every_setting_has_a_default_that_its_own_reader_takes(catalog: Catalog,
     assert (found.value, found.origin) == (key.default, "default")
 
 
-def test_the_caps_are_those_of_the_plan_and_nothing_posts_for_real_by_itself() -> None:
+def test_default_caps_match_the_plan_and_no_account_posts_live() -> None:
     assert {name: key.default for name, key in KEYS.items() if name.startswith("cap.")} == {
         "cap.content_usd": "2.00",
         "cap.channel_day_usd": "5.00",
@@ -100,7 +100,7 @@ def test_an_unknown_setting_lists_those_that_are(catalog: Catalog) -> None:
         read_config(connection, "cap.week")
 
 
-def test_a_kill_switch_that_was_turned_off_is_off_for_a_process_whose_environment_says_on(catalog: Catalog) -> None:
+def test_a_stored_kill_switch_off_wins_over_an_environment_on(catalog: Catalog) -> None:
     with catalog.write() as connection:
         for position in ("off", "on"):
             write_config(connection, "switch", position, by="ana", at=NOW)

@@ -58,7 +58,7 @@ class Keeper:
         return kept.error
 
 
-def test_tiktoks_token_is_renewed_before_it_ends_and_its_rotated_refresh_token_is_the_next_one_used(
+def test_tiktok_renews_early_and_uses_the_rotated_refresh_token(
     tokens: Keeper,
 ) -> None:
     """The stand-in takes each refresh token once: a second renewal shows that the new one was kept."""
@@ -79,7 +79,7 @@ def test_of_many_processes_one_renews(tokens: Keeper) -> None:
     assert len(got) == 1
 
 
-def test_a_renewal_that_cannot_be_made_leaves_a_token_that_still_works(tokens: Keeper) -> None:
+def test_a_failed_renewal_keeps_a_token_that_still_works(tokens: Keeper) -> None:
     first = tokens.get(TIKTOK)
     tokens.clock.move(hours=19)
     tokens.world.arm("tiktok", "token", "error", status=503)
@@ -89,7 +89,7 @@ def test_a_renewal_that_cannot_be_made_leaves_a_token_that_still_works(tokens: K
     assert tokens.error("tiktok") is None
 
 
-def test_an_ended_token_that_cannot_be_renewed_is_an_error_with_the_next_step(tokens: Keeper) -> None:
+def test_a_failed_renewal_of_an_expired_token_names_a_next_step(tokens: Keeper) -> None:
     tokens.get(TIKTOK)
     tokens.clock.move(days=2)
     tokens.world.arm("tiktok", "token", "error", status=503)
@@ -101,7 +101,7 @@ def test_an_ended_token_that_cannot_be_renewed_is_an_error_with_the_next_step(to
     assert "Connect the TikTok account again" in refusal.value.next_step
 
 
-def test_a_reconnect_that_does_not_work_never_wipes_a_good_token(tokens: Keeper) -> None:
+def test_a_failed_reconnect_never_overwrites_a_good_token(tokens: Keeper) -> None:
     first = tokens.get(TIKTOK)
     wrong = Seed("tiktok", "act.wrong", "rft.wrong-and-secret")
     assert tokens.get(wrong) == first
@@ -121,7 +121,7 @@ def test_a_reconnect_that_works_takes_over(tokens: Keeper) -> None:
     assert tokens.get(newer) == newer.access
 
 
-def test_instagrams_token_is_renewed_weekly_and_not_in_its_first_day(tokens: Keeper) -> None:
+def test_instagram_renews_its_token_weekly_but_not_on_day_one(tokens: Keeper) -> None:
     first = tokens.get(INSTAGRAM)
     tokens.clock.move(hours=23)
     assert tokens.get(INSTAGRAM) == first
@@ -152,7 +152,7 @@ def test_no_token_stands_readable_in_the_catalog(tokens: Keeper) -> None:
     assert got not in repr(kept)
 
 
-def test_another_key_is_told_and_changes_nothing_and_an_old_key_may_stand_behind_a_new_one(tokens: Keeper) -> None:
+def test_a_wrong_token_key_is_refused_but_an_old_one_may_follow(tokens: Keeper) -> None:
     got = tokens.get(TIKTOK)
     other = new_key()
     with pytest.raises(ConfigurationError, match="DAYREEL_TOKEN_KEY") as refusal:

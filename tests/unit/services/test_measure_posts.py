@@ -40,7 +40,7 @@ def snapshots(studio: Studio) -> list[dict[str, object]]:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def test_a_snapshot_holds_what_the_platform_said_and_null_where_it_said_nothing(studio: Studio) -> None:
+def test_a_snapshot_stores_null_for_what_a_platform_omits(studio: Studio) -> None:
     counted = Counters("p-c1", NOON, views=120, likes=0, watch_time_s=31.5)
     platforms = {"instagram": FakePlatform(counts=[counted]), "youtube": FakePlatform("youtube", counts=[])}
     instagram, youtube = measure_posts(studio, DAY, platforms=platforms)
@@ -69,7 +69,7 @@ def test_only_today_can_be_measured(studio: Studio, days: int) -> None:
     assert snapshots(studio) == []
 
 
-def test_a_platform_that_cannot_be_asked_leaves_a_gap_and_holds_nobody_back(studio: Studio) -> None:
+def test_an_unreachable_platform_leaves_a_gap_and_blocks_nobody(studio: Studio) -> None:
     down = FakePlatform(counts=TransientError(attempted="read insights", answer="HTTP 500"))
     counted = FakePlatform("youtube", counts=[Counters("p-c1", NOON, views=7)])
     instagram, youtube = measure_posts(studio, DAY, platforms={"instagram": down, "youtube": counted})
@@ -91,9 +91,7 @@ def test_posts_older_than_the_window_are_left_alone(studio: Studio) -> None:
     assert measurable_posts(studio, DAY + timedelta(days=40)) == []
 
 
-def test_what_was_posted_in_the_sandbox_is_not_asked_of_a_real_platform(
-    studio: Studio, make_studio: Callable[..., Studio]
-) -> None:
+def test_sandbox_posts_are_not_measured_on_a_real_platform(studio: Studio, make_studio: Callable[..., Studio]) -> None:
     live = make_studio(world="live", channels={})
     platform = FakePlatform()
     assert measurable_posts(live, DAY) == []

@@ -21,7 +21,7 @@ def failing(error: Exception, times: int) -> tuple[Callable[[], str], list[int]]
     return act, tries
 
 
-def test_a_call_that_was_not_delivered_is_tried_again_after_one_and_two_seconds() -> None:
+def test_an_undelivered_call_is_retried_after_1_and_2_seconds() -> None:
     clock = FakeClock()
     act, tries = failing(TransientError(attempted="read", answer="HTTP 503"), 2)
     assert patiently(clock, act) == "done"

@@ -62,7 +62,7 @@ def test_a_content_is_told_in_the_promised_shape(make_studio: MakeStudio) -> Non
     assert posted["next"] is None
 
 
-def test_what_is_unknown_is_shown_as_unknown_with_the_command_that_looks(make_studio: MakeStudio) -> None:
+def test_an_unknown_outcome_is_shown_with_the_reconcile_command(make_studio: MakeStudio) -> None:
     studio = make_studio()
     reviewable(studio)
     decide(studio, ID, "approved", by="ana", via="cli")
@@ -89,7 +89,7 @@ def test_money_that_may_have_been_spent_is_shown(make_studio: MakeStudio) -> Non
     assert reserved > Decimal("0.007")
 
 
-def test_it_can_be_narrowed_by_day_channel_and_state_and_comes_newest_first(make_studio: MakeStudio) -> None:
+def test_status_filters_by_day_channel_and_state_newest_first(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"glass": {}, "crafts": {}})
     for name in ("glass", "crafts"):
         for day in (DAY - timedelta(days=1), DAY):

@@ -42,7 +42,7 @@ def test_a_real_key_never_reaches_the_sandbox_world(tmp_path: Path, make_studio:
     assert live.access.variable("FAL_KEY") == "s3cret-of-mine"
 
 
-def test_a_studio_opens_on_the_environment_and_brings_the_catalog_up_to_date(tmp_path: Path) -> None:
+def test_a_studio_opens_on_settings_and_upgrades_the_catalog(tmp_path: Path) -> None:
     studio = open_studio(Settings(_env_file=None, root=tmp_path, reviewer="ana"), run_id="run-1")
     try:
         assert (studio.actor, studio.run_id, studio.channels.names()) == ("ana", "run-1", [])
@@ -51,6 +51,6 @@ def test_a_studio_opens_on_the_environment_and_brings_the_catalog_up_to_date(tmp
         studio.catalog.close()
 
 
-def test_a_person_is_the_reviewer_of_the_settings_or_the_login_name(tmp_path: Path) -> None:
+def test_a_person_is_the_configured_reviewer_or_the_login_name(tmp_path: Path) -> None:
     assert person(Settings(_env_file=None, root=tmp_path, reviewer="ana")) == "ana"
     assert person(Settings(_env_file=None, root=tmp_path, reviewer=None))

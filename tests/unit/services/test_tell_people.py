@@ -50,7 +50,7 @@ def test_a_message_about_no_content_is_sent_once_in_each_world(studio: Studio) -
     assert rows == [(None, None, house_day(studio))] * 2
 
 
-def test_a_refused_message_about_no_content_is_tried_again_a_day_later(studio: Studio) -> None:
+def test_a_refused_message_about_no_content_is_retried_next_day(studio: Studio) -> None:
     """There is no content to retry, and somebody will have mended the key by then."""
     notifier = FakeNotifier([PermanentError(attempted="post", answer="invalid_auth")])
     assert "was not told" in tell(studio, notifier)
@@ -86,7 +86,7 @@ def test_nothing_but_a_message_can_do_without_a_content(studio: Studio) -> None:
         studio.ledger.intend(connection, message, channel="crafts", day=DAY, layer="review")
 
 
-def test_the_database_itself_lets_no_message_about_no_content_in_twice(studio: Studio) -> None:
+def test_the_database_rejects_a_second_message_about_no_content(studio: Studio) -> None:
     tell(studio, FakeNotifier())
     with studio.catalog.read() as connection:
         row = dict(connection.execute(select(effects)).mappings().one())
@@ -103,7 +103,7 @@ def test_a_failed_run_is_told_where_nothing_was_ever_made(studio: Studio) -> Non
     assert len(notifier.messages) == 1
 
 
-def test_a_budgets_alert_belongs_to_the_first_content_that_was_paid_for_whatever_was_told_before(
+def test_a_budget_alert_belongs_to_the_first_content_paid_for(
     make_studio: Callable[..., Studio],
 ) -> None:
     studio = make_studio(config={"cap.day_usd": "1.00"})

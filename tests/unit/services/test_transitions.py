@@ -38,7 +38,7 @@ def audit(catalog: Catalog) -> list[dict[str, Any]]:
         return [dict(one) for one in connection.execute(query).mappings()]
 
 
-def test_a_move_changes_the_row_its_version_and_leaves_an_audit_row(ready: Catalog) -> None:
+def test_a_move_bumps_the_version_and_writes_an_audit_row(ready: Catalog) -> None:
     with ready.write() as connection:
         fire(connection, "script", notes="ideas", run_id="run-1", trigger="manual")
     now = row(ready)
@@ -69,7 +69,7 @@ def test_a_move_and_its_audit_row_come_together_or_not_at_all(ready: Catalog) ->
     assert (row(ready).state, audit(ready)) == ("pending", [])
 
 
-def test_failing_remembers_the_last_good_state_and_retry_goes_back_to_it(ready: Catalog) -> None:
+def test_retry_after_a_failure_returns_to_the_last_good_state(ready: Catalog) -> None:
     with ready.write() as connection:
         fire(connection, "render")
         fire(connection, "fail", error="fal is down")
@@ -128,7 +128,7 @@ def test_of_two_connections_at_the_same_moment_one_wins(ready: Catalog) -> None:
     assert [one["actor"] for one in audit(ready)] == [winner]
 
 
-def test_a_row_that_changed_without_an_audit_row_is_still_refused(ready: Catalog) -> None:
+def test_a_stale_version_is_refused_even_without_an_audit_row(ready: Catalog) -> None:
     with pytest.raises(StaleState, match="changed by somebody else"), ready.write() as connection:
         fire(connection, "script", expected_version=7)
 

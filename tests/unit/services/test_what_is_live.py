@@ -193,9 +193,7 @@ TestWhatIsLive = SLOW(TestWhatIsLive)
     "between",
     ["nothing", *(pytest.param(one, marks=SLOW) for one in ("edit", "render", "fields", "hashtags", "reject", "look"))],
 )
-def test_whatever_happens_between_two_tries_one_post_is_live_and_it_is_the_approved_one(
-    step: str, between: str, tmp_path: Path
-) -> None:
+def test_one_approved_post_is_live_whatever_comes_between_tries(step: str, between: str, tmp_path: Path) -> None:
     """The short version of the above for the quick suite: every way a first try ends, then one event, then a second."""
     machine = WhatIsLive()
     try:

@@ -41,7 +41,7 @@ def test_a_world_that_a_command_keeps_is_not_taken_away_from_it(settings: Settin
             ensure_sandbox(settings, SystemClock())
 
 
-def test_a_world_that_was_started_before_an_update_makes_room_for_one_of_today(settings: Settings) -> None:
+def test_a_world_of_older_code_is_replaced_and_its_state_kept(settings: Settings) -> None:
     with RunningSandbox(settings.sandbox_dir, code="older", idle_exit_s=60, pace={"fal_render_s": 7}):
         dismiss_older(settings, SystemClock())
         with RunningSandbox(settings.sandbox_dir) as new:

@@ -41,7 +41,7 @@ def check(**more: Any) -> BucketFinding:
     return check_bucket("bucket of content", PLACE, **{"connect": lambda: connect_s3(tries=1), **more})
 
 
-def test_a_bucket_that_does_all_we_need_keeps_nothing_of_the_probe(bucket: FakeBucket) -> None:
+def test_a_bucket_that_passes_the_probe_keeps_nothing_of_it(bucket: FakeBucket) -> None:
     found = check()
     assert (found.verdict, found.found) == ("ok", f"{WHERE}: an object was written, listed, read back and deleted")
     assert bucket.objects == {}
@@ -77,7 +77,7 @@ def test_a_refusal_is_told_with_what_it_means_and_what_to_do(
     assert bucket.objects == {}, "what had been written was deleted"
 
 
-def test_a_probe_that_may_not_be_deleted_is_a_warning_with_its_key(bucket: FakeBucket) -> None:
+def test_an_undeletable_probe_is_a_warning_with_its_key(bucket: FakeBucket) -> None:
     bucket.refuses["DELETE"] = (403, "AccessDenied")
     found = check()
     assert found.verdict == "warn"
@@ -143,7 +143,7 @@ def test_a_store_that_gives_back_something_else_is_not_fine(store: Callable[[], 
     assert odd._kept == {}
 
 
-def test_the_doctor_tries_the_buckets_that_are_named_and_no_other(bucket: FakeBucket, tmp_path: Any) -> None:
+def test_the_doctor_checks_only_the_configured_buckets(bucket: FakeBucket, tmp_path: Any) -> None:
     plain = Settings(_env_file=None, root=tmp_path)
     assert check_buckets(plain) == []
     assert bucket.asked == []

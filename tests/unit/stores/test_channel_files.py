@@ -59,7 +59,7 @@ def test_a_good_file_becomes_a_channel_of_its_name(tmp_path: Path) -> None:
     assert (channel.name, channel.segments.total_s, channel.narration) == ("crafts", 15, None)
 
 
-def test_an_unknown_field_is_named_with_its_line_and_what_is_allowed_there(tmp_path: Path) -> None:
+def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) -> None:
     (problem,) = said(tmp_path, GOOD + "titel: x\n")
     assert problem.startswith(
         "crafts.yaml:10: titel: unknown field (did you mean 'title'?); allowed here: active_from, "
@@ -194,7 +194,7 @@ def test_a_problem_in_an_extended_file_names_that_file(tmp_path: Path) -> None:
     assert problem.file == "_base.yaml"
 
 
-def test_extending_a_file_that_is_not_there_or_in_a_circle_is_said(tmp_path: Path) -> None:
+def test_extending_a_missing_file_or_in_a_circle_is_reported(tmp_path: Path) -> None:
     (problem,) = said(tmp_path, "title: Crafts\nextends: _base.yaml\n")
     assert problem.startswith("crafts.yaml:2: extends: there is no _base.yaml.yaml beside it; ")
     (problem,) = said(tmp_path, "extends: crafts\n")
@@ -214,7 +214,7 @@ def test_times_and_languages_need_no_quotes(tmp_path: Path) -> None:
     assert (channel.platforms.instagram.share_to_feed, channel.platforms.instagram.ai_disclosure) == (False, True)
 
 
-def test_what_a_file_names_and_is_not_there_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_missing_file_that_is_named_is_reported_with_its_line(tmp_path: Path) -> None:
     channels = files(tmp_path, _base=GOOD + "brand:\n  watermark: logo.png\n", glass="extends: _base\n")
     (problem,) = channels.oversights()
     assert str(problem) == f"_base.yaml:11: brand.watermark: {tmp_path / 'logo.png'} is not there"

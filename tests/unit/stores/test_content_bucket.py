@@ -145,7 +145,7 @@ def test_a_put_whose_answer_was_lost_is_no_conflict(
     assert here.manifest(ID).take == 1
 
 
-def test_a_content_made_elsewhere_is_known_and_its_files_are_fetched_when_wanted(
+def test_content_made_elsewhere_is_known_and_fetched_on_demand(
     machines: tuple[ContentStore, ContentStore],
 ) -> None:
     here, there = machines

@@ -41,7 +41,7 @@ def record(fingerprint: str) -> StageRecord:
     return StageRecord(fingerprint=fingerprint, finished_at=NOW, duration_s=1, provider="x", cost_usd="0.100000")
 
 
-def test_a_new_content_has_a_folder_and_a_manifest_that_reads_back_as_written(store: ContentStore) -> None:
+def test_new_content_has_a_folder_and_a_readable_manifest(store: ContentStore) -> None:
     assert store.manifest(ID) == first()
     assert (store.folder(ID) / "raw").is_dir()
     assert json.loads((store.folder(ID) / "metadata.json").read_text())["schema_version"] == 1

@@ -17,7 +17,7 @@ def test_a_hash_is_that_of_all_bytes_however_many(size: int, tmp_path: Path) -> 
     assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
-def test_a_text_is_written_with_its_folders_and_replaces_the_old_one(tmp_path: Path) -> None:
+def test_writing_text_creates_folders_and_replaces_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "idea.json"
     write_whole(path, "Ton 🏺")
     write_whole(path, "Glas")

@@ -22,7 +22,7 @@ with hold(Path(sys.argv[1]), "day", what="make the day", at=datetime(2026, 11, 2
 """
 
 
-def test_a_second_one_is_told_what_is_going_on_who_is_at_it_and_since_when(tmp_path: Path) -> None:
+def test_a_busy_lock_names_its_task_holder_and_start_time(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDS, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -46,7 +46,7 @@ def test_it_is_free_again_after_an_error(tmp_path: Path) -> None:
         pass
 
 
-def test_a_second_thread_or_call_of_the_same_process_is_turned_away_too(tmp_path: Path) -> None:
+def test_a_second_hold_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
     with (
         hold(tmp_path, "day", what="work", at=NOW),
         pytest.raises(BusyError),

@@ -40,9 +40,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBucket]:
         yield kept
 
 
-def test_a_partition_is_one_object_with_the_bytes_of_the_file_and_another_machine_reads_it(
-    store: FakeBucket, tmp_path: Path
-) -> None:
+def test_a_partition_is_one_object_another_machine_can_read(store: FakeBucket, tmp_path: Path) -> None:
     here, there = MartBucket("marts/team", tmp_path / "here"), MartBucket("marts/team", tmp_path / "there")
     here.write(HEALTH.name, "2026-11-20", rows("crafts"))
     local = MartFiles(tmp_path / "local").write(HEALTH.name, "2026-11-20", rows("crafts"))
@@ -85,9 +83,7 @@ def test_charts_lie_beside_the_marts(store: FakeBucket, tmp_path: Path) -> None:
         elsewhere.chart("2026-11-16", "all", "approval_rate")
 
 
-def test_what_the_bucket_did_not_take_is_told_without_keys_and_the_old_one_stays(
-    store: FakeBucket, tmp_path: Path
-) -> None:
+def test_a_refused_upload_hides_keys_and_keeps_the_old_object(store: FakeBucket, tmp_path: Path) -> None:
     files = MartBucket("marts", tmp_path)
     path = files.write(HEALTH.name, "2026-11-20", rows("crafts"))
     before = (path.read_bytes(), dict(store.objects))
@@ -102,7 +98,7 @@ def test_what_the_bucket_did_not_take_is_told_without_keys_and_the_old_one_stays
         files.partitions(HEALTH.name)
 
 
-def test_an_object_that_is_no_partition_is_never_written_to_this_disk(store: FakeBucket, tmp_path: Path) -> None:
+def test_an_object_that_is_not_a_partition_is_never_downloaded(store: FakeBucket, tmp_path: Path) -> None:
     store.objects["/marts/factory/health/../../../../escape.parquet"] = b"not ours"
     store.objects["/marts/factory/health/notes.txt"] = b"not ours"
     assert MartBucket("marts", tmp_path / "copy").partitions(HEALTH.name) == []

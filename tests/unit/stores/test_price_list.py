@@ -17,7 +17,7 @@ OWN = (
 )
 
 
-def test_every_model_of_the_samples_has_a_price_with_a_source_and_a_date() -> None:
+def test_every_sample_model_has_a_sourced_and_dated_price() -> None:
     prices = load_prices(ROOT)
     for channel in ChannelFiles(ROOT / "channels").load_all().values():
         for source in (channel.ideas, channel.prompts, channel.video):

@@ -35,7 +35,7 @@ class FaultyDisk(Disk):
         super().put(fd, (b"\0" + raw[1:]) if self._keeps_wrong and raw else raw)
 
 
-def test_a_copy_is_the_same_file_with_its_time_and_the_original_stays(film: Path, tmp_path: Path) -> None:
+def test_a_copy_keeps_bytes_and_time_and_the_original_stays(film: Path, tmp_path: Path) -> None:
     dest = tmp_path / "library" / "Film (2001)" / "Film (2001).mkv"
     pulses: list[None] = []
     copied = safe_copy(film, dest, pulse=lambda: pulses.append(None))
@@ -46,14 +46,14 @@ def test_a_copy_is_the_same_file_with_its_time_and_the_original_stays(film: Path
     assert [one.name for one in dest.parent.iterdir()] == [dest.name]
 
 
-def test_the_original_goes_only_when_asked_and_after_the_copy_was_read_back(film: Path, tmp_path: Path) -> None:
+def test_the_original_is_removed_on_request_after_the_read_back(film: Path, tmp_path: Path) -> None:
     content = film.read_bytes()
     safe_copy(film, tmp_path / "a" / "film.mkv", remove_original=True)
     assert not film.exists()
     assert (tmp_path / "a" / "film.mkv").read_bytes() == content
 
 
-def test_a_disk_that_keeps_something_else_is_found_out_and_nothing_changes(film: Path, tmp_path: Path) -> None:
+def test_a_corrupting_disk_is_detected_and_nothing_changes(film: Path, tmp_path: Path) -> None:
     dest = tmp_path / "b" / "film.mkv"
     dest.parent.mkdir()
     dest.write_bytes(b"before")
@@ -71,7 +71,7 @@ def test_a_full_disk_leaves_nothing_and_says_where_to_make_room(film: Path, tmp_
     assert list((tmp_path / "c").iterdir()) == []
 
 
-def test_an_original_that_is_not_what_was_announced_is_not_copied(film: Path, tmp_path: Path) -> None:
+def test_an_original_with_an_unexpected_hash_is_not_copied(film: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="the original has SHA-256"):
         safe_copy(film, tmp_path / "d" / "film.mkv", sha256="0" * 64)
     assert list((tmp_path / "d").iterdir()) == []

@@ -43,7 +43,7 @@ def gate(library: Library, number: int) -> GateRow:
 
 
 @pytest.mark.slow
-def test_both_questions_are_answered_with_the_keyboard_and_look_as_they_are_stored(library: Library) -> None:
+def test_answering_both_questions_by_keyboard_matches_snapshots(library: Library) -> None:
     async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
         work(library, "remux")
         await pilot.press("5")
@@ -112,7 +112,7 @@ def test_titles_are_looked_up_again_with_a_key(library: Library) -> None:
     assert (gate(library, 2).status, gate(library, 3).status) == ("superseded", "approved")
 
 
-def test_other_streams_are_typed_and_whoever_comes_second_reads_who_was_first(library: Library) -> None:
+def test_streams_can_be_typed_and_a_late_answer_shows_the_first(library: Library) -> None:
     work(library, "remux")
 
     async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
@@ -173,7 +173,7 @@ def test_a_failed_job_is_tried_again(library: Library) -> None:
         assert [one.state for one in jobs_of(connection)] == ["queued"]
 
 
-def test_a_folder_that_is_away_is_told_and_what_the_catalog_remembers_stays(library: Library) -> None:
+def test_an_absent_folder_is_reported_and_its_items_still_shown(library: Library) -> None:
     library.root.rename(library.root.with_name("unplugged"))
 
     async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:

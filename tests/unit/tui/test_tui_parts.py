@@ -54,7 +54,7 @@ def test_the_captions_shown_are_the_captions_sent(make_studio: MakeStudio) -> No
         assert title in (None, sent.title)
 
 
-def test_a_review_without_its_channel_file_or_manifest_says_so_and_shows_the_rest(make_studio: MakeStudio) -> None:
+def test_a_review_without_channel_or_manifest_shows_the_rest(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
     (studio.settings.channels_dir / "crafts.yaml").write_text("title: [")
@@ -65,7 +65,7 @@ def test_a_review_without_its_channel_file_or_manifest_says_so_and_shows_the_res
     assert shown.bound.caption == "Clay, patience"
 
 
-def test_what_is_bound_changes_with_video_words_and_fields_alone(make_studio: MakeStudio) -> None:
+def test_only_video_words_and_fields_change_what_is_bound(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
     before = review(studio, row.id)
@@ -89,7 +89,7 @@ def test_the_day_counts_what_it_does_not_list(make_studio: MakeStudio, monkeypat
     }
 
 
-def test_a_send_whose_process_is_gone_is_in_doubt_and_one_that_is_at_work_is_not(make_studio: MakeStudio) -> None:
+def test_only_a_send_whose_process_is_gone_is_in_doubt(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
     doubtful(studio, row.id, state="sent")
@@ -253,7 +253,7 @@ def test_without_a_desktop_the_sentence_says_where_the_file_is(tmp_path: Path, m
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="xdg-open is Linux's")
-def test_the_opener_is_the_one_of_the_desktop_and_its_refusal_is_told(
+def test_the_desktop_opener_is_used_and_its_failure_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, video = tmp_path / "xdg-open", tmp_path / "final video.mp4"

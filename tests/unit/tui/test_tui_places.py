@@ -81,7 +81,7 @@ def test_the_day_and_the_renders_move_by_themselves(make_studio: MakeStudio) -> 
     run(terminal(studio), story)
 
 
-def test_the_highlight_stays_on_its_content_when_the_list_changes(make_studio: MakeStudio) -> None:
+def test_the_highlight_stays_on_its_content_as_the_list_changes(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
     stands(studio, f"crafts-{DAY - timedelta(days=3)}", "failed", error="no money")
@@ -126,7 +126,7 @@ def test_a_lost_catalog_is_a_banner_and_its_return_is_noticed(make_studio: MakeS
     assert content_row(studio, row.id).state == "approved"
 
 
-def test_a_catalog_that_was_replaced_is_read_instead_of_the_old_one(make_studio: MakeStudio, tmp_path: Path) -> None:
+def test_a_replaced_catalog_is_read_instead_of_the_old_one(make_studio: MakeStudio, tmp_path: Path) -> None:
     studio = make_studio()
     row = reviewable(studio)
     backup = tmp_path / "backup.db"
@@ -146,7 +146,7 @@ def test_a_catalog_that_was_replaced_is_read_instead_of_the_old_one(make_studio:
     run(terminal(studio), story)
 
 
-def test_a_catalog_that_another_process_holds_refuses_a_decision_in_a_sentence_and_takes_the_next(
+def test_a_locked_catalog_refuses_a_decision_and_takes_the_next(
     tmp_path: Path,
 ) -> None:
     studio_at(tmp_path).catalog.close()
@@ -279,7 +279,7 @@ def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_studio: MakeSt
         assert [(one.act, one.actor, one.via) for one in recent_acts(connection)] == [("set off", "alma", "tui")]
 
 
-def test_a_switch_that_somebody_turned_meanwhile_is_left_as_it_is(make_studio: MakeStudio) -> None:
+def test_a_switch_that_somebody_else_turned_first_is_left_alone(make_studio: MakeStudio) -> None:
     studio = make_studio()
 
     async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:

@@ -30,7 +30,7 @@ async def open_review(app: DayreelTerminal, pilot: Pilot[None]) -> None:
     await until(app, pilot, "revision 1, review_pending")
 
 
-def test_a_caption_is_edited_and_the_video_approved_with_the_keyboard_alone(make_studio: MakeStudio) -> None:
+def test_editing_and_approving_needs_only_the_keyboard(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
 
@@ -109,7 +109,7 @@ def test_going_back_or_changing_nothing_decides_nothing(make_studio: MakeStudio)
     assert said(studio) == []
 
 
-def test_a_decision_on_a_revision_that_is_no_longer_there_is_refused_in_a_sentence(make_studio: MakeStudio) -> None:
+def test_a_decision_on_a_replaced_revision_is_refused_clearly(make_studio: MakeStudio) -> None:
     studio = make_studio()
     reviewable(studio)
 
@@ -128,7 +128,7 @@ def test_a_decision_on_a_revision_that_is_no_longer_there_is_refused_in_a_senten
     assert said(studio) == []
 
 
-def test_the_refusal_itself_is_shown_while_nothing_has_been_looked_at_again(make_studio: MakeStudio) -> None:
+def test_the_refusal_is_shown_even_before_the_screen_refreshes(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
 
@@ -143,7 +143,7 @@ def test_the_refusal_itself_is_shown_while_nothing_has_been_looked_at_again(make
     assert said(studio) == []
 
 
-def test_words_that_changed_since_they_were_shown_are_not_approved(make_studio: MakeStudio) -> None:
+def test_words_changed_since_they_were_shown_are_not_approved(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
 
@@ -160,7 +160,7 @@ def test_words_that_changed_since_they_were_shown_are_not_approved(make_studio: 
     assert [verdict for verdict, *_ in said(studio)] == ["edited"]
 
 
-def test_of_two_reviewers_one_wins_and_the_other_reads_who_and_when(make_studio: MakeStudio, tmp_path: Path) -> None:
+def test_of_two_reviewers_the_second_sees_who_won_and_when(make_studio: MakeStudio, tmp_path: Path) -> None:
     mine = make_studio()
     row = reviewable(mine)
     theirs = make_studio(clock=mine.clock)

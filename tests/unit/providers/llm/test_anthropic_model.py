@@ -163,12 +163,12 @@ def test_a_page_instead_of_an_answer_is_in_doubt() -> None:
         ask(server.url)
 
 
-def test_an_address_that_is_none_is_told_before_anything_is_sent() -> None:
+def test_an_invalid_address_is_reported_before_sending() -> None:
     with pytest.raises(ConfigurationError, match="cannot be used"):
         ask("nonsense://here")
 
 
-def test_importing_the_module_or_making_the_model_does_not_import_the_sdk() -> None:
+def test_neither_the_module_nor_the_model_imports_the_sdk() -> None:
     code = (
         "import sys, dayreel.providers.llm.anthropic as a, dayreel.providers.llm.openai as o;"
         "a.AnthropicModel(api_key='k'); o.OpenAIModel(api_key='k');"

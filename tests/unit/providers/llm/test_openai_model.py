@@ -66,7 +66,7 @@ def test_an_answer_keeps_text_usage_and_id() -> None:
     assert sent.json()["store"] is False
 
 
-def test_a_closed_schema_keeps_a_property_that_is_called_default() -> None:
+def test_a_closed_schema_keeps_a_property_named_default() -> None:
     schema = {
         "type": "object",
         "properties": {

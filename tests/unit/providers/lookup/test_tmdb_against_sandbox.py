@@ -45,7 +45,7 @@ def test_the_film_that_fits_best_is_found(tmdb: TitleLookup, title: str, year: i
     assert tmdb.movie(title, year) == found
 
 
-def test_a_series_comes_with_the_names_of_a_season_as_far_as_somebody_gave_them(tmdb: TitleLookup) -> None:
+def test_a_series_has_the_known_episode_names_of_a_season(tmdb: TitleLookup) -> None:
     found = tmdb.series("blue coast", 2)
     assert found is not None
     assert (found.id, found.title, found.year) == ("tv/201", "Blue Coast", 2011)
@@ -84,7 +84,7 @@ def test_every_fault_has_its_verdict_after_one_attempt(
         (Say(401, {"status_code": 7, "status_message": "no, Bearer marked-token"}), PermanentError),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_typed_and_shows_no_token(say: Say, verdict: type[ProviderError]) -> None:
+def test_an_unusable_answer_is_typed_and_shows_no_token(say: Say, verdict: type[ProviderError]) -> None:
     with scripted(say) as server, pytest.raises(verdict) as refused:
         TmdbLookup(token="marked-token", base_url=server.url, timeout_s=3).movie("Hidden Falls", 2019)
     assert "marked-token" not in f"{refused.value} {vars(refused.value)}"
@@ -102,7 +102,7 @@ def test_an_answer_that_cannot_be_used_is_typed_and_shows_no_token(say: Say, ver
         ("tv/7/season/1", HEADERS, 404),
     ],
 )
-def test_the_stand_in_takes_the_token_in_the_header_alone_and_no_odd_parameters(
+def test_the_sandbox_takes_only_header_tokens_and_known_params(
     world: RunningSandbox, asked: str, headers: dict[str, str], status: int
 ) -> None:
     answer = requests.get(f"{world.url}/tmdb/3/{asked}", headers=headers, timeout=10)

@@ -27,7 +27,7 @@ def at(url: str) -> ReviewNotifier:
     return DiscordNotifier(token=f"{TOKEN}\n", channel_id="120", base_url=f"{url}/api", timeout_s=5)
 
 
-def test_a_message_has_its_marker_and_a_nonce_and_mentions_nobody() -> None:
+def test_a_message_has_a_marker_and_a_nonce_but_no_mentions() -> None:
     with scripted(Say(body=POSTED)) as server:
         assert at(server.url).send(PERMIT, MESSAGE) == {"channel": "120", "id": POSTED["id"]}
     (asked,) = server.asked
@@ -39,7 +39,7 @@ def test_a_message_has_its_marker_and_a_nonce_and_mentions_nobody() -> None:
     assert (len(sent["nonce"]), sent["enforce_nonce"], sent["allowed_mentions"]) == (25, True, {"parse": []})
 
 
-def test_the_same_message_has_the_same_nonce_and_another_one_another() -> None:
+def test_the_same_message_keeps_its_nonce_and_others_differ() -> None:
     with scripted(Say(body=POSTED)) as server:
         for marker in ("m-1", "m-1", "m-2"):
             at(server.url).send(PERMIT, Message("x", marker=marker))
@@ -63,7 +63,7 @@ def test_a_preview_rides_on_the_card(tmp_path: Path) -> None:
     ]
 
 
-def test_a_long_card_stays_within_the_limits_and_its_text_is_only_text() -> None:
+def test_a_long_card_fits_the_limits_and_its_markup_is_escaped() -> None:
     long = Card("c/r1", "t" * 90, "T" * 999, "*" * 5000, "🫖[x](http://y)" * 500, ("f",) * 50, "http://d", "o" * 5000)
     with scripted(Say(body=POSTED)) as server:
         at(server.url).ask(PERMIT, long, preview=None)
@@ -128,7 +128,7 @@ def test_what_is_safe_to_repeat_is_never_in_doubt(say: Say) -> None:
                 act()
 
 
-def test_a_private_answer_goes_by_the_presss_own_token_and_shows_it_to_nobody() -> None:
+def test_an_ephemeral_reply_hides_the_interaction_token_it_uses() -> None:
     with scripted(Say(404, {"code": 10015, "message": "Unknown Webhook tok.en"})) as server:
         with pytest.raises(PermanentError) as caught:
             at(server.url).whisper(PRESS, "no")
@@ -150,7 +150,7 @@ def page(first: int, count: int, marker: str = "other") -> Say:
     return Say(body=[{"id": str(first - n), "embeds": [{"footer": {"text": marker}}]} for n in range(count)])
 
 
-def test_a_message_is_found_by_its_footer_on_any_page_and_the_search_ends() -> None:
+def test_a_message_is_found_by_its_footer_in_a_bounded_search() -> None:
     with scripted(page(900, 100), page(800, 3, "m-1")) as server:
         assert at(server.url).find("m-1") == {"channel": "120", "id": "800"}
     assert server.asked[1].path == "/api/channels/120/messages?limit=100&before=801"

@@ -51,7 +51,7 @@ def test_ntfy_finds_a_message_by_its_marker() -> None:
     assert server.asked[0].path == f"/{TOPIC}/json?poll=1&since=12h"
 
 
-def test_the_webhook_gets_a_signed_document_that_says_by_its_key_that_it_is_the_same() -> None:
+def test_the_webhook_gets_a_signed_body_and_an_idempotency_key() -> None:
     with scripted(Say(204)) as server:
         assert webhook(server.url).send(PERMIT, MESSAGE)["status"] == 204
     (asked,) = server.asked
@@ -60,14 +60,14 @@ def test_the_webhook_gets_a_signed_document_that_says_by_its_key_that_it_is_the_
     assert asked.json()["text"] == MESSAGE.text
 
 
-def test_the_webhook_is_told_no_content_where_a_message_is_about_none() -> None:
+def test_a_webhook_without_content_sends_a_null_content_id() -> None:
     key = EffectKey(HOUSE, "notification", "webhook", 1, "f")
     with scripted(Say(204)) as server:
         webhook(server.url).send(replace(PERMIT, key=key), MESSAGE)
     assert server.asked[0].json()["content_id"] is None
 
 
-def test_a_webhook_cannot_be_asked_so_a_lost_message_is_for_a_person() -> None:
+def test_a_lost_webhook_message_cannot_be_looked_up() -> None:
     with pytest.raises(PermanentError, match="cannot be asked"):
         webhook("http://127.0.0.1:9").find(MESSAGE.marker)
 

@@ -27,7 +27,7 @@ def at(url: str) -> Notifier:
     return SlackNotifier(token=f"{TOKEN}\n", channel_id="C0TEST", base_url=f"{url}/api/", timeout_s=5)
 
 
-def test_a_message_carries_its_marker_and_returns_where_it_stands() -> None:
+def test_a_message_carries_its_marker_and_returns_its_location() -> None:
     with scripted(Say(body=POSTED)) as server:
         assert at(server.url).send(PERMIT, MESSAGE) == {"channel": "C0TEST", "ts": "1700000000.000100"}
     asked = server.asked[0]
@@ -101,7 +101,7 @@ def test_a_message_is_found_by_its_marker_on_any_page() -> None:
     assert b"cursor=next" in server.asked[1].body
 
 
-def test_a_message_that_is_not_there_is_none_and_the_search_ends() -> None:
+def test_a_missing_message_is_none_after_a_bounded_search() -> None:
     with scripted(history("other")) as server:
         assert at(server.url).find("m-1") is None
     with scripted(history("other", cursor="again")) as server:

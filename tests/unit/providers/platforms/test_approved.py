@@ -33,7 +33,7 @@ def test_a_file_that_changed_after_approval_is_not_opened(tmp_path: Path) -> Non
         pass
 
 
-def test_a_file_replaced_while_it_is_sent_does_not_get_into_the_upload(tmp_path: Path) -> None:
+def test_a_file_replaced_during_the_upload_is_not_sent(tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
     path.write_bytes(b"approved bytes")
     with approved_file(make_request("youtube", path)) as file:
@@ -99,7 +99,7 @@ def test_progress_hands_the_whole_handle_on_each_time() -> None:
 
 
 @pytest.mark.parametrize("kind", [TransientError, PermanentError])
-def test_a_failed_read_is_an_unknown_outcome_only_while_there_is_doubt(kind: type[ProviderError]) -> None:
+def test_a_failed_read_is_an_unknown_outcome_only_when_in_doubt(kind: type[ProviderError]) -> None:
     with pytest.raises(kind), doubt_remains(is_in_doubt=False):
         raise kind(attempted="read", answer="no", code="190")
     with pytest.raises(UnknownOutcomeError) as caught, doubt_remains(is_in_doubt=True):

@@ -56,7 +56,7 @@ def test_a_folder_with_something_else_is_never_written_over(tmp_path: Path, vide
     assert outbox.look_up(request, {}, sent_at=now).verdict == "unclear"
 
 
-def test_a_death_before_the_rename_leaves_no_folder_and_is_cleared_away(tmp_path: Path, video: Path) -> None:
+def test_a_crash_before_the_rename_leaves_no_lasting_folder(tmp_path: Path, video: Path) -> None:
     outbox, request, recorder = make_outbox(tmp_path), make_request("outbox", video), Recorder(dies_after=1)
     with pytest.raises(KilledError):
         outbox.post(PERMIT, request, handle={}, record=recorder)

@@ -68,12 +68,12 @@ def test_one_refused_metric_does_not_cost_the_others() -> None:
     assert counted.watch_time_s == 4.5
 
 
-def test_an_instagram_account_that_is_out_of_calls_is_no_missing_metric() -> None:
+def test_an_instagram_rate_limit_is_not_a_missing_metric() -> None:
     with scripted(Say(400, {"error": {"message": "limit", "code": 4}})) as server, pytest.raises(TransientError):
         make_instagram(server.url).counters(["m1"])
 
 
-def test_a_media_is_found_by_its_marker_on_a_later_page_and_no_ready_made_address_is_followed(video: Path) -> None:
+def test_a_marker_is_found_on_a_later_page_without_the_next_url(video: Path) -> None:
     clock = WaitingClock()
     stamp = clock.now().isoformat()
     page = {
@@ -92,7 +92,7 @@ def test_a_media_is_found_by_its_marker_on_a_later_page_and_no_ready_made_addres
     assert (finding.receipt.state, finding.receipt.post_id, finding.receipt.url) == ("posted", "m2", "p2")
 
 
-def test_published_without_a_media_to_show_is_live_and_still_processing(video: Path) -> None:
+def test_published_without_visible_media_is_live_but_processing(video: Path) -> None:
     with scripted(Say(200, {"status_code": "PUBLISHED"}), Say(200, {"data": []})) as server:
         finding = make_instagram(server.url).look_up(
             make_request("instagram", video), {"container_id": "c1"}, sent_at=WaitingClock().now()
@@ -102,7 +102,7 @@ def test_published_without_a_media_to_show_is_live_and_still_processing(video: P
 
 
 @pytest.mark.parametrize(("handle", "verdict"), [({"publishing": True}, "unclear"), ({}, "absent")])
-def test_a_container_that_has_gone_says_nothing_once_publishing_was_tried(
+def test_a_gone_container_proves_nothing_once_publishing_began(
     handle: dict[str, bool], verdict: str, video: Path
 ) -> None:
     gone = Say(400, {"error": {"message": "gone", "code": 100, "error_subcode": 33}})
@@ -118,7 +118,7 @@ def test_a_container_that_has_gone_says_nothing_once_publishing_was_tried(
             assert not any(asked.method == "POST" for asked in server.asked)
 
 
-def test_being_refused_a_look_is_unclear_and_never_a_refused_post(video: Path) -> None:
+def test_a_refused_lookup_is_unclear_and_not_a_refused_post(video: Path) -> None:
     no = Say(400, {"error": {"message": "expired", "code": 190}})
     with scripted(no) as server:
         finding = make_instagram(server.url).look_up(
@@ -134,7 +134,7 @@ def test_being_refused_a_look_is_unclear_and_never_a_refused_post(video: Path) -
         )
 
 
-def test_instagram_login_needs_a_public_url_that_stays_up_until_the_container_is_finished(video: Path) -> None:
+def test_instagram_login_needs_a_public_url_until_finished(video: Path) -> None:
     request, events = make_request("instagram", video), []
 
     @contextmanager
@@ -162,7 +162,7 @@ def test_instagram_login_needs_a_public_url_that_stays_up_until_the_container_is
 # -- TikTok ---------------------------------------------------------------------------------------------------
 
 
-def test_a_privacy_the_account_does_not_offer_is_refused_before_anything_is_announced(video: Path) -> None:
+def test_an_unavailable_privacy_is_refused_before_announcing(video: Path) -> None:
     fields = {**FIELDS["tiktok"], "privacy": "MUTUAL_FOLLOW_FRIENDS"}
     with scripted(tiktok_says(CREATOR)) as server:
         with pytest.raises(PermanentError, match="PUBLIC_TO_EVERYONE, SELF_ONLY, while the channel wants MUTUAL"):
@@ -175,14 +175,14 @@ def test_a_privacy_the_account_does_not_offer_is_refused_before_anything_is_anno
         assert len(server.asked) == 1
 
 
-def test_a_video_longer_than_the_account_may_post_is_refused_before_anything_is_announced(video: Path) -> None:
+def test_a_video_too_long_for_the_account_is_never_announced(video: Path) -> None:
     with scripted(tiktok_says(CREATOR)) as server, pytest.raises(PermanentError, match="at most 60 s"):
         make_tiktok(server.url).post(
             make_permit("post", "tiktok"), make_request("tiktok", video, duration_s=61), handle={}, record=Recorder()
         )
 
 
-def test_what_the_creator_switched_off_stays_off_and_disclosure_is_sent(video: Path) -> None:
+def test_creator_opt_outs_are_kept_and_disclosure_is_sent(video: Path) -> None:
     fields = {**FIELDS["tiktok"], "allow_comments": True, "allow_duet": True, "promotes_own_brand": True}
     stop = Say(400, {"data": {}, "error": {"code": "invalid_param", "message": "stop here"}})
     with scripted(tiktok_says(CREATOR), stop) as server, pytest.raises(PermanentError):
@@ -225,7 +225,7 @@ def test_a_server_at_another_position_is_followed(big_video: Path) -> None:
     assert (receipt.post_id, receipt.url) == ("71", "https://t/71")
 
 
-def test_an_upload_address_that_expired_leads_to_a_new_announcement(video: Path) -> None:
+def test_an_expired_upload_url_leads_to_a_new_announcement(video: Path) -> None:
     handle = {"publish_id": "v_pub_file~1", "chunk_size": video.stat().st_size, "finishing": True}
     script = [
         tiktok_says({"status": "PROCESSING_UPLOAD", "uploaded_bytes": 0}),
@@ -247,7 +247,7 @@ def test_an_upload_address_that_expired_leads_to_a_new_announcement(video: Path)
     assert recorder.handles[0]["finishing"] is False
 
 
-def test_an_upload_address_that_went_with_the_finished_upload_leads_to_no_second_post(video: Path) -> None:
+def test_a_finished_uploads_missing_url_makes_no_second_post(video: Path) -> None:
     """The status may lag behind the last byte, whose answer was lost; 404 then means that the task is done."""
     size = video.stat().st_size
     handle = {"publish_id": "v_pub_file~1", "chunk_size": size, "finishing": True}
@@ -284,9 +284,7 @@ def test_the_upload_address_is_a_secret(video: Path) -> None:
 
 
 @pytest.mark.parametrize(("finishing", "verdict"), [(True, "unclear"), (False, "absent")])
-def test_a_publish_id_tiktok_forgot_is_in_doubt_once_the_last_byte_was_sent(
-    finishing: bool, verdict: str, video: Path
-) -> None:
+def test_a_forgotten_publish_id_is_in_doubt_after_the_last_byte(finishing: bool, verdict: str, video: Path) -> None:
     unknown = Say(400, {"data": {}, "error": {"code": "invalid_publish_id", "message": "m"}})
     handle = {"publish_id": "v_pub_file~1", "upload_url": "http://127.0.0.1:1/", "finishing": finishing}
     request = make_request("tiktok", video)
@@ -310,7 +308,7 @@ def test_tiktok_videos_are_asked_for_in_batches_of_twenty() -> None:
 # -- YouTube --------------------------------------------------------------------------------------------------
 
 
-def test_youtube_videos_are_asked_for_in_batches_of_fifty_and_counters_are_strings() -> None:
+def test_youtube_counters_are_strings_read_in_batches_of_fifty() -> None:
     ids = [f"v{number}" for number in range(120)]
     items = [{"id": "v0", "statistics": {"viewCount": "12", "commentCount": "0"}}, {"id": "v1"}]
     with scripted(TOKEN, Say(200, {"items": items}), Say(200, {"items": []})) as server:
@@ -321,7 +319,7 @@ def test_youtube_videos_are_asked_for_in_batches_of_fifty_and_counters_are_strin
     assert second.views is None
 
 
-def test_an_expired_access_token_is_refreshed_once_and_the_upload_goes_on(video: Path) -> None:
+def test_an_expired_token_is_refreshed_once_during_the_upload(video: Path) -> None:
     size = video.stat().st_size
     expired = Say(401, {"error": {"code": 401, "errors": [{"reason": "authError"}]}})
     script = [TOKEN, Say(308), expired, TOKEN, Say(308), Say(200, {"id": "v1"})]
@@ -340,7 +338,7 @@ def test_an_expired_access_token_is_refreshed_once_and_the_upload_goes_on(video:
 
 
 @pytest.mark.parametrize("finishing", [True, False])
-def test_a_session_that_has_gone_is_in_doubt_once_the_last_byte_was_sent(finishing: bool, video: Path) -> None:
+def test_a_gone_session_is_in_doubt_after_the_last_byte(finishing: bool, video: Path) -> None:
     uploads = Say(200, {"items": [{"contentDetails": {"relatedPlaylists": {"uploads": "UU"}}}]})
     request, nothing = make_request("youtube", video), Say(200, {"items": []})
     with scripted(TOKEN, Say(410), uploads, nothing) as server:
@@ -407,7 +405,7 @@ def test_a_chunk_size_youtube_does_not_take_is_refused() -> None:
 
 
 @pytest.mark.parametrize("make", [make_instagram, make_tiktok, make_youtube])
-def test_a_video_outside_the_limits_is_refused_before_anything_is_sent(
+def test_a_video_outside_the_limits_is_refused_before_sending(
     make: Callable[[str], PlatformProvider], video: Path
 ) -> None:
     platform = make("http://127.0.0.1:1")

@@ -139,9 +139,7 @@ def test_instagram_says_how_long_to_stay_away() -> None:
         ("Error: something else", "refuse", "ERROR"),
     ],
 )
-def test_a_container_in_error_is_judged_by_the_subcode_in_its_status(
-    status: str, verdict: str, code: str, video: Path
-) -> None:
+def test_a_failed_container_is_judged_by_its_status_subcode(status: str, verdict: str, code: str, video: Path) -> None:
     request, handle = make_request("instagram", video), {"container_id": "c1", "uploaded": True}
     say = [Say(200, {"status_code": "IN_PROGRESS"}), Say(200, {"status_code": "ERROR", "status": status})]
     with scripted(*say) as server, pytest.raises(KINDS[verdict]) as caught:
@@ -307,9 +305,7 @@ UPLOADS = [
 
 
 @pytest.mark.parametrize(("status", "words"), UPLOADS)
-def test_an_upload_that_youtube_does_not_keep_is_refused_and_never_sent_again(
-    status: dict[str, str], words: str, video: Path
-) -> None:
+def test_an_upload_youtube_drops_is_refused_and_never_resent(status: dict[str, str], words: str, video: Path) -> None:
     token = Say(200, {"access_token": "a", "expires_in": 3600})
     shown = Say(200, {"items": [{"id": "v1", "status": status}]})
     request = make_request("youtube", video)

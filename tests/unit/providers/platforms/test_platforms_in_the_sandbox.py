@@ -169,7 +169,7 @@ def test_posting_again_from_the_last_handle_posts_nothing_more(name: str, sandbo
 
 @pytest.mark.parametrize("size", ["small", "big"])
 @pytest.mark.parametrize("name", PLATFORMS)
-def test_a_process_that_dies_after_any_committed_handle_is_gone_on_from(
+def test_a_post_resumes_after_a_crash_at_any_committed_handle(
     name: str, size: str, sandbox: RunningSandbox, video: Path, big_video: Path
 ) -> None:
     request = make_request(name, big_video if size == "big" else video)
@@ -231,9 +231,7 @@ def test_an_upload_that_breaks_off_goes_on_in_a_new_process(
     assert live["sha256"] == request.video_sha256
 
 
-def test_an_instagram_container_that_is_stuck_stays_pending_and_is_not_published(
-    sandbox: RunningSandbox, video: Path
-) -> None:
+def test_a_stuck_instagram_container_is_pending_not_published(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.arm("instagram", "container", "stuck")
     ledger = Ledger("instagram", sandbox, make_request("instagram", video))
     ledger.try_once()
@@ -268,7 +266,7 @@ def test_an_instagram_container_in_error_is_told_and_made_anew(sandbox: RunningS
     assert len(live_posts(sandbox, "instagram")) == 1
 
 
-def test_a_tiktok_post_that_is_stuck_is_processing_and_not_sent_again(sandbox: RunningSandbox, video: Path) -> None:
+def test_a_stuck_tiktok_post_is_processing_and_not_sent_again(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.arm("tiktok", "init", "stuck")
     ledger = Ledger("tiktok", sandbox, make_request("tiktok", video))
     ledger.try_once()
@@ -313,9 +311,7 @@ def test_a_private_tiktok_post_waits_for_no_public_id(sandbox: RunningSandbox, v
     assert "public_id_pending" not in receipt.raw
 
 
-def test_an_unfinished_youtube_video_is_processing_until_youtube_says_otherwise(
-    sandbox: RunningSandbox, video: Path
-) -> None:
+def test_an_unfinished_youtube_video_is_processing_until_ready(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.pace(youtube_processing_s=3600)
     ledger = Ledger("youtube", sandbox, make_request("youtube", video))
     ledger.try_once()

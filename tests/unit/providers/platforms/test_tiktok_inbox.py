@@ -47,7 +47,7 @@ def test_a_draft_waits_for_its_owner_and_is_not_called_posted(world: RunningSand
     assert found.receipt.state == "processing"
 
 
-def test_a_process_that_died_after_the_announcement_makes_no_second_draft(world: RunningSandbox, video: Path) -> None:
+def test_a_crash_after_the_announcement_makes_no_second_draft(world: RunningSandbox, video: Path) -> None:
     request = make_request("tiktok", video, fields=FIELDS)
     recorder = Recorder()
     tiktok = platform(f"{world.url}/tiktok", world)
@@ -67,7 +67,7 @@ def test_once_its_owner_has_posted_it_it_is_posted(video: Path) -> None:
     assert (found.receipt.state, found.receipt.url) == ("posted", "https://t.example/712")
 
 
-def test_more_than_five_waiting_drafts_are_refused_until_tomorrow(world: RunningSandbox, video: Path) -> None:
+def test_a_sixth_pending_draft_is_refused_until_tomorrow(world: RunningSandbox, video: Path) -> None:
     world.pace(rate_limits=False)
     request = make_request("tiktok", video, fields=FIELDS)
     for _ in range(5):

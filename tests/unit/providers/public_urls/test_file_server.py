@@ -91,7 +91,7 @@ def test_other_methods_are_refused(served: ServedFile) -> None:
     assert ask("DELETE", served.url).status_code == 501
 
 
-def test_the_path_cannot_be_guessed_and_is_another_one_each_time(video: Path, clock: FakeClock) -> None:
+def test_the_path_is_unguessable_and_different_each_time(video: Path, clock: FakeClock) -> None:
     with serve_file(video, clock=clock) as one, serve_file(video, clock=clock) as other:
         assert one.path != other.path
         assert len(one.path) > 40
@@ -109,9 +109,7 @@ def test_after_the_block_nobody_listens(video: Path, clock: FakeClock) -> None:
         ask("GET", served.url)
 
 
-def test_what_was_opened_is_served_even_when_another_file_takes_its_name(
-    served: ServedFile, video: Path, tmp_path: Path
-) -> None:
+def test_an_opened_file_is_served_even_after_being_replaced(served: ServedFile, video: Path, tmp_path: Path) -> None:
     (tmp_path / "other.mp4").write_bytes(b"another video")
     (tmp_path / "other.mp4").replace(video)
     assert ask("GET", served.url).content == BODY

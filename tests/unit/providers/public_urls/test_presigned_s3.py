@@ -100,7 +100,7 @@ def store(bucket: Bucket) -> PresignedS3:
     return PresignedS3(bucket="reels", endpoint=bucket.url, clock=FakeClock(NOW), **keys)
 
 
-def test_the_video_can_be_fetched_inside_the_block_and_is_deleted_after_it(bucket: Bucket, video: Path) -> None:
+def test_the_video_is_served_inside_the_block_and_then_deleted(bucket: Bucket, video: Path) -> None:
     with store(bucket)(video) as url:
         assert url.startswith(f"{bucket.url}/reels/dayreel-public/")
         assert "X-Amz-Expires=3600" in url
@@ -110,7 +110,7 @@ def test_the_video_can_be_fetched_inside_the_block_and_is_deleted_after_it(bucke
     assert bucket.objects == {}
 
 
-def test_the_upload_says_what_it_is_and_carries_no_checksum_that_r2_refuses(bucket: Bucket, video: Path) -> None:
+def test_the_upload_has_a_content_type_and_no_checksum_header(bucket: Bucket, video: Path) -> None:
     with store(bucket)(video):
         pass
     (headers,) = [headers for method, headers in bucket.asked if method == "PUT"]
@@ -147,7 +147,7 @@ def test_nobody_there_can_be_tried_again(video: Path, monkeypatch: pytest.Monkey
         pass
 
 
-def test_what_a_killed_process_left_is_deleted_by_the_next_and_nothing_else(bucket: Bucket, video: Path) -> None:
+def test_only_stale_files_of_a_killed_process_are_deleted(bucket: Bucket, video: Path) -> None:
     left, fresh, other = "dayreel-public/a/video.mp4", "dayreel-public/b/video.mp4", "dayreel/artifacts/c.mp4"
     bucket.objects = {f"/reels/{key}": b"x" for key in (left, fresh, other)}
     bucket.written_at = {left: OLD, fresh: YOUNG, other: OLD}
@@ -163,7 +163,7 @@ def test_a_key_that_may_not_list_can_still_post(bucket: Bucket, video: Path) -> 
     assert bucket.objects == {}
 
 
-def test_a_file_that_cannot_be_deleted_is_told_and_does_not_fail_the_post(
+def test_a_failed_deletion_is_logged_and_does_not_fail_the_post(
     bucket: Bucket, video: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket.refuses["DELETE"] = (403, "AccessDenied")

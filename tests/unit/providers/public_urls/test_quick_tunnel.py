@@ -65,9 +65,7 @@ def tunnel(program: Path | str, **wishes: Any) -> QuickTunnel:
     return QuickTunnel(clock=QuickClock(), program=str(program), **wishes)
 
 
-def test_the_address_is_public_once_it_answers_from_outside_and_everything_is_gone_after_the_block(
-    tmp_path: Path, video: Path
-) -> None:
+def test_the_url_is_reachable_in_the_block_and_gone_after_it(tmp_path: Path, video: Path) -> None:
     program = Program(tmp_path / "bin", "works")
     asked: list[str] = []
 
@@ -137,7 +135,7 @@ def test_a_missing_program_says_how_to_get_it(tmp_path: Path, video: Path) -> No
     assert "STORAGE_BUCKET" in refusal.value.next_step
 
 
-def test_cloudflares_limit_is_told_as_such_and_its_own_address_is_no_tunnel(tmp_path: Path, video: Path) -> None:
+def test_cloudflares_rate_limit_is_not_mistaken_for_a_tunnel(tmp_path: Path, video: Path) -> None:
     program = Program(tmp_path / "bin", "refuses")
     with pytest.raises(TransientError) as refusal, tunnel(program.path)(video):
         pass

@@ -65,7 +65,7 @@ def test_the_library_is_pointed_back_at_the_service_afterwards(tmp_path: Path) -
         ("hang", TransientError, "TimeoutError"),
     ],
 )
-def test_every_way_to_fail_has_one_verdict_and_leaves_the_old_file(
+def test_every_failure_has_one_verdict_and_keeps_the_old_file(
     tmp_path: Path, mood: Mood, verdict: type[ProviderError], told: str
 ) -> None:
     dest = tmp_path / "voice.mp3"

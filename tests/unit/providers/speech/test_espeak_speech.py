@@ -48,7 +48,7 @@ def speak(provider: SpeechProvider, dest: Path, *, text: str = TEXT, voice: str 
     return provider.speak(text, voice=voice, rate="+20%", dest=dest)
 
 
-def test_a_narration_is_on_disk_with_its_length_and_estimated_words(program: str, tmp_path: Path) -> None:
+def test_a_narration_is_saved_with_length_and_estimated_words(program: str, tmp_path: Path) -> None:
     speech = speak(EspeakSpeech(program=program), tmp_path / "out" / "voice.wav")
     with wave.open(str(speech.path), "rb") as audio:
         assert audio.getframerate() == 22050

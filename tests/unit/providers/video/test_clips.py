@@ -31,16 +31,14 @@ def test_a_missing_or_useless_folder_says_what_to_do(tmp_path: Path) -> None:
     content_id=st.text(min_size=1, max_size=30),
     start=st.integers(min_value=1, max_value=50),
 )
-def test_no_file_comes_twice_in_a_row_and_each_comes_before_any_comes_again(
-    count: int, content_id: str, start: int
-) -> None:
+def test_no_file_repeats_in_a_row_or_before_all_were_used(count: int, content_id: str, start: int) -> None:
     files = [Path(f"clip_{number}.mp4") for number in range(count)]
     picked = [pick_footage(files, content_id=content_id, sequence=start + step) for step in range(2 * count)]
     assert all(one != other for one, other in itertools.pairwise(picked))
     assert len(set(picked[:count])) == count
 
 
-def test_a_pick_depends_on_names_only_and_differs_between_contents(tmp_path: Path) -> None:
+def test_a_pick_depends_only_on_names_and_varies_by_content(tmp_path: Path) -> None:
     here = [tmp_path / f"{name}.mp4" for name in "abcdefgh"]
     elsewhere = [Path("/elsewhere") / path.name for path in reversed(here)]
 

@@ -61,7 +61,7 @@ def until_over(fal: FalVideo, handle: dict[str, Any]) -> Job:
     return wait_until(lambda: job if (job := fal.follow(handle)).state in ("done", "failed") else None)
 
 
-def test_a_segment_is_submitted_followed_and_fetched_by_another_process(
+def test_a_submitted_segment_is_fetched_by_another_process(
     fal: FalVideo, world: RunningSandbox, tmp_path: Path
 ) -> None:
     handle = fal.submit(PERMIT, REQUEST)
@@ -114,7 +114,7 @@ def test_the_sandbox_takes_what_each_model_is_sent(fal: FalVideo, model: str) ->
         ({"model": "fal-ai/nonsense"}, "no adapter for the fal model 'fal-ai/nonsense'"),
     ],
 )
-def test_what_a_model_cannot_make_is_refused_before_anything_is_sent(
+def test_what_a_model_cannot_make_is_refused_before_sending(
     fal: FalVideo, world: RunningSandbox, wrong: dict[str, Any], named: str
 ) -> None:
     before = generations(world)
@@ -126,9 +126,7 @@ def test_what_a_model_cannot_make_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("kind", ["lose_answer", "error_after_accept"])
-def test_a_submit_whose_answer_is_lost_is_paid_once_and_in_doubt(
-    fal: FalVideo, world: RunningSandbox, kind: str
-) -> None:
+def test_a_submit_with_a_lost_answer_is_paid_once_and_in_doubt(fal: FalVideo, world: RunningSandbox, kind: str) -> None:
     before = generations(world)
     world.arm("fal", "submit", kind)
     with pytest.raises(UnknownOutcomeError):
@@ -191,9 +189,7 @@ def test_an_acceptance_without_an_id_is_in_doubt(body: Any) -> None:
         ("a_new_one", False),
     ],
 )
-def test_completed_with_an_error_is_a_failure_that_says_whether_a_retry_helps(
-    error_type: str, retry_helps: bool
-) -> None:
+def test_completed_with_an_error_fails_and_says_if_retryable(error_type: str, retry_helps: bool) -> None:
     body = {"status": "COMPLETED", "logs": None, "error": "It went wrong.", "error_type": error_type}
     with scripted(Say(body=body)) as server:
         job = at(server.url).follow(HANDLE)
@@ -219,7 +215,7 @@ def test_a_result_that_is_an_error_of_the_model_is_a_failure() -> None:
     assert "Change the prompt" in job.error
 
 
-def test_a_result_without_a_video_is_no_word_that_nothing_was_made() -> None:
+def test_an_empty_result_does_not_prove_that_nothing_was_made() -> None:
     """It was completed, and so it is billed: the request is kept, and a person looks."""
     done = {"status": "COMPLETED", "logs": None}
     says = (Say(body=done), Say(body=done), Say(body={"seed": 1}))
@@ -266,7 +262,7 @@ def test_progress_is_the_last_line_of_the_log() -> None:
         (Say(403, {"detail": "User is locked. Exhausted balance."}), PermanentError),
     ],
 )
-def test_a_status_that_cannot_be_read_is_typed_after_one_attempt(say: Say, verdict: type[ProviderError]) -> None:
+def test_an_unreadable_status_is_typed_after_one_attempt(say: Say, verdict: type[ProviderError]) -> None:
     with scripted(say) as server, pytest.raises(verdict) as caught:
         at(server.url).follow(HANDLE)
     assert len(server.asked) == 1
@@ -289,7 +285,7 @@ def test_a_read_that_fails_once_is_repeated_by_the_next_follow(
     assert generations(world) == before
 
 
-def test_a_status_that_goes_back_from_completed_does_not_turn_forever() -> None:
+def test_a_status_that_leaves_completed_does_not_loop_forever() -> None:
     done, running = {"status": "COMPLETED", "logs": None}, {"status": "IN_PROGRESS", "logs": None}
     with scripted(Say(body=done), Say(body=running)) as server, pytest.raises(TransientError, match="went back"):
         at(server.url).follow(HANDLE)

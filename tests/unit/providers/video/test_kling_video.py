@@ -83,7 +83,7 @@ def test_a_submit_sends_what_kling_takes_signed_with_a_token() -> None:
     assert base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)) == expected
 
 
-def test_our_own_id_is_the_same_for_the_same_effect_and_another_for_another() -> None:
+def test_our_own_id_is_stable_for_an_effect_and_unique_to_it() -> None:
     key = PERMIT.key
     assert external_task_id(key) == external_task_id(replace(key))
     assert external_task_id(key) != external_task_id(replace(key, sequence=3))
@@ -111,7 +111,7 @@ def test_a_status_becomes_a_job(say: Say, job: Job) -> None:
     assert server.asked[0].path == "/v1/videos/text2video/t-1"
 
 
-def test_a_success_without_a_video_is_no_word_that_nothing_was_made() -> None:
+def test_an_empty_success_does_not_prove_that_nothing_was_made() -> None:
     says = task("succeed", task_result={"videos": []})
     with scripted(says) as server, pytest.raises(PermanentError, match="succeeded, without a video"):
         at(server.url).follow(HANDLE)
@@ -138,7 +138,7 @@ def test_every_code_has_one_verdict(number: int, acting: bool) -> None:
     assert len(server.asked) == 1
 
 
-def test_an_empty_resource_pack_is_no_rate_limit_although_both_are_429() -> None:
+def test_an_empty_resource_pack_is_not_a_rate_limit_despite_429() -> None:
     with scripted(code(1102, 429)) as server, pytest.raises(PermanentError, match="resource pack") as caught:
         at(server.url).submit(PERMIT, REQUEST)
     assert caught.value.code == "out_of_credit"
@@ -186,12 +186,12 @@ def test_a_lost_task_is_found_by_our_own_id() -> None:
     ("wrong", "named"),
     [({"resolution": "480p"}, "allowed: 720p, 1080p"), ({"duration_s": 8}, "allowed: 5, 10"), ({"model": "x"}, "'x'")],
 )
-def test_what_kling_cannot_make_is_refused_before_anything_is_sent(wrong: dict[str, Any], named: str) -> None:
+def test_what_kling_cannot_make_is_refused_before_sending(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         at(unused_url()).submit(PERMIT, replace(REQUEST, **wrong))
 
 
-def test_a_file_is_fetched_without_the_token_and_nothing_can_be_cancelled(tmp_path: Path) -> None:
+def test_a_fetch_sends_no_token_and_nothing_can_be_cancelled(tmp_path: Path) -> None:
     with scripted(Say(body=b"video")) as server:
         at(server.url).fetch(f"{server.url}/a.mp4", tmp_path / "a.mp4")
         assert at(server.url).cancel(HANDLE) is False

@@ -60,7 +60,7 @@ def sql(studio: Studio) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def test_a_demo_has_a_content_a_channel_and_day_and_most_are_posted(demo: Demo, studio: Studio) -> None:
+def test_a_demo_has_a_content_per_channel_and_day_mostly_posted(demo: Demo, studio: Studio) -> None:
     told = status_of(studio.catalog)
     assert (len(told), demo.contents) == (2 * DAYS, 2 * DAYS)
     states = {one["state"] for one in told}
@@ -101,7 +101,7 @@ def test_what_was_spent_in_the_marts_is_what_the_ledger_says(studio: Studio) -> 
     assert sum(spend, Decimal(0)) == sum(contents, Decimal(0)) == Decimal(settled or 0)
 
 
-def test_the_gaps_it_promises_are_in_the_marts_with_their_reasons(demo: Demo, sql: duckdb.DuckDBPyConnection) -> None:
+def test_the_promised_gaps_are_in_the_marts_with_their_reasons(demo: Demo, sql: duckdb.DuckDBPyConnection) -> None:
     rows = answer(
         sql,
         "SELECT DISTINCT day::VARCHAR AS day, reason FROM engagement_daily "
@@ -149,9 +149,7 @@ def test_every_channel_has_a_page_that_needs_nothing_else(reports: list[Report])
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a chromium on the PATH")
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_opens_the_page_without_errors_and_without_scrolling_sideways(
-    reports: list[Report], tmp_path: Path, width: int
-) -> None:
+def test_the_page_opens_without_errors_or_sideways_scrolling(reports: list[Report], tmp_path: Path, width: int) -> None:
     """A script that only the test adds tells how wide the page is and what could not be shown.
 
     The page is in a frame of that width, because a browser's own window may be no narrower than 500 pixels.
@@ -197,9 +195,7 @@ def test_reports_are_the_same_when_they_are_written_again(studio: Studio, report
     assert [report.path.read_bytes() for report in again] == before
 
 
-def test_posts_that_were_refused_and_posts_that_may_be_out_are_told_in_page_and_text(
-    studio: Studio, reports: list[Report]
-) -> None:
+def test_refused_and_unknown_posts_are_shown_in_page_and_text(studio: Studio, reports: list[Report]) -> None:
     """One Instagram post of the 13th was refused; the answer to one YouTube post of the 16th was lost."""
     _, histories = reports
     assert ", refused 1. Views" in histories.text
@@ -215,7 +211,7 @@ def test_every_week_has_its_charts_beside_the_marts(studio: Studio) -> None:
         assert sorted(files.chart_names(week, "all")) == sorted(CHARTS)
 
 
-def test_dagsters_pages_are_filled_with_charts_short_tables_and_checks(demo: Demo, monkeypatch: Any) -> None:
+def test_dagsters_pages_show_charts_short_tables_and_checks(demo: Demo, monkeypatch: Any) -> None:
     import dagster as dg
 
     from dayreel.cli.launch import instance_of, report_history
@@ -343,12 +339,12 @@ def test_the_cheapest_topic_is_the_one_that_the_ledger_says(studio: Studio, sql:
     assert order == sorted(order)
 
 
-def test_whether_b_beats_a_is_not_told_before_there_is_enough_data(sql: duckdb.DuckDBPyConnection) -> None:
+def test_no_winner_is_reported_before_there_is_enough_data(sql: duckdb.DuckDBPyConnection) -> None:
     rows = {row["age"]: row for row in rows_of_question(sql, 2)}
     assert (rows["30d"]["n_a"], rows["30d"]["verdict"], rows["30d"]["ratio"]) == (0, "not enough data", None)
 
 
-def test_last_weeks_spending_is_what_the_ledger_paid_against_the_caps(
+def test_last_weeks_spending_is_the_ledgers_against_the_caps(
     demo: Demo, studio: Studio, sql: duckdb.DuckDBPyConnection
 ) -> None:
     rows = rows_of_question(sql, 3)
@@ -359,9 +355,7 @@ def test_last_weeks_spending_is_what_the_ledger_paid_against_the_caps(
     assert {(row["cap_day_usd"], row["cap_month_usd"]) for row in rows} == {(Decimal(25), Decimal(300))}
 
 
-def test_the_missing_days_are_those_that_the_demo_promises_and_the_post_that_was_deleted(
-    demo: Demo, sql: duckdb.DuckDBPyConnection
-) -> None:
+def test_missing_days_are_the_promised_gaps_and_a_deleted_post(demo: Demo, sql: duckdb.DuckDBPyConnection) -> None:
     rows = rows_of_question(sql, 4)
     deleted = {str(row["day"]) for row in rows if "deleted" in row["reason"]}
     whole = {(str(row["day"]), row["platform"]) for row in rows if "deleted" not in row["reason"]}

@@ -74,7 +74,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(catalog: Catalog) -> No
     assert users.check_password("Ana", PASSWORD) is None
 
 
-def test_a_session_that_is_used_goes_on_to_its_end_and_an_idle_one_does_not(catalog: Catalog) -> None:
+def test_a_used_session_lasts_to_its_end_and_an_idle_one_ends(catalog: Catalog) -> None:
     clock = FakeClock()
     users, visits = Users(catalog, clock, hasher=QUICK), Visits(catalog, clock)
     ana = users.accept(users.add("Ana", "viewer", by="test"), name="", password=PASSWORD)

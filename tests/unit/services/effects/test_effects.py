@@ -71,7 +71,7 @@ def sent_by(catalog: Catalog, owner: str, *, handle: dict[str, Any] | None = Non
 # -- the plain ways ----------------------------------------------------------------------------------------------
 
 
-def test_an_act_that_works_is_confirmed_with_its_result_and_real_price(ready: Catalog) -> None:
+def test_a_successful_effect_is_confirmed_with_its_real_price(ready: Catalog) -> None:
     effect = ledger_of(ready, run_id="run-1").perform(intent(), brings(Decimal("0.4"), file="a.mp4"))
     assert (effect.state, effect.result, effect.settled_usd) == ("confirmed", {"file": "a.mp4"}, Decimal("0.4"))
     row = row_of(ready)
@@ -80,7 +80,7 @@ def test_an_act_that_works_is_confirmed_with_its_result_and_real_price(ready: Ca
     assert row["sent_at"] == row["settled_at"] == row["created_at"]
 
 
-def test_the_row_and_its_reservation_are_committed_before_the_call(ready: Catalog) -> None:
+def test_the_row_and_reservation_are_committed_before_the_call(ready: Catalog) -> None:
     def look(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
         row = row_of(ready)
         assert (row["state"], row["reserved_usd"], row["owner"]) == ("sent", HALF, this_process())
@@ -115,7 +115,7 @@ def test_another_key_is_another_effect(ready: Catalog, change: str) -> None:
     assert ledger.perform(Intent(key, intent().channel, intent().day, "video"), brings()).id != first.id
 
 
-def test_a_refused_effect_stays_refused_costs_nothing_and_says_how_to_go_on(ready: Catalog) -> None:
+def test_a_refused_effect_stays_refused_and_says_how_to_retry(ready: Catalog) -> None:
     ledger = ledger_of(ready)
     with pytest.raises(PermanentError, match="HTTP 422"):
         ledger.perform(intent(), raises(NO))
@@ -128,7 +128,7 @@ def test_a_refused_effect_stays_refused_costs_nothing_and_says_how_to_go_on(read
 # -- certainly not delivered -------------------------------------------------------------------------------------
 
 
-def test_what_was_not_delivered_is_tried_three_times_a_second_and_two_apart(ready: Catalog) -> None:
+def test_an_undelivered_call_is_tried_three_times_with_backoff(ready: Catalog) -> None:
     clock, tries = FakeClock(), []
 
     def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
@@ -142,7 +142,7 @@ def test_what_was_not_delivered_is_tried_three_times_a_second_and_two_apart(read
     assert clock.slept == [1, 2]
 
 
-def test_after_the_last_try_the_money_is_released_and_a_later_call_tries_again(ready: Catalog) -> None:
+def test_the_last_try_releases_money_and_a_later_call_retries(ready: Catalog) -> None:
     clock = FakeClock()
     with pytest.raises(TransientError):
         ledger_of(ready, clock).perform(intent(), raises(DOWN))
@@ -152,7 +152,7 @@ def test_after_the_last_try_the_money_is_released_and_a_later_call_tries_again(r
     assert ledger_of(ready, clock).perform(intent(), brings()).state == "confirmed"
 
 
-def test_a_service_that_names_its_wait_is_waited_for_up_to_a_minute(ready: Catalog) -> None:
+def test_retry_after_is_honoured_up_to_a_minute(ready: Catalog) -> None:
     clock = FakeClock()
     soon = TransientError(attempted="buy", answer="HTTP 429", retry_after_s=30)
     with pytest.raises(TransientError):
@@ -164,7 +164,7 @@ def test_a_service_that_names_its_wait_is_waited_for_up_to_a_minute(ready: Catal
     assert clock.slept == [30, 30]
 
 
-def test_a_fault_of_ours_before_anything_was_sent_releases_the_money(ready: Catalog) -> None:
+def test_an_error_of_ours_before_sending_releases_the_money(ready: Catalog) -> None:
     with pytest.raises(ConfigurationError):
         ledger_of(ready).perform(intent(), raises(ConfigurationError("no such model")))
     assert (row_of(ready)["state"], row_of(ready)["reserved_usd"]) == ("intended", 0)
@@ -186,7 +186,7 @@ def test_a_lost_answer_parks_and_keeps_its_reservation(ready: Catalog) -> None:
     assert clock.slept == []
 
 
-def test_a_dead_process_that_left_no_handle_means_an_unknown_outcome(ready: Catalog) -> None:
+def test_a_dead_process_without_a_handle_is_an_unknown_outcome(ready: Catalog) -> None:
     sent_by(ready, gone())
     with pytest.raises(UnknownOutcomeError, match="died before the answer came"):
         ledger_of(ready).perform(intent(), raises(AssertionError("sent again")))
@@ -194,7 +194,7 @@ def test_a_dead_process_that_left_no_handle_means_an_unknown_outcome(ready: Cata
     assert (row["state"], row["owner"], row["reserved_usd"]) == ("unknown", None, HALF)
 
 
-def test_a_call_whose_handle_could_not_be_written_down_is_not_repeated(ready: Catalog) -> None:
+def test_a_call_whose_handle_was_not_stored_is_not_repeated(ready: Catalog) -> None:
     """The request was accepted, and then the catalog was locked: buying again would be buying twice."""
     ledger = ledger_of(ready)
     with pytest.raises(StoreError):
@@ -204,9 +204,7 @@ def test_a_call_whose_handle_could_not_be_written_down_is_not_repeated(ready: Ca
         ledger.perform(intent(), raises(AssertionError("sent again")))
 
 
-def test_a_catalog_that_is_away_for_a_moment_is_waited_for_with_the_id_in_hand(
-    ready: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recording_a_handle_waits_out_a_brief_catalog_outage(ready: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, write, away = FakeClock(), ready.write, [True, True, False]
 
     def act(_permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
@@ -219,9 +217,7 @@ def test_a_catalog_that_is_away_for_a_moment_is_waited_for_with_the_id_in_hand(
     assert (clock.slept, away) == ([1.0, 2.0], [])
 
 
-def test_an_id_that_could_never_be_written_down_is_at_least_told(
-    ready: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_id_that_could_not_be_stored_is_at_least_reported(ready: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     def act(_permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
         monkeypatch.setattr(ready, "write", lambda _subject: down())
         record({"request_id": "r1", "status_url": "http://not-for-messages"})
@@ -244,7 +240,7 @@ def down() -> Any:
 # -- going on where another one died ------------------------------------------------------------------------------
 
 
-def test_a_dead_process_that_left_a_handle_is_gone_on_from_without_a_new_reservation(ready: Catalog) -> None:
+def test_a_handle_left_by_a_dead_process_keeps_its_reservation(ready: Catalog) -> None:
     sent_by(ready, gone(), handle={"request_id": "r1"})
 
     def go_on(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
@@ -256,7 +252,7 @@ def test_a_dead_process_that_left_a_handle_is_gone_on_from_without_a_new_reserva
     assert (effect.state, effect.reserved_usd, row_of(ready)["attempts"]) == ("confirmed", HALF, 1)
 
 
-def test_an_act_that_records_first_goes_on_even_without_a_handle(ready: Catalog) -> None:
+def test_an_effect_that_records_first_resumes_without_a_handle(ready: Catalog) -> None:
     sent_by(ready, gone(), records_first=True)
     seen: list[dict[str, Any]] = []
 
@@ -268,7 +264,7 @@ def test_an_act_that_records_first_goes_on_even_without_a_handle(ready: Catalog)
     assert seen == [{}]
 
 
-def test_a_process_of_ours_that_was_interrupted_goes_on_by_itself(ready: Catalog) -> None:
+def test_our_own_interrupted_process_resumes_by_itself(ready: Catalog) -> None:
     """Ctrl-C in a notebook or a killed thread: the owner is this very process, and nobody is at it."""
     sent_by(ready, this_process(), handle={"request_id": "r1"})
     assert ledger_of(ready).perform(intent(), brings()).state == "confirmed"
@@ -281,7 +277,7 @@ def test_a_living_process_is_not_disturbed(ready: Catalog, living: str) -> None:
     assert row_of(ready)["owner"] == living
 
 
-def test_a_process_of_another_host_is_believed_alive_until_its_lease_ends(ready: Catalog) -> None:
+def test_another_hosts_process_is_assumed_alive_until_lease_end(ready: Catalog) -> None:
     clock = FakeClock()
     sent_by(ready, FAR, handle={"request_id": "r1"})
     ledger = ledger_of(ready, clock)
@@ -305,7 +301,7 @@ def test_recording_a_handle_renews_the_lease(ready: Catalog) -> None:
     ledger_of(ready, clock).perform(intent(), act)
 
 
-def test_one_that_slept_through_its_lease_stops_before_it_sends_more(ready: Catalog) -> None:
+def test_a_suspended_process_that_lost_its_lease_sends_no_more(ready: Catalog) -> None:
     """A suspended laptop wakes up after another host has taken its work over."""
     clock = FakeClock()
 
@@ -325,7 +321,7 @@ def test_one_that_slept_through_its_lease_stops_before_it_sends_more(ready: Cata
     assert (row["state"], row["owner"], row["handle"]) == ("sent", FAR, {})
 
 
-def test_a_second_thread_of_the_same_process_is_refused_while_the_first_is_at_it(ready: Catalog) -> None:
+def test_a_second_thread_is_refused_while_the_first_is_working(ready: Catalog) -> None:
     begun, go_on, told = threading.Event(), threading.Event(), []
 
     def slow(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
@@ -368,7 +364,7 @@ def test_many_threads_that_want_the_same_effect_do_it_once(ready: Catalog) -> No
 # -- a live handle -----------------------------------------------------------------------------------------------
 
 
-def test_a_live_handle_keeps_its_reservation_after_a_failed_read(ready: Catalog) -> None:
+def test_a_live_handle_keeps_its_reservation_when_a_read_fails(ready: Catalog) -> None:
     """Asking how a bought clip stands failed: the clip is still being made and will be paid."""
     clock = FakeClock()
     with pytest.raises(TransientError):
@@ -398,7 +394,7 @@ def test_only_the_services_own_word_lets_go_of_a_handle(
 # -- guards and the kill switch ------------------------------------------------------------------------------------
 
 
-def test_a_guard_runs_inside_the_claim_and_leaves_nothing_reserved(ready: Catalog) -> None:
+def test_a_guard_runs_inside_the_claim_and_reserves_nothing(ready: Catalog) -> None:
     seen: list[str] = []
 
     def guard(connection: Connection) -> None:
@@ -438,7 +434,7 @@ def test_the_kill_switch_lets_people_be_told(ready: Catalog) -> None:
     assert ledger_of(ready).perform(wanted, brings(Decimal(0))).state == "confirmed"
 
 
-def test_the_kill_switch_holds_work_that_was_already_queued_or_begun(ready: Catalog) -> None:
+def test_the_kill_switch_holds_work_already_queued_or_begun(ready: Catalog) -> None:
     with ready.write("money") as connection:
         ledger_of(ready).intend(connection, intent(1).key, channel="crafts", day=intent().day, layer="video")
     sent_by(ready, gone(), handle={"request_id": "r2"}, sequence=2)

@@ -111,7 +111,7 @@ def test_twenty_processes_never_spend_more_than_the_cap(
     assert set(states) == {("confirmed", PRICE)}
 
 
-def test_twenty_processes_that_want_the_same_effect_send_it_once(catalog: Catalog, context: ForkServerContext) -> None:
+def test_twenty_processes_wanting_the_same_effect_send_it_once(catalog: Catalog, context: ForkServerContext) -> None:
     add_content(catalog)
     outcomes = run_all(context, catalog.url, want_the_same)
     assert outcomes.count("sent") == 1

@@ -69,7 +69,7 @@ def test_a_cap_counts_what_it_is_for_and_holds_to_the_millionth(
         buy(ledger, same, Decimal("0.000001"))
 
 
-def test_the_day_that_counts_is_the_calendar_day_of_the_settings_zone(ready: Catalog) -> None:
+def test_a_spending_day_is_a_calendar_day_in_the_settings_zone(ready: Catalog) -> None:
     configure(ready, cap__day_usd="0.10")
     clock = FakeClock(datetime(2026, 11, 20, 22, 59, tzinfo=UTC))
     ledger = ledger_of(ready, clock, timezone="Europe/Madrid")
@@ -107,7 +107,7 @@ def test_a_channels_own_budget_takes_the_place_of_the_settings(ready: Catalog) -
         buy(ledger, "glass-2026-11-20", of=poor)
 
 
-def test_a_channels_budget_never_lifts_the_caps_over_all_channels(ready: Catalog) -> None:
+def test_a_channels_budget_never_raises_the_global_caps(ready: Catalog) -> None:
     configure(ready, cap__day_usd="0.10")
     with pytest.raises(GateClosedError, match=r"cap.day_usd = \$0.10"):
         buy(ledger_of(ready), price=Decimal("0.20"), of=channel("crafts", budget={"per_content_usd": "50"}))
@@ -122,7 +122,7 @@ def test_sandbox_money_does_not_use_up_a_real_budget(ready: Catalog) -> None:
         buy(live)
 
 
-def test_what_may_have_been_spent_counts_and_what_was_not_does_not(ready: Catalog) -> None:
+def test_possible_spending_counts_and_released_money_does_not(ready: Catalog) -> None:
     configure(ready, cap__content_usd="0.20")
     ledger = ledger_of(ready)
     lost = UnknownOutcomeError(attempted="buy", answer="lost")

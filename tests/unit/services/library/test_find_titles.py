@@ -74,7 +74,7 @@ def ask(make_studio: Callable[..., Studio], tiny_clip: Path) -> Ask:
     return question
 
 
-def test_a_film_is_proposed_as_the_service_calls_it_and_the_question_says_so(ask: Ask) -> None:
+def test_a_film_is_proposed_under_the_services_title_for_it(ask: Ask) -> None:
     titles = Titles()
     prompt = ask(titles)
     assert prompt["names"] == {"tiny.mp4": "movies/Hidden Falls Uncut (2019)/Hidden Falls Uncut (2019).mp4"}
@@ -103,7 +103,7 @@ def test_without_a_word_in_the_plan_nobody_outside_is_asked(ask: Ask) -> None:
 @pytest.mark.parametrize(
     "error", [TransientError(attempted="look it up", answer="HTTP 503"), StoreError("It is full.")]
 )
-def test_a_service_that_fails_is_told_and_the_question_is_asked_all_the_same(ask: Ask, error: DayreelError) -> None:
+def test_a_failed_title_lookup_is_reported_in_the_question(ask: Ask, error: DayreelError) -> None:
     titles = Titles(error)
     prompt = ask(titles)
     assert prompt["names"] == {"tiny.mp4": "movies/Hidden Falls (2018)/Hidden Falls (2018).mp4"}
@@ -143,7 +143,7 @@ def offline(make_studio: Callable[..., Studio], tiny_clip: Path) -> Asked:
     return library, titles
 
 
-def test_titles_are_looked_up_again_in_a_question_of_its_own_so_that_nobody_approves_names_unseen(
+def test_a_new_title_lookup_asks_again_so_no_name_goes_unseen(
     offline: Asked,
 ) -> None:
     library, titles = offline
@@ -164,7 +164,7 @@ def test_titles_are_looked_up_again_in_a_question_of_its_own_so_that_nobody_appr
     assert job.spec["parameters"]["names"] == asked.prompt_data["names"]
 
 
-def test_a_look_that_brings_nothing_new_leaves_the_question_as_it_is(offline: Asked) -> None:
+def test_a_lookup_with_nothing_new_keeps_the_question(offline: Asked) -> None:
     library, titles = offline
     assert look_up_again(library, 1, by="ana", via="cli").id == 1
     assert len(titles.asked) == 2

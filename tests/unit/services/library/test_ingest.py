@@ -30,7 +30,7 @@ def test_the_same_bytes_are_not_taken_twice_under_another_name(library: Library,
     assert [one["item_id"] for one in items_document(library.studio.catalog)] == ["movie-one"]
 
 
-def test_footage_that_looks_the_same_is_taken_only_when_a_person_says_so(
+def test_similar_footage_is_ingested_only_when_a_person_insists(
     library: Library, tiny_clip: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / "again.mp4"
@@ -41,7 +41,7 @@ def test_footage_that_looks_the_same_is_taken_only_when_a_person_says_so(
     assert ingest(library, movie_name("Two", None), [again], even_if_alike=True).alike == ("movie-one",)
 
 
-def test_what_cannot_be_decoded_is_quarantined_with_the_reason_and_stays_where_it_was(
+def test_an_undecodable_file_is_quarantined_and_left_in_place(
     library: Library, tiny_clip: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "film.mp4"
@@ -68,7 +68,7 @@ def test_a_disc_of_a_series_knows_its_season(library: Library, tiny_clip: Path) 
     )
 
 
-def test_a_plan_that_asks_nobody_brings_footage_straight_to_channels(library: Library, tiny_clip: Path) -> None:
+def test_a_plan_without_reviews_brings_footage_to_channels(library: Library, tiny_clip: Path) -> None:
     ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
     with pytest.raises(ConfigurationError, match="No item of the library"):
         filed_footage(library, ["*"])
@@ -80,7 +80,7 @@ def test_a_plan_that_asks_nobody_brings_footage_straight_to_channels(library: Li
     assert (path.name, item_id, others) == ("Hidden Falls (2019).mp4", "movie-hidden_falls_2019", [])
 
 
-def test_without_the_variable_or_the_plan_a_sentence_says_what_to_do(make_studio: Callable[..., Studio]) -> None:
+def test_a_missing_variable_or_bad_plan_says_what_to_do(make_studio: Callable[..., Studio]) -> None:
     studio = make_studio()
     with pytest.raises(ConfigurationError, match="DAYREEL_LIBRARY"):
         open_library(studio)
@@ -136,9 +136,7 @@ def test_clips_and_settings_of_the_older_system_are_taken_once(library: Library,
 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"a": NaN}'])
-def test_a_file_that_is_no_such_database_is_refused_in_a_sentence(
-    library: Library, tmp_path: Path, content: str
-) -> None:
+def test_a_file_that_is_not_such_a_database_is_refused_clearly(library: Library, tmp_path: Path, content: str) -> None:
     path = tmp_path / "app.db.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match="Tried to read"):

@@ -49,7 +49,7 @@ def filed(library: Library, name: ItemName, clip: Path) -> None:
     tend(library)
 
 
-def test_an_item_goes_from_disc_to_library_through_two_questions(library: Library, tiny_clip: Path) -> None:
+def test_an_item_goes_from_disc_to_library_via_two_questions(library: Library, tiny_clip: Path) -> None:
     done = ingest(library, FALLS, [tiny_clip])
     assert (library.root / done.folder / "tiny.mp4").read_bytes() == tiny_clip.read_bytes()
     assert tiny_clip.exists()
@@ -110,7 +110,7 @@ def test_the_catalog_can_be_made_anew_from_the_folder_alone(library: Library, ti
     assert jobs_document(library.studio.catalog)[0]["state"] == "completed"
 
 
-def test_a_half_done_item_goes_on_after_a_rebuild_and_nobody_is_asked_twice(library: Library, tiny_clip: Path) -> None:
+def test_a_half_done_item_resumes_after_a_rebuild_unasked(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
     tend(library)
     pretend_to_work(library, "remux")
@@ -122,7 +122,7 @@ def test_a_half_done_item_goes_on_after_a_rebuild_and_nobody_is_asked_twice(libr
     assert pretend_to_work(library, "transcode") is not None
 
 
-def test_scripts_with_three_lines_take_an_item_along_without_a_worker(library: Library, tiny_clip: Path) -> None:
+def test_a_three_line_script_advances_an_item_without_a_worker(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     assert due_library(library) is not None
     tend(library)
@@ -140,7 +140,7 @@ def test_scripts_with_three_lines_take_an_item_along_without_a_worker(library: L
     assert due_library(library) is None
 
 
-def test_whatever_happened_while_nobody_looked_is_taken_in_one_look(library: Library, tiny_clip: Path) -> None:
+def test_everything_missed_while_not_running_takes_one_pass(library: Library, tiny_clip: Path) -> None:
     for stage in ("rip", "remux", "transcode"):
         drop(library, FALLS, stage, tiny_clip)
     tend(library)
@@ -156,7 +156,7 @@ def test_whatever_happened_while_nobody_looked_is_taken_in_one_look(library: Lib
         ("notes.txt", b"no footage at all"),
     ],
 )
-def test_a_success_that_is_none_is_refused_with_evidence_and_not_looked_at_again(
+def test_a_false_success_is_refused_once_with_evidence(
     library: Library, tiny_clip: Path, tmp_path: Path, name: str, content: bytes
 ) -> None:
     drop(library, FALLS, "rip", tiny_clip)
@@ -177,7 +177,7 @@ def test_a_success_that_is_none_is_refused_with_evidence_and_not_looked_at_again
     assert (item(library, FALLS.item_id).state, item(library, FALLS.item_id).error) == ("remuxed", None)
 
 
-def test_a_truncated_rip_is_quarantined_and_a_good_one_takes_its_place(
+def test_a_truncated_rip_is_quarantined_until_a_good_one_comes(
     library: Library, tiny_clip: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.mp4"
@@ -210,7 +210,7 @@ def test_a_stage_made_again_voids_what_followed_and_asks_anew(
         answer(library, old, "approved", by="ana", via="desk")
 
 
-def test_a_stage_of_a_filed_item_that_is_made_again_is_asked_about_and_worked_on_as_it_is_now(
+def test_a_remade_stage_of_a_filed_item_is_reviewed_and_used(
     library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
 ) -> None:
     """What it was when it was filed, and what somebody said of it then, lies beside the library and is history."""
@@ -255,9 +255,7 @@ def test_other_streams_mean_another_remux_and_a_plain_no_rests(library: Library,
     assert claim.spec.parameters["keep"] == [0, 2]
 
 
-def test_a_remux_that_comes_out_the_same_is_asked_about_again_and_not_made_for_ever(
-    library: Library, tiny_clip: Path
-) -> None:
+def test_an_identical_remux_is_asked_about_again_and_not_redone(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
     tend(library)
     pretend_to_work(library, "remux")
@@ -322,7 +320,7 @@ def test_a_worker_that_died_before_installing_loses_nothing(library: Library, ti
     assert (library.root / FALLS.folder("remux") / "tiny.mkv").is_file()
 
 
-def test_a_completed_job_whose_files_are_gone_is_told_holds_nothing_up_and_can_be_done_again(
+def test_a_completed_job_without_its_files_can_be_retried(
     library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
 ) -> None:
     job, _ = completed_and_not_installed(library, FALLS, tiny_clip)
@@ -342,7 +340,7 @@ def test_a_completed_job_whose_files_are_gone_is_told_holds_nothing_up_and_can_b
     assert item(library, FALLS.item_id).state == "remuxed"
 
 
-def test_a_completed_job_whose_result_cannot_be_read_is_told_and_holds_nothing_up(
+def test_a_completed_job_with_a_bad_result_blocks_nothing(
     library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
 ) -> None:
     job, result = completed_and_not_installed(library, FALLS, tiny_clip)
@@ -357,7 +355,7 @@ def test_a_completed_job_whose_result_cannot_be_read_is_told_and_holds_nothing_u
     assert {item(library, name.item_id).state for name in (FALLS, other)} == {"remuxed"}
 
 
-def test_the_discs_of_a_season_are_numbered_through_and_no_name_is_taken_twice(
+def test_the_discs_of_a_season_are_numbered_consecutively(
     library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
 ) -> None:
     discs = [disc_name("Blue Coast", 2, number) for number in (1, 2)]
@@ -386,7 +384,7 @@ def test_a_name_in_the_library_belongs_to_one_item(
         answer(library, waiting(library)[other.item_id], "approved", by="ana", via="cli", response={"names": taken})
 
 
-def test_a_name_that_is_promised_to_an_item_that_is_not_filed_yet_is_given_to_no_other(
+def test_a_name_reserved_for_an_unfiled_item_is_not_given_away(
     library: Library, make_clip: Callable[[str], Path]
 ) -> None:
     first, second = movie_name("Quiet Lake", None), movie_name("Loud Lake", None)
@@ -403,7 +401,7 @@ def test_a_name_that_is_promised_to_an_item_that_is_not_filed_yet_is_given_to_no
         tend(library)
 
 
-def test_folders_whose_names_come_to_the_same_id_are_told_and_left_alone(library: Library, tiny_clip: Path) -> None:
+def test_folders_with_the_same_id_are_reported_and_left_alone(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     drop(library, ItemName("movie", "hidden-falls-2019"), "rip", tiny_clip)
     said = " ".join(tend(library))
@@ -411,7 +409,7 @@ def test_folders_whose_names_come_to_the_same_id_are_told_and_left_alone(library
     assert len(items_document(library.studio.catalog)) == 1
 
 
-def test_sources_go_only_when_the_plan_says_so_and_the_copy_was_read_back(
+def test_sources_are_removed_only_by_plan_and_once_verified(
     make_studio: Callable[..., Studio], tiny_clip: Path
 ) -> None:
     library = make_library(make_studio(), remove_sources=("rip", "remux"))
@@ -442,7 +440,7 @@ def test_the_list_says_what_each_item_waits_for(library: Library, tiny_clip: Pat
     assert items_document(library.studio.catalog)[0]["next"] == f"dayreel library answer {gate} approved"
 
 
-def test_one_items_damaged_manifest_is_told_and_holds_up_neither_the_others_nor_the_house(
+def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(
     library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
 ) -> None:
     filed(library, FALLS, tiny_clip)

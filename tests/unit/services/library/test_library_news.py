@@ -42,9 +42,7 @@ def asked(library: Library, clip: Path) -> None:
     tend(library)
 
 
-def test_a_question_is_told_once_by_whoever_tells_and_not_again_after_a_rebuild(
-    library: Library, tiny_clip: Path
-) -> None:
+def test_a_question_is_notified_once_even_after_a_rebuild(library: Library, tiny_clip: Path) -> None:
     notifier = FakeNotifier()
     assert tell_news(library.studio, notifier=notifier) == []
     asked(library, tiny_clip)
@@ -64,7 +62,7 @@ def test_a_question_is_told_once_by_whoever_tells_and_not_again_after_a_rebuild(
     assert tell_news(library.studio, notifier=FakeNotifier(name="ntfy")) != [], "another way to tell has told nothing"
 
 
-def test_what_went_wrong_is_told_together_and_what_a_person_did_is_not(library: Library, tiny_clip: Path) -> None:
+def test_failures_are_notified_together_but_not_a_persons_acts(library: Library, tiny_clip: Path) -> None:
     notifier = FakeNotifier()
     page = library.studio.settings.root / "page.mov"
     page.write_text("<html>404</html>")
@@ -95,9 +93,7 @@ def test_what_went_wrong_is_told_together_and_what_a_person_did_is_not(library: 
     assert len(notifier.messages) == 2
 
 
-def test_a_message_that_could_not_be_sent_is_tried_again_and_what_is_answered_by_then_is_not_told(
-    library: Library, tiny_clip: Path
-) -> None:
+def test_a_failed_message_is_retried_unless_answered_meanwhile(library: Library, tiny_clip: Path) -> None:
     notifier = FakeNotifier([TransientError(attempted="post", answer="503")] * 3)
     asked(library, tiny_clip)
     (said,) = tell_news(library.studio, notifier=notifier)
@@ -122,7 +118,7 @@ def test_many_things_are_one_message_that_names_a_few(library: Library, tmp_path
     assert library_news(library.studio, target="log") == []
 
 
-def test_a_share_that_is_away_holds_up_neither_the_news_nor_the_other_chores(library: Library, tiny_clip: Path) -> None:
+def test_an_absent_share_holds_up_no_news_and_no_other_chore(library: Library, tiny_clip: Path) -> None:
     asked(library, tiny_clip)
     shutil.move(library.root, library.root.with_name("unmounted"))
     assert due(library) == ["library_news"]

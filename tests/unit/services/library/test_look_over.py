@@ -29,7 +29,7 @@ def looked(library: Library) -> dict[str, Check]:
     return {one.name: one for one in check_library(library.studio.settings) if one.name.startswith("library ")}
 
 
-def test_a_library_at_work_is_fine_and_names_who_works_and_who_watches(library: Library) -> None:
+def test_a_working_library_is_ok_and_names_workers_and_watcher(library: Library) -> None:
     locks, now = library.studio.settings.var_dir / "locks", library.studio.clock.now()
     with (
         Presence(library.root, "attic", ["remux"], library.studio.clock),
@@ -58,7 +58,7 @@ def test_a_library_that_nobody_gets_on_with_says_what_to_start(library: Library)
     assert "nobody does remux" in found["library workers"].found
 
 
-def test_a_job_whose_worker_is_silent_and_what_is_no_job_are_named_and_left_alone(library: Library) -> None:
+def test_a_stalled_job_and_a_stray_folder_are_named_and_kept(library: Library) -> None:
     claim = library.queue.claim(["remux"], worker="attic", now=library.studio.clock.now())
     assert claim is not None
     running = library.root / ".pipeline/jobs/running" / f"{claim.spec.job}.1"

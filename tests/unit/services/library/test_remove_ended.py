@@ -42,7 +42,7 @@ def removals(library: Library) -> list[str]:
     return [said for said in tend(library) if "removed from the queue" in said]
 
 
-def test_a_completed_jobs_folder_goes_after_its_time_and_what_it_was_stays_in_the_catalog(library: Library) -> None:
+def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> None:
     job = pretend_to_work(library, "remux")
     tend(library)
     known = jobs_document(library.studio.catalog)
@@ -61,7 +61,7 @@ def test_a_completed_jobs_folder_goes_after_its_time_and_what_it_was_stays_in_th
     assert item(library, FALLS.item_id).state == "remuxed"
 
 
-def test_what_somebody_may_still_try_again_stays_however_old_it_is(library: Library, tiny_clip: Path) -> None:
+def test_a_job_that_may_still_be_retried_stays_however_old(library: Library, tiny_clip: Path) -> None:
     failed = pretend_to_work(library, "remux", error="the disc is scratched")
     tend(library)
     pass_days(library, 1000)
@@ -94,7 +94,7 @@ def test_a_job_that_was_not_taken_in_yet_stays(library: Library, monkeypatch: py
     assert folders(library) == []
 
 
-def test_with_no_word_of_days_and_for_what_the_catalog_does_not_know_everything_stays(
+def test_jobs_stay_without_a_day_limit_or_a_catalog_entry(
     library: Library,
 ) -> None:
     pretend_to_work(library, "remux")

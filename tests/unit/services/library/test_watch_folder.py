@@ -46,7 +46,7 @@ def until(told: list[str], words: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_marker_in_a_folder_made_this_moment_is_noticed_amid_heartbeats(
+def test_a_marker_in_a_new_folder_is_noticed_amid_heartbeats(
     library: Library, said: list[str], tiny_clip: Path
 ) -> None:
     """What is put into a new folder at once raises no event of its own, and workers never let the folder be quiet."""
@@ -71,7 +71,7 @@ def test_a_marker_in_a_folder_made_this_moment_is_noticed_amid_heartbeats(
 
 
 @pytest.mark.slow
-def test_a_plan_that_was_changed_holds_from_the_next_look_on_and_a_broken_one_is_told(
+def test_a_new_plan_applies_next_pass_and_a_bad_one_is_reported(
     library: Library, said: list[str], tiny_clip: Path
 ) -> None:
     plan = library.root / "library.yaml"
@@ -83,7 +83,7 @@ def test_a_plan_that_was_changed_holds_from_the_next_look_on_and_a_broken_one_is
     until(said, "transcode job")
 
 
-def test_a_share_that_goes_away_is_told_once_left_alone_and_tended_again_when_it_is_back(
+def test_an_absent_share_is_reported_once_and_resumed_when_back(
     library: Library, tiny_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dayreel.services.library.watch_folder.AWAY_S", 0.05)

@@ -88,9 +88,7 @@ def test_a_usable_answer_is_paid_once_and_kept(studio: Studio) -> None:
         (answer(""), "Your last answer had faults"),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_paid_and_asked_for_again_with_a_hint(
-    studio: Studio, bad: Answer, hint: str
-) -> None:
+def test_an_unusable_answer_is_paid_and_retried_with_a_hint(studio: Studio, bad: Answer, hint: str) -> None:
     asked, model = say(studio, bad, GOOD)
     assert [one.prompt.startswith("Say clay.") for one in model.asked] == [True, True]
     assert model.asked[0].prompt == "Say clay."
@@ -98,7 +96,7 @@ def test_an_answer_that_cannot_be_used_is_paid_and_asked_for_again_with_a_hint(
     assert (len(asked.effect_ids), asked.cost_usd) == (2, 2 * COST)
 
 
-def test_what_the_caller_does_not_accept_is_asked_for_again_with_its_hint(studio: Studio) -> None:
+def test_an_answer_the_caller_rejects_is_retried_with_its_hint(studio: Studio) -> None:
     def accept(line: Line) -> None:
         if line.text == "mud":
             raise Unusable("it is mud", "Not mud.")
@@ -108,7 +106,7 @@ def test_what_the_caller_does_not_accept_is_asked_for_again_with_its_hint(studio
     assert model.asked[1].prompt == "Say clay.\n\nNot mud."
 
 
-def test_after_so_many_useless_answers_it_gives_up_and_lists_the_reasons(studio: Studio) -> None:
+def test_after_too_many_useless_answers_it_lists_the_reasons(studio: Studio) -> None:
     with pytest.raises(PermanentError) as told:
         say(studio, *[answer(finish="cut")] * 9)
     assert told.value.message.count("it was cut off") == MAX_ANSWERS
@@ -122,7 +120,7 @@ def test_a_refusal_is_paid_told_and_not_argued_with(studio: Studio) -> None:
     assert row["settled_usd"] == COST
 
 
-def test_a_service_that_is_down_is_tried_three_times_and_costs_nothing(studio: Studio) -> None:
+def test_a_service_that_is_down_is_tried_three_times_for_free(studio: Studio) -> None:
     with pytest.raises(TransientError):
         say(studio, DOWN, DOWN, DOWN)
     (row,) = ledger_rows(studio)
@@ -131,7 +129,7 @@ def test_a_service_that_is_down_is_tried_three_times_and_costs_nothing(studio: S
     assert (asked.cost_usd, len(model.asked)) == (COST, 2)
 
 
-def test_a_lost_answer_is_asked_for_again_and_later_written_off_at_the_most_it_can_cost(studio: Studio) -> None:
+def test_a_lost_answer_is_retried_and_written_off_at_full_cost(studio: Studio) -> None:
     asked, model = say(studio, LOST, GOOD)
     assert (asked.document.text, len(model.asked)) == ("clay", 2)
     lost, good = ledger_rows(studio)
@@ -145,7 +143,7 @@ def test_a_lost_answer_is_asked_for_again_and_later_written_off_at_the_most_it_c
     assert again.cost_usd == asked.cost_usd + lost["settled_usd"]
 
 
-def test_a_written_off_answer_does_not_change_the_questions_after_it(studio: Studio) -> None:
+def test_a_written_off_answer_does_not_change_later_questions(studio: Studio) -> None:
     """The process dies before the stage is done: what was asked with a hint is found again, not paid again."""
     _, model = say(studio, answer(finish="cut"), LOST, GOOD)
     assert len(model.asked) == 3

@@ -67,7 +67,7 @@ def test_words_of_a_narration_that_is_spoken_faster_come_sooner(spoken: Any) -> 
     assert starts(write_captions(channel, manifest, folder=folder, intro=None)) == ["0:00:10.00"]
 
 
-def test_a_voice_without_word_timings_is_an_error_and_no_silence(spoken: Any) -> None:
+def test_a_voice_without_word_timings_is_an_error_not_silence(spoken: Any) -> None:
     channel, narrated, folder = spoken
     with pytest.raises(UsageError, match="no word timings"):
         write_captions(channel, narrated(3.0), folder=folder, intro=None)

@@ -71,7 +71,7 @@ def test_a_composed_video_waits_for_review_and_is_composed_once(studio: Studio) 
     assert not [path for path in folder.iterdir() if path.suffix in (".tmp", ".part")]
 
 
-def test_a_segment_that_cannot_be_read_is_said_and_leaves_no_final_video(studio: Studio) -> None:
+def test_an_unreadable_segment_is_reported_and_makes_no_video(studio: Studio) -> None:
     (studio.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"<html>not found</html>")
     with pytest.raises(MediaError, match=r"video_2\.mp4"):
         compose_video(studio, channel_of(studio), DAY)

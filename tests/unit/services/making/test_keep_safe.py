@@ -21,7 +21,7 @@ def unsafe(*reasons: str) -> Any:
     return answer({"safe": False, "reasons": list(reasons)})
 
 
-def test_an_idea_with_a_blocked_term_is_asked_for_again_and_the_next_question_says_why(
+def test_an_idea_with_a_blocked_term_is_retried_with_the_reason(
     make_studio: MakeStudio,
 ) -> None:
     studio = make_studio()
@@ -42,7 +42,7 @@ def test_every_field_of_an_idea_is_searched(make_studio: MakeStudio, field: str)
     assert len(model.asked) == 2
 
 
-def test_a_model_that_only_writes_blocked_terms_costs_four_answers_and_no_segment(make_studio: MakeStudio) -> None:
+def test_a_model_writing_only_blocked_terms_buys_no_segment(make_studio: MakeStudio) -> None:
     studio = make_studio()
     model = FakeLanguageModel([answer(idea(f"Nudity, number {n}, in a quiet room")) for n in range(4)])
     with pytest.raises(PermanentError, match="holds blocked terms"):
@@ -85,7 +85,7 @@ def test_prompts_are_looked_at_as_well(make_studio: MakeStudio) -> None:
     assert "clay0" not in str(made.manifest.prompts)
 
 
-def test_the_second_look_of_a_day_that_is_made_again_is_not_paid_again(make_studio: MakeStudio) -> None:
+def test_the_second_look_is_not_paid_again_when_a_day_is_rerun(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {"safety": {"second_look": True}}})
     model = FakeLanguageModel([answer(idea()), SAFE])
     make_idea(studio, channel_of(studio), today(studio), model=model)

@@ -46,7 +46,7 @@ def with_history(make_studio: Callable[..., Studio], count: int, **channel: Any)
     return studio
 
 
-def test_the_best_and_the_worst_ideas_of_the_last_days_are_shown_and_recorded(
+def test_the_best_and_worst_recent_ideas_are_shown_and_recorded(
     make_studio: Callable[..., Studio],
 ) -> None:
     studio = with_history(make_studio, 8)
@@ -64,7 +64,7 @@ def test_the_best_and_the_worst_ideas_of_the_last_days_are_shown_and_recorded(
     assert asked.index("did worst") < asked.index("Idea number 1 (100 views)")
 
 
-def test_with_too_few_measured_ideas_nothing_is_taught_and_that_is_recorded(make_studio: Callable[..., Studio]) -> None:
+def test_too_few_measured_ideas_teach_nothing_and_record_that(make_studio: Callable[..., Studio]) -> None:
     studio = with_history(make_studio, 3)
     model = FakeLanguageModel()
     made = make_idea(studio, channel_of(studio), today(studio), model=model)
@@ -78,7 +78,7 @@ def test_what_is_older_than_thirty_days_teaches_nothing(make_studio: Callable[..
     assert lessons_for(studio, channel_of(studio), later).best == ()
 
 
-def test_what_was_measured_in_the_sandbox_teaches_nobody_in_the_real_world(make_studio: Callable[..., Studio]) -> None:
+def test_sandbox_measurements_teach_nothing_in_the_live_world(make_studio: Callable[..., Studio]) -> None:
     studio = with_history(make_studio, 8)
     live = replace(studio, settings=studio.settings.model_copy(update={"world": "live"}))
     assert lessons_for(studio, channel_of(studio), today(studio)).best
@@ -102,7 +102,7 @@ def test_new_results_do_not_make_an_idea_again(make_studio: Callable[..., Studio
     assert len(model.asked) == 1
 
 
-def test_a_days_variant_adds_its_words_and_is_recorded_where_the_marts_read_it(
+def test_a_days_variant_adds_its_words_and_reaches_the_marts(
     make_studio: Callable[..., Studio],
 ) -> None:
     clock = FakeClock()
@@ -122,7 +122,7 @@ def test_a_days_variant_adds_its_words_and_is_recorded_where_the_marts_read_it(
     assert seen == {"A", "B"}
 
 
-def test_an_experiment_on_prompts_changes_the_prompts_and_not_the_idea(make_studio: Callable[..., Studio]) -> None:
+def test_an_experiment_on_prompts_leaves_the_idea_unchanged(make_studio: Callable[..., Studio]) -> None:
     studio = make_studio(channels={"crafts": {"experiment": {**HOOKS, "layer": "prompt"}}})
     model = FakeLanguageModel()
     made = make_idea(studio, channel_of(studio), today(studio), model=model)

@@ -26,7 +26,7 @@ def calendar(make_studio: MakeStudio, tmp_path: Path, text: str, *, encoding: st
     return studio
 
 
-def test_an_idea_is_written_to_the_manifest_the_folder_and_the_catalog(make_studio: MakeStudio) -> None:
+def test_an_idea_is_written_to_manifest_folder_and_catalog(make_studio: MakeStudio) -> None:
     studio = make_studio(run_id="run-1")
     model = FakeLanguageModel([answer(idea())])
     result = make_idea(studio, channel_of(studio), DAY, model=model)
@@ -57,7 +57,7 @@ def test_asking_again_for_the_same_day_asks_nobody(make_studio: MakeStudio) -> N
     assert silent.asked == []
 
 
-def test_an_idea_too_like_an_earlier_one_is_asked_for_again_with_that_one_named(make_studio: MakeStudio) -> None:
+def test_an_idea_too_like_an_earlier_one_is_retried_naming_it(make_studio: MakeStudio) -> None:
     studio = make_studio()
     yesterday = DAY.replace(day=19)
     make_idea(studio, channel_of(studio), yesterday, model=FakeLanguageModel([answer(idea())]))
@@ -82,7 +82,7 @@ def test_ideas_older_than_the_channel_looks_back_do_not_matter(make_studio: Make
     assert len(model.asked) == 1
 
 
-def test_a_content_whose_idea_cannot_be_had_is_failed_and_says_why(make_studio: MakeStudio) -> None:
+def test_content_that_cannot_get_an_idea_fails_and_says_why(make_studio: MakeStudio) -> None:
     studio = make_studio()
     with pytest.raises(PermanentError):
         make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([answer(finish="refused", refusal="no")]))
@@ -100,7 +100,7 @@ def test_a_channel_that_speaks_needs_a_narration(make_studio: MakeStudio) -> Non
     assert "The narration must not be empty." in model.asked[1].prompt
 
 
-def test_a_narration_that_cannot_be_spoken_in_time_is_asked_for_again_before_anything_else_is_paid(
+def test_an_overlong_narration_is_retried_before_other_spending(
     make_studio: MakeStudio,
 ) -> None:
     studio = make_studio(channels={"crafts": {"narration": {"provider": "edge", "voice": "en-GB-SoniaNeural"}}})
@@ -124,7 +124,7 @@ def test_an_edited_caption_survives_a_second_run(make_studio: MakeStudio) -> Non
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_an_idea_comes_from_the_calendar_as_a_person_or_excel_writes_it(
+def test_a_calendar_idea_is_read_as_a_person_or_excel_writes_it(
     make_studio: MakeStudio, tmp_path: Path, encoding: str, ending: str
 ) -> None:
     studio = calendar(make_studio, tmp_path, (HEAD + ROW).replace("\n", ending), encoding=encoding)
@@ -145,9 +145,7 @@ def test_a_row_that_was_edited_is_read_again(make_studio: MakeStudio, tmp_path: 
     assert (result.reused, content_row(studio, ID).caption) == (False, "Night heron")
 
 
-def test_a_row_that_cannot_be_spoken_within_the_video_is_told_before_anything_is_bought(
-    make_studio: MakeStudio, tmp_path: Path
-) -> None:
+def test_a_row_too_long_to_speak_is_refused_before_any_purchase(make_studio: MakeStudio, tmp_path: Path) -> None:
     head, row = HEAD.replace("\n", ",narration\n"), ROW.replace("\n", ",{}\n")
     studio = calendar(make_studio, tmp_path, head + row.format("reeds " * 40))
     ideas = {"provider": "calendar", "file": "days.csv"}
@@ -183,7 +181,7 @@ def test_a_calendar_that_cannot_be_used_says_what_to_write(
     assert words in str(told.value)
 
 
-def test_a_calendar_that_is_missing_or_in_another_encoding_is_said(make_studio: MakeStudio, tmp_path: Path) -> None:
+def test_a_missing_or_wrongly_encoded_calendar_is_reported(make_studio: MakeStudio, tmp_path: Path) -> None:
     studio = calendar(make_studio, tmp_path, HEAD + ROW.replace("heron", "Möwe"), encoding="latin-1")
     with pytest.raises(ConfigurationError, match=r"CSV file in UTF-8 with the columns day, idea, caption"):
         make_idea(studio, channel_of(studio), DAY, model=None)

@@ -50,7 +50,7 @@ def test_other_words_or_another_voice_are_spoken_anew(studio: Studio) -> None:
     assert speech.spoken == ["Wet clay rises", "Dry clay breaks", "Dry clay breaks"]
 
 
-def test_a_voice_that_is_away_is_waited_for_and_an_unknown_one_is_said(studio: Studio) -> None:
+def test_an_unavailable_voice_is_retried_but_not_an_unknown_one(studio: Studio) -> None:
     away = TransientError(attempted="speak", answer="HTTP 503")
     narrate(studio, channel_of(studio), DAY, speech=FakeSpeech([away, away]))
     assert isinstance(studio.clock, FakeClock)

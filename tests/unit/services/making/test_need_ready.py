@@ -24,7 +24,7 @@ MakeStudio = Callable[..., Studio]
         ({"video": {"provider": "fal", "model": "fal-ai/nobody"}}, "'fal-ai/nobody' has no price"),
     ],
 )
-def test_what_would_be_missed_at_the_end_is_said_before_the_idea_is_bought(
+def test_preflight_reports_late_problems_before_buying_the_idea(
     make_studio: MakeStudio, changes: dict[str, Any], words: str
 ) -> None:
     studio = make_studio(channels={"crafts": changes})

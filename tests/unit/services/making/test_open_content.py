@@ -34,7 +34,7 @@ def test_a_day_that_is_not_made_leaves_nothing_behind(make_studio: MakeStudio, d
     assert ledger_rows(studio) == []
 
 
-def test_a_process_that_died_before_the_manifest_is_caught_up_with(make_studio: MakeStudio) -> None:
+def test_a_process_that_died_before_the_manifest_is_recovered(make_studio: MakeStudio) -> None:
     studio = make_studio()
     open_content(studio, channel_of(studio), DAY)
     (studio.contents.folder(ID) / "metadata.json").unlink()
@@ -53,7 +53,7 @@ def test_what_one_world_began_the_other_does_not_go_on_with(make_studio: MakeStu
     assert open_content(live, channel_of(live), DAY).id == take.id
 
 
-def test_the_label_of_the_world_is_that_of_the_row_also_after_a_crash(make_studio: MakeStudio) -> None:
+def test_a_manifest_recovered_after_a_crash_has_its_rows_world(make_studio: MakeStudio) -> None:
     sandbox = make_studio()
     open_content(sandbox, channel_of(sandbox), DAY)
     (sandbox.contents.folder(ID) / "metadata.json").unlink()

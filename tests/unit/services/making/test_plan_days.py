@@ -30,7 +30,7 @@ def pin(studio: Studio, day: date = DAY, text: str = JAR, **more: str) -> None:
     pin_idea(studio, "crafts", day, text, by="Ana", via="desk", **more)
 
 
-def test_a_pinned_idea_is_given_to_the_model_and_kept_word_for_word(make_studio: MakeStudio) -> None:
+def test_a_pinned_idea_is_given_to_the_model_and_kept_verbatim(make_studio: MakeStudio) -> None:
     studio = make_studio()
     pin(studio)
     model = FakeLanguageModel([answer(idea())])
@@ -42,7 +42,7 @@ def test_a_pinned_idea_is_given_to_the_model_and_kept_word_for_word(make_studio:
     assert content_row(studio, ID).idea == JAR
 
 
-def test_a_pinned_caption_is_kept_too_and_likeness_to_earlier_ideas_is_the_persons_business(
+def test_a_pinned_caption_is_kept_and_a_pinned_idea_may_repeat(
     make_studio: MakeStudio,
 ) -> None:
     studio = make_studio()
@@ -53,7 +53,7 @@ def test_a_pinned_caption_is_kept_too_and_likeness_to_earlier_ideas_is_the_perso
     assert (made.manifest.idea.idea, made.manifest.idea.caption) == (JAR, "Gold mends")
 
 
-def test_where_ideas_come_from_a_calendar_a_pinned_one_takes_the_place_of_the_row(make_studio: MakeStudio) -> None:
+def test_a_pinned_idea_takes_the_place_of_the_calendars_row(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {"ideas": {"provider": "calendar", "file": "days.csv"}}})
     pin(studio)
     made = make_idea(studio, channel_of(studio), DAY, model=None)
@@ -76,7 +76,7 @@ SPEAKS = {
 }
 
 
-def test_what_is_spoken_word_for_word_has_to_fit_into_the_video_when_it_is_pinned(make_studio: MakeStudio) -> None:
+def test_a_pinned_idea_spoken_verbatim_must_fit_into_the_video(make_studio: MakeStudio) -> None:
     """15 s take 34 words at ease, and 39 a little faster."""
     studio = make_studio(channels={"crafts": SPEAKS})
     pin(studio, text=" ".join(["clay"] * 39))
@@ -92,7 +92,7 @@ def test_what_is_spoken_word_for_word_has_to_fit_into_the_video_when_it_is_pinne
     pin(studio, text=" ".join(["clay"] * 40))
 
 
-def test_a_pinned_idea_is_looked_at_again_when_the_channel_has_become_shorter(make_studio: MakeStudio) -> None:
+def test_a_pinned_idea_is_checked_again_for_a_shorter_channel(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": SPEAKS})
     pin(studio, text=" ".join(["clay"] * 39))
     write_channel(studio.settings.root, "crafts", **SPEAKS, segments={"count": 2})
@@ -100,7 +100,7 @@ def test_a_pinned_idea_is_looked_at_again_when_the_channel_has_become_shorter(ma
         make_idea(studio, channel_of(studio), DAY, model=None)
 
 
-def test_where_a_model_writes_the_narration_a_pinned_idea_may_be_longer_than_what_is_spoken(
+def test_a_pinned_idea_may_be_long_if_a_model_writes_narration(
     make_studio: MakeStudio,
 ) -> None:
     studio = make_studio(channels={"crafts": {"narration": SPEAKS["narration"]}})
@@ -126,7 +126,7 @@ def test_what_cannot_be_made_cannot_be_pinned(make_studio: MakeStudio, day: date
         assert pinned_idea(connection, "crafts", day) is None
 
 
-def test_pinning_again_replaces_and_unpinning_takes_away_each_on_record(make_studio: MakeStudio) -> None:
+def test_pinning_again_replaces_and_unpinning_removes_on_record(make_studio: MakeStudio) -> None:
     studio = make_studio()
     pin(studio, text="Something else altogether")
     pin(studio)
@@ -167,7 +167,7 @@ def test_a_paused_channel_begins_no_day_and_buys_nothing(make_studio: MakeStudio
     assert content_row(studio, row.id).state == "pending"
 
 
-def test_work_that_was_under_way_is_stopped_at_its_next_purchase(make_studio: MakeStudio) -> None:
+def test_a_pause_stops_work_in_progress_at_its_next_purchase(make_studio: MakeStudio) -> None:
     studio = make_studio()
 
     class Slow(FakeLanguageModel):
@@ -194,7 +194,7 @@ def test_what_was_approved_waits_until_the_channel_goes_on(make_studio: MakeStud
     assert [post.platform for post in due_posts(studio, days={DAY.isoformat()})] == ["instagram"]
 
 
-def test_a_pause_ends_by_itself_after_its_last_day_in_the_channels_zone(make_studio: MakeStudio) -> None:
+def test_a_pause_ends_after_its_last_day_in_the_channels_zone(make_studio: MakeStudio) -> None:
     clock = FakeClock()
     studio = make_studio(channels={"crafts": {"timezone": "Pacific/Auckland"}}, clock=clock)
     with pytest.raises(UsageError, match="is over in Pacific/Auckland"):
@@ -205,9 +205,7 @@ def test_a_pause_ends_by_itself_after_its_last_day_in_the_channels_zone(make_stu
     assert why_not_begun(studio, channel_of(studio), DAY) is None
 
 
-def test_resuming_what_is_not_paused_says_so_and_a_channel_has_one_pause(
-    make_studio: MakeStudio, tmp_path: Path
-) -> None:
+def test_only_a_paused_channel_resumes_and_it_has_one_pause(make_studio: MakeStudio, tmp_path: Path) -> None:
     studio = make_studio()
     with pytest.raises(UsageError, match="not paused"):
         resume_channel(studio, "crafts", by="Olga", via="desk")

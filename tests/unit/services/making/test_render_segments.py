@@ -86,7 +86,7 @@ def numbers(source: FakeVideoGenerator) -> list[int]:
     return sorted(number for number, _ in source.submitted)
 
 
-def test_all_segments_are_bought_at_once_paid_from_the_ledger_and_described(studio: Studio, tiny_clip: Path) -> None:
+def test_segments_are_bought_together_and_paid_from_the_ledger(studio: Studio, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip, together=3)
     result = render(studio, source)
     assert numbers(source) == [1, 2, 3]
@@ -103,9 +103,7 @@ def test_all_segments_are_bought_at_once_paid_from_the_ledger_and_described(stud
     assert (request.prompt, request.duration_s, request.resolution) == ("clay 2\n\nSound: rain", 5, "720p")
 
 
-def test_done_segments_are_reused_and_a_damaged_one_is_fetched_again_not_bought(
-    studio: Studio, tiny_clip: Path
-) -> None:
+def test_done_segments_are_reused_and_damaged_ones_refetched(studio: Studio, tiny_clip: Path) -> None:
     render(studio, FakeVideoGenerator(tiny_clip))
     again = FakeVideoGenerator(tiny_clip)
     assert render(studio, again).reused is True
@@ -122,7 +120,7 @@ def test_other_prompts_are_other_segments(studio: Studio, tiny_clip: Path) -> No
     assert numbers(source) == [1, 2, 3]
 
 
-def test_a_killed_process_leaves_ids_that_the_next_one_goes_on_with(studio: Studio, tiny_clip: Path) -> None:
+def test_a_killed_process_leaves_ids_that_the_next_one_resumes(studio: Studio, tiny_clip: Path) -> None:
     class Killed(BaseException):
         pass
 
@@ -157,14 +155,14 @@ def test_when_one_fails_the_others_are_kept_for_the_next_run(studio: Studio, tin
     assert numbers(again) == [2]
 
 
-def test_a_job_that_failed_by_bad_luck_is_not_billed_and_bought_anew(studio: Studio, tiny_clip: Path) -> None:
+def test_a_job_that_failed_by_chance_is_free_and_bought_again(studio: Studio, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip, jobs={1: [UNLUCKY, DONE]})
     assert render(studio, source).record.cost_usd == Decimal("1.5")
     assert numbers(source) == [1, 1, 2, 3]
     assert (effects(studio)[1]["attempts"], effects(studio)[1]["settled_usd"]) == (2, Decimal("0.5"))
 
 
-def test_a_job_that_is_stuck_is_left_at_the_deadline_and_gone_on_with_later(studio: Studio, tiny_clip: Path) -> None:
+def test_a_stuck_job_is_left_at_the_deadline_and_resumed_later(studio: Studio, tiny_clip: Path) -> None:
     stuck = FakeVideoGenerator(tiny_clip, jobs={2: [RUNNING]})
     with pytest.raises(TransientError, match=r"still running after 20 minutes.*it is not bought again"):
         render(studio, stuck)
@@ -207,9 +205,7 @@ def test_a_refused_submit_costs_nothing_and_a_lost_one_parks(studio: Studio, tin
 
 
 @pytest.mark.parametrize("damage", [b"", b"<html>not found</html>", "half"])
-def test_a_damaged_download_is_fetched_again_and_never_bought_again(
-    studio: Studio, tiny_clip: Path, damage: Any
-) -> None:
+def test_a_damaged_download_is_fetched_again_and_never_rebought(studio: Studio, tiny_clip: Path, damage: Any) -> None:
     broken = tiny_clip.read_bytes()[: tiny_clip.stat().st_size // 2] if damage == "half" else damage
     source = FakeVideoGenerator(tiny_clip, downloads=[broken])
     render(studio, source)
@@ -217,7 +213,7 @@ def test_a_damaged_download_is_fetched_again_and_never_bought_again(
     assert all(studio.contents.is_intact(ID, one.file) for one in studio.contents.manifest(ID).segments)
 
 
-def test_a_file_that_stays_damaged_is_said_and_keeps_what_was_paid(studio: Studio, tiny_clip: Path) -> None:
+def test_a_file_that_stays_damaged_is_an_error_and_stays_paid(studio: Studio, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip, downloads=[b"<html>"] * 6)
     with pytest.raises(MediaError):
         render(studio, source)
@@ -243,9 +239,7 @@ def test_caps_hold_segment_by_segment(make_studio: MakeStudio, tiny_clip: Path) 
     assert sum(row["settled_usd"] or 0 for row in ledger_rows(studio)) == 1
 
 
-def test_two_runs_under_a_daily_cap_of_a_tenth_of_a_dollar_spend_at_most_that(
-    make_studio: MakeStudio, tiny_clip: Path
-) -> None:
+def test_two_runs_under_a_ten_cent_daily_cap_spend_at_most_that(make_studio: MakeStudio, tiny_clip: Path) -> None:
     """Each segment costs $0.05: of six that two channels want at once, two are bought."""
     small = {"segments": {"count": 3, "duration_s": 1, "resolution": "480p"}}
     studio = make_studio(channels={"crafts": small, "glass": small}, config={"cap.day_usd": "0.10"})
@@ -285,7 +279,7 @@ def test_progress_is_told_step_by_step_and_a_poll_is_no_event(studio: Studio, ti
     ]
 
 
-def test_one_segment_is_made_anew_and_the_good_ones_stay_as_they_are(studio: Studio, tiny_clip: Path) -> None:
+def test_one_segment_is_recreated_and_the_good_ones_are_kept(studio: Studio, tiny_clip: Path) -> None:
     before = render(studio, FakeVideoGenerator(tiny_clip)).manifest.segments
     regenerate_segment(studio, ID, 2)
     source = FakeVideoGenerator(tiny_clip)
@@ -352,7 +346,7 @@ def test_what_another_process_follows_is_left_to_it_to_settle(studio: Studio, ti
     assert seeds(studio) == [None] * 3
 
 
-def test_nobody_asks_for_another_clip_while_the_content_is_being_made(studio: Studio, tiny_clip: Path) -> None:
+def test_a_segment_cannot_be_regenerated_while_content_is_made(studio: Studio, tiny_clip: Path) -> None:
     """Not even of a segment that is done, or waits for its next try: the process that is at it would not know."""
     turned_away: list[str] = []
     one_at_a_time = threading.Lock()
@@ -371,9 +365,7 @@ def test_nobody_asks_for_another_clip_while_the_content_is_being_made(studio: St
     assert (numbers(source), seeds(studio)) == ([1, 2, 3], [None] * 3)
 
 
-def test_nobody_asks_for_another_clip_between_two_steps_of_a_day_that_is_being_made(
-    studio: Studio, tiny_clip: Path
-) -> None:
+def test_a_segment_cannot_be_regenerated_between_steps_of_a_day(studio: Studio, tiny_clip: Path) -> None:
     render(studio, FakeVideoGenerator(tiny_clip))
     locks, what = studio.settings.var_dir / "locks", f"make crafts for {DAY}"
     with (
@@ -403,7 +395,7 @@ def test_a_segment_of_an_earlier_take_is_not_made_anew(studio: Studio, tiny_clip
         assert newest.id in refusal.value.next_step
 
 
-def test_a_refused_segment_holds_no_money_once_it_is_opened_again(make_studio: MakeStudio, tiny_clip: Path) -> None:
+def test_a_refused_segment_holds_no_money_once_it_is_reopened(make_studio: MakeStudio, tiny_clip: Path) -> None:
     """Its old reservation must not count against the cap beside the new one."""
     studio = make_studio(config={"cap.content_usd": "1.50"})
     prepare(studio)

@@ -58,7 +58,7 @@ def logs(studio: Studio) -> list[dict[str, Any]]:
         return [dict(one) for one in connection.execute(query).mappings()]
 
 
-def test_a_stage_is_made_once_and_reused_while_its_fingerprint_is_the_same(studio: Studio, row: ContentRow) -> None:
+def test_a_stage_is_reused_while_its_fingerprint_is_unchanged(studio: Studio, row: ContentRow) -> None:
     made: list[str] = []
     first, second = run(studio, row, made=made), run(studio, row, made=made)
     assert (first.reused, second.reused, made) == (False, True, ["f1"])
@@ -88,7 +88,7 @@ def test_a_damaged_or_missing_file_is_made_again(studio: Studio, row: ContentRow
     assert path.read_bytes() == b"spoken"
 
 
-def test_a_failed_stage_is_told_and_the_next_run_goes_on_from_there(studio: Studio, row: ContentRow) -> None:
+def test_a_failed_stage_is_logged_and_the_next_run_continues(studio: Studio, row: ContentRow) -> None:
     run(studio, row)
     with pytest.raises(PermanentError):
         fail(studio, row)
@@ -110,7 +110,7 @@ def test_a_killed_process_leaves_a_stage_that_is_simply_made(studio: Studio, row
     assert [one["status"] for one in logs(studio)] == ["started", "completed"]
 
 
-def test_a_process_that_dies_around_the_manifest_leaves_both_sides_complete(
+def test_dying_around_the_manifest_leaves_both_sides_complete(
     studio: Studio, row: ContentRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The catalog's columns come first: a stage that counts as done is never without them."""
@@ -137,7 +137,7 @@ def test_a_second_process_on_the_same_content_is_told(studio: Studio, row: Conte
     assert (content_row(studio, ID).state, logs(studio)) == ("pending", [])
 
 
-def test_the_record_says_from_what_by_whom_how_long_and_for_how_much(studio: Studio, row: ContentRow) -> None:
+def test_the_record_shows_provider_duration_cost_and_parameters(studio: Studio, row: ContentRow) -> None:
     def slow() -> Product:
         studio.clock.sleep(2.5)
         return Product({}, cost_usd=Decimal("0.1"), effect_ids=(3, 4), parameters={"count": 2})

@@ -22,7 +22,7 @@ def test_peoples_own_template_wins_for_its_content_type_only(tmp_path: Path) -> 
         render(folder, "glass", "idea", topic="clay")  # the packaged one, which wants more
 
 
-def test_the_packaged_ones_are_copied_to_be_edited_and_never_over_an_edited_one(tmp_path: Path) -> None:
+def test_packaged_templates_never_overwrite_edited_ones(tmp_path: Path) -> None:
     mine = own(tmp_path, "About {{ topic }}") / "templates" / "crafts" / "idea.md.j2"
     written = {path.name: is_new for path, is_new in copy_packaged(tmp_path, "crafts").items()}
     assert written == {"idea.md.j2": False, "prompts.md.j2": True, "safety.md.j2": True}

@@ -66,7 +66,7 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     studio.catalog.close()
 
 
-def test_a_platform_that_was_away_leaves_a_gap_with_its_reason_and_the_next_gain_covers_it(week: Studio) -> None:
+def test_a_platform_outage_is_a_gap_that_the_next_gain_covers(week: Studio) -> None:
     told = read_mart(mart_files(week), "engagement/daily")
     told = told[told["platform"] == "instagram"].sort_values("day")
     assert list(told["status"]) == ["measured", "missing", "measured"]
@@ -75,7 +75,7 @@ def test_a_platform_that_was_away_leaves_a_gap_with_its_reason_and_the_next_gain
     assert list(told["hours_covered"].dropna()) == [24.0, 48.0]
 
 
-def test_a_content_has_one_row_with_its_idea_its_verdict_and_its_views_at_equal_age(week: Studio) -> None:
+def test_a_content_has_one_row_with_verdict_and_views_by_age(week: Studio) -> None:
     (row,) = read_mart(mart_files(week), "content/performance").to_dict("records")
     assert (row["content_id"], row["topic"], row["verdict"], row["reason"]) == (
         "crafts-2026-11-20", "clay", "approved", "lovely",
@@ -125,7 +125,7 @@ def test_building_a_partition_again_gives_the_same_bytes(week: Studio, name: str
         assert path.read_bytes() == before
 
 
-def test_a_day_is_the_same_bytes_when_it_is_built_on_another_day_with_other_caps_in_another_world(week: Studio) -> None:
+def test_a_days_bytes_do_not_depend_on_build_day_caps_or_world(week: Studio) -> None:
     """A month later, after both caps were raised, and in a project that has gone live: the past is what it was."""
     files = mart_files(week)
     names = [name for name in MARTS if name != "content/performance"]  # which grows with what is measured
@@ -164,7 +164,7 @@ def test_simulated_and_real_numbers_are_never_added_up(week: Studio) -> None:
     ]  # fmt: skip
 
 
-def test_days_that_lie_far_apart_are_the_same_as_when_each_is_built_alone(week: Studio) -> None:
+def test_distant_days_built_together_equal_those_built_alone(week: Studio) -> None:
     files = mart_files(week)
     days = [DAY - timedelta(days=70), DAY + timedelta(days=1), DAY + timedelta(days=3), DAY + timedelta(days=40)]
     refresh_marts(week, days)
@@ -176,7 +176,7 @@ def test_days_that_lie_far_apart_are_the_same_as_when_each_is_built_alone(week: 
             assert path.read_bytes() == together, (name, day)
 
 
-def test_today_is_told_once_it_was_measured_and_no_day_before_the_first_content(
+def test_days_to_report_run_from_first_content_to_last_measured(
     week: Studio,
 ) -> None:
     """The newest measurement is of the 23rd: on the 24th it is not missing, it has not been made yet."""

@@ -109,18 +109,18 @@ def test_a_day_that_was_not_measured_breaks_the_line(data: ChartData) -> None:
     assert values[6] == 70  # likes gained: a tenth of 700
 
 
-def test_a_single_measured_day_between_gaps_is_still_seen_as_a_point(data: ChartData) -> None:
+def test_a_single_measured_day_between_gaps_is_drawn_as_a_point(data: ChartData) -> None:
     points = [line for line in axes_of(data, "engagement_by_platform").get_lines() if line.get_marker() == "."]
     assert [list(line.get_ydata()) for line in points] == [[], [50.0]]
 
 
-def test_views_by_age_has_the_band_of_all_posts_and_the_newest_ones_over_it(data: ChartData) -> None:
+def test_views_by_age_shows_new_posts_over_the_band_of_all(data: ChartData) -> None:
     axes = axes_of(data, "views_by_age")
     assert len(axes.collections) == 1
     assert {text.get_text() for text in axes.get_legend().get_texts()} == {"8 of 10 posts", "median", "last 7 days"}
 
 
-def test_the_cap_is_where_it_is_and_the_projection_ends_with_the_month(data: ChartData) -> None:
+def test_the_cap_is_flat_and_the_projection_ends_with_the_month(data: ChartData) -> None:
     spent, heading, cap = axes_of(data, "spend_against_cap").get_lines()
     assert list(cap.get_ydata()) == [50.0, 50.0]
     assert list(heading.get_ydata()) == [30.0, 60.0]
@@ -128,25 +128,25 @@ def test_the_cap_is_where_it_is_and_the_projection_ends_with_the_month(data: Cha
     assert np.isnan(np.asarray(spent.get_ydata(), dtype=float)[0])  # the first of the month is not in the mart: a gap
 
 
-def test_a_week_shows_its_share_of_approvals_and_how_many_were_decided(data: ChartData) -> None:
+def test_a_week_shows_its_approval_rate_and_number_of_decisions(data: ChartData) -> None:
     axes = axes_of(data, "approval_rate")
     assert [bar.get_height() for bar in axes.patches] == [50.0, 100.0]
     assert [text.get_text() for text in axes.texts] == ["2", "2"]
 
 
-def test_topics_are_ordered_from_the_cheapest_and_one_lucky_hit_is_no_topic(data: ChartData) -> None:
+def test_topics_start_with_the_cheapest_and_omit_one_lucky_hit(data: ChartData) -> None:
     axes = axes_of(data, "cost_by_topic")
     # clay: $6 for 12,000 views = $0.50; glass: $3 for 900 = $3.33. The cheapest is on top, that is: last.
     assert [round(bar.get_width(), 6) for bar in axes.patches] == [3.333333, 0.5]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["glass (3)", "clay (3)"]
 
 
-def test_where_every_topic_has_few_contents_they_are_shown_with_how_few(data: ChartData) -> None:
+def test_topics_with_few_contents_are_shown_with_their_counts(data: ChartData) -> None:
     few = replace(data, performance=data.performance[data.performance["topic"] == "one lucky hit"])
     assert [label.get_text() for label in axes_of(few, "cost_by_topic").get_yticklabels()] == ["one lucky hit (1)"]
 
 
-def test_what_was_gained_over_a_gap_is_told_per_day_and_is_no_peak(data: ChartData) -> None:
+def test_a_gain_over_a_gap_is_drawn_per_day_and_not_as_a_peak(data: ChartData) -> None:
     """700 reactions in 24 h before, 1,400 in the 48 h over a gap: both days are 70 likes a day."""
     rows = [
         daily_row(DAYS[0], "tiktok", views=700),
@@ -160,7 +160,7 @@ def test_what_was_gained_over_a_gap_is_told_per_day_and_is_no_peak(data: ChartDa
     assert np.isnan(values[1])
 
 
-def test_a_week_in_which_everything_was_rejected_shows_a_number_and_a_week_without_decisions_none(
+def test_an_all_rejected_week_has_a_count_and_an_empty_one_none(
     data: ChartData,
 ) -> None:
     rejected = mart(tables.REVIEW_OUTCOMES, {"day": DAYS[0], "verdict": "rejected"})
@@ -169,9 +169,7 @@ def test_a_week_in_which_everything_was_rejected_shows_a_number_and_a_week_witho
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_every_chart_names_its_unit_says_that_it_is_simulated_and_is_readable_on_a_phone(
-    data: ChartData, name: str
-) -> None:
+def test_every_chart_has_a_unit_a_simulated_label_and_big_text(data: ChartData, name: str) -> None:
     axes = axes_of(data, name)
     title, about = axes.figure.texts
     assert title.get_text()
@@ -189,9 +187,7 @@ def test_without_data_a_chart_says_so_instead_of_drawing_zeros(data: ChartData, 
     assert [text.get_text() for text in axes.texts] == ["nothing measured yet"]
 
 
-def test_pictures_have_the_size_of_a_phone_and_are_the_same_bytes_each_time(
-    data: ChartData, drawn: dict[str, bytes]
-) -> None:
+def test_charts_are_phone_sized_and_the_same_bytes_each_time(data: ChartData, drawn: dict[str, bytes]) -> None:
     assert {**draw_all(data), "views_by_age": drawn["views_by_age"]} == drawn
     for picture in drawn.values():
         image = Image.open(io.BytesIO(picture))
@@ -207,7 +203,7 @@ def seen_labels(axis: Axis) -> list[Text]:
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_nothing_that_is_written_lies_over_something_else_or_outside_the_picture(data: ChartData, name: str) -> None:
+def test_no_text_overlaps_another_or_leaves_the_picture(data: ChartData, name: str) -> None:
     figure = CHARTS[name](data)
     figure.draw_without_rendering()
     (axes,) = figure.axes
@@ -223,7 +219,7 @@ def test_nothing_that_is_written_lies_over_something_else_or_outside_the_picture
 
 @pytest.mark.parametrize(("left", "right"), list(combinations(COLOURS, 2)))
 @pytest.mark.parametrize("eyes", SEEN_BY)
-def test_platforms_are_told_apart_by_people_who_see_colours_differently(left: str, right: str, eyes: str) -> None:
+def test_platform_colours_differ_for_colour_blind_readers_too(left: str, right: str, eyes: str) -> None:
     seen = [
         SEEN_BY[eyes] @ np.array([int(COLOURS[name][place : place + 2], 16) for place in (1, 3, 5)])
         for name in (left, right)
@@ -255,13 +251,13 @@ def test_a_chart_is_the_picture_that_is_stored(drawn: dict[str, bytes], name: st
     assert share_that_differs(drawn[name], PICTURES / f"{name}.png") < 0.002, "see the docstring of this file"
 
 
-def test_a_picture_with_one_more_decision_is_not_the_one_that_is_stored(data: ChartData) -> None:
+def test_a_chart_with_one_more_decision_differs_from_the_stored(data: ChartData) -> None:
     more = pd.concat([data.outcomes, mart(tables.REVIEW_OUTCOMES, {"day": DAYS[0], "verdict": "approved"})])
     drawn = png_of(CHARTS["approval_rate"](replace(data, outcomes=more)))
     assert share_that_differs(drawn, PICTURES / "approval_rate.png") > 0.01
 
 
-def test_ages_are_whole_days_and_an_age_that_was_not_measured_breaks_the_line_of_its_post() -> None:
+def test_ages_are_whole_days_and_a_missing_one_breaks_the_line() -> None:
     axes = axes_of(ten_posts(), "views_by_age")
     assert all(float(tick).is_integer() for tick in axes.get_xticks())
     lines = [np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines() if line.get_marker() == "."]

@@ -15,7 +15,7 @@ def cohorts(of: pd.DataFrame, today: pd.DataFrame, before: pd.DataFrame | None =
     return frame_from(table_of(MART, engagement_cohorts.build(DAY, posts=of, snapshots=today, earlier=earlier)))
 
 
-def test_views_at_a_day_are_interpolated_between_the_snapshots_around_it() -> None:
+def test_views_at_an_age_are_interpolated_between_snapshots() -> None:
     of = posts((1, "instagram", "2026-11-08 15:30"))
     before = snapshots(of, (1, "2026-11-09 07:30", {"views": 100, "likes": 7}))  # 16 h
     today = snapshots(of, (1, "2026-11-10 07:30", {"views": 160, "likes": 10}), first_id=2)  # 40 h
@@ -32,7 +32,7 @@ def test_a_snapshot_at_the_age_is_taken_as_it_is() -> None:
     assert rows_of(cohorts(of, today, before), "age", "views", "method", by=BY) == [("7d", 1000, "observed")]
 
 
-def test_an_age_between_snapshots_too_far_apart_is_a_gap_and_null() -> None:
+def test_an_age_between_too_distant_snapshots_is_a_null_gap() -> None:
     of = posts((1, "tiktok", "2026-11-08 15:30"))
     today = snapshots(of, (1, "2026-11-10 07:30", {"views": 500}))  # first seen at 40 h: 1 h and 24 h are behind it
     assert rows_of(cohorts(of, today), "age", "views", "method", by=BY) == [("1h", None, "gap"), ("24h", None, "gap")]
@@ -59,7 +59,7 @@ def test_a_counter_that_is_not_told_stays_null_at_every_age() -> None:
     assert rows_of(cohorts(of, today), "age", "views", "saves", by=BY) == [("1h", None, None), ("24h", 48, None)]
 
 
-def test_thirty_days_are_reached_by_a_post_that_is_measured_to_the_end_of_its_window() -> None:
+def test_a_post_measured_to_its_windows_end_reaches_thirty_days() -> None:
     of = posts((1, "instagram", "2026-10-10 19:30"))
     before = snapshots(of, (1, "2026-11-09 07:30", {"views": 7000}))  # 29.5 d
     today = snapshots(of, (1, "2026-11-10 07:30", {"views": 7100}), first_id=2)  # 30.5 d

@@ -23,7 +23,7 @@ def daily(
     return frame_from(table_of(MART, made))  # what is on disk counts, not what was in memory
 
 
-def test_a_day_gains_what_the_total_grew_by_since_the_day_before() -> None:
+def test_a_days_gain_is_the_growth_of_the_total_since_yesterday() -> None:
     of = posts((1, "instagram", "2026-11-08 18:00"))
     before = snapshots(of, (1, "2026-11-09 07:30", {"views": 100, "likes": 10}))
     today = snapshots(of, (1, "2026-11-10 07:30", {"views": 160, "likes": 13}), first_id=9)
@@ -34,13 +34,13 @@ def test_a_day_gains_what_the_total_grew_by_since_the_day_before() -> None:
     ]
 
 
-def test_the_first_snapshot_gains_everything_since_the_post_went_out() -> None:
+def test_the_first_snapshot_gains_everything_since_posting() -> None:
     of = posts((1, "instagram", "2026-11-09 19:30"))
     told = daily(of, snapshots(of, (1, "2026-11-10 07:30", {"views": 40})), NOTHING)
     assert rows_of(told, "views_gained", "hours_covered", "since_at") == [(40, 12.0, pd.Timestamp("2026-11-09T19:30Z"))]
 
 
-def test_a_counter_that_falls_is_taken_back_and_never_a_negative_gain() -> None:
+def test_a_falling_counter_is_taken_back_not_a_negative_gain() -> None:
     """A platform removed 30 views of robots: the total fell from 100 to 70."""
     of = posts((1, "tiktok", "2026-11-08 18:00"))
     before = snapshots(of, (1, "2026-11-09 07:30", {"views": 100, "likes": 10}))
@@ -69,7 +69,7 @@ def test_after_a_gap_the_gain_says_how_many_hours_it_covers() -> None:
     assert rows_of(told, "views_gained", "hours_covered") == [(90, 72.0)]
 
 
-def test_a_duplicate_pull_counts_once_and_the_last_of_a_day_wins() -> None:
+def test_duplicate_pulls_count_once_and_the_last_of_a_day_wins() -> None:
     of = posts((1, "instagram", "2026-11-08 18:00"))
     before = snapshots(of, (1, "2026-11-09 07:30", {"views": 100}))
     today = snapshots(
@@ -110,7 +110,7 @@ def test_a_deleted_post_is_a_missing_row_with_its_reason() -> None:
     ]
 
 
-def test_a_platform_that_could_not_be_asked_leaves_rows_with_what_it_said() -> None:
+def test_an_unreachable_platform_leaves_rows_with_its_error() -> None:
     of = posts((1, "instagram", "2026-11-07 12:00"), (2, "tiktok", "2026-11-07 12:00"))
     today = snapshots(of, (1, "2026-11-10 07:30", {"views": 5}))
     told = daily(of, today, NOTHING, failed=failures(("tiktok", "HTTP 503")))
@@ -120,13 +120,13 @@ def test_a_platform_that_could_not_be_asked_leaves_rows_with_what_it_said() -> N
     ]
 
 
-def test_a_day_on_which_nothing_ran_has_a_row_for_every_post_that_was_out() -> None:
+def test_a_day_without_a_run_has_a_row_for_every_published_post() -> None:
     of = posts((1, "instagram", "2026-11-07 12:00"), (2, "tiktok", "2026-11-10 18:00"))  # the second only that evening
     told = daily(of, NOTHING, NOTHING)
     assert rows_of(told, "post_row_id", "status", "reason") == [(1, "missing", NOT_RUN)]
 
 
-def test_a_post_that_went_out_after_the_measurement_is_not_missing() -> None:
+def test_a_post_published_after_the_measurement_is_not_missing() -> None:
     of = posts((1, "instagram", "2026-11-07 12:00"), (2, "instagram", "2026-11-10 18:00"))
     told = daily(of, snapshots(of, (1, "2026-11-10 07:30", {"views": 5})), NOTHING)
     assert rows_of(told, "post_row_id") == [(1,)]
@@ -148,14 +148,14 @@ def test_the_day_of_a_clock_change_covers_23_or_25_hours(day: date, before: str,
     assert rows_of(told, "day", "views_gained", "hours_covered") == [(day, 10, hours)]
 
 
-def test_a_day_belongs_to_the_zone_of_the_factory_and_not_to_utc() -> None:
+def test_a_day_is_in_the_configured_timezone_and_not_in_utc() -> None:
     """In Auckland the 10th begins at 11:00 UTC of the 9th: an observation then is of the 10th."""
     of = posts((1, "instagram", "2026-11-08 18:00"))
     told = daily(of, snapshots(of, (1, "2026-11-09 18:30", {"views": 3}), day=DAY), NOTHING)
     assert rows_of(told, "day", "observed_at") == [(DAY, pd.Timestamp(at("2026-11-09 18:30")))]
 
 
-def test_a_day_without_posts_is_an_empty_table_of_the_same_shape() -> None:
+def test_a_day_without_posts_is_an_empty_table_of_that_schema() -> None:
     none = posts()
     told = table_of(
         MART, engagement_daily.build(DAY, posts=none, snapshots=NOTHING, earlier=NOTHING, failures=no_failures())

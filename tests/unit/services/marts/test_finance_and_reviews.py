@@ -82,7 +82,7 @@ def test_a_day_without_spending_still_has_its_projection() -> None:
     assert (row["spent_usd"], row["projected_month_usd"], row["is_over"]) == (0, 0, False)
 
 
-def test_a_decision_counts_from_the_last_time_its_review_was_asked_for() -> None:
+def test_a_decision_is_timed_from_its_latest_review_request() -> None:
     decided = frame_of(
         frames.DECISIONS,
         [

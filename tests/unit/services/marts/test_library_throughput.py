@@ -88,7 +88,7 @@ def test_a_job_tells_its_wait_its_time_and_what_it_saved(by_hand: Studio) -> Non
     assert (next_day["job"], next_day["day"], next_day["input_bytes"]) == ("p5-7", date(2026, 11, 11), 1000)
 
 
-def test_the_question_that_the_docs_ask_is_answered_as_worked_out_by_hand(by_hand: Studio) -> None:
+def test_the_docs_example_query_gives_the_hand_computed_answer(by_hand: Studio) -> None:
     """Remuxes waited 30 and 600 s, median 315; the done one took 90.5 s. The h265 made 330 bytes of 1,000."""
     files = mart_files(by_hand)
     files.write(NAME, HAND_MADE.isoformat(), build_mart(by_hand, files, NAME, HAND_MADE.isoformat()))

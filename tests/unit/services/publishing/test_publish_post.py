@@ -68,7 +68,7 @@ def set_config(studio: Studio, name: str, value: str) -> None:
         write_config(connection, name, value, by="ana", at=studio.clock.now())
 
 
-def test_what_goes_live_is_what_was_approved_with_hashtags_and_marker(studio: Studio) -> None:
+def test_the_approved_words_go_live_with_hashtags_and_marker(studio: Studio) -> None:
     platform = FakePlatform()
     posted = publish(studio, platform)
     (live,) = platform.world.live
@@ -132,7 +132,7 @@ def forget_the_words(studio: Studio) -> None:
         connection.execute(update(decisions).values(words=null()))
 
 
-def test_other_hashtags_than_those_that_were_approved_do_not_go_out(studio: Studio) -> None:
+def test_hashtags_other_than_the_approved_ones_do_not_go_out(studio: Studio) -> None:
     change_the_hashtags(studio, "#clay")
     platform = FakePlatform()
     said = (
@@ -156,7 +156,7 @@ def test_the_channels_title_is_bound_where_it_goes_out(make_studio: MakeStudio) 
     assert publish(studio, FakePlatform()).state == "posted", "Instagram gets no title"
 
 
-def test_an_approval_from_before_words_were_bound_still_lets_its_content_go_out(studio: Studio) -> None:
+def test_an_older_approval_without_words_still_lets_a_post_out(studio: Studio) -> None:
     forget_the_words(studio)
     change_the_hashtags(studio, "#clay")
     assert publish(studio, FakePlatform()).state == "posted"
@@ -238,7 +238,7 @@ def between_the_looks(studio: Studio, happens: Callable[[], None]) -> None:
     vars(ledger)["perform"] = later
 
 
-def test_a_gate_that_closes_after_the_first_look_is_seen_by_the_claim(studio: Studio) -> None:
+def test_a_gate_that_closes_after_the_first_check_stops_a_claim(studio: Studio) -> None:
     platform = FakePlatform()
     between_the_looks(studio, lambda: set_config(studio, "switch", "off"))
     with pytest.raises(GateClosedError, match="kill switch"):
@@ -251,7 +251,7 @@ def test_a_gate_that_closes_after_the_first_look_is_seen_by_the_claim(studio: St
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "edited"])
-def test_a_decision_that_is_reversed_before_the_claim_stops_the_post(studio: Studio, verdict: Any) -> None:
+def test_a_decision_reversed_before_the_claim_stops_the_post(studio: Studio, verdict: Any) -> None:
     platform = FakePlatform()
     between_the_looks(studio, lambda: say(studio, verdict))
     with pytest.raises(GateClosedError, match=f"the newest decision is {verdict}, by ben"):
@@ -259,7 +259,7 @@ def test_a_decision_that_is_reversed_before_the_claim_stops_the_post(studio: Stu
     assert platform.posted == []
 
 
-def test_words_that_are_approved_anew_while_the_platform_is_asked_are_the_ones_that_go_out(studio: Studio) -> None:
+def test_words_approved_during_preparation_are_the_ones_posted(studio: Studio) -> None:
     """The request was prepared before; the approval that then holds is for other words."""
 
     class Slow(FakePlatform):
@@ -284,7 +284,7 @@ def say(studio: Studio, verdict: Any, content_id: str = ID) -> None:
     decide(studio, content_id, verdict, by="ben", via="cli", caption="Ben's words")
 
 
-def test_the_live_world_is_a_dry_run_until_a_person_says_otherwise(make_studio: MakeStudio) -> None:
+def test_the_live_world_is_a_dry_run_until_a_person_enables_it(make_studio: MakeStudio) -> None:
     studio = make_studio(world="live")
     approve(studio)
     platform = FakePlatform()
@@ -319,7 +319,7 @@ def test_a_day_takes_so_many_posts_per_platform(make_studio: MakeStudio) -> None
 
 
 @pytest.mark.parametrize("step", ["post", "lost_answer"])
-def test_one_that_is_just_going_out_or_may_be_out_has_its_place_in_the_day(make_studio: MakeStudio, step: Any) -> None:
+def test_a_post_in_flight_or_maybe_out_counts_for_the_day(make_studio: MakeStudio, step: Any) -> None:
     studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
     for number, day in enumerate([datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]):
         approve(studio, day=day, video=f"video {number}".encode())
@@ -351,7 +351,7 @@ def test_the_same_video_is_not_posted_twice_to_one_account(make_studio: MakeStud
     publish(studio, FakePlatform(account="another-account"), "glass-2026-11-20")
 
 
-def test_a_post_that_may_be_out_is_never_shown_as_failed_and_counts_as_posted(make_studio: MakeStudio) -> None:
+def test_a_post_that_may_be_out_counts_as_posted_and_not_failed(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {}, "glass": {}})
     approve(studio)
     approve(studio, name="glass")
@@ -367,7 +367,7 @@ def test_a_post_that_may_be_out_is_never_shown_as_failed_and_counts_as_posted(ma
         publish(studio, FakePlatform(world=world), "glass-2026-11-20")
 
 
-def test_a_token_that_was_refused_is_a_closed_gate_and_the_other_platforms_are_planned(make_studio: MakeStudio) -> None:
+def test_a_refused_token_closes_only_its_own_platforms_gate(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
     approve(studio)
 
@@ -383,7 +383,7 @@ def test_a_token_that_was_refused_is_a_closed_gate_and_the_other_platforms_are_p
         publish(studio, Refused())
 
 
-def test_a_platform_that_cannot_be_asked_or_has_no_key_is_planned_as_closed(make_studio: MakeStudio) -> None:
+def test_an_unreachable_or_keyless_platform_is_shown_as_closed(make_studio: MakeStudio) -> None:
     studio = make_studio(
         world="live",
         config={"publish.instagram": "live"},
@@ -404,7 +404,7 @@ def test_a_platform_that_cannot_be_asked_or_has_no_key_is_planned_as_closed(make
     assert "YOUTUBE_CLIENT_ID" in told["youtube"][0]
 
 
-def test_the_plan_shows_every_gate_and_the_requests_and_sends_nothing(studio: Studio) -> None:
+def test_the_plan_shows_gates_and_requests_and_sends_nothing(studio: Studio) -> None:
     platform = FakePlatform()
     told = plan(studio, platform)
     assert told.may_go_out
@@ -414,7 +414,7 @@ def test_the_plan_shows_every_gate_and_the_requests_and_sends_nothing(studio: St
     assert (platform.posted, ledger_rows(studio)) == ([], [])
 
 
-def test_a_folder_that_holds_another_video_than_the_catalog_is_not_posted(studio: Studio) -> None:
+def test_a_video_that_differs_from_the_catalogs_is_not_posted(studio: Studio) -> None:
     """A process that died between the two, or a folder of another machine: approved is what the catalog says."""
     with studio.catalog.write() as connection:
         connection.execute(update(content).values(video_sha256="a" * 64))
@@ -433,7 +433,7 @@ def test_a_platform_that_the_channel_does_not_have_is_refused(studio: Studio) ->
 # -- trouble -------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_certainly_not_posted_is_tried_again_and_then_shown_as_failed(studio: Studio) -> None:
+def test_a_definite_failure_is_retried_and_then_shown_as_failed(studio: Studio) -> None:
     platform = FakePlatform(steps=["transient"] * 3)
     with pytest.raises(TransientError):
         publish(studio, platform)
@@ -452,7 +452,7 @@ def test_a_refused_post_is_failed_with_the_platforms_words(studio: Studio) -> No
     assert (post_row(studio)["state"], len(platform.posted)) == ("failed", 1)
 
 
-def test_a_request_that_cannot_be_posted_as_it_is_does_not_look_as_if_it_was_being_sent(studio: Studio) -> None:
+def test_an_unpostable_request_is_shown_as_failed_not_sending(studio: Studio) -> None:
     platform = FakePlatform(steps=[UsageError("the video has 91 s and instagram takes 90")])
     with pytest.raises(UsageError):
         publish(studio, platform)
@@ -461,7 +461,7 @@ def test_a_request_that_cannot_be_posted_as_it_is_does_not_look_as_if_it_was_bei
 
 
 @pytest.mark.parametrize("step", ["lost_answer", "lost_request"])
-def test_a_lost_answer_is_shown_as_unknown_and_never_sent_again_before_a_look(studio: Studio, step: Any) -> None:
+def test_an_unknown_post_is_never_resent_before_reconciling(studio: Studio, step: Any) -> None:
     platform = FakePlatform(steps=[step])
     for _ in range(3):
         with pytest.raises(UnknownOutcomeError):
@@ -485,7 +485,7 @@ def test_a_killed_process_is_gone_on_from_and_posts_once(studio: Studio, step: A
     assert len(platform.world.containers) == 1
 
 
-def test_a_process_that_dies_between_the_post_and_its_row_is_caught_up_with(studio: Studio) -> None:
+def test_a_crash_between_a_post_and_its_row_is_reconciled(studio: Studio) -> None:
     """The ledger knows that it is out, the post's row does not: a look settles it, and so does publishing again."""
     platform = FakePlatform()
     studio.providers["instagram"] = platform
@@ -506,7 +506,7 @@ def _die(*_arguments: object, **_more: object) -> None:
     raise Killed
 
 
-def test_when_one_platform_will_not_have_the_words_a_person_changes_them_and_the_other_stays_as_it_is(
+def test_a_caption_one_platform_refuses_is_edited_for_it_alone(
     make_studio: MakeStudio,
 ) -> None:
     studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
@@ -525,7 +525,7 @@ def test_when_one_platform_will_not_have_the_words_a_person_changes_them_and_the
     assert content_row(studio, ID).state == "posted"
 
 
-def test_a_rejection_while_a_post_is_sent_lets_nothing_further_go_out(make_studio: MakeStudio) -> None:
+def test_a_rejection_during_a_post_stops_the_other_platforms(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
     approve(studio)
 
@@ -540,7 +540,7 @@ def test_a_rejection_while_a_post_is_sent_lets_nothing_further_go_out(make_studi
     assert (content_row(studio, ID).state, post_row(studio)["state"]) == ("rejected", "posted")
 
 
-def test_what_was_found_out_while_it_was_reviewed_again_ends_as_posted(studio: Studio) -> None:
+def test_a_post_confirmed_during_a_new_review_ends_as_posted(studio: Studio) -> None:
     platform = FakePlatform(steps=["lost_answer"])
     with pytest.raises(UnknownOutcomeError):
         publish(studio, platform)
@@ -553,7 +553,7 @@ def test_what_was_found_out_while_it_was_reviewed_again_ends_as_posted(studio: S
     assert (content_row(studio, ID).state, len(platform.world.live)) == ("posted", 1)
 
 
-def test_a_post_that_was_found_later_was_posted_when_it_was_sent(studio: Studio) -> None:
+def test_a_post_confirmed_later_keeps_the_time_it_was_sent(studio: Studio) -> None:
     platform = FakePlatform(steps=["lost_answer"])
     with pytest.raises(UnknownOutcomeError):
         publish(studio, platform)
@@ -565,7 +565,7 @@ def test_a_post_that_was_found_later_was_posted_when_it_was_sent(studio: Studio)
     assert (post_row(studio)["posted_at"], post_row(studio)["posted_on"].isoformat()) == (sent_at, "2026-11-20")
 
 
-def test_one_that_is_being_posted_by_another_process_is_left_to_it(studio: Studio) -> None:
+def test_a_post_in_progress_in_another_process_is_left_to_it(studio: Studio) -> None:
     platform = FakePlatform(steps=["killed_with_container"])
     with pytest.raises(Killed):
         publish(studio, platform)
@@ -616,14 +616,14 @@ def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studi
     assert post_row(studio)["state"] == "posted"
 
 
-def test_the_plan_of_what_is_out_says_where_and_that_nothing_would_be_sent(studio: Studio) -> None:
+def test_a_live_posts_plan_shows_its_url_and_would_send_nothing(studio: Studio) -> None:
     platform = FakePlatform()
     posted = publish(studio, platform)
     told = plan(studio, platform)
     assert (told.posted, told.may_go_out, told.calls) == (posted.url, False, [])
 
 
-def test_the_plan_of_what_may_be_out_says_that_it_is_looked_up_first(studio: Studio) -> None:
+def test_an_unknown_posts_plan_says_that_reconcile_looks_first(studio: Studio) -> None:
     platform = FakePlatform(steps=["lost_answer"])
     with pytest.raises(UnknownOutcomeError):
         publish(studio, platform)

@@ -59,7 +59,7 @@ def studio(make_studio: MakeStudio, clock: FakeClock) -> Studio:
     return opened
 
 
-def test_an_approval_binds_the_video_the_caption_and_every_platforms_fields(studio: Studio) -> None:
+def test_an_approval_binds_video_caption_and_platform_fields(studio: Studio) -> None:
     row = content_row(studio, ID)
     said = say(studio, "approved", note="lovely")
     assert (said.video_sha256, said.caption, said.revision) == (row.video_sha256, "Clay, patience", 1)
@@ -81,7 +81,7 @@ def test_a_decision_is_durable_before_it_returns(studio: Studio) -> None:
     assert newest.verdict == "rejected"
 
 
-def test_whoever_saw_another_revision_is_told_and_nothing_is_recorded(studio: Studio) -> None:
+def test_a_decision_on_an_older_revision_is_refused_unrecorded(studio: Studio) -> None:
     reviewable(studio, video=b"another video")
     with pytest.raises(StaleState, match=r"You saw revision 1 of crafts-2026-11-20, and it is revision 2 now"):
         say(studio, "approved", revision=1)
@@ -89,7 +89,7 @@ def test_whoever_saw_another_revision_is_told_and_nothing_is_recorded(studio: St
     assert say(studio, "approved", revision=2).revision == 2
 
 
-def test_the_one_who_comes_second_is_told_who_was_first_and_when(studio: Studio) -> None:
+def test_a_late_decision_is_refused_with_who_was_first_and_when(studio: Studio) -> None:
     say(studio, "approved", by="ben")
     with pytest.raises(StaleState, match=r"approved already: 'ben' approved it at 2026-11-20 09:00:00 UTC \(via cli"):
         say(studio, "approved")
@@ -119,7 +119,7 @@ def test_whoever_saw_other_platform_fields_is_told_so(studio: Studio) -> None:
     assert all_decisions(studio) == []
 
 
-def test_whoever_saw_other_hashtags_is_told_so_unless_the_page_showed_none(studio: Studio) -> None:
+def test_changed_hashtags_are_refused_if_the_page_showed_them(studio: Studio) -> None:
     row, channel = content_row(studio, ID), channel_of(studio)
     idea = studio.contents.manifest(ID).idea
     assert idea is not None
@@ -133,7 +133,7 @@ def test_whoever_saw_other_hashtags_is_told_so_unless_the_page_showed_none(studi
     assert "#rain" in str(say(studio, "approved", seen=of_a_card).words)
 
 
-def test_two_approvals_count_together_only_when_they_are_for_the_same_words(make_studio: MakeStudio) -> None:
+def test_two_approvals_count_together_only_for_the_same_words(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {"review": {"approvals": 2}}})
     reviewable(studio)
     idea = studio.contents.manifest(ID).idea
@@ -145,7 +145,7 @@ def test_two_approvals_count_together_only_when_they_are_for_the_same_words(make
 
 
 @pytest.mark.parametrize("verdicts", [("approved", "approved"), ("approved", "rejected"), ("edited", "approved")])
-def test_of_two_who_decide_at_the_same_moment_one_wins_and_the_other_is_told(
+def test_of_two_concurrent_decisions_one_wins_and_one_is_stale(
     studio: Studio, verdicts: tuple[Verdict, Verdict]
 ) -> None:
     check_that_one_of_two_wins(studio.settings.root, studio.catalog, verdicts)
@@ -153,7 +153,7 @@ def test_of_two_who_decide_at_the_same_moment_one_wins_and_the_other_is_told(
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_of_two_who_decide_at_the_same_moment_one_wins_on_postgresql_too(
+def test_of_two_concurrent_decisions_one_wins_on_postgresql(
     make_studio: MakeStudio, postgres_server: PostgresServer
 ) -> None:
     with fresh_catalog(postgres_server.new_schema()) as catalog:
@@ -164,7 +164,7 @@ def test_of_two_who_decide_at_the_same_moment_one_wins_on_postgresql_too(
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_on_postgresql_nobody_decides_between_a_claims_last_look_and_its_commit(
+def test_postgresql_blocks_decisions_until_a_claim_commits(
     make_studio: MakeStudio, postgres_server: PostgresServer
 ) -> None:
     """The two hold different locks; what keeps them apart is the content's row."""
@@ -254,7 +254,7 @@ def test_minds_may_change(studio: Studio) -> None:
         assert content_row(studio, ID).state == verdict
 
 
-def test_what_was_never_made_or_is_not_finished_cannot_be_decided(make_studio: MakeStudio) -> None:
+def test_missing_or_unfinished_content_cannot_be_decided(make_studio: MakeStudio) -> None:
     studio = make_studio()
     with pytest.raises(UsageError, match="There is no content 'crafts-2026-11-20'"):
         say(studio, "approved")
@@ -298,13 +298,13 @@ def test_what_was_approved_can_be_stopped_before_it_goes_out(studio: Studio, ver
     assert content_row(studio, ID).state == "approved"
 
 
-def test_there_is_nothing_to_recall_where_nobody_has_said_anything(studio: Studio) -> None:
+def test_there_is_nothing_to_recall_without_a_decision(studio: Studio) -> None:
     with pytest.raises(UsageError, match="nothing to recall"):
         say(studio, "recalled")
     assert all_decisions(studio) == []
 
 
-def test_an_edit_after_an_approval_has_the_whole_time_for_its_review(studio: Studio, clock: FakeClock) -> None:
+def test_an_edit_after_an_approval_restarts_the_review_deadline(studio: Studio, clock: FakeClock) -> None:
     """With the old deadline, a caption mended a day later would have expired at once."""
     say(studio, "approved")
     clock.move(hours=48)
@@ -312,7 +312,7 @@ def test_an_edit_after_an_approval_has_the_whole_time_for_its_review(studio: Stu
     assert content_row(studio, ID).review_deadline_at == studio.clock.now() + timedelta(hours=24)
 
 
-def test_where_two_people_are_asked_for_the_second_one_lets_it_go_out(studio: Studio) -> None:
+def test_the_second_of_two_required_approvals_approves(studio: Studio) -> None:
     write_channel(studio.settings.root, "crafts", review={"approvals": 2})
     bens_page = seen(studio)
     assert say(studio, "approved", by="ana").verdict == "endorsed"
@@ -327,7 +327,7 @@ def test_where_two_people_are_asked_for_the_second_one_lets_it_go_out(studio: St
 
 
 @pytest.mark.parametrize("between", ["edited", "held", "recalled"])
-def test_whatever_is_said_between_two_approvals_takes_the_first_one_away(studio: Studio, between: Verdict) -> None:
+def test_a_verdict_between_two_approvals_voids_the_first(studio: Studio, between: Verdict) -> None:
     write_channel(studio.settings.root, "crafts", review={"approvals": 2})
     say(studio, "approved", by="ana")
     say(studio, between, by="ben", caption="Other words")
@@ -335,7 +335,7 @@ def test_whatever_is_said_between_two_approvals_takes_the_first_one_away(studio:
     assert say(studio, "approved", by="ana").verdict == "approved"
 
 
-def test_a_channel_that_names_fewer_people_than_it_asks_for_is_refused(studio: Studio) -> None:
+def test_a_channel_with_fewer_names_than_approvals_is_refused(studio: Studio) -> None:
     write_channel(studio.settings.root, "crafts", review={"approvals": 2, "who": ["ana", "Ana"]})
     with pytest.raises(ConfigurationError, match="needs that many names"):
         channel_of(studio)

@@ -22,7 +22,7 @@ def studio(make_studio: Callable[..., Studio]) -> Studio:
     return opened
 
 
-def test_the_deadline_is_the_channels_and_asking_again_moves_nothing(studio: Studio) -> None:
+def test_asking_again_keeps_the_channels_review_deadline(studio: Studio) -> None:
     row = content_row(studio, ID)
     assert row.review_deadline_at == studio.clock.now() + timedelta(hours=6)
     before = transitions(studio, ID)
@@ -31,7 +31,7 @@ def test_the_deadline_is_the_channels_and_asking_again_moves_nothing(studio: Stu
     assert transitions(studio, ID) == before
 
 
-def test_what_was_decided_stays_decided_and_a_new_video_asks_again(studio: Studio) -> None:
+def test_a_decision_stands_until_a_new_video_needs_review(studio: Studio) -> None:
     decide(studio, ID, "approved", by="ana", via="cli")
     assert request_review(studio, channel_of(studio), ID).state == "approved"
     assert reviewable(studio, video=b"anew").state == "review_pending"
@@ -52,7 +52,7 @@ def test_people_are_told_once_per_revision(studio: Studio) -> None:
     assert [one.marker for one in notifier.messages] == [f"{ID}/r1", f"{ID}/r2"]
 
 
-def test_a_message_that_cannot_be_sent_is_said_and_holds_nothing_back(studio: Studio) -> None:
+def test_a_failed_notification_is_reported_and_blocks_nothing(studio: Studio) -> None:
     notifier = FakeNotifier([PermanentError(attempted="post", answer="channel_not_found")])
     said = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
     assert said.startswith("log was not told: ")

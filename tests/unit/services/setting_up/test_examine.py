@@ -125,7 +125,7 @@ def test_a_folder_that_is_no_project_is_told_what_it_lacks(tmp_path: Path) -> No
     assert "has no workspace.yaml and no channels" in check.found
 
 
-def test_a_broken_channel_file_is_told_with_its_line_and_the_rest_is_still_looked_at(root: Path) -> None:
+def test_a_broken_channel_file_does_not_stop_the_other_checks(root: Path) -> None:
     (root / "channels" / "broken.yaml").write_text("title: Broken\ncolour: blue\n", encoding="utf-8")
     found = {check.name: check for check in examine(Settings(root=root, webserver_port=free_port()))}
     assert found["channels"].verdict == "fail"
@@ -148,9 +148,7 @@ def test_footage_and_calendars_must_be_there(root: Path) -> None:
     assert check_sources(Settings(root=root), channels_of(root))[0].verdict == "ok"
 
 
-def test_the_live_world_names_each_variable_a_channel_lacks_and_shows_none(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_live_world_names_missing_variables_without_values(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "marked-secret")
     settings = Settings(root=root, world="live")
     (check,) = check_keys(settings, channels_of(root))
@@ -225,7 +223,7 @@ def test_a_catalog_that_is_no_database_fails(root: Path) -> None:
     assert "not a database" in check.found
 
 
-def test_a_database_server_that_does_not_answer_fails_without_its_password(root: Path) -> None:
+def test_an_unreachable_database_fails_without_its_password(root: Path) -> None:
     url = f"postgresql://ada:marked-secret@127.0.0.1:{free_port()}/dayreel"
     check = check_catalog(Settings(root=root, catalog_url=url))
     assert check.verdict == "fail"

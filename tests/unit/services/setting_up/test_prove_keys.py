@@ -102,7 +102,7 @@ def settings(**changes: Any) -> Settings:
     return Settings(_env_file=None, world="live", **changes)
 
 
-def test_who_is_asked_for_titles_is_in_use_where_the_plan_says_so(tmp_path: Path) -> None:
+def test_a_title_lookup_vendor_is_in_use_if_the_plan_names_it(tmp_path: Path) -> None:
     (tmp_path / "library.yaml").write_text("file: {lookup: none}")
     assert vendors_in_use(settings(library=tmp_path), {}) == {}
     (tmp_path / "library.yaml").write_text("file: {lookup: tmdb}")
@@ -110,7 +110,7 @@ def test_who_is_asked_for_titles_is_in_use_where_the_plan_says_so(tmp_path: Path
     assert vendors_in_use(settings(library=tmp_path / "away"), {}) == {}
 
 
-def test_only_vendors_in_use_are_asked_each_with_the_models_that_channels_want() -> None:
+def test_only_vendors_in_use_are_asked_with_their_models() -> None:
     channel = Channel.model_validate({**CRAFTS, "name": "crafts", "narration": {"provider": "espeak", "voice": "en"}})
     fal = "fal-ai/wan-25-preview/text-to-video"
     wanted = {"anthropic": ["claude-sonnet-5-5"], "openai": ["gpt-6-luna"], "fal": [fal], "espeak": [], "instagram": []}

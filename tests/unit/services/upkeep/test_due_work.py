@@ -33,7 +33,7 @@ def due(studio: Studio) -> list[tuple[str, str, int]]:
     return [(one.content_id, one.platform, one.attempt) for one in due_posts(studio, days=DAYS)]
 
 
-def test_every_decision_is_told_once_in_order_with_where_to_go_on(make_studio: MakeStudio) -> None:
+def test_every_decision_is_reported_once_in_order_with_a_cursor(make_studio: MakeStudio) -> None:
     studio = make_studio()
     content_id = approve(studio)
     decide(studio, content_id, "rejected", by="ben", via="cli")
@@ -47,7 +47,7 @@ def test_every_decision_is_told_once_in_order_with_where_to_go_on(make_studio: M
     assert (again.due, again.cursor) == ([], found.cursor)
 
 
-def test_a_decision_that_no_run_could_record_is_passed_over_with_its_reason(make_studio: MakeStudio) -> None:
+def test_a_decision_no_run_can_record_is_skipped_with_a_reason(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {}, "glass": {}})
     approve(studio, "glass")
     approve(studio, day=DAY - timedelta(days=5))
@@ -88,7 +88,7 @@ def test_only_an_approval_makes_it_due(make_studio: MakeStudio, verdict: Any) ->
     assert due(studio) == []
 
 
-def test_nothing_is_due_outside_the_windows_and_one_missed_window_is_one_post(make_studio: MakeStudio) -> None:
+def test_a_post_is_due_only_in_windows_and_once_after_a_miss(make_studio: MakeStudio) -> None:
     clock = FakeClock(datetime(2026, 11, 20, 17, 59, tzinfo=UTC))
     studio = make_studio(channels={"crafts": {"publish_windows": ["18:00-19:00"]}}, clock=clock)
     content_id = approve(studio)
@@ -109,7 +109,7 @@ def test_nothing_is_due_while_the_kill_switch_is_off(make_studio: MakeStudio) ->
     assert due(studio) == []
 
 
-def test_what_certainly_did_not_happen_is_due_again_after_a_while_and_not_for_ever(make_studio: MakeStudio) -> None:
+def test_a_failed_post_is_due_again_later_up_to_a_limit(make_studio: MakeStudio) -> None:
     studio = make_studio()
     clock = studio.clock
     assert isinstance(clock, FakeClock)
@@ -150,7 +150,7 @@ def test_a_post_that_is_just_being_sent_is_not_started_twice(make_studio: MakeSt
     assert due(studio) == []
 
 
-def test_what_came_to_nothing_before_anything_was_sent_is_started_again_in_its_turn(make_studio: MakeStudio) -> None:
+def test_a_failure_before_sending_is_retried_with_backoff(make_studio: MakeStudio) -> None:
     """A run key is used up by a run that failed; without a turn in it an approved content would wait for ever."""
     studio = make_studio()
     clock = studio.clock
@@ -172,7 +172,7 @@ def test_what_came_to_nothing_before_anything_was_sent_is_started_again_in_its_t
     assert len(set(keys)) == 4
 
 
-def test_a_day_that_is_full_starts_nothing_and_the_next_day_does(make_studio: MakeStudio) -> None:
+def test_a_full_day_starts_nothing_and_the_next_day_does(make_studio: MakeStudio) -> None:
     studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
     earlier, later = approve(studio, day=DAY - timedelta(days=1)), approve(studio)
     publish_post(studio, channel_of(studio), earlier, "instagram", provider=FakePlatform())
@@ -196,7 +196,7 @@ def test_broken_or_vanished_channels_and_days_hold_nobody_back(make_studio: Make
     assert [reason.split(":")[0] for reason in left_out] == ["glass-2026-11-20", "paper-2026-11-20"]
 
 
-def test_the_other_world_is_not_posted_and_real_accounts_need_permission(make_studio: MakeStudio) -> None:
+def test_due_posts_need_the_same_world_and_live_permission(make_studio: MakeStudio) -> None:
     sandbox = make_studio(channels={"crafts": {}, "glass": {}})
     approve(sandbox)
     live = make_studio(world="live", channels={})

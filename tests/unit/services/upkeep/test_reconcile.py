@@ -132,7 +132,7 @@ def test_a_post_that_is_half_way_goes_on_from_its_handle(studio: Studio) -> None
     ],
     ids=["unclear", "down", "expired"],
 )
-def test_what_cannot_be_told_is_parked_for_a_person_with_the_evidence(studio: Studio, sees: Any) -> None:
+def test_an_unclear_outcome_is_parked_with_its_evidence(studio: Studio, sees: Any) -> None:
     leave_post(studio, FakePlatform(steps=["lost_answer"], sees=sees))
     for _ in range(2):
         told = only(reconcile(studio))
@@ -148,7 +148,7 @@ def test_a_killed_post_is_looked_up_too(studio: Studio) -> None:
     assert only(reconcile(studio)).outcome == "confirmed"
 
 
-def test_a_post_that_was_processing_is_asked_about_until_it_is_public(studio: Studio) -> None:
+def test_a_processing_post_is_checked_until_it_is_public(studio: Studio) -> None:
     decide(studio, ID, "approved", by="ana", via="cli")
     slow = FakePlatform(steps=["processing"], sees=Finding("resumable", "still processing"))
     studio.providers["instagram"] = slow
@@ -163,7 +163,7 @@ def test_a_post_that_was_processing_is_asked_about_until_it_is_public(studio: St
 @pytest.mark.parametrize(
     ("verdict", "outcome", "state"), [("absent", "released", "failed"), ("unclear", "parked", "unknown")]
 )
-def test_a_post_that_its_platform_gave_up_is_not_processing_for_ever(
+def test_a_post_its_platform_gave_up_does_not_stay_processing(
     studio: Studio, verdict: Any, outcome: str, state: str
 ) -> None:
     decide(studio, ID, "approved", by="ana", via="cli")
@@ -189,9 +189,7 @@ def test_a_person_says_what_became_of_a_post(studio: Studio, found: str | None, 
 # -- segments ------------------------------------------------------------------------------------------------------
 
 
-def test_a_segment_whose_service_cannot_be_asked_stays_parked_and_keeps_its_money(
-    studio: Studio, tiny_clip: Path
-) -> None:
+def test_a_segment_nobody_can_look_up_keeps_its_money_reserved(studio: Studio, tiny_clip: Path) -> None:
     number = leave(studio, "segment", "fal")
     studio.providers["fal"] = FakeVideoGenerator(tiny_clip, finds=cannot_look_up())
     assert only(reconcile(studio)).outcome == "parked"
@@ -285,7 +283,7 @@ def test_a_person_says_that_a_segment_is_not_there(studio: Studio) -> None:
 # -- texts and messages ----------------------------------------------------------------------------------------------
 
 
-def test_a_lost_answer_of_a_language_model_is_written_off_at_the_most_it_can_cost(studio: Studio) -> None:
+def test_a_lost_llm_answer_is_written_off_at_its_maximum_cost(studio: Studio) -> None:
     number = leave(studio, "llm", "anthropic")
     told = only(reconcile(studio))
     assert (told.outcome, "$0.5000" in told.evidence) == ("written_off", True)
@@ -293,7 +291,7 @@ def test_a_lost_answer_of_a_language_model_is_written_off_at_the_most_it_can_cos
     assert (row["state"], row["settled_usd"], row["result"]) == ("confirmed", Decimal("0.5"), {"lost": True})
 
 
-def test_an_answer_that_a_person_has_seen_somewhere_is_billed_and_still_lost(studio: Studio) -> None:
+def test_an_llm_answer_a_person_has_seen_is_billed_but_lost(studio: Studio) -> None:
     number = leave(studio, "llm", "anthropic")
     assert resolve(studio, number, found="msg_1", by="ana").outcome == "written_off"
     assert (effect(studio, number)["settled_usd"], effect(studio, number)["result"]) == (Decimal("0.5"), {"lost": True})
@@ -329,7 +327,7 @@ def test_the_other_world_is_not_looked_at(studio: Studio, make_studio: Callable[
     assert reconcile(make_studio(world="live", channels={})) == []
 
 
-def test_one_vendor_that_cannot_be_reached_does_not_hold_the_others_back(studio: Studio) -> None:
+def test_an_unreachable_vendor_does_not_block_the_others(studio: Studio) -> None:
     class NoKey(dict[str, Any]):
         def __contains__(self, name: object) -> bool:
             raise ConfigurationError("FAL_KEY is not set, and the live world needs it.")
@@ -350,7 +348,7 @@ def test_a_broken_channel_file_does_not_hold_the_others_back(studio: Studio) -> 
     assert post(studio)["state"] == "posted"
 
 
-def test_a_post_without_a_public_id_is_asked_about_for_a_week_and_stays_posted(studio: Studio) -> None:
+def test_a_post_without_a_public_id_stays_posted_and_is_polled(studio: Studio) -> None:
     nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
     platform = FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless))
     leave_post(studio, platform)
@@ -383,7 +381,7 @@ def test_a_post_that_is_never_named_is_left_alone_after_a_week(studio: Studio) -
     assert status_of(studio.catalog)[0]["posts"]["instagram"]["public_id"] == "pending"
 
 
-def test_one_that_is_settled_in_the_meantime_does_not_hold_the_others_back(studio: Studio, tiny_clip: Path) -> None:
+def test_an_effect_settled_meanwhile_does_not_block_the_others(studio: Studio, tiny_clip: Path) -> None:
     number = leave(studio, "segment", "kling")
     leave(studio, "llm", "anthropic")
 

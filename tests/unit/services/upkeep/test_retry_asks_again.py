@@ -17,7 +17,7 @@ from tests.fakes.studio import DAY, make_studio
     [[answer(finish="refused", refusal="no")], [answer({}) for _ in range(4)]],
     ids=["refused", "never on the schema"],
 )
-def test_a_retry_asks_the_model_again_and_a_mere_repeat_does_not(tmp_path: Path, bad: list[Answer]) -> None:
+def test_only_a_retry_asks_the_model_again_not_a_repeated_run(tmp_path: Path, bad: list[Answer]) -> None:
     """A repeat by itself must not spend more on the same question; a person's word may."""
     model = FakeLanguageModel(bad)
     studio = make_studio(tmp_path, providers={"anthropic": model})

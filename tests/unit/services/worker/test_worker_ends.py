@@ -45,9 +45,7 @@ def told(shared: SharedFolder, spec: JobSpec) -> str:
 
 
 @pytest.mark.slow
-def test_a_job_that_is_cancelled_while_it_is_encoded_ends_at_once_and_leaves_nothing(
-    shared: SharedFolder, long_clip: Path
-) -> None:
+def test_a_job_cancelled_while_encoding_ends_and_leaves_nothing(shared: SharedFolder, long_clip: Path) -> None:
     source = shared.put(long_clip, stage="2-remuxed")
     spec = shared.submit("transcode", source, parameters={"preset": "av1"}, lease_s=20)
     with shared.working():
@@ -61,7 +59,7 @@ def test_a_job_that_is_cancelled_while_it_is_encoded_ends_at_once_and_leaves_not
     assert source.exists()
 
 
-def test_a_worker_that_is_asked_to_stop_gives_its_job_back_without_blame(shared: SharedFolder, clip: Path) -> None:
+def test_a_stopped_worker_returns_its_job_without_an_attempt(shared: SharedFolder, clip: Path) -> None:
     begun = slow_script(shared)
     spec = shared.submit("remux", shared.put(clip), max_attempts=1)
     with shared.working():
@@ -75,7 +73,7 @@ def test_a_worker_that_is_asked_to_stop_gives_its_job_back_without_blame(shared:
     assert list_workers(shared.root) == []
 
 
-def test_a_worker_whose_lease_was_taken_away_stops_and_installs_nothing(shared: SharedFolder, clip: Path) -> None:
+def test_a_worker_that_loses_its_lease_stops_without_installing(shared: SharedFolder, clip: Path) -> None:
     begun = slow_script(shared)
     spec = shared.submit("remux", shared.put(clip), lease_s=0.4)
     running = shared.root / f".pipeline/jobs/running/{spec.job}.1"
@@ -103,7 +101,7 @@ def test_a_full_disk_gives_the_job_back_and_leaves_nothing(shared: SharedFolder,
     shared.must_end("done")
 
 
-def test_a_fault_of_the_worker_gives_the_job_back_before_it_is_shown(
+def test_a_worker_bug_returns_the_job_before_it_is_raised(
     shared: SharedFolder, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -125,9 +123,7 @@ def worker_process(shared: SharedFolder, name: str) -> "subprocess.Popen[bytes]"
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_half_way_is_followed_by_another_that_finishes(
-    shared: SharedFolder, clip: Path
-) -> None:
+def test_a_second_worker_finishes_the_job_of_a_killed_one(shared: SharedFolder, clip: Path) -> None:
     begun = slow_script(shared)
     spec = shared.submit("remux", shared.put(clip), lease_s=1, retry_delay_s=0)
     with worker_process(shared, "first") as first:
@@ -153,7 +149,7 @@ def test_a_worker_that_is_killed_half_way_is_followed_by_another_that_finishes(
 
 
 @pytest.mark.slow
-def test_a_worker_that_was_paused_past_its_lease_drops_its_work_when_it_wakes(shared: SharedFolder, clip: Path) -> None:
+def test_a_worker_resumed_after_its_lease_ended_drops_its_work(shared: SharedFolder, clip: Path) -> None:
     begun = slow_script(shared)
     spec = shared.submit("remux", shared.put(clip), lease_s=1, retry_delay_s=0)
     with worker_process(shared, "sleeper") as sleeper:

@@ -9,7 +9,7 @@ from dayreel.media.probe import probe
 from tests.unit.services.worker.conftest import LEAF, SharedFolder
 
 
-def test_a_remux_job_ends_with_files_markers_and_evidence_in_place(shared: SharedFolder, clip: Path) -> None:
+def test_a_remux_job_leaves_files_markers_and_evidence_in_place(shared: SharedFolder, clip: Path) -> None:
     spec = shared.submit("remux", shared.put(clip), parameters={"languages": ["fra"], "deadline_s": 60})
     shared.must_end("done")
     made = shared.root / f"2-remuxed/movies/{LEAF}/film.mkv"
@@ -27,7 +27,7 @@ def test_a_remux_job_ends_with_files_markers_and_evidence_in_place(shared: Share
     assert shared.leftovers() == []
 
 
-def test_streams_that_a_person_named_are_kept_in_every_file_that_has_them(shared: SharedFolder, clip: Path) -> None:
+def test_streams_chosen_by_a_person_are_kept_in_every_file(shared: SharedFolder, clip: Path) -> None:
     inputs = [shared.put(clip, name) for name in ("a.mp4", "b.mp4", "b.mov")]
     shared.submit("remux", *inputs, parameters={"keep": [0, 1, 7]})
     shared.must_end("done")
@@ -44,7 +44,7 @@ def test_a_transcode_job_encodes_and_keeps_what_was_remuxed(shared: SharedFolder
     assert shared.find(spec).progress is not None
 
 
-def test_a_filed_item_is_a_copy_that_was_read_back_under_its_name(shared: SharedFolder, clip: Path) -> None:
+def test_a_filed_item_is_a_verified_copy_under_its_new_name(shared: SharedFolder, clip: Path) -> None:
     film = shared.put(clip, "film.mkv", stage="3-transcoded")
     shared.submit("file", film, parameters={"names": {"film.mkv": "movies/Film (2001)/Film (2001).mkv"}})
     shared.must_end("done")
@@ -69,9 +69,7 @@ def test_a_file_in_the_library_that_is_not_the_items_own_stays(shared: SharedFol
 
 
 @pytest.mark.parametrize("names", [None, {"other.mkv": "movies/x.mkv"}, {"film.mkv": "../../etc/x.mkv"}])
-def test_a_file_job_without_a_usable_name_fails_and_writes_nothing(
-    shared: SharedFolder, clip: Path, names: object
-) -> None:
+def test_a_file_job_without_a_usable_name_fails_with_no_output(shared: SharedFolder, clip: Path, names: object) -> None:
     shared.submit("file", shared.put(clip, "film.mkv", stage="3-transcoded"), parameters={"names": names})
     shared.must_end("failed")
     assert list((shared.root / "4-library").rglob("*.mkv")) == []
@@ -85,7 +83,7 @@ def test_a_file_job_without_a_usable_name_fails_and_writes_nothing(
         (b"", "empty"),
     ],
 )
-def test_an_input_that_is_no_film_fails_for_good_with_a_sentence(
+def test_an_input_that_is_not_a_film_fails_permanently(
     shared: SharedFolder, tmp_path: Path, content: bytes, words: str
 ) -> None:
     (tmp_path / "bad").write_bytes(content)
@@ -95,7 +93,7 @@ def test_an_input_that_is_no_film_fails_for_good_with_a_sentence(
     assert not (shared.root / f"2-remuxed/movies/{LEAF}").exists()
 
 
-def test_a_film_that_was_cut_off_fails_and_one_with_a_wrong_ending_does_not(
+def test_a_truncated_film_fails_but_a_wrong_extension_does_not(
     shared: SharedFolder, clip: Path, tmp_path: Path
 ) -> None:
     cut = tmp_path / "cut"
@@ -106,7 +104,7 @@ def test_a_film_that_was_cut_off_fails_and_one_with_a_wrong_ending_does_not(
     shared.must_end("done")
 
 
-def test_an_input_that_changed_since_the_job_was_made_is_not_worked_on(shared: SharedFolder, clip: Path) -> None:
+def test_an_input_changed_since_its_job_was_made_is_refused(shared: SharedFolder, clip: Path) -> None:
     path = shared.put(clip)
     shared.submit("remux", path)
     content = bytearray(path.read_bytes())

@@ -69,9 +69,7 @@ def test_a_script_that_says_success_without_the_footage_fails(
     assert shared.leftovers() == []
 
 
-def test_a_script_that_breaks_off_gives_the_job_back_until_its_attempts_are_used_up(
-    shared: SharedFolder, clip: Path
-) -> None:
+def test_a_failing_script_returns_its_job_while_attempts_remain(shared: SharedFolder, clip: Path) -> None:
     script(shared, "echo no network; exit 3")
     spec = shared.submit("remux", shared.put(clip), max_attempts=2, retry_delay_s=0)
     assert "ended with code 3 and said: no network" in shared.must_end("returned")
@@ -80,7 +78,7 @@ def test_a_script_that_breaks_off_gives_the_job_back_until_its_attempts_are_used
     assert shared.find(spec).place == "failed"
 
 
-def test_a_script_is_ended_at_its_deadline_with_all_that_it_started(shared: SharedFolder, clip: Path) -> None:
+def test_a_script_past_its_deadline_is_killed_with_its_children(shared: SharedFolder, clip: Path) -> None:
     script(shared, f'sleep 60 & echo $! > "{shared.root.parent}/child"; wait', deadline_s=1.5)
     shared.submit("remux", shared.put(clip))
     assert "was not done after 1.5 s and was ended" in shared.must_end("returned")
@@ -88,7 +86,7 @@ def test_a_script_is_ended_at_its_deadline_with_all_that_it_started(shared: Shar
     wait_until(lambda: not is_running(child))
 
 
-def test_a_script_that_is_not_on_this_machine_leaves_the_job_to_others(shared: SharedFolder, clip: Path) -> None:
+def test_a_script_missing_on_this_machine_returns_the_job(shared: SharedFolder, clip: Path) -> None:
     shared.plan(remux={"script": ["/nowhere/remux.sh"]})
     spec = shared.submit("remux", shared.put(clip))
     assert "is not on this machine" in shared.must_end("returned")

@@ -38,7 +38,7 @@ def set_counter(catalog: Catalog, value: int) -> None:
         connection.execute(insert(config).values(key="counter", value=value, updated_at=NOW, updated_by="test"))
 
 
-def test_what_is_read_inside_a_write_still_holds_when_it_commits(catalog: Catalog) -> None:
+def test_reads_inside_a_write_still_hold_when_it_commits(catalog: Catalog) -> None:
     """Sixteen threads add one by reading and writing; an interleaved pair would lose one."""
     set_counter(catalog, 0)
 
@@ -69,7 +69,7 @@ def test_a_write_that_fails_leaves_nothing(catalog: Catalog) -> None:
         assert connection.execute(select(func.count()).select_from(config)).scalar_one() == 0
 
 
-def test_readers_do_not_wait_for_a_writer_and_see_what_was_committed(catalog: Catalog) -> None:
+def test_readers_never_wait_for_a_writer_and_see_committed_rows(catalog: Catalog) -> None:
     set_counter(catalog, 1)
     with catalog.write() as writing:
         writing.execute(update(config).values(value=2))
@@ -132,7 +132,7 @@ def test_an_effect_needs_its_content(catalog: Catalog) -> None:
         assert connection.execute(select(func.count()).select_from(effects)).scalar_one() == 0
 
 
-def test_a_state_or_verdict_that_does_not_exist_cannot_be_stored(catalog: Catalog) -> None:
+def test_an_unknown_state_or_verdict_cannot_be_stored(catalog: Catalog) -> None:
     with pytest.raises(IntegrityError):
         add_content(catalog, state="nearly")
     add_content(catalog)
@@ -157,7 +157,7 @@ def test_there_is_one_content_per_channel_day_and_take(catalog: Catalog) -> None
         add_content(catalog, "another-id")
 
 
-def test_sqlite_is_opened_for_several_processes_and_for_power_cuts(sqlite_url: str) -> None:
+def test_sqlite_is_opened_for_concurrency_and_power_loss(sqlite_url: str) -> None:
     with Catalog(sqlite_url) as catalog, catalog.read() as connection:
         said = {
             name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
@@ -166,7 +166,7 @@ def test_sqlite_is_opened_for_several_processes_and_for_power_cuts(sqlite_url: s
     assert said == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
 
 
-def test_a_new_catalog_that_somebody_else_is_just_preparing_is_waited_for(sqlite_url: str) -> None:
+def test_a_new_catalog_locked_for_a_moment_is_waited_for(sqlite_url: str) -> None:
     """SQLite refuses to switch a file's journal at once while another holds the file; it does not wait by itself."""
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     path.parent.mkdir()
@@ -179,7 +179,7 @@ def test_a_new_catalog_that_somebody_else_is_just_preparing_is_waited_for(sqlite
         assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
 
 
-def test_a_new_catalog_that_somebody_else_keeps_is_a_sentence_in_the_end(sqlite_url: str) -> None:
+def test_a_new_catalog_that_stays_locked_is_a_clear_error(sqlite_url: str) -> None:
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     path.parent.mkdir()
     with (
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:
         connection.execute(select(content))
 
 
-def test_a_database_that_does_not_answer_is_a_sentence_without_its_password() -> None:
+def test_an_unreachable_database_error_hides_the_password() -> None:
     url = "postgresql+psycopg2://dayreel:s3cret-token@127.0.0.1:1/dayreel"
     with (
         Catalog(url) as catalog,
@@ -215,7 +215,7 @@ def test_a_database_that_does_not_answer_is_a_sentence_without_its_password() ->
 
 
 @pytest.mark.parametrize("url", ["geheim", "nosuch://u:geheim@host/db"])
-def test_an_address_that_is_none_is_told_without_being_said_again(url: str) -> None:
+def test_an_invalid_catalog_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ConfigurationError, match="DAYREEL_CATALOG_URL is no address of a catalog") as refusal:
         Catalog(url)
     assert "geheim" not in str(refusal.value)

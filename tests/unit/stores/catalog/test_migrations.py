@@ -24,7 +24,7 @@ def test_upgrading_from_nothing_leads_to_exactly_the_tables(catalog_url: str) ->
             assert compare_metadata(context, metadata) == []
 
 
-def test_the_checks_and_keys_of_the_steps_are_those_of_the_tables(catalog_url: str) -> None:
+def test_migrated_checks_and_foreign_keys_match_the_tables(catalog_url: str) -> None:
     """Alembic compares columns and indexes, but neither check constraints nor what a foreign key does on delete."""
     with open_catalog(catalog_url) as catalog:
         found = inspect(catalog.engine)
@@ -53,7 +53,7 @@ def test_an_empty_database_has_no_level(catalog_url: str) -> None:
         assert schema_level(catalog) is None
 
 
-def test_a_schema_newer_than_the_code_is_refused_in_a_sentence_and_left_alone(catalog_url: str) -> None:
+def test_a_schema_newer_than_the_code_is_refused_and_unchanged(catalog_url: str) -> None:
     with open_catalog(catalog_url) as catalog:
         with catalog.write() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -72,7 +72,7 @@ def test_several_may_open_a_new_catalog_at_the_same_moment(catalog_url: str) -> 
         assert list(pool.map(open_and_look, range(4))) == [HEAD] * 4
 
 
-def test_decisions_and_the_posts_that_point_at_them_outlive_the_step_that_gives_them_more_words(
+def test_decisions_and_posts_survive_the_new_verdicts_migration(
     catalog_url: str,
 ) -> None:
     with Catalog(catalog_url) as catalog:
@@ -91,7 +91,7 @@ def test_decisions_and_the_posts_that_point_at_them_outlive_the_step_that_gives_
             connection.execute(text("DELETE FROM decisions"))
 
 
-def test_what_was_told_of_own_footage_belongs_to_no_content_from_then_on_and_the_rest_stays(catalog_url: str) -> None:
+def test_only_own_footage_messages_migrate_to_no_content(catalog_url: str) -> None:
     """Where the oldest content was another one for a while, the same was told twice: one of them stays with it."""
     told = (
         "INSERT INTO effects (id, content_id, kind, target, sequence, fingerprint, channel, day, layer, world, state, "
@@ -126,7 +126,7 @@ def test_what_was_told_of_own_footage_belongs_to_no_content_from_then_on_and_the
             connection.execute(text("UPDATE effects SET content_id = NULL, channel = NULL WHERE id = 11"))
 
 
-def test_an_approval_from_before_it_bound_words_is_read_as_one_without(catalog_url: str) -> None:
+def test_an_approval_older_than_bound_words_is_read_without_any(catalog_url: str) -> None:
     with Catalog(catalog_url) as catalog:
         migrate.upgrade(catalog, "0006")
         with catalog.write() as connection:

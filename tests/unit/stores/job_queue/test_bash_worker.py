@@ -77,7 +77,7 @@ def an_input(shared: Shared, content: bytes = b"ripped") -> JobFile:
     return JobFile(path="1-ripped/one.mkv", size_bytes=6, sha256=hashlib.sha256(b"ripped").hexdigest())
 
 
-def test_jobs_are_done_given_back_and_failed_as_the_command_ends(shared: Shared) -> None:
+def test_the_exit_code_completes_returns_or_fails_a_job(shared: Shared) -> None:
     source = an_input(shared)
     parameters = {"languages": ["eng"], "title": 'say "hi"'}
     good = shared.submit("movie-good", inputs=(source,), parameters=parameters)
@@ -136,7 +136,7 @@ def test_strange_jobs_are_left_alone(shared: Shared) -> None:
     assert len(shared.places()["completed"]) == 1
 
 
-def test_side_by_side_with_workers_of_dayreel_every_job_is_done_once(shared: Shared) -> None:
+def test_bash_and_python_workers_together_do_every_job_once(shared: Shared) -> None:
     for number in range(16):
         shared.submit(f"movie-{number}", lease_s=30)
     python = [start(shared.root, "python", "--work-s", "0.15")]
@@ -147,7 +147,7 @@ def test_side_by_side_with_workers_of_dayreel_every_job_is_done_once(shared: Sha
     assert {info.claimed_by for info in infos} == {"bash", "python"}
 
 
-def test_a_cancelled_command_is_ended_with_everything_it_has_started(shared: Shared) -> None:
+def test_a_cancelled_command_is_killed_with_its_children(shared: Shared) -> None:
     spec = shared.submit()
     with running(shared, "echo $$ >pid; sleep 600 & echo $! >child; wait"):
         wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/child")))
@@ -162,7 +162,7 @@ def test_a_cancelled_command_is_ended_with_everything_it_has_started(shared: Sha
     assert info.result.outcome == "cancelled"
 
 
-def test_a_frozen_worker_that_wakes_without_its_lease_drops_everything(shared: Shared) -> None:
+def test_a_frozen_worker_that_lost_its_lease_drops_its_work(shared: Shared) -> None:
     shared.submit()
     with running(shared, "echo late >film.mkv; sleep 2") as worker:
         wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/film.mkv")))
@@ -176,7 +176,7 @@ def test_a_frozen_worker_that_wakes_without_its_lease_drops_everything(shared: S
         claim.heartbeat()
 
 
-def test_a_stopped_worker_gives_its_job_back_without_using_up_the_attempts(shared: Shared) -> None:
+def test_a_stopped_worker_returns_its_job_with_no_attempt_used(shared: Shared) -> None:
     shared.submit(max_attempts=1)
     with running(shared, "touch begun; sleep 600") as worker:
         wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/begun")))
@@ -188,7 +188,7 @@ def test_a_stopped_worker_gives_its_job_back_without_using_up_the_attempts(share
     assert shared.must_claim().fence == 2, "it need not rest"
 
 
-def test_a_heartbeat_that_cannot_be_written_for_once_does_not_throw_the_work_away(shared: Shared) -> None:
+def test_one_failed_heartbeat_write_does_not_discard_the_work(shared: Shared) -> None:
     """A folder that is full answers so: it is not the same as a lease that was lost."""
     shared.submit()
     with running(shared, "touch begun; until [[ -e go ]]; do sleep 0.1; done; echo film >film.mkv"):
@@ -201,9 +201,7 @@ def test_a_heartbeat_that_cannot_be_written_for_once_does_not_throw_the_work_awa
         wait_until(lambda: only_job(shared).place == "completed")
 
 
-def test_what_was_done_is_not_removed_where_only_the_answer_to_the_last_rename_was_lost(
-    shared: Shared, tmp_path: Path
-) -> None:
+def test_outputs_survive_when_the_last_renames_reply_is_lost(shared: Shared, tmp_path: Path) -> None:
     spec = shared.submit()
     (tmp_path / "bin").mkdir()
     stub = tmp_path / "bin/mv"

@@ -82,7 +82,7 @@ class Refuses(QueueDisk):
         raise OSError(errno.EIO, os.strerror(errno.EIO), path)
 
 
-def test_a_local_folder_holds_everything_and_keeps_nothing_of_the_check(tmp_path: Path) -> None:
+def test_a_local_folder_passes_every_check_and_nothing_is_left(tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert list(found) == [
         "exclusive create",
@@ -115,7 +115,7 @@ def test_a_local_folder_holds_everything_and_keeps_nothing_of_the_check(tmp_path
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, QueueDisk) else None,
 )
-def test_a_folder_that_breaks_a_promise_is_found_out_and_a_way_is_shown(
+def test_a_folder_that_fails_a_check_is_shown_with_a_next_step(
     tmp_path: Path, disk: QueueDisk, name: str, verdict: str, told: str
 ) -> None:
     found = findings(tmp_path, disk)[name]

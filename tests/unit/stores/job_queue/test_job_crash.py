@@ -42,7 +42,7 @@ def test_a_kill_at_any_step_loses_nothing(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_full_folder_at_any_step_is_told_clearly_and_loses_nothing(tmp_path: Path, kind: str) -> None:
+def test_a_full_folder_at_any_step_is_reported_and_loses_no_job(tmp_path: Path, kind: str) -> None:
     steps = steps_of(tmp_path, kind)
     writing = [at for at, step in enumerate(steps, start=1) if step in WRITING]
     assert writing
@@ -72,7 +72,7 @@ def tiny_file_system(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_file_system_that_really_fills_up_takes_the_jobs_again_when_there_is_room(tiny_file_system: Path) -> None:
+def test_a_really_full_disk_takes_jobs_again_once_there_is_room(tiny_file_system: Path) -> None:
     shared = Shared(tiny_file_system)
     ballast = tiny_file_system / "ballast"
     ballast.mkdir()

@@ -74,7 +74,7 @@ def no_network() -> list[str]:
 
 
 @pytest.mark.slow
-def test_workers_without_any_network_need_nothing_but_the_folder(shared: Shared, no_network: list[str]) -> None:
+def test_workers_without_a_network_need_only_the_folder(shared: Shared, no_network: list[str]) -> None:
     seen = subprocess.run([*no_network, "cat", "/proc/net/dev"], capture_output=True, text=True, check=True).stdout
     assert "eth" not in seen
     submit_many(shared, 60)
@@ -85,7 +85,7 @@ def test_workers_without_any_network_need_nothing_but_the_folder(shared: Shared,
 
 
 @pytest.mark.slow
-def test_workers_that_are_killed_and_frozen_at_any_moment_lose_nothing_and_overwrite_nothing(shared: Shared) -> None:
+def test_workers_killed_or_frozen_lose_and_overwrite_nothing(shared: Shared) -> None:
     """Leases of half a second; every so often one worker is killed and started anew, or frozen past its lease."""
     count, chance = 36, random.Random(11)
     submit_many(shared, count, lease_s=0.5, max_attempts=20)
@@ -135,7 +135,7 @@ def frozen_worker(shared: Shared) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @pytest.mark.slow
-def test_a_worker_frozen_past_its_lease_changes_nothing_when_it_wakes(
+def test_a_worker_thawed_after_its_lease_ended_changes_nothing(
     shared: Shared, frozen_worker: "subprocess.Popen[bytes]"
 ) -> None:
     shared.pass_lease()
@@ -180,7 +180,7 @@ def test_a_job_submitted_by_many_at_once_is_there_once(shared: Shared) -> None:
     assert shared.places() == {"completed": [f"{spec.job}.1"], "failed": [], "pending": [], "running": []}
 
 
-def test_a_submitter_that_sleeps_half_way_is_taken_over_and_can_put_nothing_more(shared: Shared) -> None:
+def test_a_stalled_submitter_is_replaced_and_can_add_nothing(shared: Shared) -> None:
     shared.submit("movie-other")
     spec = make_spec()
     held = shared.jobs / "pending" / f".new-{spec.job}"

@@ -34,7 +34,7 @@ def placed(shared: Shared) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_outputs_come_into_place_before_the_marker_that_names_the_attempt(shared: Shared) -> None:
+def test_outputs_are_in_place_before_the_marker_of_the_attempt(shared: Shared) -> None:
     spec, result = complete(shared)
     assert not is_installed(shared.root, spec, result)
     install(shared.root, spec, result, disk=QUICK)
@@ -48,7 +48,7 @@ def test_outputs_come_into_place_before_the_marker_that_names_the_attempt(shared
     assert is_installed(shared.root, spec, result)
 
 
-def test_installing_again_changes_nothing_even_when_the_outputs_have_been_moved_on(shared: Shared) -> None:
+def test_installing_again_keeps_outputs_that_were_changed_since(shared: Shared) -> None:
     spec, result = complete(shared)
     install(shared.root, spec, result, disk=QUICK)
     (shared.root / "2-remuxed/movies/movie-one/film.mkv").write_bytes(b"by hand")
@@ -57,7 +57,7 @@ def test_installing_again_changes_nothing_even_when_the_outputs_have_been_moved_
     assert placed(shared) == before
 
 
-def test_nothing_is_installed_before_the_job_has_completed_or_by_an_attempt_that_did_not(shared: Shared) -> None:
+def test_only_the_attempt_that_completed_is_installed(shared: Shared) -> None:
     shared.submit()
     sleeper = shared.must_claim()
     lost = make_result(sleeper, "done", write_output(sleeper, content=b"the sleeper's"))
@@ -85,7 +85,7 @@ def test_the_asides_of_lost_attempts_go_with_the_install(shared: Shared) -> None
     assert list((shared.root / "2-remuxed/.aside").iterdir()) == []
 
 
-def test_a_file_that_was_there_is_replaced_by_the_job_that_completed(shared: Shared) -> None:
+def test_an_existing_file_is_replaced_by_the_completed_job(shared: Shared) -> None:
     old = shared.root / "2-remuxed/movies/movie-one/film.mkv"
     old.parent.mkdir(parents=True)
     old.write_bytes(b"an older remux")
@@ -94,7 +94,7 @@ def test_a_file_that_was_there_is_replaced_by_the_job_that_completed(shared: Sha
     assert old.read_bytes() == b"remuxed"
 
 
-def test_an_older_job_that_is_installed_late_does_not_undo_a_newer_one(shared: Shared) -> None:
+def test_an_older_job_installed_late_does_not_undo_a_newer_one(shared: Shared) -> None:
     older = complete(shared, b"older")
     newer = complete(shared, b"newer", created_at=NINE + timedelta(hours=1))
     install(shared.root, *newer, disk=QUICK)
@@ -112,9 +112,7 @@ def test_an_older_job_that_is_installed_late_does_not_undo_a_newer_one(shared: S
     ],
     ids=["missing", "cut short"],
 )
-def test_an_output_that_is_not_what_was_finished_is_refused_and_no_marker_is_written(
-    shared: Shared, spoil: Callable[[Path], object]
-) -> None:
+def test_a_changed_output_is_refused_and_no_marker_is_written(shared: Shared, spoil: Callable[[Path], object]) -> None:
     spec, result = complete(shared)
     spoil(shared.root / "2-remuxed/.aside" / f"{spec.job}.1")
     with pytest.raises(StoreError, match=r"film\.mkv"):

@@ -109,7 +109,7 @@ PAIRS: list[tuple[str, Callable[[Shared], None]]] = [
 
 
 @pytest.mark.parametrize(("kind", "other"), PAIRS, ids=lambda one: one if isinstance(one, str) else one.__name__)
-def test_another_at_any_step_of_an_act_leaves_one_job_done_at_most_once(
+def test_a_rival_at_any_step_leaves_one_job_done_at_most_once(
     tmp_path: Path, kind: str, other: Callable[[Shared], None]
 ) -> None:
     steps = steps_of(tmp_path, kind)

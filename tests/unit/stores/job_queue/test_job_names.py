@@ -98,9 +98,7 @@ def test_parts_that_fit_no_id_are_refused(wish: dict[str, object]) -> None:
         ("10:00-10:00", "03:00", True),
     ],
 )
-def test_hours_have_a_first_minute_and_no_last_one_and_go_past_midnight(
-    hours: str | None, at: str, is_within: bool
-) -> None:
+def test_hours_include_the_start_not_the_end_and_cross_midnight(hours: str | None, at: str, is_within: bool) -> None:
     now = datetime.fromisoformat(f"2026-11-20T{at}:00+00:00")
     assert is_within_hours(hours, "UTC", now) is is_within
 

@@ -37,7 +37,7 @@ def test_a_job_goes_from_pending_through_running_to_completed(shared: Shared) ->
     assert shared.claim() is None
 
 
-def test_the_folder_of_a_running_job_holds_the_files_of_the_protocol(shared: Shared) -> None:
+def test_a_running_jobs_folder_holds_the_files_of_the_protocol(shared: Shared) -> None:
     shared.submit()
     claim = shared.must_claim()
     folder = shared.jobs / "running" / f"{claim.spec.job}.1"
@@ -74,14 +74,14 @@ def test_another_job_under_the_same_id_is_refused(shared: Shared) -> None:
     assert [info.spec for info in shared.queue.jobs()] == [spec]
 
 
-def test_an_id_outside_the_pattern_is_refused_and_nothing_is_made(shared: Shared) -> None:
+def test_an_invalid_id_is_refused_and_nothing_is_created(shared: Shared) -> None:
     for job in ("remux-1", "../../x", "p5-20261120T090000-remux-Movie", "p5-20261120T090000-transcode-movie-one"):
         with pytest.raises(UsageError):
             shared.queue.submit(make_spec().model_copy(update={"job": job}))
     assert not shared.jobs.exists()
 
 
-def test_a_shared_folder_that_is_not_mounted_is_an_error_and_not_an_empty_queue(tmp_path: Path) -> None:
+def test_an_unmounted_folder_is_an_error_and_not_an_empty_queue(tmp_path: Path) -> None:
     queue = JobQueue(tmp_path / "not-mounted", clock=FakeClock())
     for ask in (
         queue.jobs,
@@ -117,7 +117,7 @@ def test_a_job_with_hours_waits_for_them_in_its_own_zone(shared: Shared) -> None
     assert shared.claim(now=datetime(2026, 11, 20, 21, 0, tzinfo=UTC)) is not None
 
 
-def test_a_job_that_is_given_back_has_the_next_fence_and_keeps_what_was_said(shared: Shared) -> None:
+def test_a_returned_job_gets_the_next_fence_and_keeps_results(shared: Shared) -> None:
     spec = shared.submit(max_attempts=2)
     first = shared.must_claim()
     told = make_result(first, "returned", error="no space left")
@@ -132,7 +132,7 @@ def test_a_job_that_is_given_back_has_the_next_fence_and_keeps_what_was_said(sha
     assert [(info.place, info.fence, info.result) for info in shared.queue.jobs()] == [("failed", 2, last)]
 
 
-def test_a_worker_that_stops_gives_back_without_using_up_the_attempts(shared: Shared) -> None:
+def test_a_stopping_worker_gives_back_without_using_an_attempt(shared: Shared) -> None:
     shared.submit(max_attempts=1, retry_delay_s=600)
     claim = shared.must_claim()
     assert claim.give_back(make_result(claim, "returned"), is_fault=False) == "pending"
@@ -149,7 +149,7 @@ def test_a_job_rests_before_it_is_tried_again_longer_each_time(shared: Shared) -
         shared.folder_clock.ahead_s += 120
 
 
-def test_a_lease_without_heartbeat_ends_by_the_folders_clock_and_the_sleeper_can_do_nothing(shared: Shared) -> None:
+def test_a_lease_expires_by_folder_clock_and_bars_its_holder(shared: Shared) -> None:
     spec = shared.submit()
     sleeper = shared.must_claim()
     output = write_output(sleeper, content=b"the sleeper's")
@@ -175,7 +175,7 @@ def test_a_lease_without_heartbeat_ends_by_the_folders_clock_and_the_sleeper_can
     second.finish(make_result(second))
 
 
-def test_a_heartbeat_keeps_the_lease_whatever_this_machines_clock_says(shared: Shared) -> None:
+def test_a_heartbeat_keeps_the_lease_despite_the_local_clock(shared: Shared) -> None:
     shared.submit(lease_s=120)
     claim = shared.must_claim()
     shared.clock.move(days=-400)
@@ -185,7 +185,7 @@ def test_a_heartbeat_keeps_the_lease_whatever_this_machines_clock_says(shared: S
     claim.finish(make_result(claim))
 
 
-def test_a_stalled_job_that_has_had_its_attempts_fails_and_says_why(shared: Shared) -> None:
+def test_a_stalled_job_with_no_attempts_left_fails_and_says_why(shared: Shared) -> None:
     shared.submit(max_attempts=1)
     shared.must_claim()
     shared.pass_lease()
@@ -195,7 +195,7 @@ def test_a_stalled_job_that_has_had_its_attempts_fails_and_says_why(shared: Shar
     assert "'attic' stopped answering" in str(info.result.error)
 
 
-def test_a_job_claimed_without_a_heartbeat_gets_a_whole_lease_from_when_it_is_found(shared: Shared) -> None:
+def test_a_claim_found_without_heartbeat_gets_a_full_lease(shared: Shared) -> None:
     shared.submit()
     claim = shared.must_claim()
     beat = shared.jobs / "running" / f"{claim.spec.job}.1" / "heartbeat"
@@ -206,7 +206,7 @@ def test_a_job_claimed_without_a_heartbeat_gets_a_whole_lease_from_when_it_is_fo
     assert len(shared.queue.reap()) == 1
 
 
-def test_a_worker_that_died_after_telling_its_result_has_finished(shared: Shared) -> None:
+def test_a_worker_that_dies_after_its_result_has_finished(shared: Shared) -> None:
     spec = shared.submit()
     claim = shared.must_claim()
     result = make_result(claim, "done", write_output(claim))
@@ -246,7 +246,7 @@ def test_a_cancelled_job_that_is_given_back_is_not_done_again(shared: Shared) ->
     assert (info.place, info.result.outcome) == ("failed", "cancelled")
 
 
-def test_a_cancelled_job_whose_worker_has_died_is_not_done_again(shared: Shared) -> None:
+def test_a_cancelled_job_whose_worker_died_is_not_done_again(shared: Shared) -> None:
     spec = shared.submit()
     shared.must_claim()
     shared.queue.cancel(spec.job, by="maria")
@@ -257,14 +257,14 @@ def test_a_cancelled_job_whose_worker_has_died_is_not_done_again(shared: Shared)
     assert info.result.outcome == "cancelled"
 
 
-def test_a_cancel_that_died_half_way_is_carried_out_by_whoever_claims(shared: Shared) -> None:
+def test_an_interrupted_cancel_is_completed_by_the_next_claim(shared: Shared) -> None:
     spec = shared.submit()
     (shared.jobs / "pending" / f"{spec.job}.1" / "cancel").write_text("maria\n")
     assert shared.claim() is None
     assert [(info.place, info.cancelled_by) for info in shared.queue.jobs()] == [("failed", "maria")]
 
 
-def test_what_is_completed_or_unknown_cannot_be_cancelled_or_retried(shared: Shared) -> None:
+def test_cancel_and_retry_refuse_completed_or_unknown_jobs(shared: Shared) -> None:
     spec = shared.submit()
     claim = shared.must_claim()
     with pytest.raises(StaleState, match="running"):
@@ -278,7 +278,7 @@ def test_what_is_completed_or_unknown_cannot_be_cancelled_or_retried(shared: Sha
         shared.queue.cancel("p5-20261120T090000-remux-nothing", by="maria")
 
 
-def test_a_failed_or_cancelled_job_can_be_tried_again_under_the_next_fence(shared: Shared) -> None:
+def test_a_failed_or_cancelled_job_retries_under_the_next_fence(shared: Shared) -> None:
     spec = shared.submit(max_attempts=1, retry_delay_s=600)
     claim = shared.must_claim()
     claim.give_back(make_result(claim, "returned", error="no space left"))
@@ -293,7 +293,7 @@ def test_a_failed_or_cancelled_job_can_be_tried_again_under_the_next_fence(share
     again.finish(make_result(again))
 
 
-def test_a_result_of_another_attempt_or_of_the_wrong_kind_is_refused(shared: Shared) -> None:
+def test_a_result_of_another_attempt_or_wrong_kind_is_refused(shared: Shared) -> None:
     shared.submit()
     claim = shared.must_claim()
     with pytest.raises(ValueError, match="attempt 2"):
@@ -317,7 +317,7 @@ def test_a_job_is_not_finished_with_outputs_that_are_not_there(shared: Shared) -
     claim.heartbeat()
 
 
-def test_a_listing_is_in_order_and_answers_for_jobs_that_have_moved_on(shared: Shared) -> None:
+def test_a_listing_is_sorted_and_follows_jobs_that_moved_on(shared: Shared) -> None:
     first, second = shared.submit("movie-a"), shared.submit("movie-b", priority=0)
     listed = shared.queue.jobs("pending")
     assert [info.job for info in listed] == [second.job, first.job]
@@ -343,7 +343,7 @@ class ListingDisk(QueueDisk):
         return super().names(directory)
 
 
-def test_claiming_working_and_looking_after_jobs_never_lists_the_history(tmp_path: Path) -> None:
+def test_claiming_working_and_reaping_never_list_the_history(tmp_path: Path) -> None:
     disk = ListingDisk()
     shared = Shared(tmp_path, disk)
     shared.submit()
@@ -359,7 +359,7 @@ def test_claiming_working_and_looking_after_jobs_never_lists_the_history(tmp_pat
     assert not {"completed", "failed"} & set(disk.listed)
 
 
-def test_an_ended_job_is_removed_in_one_step_and_whoever_still_has_it_in_hand_finds_nothing(tmp_path: Path) -> None:
+def test_an_ended_job_is_removed_at_once_even_for_its_holders(tmp_path: Path) -> None:
     shared = Shared(tmp_path)
     shared.submit()
     claim = shared.must_claim()
@@ -393,7 +393,7 @@ class StaleDisk(QueueDisk):
         return super().read(path, limit_bytes=limit_bytes)
 
 
-def test_outputs_that_were_told_to_be_done_outlive_a_finish_that_seems_lost(tmp_path: Path) -> None:
+def test_outputs_reported_done_survive_a_finish_that_seems_lost(tmp_path: Path) -> None:
     """Somebody may have completed the job for its worker, who would otherwise remove what only it has made."""
     shared = Shared(tmp_path, StaleDisk(durable=False))
     spec = shared.submit()

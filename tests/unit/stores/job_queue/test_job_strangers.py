@@ -66,7 +66,7 @@ SPECS: dict[str, tuple[bytes | None, str]] = {
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_a_spec_that_is_none_is_named_and_left_alone_and_the_next_job_is_done(shared: Shared, kind: str) -> None:
+def test_an_invalid_spec_is_reported_and_the_next_job_is_done(shared: Shared, kind: str) -> None:
     raw, told = SPECS[kind]
     folder = drop(shared, raw)
     before = sorted(path.name for path in folder.iterdir())
@@ -146,7 +146,7 @@ def listening(path: Path) -> None:
 
 @pytest.mark.parametrize("put", [pipe, link_out, folder, listening])
 @pytest.mark.parametrize("file", ["heartbeat", "state", "claimed_by", "spec.json", "result.json", "rest", "cancel"])
-def test_no_worker_hangs_on_or_writes_through_what_lies_in_a_files_place(
+def test_no_worker_hangs_on_or_writes_through_a_misplaced_file(
     shared: Shared, put: Callable[[Path], None], file: str
 ) -> None:
     (shared.root / "precious").write_bytes(b"precious")
@@ -160,7 +160,7 @@ def test_no_worker_hangs_on_or_writes_through_what_lies_in_a_files_place(
     assert (shared.root / "precious").read_bytes() == b"precious"
 
 
-def test_what_is_put_into_a_running_jobs_folder_fails_it_in_the_end_and_stops_nobody(shared: Shared) -> None:
+def test_a_running_job_with_blocked_files_fails_once_it_stalls(shared: Shared) -> None:
     claim = shared.must_claim()
     for file in ("heartbeat", "result.json", "rest", "state"):
         path = shared.jobs / "running" / f"{claim.spec.job}.1" / file
@@ -185,14 +185,14 @@ def test_a_copy_of_a_job_that_has_ended_is_not_done_again(shared: Shared) -> Non
     assert found.place == "completed"
 
 
-def test_a_running_job_whose_spec_is_spoilt_fails_when_its_worker_is_gone(shared: Shared) -> None:
+def test_a_running_job_with_a_damaged_spec_fails_once_it_stalls(shared: Shared) -> None:
     claim = shared.must_claim()
     (shared.jobs / "running" / f"{claim.spec.job}.1" / "spec.json").write_bytes(b"{")
     shared.pass_lease()
     assert [info.place for info in shared.queue.reap()] == ["failed"]
 
 
-def test_a_result_that_is_none_is_a_problem_of_a_job_that_has_ended(shared: Shared) -> None:
+def test_an_invalid_result_is_shown_as_the_ended_jobs_problem(shared: Shared) -> None:
     claim = shared.must_claim()
     claim.finish(make_result(claim))
     (shared.jobs / "completed" / f"{claim.spec.job}.1" / "result.json").write_bytes(b"{}")

@@ -29,7 +29,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
-def test_a_manifest_damaged_by_hand_is_explained_and_the_printed_command_brings_it_back(path: Path) -> None:
+def test_the_printed_command_restores_a_hand_damaged_manifest(path: Path) -> None:
     path.write_text(path.read_text().replace('"third"', '"third'))
     verdict = run("verify", path)
     assert verdict.exit_code == 1

@@ -73,7 +73,7 @@ def test_three_processes_lose_no_increment(tmp_path: Path) -> None:
     race(tmp_path / "pipeline.json", processes=3, increments=30)
 
 
-def test_who_times_out_is_told_which_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
+def test_a_lock_timeout_names_the_holder_until_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "pipeline.json"
     holder = start(HOLD, path)
     assert holder.stdout is not None

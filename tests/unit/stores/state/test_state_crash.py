@@ -35,12 +35,12 @@ def judge(rows: list[dict[str, Any]]) -> int:
     return sum(row.get("kills", 0) for row in rows)
 
 
-def test_a_kill_at_each_step_of_each_kind_of_commit_leaves_the_old_or_the_new_document(tmp_path: Path) -> None:
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_document(tmp_path: Path) -> None:
     assert judge(kill(tmp_path, kills=150, seed=1)) > 140
 
 
 @pytest.mark.slow
-def test_fifteen_hundred_seeded_kills_leave_the_old_or_the_new_document(tmp_path: Path) -> None:
+def test_1500_seeded_kills_leave_the_old_or_the_new_document(tmp_path: Path) -> None:
     assert judge(kill(tmp_path, kills=1500, seed=2)) > 1450
 
 
@@ -48,7 +48,7 @@ def test_fifteen_hundred_seeded_kills_leave_the_old_or_the_new_document(tmp_path
     ("step", "outcome", "what"),
     [("link", "interrupted", "before the rename"), ("append", "recovered", "after the rename; its change stands")],
 )
-def test_the_log_tells_on_which_side_of_the_rename_a_process_died(
+def test_the_log_shows_if_a_process_died_before_or_after_rename(
     step: str, outcome: str, what: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "pipeline.json"
@@ -69,7 +69,7 @@ def test_the_log_tells_on_which_side_of_the_rename_a_process_died(
     assert PipelineState(path).verify().notes == []
 
 
-def test_a_document_changed_by_hand_after_a_crash_is_not_taken_for_the_dead_ones_work(tmp_path: Path) -> None:
+def test_a_hand_edit_after_a_crash_is_not_logged_as_a_recovery(tmp_path: Path) -> None:
     path = tmp_path / "pipeline.json"
     PipelineState(path).write({"n": 1})
     rehearsal = CrashingDisk()

@@ -49,7 +49,7 @@ def steps_of_a_commit(folder: Path) -> list[str]:
     return disk.steps
 
 
-def test_a_full_disk_at_each_step_leaves_the_old_document_or_says_that_the_new_one_stands(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_old_or_reports_the_new_document(tmp_path: Path) -> None:
     steps = steps_of_a_commit(tmp_path / "rehearsal")
     renames = steps.index("replace") + 1
     outcomes: dict[type[StateError] | None, set[str]] = {}
@@ -96,7 +96,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(mounted)], check=True)
 
 
-def test_a_disk_that_is_really_full_keeps_the_document_and_works_again_with_room(small_disk: Path) -> None:
+def test_a_really_full_disk_keeps_the_document_and_recovers(small_disk: Path) -> None:
     path = small_disk / "pipeline.json"
     state = PipelineState(path, max_backups=2)
     change(state, 1)

@@ -70,7 +70,7 @@ documents = st.dictionaries(st.text(), json_values)
 
 
 @pytest.mark.parametrize(("raw", "what", "offset"), DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_document_is_one_kind_of_error_with_position_and_advice(
+def test_a_damaged_document_is_a_read_error_with_its_position(
     raw: bytes, what: str, offset: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "pipeline.json"
@@ -120,7 +120,7 @@ def test_what_is_not_a_readable_file_is_a_read_error(put: Callable[[Path], Any],
 
 
 @pytest.mark.parametrize("text", ["{", None], ids=["damaged", "gone"])
-def test_backups_that_cannot_be_listed_are_part_of_the_read_error(text: str | None, tmp_path: Path) -> None:
+def test_unlistable_backups_are_reported_in_the_read_error(text: str | None, tmp_path: Path) -> None:
     class Closed(Disk):
         def names(self, directory: str) -> list[str]:
             raise PermissionError(errno.EACCES, "Permission denied", directory)
@@ -134,7 +134,7 @@ def test_backups_that_cannot_be_listed_are_part_of_the_read_error(text: str | No
 
 
 @pytest.mark.parametrize(("data", "what"), FOREIGN.values(), ids=FOREIGN)
-def test_what_cannot_be_read_back_is_refused_before_the_disk_is_touched(data: Any, what: str, tmp_path: Path) -> None:
+def test_data_that_cannot_be_read_back_is_refused_unwritten(data: Any, what: str, tmp_path: Path) -> None:
     state = PipelineState(tmp_path / "pipeline.json")
     state.write({"a": "before"})
     before = state.path.read_bytes()
@@ -146,7 +146,7 @@ def test_what_cannot_be_read_back_is_refused_before_the_disk_is_touched(data: An
     assert state.get_transaction_history(1)[0]["outcome"] == "rolled back"
 
 
-def test_a_document_that_is_too_deep_or_too_large_or_contains_itself_is_refused(tmp_path: Path) -> None:
+def test_a_too_deep_too_large_or_recursive_document_is_refused(tmp_path: Path) -> None:
     state = PipelineState(tmp_path / "pipeline.json", max_size_bytes=1000)
     deep: dict[str, Any] = {}
     for _ in range(MAX_DEPTH + 1):
@@ -194,7 +194,7 @@ def test_the_quick_comparison_finds_what_the_full_one_finds(before: dict[str, An
     assert sorted(quick) == sorted(full) or (not full and encode(before) != encode(after)), "1 became true, say"
 
 
-def test_changes_are_named_by_pointers_and_counted_when_there_are_many() -> None:
+def test_changes_are_listed_as_pointers_and_counted_when_many() -> None:
     before = {"a": {"x/y": 1, "gone": 2}, "list": [1, {"b": 1}], "same": [1]}
     after = {"a": {"x/y": 2}, "list": [1, {"b": 3}], "same": [1], "new": {}}
     assert changed_paths(before, after) == ["/a/x~1y", "/a/gone", "/list/1/b", "/new"]

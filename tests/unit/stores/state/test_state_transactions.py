@@ -113,7 +113,7 @@ def test_a_record_tells_who_changed_what_and_how_long_it_took(make_state: MakeSt
     assert datetime.fromisoformat(record["timestamp"]).tzinfo is not None
 
 
-def test_a_block_may_replace_the_document_but_not_by_something_else(make_state: MakeState) -> None:
+def test_a_block_may_replace_the_document_only_with_a_dict(make_state: MakeState) -> None:
     state = make_state()
     with state.transaction() as txn:
         txn.data = {"replaced": True}
@@ -194,7 +194,7 @@ def test_threads_that_share_a_state_lose_no_update(make_state: MakeState) -> Non
     assert state.verify().is_ok
 
 
-def test_a_removed_lock_file_does_not_let_two_writers_in_for_long(make_state: MakeState, path: Path) -> None:
+def test_a_removed_lock_file_does_not_admit_two_writers(make_state: MakeState, path: Path) -> None:
     """Whoever locks a file that is no longer under its name locks nothing, and notices."""
     state = make_state()
     state.write({"n": 0})
@@ -239,7 +239,7 @@ def test_tasks_wait_for_each_other_without_blocking_the_loop(make_state: MakeSta
     assert ticks > 20
 
 
-def test_a_task_is_refused_inside_itself_and_rolls_back_when_cancelled(make_state: MakeState) -> None:
+def test_nested_tasks_are_refused_and_cancelled_ones_roll_back(make_state: MakeState) -> None:
     state = make_state()
     state.write({"n": 1})
 
@@ -269,7 +269,7 @@ def test_a_task_is_refused_inside_itself_and_rolls_back_when_cancelled(make_stat
     assert state.get_transaction_history(1)[0]["error"].startswith("CancelledError")
 
 
-def test_an_edit_of_what_has_changed_since_is_refused_and_says_by_whom(make_state: MakeState) -> None:
+def test_a_conflicting_edit_is_refused_and_names_who_changed_it(make_state: MakeState) -> None:
     state = make_state(actor="first")
     state.write({"n": 1})
     document, digest = state.read_with_digest()
@@ -310,7 +310,7 @@ def two_steps() -> dict[int, Callable[[dict[str, Any]], dict[str, Any]]]:
     }
 
 
-def test_older_documents_are_migrated_on_read_and_kept_by_the_next_commit(make_state: MakeState, path: Path) -> None:
+def test_old_documents_migrate_on_read_and_are_saved_on_commit(make_state: MakeState, path: Path) -> None:
     make_state().write({"value": 7})
     written = path.read_bytes()
     state = make_state(migrations=two_steps())
@@ -325,7 +325,7 @@ def test_older_documents_are_migrated_on_read_and_kept_by_the_next_commit(make_s
         assert txn.data["schema_version"] == 2
 
 
-def test_a_newer_document_a_gap_and_a_failing_step_are_told_apart(make_state: MakeState) -> None:
+def test_each_kind_of_migration_failure_has_its_own_message(make_state: MakeState) -> None:
     state = make_state(migrations={1: lambda old: {"x": old["missing"]}}, version_field="version")
     for document, what in (
         ({"version": 3}, "knows versions up to 2"),
@@ -379,7 +379,7 @@ def test_backups_rotate_and_are_compressed_when_they_are_old(make_state: MakeSta
     assert state.verify().is_ok
 
 
-def test_a_clock_that_stands_still_or_goes_back_does_not_mix_up_the_backups(make_state: MakeState) -> None:
+def test_a_stopped_or_backward_clock_keeps_backups_in_order(make_state: MakeState) -> None:
     state = make_state(clock=Clock(step_s=-5), max_backups=4)
     for number in range(8):
         state.write({"n": number})
@@ -454,7 +454,7 @@ def test_a_manual_backup_is_a_copy_of_its_own(make_state: MakeState, path: Path)
     assert state.read() == {"n": 2}
 
 
-def test_hooks_run_when_the_lock_is_free_and_cannot_undo_a_commit(make_state: MakeState) -> None:
+def test_hooks_run_after_unlocking_and_cannot_undo_a_commit(make_state: MakeState) -> None:
     seen: list[Commit] = []
 
     def follow(commit: Commit) -> None:
@@ -529,7 +529,7 @@ def test_a_document_edited_by_hand_is_noticed_and_then_built_on(make_state: Make
     assert any("without a transaction" in note.what for note in report.notes)
 
 
-def test_the_permissions_of_the_document_and_a_link_to_it_are_kept(make_state: MakeState, path: Path) -> None:
+def test_a_documents_permissions_and_symlink_are_kept(make_state: MakeState, path: Path) -> None:
     make_state().write({"n": 1})
     path.chmod(0o600)
     link = path.parent.parent / "link.json"
@@ -600,7 +600,7 @@ def test_looking_at_what_does_not_exist_makes_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_a_state_whose_folders_were_removed_says_so_once_and_then_goes_on(make_state: MakeState, path: Path) -> None:
+def test_removed_state_folders_fail_only_the_next_write(make_state: MakeState, path: Path) -> None:
     state = make_state()
     state.write({"n": 1})
     shutil.rmtree(path.parent / ".pipeline")
