@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
-DEVLOCK := requirements/dev.lock
-# In the order of tests/conftest.py: the long files first.
-PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n logical
+# Each processor takes whole files of tests, the long ones first (tests/conftest.py). `make test WORKERS=1 ORDER=random`.
+WORKERS ?= logical
+ORDER   ?= written
+PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS) \
+	$(if $(filter random,$(ORDER)),--random-order)
+# Dagster compiled from its sources at the start of every process is five seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run up test quick check deploy-check kill-matrix bench lock clean
+.PHONY: run up test quick soak check deploy-check kill-matrix bench lock clean
 
 run: $(VENV)/.run-ready  ## make today's video of every channel, up to review, in the sandbox world
 	@$(BIN)/dayreel run
@@ -21,38 +24,53 @@ test: $(VENV)/.dev-ready  ## the whole suite
 quick: $(VENV)/.dev-ready  ## the suite without its slow tests
 	$(PYTEST) -m "not slow"
 
+soak: $(VENV)/.dev-ready  ## what needs long loops, a part at a time, with its time and its figure: make soak PART=kill_matrix
+	$(BIN)/python -m pytest -n 0 $(if $(PART),tests/soak/test_$(PART).py,tests/soak)
+
 check: $(VENV)/.dev-ready  ## format, lint, types, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-deploy-check: $(VENV)/.dev-ready  ## systemd's units and the Ansible role: read, run into a temporary folder, run again
+deploy-check: $(VENV)/.dev-ready $(VENV)/.deploy-ready  ## systemd's units and the Ansible role: read, run into a temporary folder, run again
 	$(BIN)/python deploy/check.py
 
 kill-matrix: $(VENV)/.dev-ready  ## kill and disturb make and publish N times, then count posts and purchases: make kill-matrix N=1000
 	$(BIN)/python -m tests.world.kill_matrix --seeds $(or $(N),60)
 
-bench: $(VENV)/.dev-ready  ## the budgets, as ratios in one run
+bench: $(VENV)/.dev-ready $(VENV)/.bench-ready  ## the budgets, as ratios in one run
 	$(BIN)/python -m bench
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("dayreel needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
-	@echo "Setting up .venv (once; about a minute) ..."
+	@echo "Setting up .venv (once; less than a minute) ..."
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run-ready: requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
-	@$(PIP) --require-hashes -r requirements/runtime.lock
-	@$(PIP) --no-build-isolation -e .
+$(VENV)/.run-ready: requirements/runtime.lock requirements/installer.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what requirements/runtime.lock names ..."
+	@requirements/install.sh $(VENV) --require-hashes -r requirements/runtime.lock
+	@requirements/install.sh $(VENV) --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.dev-ready: $(DEVLOCK) $(VENV)/.run-ready
-	@$(PIP) --require-hashes -r $(DEVLOCK)
+$(VENV)/.dev-ready $(VENV)/.deploy-ready $(VENV)/.bench-ready: $(VENV)/.%-ready: requirements/%.lock $(VENV)/.run-ready
+	@echo "Installing what $< adds ..."
+	@requirements/install.sh $(VENV) --require-hashes -r $<
 	@touch $@
 
-lock:  ## resolve the lock files again (needs uv)
-	uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -q -o $(DEVLOCK)
-	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -c $(DEVLOCK) -o requirements/runtime.lock
+LOCKS    := runtime dev installer deploy bench
+# What each lock resolves; all of them take their versions from one resolution of everything.
+runtime   := pyproject.toml --group build
+dev       := pyproject.toml --group build --group dev
+installer := --group installer
+deploy    := --group deploy
+bench     := --group bench
+RESOLVE   = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
+
+lock: $(VENV)/.run-ready  ## resolve the lock files again
+	@all=$$(mktemp) && $(RESOLVE) --upgrade pyproject.toml $(foreach group,build dev installer deploy bench,--group $(group)) -o $$all && \
+	$(foreach lock,$(LOCKS),$(RESOLVE) -c $$all $($(lock)) -o requirements/$(lock).lock &&) rm $$all
 
 clean:  ## remove the virtual environment and tool caches; made videos and the catalog stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

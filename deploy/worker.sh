@@ -3,6 +3,7 @@
 #   deploy/worker.sh SHARED ROLE NAME COMMAND [ARG...]      takes jobs until it is stopped; with ONCE=1 until there is none
 # COMMAND finds INPUT_FILES, OUTPUT_DIR, PARAMETERS... as the document tells, and ends with 0 (done), 65 (no use trying
 # again) or else (try again). What it made is put into place by the controller, which looks for completed jobs.
+# HEARTBEAT_S and IDLE_S, 1 and 2 seconds, are how often it says that it lives and how long it rests without a job.
 set -uo pipefail
 export LC_ALL=C.UTF-8
 shared=$(realpath -- "$1") role=$2 me=$3 jobs=$shared/.pipeline/jobs stop='' made=$(mktemp)
@@ -35,7 +36,7 @@ claim() {
 guarded() { # runs a command with a heartbeat, and ends it and all it has started when the job is not ours to do any more
   setsid "$@" &
   local pid=$!
-  until timeout 1 tail --pid=$pid -s 0.1 -f /dev/null; do
+  until timeout "${HEARTBEAT_S:-1}" tail --pid=$pid -s 0.1 -f /dev/null; do
     say heartbeat "$me" || [[ -d $here ]] || outcome=lost # a folder that is full, or stumbles, is not a lost lease
     [[ -e $here/cancel ]] && outcome=cancelled error='cancelled'
     [[ $stop ]] && outcome=returned error='the worker was stopped'
@@ -79,7 +80,7 @@ finish() { # writes the result and moves the job; the rename decides again, also
     { mv -T "$here" "$jobs/$to" || [[ ! -e $here && -e $jobs/$to/$file ]]; } && sync "$jobs/${to%%/*}" "$jobs/running"
 } 2>/dev/null
 until [[ $stop ]]; do
-  claim || { [[ ${ONCE:-} ]] && break; sleep 2; continue; }
+  claim || { [[ ${ONCE:-} ]] && break; sleep "${IDLE_S:-2}"; continue; }
   outcome='' error='' began=$(date -Iseconds) top=$(field output_dir)
   aside=$shared/${top%%/*}/.aside/$name && mkdir -p "$aside" && work "$@"
   said=$outcome

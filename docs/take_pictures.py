@@ -26,7 +26,7 @@ PROJECT = HERE.parent
 sys.path.insert(0, str(PROJECT))
 from tests.fakes.chromium import Chromium, chromium, find_chromium  # noqa: E402  found through the line above
 
-DAYREEL = [sys.executable, "-m", "dayreel.cli"]
+DAYREEL = [sys.executable, "-m", "dayreel"]
 START_DEADLINE_S = 180
 PAGE_DEADLINE_S = 60
 SETTLE_S = 3.0

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from dayreel.rules.desk_links import chart_link, picture
+from dayreel.stores.mart_files import ALWAYS, MartFiles, charts_folder
 from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
 from pipeline_assets.metadata import runbook
 from pipeline_assets.steps import room_of
@@ -46,7 +47,6 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from dayreel.services.marts.build_marts import mart_files  # noqa: PLC0415
         from dayreel.services.marts.draw_charts import draw_all  # noqa: PLC0415  matplotlib costs a second
         from dayreel.services.marts.write_report import chart_data  # noqa: PLC0415
-        from dayreel.stores.mart_files import ALWAYS  # noqa: PLC0415
 
         for key in context.partition_keys:
             with room_of(context) as room:
@@ -58,13 +58,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     return charts
 
 
-def shown(files: Any, week: str, names: Iterable[str]) -> dict[str, Any]:
-    """Return the charts of a week, over all channels, as the asset's page shows them, and where they lie.
-
-    Args:
-        files: the project's `MartFiles`.
-    """
-    from dayreel.stores.mart_files import ALWAYS, charts_folder  # noqa: PLC0415  pyarrow, only where there is a chart
-
+def shown(files: MartFiles, week: str, names: Iterable[str]) -> dict[str, Any]:
+    """Return the charts of a week, over all channels, as the asset's page shows them, and where they lie."""
     told: dict[str, Any] = {name: dg.MetadataValue.md(picture(name, chart_link(week, ALWAYS, name))) for name in names}
     return told | {"files": dg.MetadataValue.path(str(files.root / charts_folder(week, ALWAYS)))}

@@ -15,6 +15,7 @@ from dayreel.schemas.mart import Every, Mart
 from dayreel.services.marts.tables import MARTS
 from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.settings import Settings
+from dayreel.stores.mart_files import ALWAYS
 from pipeline_assets.engagement_assets import SNAPSHOTS
 from pipeline_assets.library_assets import item_key
 from pipeline_assets.metadata import runbook, table
@@ -180,7 +181,6 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
     )
     def body(context: dg.AssetExecutionContext) -> dict[str, Any]:
         from dayreel.services.marts.build_marts import build_mart, mart_files  # noqa: PLC0415  pandas costs a second
-        from dayreel.stores.mart_files import ALWAYS  # noqa: PLC0415
 
         keys = list(context.partition_keys) if partitions is not None else [ALWAYS]
         with room_of(context) as room:

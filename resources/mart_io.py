@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from dayreel.settings import load_settings
+from dayreel.stores.mart_files import MartFiles, open_mart_files
 
 
 class MartIOManager(dg.ConfigurableIOManager):
@@ -38,9 +39,7 @@ class MartIOManager(dg.ConfigurableIOManager):
         keys = context.asset_partition_keys if context.has_asset_partitions else files.partitions(name)
         return files.read(name, keys, schema=schema_of(MARTS[name]))
 
-    def _files(self) -> Any:
-        from dayreel.stores.mart_files import open_mart_files  # noqa: PLC0415  pyarrow, only where a file is touched
-
+    def _files(self) -> MartFiles:
         return open_mart_files(load_settings(Path(self.root) if self.root else None))
 
 

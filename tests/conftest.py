@@ -1,8 +1,9 @@
 """What every test may ask for: an empty database of each kind, a catalog in it, a studio factory, a tiny clip."""
 
+import gc
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
 
 # The same tests on both; the quick part of the suite is content with the one that needs no server.
 BOTH = ["sqlite", pytest.param("postgres", marks=(pytest.mark.postgres, pytest.mark.slow))]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import everything without collecting garbage, of which there is none yet: a third less time, on every worker."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 # A worker takes a whole file at a time: the long ones come first, so that none is waited for at the end.
@@ -59,6 +71,15 @@ def sqlite_url(tmp_path: Path) -> str:
 def postgres_url(postgres_server: "PostgresServer") -> str:
     """An empty schema on PostgreSQL."""
     return postgres_server.new_schema()
+
+
+@pytest.fixture
+def sqlite_catalog(sqlite_url: str) -> Iterator["Catalog"]:
+    """A catalog with every table and nothing in it, where neither SQL nor locking is what a test is about."""
+    from tests.fakes.catalogs import fresh_catalog
+
+    with fresh_catalog(sqlite_url) as opened:
+        yield opened
 
 
 @pytest.fixture(params=BOTH)

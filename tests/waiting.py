@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import psutil
 
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 
 Thing = TypeVar("Thing")
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -32,14 +32,14 @@ from dayreel.stores.library_plan import load_plan
 from dayreel.stores.locks import hold, who_holds
 
 STOP_DEADLINE_S = 20.0
-START_DEADLINE_S = 90.0
+START_DEADLINE_S = 300.0  # a program that dies is told at once; this is for one that hangs
 _LOOK_EVERY_S = 0.2
 _ASK_TIMEOUT_S = 2.0
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
-class _Program:
+class Program:
     """One child: its command line, its environment, and how to tell that it is there (the URL, or None for not yet)."""
 
     name: str
@@ -53,7 +53,7 @@ class _Program:
 class Child:
     """A program that runs."""
 
-    program: _Program
+    program: Program
     process: "subprocess.Popen[bytes]"
     log: Path
 
@@ -69,22 +69,30 @@ def command(no_library: bool) -> int:
         with open_catalog(settings.catalog) as catalog:
             need_users(Users(catalog, SystemClock()), settings.desk_host)
         _make_instance(settings)
-        children: list[Child] = []
-        try:
-            programs = [*_programs(settings), *([] if no_library else own_footage(settings))]
-            if settings.world == "sandbox":
-                keep_sandbox(settings, children)
-            for program in programs:
-                children.append(_start(settings, program))  # noqa: PERF401  each is stopped even when the next fails
-            _announce(settings, children)
-            while True:
-                _need_alive(settings, children)
-                time.sleep(_LOOK_EVERY_S)
-        except KeyboardInterrupt:
-            click.echo("Stopping ...", err=True)
-        finally:
-            _stop(children)
+        run_until_stopped(settings, [*_programs(settings), *([] if no_library else own_footage(settings))])
     return 0
+
+
+def run_until_stopped(settings: Settings, programs: Sequence[Program]) -> None:
+    """Start the sandbox world and these programs, print where each is, and stop them all at Ctrl-C.
+
+    Raises:
+        ConfigurationError: one did not answer, or stopped by itself; names it and its log. The others are stopped too.
+    """
+    children: list[Child] = []
+    try:
+        if settings.world == "sandbox":
+            keep_sandbox(settings, children)
+        for program in programs:
+            children.append(_start(settings, program))  # noqa: PERF401  each is stopped even when the next fails
+        _announce(settings, children)
+        while True:
+            _need_alive(settings, children)
+            time.sleep(_LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        click.echo("Stopping ...", err=True)
+    finally:
+        _stop(children)
 
 
 def _make_instance(settings: Settings) -> None:
@@ -110,12 +118,12 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _programs(settings: Settings) -> list[_Program]:
+def _programs(settings: Settings) -> list[Program]:
     bin_dir = Path(sys.executable).parent
     # Nobody is meant to open this address: Dagster has no login, so people reach it through the desk, at /dagster.
     url = f"http://127.0.0.1:{settings.webserver_port}"
     address = settings.desk_address
-    desk = [sys.executable, "-m", "dayreel.cli", "desk", "--dagster-url", url, "--no-link"]
+    desk = [sys.executable, "-m", "dayreel", "desk", "--dagster-url", url, "--no-link"]
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(dagster_home(settings)),
@@ -127,16 +135,16 @@ def _programs(settings: Settings) -> list[_Program]:
     daemon = [str(bin_dir / "dagster-daemon"), "run"]
     workspace = ["-w", str(settings.root / "workspace.yaml")]
     return [
-        _Program("webserver", "Dagster", [*server, *workspace], environment, lambda: _dagster(url, address)),
-        _Program("daemon", "daemon", [*daemon, *workspace], environment, lambda: "schedules and sensors run"),
-        _Program("desk", "desk", desk, dict(os.environ), lambda: _desk(settings)),
+        Program("webserver", "Dagster", [*server, *workspace], environment, lambda: _dagster(url, address)),
+        Program("daemon", "daemon", [*daemon, *workspace], environment, lambda: "schedules and sensors run"),
+        Program("desk", "desk", desk, dict(os.environ), lambda: _desk(settings)),
     ]
 
 
 def keep_sandbox(settings: Settings, children: list[Child]) -> None:
     """Start the sandbox world as one of the children, unless it runs already; it answers before anybody needs it."""
     line = sandbox_command(settings, idle_exit_s=None)
-    world = _Program("sandbox", "sandbox world", line, clean_environment(), lambda: find_sandbox(settings))
+    world = Program("sandbox", "sandbox world", line, clean_environment(), lambda: find_sandbox(settings))
 
     def start() -> "subprocess.Popen[bytes]":
         children.append(_start(settings, world))
@@ -145,7 +153,7 @@ def keep_sandbox(settings: Settings, children: list[Child]) -> None:
     ensure_sandbox(settings, SystemClock(), start)
 
 
-def own_footage(settings: Settings) -> list[_Program]:
+def own_footage(settings: Settings) -> list[Program]:
     """Return the controller of own footage, where there is a shared folder and nobody watches it yet."""
     if settings.library is None:
         return []
@@ -154,11 +162,11 @@ def own_footage(settings: Settings) -> list[_Program]:
         click.echo(f"{'library':15} {settings.library} is watched already ({other})")
         return []
     load_plan(settings.library)  # what is wrong with the folder is told before anything is started
-    line = [sys.executable, "-m", "dayreel.cli", "library", "watch"]
-    return [_Program("library", "library", line, dict(os.environ), lambda: f"{settings.library} is watched")]
+    line = [sys.executable, "-m", "dayreel", "library", "watch"]
+    return [Program("library", "library", line, dict(os.environ), lambda: f"{settings.library} is watched")]
 
 
-def _start(settings: Settings, program: _Program) -> Child:
+def _start(settings: Settings, program: Program) -> Child:
     log = settings.var_dir / "logs" / f"{program.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:

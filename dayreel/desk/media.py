@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, Response
 
 from dayreel.desk.pages.frame import Visit
 from dayreel.rules.content_ids import parse_content_id
+from dayreel.stores.mart_files import open_mart_files
 
 KINDS = {
     ".mp4": "video/mp4",
@@ -59,8 +60,6 @@ def chart(visit: Visit) -> Response:
     Raises:
         StoreError: the bucket that may have it could not be used.
     """
-    from dayreel.stores.mart_files import open_mart_files  # noqa: PLC0415  pyarrow, only where a chart is looked at
-
     place = visit.path("week"), visit.path("scope"), visit.path("name")
     files = open_mart_files(visit.room.studio.settings)
     found = files.chart(*place) if all(_CHART_PART.fullmatch(part) for part in place) else None

@@ -58,7 +58,7 @@ def create_app(
     activity: Activity | None = None,
     code: str | None = None,
 ) -> Starlette:
-    """Return the sandbox world under `root` as an ASGI app.
+    """Return the sandbox world under `root` as an ASGI app, which has it as `state.world`.
 
     Args:
         root: its folder; what it knows survives there.
@@ -75,7 +75,7 @@ def create_app(
         yield
         world.store.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *control.mount(world, token, activity, code or code_version()),
             *anthropic.mount(world),
@@ -93,3 +93,5 @@ def create_app(
         middleware=[Middleware(CountActivity, activity=activity)],
         lifespan=lifespan,
     )
+    app.state.world = world
+    return app

@@ -18,6 +18,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.app import create_app
 from dayreel.sandbox.wire import DroppableHTTP
+from dayreel.sandbox.world import World
 
 USUAL_PORT: Final = 8765
 
@@ -61,6 +62,7 @@ class SandboxServer(uvicorn.Server):
         logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)
         host, port = listener.getsockname()[:2]
         self.url = f"http://{host}:{port}"
+        self.world: World = app.state.world
         self._file = root / "server.json"
         self._activity = activity
         self._ready = ready

@@ -4,16 +4,13 @@
     var/marts/charts/<week>/<channel, or all>/<chart>.png
 
 The layout is a folder of files, nothing else, so that DuckDB, pandas or Spark read it without us. In a bucket it is the
-same: see `mart_bucket`.
+same: see `mart_bucket`. pyarrow, a quarter of a second, is imported where a file is read or written.
 """
 
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dayreel.settings import Settings
 from dayreel.stores.files import write_whole_bytes
@@ -40,6 +37,8 @@ class MartFiles:
         Raises:
             OSError: it could not be written; what was there before is untouched.
         """
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         target = io.BytesIO()
         pq.write_table(table, target, compression="zstd", write_statistics=True, store_schema=True)
         return self.write_bytes(f"{mart}/{partition}.parquet", target.getvalue())
@@ -85,6 +84,9 @@ class MartFiles:
         Args:
             schema: the mart's schema, for when there is nothing to read and for files of an older shape.
         """
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         tables = [
             pq.read_table(path, schema=schema)
             for partition in partitions
@@ -98,6 +100,8 @@ class MartFiles:
 
     def rows(self, mart: str, partition: str) -> int:
         """Return how many rows a partition has, read from the file's footer."""
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         return int(pq.read_metadata(self.path(mart, partition)).num_rows)
 
 

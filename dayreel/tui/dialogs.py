@@ -12,8 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static, TextArea
+from textual.widgets import Input, Static, TextArea
 
+from dayreel.tui.keys import Keys
 from dayreel.tui.review_view import PlatformCaption, Recipe, captions_of
 from dayreel.tui.words import plain
 
@@ -35,7 +36,7 @@ class Confirm(ModalScreen[bool | None]):
         with Vertical(classes="dialog"):
             yield Static(Content(plain(self._question)))
             yield Static(Content("y does it, Esc goes back."), classes="hint")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys()
 
 
 class AskLine(ModalScreen[str | None]):
@@ -56,7 +57,7 @@ class AskLine(ModalScreen[str | None]):
             yield Static(Content(plain(self._question)))
             yield Input(self._value, placeholder=self._placeholder)
             yield Static(Content("Enter says it, Esc goes back."), classes="hint")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys()
 
     @on(Input.Submitted)
     def take(self, event: Input.Submitted) -> None:
@@ -83,7 +84,7 @@ class EditCaption(ModalScreen[str | None]):
             yield Static(Content("Caption, without the channel's hashtags:"))
             yield TextArea(self._caption, soft_wrap=True)
             yield Static(id="lengths")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys()
 
     def on_mount(self) -> None:
         """Show the lengths of what is there."""
@@ -116,7 +117,7 @@ class EditLines(ModalScreen[list[str] | None]):
             yield Static(Content(plain(self._question)))
             yield TextArea("\n".join(self._lines), soft_wrap=False)
             yield Static(id="problem", classes="hint")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys()
 
     def action_save(self) -> None:
         """Answer with the lines, or say why these cannot be an answer."""

@@ -25,6 +25,7 @@ from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.question import QuestionScreen
 from dayreel.tui.words import bar, one_line, plain
 
+_DONE_TO: Mapping[str, tuple[str, ...]] = {"cancel": UNDER_WAY, "retry": ("failed",)}
 _UNSET = "No shared folder of own footage is set (DAYREEL_LIBRARY)."
 
 
@@ -102,12 +103,10 @@ class LibraryScreen(LiveScreen[Shelf]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim the keys of what cannot be done to the highlighted line."""
         del parameters
+        if action not in _DONE_TO:  # asked by the screen before, too, when the list may not be there yet
+            return True
         line = self._chosen()
-        if action == "cancel":
-            return True if line is not None and line.state in UNDER_WAY else None
-        if action == "retry":
-            return True if line is not None and line.state == "failed" else None
-        return True
+        return True if line is not None and line.state in _DONE_TO[action] else None
 
     def action_cancel(self) -> None:
         """Ask, then stop a job."""

@@ -12,10 +12,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from dayreel.errors import DayreelError
 from dayreel.services.studio import Studio
+from dayreel.tui.keys import Keys
 from dayreel.tui.words import plain
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class LiveScreen(Screen[None], Generic[View]):
         yield from self.body()
         yield Static(id="said")
         yield Static(id="trouble")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys()
 
     def on_mount(self) -> None:
         """Begin to follow the catalog."""

@@ -3,17 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import requests
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dayreel.services.reviewing.chat_review import Chat as ChatName
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.studio import Studio
-from dayreel.settings import Settings
 from tests.fakes.desk import desk_on
 from tests.fakes.sandbox import RunningSandbox
-from tests.fakes.studio import channel_of, content_row
+from tests.fakes.studio import channel_of, content_row, settings_at
 
 CONTENT = "crafts-2026-11-20"
 
@@ -62,7 +60,7 @@ class Chat:
     def sign(self, **wish: Any) -> dict[str, Any]:
         """Return the request that a press becomes, signed now."""
         at = int(self.studio.clock.now().timestamp())
-        return dict(self.tell_world({"service": self.name, "at": at, "message": self.message_id(-1), **wish}))
+        return self.world.press({"service": self.name, "at": at, "message": self.message_id(-1), **wish})
 
     def press(self, button: str, **wish: Any) -> Any:
         """Press, and return the desk's answer."""
@@ -73,14 +71,9 @@ class Chat:
         with TestClient(self.desk) as client:
             return client.post(f"/callbacks/{self.name}", headers=request["headers"], content=request["body"])
 
-    def tell_world(self, wish: dict[str, Any]) -> Any:
-        answer = requests.post(f"{self.world.url}/_world/press", json=wish, timeout=10)
-        assert answer.ok, answer.text
-        return answer.json()
-
 
 def chat_on(studio: Studio, world: RunningSandbox, name: ChatName) -> Chat:
     """Return a chat of this world for a studio."""
-    settings = Settings(_env_file=None, root=studio.settings.root, sandbox_url=world.url)
+    settings = settings_at(studio.settings.root, sandbox_url=world.url)
     here = replace(studio, settings=settings, providers={})
     return Chat(name, here, world, desk_on(here))

@@ -17,6 +17,7 @@ import websockets
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PHONE = (390, 844)
 DESKTOP = (1280, 900)
+DEADLINE_S = 120.0
 
 
 def find_chromium() -> str | None:
@@ -56,7 +57,7 @@ class Page:
         await self._socket.send(
             json.dumps({"id": self._next, "sessionId": self._session, "method": method, "params": params})
         )
-        answer = await asyncio.wait_for(future, 30)
+        answer = await asyncio.wait_for(future, DEADLINE_S)
         assert "error" not in answer, (method, answer["error"])
         result: dict[str, Any] = answer["result"]
         return result
@@ -67,7 +68,7 @@ class Page:
         assert "exceptionDetails" not in told, (script, told["exceptionDetails"])
         return told["result"].get("value")
 
-    async def wait(self, script: str, what: str = "", within_s: float = 20) -> Any:
+    async def wait(self, script: str, what: str = "", within_s: float = DEADLINE_S) -> Any:
         """Wait until JavaScript says something true; a page that is just being replaced is asked again."""
         deadline = time.monotonic() + within_s
         while True:
@@ -78,7 +79,7 @@ class Page:
                 if "context" not in str(gone).lower() and "null" not in str(gone).lower():
                     raise
             assert time.monotonic() < deadline, f"{what or script}: {await self.say('document.body.innerText')}"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
 
     async def open(self, url: str) -> None:
         """Open an address and wait until it is there."""
@@ -98,6 +99,12 @@ class Page:
         await self.say(f"{find}.focus(), {find}.value = ''")
         await self.call("Input.insertText", text=text)
 
+    async def resize(self, size: tuple[int, int]) -> None:
+        """Be seen on a screen of this size; a narrow one is a phone's."""
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        await self.call("Emulation.setDeviceMetricsOverride", **metrics)
+
     async def shoot(self, path: Path) -> None:
         """Save a picture of what is seen."""
         told = await self.call("Page.captureScreenshot", format="png")
@@ -112,10 +119,17 @@ class Chromium:
         self._next = 1_000_000
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._pages: dict[str, Page] = {}
+        self._contexts: list[str] = []
 
     async def context(self) -> str:
         """Return a new, empty set of cookies."""
-        return str((await self._call("Target.createBrowserContext"))["browserContextId"])
+        self._contexts.append(str((await self._call("Target.createBrowserContext"))["browserContextId"]))
+        return self._contexts[-1]
+
+    async def forget(self) -> None:
+        """Close every tab, and throw away all cookies."""
+        while self._contexts:
+            await self._call("Target.disposeBrowserContext", browserContextId=self._contexts.pop())
 
     async def tab(self, context: str, size: tuple[int, int] = PHONE, *, scripts: bool = True) -> Page:
         """Open a tab."""
@@ -124,9 +138,7 @@ class Chromium:
         page = self._pages[told["sessionId"]] = Page(self._socket, told["sessionId"])
         for domain in ("Page", "Runtime", "Log"):
             await page.call(f"{domain}.enable")
-        width, height = size
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        await page.call("Emulation.setDeviceMetricsOverride", **metrics)
+        await page.resize(size)
         if not scripts:
             await page.call("Emulation.setScriptExecutionDisabled", value=True)
         return page
@@ -144,7 +156,7 @@ class Chromium:
         self._next += 1
         future = self._waiting[self._next] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps({"id": self._next, "method": method, "params": params}))
-        answer = await asyncio.wait_for(future, 30)
+        answer = await asyncio.wait_for(future, DEADLINE_S)
         assert "error" not in answer, (method, answer["error"])
         result: dict[str, Any] = answer["result"]
         return result
@@ -162,13 +174,15 @@ async def chromium(path: str) -> AsyncIterator[Chromium]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        port_file, deadline = profile / "DevToolsActivePort", time.monotonic() + 40
+        port_file, deadline = profile / "DevToolsActivePort", time.monotonic() + DEADLINE_S
         while not port_file.exists() or len(port_file.read_text().split()) < 2:
             assert process.poll() is None, f"{path} ended at once"
             assert time.monotonic() < deadline, f"{path} did not start"
             await asyncio.sleep(0.05)
         port, where = port_file.read_text().split()
-        async with websockets.connect(f"ws://127.0.0.1:{port}{where}", max_size=None, proxy=None) as socket:
+        # No pings: between two walks nobody is there to hear the answer.
+        endless: dict[str, Any] = {"max_size": None, "ping_interval": None, "proxy": None}
+        async with websockets.connect(f"ws://127.0.0.1:{port}{where}", **endless) as socket:
             browser = Chromium(socket)
             listening = asyncio.create_task(browser.listen())
             try:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from dayreel.desk.app import create_desk
 from dayreel.services.studio import Studio
-from tests.waiting import wait_until
+from tests.waiting import WITHIN_S, wait_until
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "three small words"
@@ -83,18 +83,30 @@ def token_of(app: Starlette, name: str, role: str) -> str:
     return token
 
 
+class _Server(uvicorn.Server):
+    """uvicorn that stops when it is told to, instead of looking ten times a second whether it was."""
+
+    async def main_loop(self) -> None:
+        self.loop, self.is_over = asyncio.get_running_loop(), asyncio.Event()
+        await self.on_tick(0)
+        await self.is_over.wait()
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.is_over.set)
+
+
 @contextmanager
 def served(app: Any, port: int = 0) -> Iterator[str]:
     """Serve an application on a loopback port, a free one by itself, until the block ends; gives its address."""
     config = uvicorn.Config(app, port=port, log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    wait_until(lambda: server.started or not thread.is_alive(), every_s=0.01)
+    wait_until(lambda: hasattr(server, "is_over") or not thread.is_alive(), every_s=0.002)
     assert server.started, "the server did not start"
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        server.should_exit = True
-        thread.join(10)
+        server.stop()
+        thread.join(WITHIN_S)
         assert not thread.is_alive(), "the server did not stop"

@@ -13,6 +13,8 @@ from typing import Literal
 import imageio_ffmpeg
 from aiohttp import WSMsgType, web
 
+from tests.waiting import WITHIN_S
+
 Mood = Literal[
     "speak", "close_at_once", "close_in_the_middle", "no_audio", "hang", "forbid", "busy", "nonsense", "not_mp3"
 ]
@@ -110,9 +112,10 @@ def edge_service(mood: Mood = "speak") -> Iterator[EdgeService]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(WITHIN_S)
     try:
         yield service
     finally:
         loop.call_soon_threadsafe(done.set)
-        thread.join(10)
+        thread.join(WITHIN_S)
+        assert not thread.is_alive(), "the service did not stop"

@@ -1,18 +1,21 @@
-"""Ports for servers that tests start as processes of their own: another range for each worker, so that none collide."""
+"""Ports for servers that tests start as processes of their own, and ports on which nobody answers."""
 
-import os
-import random
 import socket
-
-FIRST, PER_WORKER = 20000, 1500  # below the range from which the system itself hands ports out
+import sys
 
 
 def free_port() -> int:
-    """Return a port nobody listens on, from this test worker's own range."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = FIRST + PER_WORKER * (worker % 8)
-    for port in random.sample(range(first, first + PER_WORKER), PER_WORKER):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise RuntimeError(f"no port is free between {first} and {first + PER_WORKER}")
+    """Return a port on which nobody listens, kept for this test process as long as it lives.
+
+    A socket stays bound to it without listening: connections are refused, the system hands it to nobody, and on Linux a
+    server that asks for it by its number may have it, as servers ask in a way that takes bound ports.
+    """
+    kept = socket.socket()
+    kept.bind(("127.0.0.1", 0))
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port: int = kept.getsockname()[1]
+    if sys.platform == "linux":
+        kept.detach()  # it is never closed
+    else:
+        kept.close()
+    return port

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.fakes.ports import free_port
+
 
 @dataclass(frozen=True)
 class Say:
@@ -94,8 +96,4 @@ def scripted(*answers: Say) -> Iterator[ScriptedServer]:
 
 def unused_url() -> str:
     """Return an address on loopback where nobody listens."""
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"

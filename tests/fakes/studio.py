@@ -1,7 +1,9 @@
 """A real studio on a temporary project: real catalog, real folders, real channel files; only the vendors are fakes."""
 
+import os
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ def make_studio(
     (root / "workspace.yaml").touch()
     for name, changes in (channels if channels is not None else {"crafts": {}}).items():
         write_channel(root, name, **changes)
-    settings = Settings(_env_file=None, root=root, world=world, timezone=timezone)
+    settings = settings_at(root, world=world, timezone=timezone)
     if catalog is None:
         path = settings.catalog.removeprefix("sqlite:///")
         catalog = quick_catalog(settings.catalog) if Path(path).exists() else fresh_catalog(settings.catalog)
@@ -73,10 +75,22 @@ def make_studio(
     return Studio(settings, clock, catalog, run_id=run_id, actor=actor, providers=dict(providers or {}))
 
 
+def settings_at(root: Path, **fields: Any) -> Settings:
+    """Return the settings of a project without a `.env`; reading the same environment again takes most of the time."""
+    environment = frozenset(item for item in os.environ.items() if item[0] != "PYTEST_CURRENT_TEST")
+    return _settings_of(environment).model_copy(update={"root": root, **fields})
+
+
+@cache
+def _settings_of(_environment: frozenset[tuple[str, str]]) -> Settings:
+    return Settings(_env_file=None)
+
+
 def write_channel(root: Path, name: str, **changes: Any) -> None:
     """Write a channel's file: `CRAFTS` with changes."""
     document = {key: value for key, value in {**CRAFTS, **changes}.items() if value is not None}
-    (root / "channels" / f"{name}.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    text = yaml.dump(document, Dumper=yaml.CSafeDumper, allow_unicode=True)
+    (root / "channels" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
 def channel_of(studio: Studio, name: str = "crafts") -> Channel:

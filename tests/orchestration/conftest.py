@@ -2,17 +2,19 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from tests.days import today
 from tests.fakes.sandbox import RunningSandbox
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Dagster's own, see below; our imports must come after
-    from tests.orchestration.project import CRAFTS, NOTES, Project, make_footage, today
+    from tests.orchestration.project import CRAFTS, NOTES, Project, failures, make_footage
 
 # Dagster uses what it and pydantic have deprecated; its warnings about itself are not ours to mend. Which beta
 # parameters are used is decided in `pipeline_assets`, so that warning comes from there.
@@ -65,12 +67,28 @@ def sandbox(running_world: RunningSandbox) -> RunningSandbox:
     return running_world
 
 
+@dataclass(frozen=True)
+class Made:
+    """A day that was made up to its review once for all tests, which look at it or work on copies of it."""
+
+    project: Project
+    result: dg.ExecuteInProcessResult
+    instance: dg.DagsterInstance
+    effects: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the projects of tests stand, one after the other: a graph names the folder, and so is built once."""
+    return tmp_path_factory.mktemp("place")
+
+
 @pytest.fixture
-def make_project(tmp_path: Path, footage: Path, sandbox: RunningSandbox) -> Callable[..., Project]:
+def make_project(place: Path, footage: Path, sandbox: RunningSandbox) -> Callable[..., Project]:
     """Return a maker of projects; by default one channel of own footage, `notes`."""
 
     def make(**channels: dict[str, Any]) -> Project:
-        return Project.new(tmp_path / "project", channels or {"notes": NOTES}, footage=footage, sandbox_url=sandbox.url)
+        return Project.new(place / "project", channels or {"notes": NOTES}, footage=footage, sandbox_url=sandbox.url)
 
     return make
 
@@ -81,30 +99,55 @@ def project(make_project: Callable[..., Project]) -> Project:
     return make_project()
 
 
-@pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory, footage: Path, running_world: RunningSandbox) -> Project:
-    """The project of `project`, with today made up to its review."""
-    root = tmp_path_factory.mktemp("made") / "project"
-    project = Project.new(root, {"notes": NOTES}, footage=footage, sandbox_url=running_world.url)
-    with warnings.catch_warnings(), dg.DagsterInstance.ephemeral() as instance:
-        warnings.simplefilter("ignore")
-        assert project.run(instance, "make_day_notes", today()).success
-    return project
-
-
-@pytest.fixture
-def made(made_once: Project, tmp_path: Path, sandbox: RunningSandbox) -> Project:
-    """`project` with today made up to its review; a copy of one that is made once a session."""
-    return made_once.copy(tmp_path / "made")
-
-
 @pytest.fixture
 def bought(make_project: Callable[..., Project]) -> Project:
     """One channel that buys, `crafts`."""
     return make_project(crafts=CRAFTS)
 
 
+def make_today(place: Path, name: str, fields: dict[str, Any], footage: Path, world: RunningSandbox) -> Iterator[Made]:
+    """Make today of a new project's only channel, and close its Dagster instance at the end."""
+    world.reset()
+    world.pace(**QUICK)
+    project = Project.new(place / f"made_{name}", {name: fields}, footage=footage, sandbox_url=world.url)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = project.run(instance, f"make_day_{name}", today())
+        assert result.success, failures(result)
+        yield Made(project, result, instance, world.effects())
+
+
+@pytest.fixture(scope="session")
+def made_once(place: Path, footage: Path, running_world: RunningSandbox) -> Iterator[Made]:
+    """`project` with today made."""
+    yield from make_today(place, "notes", NOTES, footage, running_world)
+
+
+@pytest.fixture(scope="session")
+def bought_once(place: Path, footage: Path, running_world: RunningSandbox) -> Iterator[Made]:
+    """`bought` with today made."""
+    yield from make_today(place, "crafts", CRAFTS, footage, running_world)
+
+
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def made(made_once: Made, place: Path, sandbox: RunningSandbox) -> Project:
+    """`project` with today made, in a world that has forgotten it."""
+    return made_once.project.copy(place / "made")
+
+
+@pytest.fixture
+def made_crafts(bought_once: Made, place: Path, sandbox: RunningSandbox) -> Project:
+    """`bought` with today made, in a world that has forgotten it."""
+    return bought_once.project.copy(place / "made")
+
+
+@pytest.fixture(scope="session")
+def one_instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
+
+
+@pytest.fixture
+def instance(one_instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    """A Dagster instance in memory with nothing in it."""
+    one_instance.wipe()
+    return one_instance

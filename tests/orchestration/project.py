@@ -1,29 +1,38 @@
 """A whole project in a temporary folder: channel files, catalog, content, the graph built by `build_defs`.
 
-`clips` channels cost nothing and are made in about two seconds; `crafts` buys from a sandbox world.
+`clips` channels cost nothing and are made in about two seconds; `crafts` buys from a sandbox world. All of them live in
+`tests.days.ZONE`.
 """
 
+import contextlib
+import io
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from decimal import Decimal
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
 import imageio_ffmpeg
 import yaml
+from sqlalchemy import insert
 
+from dayreel.cli import run as dayreel
 from dayreel.clock import Clock, SystemClock
 from dayreel.services.reviewing.decide import Verdict, decide
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.tables import content, effects
 from pipeline_assets.definitions import build_defs
 from resources.studio import StudioResource
+from tests.days import ZONE, days_ago, today
+from tests.fakes.catalogs import fresh_catalog
 
 ROOT = Path(__file__).parents[2]
 NOTES: dict[str, Any] = {
@@ -39,31 +48,22 @@ CRAFTS: dict[str, Any] = {
     "title": "Crafts you can hear",
     "topic": "A close-up of a traditional craft",
     "content_type": "asmr_crafts",
-    "ideas": {"provider": "anthropic", "model": "claude-sonnet-5-5"},
+    "ideas": {"provider": "openai", "model": "gpt-6-luna"},
     "prompts": {"provider": "openai", "model": "gpt-6-luna"},
-    "segments": {"count": 2, "duration_s": 5, "resolution": "480p"},
-    "video": {"provider": "fal", "model": "fal-ai/wan-25-preview/text-to-video"},
+    "segments": {"count": 2, "duration_s": 2, "resolution": "720p"},
+    "video": {"provider": "fal", "model": "fal-ai/wan/v2.7/text-to-video"},
     "platforms": {"instagram": {}, "youtube": {"privacy": "private"}},
 }
 
 
 class FixedClock(SystemClock):
-    """The machine's clock, moved by `ahead`: deadlines without waiting."""
+    """The moment at which it was made, moved by `ahead`: deadlines without waiting."""
 
     def __init__(self, ahead: timedelta = timedelta()) -> None:
-        self._ahead = ahead
+        self._now = super().now() + ahead
 
     def now(self) -> datetime:
-        return super().now() + self._ahead
-
-
-def today() -> date:
-    """The day all test channels, which live in UTC, are made for."""
-    return datetime.now(UTC).date()
-
-
-def days_ago(days: int) -> date:
-    return today() - timedelta(days=days)
+        return self._now
 
 
 def make_footage(path: Path, *, duration_s: float = 3, size: str = "480x854", rate: int = 30) -> Path:
@@ -76,8 +76,14 @@ def make_footage(path: Path, *, duration_s: float = 3, size: str = "480x854", ra
         "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ar", "48000", "-shortest",
         "-movflags", "+faststart", str(path),
     ]  # fmt: skip
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=300)
     return path
+
+
+@lru_cache(maxsize=8)
+def _defs_of(root: Path, _environment: str, _channels: tuple[str, ...]) -> dg.Definitions:
+    """Build a graph once for all tests whose project says the same and stands in the same folder."""
+    return build_defs(load_settings(root))
 
 
 class Project:
@@ -88,17 +94,25 @@ class Project:
 
     @classmethod
     def new(
-        cls, root: Path, channels: Mapping[str, Mapping[str, Any]], *, footage: Path, sandbox_url: str | None = None
+        cls,
+        root: Path,
+        channels: Mapping[str, Mapping[str, Any]],
+        *,
+        footage: Path,
+        sandbox_url: str | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> Self:
-        """Write a project's files."""
+        """Write a project's files, with these variables in its `.env`, in the place of whatever is there."""
         self = cls(root)
+        shutil.rmtree(root, ignore_errors=True)
         (root / "channels").mkdir(parents=True)
         (root / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-        first = days_ago(40).isoformat()
-        environment = [f"DAYREEL_FIRST_DAY={first}", "DAYREEL_REVIEWER=ana"]
+        environment = [f"DAYREEL_FIRST_DAY={days_ago(40)}", f"DAYREEL_TIMEZONE={ZONE}", "DAYREEL_REVIEWER=ana"]
         if sandbox_url is not None:
             environment.append(f"DAYREEL_SANDBOX_URL={sandbox_url}")
+        environment += [f"{name}={value}" for name, value in (variables or {}).items()]
         (root / ".env").write_text("\n".join(environment), encoding="utf-8")
+        fresh_catalog(f"sqlite:///{root / 'var' / 'catalog.db'}").close()
         for name, fields in channels.items():
             self.write_channel(name, fields)
         clips = root / "channels" / "notes" / "clips"
@@ -114,17 +128,18 @@ class Project:
         return self
 
     def copy(self, root: Path) -> "Project":
-        """Return the same project, with everything that was made in it, in another folder."""
+        """Return the same project, with everything that was made in it, in another folder, whose content goes."""
 
         def link(source: str, target: str) -> None:
             # Media are only ever replaced, never written into; everything else must be a file of its own.
             (os.link if source.endswith((".mp4", ".jpg")) else shutil.copy)(source, target)
 
+        shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(self.root, root, copy_function=link)
         return Project(root)
 
     def write_channel(self, name: str, fields: Mapping[str, Any]) -> None:
-        document = {"active_from": days_ago(30).isoformat(), **fields}
+        document = {"active_from": days_ago(30).isoformat(), "timezone": ZONE, **fields}
         (self.root / "channels" / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
         self.__dict__.pop("defs", None)
 
@@ -134,9 +149,11 @@ class Project:
 
     @cached_property
     def defs(self) -> dg.Definitions:
-        return build_defs(self.settings)
+        files = sorted((self.root / "channels").glob("*.yaml"))
+        words = tuple(f"{path.name}\n{path.read_text(encoding='utf-8')}" for path in files)
+        return _defs_of(self.root, self.settings.model_dump_json(), words)
 
-    @contextmanager
+    @contextlib.contextmanager
     def studio(self, *, clock: Clock | None = None, actor: str = "ana") -> Iterator[Studio]:
         catalog = open_catalog(self.settings.catalog)
         try:
@@ -179,6 +196,30 @@ class Project:
         )
         return repository.get_sensor_def(sensor).evaluate_tick(context)
 
+    def add_content(self, channel: str, day: date, state: str, **columns: Any) -> str:
+        """Write a content into the catalog as if it had been begun, and return its id."""
+        take, now = columns.get("take", 1), datetime.now(UTC)
+        content_id = f"{channel}-{day}" + (f"-t{take}" if take > 1 else "")
+        row = {
+            "id": content_id, "channel": channel, "day": day, "take": take, "world": "sandbox", "state": state,
+            "version": 1, "revision": 1, "storage_path": content_id, "created_at": now, "updated_at": now,
+        }  # fmt: skip
+        with self.studio() as room, room.catalog.write() as connection:
+            connection.execute(insert(content).values({**row, **columns}))
+        return content_id
+
+    def add_effect(self, content_id: str, **columns: Any) -> None:
+        """Write a request for a segment into the ledger, of unknown outcome where nothing else is said."""
+        channel, now = content_id.partition("-")[0], datetime.now(UTC)
+        row = {
+            "content_id": content_id, "kind": "segment", "target": "fal", "sequence": 1, "fingerprint": "f",
+            "world": "sandbox", "channel": channel, "day": date.fromisoformat(content_id.removeprefix(f"{channel}-")),
+            "layer": "video", "state": "unknown", "request": {}, "handle": {}, "result": {}, "reserved_usd": Decimal(1),
+            "created_at": now, "sent_at": now, "spent_on": today(), "version": 1, "attempts": 1,
+        }  # fmt: skip
+        with self.studio() as room, room.catalog.write() as connection:
+            connection.execute(insert(effects).values({**row, **columns}))
+
     def decide(self, content_id: str, verdict: Verdict, **more: Any) -> int:
         with self.studio() as room:
             return decide(room, content_id, verdict, by="ana", via="cli", **more).id
@@ -203,3 +244,29 @@ def metadata_of(result: dg.ExecuteInProcessResult, *path: str) -> dict[str, Any]
 def reason_of(tick: Any) -> str:
     """Return why a tick asked for nothing."""
     return str(tick.skip_message or "")
+
+
+def shell_script() -> str:
+    """Return the script of docs/operate.md: what people copy is what is tested."""
+    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- marker script -->\n```sh\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def mark(project: Project, content_id: str, name: str, file: Path, *, producer: str = "render-farm-2") -> Path:
+    """Run the script as a worker would, and return the marker."""
+    folder = project.settings.content_dir / content_id
+    (folder / "incoming").mkdir(parents=True, exist_ok=True)
+    (folder / "incoming" / file.name).hardlink_to(file)
+    script = project.root / "mark.sh"
+    script.write_text(shell_script(), encoding="utf-8")
+    printed = io.StringIO()
+    with contextlib.chdir(project.root), contextlib.redirect_stdout(printed):
+        assert dayreel(["channels", "spec", content_id.partition("-")[0]]) == 0
+    spec = printed.getvalue().strip()
+    subprocess.run(
+        ["sh", str(script), content_id, name, f"incoming/{file.name}", producer, spec],
+        cwd=project.root, check=True, timeout=300,
+    )  # fmt: skip
+    return folder / ".pipeline" / f"{name}.done"

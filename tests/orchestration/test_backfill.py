@@ -2,44 +2,20 @@
 
 import io
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import insert
 
 from dayreel.cli import run as dayreel
 from dayreel.errors import UsageError
 from dayreel.services.configure import write_config
+from dayreel.services.dagster_server import BackfillStatus, DagsterServer
 from dayreel.services.upkeep.plan_backfill import BackfillPlan, expected_cost, plan_backfill
-from dayreel.stores.catalog.tables import content, effects
+from tests.days import days_ago, today
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import CRAFTS, NOTES, Project, days_ago, failures, metadata_of, today
-
-
-def _content(project: Project, channel: str, day: Any, state: str, *, take: int = 1, world: str = "sandbox") -> str:
-    now = datetime.now(UTC)
-    content_id = f"{channel}-{day}" + (f"-t{take}" if take > 1 else "")
-    with project.studio() as room, room.catalog.write() as connection:
-        connection.execute(
-            insert(content).values(
-                id=content_id,
-                channel=channel,
-                day=day,
-                take=take,
-                world=world,
-                state=state,
-                version=1,
-                revision=0,
-                storage_path=content_id,
-                created_at=now,
-                updated_at=now,
-            )
-        )
-    return content_id
+from tests.orchestration.project import CRAFTS, NOTES, Project, failures, metadata_of
 
 
 def _plan(project: Project, first: int, last: int, *names: str) -> BackfillPlan:
@@ -53,12 +29,12 @@ def _reasons(plan: BackfillPlan) -> dict[str, str]:
 
 
 def test_only_missing_failed_and_unfinished_days_are_planned(project: Project) -> None:
-    _content(project, "notes", days_ago(5), "failed")
-    _content(project, "notes", days_ago(4), "rendering")
-    _content(project, "notes", days_ago(3), "posted")
-    _content(project, "notes", days_ago(2), "rejected")
-    _content(project, "notes", days_ago(1), "rejected")
-    _content(project, "notes", days_ago(1), "failed", take=2)
+    project.add_content("notes", days_ago(5), "failed")
+    project.add_content("notes", days_ago(4), "rendering")
+    project.add_content("notes", days_ago(3), "posted")
+    project.add_content("notes", days_ago(2), "rejected")
+    project.add_content("notes", days_ago(1), "rejected")
+    project.add_content("notes", days_ago(1), "failed", take=2)
     plan = _plan(project, 6, 0)
     assert [(one.day, one.why) for one in plan.days] == [
         (days_ago(6), "missing"),
@@ -84,29 +60,9 @@ def test_days_outside_the_schedule_are_left_out_with_a_reason(make_project: Call
 
 
 def test_a_day_in_doubt_or_of_the_other_world_is_left_out(bought: Project) -> None:
-    content_id = _content(bought, "crafts", days_ago(2), "failed")
-    _content(bought, "crafts", days_ago(1), "failed", world="live")
-    now = datetime.now(UTC)
-    with bought.studio() as room, room.catalog.write() as connection:
-        connection.execute(
-            insert(effects).values(
-                content_id=content_id,
-                kind="segment",
-                target="fal",
-                sequence=1,
-                fingerprint="f",
-                channel="crafts",
-                day=days_ago(2),
-                layer="video",
-                world="sandbox",
-                state="unknown",
-                request={},
-                handle={},
-                result={},
-                reserved_usd=Decimal(1),
-                created_at=now,
-            )
-        )
+    content_id = bought.add_content("crafts", days_ago(2), "failed")
+    bought.add_content("crafts", days_ago(1), "failed", world="live")
+    bought.add_effect(content_id)
     reasons = _reasons(_plan(bought, 2, 1))
     assert "dayreel reconcile" in reasons[f"crafts {days_ago(2)}"]
     assert "begun in the live world" in reasons[f"crafts {days_ago(1)}"]
@@ -115,38 +71,17 @@ def test_a_day_in_doubt_or_of_the_other_world_is_left_out(bought: Project) -> No
 def test_the_expected_cost_is_segments_and_words(bought: Project) -> None:
     with bought.studio() as room:
         channel = room.channels.load("crafts")
-        segments = 2 * 5 * Decimal("0.05")
+        segments = 2 * 2 * Decimal("0.10")
         assert segments < expected_cost(room, channel) < segments + Decimal("0.05")
     assert _plan(bought, 2, 0).expected_usd == sum((one.expected_usd for one in _plan(bought, 2, 0).days), Decimal(0))
 
 
 def test_what_a_failed_day_has_paid_is_not_expected_again(bought: Project) -> None:
-    content_id = _content(bought, "crafts", days_ago(1), "failed")
-    now = datetime.now(UTC)
-    with bought.studio() as room, room.catalog.write() as connection:
-        connection.execute(
-            insert(effects).values(
-                content_id=content_id,
-                kind="segment",
-                target="fal",
-                sequence=1,
-                fingerprint="f",
-                channel="crafts",
-                day=days_ago(1),
-                layer="video",
-                world="sandbox",
-                state="confirmed",
-                request={},
-                handle={},
-                result={},
-                reserved_usd=Decimal("0.25"),
-                settled_usd=Decimal("0.25"),
-                spent_on=today(),
-                created_at=now,
-            )
-        )
+    content_id = bought.add_content("crafts", days_ago(1), "failed")
+    paid = Decimal("0.40")
+    bought.add_effect(content_id, state="confirmed", reserved_usd=paid, settled_usd=paid)
     failed, missing = _plan(bought, 1, 0).days
-    assert missing.expected_usd - failed.expected_usd == Decimal("0.25")
+    assert missing.expected_usd - failed.expected_usd == paid
 
 
 def test_days_beyond_the_cap_are_left_out_instead_of_failing(bought: Project) -> None:
@@ -185,40 +120,69 @@ def test_nothing_is_made_before_somebody_says_yes(
 
 
 @pytest.mark.slow
-def test_a_ten_day_backfill_with_three_days_made_makes_seven(
+def test_a_backfill_makes_exactly_the_days_that_are_not_made(
     make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = make_project(notes={**NOTES, "segments": {"count": 1, "duration_s": 1, "resolution": "480p"}})
-    for number in (9, 5, 0):
-        _content(project, "notes", days_ago(number), "review_pending")
+    project.add_content("notes", days_ago(1), "review_pending")
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("DAGSTER_HOME", str(project.root / "dagster_home"))
     capsys.readouterr()
-    assert dayreel(["backfill", "--from", str(days_ago(9)), "--to", str(today()), "--yes", "--json"]) == 0
+    assert dayreel(["backfill", "--from", str(days_ago(2)), "--to", str(today()), "--yes", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert len(told) == 7
-    assert {one["state"] for one in told} == {"review_pending"}
+    made = [f"notes-{days_ago(2)}", f"notes-{today()}"]
+    assert [(one["content_id"], one["state"]) for one in told] == [(name, "review_pending") for name in made]
     with dg.DagsterInstance.get() as real:
         runs = real.get_runs()
-    assert len(runs) == 7
+    assert len(runs) == 2
     assert len({run.tags["dayreel/backfill"] for run in runs}) == 1
     assert all(run.tags["dayreel/actor"].endswith(" by ana") for run in runs)
 
 
+class FakeServer(DagsterServer):
+    """A web server that takes whatever is launched, and makes nothing of it."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1", door=None)
+        self.launched: list[tuple[str, list[str], dict[str, str]]] = []
+
+    def launch(self, job: str, days: Sequence[str], *, title: str, tags: Mapping[str, str]) -> str:
+        self.launched.append((job, list(days), dict(tags)))
+        return "abc"
+
+    def status(self, backfill_id: str) -> BackfillStatus:
+        return BackfillStatus("COMPLETED", {"FAILURE": 2}, f"{backfill_id} could do nothing")
+
+
+def test_where_a_web_server_runs_the_days_are_launched_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = FakeServer()
+    monkeypatch.setattr("dayreel.cli.backfill_command.find_server", lambda *_: server)
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("DAGSTER_HOME", str(project.root / "dagster_home"))
+    capsys.readouterr()
+    assert dayreel(["backfill", "--from", str(days_ago(1)), "--to", str(today()), "--yes"]) == 1
+    tags = {"channel": "notes", "dayreel/actor": "backfill by ana"}
+    assert server.launched == [("make_day_notes", [str(days_ago(1)), str(today())], tags)]
+    told = capsys.readouterr()
+    assert "http://127.0.0.1:1/runs/b/abc" in told.err
+    assert "notes: abc could do nothing" in told.err
+    assert "0 of 2 days are made" in told.out
+
+
 @pytest.mark.slow
 def test_a_ui_backfill_refuses_and_skips_like_the_command(
-    make_project: Callable[..., Project], instance: dg.DagsterInstance, sandbox: RunningSandbox
+    made_crafts: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     """What the UI launches for a day that the command leaves out: the same refusal, and nothing is bought."""
-    project = make_project(crafts={**CRAFTS, "active_from": days_ago(1).isoformat()})
-    assert project.run(instance, "make_day", days_ago(1), tags={"dagster/backfill": "abc"}).success
-    paid = sandbox.effects()["generations"]
-    again = project.run(instance, "make_day", days_ago(1), tags={"dagster/backfill": "abc"})
+    made_crafts.write_channel("crafts", {**CRAFTS, "active_from": today().isoformat()})
+    again = made_crafts.run(instance, "make_day", today(), tags={"dagster/backfill": "abc"})
     assert metadata_of(again, "crafts", "final_video")["reused"]
     assert metadata_of(again, "crafts", "final_video")["trigger"] == "backfill abc"
-    refused = project.run(instance, "make_day", days_ago(2), tags={"dagster/backfill": "abc"})
+    refused = made_crafts.run(instance, "make_day", days_ago(1), tags={"dagster/backfill": "abc"})
     assert "before active_from" in failures(refused)["crafts/ideas"]
-    assert sandbox.effects()["generations"] == paid
+    assert sandbox.effects()["generations"] == []
 
 
 def test_a_backfill_never_posts(project: Project) -> None:

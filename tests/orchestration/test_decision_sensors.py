@@ -1,56 +1,35 @@
 """Decisions and due posts become runs: once each, whatever else is in the tables."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
-import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert, update
 
 from dayreel.stores.catalog.tables import content, decisions
-from tests.orchestration.project import NOTES, Project, days_ago, failures, reason_of, today
+from tests.days import ZONE, days_ago, today
+from tests.orchestration.project import NOTES, Project, failures, reason_of
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
 
 
-def _content(project: Project, content_id: str, channel: str, day: Any, state: str = "review_pending") -> None:
-    now = datetime.now(UTC)
+def _decision(project: Project, *content_ids: str) -> None:
+    rows = [
+        {
+            "content_id": content_id, "verdict": "approved", "revision": 1, "video_sha256": "0" * 64,
+            "caption": "words", "fields": {}, "decided_by": "ben", "via": "desk", "decided_at": datetime.now(UTC),
+        }
+        for content_id in content_ids
+    ]  # fmt: skip
     with project.studio() as room, room.catalog.write() as connection:
-        connection.execute(
-            insert(content).values(
-                id=content_id,
-                channel=channel,
-                day=day,
-                take=1,
-                world="sandbox",
-                state=state,
-                version=1,
-                revision=1,
-                caption="words",
-                video_sha256="0" * 64,
-                storage_path=content_id,
-                created_at=now,
-                updated_at=now,
-            )
-        )
+        connection.execute(insert(decisions), rows)
 
 
-def _decision(project: Project, content_id: str, verdict: str = "approved") -> None:
-    with project.studio() as room, room.catalog.write() as connection:
-        connection.execute(
-            insert(decisions).values(
-                content_id=content_id,
-                verdict=verdict,
-                revision=1,
-                video_sha256="0" * 64,
-                caption="words",
-                fields={},
-                decided_by="ben",
-                via="desk",
-                decided_at=datetime.now(UTC),
-            )
-        )
+def _poison(project: Project, state: str) -> None:
+    """Decide on contents of a channel that is gone, and of a day that is no partition."""
+    for channel, day in (("gone", days_ago(1)), ("notes", date(1999, 1, 1))):
+        _decision(project, project.add_content(channel, day, state))
 
 
 def test_an_approval_is_recorded_and_then_posted(made: Project, instance: dg.DagsterInstance) -> None:
@@ -70,13 +49,11 @@ def test_an_approval_is_recorded_and_then_posted(made: Project, instance: dg.Dag
     assert "no new decision" in reason_of(made.tick(instance, "decision_recorded_sensor", cursor=tick.cursor))
 
 
-@pytest.mark.slow
-def test_each_platform_gets_a_run_of_its_own(project: Project, instance: dg.DagsterInstance) -> None:
+def test_each_platform_gets_a_run_of_its_own(made: Project, instance: dg.DagsterInstance) -> None:
     """So that one platform's trouble never holds another back."""
-    project.write_channel("notes", {**NOTES, "platforms": {"outbox": {}, "instagram": {}}})
-    project.run(instance, "make_day_notes", DAY)
-    project.decide(NOTES_ID, "approved")
-    requests = project.tick(instance, "post_due_sensor").run_requests
+    made.write_channel("notes", {**NOTES, "platforms": {"outbox": {}, "instagram": {}}})
+    made.decide(NOTES_ID, "approved")
+    requests = made.tick(instance, "post_due_sensor").run_requests
     selected = [[key.to_user_string() for key in request.asset_selection] for request in requests]
     assert selected == [["notes/posts/instagram"], ["notes/posts/outbox"]]
 
@@ -101,45 +78,35 @@ def test_a_rejection_is_recorded_and_nothing_is_posted(made: Project, instance: 
 
 def test_poison_rows_are_named_and_the_next_goes_through(made: Project, instance: dg.DagsterInstance) -> None:
     """A channel that is gone, a day that is no partition: an unknown key would otherwise fail every tick for ever."""
-    _content(made, "gone-2026-11-01", "gone", days_ago(1))
-    _content(made, "notes-1999-01-01", "notes", days_ago(9999))
-    _decision(made, "gone-2026-11-01")
-    _decision(made, "notes-1999-01-01")
+    _poison(made, "review_pending")
     last = made.decide(NOTES_ID, "approved")
     tick = made.tick(instance, "decision_recorded_sensor")
     assert [request.run_key for request in tick.run_requests] == [f"decision:{last}"]
     assert tick.cursor == str(last)
-    _decision(made, "gone-2026-11-01")
+    _decision(made, f"gone-{days_ago(1)}")
     assert "there is no channel 'gone' any more" in reason_of(
         made.tick(instance, "decision_recorded_sensor", cursor=tick.cursor)
     )
 
 
 def test_a_poison_row_does_not_stop_the_posts_of_others(made: Project, instance: dg.DagsterInstance) -> None:
-    _content(made, "gone-2026-11-01", "gone", days_ago(1), state="approved")
-    _content(made, "notes-1999-01-01", "notes", days_ago(9999), state="approved")
-    _decision(made, "gone-2026-11-01")
-    _decision(made, "notes-1999-01-01")
+    _poison(made, "approved")
     made.decide(NOTES_ID, "approved")
     assert [one.tags["dayreel/content"] for one in made.tick(instance, "post_due_sensor").run_requests] == [NOTES_ID]
 
 
-@pytest.mark.slow
-def test_a_broken_channel_file_does_not_stop_other_posts(make_project: Any, instance: dg.DagsterInstance) -> None:
-    project: Project = make_project(notes=NOTES, other={**NOTES, "title": "Others"})
-    project.run(instance, "make_day_notes", DAY)
-    project.decide(NOTES_ID, "approved")
-    _content(project, f"other-{DAY}", "other", DAY, state="approved")
-    _decision(project, f"other-{DAY}")
-    assert len(project.tick(instance, "post_due_sensor").run_requests) == 2
-    (project.root / "channels" / "other.yaml").write_text("title: [", encoding="utf-8")
-    requests = project.tick(instance, "post_due_sensor").run_requests
+def test_a_broken_channel_file_does_not_stop_other_posts(made: Project, instance: dg.DagsterInstance) -> None:
+    made.write_channel("other", {**NOTES, "title": "Others"})
+    made.decide(NOTES_ID, "approved")
+    _decision(made, made.add_content("other", DAY, "approved"))
+    assert len(made.tick(instance, "post_due_sensor").run_requests) == 2
+    (made.root / "channels" / "other.yaml").write_text("title: [", encoding="utf-8")
+    requests = made.tick(instance, "post_due_sensor").run_requests
     assert [one.tags["dayreel/content"] for one in requests] == [NOTES_ID]
 
 
 def test_a_hundred_decisions_are_taken_at_a_time(made: Project, instance: dg.DagsterInstance) -> None:
-    for _ in range(103):
-        _decision(made, NOTES_ID)
+    _decision(made, *[NOTES_ID] * 103)
     first = made.tick(instance, "decision_recorded_sensor")
     second = made.tick(instance, "decision_recorded_sensor", cursor=first.cursor)
     assert (len(first.run_requests), len(second.run_requests)) == (100, 3)
@@ -147,7 +114,7 @@ def test_a_hundred_decisions_are_taken_at_a_time(made: Project, instance: dg.Dag
 
 def test_nothing_is_due_outside_windows_or_with_the_switch_off(made: Project, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "approved")
-    later = datetime.now(UTC) + timedelta(hours=3)
+    later = datetime.now(ZoneInfo(ZONE)) + timedelta(hours=3)
     window = f"{later:%H}:00-{later:%H}:30"
     made.write_channel("notes", {**NOTES, "publish_windows": [window]})
     assert made.tick(instance, "post_due_sensor").run_requests == []
@@ -165,5 +132,3 @@ def test_a_content_of_the_other_world_is_never_due(made: Project, instance: dg.D
     with made.studio() as room, room.catalog.write() as connection:
         connection.execute(update(content).where(content.c.id == NOTES_ID).values(world="live"))
     assert made.tick(instance, "post_due_sensor").run_requests == []
-    with made.studio() as room, room.catalog.write() as connection:
-        connection.execute(delete(decisions))

@@ -14,10 +14,11 @@ from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.stores.catalog.tables import metric_snapshots
 from pipeline_assets.definitions import build_defs
 from pipeline_assets.engagement_assets import SNAPSHOTS
+from tests.days import days_ago, today
 from tests.fakes.bucket import running_bucket
 from tests.fakes.platform import FakePlatform
 from tests.fakes.posts import write_post
-from tests.orchestration.project import CRAFTS, Project, days_ago, failures, today
+from tests.orchestration.project import CRAFTS, Project, failures
 
 
 class Account:

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from dayreel.errors import ConfigurationError
+from pipeline_assets.definitions import build_defs
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
 from tests.orchestration.project import NOTES, Project
 
@@ -32,7 +33,7 @@ def test_loading_the_graph_says_nothing_about_beta_parameters(project: Project) 
     """Thirty such lines would stand before everything that `dagster` prints for people."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", dg.BetaWarning)
-        assert project.defs.jobs
+        assert build_defs(project.settings).jobs
 
 
 @pytest.mark.parametrize("part", ["assets", "jobs", "schedules", "sensors"])
@@ -73,7 +74,10 @@ def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:
         assert not (publishes and makes), name
 
 
-def test_a_channel_whose_day_precedes_its_partition_is_refused(project: Project) -> None:
+def test_a_channel_whose_day_precedes_its_partition_is_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYREEL_TIMEZONE", "UTC")
     project.write_channel("notes", {**NOTES, "timezone": "Pacific/Auckland", "make_at": "06:00"})
     with pytest.raises(ConfigurationError, match="DAYREEL_TIMEZONE=Pacific/Auckland"):
         _ = project.defs

@@ -6,17 +6,18 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from dayreel.services.configure import write_config
 from dayreel.services.processes import owner_of, this_process
 from dayreel.services.reviewing.expire_reviews import overdue_reviews
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.reads import get_content
-from dayreel.stores.catalog.tables import content, effects
+from dayreel.stores.catalog.tables import content
 from pipeline_assets.house_jobs import Failure
+from tests.days import today
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import CRAFTS, FixedClock, Project, failures, reason_of, today
+from tests.orchestration.project import FixedClock, Project, failures, reason_of
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
@@ -36,18 +37,6 @@ def _hours_from_now(project: Project, hours: float) -> None:
     with project.studio() as room, room.catalog.write() as connection:
         deadline = room.clock.now() + timedelta(hours=hours)
         connection.execute(update(content).where(content.c.id == NOTES_ID).values(review_deadline_at=deadline))
-
-
-def _effect(project: Project, **columns: Any) -> None:
-    now = datetime.now(UTC)
-    values = {
-        "content_id": NOTES_ID, "kind": "segment", "target": "fal", "sequence": 1, "fingerprint": "f",
-        "world": "sandbox",
-        "channel": "notes", "day": DAY, "layer": "video", "state": "unknown", "request": {}, "handle": {}, "result": {},
-        "reserved_usd": Decimal(1), "created_at": now, "sent_at": now, "spent_on": DAY, "version": 1, "attempts": 1,
-    }  # fmt: skip
-    with project.studio() as room, room.catalog.write() as connection:
-        connection.execute(insert(effects).values({**values, **columns}))
 
 
 def test_with_nothing_in_doubt_nothing_is_started(made: Project, instance: dg.DagsterInstance) -> None:
@@ -105,7 +94,7 @@ def test_a_message_that_cannot_be_sent_holds_nothing_back(made: Project, sandbox
 
 def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Project) -> None:
     """Turns are those of the clock, so a span that begins at any moment touches one more of them than it is long."""
-    _effect(made)
+    made.add_effect(NOTES_ID)
 
     def turns(minutes: range) -> int:
         keys = set()
@@ -122,28 +111,28 @@ def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Project) -> None
 
 def test_what_a_living_process_is_sending_is_no_doubt(made: Project) -> None:
     """Process 1 lives as long as the machine."""
-    _effect(made, state="sent", owner=owner_of(1), lease_until_at=datetime.now(UTC))
+    made.add_effect(NOTES_ID, state="sent", owner=owner_of(1), lease_until_at=datetime.now(UTC))
     with made.studio() as room:
         assert due_chores(room, target="slack") == []
 
 
 def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Project) -> None:
-    _effect(made, state="sent", owner=None, handle={"request_id": "r1"})
+    made.add_effect(NOTES_ID, state="sent", owner=None, handle={"request_id": "r1"})
     dues = []
-    for minutes in (0, 29, 31):
+    for minutes in (0, 25, 31):
         with made.studio(clock=FixedClock(timedelta(minutes=minutes))) as room:
             dues.append([one.name for one in due_chores(room, target="slack")])
     assert dues == [[], [], ["reconcile"]]
 
 
 def test_what_this_process_has_left_behind_is_a_doubt(made: Project) -> None:
-    _effect(made, state="sent", owner=this_process(), lease_until_at=datetime.now(UTC))
+    made.add_effect(NOTES_ID, state="sent", owner=this_process(), lease_until_at=datetime.now(UTC))
     with made.studio() as room:
         assert [one.name for one in due_chores(room, target="slack")] == ["reconcile"]
 
 
 def test_the_run_writes_off_what_nobody_can_look_up(made: Project, instance: dg.DagsterInstance) -> None:
-    _effect(made, kind="llm", target="anthropic", layer="idea")
+    made.add_effect(NOTES_ID, kind="llm", target="anthropic", layer="idea")
     (request,) = made.tick(instance, "chore_due_sensor").run_requests
     result = _obey(made, instance, request, "keep_house")
     assert result.success, failures(result)
@@ -155,7 +144,7 @@ def test_work_that_nobody_has_gone_on_with_is_told_once(made: Project, sandbox: 
     with made.studio() as room, room.catalog.write() as connection:
         connection.execute(update(content).values(state="rendering", updated_at=room.clock.now()))
     dues = []
-    for minutes in (0, 119, 121):
+    for minutes in (0, 115, 121):
         with made.studio(clock=FixedClock(timedelta(minutes=minutes))) as room:
             dues.append([one.name for one in due_chores(room, target="slack")])
             for _ in range(2):
@@ -171,7 +160,7 @@ def test_people_are_told_once_when_the_days_money_runs_out(
 ) -> None:
     with made.studio() as room, room.catalog.write() as connection:
         write_config(connection, "cap.day_usd", "10", by="ana", at=room.clock.now())
-    _effect(made, state="confirmed", settled_usd=Decimal(spent))
+    made.add_effect(NOTES_ID, state="confirmed", settled_usd=Decimal(spent))
     with made.studio() as room:
         due = [one for one in due_chores(room, target="slack") if one.name == "budgets"]
         assert [one.about.rsplit("/", 1)[1] for one in due] == levels
@@ -216,13 +205,12 @@ def test_a_failure_to_tell_is_not_told(made: Project, instance: dg.DagsterInstan
 
 @pytest.mark.slow
 def test_a_lost_answer_is_looked_up_by_the_sensors_run(
-    make_project: Any, instance: dg.DagsterInstance, sandbox: RunningSandbox
+    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     """The request for a language model whose answer was lost is written off, and the day can go on."""
-    project: Project = make_project(crafts=CRAFTS)
-    sandbox.arm("anthropic", "messages", "lose_answer", times=4)
-    result = project.run(instance, "make_day_crafts", DAY, ["crafts", "ideas"])
+    sandbox.arm("openai", "responses", "lose_answer", times=4)
+    result = bought.run(instance, "make_day_crafts", DAY, ["crafts", "ideas"])
     assert not result.success
-    (request,) = project.tick(instance, "chore_due_sensor").run_requests
-    assert _obey(project, instance, request, "keep_house").success
-    assert project.tick(instance, "chore_due_sensor").run_requests == []
+    (request,) = bought.tick(instance, "chore_due_sensor").run_requests
+    assert _obey(bought, instance, request, "keep_house").success
+    assert bought.tick(instance, "chore_due_sensor").run_requests == []

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -15,17 +16,12 @@ from dayreel.settings import load_settings
 from dayreel.stores.library_plan import start_library
 from dayreel.stores.locks import hold
 from pipeline_assets.definitions import build_defs
+from tests.days import ZONE, today
 from tests.fakes.clock import FakeClock
 from tests.fakes.library import pretend_to_work
-from tests.orchestration.project import NOTES, Project, failures, metadata_of, today
+from tests.orchestration.project import NOTES, Project, failures, metadata_of
 
 FALLS = movie_name("Hidden Falls", 2019)
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -66,23 +62,23 @@ def record(project: Project, instance: dg.DagsterInstance, request: dg.RunReques
 
 
 def test_each_step_of_an_item_materializes_its_partition(
-    project: Project, stored_instance: dg.DagsterInstance, library: Library
+    project: Project, stored_instance: dg.DagsterInstance, instance: dg.DagsterInstance, library: Library
 ) -> None:
-    instance = stored_instance
     file_it(library)
-    ticked: Any = project.tick(instance, "item_moved_sensor")
+    ticked: Any = project.tick(stored_instance, "item_moved_sensor")
     assert [(one.partition_key, one.asset_selection[0].path[-1]) for one in ticked.run_requests] == [
         (FALLS.item_id, stage) for stage in ("ripped", "remuxed", "transcoded", "in_library")
     ]
     (added,) = ticked.dynamic_partitions_requests
-    instance.add_dynamic_partitions(added.partitions_def_name, list(added.partition_keys))
+    for each in (stored_instance, instance):
+        each.add_dynamic_partitions(added.partitions_def_name, list(added.partition_keys))
     results = [record(project, instance, request) for request in ticked.run_requests]
     assert all(result.success for result in results), [failures(result) for result in results]
     told = metadata_of(results[1], "library", "remuxed")
     assert (told["title"], told["made_by"]) == ("Hidden Falls", "pretender")
     assert told["trigger"] == "auto by ana: by pretender"
     assert told["evidence"]["files"][0]["streams"][2]["reason"] == "its language is fra"
-    again: Any = project.tick(instance, "item_moved_sensor", cursor=ticked.cursor)
+    again: Any = project.tick(stored_instance, "item_moved_sensor", cursor=ticked.cursor)
     assert again.skip_message == "no item has moved"
 
 
@@ -125,16 +121,16 @@ def test_a_channel_cuts_from_the_library_and_records_the_items(
 
 
 def test_filing_rebuilds_throughput_only_where_a_library_is_set(
-    project: Project, library: Library, stored_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    project: Project, library: Library, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mart = dg.AssetKey(["library", "throughput"])
-    stored_instance.add_dynamic_partitions("library_items", [FALLS.item_id])
-    at = datetime.combine(today(), time(12), tzinfo=UTC)
-    first = dg.evaluate_automation_conditions(project.defs, stored_instance, evaluation_time=at)
+    instance.add_dynamic_partitions("library_items", [FALLS.item_id])
+    at = datetime.combine(today(), time(12), tzinfo=ZoneInfo(ZONE))
+    first = dg.evaluate_automation_conditions(project.defs, instance, evaluation_time=at)
     filed = dg.AssetMaterialization(dg.AssetKey(["library", "in_library"]), partition=FALLS.item_id)
-    stored_instance.report_runless_asset_event(filed)
+    instance.report_runless_asset_event(filed)
     later = at + timedelta(minutes=1)
-    told = dg.evaluate_automation_conditions(project.defs, stored_instance, evaluation_time=later, cursor=first.cursor)
+    told = dg.evaluate_automation_conditions(project.defs, instance, evaluation_time=later, cursor=first.cursor)
     assert today().isoformat() in told.get_requested_partitions(mart)
     assert len(told.get_requested_partitions(mart)) <= 3
     monkeypatch.delenv("DAYREEL_LIBRARY")

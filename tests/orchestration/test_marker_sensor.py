@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import re
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,54 +11,12 @@ import pytest
 
 from dayreel.rules.markers import spec_hash
 from dayreel.services.making.adopt_marker import read_markers
+from tests.days import days_ago, today
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import (
-    CRAFTS,
-    NOTES,
-    ROOT,
-    Project,
-    days_ago,
-    failures,
-    make_footage,
-    metadata_of,
-    reason_of,
-    today,
-)
+from tests.orchestration.project import Project, failures, make_footage, mark, metadata_of, reason_of
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
-
-
-def shell_script() -> str:
-    """Return the script of docs/operate.md: what people copy is what is tested."""
-    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
-    found = re.search(r"<!-- marker script -->\n```sh\n(.*?)```", page, re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
-def mark(project: Project, content_id: str, name: str, file: Path, *, producer: str = "render-farm-2") -> Path:
-    """Run the script as a worker would, and return the marker."""
-    folder = project.settings.content_dir / content_id
-    (folder / "incoming").mkdir(parents=True, exist_ok=True)
-    (folder / "incoming" / file.name).hardlink_to(file)
-    script = project.root / "mark.sh"
-    script.write_text(shell_script(), encoding="utf-8")
-    spec = subprocess.run(
-        [sys.executable, "-m", "dayreel.cli", "channels", "spec", content_id.split("-", maxsplit=1)[0]],
-        cwd=project.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}, check=True, capture_output=True,
-        text=True,
-    ).stdout.strip()  # fmt: skip
-    subprocess.run(
-        ["sh", str(script), content_id, name, f"incoming/{file.name}", producer, spec],
-        cwd=project.root, check=True, timeout=20,
-    )  # fmt: skip
-    return folder / ".pipeline" / f"{name}.done"
-
-
-@pytest.fixture(scope="module")
-def segment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_footage(tmp_path_factory.mktemp("elsewhere") / "segment.mp4", duration_s=1)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +38,7 @@ def _drop(project: Project, name: str, text: str | dict[str, Any]) -> None:
     path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
 
 
-def test_an_external_final_video_goes_to_review_and_is_posted(
+def test_an_external_final_video_is_kept_reviewed_and_posted(
     made: Project, instance: dg.DagsterInstance, finished: Path
 ) -> None:
     mark(made, NOTES_ID, "final_video", finished)
@@ -96,38 +52,30 @@ def test_an_external_final_video_goes_to_review_and_is_posted(
     assert shown["sha256"] == hashlib.sha256(finished.read_bytes()).hexdigest()
     assert shown["trigger"] == "marker final_video by render-farm-2"
     assert made.tick(instance, "marker_found_sensor", cursor=tick.cursor).run_requests == []
+    again = made.run(instance, "make_day_notes", DAY)
+    assert again.success, failures(again)
+    kept = metadata_of(again, "notes", "final_video")
+    assert (kept["mode"], kept["reused"]) == ("adopted", True)
     made.decide(NOTES_ID, "approved", revision=2)
     assert made.run(instance, "publish", DAY, ["notes", "posts", "outbox"]).success
 
 
 @pytest.mark.slow
-def test_making_the_day_again_keeps_what_was_taken_over(
-    made: Project, instance: dg.DagsterInstance, finished: Path
-) -> None:
-    mark(made, NOTES_ID, "final_video", finished)
-    made.obey(instance, made.tick(instance, "marker_found_sensor").run_requests[0], "make_day")
-    again = made.run(instance, "make_day_notes", DAY)
-    assert again.success, failures(again)
-    assert metadata_of(again, "notes", "final_video")["mode"] == "adopted"
-    assert metadata_of(again, "notes", "final_video")["reused"]
-
-
-@pytest.mark.slow
 def test_segments_made_elsewhere_are_bought_by_nobody(
-    make_project: Any, instance: dg.DagsterInstance, sandbox: RunningSandbox, tmp_path: Path
+    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     """All are needed: until the last marker is there the sensor says how many are missing."""
-    project: Project = make_project(crafts={**CRAFTS, "segments": NOTES["segments"]})
     content_id = f"crafts-{DAY}"
-    first = mark(project, content_id, "raw_segment_1", make_footage(tmp_path / "one.mp4", duration_s=1))
-    tick = project.tick(instance, "marker_found_sensor")
+    segment = make_footage(tmp_path / "one.mp4", duration_s=2, size="720x1280")
+    first = mark(bought, content_id, "raw_segment_1", segment)
+    tick = bought.tick(instance, "marker_found_sensor")
     assert "1 of 2 segments are marked" in reason_of(tick)
-    mark(project, content_id, "raw_segment_2", make_footage(tmp_path / "two.mp4", duration_s=1))
-    (request,) = project.tick(instance, "marker_found_sensor", cursor=tick.cursor).run_requests
-    result = project.obey(instance, request, "make_day")
+    mark(bought, content_id, "raw_segment_2", Path(shutil.copy(segment, tmp_path / "two.mp4")))
+    (request,) = bought.tick(instance, "marker_found_sensor", cursor=tick.cursor).run_requests
+    result = bought.obey(instance, request, "make_day")
     assert result.success, failures(result)
     assert [one["kind"] for one in sandbox.effects()["generations"]] == ["llm"]  # the idea, for its caption
-    with project.studio() as room:
+    with bought.studio() as room:
         segments = room.contents.manifest(content_id).segments
     assert [one.origin for one in segments] == ["render-farm-2"] * 2
     assert first.exists()

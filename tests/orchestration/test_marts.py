@@ -1,9 +1,11 @@
 """The marts in the graph: rebuilt by themselves when what they are made from changed, one run for many days."""
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pyarrow.parquet as pq
@@ -14,9 +16,26 @@ from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.definitions import default_resources
 from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import daily_partitions
-from tests.orchestration.project import Project, days_ago, today
+from tests.days import ZONE, days_ago, today
+from tests.orchestration.project import NOTES, Project
 
 DAILY = [mart for mart in MARTS.values() if mart.every == "day"]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A project whose marts of three days were made in one run. Its tests may add to it, and none takes away."""
+
+    project: Project
+    instance: dg.DagsterInstance
+
+
+@pytest.fixture(scope="module")
+def rebuilt(place: Path, footage: Path) -> Iterator[Rebuilt]:
+    project = Project.new(place / "marts", {"notes": NOTES}, footage=footage)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert over(project, instance, days_ago(2), today()).success
+        yield Rebuilt(project, instance)
 
 
 def over(project: Project, instance: dg.DagsterInstance, first: date, last: date) -> dg.ExecuteInProcessResult:
@@ -36,45 +55,42 @@ def told_by(record: dg.EventLogRecord) -> dict[str, dg.MetadataValue[Any]]:
 
 def files_of(project: Project) -> dict[str, bytes]:
     folder = project.settings.var_dir / "marts"
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+    paths = (path for mart in DAILY for path in folder.glob(f"{mart.name}/*.parquet"))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 @pytest.mark.slow
-def test_one_run_writes_all_marts_of_several_days_reproducibly(project: Project, instance: dg.DagsterInstance) -> None:
-    assert over(project, instance, days_ago(2), today()).success
-    written = files_of(project)
+def test_one_run_writes_all_marts_of_several_days_reproducibly(rebuilt: Rebuilt) -> None:
+    written = files_of(rebuilt.project)
     assert set(written) == {f"{mart.name}/{days_ago(back)}.parquet" for mart in DAILY for back in range(3)}
-    assert over(project, instance, days_ago(2), today()).success
-    assert files_of(project) == written
+    assert over(rebuilt.project, rebuilt.instance, days_ago(1), today()).success
+    assert files_of(rebuilt.project) == written
 
 
-def test_partitions_report_row_counts_and_marts_their_columns(project: Project, instance: dg.DagsterInstance) -> None:
-    over(project, instance, days_ago(1), today())
+def test_partitions_report_row_counts_and_marts_their_columns(rebuilt: Rebuilt) -> None:
     projection = dg.AssetKey(["finance", "projection"])
-    events = instance.fetch_materializations(projection, limit=10).records
+    events = rebuilt.instance.fetch_materializations(projection, limit=10).records
     assert {event.partition_key: told_by(event)["dagster/row_count"].value for event in events} == {
-        days_ago(1).isoformat(): 1,
-        today().isoformat(): 1,
+        days_ago(back).isoformat(): 1 for back in range(3)
     }  # a projection has one row a day, also on days on which nothing was spent
     for mart in MARTS.values():
-        told = project.defs.resolve_asset_graph().get(dg.AssetKey(mart.name.split("/"))).metadata
+        told = rebuilt.project.defs.resolve_asset_graph().get(dg.AssetKey(mart.name.split("/"))).metadata
         columns = told["dagster/column_schema"].columns
         assert [column.name for column in columns] == [column.name for column in mart.columns]
         assert all(column.description for column in columns)
 
 
-def test_a_mart_file_has_the_declared_columns_and_types(project: Project, instance: dg.DagsterInstance) -> None:
+def test_a_mart_file_has_the_declared_columns_and_types(rebuilt: Rebuilt) -> None:
     from dayreel.services.marts.shapes import schema_of
 
-    over(project, instance, today(), today())
     for mart in DAILY:
-        path: Path = project.settings.var_dir / "marts" / mart.name / f"{today()}.parquet"
+        path: Path = rebuilt.project.settings.var_dir / "marts" / mart.name / f"{today()}.parquet"
         assert pq.read_schema(path).equals(schema_of(mart)), mart.name
 
 
 @pytest.mark.slow
-def test_weeks_and_months_sum_the_days_that_exist(project: Project, instance: dg.DagsterInstance) -> None:
-    over(project, instance, days_ago(1), today())
+def test_weeks_and_months_sum_the_days_that_exist(rebuilt: Rebuilt) -> None:
+    project = rebuilt.project
     marts = build_marts([], daily_partitions(project.settings), project.settings)
     resources = default_resources(project.settings)
     for name, key in (
@@ -83,13 +99,13 @@ def test_weeks_and_months_sum_the_days_that_exist(project: Project, instance: dg
     ):
         (asset,) = [one for one in marts if one.key == dg.AssetKey(["summary", name])]
         wanted = {name: resources[name] for name in ("studio", "marts")}
-        assert dg.materialize([asset], partition_key=key, instance=instance, resources=wanted).success
+        assert dg.materialize([asset], partition_key=key, instance=rebuilt.instance, resources=wanted).success
         assert (project.settings.var_dir / "marts" / "summary" / name / f"{key}.parquet").is_file()
 
 
 @pytest.mark.slow
-def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(project: Project, instance: dg.DagsterInstance) -> None:
-    over(project, instance, days_ago(1), today())
+def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(rebuilt: Rebuilt) -> None:
+    project, instance = rebuilt.project, rebuilt.instance
     monday = (today() - timedelta(days=today().weekday())).isoformat()
     weeks = build_periods(daily_partitions(project.settings), project.settings)["week"]
     assert weeks is not None
@@ -105,20 +121,14 @@ def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(project: Project
     )
 
 
-@pytest.fixture
-def evaluate(project: Project, instance: dg.DagsterInstance) -> Callable[[Any, datetime], Any]:
-    def now(cursor: Any, at: datetime) -> Any:
+@pytest.mark.slow
+def test_a_measurement_rebuilds_affected_days_and_nothing_paid(rebuilt: Rebuilt) -> None:
+    project, instance = rebuilt.project, rebuilt.instance
+
+    def evaluate(cursor: Any, at: datetime) -> Any:
         return dg.evaluate_automation_conditions(project.defs, instance, evaluation_time=at, cursor=cursor)
 
-    return now
-
-
-@pytest.mark.slow
-def test_a_measurement_rebuilds_affected_days_and_nothing_paid(
-    project: Project, instance: dg.DagsterInstance, evaluate: Callable[[Any, datetime], Any]
-) -> None:
-    at = datetime.combine(today(), time(12), tzinfo=UTC)
-    over(project, instance, days_ago(3), today())  # these are there already
+    at = datetime.combine(today(), time(12), tzinfo=ZoneInfo(ZONE))
     first = evaluate(None, at)
     snapshots = dg.AssetMaterialization(dg.AssetKey(["engagement", "snapshots"]), partition=today().isoformat())
     instance.report_runless_asset_event(snapshots)

@@ -10,6 +10,12 @@ from resources.studio import StudioResource
 from tests.orchestration.project import NOTES, Project
 
 
+@pytest.fixture(autouse=True)
+def _partitions_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests have moments of their own, in zones of their own."""
+    monkeypatch.setenv("DAYREEL_TIMEZONE", "UTC")
+
+
 def _tick(project: Project, schedule: str, moment: datetime) -> Any:
     repository = project.defs.get_repository_def()
     resources = {"studio": StudioResource(root=str(project.root))}
@@ -42,12 +48,13 @@ def test_the_schedule_runs_at_the_local_time_of_the_file(make_project: Any) -> N
 
 
 def test_a_day_off_for_the_channel_is_skipped_with_the_reason(make_project: Any) -> None:
-    project: Project = make_project(notes={**NOTES, "weekdays": ["mon", "wed"]})
+    project: Project = make_project(notes={**NOTES, "timezone": "UTC", "weekdays": ["mon", "wed"]})
     tick = _tick(project, "make_day_notes_schedule", datetime(2027, 3, 11, 9, tzinfo=UTC))
     assert tick.run_requests == []
     assert "2027-03-11 is a thu; channel 'notes' is made on mon, wed" in str(tick.skip_message)
 
 
-def test_posts_are_measured_for_the_day_of_the_installation(project: Project) -> None:
+def test_posts_are_measured_for_the_day_of_the_installation(make_project: Any) -> None:
+    project: Project = make_project(notes={**NOTES, "timezone": "UTC"})
     (request,) = _tick(project, "measure_schedule", datetime(2027, 3, 10, 7, 30, tzinfo=UTC)).run_requests
     assert request.partition_key == "2027-03-10"

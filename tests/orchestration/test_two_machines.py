@@ -8,9 +8,10 @@ import pytest
 
 from dayreel.services.desk.content import content_page
 from resources.content_bucket import BucketStudioResource
+from tests.days import today
 from tests.fakes.bucket import running_bucket
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import NOTES, Project, failures, metadata_of, today
+from tests.orchestration.project import NOTES, Project, failures, metadata_of
 
 DAY = today()
 ID = f"notes-{DAY}"

@@ -3,17 +3,19 @@
 import json
 import os
 import signal
-import subprocess
-import sys
+import threading
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from dayreel.cli import run as dayreel
 from dayreel.clock import SystemClock
 from dayreel.services.status import status_of
 from dayreel.services.upkeep.watch_work import Memory, next_work
-from tests.orchestration.project import NOTES, ROOT, Project, today
+from tests.days import ZONE, today
+from tests.orchestration.project import NOTES, Project
 from tests.waiting import wait_until
 
 DAY = today()
@@ -21,10 +23,10 @@ NOTES_ID = f"notes-{DAY}"
 
 
 class AtNoon(SystemClock):
-    """Today at noon, UTC."""
+    """Today at noon."""
 
     def now(self) -> datetime:
-        return super().now().replace(hour=12)
+        return super().now().astimezone(ZoneInfo(ZONE)).replace(hour=12)
 
 
 def _keys(project: Project, memory: Memory) -> list[str]:
@@ -57,29 +59,30 @@ def test_nothing_is_made_before_its_time(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_watch_mode_posts_an_approval_and_stops_on_sigterm(made: Project) -> None:
-    made.write_channel("notes", {**NOTES, "make_at": "00:00"})
+def test_watch_mode_posts_an_approval_and_stops_on_sigterm(
+    made: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The signal comes from another thread of this process, as soon as the post is out."""
+    made.write_channel("notes", {**NOTES, "make_at": "23:59"})
     made.decide(NOTES_ID, "approved")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore",
-        "HOME": str(made.root),
-    }
-    log = made.root / "watch.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dayreel.cli", "run", "--watch"], cwd=made.root, env=environment, stderr=output
-        )
-    try:
-        wait_until(lambda: _state(made) == "posted" or process.poll() is not None, within_s=90, otherwise=log.read_text)
-        assert process.poll() is None, log.read_text()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    monkeypatch.chdir(made.root)
+    monkeypatch.setenv("DAGSTER_HOME", str(made.root / "dagster_home"))
+    ours = signal.getsignal(signal.SIGTERM)
+
+    def stop_it() -> None:
+        try:
+            wait_until(lambda: _state(made) == "posted", within_s=300, every_s=0.1)
+        finally:
+            if signal.getsignal(signal.SIGTERM) is not ours:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    stopping = threading.Thread(target=stop_it)
+    stopping.start()
+    assert dayreel(["run", "--watch"]) == 0
+    stopping.join()
+    assert signal.getsignal(signal.SIGTERM) is ours
+    assert capsys.readouterr().err.splitlines()[-1] == "Stopped."
+    assert _state(made) == "posted"
     done = json.loads(Path(made.root / "var" / "watch.json").read_text(encoding="utf-8"))["done"]
     assert any(key.startswith(f"post:{NOTES_ID}:outbox:") for key in done)
 

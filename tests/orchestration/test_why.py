@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -11,41 +14,57 @@ from dayreel.cli import run as dayreel
 from dayreel.errors import UsageError
 from dayreel.services.explain import HIDDEN, explain, find_content_id
 from dayreel.services.reviewing.decide import decide
+from tests.days import today
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import ROOT, Project, failures, today
+from tests.orchestration.conftest import QUICK, Made
+from tests.orchestration.project import ROOT, Project, failures
 
 DAY = today()
 CRAFTS_ID = f"crafts-{DAY}"
 
 
-@pytest.mark.slow
-def test_the_page_leads_from_the_view_count_back_to_the_prompt(
-    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    made = bought.run(instance, "make_day_crafts", DAY)
-    with bought.studio() as room:
+@dataclass(frozen=True)
+class Story:
+    """A day that was made, edited, approved, posted on two platforms and measured; its tests only look at it."""
+
+    project: Project
+    decision_id: int
+    made: str
+    measured: str
+
+    def told(self) -> dict[str, Any]:
+        with self.project.studio() as room:
+            return explain(room, CRAFTS_ID)
+
+    def url(self) -> str:
+        """Return the address of the post on Instagram."""
+        return str(next(post["url"] for post in self.told()["posts"] if post["platform"] == "instagram"))
+
+
+@pytest.fixture(scope="module")
+def story(bought_once: Made, running_world: RunningSandbox, one_instance: dg.DagsterInstance, place: Path) -> Story:
+    running_world.reset()
+    running_world.pace(**QUICK)
+    project = bought_once.project.copy(place / "story")
+    with project.studio() as room:
         decide(room, CRAFTS_ID, "edited", by="ben", via="desk", caption="Clay,\nand patience")
-    decision_id = bought.decide(CRAFTS_ID, "approved", note="lovely")
-    for platform in ("instagram", "youtube"):
-        posted = bought.run(instance, "publish", DAY, ["crafts", "posts", platform])
-        assert posted.success, failures(posted)
-    sandbox.advance(3600)
-    measured = bought.run(instance, "measure", DAY)
+    decision_id = project.decide(CRAFTS_ID, "approved", note="lovely")
+    posts = [["crafts", "posts", platform] for platform in ("instagram", "youtube")]
+    posted = project.run(one_instance, "publish", DAY, *posts)
+    assert posted.success, failures(posted)
+    running_world.advance(3600)
+    measured = project.run(one_instance, "measure", DAY)
     assert measured.success, failures(measured)
-    with bought.studio() as room:
-        told = explain(room, CRAFTS_ID)
-        url = next(post["url"] for post in told["posts"] if post["platform"] == "instagram")
-        assert find_content_id(room, url) == CRAFTS_ID
-        assert find_content_id(room, url.rstrip("/")) == CRAFTS_ID
-        assert find_content_id(room, f"{url}?igsh=MzRlODBiNWFlZA==") == CRAFTS_ID
-        assert find_content_id(room, told["posts"][0]["post_id"]) == CRAFTS_ID
-        with pytest.raises(UsageError, match="No post of ours"):
-            find_content_id(room, "https://www.instagram.com/reel/unheard-of/")
+    return Story(project, decision_id, bought_once.result.run_id, measured.run_id)
+
+
+@pytest.mark.slow
+def test_the_story_leads_from_the_view_count_back_to_the_prompt(story: Story) -> None:
+    told = story.told()
     assert told["state"] == "posted"
     assert [post["snapshots"][0]["views"] is not None for post in told["posts"]] == [True, True]
     assert [(one["decided_by"], one["via"]) for one in told["decisions"]] == [("ben", "desk"), ("ana", "cli")]
-    assert told["decisions"][1]["id"] == decision_id
+    assert told["decisions"][1]["id"] == story.decision_id
     assert told["decisions"][1]["video_sha256"] == told["video"]["file"]["sha256"]
     assert all(one["request_id"] for one in told["segments"])
     assert len(told["prompts"]) == 2
@@ -53,33 +72,42 @@ def test_the_page_leads_from_the_view_count_back_to_the_prompt(
     assert {one["kind"] for one in told["effects"]} == {"llm", "segment", "notification", "post"}
     assert all(one["sent"] for one in told["effects"])
     runs = {one["run_id"]: one for one in told["runs"]}
-    assert runs.keys() >= {made.run_id, measured.run_id}
-    assert runs[made.run_id]["page"] == f"http://127.0.0.1:8700/dagster/runs/{made.run_id}"
+    assert runs.keys() >= {story.made, story.measured}
+    assert runs[story.made]["page"] == f"http://127.0.0.1:8700/dagster/runs/{story.made}"
     assert told["transitions"][-1]["to_state"] == "posted"
 
-    monkeypatch.chdir(bought.root)
+
+@pytest.mark.slow
+def test_the_page_is_printed_for_the_address_of_a_post(
+    story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, url = story.told(), story.url()
+    monkeypatch.chdir(story.project.root)
     capsys.readouterr()
     assert dayreel(["why", url]) == 0
     page = capsys.readouterr().out
-    for said in (told["idea"]["idea"], told["prompts"][0]["video_prompt"], f"decision {decision_id}", url, "lovely",
-                 "ben edited", r", to 'Clay,\nand patience'", r"  sent: 'Clay,\nand patience"):  # fmt: skip
+    for said in (told["idea"]["idea"], told["prompts"][0]["video_prompt"], f"decision {story.decision_id}", url,
+                 "lovely", "ben edited", r", to 'Clay,\nand patience'", r"  sent: 'Clay,\nand patience"):  # fmt: skip
         assert said in page
     assert dayreel(["why", CRAFTS_ID, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["content_id"] == CRAFTS_ID
 
 
 @pytest.mark.slow
-def test_what_works_like_a_key_is_not_on_the_page(
-    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
-) -> None:
-    bought.run(instance, "make_day_crafts", DAY)
-    bought.decide(CRAFTS_ID, "approved")
-    bought.run(instance, "publish", DAY, ["crafts", "posts", "youtube"])
-    with bought.studio() as room:
-        told = explain(room, CRAFTS_ID)
-        with room.catalog.read() as connection:
-            stored = connection.exec_driver_sql("select handle, result from effects").all()
-    page = json.dumps(told)
+def test_a_post_is_found_by_its_address_however_it_was_copied(story: Story) -> None:
+    url = story.url()
+    with story.project.studio() as room:
+        for copied in (url, url.rstrip("/"), f"{url}?igsh=MzRlODBiNWFlZA==", story.told()["posts"][0]["post_id"]):
+            assert find_content_id(room, copied) == CRAFTS_ID
+        with pytest.raises(UsageError, match="No post of ours"):
+            find_content_id(room, "https://www.instagram.com/reel/unheard-of/")
+
+
+@pytest.mark.slow
+def test_what_works_like_a_key_is_not_on_the_page(story: Story) -> None:
+    page = json.dumps(story.told())
+    with story.project.studio() as room, room.catalog.read() as connection:
+        stored = connection.exec_driver_sql("select handle, result from effects").all()
     secrets = [
         value
         for row in stored

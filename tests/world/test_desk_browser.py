@@ -26,6 +26,7 @@ from dayreel.services.library.tend import tend
 from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import newest_verdict
+from tests.days import ZONE
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served
 from tests.fakes.library import make_library, pretend_to_work
@@ -38,9 +39,11 @@ pytestmark = [
 ]
 NO_SIDEWAYS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8") + ";0"
-FINDINGS = """axe.run({resultTypes: ['violations']}).then((found) => found.violations
+FINDINGS = """axe.run(%s).then((found) => found.violations
   .filter((one) => ['serious', 'critical'].includes(one.impact))
   .map((one) => `${one.id}: ${one.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | ')}`))"""
+EVERY_RULE = FINDINGS % "{resultTypes: ['violations']}"
+CONTRAST = FINDINGS % "{resultTypes: ['violations'], runOnly: ['color-contrast']}"
 SEEK = """new Promise((yes) => { const video = document.querySelector('video');
   video.onseeked = () => yes(video.currentTime); video.currentTime = 2; })"""
 SMALL_TARGETS = """[...document.querySelectorAll('button, nav a, input[type=text], select, textarea')]
@@ -63,24 +66,21 @@ class Place:
         return f"{self.url}/welcome/{users.first_link() if name is None else users.add(name, role, by='test')}"
 
 
-@contextlib.contextmanager
-def place(root: Path) -> Iterator[Place]:
-    clip = root / "clip.mp4"
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds that a browser plays."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     source = ["-f", "lavfi", "-i", "testsrc2=s=180x320:r=15:d=3", "-f", "lavfi", "-i", "sine=f=440:d=3"]
-    encode = [
-        "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-pix_fmt",
-        "yuv420p",
-        "-c:a",
-        "aac",
-        "-movflags",
-        "+faststart",
-    ]
-    subprocess.run([str(find_ffmpeg()), "-v", "error", "-y", *source, *encode, str(clip)], check=True, timeout=60)
-    studio = make_library(make_studio(root, clock=SystemClock())).studio
+    picture = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
+    command = [str(find_ffmpeg()), "-v", "error", "-y", *source, *picture, "-c:a", "aac", "-movflags", "+faststart"]
+    subprocess.run([*command, str(path)], check=True, timeout=60)
+    return path
+
+
+@pytest.fixture
+def desk(tmp_path: Path, clip: Path) -> Iterator[Place]:
+    """A desk of its own for each test."""
+    studio = make_library(make_studio(tmp_path, channels={"crafts": {"timezone": ZONE}}, clock=SystemClock())).studio
     row = reviewable(studio, video=clip.read_bytes())
     for name in ("poster.jpg", "contact_sheet.jpg"):
         Image.new("RGB", (180, 320), (40, 90, 80)).save(studio.contents.folder(row.id) / name)
@@ -92,19 +92,26 @@ def place(root: Path) -> Iterator[Place]:
         studio.catalog.close()
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as found:
-        yield found
+Walk = Callable[[Chromium], Coroutine[Any, Any, None]]
+InBrowser = Callable[[Walk], None]
 
 
-def in_browser(walk: Callable[[Chromium], Coroutine[Any, Any, None]]) -> None:
-    async def go() -> None:
-        assert BROWSER is not None
-        async with chromium(BROWSER) as browser:
-            await walk(browser)
+@pytest.fixture(scope="module")
+def in_browser() -> Iterator[InBrowser]:
+    """Walk in one browser; each walk begins without cookies, and leaves no tab behind."""
+    assert BROWSER is not None
+    with asyncio.Runner() as runner:
+        running = contextlib.AsyncExitStack()
+        browser = runner.run(running.enter_async_context(chromium(BROWSER)))
 
-    asyncio.run(go())
+        async def walk_and_forget(walk: Walk) -> None:
+            try:
+                await walk(browser)
+            finally:
+                await browser.forget()
+
+        yield lambda walk: runner.run(walk_and_forget(walk))
+        runner.run(running.aclose())
 
 
 async def come_in(page: Page, link: str, name: str = "") -> None:
@@ -117,16 +124,22 @@ async def come_in(page: Page, link: str, name: str = "") -> None:
 
 
 async def looks_right(page: Page, where: str) -> None:
-    """Look for what keeps people out: text off the screen, small targets, and whatever axe calls serious."""
-    assert await page.say(NO_SIDEWAYS), f"{where} scrolls sideways"
-    assert await page.say(SMALL_TARGETS) == [], where
+    """Look for what keeps people out: text off the screen, small targets, and whatever axe calls serious.
+
+    That is looked for on a desktop and on a phone; a dark page differs from a light one in nothing but its colours.
+    """
     await page.say(AXE)
-    for scheme in ("dark", "light"):
-        await page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        assert await page.say(FINDINGS) == [], (where, scheme)
+    for size in (DESKTOP, PHONE):
+        await page.resize(size)
+        await page.wait(f"innerWidth === {size[0]}")
+        assert await page.say(NO_SIDEWAYS), f"{where} scrolls sideways at {size}"
+        assert await page.say(SMALL_TARGETS) == [], (where, size)
+        for scheme, rules in (("dark", CONTRAST), ("light", EVERY_RULE)):
+            await page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            assert await page.say(rules) == [], (where, size, scheme)
 
 
-async def review(page: Page, desk: Place) -> None:
+async def review(page: Page, desk: Place, clip: Path) -> None:
     await page.open(desk.url)
     assert "/login" in await page.say("location.href")
     await looks_right(page, "login")
@@ -159,18 +172,18 @@ async def review(page: Page, desk: Place) -> None:
     ):
         await page.open(desk.url + path)
         await looks_right(page, path)
-    await answer_about_footage(page, desk)
+    await answer_about_footage(page, desk, clip)
     await page.say("document.body.append(new Image())")
-    assert "image-alt" in str(await page.say(FINDINGS)), "axe finds nothing where there is something to find"
+    assert "image-alt" in str(await page.say(EVERY_RULE)), "axe finds nothing where there is something to find"
     assert [error for error in page.errors if "crafts-2020-01-01" not in error] == []
 
 
-async def answer_about_footage(page: Page, desk: Place) -> None:
+async def answer_about_footage(page: Page, desk: Place, clip: Path) -> None:
     """See a remux review, have it made again with another sound; see that the page notices the work by itself."""
     await page.open(f"{desk.url}/library")
     await page.say("window.sameDocument = true")
     library, falls = open_library(desk.studio), movie_name("Hidden Falls", 2019)
-    ingest(library, falls, [desk.studio.settings.root / "clip.mp4"])
+    ingest(library, falls, [clip])
     tend(library)
     await page.wait("document.querySelector('.work progress') && !document.getElementById('moved').hidden", "the job")
     assert await page.say("window.sameDocument") is True
@@ -188,12 +201,11 @@ async def answer_about_footage(page: Page, desk: Place) -> None:
     await looks_right(page, "item")
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_a_newcomer_goes_from_the_one_time_link_to_an_approval(desk: Place, size: tuple[int, int]) -> None:
-    """Every page on the way, and the others, is looked at by axe in both colour schemes."""
+def test_a_newcomer_goes_from_the_one_time_link_to_an_approval(desk: Place, in_browser: InBrowser, clip: Path) -> None:
+    """Every page on the way, and the others, is looked at by axe, in both sizes and both colour schemes."""
 
     async def walk(browser: Chromium) -> None:
-        await review(await browser.tab(await browser.context(), size), desk)
+        await review(await browser.tab(await browser.context(), PHONE), desk, clip)
 
     in_browser(walk)
     with desk.studio.catalog.read() as connection:
@@ -202,7 +214,7 @@ def test_a_newcomer_goes_from_the_one_time_link_to_an_approval(desk: Place, size
     assert (row.verdict, row.decided_by, row.via) == ("approved", "Newcomer", "desk")
 
 
-def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place) -> None:
+def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place, in_browser: InBrowser) -> None:
     async def walk(browser: Chromium) -> None:
         fire(desk.studio, desk.content_id, 1, "start", progress=0, detail="queued")
         first = await browser.tab(await browser.context(), DESKTOP)
@@ -238,7 +250,7 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place) -> None:
     assert content_row(desk.studio, desk.content_id).state == "approved"
 
 
-def test_the_live_view_resumes_after_a_restart_without_gaps(desk: Place) -> None:
+def test_the_live_view_resumes_after_a_restart_without_gaps(desk: Place, in_browser: InBrowser) -> None:
     fire(desk.studio, desk.content_id, 1, "start", progress=0, detail="queued")
 
     async def walk(browser: Chromium) -> None:
@@ -258,7 +270,7 @@ def test_the_live_view_resumes_after_a_restart_without_gaps(desk: Place) -> None
     in_browser(walk)
 
 
-def test_the_decision_works_without_javascript(desk: Place) -> None:
+def test_the_decision_works_without_javascript(desk: Place, in_browser: InBrowser) -> None:
     """Scripts of the page are off; the driver's own clicks still work."""
 
     async def walk(browser: Chromium) -> None:

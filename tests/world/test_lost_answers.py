@@ -4,9 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,35 +16,36 @@ import yaml
 from sqlalchemy import func, select
 
 from dayreel.cli import run as dayreel
-from dayreel.clock import SystemClock, local_day
 from dayreel.errors import GateClosedError, StoreError, UnknownOutcomeError
 from dayreel.sandbox import clips
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import EffectKey
 from dayreel.services.effects.intent import Done, Intent
+from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.render_segments import render_segments
+from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile
-from dayreel.settings import Settings
-from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects
+from tests.days import today
 from tests.fakes.sandbox import RunningSandbox
+from tests.fakes.studio import reviewable
 from tests.world.kill_matrix import child
-from tests.world.kill_matrix.sandbox import with_few_clips
-from tests.world.kill_matrix.worker import make_project
+from tests.world.kill_matrix.sandbox import with_one_clip
+from tests.world.kill_matrix.worker import PROJECT, make_project
 
 
 class Project:
     """A project with a sandbox world, a person at its command line, and a way into its services."""
 
-    def __init__(self, root: Path, sandbox: RunningSandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, root: Path, sandbox: RunningSandbox, studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = root
         self.sandbox = sandbox
+        self.studio = studio
         self._capsys = capsys
-        settings = Settings(root=root, sandbox_url=sandbox.url, catalog_url=None)
-        self.studio = Studio(settings, child.HurriedClock(1.0), open_catalog(settings.catalog), actor="test")
-        self.day: date = local_day(SystemClock().now(), "UTC")
+        self.day = today()
         self.content_id = f"{child.CHANNEL}-{self.day}"
 
     def hurry(self) -> None:
@@ -77,12 +78,22 @@ class Project:
         return sum(made["kind"] == "segment" for made in self.sandbox.effects()["generations"])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _few_clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test here is about what is in a clip."""
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """A world of one clip: no test here is about what is in it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clips, "render", with_few_clips(tmp_path_factory.mktemp("clips")))
-        yield
+        patch.setattr(clips, "render", with_one_clip(tmp_path_factory.mktemp("clip")))
+        with RunningSandbox(tmp_path_factory.mktemp("world")) as sandbox:
+            yield sandbox
+
+
+@pytest.fixture
+def sandbox(world: RunningSandbox) -> RunningSandbox:
+    """The world as on its first day, and quick."""
+    slow = ("fal_queue_s", "fal_render_s", "instagram_processing_s", "tiktok_processing_s", "youtube_processing_s")
+    world.reset()
+    world.pace(**dict.fromkeys(slow, 0.0))
+    return world
 
 
 @pytest.fixture(scope="module")
@@ -92,44 +103,65 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def approved(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose day is made and approved; the world it was made in is gone, and posting needs nothing of it."""
-    root = tmp_path_factory.mktemp("approved")
-    shutil.copytree(made, root / "project")
-    with RunningSandbox(root / "world", pace=dict.fromkeys(("fal_queue_s", "fal_render_s"), 0.0)) as sandbox:
-        place = child.Place(root / "project", sandbox.url, root)
-        studio = place.studio("test")
-        child._make(studio)
+def prompted(made: Path, world: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose day has its prompts."""
+    root = tmp_path_factory.mktemp("prompted") / "project"
+    shutil.copytree(made, root)
+    with studio_of(root, world) as studio:
+        ask_for_prompts(studio)
+    return root
+
+
+@pytest.fixture(scope="module")
+def approved(made: Path, world: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose day is made and approved: its video is one that every platform takes."""
+    root = tmp_path_factory.mktemp("approved") / "project"
+    shutil.copytree(made, root)
+    video = clips.render(clips.ClipWish("a video", seed=1, duration_s=3), root.parent)
+    with studio_of(root, world) as studio:
+        row = reviewable(studio, video=video.read_bytes(), name=child.CHANNEL)
+        decide(studio, row.id, "approved", by="a person", via="cli", revision=row.revision)
+    return root
+
+
+@contextmanager
+def studio_of(root: Path, sandbox: RunningSandbox) -> Iterator[Studio]:
+    studio = child.Place(root, sandbox.url, root).studio("test")
+    try:
+        yield studio
+    finally:
         studio.catalog.close()
-    return root / "project"
 
 
-def _opened(
-    template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
-    shutil.copytree(template, tmp_path / "project")
-    slow = ("fal_queue_s", "fal_render_s", "instagram_processing_s", "tiktok_processing_s", "youtube_processing_s")
-    with RunningSandbox(tmp_path / "world", pace=dict.fromkeys(slow, 0.0)) as sandbox:
-        monkeypatch.chdir(tmp_path / "project")
-        monkeypatch.setenv("DAYREEL_SANDBOX_URL", sandbox.url)
-        monkeypatch.setenv("DAYREEL_REVIEWER", "a person")
-        project = Project(tmp_path / "project", sandbox, capsys)
-        yield project
-        project.studio.catalog.close()
+Opener = Callable[[Path], Project]
 
 
 @pytest.fixture
-def new(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
-    yield from _opened(made, tmp_path, capsys, monkeypatch)
+def open_project(
+    sandbox: RunningSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Opener]:
+    """Open a copy of a project."""
+    with ExitStack() as opened:
+
+        def opener(template: Path) -> Project:
+            root = tmp_path / "project"
+            shutil.copytree(template, root)
+            monkeypatch.chdir(root)
+            monkeypatch.setenv("DAYREEL_SANDBOX_URL", sandbox.url)
+            monkeypatch.setenv("DAYREEL_REVIEWER", "a person")
+            return Project(root, sandbox, opened.enter_context(studio_of(root, sandbox)), capsys)
+
+        yield opener
 
 
 @pytest.fixture
-def ready(
-    approved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
-    yield from _opened(approved, tmp_path, capsys, monkeypatch)
+def new(open_project: Opener, prompted: Path) -> Project:
+    return open_project(prompted)
+
+
+@pytest.fixture
+def ready(open_project: Opener, approved: Path) -> Project:
+    return open_project(approved)
 
 
 # -- posts -------------------------------------------------------------------------------------------------------------
@@ -200,7 +232,6 @@ def test_a_post_is_parked_until_its_platform_reports_it_again(ready: Project) ->
 
 
 def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Project) -> None:
-    ask_for_prompts(new)
     new.sandbox.arm("fal", "submit", "lose_answer")
     with pytest.raises(UnknownOutcomeError):
         new.render()
@@ -225,7 +256,6 @@ def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Project) -> N
 
 
 def test_a_submit_a_person_reports_missing_is_bought_once(new: Project) -> None:
-    ask_for_prompts(new)
     new.sandbox.arm("fal", "submit", "error", status=500)
     with pytest.raises(UnknownOutcomeError):
         new.render()
@@ -240,7 +270,6 @@ def test_a_submit_a_person_reports_missing_is_bought_once(new: Project) -> None:
 
 @pytest.mark.parametrize("route", ["status", "result"])
 def test_a_key_that_expires_during_a_segment_buys_nothing_again(new: Project, route: str) -> None:
-    ask_for_prompts(new)
     new.sandbox.arm("fal", route, "expired_token", times=100)
     for _ in range(2):
         with pytest.raises(Exception, match="HTTP 401"):
@@ -253,7 +282,6 @@ def test_a_key_that_expires_during_a_segment_buys_nothing_again(new: Project, ro
 
 
 def test_a_person_can_release_a_segment_its_service_denies(new: Project) -> None:
-    ask_for_prompts(new)
     new.sandbox.arm("fal", "status", "error", times=100, status=404)
     with pytest.raises(Exception, match="HTTP 404"):
         new.render()
@@ -267,7 +295,6 @@ def test_a_person_can_release_a_segment_its_service_denies(new: Project) -> None
 
 
 def test_a_send_whose_handle_could_not_be_saved_is_parked(new: Project) -> None:
-    ask_for_prompts(new)
     key = EffectKey(new.content_id, "segment", "fal", 9, "a request")
 
     def act(*_: Any) -> Done:
@@ -284,7 +311,6 @@ def test_a_send_whose_handle_could_not_be_saved_is_parked(new: Project) -> None:
 
 def test_a_segment_made_after_its_process_died_is_reconciled(new: Project) -> None:
     """Nobody has to run anything for the ledger to know what was bought; the next run only fetches it."""
-    ask_for_prompts(new)
     new.sandbox.arm("fal", "status", "expired_token", times=100)
     with pytest.raises(Exception, match="HTTP 401"):
         new.render()
@@ -311,7 +337,6 @@ def test_the_kill_switch_stops_posts_that_were_already_queued(ready: Project) ->
 
 
 def test_the_kill_switch_stops_segments_of_a_run_that_has_begun(new: Project) -> None:
-    ask_for_prompts(new)
     new.say("switch", "off")
     with pytest.raises(GateClosedError, match="kill switch"):
         new.render()
@@ -322,24 +347,22 @@ def test_the_kill_switch_stops_segments_of_a_run_that_has_begun(new: Project) ->
     assert new.bought() == 2
 
 
-def ask_for_prompts(project: Project) -> None:
-    from dayreel.services.making.make_idea import make_idea
-    from dayreel.services.making.write_prompts import write_prompts
-
-    studio, channel, day = project.studio, project.channel, project.day
-    make_idea(studio, channel, day, model=studio.connect("anthropic"))
-    write_prompts(studio, channel, day, model=studio.connect("openai"))
+def ask_for_prompts(studio: Studio, name: str = child.CHANNEL) -> None:
+    channel = studio.channels.load(name)
+    make_idea(studio, channel, today(), model=studio.connect("anthropic"))
+    write_prompts(studio, channel, today(), model=studio.connect("openai"))
 
 
 # -- money -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_two_runs_at_once_spend_no_more_than_the_day_allows(new: Project) -> None:
-    channels = new.root / "channels"
+def test_two_runs_at_once_spend_no_more_than_the_day_allows(open_project: Opener, made: Path) -> None:
+    project = open_project(made)
+    channels = project.root / "channels"
+    names = ("asmr_crafts", "other_crafts")
     document = yaml.safe_load((channels / "asmr_crafts.yaml").read_text(encoding="utf-8"))
     document["segments"] = {"count": 4, "duration_s": 2, "resolution": "720p"}
-    for name in ("asmr_crafts", "other_crafts"):
+    for name in names:
         (channels / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     price = {
         "provider": "fal",
@@ -348,22 +371,23 @@ def test_two_runs_at_once_spend_no_more_than_the_day_allows(new: Project) -> Non
         "source": "cheap enough for some segments, not for all",
         "checked_on": "2026-11-20",
     }
-    (new.root / "prices.yaml").write_text(yaml.safe_dump([price]), encoding="utf-8")
-    new.say("config", "set", "cap.day_usd", "0.10")
+    (project.root / "prices.yaml").write_text(yaml.safe_dump([price]), encoding="utf-8")
+    project.say("config", "set", "cap.day_usd", "0.10")
+    for name in names:
+        ask_for_prompts(project.studio, name)
 
-    command = [sys.executable, "-W", "ignore", "-c", "from dayreel.cli import main; main()", "run", "--channel"]
-    runs = [
-        subprocess.Popen([*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for name in ("asmr_crafts", "other_crafts")
-    ]
-    said = [run.communicate(timeout=180)[1] for run in runs]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.world.two_buyers", str(project.root), project.sandbox.url]
+    done = subprocess.run([*command, *names], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
 
-    ours = _spent(new)
-    made = new.sandbox.effects()["generations"]
-    theirs = sum((Decimal(one["cost_usd"]) for one in made if one["kind"] == "llm"), Decimal(0))
-    theirs += Decimal("0.017") * new.bought()
+    ours = _spent(project)
+    generations = project.sandbox.effects()["generations"]
+    theirs = sum((Decimal(one["cost_usd"]) for one in generations if one["kind"] == "llm"), Decimal(0))
+    theirs += Decimal("0.017") * project.bought()
     assert any("cap.day_usd = $0.10" in words for words in said), said
-    assert Decimal(0) < theirs <= ours <= Decimal("0.10")
+    assert project.bought() > 0
+    assert theirs <= ours <= Decimal("0.10")
 
 
 def _spent(project: Project) -> Decimal:

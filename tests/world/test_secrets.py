@@ -4,9 +4,11 @@ The sandbox world's keys are the marked ones. A proxy in front of it turns hosti
 each step of each flow gets an answer that repeats address, headers and body in every field that a message is made from.
 """
 
+import itertools
 import logging
 import os
 import re
+import shutil
 import stat
 import sys
 import traceback
@@ -31,7 +33,7 @@ from dayreel.providers.proofs import PROOFS
 from dayreel.providers.registry import VENDORS, vendor_named
 from dayreel.providers.speech.espeak import EspeakSpeech
 from dayreel.providers.video.contract import SegmentRequest
-from dayreel.sandbox import credentials
+from dayreel.sandbox import clips, credentials
 from dayreel.schemas.token import Token
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.render_segments import render_segments
@@ -55,16 +57,22 @@ MARKED |= {credentials.INSTAGRAM_LOGIN_TOKEN, "marked-press-0001"}
 CARD = Card("m-1", "t", "Crafts", "wool", "words", (), "http://127.0.0.1:8700/x")
 # What vendors hand out on the way: Google's access tokens, the token made of Kling's keys, TikTok's new ones.
 ISSUED = re.compile(r"ya29\.sandbox-\w+|eyJ[\w-]{10,}\.[\w-]+|act\.sandbox-[0-9a-f]{8}|rft\.sandbox-[0-9a-f]{8}")
-MOST_STEPS = 9
 pytestmark = pytest.mark.slow
 SENT_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+def world(tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path) -> Iterator[RunningSandbox]:
+    """A world whose segments are one and the same clip: nobody looks at them."""
+
+    def render(wish: clips.ClipWish, folder: Path) -> Path:
+        return Path(shutil.copy(tiny_clip, folder / f"{wish.key}.mp4"))
+
     pace = {"fal_queue_s": 0, "fal_render_s": 0, "kling_render_s": 0, "rate_limits": False}
-    with RunningSandbox(tmp_path_factory.mktemp("world"), pace=pace) as sandbox:
-        yield sandbox
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clips, "render", render)
+        with RunningSandbox(tmp_path_factory.mktemp("world"), pace=pace) as sandbox:
+            yield sandbox
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +89,16 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
+class HurriedClock(WaitingClock):
+    """Every wait takes twenty times as long, so that a deadline of minutes comes after a few polls."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(20 * seconds)
+
+
 def way(proxy: HostileProxy, world: RunningSandbox, **changes: str) -> Access:
     variables = {**credentials.SANDBOX_CREDENTIALS, **changes}
-    return Access("sandbox", variables.get, proxy.url, WaitingClock(world.advance), Path())
+    return Access("sandbox", variables.get, proxy.url, HurriedClock(world.advance), Path())
 
 
 def leaks(text: str) -> list[str]:
@@ -178,7 +193,7 @@ def telling(chat: str, **handle: str) -> Flow:
             lambda: client.redraw(permit, handle, CARD),
             lambda: client.whisper(press, "no"),
         ]
-        return [*acts, lambda: client.open_form(press, CARD, within_s=2)] if chat == "slack" else acts
+        return [*acts, lambda: client.open_form(press, CARD, within_s=60)] if chat == "slack" else acts
 
     return flow
 
@@ -197,9 +212,8 @@ def renewing(access: Access, _file: Path) -> list[Callable[[], Any]]:
     return [partial(shown, act, access, token) for act, token in acts]
 
 
-def proving(access: Access, _file: Path) -> list[Callable[[], Any]]:
-    keyed = [name for name, vendor in VENDORS.items() if set(vendor.needs) & set(credentials.SANDBOX_CREDENTIALS)]
-    return [partial(PROOFS[name], access, ["claude-haiku-5-5"]) for name in keyed]
+def proving(vendor: str) -> Flow:
+    return lambda access, _file: [partial(PROOFS[vendor], access, ["claude-haiku-5-5"])]
 
 
 def looking_up(access: Access, _file: Path) -> list[Callable[[], Any]]:
@@ -220,7 +234,11 @@ FLOWS: dict[str, Flow] = {
     "discord": telling("discord", channel=credentials.DISCORD_CHANNEL_ID, id="1300000000000000001"),
     "tmdb": looking_up,
     "renewal": renewing,
-    "proofs": proving,
+    **{
+        f"{name}'s proof": proving(name)
+        for name, vendor in VENDORS.items()
+        if set(vendor.needs) & set(credentials.SANDBOX_CREDENTIALS)
+    },
 }
 
 
@@ -232,7 +250,7 @@ def test_no_vendor_answer_leaks_a_secret_into_output_or_logs(
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, logger="dayreel")
     failures = 0
-    for step in range(1, MOST_STEPS):
+    for step in itertools.count(1):
         world.reset()
         proxy.begin(step, shape)
         for act in FLOWS[name](way(proxy, world), small):
@@ -244,7 +262,8 @@ def test_no_vendor_answer_leaks_a_secret_into_output_or_logs(
             assert not leaks(shown), f"request {step}: {shown}"
         if not proxy.has_turned:
             break
-    assert failures, "nothing went wrong, so nothing was shown"
+    is_proof_enough = name.endswith("proof") and shape == "garbage 200"
+    assert failures or is_proof_enough, "nothing went wrong, so nothing was shown"
     assert not leaks(caplog.text)
 
 
@@ -252,7 +271,7 @@ def test_the_net_has_no_hole(world: RunningSandbox, proxy: HostileProxy) -> None
     """A message that does say back what was sent is found: otherwise the tests above could not fail."""
     proxy.begin(1, "json 401")
     said = requests.post(
-        f"{proxy.url}/slack/api/auth.test", headers={"Authorization": "Bearer xoxb-sandbox"}, timeout=5
+        f"{proxy.url}/slack/api/auth.test", headers={"Authorization": "Bearer xoxb-sandbox"}, timeout=60
     )
     assert leaks(said.text) == ["xoxb-sandbox"]
 

@@ -7,7 +7,7 @@ and what comes back when somebody presses, is `slack_cards`; whether that comes 
 import logging
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from http.client import HTTPException
 from pathlib import Path
@@ -162,13 +162,14 @@ class SlackNotifier:
         Raises:
             TransientError, PermanentError: it did not open; pressing again may help.
         """
+        trigger_id = press.way_back["trigger_id"]
         self._call(
             lambda: self._new_client(within_s).views_open(
-                trigger_id=press.way_back["trigger_id"],
-                view=form_of(card, caption=card.caption, channel_id=press.place),
+                trigger_id=trigger_id, view=form_of(card, caption=card.caption, channel_id=press.place)
             ),
             attempted=f"open the caption's form in Slack for {card.title}",
             acting=False,
+            secrets=(trigger_id,),
         )
 
     def find(self, marker: str) -> dict[str, Any] | None:
@@ -226,15 +227,17 @@ class SlackNotifier:
             raise UnknownOutcomeError(attempted=attempted, answer="an acceptance without the message's ts")
         return {"channel": str(answer.get("channel") or self._channel_id), "ts": str(answer["ts"])}
 
-    def _call(self, call: Callable[[], "SlackResponse"], *, attempted: str, acting: bool) -> Mapping[str, Any]:
-        """Make one call; see `send` and `find` for what it raises."""
+    def _call(
+        self, call: Callable[[], "SlackResponse"], *, attempted: str, acting: bool, secrets: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
+        """Make one call; see `send` and `find` for what it raises. `secrets` are those besides the bot's token."""
         from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415  loaded by now
 
         lost = UnknownOutcomeError if acting else TransientError
         try:
             answer: object = call().data
         except SlackApiError as error:
-            raise self._refused(error, attempted, acting=acting) from None
+            raise self._refused(error, attempted, acting=acting, secrets=(self._token, *secrets)) from None
         except URLError as error:
             raise _never_sent(error, attempted) from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
@@ -243,7 +246,9 @@ class SlackNotifier:
             raise lost(attempted=attempted, answer="something that is no JSON object")
         return answer
 
-    def _refused(self, error: "SlackApiError", attempted: str, *, acting: bool) -> ProviderError:
+    def _refused(
+        self, error: "SlackApiError", attempted: str, *, acting: bool, secrets: Sequence[str]
+    ) -> ProviderError:
         response = error.response
         data = response.data if isinstance(response.data, dict) else {}
         code = str(data.get("error") or "")
@@ -252,7 +257,7 @@ class SlackNotifier:
             return status_error(
                 response.status_code,
                 attempted=attempted,
-                answer=readable(code, secrets=[self._token]),
+                answer=readable(code, secrets=secrets),
                 acting=acting,
                 next_step=NEXT_STEPS.get(code, ""),
                 wait_s=wait_s,
@@ -266,7 +271,7 @@ class SlackNotifier:
         needed = f" (needed: {data['needed']})" if data.get("needed") else ""
         return kind(
             attempted=attempted,
-            answer=readable(code, secrets=[self._token]) + needed,
+            answer=readable(code, secrets=secrets) + needed,
             next_step=NEXT_STEPS.get(code, ""),
             retry_after_s=wait_s,
             code=code if _ERROR_CODE.match(code) else None,

@@ -5,11 +5,11 @@ claims the send, where the content's row is locked: nobody can reject or edit it
 What goes out is what that transaction still finds, and the approval must be for exactly that. `--plan` is `plan_posts`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from dayreel.clock import local_day
 from dayreel.errors import GateClosedError, ProviderError, UsageError
@@ -54,7 +54,7 @@ def publish_post(
     """
     with studio.catalog.read() as connection:
         row = get_content(connection, content_id)
-        done = _already(studio, connection, row, platform)
+        done = _already(studio, connection, row.id, platform)
     if done is not None:
         with studio.catalog.write() as connection:
             _finish_when_all_are_out(studio, connection, channel, content_id)
@@ -76,7 +76,8 @@ def publish_post(
 
     with studio.catalog.read() as connection:
         gates_hold(connection)
-    _begin(studio, row, platform, request, account.id, key)
+    if not _begin(studio, row, platform, request, account.id, key):
+        return _found(studio, content_id, platform)  # somebody else has made it since we looked
     intent = Intent(
         key=key,
         channel=channel,
@@ -97,11 +98,7 @@ def publish_post(
         note_post(studio, content_id, platform, state=_shown_state(studio, key), error=str(error))
         raise
     settle_post(studio, content_id, platform, _receipt(effect))
-    with studio.catalog.read() as connection:
-        found = _already(studio, connection, get_content(connection, content_id), platform)
-    if found is None:
-        raise UsageError(f"{content_id} on {platform} has no post row.", next_step="Run `dayreel reconcile`.")
-    return Posted(**{**vars(found), "fresh": True})
+    return replace(_found(studio, content_id, platform), fresh=True)
 
 
 def _shown_state(studio: Studio, key: EffectKey) -> str:
@@ -250,10 +247,15 @@ def _refuse_what_has_changed(
 
 def _begin(
     studio: Studio, row: ContentRow, platform: Platform, request: PostRequest, account: str, key: EffectKey
-) -> None:
-    """Make the post's row and the ledger's row for it, and let the content be publishing."""
+) -> bool:
+    """Make the post's row and the ledger's row for it, and let the content be publishing; False when it is out already.
+
+    What is out keeps its row as it is: it says by which decision it went out, and when.
+    """
     now = studio.clock.now()
     with studio.catalog.write("money") as connection:
+        if _out(connection, row.id, platform, lock=True) is not None:
+            return False
         effect_id = studio.ledger.intend(
             connection, key, channel=row.channel, day=row.day, layer="distribution", request=_as_json(request)
         )
@@ -273,15 +275,33 @@ def _begin(
             connection.execute(insert(platform_posts).values(content_id=row.id, platform=platform, **values))
         if get_content(connection, row.id).state == "approved":
             advance(connection, "content", row.id, "publish", at=now, actor=studio.actor)
+    return True
 
 
-def _already(studio: Studio, connection: Connection, row: ContentRow, platform: Platform) -> Posted | None:
-    for post in posts_of(connection, [row.id]):
-        if post["platform"] == platform and post["state"] in ("posted", "processing"):
-            decision = decisions_after(connection, post["decision_id"] - 1, limit=1)[0]
-            effect = studio.ledger.get(post["effect_id"])
-            return Posted(platform, post["state"], post["post_id"], post["post_url"], decision, effect, fresh=False)
-    return None
+def _out(connection: Connection, content_id: str, platform: Platform, *, lock: bool = False) -> RowMapping | None:
+    """Return the row of a post that its platform has, or has accepted; with `lock` it stays as it is until the end."""
+    query = select(platform_posts).where(
+        platform_posts.c.content_id == content_id, platform_posts.c.platform == platform
+    )
+    post = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    return post if post is not None and post["state"] in ("posted", "processing") else None
+
+
+def _found(studio: Studio, content_id: str, platform: Platform) -> Posted:
+    with studio.catalog.read() as connection:
+        found = _already(studio, connection, content_id, platform)
+    if found is None:
+        raise UsageError(f"{content_id} on {platform} has no post row.", next_step="Run `dayreel reconcile`.")
+    return found
+
+
+def _already(studio: Studio, connection: Connection, content_id: str, platform: Platform) -> Posted | None:
+    post = _out(connection, content_id, platform)
+    if post is None:
+        return None
+    decision = decisions_after(connection, post["decision_id"] - 1, limit=1)[0]
+    effect = studio.ledger.get(post["effect_id"])
+    return Posted(platform, post["state"], post["post_id"], post["post_url"], decision, effect, fresh=False)
 
 
 def _receipt(effect: Effect) -> Receipt:

@@ -19,7 +19,7 @@ def start_day(studio: Studio, row: ContentRow, *, by: str) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dayreel.cli", "run", "--date", row.day.isoformat(), "--channel", row.channel],
+            [sys.executable, "-m", "dayreel", "run", "--date", row.day.isoformat(), "--channel", row.channel],
             cwd=studio.settings.root,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -22,8 +22,8 @@ from dayreel.stores.job_queue.sweeping import NEW, put_away
 
 TAKE_OVER_S = 10.0
 """Submitting takes milliseconds; whoever is at it for longer has died or been put to sleep."""
-_WAIT_S = 0.1
-_WAITS = 150
+_WAITS_S = (0.1, 0.2, 0.4, 0.8, *[1.0] * 14)
+"""Between looks at what another one is at; in all longer than it takes until that may be taken over."""
 
 
 def submit(places: Places, clock: Clock, folder_clock: FolderClock, spec: JobSpec) -> bool:
@@ -34,13 +34,13 @@ def submit(places: Places, clock: Clock, folder_clock: FolderClock, spec: JobSpe
         raise UsageError(f"Tried to submit job {spec.job!r}: {problem}.", next_step="Make its id with `job_id`.")
     try:
         _make_places(places)
-        for _ in range(_WAITS):
+        for wait_s in _WAITS_S:
             if (was_put := _try_once(places, name, spec)) is not None:
                 return was_put
             if _is_there(places, spec):
                 return False
             _take_over(places, folder_clock, name)
-            clock.sleep(_WAIT_S)
+            clock.sleep(wait_s)
     except OSError as error:
         raise cannot(f"submit job {spec.job!r}", error) from error
     raise BusyError(f"Somebody else is submitting job {spec.job!r} right now.", next_step="Look again in a moment.")

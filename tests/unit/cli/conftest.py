@@ -4,9 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -36,14 +37,17 @@ def make_project(root: Path, *channels: str) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which commands are typed; nothing of the machine's own environment counts."""
-    for name in list(os.environ):
-        if name.startswith(("DAYREEL_", "DAGSTER_")):
-            monkeypatch.delenv(name)
-    root = make_project(tmp_path / "project", "asmr_crafts", "tiny_histories")
-    monkeypatch.chdir(root)
-    return root
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder in which commands are typed; nothing of the machine's own environment counts.
+
+    What a command sets for its children (DAGSTER_HOME) is forgotten at the end, with everything else.
+    """
+    with patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(("DAYREEL_", "DAGSTER_"))]:
+            del os.environ[name]
+        root = make_project(tmp_path / "project", "asmr_crafts", "tiny_histories")
+        monkeypatch.chdir(root)
+        yield root
 
 
 @pytest.fixture

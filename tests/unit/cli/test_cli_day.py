@@ -1,20 +1,27 @@
-"""A day typed at a prompt, as real processes against a sandbox world: made once, resumed, decided, published once."""
+"""A day typed at a prompt against a sandbox world: made once, resumed, decided, published once.
+
+One command is a process of its own, which the next one meets; all the others are typed in this one.
+"""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from dayreel.services.making.open_content import day_lock
+from tests.days import ZONE, today
 from tests.fakes.sandbox import RunningSandbox
-from tests.unit.cli.conftest import finish, start
+from tests.unit.cli.conftest import Told, finish, start
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-DAY = str(datetime.now(UTC).date())
+DAY = str(today())
 CONTENT_ID = f"asmr_crafts-{DAY}"
 RUN = ("run", "--channel", "asmr_crafts", "--date", DAY, "--json")
+BEGUN_WITHIN_S = 300.0  # it has imported Dagster by then, on any machine
+HOUR_S = 3600.0
 QUICK = {
     "fal_queue_s": 0.0,
     "fal_render_s": 0.0,
@@ -27,47 +34,73 @@ QUICK = {
 
 @pytest.fixture
 def sandbox(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSandbox]:
-    """A world that answers at once, named to the project in its environment."""
+    """A world that answers at once, named to the project in its environment; its day has one segment."""
     path = project / "channels" / "asmr_crafts.yaml"
-    short = path.read_text(encoding="utf-8").replace("count: 3, duration_s: 5", "count: 1, duration_s: 5")
-    path.write_text(short, encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace("count: 3, duration_s: 5", "count: 1, duration_s: 5")
+    text = text.replace("{provider: anthropic, model: claude-sonnet-5-5}", "{provider: calendar, file: ideas.csv}")
+    path.write_text(text.replace("timezone: UTC", f"timezone: {ZONE}"), encoding="utf-8")
+    idea = f"day,idea,caption,hashtags,topic\n{DAY},A jar rises from wet clay,Clay,#craft,clay\n"
+    path.with_name("ideas.csv").write_text(idea, encoding="utf-8")
+    monkeypatch.setenv("DAYREEL_TIMEZONE", ZONE)
     with RunningSandbox(tmp_path / "world", pace=QUICK) as world:
         monkeypatch.setenv("DAYREEL_SANDBOX_URL", world.url)
         yield world
 
 
-def test_one_of_two_commands_makes_a_day_that_is_posted_once(sandbox: RunningSandbox) -> None:
-    sandbox.pace(fal_render_s=4.0)
-    both = [start(*RUN), start(*RUN)]
-    told = [finish(process) for process in both]
-    assert sorted(one.code for one in told) == [0, 1], told
-    worked, refused = sorted(told, key=lambda one: one.code)
-    assert json.loads(worked.out)[0]["state"] == "review_pending"
-    assert "simulated" in worked.err
+def typed_twice(project: Path, sandbox: RunningSandbox, dayreel: Callable[..., Told]) -> tuple[Told, Told]:
+    """Type `dayreel run` while another process is in the middle of it; return what it said, and what the other did."""
+    sandbox.pace(fal_render_s=HOUR_S)
+    other = start(*RUN)
+    try:
+        note = project / "var" / "locks" / f"{day_lock('asmr_crafts', today())}.holder.json"
+        wait_until(lambda: other.poll() or note.exists(), within_s=BEGUN_WITHIN_S)
+        refused = dayreel(*RUN)
+        sandbox.pace(fal_render_s=0)
+        return refused, finish(other, BEGUN_WITHIN_S)
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
+    project: Path, sandbox: RunningSandbox, dayreel: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ffmpeg of the first one does not work; it is mended, and the day goes on to its posts."""
+    broken = project / "ffmpeg"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("DAYREEL_FFMPEG", str(broken))
+    refused, worked = typed_twice(project, sandbox, dayreel)
+    assert refused.code == 1
     assert "Another process is already at it" in refused.err
+    assert worked.code == 1
+    assert "ffmpeg ended with code 3" in worked.err
+    assert "simulated" in worked.err
+    assert "Traceback" not in worked.err
+    assert json.loads(worked.out)[0]["state"] == "failed"
+    assert not (project / "content" / CONTENT_ID / "final_video.mp4").exists()
     bought = sandbox.effects()["generations"]
     assert bought
 
-    again = finish(start(*RUN))
-    assert again.code == 0
-    assert sandbox.effects()["generations"] == bought, "a second run bought something"
+    monkeypatch.delenv("DAYREEL_FFMPEG")
+    mended = dayreel(*RUN)
+    assert mended.code == 0, mended.err
+    assert json.loads(mended.out)[0]["state"] == "review_pending"
+    assert sandbox.effects()["generations"] == bought, "what was bought was bought again"
 
-    early = finish(start("publish", CONTENT_ID))
-    assert early.code == 1
+    assert dayreel("publish", CONTENT_ID).code == 1
     assert sandbox.effects()["posts"] == []
-
-    approved = finish(start("review", "approve", CONTENT_ID, "--by", "ada"))
-    assert approved.code == 0
-    planned = finish(start("publish", CONTENT_ID, "--plan", "--json"))
+    assert dayreel("review", "approve", CONTENT_ID, "--by", "ada").code == 0
+    planned = dayreel("publish", CONTENT_ID, "--plan", "--json")
     assert all(plan["may_go_out"] for plan in json.loads(planned.out)), planned
     for plan in json.loads(planned.out):
         caption = plan["caption"]
         assert 0 < caption["size"] <= caption["limit"], caption
         assert "dr-" in caption["text"], caption
-    assert "caption, " in finish(start("publish", CONTENT_ID, "--plan")).out
+    assert "caption, " in dayreel("publish", CONTENT_ID, "--plan").out
     assert sandbox.effects()["posts"] == []
     for _ in range(2):
-        published = finish(start("publish", CONTENT_ID, "--json"))
+        published = dayreel("publish", CONTENT_ID, "--json")
         assert published.code == 0, published.err
     posts = json.loads(published.out)[0]["posts"]
     assert {name: post["state"] for name, post in posts.items()} == dict.fromkeys(
@@ -76,37 +109,10 @@ def test_one_of_two_commands_makes_a_day_that_is_posted_once(sandbox: RunningSan
     assert sorted(post["platform"] for post in sandbox.effects()["posts"]) == ["instagram", "tiktok", "youtube"]
 
 
-def test_the_day_resumes_without_loss_after_a_broken_ffmpeg(
-    project: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+def test_the_doctor_looks_at_dagster_too(
+    project: Path, dayreel: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = sandbox.effects()["generations"]
-    monkeypatch.setenv("DAYREEL_FFMPEG", "/nowhere/ffmpeg")
-    told = finish(start(*RUN))
-    assert told.code == 1
-    assert "'/nowhere/ffmpeg'" in told.err
-    assert sandbox.effects()["generations"] == before, "something was bought that nothing could be made of"
-
-    broken = project / "ffmpeg"
-    broken.write_text("#!/bin/sh\nexit 3\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("DAYREEL_FFMPEG", str(broken))
-    told = finish(start(*RUN))
-    assert told.code == 1
-    assert "ffmpeg ended with code 3" in told.err
-    assert "Traceback" not in told.err
-    assert json.loads(told.out)[0]["state"] == "failed"
-    assert not (project / "content" / CONTENT_ID / "final_video.mp4").exists()
-    bought = sandbox.effects()["generations"]
-    assert len(bought) > len(before)
-    monkeypatch.delenv("DAYREEL_FFMPEG")
-    mended = finish(start(*RUN))
-    assert mended.code == 0, mended.err
-    assert json.loads(mended.out)[0]["state"] == "review_pending"
-    assert sandbox.effects()["generations"] == bought, "what was bought was bought again"
-
-
-def test_the_doctor_looks_at_dagster_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = finish(start("doctor", "--json"))
+    told = dayreel("doctor", "--json")
     checks = {check["name"]: check for check in json.loads(told.out)}
     assert told.code == 0, told
     assert checks["dagster instance"]["verdict"] == "ok"
@@ -116,7 +122,7 @@ def test_the_doctor_looks_at_dagster_too(project: Path, monkeypatch: pytest.Monk
 
     (project / "dagster_home" / "dagster.yaml").write_text("nonsense: {x: 1}\n", encoding="utf-8")
     monkeypatch.setenv("DAYREEL_WORLD", "live")
-    ill = finish(start("doctor", "--json"))
+    ill = dayreel("doctor", "--json")
     checks = {check["name"]: check for check in json.loads(ill.out)}
     assert ill.code == 1
     assert checks["dagster instance"]["verdict"] == "fail"

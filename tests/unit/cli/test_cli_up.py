@@ -1,4 +1,4 @@
-"""`dayreel up` as a real process: says where everything is, stops all it started, and says what died."""
+"""`dayreel up`: says where everything is (once as a real process), stops all it started, and says what died."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import psutil
 import pytest
 import requests
 
-from dayreel.cli.up_command import own_footage, stopped_by_signals, tell_first_login
+from dayreel.cli.up_command import Program, own_footage, run_until_stopped, stopped_by_signals, tell_first_login
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
 from dayreel.services.library.open_library import WATCH_LOCK
@@ -23,6 +23,7 @@ from dayreel.stores.library_plan import start_library
 from dayreel.stores.locks import hold, who_holds
 from tests.fakes.ports import free_port
 from tests.unit.cli.conftest import Told, finish, start
+from tests.waiting import is_running, wait_until
 
 STOP_WITHIN_S = 120.0  # a stuck stop is seen; a machine that is busy is not taken for one
 
@@ -101,7 +102,7 @@ def test_own_footage_has_one_watcher_and_needs_a_shared_folder(
 ) -> None:
     settings = load_settings()
     (program,) = own_footage(settings)
-    assert program.command_line[-3:] == ["dayreel.cli", "library", "watch"]
+    assert program.command_line[-3:] == ["dayreel", "library", "watch"]
     with hold(settings.var_dir / "locks", WATCH_LOCK, what="watch", at=SystemClock().now()):
         assert own_footage(settings) == []
     assert f"{shared} is watched already (process {os.getpid()}," in capsys.readouterr().out
@@ -126,45 +127,57 @@ def test_the_first_link_is_not_printed_to_the_systemd_journal(
 
 @pytest.mark.slow
 def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
-    up: Up, ports: tuple[int, int], shared: Path, project: Path
+    up: Up, ports: tuple[int, int], shared: Path, project: Path, dayreel: Callable[..., Told]
 ) -> None:
     web, world = ports
     desk = f"http://127.0.0.1:{os.environ['DAYREEL_DESK_PORT']}"
     assert f"{desk}\n" in up.said
     assert f"{desk}/dagster/\n" in up.said
     assert f"{desk}/welcome/" in up.said
-    assert str(web) not in up.said, "people go through the door, not past it"
+    assert f":{web}" not in up.said, "people go through the door, not past it"
     assert f"http://127.0.0.1:{world}\n" in up.said
-    assert requests.get(f"http://127.0.0.1:{web}/dagster/server_info", timeout=20).ok
+    assert requests.get(f"http://127.0.0.1:{web}/dagster/server_info", timeout=STOP_WITHIN_S).ok
     for port in ports:
         assert {one.laddr.ip for one in psutil.net_connections("tcp") if one.laddr and one.laddr.port == port} == {
             "127.0.0.1"
         }
-    second = finish(start("up"))
+    second = dayreel("up")
     assert second.code == 1
     assert f"(process {up.process.pid}," in second.err
 
+    wait_until((project / "var/locks" / f"{WATCH_LOCK}.holder.json").exists, within_s=STOP_WITHIN_S)
     children = up.offspring()
     assert len(children) >= 3
-    (watcher,) = (child for child in children if child.cmdline()[-2:] == ["library", "watch"])
-    assert (who_holds(project / "var/locks", WATCH_LOCK) or "").startswith(f"process {watcher.pid},")
+    (watching,) = (child for child in children if child.cmdline()[-2:] == ["library", "watch"])
+    assert (who_holds(project / "var/locks", WATCH_LOCK) or "").startswith(f"process {watching.pid},")
     assert f"{shared} is watched\n" in up.said
     up.process.send_signal(signal.SIGINT)
     told = finish(up.process, STOP_WITHIN_S)
     assert told.code == 0, told
-    assert not [child for child in children if child.is_running()]
+    assert not [child for child in children if is_running(child.pid)]
     lines = (project / "var/logs/library-watch.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["started", "stopped"], "it was not killed"
 
 
-@pytest.mark.slow
-def test_a_dead_child_is_named_with_its_log_and_stops_the_rest(up: Up, project: Path) -> None:
-    children = up.offspring()
-    daemon = next(child for child in children if any("dagster-daemon" in word for word in child.cmdline()))
-    daemon.kill()
-    told = finish(up.process, STOP_WITHIN_S)
-    assert told.code == 1
-    assert "The daemon stopped by itself with exit code -9" in told.err
-    assert "var/logs/daemon.log" in told.err
+def test_a_dead_child_is_named_with_its_log_and_stops_the_rest(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Small programs in the place of Dagster and the desk: one lives on with a child of its own, one is killed."""
+    settings = load_settings().model_copy(update={"world": "live"})
+
+    def desk_stands() -> str | None:
+        if not (project / "standing").exists():
+            return None
+        (project / "announced").touch()
+        return "there"
+
+    run_on = ["sh", "-c", "sleep 1000 & echo $! > offspring; touch standing; wait"]
+    die = ["sh", "-c", "until [ -e announced ]; do sleep 0.02; done; kill -9 $$"]
+    programs = [Program("daemon", "daemon", die, {}, lambda: "here"), Program("desk", "desk", run_on, {}, desk_stands)]
+    with stopped_by_signals(), pytest.raises(ConfigurationError) as died:
+        run_until_stopped(settings, programs)
+    assert "The daemon stopped by itself with exit code -9" in str(died.value)
+    assert "var/logs/daemon.log" in str(died.value)
     assert (project / "var" / "logs" / "daemon.log").is_file()
-    assert not [child for child in children if child.is_running()]
+    assert not is_running(int((project / "offspring").read_text()))
+    assert "Ctrl-C stops everything." in capsys.readouterr().out

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +12,15 @@ import pytest
 from dayreel.services.library.open_library import WATCH_LOCK
 from dayreel.stores.library_plan import start_library
 from tests.unit.cli.conftest import Told
+from tests.waiting import wait_until
 
-WITHIN_S = 30.0
 
-
-def stop_once_it_watches(log: Path) -> threading.Thread:
+def stop_once_it_tends(log: Path) -> threading.Thread:
     def look() -> None:
-        deadline = time.monotonic() + WITHIN_S
-        while not (log.is_file() and log.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            wait_until(lambda: log.is_file() and "tended" in log.read_text())
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -39,7 +37,7 @@ def test_the_controller_writes_json_lines_and_stops_when_told(
     marker.mkdir(parents=True)
     (marker.parent / "page.mov").write_text("<html>404</html>")
     (marker / "rip.done").touch()
-    thread = stop_once_it_watches(project / "logs/library-watch.jsonl")
+    thread = stop_once_it_tends(project / "logs/library-watch.jsonl")
     told = dayreel("library", "watch", "--log-dir", str(project / "logs"))
     thread.join()
     assert (told.code, told.out) == (0, "")

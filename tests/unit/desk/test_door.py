@@ -21,6 +21,8 @@ from dayreel.errors import UsageError
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import acts
 from tests.fakes.desk import Browser, desk_on, person, served, token_of
+from tests.fakes.scripted_server import unused_url
+from tests.waiting import WITHIN_S
 
 OURS = {"origin": "http://desk.test", "accept": "*/*"}
 LAUNCH = "mutation Go($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename } }"
@@ -53,15 +55,25 @@ class Dagster:
         return Starlette(routes=[WebSocketRoute("/{path:path}", socket), Route("/{path:path}", http, methods=methods)])
 
 
-@pytest.fixture
-def dagster() -> Dagster:
-    return Dagster()
-
-
-@pytest.fixture
-def door(studio: Studio, dagster: Dagster) -> Iterator[Starlette]:
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[tuple[Dagster, str]]:
+    dagster = Dagster()
     with served(dagster.app()) as url:
-        yield desk_on(studio, dagster_url=url)
+        yield dagster, url
+
+
+@pytest.fixture
+def dagster(upstream: tuple[Dagster, str]) -> Dagster:
+    """Dagster's web server, which nobody has asked anything yet."""
+    dagster, _url = upstream
+    dagster.asked.clear()
+    dagster.said.clear()
+    return dagster
+
+
+@pytest.fixture
+def door(studio: Studio, dagster: Dagster, upstream: tuple[Dagster, str]) -> Starlette:
+    return desk_on(studio, dagster_url=upstream[1])
 
 
 class People(dict[str, Browser]):
@@ -259,7 +271,7 @@ def test_no_other_method_passes(people: People, dagster: Dagster) -> None:
 
 
 def test_without_dagster_it_says_how_to_start_it(studio: Studio) -> None:
-    with person(desk_on(studio, dagster_url="http://127.0.0.1:9"), "Vera", "viewer") as browser:
+    with person(desk_on(studio, dagster_url=unused_url()), "Vera", "viewer") as browser:
         answer = browser.get("/dagster/runs")
     assert answer.status_code == 503
     assert "dayreel up" in answer.text
@@ -279,7 +291,7 @@ def talk(door: Starlette, *messages: str, headers: dict[str, str]) -> tuple[list
                 assert socket.subprotocol == "graphql-ws"
                 for message in messages:
                     await socket.send(message)
-                    answers.append(str(await asyncio.wait_for(socket.recv(), 5)))
+                    answers.append(str(await asyncio.wait_for(socket.recv(), WITHIN_S)))
                 return answers, True
         except (websockets.InvalidStatus, websockets.ConnectionClosed):
             return answers, False

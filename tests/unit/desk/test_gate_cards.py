@@ -33,7 +33,7 @@ from tests.fakes.sandbox import RunningSandbox
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with RunningSandbox(tmp_path_factory.mktemp("world")) as running:
+    with RunningSandbox(tmp_path_factory.mktemp("world")) as running, running.standing_still():
         yield running
 
 

@@ -23,7 +23,7 @@ from dayreel.stores.catalog.tables import state_transitions
 from tests.fakes.catalogs import fresh_catalog
 from tests.fakes.desk import desk_on, served, token_of
 from tests.fakes.studio import reviewable
-from tests.waiting import wait_until
+from tests.waiting import WITHIN_S, wait_until
 
 CONTENT = "crafts-2026-11-20"
 EVENTS = f"/renders/{CONTENT}/events"
@@ -33,7 +33,7 @@ EVENTS = f"/renders/{CONTENT}/events"
 def client(desk: Starlette) -> Iterator[httpx.Client]:
     """A script's client of a desk that is really served."""
     headers = {"authorization": f"Bearer {token_of(desk, 'Watcher', 'viewer')}"}
-    with served(desk) as url, httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=False) as client:
+    with served(desk) as url, httpx.Client(base_url=url, headers=headers, timeout=WITHIN_S, trust_env=False) as client:
         yield client
 
 
@@ -155,7 +155,7 @@ def test_one_reader_serves_all_watchers_and_idles_without_any(
     assert feed.reads - began < 120 * (time.monotonic() - at)
     fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
     for thread in threads:
-        thread.join(10)
+        thread.join(WITHIN_S)
     assert len(got) == 12
     wait_until(lambda: feed.watching == 0)
     rest = feed.reads
@@ -194,7 +194,7 @@ def test_postgresql_tells_of_a_commit_so_nobody_has_to_look(
     headers = {"authorization": f"Bearer {token_of(desk, 'Vera', 'viewer')}"}
     with (
         served(desk) as url,
-        httpx.Client(base_url=url, trust_env=False, headers=headers, timeout=20) as client,
+        httpx.Client(base_url=url, trust_env=False, headers=headers, timeout=WITHIN_S) as client,
         following(client, f"/renders/{row.id}/events") as events,
         Catalog(studio.catalog.url) as elsewhere,
     ):

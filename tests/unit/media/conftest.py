@@ -1,7 +1,9 @@
-"""Odd media made on the spot: every test says in ffmpeg's words what its clip is."""
+"""Odd media made on the spot: every test says in ffmpeg's words what its clip is; the same words are done once."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ def ffmpeg() -> Path:
     return find_ffmpeg()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run(ffmpeg: Path) -> Callable[..., None]:
     """Run ffmpeg with plain arguments."""
 
@@ -30,11 +32,26 @@ def run(ffmpeg: Path) -> Callable[..., None]:
     return run_with
 
 
-@pytest.fixture
-def make_clip(tmp_path: Path, run: Callable[..., None]) -> MakeClip:
-    """Make a clip: moving test picture and a tone, unless told otherwise; `None` leaves a stream out."""
+@pytest.fixture(scope="session")
+def encoded(run: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return what ffmpeg makes of these arguments in a container of this suffix; the file is not to be changed."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    @cache
+    def encode(suffix: str, *arguments: str) -> Path:
+        path = folder / f"{encode.cache_info().misses}{suffix}"
+        run(*arguments, path)
+        return path
+
+    return encode
+
+
+@pytest.fixture(scope="session")
+def make_clip_in(encoded: Callable[..., Path]) -> MakeClip:
+    """Make a clip in a folder: moving test picture and a tone, unless told otherwise; `None` leaves a stream out."""
 
     def make(
+        folder: Path,
         name: str = "clip.mp4",
         *,
         duration_s: float = 1.0,
@@ -45,7 +62,6 @@ def make_clip(tmp_path: Path, run: Callable[..., None]) -> MakeClip:
         video_filter: str = "null",
         options: tuple[str, ...] = (),
     ) -> Path:
-        path = tmp_path / name
         inputs: list[str] = []
         if picture is not None:
             joint = ":" if "=" in picture else "="
@@ -53,7 +69,13 @@ def make_clip(tmp_path: Path, run: Callable[..., None]) -> MakeClip:
         if sound is not None:
             inputs += ["-f", "lavfi", "-t", str(duration_s), "-i", sound]
         encode = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2"]
-        run(*inputs, *encode, *options, path)
-        return path
+        path = folder / name
+        return Path(shutil.copyfile(encoded(path.suffix, *inputs, *encode, *options), path))
 
     return make
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path, make_clip_in: MakeClip) -> MakeClip:
+    """Make a clip in the folder of the test."""
+    return partial(make_clip_in, tmp_path)

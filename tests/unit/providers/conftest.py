@@ -1,17 +1,13 @@
-"""Loopback has no certificates, and each SDK client reads every one there is: one is enough here."""
+"""What every provider's test gets: clients that are made quickly."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import certifi
 import pytest
+
+from tests.fakes.certificates import one_certificate
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    end = "-----END CERTIFICATE-----\n"
-    one = tmp_path_factory.mktemp("certificates") / "one.pem"
-    one.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SSL_CERT_FILE", str(one))
+    with one_certificate(tmp_path_factory.mktemp("certificates")):
         yield

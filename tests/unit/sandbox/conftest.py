@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 
 from dayreel.sandbox.clips import ClipWish, render, run_ffmpeg
+from tests.fakes.certificates import one_certificate
 from tests.fakes.sandbox import RunningSandbox
 from tests.waiting import wait_until
 
@@ -22,9 +23,15 @@ QUICK = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with one_certificate(tmp_path_factory.mktemp("certificates")):
+        yield
+
+
 @pytest.fixture(scope="session")
-def running_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with RunningSandbox(tmp_path_factory.mktemp("world")) as sandbox:
+def running_world(tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("world"), clip=tiny_clip) as sandbox:
         yield sandbox
 
 

@@ -1,12 +1,17 @@
 """The stand-ins of Slack's forms and of Discord refuse what the real ones refuse, and people press in them."""
 
+import json
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import requests
 
+from dayreel.sandbox import presses
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
+from tests.waiting import WITHIN_S
 
 SLACK = {"Authorization": f"Bearer {RunningSandbox.credentials['SLACK_BOT_TOKEN']}"}
 CHANNEL = RunningSandbox.credentials["SLACK_CHANNEL_ID"]
@@ -17,6 +22,13 @@ DISCORD = {
 ROOM = RunningSandbox.credentials["DISCORD_CHANNEL_ID"]
 BUTTON = {"type": 2, "style": 1, "label": "Approve", "custom_id": "approve x"}
 ROW = {"type": 1, "components": [BUTTON]}
+
+
+@pytest.fixture(autouse=True)
+def _three_seconds_do_not_pass(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(presses, "DEADLINE_S", WITHIN_S)
+    with sandbox.standing_still():
+        yield
 
 
 def discord(sandbox: RunningSandbox, method: str, path: str, headers: Any = None, **wish: Any) -> requests.Response:
@@ -135,9 +147,6 @@ def test_a_slack_form_opens_once_and_only_within_three_seconds(sandbox: RunningS
         url = f"{sandbox.url}/slack/api/chat.postMessage"
         ts = requests.post(url, json=wish, headers=SLACK, timeout=10).json()["ts"]
         body = press(sandbox, service="slack", message=ts, button="edit").json()["body"]
-        import json
-        from urllib.parse import parse_qs
-
         return str(json.loads(parse_qs(body)["payload"][0])["trigger_id"])
 
     first = trigger()

@@ -28,7 +28,7 @@ def analysed(path: Path) -> str:
 
 @pytest.mark.parametrize("prompt", ["walnut shavings", "indigo vat"])
 def test_a_clip_is_neither_black_nor_frozen_nor_silent(folder: Path, prompt: str) -> None:
-    said = analysed(render(ClipWish(prompt, 7, width=480, height=832, duration_s=4), folder))
+    said = analysed(render(ClipWish(prompt, 7, width=240, height=416, duration_s=3), folder))
     assert "black_start" not in said
     assert "freeze_start" not in said
     loudness = float(re.findall(r"I:\s+(-?[\d.]+) LUFS", said)[-1])
@@ -37,7 +37,7 @@ def test_a_clip_is_neither_black_nor_frozen_nor_silent(folder: Path, prompt: str
 
 def test_the_detectors_would_see_a_black_frozen_silent_clip(tmp_path: Path) -> None:
     dead = tmp_path / "dead.mp4"
-    sources = ["-f", "lavfi", "-i", "color=black:s=96x96:d=4", "-f", "lavfi", "-i", "anullsrc=d=4"]
+    sources = ["-f", "lavfi", "-i", "color=black:s=96x96:d=3", "-f", "lavfi", "-i", "anullsrc=d=3"]
     run_ffmpeg([*sources, str(dead)], what="make a dead clip")
     said = analysed(dead)
     assert "black_start" in said
@@ -46,10 +46,10 @@ def test_the_detectors_would_see_a_black_frozen_silent_clip(tmp_path: Path) -> N
 
 
 def test_a_clip_has_the_length_size_and_codecs_of_its_model(folder: Path) -> None:
-    path = render(ClipWish("a clip", 3, duration_s=5), folder)
+    path = render(ClipWish("a clip", 3, duration_s=2), folder)
     facts = inspect(path)
     assert (facts.width, facts.height) == (720, 1280)
-    assert facts.duration_s == pytest.approx(5, abs=0.02)
+    assert facts.duration_s == pytest.approx(2, abs=0.02)
     assert (facts.video_codec, facts.pixel_format, facts.audio_codec) == ("h264", "yuv420p", "aac")
     assert (facts.audio_rate_hz, facts.channels, facts.fps) == (48_000, 2, 24)
     assert is_faststart(path)
@@ -60,7 +60,7 @@ def test_a_clip_has_the_length_size_and_codecs_of_its_model(folder: Path) -> Non
 
 def test_clips_differ_by_prompt_and_seed_and_can_be_joined(folder: Path) -> None:
     wishes = [("one", 1), ("two", 1), ("one", 2)]
-    paths = [render(ClipWish(*wish, width=480, height=832, duration_s=4), folder) for wish in wishes]
+    paths = [render(ClipWish(*wish, width=240, height=416, duration_s=1), folder) for wish in wishes]
     assert len({path.read_bytes() for path in paths}) == 3
     headers = set()
     for path in paths:
@@ -70,7 +70,7 @@ def test_clips_differ_by_prompt_and_seed_and_can_be_joined(folder: Path) -> None
 
 
 def test_the_same_wish_is_rendered_once(folder: Path) -> None:
-    wish = ClipWish("once", 1, width=480, height=832, duration_s=4)
+    wish = ClipWish("once", 1, width=240, height=416, duration_s=1)
     written_at = render(wish, folder).stat().st_mtime_ns
     assert render(wish, folder).stat().st_mtime_ns == written_at
     assert [path.suffix for path in folder.iterdir() if path.name.startswith(".")] == []

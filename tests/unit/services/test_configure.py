@@ -12,10 +12,10 @@ from tests.unit.services.ledger import NOW
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_every_setting_has_a_default_that_its_own_reader_takes(catalog: Catalog, name: str) -> None:
+def test_every_setting_has_a_default_that_its_own_reader_takes(sqlite_catalog: Catalog, name: str) -> None:
     key = KEYS[name]
     assert key.read(key.default) == key.default
-    with catalog.read() as connection:
+    with sqlite_catalog.read() as connection:
         found = read_config(connection, name, environment={})
     assert (found.value, found.origin) == (key.default, "default")
 
@@ -61,12 +61,12 @@ def test_what_a_setting_was_on_an_earlier_day_is_still_known(catalog: Catalog) -
     assert newest.detail == {"before": "10", "value": "40", "note": "trying it out"}
 
 
-def test_the_environment_wins(catalog: Catalog) -> None:
-    with catalog.write() as connection:
+def test_the_environment_wins(sqlite_catalog: Catalog) -> None:
+    with sqlite_catalog.write() as connection:
         write_config(connection, "switch", "on", by="ana", at=NOW)
         found = read_config(connection, "switch", environment={"DAYREEL_SWITCH": "off"})
     assert (found.value, found.origin) == ("off", "environment")
-    with pytest.raises(UsageError, match="'perhaps' is not allowed here"), catalog.read() as connection:
+    with pytest.raises(UsageError, match="'perhaps' is not allowed here"), sqlite_catalog.read() as connection:
         read_config(connection, "switch", environment={"DAYREEL_SWITCH": "perhaps"})
 
 
@@ -88,20 +88,20 @@ def test_the_environment_wins(catalog: Catalog) -> None:
         ("no.such", "1"),
     ],
 )
-def test_what_cannot_be_read_is_refused_and_changes_nothing(catalog: Catalog, name: str, value: str) -> None:
-    with pytest.raises(UsageError), catalog.write() as connection:
+def test_what_cannot_be_read_is_refused_and_changes_nothing(sqlite_catalog: Catalog, name: str, value: str) -> None:
+    with pytest.raises(UsageError), sqlite_catalog.write() as connection:
         write_config(connection, name, value, by="ana", at=NOW)
-    with catalog.read() as connection:
+    with sqlite_catalog.read() as connection:
         assert all(read_config(connection, key, environment={}).origin == "default" for key in KEYS)
 
 
-def test_an_unknown_setting_lists_those_that_are(catalog: Catalog) -> None:
-    with pytest.raises(UsageError, match=r"no setting 'cap\.week'.*cap\.day_usd"), catalog.read() as connection:
+def test_an_unknown_setting_lists_those_that_are(sqlite_catalog: Catalog) -> None:
+    with pytest.raises(UsageError, match=r"no setting 'cap\.week'.*cap\.day_usd"), sqlite_catalog.read() as connection:
         read_config(connection, "cap.week")
 
 
-def test_a_stored_kill_switch_off_wins_over_an_environment_on(catalog: Catalog) -> None:
-    with catalog.write() as connection:
+def test_a_stored_kill_switch_off_wins_over_an_environment_on(sqlite_catalog: Catalog) -> None:
+    with sqlite_catalog.write() as connection:
         for position in ("off", "on"):
             write_config(connection, "switch", position, by="ana", at=NOW)
             said = [read_config(connection, "switch", environment={"DAYREEL_SWITCH": one}) for one in ("on", "off")]

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from dayreel.services.processes import is_alive, owner_of, this_process
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -44,11 +44,7 @@ def test_a_killed_process_that_nobody_has_collected_is_dead() -> None:
     owner = owner_of(process.pid)
     assert is_alive(owner) is True
     process.kill()
-    deadline = 200
-    while is_alive(owner) and deadline:
-        deadline -= 1
-        threading.Event().wait(0.02)
-    assert is_alive(owner) is False
+    wait_until(lambda: not is_alive(owner))
     process.communicate()
     assert is_alive(owner) is False
     with pytest.raises(psutil.NoSuchProcess):

@@ -26,8 +26,14 @@ from tests.fakes.studio import DAY, channel_of
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio], catalog: Catalog) -> Studio:
-    """A project without a single content, on each database."""
+def studio(make_studio: Callable[..., Studio]) -> Studio:
+    """A project without a single content."""
+    return make_studio()
+
+
+@pytest.fixture
+def in_either(make_studio: Callable[..., Studio], catalog: Catalog) -> Studio:
+    """The same on each database, for what the database itself refuses, and for moments."""
     return make_studio(catalog=catalog)
 
 
@@ -50,17 +56,17 @@ def test_a_message_about_no_content_is_sent_once_in_each_world(studio: Studio) -
     assert rows == [(None, None, house_day(studio))] * 2
 
 
-def test_a_refused_message_about_no_content_is_retried_next_day(studio: Studio) -> None:
+def test_a_refused_message_about_no_content_is_retried_next_day(in_either: Studio) -> None:
     """There is no content to retry, and somebody will have mended the key by then."""
     notifier = FakeNotifier([PermanentError(attempted="post", answer="invalid_auth")])
-    assert "was not told" in tell(studio, notifier)
-    assert "a day later" in tell(studio, notifier)
-    assert told_about(studio, target="log") == {"a thing"}
-    clock = studio.clock
+    assert "was not told" in tell(in_either, notifier)
+    assert "a day later" in tell(in_either, notifier)
+    assert told_about(in_either, target="log") == {"a thing"}
+    clock = in_either.clock
     assert isinstance(clock, FakeClock)
     clock.move(seconds=REFUSED_RESTS.total_seconds() + 60)
-    assert told_about(studio, target="log") == set()
-    assert "was told" in tell(studio, notifier)
+    assert told_about(in_either, target="log") == set()
+    assert "was told" in tell(in_either, notifier)
     assert len(notifier.messages) == 1
 
 
@@ -75,23 +81,23 @@ def test_a_lost_answer_about_no_content_is_shown_and_looked_up(studio: Studio) -
     assert (looked.content_id, looked.outcome) == (HOUSE, "confirmed")
 
 
-def test_nothing_but_a_message_can_do_without_a_content(studio: Studio) -> None:
+def test_nothing_but_a_message_can_do_without_a_content(in_either: Studio) -> None:
     key = EffectKey(HOUSE, "segment", "fal", 1, "f")
     with pytest.raises(ValueError, match="belongs to a channel"):
         Intent(key, None, DAY, "video", most_usd=Decimal(1))
-    with pytest.raises(IntegrityError), studio.catalog.write("money") as connection:
-        studio.ledger.intend(connection, key, channel=None, day=DAY, layer="review")
+    with pytest.raises(IntegrityError), in_either.catalog.write("money") as connection:
+        in_either.ledger.intend(connection, key, channel=None, day=DAY, layer="review")
     message = EffectKey(HOUSE, "notification", "log", 1, "f")
-    with pytest.raises(IntegrityError), studio.catalog.write("money") as connection:
-        studio.ledger.intend(connection, message, channel="crafts", day=DAY, layer="review")
+    with pytest.raises(IntegrityError), in_either.catalog.write("money") as connection:
+        in_either.ledger.intend(connection, message, channel="crafts", day=DAY, layer="review")
 
 
-def test_the_database_rejects_a_second_message_about_no_content(studio: Studio) -> None:
-    tell(studio, FakeNotifier())
-    with studio.catalog.read() as connection:
+def test_the_database_rejects_a_second_message_about_no_content(in_either: Studio) -> None:
+    tell(in_either, FakeNotifier())
+    with in_either.catalog.read() as connection:
         row = dict(connection.execute(select(effects)).mappings().one())
     row.pop("id")
-    with pytest.raises(IntegrityError), studio.catalog.write("money") as connection:
+    with pytest.raises(IntegrityError), in_either.catalog.write("money") as connection:
         connection.execute(insert(effects).values(row))
 
 

@@ -72,5 +72,5 @@ def test_one_that_waits_goes_on_when_the_other_is_done(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with hold(tmp_path, "day", what="make the day", at=NOW, wait_s=30):
-            assert process.wait(timeout=30) == 0
+        with hold(tmp_path, "day", what="make the day", at=NOW, wait_s=300):
+            assert process.wait(timeout=300) == 0

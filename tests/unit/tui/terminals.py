@@ -2,13 +2,19 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from sqlalchemy import insert
+from textual._compositor import Compositor
+from textual._context import visible_screen_stack
+from textual.events import Callback, Idle, Key
+from textual.message import Message
 from textual.pilot import Pilot
 
 from dayreel.schemas.content import CheckResult
@@ -21,64 +27,130 @@ from tests.fakes.studio import DAY, content_row, reviewable
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 UPDATE = "UPDATE_SNAPSHOTS"
-WAIT_S = 20.0
-SETTLED_S = 5.0
+WAIT_S = 30.0
 
-Story = Callable[[DayreelTerminal, Pilot[None]], Awaitable[None]]
+
+class WatchedTerminal(DayreelTerminal):
+    """A terminal that says when its screen has changed."""
+
+    def __init__(self, studio: Studio, **wishes: Any) -> None:
+        super().__init__(studio, **wishes)
+        self.changed = asyncio.Event()
+
+    def post_display_hook(self) -> None:
+        self.changed.set()
+
+
+class Keyboard(Pilot[None]):
+    """The keys of a terminal; each is pressed when everything that the one before asked for has been handled.
+
+    The pilot's own way waits until the process uses no CPU time, which takes a busy machine a second a key.
+    """
+
+    def __init__(self, app: WatchedTerminal) -> None:
+        super().__init__(app)
+        self._handled = 0
+
+    def handles(self, message: Message) -> None:
+        """Be told of each message that a part of the terminal begins to handle."""
+        self._handled += not isinstance(message, Callback | Idle)
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            self.app.post_message(Key(key, key if len(key) == 1 else None))
+            before, left = -1, 1
+            while left or before != self._handled:
+                before = self._handled
+                await self._wait_for_screen()
+                parts = [self.app, *self.app.screen.walk_children(with_self=True)]
+                left = sum(part.message_queue_size for part in parts)
+
+
+Story = Callable[[WatchedTerminal, Keyboard], Awaitable[None]]
 
 
 def no_player(path: Path) -> str:
     raise AssertionError(f"nobody asked to play {path}")
 
 
-def terminal(studio: Studio, *, person: str = "alma", **wishes: Any) -> DayreelTerminal:
-    """Return a terminal that looks five times a second, plays nothing and has no colour, unless told otherwise."""
-    return DayreelTerminal(studio, person=person, **{"every_s": 0.2, "play": no_player, "colour": False, **wishes})
+def terminal(studio: Studio, *, person: str = "alma", **wishes: Any) -> WatchedTerminal:
+    """Return a terminal that looks twenty times a second, plays nothing and has no colour, unless told otherwise."""
+    return WatchedTerminal(studio, person=person, **{"every_s": 0.05, "play": no_player, "colour": False, **wishes})
 
 
-def run(app: DayreelTerminal, story: Story) -> None:
-    """Let a story happen at 80 by 24 characters."""
+@asynccontextmanager
+async def running(app: WatchedTerminal) -> AsyncIterator[Keyboard]:
+    """Run a terminal of 80 by 24 characters; what it shows is laid out, and painted where a test reads it."""
+    with (
+        mock.patch.object(Compositor, "render_full_update", _unpainted),
+        mock.patch.object(Compositor, "render_partial_update", _unpainted),
+    ):
+        keyboard = Keyboard(app)
+        async with app.run_test(size=(80, 24), message_hook=keyboard.handles):
+            yield keyboard
+
+
+def _unpainted(compositor: Compositor, **_wishes: object) -> None:
+    compositor._dirty_regions.clear()
+
+
+def run(app: WatchedTerminal, story: Story) -> None:
+    """Let a story happen in a terminal."""
 
     async def told() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await story(app, pilot)
+        async with running(app) as keyboard:
+            await story(app, keyboard)
 
     asyncio.run(told())
 
 
 def text(app: DayreelTerminal) -> str:
-    """Return what is on the screen, as text."""
+    """Return what is on the screen, as text; a dialog lies over the screens behind it."""
+    visible_screen_stack.set(app._background_screens)
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips()) + "\n"
 
 
-async def until(app: DayreelTerminal, pilot: Pilot[None], *words: str, gone: str | None = None) -> str:
-    """Wait until these words are on the screen, and `gone` is not; return the screen."""
+async def until_so(app: WatchedTerminal, look: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+    """Look whenever the screen changes until something is so; fail with `otherwise` when it never is."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
-    while True:
-        await asyncio.sleep(0.1)
-        shown = " ".join(text(app).replace("│", " ").split())
-        if all(word in shown for word in words) and (gone is None or gone not in shown):
-            return text(app)
+    while not look():
+        app.changed.clear()
+        waiting = [asyncio.ensure_future(event.wait()) for event in (app.changed, app._exception_event)]
+        left_s = deadline - asyncio.get_running_loop().time()
+        done, pending = await asyncio.wait(waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        for one in pending:
+            one.cancel()
         if app._exception is not None:
             raise app._exception
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"waited for {words}, gone {gone!r}; there is:\n{text(app)}")
+        assert done, otherwise()
 
 
-async def same_as_stored(app: DayreelTerminal, pilot: Pilot[None], name: str, *words: str) -> None:
+async def until(app: WatchedTerminal, *words: str, gone: str | None = None) -> str:
+    """Wait until these words are on the screen, and `gone` is not; return the screen."""
+
+    def look() -> bool:
+        shown = " ".join(text(app).replace("│", " ").split())
+        return all(word in shown for word in words) and (gone is None or gone not in shown)
+
+    await until_so(app, look, lambda: f"waited for {words}, gone {gone!r}; there is:\n{text(app)}")
+    return text(app)
+
+
+async def same_as_stored(app: WatchedTerminal, keyboard: Keyboard, name: str, *words: str) -> None:
     """Wait for these words, then until the screen is the stored one; with the switch in the environment, store it."""
     path = SNAPSHOTS / f"{name}.txt"
-    shown = await until(app, pilot, *words)
+    await until(app, *words)
     if os.environ.get(UPDATE):
-        await pilot.pause(0.5)
+        await keyboard.pause(0.5)
         path.write_text(text(app), encoding="utf-8")
         return
     assert path.is_file(), f"there is no stored screen {name!r}: run once with {UPDATE}=1 and read what it stores"
-    stored, deadline = path.read_text(encoding="utf-8"), asyncio.get_running_loop().time() + SETTLED_S
-    while shown != stored and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.05)
-        shown = text(app)
-    assert shown == stored, f"the screen {name!r} has changed; {UPDATE}=1 stores it anew"
+    stored = path.read_text(encoding="utf-8")
+    await until_so(
+        app,
+        lambda: text(app) == stored,
+        lambda: f"the screen {name!r} has changed; {UPDATE}=1 stores it anew:\n{text(app)}",
+    )
 
 
 # -- data ----------------------------------------------------------------------------------------------------------

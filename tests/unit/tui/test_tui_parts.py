@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from sqlalchemy import update
-from textual.pilot import Pilot
 
 from dayreel.errors import MediaError
 from dayreel.services.publishing.publish_post import post_request
@@ -16,7 +15,8 @@ from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content
 from dayreel.tui import player
-from dayreel.tui.app import DayreelTerminal
+from dayreel.tui.keys import Keys
+from dayreel.tui.library import LibraryScreen
 from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
 from dayreel.tui.review_view import captions_of, review
@@ -24,7 +24,17 @@ from dayreel.tui.views import dashboard, doubts, money
 from dayreel.tui.words import bar, left, one_line, plain, size, usd
 from tests.fakes.clock import NINE
 from tests.fakes.studio import channel_of, reviewable
-from tests.unit.tui.terminals import a_busy_day, doubtful, run, terminal, text, until
+from tests.unit.tui.terminals import (
+    Keyboard,
+    WatchedTerminal,
+    a_busy_day,
+    doubtful,
+    run,
+    terminal,
+    text,
+    until,
+    until_so,
+)
 
 MakeStudio = Callable[..., Studio]
 PLATFORMS = {
@@ -138,10 +148,10 @@ def test_orders_in_a_caption_reach_no_screen(make_studio: MakeStudio) -> None:
     with studio.catalog.write() as connection:  # as one written before such characters were refused
         connection.execute(update(content).values(caption="[red]Clay[/red] \x1b]0;owned\x07"))
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, row.id)
-        await pilot.press("enter")
-        await until(app, pilot, "[red]Clay[/red]", "b·ob")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, row.id)
+        await keyboard.press("enter")
+        await until(app, "[red]Clay[/red]", "b·ob")
         assert not {"\x1b", "\x07"} & set(text(app))
 
     run(terminal(studio), story)
@@ -159,6 +169,31 @@ def test_how_figures_are_written() -> None:
     assert [size(count) for count in (7, 1200, 6_100_000)] == ["7 B", "1.2 kB", "6.1 MB"]
     later = [NINE.replace(hour=8), NINE.replace(minute=5), NINE.replace(day=21), None]
     assert [left(moment, NINE) for moment in later] == ["over", "5 min", "24 h 0 min", ""]
+
+
+# -- keys ----------------------------------------------------------------------------------------------------------
+
+
+def test_keys_can_be_asked_for_before_the_list_is_there() -> None:
+    """The last line of the screen before asks the one that has just been opened."""
+    assert LibraryScreen().check_action("copy_text", ()) is True
+
+
+def test_keys_are_laid_out_again_only_when_they_change(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, row.id, "Open")
+        keys = app.screen.query_one(Keys)
+        before = list(keys.children)
+        with keys._context():
+            await keys.recompose()
+        assert list(keys.children) == before
+        app.screen.set_focus(None)
+        await until(app, row.id, gone="Open")
+
+    run(terminal(studio), story)
 
 
 # -- pictures ------------------------------------------------------------------------------------------------------
@@ -192,17 +227,17 @@ def test_the_contact_sheet_is_shown_where_there_is_colour(make_studio: MakeStudi
     row = reviewable(studio)
     sheet(studio.contents.folder(row.id) / "contact_sheet.jpg")
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, row.id)
-        await pilot.press("enter")
-        await until(app, pilot, "revision 1")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, row.id)
+        await keyboard.press("enter")
+        await until(app, "revision 1")
         if colour:
-            await pilot.pause(0.2)
-            await pilot.press("p")
-            await until(app, pilot, UPPER_HALF * 70)
+            await until_so(app, lambda: app.screen.query_one("#pictures").size.height > 0, lambda: "no picture came")
+            await keyboard.press("p")
+            await until(app, UPPER_HALF * 70)
         else:
-            await pilot.press("p")
-            assert UPPER_HALF not in await until(app, pilot, "at a prompt: dayreel review approve")
+            await keyboard.press("p")
+            assert UPPER_HALF not in await until(app, "at a prompt: dayreel review approve")
 
     run(terminal(studio, colour=colour), story)
 
@@ -220,14 +255,14 @@ def test_o_hands_the_final_video_to_the_player(make_studio: MakeStudio) -> None:
             raise MediaError("There is no desktop here.", next_step=f"Copy it: {path}")
         return "Playing it."
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, row.id)
-        await pilot.press("enter")
-        await until(app, pilot, "revision 1")
-        await pilot.press("o")
-        await until(app, pilot, "Playing it.")
-        await pilot.press("o")
-        await until(app, pilot, "There is no desktop here. Copy it:")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, row.id)
+        await keyboard.press("enter")
+        await until(app, "revision 1")
+        await keyboard.press("o")
+        await until(app, "Playing it.")
+        await keyboard.press("o")
+        await until(app, "There is no desktop here. Copy it:")
 
     run(terminal(studio, play=play), story)
     assert played == [studio.contents.folder(row.id) / "final_video.mp4"] * 2

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from dayreel.cli.tui_command import command
@@ -24,11 +23,21 @@ from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.tui import dashboard, views
-from dayreel.tui.app import DayreelTerminal
 from tests.fakes.clock import FakeClock
 from tests.fakes.studio import DAY, content_row, ledger_rows, reviewable
 from tests.fakes.studio import make_studio as studio_at
-from tests.unit.tui.terminals import a_busy_day, doubtful, run, same_as_stored, stands, terminal, until
+from tests.unit.tui.terminals import (
+    WAIT_S,
+    Keyboard,
+    WatchedTerminal,
+    a_busy_day,
+    doubtful,
+    run,
+    same_as_stored,
+    stands,
+    terminal,
+    until,
+)
 
 MakeStudio = Callable[..., Studio]
 
@@ -47,20 +56,20 @@ def test_the_main_screens_look_as_they_are_stored(make_studio: MakeStudio) -> No
     studio = make_studio(channels={"crafts": {}, "histories": {"platforms": {"youtube": {}}}})
     a_busy_day(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await same_as_stored(app, pilot, "day", "posted (1)")
-        await pilot.press("enter")
-        await same_as_stored(app, pilot, "review", "revision 1", "FAIL loudness")
-        await pilot.press("a")
-        await same_as_stored(app, pilot, "approve", "Approve revision 1")
-        await pilot.press("escape", "e")
-        await same_as_stored(app, pilot, "edit", "/2200 characters", "Caption, without")
-        await pilot.press("escape", "escape", "2")
-        await same_as_stored(app, pilot, "renders", "45 %")
-        await pilot.press("3")
-        await same_as_stored(app, pilot, "unknown", "connection reset")
-        await pilot.press("4")
-        await same_as_stored(app, pilot, "money", "$0.25 of $25.00")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await same_as_stored(app, keyboard, "day", "posted (1)")
+        await keyboard.press("enter")
+        await same_as_stored(app, keyboard, "review", "revision 1", "FAIL loudness")
+        await keyboard.press("a")
+        await same_as_stored(app, keyboard, "approve", "Approve revision 1")
+        await keyboard.press("escape", "e")
+        await same_as_stored(app, keyboard, "edit", "/2200 characters", "Caption, without")
+        await keyboard.press("escape", "escape", "2")
+        await same_as_stored(app, keyboard, "renders", "45 %")
+        await keyboard.press("3")
+        await same_as_stored(app, keyboard, "unknown", "connection reset")
+        await keyboard.press("4")
+        await same_as_stored(app, keyboard, "money", "$0.25 of $25.00")
 
     run(terminal(studio), story)
 
@@ -69,14 +78,14 @@ def test_the_day_and_the_renders_move_by_themselves(make_studio: MakeStudio) -> 
     studio = make_studio()
     stands(studio, f"crafts-{DAY}", "rendering")
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, "rendering (1)", "starting")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, "rendering (1)", "starting")
         fire(studio, f"crafts-{DAY}", 1, "start", progress=0, detail="queued")
-        await until(app, pilot, "0 of 1 segments")
-        await pilot.press("2")
-        await until(app, pilot, "queued")
+        await until(app, "0 of 1 segments")
+        await keyboard.press("2")
+        await until(app, "queued")
         fire(studio, f"crafts-{DAY}", 1, "progress", progress=70, detail="70 %")
-        await until(app, pilot, "rendering ██████████████░░░░░░ 70 %")
+        await until(app, "rendering ██████████████░░░░░░ 70 %")
 
     run(terminal(studio), story)
 
@@ -86,13 +95,13 @@ def test_the_highlight_stays_on_its_content_as_the_list_changes(make_studio: Mak
     row = reviewable(studio)
     stands(studio, f"crafts-{DAY - timedelta(days=3)}", "failed", error="no money")
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, "failed (1)")
-        await pilot.press("down")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, "failed (1)")
+        await keyboard.press("down")
         stands(studio, f"crafts-{DAY - timedelta(days=1)}", "review_pending")
-        await until(app, pilot, "waits for your decision (2)")
-        await pilot.press("up", "up", "enter")
-        await until(app, pilot, f"{row.id} Crafts")
+        await until(app, "waits for your decision (2)")
+        await keyboard.press("up", "up", "enter")
+        await until(app, f"{row.id} Crafts")
 
     run(terminal(studio), story)
 
@@ -105,22 +114,20 @@ def test_a_lost_catalog_is_a_banner_and_its_return_is_noticed(make_studio: MakeS
     row = reviewable(studio)
     file, away = catalog_file(studio), tmp_path / "away"
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, row.id)
-        await pilot.press("enter")
-        await until(app, pilot, "revision 1, review_pending")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, row.id)
+        await keyboard.press("enter")
+        await until(app, "revision 1, review_pending")
         file.parent.rename(away)
-        shown = await until(
-            app, pilot, "is not there, or not within reach. Put it back", "What is shown is from before"
-        )
+        shown = await until(app, "is not there, or not within reach. Put it back", "What is shown is from before")
         assert "Clay, patience" in shown
-        await pilot.press("a", "y")
-        await until(app, pilot, "is not there, or", gone="Recording that")
+        await keyboard.press("a", "y")
+        await until(app, "is not there, or", gone="Recording that")
         assert not file.exists()
         away.rename(file.parent)
-        await until(app, pilot, "revision 1, review_pending", gone="What is shown is from before")
-        await pilot.press("a", "y")
-        await until(app, pilot, "Recorded: revision 1 approved by alma")
+        await until(app, "revision 1, review_pending", gone="What is shown is from before")
+        await keyboard.press("a", "y")
+        await until(app, "Recorded: revision 1 approved by alma")
 
     run(terminal(studio), story)
     assert content_row(studio, row.id).state == "approved"
@@ -136,12 +143,12 @@ def test_a_replaced_catalog_is_read_instead_of_the_old_one(make_studio: MakeStud
     source.close()
     copy.close()
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, f"A jar rises on {row.id[:7]}")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, f"A jar rises on {row.id[:7]}")
         for name in ("catalog.db-wal", "catalog.db-shm"):
             (catalog_file(studio).parent / name).unlink(missing_ok=True)
         backup.rename(catalog_file(studio))
-        await until(app, pilot, "From the backup")
+        await until(app, "From the backup")
 
     run(terminal(studio), story)
 
@@ -155,16 +162,16 @@ def test_a_locked_catalog_refuses_a_decision_and_takes_the_next(
     reviewable(studio)
     holder = sqlite3.connect(catalog_file(studio), isolation_level=None)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, "waits for your decision")
-        await pilot.press("enter")
-        await until(app, pilot, "revision 1, review_pending")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, "waits for your decision")
+        await keyboard.press("enter")
+        await until(app, "revision 1, review_pending")
         holder.execute("BEGIN IMMEDIATE")
-        await pilot.press("a", "y")
-        await until(app, pilot, "another process held it for more than 0.1 s")
+        await keyboard.press("a", "y")
+        await until(app, "another process held it for more than 0.1 s")
         holder.execute("ROLLBACK")
-        await pilot.press("a", "y")
-        await until(app, pilot, "Recorded: revision 1 approved by alma")
+        await keyboard.press("a", "y")
+        await until(app, "Recorded: revision 1 approved by alma")
 
     try:
         run(terminal(studio), story)
@@ -183,17 +190,17 @@ def test_a_catalog_that_does_not_answer_never_stops_the_keys(
 
     def slow(studio: Studio) -> object:
         threads.add(threading.get_ident())
-        assert answers.wait(20)
+        assert answers.wait(WAIT_S)
         return read(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         clock.move(seconds=7)
-        await until(app, pilot, "The catalog has not answered for 7 s.")
-        await pilot.press("4")
-        await until(app, pilot, "Buying and posting are allowed")
-        await pilot.press("1")
+        await until(app, "The catalog has not answered for 7 s.")
+        await keyboard.press("4")
+        await until(app, "Buying and posting are allowed")
+        await keyboard.press("1")
         answers.set()
-        await until(app, pilot, row.id, gone="has not answered")
+        await until(app, row.id, gone="has not answered")
 
     monkeypatch.setattr(dashboard, "dashboard", slow)
     run(terminal(studio), story)
@@ -207,14 +214,14 @@ def test_what_is_not_there_is_released_by_a_person(make_studio: MakeStudio) -> N
     studio = make_studio()
     effect_id = doubtful(studio, reviewable(studio).id)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, "Outcomes that nobody knows: 1; press 3.", "1 unknown!")
-        await pilot.press("3")
-        await until(app, pilot, "evidence", "connection reset", "prompt: a jar rises")
-        await pilot.press("n")
-        await until(app, pilot, "Then $0.25 is released")
-        await pilot.press("y")
-        await until(app, pilot, f"Effect {effect_id}: released.", "Every outcome is known.")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, "Outcomes that nobody knows: 1; press 3.", "1 unknown!")
+        await keyboard.press("3")
+        await until(app, "evidence", "connection reset", "prompt: a jar rises")
+        await keyboard.press("n")
+        await until(app, "Then $0.25 is released")
+        await keyboard.press("y")
+        await until(app, f"Effect {effect_id}: released.", "Every outcome is known.")
 
     run(terminal(studio), story)
     (effect,) = ledger_rows(studio, id=effect_id)
@@ -225,14 +232,14 @@ def test_what_was_found_goes_on_under_its_id(make_studio: MakeStudio) -> None:
     studio = make_studio()
     effect_id = doubtful(studio, reviewable(studio).id)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await pilot.press("3")
-        await until(app, pilot, "connection reset")
-        await pilot.press("f")
-        await until(app, pilot, "Under which id does fal have segment 2")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await keyboard.press("3")
+        await until(app, "connection reset")
+        await keyboard.press("f")
+        await until(app, "Under which id does fal have segment 2")
         app.screen.query_one(Input).value = "req-77"
-        await pilot.press("enter")
-        await until(app, pilot, f"Effect {effect_id}: goes_on.")
+        await keyboard.press("enter")
+        await until(app, f"Effect {effect_id}: goes_on.")
 
     run(terminal(studio), story)
     (effect,) = ledger_rows(studio, id=effect_id)
@@ -243,14 +250,14 @@ def test_a_ruling_on_an_effect_that_moved_meanwhile_is_refused(make_studio: Make
     studio = make_studio()
     effect_id = doubtful(studio, reviewable(studio).id)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await pilot.press("3")
-        await until(app, pilot, "connection reset")
-        await pilot.press("n")
-        await until(app, pilot, "is released")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await keyboard.press("3")
+        await until(app, "connection reset")
+        await keyboard.press("n")
+        await until(app, "is released")
         studio.ledger.rule(effect_id, "unknown", "fal knows nothing about it now")
-        await pilot.press("y")
-        await until(app, pilot, f"Effect {effect_id} was looked at again: fal knows nothing", "nothing was recorded")
+        await keyboard.press("y")
+        await until(app, f"Effect {effect_id} was looked at again: fal knows nothing", "nothing was recorded")
 
     run(terminal(studio, every_s=3600), story)
     assert ledger_rows(studio, id=effect_id)[0]["state"] == "unknown"
@@ -262,16 +269,16 @@ def test_a_ruling_on_an_effect_that_moved_meanwhile_is_refused(make_studio: Make
 def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_studio: MakeStudio) -> None:
     studio = make_studio()
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await pilot.press("4")
-        await until(app, pilot, "Buying and posting are allowed")
-        await pilot.press("s")
-        await until(app, pilot, "Turn the kill switch off")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await keyboard.press("4")
+        await until(app, "Buying and posting are allowed")
+        await keyboard.press("s")
+        await until(app, "Turn the kill switch off")
         app.screen.query_one(Input).value = "wrong prices"
-        await pilot.press("enter")
-        await until(app, pilot, "stopped everything", "by alma, 2026-11-20 09:00 UTC: wrong prices")
-        await pilot.press("1")
-        await until(app, pilot, "The kill switch has stopped everything")
+        await keyboard.press("enter")
+        await until(app, "stopped everything", "by alma, 2026-11-20 09:00 UTC: wrong prices")
+        await keyboard.press("1")
+        await until(app, "The kill switch has stopped everything")
 
     run(terminal(studio), story)
     assert switch(studio) == ("off", "alma", "wrong prices")
@@ -282,15 +289,15 @@ def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_studio: MakeSt
 def test_a_switch_that_somebody_else_turned_first_is_left_alone(make_studio: MakeStudio) -> None:
     studio = make_studio()
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await pilot.press("4")
-        await until(app, pilot, "Buying and posting are allowed")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await keyboard.press("4")
+        await until(app, "Buying and posting are allowed")
         with studio.catalog.write() as connection:
             write_config(connection, "switch", "off", by="bob", at=studio.clock.now(), note="first")
-        await pilot.press("s")
+        await keyboard.press("s")
         app.screen.query_one(Input).value = "second"
-        await pilot.press("enter")
-        await until(app, pilot, "The kill switch is off already, by bob. Nothing was changed.")
+        await keyboard.press("enter")
+        await until(app, "The kill switch is off already, by bob. Nothing was changed.")
 
     run(terminal(studio, every_s=3600), story)
     assert switch(studio) == ("off", "bob", "first")
@@ -312,13 +319,13 @@ def test_the_command_runs_in_a_real_terminal_and_leaves_with_q(tmp_path: Path) -
     studio.catalog.close()
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "DAYREEL_REVIEWER": "alma"}
-    line = [sys.executable, "-m", "dayreel.cli", "tui"]
+    line = [sys.executable, "-m", "dayreel", "tui"]
     process = subprocess.Popen(
         line, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
     )
     os.close(theirs)
     seen = b""
-    killer = threading.Timer(60, process.send_signal, [signal.SIGKILL])
+    killer = threading.Timer(300, process.send_signal, [signal.SIGKILL])
     killer.start()
     try:
         while b"waits for your decision" not in seen:

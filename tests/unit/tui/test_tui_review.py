@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import decisions_after
-from dayreel.tui.app import DayreelTerminal
 from tests.fakes.studio import content_row, reviewable
-from tests.unit.tui.terminals import run, terminal, text, until
+from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, running, terminal, text, until
 
 MakeStudio = Callable[..., Studio]
 NEVER_S = 3600.0
@@ -24,29 +22,29 @@ def said(studio: Studio) -> list[tuple[str, int, str, str, str | None]]:
     return [(row.verdict, row.revision, row.decided_by, row.via, row.note) for row in rows]
 
 
-async def open_review(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-    await until(app, pilot, "waits for your decision")
-    await pilot.press("enter")
-    await until(app, pilot, "revision 1, review_pending")
+async def open_review(app: WatchedTerminal, keyboard: Keyboard) -> None:
+    await until(app, "waits for your decision")
+    await keyboard.press("enter")
+    await until(app, "revision 1, review_pending")
 
 
 def test_editing_and_approving_needs_only_the_keyboard(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
-        await pilot.press("e")
-        await until(app, pilot, "Caption, without")
-        await pilot.press("end", "!", "ctrl+s")
-        await until(app, pilot, "Clay, patience!", "edited by alma via tui", gone="Press u")
-        await pilot.press("a")
-        await until(app, pilot, f"Approve revision 1 of {row.id}")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
+        await keyboard.press("e")
+        await until(app, "Caption, without")
+        await keyboard.press("end", "!", "ctrl+s")
+        await until(app, "Clay, patience!", "edited by alma via tui", gone="Press u")
+        await keyboard.press("a")
+        await until(app, f"Approve revision 1 of {row.id}")
         assert said(studio) == [("edited", 1, "alma", "tui", None)]
-        await pilot.press("y")
-        await until(app, pilot, "revision 1, approved", "Recorded: revision 1 approved by alma")
-        await pilot.press("escape")
-        await until(app, pilot, "approved (1)", "by alma")
+        await keyboard.press("y")
+        await until(app, "revision 1, approved", "Recorded: revision 1 approved by alma")
+        await keyboard.press("escape")
+        await until(app, "approved (1)", "by alma")
 
     run(terminal(studio), story)
     assert said(studio) == [("edited", 1, "alma", "tui", None), ("approved", 1, "alma", "tui", None)]
@@ -58,15 +56,15 @@ def test_a_rejection_carries_its_reason(make_studio: MakeStudio) -> None:
     studio = make_studio()
     reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
-        await pilot.press("r")
-        await until(app, pilot, "Why?")
-        await pilot.press("enter")  # without a reason nothing happens
-        await until(app, pilot, "Why?")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
+        await keyboard.press("r")
+        await until(app, "Why?")
+        await keyboard.press("enter")  # without a reason nothing happens
+        await until(app, "Why?")
         app.screen.query_one(Input).value = "the hands are wrong"
-        await pilot.press("enter")
-        await until(app, pilot, "revision 1, rejected", "the hands are wrong")
+        await keyboard.press("enter")
+        await until(app, "revision 1, rejected", "the hands are wrong")
 
     run(terminal(studio), story)
     assert said(studio) == [("rejected", 1, "alma", "tui", "the hands are wrong")]
@@ -76,18 +74,18 @@ def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_studio: MakeStu
     studio = make_studio()
     row = reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
-        await pilot.press("c")  # there is nothing to recall yet
-        await pilot.press("h")
-        await until(app, pilot, "Why?")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
+        await keyboard.press("c")  # there is nothing to recall yet
+        await keyboard.press("h")
+        await until(app, "Why?")
         app.screen.query_one(Input).value = "the client looks"
-        await pilot.press("enter")
-        await until(app, pilot, "review_pending, on hold", "the client looks")
-        await pilot.press("c")
-        await until(app, pilot, f"Recall {row.id}?")
-        await pilot.press("y")
-        await until(app, pilot, "review_pending, 24 h 0 min left", "recalled by alma")
+        await keyboard.press("enter")
+        await until(app, "review_pending, on hold", "the client looks")
+        await keyboard.press("c")
+        await until(app, f"Recall {row.id}?")
+        await keyboard.press("y")
+        await until(app, "review_pending, 24 h 0 min left", "recalled by alma")
 
     run(terminal(studio), story)
     assert [one[0] for one in said(studio)] == ["held", "recalled"]
@@ -97,12 +95,12 @@ def test_going_back_or_changing_nothing_decides_nothing(make_studio: MakeStudio)
     studio = make_studio()
     reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
         for question, back in (("a", "escape"), ("r", "escape"), ("e", "escape"), ("e", "ctrl+s")):
-            await pilot.press(question)
+            await keyboard.press(question)
             assert app.screen.is_modal
-            await pilot.press(back)
+            await keyboard.press(back)
             assert not app.screen.is_modal
 
     run(terminal(studio), story)
@@ -113,16 +111,16 @@ def test_a_decision_on_a_replaced_revision_is_refused_clearly(make_studio: MakeS
     studio = make_studio()
     reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
-        await pilot.press("a")
-        await until(app, pilot, "Approve revision 1")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
+        await keyboard.press("a")
+        await until(app, "Approve revision 1")
         reviewable(studio, video=b"another video")
-        await pilot.press("y")
-        await until(app, pilot, "it is revision 2 now", "u Update")
+        await keyboard.press("y")
+        await until(app, "it is revision 2 now", "u Update")
         assert "revision 1, review_pending" in text(app)
-        await pilot.press("u")
-        await until(app, pilot, "revision 2, review_pending", gone="Press u")
+        await keyboard.press("u")
+        await until(app, "revision 2, review_pending", gone="Press u")
 
     run(terminal(studio), story)
     assert said(studio) == []
@@ -132,12 +130,12 @@ def test_the_refusal_is_shown_even_before_the_screen_refreshes(make_studio: Make
     studio = make_studio()
     row = reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
         reviewable(studio, video=b"another video")
         app.screen.look_now = lambda: None  # type: ignore[attr-defined]
-        await pilot.press("a", "y")
-        await until(app, pilot, f"You saw revision 1 of {row.id}, and it is revision 2 now.", "nothing was recorded")
+        await keyboard.press("a", "y")
+        await until(app, f"You saw revision 1 of {row.id}, and it is revision 2 now.", "nothing was recorded")
 
     run(terminal(studio, every_s=NEVER_S), story)
     assert said(studio) == []
@@ -147,14 +145,12 @@ def test_words_changed_since_they_were_shown_are_not_approved(make_studio: MakeS
     studio = make_studio()
     row = reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
         decide(studio, row.id, "edited", by="bob", via="desk", caption="Buy now")
         app.screen.look_now = lambda: None  # type: ignore[attr-defined]
-        await pilot.press("a", "y")
-        await until(
-            app, pilot, f"{row.id} has changed since you saw it: 'bob' edited it at 2026", "nothing was recorded"
-        )
+        await keyboard.press("a", "y")
+        await until(app, f"{row.id} has changed since you saw it: 'bob' edited it at 2026", "nothing was recorded")
 
     run(terminal(studio, every_s=NEVER_S), story)
     assert [verdict for verdict, *_ in said(studio)] == ["edited"]
@@ -167,14 +163,14 @@ def test_of_two_reviewers_the_second_sees_who_won_and_when(make_studio: MakeStud
 
     async def story() -> None:
         alma, bob = terminal(mine, every_s=NEVER_S), terminal(theirs, person="bob", every_s=NEVER_S)
-        async with alma.run_test(size=(80, 24)) as at_alma, bob.run_test(size=(80, 24)) as at_bob:
+        async with running(alma) as at_alma, running(bob) as at_bob:
             await open_review(alma, at_alma)
             await open_review(bob, at_bob)
             bob.screen.look_now = lambda: None  # type: ignore[attr-defined]
             await at_alma.press("a", "y")
-            await until(alma, at_alma, "Recorded: revision 1 approved by alma")
+            await until(alma, "Recorded: revision 1 approved by alma")
             await at_bob.press("a", "y")
-            await until(bob, at_bob, f"{row.id} is approved already: 'alma' approved it at 2026-11-20")
+            await until(bob, f"{row.id} is approved already: 'alma' approved it at 2026-11-20")
 
     asyncio.run(story())
     assert said(mine) == [("approved", 1, "alma", "tui", None)]
@@ -184,10 +180,10 @@ def test_what_somebody_else_decided_appears_by_itself(make_studio: MakeStudio) -
     studio = make_studio()
     row = reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
         decide(studio, row.id, "rejected", by="bob", via="desk", note="too dark")
-        await until(app, pilot, "revision 1, rejected", "rejected by bob via desk: too dark")
+        await until(app, "revision 1, rejected", "rejected by bob via desk: too dark")
 
     run(terminal(studio), story)
 
@@ -196,10 +192,10 @@ def test_somebody_who_may_not_decide_is_told_who_may(make_studio: MakeStudio) ->
     studio = make_studio(channels={"crafts": {"review": {"who": ["bob"]}}})
     reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
-        await pilot.press("a", "y")
-        await until(app, pilot, "'alma' may not decide on channel 'crafts'. Those who may: bob")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
+        await keyboard.press("a", "y")
+        await until(app, "'alma' may not decide on channel 'crafts'. Those who may: bob")
 
     run(terminal(studio), story)
     assert said(studio) == []
@@ -209,14 +205,14 @@ def test_the_lengths_follow_while_a_caption_is_typed(make_studio: MakeStudio) ->
     studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
     reviewable(studio)
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await open_review(app, pilot)
-        await pilot.press("e")
-        await until(app, pilot, "/2200 characters", "/5000 bytes")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
+        await keyboard.press("e")
+        await until(app, "/2200 characters", "/5000 bytes")
         app.screen.query_one(TextArea).text = "x" * 2300
-        await until(app, pilot, "instagram The caption has 23", "youtube")
+        await until(app, "instagram The caption has 23", "youtube")
         app.screen.query_one(TextArea).text = "1 < 2"
-        await until(app, pilot, "youtube The caption has '<'", "instagram")
+        await until(app, "youtube The caption has '<'", "instagram")
 
     run(terminal(studio), story)
 
@@ -226,12 +222,12 @@ def test_keys_that_cannot_decide_now_do_nothing(make_studio: MakeStudio) -> None
     row = reviewable(studio)
     decide(studio, row.id, "approved", by="bob", via="cli")
 
-    async def story(app: DayreelTerminal, pilot: Pilot[None]) -> None:
-        await until(app, pilot, "approved (1)")
-        await pilot.press("enter")
-        await until(app, pilot, "revision 1, approved")
-        await pilot.press("a", "y")
-        await until(app, pilot, "revision 1, approved", gone="Approve revision")
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, "approved (1)")
+        await keyboard.press("enter")
+        await until(app, "revision 1, approved")
+        await keyboard.press("a", "y")
+        await until(app, "revision 1, approved", gone="Approve revision")
 
     run(terminal(studio), story)
     assert len(said(studio)) == 1

@@ -6,7 +6,10 @@
     child         code that runs in forked processes: the driver, the person, the auditor
     sandbox       one sandbox world per worker, with its clips made once
     scenario      one seed from a fresh project to its verdict
+    worker        plays seeds one after the other
+    play          deals seeds out to workers
     report        the sums, and the sentence a person reads
 
-`python -m tests.world.kill_matrix --seeds 1000` is what `make kill-matrix N=1000` runs.
+`python -m tests.world.kill_matrix --seeds 1000` is what `make kill-matrix N=1000` runs; ten seeds written by hand are
+the suite's, many drawn ones `make soak`'s.
 """

@@ -16,6 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from tests.world.kill_matrix.plan import Kill
+
 _ID = re.compile(r"[0-9a-zA-Z_.~-]*\d[0-9a-zA-Z_.~-]{5,}")
 _VERSION = re.compile(r"/v\d+(\.\d+)?/")
 
@@ -24,13 +26,13 @@ class Checkpoints:
     """Counts the checkpoints that this process passes, and kills it at one of them.
 
     Args:
-        kill_at: the number of the checkpoint to die at, from 1; None never.
+        kill: where to die; None nowhere.
         grave: where the name of that checkpoint is written first.
     """
 
-    def __init__(self, *, kill_at: int | None, grave: Path) -> None:
+    def __init__(self, *, kill: Kill | None, grave: Path) -> None:
         self.passed: list[str] = []
-        self._kill_at = kill_at
+        self._kill = kill
         self._grave = grave
         self._lock = threading.Lock()
 
@@ -38,7 +40,7 @@ class Checkpoints:
         """Pass a checkpoint, or die at it."""
         with self._lock:
             self.passed.append(name)
-            if len(self.passed) == self._kill_at:
+            if self._kill is not None and self._kill.is_at(len(self.passed), name):
                 self._grave.write_text(name, encoding="utf-8")
                 os.kill(os.getpid(), signal.SIGKILL)
 

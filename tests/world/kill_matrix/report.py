@@ -1,11 +1,10 @@
 """The sums over all seeds, as a document and as the lines a person reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.world.kill_matrix.faults import EVERY_ROW
-from tests.world.kill_matrix.scenario import Result
 
 SUMS = (
     "kills",
@@ -28,11 +27,42 @@ WORDS = {
 _SHOWN = 20
 
 
+@dataclass
+class Result:
+    """What became of one seed. `wrong` is empty when everything held."""
+
+    seed: int
+    kills: int = 0
+    resumes: int = 0
+    posts: int = 0
+    generations: int = 0
+    extra_posts: int = 0
+    extra_generations: int = 0
+    parked: int = 0
+    llm_calls: int = 0
+    llm_lost: int = 0
+    seconds: float = 0.0
+    graves: list[str] = field(default_factory=list)
+    fired: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for the pipe."""
+        return asdict(self)
+
+
 @dataclass(frozen=True)
 class Report:
-    """Everything that happened. `catalog` is `sqlite` or `postgres`."""
+    """Everything that happened.
+
+    Attributes:
+        seeds: how many were to be played.
+        checkpoints: how many an undisturbed run passes.
+        catalog: `sqlite` or `postgres`.
+    """
 
     results: Sequence[Result]
+    seeds: int
     checkpoints: int
     seconds: float
     catalog: str
@@ -42,23 +72,36 @@ class Report:
         """The seeds in which something did not hold."""
         return [one for one in self.results if one.wrong]
 
+    @property
+    def holds(self) -> bool:
+        """Whether every seed was played to its end and nothing was wrong."""
+        return len(self.results) == self.seeds and not self.wrong
+
+    @property
+    def graves(self) -> set[str]:
+        """The checkpoints at which a process died."""
+        return {grave for one in self.results for grave in one.graves}
+
+    @property
+    def fired(self) -> set[str]:
+        """The faults that fired, as `service/route/kind`."""
+        return {fault for one in self.results for fault in one.fired}
+
     def total(self, name: str) -> int:
         """Return one sum."""
         return sum(getattr(one, name) for one in self.results)
 
     def as_json(self) -> dict[str, Any]:
         """Return the sums, what was covered, and each seed that went wrong."""
-        graves = sorted({grave for one in self.results for grave in one.graves})
-        fired = {fault for one in self.results for fault in one.fired}
         return {
             "catalog": self.catalog,
             "seeds": len(self.results),
             **{name: self.total(name) for name in SUMS},
             "seconds": round(self.seconds, 1),
             "checkpoints": self.checkpoints,
-            "boundaries_died_at": graves,
-            "faults_fired": sorted(fired),
-            "faults_never_fired": sorted({str(row) for row in EVERY_ROW} - fired),
+            "boundaries_died_at": sorted(self.graves),
+            "faults_fired": sorted(self.fired),
+            "faults_never_fired": sorted({str(row) for row in EVERY_ROW} - self.fired),
             "wrong": [one.as_json() for one in self.wrong],
         }
 

@@ -1,11 +1,10 @@
-"""A sandbox world in a process of its own, for one worker: reset between scenarios, its clips rendered once.
+"""A sandbox world in a process of its own, for one worker: reset between scenarios, its clip rendered once.
 
-The clip that a job gets is one of three, linked into place, so that no scenario waits for ffmpeg; everything else is
-the sandbox world as it is.
+Every job gets the same clip, linked into place, so that no scenario waits for ffmpeg; everything else is the sandbox
+world as it is.
 """
 
 import asyncio
-import hashlib
 import os
 import signal
 import threading
@@ -23,7 +22,6 @@ from dayreel.sandbox.server import build_server
 from tests.world.kill_matrix.faults import Row
 
 Document = dict[str, Any]
-_DIFFERENT_CLIPS = 3
 
 
 class WorldProcess:
@@ -31,7 +29,7 @@ class WorldProcess:
 
     Args:
         root: its folder.
-        cache: the folder of the rendered clips, shared with other workers.
+        cache: the folder of the rendered clip, shared with other workers.
     """
 
     def __init__(self, root: Path, cache: Path) -> None:
@@ -83,14 +81,14 @@ class WorldProcess:
         return self._ask("GET", "/_world/effects")
 
     def _ask(self, method: str, path: str, body: Document | None = None) -> Document:
-        answer = requests.request(method, self.url + path, json=body, timeout=30)
+        answer = requests.request(method, self.url + path, json=body, timeout=120)
         assert answer.ok, answer.text
         return dict(answer.json())
 
 
 def _serve(root: Path, cache: Path, writing: int) -> None:
     """Be the world until killed, or until the worker has gone."""
-    clips.render = with_few_clips(cache)
+    clips.render = with_one_clip(cache)
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
 
     def ready(url: str) -> None:
@@ -116,15 +114,14 @@ class Render(Protocol):
     def __call__(self, wish: clips.ClipWish, folder: Path) -> Path: ...
 
 
-def with_few_clips(cache: Path) -> Render:
-    """Return what `clips.render` can be replaced by, so that all jobs share three clips kept in `cache`."""
+def with_one_clip(cache: Path) -> Render:
+    """Return what `clips.render` can be replaced by, so that all jobs share one clip, kept in `cache`."""
     render = clips.render
 
     def shared(wish: clips.ClipWish, folder: Path) -> Path:
         final = folder / f"{wish.key}.mp4"
         if not final.exists():
-            number = int(hashlib.sha256(wish.prompt.encode()).hexdigest(), 16) % _DIFFERENT_CLIPS
-            made = render(replace(wish, prompt=f"clip {number}", seed=number), cache)
+            made = render(replace(wish, prompt="a clip", seed=1), cache)
             folder.mkdir(parents=True, exist_ok=True)
             beside = folder / f".{wish.key}.{threading.get_ident()}"
             os.link(made, beside)

@@ -5,7 +5,6 @@ import gc
 import shutil
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,35 +12,12 @@ from typing import Any
 from tests.world.kill_matrix.child import Place, audit, drive, mend, run_child, warm_up
 from tests.world.kill_matrix.faults import Row
 from tests.world.kill_matrix.plan import Kill, Plan
+from tests.world.kill_matrix.report import Result
 from tests.world.kill_matrix.sandbox import WorldProcess
 
 MOST_ROUNDS = 14
 HURRY_WHEN_STUCK = 25.0
 Document = dict[str, Any]
-
-
-@dataclass
-class Result:
-    """What became of one seed. `wrong` is empty when everything held."""
-
-    seed: int
-    kills: int = 0
-    resumes: int = 0
-    posts: int = 0
-    generations: int = 0
-    extra_posts: int = 0
-    extra_generations: int = 0
-    parked: int = 0
-    llm_calls: int = 0
-    llm_lost: int = 0
-    seconds: float = 0.0
-    graves: list[str] = field(default_factory=list)
-    fired: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    def as_json(self) -> Document:
-        """Return it for the pipe."""
-        return asdict(self)
 
 
 class Stage:
@@ -66,16 +42,14 @@ class Stage:
 
     def rehearse(self) -> list[str]:
         """Run once undisturbed; fills the caches and returns the names of the checkpoints."""
-        quiet = Plan(-1, (), (), looks_first=True, real_media=False, renders_s=0.0)
+        quiet = Plan(0, (), (), looks_first=True, real_media=False, renders_s=0.0)
         # Once in this process, so that every child inherits what the SDKs build when they are first used.
         warm_up(self._set_up(quiet))
         gc.collect()
         gc.freeze()  # a collection in a child would copy every page of what it inherited
-        for _ in range(2):  # the second one is timed, with the caches filled
-            place = self._set_up(quiet)
-            ended = self._drive(place, quiet, None)
-            assert ended.document.get("done"), ended.document
-            self.whole_run_s = ended.seconds
+        ended = self._drive(self._set_up(quiet), quiet, None)
+        assert ended.document.get("done"), ended.document
+        self.whole_run_s = ended.seconds
         return list(ended.document["passed"])
 
     def play(self, plan: Plan) -> Result:
@@ -85,7 +59,8 @@ class Stage:
         place = self._set_up(plan)
         kills, armed, fired, errors = list(plan.kills), list(plan.faults), [], []
         for number in range(MOST_ROUNDS):
-            ended = self._drive(place, plan, kills.pop(0) if kills else None)
+            kill = kills.pop(0) if kills else None
+            ended = self._drive(place, plan, kill)
             result.resumes += number > 0
             if ended.killed:
                 result.kills += 1
@@ -93,6 +68,8 @@ class Stage:
                 result.graves.append(grave.read_text(encoding="utf-8") if grave.exists() else "at a random time")
                 grave.unlink(missing_ok=True)
                 continue
+            if kill is not None and kill.name is not None:
+                kills.insert(0, kill)  # an error came first; it waits for the next process
             if "crash" in ended.document:
                 result.wrong.append(f"the driver crashed: {ended.document['crash']}")
                 break
@@ -123,17 +100,10 @@ class Stage:
             media_cache=self._media_cache,
             catalog_url=self._catalogs() if self._catalogs else None,
             hurries=HURRY_WHEN_STUCK if any(row.needs_mending for row in plan.faults) else 1.0,
-            real_media=plan.real_media,
         )
 
     def _drive(self, place: Place, plan: Plan, kill: Kill | None) -> Any:
-        act = functools.partial(
-            drive,
-            place,
-            looks_first=plan.looks_first,
-            kill_at=kill.checkpoint if kill else None,
-            grave=self._room / "grave",
-        )
+        act = functools.partial(drive, place, plan, kill, self._room / "grave")
         share = kill.share if kill else None
         return run_child(
             act, self._room / "answer.json", kill_after_s=None if share is None else share * self.whole_run_s

@@ -1,7 +1,7 @@
 """One worker: imports everything once, starts a sandbox world, and plays its seeds one after the other.
 
-Its arguments are a folder of its own, the shared folder of media, a PostgreSQL URL or `-`, a planted fault or `-`, and
-its seeds. It prints one line of JSON for each.
+Its arguments are a folder of its own, the shared folder of media, a PostgreSQL URL or `-`, and its seeds. It prints one
+line of JSON for each.
 """
 
 import importlib
@@ -13,11 +13,11 @@ import sys
 import uuid
 import warnings
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import yaml
+
+from tests.days import ZONE
 
 PROJECT = Path(__file__).parents[3]
 # What children would otherwise import again and again.
@@ -47,23 +47,7 @@ WARM = (
 )
 
 
-def _retry_blindly() -> None:
-    """Let the ledger forget every doubt, as the best known tools do: a lost answer counts as "nothing happened"."""
-    from dayreel.services.effects.ledger import EffectLedger
-
-    settle = EffectLedger._settle
-
-    def forgetful(self: EffectLedger, effect_id: int, state: str, *, cost_usd: Decimal | None, **more: Any) -> None:
-        settle(self, effect_id, "intended" if state == "unknown" else state, cost_usd=cost_usd, **more)
-
-    EffectLedger._settle = forgetful  # type: ignore[method-assign]
-
-
-PLANTED: dict[str, Callable[[], None]] = {"-": lambda: None, "blind-retry": _retry_blindly}
-"""Faults of ours that can be planted, to see that the matrix notices them."""
-
-
-def main(room: Path, media_cache: Path, postgres: str, planted: str, seeds: list[int]) -> None:
+def main(room: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
     """Play the seeds."""
     from tests.world.kill_matrix.plan import plan_of
     from tests.world.kill_matrix.sandbox import WorldProcess
@@ -71,7 +55,6 @@ def main(room: Path, media_cache: Path, postgres: str, planted: str, seeds: list
 
     for name in WARM:
         importlib.import_module(name)
-    PLANTED[planted]()
     room.mkdir(parents=True)
     template = make_project(room / "template")
     catalogs = None if postgres == "-" else _catalogs(postgres, room.name)
@@ -95,6 +78,7 @@ def make_project(root: Path) -> Path:
     channel = yaml.safe_load((PROJECT / "channels" / "asmr_crafts.yaml").read_text(encoding="utf-8"))
     channel |= {
         "active_from": "2020-01-01",
+        "timezone": ZONE,
         "segments": {"count": 2, "duration_s": 2, "resolution": "720p"},
         "video": {"provider": "fal", "model": "fal-ai/wan/v2.7/text-to-video"},
     }
@@ -144,5 +128,5 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     for name in [name for name in os.environ if name.startswith("DAYREEL_")]:
         del os.environ[name]
-    where, cache, server, fault, numbers = sys.argv[1:]
-    main(Path(where), Path(cache), server, fault, [int(number) for number in numbers.split(",")])
+    where, cache, server, numbers = sys.argv[1:]
+    main(Path(where), Path(cache), server, [int(number) for number in numbers.split(",")])

@@ -10,6 +10,7 @@ import requests
 from dayreel.errors import PermanentError
 from dayreel.providers.public_urls.file_server import ServedFile, serve_file, wanted_part
 from tests.fakes.clock import FakeClock
+from tests.waiting import WITHIN_S
 
 BODY = bytes(range(256)) * 2000
 
@@ -34,7 +35,7 @@ def served(video: Path, clock: FakeClock) -> Iterator[ServedFile]:
 
 
 def ask(method: str, url: str, **headers: str) -> requests.Response:
-    return requests.request(method, url, headers=headers, timeout=5)
+    return requests.request(method, url, headers=headers, timeout=WITHIN_S)
 
 
 def test_the_whole_file_is_given(served: ServedFile) -> None:
@@ -81,7 +82,7 @@ def test_every_other_path_is_unknown(served: ServedFile) -> None:
         "/secret.txt",
         served.path + "/../secret.txt",
     ):
-        with socket.create_connection(("127.0.0.1", int(served.origin.rsplit(":", 1)[1])), timeout=5) as raw:
+        with socket.create_connection(("127.0.0.1", int(served.origin.rsplit(":", 1)[1])), timeout=WITHIN_S) as raw:
             raw.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             assert raw.recv(64).startswith(b"HTTP/1.1 404")
 

@@ -22,8 +22,8 @@ REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay on a wheel.", dura
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with RunningSandbox(tmp_path_factory.mktemp("world"), pace={"kling_render_s": 0}) as sandbox:
+def world(tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("world"), pace={"kling_render_s": 0}, clip=tiny_clip) as sandbox:
         yield sandbox
 
 

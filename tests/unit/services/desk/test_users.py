@@ -1,4 +1,4 @@
-"""People, links, sessions and tokens on both databases, without HTTP."""
+"""People, links, sessions and tokens, without HTTP."""
 
 import threading
 from datetime import timedelta
@@ -62,9 +62,9 @@ def test_one_link_makes_one_admin_however_many_use_it_at_once(catalog: Catalog) 
     assert len(users.list()) == 1
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one(catalog: Catalog) -> None:
+def test_a_new_password_ends_the_sessions_of_the_old_one(sqlite_catalog: Catalog) -> None:
     clock = FakeClock()
-    users, visits = Users(catalog, clock, hasher=QUICK), Visits(catalog, clock)
+    users, visits = Users(sqlite_catalog, clock, hasher=QUICK), Visits(sqlite_catalog, clock)
     ana = users.accept(users.add("Ana", "viewer", by="test"), name="", password=PASSWORD)
     secret = visits.begin(ana, agent="")
     older, newer = users.invite_again("Ana", by="test"), users.invite_again("Ana", by="test")
@@ -86,9 +86,9 @@ def test_a_used_session_lasts_to_its_end_and_an_idle_one_ends(catalog: Catalog) 
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b", "line\x1bfeed", "\u202egnirts"])
-def test_a_name_that_could_fool_a_reader_is_refused(catalog: Catalog, name: str) -> None:
+def test_a_name_that_could_fool_a_reader_is_refused(sqlite_catalog: Catalog, name: str) -> None:
     with pytest.raises(UsageError, match="is no name"):
-        Users(catalog, FakeClock(), hasher=QUICK).add(name, "viewer", by="test")
+        Users(sqlite_catalog, FakeClock(), hasher=QUICK).add(name, "viewer", by="test")
 
 
 def test_tries_are_counted_before_their_end_is_known() -> None:

@@ -1,4 +1,4 @@
-"""Caps, on both databases: each holds to the millionth, says which it is, and how to raise it."""
+"""Caps: each holds to the millionth, says which it is, and how to raise it."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,14 +18,24 @@ TENTH = Decimal("0.10")
 HIGH = {"cap__content_usd": "99", "cap__channel_day_usd": "99", "cap__day_usd": "99", "cap__month_usd": "99"}
 
 
-@pytest.fixture
-def ready(catalog: Catalog) -> Catalog:
+def with_contents(catalog: Catalog) -> Catalog:
     add_content(catalog)
     add_content(catalog, "crafts-2026-11-20-t2", take=2)
     add_content(catalog, "crafts-2026-11-19", day=date(2026, 11, 19))
     add_content(catalog, "glass-2026-11-20", name="glass")
     configure(catalog, **HIGH)
     return catalog
+
+
+@pytest.fixture
+def ready(sqlite_catalog: Catalog) -> Catalog:
+    return with_contents(sqlite_catalog)
+
+
+@pytest.fixture
+def either(catalog: Catalog) -> Catalog:
+    """The same on each database, for what hangs on sums and days."""
+    return with_contents(catalog)
 
 
 def buy(ledger: EffectLedger, content_id: str = "crafts-2026-11-20", price: Decimal = TENTH, **more: Any) -> None:
@@ -53,10 +63,10 @@ CAPS = [
 
 @pytest.mark.parametrize(("name", "other", "same"), CAPS)
 def test_a_cap_counts_what_it_is_for_and_holds_to_the_millionth(
-    ready: Catalog, name: str, other: str | None, same: str
+    either: Catalog, name: str, other: str | None, same: str
 ) -> None:
-    configure(ready, **{name.replace(".", "__"): "0.30"})
-    ledger = ledger_of(ready)
+    configure(either, **{name.replace(".", "__"): "0.30"})
+    ledger = ledger_of(either)
     buy(ledger, price=Decimal("0.20"))
     if other is not None:
         buy(ledger, other, Decimal("0.30"))
@@ -69,10 +79,10 @@ def test_a_cap_counts_what_it_is_for_and_holds_to_the_millionth(
         buy(ledger, same, Decimal("0.000001"))
 
 
-def test_a_spending_day_is_a_calendar_day_in_the_settings_zone(ready: Catalog) -> None:
-    configure(ready, cap__day_usd="0.10")
+def test_a_spending_day_is_a_calendar_day_in_the_settings_zone(either: Catalog) -> None:
+    configure(either, cap__day_usd="0.10")
     clock = FakeClock(datetime(2026, 11, 20, 22, 59, tzinfo=UTC))
-    ledger = ledger_of(ready, clock, timezone="Europe/Madrid")
+    ledger = ledger_of(either, clock, timezone="Europe/Madrid")
     buy(ledger)
     with pytest.raises(GateClosedError, match=r"cap\.day_usd"):
         buy(ledger)
@@ -122,9 +132,9 @@ def test_sandbox_money_does_not_use_up_a_real_budget(ready: Catalog) -> None:
         buy(live)
 
 
-def test_possible_spending_counts_and_released_money_does_not(ready: Catalog) -> None:
-    configure(ready, cap__content_usd="0.20")
-    ledger = ledger_of(ready)
+def test_possible_spending_counts_and_released_money_does_not(either: Catalog) -> None:
+    configure(either, cap__content_usd="0.20")
+    ledger = ledger_of(either)
     lost = UnknownOutcomeError(attempted="buy", answer="lost")
     with pytest.raises(UnknownOutcomeError):
         ledger.perform(intent(9001, most_usd=TENTH), raises(lost))
@@ -133,7 +143,7 @@ def test_possible_spending_counts_and_released_money_does_not(ready: Catalog) ->
     buy(ledger)
     with pytest.raises(GateClosedError, match=r"\$0.2000 of cap.content_usd"):
         buy(ledger)
-    ledger.rule(row_of(ready, 9001)["id"], "intended", "it is not there")
+    ledger.rule(row_of(either, 9001)["id"], "intended", "it is not there")
     buy(ledger)
 
 

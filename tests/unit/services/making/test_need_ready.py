@@ -1,11 +1,12 @@
 """Nothing is bought for a video that could not be finished."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dayreel.errors import ConfigurationError, StoreError
+from dayreel.errors import ConfigurationError, MediaError, StoreError
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.need_ready import NO_SPACE_BYTES, need_ready
 from dayreel.services.studio import Studio
@@ -39,3 +40,11 @@ def test_nothing_is_bought_for_a_disk_that_could_not_hold_it(make_studio: MakeSt
     with pytest.raises(StoreError, match=r"3 MB are free at .* up to 500 .* nothing was bought\. Make room"):
         need_ready(studio, channel_of(studio), free_bytes=3_000_000)
     need_ready(studio, channel_of(studio), free_bytes=NO_SPACE_BYTES)
+
+
+def test_nothing_is_bought_when_the_chosen_ffmpeg_is_not_there(make_studio: MakeStudio) -> None:
+    made = make_studio()
+    studio = replace(made, settings=made.settings.model_copy(update={"ffmpeg": "/nowhere/ffmpeg"}))
+    with pytest.raises(MediaError, match="'/nowhere/ffmpeg'"):
+        make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel())
+    assert ledger_rows(studio) == []

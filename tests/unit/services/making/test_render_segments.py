@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,9 @@ from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_seg
 from dayreel.stores.catalog import tables
 from dayreel.stores.locks import hold
 from tests.fakes.clock import FakeClock
+from tests.fakes.prepared import files_of, lay_out
 from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, transitions
+from tests.fakes.studio import make_studio as new_studio
 from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
 
 ID = "crafts-2026-11-20"
@@ -43,11 +45,19 @@ UNLUCKY = Job("failed", error="a worker died", retry_helps=True)
 MakeStudio = Callable[..., Studio]
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
+    """A content with an idea and three prompts, and money enough."""
+    studio = new_studio(tmp_path_factory.mktemp("prepared"), config={"cap.content_usd": "9"})
+    prepare(studio)
+    studio.catalog.close()
+    return files_of(studio.settings.root)
+
+
 @pytest.fixture
-def studio(make_studio: MakeStudio) -> Studio:
-    opened = make_studio(config={"cap.content_usd": "9"})
-    prepare(opened)
-    return opened
+def studio(project: Mapping[str, bytes], make_studio: MakeStudio, tmp_path: Path) -> Studio:
+    lay_out(project, tmp_path)
+    return make_studio(channels={})
 
 
 def prepare(studio: Studio, *, words: str = "clay") -> None:

@@ -1,8 +1,10 @@
 """Publishing: through every gate, twice; exactly what was approved; at most once."""
 
 import contextlib
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -25,6 +27,7 @@ from dayreel.stores.catalog.tables import content, decisions, effects
 from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform, Killed, World
+from tests.fakes.prepared import lay_out, reviewable_project
 from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, transitions, write_channel
 
 ID = "crafts-2026-11-20"
@@ -32,10 +35,9 @@ MakeStudio = Callable[..., Studio]
 
 
 @pytest.fixture
-def studio(make_studio: MakeStudio) -> Studio:
-    opened = make_studio()
-    approve(opened)
-    return opened
+def studio(make_studio: MakeStudio, tmp_path: Path) -> Studio:
+    lay_out(reviewable_project(is_approved=True), tmp_path)
+    return make_studio(channels={})
 
 
 def approve(studio: Studio, **more: Any) -> None:
@@ -590,8 +592,6 @@ def test_another_request_is_not_sent_while_the_first_may_be_out(studio: Studio) 
 
 
 def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studio: MakeStudio) -> None:
-    import threading
-
     world, together, outcomes = World(), threading.Barrier(4), []
 
     def one_process(number: int) -> None:
@@ -599,7 +599,7 @@ def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studi
         vars(mine)["ledger"] = EffectLedger(
             mine.catalog, mine.clock, world="sandbox", timezone="UTC", owner=f"h{number}:1:1"
         )
-        together.wait(10)
+        together.wait(120)
         try:
             outcomes.append(publish(mine, FakePlatform(world=world)).state)
         except BusyError:
@@ -614,6 +614,22 @@ def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studi
     assert "posted" in outcomes
     assert len(world.live) == 1
     assert post_row(studio)["state"] == "posted"
+
+
+def test_a_post_that_somebody_else_made_meanwhile_is_returned(studio: Studio) -> None:
+    world = World()
+
+    class AskedMeanwhile(FakePlatform):
+        """While it is asked what it takes now, another process posts the content and is done."""
+
+        def account(self) -> str:
+            publish(studio, FakePlatform(world=world))
+            return super().account()
+
+    platform = AskedMeanwhile(world=world)
+    posted = publish(studio, platform)
+    assert (posted.state, posted.fresh, len(world.live), platform.posted) == ("posted", False, 1, [])
+    assert content_row(studio, ID).state == "posted"
 
 
 def test_a_live_posts_plan_shows_its_url_and_would_send_nothing(studio: Studio) -> None:

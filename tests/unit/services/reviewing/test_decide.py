@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
 from dayreel.schemas.channel import Channel
@@ -27,7 +27,9 @@ from dayreel.stores.catalog.reads import DecisionRow, get_content, newest_verdic
 from dayreel.stores.catalog.tables import decisions
 from tests.fakes.catalogs import PostgresServer, fresh_catalog
 from tests.fakes.clock import FakeClock
+from tests.fakes.prepared import lay_out, reviewable_project
 from tests.fakes.studio import CRAFTS, channel_of, content_row, make_studio, reviewable, transitions, write_channel
+from tests.waiting import wait_until
 
 ID = "crafts-2026-11-20"
 MakeStudio = Callable[..., Studio]
@@ -53,10 +55,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def studio(make_studio: MakeStudio, clock: FakeClock) -> Studio:
-    opened = make_studio(clock=clock)
-    reviewable(opened)
-    return opened
+def studio(make_studio: MakeStudio, clock: FakeClock, tmp_path: Path) -> Studio:
+    lay_out(reviewable_project(), tmp_path)
+    return make_studio(channels={}, clock=clock)
 
 
 def test_an_approval_binds_video_caption_and_platform_fields(studio: Studio) -> None:
@@ -172,11 +173,10 @@ def test_postgresql_blocks_decisions_until_a_claim_commits(
         studio = make_studio(catalog=catalog)
         reviewable(studio)
         say(studio, "approved")
-        started, order = threading.Event(), []
+        order: list[str] = []
 
         def change_my_mind() -> None:
             with Catalog(catalog.url) as mine:
-                started.set()
                 say(make_studio(channels={}, catalog=mine), "rejected")
                 order.append("rejected")
 
@@ -184,11 +184,17 @@ def test_postgresql_blocks_decisions_until_a_claim_commits(
         with catalog.write("money") as connection:
             assert get_content(connection, ID, lock=True).state == "approved"
             person.start()
-            started.wait(10)
-            person.join(0.5)
+            wait_until(lambda: somebody_waits_for_a_row(catalog), within_s=120)
             order.append("claimed")
-        person.join(10)
+        person.join(120)
         assert order == ["claimed", "rejected"]
+
+
+def somebody_waits_for_a_row(catalog: Catalog) -> bool:
+    """Ask PostgreSQL; a row that is held is waited for by waiting for the end of the transaction that holds it."""
+    with catalog.read() as connection:
+        query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        return bool(connection.execute(text(query)).scalar_one())
 
 
 def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Verdict, Verdict]) -> None:
@@ -198,7 +204,7 @@ def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Ver
     def person(name: str, verdict: Verdict) -> None:
         with Catalog(catalog.url) as mine:
             studio = make_studio(root, channels={}, catalog=mine)
-            together.wait(10)
+            together.wait(120)
             try:
                 say(studio, verdict, by=name, seen=shown, caption="words")
                 outcomes.append(("won", name))

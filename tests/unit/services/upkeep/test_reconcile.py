@@ -26,7 +26,8 @@ from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.platform import FakePlatform, Killed
-from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, reviewable, write_channel
+from tests.fakes.prepared import lay_out, reviewable_project
+from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, write_channel
 from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
 
 ID = "crafts-2026-11-20"
@@ -35,10 +36,9 @@ DEAD = f"{socket.gethostname()}:4000000:1.00"
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
-    opened = make_studio()
-    reviewable(opened)
-    return opened
+def studio(make_studio: Callable[..., Studio], tmp_path: Path) -> Studio:
+    lay_out(reviewable_project(), tmp_path)
+    return make_studio(channels={})
 
 
 def leave(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from dayreel.stores.job_queue import JobInfo, JobQueue, job_id
 from dayreel.stores.library_plan import load_plan, start_library
 
 LEAF = "Film_2001"
+WITHIN_S = 300.0
 
 
 @dataclass
@@ -33,6 +35,7 @@ class SharedFolder:
     ffmpeg: Path
     clock: SystemClock = field(default_factory=SystemClock)
     stop: threading.Event = field(default_factory=threading.Event)
+    submitted: list[JobSpec] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
     troubles: list[DayreelError] = field(default_factory=list)
 
@@ -52,7 +55,7 @@ class SharedFolder:
     def submit(self, role: str, *inputs: Path, **wishes: Any) -> JobSpec:
         stage = {"remux": "2-remuxed", "transcode": "3-transcoded", "file": "4-library"}[role]
         folder = f"{stage}/movies/{LEAF}" if role != "file" else stage
-        now = self.clock.now()
+        now = self.clock.now() + timedelta(seconds=len(self.submitted))  # a job's id goes by the second
         spec = JobSpec(
             job=job_id(created_at=now, role=role, item_id="movie-film_2001"),
             role=role,
@@ -72,6 +75,7 @@ class SharedFolder:
             **wishes,
         )
         assert self.queue.submit(spec)
+        self.submitted.append(spec)
         return spec
 
     def work(self, *roles: str, name: str = "attic") -> Ended | None:
@@ -107,7 +111,7 @@ class SharedFolder:
         try:
             yield
         finally:
-            thread.join(60)
+            thread.join(WITHIN_S)
         assert not thread.is_alive()
 
     def find(self, spec: JobSpec) -> JobInfo:

@@ -16,7 +16,8 @@ from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.schemas.job import JobSpec
 from dayreel.services.worker.presence import WORKERS, Presence, list_workers
-from tests.unit.services.worker.conftest import LEAF, SharedFolder
+from dayreel.stores.job_queue import JobInfo
+from tests.unit.services.worker.conftest import LEAF, WITHIN_S, SharedFolder
 from tests.waiting import is_running, wait_until
 
 
@@ -30,12 +31,26 @@ def slow_script(shared: SharedFolder) -> Path:
     return begun
 
 
-@pytest.fixture(scope="module")
-def long_clip(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
-    """Long enough that encoding it is not over before somebody can call it off."""
-    path = tmp_path_factory.mktemp("footage") / "long.mp4"
-    command = "-f lavfi -i testsrc2=s=640x360:r=30:d=12 -c:v libx264 -preset ultrafast -crf 30"
-    subprocess.run([find_ffmpeg(), "-v", "error", *command.split(), path], check=True, timeout=60)
+@pytest.fixture
+def slow_ffmpeg(shared: SharedFolder) -> None:
+    """An encoder that, after the first frames, takes as long as its film lasts: somebody can call it off in time."""
+    path = shared.root.parent / "slow-ffmpeg"
+    path.write_text(
+        "#!/bin/bash\nwords=()\n"
+        'for word in "$@"; do\n'
+        '[[ $word == -i && " $* " == *" libsvtav1 "* ]] && words+=(-readrate 1 -readrate_initial_burst 20)\n'
+        f'words+=("$word"); done\nexec "{shared.ffmpeg}" "${{words[@]}}"\n'
+    )
+    path.chmod(0o755)
+    shared.ffmpeg = path
+
+
+@pytest.fixture
+def long_clip(tmp_path: Path) -> Path:
+    """Ten minutes of next to nothing."""
+    path = tmp_path / "long.mp4"
+    command = "-f lavfi -i color=s=64x36:r=10:d=600 -c:v libx264 -preset ultrafast"
+    subprocess.run([find_ffmpeg(), "-v", "error", *command.split(), path], check=True, timeout=WITHIN_S)
     return path
 
 
@@ -45,6 +60,7 @@ def told(shared: SharedFolder, spec: JobSpec) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("slow_ffmpeg")
 def test_a_job_cancelled_while_encoding_ends_and_leaves_nothing(shared: SharedFolder, long_clip: Path) -> None:
     source = shared.put(long_clip, stage="2-remuxed")
     spec = shared.submit("transcode", source, parameters={"preset": "av1"}, lease_s=20)
@@ -117,9 +133,22 @@ def test_a_worker_bug_returns_the_job_before_it_is_raised(
 
 
 def worker_process(shared: SharedFolder, name: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "dayreel.cli", "worker", "--roles", "remux,transcode", "--name", name]
+    command = [sys.executable, "-m", "dayreel", "worker", "--roles", "remux,transcode", "--name", name]
     options = ["--library", str(shared.root), "--log-dir", str(shared.root.parent / "logs")]
     return subprocess.Popen([*command, *options], stderr=subprocess.PIPE)
+
+
+def reaped(shared: SharedFolder, spec: JobSpec) -> list[JobInfo]:
+    """Let it be an hour since the last heartbeat, and hand on the job; nothing while its worker holds it just now."""
+    let_the_lease_pass(shared, spec)
+    return shared.queue.reap()
+
+
+def let_the_lease_pass(shared: SharedFolder, spec: JobSpec) -> None:
+    """Let it be an hour since the last heartbeat."""
+    heartbeat = shared.root / f".pipeline/jobs/running/{spec.job}.1/heartbeat"
+    an_hour_ago = heartbeat.stat().st_mtime - 3600
+    os.utime(heartbeat, (an_hour_ago, an_hour_ago))
 
 
 @pytest.mark.slow
@@ -130,13 +159,12 @@ def test_a_second_worker_finishes_the_job_of_a_killed_one(shared: SharedFolder, 
         wait_until(begun.exists)
         first.kill()
     wait_until(lambda: not is_running(int(begun.read_text())))  # its leash ends what it had started
-    heartbeat = shared.root / f".pipeline/jobs/running/{spec.job}.1/heartbeat"
-    wait_until(lambda: time.time() - heartbeat.stat().st_mtime > spec.lease_s + 0.5)
+    let_the_lease_pass(shared, spec)
     shared.plan()
     with worker_process(shared, "second") as second:
         wait_until((shared.root / f"2-remuxed/movies/{LEAF}/.pipeline/remux.done").exists)
         second.send_signal(signal.SIGTERM)
-        assert second.wait(20) == 0
+        assert second.wait(WITHIN_S) == 0
         said = second.stderr.read().decode() if second.stderr else ""
     assert "stopped; 1 jobs done" in said
     result = shared.find(spec).result
@@ -155,14 +183,14 @@ def test_a_worker_resumed_after_its_lease_ended_drops_its_work(shared: SharedFol
     with worker_process(shared, "sleeper") as sleeper:
         wait_until(begun.exists)
         sleeper.send_signal(signal.SIGSTOP)
-        wait_until(lambda: bool(shared.queue.reap()))
+        wait_until(lambda: reaped(shared, spec))
         shared.plan()
         shared.must_end("done")
         done = shared.find(spec).result
         sleeper.send_signal(signal.SIGCONT)
         wait_until(lambda: not is_running(int(begun.read_text())))
         sleeper.send_signal(signal.SIGTERM)
-        assert sleeper.wait(20) == 0
+        assert sleeper.wait(WITHIN_S) == 0
         said = sleeper.stderr.read().decode() if sleeper.stderr else ""
     assert f"{spec.job}: lost after" in said
     assert (done and done.worker, done and done.fence) == ("attic", 2)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dayreel.clock import SystemClock
 from tests.unit.services.worker.conftest import LEAF, SharedFolder
 from tests.waiting import is_running, wait_until
 
@@ -79,11 +80,19 @@ def test_a_failing_script_returns_its_job_while_attempts_remain(shared: SharedFo
 
 
 def test_a_script_past_its_deadline_is_killed_with_its_children(shared: SharedFolder, clip: Path) -> None:
-    script(shared, f'sleep 60 & echo $! > "{shared.root.parent}/child"; wait', deadline_s=1.5)
+    child = shared.root.parent / "child"
+
+    class HoursLater(SystemClock):
+        """Once the script has begun, hours have passed."""
+
+        def monotonic(self) -> float:
+            return super().monotonic() + (7200 if child.exists() else 0)
+
+    shared.clock = HoursLater()
+    script(shared, f'sleep 600 & echo $! > "{child}.new"; mv "{child}.new" "{child}"; wait', deadline_s=3600)
     shared.submit("remux", shared.put(clip))
-    assert "was not done after 1.5 s and was ended" in shared.must_end("returned")
-    child = int((shared.root.parent / "child").read_text())
-    wait_until(lambda: not is_running(child))
+    assert "was not done after 3600 s and was ended" in shared.must_end("returned")
+    wait_until(lambda: not is_running(int(child.read_text())))
 
 
 def test_a_script_missing_on_this_machine_returns_the_job(shared: SharedFolder, clip: Path) -> None:

@@ -172,10 +172,15 @@ def test_a_new_catalog_locked_for_a_moment_is_waited_for(sqlite_url: str) -> Non
     path.parent.mkdir()
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    let_go = threading.Timer(0.2, other.close)
-    let_go.start()
-    with Catalog(sqlite_url) as catalog, catalog.read() as connection:
-        assert not let_go.is_alive()
+    let_go = threading.Event()
+
+    def close() -> None:
+        let_go.set()
+        other.close()
+
+    threading.Timer(0.2, close).start()
+    with Catalog(sqlite_url, busy_timeout_s=120) as catalog, catalog.read() as connection:
+        assert let_go.is_set()
         assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
 
 

@@ -13,15 +13,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from dayreel.clock import SystemClock
 from dayreel.schemas.job import JobResult
-from dayreel.stores.job_queue import Claim, JobQueue, LeaseLostError, QueueDisk, install
+from dayreel.stores.job_queue import Claim, JobName, JobQueue, LeaseLostError, QueueDisk, install
+from tests.unit.stores.job_queue.jobs import Shared
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[4]
 DISK = QueueDisk(durable=False)
-DEADLINE_S = 60.0
+DEADLINE_S = 600.0
+STOP_S = 120.0
 
 
 class SkewedClock(SystemClock):
@@ -88,10 +91,27 @@ def stopped_at_the_end(root: Path, workers: list["subprocess.Popen[bytes]"]) -> 
         (root / "stop").touch()
         for worker in workers:
             try:
-                worker.wait(timeout=10)
+                worker.wait(timeout=STOP_S)
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
+
+
+def submit_until_all_had_some(shared: Shared, workers: set[str], *, first: int = 4, **wishes: Any) -> int:
+    """Submit jobs until each of these workers has had one, whenever it starts; return how many that are."""
+    count = first
+    for number in range(first):
+        shared.submit(f"movie-{number}", **wishes)
+
+    def look() -> bool:
+        nonlocal count
+        if not shared.places()["pending"]:
+            shared.submit(f"movie-{count}", **wishes)
+            count += 1
+        return {info.claimed_by for info in shared.queue.jobs()} >= workers
+
+    wait_until(look, within_s=DEADLINE_S)
+    return count
 
 
 def wait_for(root: Path, count: int) -> None:
@@ -112,6 +132,22 @@ def told(root: Path) -> dict[str, Counter[str]]:
             word, _, attempt = line.partition(" ")
             counts[word][attempt] += 1
     return counts
+
+
+def assert_each_done_once(shared: Shared, count: int) -> None:
+    """Every job completed, no attempt held by two, and in place what the attempt made that completed it."""
+    places = shared.places()
+    assert [len(places[place]) for place in ("pending", "running", "failed")] == [0, 0, 0]
+    completed = [JobName.parse(entry) for entry in places["completed"]]
+    assert len({name.job for name in completed if name}) == len(completed) == count
+    log = told(shared.root)
+    assert max(log["begin"].values()) == 1, "an attempt was handed to two workers"
+    done = {str(name) for name in completed}
+    assert set(log["done"]) <= done, "an attempt was told that it is done, and the job was completed by another"
+    for name in completed:
+        assert name is not None
+        film = shared.root / f"2-remuxed/movies/{name.item_id}/film.mkv"
+        assert int(film.read_text().split()[0]) == name.fence
 
 
 def main() -> int:

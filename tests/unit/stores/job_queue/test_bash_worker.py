@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,14 @@ import pytest
 
 from dayreel.schemas.job import JobFile
 from dayreel.stores.job_queue import JobInfo, install
-from tests.unit.stores.job_queue.crowd import DISK, PROJECT, start, stopped_at_the_end, wait_for
+from tests.unit.stores.job_queue.crowd import (
+    DISK,
+    PROJECT,
+    start,
+    stopped_at_the_end,
+    submit_until_all_had_some,
+    wait_for,
+)
 from tests.unit.stores.job_queue.jobs import Shared
 from tests.waiting import is_running, wait_until
 
@@ -28,6 +34,8 @@ pytestmark = [
 ]
 
 OWN = {"PATH": os.environ["PATH"], "HOME": "/", "TELEGRAM_TOKEN": "a secret of the machine"}
+OWN |= {"HEARTBEAT_S": "0.1", "IDLE_S": "0.1"}
+WITHIN_S = 300
 WORK = """
 case $JOB in
 *bad*) exit 65 ;;
@@ -52,12 +60,21 @@ def command(shared: Shared, script: str) -> list[str]:
 
 def run_once(shared: Shared, script: str = WORK) -> None:
     """Do what there is, until there is nothing."""
-    subprocess.run(command(shared, script), env=OWN | {"ONCE": "1"}, check=True, timeout=60)
+    subprocess.run(command(shared, script), env=OWN | {"ONCE": "1"}, check=True, timeout=WITHIN_S)
+
+
+def with_stub(folder: Path, name: str, script: str) -> dict[str, str]:
+    """Return the environment in which `name` is this script."""
+    stub = folder / "bin" / name
+    stub.parent.mkdir()
+    stub.write_text(f"#!/bin/bash\n{script}\n")
+    stub.chmod(0o755)
+    return OWN | {"PATH": f"{stub.parent}:{OWN['PATH']}"}
 
 
 @contextmanager
-def running(shared: Shared, script: str) -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen(command(shared, script), env=OWN) as worker:
+def running(shared: Shared, script: str, environment: dict[str, str] = OWN) -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen(command(shared, script), env=environment) as worker:
         try:
             yield worker
         finally:
@@ -137,14 +154,12 @@ def test_strange_jobs_are_left_alone(shared: Shared) -> None:
 
 
 def test_bash_and_python_workers_together_do_every_job_once(shared: Shared) -> None:
-    for number in range(16):
-        shared.submit(f"movie-{number}", lease_s=30)
     python = [start(shared.root, "python", "--work-s", "0.15")]
     with stopped_at_the_end(shared.root, python), running(shared, "echo $JOB >film.mkv"):
-        wait_for(shared.root, 16)
+        count = submit_until_all_had_some(shared, {"bash", "python"}, lease_s=30)
+        wait_for(shared.root, count)
     infos = shared.queue.jobs()
-    assert [(info.place, info.fence, info.problem) for info in infos] == [("completed", 1, None)] * 16
-    assert {info.claimed_by for info in infos} == {"bash", "python"}
+    assert [(info.place, info.fence, info.problem) for info in infos] == [("completed", 1, None)] * count
 
 
 def test_a_cancelled_command_is_killed_with_its_children(shared: Shared) -> None:
@@ -164,7 +179,7 @@ def test_a_cancelled_command_is_killed_with_its_children(shared: Shared) -> None
 
 def test_a_frozen_worker_that_lost_its_lease_drops_its_work(shared: Shared) -> None:
     shared.submit()
-    with running(shared, "echo late >film.mkv; sleep 2") as worker:
+    with running(shared, "echo late >film.mkv; sleep 600") as worker:
         wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/film.mkv")))
         worker.send_signal(signal.SIGSTOP)
         shared.pass_lease()
@@ -181,39 +196,34 @@ def test_a_stopped_worker_returns_its_job_with_no_attempt_used(shared: Shared) -
     with running(shared, "touch begun; sleep 600") as worker:
         wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/begun")))
         worker.terminate()
-        worker.wait(timeout=20)
+        worker.wait(timeout=WITHIN_S)
     info = only_job(shared)
     assert (info.place, info.fence) == ("pending", 2)
     assert [told.error for told in info.earlier_results()] == ["the worker was stopped"]
     assert shared.must_claim().fence == 2, "it need not rest"
 
 
-def test_one_failed_heartbeat_write_does_not_discard_the_work(shared: Shared) -> None:
+def test_one_failed_heartbeat_write_does_not_discard_the_work(shared: Shared, tmp_path: Path) -> None:
     """A folder that is full answers so: it is not the same as a lease that was lost."""
     shared.submit()
-    with running(shared, "touch begun; until [[ -e go ]]; do sleep 0.1; done; echo film >film.mkv"):
+    rounds = tmp_path / "rounds"  # a heartbeat follows each
+    here = with_stub(tmp_path, "timeout", f'echo >>{rounds}\nexec {shutil.which("timeout")} "$@"')
+    with running(shared, "touch begun; until [[ -e go ]]; do sleep 0.1; done; echo film >film.mkv", here):
         wait_until(lambda: list(shared.root.glob("2-remuxed/.aside/*/begun")))
         heartbeat = next(shared.jobs.glob("running/*")) / "heartbeat"
         heartbeat.unlink()
         heartbeat.mkdir()
-        wait_until(lambda: not is_fresh(heartbeat, seconds=3))
+        before = rounds.stat().st_size
+        wait_until(lambda: rounds.stat().st_size > before + 2)
         next(shared.root.glob("2-remuxed/.aside/*/begun")).with_name("go").touch()
         wait_until(lambda: only_job(shared).place == "completed")
 
 
 def test_outputs_survive_when_the_last_renames_reply_is_lost(shared: Shared, tmp_path: Path) -> None:
     spec = shared.submit()
-    (tmp_path / "bin").mkdir()
-    stub = tmp_path / "bin/mv"
-    stub.write_text(f'#!/bin/bash\n{shutil.which("mv")} "$@"\n[[ ${{@: -1}} != */completed/* ]]\n')
-    stub.chmod(0o755)
-    here = OWN | {"ONCE": "1", "PATH": f"{stub.parent}:{OWN['PATH']}"}
-    subprocess.run(command(shared, "echo film >film.mkv"), env=here, check=True, timeout=60)
+    here = with_stub(tmp_path, "mv", f'{shutil.which("mv")} "$@"\n[[ ${{@: -1}} != */completed/* ]]')
+    subprocess.run(command(shared, "echo film >film.mkv"), env=here | {"ONCE": "1"}, check=True, timeout=WITHIN_S)
     done = only_job(shared)
     assert (done.place, done.result is not None) == ("completed", True)
     install(shared.root, spec, done.result, disk=DISK)  # type: ignore[arg-type]
     assert (shared.root / spec.output_dir / "film.mkv").read_text() == "film\n"
-
-
-def is_fresh(path: Path, *, seconds: float) -> bool:
-    return time.time() - path.stat().st_mtime < seconds

@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -39,11 +39,14 @@ class MovesOver(QueueDisk):
 
 
 class Copies(QueueDisk):
-    """Like a mounted bucket: a rename copies, and removes the source a moment later."""
+    """Like a mounted bucket: a rename copies, and removes the source later, when the other racer has its copy too."""
+
+    racers = threading.Barrier(2)
 
     def replace(self, source: str, target: str) -> None:
         shutil.copytree(source, target)
-        time.sleep(0.005)
+        if target.endswith(("-0", "-1")):
+            self.racers.wait(60)
         shutil.rmtree(source, ignore_errors=True)
 
 

@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -24,6 +25,9 @@ from tests.unit.stores.state.disks import KillingDisk, SteppingDisk
 
 KINDS = ("first commit", "transaction", "write", "restore", "with compression")
 FRESH_EVERY = 60
+BEFORE_THE_RENAME = {"write_aside", "link", "settle_existing", "make_directories", "names"}
+AFTER_THE_RENAME = {"append", "remove"}
+PROJECT = Path(__file__).parents[4]
 
 
 def child_state(path: Path, kind: str, disk: Disk, actor: str) -> PipelineState:
@@ -119,7 +123,10 @@ def check(path: Path, old: bytes | None, new: bytes, actor: str) -> str:
 
 
 def run(kills: int, seed: int, root: Path) -> list[dict[str, Any]]:
-    """Kill `kills` times; return one row for every step that was met: kind, step, kills, old, new."""
+    """Kill `kills` times; return one row for every step that was met: kind, step, kills, old, new.
+
+    The first ones go to each step of each kind, before it and in the middle of it; 0 is for those alone.
+    """
     chance = random.Random(seed)
     rehearsed = {kind: rehearse(root, kind) for kind in KINDS}
     places = [
@@ -130,7 +137,7 @@ def run(kills: int, seed: int, root: Path) -> list[dict[str, Any]]:
     ]
     chance.shuffle(places)
     rows: dict[tuple[str, str], Counter[str]] = {}
-    for number in range(kills):
+    for number in range(kills or len(places)):
         kind, at, half = places[number] if number < len(places) else chance.choice(places)
         path = root / kind.replace(" ", "-") / "pipeline.json"
         prepare(path, kind)
@@ -142,6 +149,27 @@ def run(kills: int, seed: int, root: Path) -> list[dict[str, Any]]:
         row = rows.setdefault((kind, steps[at - 1]), Counter())
         row.update(["kills", stands] if killed else ["finished before it"])
     return [{"kind": kind, "step": step, **dict(row)} for (kind, step), row in rows.items()]
+
+
+def judge(rows: list[dict[str, Any]]) -> int:
+    """Check that either document stands where it must, and return how many were killed."""
+    for row in rows:
+        assert row.get("old", 0) + row.get("new", 0) == row.get("kills", 0)
+        if row["step"] in AFTER_THE_RENAME and row["kind"] != "with compression":
+            assert row.get("old", 0) == 0, row
+    assert {row["step"] for row in rows if row.get("old")} >= BEFORE_THE_RENAME
+    assert {row["step"] for row in rows if row.get("new")} >= AFTER_THE_RENAME
+    return sum(row.get("kills", 0) for row in rows)
+
+
+def kill(folder: Path, *, kills: int, seed: int) -> list[dict[str, Any]]:
+    """Run this program and return its rows."""
+    command = [sys.executable, "-m", "tests.unit.stores.state.crash", "--json", "--folder", str(folder)]
+    command += ["--kills", str(kills), "--seed", str(seed)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return rows
 
 
 def main() -> int:

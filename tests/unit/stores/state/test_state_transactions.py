@@ -156,11 +156,11 @@ def test_a_second_thread_waits_and_then_is_told_who_holds_it(make_state: MakeSta
         with state.transaction() as txn:
             txn.data["n"] = 1
             entered.set()
-            leave.wait(10)
+            leave.wait(120)
 
     thread = threading.Thread(target=hold, name="holder")
     thread.start()
-    entered.wait(10)
+    entered.wait(120)
     try:
         with pytest.raises(StateLockError) as refused, PipelineState(path, lock_timeout_s=0.05).transaction():
             pytest.fail("must not begin")
@@ -215,7 +215,7 @@ def test_a_transaction_is_used_once(make_state: MakeState) -> None:
 
 def test_tasks_wait_for_each_other_without_blocking_the_loop(make_state: MakeState) -> None:
     state = make_state()
-    ticks = 0
+    held, done = threading.Event(), threading.Event()
 
     async def add() -> None:
         for _ in range(10):
@@ -223,20 +223,28 @@ def test_tasks_wait_for_each_other_without_blocking_the_loop(make_state: MakeSta
                 await asyncio.sleep(0)
                 txn.data["n"] = txn.data.get("n", 0) + 1
 
-    async def tick() -> None:
-        nonlocal ticks
-        while True:
-            ticks += 1
-            await asyncio.sleep(0.001)
+    def hold_on() -> None:
+        with state.transaction():
+            held.set()
+            assert done.wait(60)
 
     async def main() -> None:
-        ticking = asyncio.create_task(tick())
-        await asyncio.gather(*(add() for _ in range(8)))
-        ticking.cancel()
+        await asyncio.to_thread(held.wait, 60)
+        adding = [asyncio.create_task(add()) for _ in range(8)]
+        for _ in range(20):  # the loop would stand at the first of these, were it blocked by who waits for the thread
+            await asyncio.sleep(0.001)
+        assert not any(task.done() for task in adding)
+        done.set()
+        await asyncio.gather(*adding)
 
-    asyncio.run(main())
+    thread = threading.Thread(target=hold_on)
+    thread.start()
+    try:
+        asyncio.run(main())
+    finally:
+        done.set()
+        thread.join(60)
     assert state.read() == {"n": 80}
-    assert ticks > 20
 
 
 def test_nested_tasks_are_refused_and_cancelled_ones_roll_back(make_state: MakeState) -> None:
@@ -251,15 +259,17 @@ def test_nested_tasks_are_refused_and_cancelled_ones_roll_back(make_state: MakeS
             with pytest.raises(StateLockError, match="same thread"), state.transaction():
                 pytest.fail("must not begin")
 
-    async def cancelled() -> None:
+    async def cancelled(inside: asyncio.Event) -> None:
         async with state.transaction() as txn:
             txn.data["n"] = 2
-            await asyncio.sleep(60)
+            inside.set()
+            await asyncio.Event().wait()
 
     async def main() -> None:
         await nested()
-        task = asyncio.create_task(cancelled())
-        await asyncio.sleep(0.02)
+        inside = asyncio.Event()
+        task = asyncio.create_task(cancelled(inside))
+        await inside.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -1,6 +1,0 @@
-"""`python -m dayreel.cli`: the command line without the installed script."""
-
-from dayreel.cli import main
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,185 @@
+"""The kill matrix over many drawn seeds, on PostgreSQL, and through the command line killed at random times."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.services.effects.ledger import effect_of
+from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.tables import effects
+from tests.days import ZONE, today
+from tests.fakes.catalogs import PostgresServer
+from tests.fakes.sandbox import RunningSandbox
+from tests.world.kill_matrix.child import CHANNEL, unclaimed
+from tests.world.kill_matrix.faults import EVERY_ROW
+from tests.world.kill_matrix.play import play
+from tests.world.kill_matrix.report import Report
+from tests.world.kill_matrix.worker import PROJECT, make_project
+
+SEEDS = 300
+SEEDS_ON_POSTGRESQL = 20
+KILLED_RUNS = 6
+KILLED_PUBLISHES = 4
+Figure = Callable[[str], None]
+
+
+def told(report: Report) -> str:
+    sums = f"{report.total('kills')} kills, {len(report.fired)} of {len(EVERY_ROW)} faults fired"
+    posts = f"{report.total('posts')} posts, {report.total('extra_posts')} extra"
+    segments = f"{report.total('generations')} segments, {report.total('extra_generations')} extra"
+    return f"{len(report.results)} seeds on {report.catalog}: {sums}, {posts}, {segments}"
+
+
+def holds(report: Report) -> None:
+    assert report.holds, "\n".join(report.lines())
+    assert report.total("posts") == 3 * report.seeds
+    assert report.total("generations") == 2 * report.seeds
+    assert report.total("extra_posts") == report.total("extra_generations") == 0
+    assert report.total("kills") > report.seeds / 2
+
+
+def test_many_seeds_of_kills_and_faults_post_once_and_pay_once(figure: Figure) -> None:
+    report = play(range(SEEDS), workers=os.cpu_count() or 1)
+    figure(told(report))
+    holds(report)
+    assert len(report.fired) > 0.95 * len(EVERY_ROW)
+
+
+@pytest.mark.postgres
+def test_a_catalog_on_postgresql_posts_once_and_pays_once(postgres_server: PostgresServer, figure: Figure) -> None:
+    report = play(range(SEEDS, SEEDS + SEEDS_ON_POSTGRESQL), workers=2, postgres=postgres_server.new_schema())
+    figure(told(report))
+    holds(report)
+
+
+# -- through the real command line and Dagster -------------------------------------------------------------------------
+
+
+class CommandLine:
+    """`dayreel` on one project, in processes that can be killed."""
+
+    def __init__(self, project: Path, sandbox: RunningSandbox) -> None:
+        self.sandbox = sandbox
+        self._project = project
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYREEL_")}
+        self._environment = {
+            **kept,
+            "DAYREEL_SANDBOX_URL": sandbox.url,
+            "DAYREEL_REVIEWER": "a person",
+            "DAYREEL_TIMEZONE": ZONE,
+            "DAYREEL_FIRST_DAY": "2026-11-01",
+            "DAGSTER_HOME": str(project / "dagster_home"),
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", "from dayreel.cli import main; main()", *arguments],
+            cwd=self._project,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        process = self.start(*arguments)
+        said, complained = process.communicate(timeout=600)
+        return process.returncode, said, complained
+
+    def timed(self, *arguments: str) -> float:
+        """Run a command that succeeds and return its seconds."""
+        started = time.monotonic()
+        code, _, complained = self.run(*arguments)
+        assert code == 0, complained
+        return time.monotonic() - started
+
+    def killed(self, *arguments: str, after_s: float) -> bool:
+        """Run a command and kill it; False when it was done before."""
+        process = self.start(*arguments)
+        try:
+            process.communicate(timeout=after_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return True
+        return False
+
+    def until_done(self, *arguments: str, rounds: int = 5) -> None:
+        """Run a command until it succeeds, looking up what is not known in between, as a person would."""
+        said: list[str] = []
+        for _ in range(rounds):
+            code, _, complained = self.run(*arguments)
+            if code == 0:
+                return
+            said.append(complained)
+            self.look_up()
+        raise AssertionError("\n".join(said))
+
+    def look_up(self) -> None:
+        """Do what `dayreel reconcile` asks for."""
+        code, told, complained = self.run("reconcile", "--json")
+        assert code == 0, complained
+        for one in json.loads(told):
+            if one["outcome"] != "parked":
+                continue
+            found = self._on_the_dashboard(one)
+            answer = ["--found", found] if found else ["--not-there"]
+            code, _, complained = self.run("reconcile", "--effect", str(one["effect_id"]), *answer)
+            assert code == 0, complained
+
+    def _on_the_dashboard(self, one: dict[str, Any]) -> str | None:
+        assert one["kind"] == "segment", one
+        with open_catalog(f"sqlite:///{self._project / 'var' / 'catalog.db'}") as catalog, catalog.read() as connection:
+            rows = [effect_of(row) for row in connection.execute(effects.select()).mappings()]
+        wanted = next(row for row in rows if row.id == one["effect_id"])
+        return unclaimed(wanted, [row.handle for row in rows], self.sandbox.effects()["generations"])
+
+
+def make_dagster_project(root: Path) -> Path:
+    """Make a project whose Dagster has no storage yet."""
+    make_project(root)
+    shutil.copytree(PROJECT / "dagster_home", root / "dagster_home", ignore=shutil.ignore_patterns("storage", "*.db"))
+    return root
+
+
+def test_the_cli_killed_at_random_posts_once_and_pays_once(tmp_path: Path, figure: Figure) -> None:
+    """How long a command takes here is seen on a project of its own first."""
+    dice = random.Random("the command line")
+    content_id = f"{CHANNEL}-{today()}"
+    with RunningSandbox(tmp_path / "world") as sandbox:
+        rehearsal = CommandLine(make_dagster_project(tmp_path / "rehearsal"), sandbox)
+        run_s = rehearsal.timed("run")
+        rehearsal.timed("review", "approve", content_id)
+        publish_s = rehearsal.timed("publish", content_id)
+        sandbox.reset()
+
+        line = CommandLine(make_dagster_project(tmp_path / "project"), sandbox)
+        kills = sum(line.killed("run", after_s=run_s * dice.uniform(0.2, 0.7)) for _ in range(KILLED_RUNS))
+        line.until_done("run")
+        line.timed("review", "approve", content_id)
+        times = [publish_s * dice.uniform(0.2, 0.7) for _ in range(KILLED_PUBLISHES)]
+        kills += sum(line.killed("publish", content_id, after_s=after_s) for after_s in times)
+        line.until_done("publish", content_id)
+
+        seen = sandbox.effects()
+        segments = sum(made["kind"] == "segment" for made in seen["generations"])
+        figure(f"{kills} kills, {len(seen['posts'])} posts, {segments} segments")
+        line.run("reconcile")  # an answer of a language model that was lost is written off then
+        (status,) = json.loads(line.run("status", "--json")[1])
+    assert kills > 0
+    assert sorted(post["platform"] for post in seen["posts"]) == ["instagram", "tiktok", "youtube"]
+    assert segments == 2
+    assert status["state"] == "posted"
+    assert status["unknown"] == []
+    assert Decimal(status["cost_by_layer_usd"]["video"]) == Decimal("0.40")

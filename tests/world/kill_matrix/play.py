@@ -1,0 +1,60 @@
+"""Deals seeds out to a few workers, each with its own sandbox world, and gathers what became of them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.world.kill_matrix.report import Report, Result
+
+PROJECT = Path(__file__).parents[3]
+IN_MEMORY = Path("/dev/shm")  # a killed process does not lose what the system has taken, so no disk is needed
+
+
+def play(
+    seeds: Sequence[int], *, workers: int = 1, postgres: str | None = None, tell: Callable[[], None] = lambda: None
+) -> Report:
+    """Play seeds in processes of their own.
+
+    Args:
+        postgres: a PostgreSQL server to make catalogs on, instead of SQLite.
+        tell: called after each seed, in a thread of its worker.
+    """
+    started = time.monotonic()
+    results: list[Result] = []
+    checkpoints = [0]
+    room = Path(tempfile.mkdtemp(prefix="dayreel-kills-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
+    (room / "media").mkdir()
+
+    def work(index: int) -> None:
+        command = [sys.executable, "-m", "tests.world.kill_matrix.worker", str(room / f"worker{index}")]
+        command += [str(room / "media"), postgres or "-", ",".join(map(str, seeds[index::workers]))]
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT, env=environment) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                document = json.loads(line)
+                if "checkpoints" in document:
+                    checkpoints.append(document["checkpoints"])
+                else:
+                    results.append(Result(**document))
+                    tell()
+        if process.returncode:
+            raise RuntimeError(f"A worker of the kill matrix ended with exit code {process.returncode}; see above.")
+
+    workers = min(workers, len(seeds))
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, range(workers)))
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    results.sort(key=lambda one: one.seed)
+    return Report(
+        results, len(seeds), max(checkpoints), time.monotonic() - started, "postgres" if postgres else "sqlite"
+    )
