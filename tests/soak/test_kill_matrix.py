@@ -84,7 +84,7 @@ class CommandLine:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-c", "from dayreel.cli import main; main()", *arguments],
+            [sys.executable, "-m", "dayreel", *arguments],
             cwd=self._project,
             env=self._environment,
             stdout=subprocess.PIPE,

@@ -66,7 +66,7 @@ def dayreel(project: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., 
 def start(*arguments: str) -> "subprocess.Popen[str]":
     """Type a command as a process of its own; warnings of other people's code are not ours to fail on."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from dayreel.cli import main; main()", *arguments],
+        [sys.executable, "-m", "dayreel", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

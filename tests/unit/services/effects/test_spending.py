@@ -90,11 +90,12 @@ def test_a_spending_day_is_a_calendar_day_in_the_settings_zone(either: Catalog) 
     buy(ledger)
 
 
-def test_the_month_ends_with_its_last_day_also_in_december(ready: Catalog) -> None:
+def test_a_month_is_its_first_day_to_its_last_also_in_december(ready: Catalog) -> None:
     configure(ready, cap__month_usd="0.10")
-    clock = FakeClock(datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
+    clock = FakeClock(datetime(2026, 12, 1, tzinfo=UTC))
     ledger = ledger_of(ready, clock)
     buy(ledger)
+    clock.move(days=30, hours=23, minutes=59)
     with pytest.raises(GateClosedError, match=r"cap\.month_usd"):
         buy(ledger)
     clock.move(minutes=1)
