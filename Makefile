@@ -5,8 +5,9 @@ BIN    := $(VENV)/bin
 # Each processor takes whole files of tests, the long ones first (tests/conftest.py). `make test WORKERS=1 ORDER=random`.
 WORKERS ?= logical
 ORDER   ?= written
+SEED    ?= $(shell date +%s)
 PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS) \
-	$(if $(filter random,$(ORDER)),--random-order)
+	$(if $(filter random,$(ORDER)),--random-order --random-order-seed=$(SEED))
 # Dagster compiled from its sources at the start of every process is five seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 

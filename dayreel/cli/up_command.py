@@ -32,7 +32,7 @@ from dayreel.stores.library_plan import load_plan
 from dayreel.stores.locks import hold, who_holds
 
 STOP_DEADLINE_S = 20.0
-START_DEADLINE_S = 300.0  # a program that dies is told at once; this is for one that hangs
+START_DEADLINE_S = 300.0  # a program that dies is reported at once; this is for one that hangs
 _LOOK_EVERY_S = 0.2
 _ASK_TIMEOUT_S = 2.0
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -25,7 +25,7 @@ from dayreel.stores.locks import hold
 
 IDLE_EXIT_S = 1800
 START_DEADLINE_S = 60.0
-_ASK_TIMEOUT_S = 10.0  # nobody listening is told at once; one who listens and is busy is not taken for gone
+_ASK_TIMEOUT_S = 10.0  # a closed port is known at once; a world that is busy is not taken for gone
 _CODE = code_version()
 """What this process runs, whatever is on disk by the time it asks."""
 

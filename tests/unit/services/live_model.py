@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -19,22 +19,12 @@ from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock
-from tests.fakes.platform import FakePlatform, Killed, World
+from tests.fakes.platform import FakePlatform, Killed, Step, World
 from tests.fakes.prepared import lay_out, reviewable_project
 from tests.fakes.studio import channel_of, content_row, ledger_rows, make_studio, reviewable, write_channel
 
 ID = "crafts-2026-11-20"
-STEPS = (
-    "post",
-    "killed_before",
-    "killed_with_container",
-    "killed_after_publish",
-    "lost_answer",
-    "lost_request",
-    "transient",
-    "refused",
-    "processing",
-)
+STEPS: tuple[Step, ...] = get_args(Step)
 EVENTS = (*("approve", "post") * 2, "reject", "edit", "render", "fields", "hashtags", "look", *STEPS[1:])
 
 
