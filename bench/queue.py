@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.clock import SystemClock
-from dayreel.schemas.job import JobResult, JobSpec
-from dayreel.stores.job_queue import JobQueue, QueueDisk, job_id
+from dayreel.footage.schemas.job import JobResult, JobSpec
+from dayreel.footage.stores.job_queue import JobQueue, QueueDisk, job_id
 
 JOBS = 1000
 LISTED = 10_000

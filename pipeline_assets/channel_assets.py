@@ -27,7 +27,7 @@ from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import need_decision
 from dayreel.stores.catalog.reads import costs_of, get_content
-from pipeline_assets.library_assets import item_key
+from pipeline_assets.footage.assets import item_key
 from pipeline_assets.metadata import (
     at_desk,
     check_results,

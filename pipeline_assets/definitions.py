@@ -16,9 +16,10 @@ from dayreel.stores.channel_files import ChannelFiles
 from pipeline_assets.channel_assets import build_channel_assets
 from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.engagement_assets import build_snapshots
+from pipeline_assets.footage.assets import build_library_assets, build_library_job
+from pipeline_assets.footage.sensors import build_item_sensor
 from pipeline_assets.house_jobs import keep_house, tell_failure_job
 from pipeline_assets.jobs import build_jobs
-from pipeline_assets.library_assets import build_library_assets, build_library_job
 from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
@@ -32,7 +33,6 @@ from resources.video import ClipsResource, FalResource, KlingResource
 from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
 from sensors.failures import build_failure_sensor
-from sensors.items import build_item_sensor
 from sensors.markers import build_marker_sensor
 from sensors.marts import build_mart_sensor
 

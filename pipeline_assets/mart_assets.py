@@ -17,7 +17,7 @@ from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.settings import Settings
 from dayreel.stores.mart_files import ALWAYS
 from pipeline_assets.engagement_assets import SNAPSHOTS
-from pipeline_assets.library_assets import item_key
+from pipeline_assets.footage.assets import item_key
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.steps import room_of
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "doctor": "check this machine, the settings, the catalog and Dagster",
     "state": "look into a manifest: show, history, verify, backups, restore",
 }
+_OF_FOOTAGE = ("ingest", "library", "jobs", "worker", "migrate-v1")
 
 
 class _Commands(click.Group):
@@ -60,7 +61,8 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"dayreel.cli.{cmd_name.replace('-', '_')}_command").command
+        package = "dayreel.footage.cli" if cmd_name in _OF_FOOTAGE else "dayreel.cli"
+        command: click.Command = import_module(f"{package}.{cmd_name.replace('-', '_')}_command").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

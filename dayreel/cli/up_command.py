@@ -22,13 +22,13 @@ import requests
 from dayreel.cli.launch import dagster_home
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
+from dayreel.footage.library.open_library import WATCH_LOCK
+from dayreel.footage.stores.plan import load_plan
 from dayreel.services.desk.users import Users, need_users
-from dayreel.services.library.open_library import WATCH_LOCK
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import clean_environment, ensure_sandbox, find_sandbox, sandbox_command
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.library_plan import load_plan
 from dayreel.stores.locks import hold, who_holds
 
 STOP_DEADLINE_S = 20.0

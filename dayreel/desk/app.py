@@ -22,10 +22,11 @@ from dayreel.desk.door import Door
 from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import chart, media
-from dayreel.desk.pages import calendar, content, entrance, follow, library, money, people, queue, unknown
+from dayreel.desk.pages import calendar, content, entrance, follow, money, people, queue, unknown
 from dayreel.desk.pages.frame import Handler, Visit, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.errors import UsageError
+from dayreel.footage.desk import pages as library
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
 from dayreel.services.desk.queue import Remembered
@@ -37,6 +38,7 @@ from dayreel.services.upkeep.start_work import start_day
 from dayreel.stores.catalog.reads import ContentRow
 
 _HERE = Path(__file__).parent
+_TEMPLATES = (_HERE / "templates", Path(library.__file__).with_name("templates"))
 
 
 def create_desk(
@@ -200,7 +202,7 @@ async def _dagster(_request: Request) -> Response:
 @functools.cache
 def _templates() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.lstrip_blocks = True
     environment.globals.update(most_caption=MOST_CHARACTERS)

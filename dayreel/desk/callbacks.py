@@ -17,10 +17,10 @@ from starlette.routing import Route
 
 from dayreel.desk.forms import OversizedError, read_body
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
+from dayreel.footage.library.chat_gates import act_on_gate_press, check_gate_press, is_about_footage
 from dayreel.providers.notifiers import discord, discord_cards, slack, slack_cards
 from dayreel.providers.notifiers.contract import LONGEST_CAPTION, Card, Press
 from dayreel.rules.signatures import MAX_BODY_BYTES, Refused, Repeats, Verified, verify_discord, verify_slack
-from dayreel.services.library.chat_gates import act_on_gate_press, check_gate_press, is_about_footage
 from dayreel.services.reviewing.chat_review import (
     Asked,
     Chat,

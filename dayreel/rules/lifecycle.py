@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dayreel.errors import UsageError
-from dayreel.rules.library_paths import STATE_OF
+from dayreel.footage.rules.paths import STATE_OF
 
 CONTENT_STATES = (
     "pending",

@@ -1,4 +1,4 @@
-"""Plain files: written aside and renamed, hashed in blocks. Manifests are `stores.contents` and `stores.items`."""
+"""Plain files: written aside and renamed, hashed in blocks. Manifests are `contents` and `footage.stores.items`."""
 
 import hashlib
 import os

@@ -1,6 +1,6 @@
 """Reading YAML that people write: values with their line numbers, and whatever does not fit its model in words.
 
-Used by `channel_files` and `library_plan`; which files there are and what extends what is theirs.
+Used by `channel_files` and `footage.stores.plan`; which files there are and what extends what is theirs.
 """
 
 import re

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from textual.app import App
 from textual.screen import Screen
 
+from dayreel.footage.tui.library import LibraryScreen
 from dayreel.services.studio import Studio
 from dayreel.tui.dashboard import DashboardScreen
-from dayreel.tui.library import LibraryScreen
 from dayreel.tui.link import Link
 from dayreel.tui.money import MoneyScreen
 from dayreel.tui.player import open_player

@@ -26,7 +26,14 @@ CLOCKS = {
 }
 # The clock itself; the sandbox world and the processes of `dayreel up`, which live in the machine's time; the browser
 # and terminal faces, which wait for people.
-OWN_TIME = ("dayreel/clock.py", "dayreel/sandbox/", "dayreel/cli/", "dayreel/desk/", "dayreel/tui/")
+OWN_TIME = (
+    "dayreel/clock.py",
+    "dayreel/sandbox/",
+    "dayreel/cli/",
+    "dayreel/desk/",
+    "dayreel/tui/",
+    "dayreel/footage/cli/",
+)
 
 
 @cache
@@ -99,7 +106,7 @@ def test_the_rules_look_at_something() -> None:
 
 
 # Of contents and of items of own footage.
-MANIFEST_STORES = ("dayreel/stores/contents.py", "dayreel/stores/items.py")
+MANIFEST_STORES = ("dayreel/stores/contents.py", "dayreel/footage/stores/items.py")
 
 
 def test_only_the_manifests_stores_touch_a_manifest() -> None:

@@ -5,16 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dayreel.rules.library_paths import ItemName, ItemStage
-from dayreel.schemas.job import JobFile, JobResult
-from dayreel.services.library.ingest import ingest
-from dayreel.services.library.open_library import Library, open_library
-from dayreel.services.library.tend import tend
+from dayreel.footage.library.ingest import ingest
+from dayreel.footage.library.open_library import Library, open_library
+from dayreel.footage.library.tend import tend
+from dayreel.footage.rules.paths import ItemName, ItemStage
+from dayreel.footage.schemas.job import JobFile, JobResult
+from dayreel.footage.stores.job_queue import install
+from dayreel.footage.stores.plan import load_plan, start_library
+from dayreel.footage.stores.reads import ItemRow, get_item
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.item_reads import ItemRow, get_item
 from dayreel.stores.files import sha256_of
-from dayreel.stores.job_queue import install
-from dayreel.stores.library_plan import load_plan, start_library
 
 STREAMS = [
     {"index": 0, "kind": "video", "codec": "h264", "is_kept": True, "reason": "the largest picture"},

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from dayreel.stores.job_queue import install
-from tests.unit.stores.job_queue.crowd import DISK, assert_each_done_once, start, stopped_at_the_end, told
-from tests.unit.stores.job_queue.jobs import Shared
+from dayreel.footage.stores.job_queue import install
+from tests.unit.footage.stores.job_queue.crowd import DISK, assert_each_done_once, start, stopped_at_the_end, told
+from tests.unit.footage.stores.job_queue.jobs import Shared
 from tests.waiting import wait_until
 
 JOBS = 1_000

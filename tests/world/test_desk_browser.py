@@ -18,11 +18,11 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from dayreel.clock import SystemClock
+from dayreel.footage.library.ingest import ingest, movie_name
+from dayreel.footage.library.look_up import remembered_item
+from dayreel.footage.library.open_library import open_library
+from dayreel.footage.library.tend import tend
 from dayreel.media.ffmpeg_binary import find_ffmpeg
-from dayreel.services.library.ingest import ingest, movie_name
-from dayreel.services.library.look_up import remembered_item
-from dayreel.services.library.open_library import open_library
-from dayreel.services.library.tend import tend
 from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import newest_verdict

@@ -16,6 +16,8 @@ from typing import Any
 from sqlalchemy import select
 
 from dayreel.errors import DayreelError, MediaError, PermanentError, TransientError, UsageError
+from dayreel.footage.library.filed_footage import filed_footage
+from dayreel.footage.library.open_library import open_library
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
@@ -28,8 +30,6 @@ from dayreel.schemas.content import Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, NotMade, Record
 from dayreel.services.effects.ledger import has_handle
-from dayreel.services.library.filed_footage import filed_footage
-from dayreel.services.library.open_library import open_library
 from dayreel.services.making.need_ready import need_ready
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.renders import fire, made_clip

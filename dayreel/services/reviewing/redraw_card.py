@@ -1,7 +1,7 @@
 """Changing a card that was asked in a chat: an effect of its own, once per picture that it shows, of whatever question.
 
 Safe to repeat, so never in doubt. Which cards there are and how each should look is for `review_cards` (videos) and
-`services.library.gate_cards` (own footage); what could not be changed at once waits for the chore `messages`.
+`footage.library.gate_cards` (own footage); what could not be changed at once waits for the chore `messages`.
 """
 
 from datetime import date

@@ -119,7 +119,7 @@ def waiting_messages(studio: Studio, *, target: str) -> list[tuple[str, datetime
     query = select(effects).where(effects.c.state == "intended")
     with studio.catalog.read() as connection:
         rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
-        # Cards about no content are `services.library.gate_cards`.
+        # Cards about no content are `footage.library.gate_cards`.
         cards = [row for row in rows if row["content_id"] is not None and "shown" in row["request"]]
         return [(row["content_id"], row["created_at"]) for row in cards if _is_wanted(connection, row, target)]
 

@@ -20,13 +20,14 @@ from sqlalchemy.exc import DBAPIError
 
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
+from dayreel.footage.library.find_titles import lookup_in_use
+from dayreel.footage.library.look_over import look_over
+from dayreel.footage.stores.job_queue.folder_check import check_folder
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.providers.registry import vendor_named
 from dayreel.schemas.channel import Channel
 from dayreel.services.configure import KEYS
 from dayreel.services.keep_tokens import token_findings
-from dayreel.services.library.find_titles import lookup_in_use
-from dayreel.services.library.look_over import look_over
 from dayreel.services.making.need_ready import NO_SPACE_BYTES, priced
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
@@ -35,7 +36,6 @@ from dayreel.stores.bucket_check import check_bucket
 from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
 from dayreel.stores.channel_files import ChannelFiles, named_files
 from dayreel.stores.content_bucket import content_place
-from dayreel.stores.job_queue.folder_check import check_folder
 from dayreel.stores.mart_bucket import mart_place
 from dayreel.stores.price_list import load_prices
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dayreel.errors import ConfigurationError, ProviderError, TransientError
+from dayreel.footage.library.find_titles import lookup_in_use
 from dayreel.providers.access import Access
 from dayreel.schemas.channel import Channel
-from dayreel.services.library.find_titles import lookup_in_use
 from dayreel.services.studio import open_studio
 from dayreel.services.tell_people import keys_of_notifiers
 from dayreel.settings import Settings

@@ -13,13 +13,13 @@ from typing import Literal
 from sqlalchemy import func, or_, select
 
 from dayreel.errors import BusyError, ConfigurationError, StoreError
+from dayreel.footage.library.gate_cards import send_redraws, waiting_redraws
+from dayreel.footage.library.news import library_news, tell_news
+from dayreel.footage.library.open_library import WATCH_LOCK, open_library
+from dayreel.footage.library.tend import due_library, tend
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
-from dayreel.services.library.gate_cards import send_redraws, waiting_redraws
-from dayreel.services.library.news import library_news, tell_news
-from dayreel.services.library.open_library import WATCH_LOCK, open_library
-from dayreel.services.library.tend import due_library, tend
 from dayreel.services.reviewing.expire_reviews import mind_reviews, overdue_reviews
 from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
 from dayreel.services.studio import Studio

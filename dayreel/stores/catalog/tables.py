@@ -363,7 +363,7 @@ acts = Table(
     Index("idx_acts_at", "at"),
 )
 
-# -- own footage: a cache of what the shared folder says, and its history, see `services.library` ------------------
+# -- own footage: a cache of what the shared folder says, and its history, see `footage.library` ------------------
 
 media_items = Table(
     "media_items",

@@ -16,10 +16,10 @@ import requests
 from dayreel.cli.up_command import Program, own_footage, run_until_stopped, stopped_by_signals, tell_first_login
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
-from dayreel.services.library.open_library import WATCH_LOCK
+from dayreel.footage.library.open_library import WATCH_LOCK
+from dayreel.footage.stores.plan import start_library
 from dayreel.services.ports import who_listens
 from dayreel.settings import load_settings
-from dayreel.stores.library_plan import start_library
 from dayreel.stores.locks import hold, who_holds
 from tests.fakes.ports import free_port
 from tests.unit.cli.conftest import Told, finish, start

@@ -10,13 +10,13 @@ from PIL import Image
 from sqlalchemy import update
 
 from dayreel.errors import MediaError
+from dayreel.footage.tui.library import LibraryScreen
 from dayreel.services.publishing.publish_post import post_request
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content
 from dayreel.tui import player
 from dayreel.tui.keys import Keys
-from dayreel.tui.library import LibraryScreen
 from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
 from dayreel.tui.review_view import captions_of, review

@@ -1,0 +1,9 @@
+"""Own footage, a slice of its own: the library on a shared folder, its jobs and workers, and what people see of them.
+
+cli · desk · tui    faces
+library             use cases, one a module, over the catalog and the shared folder
+worker              does jobs; needs the shared folder alone
+stores · media      jobs, items and the plan on the folder, reads of the catalog; what is done to video
+rules               pure decisions
+schemas             shapes
+"""

@@ -1,0 +1,51 @@
+"""`dayreel ingest FILE…`: take own footage into the library, as one movie or one disc of a series."""
+
+from pathlib import Path
+
+import click
+
+from dayreel.cli.output import print_json
+from dayreel.errors import UsageError
+from dayreel.footage.cli.opened import opened_library
+
+
+@click.command("ingest")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--movie", metavar="TITLE", help="a movie, or any footage that stands alone; default is the file's name")
+@click.option("--year", type=click.IntRange(1880, 2100), help="of a movie")
+@click.option("--series", metavar="NAME", help="a disc of a series; needs --season and --disc")
+@click.option("--season", type=click.IntRange(0, 99))
+@click.option("--disc", type=click.IntRange(1, 99))
+@click.option("--even-if-alike", is_flag=True, help="take it although footage that looks the same is there")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(
+    files: tuple[Path, ...],
+    movie: str | None,
+    year: int | None,
+    series: str | None,
+    season: int | None,
+    disc: int | None,
+    even_if_alike: bool,
+    as_json: bool,
+) -> None:
+    """Copy footage into the library, read the copy back, and mark it as ripped. The originals stay."""
+    from dayreel.footage.library.ingest import disc_name, ingest, movie_name
+
+    if series is not None:
+        if movie is not None or season is None or disc is None:
+            raise UsageError(
+                "A disc needs --series, --season and --disc, and no --movie.", next_step="Nothing was done."
+            )
+        name = disc_name(series, season, disc)
+    else:
+        name = movie_name(movie or files[0].stem, year)
+    with opened_library() as library:
+        done = ingest(library, name, list(files), even_if_alike=even_if_alike)
+    if as_json:
+        print_json(
+            {"item_id": done.item_id, "folder": done.folder, "files": [file.model_dump() for file in done.files]}
+        )
+        return
+    for file in done.files:
+        click.echo(f"{done.folder}/{file.path}  {file.size_bytes} bytes  {file.sha256[:12]}")
+    click.echo(f"{done.item_id} is ripped. Next: a worker remuxes it (`dayreel library list` shows how far it is).")

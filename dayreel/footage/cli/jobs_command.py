@@ -1,0 +1,54 @@
+"""`dayreel jobs`: the workers' jobs on the shared folder: list, cancel, try again."""
+
+import click
+
+from dayreel.cli.output import print_json, print_table
+from dayreel.footage.cli.opened import opened_library
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+
+
+@click.group("jobs")
+def command() -> None:
+    """What workers have to do, are doing and have done."""
+
+
+@command.command("list")
+@click.option("--most", type=click.IntRange(1, 10000), default=50, show_default=True)
+@_JSON
+def list_jobs(most: int, as_json: bool) -> None:
+    """List the newest jobs."""
+    from dayreel.footage.library.look_up import jobs_document
+
+    with opened_library() as library:
+        told = jobs_document(library.studio.catalog, most=most)
+    if as_json:
+        print_json(told)
+    elif not told:
+        click.echo("There are no jobs.")
+    else:
+        rows = [
+            (one["job"], one["state"], f"{one['progress']} %", one["worker"], one["error"] or one["detail"])
+            for one in told
+        ]
+        print_table(("job", "state", "", "worker", ""), rows)
+
+
+@command.command("cancel")
+@click.argument("job")
+def cancel(job: str) -> None:
+    """Stop a job: one that waits at once, one that runs as soon as its worker looks."""
+    from dayreel.footage.library.act_on_jobs import cancel_job
+
+    with opened_library() as library:
+        click.echo(cancel_job(library, job))
+
+
+@command.command("retry")
+@click.argument("job")
+def retry(job: str) -> None:
+    """Put a failed or cancelled job into the queue again."""
+    from dayreel.footage.library.act_on_jobs import retry_job
+
+    with opened_library() as library:
+        click.echo(retry_job(library, job))

@@ -1,0 +1,228 @@
+"""`dayreel library`: own footage on the shared folder: items, questions about them, and the controller's watch."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dayreel.cli.output import print_json, print_table
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.footage.cli.opened import opened_library
+from dayreel.settings import load_settings
+
+if TYPE_CHECKING:
+    from dayreel.footage.library.open_library import Library
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+
+
+@click.group("library")
+def command() -> None:
+    """Own footage: ripped, remuxed, transcoded, in the library."""
+
+
+@command.command("init")
+def init() -> None:
+    """Make the folder of DAYREEL_LIBRARY a shared folder: its plan, its stages, its queue. What is there stays."""
+    from dayreel.footage.stores.plan import PLAN_FILE, start_library
+
+    root = load_settings().library
+    if root is None:
+        raise ConfigurationError("DAYREEL_LIBRARY is not set.", next_step="Set it in .env to the shared folder's path.")
+    is_new = start_library(root)
+    click.echo(f"{root / PLAN_FILE} is {'new: read it, then' if is_new else 'as it was;'} `dayreel ingest FILE`.")
+
+
+@command.command("list")
+@_JSON
+def list_items(as_json: bool) -> None:
+    """List every item, where it is, and what it waits for."""
+    from dayreel.footage.library.look_up import items_document
+
+    with opened_library() as library:
+        told = items_document(library.studio.catalog)
+    if as_json:
+        print_json(told)
+    elif not told:
+        click.echo("The library is empty. `dayreel ingest FILE` takes footage in.")
+    else:
+        print_table(
+            ("item", "title", "state", "next"),
+            [(one["item_id"], one["title"], one["state"], one["error"] or one["next"]) for one in told],
+        )
+
+
+@command.command("show")
+@click.argument("item")
+@_JSON
+def show(item: str, as_json: bool) -> None:
+    """Show one item: its files at every stage, questions, jobs and history."""
+    from dayreel.footage.library.look_up import item_document
+
+    with opened_library() as library:
+        told = item_document(library, item)
+    if as_json:
+        print_json(told)
+        return
+    click.echo(f"{told['item_id']}: {told['title']} ({told['state']})")
+    if told["error"]:
+        click.echo(f"  {told['error']}")
+    for stage, made in told["stages"].items():
+        click.echo(f"  {stage:<10} {made['folder']}  by {made['made_by']} at {made['made_at']}")
+        for file in made["files"]:
+            click.echo(f"             {file['path']}  {file['size_bytes']} bytes  {file['sha256'][:12]}")
+    for one in told["history"]:
+        click.echo(f"  {one['at']}  {one['to_state']:<12} {one['trigger']:<9} {one['actor']}: {one['notes'] or ''}")
+
+
+@command.command("gates")
+@_JSON
+def gates(as_json: bool) -> None:
+    """List the questions that wait for a person."""
+    from dayreel.footage.library.look_up import gates_document
+
+    with opened_library() as library:
+        told = gates_document(library.studio.catalog)
+    if as_json:
+        print_json(told)
+    elif not told:
+        click.echo("Nobody is asked anything.")
+    for one in () if as_json else told:
+        click.echo(f"{one['id']}  {one['item_id']}  {one['type']}  since {one['requested_at']}")
+        for line in _lines(one):
+            click.echo(f"    {line}")
+
+
+@command.command("answer")
+@click.argument("gate", type=int)
+@click.argument("verdict", type=click.Choice(["approved", "rejected"]))
+@click.option("--keep", metavar="N,N", help="with a rejected remux: the streams to keep; it is made again with them")
+@click.option(
+    "--name", "names", multiple=True, metavar="FILE=PATH", help="another name in the library; may be given again"
+)
+@click.option("--by", metavar="NAME", help="who says so; default is DAYREEL_REVIEWER or the login name")
+@_JSON
+def answer(gate: int, verdict: str, keep: str | None, names: tuple[str, ...], by: str | None, as_json: bool) -> None:
+    """Answer a question about an item."""
+    from dayreel.footage.library.gates import answer as record
+    from dayreel.footage.library.look_up import gate_document
+
+    with opened_library() as library:
+        response = _response(library, gate, keep, names)
+        said = record(library, gate, verdict, by=by or library.studio.actor, via="cli", response=response)  # type: ignore[arg-type]
+    if as_json:
+        print_json(gate_document(said))
+    else:
+        click.echo(f"{said.item_id}: {said.approval_type} {said.status} by {said.responded_by}.")
+
+
+@command.command("look-up")
+@click.argument("gate", type=int)
+@_JSON
+def look_up(gate: int, as_json: bool) -> None:
+    """Ask for titles again, where a question about names could not be answered with them."""
+    from dayreel.footage.library.gates import look_up_again
+    from dayreel.footage.library.look_up import gate_document
+
+    with opened_library() as library:
+        asked = gate_document(look_up_again(library, gate, by=library.studio.actor, via="cli"))
+    if as_json:
+        print_json(asked)
+        return
+    click.echo(f"{asked['id']}  {asked['item_id']}" + ("" if asked["id"] == gate else f"  in place of question {gate}"))
+    for line in _lines(asked):
+        click.echo(f"    {line}")
+
+
+@command.command("scan")
+@_JSON
+def scan(as_json: bool) -> None:
+    """Look at the whole folder once, and do everything that is due: take in, ask, send jobs."""
+    from dayreel.footage.library.tend import tend
+
+    with opened_library() as library:
+        _tell(tend(library), as_json=as_json, nothing="Nothing is new.")
+
+
+@command.command("rebuild")
+@_JSON
+def rebuild(as_json: bool) -> None:
+    """Make the catalog's items, answers and jobs anew from the shared folder alone."""
+    from dayreel.footage.library.rebuild import rebuild as make_anew
+
+    with opened_library() as library:
+        _tell(make_anew(library), as_json=as_json, nothing="The shared folder has no items.")
+
+
+@command.command("watch")
+@click.option("--poll", is_flag=True, help="look for changes by polling: for a network share other machines write to")
+@click.option("--log-dir", type=click.Path(path_type=Path), metavar="PATH", help="default is var/logs")
+def watch(poll: bool, log_dir: Path | None) -> int:
+    """Tend the library until Ctrl-C: the controller. `dayreel up` runs one too."""
+    from dayreel.cli.signals import until_told
+    from dayreel.footage.cli.json_log import open_log
+    from dayreel.footage.library.open_library import WATCH_LOCK
+    from dayreel.footage.library.watch_folder import watch_folder
+    from dayreel.stores.locks import hold
+
+    with opened_library() as library, until_told() as stop:
+        settings, clock = library.studio.settings, library.studio.clock
+        with (
+            hold(settings.var_dir / "locks", WATCH_LOCK, what="watch the library", at=clock.now()),
+            open_log(log_dir or settings.var_dir / "logs", "library-watch") as log,
+        ):
+            words = f"Watching {library.root}."
+            log.note("started", words, said=f"{words} Ctrl-C stops.", library=str(library.root))
+            tell = partial(log.note, "tended")
+            watch_folder(library, stop=stop, tell=tell, tell_trouble=log.trouble, poll=poll)
+            log.note("stopped", "Stopped.")
+    return 0
+
+
+def _response(library: "Library", gate: int, keep: str | None, names: tuple[str, ...]) -> dict[str, Any]:
+    response: dict[str, Any] = {}
+    if keep is not None:
+        try:
+            response["keep"] = [int(part) for part in keep.split(",")]
+        except ValueError:
+            raise UsageError(f"--keep {keep!r} is no list of numbers.", next_step="Like --keep 0,1,3.") from None
+    if names:
+        from dayreel.footage.stores.reads import get_gate
+
+        with library.studio.catalog.read() as connection:
+            proposed: dict[str, str] = dict(get_gate(connection, gate).prompt_data.get("names", {}))
+        response["names"] = {**proposed, **dict(_pair(one) for one in names)}
+    return response
+
+
+def _pair(text: str) -> tuple[str, str]:
+    file, equals, path = text.partition("=")
+    if not equals:
+        raise UsageError(
+            f"--name {text!r} has no `=`.", next_step="Like --name title_1.mkv='movies/A (2019)/A (2019).mkv'."
+        )
+    return file, path
+
+
+def _lines(gate: dict[str, Any]) -> Iterator[str]:
+    for file in gate["prompt"].get("files", []):
+        yield f"{file['path']}  {file['duration_s']} s"
+        for stream in file["streams"]:
+            told = (f"{stream[name]}" for name in ("kind", "codec", "language", "title", "detail") if stream.get(name))
+            fate = "kept" if stream["is_kept"] else "DROPPED"
+            yield f"  {stream['index']:>2}  {fate:<7}  {' '.join(told)}  ({stream['reason']})"
+    for file, name in gate["prompt"].get("names", {}).items():
+        yield f"{file}  →  {name}"
+    if "looked_up" in gate["prompt"]:
+        yield gate["prompt"]["looked_up"]["said"]
+
+
+def _tell(said: list[str], *, as_json: bool, nothing: str) -> None:
+    if as_json:
+        click.echo(json.dumps(said, indent=2, ensure_ascii=False))
+        return
+    for one in said or [nothing]:
+        click.echo(one)

@@ -1,0 +1,51 @@
+"""`dayreel worker`: does jobs of the shared folder on this machine, in the foreground, until stopped."""
+
+from pathlib import Path
+
+import click
+
+from dayreel.cli.signals import until_told
+from dayreel.clock import SystemClock
+from dayreel.errors import ConfigurationError
+from dayreel.footage.cli.worker_log import worker_log
+from dayreel.settings import load_settings
+
+
+@click.command("worker")
+@click.option("--roles", required=True, metavar="ROLE,ROLE", help="of remux, transcode and file: what this worker does")
+@click.option("--name", required=True, metavar="NAME", help="of this worker, different from every other's")
+@click.option("--library", type=click.Path(path_type=Path), metavar="PATH", help="default is DAYREEL_LIBRARY")
+@click.option("--log-dir", type=click.Path(path_type=Path), metavar="PATH", help="default is var/logs")
+@click.option("--once", is_flag=True, help="do one job, or none where none waits, and end")
+def command(roles: str, name: str, library: Path | None, log_dir: Path | None, once: bool) -> int:
+    """Do jobs of the shared folder until stopped; Ctrl-C gives the current one back at once.
+
+    It needs the shared folder alone: several machines, each with its own path to it, may run several workers each.
+    """
+    from dayreel.footage.stores.plan import load_plan
+    from dayreel.footage.worker.loop import work
+    from dayreel.media.ffmpeg_binary import find_ffmpeg
+
+    settings = load_settings()
+    root = library or settings.library
+    if root is None:
+        raise ConfigurationError(
+            "No shared folder is set.", next_step="Give --library PATH, or set DAYREEL_LIBRARY to where it is mounted."
+        )
+    wanted = [role.strip() for role in roles.split(",") if role.strip()]
+    with worker_log(log_dir or settings.var_dir / "logs", name) as log, until_told() as stop:
+        log.started(root, wanted)
+        done = work(
+            root.absolute(),
+            wanted,
+            name,
+            read_plan=load_plan,
+            ffmpeg=find_ffmpeg(settings.ffmpeg),
+            clock=SystemClock(),
+            stop=stop,
+            tell=log.ended,
+            tell_trouble=log.trouble,
+            once=once,
+        )
+        log.stopped(done)
+    return 0

@@ -1,0 +1,1 @@
+"""The pages of own footage at the desk, with their templates."""

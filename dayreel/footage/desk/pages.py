@@ -1,0 +1,118 @@
+"""Own footage: questions first, items by state, the work on them; one item; answering, stopping and retrying."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from dayreel.desk.pages.frame import Visit, tell
+from dayreel.errors import BusyError, StaleState, UsageError
+from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
+from dayreel.footage.library.gates import Verdict, answer, look_up_again
+from dayreel.footage.library.open_library import open_library
+from dayreel.footage.library.views import item_page, library_page, work_of
+
+
+def library(visit: Visit) -> Response:
+    """Show everything.
+
+    Raises:
+        UsageError: there is no such state.
+    """
+    state = visit.query("state") or None
+    return visit.show("library.html", page=library_page(visit.room.studio, state=state), state=state)
+
+
+def item(visit: Visit) -> Response:
+    """Show one item.
+
+    Raises:
+        UsageError: there is no such item.
+    """
+    return visit.show("library_item.html", page=item_page(visit.room.studio, visit.path("item_id")))
+
+
+def work(visit: Visit) -> Response:
+    """Show the work alone, for a page that follows along."""
+    item_id = visit.query("item") or None
+    return visit.show("library_work.html", work=work_of(visit.room.studio, item_id=item_id))
+
+
+def approve(visit: Visit) -> Response:
+    """Say yes, with the names as they were typed where names were asked for.
+
+    Raises:
+        UsageError: no such question, or a name cannot be one.
+    """
+    files, names = visit.form.get("file", ()), visit.form.get("name", ())
+    if len(files) != len(names):
+        raise UsageError(
+            f"{len(files)} files came with {len(names)} names.", next_step="Send the form as the page does."
+        )
+    response = {"names": dict(zip(files, (" ".join(name.split()) for name in names), strict=True))} if files else {}
+    return _answer(visit, "approved", response, typed="\n".join(names))
+
+
+def reject(visit: Visit) -> Response:
+    """Say no."""
+    return _answer(visit, "rejected", {})
+
+
+def keep_others(visit: Visit) -> Response:
+    """Have a remux made again with the streams that are ticked.
+
+    Raises:
+        UsageError: nothing is ticked, or something that is no stream of it.
+    """
+    ticked = visit.form.get("keep", ())
+    if not all(index.isdecimal() and len(index) < 5 for index in ticked):  # noqa: PLR2004
+        raise UsageError("A stream is named by its number.", next_step="Send the form as the page does.")
+    return _answer(visit, "rejected", {"keep": [int(index) for index in ticked]}, said="again")
+
+
+def look_again(visit: Visit) -> Response:
+    """Ask for titles again.
+
+    Raises:
+        UsageError: there is no such question, or nobody is asked for titles.
+    """
+    number = int(visit.path("gate_id"))
+    try:
+        gate = look_up_again(open_library(visit.studio), number, by=visit.person.name, via=visit.via)
+    except (StaleState, BusyError) as error:
+        return tell(visit, error, back="/library")
+    return visit.done("/library", "question-looked-up", question=gate.id, item_id=gate.item_id)
+
+
+def cancel(visit: Visit) -> Response:
+    """Stop a job.
+
+    Raises:
+        UsageError: there is no such job.
+    """
+    job = visit.path("job")
+    told = cancel_job(open_library(visit.studio), job, via=visit.via)
+    return visit.done("/library", "job-cancelled", job=job, told=told)
+
+
+def retry(visit: Visit) -> Response:
+    """Try a job again.
+
+    Raises:
+        UsageError: there is no such job.
+    """
+    job = visit.path("job")
+    told = retry_job(open_library(visit.studio), job, via=visit.via)
+    return visit.done("/library", "job-retried", job=job, told=told)
+
+
+def _answer(
+    visit: Visit, verdict: Verdict, response: dict[str, Any], *, said: str | None = None, typed: str = ""
+) -> Response:
+    number = int(visit.path("gate_id"))
+    try:
+        gate = answer(
+            open_library(visit.studio), number, verdict, by=visit.person.name, via=visit.via, response=response
+        )
+    except (StaleState, BusyError, UsageError) as error:
+        return tell(visit, error, draft=typed or None, back="/library")
+    return visit.done("/library", f"question-{said or verdict}", question=number, item_id=gate.item_id)

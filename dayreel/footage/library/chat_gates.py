@@ -1,0 +1,99 @@
+"""Questions about own footage in a chat: asked as a card with two buttons, answered by a press in the reviews' room.
+
+Other streams and other names are for the desk, where the card leads. The answer is `gates.answer`, as everywhere; how a
+card looks, and making it follow, is `gate_cards`.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from dayreel.errors import DayreelError, UsageError
+from dayreel.footage.library.gate_cards import (
+    FOOTAGE,
+    TICKET,
+    card_subject,
+    gate_card,
+    intend_redraws,
+    newest_about,
+    redraw_gate_cards,
+)
+from dayreel.footage.library.gates import Verdict, answer
+from dayreel.footage.library.open_library import open_library
+from dayreel.footage.stores.reads import GateRow, get_gate
+from dayreel.providers.notifiers.contract import Press, ReviewNotifier
+from dayreel.services.reviewing.chat_review import Chat, need_room, shown_name, tell_privately
+from dayreel.services.reviewing.redraw_card import shown_of
+from dayreel.services.studio import Studio
+from dayreel.services.tell_people import tell_once
+
+_LOG = logging.getLogger("dayreel.chat")
+_VERDICTS: Final[dict[str, Verdict]] = {"approve": "approved", "reject": "rejected"}
+
+
+@dataclass(frozen=True)
+class AskedGate:
+    """A press on a question's card, by somebody in the right room."""
+
+    press: Press
+    chat: Chat
+    gate: GateRow
+    name: str
+
+
+def ask_gate(studio: Studio, gate: GateRow, text: str, *, about: str, notifier: ReviewNotifier) -> str:
+    """Post a question's card, once; return in a sentence what became of it."""
+    with studio.catalog.read() as connection:
+        card = gate_card(studio, connection, gate)
+    told = tell_once(studio, None, card_subject(gate), text, notifier=notifier, name=FOOTAGE, about=[about], card=card)
+    with studio.catalog.write("library") as connection:
+        # Whoever answered while it was on its way found no card yet that had to follow.
+        now = newest_about(connection, gate)
+        if now is not None and shown_of(gate_card(studio, connection, now)) != shown_of(card):
+            intend_redraws(studio, connection, now)
+    return told
+
+
+def is_about_footage(press: Press) -> bool:
+    """Tell whether a press is on a question's card."""
+    return press.ticket.partition(" ")[0] == TICKET
+
+
+def check_gate_press(studio: Studio, chat: Chat, press: Press) -> AskedGate:
+    """Return what is answered by whom, without changing anything.
+
+    Raises:
+        UsageError: there is no such question, or the button is not one of its card.
+        GateClosedError: it happened in another room.
+    """
+    need_room(studio, chat, press)
+    _, number, subject = [*press.ticket.split(" "), "", ""][:3]
+    if press.act not in _VERDICTS or not number.isdecimal() or len(number) > 9:  # noqa: PLR2004
+        raise UsageError("That is no answer to a question about own footage.")
+    with studio.catalog.read() as connection:
+        gate = get_gate(connection, int(number))
+    if gate.subject_sha256[:16] != subject:  # a catalog that was made anew numbers its questions anew
+        raise UsageError(f"Question {number} is another one by now.", next_step="Look at the newest message.")
+    return AskedGate(press, chat, gate, shown_name(chat, press))
+
+
+def act_on_gate_press(studio: Studio, notifier: ReviewNotifier, asked: AskedGate) -> None:
+    """Answer, make the card show it, and tell the person where it was refused. Never raises a `DayreelError`."""
+    refusal = ""
+    try:
+        answer(open_library(studio), asked.gate.id, _VERDICTS[asked.press.act], by=asked.name, via=asked.chat)
+    except DayreelError as error:
+        refusal = str(error)
+    _follow(studio, asked.gate.id)
+    tell_privately(notifier, asked.press, refusal)
+
+
+def _follow(studio: Studio, gate_id: int) -> None:
+    try:
+        with studio.catalog.read() as connection:
+            gate = get_gate(connection, gate_id)
+        left = redraw_gate_cards(studio, gate)
+    except DayreelError as error:
+        left = [str(error)]
+    for said in left:
+        _LOG.warning("question %d: %s", gate_id, said)

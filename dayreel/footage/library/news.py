@@ -1,0 +1,143 @@
+"""What people should hear of own footage without looking: questions, refused footage, jobs that failed for good.
+
+It is told from the catalog by whoever tells everything else, never by the controller or a worker: those hold no key of
+any messenger, and the shared folder may be away. What is new is told together, in one message; each thing once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from dayreel.footage.library.chat_gates import ask_gate
+from dayreel.footage.library.gate_cards import FOOTAGE
+from dayreel.footage.rules.flow import ASKED
+from dayreel.footage.stores.reads import GateRow, ItemRow, JobRow, gates_of, jobs_of, list_items
+from dayreel.providers.notifiers.contract import Notifier, ReviewNotifier
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.services.studio import Studio
+from dayreel.services.tell_people import tell_once, told_about
+from dayreel.stores.catalog.tables import state_transitions
+from dayreel.stores.locks import hold
+
+_FEW = 8
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class News:
+    """One thing to tell: `key` is what makes it new, `since` when it came up, `gate` the question that it is."""
+
+    key: str
+    words: str
+    since: datetime
+    gate: GateRow | None = None
+
+
+def library_news(studio: Studio, *, target: str) -> list[News]:
+    """Return what nobody was told of yet, the oldest first. Reads the catalog and nothing else.
+
+    Args:
+        target: the notifier's name.
+    """
+    with studio.catalog.read() as connection:
+        items = {row.id: row for row in list_items(connection)}
+        news = [*_questions(connection, items), *_refused(items), *_failed(connection, items)]
+    if not news:
+        return []
+    told = told_about(studio, target=target)
+    return sorted((one for one in news if one.key not in told), key=lambda one: (one.since, one.key))
+
+
+def tell_news(studio: Studio, *, notifier: Notifier) -> list[str]:
+    """Tell what is new: in a chat each question as a card with buttons, the rest in one message; return sentences.
+
+    Raises:
+        BusyError: another process is telling it.
+    """
+    now = studio.clock.now()
+    with hold(studio.settings.var_dir / "locks", "library-news", what="tell people about own footage", at=now):
+        news = library_news(studio, target=notifier.name)
+        said = []
+        if isinstance(notifier, ReviewNotifier):
+            asked = [(one, one.gate) for one in news if one.gate is not None]
+            said = [ask_gate(studio, gate, one.words, about=one.key, notifier=notifier) for one, gate in asked]
+            news = [one for one in news if one.gate is None]
+        if news:
+            keys = [one.key for one in news]
+            text = _text(news, f"{studio.settings.desk_address}/library")
+            subject = f"news/{fingerprint(news=keys)[:12]}"
+            said.append(tell_once(studio, None, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
+        return said
+
+
+def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
+    return [
+        News(
+            # Not by number: a catalog that was made anew gives others to the same questions.
+            f"question {gate.item_id} {gate.approval_type} {gate.subject_sha256[:12]}",
+            f"{items[gate.item_id].title}: {ASKED[gate.approval_type]} "
+            f"`dayreel library gates` shows question {gate.id}.",
+            gate.requested_at,
+            gate,
+        )
+        for gate in gates_of(connection, status="pending")
+    ]
+
+
+def _refused(items: dict[str, ItemRow]) -> list[News]:
+    return [
+        News(
+            f"refused {row.id} {_which(row)}",
+            f"{row.title}: {_short(row.error)} `dayreel library show {row.id}`",
+            row.updated_at,
+        )
+        for row in items.values()
+        if row.error is not None and (row.state == "quarantined" or row.metadata.get("refused"))
+    ]
+
+
+def _which(row: ItemRow) -> str:
+    """Return what tells this refusal from another: the markers that were refused, or when an ingest was."""
+    refused = row.metadata.get("refused")
+    return fingerprint(refused=refused)[:12] if refused else row.updated_at.isoformat()
+
+
+def _failed(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
+    """Return the failed jobs that still hold up their item; what a person has cancelled is no news to people."""
+    failed = [job for job in jobs_of(connection, states=["failed"]) if items[job.item_id].error is not None]
+    cancelled = _cancelled(connection, failed)
+    return [
+        News(
+            f"failed {job.id} {job.fence}",
+            f"{items[job.item_id].title}: its {job.role} job failed for good: {_short(job.error)} "
+            f"`dayreel jobs retry {job.id}` tries it again.",
+            job.finished_at or job.updated_at,
+        )
+        for job in failed
+        if job.id not in cancelled
+    ]
+
+
+def _cancelled(connection: Connection, failed: list[JobRow]) -> set[str]:
+    """Return which of the jobs ended because somebody said so."""
+    moves = state_transitions
+    newest = (
+        select(func.max(moves.c.id))
+        .where(moves.c.entity == "job", moves.c.entity_id.in_([job.id for job in failed]))
+        .group_by(moves.c.entity_id)
+    )
+    query = select(moves.c.entity_id).where(moves.c.id.in_(newest), moves.c.event == "cancel")
+    return set(connection.execute(query).scalars()) if failed else set()
+
+
+def _text(news: list[News], page: str) -> str:
+    lines = [f"- {one.words}" for one in news[:_FEW]]
+    if len(news) > _FEW:
+        lines.append(f"- and {len(news) - _FEW} more: `dayreel library list`")
+    return "\n".join(["Own footage needs somebody:", *lines, page])
+
+
+def _short(error: str | None) -> str:
+    said = error or "no reason was given"
+    return said if len(said) <= _LONGEST else said[:_LONGEST] + " ..."

@@ -1,0 +1,174 @@
+"""Taking in what a marker says is done: evidence, manifest, catalog. Whoever made it: a worker, a script, a person.
+
+A worker's job brings its own evidence. Files without one are probed, decoded and hashed here; what does not decode in
+full is refused, the item says why, and nothing of it is used.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dayreel.errors import MediaError, StoreError
+from dayreel.footage.library.open_library import Library
+from dayreel.footage.library.record_item import new_manifest, record_item, record_refusal, stamps_of
+from dayreel.footage.rules.paths import ITEM_STAGES, ItemName, ItemStage
+from dayreel.footage.schemas.job import JobFile, JobResult, JobSpec
+from dayreel.footage.schemas.library import ItemManifest, StageMade
+from dayreel.footage.stores.items import FoundItem, FoundMarker
+from dayreel.footage.stores.job_queue import JobName
+from dayreel.footage.stores.reads import ItemRow
+from dayreel.media.probe import decode_fully, probe
+from dayreel.rules.footage_files import is_footage
+from dayreel.stores.files import sha256_of
+
+
+def is_news(row: ItemRow | None, found: FoundItem) -> bool:
+    """Tell whether the folder says something of an item that the catalog does not know."""
+    stamps = stamps_of(row) if row is not None else {}
+    return any(stamps.get(stage) != marker.stamp for stage, marker in found.stages.items())
+
+
+def take_in(library: Library, found: FoundItem) -> str:
+    """Take in every stage of an item that is marked and not known yet; return a sentence.
+
+    Raises:
+        StateError: the item's manifest is damaged.
+        StoreError: the catalog cannot be written.
+    """
+    name = found.name
+    manifest = library.items.newest_manifest(name) or new_manifest(library, name)
+    made: list[ItemStage] = []
+    for stage in ITEM_STAGES:
+        marker = found.stages.get(stage)
+        if marker is None or _is_known(manifest, stage, marker):
+            continue
+        try:
+            manifest = _with_stage(library, found, manifest, stage)
+        except MediaError as refusal:
+            record_refusal(library, name, str(refusal), refused={stage: marker.stamp})
+            return f"{name.item_id}: {stage} refused: {refusal}"
+        made.append(stage)
+    newest = max(manifest.stages, key=ITEM_STAGES.index)
+    if made:
+        library.items.save(name, newest, manifest)
+    record_item(library, manifest, made=made, newest=newest)
+    return f"{name.item_id}: {', '.join(made) or newest} done"
+
+
+def _with_stage(library: Library, found: FoundItem, manifest: ItemManifest, stage: ItemStage) -> ItemManifest:
+    """Return the manifest with a stage; what was made from an earlier version of it no longer counts.
+
+    Raises:
+        MediaError: what lies there cannot be used.
+        StoreError: the shared folder cannot be read.
+    """
+    marker = found.stages[stage]
+    try:
+        made = _evidence(library, found.name, stage, marker, known=manifest.stages.get(stage))
+        stages = {**manifest.stages, stage: made}
+        if stage in manifest.stages:
+            for later in _made_from_before(manifest, found, stage):
+                library.items.supersede(found.stages.pop(later))
+                stages.pop(later)
+    except OSError as error:
+        raise StoreError(
+            f"Tried to look at {stage} of {found.name.item_id}; the shared folder answered: {error.strerror or error}.",
+            next_step="The next look tries again; nothing was changed.",
+        ) from error
+    return manifest.model_copy(update={"stages": stages})
+
+
+def _made_from_before(manifest: ItemManifest, found: FoundItem, stage: ItemStage) -> list[ItemStage]:
+    """Return the later stages that have not been made again as well."""
+    later = ITEM_STAGES[ITEM_STAGES.index(stage) + 1 :]
+    return [one for one in later if one in found.stages and _is_known(manifest, one, found.stages[one])]
+
+
+def _is_known(manifest: ItemManifest, stage: ItemStage, marker: FoundMarker) -> bool:
+    known = manifest.stages.get(stage)
+    return known is not None and known.facts.get("marker_stamp") == marker.stamp
+
+
+def _evidence(
+    library: Library, name: ItemName, stage: ItemStage, marker: FoundMarker, *, known: StageMade | None
+) -> StageMade:
+    job = _job_behind(library, marker)
+    # `touch` leaves the job's name in a marker: somebody has made the stage again over what that job made. Where files
+    # went in the library no script says, so there the job's word is all there is.
+    is_touched = known is not None and job is not None and _is_of(known, job) and stage != "file"
+    if job is not None and not is_touched:
+        return StageMade(
+            folder=job.spec.output_dir,
+            files=job.result.outputs,
+            made_by=job.result.worker,
+            made_at=job.result.finished_at,
+            job=job.job,
+            facts={
+                **job.result.facts,
+                "marker_stamp": marker.stamp,
+                "started_at": job.result.started_at.isoformat(),
+                "attempts": job.fence,
+            },
+        )
+    if stage == "file":  # a script moved the files to a place of its own choosing
+        return _made_elsewhere(library, name.folder("transcode"), (), marker, {})
+    checked = [_checked(path) for path in library.items.files(name, stage) if is_footage(path)]
+    if not checked:
+        raise MediaError(
+            f"{name.folder(stage)!r} is marked as done and has no footage in it.",
+            next_step=f"Put the files there and touch {marker.marker.name} again.",
+        )
+    files = tuple(file for file, _ in checked)
+    facts = {"files": [seen for _, seen in checked]}
+    return _made_elsewhere(library, name.folder(stage), files, marker, facts)
+
+
+@dataclass(frozen=True)
+class _Job:
+    job: str
+    fence: int
+    spec: JobSpec
+    result: JobResult
+
+
+def _is_of(made: StageMade, job: _Job) -> bool:
+    return (made.job, made.facts.get("attempts")) == (job.job, job.fence)
+
+
+def _job_behind(library: Library, marker: FoundMarker) -> _Job | None:
+    """Return the completed job whose attempt wrote this marker; None for a marker that a script or a person wrote."""
+    name = JobName.parse(marker.marker.read_text(encoding="utf-8", errors="replace").strip())
+    info = library.queue.completed(name) if name is not None else None
+    if info is None or info.spec is None or info.result is None:
+        return None
+    return _Job(info.job, info.fence, info.spec, info.result)
+
+
+def _made_elsewhere(
+    library: Library, folder: str, files: tuple[JobFile, ...], marker: FoundMarker, facts: dict[str, Any]
+) -> StageMade:
+    return StageMade(
+        folder=folder,
+        files=files,
+        made_by="a script",
+        made_at=library.studio.clock.now(),
+        facts={**facts, "marker_stamp": marker.stamp},
+    )
+
+
+def _checked(path: Path) -> tuple[JobFile, dict[str, Any]]:
+    """Return a file with its hash, and what is in it, once all of it has decoded.
+
+    Raises:
+        MediaError: it is no footage, damaged or cut off.
+    """
+    facts = probe(path)
+    decode_fully(path)
+    stream = facts.best_video_stream()
+    seen = {
+        "path": path.name,
+        "duration_s": round(facts.duration_s, 3),
+        "video": f"{stream.codec} {stream.width}x{stream.height}",
+        "audio": [f"{one.codec} {one.channels} ch" for one in facts.audio],
+    }
+    return JobFile(path=path.name, size_bytes=facts.size_bytes, sha256=sha256_of(path)), seen

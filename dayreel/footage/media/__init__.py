@@ -1,0 +1,1 @@
+"""What only the library does to video: choosing streams, remuxing, transcoding, telling footage apart."""

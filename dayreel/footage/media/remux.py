@@ -1,0 +1,162 @@
+"""A media file's streams copied into Matroska: chosen, labelled, with chapters; nothing that can be copied is encoded.
+
+What is kept is decided in `choose_streams`; encoding the picture is `transcode`, which carries the other streams over
+with what is here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import av
+import ffmpeg as graph
+
+from dayreel.errors import MediaError
+from dayreel.footage.media.choose_streams import StreamChoice, StreamChoices, same_language
+from dayreel.media.picture import Node, source_input
+from dayreel.media.probe import ONLY_FILES, Probe, probe
+from dayreel.media.run import DEADLINE_S, Progress, Pulse, aside, run_ffmpeg
+
+MATROSKA = ".mkv"
+_AAC_BIT_RATE_PER_CHANNEL = 96_000
+_PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The streams of an output: what to map, in order, and the options that name, copy or encode each."""
+
+    streams: tuple[Node, ...]
+    options: Mapping[str, Any]
+
+
+def remux(
+    source: Path,
+    dest: Path,
+    choices: StreamChoices,
+    *,
+    ffmpeg: Path,
+    deadline_s: float = DEADLINE_S,
+    progress: Progress | None = None,
+    pulse: Pulse | None = None,
+) -> Probe:
+    """Copy the chosen streams of `source` into `dest`, an .mkv, and return what was written.
+
+    Raises:
+        MediaError: the source is damaged, or what came out is not what was chosen.
+        UnfinishedError: disk full, deadline, ended from outside. Nothing is left under `dest` in any case.
+    """
+    facts = probe(source)
+    doing = f"remux {str(source)!r}"
+    with aside(dest, doing=doing) as written:
+        carried = carry_over(facts, choices, written.parent)
+        spec = graph.output(*carried.streams, str(written), f="matroska", strict="unofficial", **carried.options)
+        run_ffmpeg(
+            spec,
+            ffmpeg=ffmpeg,
+            doing=doing,
+            folder=dest.parent,
+            deadline_s=deadline_s,
+            progress=progress,
+            duration_s=facts.duration_s,
+            pulse=pulse,
+        )
+        made = probe(written)
+        refuse_other_streams(made, choices, doing)
+    return replace(made, path=dest)
+
+
+def carry_over(facts: Probe, choices: StreamChoices, scratch: Path, picture: Node | None = None) -> Carried:
+    """Map the kept streams of a file, copied wherever Matroska can hold them.
+
+    Args:
+        scratch: folder for the cover, which Matroska wants as an attached file.
+        picture: the filtered picture, in place of the main video stream; its codec options are the caller's.
+    """
+    source = source_input(facts.path, 0, fflags="+genpts")
+    streams: list[Node] = []
+    options: dict[str, Any] = {"map_metadata": 0, "map_chapters": 0}
+    main = facts.best_video_stream().index
+    kept = [one for one in choices.kept if one.kind != "cover"]
+    for place, one in enumerate(kept):
+        is_encoded = picture is not None and one.index == main
+        streams.append(picture if is_encoded else source[str(one.index)])
+        if not is_encoded:
+            options |= _codec_options(place, one, facts)
+        elif one.language != "und":
+            options["metadata:s:v:0"] = f"language={one.language}"
+        if one.title:
+            options[f"metadata:s:{place}"] = f"title={one.title}"
+    for cover in (one for one in choices.kept if one.kind == "cover"):
+        suffix, mime_type = _PICTURE_TYPES[cover.codec]
+        options["attach"] = str(_extracted(facts.path, cover, scratch / f"cover.{suffix}"))
+        options[f"metadata:s:{len(kept)}"] = f"mimetype={mime_type}"
+    return Carried(tuple(streams), options)
+
+
+def refuse_other_streams(made: Probe, choices: StreamChoices, doing: str, picture_codec: str | None = None) -> None:
+    """Compare the streams that were written with those that were chosen.
+
+    Raises:
+        MediaError: one is missing, is in another codec or lost its language; the message has both lists.
+    """
+    due: list[tuple[str, str, str]] = [
+        (one.kind, (picture_codec if one.kind == "video" and picture_codec else one.becomes), one.language)
+        for one in choices.kept
+    ]
+    found = written_streams(made)
+    if not _are_the_same(due, found):
+        raise MediaError(
+            f"Tried to {doing}; {_listed(due)} were chosen, and the file has {_listed(found)}.",
+            next_step="Nothing was kept of it. Choose fewer streams, or report the file.",
+        )
+
+
+def written_streams(made: Probe) -> list[tuple[str, str, str]]:
+    """Return (kind, codec, language) of every stream of a file, as choices call them."""
+    return [
+        *(("cover" if one.is_attached_picture else "video", one.codec, one.language) for one in made.video),
+        *(("sound", one.codec, one.language) for one in made.audio),
+        *(("subtitles", one.codec, one.language) for one in made.subtitles),
+        *(("font" if one.kind == "attachment" else "other", one.codec, "und") for one in made.others),
+    ]
+
+
+def _are_the_same(due: list[tuple[str, str, str]], found: list[tuple[str, str, str]]) -> bool:
+    if len(due) != len(found):
+        return False
+    pairs = zip(sorted(due, key=_by_kind), sorted(found, key=_by_kind), strict=True)
+    return all(a[:2] == b[:2] and same_language(a[2], b[2]) for a, b in pairs)
+
+
+def _by_kind(stream: tuple[str, str, str]) -> str:
+    return stream[0]  # the order within a kind is the file's
+
+
+def _listed(streams: list[tuple[str, str, str]]) -> str:
+    return ", ".join(" ".join(part for part in one if part not in ("", "und")) for one in streams) or "no streams"
+
+
+def _codec_options(place: int, one: StreamChoice, facts: Probe) -> dict[str, Any]:
+    if one.becomes == one.codec:
+        return {f"c:{place}": "copy"}
+    if one.becomes != "aac":
+        return {f"c:{place}": one.becomes}
+    channels = next(stream.channels for stream in facts.audio if stream.index == one.index)
+    return {f"c:{place}": "aac", f"b:{place}": max(1, channels) * _AAC_BIT_RATE_PER_CHANNEL}
+
+
+def _extracted(path: Path, cover: StreamChoice, to: Path) -> Path:
+    try:
+        with av.open(str(path), options=ONLY_FILES) as container:
+            packet = next(container.demux(container.streams[cover.index]), None)
+            content = bytes(packet) if packet is not None else b""
+    except av.error.FFmpegError as error:
+        raise MediaError(f"Took the cover out of {str(path)!r}; it answered: {error.strerror}.") from error
+    if not content:
+        raise MediaError(
+            f"Took the cover out of {str(path)!r}; stream {cover.index} is empty.", next_step="Leave it out."
+        )
+    to.write_bytes(content)
+    return to

@@ -1,0 +1,1 @@
+"""Shapes of own footage: the plan, an item's manifest, jobs, workers."""

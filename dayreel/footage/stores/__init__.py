@@ -1,0 +1,1 @@
+"""What own footage keeps: jobs and items on the shared folder, its plan, and reads of its tables in the catalog."""

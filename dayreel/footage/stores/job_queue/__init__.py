@@ -1,0 +1,34 @@
+"""Jobs on a shared folder: every step is one rename of a folder whose name carries the fence.
+
+    queue = JobQueue(shared_folder, clock=clock)
+    queue.submit(spec)
+    claim = queue.claim(["remux"], worker="attic", now=clock.now())
+    ...                       # write the outputs into claim.aside, call claim.heartbeat() meanwhile
+    claim.finish(result)      # LeaseLostError: somebody else has the job by now, and nothing of ours is installed
+    install(shared_folder, claim.spec, result)
+
+The protocol, in a form that a shell script can follow, is docs/worker-protocol.md. What a role does with its inputs is
+`dayreel.footage.worker`; which jobs there should be is `dayreel.footage.library`.
+"""
+
+from dayreel.footage.stores.job_queue.claim import Claim, LeaseLostError
+from dayreel.footage.stores.job_queue.folder_clock import FolderClock
+from dayreel.footage.stores.job_queue.infos import JobInfo
+from dayreel.footage.stores.job_queue.install import OutputLostError, install, is_installed
+from dayreel.footage.stores.job_queue.names import JobName, job_id
+from dayreel.footage.stores.job_queue.queue import JobQueue
+from dayreel.footage.stores.job_queue.queue_disk import QueueDisk
+
+__all__ = [
+    "Claim",
+    "FolderClock",
+    "JobInfo",
+    "JobName",
+    "JobQueue",
+    "LeaseLostError",
+    "OutputLostError",
+    "QueueDisk",
+    "install",
+    "is_installed",
+    "job_id",
+]

@@ -1,0 +1,1 @@
+"""The screens of own footage in the terminal."""

@@ -1,0 +1,206 @@
+"""One attempt at a job, from claim to its end: check the inputs, do the role, compare, finish, put into place.
+
+Whatever happens, the job is finished, given back with a sentence, or, once its lease is lost, dropped. What is wrong
+with the input fails it for good; what another try can mend gives it back.
+"""
+
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from dayreel.clock import Clock
+from dayreel.errors import ConfigurationError, MediaError, StoreError, UnfinishedError, UsageError
+from dayreel.footage.schemas.job import JobFile, JobResult
+from dayreel.footage.schemas.library import LibraryPlan, RolePlan
+from dayreel.footage.stores.job_queue import Claim, LeaseLostError, install
+from dayreel.footage.worker.lease import JobCancelledError, Lease, Teller, WorkerStoppingError
+from dayreel.footage.worker.roles import ROLES, MadeFile, Task
+from dayreel.footage.worker.script import run_script
+from dayreel.stores.files import sha256_of
+
+Outcome = Literal["done", "failed", "returned", "cancelled"]
+_ENDING_TRIES = 5
+_ENDING_REST_S = 2.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker works with.
+
+    Attributes:
+        root: the shared folder as this machine sees it.
+        stop: set when the worker is to stop.
+    """
+
+    root: Path
+    name: str
+    ffmpeg: Path
+    clock: Clock
+    stop: threading.Event
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended; `outcome` "lost" when somebody else has the job."""
+
+    job: str
+    role: str
+    outcome: Outcome | Literal["lost"]
+    said: str
+    seconds: float
+
+
+def attempt(claim: Claim, plan: LibraryPlan, bench: Bench) -> Ended:
+    """Do a claimed job, whose role is one of `ROLES`, to its end.
+
+    Raises:
+        StoreError: the shared folder refused to take the end of it, again and again; the job is handed on when its
+            lease runs out.
+    """
+    started = bench.clock.monotonic()
+    role: RolePlan = getattr(plan, claim.spec.role)
+    try:
+        with Lease(claim, bench.clock, bench.stop, role.deadline_s) as lease:
+            result = _tried(claim, role, bench, lease)
+            _end(claim, result, bench, is_fault=not bench.stop.is_set())
+    except LeaseLostError as error:
+        claim.discard()
+        return Ended(claim.spec.job, claim.spec.role, "lost", str(error), bench.clock.monotonic() - started)
+    said = result.error or ", ".join(file.path for file in result.outputs)
+    return Ended(claim.spec.job, claim.spec.role, result.outcome, said, bench.clock.monotonic() - started)
+
+
+def _tried(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> JobResult:
+    """Do the work and return what is to be told of it.
+
+    Raises:
+        LeaseLostError: nothing is to be told.
+    """
+    at = bench.clock.now()
+    try:
+        outputs, facts = _made(claim, role, bench, lease)
+    except LeaseLostError:
+        raise
+    except JobCancelledError as error:
+        return _result(claim, bench, at, "cancelled", error=str(error))
+    except (WorkerStoppingError, UnfinishedError, StoreError, ConfigurationError, OSError) as error:
+        return _result(claim, bench, at, "returned", error=str(error))
+    except (MediaError, UsageError, ValidationError) as error:
+        return _result(claim, bench, at, "failed", error=str(error))
+    except BaseException as error:  # a fault of ours, or the second Ctrl-C: the job must not wait for its lease
+        _end(claim, _result(claim, bench, at, "returned", error=f"The worker itself failed: {error!r}"), bench)
+        raise
+    return _result(claim, bench, at, "done", outputs=outputs, facts=facts)
+
+
+def _made(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> tuple[tuple[JobFile, ...], dict[str, Any]]:
+    """Check the inputs, do the role and describe the outputs."""
+    spec = claim.spec
+    teller = Teller(claim, bench.clock)
+    teller.part("check the inputs", start=0.0, span=0.0)(0.0)  # an earlier attempt's progress is over
+    task = Task(
+        spec=spec,
+        root=bench.root,
+        aside=claim.aside,
+        inputs=tuple(_checked(file, bench.root, lease.pulse) for file in spec.inputs),
+        ffmpeg=bench.ffmpeg,
+        deadline_s=role.deadline_s,
+        pulse=lease.pulse,
+        teller=teller,
+    )
+    if not task.inputs:
+        raise UsageError(f"Job {spec.job!r} has no inputs.")
+    made = ROLES[spec.role](task) if role.script is None else run_script(role.script, task)
+    outputs = tuple(_described(one, claim.aside, lease.pulse) for one in made)
+    facts = {
+        "host": socket.gethostname(),
+        "script": list(role.script) if role.script else None,
+        "input_bytes": sum(file.size_bytes for file in spec.inputs),
+        "output_bytes": sum(file.size_bytes for file in outputs),
+        "files": [one.facts for one in made],
+    }
+    return outputs, facts
+
+
+def _checked(file: JobFile, root: Path, pulse: Callable[[], None]) -> Path:
+    """Return an input as a file of this machine; it is read whole, so that no work is done on other bytes.
+
+    Raises:
+        MediaError: it is not there, or not what the job says.
+    """
+    path = root / file.path
+    if not path.is_file():
+        raise MediaError(f"The input {file.path!r} is not on the shared folder.", next_step="Submit the job again.")
+    size = path.stat().st_size
+    if size != file.size_bytes:
+        raise MediaError(
+            f"The input {file.path!r} has {size} bytes, and the job was made for one of {file.size_bytes}.",
+            next_step="It has changed since: scan the library and submit the job again.",
+        )
+    found = sha256_of(path, pulse=pulse)
+    if found != file.sha256:
+        raise MediaError(
+            f"The input {file.path!r} has SHA-256 {found}, and the job was made for {file.sha256}.",
+            next_step="It has changed since: scan the library and submit the job again.",
+        )
+    return path
+
+
+def _described(made: MadeFile, aside: Path, pulse: Callable[[], None]) -> JobFile:
+    path = aside / made.path
+    return JobFile(path=made.path, size_bytes=path.stat().st_size, sha256=sha256_of(path, pulse=pulse))
+
+
+def _result(
+    claim: Claim,
+    bench: Bench,
+    at: datetime,
+    outcome: Outcome,
+    *,
+    outputs: tuple[JobFile, ...] = (),
+    facts: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> JobResult:
+    return JobResult(
+        outcome=outcome,
+        outputs=outputs,
+        facts=facts or {},
+        error=error,
+        worker=bench.name,
+        fence=claim.fence,
+        started_at=at,
+        finished_at=bench.clock.now(),
+    )
+
+
+def _end(claim: Claim, result: JobResult, bench: Bench, *, is_fault: bool = True) -> None:
+    """Tell the queue, and put the outputs of a job that is done into place; the folder may be away for a moment.
+
+    Raises:
+        LeaseLostError: somebody else has the job.
+        StoreError: the shared folder refused every time.
+    """
+    if result.outcome == "returned":
+        _again(lambda: claim.give_back(result, is_fault=is_fault), bench)
+        return
+    _again(lambda: claim.finish(result), bench)
+    if result.outcome == "done":
+        _again(lambda: install(bench.root, claim.spec, result), bench)
+
+
+def _again(act: Callable[[], object], bench: Bench) -> None:
+    for tries_left in reversed(range(_ENDING_TRIES)):
+        try:
+            act()
+        except StoreError:
+            if not tries_left:
+                raise
+            bench.clock.sleep(_ENDING_REST_S)
+        else:
+            return

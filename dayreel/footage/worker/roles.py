@@ -1,0 +1,233 @@
+"""What dayreel itself does for each role: copy streams, encode, file under a name. A script in its place: `script`.
+
+Every role writes into the attempt's aside folder and says which file came from which, with the evidence.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from dayreel.errors import UsageError
+from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
+from dayreel.footage.media.remux import MATROSKA, remux
+from dayreel.footage.media.same_footage import FootageLimits, compare_footage, refuse_other_footage
+from dayreel.footage.media.transcode import EVERYTHING, transcode
+from dayreel.footage.schemas.job import JobFile, JobSpec
+from dayreel.footage.schemas.library import LibraryPlan, RemuxPlan, RolePlan, TranscodePlan
+from dayreel.footage.stores.safe_copy import safe_copy
+from dayreel.footage.worker.lease import Teller
+from dayreel.media.probe import Probe, probe
+from dayreel.media.run import Progress, Pulse
+from dayreel.stores.files import sha256_of
+
+_WORK_SHARE = 0.85
+"""Share of the time that a role's own work takes; comparing the output takes the rest."""
+_Plan = TypeVar("_Plan", bound=RolePlan)
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """One output, by its path in the aside folder, the input it was made from, and what was found out about it."""
+
+    path: str
+    source: str | None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attempt as its role sees it: what is to be made, with what, and where to.
+
+    Attributes:
+        inputs: the job's inputs as files of this machine, in the spec's order; their bytes were checked.
+        aside: where outputs go.
+    """
+
+    spec: JobSpec
+    root: Path
+    aside: Path
+    inputs: tuple[Path, ...]
+    ffmpeg: Path
+    deadline_s: float
+    pulse: Pulse
+    teller: Teller
+
+    @property
+    def limits(self) -> FootageLimits:
+        """How much an output may differ from its source."""
+        plan = settings_of(LibraryPlan, self.spec.parameters)
+        return FootageLimits(plan.min_size_ratio, plan.max_duration_gap_s)
+
+    @property
+    def input_folder(self) -> Path:
+        """The folder that holds all inputs."""
+        return Path(os.path.commonpath([path.parent for path in self.inputs]))
+
+
+def settings_of(shape: type[_Plan] | type[LibraryPlan], parameters: Mapping[str, Any]) -> Any:
+    """Return a part of the plan as the job's parameters have it, with the usual values for the rest."""
+    return shape.model_validate({key: parameters[key] for key in shape.model_fields if key in parameters})
+
+
+def do_remux(task: Task) -> list[MadeFile]:
+    """Copy the chosen streams of every input into Matroska.
+
+    Raises:
+        MediaError: an input cannot be remuxed, or the output is not the same footage.
+    """
+    plan = settings_of(RemuxPlan, task.spec.parameters)
+    keep = task.spec.parameters.get("keep")
+
+    def make(source: Path, dest: Path, progress: Progress) -> tuple[StreamChoices, Probe]:
+        facts = probe(source)
+        choices = choose_streams(facts, plan, None if keep is None else _of_this_file(facts, keep))
+        made = remux(
+            source,
+            dest,
+            choices,
+            ffmpeg=task.ffmpeg,
+            deadline_s=task.deadline_s,
+            progress=progress,
+            pulse=task.pulse,
+        )
+        return choices, made
+
+    return _one_by_one(task, "remux", make)
+
+
+def do_transcode(task: Task) -> list[MadeFile]:
+    """Encode every input.
+
+    Raises:
+        MediaError: an input cannot be encoded as planned, or the output is not the same footage.
+    """
+    plan = settings_of(TranscodePlan, task.spec.parameters)
+
+    def make(source: Path, dest: Path, progress: Progress) -> tuple[StreamChoices, Probe]:
+        made = transcode(
+            source,
+            dest,
+            plan,
+            ffmpeg=task.ffmpeg,
+            deadline_s=task.deadline_s,
+            progress=progress,
+            pulse=task.pulse,
+        )
+        return choose_streams(probe(source), EVERYTHING), made
+
+    return _one_by_one(task, f"transcode to {plan.preset}", make)
+
+
+def do_file(task: Task) -> list[MadeFile]:
+    """Copy every input to its name in the library, reading each copy back.
+
+    Raises:
+        UsageError: an input has no name, two have the same, or a file of the library that is not this item's has it.
+        StoreError: a copy could not be written or read back the same.
+    """
+    names = _names(task)
+    total = sum(file.size_bytes for file in task.spec.inputs) or 1
+    done, made = 0, []
+    for file, source in zip(task.spec.inputs, task.inputs, strict=True):
+        name = names[file.path]
+        tell = task.teller.part(f"file {source.name}", start=done / total, span=file.size_bytes / total)
+        tell(0.0)
+        _refuse_to_replace(task, name, file)
+        safe_copy(source, task.aside / name, sha256=file.sha256, pulse=task.pulse)
+        done += file.size_bytes
+        made.append(MadeFile(name, file.path, {"path": name, "source": file.path}))
+    return made
+
+
+ROLES: Mapping[str, Callable[[Task], list[MadeFile]]] = {
+    "remux": do_remux,
+    "transcode": do_transcode,
+    "file": do_file,
+}
+
+
+def _one_by_one(
+    task: Task, doing: str, make: Callable[[Path, Path, Progress], tuple[StreamChoices, Probe]]
+) -> list[MadeFile]:
+    """Make one output per input and compare each with its source."""
+    outputs = _output_names(task)
+    total = sum(file.size_bytes for file in task.spec.inputs) or 1
+    done = 0
+    made = []
+    for file, source in zip(task.spec.inputs, task.inputs, strict=True):
+        start, span = done / total, file.size_bytes / total
+        before = probe(source)
+        video = before.best_video_stream()
+        frames = float(video.frames or video.duration_s * video.fps)
+        working = task.teller.part(f"{doing}: {source.name}", start=start, span=span * _WORK_SHARE, frames=frames)
+        dest = task.aside / outputs[file.path]
+        choices, after = make(source, dest, working)
+        task.teller.part(f"compare: {dest.name}", start=start + span * _WORK_SHARE, span=span)(0.0)
+        checks = compare_footage(source, dest, task.limits, choices=choices, pulse=task.pulse)
+        refuse_other_footage(checks, source, dest)
+        done += file.size_bytes
+        facts = {
+            "path": outputs[file.path],
+            "source": file.path,
+            "duration_s": round(after.duration_s, 3),
+            "size_ratio": round(after.size_bytes / max(1, before.size_bytes), 4),
+            "streams": [asdict(choice) for choice in choices.streams],
+            "checks": [check.model_dump() for check in checks],
+        }
+        made.append(MadeFile(outputs[file.path], file.path, facts))
+    return made
+
+
+def _of_this_file(facts: Probe, keep: list[int]) -> list[int]:
+    """Return the indexes a person named that this file has: the files of a disc do not all have as many streams."""
+    groups = (facts.video, facts.audio, facts.subtitles, facts.others)
+    return sorted({stream.index for group in groups for stream in group} & set(keep))
+
+
+def _output_names(task: Task) -> dict[str, str]:
+    """Return, by input path, the name of its output: the same with another ending, below the same folders."""
+    folder = task.input_folder
+    relative = {
+        file.path: PurePosixPath(path.relative_to(folder).as_posix())
+        for file, path in zip(task.spec.inputs, task.inputs, strict=True)
+    }
+    plain = {path: own.with_suffix(MATROSKA).as_posix() for path, own in relative.items()}
+    taken = list(plain.values())
+    return {
+        path: name if taken.count(name) == 1 else f"{relative[path].as_posix()}{MATROSKA}"
+        for path, name in plain.items()
+    }
+
+
+def _refuse_to_replace(task: Task, name: str, file: JobFile) -> None:
+    """Let a name pass that is free, this item's own from before, or the same bytes; nothing else is written over."""
+    there = task.root / task.spec.output_dir / name
+    own = {one.casefold() for one in task.spec.parameters.get("replaces", ())}
+    if name.casefold() in own or not there.exists():
+        return
+    is_as_long = there.is_file() and there.stat().st_size == file.size_bytes
+    if is_as_long and sha256_of(there, pulse=task.pulse) == file.sha256:
+        return
+    raise UsageError(
+        f"{name!r} is in the library already, and it is not of this item: nothing was written over it.",
+        next_step=f"Move it away and `dayreel jobs retry {task.spec.job}`, or touch the marker of the transcode again "
+        "to be asked for another name.",
+    )
+
+
+def _names(task: Task) -> dict[str, str]:
+    """Return, by input path, its path in the library."""
+    given = task.spec.parameters.get("names")
+    if not isinstance(given, dict):
+        raise UsageError(f"Job {task.spec.job!r} is to file its inputs and has no `names` for them.")
+    names: dict[str, str] = {}
+    for file in task.spec.inputs:
+        fitting = [name for name in given if f"/{file.path}".endswith(f"/{name}")]
+        if not fitting:
+            raise UsageError(f"Job {task.spec.job!r} has no name for {file.path!r}; it has some for {sorted(given)}.")
+        names[file.path] = JobFile(path=given[max(fitting, key=len)], size_bytes=0, sha256="0" * 64).path
+    if len(set(names.values())) < len(names):
+        raise UsageError(f"Job {task.spec.job!r} gives two of its files the same name: {sorted(names.values())}.")
+    return names

@@ -1,0 +1,5 @@
+"""The studio, the desk and the people of the other pages' tests."""
+
+from tests.unit.desk.conftest import ana, ben, desk, olga, project, studio, vera
+
+__all__ = ["ana", "ben", "desk", "olga", "project", "studio", "vera"]

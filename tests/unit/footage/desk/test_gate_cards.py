@@ -1,0 +1,205 @@
+"""Questions about own footage in Slack and Discord: a card with two buttons, whose press answers as everywhere."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.errors import GateClosedError, UsageError
+from dayreel.footage.library.chat_gates import check_gate_press
+from dayreel.footage.library.gate_cards import gate_card
+from dayreel.footage.library.gates import answer, look_up_again
+from dayreel.footage.library.ingest import ingest, movie_name
+from dayreel.footage.library.news import tell_news
+from dayreel.footage.library.open_library import Library, open_library
+from dayreel.footage.library.tend import tend
+from dayreel.footage.schemas.library import FilePlan, LibraryPlan
+from dayreel.footage.stores.reads import GateRow, get_gate
+from dayreel.providers.lookup.contract import Found
+from dayreel.providers.notifiers.contract import Card, Press, ReviewNotifier
+from dayreel.schemas.effect import Permit
+from dayreel.services.reviewing.chat_review import ROOMS
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.chores import do_chore, due_chores
+from dayreel.stores.catalog.tables import effects
+from tests.fakes.chats import Chat, chat_on
+from tests.fakes.desk import desk_on
+from tests.fakes.library import make_library, pretend_to_work
+from tests.fakes.sandbox import RunningSandbox
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("world")) as running, running.standing_still():
+        yield running
+
+
+@pytest.fixture(params=["slack", "discord"])
+def chat(request: pytest.FixtureRequest, studio: Studio, world: RunningSandbox, tiny_clip: Path) -> Chat:
+    """A chat in which a remux review was asked."""
+    world.clear_faults()
+    world.reset()
+    library = make_library(studio)
+    ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
+    tend(library)
+    pretend_to_work(library, "remux")
+    tend(library)
+    made = chat_on(library.studio, world, request.param)
+    settings = made.studio.settings.model_copy(update={"library": library.root})
+    here = replace(made.studio, settings=settings)
+    made = Chat(made.name, here, world, desk_on(here))
+    assert "was told" in tell_news(here, notifier=here.connect(made.name))[0]
+    return made
+
+
+class Titles:
+    """A service that knows one film."""
+
+    def movie(self, _title: str, _year: int | None) -> Found:
+        return Found("movie/7", "Falls: Uncut", 2019)
+
+
+def gate(chat: Chat) -> GateRow:
+    with chat.studio.catalog.read() as connection:
+        return get_gate(connection, 1)
+
+
+def library_of(chat: Chat) -> Library:
+    return open_library(chat.studio)
+
+
+def test_a_question_card_is_sent_once_and_answered_by_a_press(chat: Chat) -> None:
+    assert tell_news(chat.studio, notifier=chat.studio.connect(chat.name)) == []
+    assert chat.buttons() == ["Approve", "Reject"]
+    for words in ("Hidden Falls", "its language is fra", "/library#question-1"):
+        assert words in chat.words()
+    assert chat.press("approve").status_code == 200
+    said = gate(chat)
+    assert (said.status, said.via) == ("approved", chat.name)
+    assert said.responded_by is not None
+    assert f"({chat.name} " in said.responded_by
+    assert chat.buttons() == []
+    assert "Approved by" in chat.words()
+
+
+def test_a_press_after_another_answer_shows_who_was_first(chat: Chat) -> None:
+    answer(library_of(chat), 1, "rejected", by="Ana", via="desk")
+    assert chat.press("approve").status_code == 200
+    assert "answered first by 'Ana'" in chat.whispers()[-1]
+    assert "Rejected by Ana" in chat.words()
+    assert gate(chat).status == "rejected"
+
+
+def due(chat: Chat) -> list[str]:
+    return [one.name for one in due_chores(chat.studio, target=chat.name) if one.name == "messages"]
+
+
+def see_to_messages(chat: Chat) -> list[str]:
+    return do_chore(chat.studio, "messages", notifier=chat.studio.connect(chat.name))
+
+
+def test_a_card_answered_elsewhere_loses_its_buttons_by_itself(chat: Chat) -> None:
+    assert due(chat) == []
+    answer(library_of(chat), 1, "rejected", by="Ana", via="cli")
+    assert chat.buttons() == ["Approve", "Reject"], "whoever answers there holds no messenger's key"
+    assert due(chat) == ["messages"]
+    (said,) = see_to_messages(chat)
+    assert "shows how it stands" in said
+    assert chat.buttons() == []
+    assert "Rejected by Ana" in chat.words()
+    assert due(chat) == []
+
+
+def test_a_superseded_card_says_so_without_a_press(chat: Chat) -> None:
+    library = library_of(chat)
+    name = movie_name("Hidden Falls", 2019)
+    marker = library.root / name.marker_dir("remux") / "remux.done"
+    os.utime(marker, (1, 1))
+    tend(library)
+    assert gate(chat).status == "superseded"
+    see_to_messages(chat)
+    assert chat.buttons() == []
+    assert "there is a newer question" in chat.words()
+
+
+def test_a_card_whose_update_failed_stays_due_until_it_succeeds(chat: Chat) -> None:
+    answer(library_of(chat), 1, "approved", by="Ana", via="desk")
+    chat.world.arm(chat.name, "update", "error", times=3, status=503)
+    (said,) = see_to_messages(chat)
+    assert "still shows it as it was" in said
+    assert due(chat) == ["messages"]
+    see_to_messages(chat)
+    assert (chat.buttons(), due(chat)) == ([], [])
+
+
+def test_a_card_with_an_unknown_outcome_is_updated_once_known(chat: Chat) -> None:
+    def ask_is(state: str) -> None:
+        with chat.studio.catalog.write("money") as connection:
+            connection.execute(effects.update().where(effects.c.state != "intended").values(state=state))
+
+    ask_is("unknown")
+    answer(library_of(chat), 1, "approved", by="Ana", via="desk")
+    assert due(chat) == [], "nobody knows which message to change"
+    ask_is("confirmed")
+    assert due(chat) == ["messages"]
+
+
+def test_an_answer_given_while_a_card_is_being_sent_is_shown(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers then finds no card yet that had to follow."""
+    notifier: ReviewNotifier = chat.studio.connect(chat.name)
+    with chat.studio.catalog.write("money") as connection:
+        connection.execute(effects.delete())
+    ask = notifier.ask
+
+    def ask_slowly(permit: Permit, card: Card, *, preview: Path | None) -> dict[str, Any]:
+        answer(library_of(chat), 1, "approved", by="Ana", via="desk")
+        return ask(permit, card, preview=preview)
+
+    monkeypatch.setattr(notifier, "ask", ask_slowly)
+    tell_news(chat.studio, notifier=notifier)
+    see_to_messages(chat)
+    assert chat.buttons() == []
+
+
+def test_a_new_lookup_updates_the_card_and_voids_old_buttons(
+    chat: Chat,
+) -> None:
+    answer(library_of(chat), 1, "approved", by="Ana", via="desk")
+    tend(library_of(chat))
+    pretend_to_work(library_of(chat), "transcode")
+    tend(library_of(chat))
+    notifier: ReviewNotifier = chat.studio.connect(chat.name)
+    tell_news(chat.studio, notifier=notifier)
+    stale = chat.sign(button="approve")
+    studio = replace(chat.studio, providers={**chat.studio.providers, "tmdb": Titles()})
+    library = replace(library_of(chat), studio=studio)
+    look_up_again(replace(library, plan=LibraryPlan(file=FilePlan(lookup="tmdb"))), 2, by="Ana", via="desk")
+    see_to_messages(chat)
+    assert "Falls: Uncut" in chat.words()
+    assert chat.buttons() == ["Approve", "Reject"]
+    assert len(chat.messages()) == 2
+    assert chat.deliver(stale).status_code == 200
+    assert "looked up again" in chat.whispers()[-1]
+    chat.press("approve")
+    with chat.studio.catalog.read() as connection:
+        assert get_gate(connection, 3).status == "approved"
+    assert chat.buttons() == []
+    assert tell_news(chat.studio, notifier=notifier) == []
+
+
+def test_a_press_elsewhere_or_for_something_else_is_refused(chat: Chat) -> None:
+    room = str(chat.studio.variable(ROOMS[chat.name]))
+    with chat.studio.catalog.read() as connection:
+        ticket = gate_card(chat.studio, connection, gate(chat)).ticket
+    good = Press("approve", ticket, "U1", "Eve", room)
+    assert check_gate_press(chat.studio, chat.name, good).gate.id == 1
+    with pytest.raises(GateClosedError, match="another one"):
+        check_gate_press(chat.studio, chat.name, replace(good, place="C0ELSEWHERE"))
+    for wrong in ("footage 1 0123456789abcdef", "footage 9 x", "footage", "footage -1 x"):
+        with pytest.raises(UsageError):
+            check_gate_press(chat.studio, chat.name, replace(good, ticket=wrong))
+    with pytest.raises(UsageError):
+        check_gate_press(chat.studio, chat.name, replace(good, act="caption"))

@@ -1,0 +1,154 @@
+"""Taking footage in: proved, not there already, copied, read back; and moving in from the older system."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import ConfigurationError, MediaError, UsageError
+from dayreel.footage.library.filed_footage import filed_footage
+from dayreel.footage.library.ingest import disc_name, ingest, movie_name
+from dayreel.footage.library.look_up import items_document
+from dayreel.footage.library.migrate_v1 import migrate_v1
+from dayreel.footage.library.open_library import Library, open_library
+from dayreel.footage.library.tend import tend
+from dayreel.services.configure import read_config
+from dayreel.services.studio import Studio
+from tests.fakes.library import drop, item, make_library, pretend_to_work
+
+
+@pytest.fixture
+def library(make_studio: Callable[..., Studio]) -> Library:
+    return make_library(make_studio(), remux_review=False, naming_confirm=False)
+
+
+def test_the_same_bytes_are_not_taken_twice_under_another_name(library: Library, tiny_clip: Path) -> None:
+    ingest(library, movie_name("One", None), [tiny_clip])
+    with pytest.raises(UsageError, match="byte for byte, in movie-one"):
+        ingest(library, movie_name("Two", None), [tiny_clip])
+    assert [one["item_id"] for one in items_document(library.studio.catalog)] == ["movie-one"]
+
+
+def test_similar_footage_is_ingested_only_when_a_person_insists(
+    library: Library, tiny_clip: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again.mp4"
+    again.write_bytes(tiny_clip.read_bytes() + b"\0" * 8)
+    ingest(library, movie_name("One", None), [tiny_clip])
+    with pytest.raises(UsageError, match="looks like movie-one"):
+        ingest(library, movie_name("Two", None), [again])
+    assert ingest(library, movie_name("Two", None), [again], even_if_alike=True).alike == ("movie-one",)
+
+
+def test_an_undecodable_file_is_quarantined_and_left_in_place(
+    library: Library, tiny_clip: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "film.mp4"
+    page.write_bytes(b"<html>Not found</html>")
+    name = movie_name("Film", None)
+    with pytest.raises(MediaError, match="not a media file"):
+        ingest(library, name, [page])
+    assert item(library, name.item_id).state == "quarantined"
+    assert "not a media file" in str(item(library, name.item_id).error)
+    assert page.exists()
+    assert not (library.root / name.folder("rip")).exists()
+    ingest(library, name, [tiny_clip])
+    assert (item(library, name.item_id).state, item(library, name.item_id).error) == ("ripped", None)
+
+
+def test_a_disc_of_a_series_knows_its_season(library: Library, tiny_clip: Path) -> None:
+    ingest(library, disc_name("Blue Coast", 2, 1), [tiny_clip])
+    told = items_document(library.studio.catalog)[0]
+    assert (told["item_id"], told["series"], told["season"], told["disc"]) == (
+        "tv-blue_coast-s02_disc1",
+        "Blue Coast",
+        2,
+        1,
+    )
+
+
+def test_a_plan_without_reviews_brings_footage_to_channels(library: Library, tiny_clip: Path) -> None:
+    ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
+    with pytest.raises(ConfigurationError, match="No item of the library"):
+        filed_footage(library, ["*"])
+    for role in ("remux", "transcode", "file"):
+        tend(library)
+        assert pretend_to_work(library, role)
+    tend(library)
+    (path, item_id), *others = filed_footage(library, ["hidden*"])
+    assert (path.name, item_id, others) == ("Hidden Falls (2019).mp4", "movie-hidden_falls_2019", [])
+
+
+def test_a_missing_variable_or_bad_plan_says_what_to_do(make_studio: Callable[..., Studio]) -> None:
+    studio = make_studio()
+    with pytest.raises(ConfigurationError, match="DAYREEL_LIBRARY"):
+        open_library(studio)
+    library = make_library(studio)
+    (library.root / "library.yaml").write_text("transcode: {preset: mpeg1}\nhdr: keep\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as refusal:
+        open_library(library.studio)
+    assert "library.yaml:1: transcode.preset: it has to be 'h264', 'h265' or 'av1'" in str(refusal.value)
+    assert "library.yaml:2: hdr: unknown field; allowed here: file, " in str(refusal.value)
+
+
+# -- moving in ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def older(tmp_path: Path, tiny_clip: Path) -> Path:
+    """The older system's project: one clip that is there, one that is not, settings of every kind."""
+    root = tmp_path / "older"
+    (root / "data").mkdir(parents=True)
+    (root / "clips").mkdir()
+    (root / "clips" / "waterfall.mp4").write_bytes(tiny_clip.read_bytes())
+    document = {
+        "clips": [{"id": "c1", "title": "Waterfall", "path": "clips/waterfall.mp4"}, {"id": "c2", "path": "gone.mp4"}],
+        "settings": {"killSwitch": True, "maxPostsPerDay": 3, "dryRun": False, "theme": "dark"},
+        "jobs": [],
+    }
+    path = root / "data" / "app.db.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_clips_and_settings_of_the_older_system_are_taken_once(library: Library, older: Path) -> None:
+    before = older.read_bytes()
+    told = {one.what: (one.outcome, one.told) for one in migrate_v1(library, older, dry_run=True)}
+    assert told["clip Waterfall"][0] == "would be taken"
+    assert items_document(library.studio.catalog) == []
+
+    told = {one.what: (one.outcome, one.told) for one in migrate_v1(library, older, dry_run=False)}
+    assert told["clip Waterfall"][0] == "taken"
+    assert told["clip c2"] == ("left", "its file 'gone.mp4' is not there")
+    assert told["setting killSwitch"] == ("taken", "switch = off")
+    assert told["setting maxPostsPerDay"] == ("left", "put `max_posts_per_day: 3` into your channel's file")
+    assert told["setting dryRun"][0] == "left"  # real posts are never allowed by another system's word
+    assert told["setting theme"] == ("left", "dayreel has no such setting")
+    assert told["jobs"][0] == "left"
+    with library.studio.catalog.read() as connection:
+        assert read_config(connection, "switch").value == "off"
+
+    again = {one.what: one.outcome for one in migrate_v1(library, older, dry_run=False)}
+    assert (again["clip Waterfall"], again["setting killSwitch"]) == ("there already", "there already")
+    assert len(items_document(library.studio.catalog)) == 1
+    assert older.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"a": NaN}'])
+def test_a_file_that_is_not_such_a_database_is_refused_clearly(library: Library, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "app.db.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UsageError, match="Tried to read"):
+        migrate_v1(library, path, dry_run=False)
+
+
+def test_dropped_files_that_are_no_footage_are_left_out(library: Library, tiny_clip: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.nfo"
+    notes.write_text("a note", encoding="utf-8")
+    name = movie_name("Film", None)
+    drop(library, name, "rip", tiny_clip, notes)
+    tend(library)
+    manifest = library.items.newest_manifest(name)
+    assert manifest is not None
+    assert [file.path for file in manifest.stages["rip"].files] == ["tiny.mp4"]

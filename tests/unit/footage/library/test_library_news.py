@@ -1,0 +1,132 @@
+"""What people are told about own footage: each thing once, together, without the shared folder or a key at hand."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import MediaError, TransientError
+from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
+from dayreel.footage.library.gates import answer
+from dayreel.footage.library.ingest import ingest, movie_name
+from dayreel.footage.library.news import library_news, tell_news
+from dayreel.footage.library.open_library import Library
+from dayreel.footage.library.rebuild import rebuild
+from dayreel.footage.library.tend import tend
+from dayreel.services.studio import Studio
+from dayreel.services.upkeep.chores import do_chore, due_chores
+from dayreel.stores.locks import hold
+from tests.fakes.library import make_library, pretend_to_work
+from tests.fakes.notifier import FakeNotifier
+
+FALLS = movie_name("Hidden Falls", 2019)
+BLUE = movie_name("Blue Coast", 2020)
+
+
+@pytest.fixture
+def library(make_studio: Callable[..., Studio]) -> Library:
+    """A library in a project that has made no content: a data team that does footage alone hears of it too."""
+    return make_library(make_studio())
+
+
+def due(library: Library) -> list[str]:
+    return [one.name for one in due_chores(library.studio, target="log") if one.name.startswith("library")]
+
+
+def asked(library: Library, clip: Path) -> None:
+    """Bring an item to its first question."""
+    ingest(library, FALLS, [clip])
+    tend(library)
+    pretend_to_work(library, "remux")
+    tend(library)
+
+
+def test_a_question_is_notified_once_even_after_a_rebuild(library: Library, tiny_clip: Path) -> None:
+    notifier = FakeNotifier()
+    assert tell_news(library.studio, notifier=notifier) == []
+    asked(library, tiny_clip)
+    assert due(library) == ["library_news"]
+    do_chore(library.studio, "library_news", notifier=notifier)
+    (message,) = notifier.messages
+    assert message.text == (
+        "Own footage needs somebody:\n"
+        "- Hidden Falls: are these the right streams? `dayreel library gates` shows question 1.\n"
+        "http://127.0.0.1:8700/library"
+    )
+    assert message.marker.startswith("own footage/news/")
+    rebuild(library)
+    tend(library)
+    assert due(library) == []
+    assert tell_news(library.studio, notifier=notifier) == []
+    assert tell_news(library.studio, notifier=FakeNotifier(name="ntfy")) != [], "another way to tell has told nothing"
+
+
+def test_failures_are_notified_together_but_not_a_persons_acts(library: Library, tiny_clip: Path) -> None:
+    notifier = FakeNotifier()
+    page = library.studio.settings.root / "page.mov"
+    page.write_text("<html>404</html>")
+    with pytest.raises(MediaError):
+        ingest(library, BLUE, [page])
+    ingest(library, FALLS, [tiny_clip])
+    tend(library)
+    job = pretend_to_work(library, "remux", error="the disc is scratched")
+    assert job is not None
+    tend(library)
+    (said,) = tell_news(library.studio, notifier=notifier)
+    (message,) = notifier.messages
+    assert said.startswith("own footage: log was told: ")
+    assert "Blue Coast: " in message.text
+    assert f"`dayreel library show {BLUE.item_id}`" in message.text
+    assert "Hidden Falls: its remux job failed for good: the disc is scratched" in message.text
+    assert f"`dayreel jobs retry {job}`" in message.text
+
+    retry_job(library, job)
+    assert tell_news(library.studio, notifier=notifier) == []
+    cancel_job(library, job)
+    tend(library)
+    assert tell_news(library.studio, notifier=notifier) == [], "somebody cancelled it, and knows"
+    retry_job(library, job)
+    pretend_to_work(library, "remux", error="it is scratched")
+    tend(library)
+    assert len(tell_news(library.studio, notifier=notifier)) == 1, "another attempt has failed"
+    assert len(notifier.messages) == 2
+
+
+def test_a_failed_message_is_retried_unless_answered_meanwhile(library: Library, tiny_clip: Path) -> None:
+    notifier = FakeNotifier([TransientError(attempted="post", answer="503")] * 3)
+    asked(library, tiny_clip)
+    (said,) = tell_news(library.studio, notifier=notifier)
+    assert "was not told" in said
+    assert due(library) == ["library_news"]
+    answer(library, 1, "approved", by="ana", via="cli")
+    assert library_news(library.studio, target="log") == []
+    assert notifier.messages == []
+
+
+def test_many_things_are_one_message_that_names_a_few(library: Library, tmp_path: Path) -> None:
+    page = tmp_path / "page.mov"
+    page.write_text("<html>404</html>")
+    for number in range(10):
+        with pytest.raises(MediaError):
+            ingest(library, movie_name(f"Film {number}", 2000 + number), [page])
+    notifier = FakeNotifier()
+    tell_news(library.studio, notifier=notifier)
+    (message,) = notifier.messages
+    assert message.text.count("\n") == 10
+    assert message.text.splitlines()[-2] == "- and 2 more: `dayreel library list`"
+    assert library_news(library.studio, target="log") == []
+
+
+def test_an_absent_share_holds_up_no_news_and_no_other_chore(library: Library, tiny_clip: Path) -> None:
+    asked(library, tiny_clip)
+    shutil.move(library.root, library.root.with_name("unmounted"))
+    assert due(library) == ["library_news"]
+
+
+def test_what_another_process_sees_to_is_no_failure(library: Library) -> None:
+    locks, now = library.studio.settings.var_dir / "locks", library.studio.clock.now()
+    notifier = FakeNotifier()
+    with hold(locks, "library", what="tend", at=now), hold(locks, "library-news", what="tell", at=now):
+        for name in ("library", "library_news"):
+            assert "Another process is already at it" in do_chore(library.studio, name, notifier=notifier)[0]

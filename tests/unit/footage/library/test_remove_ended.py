@@ -1,0 +1,126 @@
+"""How long ended jobs stay in the queue: until their item has moved on and nobody needs their folders any more."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dayreel.errors import UsageError
+from dayreel.footage.library import remove_ended
+from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
+from dayreel.footage.library.ingest import ingest, movie_name
+from dayreel.footage.library.look_up import jobs_document
+from dayreel.footage.library.open_library import Library
+from dayreel.footage.library.rebuild import rebuild
+from dayreel.footage.library.tend import tend
+from dayreel.footage.stores.reads import jobs_of
+from dayreel.services.studio import Studio
+from tests.fakes.clock import FakeClock
+from tests.fakes.library import drop, item, library_with, make_library, pretend_to_work
+
+FALLS, COAST = movie_name("Hidden Falls", 2019), movie_name("Blue Coast", 2020)
+
+
+@pytest.fixture
+def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
+    """A library with a movie that waits for its remux."""
+    return library_with(make_studio(), FALLS, tiny_clip)
+
+
+def pass_days(library: Library, days: int) -> None:
+    clock = library.studio.clock
+    assert isinstance(clock, FakeClock)
+    clock.move(days=days)
+
+
+def folders(library: Library) -> list[str]:
+    jobs = library.root / ".pipeline/jobs"
+    return sorted(f"{place}/{one.name}" for place in ("completed", "failed") for one in (jobs / place).iterdir())
+
+
+def removals(library: Library) -> list[str]:
+    return [said for said in tend(library) if "removed from the queue" in said]
+
+
+def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> None:
+    job = pretend_to_work(library, "remux")
+    tend(library)
+    known = jobs_document(library.studio.catalog)
+    pass_days(library, 89)
+    assert removals(library) == []
+    assert folders(library) == [f"completed/{job}.1"]
+    pass_days(library, 2)
+    assert removals(library) == [
+        "1 jobs that ended before 2026-11-21 are removed from the queue; the catalog keeps them"
+    ]
+    assert folders(library) == []
+    assert tend(library) == []
+    assert jobs_document(library.studio.catalog) == known
+    rebuild(library)
+    assert [one["job"] for one in jobs_document(library.studio.catalog)] == [job], "the catalog is all that knows it"
+    assert item(library, FALLS.item_id).state == "remuxed"
+
+
+def test_a_job_that_may_still_be_retried_stays_however_old(library: Library, tiny_clip: Path) -> None:
+    failed = pretend_to_work(library, "remux", error="the disc is scratched")
+    tend(library)
+    pass_days(library, 1000)
+    assert removals(library) == []
+    assert failed is not None
+    retry_job(library, failed)
+    cancel_job(library, failed)
+    pass_days(library, 1000)
+    assert removals(library) == []
+    drop(library, FALLS, "remux", tiny_clip)  # a person has done it otherwise
+    assert len(removals(library)) == 1
+    assert folders(library) == []
+    with pytest.raises(UsageError, match="keep_jobs_days"):
+        retry_job(library, failed)
+
+
+def test_a_job_that_was_not_taken_in_yet_stays(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = pretend_to_work(library, "remux")
+    pass_days(library, 1000)  # the controller was away
+    with monkeypatch.context() as patch:
+        patch.setattr("dayreel.footage.library.tend.take_in", lambda *_: "not now")
+        tend(library)
+    pass_days(library, 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr("dayreel.footage.library.tend.take_in", lambda *_: "not now")
+        assert removals(library) == []
+    assert folders(library) == [f"completed/{job}.1"]
+    tend(library)
+    assert item(library, FALLS.item_id).state == "remuxed"
+    assert folders(library) == []
+
+
+def test_jobs_stay_without_a_day_limit_or_a_catalog_entry(
+    library: Library,
+) -> None:
+    pretend_to_work(library, "remux")
+    tend(library)
+    pass_days(library, 1000)
+    always = make_library(library.studio, keep_jobs_days=None)
+    assert removals(always) == []
+    strange = library.root / ".pipeline/jobs/completed/p5-20200101T090000-remux-somebody-elses.1"
+    strange.mkdir()
+    (strange.parent / "notes").mkdir()
+    assert len(removals(library)) == 1
+    assert folders(library) == ["completed/notes", f"completed/{strange.name}"]
+
+
+def test_a_look_over_years_of_jobs_removes_some_at_a_time(
+    library: Library, make_clip: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(library, COAST, [make_clip("red")], even_if_alike=True)
+    tend(library)
+    for _ in range(2):
+        pretend_to_work(library, "remux")
+    tend(library)
+    pass_days(library, 91)
+    monkeypatch.setattr(remove_ended, "MOST", 1)
+    for left in (1, 0, 0):
+        removals(library)
+        assert len(folders(library)) == left
+    with library.studio.catalog.read() as connection:
+        assert len(jobs_of(connection, states=["completed"])) == 2

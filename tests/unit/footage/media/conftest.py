@@ -1,0 +1,5 @@
+"""The clips of the other media tests."""
+
+from tests.unit.media.conftest import encoded, ffmpeg, make_clip, make_clip_in, run
+
+__all__ = ["encoded", "ffmpeg", "make_clip", "make_clip_in", "run"]

@@ -1,0 +1,117 @@
+"""What a worker makes of each role, and that bad inputs and outputs never get past it."""
+
+from pathlib import Path
+
+import pytest
+
+from dayreel.media.probe import probe
+from tests.unit.footage.worker.conftest import LEAF, SharedFolder
+
+
+def test_a_remux_job_leaves_files_markers_and_evidence_in_place(shared: SharedFolder, clip: Path) -> None:
+    spec = shared.submit("remux", shared.put(clip), parameters={"languages": ["fra"], "deadline_s": 60})
+    shared.must_end("done")
+    made = shared.root / f"2-remuxed/movies/{LEAF}/film.mkv"
+    assert [stream.language for stream in probe(made).audio] == ["fra"]
+    markers = shared.root / f"2-remuxed/movies/{LEAF}/.pipeline"
+    assert sorted(path.name for path in markers.iterdir()) == ["remux.done", "remux.timestamp"]
+    result = shared.find(spec).result
+    assert result is not None
+    (facts,) = result.facts["files"]
+    assert (facts["path"], facts["source"]) == ("film.mkv", f"1-ripped/movies/{LEAF}/film.mp4")
+    assert [(one["index"], one["is_kept"]) for one in facts["streams"]] == [(0, True), (1, False), (2, True)]
+    assert all(check["passed"] for check in facts["checks"])
+    assert result.outputs[0].size_bytes == made.stat().st_size == result.facts["output_bytes"]
+    assert result.worker == "attic"
+    assert shared.leftovers() == []
+
+
+def test_streams_chosen_by_a_person_are_kept_in_every_file(shared: SharedFolder, clip: Path) -> None:
+    inputs = [shared.put(clip, name) for name in ("a.mp4", "b.mp4", "b.mov")]
+    shared.submit("remux", *inputs, parameters={"keep": [0, 1, 7]})
+    shared.must_end("done")
+    made = shared.root / f"2-remuxed/movies/{LEAF}"
+    assert sorted(path.name for path in made.glob("*.mkv")) == ["a.mkv", "b.mov.mkv", "b.mp4.mkv"]
+    assert [stream.language for stream in probe(made / "a.mkv").audio] == ["eng"]
+
+
+def test_a_transcode_job_encodes_and_keeps_what_was_remuxed(shared: SharedFolder, clip: Path) -> None:
+    spec = shared.submit("transcode", shared.put(clip, stage="2-remuxed"), parameters={"preset": "h264"})
+    shared.must_end("done")
+    made = probe(shared.root / f"3-transcoded/movies/{LEAF}/film.mkv")
+    assert (made.best_video_stream().codec, len(made.audio)) == ("h264", 2)
+    assert shared.find(spec).progress is not None
+
+
+def test_a_filed_item_is_a_verified_copy_under_its_new_name(shared: SharedFolder, clip: Path) -> None:
+    film = shared.put(clip, "film.mkv", stage="3-transcoded")
+    shared.submit("file", film, parameters={"names": {"film.mkv": "movies/Film (2001)/Film (2001).mkv"}})
+    shared.must_end("done")
+    assert (shared.root / "4-library/movies/Film (2001)/Film (2001).mkv").read_bytes() == film.read_bytes()
+    assert film.exists()
+    assert (shared.root / "4-library/.pipeline/movie-film_2001/file.done").is_file()
+
+
+def test_a_file_in_the_library_that_is_not_the_items_own_stays(shared: SharedFolder, clip: Path) -> None:
+    film = shared.put(clip, "film.mkv", stage="3-transcoded")
+    there = shared.root / "4-library/movies/Film (2001)/Film (2001).mkv"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"somebody's only copy")
+    names = {"film.mkv": "movies/Film (2001)/Film (2001).mkv"}
+    shared.submit("file", film, parameters={"names": names})
+    assert "not of this item" in shared.must_end("failed")
+    assert there.read_bytes() == b"somebody's only copy"
+    shared.submit("file", film, parameters={"names": names, "replaces": [names["film.mkv"]]})
+    shared.must_end("done")
+    assert there.read_bytes() == film.read_bytes()
+
+
+@pytest.mark.parametrize("names", [None, {"other.mkv": "movies/x.mkv"}, {"film.mkv": "../../etc/x.mkv"}])
+def test_a_file_job_without_a_usable_name_fails_with_no_output(shared: SharedFolder, clip: Path, names: object) -> None:
+    shared.submit("file", shared.put(clip, "film.mkv", stage="3-transcoded"), parameters={"names": names})
+    shared.must_end("failed")
+    assert list((shared.root / "4-library").rglob("*.mkv")) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"x" * 55, "not a media file"),
+        (b"<html>503 Service Unavailable</html>", "not a media file"),
+        (b"", "empty"),
+    ],
+)
+def test_an_input_that_is_not_a_film_fails_permanently(
+    shared: SharedFolder, tmp_path: Path, content: bytes, words: str
+) -> None:
+    (tmp_path / "bad").write_bytes(content)
+    spec = shared.submit("remux", shared.put(tmp_path / "bad", "film.mkv"))
+    assert words in shared.must_end("failed")
+    assert shared.find(spec).place == "failed"
+    assert not (shared.root / f"2-remuxed/movies/{LEAF}").exists()
+
+
+def test_a_truncated_film_fails_but_a_wrong_extension_does_not(
+    shared: SharedFolder, clip: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut"
+    cut.write_bytes(clip.read_bytes()[:-4000])
+    shared.submit("transcode", shared.put(cut, stage="2-remuxed"), parameters={"preset": "h264"})
+    shared.must_end("failed")
+    shared.submit("remux", shared.put(clip, "really_an_mp4.avi"))
+    shared.must_end("done")
+
+
+def test_an_input_changed_since_its_job_was_made_is_refused(shared: SharedFolder, clip: Path) -> None:
+    path = shared.put(clip)
+    shared.submit("remux", path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert "the job was made for" in shared.must_end("failed")
+
+
+def test_a_worker_leaves_roles_it_does_not_do_to_others(shared: SharedFolder, clip: Path) -> None:
+    spec = shared.submit("transcode", shared.put(clip, stage="2-remuxed"))
+    assert shared.work("remux", "file") is None
+    assert shared.find(spec).place == "pending"
