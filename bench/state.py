@@ -193,7 +193,7 @@ def summarise(taken: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> None:
-    """Print the tables of docs/state.md."""
+    """Print the tables of docs/explanation/state.md."""
     print("| 24 KB document | median ms | mean ms | p95 ms | x bare |\n|---|---|---|---|---|")
     for name, row in result["rows"].items():
         print(f"| {name} | {row['median_ms']:.3f} | {row['mean_ms']:.3f} | {row['p95_ms']:.3f} | {row['ratio']:.2f} |")

@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     youtube_refresh_token: SecretStr | None = _vendor("YOUTUBE_REFRESH_TOKEN", "from the consent screen")
     tmdb_token: SecretStr | None = _vendor("TMDB_TOKEN", "themoviedb.org, Settings, API: the API read access token")
     slack_bot_token: SecretStr | None = _vendor(
-        "SLACK_BOT_TOKEN", "Slack app, OAuth & Permissions; see docs/providers.md for scopes"
+        "SLACK_BOT_TOKEN", "Slack app, OAuth & Permissions; see docs/reference/vendors/notifiers.md for scopes"
     )
     slack_channel_id: str | None = Field(
         None,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A worker for dayreel's job queue that needs bash, GNU coreutils, sed, find and setsid. Protocol: docs/worker-protocol.md.
+# A worker for dayreel's job queue that needs bash, GNU coreutils, sed, find and setsid. Protocol: docs/reference/worker-protocol.md.
 #   deploy/worker.sh SHARED ROLE NAME COMMAND [ARG...]      takes jobs until it is stopped; with ONCE=1 until there is none
 # COMMAND finds INPUT_FILES, OUTPUT_DIR, PARAMETERS... as the document tells, and ends with 0 (done), 65 (no use trying
 # again) or else (try again). What it made is put into place by the controller, which looks for completed jobs.

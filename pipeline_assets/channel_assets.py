@@ -112,7 +112,7 @@ class _Build:
             check_specs=self.specs(IDEA_CHECKS, "ideas"),
             description=f"The day's idea of this channel: {_source(channel.ideas.provider, channel.ideas.model)}. "
             "Refused and asked again when it resembles one of the last "
-            f"{channel.ideas.avoid_days} days. {runbook('channels')}",
+            f"{channel.ideas.avoid_days} days. {runbook('how-to/channels')}",
         )
         def ideas(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -149,7 +149,7 @@ class _Build:
             code_version="1",
             check_specs=self.specs(PROMPT_CHECKS, "prompts"),
             description=f"{channel.segments.count} prompts that follow one another, 100 to 200 words each, with sound: "
-            f"{_source(vendor, channel.prompts.model)}. {runbook('channels')}",
+            f"{_source(vendor, channel.prompts.model)}. {runbook('how-to/channels')}",
         )
         def prompts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -192,7 +192,7 @@ class _Build:
             code_version="1",
             description=f"{channel.segments.count} raw segments of {channel.segments.duration_s} s, "
             f"{channel.segments.resolution}, 9:16: {_source(vendor, channel.video.model)}. All at once; a request that "
-            f"was bought is never bought again. {runbook('effects')}",
+            f"was bought is never bought again. {runbook('explanation/effects')}",
         )
         def raw_segments(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -227,7 +227,7 @@ class _Build:
             kinds={vendor},
             code_version="1",
             description=f"The idea's narration, spoken by {channel.narration.voice} ({vendor}), with the time of each "
-            f"word. {runbook('channels')}",
+            f"word. {runbook('how-to/channels')}",
         )
         def narration(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -259,7 +259,7 @@ class _Build:
             code_version="1",
             check_specs=self.specs(VIDEO_CHECKS, "final_video"),
             description=f"The finished video: {channel.segments.total_s} s, 9:16, "
-            f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. {runbook('media')}",
+            f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. {runbook('explanation/media')}",
         )
         def final_video(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -310,7 +310,7 @@ class _Build:
             kinds={"person"},
             code_version="1",
             description="What people decided about the final video: the newest decision, by whom, on which bytes. A "
-            f"decision is a row in the catalog; a sensor turns it into this. {runbook('review')}",
+            f"decision is a row in the catalog; a sensor turns it into this. {runbook('how-to/review')}",
         )
         def reviews(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:
@@ -350,7 +350,7 @@ class _Build:
             pool=f"post_{platform}",
             code_version="1",
             description=f"The post on {platform}: at most one, and only of exactly what was approved. Materializing it "
-            f"again changes nothing. {runbook('publishing')}",
+            f"again changes nothing. {runbook('how-to/publishing')}",
         )
         def post(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with room_of(context) as room:

@@ -41,7 +41,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         required_resource_keys={"studio"},
         description="Views by age, reactions by platform, spend against the cap, approval rate, cost per 1,000 views "
         "by topic: the eight weeks that end with this one. The weekly report has them per channel. "
-        f"{runbook('analytics')}",
+        f"{runbook('how-to/analytics')}",
     )
     def charts(context: dg.AssetExecutionContext) -> None:
         from dayreel.services.marts.build_marts import mart_files  # noqa: PLC0415

@@ -49,7 +49,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
             )
         ],
         description="Views, likes, comments and shares of every post of the last 32 days, as the platforms told them "
-        f"on this day. Totals as of now: a past day cannot be measured afterwards. {runbook('engagement')}",
+        f"on this day. Totals as of now: a past day cannot be measured afterwards. {runbook('explanation/engagement')}",
     )
     def snapshots(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with room_of(context) as room:

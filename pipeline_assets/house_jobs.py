@@ -56,7 +56,7 @@ def tell(context: dg.OpExecutionContext, config: Failure) -> None:
 @dg.job(
     name=KEEP_HOUSE,
     description="Look up every act whose outcome is not known, remind of and expire reviews, warn about budgets and "
-    f"stalled work. Started by the chore_due_sensor; safe to start by hand at any time. {runbook('operate')}",
+    f"stalled work. Started by the chore_due_sensor; safe to start by hand at any time. {runbook('how-to/operate')}",
 )
 def keep_house() -> None:
     """See to what is due."""

@@ -177,7 +177,7 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         required_resource_keys={"studio"},
         metadata={"dagster/column_schema": schema},
         description=f"One row is {mart.grain}. Analysts ask it with `dayreel sql` as `{mart.view}`. "
-        f"{runbook('analytics')}",
+        f"{runbook('how-to/analytics')}",
     )
     def body(context: dg.AssetExecutionContext) -> dict[str, Any]:
         from dayreel.services.marts.build_marts import build_mart, mart_files  # noqa: PLC0415  pandas costs a second

@@ -42,7 +42,7 @@ def command(days: int, into: Path | None, tells_dagster: bool, as_json: bool) ->
         f"in {told['seconds']} s.\nLook around:  cd {root}\n"
         '  dayreel sql --query "FROM content_performance'
         '"\n'
-        "  dayreel report      dayreel status      dayreel up\nTen worked questions: docs/analytics.md"
+        "  dayreel report      dayreel status      dayreel up\nTen worked questions: docs/how-to/analytics.md"
     )
 
 

@@ -25,7 +25,7 @@ def command(vendors: tuple[str, ...]) -> int:
     settings = load_settings()
     chosen = list(vendors) or vendors_to_set_up(settings)
     wanted = {vendor: wanted_variables(settings, vendor) for vendor in chosen}
-    click.echo("Enter keeps or skips. docs/providers.md says what to create, for each vendor.\n")
+    click.echo("Enter keeps or skips. docs/reference/vendors/ says what to create, for each vendor.\n")
     failed = [vendor for vendor in chosen if not _set_up(settings, vendor, wanted[vendor])]
     settings = load_settings()
     if needs_token_key(settings, {}):

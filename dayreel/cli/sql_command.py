@@ -15,7 +15,7 @@ from dayreel.errors import DayreelError
 @click.option("--format", "shape", type=click.Choice(["csv", "json", "table"]), default="csv", show_default=True)
 @click.option("--refresh", is_flag=True, help="rebuild the marts of the last eight weeks from the catalog first")
 def command(query: str | None, shape: str, refresh: bool) -> None:
-    """Ask the marts: one view a mart, see docs/analytics.md. Without --query it reads from the keyboard."""
+    """Ask the marts: one view a mart, see docs/how-to/analytics.md. Without --query it reads from the keyboard."""
     from dayreel.services.marts.query_marts import opened_marts
     from dayreel.settings import load_settings
     from dayreel.stores.mart_files import open_mart_files

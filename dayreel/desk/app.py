@@ -132,7 +132,7 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         act("/library/jobs/{job}/retry", library.retry, "operator"),
         see("/media/{content_id}/{path:path}", media),
         see("/charts/{week}/{scope}/{name}.png", chart),
-        see("/docs/{name}", docs),
+        see("/docs/{page:path}", docs),
         see("/renders/{content_id}", follow.show_status),
         Route("/renders/{content_id}/events", follow.events(room), methods=["GET"]),
         Route("/events", follow.events(room), methods=["GET"]),

@@ -1,7 +1,7 @@
 """Every vendor, one line each: its family, its file, the variables it needs, what it can do. Chosen by name.
 
 A vendor's module has `connect(access)`, which returns the family's contract. What each wants, costs and refuses is in
-docs/providers.md, which a test holds equal to this list.
+docs/reference/vendors/, which a test holds equal to this list.
 """
 
 from collections.abc import Mapping

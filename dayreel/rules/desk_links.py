@@ -22,8 +22,8 @@ def content_link(content_id: str) -> str:
 
 
 def runbook_link(name: str) -> str:
-    """Return where a page of `docs/` is read."""
-    return f"/docs/{quote(name, safe='')}.md"
+    """Return where a page of `docs/` is read; the name is its path there, without `.md`."""
+    return f"/docs/{quote(name)}.md"
 
 
 def chart_link(week: str, scope: str, name: str) -> str:

@@ -3,7 +3,7 @@
     library/ripped → library/remuxed → library/transcoded → library/in_library (→ raw_segments of `clips` channels)
 
 Workers make the files, on other machines and without Dagster; what is here records what they made, with its evidence.
-See https://docs.dagster.io/guides/build/partitions-and-backfills and docs/library.md.
+See https://docs.dagster.io/guides/build/partitions-and-backfills and docs/how-to/library.md.
 """
 
 from typing import Any
@@ -58,7 +58,7 @@ def _stage_asset(stage: ItemStage, before: ItemStage | None) -> dg.AssetsDefinit
         kinds={"ffmpeg"} if stage in ("remux", "transcode") else {"file"},
         code_version="1",
         required_resource_keys={"studio"},
-        description=f"{_SAID[stage]} Runbook: docs/library.md",
+        description=f"{_SAID[stage]} Runbook: docs/how-to/library.md",
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with room_of(context) as room:

@@ -156,7 +156,7 @@ def test_the_role_uses_known_settings_and_explains_defaults() -> None:
         if line.startswith("dayreel_"):
             assert before.startswith(("#", "dayreel_")), line
         before = line
-    page = (DEPLOY.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
+    page = (DEPLOY.parent / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
     assert [name for name in re.findall(r"`(dayreel_\w+)`", page) if name not in loaded("defaults/main.yml")] == []
 
 

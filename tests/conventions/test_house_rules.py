@@ -285,7 +285,7 @@ def test_every_test_that_a_document_names_is_there() -> None:
     there = {test for name in python("tests") for test in TEST.findall(text_of(name))}
     pages = [name for name in tracked() if name.startswith("docs/") and name.endswith(".md")]
     named = {page: set(re.findall(r"`(test_\w+)`", (ROOT / page).read_text(encoding="utf-8"))) for page in pages}
-    assert len(named["docs/guarantees.md"]) > 20
+    assert len(named["docs/explanation/guarantees.md"]) > 20
     gone = {page: sorted(names - there) for page, names in named.items() if names - there}
     assert not gone, f"A promise without its test: {gone}."
 

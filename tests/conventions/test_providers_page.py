@@ -1,7 +1,8 @@
-"""docs/providers.md says the same as `dayreel providers --json`: every vendor, its variables, and each refusal."""
+"""docs/reference/vendors/ says the same as `dayreel providers --json`: every vendor, its variables, each refusal."""
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dayreel.providers.platforms import instagram_errors, tiktok_errors, youtube
 from dayreel.providers.public_urls import presigned_s3
 from dayreel.providers.video import fal, kling
 
-PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
+PAGES = Path(__file__).parents[2] / "docs" / "reference" / "vendors"
 PARTS = ("Create", "Scopes", "Variables", "Cost", "Limits", "Refusals")
 REFUSALS: dict[str, set[str]] = {
     "anthropic": set(anthropic.NEXT_STEPS),
@@ -35,9 +36,15 @@ REFUSALS: dict[str, set[str]] = {
 }
 
 
-def sections() -> dict[str, str]:
-    found = re.split(r"^## (\w+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+@cache
+def sections(family: str) -> dict[str, str]:
+    page = PAGES / f"{family.replace('_', '-')}.md"
+    found = re.split(r"^## (\w+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def section(name: str) -> str:
+    return sections(VENDORS[name]["family"])[name]
 
 
 def listed() -> list[dict[str, Any]]:
@@ -49,13 +56,14 @@ def listed() -> list[dict[str, Any]]:
 VENDORS = {one["name"]: one for one in listed()}
 
 
-def test_the_page_has_exactly_the_listed_vendors_in_their_order() -> None:
-    assert list(sections()) == list(VENDORS)
+@pytest.mark.parametrize("family", dict.fromkeys(one["family"] for one in VENDORS.values()))
+def test_a_familys_page_has_its_vendors_in_their_order(family: str) -> None:
+    assert list(sections(family)) == [name for name, one in VENDORS.items() if one["family"] == family]
 
 
 @pytest.mark.parametrize("name", VENDORS)
 def test_a_section_says_what_the_list_says(name: str) -> None:
-    text, vendor = sections()[name], VENDORS[name]
+    text, vendor = section(name), VENDORS[name]
     assert text.strip().splitlines()[0] == f"{vendor['family']}: {', '.join(vendor['can'])}."
     variables = re.search(r"^\*\*Variables\.\*\* (Needs .+?)(?:; takes (.+?))?\.( |$)", text, re.MULTILINE)
     assert variables is not None
@@ -66,13 +74,13 @@ def test_a_section_says_what_the_list_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", VENDORS)
 def test_a_section_has_every_part_with_something_in_it(name: str) -> None:
-    parts = dict(re.findall(r"^\*\*(\w+)\.\*\* (.+)$", sections()[name], re.MULTILINE))
+    parts = dict(re.findall(r"^\*\*(\w+)\.\*\* (.+)$", section(name), re.MULTILINE))
     assert tuple(parts) == PARTS
 
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_every_refusal_that_is_typed_is_explained(name: str) -> None:
-    missing = {code for code in REFUSALS[name] if f"`{code}`" not in sections()[name]}
+    missing = {code for code in REFUSALS[name] if f"`{code}`" not in section(name)}
     assert not missing
 
 

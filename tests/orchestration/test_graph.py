@@ -61,7 +61,7 @@ def test_every_asset_has_owners_kinds_and_an_existing_runbook(graph: dg.Definiti
     for spec in graph.resolve_all_asset_specs():
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
-        runbook = re.search(r"Runbook: \[(docs/\w+\.md)]\(/(docs/\w+\.md)\)$", spec.description or "")
+        runbook = re.search(r"Runbook: \[(docs/[\w/-]+\.md)]\(/(docs/[\w/-]+\.md)\)$", spec.description or "")
         assert runbook is not None, spec.key
         assert (root / runbook[1]).is_file(), (spec.key, runbook)
         assert runbook[1] == runbook[2]

@@ -1,4 +1,4 @@
-"""The state document under tens of thousands of kills, and under many writers for minutes: see docs/state.md."""
+"""The state document under tens of thousands of kills, and under many writers for minutes."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -81,7 +81,7 @@ def look_up_again(library: Library, gate_id: int, *, by: str, via: str) -> GateR
     if looked_up is None:
         raise UsageError(
             f"Nobody is asked for titles, so there is nothing to look up for {row.id}.",
-            next_step="Set `file.lookup` in library.yaml; docs/library.md says what it needs.",
+            next_step="Set `file.lookup` in library.yaml; docs/how-to/library.md says what it needs.",
         )
     with library.studio.catalog.write("library") as connection:
         _refuse_stale(get_gate(connection, gate_id))

@@ -35,7 +35,7 @@ def open_library(studio: Studio) -> Library:
     if root is None:
         raise ConfigurationError(
             "Own footage needs a shared folder, and DAYREEL_LIBRARY is not set.",
-            next_step="Set it in .env, then `dayreel library init`; see docs/library.md.",
+            next_step="Set it in .env, then `dayreel library init`; see docs/how-to/library.md.",
         )
     plan = load_plan(root)
     return Library(studio, root, plan, ItemStore(root, actor=studio.actor), JobQueue(root, clock=studio.clock))

@@ -1,7 +1,8 @@
-"""The shape of a job on the shared folder: what is to be made, and what came of it. Protocol: docs/worker-protocol.md.
+"""The shape of a job on the shared folder: what is to be made, and what came of it.
 
-Paths are relative to the shared folder, so that every machine may have it mounted elsewhere. Claims and fences are
-`dayreel.footage.stores.job_queue`; what a role does is `dayreel.footage.worker`.
+The protocol is docs/reference/worker-protocol.md. Paths are relative to the shared folder, so that every machine may
+have it mounted elsewhere. Claims and fences are `dayreel.footage.stores.job_queue`; what a role does is
+`dayreel.footage.worker`.
 """
 
 import re

@@ -22,7 +22,7 @@ class RolePlan(Strict):
 
     Attributes:
         script: a command line (a list, no shell) run by the worker instead of dayreel's own ffmpeg; see
-            docs/workers.md for what it finds in its environment.
+            docs/how-to/workers.md for what it finds in its environment.
     """
 
     script: tuple[str, ...] | None = None

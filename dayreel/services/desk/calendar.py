@@ -73,7 +73,7 @@ def month_of(studio: Studio, remembered: Remembered, *, name: str | None, month:
     """
     names = studio.channels.names()
     if name is None and not names:
-        raise UsageError("There is no channel yet.", next_step="Write one into channels/, see docs/channels.md.")
+        raise UsageError("There is no channel yet.", next_step="Write one into channels/, see docs/how-to/channels.md.")
     channel = studio.channels.load(name or names[0])
     known = remembered.channels()
     titles = {one: found.title if (found := remembered.channel(known, one)) else one for one in names}

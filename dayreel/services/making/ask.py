@@ -1,7 +1,8 @@
 """Asking a language model for one document, paid through the ledger, read strictly.
 
 An answer that was cut, off the schema or lost is asked for again under the next sequence number: a lost answer costs
-its tokens again, which is the one repeat that has no way to be looked up (see docs/guarantees.md), so it is bounded.
+its tokens again, which is the one repeat that has no way to be looked up (docs/explanation/guarantees.md), so it is
+bounded.
 """
 
 from collections.abc import Callable

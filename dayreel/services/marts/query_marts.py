@@ -59,5 +59,5 @@ def answer(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
     except duckdb.Error as error:
         raise UsageError(
             f"DuckDB could not run the query: {error}",
-            next_step=f"Views are: {', '.join(mart.view for mart in MARTS.values())}; see docs/analytics.md.",
+            next_step=f"Views are: {', '.join(mart.view for mart in MARTS.values())}; see docs/how-to/analytics.md.",
         ) from error

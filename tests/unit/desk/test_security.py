@@ -25,7 +25,7 @@ OURS = {"origin": "http://desk.test"}
 OPEN_TO_ALL = {"/login", "/welcome/{token}", "/healthz", "/favicon.ico", "/favicon{rest:path}", "/static", "/dagster"}
 
 
-REAL = {"content_id": CONTENT, "path": "a.mp4", "channel": "crafts", "day": "2026-11-21", "name": "operate.md"}
+REAL = {"content_id": CONTENT, "path": "a.mp4", "channel": "crafts", "day": "2026-11-21", "page": "how-to/operate.md"}
 
 
 def is_decided(studio: Studio) -> bool:
@@ -280,16 +280,26 @@ def test_media_can_be_seeked_and_is_not_sent_again(vera: Browser) -> None:
 
 def test_docs_are_this_projects_pages_and_nothing_else(vera: Browser, studio: Studio, desk: Starlette) -> None:
     """What the runbook links of Dagster's pages lead to."""
-    folder = studio.settings.root / "docs"
-    folder.mkdir()
+    folder = studio.settings.root / "docs" / "how-to"
+    folder.mkdir(parents=True)
     (folder / "operate.md").write_text("# Operating <b>", encoding="utf-8")
     (folder / "notes.txt").write_text("secret", encoding="utf-8")
-    page = vera.get(runbook_link("operate"))
+    page = vera.get(runbook_link("how-to/operate"))
     assert (page.status_code, page.text) == (200, "# Operating <b>")
     assert page.headers["content-type"] == "text/plain; charset=utf-8"
-    for name in ("notes.txt", "gone.md", "..%2f.env", "..%2fchannels%2fcrafts.yaml", "operate.md%00.md", ".md"):
+    for name in (
+        "how-to/notes.txt",
+        "how-to/gone.md",
+        "..%2f.env",
+        "..%2fchannels%2fcrafts.yaml",
+        "how-to/..%2f..%2fcontent/x.md",
+        "how-to/operate.md%00.md",
+        "how-to/.md",
+        "/how-to/operate.md",
+        "how-to",
+    ):
         assert vera.get(f"/docs/{name}").status_code == 404, name
-    assert Browser(desk).get(runbook_link("operate")).status_code == 303
+    assert Browser(desk).get(runbook_link("how-to/operate")).status_code == 303
 
 
 def test_a_chart_is_served_to_people_and_nothing_beside_it(vera: Browser, studio: Studio, desk: Starlette) -> None:

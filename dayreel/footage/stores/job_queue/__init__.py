@@ -7,8 +7,8 @@
     claim.finish(result)      # LeaseLostError: somebody else has the job by now, and nothing of ours is installed
     install(shared_folder, claim.spec, result)
 
-The protocol, in a form that a shell script can follow, is docs/worker-protocol.md. What a role does with its inputs is
-`dayreel.footage.worker`; which jobs there should be is `dayreel.footage.library`.
+The protocol, in a form that a shell script can follow, is docs/reference/worker-protocol.md. What a role does with its
+inputs is `dayreel.footage.worker`; which jobs there should be is `dayreel.footage.library`.
 """
 
 from dayreel.footage.stores.job_queue.claim import Claim, LeaseLostError

@@ -1,6 +1,7 @@
 """Whether a shared folder keeps the promises that the queue rests on, found out by trying each in a scratch folder.
 
-What a host's cache may delay on NFS cannot be seen from one machine; docs/worker-protocol.md says how to mount.
+What a host's cache may delay on NFS cannot be seen from one machine; docs/reference/worker-protocol.md says how to
+mount.
 """
 
 import secrets
@@ -15,7 +16,7 @@ from dayreel.footage.stores.job_queue.queue_disk import GONE, TAKEN, QueueDisk
 
 _ROUNDS = 20
 _LOOKS, _LOOK_EVERY_S = 40, 0.1
-_OTHER_SHARE = "Keep the jobs on a file system that does: docs/worker-protocol.md lists them."
+_OTHER_SHARE = "Keep the jobs on a file system that does: docs/reference/worker-protocol.md lists them."
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _rename_with_open_file(folder: str, _: Clock, disk: QueueDisk) -> FolderFind
     try:
         disk.replace(f"{folder}/job", f"{folder}/moved")
     except OSError as error:
-        step = "Jobs are then moved a little later; keep virus scanners off the folder (docs/worker-protocol.md)."
+        step = "Jobs are moved a little later then; keep virus scanners off it (docs/reference/worker-protocol.md)."
         return FolderFinding("", "warn", f"a folder in which a file is open cannot be moved: {error.strerror}", step)
     finally:
         disk.settle(fd)

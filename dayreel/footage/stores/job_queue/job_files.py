@@ -1,7 +1,7 @@
 """The files in a job's folder: reading them as what a stranger may have written, and writing them.
 
-Which of them says what is docs/worker-protocol.md. The folder that a job lies in is its state; the file `state` only
-says it again for people.
+Which of them says what is docs/reference/worker-protocol.md. The folder that a job lies in is its state; the file
+`state` only says it again for people.
 """
 # ruff: noqa: PTH112, PTH113, PTH114  # asked often, of paths that are strings
 

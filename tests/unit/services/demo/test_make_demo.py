@@ -314,8 +314,8 @@ def test_dayreel_report_shows_the_pages_path_and_its_text(demo: Demo, monkeypatc
 
 
 def worked_questions() -> list[tuple[str, str]]:
-    """Return (heading, query) of every question of docs/analytics.md."""
-    text = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+    """Return (heading, query) of every question of docs/how-to/analytics.md."""
+    text = (ROOT / "docs" / "how-to" / "analytics.md").read_text(encoding="utf-8")
     return re.findall(r"^### (\d+\. [^\n]+)\n.*?```sql\n(.*?)```", text, flags=re.DOTALL | re.MULTILINE)
 
 
@@ -378,7 +378,7 @@ def test_missing_days_are_the_promised_gaps_and_a_deleted_post(demo: Demo, sql: 
 
 
 def test_the_docs_describe_every_mart_and_column() -> None:
-    text = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "analytics.md").read_text(encoding="utf-8")
     for mart in MARTS.values():
         _, _, section = text.partition(f"### `{mart.view}`")
         key = ", ".join(f"`{name}`" for name in mart.key)

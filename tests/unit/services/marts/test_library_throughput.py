@@ -23,7 +23,7 @@ from tests.unit.services.marts.hand_made import at, rows_of
 
 NAME = "library/throughput"
 HAND_MADE = date(2026, 11, 10)
-DOCS = Path(__file__).parents[4] / "docs" / "analytics.md"
+DOCS = Path(__file__).parents[4] / "docs" / "how-to" / "analytics.md"
 
 
 def put(studio: Studio, *rows: dict[str, Any]) -> None:

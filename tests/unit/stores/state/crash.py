@@ -1,5 +1,5 @@
 """Kills a child at every step of a commit, thousands of times, and checks what is left: `python -m
-tests.unit.stores.state.crash --kills 4000` prints the table of docs/state.md.
+tests.unit.stores.state.crash --kills 4000` prints the table of docs/explanation/state.md.
 
 A program of its own, because forking it is quick and forking pytest is not.
 """
