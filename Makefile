@@ -11,7 +11,7 @@ PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n $(WO
 # Dagster compiled from its sources at the start of every process is five seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run up test quick soak check deploy-check kill-matrix bench lock clean
+.PHONY: run up test quick soak check deploy-check docs kill-matrix bench lock clean
 
 run: $(VENV)/.run-ready  ## make today's video of every channel, up to review, in the sandbox world
 	@$(BIN)/dayreel run
@@ -37,6 +37,9 @@ check: $(VENV)/.dev-ready  ## format, lint, types, contracts
 deploy-check: $(VENV)/.dev-ready $(VENV)/.deploy-ready  ## systemd's units and the Ansible role: read, run into a temporary folder, run again
 	$(BIN)/python deploy/check.py
 
+docs: $(VENV)/.docs-ready  ## the pages of docs/ as a site, in site/index.html; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 kill-matrix: $(VENV)/.dev-ready  ## kill and disturb make and publish N times, then count posts and purchases: make kill-matrix N=1000
 	$(BIN)/python -m tests.world.kill_matrix --seeds $(or $(N),60)
 
@@ -54,22 +57,23 @@ $(VENV)/.run-ready: requirements/runtime.lock requirements/installer.lock pyproj
 	@requirements/install.sh $(VENV) --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.dev-ready $(VENV)/.deploy-ready $(VENV)/.bench-ready: $(VENV)/.%-ready: requirements/%.lock $(VENV)/.run-ready
+$(VENV)/.dev-ready $(VENV)/.deploy-ready $(VENV)/.docs-ready $(VENV)/.bench-ready: $(VENV)/.%-ready: requirements/%.lock $(VENV)/.run-ready
 	@echo "Installing what $< adds ..."
 	@requirements/install.sh $(VENV) --require-hashes -r $<
 	@touch $@
 
-LOCKS    := runtime dev installer deploy bench
+LOCKS    := runtime dev installer deploy docs bench
 # What each lock resolves; all of them take their versions from one resolution of everything.
 runtime   := pyproject.toml --group build
 dev       := pyproject.toml --group build --group dev
 installer := --group installer
 deploy    := --group deploy
+docs      := --group docs
 bench     := --group bench
 RESOLVE   = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
 
 lock: $(VENV)/.run-ready  ## resolve the lock files again
-	@all=$$(mktemp) && $(RESOLVE) --upgrade pyproject.toml $(foreach group,build dev installer deploy bench,--group $(group)) -o $$all && \
+	@all=$$(mktemp) && $(RESOLVE) --upgrade pyproject.toml $(foreach group,build dev installer deploy docs bench,--group $(group)) -o $$all && \
 	$(foreach lock,$(LOCKS),$(RESOLVE) -c $$all $($(lock)) -o requirements/$(lock).lock &&) rm $$all
 
 clean:  ## remove the virtual environment and tool caches; made videos and the catalog stay

@@ -1,7 +1,8 @@
 """Completion markers dropped by external workers or people become runs that take their files over.
 
 Which are new is decided by `dayreel.services.upkeep.watch_markers`; hashing and decoding is the run's work. The cursor
-holds what was seen of the contents that have markers now, so it does not grow. Format: docs/how-to/operate.md.
+holds what was seen of the contents that have markers now, so it does not grow. Format:
+docs/how-to/completion-markers.md.
 """
 
 import json

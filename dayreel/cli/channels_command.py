@@ -58,7 +58,7 @@ def validate(as_json: bool) -> int:
 @command.command("spec")
 @click.argument("name")
 def spec(name: str) -> None:
-    """Print the spec hash that a completion marker of this channel must carry (see docs/how-to/operate.md)."""
+    """Print the spec hash that a completion marker of this channel carries (docs/how-to/completion-markers.md)."""
     click.echo(spec_hash(ChannelFiles(load_settings().channels_dir).load(name).segments))
 
 

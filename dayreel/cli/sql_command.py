@@ -12,7 +12,14 @@ from dayreel.errors import DayreelError
 
 @click.command("sql")
 @click.option("--query", "-q", metavar="SQL", help="run this, print the answer and leave; `-` reads it from stdin")
-@click.option("--format", "shape", type=click.Choice(["csv", "json", "table"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["csv", "json", "table"]),
+    default="csv",
+    show_default=True,
+    help="how rows are printed",
+)
 @click.option("--refresh", is_flag=True, help="rebuild the marts of the last eight weeks from the catalog first")
 def command(query: str | None, shape: str, refresh: bool) -> None:
     """Ask the marts: one view a mart, see docs/how-to/analytics.md. Without --query it reads from the keyboard."""

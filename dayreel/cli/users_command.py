@@ -35,7 +35,7 @@ def list_users(as_json: bool) -> None:
 
 @command.command("add")
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default="reviewer", show_default=True)
+@click.option("--role", type=click.Choice(ROLES), default="reviewer", show_default=True, help="what they may do")
 def add(name: str, role: str) -> None:
     """Add somebody and print the one-time link with which they choose a password."""
     with _people() as (studio, users):
@@ -70,7 +70,7 @@ def enable(name: str) -> None:
 @click.argument("name")
 @click.option("--label", required=True, metavar="TEXT", help="what it is for")
 @click.option("--role", type=click.Choice(ROLES), help="what it may do; default is what its person may")
-@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True)
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="how long it holds")
 def token(name: str, label: str, role: str | None, days: int) -> None:
     """Print an API token for scripts, on behalf of somebody; it is shown once."""
     from dayreel.rules.roles import role_named

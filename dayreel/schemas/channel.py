@@ -30,8 +30,8 @@ class Strict(BaseModel):
 class IdeaSource(Strict):
     """Where the day's idea comes from: a language model, or a `calendar.csv` that people write."""
 
-    provider: Literal["anthropic", "openai", "calendar"]
-    model: str | None = None
+    provider: Literal["anthropic", "openai", "calendar"] = Field(description="who writes ideas")
+    model: str | None = Field(None, description="the language model; not for a calendar")
     file: str | None = Field(None, description="calendar only: path of the CSV, relative to the channel file")
     avoid_days: int = Field(90, ge=0, le=3650, description="too-similar ideas of so many days are refused")
     max_similarity: float = Field(80, ge=0, le=100, description="0 to 100; above it two ideas are too similar")
@@ -49,16 +49,16 @@ class IdeaSource(Strict):
 class PromptSource(Strict):
     """Which language model turns an idea into one prompt per segment."""
 
-    provider: Literal["anthropic", "openai"]
-    model: str
+    provider: Literal["anthropic", "openai"] = Field(description="who writes prompts")
+    model: str = Field(description="the language model")
 
 
 class SegmentSpec(Strict):
     """How many segments one video has and what each looks like; always 9:16."""
 
-    count: int = Field(3, ge=1, le=12)
-    duration_s: int = Field(5, ge=1, le=20)
-    resolution: Literal["480p", "720p", "1080p"] = "720p"
+    count: int = Field(3, ge=1, le=12, description="segments per video")
+    duration_s: int = Field(5, ge=1, le=20, description="seconds per segment")
+    resolution: Literal["480p", "720p", "1080p"] = Field("720p", description="width of the picture, as 9:16")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -74,11 +74,11 @@ class SegmentSpec(Strict):
 class VideoSource(Strict):
     """Who makes the raw segments: a generation service, or own footage from a folder (`clips`)."""
 
-    provider: Literal["fal", "kling", "clips"]
-    model: str | None = None
+    provider: Literal["fal", "kling", "clips"] = Field(description="who makes the segments")
+    model: str | None = Field(None, description="the video model; not for clips")
     folder: str | None = Field(None, description="clips only: folder of own footage, relative to the channel file")
     library: tuple[str, ...] = Field((), description="clips only, instead of `folder`: titles of items, * for any part")
-    fit: Literal["crop", "pad"] = "crop"
+    fit: Literal["crop", "pad"] = Field("crop", description="clips only: how another shape becomes 9:16")
 
     @model_validator(mode="after")
     def _fields_fit_the_provider(self) -> "VideoSource":
@@ -93,19 +93,19 @@ class VideoSource(Strict):
 class Narration(Strict):
     """A voice that reads the idea's narration over the video."""
 
-    provider: Literal["edge", "espeak"] = "edge"
-    voice: str
-    rate: str = Field("+0%", pattern=r"^[+-]\d{1,3}%$")
+    provider: Literal["edge", "espeak"] = Field("edge", description="who speaks")
+    voice: str = Field(description="the voice's name, as its provider calls it")
+    rate: str = Field("+0%", pattern=r"^[+-]\d{1,3}%$", description="faster or slower than the voice's own speed")
 
 
 class Brand(Strict):
     """What is drawn on or added around every video, and how loud it is."""
 
-    watermark: str | None = None
-    intro: str | None = None
-    outro: str | None = None
-    loudness_lufs: float = Field(-14, ge=-31, le=-5)
-    true_peak_dbtp: float = Field(-1, ge=-9, le=0)
+    watermark: str | None = Field(None, description="path of a picture in `channels/`, drawn on every frame")
+    intro: str | None = Field(None, description="path of a video in `channels/`, played first")
+    outro: str | None = Field(None, description="path of a video in `channels/`, played last")
+    loudness_lufs: float = Field(-14, ge=-31, le=-5, description="integrated loudness of the final video")
+    true_peak_dbtp: float = Field(-1, ge=-9, le=0, description="loudest peak of the final video")
 
 
 class Safety(Strict):
@@ -127,7 +127,7 @@ class Safety(Strict):
 class Review(Strict):
     """Who may decide and how long the question stays open."""
 
-    timeout_h: float = Field(24, gt=0, le=24 * 30)
+    timeout_h: float = Field(24, gt=0, le=24 * 30, description="hours until the review expires")
     who: tuple[str, ...] = Field((), description="names that may decide; empty means anybody who can reach dayreel")
     approvals: int = Field(1, ge=1, le=5, description="how many different people have to approve before it goes out")
     slack: dict[str, str] = Field({}, description="Slack user id (`U0123ABCD`) to the name that decides")
@@ -143,9 +143,9 @@ class Review(Strict):
 class InstagramPost(Strict):
     """How a content is posted as an Instagram Reel."""
 
-    ai_disclosure: bool = True
-    share_to_feed: bool = True
-    hashtags: tuple[str, ...] = ()
+    ai_disclosure: bool = Field(default=True, description="label the post as made with AI")
+    share_to_feed: bool = Field(default=True, description="show the reel in the feed too")
+    hashtags: tuple[str, ...] = Field((), description="added to the caption")
 
 
 class TikTokPost(Strict):
@@ -154,15 +154,17 @@ class TikTokPost(Strict):
     With `mode: inbox` TikTok gets the video alone; its owner finishes the post in the app, with caption and privacy.
     """
 
-    mode: Literal["direct", "inbox"] = "direct"
-    privacy: Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"] | None = None
-    ai_disclosure: bool = True
-    allow_comments: bool = False
-    allow_duet: bool = False
-    allow_stitch: bool = False
-    promotes_own_brand: bool = False
-    paid_partnership: bool = False
-    hashtags: tuple[str, ...] = ()
+    mode: Literal["direct", "inbox"] = Field("direct", description="a post, or a draft in the account's inbox")
+    privacy: Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"] | None = Field(
+        None, description="who sees the post; needed with `mode: direct`"
+    )
+    ai_disclosure: bool = Field(default=True, description="label the post as made with AI")
+    allow_comments: bool = Field(default=False, description="viewers may comment")
+    allow_duet: bool = Field(default=False, description="viewers may make duets")
+    allow_stitch: bool = Field(default=False, description="viewers may make stitches")
+    promotes_own_brand: bool = Field(default=False, description="label the post as promoting your own brand")
+    paid_partnership: bool = Field(default=False, description="label the post as a paid partnership")
+    hashtags: tuple[str, ...] = Field((), description="added to the caption")
 
     @model_validator(mode="after")
     def _direct_posts_say_who_sees_them(self) -> "TikTokPost":
@@ -174,29 +176,29 @@ class TikTokPost(Strict):
 class YouTubePost(Strict):
     """How a content is posted as a YouTube Short. Left out, YouTube would publish; so `privacy` is explicit."""
 
-    privacy: Literal["public", "unlisted", "private"] = "private"
-    ai_disclosure: bool = True
-    made_for_kids: bool = False
-    category_id: str = "24"
-    notify_subscribers: bool = True
-    hashtags: tuple[str, ...] = ("#Shorts",)
+    privacy: Literal["public", "unlisted", "private"] = Field("private", description="who sees the post")
+    ai_disclosure: bool = Field(default=True, description="label the post as made with AI")
+    made_for_kids: bool = Field(default=False, description="declared as made for children")
+    category_id: str = Field("24", description="YouTube's category; 24 is entertainment")
+    notify_subscribers: bool = Field(default=True, description="subscribers get a notification")
+    hashtags: tuple[str, ...] = Field(("#Shorts",), description="added to the description")
 
 
 class OutboxPost(Strict):
     """A folder with video, caption and a checklist, for accounts posted by hand."""
 
-    ai_disclosure: bool = False
-    folder: str = Field("outbox", description="relative to the project root")
-    hashtags: tuple[str, ...] = ()
+    ai_disclosure: bool = Field(default=False, description="the checklist asks for the label")
+    folder: str = Field("outbox", description="where the folders go, relative to the project root")
+    hashtags: tuple[str, ...] = Field((), description="added to the caption")
 
 
 class Platforms(Strict):
     """Where a channel publishes; a platform that is left out is not published to."""
 
-    instagram: InstagramPost | None = None
-    tiktok: TikTokPost | None = None
-    youtube: YouTubePost | None = None
-    outbox: OutboxPost | None = None
+    instagram: InstagramPost | None = Field(None, description="publish there, with these fields; `{}` for all defaults")
+    tiktok: TikTokPost | None = Field(None, description="publish there, with these fields")
+    youtube: YouTubePost | None = Field(None, description="publish there, with these fields; `{}` for all defaults")
+    outbox: OutboxPost | None = Field(None, description="write folders to post from by hand")
 
     def chosen(self) -> dict[Platform, InstagramPost | TikTokPost | YouTubePost | OutboxPost]:
         """Return the platforms that are set, in the order of `PLATFORMS`."""
@@ -206,7 +208,7 @@ class Platforms(Strict):
 class Budget(Strict):
     """Spending caps of this channel; left out, those of `dayreel config` hold. Caps over all channels hold always."""
 
-    per_content_usd: Usd | None = None
+    per_content_usd: Usd | None = Field(None, description="per content: one take of one day")
     per_day_usd: Usd | None = Field(None, description="per content day, all takes together")
 
 
@@ -224,29 +226,29 @@ class Channel(Strict):
     """One channel: one video a day."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,40}$", description="the file's name without .yaml")
-    title: str = Field(min_length=1, max_length=80)
-    description: str = ""
+    title: str = Field(min_length=1, max_length=80, description="the channel's name for people")
+    description: str = Field("", description="for people")
     topic: str = Field(min_length=3, description="the topic template; `{date}` and `{weekday}` are filled in")
     content_type: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="which prompt templates are used")
-    language: str = Field("en", pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
-    timezone: str = "UTC"
-    active_from: date
-    active_until: date | None = None
-    weekdays: tuple[Weekday, ...] = WEEKDAYS
+    language: str = Field("en", pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="of ideas, captions and narration")
+    timezone: str = Field("UTC", description="whose days and clock times these are, like `Europe/Madrid`")
+    active_from: date = Field(description="first day that is made; earlier ones never cost anything")
+    active_until: date | None = Field(None, description="last day that is made")
+    weekdays: tuple[Weekday, ...] = Field(WEEKDAYS, description="days of the week that are made")
     make_at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="local time the day is made")
-    ideas: IdeaSource
-    prompts: PromptSource | None = None
-    segments: SegmentSpec = SegmentSpec()
-    video: VideoSource
+    ideas: IdeaSource = Field(description="where ideas come from")
+    prompts: PromptSource | None = Field(None, description="who writes the prompts; not for own footage")
+    segments: SegmentSpec = Field(SegmentSpec(), description="how many segments, how long, how large")
+    video: VideoSource = Field(description="who makes the segments")
     narration: Narration | None = Field(None, description="`off` or a voice")
     captions: Literal["off", "words"] = Field("off", description="`words` burns the spoken words in")
-    brand: Brand = Brand()
-    safety: Safety = Safety()
-    review: Review = Review()
-    platforms: Platforms = Platforms()
+    brand: Brand = Field(Brand(), description="watermark, intro, outro, loudness")
+    safety: Safety = Field(Safety(), description="what no idea and no prompt may hold")
+    review: Review = Field(Review(), description="who may decide, and until when")
+    platforms: Platforms = Field(Platforms(), description="where the channel publishes; left out means not there")
     publish_windows: tuple[str, ...] = Field(("00:00-24:00",), description="local times, `HH:MM-HH:MM`")
     max_posts_per_day: int = Field(3, ge=1, le=50, description="per platform and local day")
-    budget: Budget = Budget()
+    budget: Budget = Field(Budget(), description="spending caps of this channel")
     experiment: Experiment | None = Field(None, description="variants of a prompt that are compared")
     learn_from_results: bool = Field(
         default=False, description="show the best and worst measured ideas of the last 30 days to the next idea"

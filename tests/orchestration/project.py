@@ -247,8 +247,8 @@ def reason_of(tick: Any) -> str:
 
 
 def shell_script() -> str:
-    """Return the script of docs/how-to/operate.md: what people copy is what is tested."""
-    page = (ROOT / "docs" / "how-to" / "operate.md").read_text(encoding="utf-8")
+    """Return the script of docs/how-to/completion-markers.md: what people copy is what is tested."""
+    page = (ROOT / "docs" / "how-to" / "completion-markers.md").read_text(encoding="utf-8")
     found = re.search(r"<!-- marker script -->\n```sh\n(.*?)```", page, re.DOTALL)
     assert found is not None
     return found[1]

@@ -14,8 +14,8 @@ from dayreel.footage.cli.opened import opened_library
 @click.option("--movie", metavar="TITLE", help="a movie, or any footage that stands alone; default is the file's name")
 @click.option("--year", type=click.IntRange(1880, 2100), help="of a movie")
 @click.option("--series", metavar="NAME", help="a disc of a series; needs --season and --disc")
-@click.option("--season", type=click.IntRange(0, 99))
-@click.option("--disc", type=click.IntRange(1, 99))
+@click.option("--season", type=click.IntRange(0, 99), help="of a series")
+@click.option("--disc", type=click.IntRange(1, 99), help="of a season")
 @click.option("--even-if-alike", is_flag=True, help="take it although footage that looks the same is there")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(

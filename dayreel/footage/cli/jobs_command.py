@@ -14,7 +14,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--most", type=click.IntRange(1, 10000), default=50, show_default=True)
+@click.option("--most", type=click.IntRange(1, 10000), default=50, show_default=True, help="how many")
 @_JSON
 def list_jobs(most: int, as_json: bool) -> None:
     """List the newest jobs."""

@@ -2,7 +2,7 @@
 
 Money columns are millionths of a dollar (`types.Usd`), moments are UTC (`types.Moment`), days are a channel's own
 calendar days. Costs per content and layer are not columns: they are sums over `effects`, which is the one place where
-money is recorded.
+money is recorded. `info["row"]` says what one row is; the reference of the tables is made from it.
 """
 
 from sqlalchemy import (
@@ -72,6 +72,7 @@ content = Table(
     CheckConstraint(_one_of("state", CONTENT_STATES), name="state"),
     Index("idx_content_state", "state"),
     Index("idx_content_created_at", "created_at"),
+    info={"row": "one video of one channel on one day (a take): state, revision, caption, deadline"},
 )
 
 platform_posts = Table(
@@ -96,6 +97,7 @@ platform_posts = Table(
     Index("idx_platform_posts_content_id", "content_id"),
     Index("idx_platform_posts_platform", "platform"),
     Index("idx_platform_posts_account_video", "account", "video_sha256"),
+    info={"row": "one content on one platform"},
 )
 
 processing_logs = Table(
@@ -113,6 +115,7 @@ processing_logs = Table(
     Column("run_id", String(64)),
     Index("idx_processing_logs_content_id", "content_id"),
     Index("idx_processing_logs_layer", "layer"),
+    info={"row": "one stage of one content: started, completed or failed"},
 )
 
 config = Table(
@@ -123,6 +126,7 @@ config = Table(
     Column("updated_at", Moment, nullable=False),
     Column("updated_by", String(255), nullable=False),
     Column("note", Text),
+    info={"row": "one setting that a person changed"},
 )
 
 decisions = Table(
@@ -142,6 +146,7 @@ decisions = Table(
     Column("words", JSON),
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
     Index("idx_decisions_content_id", "content_id"),
+    info={"row": "what one person decided about one revision"},
 )
 
 state_transitions = Table(
@@ -160,6 +165,7 @@ state_transitions = Table(
     Column("at", Moment, nullable=False),
     CheckConstraint(_one_of("trigger", ("auto", "manual", "approval")), name="trigger"),
     Index("idx_state_transitions_entity", "entity", "entity_id"),
+    info={"row": "one step of a lifecycle: from, to, why, by whom"},
 )
 
 effects = Table(
@@ -201,6 +207,7 @@ effects = Table(
     CheckConstraint(
         "(content_id IS NULL) = (channel IS NULL) AND (content_id IS NOT NULL OR kind = 'notification')", name="whose"
     ),
+    info={"row": "one act on the outside world: request, handle, outcome, money"},
 )
 # A unique constraint takes every NULL for another one, so messages about no content have an index of their own.
 Index(
@@ -227,6 +234,7 @@ renders = Table(
     UniqueConstraint("content_id", "sequence"),
     CheckConstraint(_one_of("state", RENDER_STATES), name="state"),
     Index("idx_renders_content_id", "content_id"),
+    info={"row": "one segment's generation: state and progress"},
 )
 
 metric_snapshots = Table(
@@ -251,6 +259,7 @@ metric_snapshots = Table(
     Column("run_id", String(64)),
     Index("idx_metric_snapshots_observed_on", "observed_on"),
     Index("idx_metric_snapshots_post_row_id", "post_row_id"),
+    info={"row": "one post's counters at one moment"},
 )
 
 # -- what people plan for days that are not made yet ---------------------------------------------------------------
@@ -264,6 +273,7 @@ pinned_ideas = Table(
     Column("caption", Text),
     Column("pinned_by", String(255), nullable=False),
     Column("pinned_at", Moment, nullable=False),
+    info={"row": "one idea that a person set for a day of a channel"},
 )
 
 channel_pauses = Table(
@@ -274,6 +284,7 @@ channel_pauses = Table(
     Column("note", Text),
     Column("paused_by", String(255), nullable=False),
     Column("paused_at", Moment, nullable=False),
+    info={"row": "one pause of a channel"},
 )
 
 # -- tokens that dayreel renews by itself, see `stores.token_vault` -----------------------------------------------
@@ -292,6 +303,7 @@ oauth_tokens = Table(
     Column("error", Text),
     Column("version", Integer, nullable=False, default=1),
     Column("updated_at", Moment, nullable=False),
+    info={"row": "the tokens of one vendor that dayreel renews by itself, sealed with `DAYREEL_TOKEN_KEY`"},
 )
 
 # -- people at the desk --------------------------------------------------------------------------------------------
@@ -308,6 +320,7 @@ users = Table(
     Column("created_by", String(255), nullable=False),
     Column("disabled_at", Moment),
     CheckConstraint(_one_of("role", ROLES), name="role"),
+    info={"row": "one person who may use the desk"},
 )
 
 sessions = Table(
@@ -321,6 +334,7 @@ sessions = Table(
     Column("expires_at", Moment, nullable=False),
     Column("revoked_at", Moment),
     Index("idx_sessions_user_id", "user_id"),
+    info={"row": "one login; only its hash is kept"},
 )
 
 api_tokens = Table(
@@ -337,6 +351,7 @@ api_tokens = Table(
     Column("revoked_at", Moment),
     CheckConstraint(_one_of("role", ROLES), name="role"),
     Index("idx_api_tokens_user_id", "user_id"),
+    info={"row": "one API token of a person; only its hash is kept"},
 )
 
 invitations = Table(
@@ -348,6 +363,7 @@ invitations = Table(
     Column("created_by", String(255), nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
+    info={"row": "one one-time link; only its hash is kept"},
 )
 
 acts = Table(
@@ -361,6 +377,7 @@ acts = Table(
     Column("target", String(200), nullable=False),
     Column("detail", JSON, nullable=False),
     Index("idx_acts_at", "at"),
+    info={"row": "one thing that somebody did to users, settings or the kill switch"},
 )
 
 # -- own footage: a cache of what the shared folder says, and its history, see `footage.library` ------------------
@@ -388,6 +405,7 @@ media_items = Table(
     CheckConstraint(_one_of("state", ITEM_STATES), name="state"),
     Index("idx_media_items_state", "state"),
     Index("idx_media_items_folder_path", "folder_path"),
+    info={"row": "one item of own footage, as the shared folder has it"},
 )
 
 media_files = Table(
@@ -401,6 +419,7 @@ media_files = Table(
     Column("size_bytes", BigInteger, nullable=False),
     UniqueConstraint("item_id", "stage", "path"),
     Index("idx_media_files_sha256", "sha256"),
+    info={"row": "one file of an item of own footage"},
 )
 
 human_approvals = Table(
@@ -421,6 +440,7 @@ human_approvals = Table(
     CheckConstraint(_one_of("status", ("pending", "approved", "rejected", "superseded")), name="status"),
     Index("idx_human_approvals_status", "status"),
     Index("idx_human_approvals_item_id", "item_id"),
+    info={"row": "one question to a person about own footage, and the answer"},
 )
 
 jobs = Table(
@@ -446,4 +466,5 @@ jobs = Table(
     CheckConstraint(_one_of("state", RENDER_STATES), name="state"),
     Index("idx_jobs_state", "state"),
     Index("idx_jobs_item_id", "item_id"),
+    info={"row": "one job of a worker: state and progress, as the shared folder has it"},
 )

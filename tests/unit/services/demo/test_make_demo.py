@@ -375,13 +375,3 @@ def test_missing_days_are_the_promised_gaps_and_a_deleted_post(demo: Demo, sql: 
     assert whole == {(away, "tiktok"), *((silent, name) for name in ("instagram", "tiktok", "youtube"))}
     assert deleted
     assert [day for day, gaps in demo.measured if gaps] == sorted({away, *deleted})
-
-
-def test_the_docs_describe_every_mart_and_column() -> None:
-    text = (ROOT / "docs" / "how-to" / "analytics.md").read_text(encoding="utf-8")
-    for mart in MARTS.values():
-        _, _, section = text.partition(f"### `{mart.view}`")
-        key = ", ".join(f"`{name}`" for name in mart.key)
-        assert f"One row is {mart.grain}. Key: {key}." in section.partition("|")[0], mart.name
-        for column in mart.columns:
-            assert f"| `{column.name}` | {column.kind} | {column.description} |" in section, (mart.name, column.name)

@@ -1,0 +1,238 @@
+"""Fills the tables of the reference from the code, as a hook of mkdocs.
+
+A page holds the words that people write, and a line `<!-- from the code: commands -->` where the tables go, so that a
+table can never be older than the code it describes (docs/decisions/0021-reference-from-the-code.md).
+
+    python docs/reference_tables.py docs/reference/cli.md    # one page as it will be, to read in a terminal
+
+What belongs here is how a table is written; what is in it belongs to its owner: help texts to commands, descriptions to
+fields and columns.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import AliasChoices, SecretStr
+
+from dayreel.cli import root
+from dayreel.providers.registry import VENDORS
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.mart import Mart
+from dayreel.services.configure import KEYS
+from dayreel.services.marts.tables import MARTS
+from dayreel.settings import Settings
+from dayreel.stores.catalog.tables import metadata
+
+PROJECT = Path(__file__).resolve().parents[1]
+MARKER = re.compile(r"^<!-- from the code: ([a-z ]+?)(?:, (.+))? -->$", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Return a page with its tables in place; mkdocs calls this for every page."""
+    return filled(markdown)
+
+
+def on_post_build(config: Mapping[str, Any]) -> None:
+    """Refuse a site that would load something from elsewhere; mkdocs calls this once it is written.
+
+    Raises:
+        RuntimeError: a page loads a script, a style, a picture or a font from another host.
+    """
+    site = Path(config["site_dir"])
+    loads = {
+        page.relative_to(site): loaded_from_elsewhere(page.read_text(encoding="utf-8")) for page in site.rglob("*.html")
+    }
+    if foreign := {str(page): urls for page, urls in loads.items() if urls}:
+        raise RuntimeError(f"The site must work without a network; these pages load from elsewhere: {foreign}.")
+
+
+def loaded_from_elsewhere(html: str) -> list[str]:
+    """Return the addresses on other hosts that a browser fetches by itself when it shows this page."""
+    tags = re.findall(r"<(?:script|link|img|iframe|source|video|audio)\b[^>]*>", html)
+    return [url for tag in tags for url in re.findall(r"""(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)""", tag)]
+
+
+def filled(markdown: str) -> str:
+    """Return a page with every marker replaced by what it names.
+
+    Raises:
+        KeyError: a marker names something that is not made here.
+    """
+    return MARKER.sub(lambda found: "\n".join(TABLES[found[1]](*(found[2] or "").split())), markdown)
+
+
+def commands(*names: str) -> Iterator[str]:
+    """Yield a section per command: its help, its usage, its arguments and options."""
+    for name in names or root.list_commands(click.Context(root)):
+        command = root.get_command(click.Context(root), name)
+        if command is None:
+            raise KeyError(name)
+        yield from _command(command, click.Context(root, info_name="dayreel"), name, depth=2)
+
+
+def _command(command: click.Command, parent: click.Context, name: str, depth: int) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent)
+    yield f"{'#' * depth} {context.command_path}\n"
+    yield _paragraphs(command.help or "") + "\n"
+    if isinstance(command, click.Group):
+        for sub in command.list_commands(context):
+            inner = command.get_command(context, sub)
+            if inner is not None and not inner.hidden:
+                yield from _command(inner, context, sub, depth + 1)
+        return
+    yield f"```\n{context.command_path} {' '.join(command.collect_usage_pieces(context))}\n```\n"
+    records = filter(None, (param.get_help_record(context) for param in command.get_params(context)))
+    rows = ((f"`{names}`", text) for names, text in records if text and "--help" not in names)
+    yield from _table(("option", "what it does"), rows)
+
+
+def settings() -> Iterator[str]:
+    """Yield every variable of the environment, those of vendors apart, with the vendors that read them."""
+    users: dict[str, list[str]] = {}
+    for vendor in VENDORS.values():
+        for variable in (*vendor.needs, *vendor.takes):
+            users.setdefault(variable, []).append(vendor.name)
+    own, keys = [], []
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        variable = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"DAYREEL_{name}".upper()
+        about = (field.description or "") + (" (secret)" if SecretStr.__name__ in str(field.annotation) else "")
+        if variable in users or not variable.startswith("DAYREEL_"):
+            keys.append((f"`{variable}`", about, ", ".join(users.get(variable, ()))))
+        elif name != "root":  # found from where a command is typed, never set
+            default = "" if field.default is None else f"`{field.default}`"
+            own.append((f"`{variable}`", about, default))
+    yield "## Of this project\n"
+    yield from _table(("variable", "what it is for", "default"), own)
+    yield "## Keys and accounts of vendors\n"
+    yield from _table(("variable", "what it is", "vendor"), keys)
+
+
+def changeable() -> Iterator[str]:
+    """Yield the settings that people change while dayreel runs."""
+    rows = ((f"`{key.name}`", key.description, f"`{key.default}`", f"`{key.variable}`") for key in KEYS.values())
+    yield from _table(("setting", "what it is for", "default", "variable that overrides it"), rows)
+
+
+def channel_fields() -> Iterator[str]:
+    """Yield a table per part of a channel file: field, what it says, what is allowed, default."""
+    schema = Channel.model_json_schema()
+    yield "## The file itself\n"
+    yield from _part(schema, schema, "")
+
+
+def _part(schema: Mapping[str, Any], part: Mapping[str, Any], path: str) -> Iterator[str]:
+    rows, inner = [], []
+    for name, field in part["properties"].items():
+        if not path and name == "name":  # the file's own name
+            continue
+        spot = f"{path}.{name}".lstrip(".")
+        reference = next((one["$ref"] for one in (field, *field.get("anyOf", ())) if "$ref" in one), None)
+        if reference is not None:
+            inner.append((spot, schema["$defs"][reference.rpartition("/")[2]]))
+        allowed = f"[its fields](#{spot.replace('.', '')})" if reference else _allowed(field)
+        default = "needed" if name in part.get("required", ()) else _default(field, is_part=reference is not None)
+        rows.append((f"`{name}`", field.get("description", ""), allowed, default))
+    yield from _table(("field", "what it says", "allowed", "default"), rows)
+    for spot, fields in inner:
+        yield f"## {spot}\n"
+        yield _paragraphs(fields.get("description", "")) + "\n"
+        yield from _part(schema, fields, spot)
+
+
+def _allowed(field: Mapping[str, Any]) -> str:
+    kinds = [kind for kind in field.get("anyOf", (field,)) if kind.get("type") != "null"]
+    one = kinds[0]
+    if values := one.get("enum") or ([one["const"]] if "const" in one else None):
+        return ", ".join(f"`{value}`" for value in values)
+    if one.get("type") == "array":
+        return f"list: {_allowed(one['items'])}"
+    if one.get("type") == "object":
+        return "names to texts"
+    low = next(
+        (f"{word} {one[key]}" for key, word in (("minimum", "from"), ("exclusiveMinimum", "above")) if key in one), ""
+    )
+    high = f"to {one['maximum']}" if "maximum" in one else ""
+    words = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "string": "text"}
+    kind = one.get("format", words.get(one.get("type", ""), "text"))
+    return " ".join(filter(None, (kind, low, high)))
+
+
+def _default(field: Mapping[str, Any], *, is_part: bool) -> str:
+    value = field.get("default")
+    if value is None or value in ([], "", {}) or is_part:
+        return "" if value is None else "see there" if is_part else "none"
+    if isinstance(value, list):
+        return ", ".join(f"`{one}`" for one in value)
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def marts(*groups: str) -> Iterator[str]:
+    """Yield a section per mart of these groups: its grain, its key and its columns."""
+    chosen: list[Mart] = [mart for name, mart in MARTS.items() if name.partition("/")[0] in groups]
+    for mart in chosen:
+        yield f"## `{mart.view}`\n"
+        key = ", ".join(f"`{name}`" for name in mart.key)
+        files = "one file" if mart.every == "always" else f"one file per {mart.every}"
+        yield f"Asset `{mart.name}`, {files}. One row is {mart.grain}. Key: {key}.\n"
+        yield from _table(("column", "type", "meaning"), ((f"`{c.name}`", c.kind, c.description) for c in mart.columns))
+
+
+def catalog() -> Iterator[str]:
+    """Yield a section per table of the catalog: what a row is, its columns and where they point."""
+    for table in metadata.sorted_tables:
+        yield f"## `{table.name}`\n"
+        yield f"One row is {table.info['row']}.\n"
+        rows = []
+        for column in table.columns:
+            points = ", ".join(f"`{key.target_fullname}`" for key in column.foreign_keys)
+            marks = ["key"] if column.primary_key else [] if not column.nullable else ["may be null"]
+            rows.append((f"`{column.name}`", type(column.type).__name__.lower(), ", ".join(marks), points))
+        yield from _table(("column", "type", "", "points to"), rows)
+
+
+def changelog() -> Iterator[str]:
+    """Yield the changelog without its heading."""
+    text = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+    yield text.partition("\n")[2].replace("](docs/", "](")
+
+
+def decisions() -> Iterator[str]:
+    """Yield a line per decision, the newest first."""
+    for page in sorted((PROJECT / "docs" / "decisions").glob("[0-9]*.md"), reverse=True):
+        title = page.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+        yield f"- [{title}]({page.name})"
+
+
+TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
+    "commands": commands,
+    "settings": settings,
+    "changeable settings": changeable,
+    "channel fields": channel_fields,
+    "marts": marts,
+    "catalog": catalog,
+    "changelog": changelog,
+    "decisions": decisions,
+}
+
+
+def _table(head: tuple[str, ...], rows: Any) -> Iterator[str]:
+    lines = [" | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
+    if lines:
+        yield f"| {' | '.join(head)} |"
+        yield "|" + "---|" * len(head)
+        yield from (f"| {line} |" for line in lines)
+        yield ""
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.replace("\b", "").split("\n\n"))
+
+
+if __name__ == "__main__":
+    for page in sys.argv[1:]:
+        print(filled(Path(page).read_text(encoding="utf-8")))
