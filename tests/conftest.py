@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 
 # The same tests on both; the quick part of the suite is content with the one that needs no server.
 BOTH = ["sqlite", pytest.param("postgres", marks=(pytest.mark.postgres, pytest.mark.slow))]
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C also where a shell has started the suite in the background, and had it ignored.
+
+    Dagster does at SIGTERM what is done at SIGINT, and children inherit what is ignored: a worker that a test stops
+    with SIGTERM would run for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
