@@ -31,6 +31,7 @@ from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_
 from tests.fakes.desk import PASSWORD, desk_on, served
 from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.studio import content_row, make_studio, reviewable
+from tests.world.desk_answers import answers, slow_line
 
 BROWSER = find_chromium()
 pytestmark = [
@@ -248,6 +249,18 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place, in_brows
 
     in_browser(walk)
     assert content_row(desk.studio, desk.content_id).state == "approved"
+
+
+def test_no_answer_is_lost_to_what_others_do_meanwhile(desk: Place, in_browser: InBrowser) -> None:
+    """On a slow line, where the news of a decision overtakes the answer to a press; 200 rounds are in `make soak`."""
+
+    async def walk(browser: Chromium) -> None:
+        page = await browser.tab(await browser.context(), PHONE)
+        await come_in(page, desk.link("Ana"))
+        await slow_line(page, latency_ms=60, bytes_per_s=200_000)
+        assert sum((await answers(page, desk.studio, desk.url, desk.content_id, rounds=6, seed=1)).values()) == 6
+
+    in_browser(walk)
 
 
 def test_the_live_view_resumes_after_a_restart_without_gaps(desk: Place, in_browser: InBrowser) -> None:

@@ -9,37 +9,95 @@ function show(root, field, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
 
-function apply(document_, box) {
-  show(box, "state", document_.state.replaceAll("_", " "));
+// One status document into the box of its content: what moves often is in it, so that no page is asked for.
+function apply(status, box) {
+  show(box, "state", status.state.replaceAll("_", " "));
   const overall = find(box, "progress");
-  if (overall) overall.value = document_.progress;
-  show(box, "percent", `${document_.progress}%`);
+  if (overall) overall.value = status.progress;
+  show(box, "percent", `${status.progress}%`);
   let isNew = false;
-  for (const render of document_.renders) {
+  for (const render of status.renders) {
     const row = box.querySelector(`[data-sequence="${render.sequence}"]`);
     if (!row) {
-      isNew = box.classList.contains("content");
+      isNew = isDetail;
       continue;
     }
     show(row, "render-state", render.state);
     find(row, "render-progress").value = render.progress;
   }
   // Every step counts the version up, an edited caption and a hold too; an older one is an event that comes late.
-  if (isNew || document_.version > Number(box.dataset.version)) hasMoved(box, document_);
+  if (!isNew && status.version <= Number(box.dataset.version)) return;
+  box.dataset.version = Math.max(status.version, box.dataset.version);
+  if (isDetail) refresh();
+  else say("Something has moved.");
 }
 
+const isDetail = document.body.classList.contains("detail");
+const regions = new Map([...document.querySelectorAll("[data-live]")].map((region) => [region.id, region.innerHTML]));
+let isLeaving = false;
 let isDirty = false;
+let isRefreshing = false;
+let isAskedAgain = false;
 
-function hasMoved(box, document_) {
-  const told = document.getElementById("moved");
-  const isDecision = document.body.classList.contains("decides") && document_.state === box.dataset.state;
-  const mayReload = !isDirty && !isDecision && box.classList.contains("content");
-  box.dataset.state = document_.state;
-  box.dataset.version = document_.version;
-  // A page that only watches shows the new state at once. One with something typed asks first, and so does one that can
-  // still be decided: no press may land on words that came under the thumb.
-  if (mayReload) location.reload();
-  else if (told) told.hidden = false;
+function say(words) {
+  const banner = document.getElementById("moved");
+  if (!banner) return;
+  show(banner, "moved", words);
+  banner.hidden = false;
+}
+
+// The page is patched, never loaded again by itself: a reload while a form is under way would take away its answer.
+async function refresh() {
+  if (isRefreshing) {
+    isAskedAgain = true;
+    return;
+  }
+  isRefreshing = true;
+  try {
+    const address = document.querySelector("[data-address]").dataset.address;
+    const answer = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-store", redirect: "error" });
+    if (answer.ok) patch(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    else say("This has moved on.");
+  } catch {
+    say("This has moved on."); // the network is away; the event stream comes back by itself
+  } finally {
+    isRefreshing = false;
+  }
+  if (isAskedAgain) {
+    isAskedAgain = false;
+    refresh();
+  }
+}
+
+function patch(fresh) {
+  if (isLeaving) return;
+  const [ours, theirs] = [document, fresh].map((page) => page.querySelector("[data-bound]"));
+  // No press may land on words that came under the thumb: where something can be decided, what a decision is bound to
+  // stays as it was seen until the person asks for what it is now.
+  const keepsBound = document.body.classList.contains("decides") && ours.dataset.bound !== theirs.dataset.bound;
+  if (keepsBound) say(`This has moved on: it is ${theirs.dataset.state.replaceAll("_", " ")} now.`);
+  for (const region of fresh.querySelectorAll("[data-live]")) {
+    const old = document.getElementById(region.id);
+    if (regions.get(region.id) === region.innerHTML || (keepsBound && region.dataset.live === "bound")) continue;
+    if (isInUse(old)) {
+      say("This has moved on.");
+      continue;
+    }
+    regions.set(region.id, region.innerHTML);
+    old.innerHTML = region.innerHTML;
+    prepare(old);
+  }
+  if (!keepsBound) {
+    document.body.className = fresh.body.className;
+    ours.dataset.bound = theirs.dataset.bound;
+  }
+  ours.dataset.state = theirs.dataset.state;
+}
+
+function isInUse(region) {
+  const isTyped = isDirty && region.querySelector("textarea, input:not([type=hidden])");
+  const isPlayed = [...region.querySelectorAll("video")].some((video) => !video.paused);
+  return isTyped || isPlayed || region.contains(document.activeElement) || region.querySelector("details[open]");
 }
 
 function follow(url) {
@@ -48,15 +106,23 @@ function follow(url) {
     const status = JSON.parse(event.data);
     const box = document.querySelector(`[data-content="${CSS.escape(status.content_id)}"]`);
     if (box) apply(status, box);
-    else if (document.getElementById("moved")) document.getElementById("moved").hidden = false;
+    else say("Something has moved.");
     document.body.dataset.live = status.event_id;
-    if (status.terminal && url !== "/events") source.close();
+    if (status.terminal && url !== "/events") {
+      source.close();
+      document.body.dataset.connected = "over";
+    }
   });
-  source.addEventListener("reset", () => location.reload());
+  source.addEventListener("reset", () => (isDetail ? refresh() : say("Something has moved.")));
   source.addEventListener("open", () => { document.body.dataset.connected = "yes"; });
   source.addEventListener("error", () => { document.body.dataset.connected = "no"; });
   addEventListener("pagehide", () => source.close());
 }
+
+addEventListener("submit", () => { isLeaving = true; });
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload(); // out of the browser's memory, where no event reached it
+});
 
 function preview(form) {
   const text = form.querySelector("textarea");
@@ -101,22 +167,25 @@ function keys() {
   });
 }
 
-// Only one of the choices is open at a time, and its first field is what one wants to type into.
-for (const box of document.querySelectorAll(".choices details")) {
-  box.addEventListener("toggle", () => {
-    if (!box.open) return;
-    for (const other of document.querySelectorAll(".choices details[open]")) if (other !== box) other.open = false;
-    box.querySelector("input:not([type=hidden])")?.focus();
-  });
+// What a page or a part of it needs once it is there.
+function prepare(root) {
+  // Only one of the choices is open at a time, and its first field is what one wants to type into.
+  for (const box of root.querySelectorAll(".choices details")) {
+    box.addEventListener("toggle", () => {
+      if (!box.open) return;
+      for (const other of document.querySelectorAll(".choices details[open]")) if (other !== box) other.open = false;
+      box.querySelector("input:not([type=hidden])")?.focus();
+    });
+  }
+  for (const note of root.querySelectorAll("input[name=note]")) {
+    note.addEventListener("input", () => { isDirty = true; });
+  }
+  for (const form of root.querySelectorAll("form[data-preview]")) preview(form);
+  for (const time of root.querySelectorAll("time")) time.title = new Date(time.dateTime).toLocaleString();
 }
-for (const note of document.querySelectorAll("input[name=note]")) {
-  note.addEventListener("input", () => { isDirty = true; });
-}
-for (const form of document.querySelectorAll("form[data-preview]")) preview(form);
-for (const time of document.querySelectorAll("time")) {
-  time.title = new Date(time.dateTime).toLocaleString();
-}
-// What came of an act is said once, not again when the page reloads itself.
+
+prepare(document);
+// What came of an act is said once, not again when the page is loaded again.
 const here = new URL(location.href);
 if (here.searchParams.has("done")) {
   here.searchParams.delete("done");
@@ -131,7 +200,7 @@ async function followWork() {
   if (!answer.ok) return;
   work.innerHTML = await answer.text();
   const marker = work.firstElementChild?.dataset.marker;
-  if (marker && marker !== work.dataset.marker) document.getElementById("moved").hidden = false;
+  if (marker && marker !== work.dataset.marker) say("Something has moved.");
 }
 if (work) setInterval(() => followWork().catch(() => {}), 2000);
 if (document.body.dataset.events && window.EventSource) follow(document.body.dataset.events);

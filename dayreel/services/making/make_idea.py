@@ -18,6 +18,7 @@ from dayreel.services.making.learn import Lessons, lessons_for
 from dayreel.services.making.need_ready import need_ready
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.plan_days import as_idea
+from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
@@ -162,7 +163,12 @@ def _question(
     )
     trial = trial_of(channel, "idea", row.day)
     # After the template, not in it: a channel's own template must not leave them out while they are on record.
-    added = [lessons.words() if lessons else "", trial.words if trial else "", _given(pinned)]
+    added = [
+        lessons.words() if lessons else "",
+        trial.words if trial else "",
+        rejection_words(studio, row),
+        _given(pinned),
+    ]
     prompt = "\n\n".join(part for part in (prompt, *added) if part)
     return Question(
         model=str(channel.ideas.model),

@@ -12,6 +12,7 @@ from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.ask import Unusable, ask
 from dayreel.services.making.keep_safe import SafetyGate, texts_of_prompts
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
 from dayreel.services.making.trials import recorded, trial_of
@@ -69,7 +70,8 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
             question=Question(
                 model=source.model,
                 system="You answer with one JSON document that follows the given schema, and nothing else.",
-                prompt=prompt,
+                # Outside the fingerprint: what was made of an earlier take's day stays what it is.
+                prompt="\n\n".join(part for part in (prompt, rejection_words(studio, row)) if part),
                 schema=_exactly(channel.segments.count).model_json_schema(),
                 schema_name="prompts",
                 max_tokens=1000 + 700 * channel.segments.count,
