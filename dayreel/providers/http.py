@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import requests
 from pydantic import SecretStr
@@ -25,6 +26,7 @@ from dayreel.providers.whole_files import written_whole
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _LONGEST_ANSWER = 400
+_SHORTEST_PART = 16
 _NEVER_CONNECTED = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 503})
 
@@ -50,6 +52,25 @@ def readable(text: str, *, secrets: Iterable[str] = ()) -> str:
         text = text.replace(secret, "***")
     line = " ".join(text.split())
     return (line if len(line) <= _LONGEST_ANSWER else line[: _LONGEST_ANSWER - 1] + "…").rstrip(".") or "nothing"
+
+
+def secret_parts(url: str, *, shortest: int = _SHORTEST_PART) -> tuple[str, ...]:
+    """Return what is kept out of messages where an address itself is a key: a server may say any part of it back.
+
+    Args:
+        shortest: parts of the path and of the query that are shorter, in characters, are no keys.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return (url,)
+    pieces = [
+        urlunsplit(("", "", parts.path, parts.query, "")),
+        *parts.path.split("/"),
+        *(value for _, value in parse_qsl(parts.query)),
+        parts.password or "",
+    ]
+    return (url, *(piece for piece in pieces if len(piece) >= shortest))
 
 
 def retry_after_s(headers: Mapping[str, str], *, clock: Clock | None = None) -> float | None:

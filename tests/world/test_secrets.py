@@ -57,6 +57,8 @@ MARKED |= {credentials.INSTAGRAM_LOGIN_TOKEN, "marked-press-0001"}
 CARD = Card("m-1", "t", "Crafts", "wool", "words", (), "http://127.0.0.1:8700/x")
 # What vendors hand out on the way: Google's access tokens, the token made of Kling's keys, TikTok's new ones.
 ISSUED = re.compile(r"ya29\.sandbox-\w+|eyJ[\w-]{10,}\.[\w-]+|act\.sandbox-[0-9a-f]{8}|rft\.sandbox-[0-9a-f]{8}")
+# The address of an upload is a key as well: kept as a handle, to go on from, and never in a message.
+UPLOAD = re.compile(r"upload_(?:id|token)=\w+|/slack/upload/\w+")
 pytestmark = pytest.mark.slow
 SENT_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -259,12 +261,14 @@ def test_no_vendor_answer_leaks_a_secret_into_output_or_logs(
             except DayreelError as error:
                 shown = all_of(error)
                 failures += 1
+                assert not UPLOAD.search(shown), f"request {step}: {shown}"
             assert not leaks(shown), f"request {step}: {shown}"
         if not proxy.has_turned:
             break
     is_proof_enough = name.endswith("proof") and shape == "garbage 200"
     assert failures or is_proof_enough, "nothing went wrong, so nothing was shown"
     assert not leaks(caplog.text)
+    assert not UPLOAD.search(caplog.text)
 
 
 def test_the_net_has_no_hole(world: RunningSandbox, proxy: HostileProxy) -> None:

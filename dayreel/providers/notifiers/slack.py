@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.access import Access
-from dayreel.providers.http import Http, readable, retry_after_s, reveal, status_error
+from dayreel.providers.http import Http, readable, retry_after_s, reveal, secret_parts, status_error
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Message, Press
 from dayreel.providers.notifiers.slack_cards import blocks_of, escaped, form_of, text_of
 from dayreel.schemas.effect import Permit
@@ -118,10 +118,11 @@ class SlackNotifier:
             attempted=attempted,
             acting=False,
         )
-        wire = Http("Slack", secrets=(self._token, str(place.get("upload_url"))), read_s=self._timeout_s)
+        address = str(place.get("upload_url"))
+        wire = Http("Slack", secrets=(self._token, *secret_parts(address)), read_s=self._timeout_s)
         with preview.open("rb") as file:
             # Until the upload is completed, nobody sees it: everything up to there may be repeated.
-            reply = wire.send("POST", str(place.get("upload_url")), attempted=attempted, acting=False, data=file)
+            reply = wire.send("POST", address, attempted=attempted, acting=False, data=file)
         if not reply.ok:
             raise reply.error(reply.words)
         self._call(

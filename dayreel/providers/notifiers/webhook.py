@@ -10,14 +10,14 @@ import hmac
 import json
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError
 from dayreel.providers.access import Access
-from dayreel.providers.http import Http, reveal
+from dayreel.providers.http import Http, reveal, secret_parts
 from dayreel.providers.notifiers.contract import Message
 from dayreel.schemas.effect import HOUSE, Permit
 
@@ -57,9 +57,7 @@ class WebhookNotifier:
             raise ConfigurationError("WEBHOOK_URL is no address.", next_step="Write it like https://example.com/hook.")
         self._secret = reveal(secret, name="WEBHOOK_SECRET") if secret else ""
         self._clock = clock
-        # Any part of such an address may be its key, and a server may say any part of it back.
-        pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query)), parts.password or ""]
-        hidden = (self._url, self._secret, *(piece for piece in pieces if len(piece) >= _SHORTEST_KEY))
+        hidden = (self._secret, *secret_parts(self._url, shortest=_SHORTEST_KEY))
         self._http = Http("the webhook", secrets=hidden, read_s=timeout_s, clock=clock)
 
     def send(self, permit: Permit, message: Message) -> dict[str, Any]:

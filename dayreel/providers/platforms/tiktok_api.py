@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.http import Http, Reply, readable, reveal
+from dayreel.providers.http import Http, Reply, readable, reveal, secret_parts
 from dayreel.providers.platforms.approved import FileSlice, Progress, approved_file
 from dayreel.providers.platforms.contract import PostRequest
 from dayreel.providers.platforms.tiktok_chunks import ChunkPlan, held_bytes
@@ -115,7 +115,7 @@ class TikTokApi:
     ) -> Reply:
         # No Authorization here: the address itself is the key, so it is a secret and never in a message.
         url = str(progress["upload_url"])
-        http = Http("TikTok", secrets=(self._token, url), read_s=120, clock=self._clock)
+        http = Http("TikTok", secrets=(self._token, *secret_parts(url)), read_s=120, clock=self._clock)
         return http.send(
             "PUT",
             url,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Literal
 
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
-from dayreel.providers.http import Reply
+from dayreel.providers.http import Reply, secret_parts
 from dayreel.providers.platforms.approved import FileSlice, Progress, approved_file
 from dayreel.providers.platforms.contract import PostRequest
 from dayreel.providers.platforms.youtube_api import YouTubeApi
@@ -62,7 +62,7 @@ def ask_session(api: YouTubeApi, uri: str, *, total: int) -> SessionState:
         uri,
         attempted="ask the YouTube upload where it stands",
         headers={"Content-Range": f"bytes */{total}", "Content-Length": "0"},
-        secrets=(uri,),
+        secrets=secret_parts(uri),
     )
     return _read(api, reply)
 
@@ -125,7 +125,7 @@ def _send_chunk(
         is_publishing=is_final,
         headers={"Content-Type": "video/mp4", "Content-Range": f"bytes {first}-{last}/{total}"},
         data=FileSlice(file, first=first, length=last - first + 1),
-        secrets=(uri,),
+        secrets=secret_parts(uri),
     )
     if reply.status == 401 or reply.status >= 500:  # noqa: PLR2004  answered, but where do we stand? The session knows
         return _ask_after(api, reply, uri, total=total, is_final=is_final)
