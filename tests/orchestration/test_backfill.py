@@ -52,6 +52,7 @@ def test_days_outside_the_schedule_are_left_out_with_a_reason(make_project: Call
     others = [day for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun") if day != weekday]
     span = {"active_from": days_ago(4).isoformat(), "active_until": days_ago(1).isoformat()}
     project = make_project(notes={**NOTES, **span, "weekdays": others})
+    project.add_content("notes", days_ago(2), "failed")  # begun before the file said otherwise
     reasons = _reasons(_plan(project, 5, -1))
     assert "before active_from" in reasons[f"notes {days_ago(5)}"]
     assert f"is a {weekday}" in reasons[f"notes {days_ago(2)}"]

@@ -4,6 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from sqlalchemy import insert, update
 
 from dayreel.stores.catalog.tables import content, decisions
@@ -63,10 +68,14 @@ def test_a_post_that_has_a_run_already_is_not_asked_for_again(made: Project, ins
     made.decide(NOTES_ID, "approved")
     (post,) = made.tick(instance, "post_due_sensor").run_requests
     job = made.defs.get_repository_def().get_job("publish")
-    under_way = instance.create_run_for_job(job, tags=dict(post.tags), status=dg.DagsterRunStatus.STARTED)
-    assert "has its run already" in reason_of(made.tick(instance, "post_due_sensor"))
-    instance.report_run_canceled(under_way)
-    assert len(made.tick(instance, "post_due_sensor").run_requests) == 1
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("dayreel"), "dayreel"), "publish")
+    for status in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED"):
+        run = instance.create_run_for_job(
+            job, tags=dict(post.tags), status=dg.DagsterRunStatus[status], remote_job_origin=origin
+        )
+        assert "has its run already" in reason_of(made.tick(instance, "post_due_sensor")), status
+        instance.report_run_canceled(run)
+        assert len(made.tick(instance, "post_due_sensor").run_requests) == 1, status
 
 
 def test_a_rejection_is_recorded_and_nothing_is_posted(made: Project, instance: dg.DagsterInstance) -> None:

@@ -16,7 +16,7 @@ from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import newest_verdict
 from dayreel.stores.mart_files import open_mart_files
 from tests.fakes.clock import FakeClock
-from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, seen_on, token_of
+from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, person, seen_on, token_of
 from tests.fakes.studio import content_row
 
 CONTENT = "crafts-2026-11-20"
@@ -97,6 +97,20 @@ def test_a_post_needs_the_token_of_its_own_session(ana: Browser, ben: Browser, s
     for token in ("", "x", csrf_of(ben.open("/account"))):
         assert ana.post(f"{PAGE}/approve", data={"csrf": token, "seen": seen}, headers=OURS).status_code == 403
     assert not is_decided(studio)
+
+
+def test_no_form_is_taken_without_its_token_or_from_elsewhere(desk: Starlette) -> None:
+    """Whoever posts, and wherever: the forms before the login too, or another site could log a browser in as itself."""
+    root, stranger = person(desk, "Root", "admin"), Browser(desk)
+    tokens = {root: csrf_of(root.open("/account")), stranger: csrf_of(stranger.open("/login"))}
+    posts = [one for one in desk.routes if isinstance(one, Route) and one.methods == {"POST"}]
+    assert len(posts) > 30
+    for route in posts:
+        path = route.path_format.format(**{name: REAL.get(name, "1") for name in route.param_convertors})
+        browser = stranger if route.path in OPEN_TO_ALL else root
+        no_token = browser.post(path, headers=OURS)
+        elsewhere = browser.post(path, data={"csrf": tokens[browser]}, headers={"origin": "https://evil.test"})
+        assert (no_token.status_code, elsewhere.status_code) == (403, 403), path
 
 
 def test_a_get_decides_nothing(ana: Browser, studio: Studio) -> None:
@@ -248,16 +262,21 @@ OUTSIDE = (
     "..%2f..%2fvar%2fdesk.key",
     "/etc/passwd",
 )
+# A video, too, is served from the one folder only; a later take's folder begins with the name of the first one's.
+BESIDE = ("..%2fsecret.mp4", f"..%2f{CONTENT}-t2%2fsecret.mp4", "%2e%2e/%2e%2e/secret.mp4")
 ODD = ("%2Fetc%2Fpasswd", "raw", "", "final_video.mp4%00.jpg", "raw/../../other/final_video.mp4", "..\\..\\x.mp4")
 OF_OTHER_KINDS = ("metadata.json", ".pipeline/final_video.done", "out.mp4", "dir.mp4")
 
 
-@pytest.mark.parametrize("path", OUTSIDE + ODD + OF_OTHER_KINDS)
+@pytest.mark.parametrize("path", OUTSIDE + BESIDE + ODD + OF_OTHER_KINDS)
 def test_media_serves_only_the_contents_own_images_and_videos(
     vera: Browser, studio: Studio, tmp_path: Path, path: str
 ) -> None:
-    (tmp_path / "secret.mp4").write_bytes(b"secret")
     folder = studio.contents.folder(CONTENT)
+    take = studio.contents.folder(f"{CONTENT}-t2")
+    take.mkdir()
+    for place in (take, folder.parent, tmp_path):
+        (place / "secret.mp4").write_bytes(b"secret")
     (folder / "out.mp4").symlink_to(tmp_path / "secret.mp4")
     (folder / "dir.mp4").mkdir()
     answer = vera.get(f"/media/{CONTENT}/{path}")

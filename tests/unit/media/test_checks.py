@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from dayreel.errors import MediaError
@@ -135,13 +136,18 @@ def test_an_index_at_the_end_fails(make_clip: MakeClip, check: Check) -> None:
     assert not check(make_clip("a.mkv", duration_s=2))["faststart"].passed
 
 
-def test_damage_within_the_stream_fails(made: Path, check: Check) -> None:
+@pytest.mark.parametrize("damaged", ["video", "audio"])
+def test_damage_within_a_stream_fails(made: Path, check: Check, damaged: str) -> None:
+    """Also where every frame of the picture is there and only the sound is broken."""
+    with av.open(str(made)) as container:
+        packets = [(one.pos, one.size) for one in container.demux(container.streams.get({damaged: 0})) if one.pos]
+    start, size = packets[len(packets) // 2]
     data = bytearray(made.read_bytes())
-    start = data.index(b"mdat") + len(data) // 3
-    data[start : start + 4000] = b"\xa5" * 4000
+    data[start : start + size] = b"\xa5" * size
     made.write_bytes(data)
     result = check(made)["decodes_fully"]
     assert not result.passed
+    assert result.value.startswith("48 frames") == (damaged == "audio")
     assert "The decoder said" in result.message
 
 

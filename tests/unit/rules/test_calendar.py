@@ -180,9 +180,10 @@ def test_a_day_that_is_not_made_says_why(day: str, words: str) -> None:
     assert words in said
 
 
+@pytest.mark.parametrize("until", [None, date(2026, 11, 20)])
 @pytest.mark.parametrize("day", ["2026-11-01", "2026-11-20"])
-def test_the_first_day_and_today_are_made(day: str) -> None:
-    assert why_not_made(channel(), date.fromisoformat(day), at("2026-11-20 12:00")) is None
+def test_the_first_and_last_day_and_today_are_made(day: str, until: date | None) -> None:
+    assert why_not_made(channel(active_until=until), date.fromisoformat(day), at("2026-11-20 12:00")) is None
 
 
 def test_today_is_the_channels_own() -> None:

@@ -383,6 +383,22 @@ def test_a_live_handle_keeps_its_reservation_when_a_read_fails(ready: Catalog) -
     assert ledger_of(ready).perform(intent(), brings()).state == "confirmed"
 
 
+def test_a_post_that_broke_off_goes_on_from_its_handle(ready: Catalog) -> None:
+    """A second upload session beside the first would be a second video as soon as both are filled."""
+    handles: list[dict[str, Any]] = []
+
+    def act(_permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+        handles.append(handle)
+        record({"session_uri": "s1"})
+        raise DOWN
+
+    for _call in range(2):
+        with pytest.raises(TransientError):
+            ledger_of(ready).perform(intent(kind="post", target="youtube", records_first=True), act)
+    assert handles == [{}, *[{"session_uri": "s1"}] * 5]
+    assert (row_of(ready)["state"], row_of(ready)["reserved_usd"]) == ("intended", 0)
+
+
 def test_a_refused_read_does_not_forget_a_live_handle_either(ready: Catalog) -> None:
     with pytest.raises(PermanentError):
         ledger_of(ready).perform(intent(), raises(NO, after={"request_id": "r1"}))

@@ -320,6 +320,18 @@ def test_a_day_takes_so_many_posts_per_platform(make_studio: MakeStudio) -> None
     publish(studio, platform)
 
 
+def test_the_day_that_posts_count_on_is_the_channels_own(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1, "timezone": "Asia/Tokyo"}})
+    for number, day in enumerate([datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]):
+        approve(studio, day=day, video=f"video {number}".encode())
+    platform = FakePlatform()
+    assert isinstance(studio.clock, FakeClock)
+    for hours, content_id, posted_on in ((5.5, "crafts-2026-11-19", "2026-11-20"), (1, ID, "2026-11-21")):
+        studio.clock.move(hours=hours)  # half past eleven at night in Tokyo, then half past midnight: one day in UTC
+        publish(studio, platform, content_id)
+        assert post_row(studio, content_id=content_id)["posted_on"].isoformat() == posted_on
+
+
 @pytest.mark.parametrize("step", ["post", "lost_answer"])
 def test_a_post_in_flight_or_maybe_out_counts_for_the_day(make_studio: MakeStudio, step: Any) -> None:
     studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})

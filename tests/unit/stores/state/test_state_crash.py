@@ -1,5 +1,6 @@
 """A process that is killed at any step of a commit leaves the old document or the new one, and a log that tells."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,23 @@ def test_the_log_shows_if_a_process_died_before_or_after_rename(
     assert (record["outcome"], record["operation"], record["actor"]) == (outcome, "recovery", "the dead")
     assert what in record["details"]
     assert PipelineState(path).verify().notes == []
+
+
+def test_a_commit_waits_for_the_device_to_have_file_and_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a power loss may take, no kill shows: a rename that the folder has not written down yet is undone by one."""
+    path = tmp_path / "pipeline.json"
+    PipelineState(path).write({"n": 1})
+    waited_for: list[int] = []
+    wait = os.fsync
+
+    def watch(fd: int) -> None:
+        waited_for.append(os.fstat(fd).st_ino)
+        wait(fd)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    PipelineState(path).write({"n": 2})
+    document, folder = path.stat().st_ino, tmp_path.stat().st_ino
+    assert document in waited_for[: waited_for.index(folder)]
 
 
 def test_a_hand_edit_after_a_crash_is_not_logged_as_a_recovery(tmp_path: Path) -> None:
