@@ -11,7 +11,7 @@ PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n $(WO
 # Dagster compiled from its sources at the start of every process is five seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run up test quick soak check deploy-check docs kill-matrix bench lock clean
+.PHONY: run up test quick soak characterize check deploy-check docs kill-matrix bench lock clean
 
 run: $(VENV)/.run-ready  ## make today's video of every channel, up to review, in the sandbox world
 	@$(BIN)/dayreel run
@@ -27,6 +27,9 @@ quick: $(VENV)/.dev-ready  ## the suite without its slow tests
 
 soak: $(VENV)/.dev-ready  ## what needs long loops, a part at a time, with its time and its figure: make soak PART=kill_matrix
 	$(BIN)/python -m pytest -n 0 $(if $(PART),tests/soak/test_$(PART).py,tests/soak)
+
+characterize: $(VENV)/.dev-ready  ## every output over a demo, into files to compare: make characterize OUT=DIR
+	$(BIN)/python -m tests.characterize $(OUT)
 
 check: $(VENV)/.dev-ready  ## format, lint, types, contracts
 	$(BIN)/ruff format --check .

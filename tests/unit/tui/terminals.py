@@ -79,14 +79,14 @@ def terminal(studio: Studio, *, person: str = "alma", **wishes: Any) -> WatchedT
 
 
 @asynccontextmanager
-async def running(app: WatchedTerminal) -> AsyncIterator[Keyboard]:
-    """Run a terminal of 80 by 24 characters; what it shows is laid out, and painted where a test reads it."""
+async def running(app: WatchedTerminal, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Keyboard]:
+    """Run a terminal of this size, in characters; what it shows is laid out, and painted where a test reads it."""
     with (
         mock.patch.object(Compositor, "render_full_update", _unpainted),
         mock.patch.object(Compositor, "render_partial_update", _unpainted),
     ):
         keyboard = Keyboard(app)
-        async with app.run_test(size=(80, 24), message_hook=keyboard.handles):
+        async with app.run_test(size=size, message_hook=keyboard.handles):
             yield keyboard
 
 
