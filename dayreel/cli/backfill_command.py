@@ -6,18 +6,19 @@ from uuid import uuid4
 
 import click
 
+from dayreel.cli.documents import content_document
 from dayreel.cli.output import print_json, print_table
 from dayreel.clock import SystemClock
 from dayreel.errors import UsageError
+from dayreel.queries.contents import status_of
+from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.lifecycle import WORKING
 from dayreel.services.dagster_server import DagsterServer, find_server
 from dayreel.services.sandbox_world import ensure_sandbox
-from dayreel.services.status import status_of
 from dayreel.services.studio import open_studio, person
 from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
 from dayreel.settings import Settings, load_settings
-from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.channel_files import ChannelFiles
 
 POLL_S = 2.0
@@ -133,10 +134,10 @@ def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -
 
 def _show_result(settings: Settings, plan: BackfillPlan, *, as_json: bool) -> int:
     wanted = {(one.channel, one.day.isoformat()) for one in plan.days}
-    with open_catalog(settings.catalog) as catalog:
-        # Takes of a day come in order, so its last is the one that stays.
-        rows = status_of(catalog, channels=sorted({channel for channel, _ in wanted}))
-    newest = {(one["channel"], one["date"]): one for one in rows}
+    with opened_records(settings) as records:
+        status = status_of(records, channels=sorted({channel for channel, _ in wanted}))
+    # Takes of a day come in order, so its last is the one that stays.
+    newest = {(one["channel"], one["date"]): one for one in map(content_document, status.contents)}
     told = [newest[key] for key in sorted(wanted) if key in newest]
     made = [one for one in told if one["state"] not in (*WORKING, "failed")]
     if as_json:

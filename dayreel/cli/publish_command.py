@@ -2,16 +2,17 @@
 
 import click
 
+from dayreel.cli.documents import content_document
 from dayreel.cli.output import print_json
+from dayreel.queries.contents import status_of
+from dayreel.records import opened_records
 from dayreel.rules.captions import UNIT_NAMES
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
 from dayreel.services.desk.content import CaptionPreview, stored_captions
 from dayreel.services.publishing.plan_posts import plan_posts
-from dayreel.services.status import status_of
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
-from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.reads import get_content
 from dayreel.stores.channel_files import ChannelFiles
 
@@ -91,8 +92,8 @@ def publish_content(content_id: str, *, as_json: bool) -> int:
     settings = load_settings()
     parsed = parse_content_id(content_id)
     channel = ChannelFiles(settings.channels_dir).load(parsed.channel)
-    with open_catalog(settings.catalog) as catalog:
-        with catalog.read() as connection:
+    with opened_records(settings) as records:
+        with records.catalog.read() as connection:
             get_content(connection, content_id)
         ended = run_job(
             settings,
@@ -104,7 +105,8 @@ def publish_content(content_id: str, *, as_json: bool) -> int:
         )
         for asset, said in ended.failures:
             click.echo(f"dayreel: {asset}: {said}", err=True)
-        told = [one for one in status_of(catalog, day=parsed.day) if one["content_id"] == content_id]
+        status = status_of(records, day=parsed.day)
+    told = [content_document(content) for content in status.contents if content.row.id == content_id]
     if as_json:
         print_json(told)
     else:

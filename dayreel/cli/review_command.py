@@ -2,14 +2,15 @@
 
 import click
 
+from dayreel.cli.documents import content_document
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import StaleState
+from dayreel.queries.contents import status_of
+from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.services.reviewing.decide import Seen, Verdict, decide, seen_of
-from dayreel.services.status import status_of
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
-from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.reads import DecisionRow, get_content, newest_verdict
 
 _BY = click.option("--by", metavar="NAME", help="who decides; default is you")
@@ -27,8 +28,9 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def list_waiting(as_json: bool) -> None:
     """List what waits for a decision."""
-    with open_catalog(load_settings().catalog) as catalog:
-        told = status_of(catalog, states=("review_pending",))
+    with opened_records() as records:
+        status = status_of(records, states=("review_pending",))
+    told = [content_document(content) for content in status.contents]
     if as_json:
         print_json(told)
     elif not told:

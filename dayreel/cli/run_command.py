@@ -5,17 +5,18 @@ from datetime import date
 
 import click
 
+from dayreel.cli.documents import content_document
 from dayreel.cli.output import print_json, print_table
 from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, UsageError
+from dayreel.queries.contents import status_of
+from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import day_lock, why_not_begun
 from dayreel.services.sandbox_world import ensure_sandbox
-from dayreel.services.status import status_of
 from dayreel.services.studio import open_studio, person
 from dayreel.settings import Settings, load_settings
-from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.stores.locks import hold
 
@@ -117,8 +118,9 @@ def _need_keys(settings: Settings, channel: Channel) -> None:
 
 def show_days(settings: Settings, days: set[date], names: set[str], *, as_json: bool) -> None:
     """Print where the contents of these days and channels stand, with the command to type next."""
-    with open_catalog(settings.catalog) as catalog:
-        told = [one for day in sorted(days) for one in status_of(catalog, day=day, channels=sorted(names))]
+    with opened_records(settings) as records:
+        statuses = [status_of(records, day=day, channels=sorted(names)) for day in sorted(days)]
+    told = [content_document(content) for status in statuses for content in status.contents]
     if as_json:
         print_json(told)
         return

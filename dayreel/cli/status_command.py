@@ -1,17 +1,14 @@
 """`dayreel status`: where every content stands. Never imports Dagster, and starts nothing."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import click
 
+from dayreel.cli.documents import content_document, no_content_document
 from dayreel.cli.output import print_json, print_table
-from dayreel.clock import SystemClock
+from dayreel.queries.contents import PostStatus, Status, status_of
+from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
-from dayreel.services.status import status_of
-from dayreel.settings import load_settings
-from dayreel.stores.catalog.engine import open_catalog
 
 SHOWN = 20
 _TWO_DAYS_H = 48
@@ -25,45 +22,63 @@ _NOTHING_YET = "Nothing was made yet. `dayreel run` makes today's videos."
 def command(day: str | None, everything: bool, as_json: bool) -> None:
     """Show each content's state, cost, review and posts, and the command to type next."""
     wanted = parse_day(day) if day else None
-    with open_catalog(load_settings().catalog) as catalog:
-        told = status_of(catalog, day=wanted, limit=None if everything or wanted else SHOWN)
+    with opened_records() as records:
+        status = status_of(records, day=wanted, limit=None if everything or wanted else SHOWN)
+        now = records.clock.now()
+    about_none = status.unknown.of(None)
     if as_json:
-        print_json(told)
+        documents = [content_document(content) for content in status.contents]
+        print_json([*documents, no_content_document(about_none)] if about_none else documents)
         return
-    now = SystemClock().now()
-    if not told:
+    if status.contents:
+        _print_contents(status, now)
+    else:
         nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
         click.echo(nothing)
-        return
+    _print_unknown(status)
+
+
+def _print_contents(status: Status, now: datetime) -> None:
     print_table(
         ("content", "state", "cost", "video", "posts", "next"),
         [
             (
-                one["content_id"],
-                one["state"],
-                f"${one['cost_usd']}",
-                f"content/{one['final_video']}" if one["final_video"] else "",
-                ", ".join(_post(name, post, now) for name, post in one["posts"].items()),
-                one["next"],
+                content.row.id,
+                content.row.state,
+                f"${content.cost_usd:.4f}",
+                f"content/{content.row.final_video_path}" if content.row.final_video_path else "",
+                ", ".join(_post(post, now) for post in content.posts),
+                content.next_step,
             )
-            for one in told
+            for content in status.contents
         ],
     )
-    for one in told:
-        if one["error"] and one["state"] == "failed":
-            click.echo(f"\n{one['content_id']} failed: {one['error']}")
-        for effect in one["unknown"]:
-            click.echo(
-                f"\n{one['content_id']}: the outcome of effect {effect['effect_id']} ({effect['kind']} "
-                f"{effect['sequence']} at {effect['target']}) is not known: {effect['error']}\n"
-                f"`dayreel reconcile` looks; if that does not settle it: {effect['next']}"
-            )
+    for content in status.contents:
+        if content.row.error and content.row.state == "failed":
+            click.echo(f"\n{content.row.id} failed: {content.row.error}")
 
 
-def _post(name: str, post: Mapping[str, Any], now: datetime) -> str:
+def _print_unknown(status: Status) -> None:
+    """Print the unknown outcomes of what is shown and of no content, and how many more there are."""
+    shown = {content.row.id for content in status.contents} | {None}
+    told = [outcome for outcome in status.unknown.here if outcome.content_id in shown]
+    for outcome in told:
+        click.echo(
+            f"\n{outcome.about}: the outcome of effect {outcome.effect_id} ({outcome.kind} {outcome.sequence} at "
+            f"{outcome.target}) is not known: {outcome.evidence}\n"
+            f"`dayreel reconcile` looks; if that does not settle it: {outcome.next_step}"
+        )
+    more = len(status.unknown.here) - len(told)
+    if more:
+        click.echo(f"\n{more} more unknown outcomes on other days: `dayreel status --all` shows them.")
+    if status.unknown.elsewhere:
+        click.echo(f"\n{status.unknown.elsewhere} unknown outcomes in the {status.unknown.other_world} world.")
+
+
+def _post(post: PostStatus, now: datetime) -> str:
     """Return one post in words; what is not over yet with its age."""
-    words = f"{name} {post['state']}" + (" (public id pending)" if "public_id" in post else "")
-    if "since" not in post:
+    words = f"{post.platform} {post.state}" + (" (public id pending)" if post.is_unnamed else "")
+    if post.since is None:
         return words
-    hours = (now - datetime.fromisoformat(post["since"])).total_seconds() / 3600
+    hours = (now - post.since).total_seconds() / 3600
     return f"{words} for {hours / 24:.0f} d" if hours >= _TWO_DAYS_H else f"{words} for {max(hours, 0):.1f} h"

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, Table, or_, select
 
 from dayreel.errors import UsageError
 from dayreel.rules.content_ids import parse_content_id
+from dayreel.rules.key_like import without_keys
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.renders import render_status
 from dayreel.services.studio import Studio
@@ -26,8 +27,6 @@ from dayreel.stores.catalog.tables import (
     state_transitions,
 )
 
-HIDDEN = "(hidden: it works like a key)"
-_KEY_LIKE = ("_url", "_uri")
 # Long and told elsewhere on the page, or of no use to people.
 _LEFT_OUT = frozenset({"text", "schema"})
 
@@ -180,9 +179,9 @@ def _effect(effect: RowMapping) -> dict[str, Any]:
         "settled_at": effect["settled_at"],
         "run_id": effect["run_id"],
         "error": effect["error"],
-        "sent": _without_keys(effect["request"]),
-        "handle": _without_keys(effect["handle"]),
-        "came_back": _without_keys({k: v for k, v in effect["result"].items() if k not in _LEFT_OUT}),
+        "sent": without_keys(effect["request"]),
+        "handle": without_keys(effect["handle"]),
+        "came_back": without_keys({k: v for k, v in effect["result"].items() if k not in _LEFT_OUT}),
     }
 
 
@@ -221,16 +220,6 @@ def _transitions(connection: Connection, content_id: str) -> list[dict[str, Any]
     )
     kept = ("at", "from_state", "event", "to_state", "trigger", "actor", "notes")
     return [{name: one[name] for name in kept} for one in connection.execute(query).mappings()]
-
-
-def _without_keys(value: Any) -> Any:
-    """Return JSON with every value hidden that would let its reader act: addresses that carry their own permission."""
-    if isinstance(value, Mapping):
-        return {
-            key: HIDDEN if str(key).endswith(_KEY_LIKE) and isinstance(inner, str) else _without_keys(inner)
-            for key, inner in value.items()
-        }
-    return [_without_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
-"""What every use case works with: settings, clock, catalog, content folders, channels, prices, and the ways out.
+"""What every use case works with: the records of a project, the ledger, and the ways out to the vendors.
 
-A `Studio` is built once per process or Dagster step and handed to the services. It decides nothing.
+A `Studio` is built once per process or Dagster step and handed to the services. It decides nothing. What only looks
+takes `dayreel.records.Records`.
 """
 
 import getpass
@@ -12,55 +13,29 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from dayreel.clock import Clock, SystemClock
+from dayreel.clock import SystemClock
 from dayreel.providers.access import Access
 from dayreel.providers.registry import vendor_named
+from dayreel.records import Records
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.keep_tokens import ACCESS_VARIABLES, seed_of, usable_token
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings
-from dayreel.stores.catalog.engine import Catalog, open_catalog
-from dayreel.stores.channel_files import ChannelFiles
-from dayreel.stores.content_bucket import ContentBucket
-from dayreel.stores.contents import ContentStore
-from dayreel.stores.price_list import PriceList, load_prices
+from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.s3 import connect_s3
 
 
 @dataclass(frozen=True)
-class Studio:
-    """One place to work in.
+class Studio(Records):
+    """One place to work in: its records, and what acts on them.
 
     Attributes:
         run_id: the Dagster run that works, for the record.
-        actor: who works, for the record: a person's name, a sensor, a schedule.
-        s3: makes the client of the bucket, where there is one.
+        providers: clients by vendor, made when they are asked for.
     """
 
-    settings: Settings
-    clock: Clock
-    catalog: Catalog
     run_id: str | None = None
-    actor: str = "dayreel"
     providers: dict[str, Any] = field(default_factory=dict)
-    s3: Callable[[], Any] = connect_s3
-
-    @cached_property
-    def contents(self) -> ContentStore:
-        """The content folders."""
-        place = self.settings.content_bucket
-        bucket = None if place is None else ContentBucket(place, self.s3)
-        return ContentStore(self.settings.content_dir, actor=self.actor, bucket=bucket)
-
-    @cached_property
-    def channels(self) -> ChannelFiles:
-        """The channel files."""
-        return ChannelFiles(self.settings.channels_dir)
-
-    @cached_property
-    def prices(self) -> PriceList:
-        """The price list."""
-        return load_prices(self.settings.root)
 
     @cached_property
     def ledger(self) -> EffectLedger:

@@ -13,6 +13,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, select
 
 from dayreel.errors import DayreelError, UsageError
+from dayreel.queries.contents import next_step
+from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.captions import UNIT_NAMES, format_caption
 from dayreel.rules.post_words import post_hashtags, post_marker
 from dayreel.schemas.channel import Channel, Platform
@@ -28,9 +30,8 @@ from dayreel.services.reviewing.decide import (
     possible_events,
     seen_of,
 )
-from dayreel.services.status import next_step
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, DecisionRow, costs_of, get_content, newest_verdict, open_effects
+from dayreel.stores.catalog.reads import ContentRow, DecisionRow, costs_of, get_content, newest_verdict
 from dayreel.stores.catalog.tables import decisions
 from dayreel.tui.words import left, one_line, plain
 
@@ -149,7 +150,7 @@ def review(studio: Studio, content_id: str) -> Review:
     with studio.catalog.read() as connection:
         row = get_content(connection, content_id)
         costs = costs_of(connection, [content_id]).get(content_id, {})
-        unknown = len(open_effects(connection, [content_id]))
+        unknown = len(read_unknown_outcomes(studio, connection).of(content_id))
         history = _history(connection, content_id)
         newest = newest_verdict(connection, content_id)
     channel, no_channel = _loaded(lambda: studio.channels.load(row.channel))

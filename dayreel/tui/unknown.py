@@ -14,16 +14,16 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dayreel.errors import StaleState
+from dayreel.queries.unknown_outcomes import UnknownOutcome, UnknownOutcomes, unknown_outcomes
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
 from dayreel.tui.dialogs import AskLine, Confirm
 from dayreel.tui.lists import show_options
 from dayreel.tui.live import PLACES, LiveScreen
-from dayreel.tui.views import Doubt, doubts
-from dayreel.tui.words import one_line, usd
+from dayreel.tui.words import one_line, plain, usd
 
 
-class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
+class UnknownScreen(LiveScreen[UnknownOutcomes]):
     """Every outcome that nobody knows."""
 
     name_shown = "unknown outcomes"
@@ -40,13 +40,14 @@ class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
         with VerticalScroll(id="evidence", can_focus=True):
             yield Static(id="told")
 
-    def look(self, studio: Studio) -> tuple[Doubt, ...]:
+    def look(self, studio: Studio) -> UnknownOutcomes:
         """Read the effects."""
-        return doubts(studio)
+        return unknown_outcomes(studio)
 
-    def show(self, view: tuple[Doubt, ...]) -> None:
+    def show(self, view: UnknownOutcomes) -> None:
         """Fill the list again, and tell the evidence of the highlighted one."""
-        show_options(self.query_one("#doubts", OptionList), [Option(_line(one), id=str(one.effect_id)) for one in view])
+        options = [Option(_line(one), id=str(one.effect_id)) for one in view.here]
+        show_options(self.query_one("#doubts", OptionList), options)
         self._tell()
 
     @on(OptionList.OptionHighlighted)
@@ -58,7 +59,7 @@ class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Show the resolving keys dimmed while there is nothing to resolve."""
         del parameters
-        return None if action in ("found", "not_there") and not self.view else True
+        return None if action in ("found", "not_there") and not (self.view and self.view.here) else True
 
     def action_found(self) -> None:
         """Ask for the id under which the provider has it."""
@@ -70,7 +71,7 @@ class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
             if found:
                 self._resolve(doubt, found)
 
-        question = f"Under which id does {doubt.target} have {doubt.what} of {doubt.content_id}?"
+        question = f"Under which id does {doubt.target} have {_what(doubt)} of {doubt.about}?"
         self.app.push_screen(AskLine(question, placeholder="the id that its dashboard shows"), go_on)
 
     def action_not_there(self) -> None:
@@ -84,7 +85,7 @@ class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
                 self._resolve(doubt, None)
 
         question = (
-            f"You looked at {doubt.target}, and {doubt.what} of {doubt.content_id} is not there?\n"
+            f"You looked at {doubt.target}, and {_what(doubt)} of {doubt.about} is not there?\n"
             f"Then {usd(doubt.reserved_usd)} is released, and it may be sent again."
         )
         self.app.push_screen(Confirm(question), go_on)
@@ -93,12 +94,12 @@ class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
         """Look every doubt up at its provider; sends nothing."""
         self.act(lambda studio: _summary(reconcile(studio)), meanwhile="Looking up every unknown outcome ...")
 
-    def _chosen(self) -> Doubt | None:
+    def _chosen(self) -> UnknownOutcome | None:
         option = self.query_one("#doubts", OptionList).highlighted_option
         wanted = None if option is None else option.id
-        return next((one for one in self.view or () if str(one.effect_id) == wanted), None)
+        return next((one for one in (self.view.here if self.view else ()) if str(one.effect_id) == wanted), None)
 
-    def _resolve(self, doubt: Doubt, found: str | None) -> None:
+    def _resolve(self, doubt: UnknownOutcome, found: str | None) -> None:
         person = self.terminal.link.person
 
         def say(studio: Studio) -> str:
@@ -109,13 +110,13 @@ class UnknownScreen(LiveScreen[tuple[Doubt, ...]]):
         self.act(say, meanwhile=f"Recording what you found about effect {doubt.effect_id} ...")
 
 
-def need_unchanged(studio: Studio, seen: Doubt) -> None:
+def need_unchanged(studio: Studio, seen: UnknownOutcome) -> None:
     """Refuse a ruling on an effect that has moved since it was shown.
 
     Raises:
         StaleState: says what it is now.
     """
-    now = next((one for one in doubts(studio) if one.effect_id == seen.effect_id), None)
+    now = next((one for one in unknown_outcomes(studio).here if one.effect_id == seen.effect_id), None)
     if now is None or now.version != seen.version:
         what = "is no longer unknown" if now is None else f"was looked at again: {one_line(now.evidence)}"
         raise StaleState(
@@ -124,18 +125,23 @@ def need_unchanged(studio: Studio, seen: Doubt) -> None:
         )
 
 
-def _line(doubt: Doubt) -> Content:
+def _line(doubt: UnknownOutcome) -> Content:
     sent = f"{doubt.sent_at:%m-%d %H:%M}" if doubt.sent_at else ""
-    where = f"{doubt.what} at {doubt.target}"
-    return Content(f" {doubt.effect_id:>5}  {doubt.content_id:26} {where:22} {sent}  {usd(doubt.reserved_usd)}")
+    where = f"{_what(doubt)} at {doubt.target}"
+    return Content(f" {doubt.effect_id:>5}  {doubt.about:26} {where:22} {sent}  {usd(doubt.reserved_usd)}")
 
 
-def _evidence(doubt: Doubt) -> Content:
-    parts = [Content.styled("evidence", "bold"), Content(f"  {doubt.evidence}")]
+def _evidence(doubt: UnknownOutcome) -> Content:
+    parts = [Content.styled("evidence", "bold"), Content(f"  {plain(doubt.evidence)}")]
     for title, facts in (("what was asked for", doubt.request), ("what its vendor calls it", doubt.handle)):
         if facts:
-            parts += [Content.styled(title, "bold"), *(Content(f"  {name}: {value}") for name, value in facts)]
+            lines = (Content(f"  {plain(name)}: {one_line(value)}") for name, value in facts)
+            parts += [Content.styled(title, "bold"), *lines]
     return Content("\n").join(parts)
+
+
+def _what(doubt: UnknownOutcome) -> str:
+    return f"{doubt.kind} {doubt.sequence}"
 
 
 def _summary(told: list[Reconciled]) -> str:

@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, select
+from sqlalchemy import Connection, case, func, select
 
-from dayreel.schemas.effect import HOUSE
+from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.services.configure import Value, read_config
 from dayreel.services.effects.caps import Cap, caps_of
 from dayreel.services.making.renders import Render, render_status
 from dayreel.services.studio import Studio
 from dayreel.services.turn_switch import switch_told
 from dayreel.stores.catalog.reads import ContentRow, costs_of, get_content, newest_verdict, posts_of
-from dayreel.stores.catalog.tables import content, effects, renders
+from dayreel.stores.catalog.tables import content, renders
 from dayreel.tui.words import left, one_line, plain
 
 # What a person is asked for comes first, then what is under way, then what is over.
@@ -85,7 +84,7 @@ def dashboard(studio: Studio) -> Dashboard:
     with studio.catalog.read() as connection:
         counted = select(content.c.state, func.count().label("contents")).group_by(content.c.state)
         totals = {row.state: int(row.contents) for row in connection.execute(counted)}
-        parked = [row["content_id"] for row in _doubtful(studio, connection)]
+        parked = [outcome.content_id for outcome in read_unknown_outcomes(studio, connection).here]
         groups = tuple(
             Group(state, title, totals[state], _entries(connection, state, parked, now))
             for state, title in GROUPS.items()
@@ -95,7 +94,7 @@ def dashboard(studio: Studio) -> Dashboard:
         return Dashboard(groups, switch_told(switch) if switch.value == "off" else None, len(parked))
 
 
-def _entries(connection: Connection, state: str, parked: Sequence[str], now: datetime) -> tuple[Entry, ...]:
+def _entries(connection: Connection, state: str, parked: Sequence[str | None], now: datetime) -> tuple[Entry, ...]:
     query = select(content.c.id).where(content.c.state == state).order_by(content.c.day.desc(), content.c.id)
     ids = list(connection.execute(query.limit(_SHOWN_OVER if state in _OVER else _SHOWN)).scalars())
     costs = costs_of(connection, ids)
@@ -166,65 +165,6 @@ def renderings(studio: Studio) -> tuple[Rendered, ...]:
             Rendered(row.content_id, row.state, tuple(render_status(connection, row.content_id)))
             for row in connection.execute(query)
         )
-
-
-# -- unknown effects ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """One effect whose outcome nobody knows, with what looking it up has shown so far."""
-
-    effect_id: int
-    version: int
-    content_id: str
-    what: str
-    target: str
-    sent_at: datetime | None
-    reserved_usd: Decimal
-    evidence: str
-    request: tuple[tuple[str, str], ...]
-    handle: tuple[tuple[str, str], ...]
-
-
-def doubts(studio: Studio) -> tuple[Doubt, ...]:
-    """Return every effect that a person may rule on, oldest first.
-
-    Raises:
-        StoreError: the catalog cannot be read.
-    """
-    with studio.catalog.read() as connection:
-        return tuple(_doubt(row) for row in _doubtful(studio, connection))
-
-
-def _doubtful(studio: Studio, connection: Connection) -> list[RowMapping]:
-    query = (
-        select(effects)
-        .where(effects.c.world == studio.settings.world, effects.c.state.in_(("unknown", "sent")))
-        .order_by(effects.c.id)
-    )
-    rows = connection.execute(query).mappings()
-    return [row for row in rows if row["state"] == "unknown" or not studio.ledger.is_at_work(row)]
-
-
-def _doubt(row: RowMapping) -> Doubt:
-    gone = "the process that sent it is gone" if row["state"] == "sent" else ""
-    return Doubt(
-        effect_id=row["id"],
-        version=row["version"],
-        content_id=row["content_id"] or HOUSE,
-        what=f"{row['kind']} {row['sequence']}",
-        target=row["target"],
-        sent_at=row["sent_at"],
-        reserved_usd=row["reserved_usd"],
-        evidence=plain(row["error"]) or gone or "nobody has looked yet",
-        request=_facts(row["request"]),
-        handle=_facts(row["handle"]),
-    )
-
-
-def _facts(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((plain(name), one_line(str(value))) for name, value in document.items() if value not in (None, "", {}))
 
 
 # -- money -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 from sqlalchemy import select
 
+from dayreel.cli.documents import content_document
 from dayreel.clock import Clock, local_day
+from dayreel.queries.contents import status_of
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo, Idea
@@ -143,6 +145,11 @@ def reviewable(
     run_stage(studio, row, Work("final_video", fingerprint(video=video.hex()), "ffmpeg"), compose)
     request_review(studio, channel, row.id)
     return content_row(studio, row.id)
+
+
+def status_documents(studio: Studio, **where: Any) -> list[dict[str, Any]]:
+    """Return what `dayreel status --json` prints of contents."""
+    return [content_document(content) for content in status_of(studio, **where).contents]
 
 
 def content_row(studio: Studio, content_id: str) -> ContentRow:

@@ -19,10 +19,10 @@ import pytest
 import requests
 
 from dayreel.cli import run as dayreel
-from dayreel.services.status import status_of
 from tests.days import days_ago, today
 from tests.fakes.ports import free_port
 from tests.fakes.sandbox import RunningSandbox
+from tests.fakes.studio import status_documents
 from tests.orchestration.project import ROOT, Project, make_footage, mark
 from tests.waiting import wait_until
 
@@ -103,7 +103,7 @@ class Daemons:
     def states(self) -> dict[str, str]:
         """Return the state of every content."""
         with self.project.studio() as room:
-            return {one["content_id"]: one["state"] for one in status_of(room.catalog)}
+            return {one["content_id"]: one["state"] for one in status_documents(room)}
 
     def runs(self, **tags: str) -> list[dg.DagsterRun]:
         """Return the runs that have these tags, whose slash is a double underscore here."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import dagster as dg
 import pytest
 
-from dayreel.services.status import status_of
 from tests.days import days_ago, today
 from tests.fakes.sandbox import RunningSandbox
+from tests.fakes.studio import status_documents
 from tests.orchestration.conftest import Made
 from tests.orchestration.project import CRAFTS, NOTES, Project, failures, metadata_of
 
@@ -18,7 +18,7 @@ NOTES_ID = f"notes-{DAY}"
 
 def _status(project: Project, content_id: str) -> dict[str, object]:
     with project.studio() as room:
-        (one,) = [one for one in status_of(room.catalog) if one["content_id"] == content_id]
+        (one,) = [one for one in status_documents(room) if one["content_id"] == content_id]
     return one
 
 
@@ -108,7 +108,7 @@ def test_days_outside_the_active_dates_are_refused_before_spend(
         assert said in failures(result)["crafts/ideas"]
     assert sandbox.effects()["generations"] == []
     with project.studio() as room:
-        assert status_of(room.catalog) == []
+        assert status_documents(room) == []
 
 
 def test_a_rejected_day_cannot_be_published_by_materializing(made: Project, instance: dg.DagsterInstance) -> None:

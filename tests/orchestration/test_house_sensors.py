@@ -8,12 +8,13 @@ import dagster as dg
 import pytest
 from sqlalchemy import update
 
+from dayreel.processes import owner_of, this_process
 from dayreel.services.configure import write_config
-from dayreel.services.processes import owner_of, this_process
 from dayreel.services.reviewing.expire_reviews import overdue_reviews
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.reads import get_content
 from dayreel.stores.catalog.tables import content
+from dayreel.stores.leases import LEASE
 from pipeline_assets.house_jobs import Failure
 from tests.days import today
 from tests.fakes.sandbox import RunningSandbox
@@ -117,9 +118,10 @@ def test_what_a_living_process_is_sending_is_no_doubt(made: Project) -> None:
 
 
 def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Project) -> None:
-    made.add_effect(NOTES_ID, state="sent", owner=None, handle={"request_id": "r1"})
+    lease = datetime.now(UTC) + LEASE
+    made.add_effect(NOTES_ID, state="sent", owner=None, handle={"request_id": "r1"}, lease_until_at=lease)
     dues = []
-    for minutes in (0, 25, 31):
+    for minutes in (0, 19, 21):
         with made.studio(clock=FixedClock(timedelta(minutes=minutes))) as room:
             dues.append([one.name for one in due_chores(room, target="slack")])
     assert dues == [[], [], ["reconcile"]]

@@ -12,9 +12,9 @@ import pytest
 
 from dayreel.cli import run as dayreel
 from dayreel.clock import SystemClock
-from dayreel.services.status import status_of
 from dayreel.services.upkeep.watch_work import Memory, next_work
 from tests.days import ZONE, today
+from tests.fakes.studio import status_documents
 from tests.orchestration.project import NOTES, Project
 from tests.waiting import wait_until
 
@@ -89,5 +89,5 @@ def test_watch_mode_posts_an_approval_and_stops_on_sigterm(
 
 def _state(project: Project) -> str:
     with project.studio() as room:
-        (one,) = status_of(room.catalog)
+        (one,) = status_documents(room)
     return str(one["state"])

@@ -12,7 +12,8 @@ import pytest
 
 from dayreel.cli import run as dayreel
 from dayreel.errors import UsageError
-from dayreel.services.explain import HIDDEN, explain, find_content_id
+from dayreel.rules.key_like import HIDDEN
+from dayreel.services.explain import explain, find_content_id
 from dayreel.services.reviewing.decide import decide
 from tests.days import today
 from tests.fakes.sandbox import RunningSandbox

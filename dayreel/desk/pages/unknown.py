@@ -4,17 +4,17 @@ from starlette.responses import Response
 
 from dayreel.desk.pages.frame import Visit
 from dayreel.errors import UsageError
-from dayreel.schemas.effect import HOUSE
+from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.services.audit import note_act
-from dayreel.services.desk.money import doubts
-from dayreel.services.upkeep.reconcile import reconcile, resolve
+from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
 
 _LONGEST_ID = 300
+_SHOWN_OF_A_REQUEST = ("title", "caption", "marker", "model", "prompt", "duration_s", "text")
 
 
 def unknown(visit: Visit) -> Response:
     """List them."""
-    return visit.show("unknown.html", house=HOUSE, doubts=doubts(visit.room.studio), outcomes=None)
+    return _show(visit, None)
 
 
 def found(visit: Visit) -> Response:
@@ -43,7 +43,12 @@ def not_there(visit: Visit) -> Response:
 def look_again(visit: Visit) -> Response:
     """Ask the providers once more; sends nothing and buys nothing."""
     told = reconcile(visit.studio)
-    return visit.show("unknown.html", house=HOUSE, doubts=doubts(visit.room.studio), outcomes=told)
+    return _show(visit, told)
+
+
+def _show(visit: Visit, looked_up: list[Reconciled] | None) -> Response:
+    unknown = unknown_outcomes(visit.room.studio)
+    return visit.show("unknown.html", unknown=unknown, shown_of_a_request=_SHOWN_OF_A_REQUEST, looked_up=looked_up)
 
 
 def _resolve(visit: Visit, named: str | None) -> Response:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import DayreelError, UsageError
+from dayreel.queries.unknown_outcomes import UnknownOutcome, read_unknown_outcomes
 from dayreel.rules.approval import Bound
 from dayreel.rules.captions import CAPTION_RULES, CaptionUnit, measure
 from dayreel.rules.post_words import post_caption
@@ -31,7 +32,6 @@ from dayreel.stores.catalog.reads import (
     current_content,
     get_content,
     newest_verdict,
-    open_effects,
     posts_of,
 )
 from dayreel.stores.catalog.tables import decisions, state_transitions
@@ -111,7 +111,7 @@ class ContentPage:
     renders: list[Render]
     posts: list[Post]
     history: list[Moment]
-    unknown: list[RowMapping]
+    unknown: tuple[UnknownOutcome, ...]
 
     @property
     def progress(self) -> int:
@@ -142,7 +142,7 @@ def content_page(studio: Studio, content_id: str, *, draft: str | None = None) -
         posts = [_post(post) for post in posts_of(connection, [row.id])]
         history = _history(connection, row.id)
         verdict = newest_verdict(connection, row.id)
-        unknown = open_effects(connection, [row.id])
+        unknown = read_unknown_outcomes(studio, connection).of(row.id)
     channel, no_channel = _attempt(lambda: studio.channels.load(row.channel))
     _fetched, no_bucket = _attempt(lambda: studio.contents.fetch(row.id))
     manifest, no_manifest = _attempt(lambda: studio.contents.manifest(row.id))

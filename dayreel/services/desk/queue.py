@@ -1,6 +1,6 @@
 """What the desk's first page shows: what waits for somebody, a screenful at a time, without HTTP. Changes nothing."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,13 +10,14 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from dayreel.errors import DayreelError
+from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.services.reviewing.decide import Seen, is_held, seen_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.reads import ContentRow, DecisionRow, costs_of, newest_verdicts, posts_of
-from dayreel.stores.catalog.tables import content, effects, renders
+from dayreel.stores.catalog.tables import content, renders
 
 PAGE_SIZE = 25
 _REMEMBERED = 2000
@@ -193,7 +194,8 @@ def _items(
     posts: dict[str, dict[str, str]] = {}
     for post in posts_of(connection, ids):
         posts.setdefault(post["content_id"], {})[post["platform"]] = post["state"]
-    progress, parked = _progress(connection, ids), _parked(connection, ids)
+    progress = _progress(connection, ids)
+    unknown = Counter(outcome.content_id for outcome in read_unknown_outcomes(studio, connection).here)
     said = newest_verdicts(connection, ids)
     items = []
     for row in rows:
@@ -220,7 +222,7 @@ def _items(
                 cost_usd=sum(costs.get(row.id, {}).values(), Decimal(0)),
                 checks=() if final is None else final.checks,
                 progress=progress.get(row.id),
-                unknown=parked.get(row.id, 0),
+                unknown=unknown[row.id],
                 error=row.error if row.state == "failed" else None,
                 posts=posts.get(row.id, {}),
                 can_be_decided=row.state == "review_pending" and seen is not None,
@@ -249,9 +251,3 @@ def _progress(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
         .group_by(renders.c.content_id)
     )
     return {row.content_id: round(float(row.mean)) for row in connection.execute(query) if row.under_way}
-
-
-def _parked(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    where = (effects.c.state == "unknown", effects.c.content_id.in_(ids))
-    query = select(effects.c.content_id, func.count()).where(*where).group_by(effects.c.content_id)
-    return {row[0]: row[1] for row in connection.execute(query)}

@@ -9,9 +9,8 @@ a row from which another one goes on (a handle is there), or which waits for a l
 """
 
 import contextlib
-import threading
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -26,24 +25,20 @@ from dayreel.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from dayreel.processes import this_process
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import HOUSE, Effect, EffectKey, EffectState, Permit
 from dayreel.services.effects.intent import Act, Intent, NotMade, Record
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
 from dayreel.services.patience import patiently
-from dayreel.services.processes import is_alive, this_process
+from dayreel.stores import leases
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 
-LEASE = timedelta(minutes=10)
 # An id that could not be written down is a purchase that nobody can follow: a database that is away for a moment is
 # waited for, with the id in hand.
 _RECORD_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 _DIED = "the process that sent it died before the answer came"
-
-# Effects that a thread of this process is working on; a second thread must not take them for orphans.
-_AT_WORK: set[tuple[str, int]] = set()
-_AT_WORK_LOCK = threading.Lock()
 
 
 class EffectLedger:
@@ -192,8 +187,7 @@ class EffectLedger:
             effect, permit = self._claim(intent, begun)
             return effect if permit is None else self._act(effect, permit, intent, act)
         finally:
-            with _AT_WORK_LOCK:
-                _AT_WORK.difference_update(begun)
+            leases.end(begun)
 
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: Act) -> Effect:
         try:
@@ -255,8 +249,7 @@ class EffectLedger:
                 permit = self._take_over(connection, intent, row)
             if permit is not None:
                 begun.add((self._catalog.url, row["id"]))
-                with _AT_WORK_LOCK:
-                    _AT_WORK.update(begun)
+                leases.begin(begun)
             if permit is not None or state == "confirmed":
                 return effect_of(row), permit
         if state == "refused":
@@ -304,7 +297,7 @@ class EffectLedger:
                 version=row["version"] + 1,
                 attempts=row["attempts"] + 1,
                 owner=self._owner,
-                lease_until_at=now + LEASE,
+                lease_until_at=now + leases.LEASE,
                 reserved_usd=intent.most_usd,
                 settled_usd=None,
                 spent_on=spent_on,
@@ -329,7 +322,7 @@ class EffectLedger:
         goes_on = intent.records_first or has_handle(row["handle"])
         if goes_on:
             self._check(connection, intent, row["spent_on"], Decimal(0))
-            values |= {"owner": self._owner, "lease_until_at": self._clock.now() + LEASE, "run_id": self._run_id}
+            values |= {"owner": self._owner, "lease_until_at": self._clock.now() + leases.LEASE, "run_id": self._run_id}
         else:
             values |= {"state": "unknown", "owner": None, "error": _DIED}
         connection.execute(update(effects).where(effects.c.id == row["id"]).values(**values))
@@ -337,13 +330,7 @@ class EffectLedger:
 
     def is_at_work(self, row: RowMapping) -> bool:
         """Return whether a living process, or a thread of this one, is at a sent effect."""
-        with _AT_WORK_LOCK:
-            if (self._catalog.url, row["id"]) in _AT_WORK:
-                return True
-        if row["owner"] in (None, self._owner):
-            return False
-        alive = is_alive(row["owner"])
-        return alive if alive is not None else bool(self._clock.now() < row["lease_until_at"])
+        return leases.is_at_work(row, catalog_url=self._catalog.url, now=self._clock.now(), us=self._owner)
 
     def _is(self, key: EffectKey) -> tuple[ColumnElement[bool], ...]:
         is_house = (effects.c.content_id.is_(None), effects.c.world == self._world)  # a content says its world itself
@@ -386,7 +373,7 @@ class EffectLedger:
                 connection.execute(
                     update(effects)
                     .where(effects.c.id == effect_id)
-                    .values(handle={**row["handle"], **patch}, lease_until_at=self._clock.now() + LEASE)
+                    .values(handle={**row["handle"], **patch}, lease_until_at=self._clock.now() + leases.LEASE)
                 )
 
         return record

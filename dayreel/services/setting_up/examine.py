@@ -25,6 +25,8 @@ from dayreel.footage.library.look_over import look_over
 from dayreel.footage.stores.job_queue.folder_check import check_folder
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.providers.registry import vendor_named
+from dayreel.queries.unknown_outcomes import unknown_outcomes
+from dayreel.records import Records
 from dayreel.schemas.channel import Channel
 from dayreel.services.configure import KEYS
 from dayreel.services.keep_tokens import token_findings
@@ -70,7 +72,10 @@ def examine(settings: Settings) -> list[Check]:
     checks += [Check(**vars(finding)) for finding in token_findings(settings, SystemClock().now())]
     checks += check_library(settings)
     checks += check_buckets(settings)
-    return [*checks, check_prices(settings, channels), check_catalog(settings), check_port(settings)]
+    checks += [check_prices(settings, channels), check_catalog(settings)]
+    if checks[-1].verdict == "ok":
+        checks += check_outcomes(settings)
+    return [*checks, check_port(settings)]
 
 
 def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Check:
@@ -279,8 +284,7 @@ def check_catalog(settings: Settings) -> Check:
     """Look whether the catalog answers and which schema it has; upgrades and creates nothing."""
     catalog = Catalog(settings.catalog)
     where = catalog.engine.url.render_as_string(hide_password=True)
-    file = catalog.engine.url.database if catalog.is_sqlite else None
-    if file is not None and file != ":memory:" and not Path(file).is_file():
+    if _is_missing(catalog):
         return Check("catalog", "ok", f"{where} is not there yet; the first command that needs it makes it")
     try:
         level = schema_level(catalog)
@@ -292,6 +296,26 @@ def check_catalog(settings: Settings) -> Check:
     finally:
         catalog.close()
     return _level(where, level)
+
+
+def _is_missing(catalog: Catalog) -> bool:
+    file = catalog.engine.url.database if catalog.is_sqlite else None
+    return file is not None and file != ":memory:" and not Path(file).is_file()
+
+
+def check_outcomes(settings: Settings) -> list[Check]:
+    """Look whether the outcome of every act is known; a catalog that is not there or older is left as it is."""
+    catalog = Catalog(settings.catalog)
+    try:
+        if _is_missing(catalog) or schema_level(catalog) != HEAD:
+            return []
+        unknown = unknown_outcomes(Records(settings, SystemClock(), catalog)).here
+    finally:
+        catalog.close()
+    if not unknown:
+        return [Check("outcomes", "ok", "the outcome of every act is known")]
+    which = ", ".join(f"effect {one.effect_id} ({one.kind} at {one.target})" for one in unknown)
+    return [Check("outcomes", "warn", f"not known: {which}", "`dayreel reconcile` looks them up.")]
 
 
 def _level(where: str, level: str | None) -> Check:

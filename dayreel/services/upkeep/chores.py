@@ -18,6 +18,7 @@ from dayreel.footage.library.news import library_news, tell_news
 from dayreel.footage.library.open_library import WATCH_LOCK, open_library
 from dayreel.footage.library.tend import due_library, tend
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
 from dayreel.services.reviewing.expire_reviews import mind_reviews, overdue_reviews
@@ -27,13 +28,12 @@ from dayreel.services.upkeep.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.upkeep.stalled_work import stalled_work, tell_stalled
 from dayreel.stores.catalog.reads import posts_without_public_id
-from dayreel.stores.catalog.tables import content, effects, platform_posts
+from dayreel.stores.catalog.tables import content, platform_posts
 from dayreel.stores.locks import who_holds
 
 ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled", "library_news", "library"]
 MOST_EFFECTS = 100
 _LOG = logging.getLogger("dayreel.chores")
-_GIVEN_BACK = timedelta(minutes=30)
 _RECENT = timedelta(days=30)
 
 
@@ -58,7 +58,7 @@ def due_chores(studio: Studio, *, target: str) -> list[Chore]:
     if doubtful:
         youngest = max(since for _, since in doubtful)
         key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{turn_of(now, youngest)}"
-        chores.append(Chore("reconcile", f"reconcile:{key}", f"{len(doubtful)} acts whose outcome is not known"))
+        chores.append(Chore("reconcile", f"reconcile:{key}", ", ".join(name for name, _ in doubtful)))
     overdue = overdue_reviews(studio, target=target)
     if overdue:
         ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
@@ -133,14 +133,7 @@ def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
 
 
 def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
-    """Return a name and the moment of every act that somebody should look up, the newest hundred.
-
-    What a living process is sending is no doubt. What a run has given back with its handle goes on with the next run,
-    or is looked up when there was none for half an hour.
-    """
-    # Both are looked up through the index on a state that few rows have; sorting or a second condition in SQL would
-    # let the database walk the whole history instead.
-    query = select(effects).where(effects.c.state.in_(("unknown", "sent")))
+    """Return a name and the moment of everything that somebody should look up, the newest hundred of each kind."""
     now = studio.clock.now()
     # A content that was rejected or is reviewed again while a post of it was processed does not say so in its state.
     going_out = select(content.c.id).where(
@@ -154,19 +147,11 @@ def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
         platform_posts.c.state == "processing",
     )
     with studio.catalog.read() as connection:
-        rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
+        unknown = read_unknown_outcomes(studio, connection).here[-MOST_EFFECTS:]
         posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
         unnamed = posts_without_public_id(connection, world=studio.settings.world, since=now - LOOK_FOR_NAMES)
-    rows = sorted(rows, key=lambda row: row["id"])[-MOST_EFFECTS:]
-    lost = [
-        row
-        for row in rows
-        if row["state"] == "unknown"
-        or (row["owner"] is not None and not studio.ledger.is_at_work(row))
-        or (row["owner"] is None and now - row["sent_at"] >= _GIVEN_BACK)
-    ]
     return [
-        *((f"effect {row['id']} {row['state']}", row["sent_at"]) for row in lost),
+        *((f"effect {one.effect_id} {one.state}", one.sent_at or now) for one in unknown),
         *((f"post {post.id}", post.since) for post in posts),
         *((f"public id of post {post['id']}", post["posted_at"]) for post in unnamed),
     ]

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
+from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pricing import seconds_cost, tokens_cost
 from dayreel.schemas.channel import Channel
@@ -21,7 +22,7 @@ from dayreel.services.configure import read_config
 from dayreel.services.effects.spending import spent
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, list_contents, open_effects
+from dayreel.stores.catalog.reads import ContentRow, list_contents
 from dayreel.stores.catalog.tables import content, effects
 
 MOST_DAYS = 1000
@@ -131,14 +132,16 @@ def _left_today(studio: Studio) -> Decimal:
 
 def _made(
     studio: Studio, channels: Sequence[Channel], first: date, last: date
-) -> tuple[dict[tuple[str, date], ContentRow], set[str], dict[str, Decimal]]:
+) -> tuple[dict[tuple[str, date], ContentRow], set[str | None], dict[str, Decimal]]:
     """Return the newest take of each day, the ids of those in doubt, and what each has cost by now."""
     names = [channel.name for channel in channels]
     of_range = (content.c.channel.in_(names), content.c.day.between(first, last))
     with studio.catalog.read() as connection:
         ids = set(connection.execute(select(content.c.id).where(*of_range)).scalars())
         rows = [row for row in list_contents(connection, channels=names) if row.id in ids]
-        doubtful = {effect["content_id"] for effect in open_effects(connection)}
+        # What was sent and abandoned does not hold a day back: its run goes on with it.
+        unknown = read_unknown_outcomes(studio, connection).here
+        doubtful = {outcome.content_id for outcome in unknown if outcome.state == "unknown"}
         paid = {row.id: spent(connection, effects.c.content_id == row.id) for row in rows if row.state == "failed"}
     # Takes come in order, so the last of a day is its newest.
     return {(row.channel, row.day): row for row in rows}, doubtful, paid

@@ -11,13 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 
 from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, TransientError, UsageError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
 from dayreel.providers.registry import vendor_named
 from dayreel.providers.video.contract import VideoGenerator
+from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
 from dayreel.schemas.effect import Effect
 from dayreel.services.effects.ledger import effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
@@ -41,7 +42,7 @@ class Reconciled:
         outcome: `confirmed` it happened; `refused` it certainly did not, and trying again unchanged cannot help;
             `released` it certainly did not and may be sent again; `goes_on` it is under
             way and the next run goes on with it; `parked` nobody can tell but a person; `written_off` a lost answer of
-            a language model, counted at the most it can have cost; `at_work` a living process is at it.
+            a language model, counted at the most it can have cost; `at_work` another process has taken it up.
         next_step: what to type next, or empty.
     """
 
@@ -56,16 +57,24 @@ class Reconciled:
 
 
 def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
-    """Look up every unknown effect, every send whose process is gone, and every post that is still being processed.
+    """Look up every unknown outcome, and go on with what its vendor has accepted and nobody is at.
+
+    That is a request that was given back with its id, a post that is still processed, one that was confirmed and not
+    written down, and one that its platform has not named yet.
 
     Args:
         limit: at most so many of each; those that were looked up least come first, so that none is forgotten.
     """
     here = effects.c.world == studio.settings.world
     with studio.catalog.read() as connection:
-        doubtful = select(effects).where(here, effects.c.state.in_(("unknown", "sent")))
-        order = (effects.c.id,) if limit is None else (effects.c.version, effects.c.id)
-        rows = list(connection.execute(doubtful.order_by(*order).limit(limit)).mappings())
+        unknown = read_unknown_outcomes(studio, connection).here
+        if limit is not None:
+            unknown = tuple(sorted(unknown, key=lambda outcome: (outcome.version, outcome.effect_id))[:limit])
+        numbers = [outcome.effect_id for outcome in unknown]
+        given_back = select(effects.c.id).where(here, effects.c.state == "sent", effects.c.owner.is_(None))
+        order = (effects.c.version, effects.c.id)
+        rest = connection.execute(given_back.order_by(*order).limit(limit)).scalars()
+        numbers += [number for number in rest if number not in numbers]
         processing = (
             select(platform_posts)
             .join(effects, effects.c.id == platform_posts.c.effect_id)
@@ -80,7 +89,7 @@ def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
         unsettled = list(connection.execute(left_behind.order_by(effects.c.id).limit(limit)).mappings())
         since = studio.clock.now() - LOOK_FOR_NAMES
         unnamed = posts_without_public_id(connection, world=studio.settings.world, since=since)[:limit]
-    told = [_reconcile(studio, row) for row in rows]
+    told = [_reconcile(studio, studio.ledger.get(number)) for number in numbers]
     told += [_looked_at(studio, post["effect_id"], _refresh) for post in pending]
     told += [_looked_at(studio, row["id"], _catch_up) for row in unsettled]
     return told + [_looked_at(studio, post["effect_id"], _ask_for_name) for post in unnamed]
@@ -116,10 +125,7 @@ def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note:
 # -- one effect --------------------------------------------------------------------------------------------------
 
 
-def _reconcile(studio: Studio, row: RowMapping) -> Reconciled:
-    effect = effect_of(row)
-    if effect.state == "sent" and studio.ledger.is_at_work(row):
-        return _told(effect, "at_work", f"process {row['owner']} is at it")
+def _reconcile(studio: Studio, effect: Effect) -> Reconciled:
     try:
         looks = {"llm": _write_off, "segment": look_up_segment, "post": _look_up_post}
         return looks.get(effect.key.kind, _look_up_message)(studio, effect)
@@ -316,7 +322,7 @@ def _park_if_open(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
 
 
 def _look_step(effect: Effect) -> str:
-    return f"look at {effect.key.target}, then: dayreel reconcile --effect {effect.id} --found ID (or --not-there)"
+    return f"look at {effect.key.target}, then: {resolving_command(effect.id)}"
 
 
 def _unknown(studio: Studio, effect_id: int) -> Effect:

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select, update
 
 from dayreel.errors import BusyError, UsageError
+from dayreel.processes import in_words
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.services.effects.ledger import effect_of, has_handle, reopen
 from dayreel.services.making.open_content import day_lock
 from dayreel.services.making.renders import end_render, render_id, render_status
-from dayreel.services.processes import in_words
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import look_up_segment
 from dayreel.stores.catalog.reads import ContentRow, current_content, get_content

@@ -120,9 +120,10 @@ def list_contents(
     day: date | None = None,
     channels: Sequence[str] = (),
     states: Sequence[str] = (),
+    ids: Sequence[str] | None = None,
     limit: int | None = None,
 ) -> list[ContentRow]:
-    """Return contents, newest day first, then by channel and take; at most `limit` of them."""
+    """Return contents, newest day first, then by channel and take; at most `limit` of them, and of `ids` if given."""
     query = select(content).order_by(content.c.day.desc(), content.c.channel, content.c.take).limit(limit)
     if day is not None:
         query = query.where(content.c.day == day)
@@ -130,6 +131,8 @@ def list_contents(
         query = query.where(content.c.channel.in_(channels))
     if states:
         query = query.where(content.c.state.in_(states))
+    if ids is not None:
+        query = query.where(content.c.id.in_(ids))
     return [as_row(ContentRow, row) for row in connection.execute(query).mappings()]
 
 
@@ -249,11 +252,3 @@ def costs_of(connection: Connection, content_ids: Sequence[str]) -> dict[str, di
     for row in connection.execute(query):
         costs.setdefault(row.content_id, {})[row.layer] = row.usd
     return costs
-
-
-def open_effects(connection: Connection, content_ids: Sequence[str] = ()) -> list[RowMapping]:
-    """Return the effects whose outcome is not known, oldest first."""
-    query = select(effects).where(effects.c.state == "unknown").order_by(effects.c.id)
-    if content_ids:
-        query = query.where(effects.c.content_id.in_(content_ids))
-    return list(connection.execute(query).mappings())

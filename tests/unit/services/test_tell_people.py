@@ -9,8 +9,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from dayreel.errors import PermanentError
+from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.schemas.effect import HOUSE, EffectKey
-from dayreel.services.desk.money import doubts
 from dayreel.services.effects.intent import Intent
 from dayreel.services.making.open_content import open_content
 from dayreel.services.studio import Studio
@@ -75,8 +75,8 @@ def test_a_lost_answer_about_no_content_is_shown_and_looked_up(studio: Studio) -
     tell(studio, notifier)
     with studio.catalog.write("money") as connection:
         connection.execute(effects.update().values(state="unknown"))
-    (doubt,) = doubts(studio)
-    assert doubt.content_id == HOUSE
+    (outcome,) = unknown_outcomes(studio).of(None)
+    assert outcome.about == HOUSE
     (looked,) = reconcile(replace(studio, providers={"log": notifier}))
     assert (looked.content_id, looked.outcome) == (HOUSE, "confirmed")
 

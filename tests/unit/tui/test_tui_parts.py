@@ -20,7 +20,7 @@ from dayreel.tui.keys import Keys
 from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
 from dayreel.tui.review_view import captions_of, review
-from dayreel.tui.views import dashboard, doubts, money
+from dayreel.tui.views import dashboard, money
 from dayreel.tui.words import bar, left, one_line, plain, size, usd
 from tests.fakes.clock import NINE
 from tests.fakes.studio import channel_of, reviewable
@@ -97,15 +97,6 @@ def test_the_day_counts_what_it_does_not_list(make_studio: MakeStudio, monkeypat
         "rejected": (1, 0),
         "posted": (1, 0),
     }
-
-
-def test_only_a_send_whose_process_is_gone_is_in_doubt(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    doubtful(studio, row.id, state="sent")
-    assert len(doubts(studio)) == 1
-    assert len(doubts(make_studio())) == 1
-    assert doubts(make_studio(world="live")) == ()
 
 
 def test_money_of_another_world_counts_for_nothing(make_studio: MakeStudio) -> None:

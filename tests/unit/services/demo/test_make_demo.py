@@ -28,13 +28,13 @@ from dayreel.services.marts.draw_charts import CHARTS
 from dayreel.services.marts.query_marts import answer, opened_marts
 from dayreel.services.marts.tables import MARTS
 from dayreel.services.marts.write_report import Report, parse_week, write_reports
-from dayreel.services.status import status_of
 from dayreel.services.studio import Studio
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, state_transitions
 from dayreel.stores.mart_files import open_mart_files
 from tests.fakes.clock import FakeClock
+from tests.fakes.studio import status_documents
 
 ROOT = Path(__file__).parents[4]
 DAYS = 10
@@ -63,7 +63,7 @@ def sql(studio: Studio) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def test_a_demo_has_a_content_per_channel_and_day_mostly_posted(demo: Demo, studio: Studio) -> None:
-    told = status_of(studio.catalog)
+    told = status_documents(studio)
     assert (len(told), demo.contents) == (2 * DAYS, 2 * DAYS)
     states = {one["state"] for one in told}
     assert states <= {"posted", "rejected", "publishing", "failed"}
@@ -89,7 +89,7 @@ def test_its_rows_are_those_that_the_real_path_writes(studio: Studio) -> None:
 
 
 def test_every_final_video_plays_and_is_a_file_of_its_own(studio: Studio) -> None:
-    told = status_of(studio.catalog)
+    told = status_documents(studio)
     videos = [studio.settings.content_dir / one["final_video"] for one in told]
     assert len({path.read_bytes() for path in videos}) == len(videos)
     decode_fully(videos[0])

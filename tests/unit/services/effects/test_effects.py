@@ -22,12 +22,12 @@ from dayreel.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from dayreel.processes import owner_of, this_process
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, NotMade, Record
-from dayreel.services.effects.ledger import LEASE
-from dayreel.services.processes import owner_of, this_process
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
+from dayreel.stores.leases import LEASE
 from tests.fakes.clock import FakeClock
 from tests.unit.services.ledger import HALF, add_content, brings, configure, intent, ledger_of, raises, row_of
 

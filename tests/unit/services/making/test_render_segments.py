@@ -22,7 +22,6 @@ from dayreel.errors import (
 )
 from dayreel.providers.video.contract import Job
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
-from dayreel.services.effects.ledger import LEASE
 from dayreel.services.making.open_content import day_lock, open_content, open_new_take
 from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments
 from dayreel.services.making.renders import render_status
@@ -31,6 +30,7 @@ from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.stores.catalog import tables
+from dayreel.stores.leases import LEASE
 from dayreel.stores.locks import hold
 from tests.fakes.clock import FakeClock
 from tests.fakes.prepared import files_of, lay_out

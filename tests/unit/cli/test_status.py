@@ -12,25 +12,24 @@ from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.open_content import open_content
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.status import status_of
 from dayreel.services.studio import Studio
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.platform import FakePlatform
-from tests.fakes.studio import DAY, channel_of, ledger_rows, reviewable
+from tests.fakes.studio import DAY, channel_of, ledger_rows, reviewable, status_documents
 
 ID = "crafts-2026-11-20"
 MakeStudio = Callable[..., Studio]
 
 
 def test_an_empty_catalog_has_an_empty_status(make_studio: MakeStudio) -> None:
-    assert status_of(make_studio().catalog) == []
+    assert status_documents(make_studio()) == []
 
 
 def test_a_content_is_told_in_the_promised_shape(make_studio: MakeStudio) -> None:
     studio = make_studio()
     make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([answer(idea())]))
     reviewable(studio)
-    (waiting,) = status_of(studio.catalog)
+    (waiting,) = status_documents(studio)
     assert {
         "content_id": ID,
         "channel": "crafts",
@@ -51,7 +50,7 @@ def test_a_content_is_told_in_the_promised_shape(make_studio: MakeStudio) -> Non
     }.items() <= waiting.items()
     decide(studio, ID, "approved", by="ana", via="cli", note="lovely")
     publish_post(studio, channel_of(studio), ID, "instagram", provider=FakePlatform())
-    (posted,) = status_of(studio.catalog)
+    (posted,) = status_documents(studio)
     assert posted["state"] == "posted"
     assert posted["posts"] == {
         "instagram": {"state": "posted", "url": "https://instagram.example/p/p-c1", "post_id": "p-c1"}
@@ -68,7 +67,7 @@ def test_an_unknown_outcome_is_shown_with_the_reconcile_command(make_studio: Mak
     decide(studio, ID, "approved", by="ana", via="cli")
     with pytest.raises(UnknownOutcomeError):
         publish_post(studio, channel_of(studio), ID, "instagram", provider=FakePlatform(steps=["lost_answer"]))
-    (told,) = status_of(studio.catalog)
+    (told,) = status_documents(studio)
     (parked,) = told["unknown"]
     assert (parked["effect_id"], parked["kind"], parked["target"]) == (
         ledger_rows(studio)[0]["id"],
@@ -84,7 +83,7 @@ def test_money_that_may_have_been_spent_is_shown(make_studio: MakeStudio) -> Non
     lost = UnknownOutcomeError(attempted="ask", answer="lost")
     make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([lost]))
     reserved = sum((row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(studio)), Decimal(0))
-    (told,) = status_of(studio.catalog)
+    (told,) = status_documents(studio)
     assert told["cost_usd"] == str(reserved.quantize(Decimal("0.0001")))
     assert reserved > Decimal("0.007")
 
@@ -96,7 +95,7 @@ def test_status_filters_by_day_channel_and_state_newest_first(make_studio: MakeS
             open_content(studio, channel_of(studio, name), day)
 
     def told(**where: Any) -> list[str]:
-        return [one["content_id"] for one in status_of(studio.catalog, **where)]
+        return [one["content_id"] for one in status_documents(studio, **where)]
 
     assert told() == ["crafts-2026-11-20", "glass-2026-11-20", "crafts-2026-11-19", "glass-2026-11-19"]
     assert told(day=DAY, channels=["glass"]) == ["glass-2026-11-20"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from dayreel.services.processes import is_alive, owner_of, this_process
+from dayreel.processes import is_alive, owner_of, this_process
 from tests.waiting import wait_until
 
 

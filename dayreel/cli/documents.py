@@ -1,0 +1,91 @@
+"""The JSON documents that `--json` promises, made from what the queries return. Their keys are a contract."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dayreel.queries.contents import ContentStatus, PostStatus
+from dayreel.queries.unknown_outcomes import UnknownOutcome
+from dayreel.schemas.effect import HOUSE
+
+
+def content_document(status: ContentStatus) -> dict[str, Any]:
+    """Return where one content stands."""
+    row = status.row
+    return {
+        "content_id": row.id,
+        "channel": row.channel,
+        "date": row.day.isoformat(),
+        "take": row.take,
+        "state": row.state,
+        "world": row.world,
+        "revision": row.revision,
+        "cost_usd": f"{status.cost_usd:.4f}",
+        "cost_by_layer_usd": {layer: str(usd) for layer, usd in status.costs},
+        "idea": row.idea,
+        "caption": row.caption,
+        "final_video": row.final_video_path,
+        "review": _review(status),
+        "posts": {post.platform: _post(post) for post in status.posts},
+        "unknown": [unknown_document(outcome) for outcome in status.unknown],
+        "error": row.error,
+        "next": status.next_step,
+    }
+
+
+def no_content_document(unknown: Sequence[UnknownOutcome]) -> dict[str, Any]:
+    """Return the document of the acts about no content whose outcome is not known: the same keys, nothing in them."""
+    keys = ("channel", "date", "take", "state", "world", "revision", "idea", "caption", "final_video", "error")
+    reserved = sum(outcome.reserved_usd for outcome in unknown)
+    return {
+        "content_id": HOUSE,
+        **dict.fromkeys(keys),
+        "cost_usd": f"{reserved:.4f}",
+        "cost_by_layer_usd": {},
+        "review": {"deadline_at": None, "verdict": None},
+        "posts": {},
+        "unknown": [unknown_document(outcome) for outcome in unknown],
+        "next": "dayreel reconcile",
+    }
+
+
+def unknown_document(outcome: UnknownOutcome) -> dict[str, Any]:
+    """Return one act whose outcome is not known."""
+    return {
+        "effect_id": outcome.effect_id,
+        "kind": outcome.kind,
+        "target": outcome.target,
+        "sequence": outcome.sequence,
+        "reserved_usd": str(outcome.reserved_usd),
+        "error": outcome.evidence,
+        "next": outcome.next_step,
+    }
+
+
+def _post(post: PostStatus) -> dict[str, Any]:
+    """Return one post; whatever is not over yet says since when."""
+    document: dict[str, Any] = {"state": post.state, "url": post.url, "post_id": post.post_id}
+    if post.is_unnamed:
+        document["public_id"] = "pending"
+    if post.since is not None:
+        document["since"] = post.since.isoformat(timespec="seconds")
+    if post.error:
+        document["error"] = post.error
+    return document
+
+
+def _review(status: ContentStatus) -> dict[str, Any]:
+    deadline, newest = status.row.review_deadline_at, status.newest
+    document: dict[str, Any] = {
+        "deadline_at": deadline.isoformat(timespec="seconds") if deadline else None,
+        "verdict": None,
+    }
+    if newest is not None:
+        document |= {
+            "verdict": newest.verdict,
+            "by": newest.decided_by,
+            "via": newest.via,
+            "at": newest.decided_at.isoformat(timespec="seconds"),
+            "revision": newest.revision,
+            "note": newest.note,
+        }
+    return document

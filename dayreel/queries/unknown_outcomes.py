@@ -1,0 +1,145 @@
+"""Which outcomes are unknown? The one definition, for every face, for the services that look them up, and for sensors.
+
+An act's outcome is unknown when its effect says so, or when it was sent and abandoned (`stores.leases.is_abandoned`).
+Only acts of the project's present world count: those of the other world cannot be looked up from here, and are told by
+their number alone. What is known to be under way (a post that its platform processes) is no unknown outcome.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from dayreel.records import Records
+from dayreel.rules.key_like import without_keys
+from dayreel.schemas.effect import HOUSE, EffectKind, EffectState
+from dayreel.stores.catalog.tables import effects
+from dayreel.stores.leases import is_abandoned
+
+# Where a person looks when no program can tell.
+_WHERE_TO_LOOK = {
+    "instagram": "the account's profile in the Instagram app, newest reels first",
+    "tiktok": "the account's profile and its drafts in the TikTok app",
+    "youtube": "YouTube Studio, Content, newest first",
+    "fal": "fal.ai dashboard, Requests",
+    "kling": "Kling developer console, task list",
+    "slack": "the Slack channel itself",
+}
+
+
+@dataclass(frozen=True)
+class UnknownOutcome:
+    """One act that may have happened, with what is known about it.
+
+    Attributes:
+        content_id: None where it is about no content.
+        state: `unknown`, or `sent` where it was abandoned.
+        version: of the effect's row; a person's word about an older one is refused.
+        where_to_look: where a person finds out, when no program can tell.
+        request: what was asked for, by name; what works like a key is hidden, here and in `handle`.
+        handle: what its vendor calls it.
+        next_step: the command that records what a person has found.
+    """
+
+    effect_id: int
+    version: int
+    content_id: str | None
+    kind: EffectKind
+    target: str
+    sequence: int
+    state: EffectState
+    sent_at: datetime | None
+    reserved_usd: Decimal
+    error: str | None
+    evidence: str
+    where_to_look: str
+    request: tuple[tuple[str, str], ...]
+    handle: tuple[tuple[str, str], ...]
+    next_step: str
+
+    @property
+    def about(self) -> str:
+        """The content's id, or what stands in its place where it is about none."""
+        return self.content_id or HOUSE
+
+
+@dataclass(frozen=True)
+class UnknownOutcomes:
+    """Every unknown outcome of this world, oldest first.
+
+    Attributes:
+        elsewhere: how many there are in the other world, which is `other_world`.
+    """
+
+    here: tuple[UnknownOutcome, ...]
+    elsewhere: int
+    other_world: str
+
+    def of(self, content_id: str | None) -> tuple[UnknownOutcome, ...]:
+        """Return those of one content; None: those about no content."""
+        return tuple(outcome for outcome in self.here if outcome.content_id == content_id)
+
+
+def unknown_outcomes(records: Records) -> UnknownOutcomes:
+    """Return every act whose outcome is not known.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    with records.catalog.read() as connection:
+        return read_unknown_outcomes(records, connection)
+
+
+def read_unknown_outcomes(records: Records, connection: Connection) -> UnknownOutcomes:
+    """Return every act whose outcome is not known, read inside the caller's transaction."""
+    # By the index on a state that few rows have; sorting or a second condition in SQL would let the database walk the
+    # whole history instead.
+    query = select(effects).where(effects.c.state.in_(("unknown", "sent")))
+    now, url, world = records.clock.now(), records.catalog.url, records.settings.world
+    rows = [
+        row
+        for row in connection.execute(query).mappings()
+        if row["state"] == "unknown" or is_abandoned(row, catalog_url=url, now=now)
+    ]
+    here = sorted((row for row in rows if row["world"] == world), key=lambda row: int(row["id"]))
+    other_world = "live" if world == "sandbox" else "sandbox"
+    return UnknownOutcomes(tuple(map(_outcome, here)), len(rows) - len(here), other_world)
+
+
+def resolving_command(effect_id: int) -> str:
+    """Return the command by which a person says what they found of an effect."""
+    return f"dayreel reconcile --effect {effect_id} --found ID (or --not-there)"
+
+
+def _outcome(row: RowMapping) -> UnknownOutcome:
+    return UnknownOutcome(
+        effect_id=row["id"],
+        version=row["version"],
+        content_id=row["content_id"],
+        kind=row["kind"],
+        target=row["target"],
+        sequence=row["sequence"],
+        state=row["state"],
+        sent_at=row["sent_at"],
+        reserved_usd=row["reserved_usd"],
+        error=row["error"],
+        evidence=row["error"] or _without_evidence(row),
+        where_to_look=_WHERE_TO_LOOK.get(row["target"], f"{row['target']}'s own dashboard"),
+        request=_facts(row["request"]),
+        handle=_facts(row["handle"]),
+        next_step=resolving_command(row["id"]),
+    )
+
+
+def _without_evidence(row: RowMapping) -> str:
+    if row["state"] == "sent":
+        return "nobody has gone on with it" if row["owner"] is None else "the process that sent it is gone"
+    return "nothing came back"
+
+
+def _facts(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    shown = without_keys(document)
+    return tuple((name, str(value)) for name, value in shown.items() if value not in (None, "", {}))
