@@ -10,15 +10,17 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import websockets
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dayreel.desk import sessions
+from dayreel.desk.dagster_paths import DagsterPath, read_path
 from dayreel.desk.forms import read_body
 from dayreel.desk.graphql_rules import MOST_BYTES, read_operation, signed_launch
 from dayreel.desk.pages.frame import Visit, status_code, tell
@@ -28,7 +30,6 @@ from dayreel.rules.roles import may
 from dayreel.services.audit import note_act
 from dayreel.services.desk.visits import Visitor
 
-PREFIX = "/dagster"
 # RFC 9110, section 7.6.1; and what would tell Dagster more about a person than it needs.
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade"}
 _NOT_PASSED_ON = frozenset(
@@ -65,10 +66,10 @@ class Door:
         """Pass a websocket's messages on in both directions; subscriptions and queries only."""
         who = await run_in_threadpool(sessions.identify, self._room, socket)
         is_ours = who is not None and (who.how == "token" or sessions.is_same_origin(self._room, socket, must_say=True))
-        if not is_ours or self._room.dagster_url is None or _section(socket.url.path) != "graphql":
+        if not is_ours or self._room.dagster_url is None or not _leads_to_graphql(_raw_path(socket)):
             await socket.close(_POLICY_VIOLATED)
             return
-        url = "ws" + self._room.dagster_url.removeprefix("http") + socket.url.path
+        url = "ws" + self._room.dagster_url.removeprefix("http") + "/dagster/graphql"
         protocols = [websockets.Subprotocol(one) for one in socket.scope.get("subprotocols", [])]
         try:
             async with websockets.connect(url, subprotocols=protocols or None, max_size=None, proxy=None) as upstream:
@@ -85,22 +86,22 @@ class Door:
             await client.aclose()
 
     async def _let_through(self, request: Request, who: Visitor) -> Response:
-        section = _section(request.url.path)
-        if section == "graphql":
-            return await self._graphql(request, who)
+        path = read_path(_raw_path(request))
+        if path.is_graphql:
+            return await self._graphql(request, who, path)
         if request.method in ("GET", "HEAD"):
-            if section.startswith("report_"):
+            if path.is_report:
                 return Response("Method not allowed.\n", 405, media_type="text/plain", headers={"allow": "POST"})
-            return await self._forward(request, b"")
+            return await self._forward(request, path, b"")
         _need_own_origin(self._room, request, who)
-        if request.method != "POST" or not section.startswith("report_"):
+        if request.method != "POST" or not path.is_report:
             return Response("Method not allowed.\n", 405, media_type="text/plain", headers={"allow": "GET"})
-        _need_operator(who, section)
+        _need_operator(who, path.segments[0])
         body = await read_body(request, MOST_BYTES)
-        await self._note(who, section, request.url.path, {})
-        return await self._forward(request, body)
+        await self._note(who, path.segments[0], path.written, {})
+        return await self._forward(request, path, body)
 
-    async def _graphql(self, request: Request, who: Visitor) -> Response:
+    async def _graphql(self, request: Request, who: Visitor, path: DagsterPath) -> Response:
         if request.method != "POST":
             return Response("GraphQL is POST only here.\n", 405, media_type="text/plain", headers={"allow": "POST"})
         _need_own_origin(self._room, request, who)
@@ -112,7 +113,7 @@ class Door:
             _need_operator(who, ", ".join(operation.fields))
             body = signed_launch(operation, actor=who.name)
             await self._note(who, "dagster", ", ".join(operation.fields), _told(body))
-        return await self._forward(request, json.dumps(body).encode(), drop_query=True)
+        return await self._forward(request, path, json.dumps(body).encode(), drop_query=True)
 
     async def _note(self, who: Visitor, act: str, target: str, detail: dict[str, Any]) -> None:
         def write() -> None:
@@ -122,16 +123,17 @@ class Door:
 
         await run_in_threadpool(write)
 
-    async def _forward(self, request: Request, body: bytes, *, drop_query: bool = False) -> Response:
+    async def _forward(self, request: Request, path: DagsterPath, body: bytes, *, drop_query: bool = False) -> Response:
         if self._room.dagster_url is None:
             raise ConfigurationError("Dagster's web server is not behind this desk.", next_step="Start `dayreel up`.")
         if self._client is None:
             # No limit on how long an answer may take: some of Dagster's pages do; the browser gives up before.
             limits = httpx.Timeout(None, connect=5.0)
             self._client = httpx.AsyncClient(timeout=limits, trust_env=False, follow_redirects=False)
-        raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
         query = b"" if drop_query else request.scope.get("query_string", b"")
-        url = httpx.URL(self._room.dagster_url).copy_with(raw_path=raw + (b"?" + query if query else b""))
+        url = httpx.URL(self._room.dagster_url).copy_with(
+            raw_path=path.written.encode() + (b"?" + query if query else b"")
+        )
         headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_PASSED_ON]
         sent = self._client.build_request(request.method, url, headers=headers, content=body)
         try:
@@ -160,9 +162,17 @@ def _to_login(request: Request) -> Response:
     return JSONResponse({"errors": [{"message": "Nobody is logged in."}]}, 401)
 
 
-def _section(path: str) -> str:
-    """Return the first part of a path behind the prefix: what Dagster chooses its endpoint by."""
-    return path.removeprefix(PREFIX).strip("/").partition("/")[0].lower()
+def _raw_path(connection: HTTPConnection) -> bytes:
+    """Return the path as it came over the wire; test clients and some servers hand over the decoded one alone."""
+    raw: bytes | None = connection.scope.get("raw_path")
+    return raw if raw is not None else quote(connection.scope["path"]).encode()
+
+
+def _leads_to_graphql(raw: bytes) -> bool:
+    try:
+        return read_path(raw).is_graphql
+    except UsageError:
+        return False
 
 
 def _need_operator(who: Visitor, what: str) -> None:
