@@ -12,7 +12,7 @@ from starlette.routing import Match, Mount, Route
 from dayreel.desk.dagster_paths import DagsterPath, read_path
 from dayreel.errors import UsageError
 
-ROUTES = DagsterWebserver(cast(Any, None), app_path_prefix="/dagster").build_routes()
+ROUTES = cast(Any, DagsterWebserver(cast(Any, None), app_path_prefix="/dagster")).build_routes()
 PIECES = (
     *(
         "/",
