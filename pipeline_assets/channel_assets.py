@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from dayreel.queries.rows import costs_of, get_content
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.making.adopt_marker import take_over
 from dayreel.services.making.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
@@ -26,7 +27,6 @@ from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import need_decision
-from dayreel.stores.catalog.reads import costs_of, get_content
 from pipeline_assets.footage.assets import item_key
 from pipeline_assets.metadata import (
     at_desk,

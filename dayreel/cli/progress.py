@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from datetime import date
 
 from dayreel.errors import StoreError
+from dayreel.queries.rows import current_content
 from dayreel.services.making.renders import render_status
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.catalog.reads import current_content
 
 POLL_S = 0.5
 

@@ -5,6 +5,7 @@ import click
 from dayreel.cli.documents import content_document
 from dayreel.cli.output import print_json
 from dayreel.queries.contents import status_of
+from dayreel.queries.rows import get_content
 from dayreel.records import opened_records
 from dayreel.rules.captions import UNIT_NAMES
 from dayreel.rules.content_ids import parse_content_id
@@ -13,7 +14,6 @@ from dayreel.services.desk.content import CaptionPreview, stored_captions
 from dayreel.services.publishing.plan_posts import plan_posts
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
-from dayreel.stores.catalog.reads import get_content
 from dayreel.stores.channel_files import ChannelFiles
 
 

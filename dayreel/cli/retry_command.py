@@ -4,11 +4,11 @@ import click
 
 from dayreel.cli.run_command import make_channel_day, show_days
 from dayreel.errors import UsageError
+from dayreel.queries.rows import ContentRow, get_content
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.studio import Studio, open_studio
 from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.settings import load_settings
-from dayreel.stores.catalog.reads import ContentRow, get_content
 
 
 @click.command("retry")

@@ -27,6 +27,7 @@ from dayreel.desk.pages.frame import Handler, Visit, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.errors import UsageError
 from dayreel.footage.desk import pages as library
+from dayreel.queries.rows import ContentRow
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
 from dayreel.services.desk.queue import Remembered
@@ -35,7 +36,6 @@ from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.reviewing.decide import seen_text
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.start_work import start_day
-from dayreel.stores.catalog.reads import ContentRow
 
 _HERE = Path(__file__).parent
 _TEMPLATES = (_HERE / "templates", Path(library.__file__).with_name("templates"))

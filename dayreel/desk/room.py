@@ -12,11 +12,11 @@ from itsdangerous import Signer
 from jinja2 import Environment
 
 from dayreel.desk.live import Feed
+from dayreel.queries.rows import ContentRow
 from dayreel.services.desk.queue import Remembered
 from dayreel.services.desk.users import Users
 from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from dayreel.queries.unknown_outcomes import UnknownOutcome, UnknownOutcomes, read_unknown_outcomes
-from dayreel.records import Records
-from dayreel.stores.catalog.reads import (
+from dayreel.queries.rows import (
     ContentRow,
     DecisionRow,
     costs_of,
@@ -22,6 +20,8 @@ from dayreel.stores.catalog.reads import (
     newest_verdicts,
     posts_of,
 )
+from dayreel.queries.unknown_outcomes import UnknownOutcome, UnknownOutcomes, read_unknown_outcomes
+from dayreel.records import Records
 from dayreel.stores.catalog.tables import effects
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, or_, select
 
 from dayreel.errors import UsageError
+from dayreel.queries.rows import ContentRow, costs_of, get_content
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.key_like import without_keys
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.renders import render_status
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, costs_of, get_content
 from dayreel.stores.catalog.tables import (
     decisions,
     effects,

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from dayreel.errors import UsageError
+from dayreel.queries.rows import ContentRow, costs_of, posts_of
 from dayreel.services.making.renders import Render
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.reads import ContentRow, costs_of, posts_of
 from dayreel.stores.catalog.tables import content, renders, state_transitions
 
 TERMINAL = ("posted", "rejected", "expired", "failed")

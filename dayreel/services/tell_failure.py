@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.rows import ContentRow, current_content
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once
-from dayreel.stores.catalog.reads import ContentRow, current_content
 
 _LONGEST = 600
 

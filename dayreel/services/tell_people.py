@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, and_, not_, select
 from dayreel.clock import local_day
 from dayreel.errors import ProviderError
 from dayreel.providers.notifiers.contract import Card, Message, Notifier, ReviewNotifier
+from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.effect import HOUSE, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.effects.ledger import reopen
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
-from dayreel.stores.catalog.reads import ContentRow
 from dayreel.stores.catalog.tables import effects
 
 TOLD_BY: Final = ("slack", "discord", "ntfy", "webhook")

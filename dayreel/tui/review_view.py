@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.queries.contents import next_step
+from dayreel.queries.rows import ContentRow, DecisionRow, costs_of, get_content, newest_verdict
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.captions import UNIT_NAMES, format_caption
 from dayreel.rules.post_words import post_hashtags, post_marker
@@ -31,7 +32,6 @@ from dayreel.services.reviewing.decide import (
     seen_of,
 )
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, DecisionRow, costs_of, get_content, newest_verdict
 from dayreel.stores.catalog.tables import decisions
 from dayreel.tui.words import left, one_line, plain
 

@@ -10,13 +10,13 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, case, func, select
 
+from dayreel.queries.rows import ContentRow, costs_of, get_content, newest_verdict, posts_of
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.services.configure import Value, read_config
 from dayreel.services.effects.caps import Cap, caps_of
 from dayreel.services.making.renders import Render, render_status
 from dayreel.services.studio import Studio
 from dayreel.services.turn_switch import switch_told
-from dayreel.stores.catalog.reads import ContentRow, costs_of, get_content, newest_verdict, posts_of
 from dayreel.stores.catalog.tables import content, renders
 from dayreel.tui.words import left, one_line, plain
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from dayreel.cli.documents import content_document
 from dayreel.clock import Clock, local_day
 from dayreel.queries.contents import status_of
+from dayreel.queries.rows import ContentRow, get_content
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo, Idea
@@ -23,7 +24,6 @@ from dayreel.services.reviewing.request_review import request_review
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings, World
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.reads import ContentRow, get_content
 from dayreel.stores.catalog.tables import effects, state_transitions
 from tests.fakes.catalogs import fresh_catalog, quick_catalog
 from tests.fakes.clock import FakeClock

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import update
 
 from dayreel.processes import owner_of, this_process
+from dayreel.queries.rows import get_content
 from dayreel.services.configure import write_config
 from dayreel.services.reviewing.expire_reviews import overdue_reviews
 from dayreel.services.upkeep.chores import do_chore, due_chores
-from dayreel.stores.catalog.reads import get_content
 from dayreel.stores.catalog.tables import content
 from dayreel.stores.leases import LEASE
 from pipeline_assets.house_jobs import Failure

@@ -23,9 +23,9 @@ from dayreel.footage.library.look_up import remembered_item
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.tend import tend
 from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import newest_verdict
 from tests.days import ZONE
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served

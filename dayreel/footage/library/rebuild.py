@@ -11,7 +11,7 @@ from dayreel.footage.rules.paths import ITEM_STAGES
 from dayreel.footage.schemas.library import GateAnswer, ItemManifest
 from dayreel.footage.stores.job_queue import JobInfo
 from dayreel.footage.stores.reads import JobRow, find_item, list_items
-from dayreel.stores.catalog.reads import as_row
+from dayreel.queries.rows import as_row
 from dayreel.stores.catalog.tables import human_approvals, jobs, media_items
 
 _STATES = {"pending": "queued", "running": "rendering", "completed": "completed", "failed": "failed"}

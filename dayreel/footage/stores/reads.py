@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select
 
 from dayreel.errors import UsageError
-from dayreel.stores.catalog.reads import as_row
+from dayreel.queries.rows import as_row
 from dayreel.stores.catalog.tables import human_approvals, jobs, media_files, media_items, state_transitions
 
 

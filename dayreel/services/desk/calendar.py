@@ -13,12 +13,12 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
+from dayreel.queries.rows import ContentRow, PinnedIdea, current_content, pause_of, pinned_idea
 from dayreel.rules.calendar import why_never_made
 from dayreel.rules.pauses import Pause
 from dayreel.schemas.channel import Channel
 from dayreel.services.desk.queue import Remembered
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, PinnedIdea, current_content, pause_of, pinned_idea
 from dayreel.stores.catalog.tables import channel_pauses, content, pinned_ideas
 
 # `off`: none of the channel's days. `missed`: one of them, it is over, and nothing was made.

@@ -13,6 +13,16 @@ from typing import TypeVar
 from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import DayreelError, UsageError
+from dayreel.queries.rows import (
+    ContentRow,
+    DecisionRow,
+    approvers,
+    costs_of,
+    current_content,
+    get_content,
+    newest_verdict,
+    posts_of,
+)
 from dayreel.queries.unknown_outcomes import UnknownOutcome, read_unknown_outcomes
 from dayreel.rules.approval import Bound
 from dayreel.rules.captions import CAPTION_RULES, CaptionUnit, measure
@@ -24,16 +34,6 @@ from dayreel.services.live_status import mean
 from dayreel.services.making.renders import Render, render_status
 from dayreel.services.reviewing.decide import EVENTS, Seen, bound_of, is_held, possible_events, seen_of
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import (
-    ContentRow,
-    DecisionRow,
-    approvers,
-    costs_of,
-    current_content,
-    get_content,
-    newest_verdict,
-    posts_of,
-)
 from dayreel.stores.catalog.tables import decisions, state_transitions
 
 T = TypeVar("T")

@@ -20,6 +20,7 @@ from dayreel.media.checks import ExpectedVideo, analyse, check_final_video
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.stills import contact_sheet, poster
+from dayreel.queries.rows import ContentRow, current_content
 from dayreel.rules.content_ids import ContentId
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.markers import SUFFIX, MarkerName, parse_marker_name, why_foreign
@@ -33,7 +34,6 @@ from dayreel.services.making.render_segments import segment_record
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.reviewing.request_review import request_review
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, current_content
 
 _BLOCK = 1024 * 1024
 _DURATION_TOLERANCE_S = 0.25

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from dayreel.errors import PermanentError, UnknownOutcomeError
 from dayreel.providers.llm.contract import LanguageModel, Question
+from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import most_tokens_cost, tokens_cost
 from dayreel.schemas.channel import Channel
@@ -21,7 +22,6 @@ from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow
 
 MAX_ANSWERS = 4
 MAX_SEQUENCES = 100

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from dayreel.errors import UsageError
+from dayreel.queries.rows import earlier_ideas
 from dayreel.rules.novelty import closest
 from dayreel.rules.post_words import post_caption
 from dayreel.schemas.channel import Channel
@@ -10,7 +11,6 @@ from dayreel.schemas.content import CheckResult
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.write_prompts import WORDS
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import earlier_ideas
 
 IDEA_CHECKS = ("differs_from_earlier", "caption_fits")
 PROMPT_CHECKS = ("one_per_segment", "word_counts")

@@ -10,6 +10,7 @@ from dayreel.media.compose import ComposePlan, compose
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.media.stills import contact_sheet, poster
+from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
@@ -21,7 +22,6 @@ from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.reviewing.request_review import request_review
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow
 from dayreel.stores.channel_files import named_files
 from dayreel.stores.files import sha256_of
 

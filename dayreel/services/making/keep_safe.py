@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dayreel.errors import UsageError
 from dayreel.providers.llm.contract import LanguageModel, Question
+from dayreel.queries.rows import ContentRow
 from dayreel.rules.safety import find_blocked
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea, Layer, PromptSet
@@ -19,7 +20,6 @@ from dayreel.services.making.ask import Asked, Unusable, ask
 from dayreel.services.making.templating import render
 from dayreel.services.studio import Studio
 from dayreel.stores.blocked_terms import default_terms
-from dayreel.stores.catalog.reads import ContentRow
 
 
 class SafetyVerdict(BaseModel):

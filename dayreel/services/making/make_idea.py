@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.providers.llm.contract import LanguageModel, Question
+from dayreel.queries.rows import ContentRow, PinnedIdea, earlier_ideas, pinned_idea
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.novelty import closest
 from dayreel.schemas.channel import Channel
@@ -24,7 +25,6 @@ from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
 from dayreel.services.making.trials import recorded, trial_of
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, PinnedIdea, earlier_ideas, pinned_idea
 from dayreel.stores.files import write_whole
 
 CODE_VERSION = "1"

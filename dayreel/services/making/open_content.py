@@ -5,13 +5,13 @@ from datetime import date, datetime
 from sqlalchemy import Connection, insert
 
 from dayreel.errors import UsageError
+from dayreel.queries.rows import ContentRow, current_content, get_content, pause_of
 from dayreel.rules.calendar import why_not_made
 from dayreel.rules.content_ids import ContentId
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, current_content, get_content, pause_of
 from dayreel.stores.catalog.tables import content
 
 

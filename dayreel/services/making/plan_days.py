@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, update
 
 from dayreel.clock import local_day
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.queries.rows import PinnedIdea, current_content, pause_of, pinned_idea
 from dayreel.rules.calendar import why_never_made
 from dayreel.rules.pauses import Pause
 from dayreel.schemas.channel import Channel
@@ -19,7 +20,6 @@ from dayreel.services.audit import note_act
 from dayreel.services.making.keep_safe import refuse_blocked
 from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import PinnedIdea, current_content, pause_of, pinned_idea
 from dayreel.stores.catalog.tables import channel_pauses, pinned_ideas
 
 FURTHEST = timedelta(days=366)

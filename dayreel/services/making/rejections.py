@@ -5,9 +5,9 @@ The note of a rejection is a person's wish. Whatever is learned from figures is 
 
 from sqlalchemy import select
 
+from dayreel.queries.rows import ContentRow
 from dayreel.rules.content_ids import ContentId
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow
 from dayreel.stores.catalog.tables import content, decisions
 
 

@@ -23,6 +23,7 @@ from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
 from dayreel.providers.video.clips import OwnFootage, pick_footage
 from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
+from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel, SegmentSpec
@@ -37,7 +38,6 @@ from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.write_prompts import need_idea
 from dayreel.services.patience import patiently
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow
 from dayreel.stores.catalog.tables import renders
 from dayreel.stores.files import sha256_of
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from dayreel.errors import DayreelError
+from dayreel.queries.rows import ContentRow, get_content
 from dayreel.schemas.content import FileRecord, Layer
 from dayreel.schemas.manifest import Manifest, Stage, StageRecord
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
-from dayreel.stores.catalog.reads import ContentRow, get_content
 from dayreel.stores.catalog.tables import content, processing_logs
 from dayreel.stores.locks import hold
 

@@ -7,12 +7,12 @@ from sqlalchemy import Connection
 from dayreel.errors import ConfigurationError, ProviderError, TransientError, UsageError
 from dayreel.providers.platforms.approved import approved_file
 from dayreel.providers.platforms.contract import PlannedCall, PlatformProvider
+from dayreel.queries.rows import get_content, posts_of
 from dayreel.rules.gates import Gate, check_gates, closed
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.publishing.gate_facts import OUT, Account, ask_account, facts_of
 from dayreel.services.publishing.publish_post import post_request
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import get_content, posts_of
 
 
 @dataclass(frozen=True)

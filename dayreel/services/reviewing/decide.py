@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.queries.rows import ContentRow, DecisionRow, approvers, get_content, newest_verdict
 from dayreel.rules.approval import Bound
 from dayreel.rules.captions import kept_caption
 from dayreel.rules.content_ids import parse_content_id
@@ -22,7 +23,6 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import Trigger, advance
-from dayreel.stores.catalog.reads import ContentRow, DecisionRow, approvers, get_content, newest_verdict
 from dayreel.stores.catalog.tables import content, decisions, state_transitions
 
 Verdict = Literal["approved", "rejected", "edited", "held", "recalled"]

@@ -6,11 +6,11 @@ from typing import Literal
 
 from dayreel.errors import StaleState, UsageError
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.rows import ContentRow, get_content, list_contents
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once, was_told
 from dayreel.services.transitions import advance
-from dayreel.stores.catalog.reads import ContentRow, get_content, list_contents
 
 BATCH = 50
 REMIND_AT = 0.75

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from dayreel.errors import ProviderError
 from dayreel.providers.notifiers.contract import Message, Notifier, ReviewNotifier
+from dayreel.queries.rows import ContentRow, get_content
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import WORKING
 from dayreel.schemas.channel import Channel
@@ -12,7 +13,6 @@ from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.reviewing.review_cards import ask_in_chat, redraw_cards
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
-from dayreel.stores.catalog.reads import ContentRow, get_content
 
 
 def request_review(studio: Studio, channel: Channel, content_id: str) -> ContentRow:

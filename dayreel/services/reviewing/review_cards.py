@@ -22,6 +22,7 @@ from dayreel.errors import (
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
+from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
@@ -31,7 +32,6 @@ from dayreel.services.effects.ledger import effect_of
 from dayreel.services.reviewing.decide import seen_of, seen_text
 from dayreel.services.reviewing.redraw_card import redraw_card, shown_of
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.stores.catalog.tables import effects
 
 _LAYER: Final[Layer] = "review"

@@ -3,9 +3,9 @@
 from datetime import date
 
 from dayreel.errors import UsageError
+from dayreel.queries.rows import DecisionRow, current_content, newest_verdict
 from dayreel.schemas.channel import Channel
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import DecisionRow, current_content, newest_verdict
 
 
 def need_decision(studio: Studio, channel: Channel, day: date) -> DecisionRow:

@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.rows import ContentRow, get_content
 from dayreel.services.configure import read_config
 from dayreel.services.effects.spending import spent
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once, was_told
-from dayreel.stores.catalog.reads import ContentRow, get_content
 from dayreel.stores.catalog.tables import effects
 
 LEVELS = (100, 80)

@@ -18,6 +18,7 @@ from dayreel.footage.library.news import library_news, tell_news
 from dayreel.footage.library.open_library import WATCH_LOCK, open_library
 from dayreel.footage.library.tend import due_library, tend
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
@@ -27,7 +28,6 @@ from dayreel.services.studio import Studio
 from dayreel.services.upkeep.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.upkeep.stalled_work import stalled_work, tell_stalled
-from dayreel.stores.catalog.reads import posts_without_public_id
 from dayreel.stores.catalog.tables import content, platform_posts
 from dayreel.stores.locks import who_holds
 

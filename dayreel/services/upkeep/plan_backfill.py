@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
+from dayreel.queries.rows import ContentRow, list_contents
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pricing import seconds_cost, tokens_cost
@@ -22,7 +23,6 @@ from dayreel.services.configure import read_config
 from dayreel.services.effects.spending import spent
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow, list_contents
 from dayreel.stores.catalog.tables import content, effects
 
 MOST_DAYS = 1000

@@ -18,13 +18,13 @@ from dayreel.providers.notifiers.contract import Notifier
 from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
 from dayreel.providers.registry import vendor_named
 from dayreel.providers.video.contract import VideoGenerator
+from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
 from dayreel.schemas.effect import Effect
 from dayreel.services.effects.ledger import effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
 from dayreel.services.publishing.publish_post import note_post, settle_post
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import posts_without_public_id
 from dayreel.stores.catalog.tables import effects, platform_posts
 
 Outcome = Literal["confirmed", "refused", "released", "goes_on", "parked", "written_off", "at_work"]

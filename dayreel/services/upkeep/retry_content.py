@@ -12,12 +12,12 @@ from sqlalchemy import Connection, RowMapping, select, update
 from dayreel.errors import BusyError, UsageError
 from dayreel.processes import in_words
 from dayreel.providers.video.contract import VideoGenerator
+from dayreel.queries.rows import ContentRow, current_content, get_content
 from dayreel.services.effects.ledger import effect_of, has_handle, reopen
 from dayreel.services.making.open_content import day_lock
 from dayreel.services.making.renders import end_render, render_id, render_status
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import look_up_segment
-from dayreel.stores.catalog.reads import ContentRow, current_content, get_content
 from dayreel.stores.catalog.tables import effects, platform_posts, renders
 from dayreel.stores.locks import hold
 

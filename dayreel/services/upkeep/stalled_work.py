@@ -6,10 +6,10 @@ A stage that fails says so itself; this is for a process that died and was not s
 from datetime import timedelta
 
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.rows import ContentRow, list_contents
 from dayreel.rules.lifecycle import WORKING
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once, was_told
-from dayreel.stores.catalog.reads import ContentRow, list_contents
 
 LONGEST_STAGE = timedelta(hours=2)
 """No stage takes that long: a generation is left after twenty minutes."""

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 
+from dayreel.queries.rows import ContentRow
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow
 
 
 def start_day(studio: Studio, row: ContentRow, *, by: str) -> int:

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
+from dayreel.queries.rows import pinned_idea
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import pinned_idea
 from tests.fakes.desk import Browser
 from tests.fakes.studio import DAY, channel_of, write_channel
 

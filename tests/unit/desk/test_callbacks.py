@@ -14,6 +14,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from dayreel.desk import callbacks
+from dayreel.queries.rows import DecisionRow, newest_verdict
 from dayreel.sandbox import credentials, presses
 from dayreel.services.reviewing import chat_review
 from dayreel.services.reviewing.decide import decide
@@ -21,7 +22,6 @@ from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import do_chore, due_chores
-from dayreel.stores.catalog.reads import DecisionRow, newest_verdict
 from tests.fakes.chats import CONTENT, Chat, chat_on
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, write_channel

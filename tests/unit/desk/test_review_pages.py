@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
+from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import newest_verdict
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.desk import Browser, desk_on, person, seen_on
 from tests.fakes.studio import content_row, ledger_rows, reviewable, write_channel

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, insert, select
 
 from dayreel.errors import StaleState, UsageError
+from dayreel.queries.rows import ContentRow, get_content
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.reads import ContentRow, get_content
 from dayreel.stores.catalog.tables import renders, state_transitions
 from tests.unit.services.ledger import ID, NOW, add_content
 

@@ -17,10 +17,10 @@ from textual.events import Callback, Idle, Key
 from textual.message import Message
 from textual.pilot import Pilot
 
+from dayreel.queries.rows import ContentRow
 from dayreel.schemas.content import CheckResult
 from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow
 from dayreel.stores.catalog.tables import content, effects
 from dayreel.tui.app import DayreelTerminal
 from tests.fakes.studio import DAY, content_row, reviewable

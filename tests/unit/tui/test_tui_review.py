@@ -6,9 +6,9 @@ from pathlib import Path
 
 from textual.widgets import Input, TextArea
 
+from dayreel.queries.rows import decisions_after
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import decisions_after
 from tests.fakes.studio import content_row, reviewable
 from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, running, terminal, text, until
 

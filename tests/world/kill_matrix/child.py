@@ -28,6 +28,7 @@ from dayreel.errors import DayreelError
 from dayreel.media.checks import ExpectedVideo
 from dayreel.media.compose import Composed, ComposePlan
 from dayreel.providers.platforms.contract import PlatformProvider
+from dayreel.queries.rows import current_content, get_content, posts_of
 from dayreel.rules.post_words import post_marker
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
@@ -46,7 +47,6 @@ from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.catalog.reads import current_content, get_content, posts_of
 from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, renders
 from dayreel.stores.files import sha256_of
 from tests.days import ZONE, today

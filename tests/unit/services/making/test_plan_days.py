@@ -8,6 +8,7 @@ import pytest
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
 from dayreel.providers.llm.contract import Answer, Question
+from dayreel.queries.rows import pause_of, pinned_idea
 from dayreel.schemas.effect import Permit
 from dayreel.services.audit import recent_acts
 from dayreel.services.making.make_idea import make_idea
@@ -16,7 +17,6 @@ from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_ch
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.due_work import due_posts
-from dayreel.stores.catalog.reads import pause_of, pinned_idea
 from tests.fakes.clock import FakeClock
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.studio import DAY, channel_of, content_row, reviewable, write_channel

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from dayreel.errors import BusyError, PermanentError
+from dayreel.queries.rows import ContentRow
 from dayreel.schemas.content import Idea, NarrationTrack
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.reads import ContentRow
 from dayreel.stores.catalog.tables import processing_logs
 from dayreel.stores.locks import hold
 from tests.fakes.studio import DAY, channel_of, content_row, transitions

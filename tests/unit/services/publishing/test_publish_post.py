@@ -12,6 +12,7 @@ from sqlalchemy import null, update
 
 from dayreel.errors import BusyError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import Quota
+from dayreel.queries.rows import posts_of
 from dayreel.rules.gates import GateName
 from dayreel.rules.post_words import post_marker
 from dayreel.schemas.channel import PLATFORMS, Platform
@@ -22,7 +23,6 @@ from dayreel.services.publishing.publish_post import Posted, publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile
-from dayreel.stores.catalog.reads import posts_of
 from dayreel.stores.catalog.tables import content, decisions, effects
 from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock

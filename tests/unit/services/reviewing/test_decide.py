@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
+from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.schemas.channel import Channel
 from dayreel.services.reviewing.decide import (
     Seen,
@@ -23,7 +24,6 @@ from dayreel.services.reviewing.decide import (
 )
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.reads import DecisionRow, get_content, newest_verdict
 from dayreel.stores.catalog.tables import decisions
 from tests.fakes.catalogs import PostgresServer, fresh_catalog
 from tests.fakes.clock import FakeClock

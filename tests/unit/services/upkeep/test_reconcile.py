@@ -12,6 +12,7 @@ from sqlalchemy import update
 from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import Finding, Receipt
 from dayreel.providers.video.contract import Job
+from dayreel.queries.rows import posts_of
 from dayreel.schemas.effect import EffectKey, EffectKind
 from dayreel.services.effects.intent import Intent
 from dayreel.services.publishing.publish_post import publish_post
@@ -20,7 +21,6 @@ from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
-from dayreel.stores.catalog.reads import posts_of
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock
 from tests.fakes.notifier import FakeNotifier

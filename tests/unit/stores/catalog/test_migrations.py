@@ -10,9 +10,9 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from dayreel.errors import StoreError
+from dayreel.queries.rows import newest_verdict
 from dayreel.stores.catalog import migrate
 from dayreel.stores.catalog.engine import HEAD, Catalog, open_catalog, schema_level
-from dayreel.stores.catalog.reads import newest_verdict
 from dayreel.stores.catalog.tables import metadata
 
 

@@ -1,4 +1,4 @@
-"""Shared queries of the catalog. Nothing here changes anything."""
+"""The rows that several questions ask for, and the selects that find them. Nothing here changes anything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
