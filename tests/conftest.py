@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from dayreel.stores.catalog.engine import Catalog
     from tests.fakes.catalogs import PostgresServer
 
+TESTS = Path(__file__).parent
 # The same tests on both; the quick part of the suite is content with the one that needs no server.
 BOTH = ["sqlite", pytest.param("postgres", marks=(pytest.mark.postgres, pytest.mark.slow))]
 
@@ -42,16 +44,66 @@ def pytest_collection() -> Generator[None, object, object]:
 
 # A worker takes a whole file at a time: the long ones come first, so that none is waited for at the end.
 LONG_FIRST = ("world", "orchestration")
+# No part of `make quick`: where Dagster, ffmpeg, the sandbox world or a terminal runs, and what makes media for itself.
+SLOW_FOLDERS = frozenset({*LONG_FIRST, "soak", "media", "sandbox", "tui"})
+SLOW_FIXTURES = frozenset({"postgres_server", "make_clip"})
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the slow folders where no slow test is wanted."""
+    is_slow = TESTS in collection_path.parents and collection_path.name in SLOW_FOLDERS
+    return True if is_slow and config.option.markexpr == "not slow" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of the long folders before the others; within them everything keeps its order."""
+    """Mark as slow what is by where it stands or what it asks for, and put the tests of the long folders first."""
+    for item in items:
+        folders, asks_for = item.path.relative_to(TESTS).parts[:-1], getattr(item, "fixturenames", ())
+        if SLOW_FOLDERS.intersection(folders) or SLOW_FIXTURES.intersection(asks_for):
+            item.add_marker("slow")
 
     def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        folder = item.path.relative_to(TESTS).parts[0]
         return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
 
     items.sort(key=place)
+
+
+_started: list[str] = []
+"""The programs that this process has started since the present test began."""
+
+
+def _note_processes(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "subprocess.Popen":
+        _started.append(str(arguments[0]))
+    elif event in ("os.fork", "os.forkpty", "os.posix_spawn", "os.system"):
+        _started.append(event)
+
+
+sys.addaudithook(_note_processes)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_started_yet(_ffmpeg_was_tried: None) -> None:
+    """What a fixture of a wider scope has started is shared, and counts for no test."""
+    _started.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that has started a process without being slow, so that nobody has to remember the mark."""
+    result = yield
+    if _started and item.get_closest_marker("slow") is None:
+        pytest.fail(f"It starts {_started[0]}, so it does not belong to `make quick`: mark it `pytest.mark.slow`.")
+    return result
+
+
+@pytest.fixture(scope="session")
+def _ffmpeg_was_tried() -> None:
+    """The ffmpeg that comes as a wheel is tried out once in a process, which is no test's own doing."""
+    from dayreel.media.ffmpeg_binary import find_ffmpeg
+
+    find_ffmpeg()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -120,7 +120,6 @@ def test_nothing_is_made_before_somebody_says_yes(
     assert not project.settings.content_dir.exists()
 
 
-@pytest.mark.slow
 def test_a_backfill_makes_exactly_the_days_that_are_not_made(
     make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,7 +171,6 @@ def test_where_a_web_server_runs_the_days_are_launched_there(
     assert "0 of 2 days are made" in told.out
 
 
-@pytest.mark.slow
 def test_a_ui_backfill_refuses_and_skips_like_the_command(
     made_crafts: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:

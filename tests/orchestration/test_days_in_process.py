@@ -70,7 +70,6 @@ def test_data_versions_say_what_a_partition_is(made_once: Made) -> None:
     assert "dagster/input_data_version/notes/raw_segments" in tags
 
 
-@pytest.mark.slow
 def test_a_bought_day_shows_its_checks_costs_and_request_ids(bought_once: Made) -> None:
     assert len([one for one in bought_once.effects["generations"] if one["kind"] == "segment"]) == 2
     shown = metadata_of(bought_once.result, "crafts", "raw_segments")
@@ -82,7 +81,6 @@ def test_a_bought_day_shows_its_checks_costs_and_request_ids(bought_once: Made) 
     assert all(checks.values()), checks
 
 
-@pytest.mark.slow
 def test_materializing_a_bought_day_again_buys_nothing(
     made_crafts: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
@@ -125,7 +123,6 @@ def test_a_day_nobody_decided_on_cannot_be_published(made: Project, instance: dg
     assert "Nobody has decided" in failures(result)["notes/posts/outbox"]
 
 
-@pytest.mark.slow
 def test_a_video_made_anew_voids_its_approval(
     made: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:

@@ -124,7 +124,6 @@ def project_of_crafts(make_project: Callable[..., Project]) -> Project:
     return make_project(crafts=CRAFTS)
 
 
-@pytest.mark.slow
 def test_with_a_bucket_every_mart_of_a_run_is_an_object_in_it(
     project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

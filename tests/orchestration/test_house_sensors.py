@@ -205,7 +205,6 @@ def test_a_failure_to_tell_is_not_told(made: Project, instance: dg.DagsterInstan
     assert isinstance(sensor(context), dg.SkipReason)
 
 
-@pytest.mark.slow
 def test_a_lost_answer_is_looked_up_by_the_sensors_run(
     bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:

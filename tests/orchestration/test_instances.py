@@ -81,7 +81,6 @@ sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 """
 
 
-@pytest.mark.slow
 def test_concurrent_commands_can_create_the_same_new_instance(project: Project) -> None:
     """Without a lock one of them finds half-made tables and fails. Forked after the imports, they meet for sure."""
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
@@ -93,7 +92,6 @@ def test_concurrent_commands_can_create_the_same_new_instance(project: Project) 
 
 
 @pytest.mark.postgres
-@pytest.mark.slow
 def test_a_run_and_its_partition_are_kept_on_postgresql(
     made: Project, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +107,6 @@ def test_a_run_and_its_partition_are_kept_on_postgresql(
 
 
 @pytest.mark.postgres
-@pytest.mark.slow
 def test_the_shipped_file_loads_as_it_is_with_logs_on_s3(
     tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,6 @@ def test_an_external_final_video_is_kept_reviewed_and_posted(
     assert made.run(instance, "publish", DAY, ["notes", "posts", "outbox"]).success
 
 
-@pytest.mark.slow
 def test_segments_made_elsewhere_are_bought_by_nobody(
     bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
@@ -162,7 +161,6 @@ def test_a_video_that_is_not_what_the_channel_makes_is_refused(
     assert said in failures(made.obey(instance, request, "make_day"))["notes/final_video"]
 
 
-@pytest.mark.slow
 def test_a_video_for_a_day_without_an_idea_needs_a_caption(
     project: Project, instance: dg.DagsterInstance, finished: Path
 ) -> None:

@@ -59,7 +59,6 @@ def files_of(project: Project) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-@pytest.mark.slow
 def test_one_run_writes_all_marts_of_several_days_reproducibly(rebuilt: Rebuilt) -> None:
     written = files_of(rebuilt.project)
     assert set(written) == {f"{mart.name}/{days_ago(back)}.parquet" for mart in DAILY for back in range(3)}
@@ -88,7 +87,6 @@ def test_a_mart_file_has_the_declared_columns_and_types(rebuilt: Rebuilt) -> Non
         assert pq.read_schema(path).equals(schema_of(mart)), mart.name
 
 
-@pytest.mark.slow
 def test_weeks_and_months_sum_the_days_that_exist(rebuilt: Rebuilt) -> None:
     project = rebuilt.project
     marts = build_marts([], daily_partitions(project.settings), project.settings)
@@ -103,7 +101,6 @@ def test_weeks_and_months_sum_the_days_that_exist(rebuilt: Rebuilt) -> None:
         assert (project.settings.var_dir / "marts" / "summary" / name / f"{key}.parquet").is_file()
 
 
-@pytest.mark.slow
 def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(rebuilt: Rebuilt) -> None:
     project, instance = rebuilt.project, rebuilt.instance
     monday = (today() - timedelta(days=today().weekday())).isoformat()
@@ -121,7 +118,6 @@ def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(rebuilt: Rebuilt
     )
 
 
-@pytest.mark.slow
 def test_a_measurement_rebuilds_affected_days_and_nothing_paid(rebuilt: Rebuilt) -> None:
     project, instance = rebuilt.project, rebuilt.instance
 

@@ -25,8 +25,6 @@ from tests.orchestration.daemons import (
     see_that_why_names_the_runs,
 )
 
-pytestmark = pytest.mark.slow
-
 QUICK_SENSORS = """
 load_from: [{python_module: {module_name: tests.orchestration.quick_definitions, location_name: dayreel}}]
 """

@@ -17,7 +17,6 @@ DAY = today()
 ID = f"notes-{DAY}"
 
 
-@pytest.mark.slow
 def test_a_day_made_on_one_machine_is_seen_and_posted_elsewhere(
     make_project: Callable[..., Project],
     sandbox: RunningSandbox,

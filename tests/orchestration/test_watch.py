@@ -58,7 +58,6 @@ def test_nothing_is_made_before_its_time(project: Project) -> None:
     assert isinstance(DAY, date)
 
 
-@pytest.mark.slow
 def test_watch_mode_posts_an_approval_and_stops_on_sigterm(
     made: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,7 +59,6 @@ def story(bought_once: Made, running_world: RunningSandbox, one_instance: dg.Dag
     return Story(project, decision_id, bought_once.result.run_id, measured.run_id)
 
 
-@pytest.mark.slow
 def test_the_story_leads_from_the_view_count_back_to_the_prompt(story: Story) -> None:
     told = story.told()
     assert told["state"] == "posted"
@@ -78,7 +77,6 @@ def test_the_story_leads_from_the_view_count_back_to_the_prompt(story: Story) ->
     assert told["transitions"][-1]["to_state"] == "posted"
 
 
-@pytest.mark.slow
 def test_the_page_is_printed_for_the_address_of_a_post(
     story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,7 +92,6 @@ def test_the_page_is_printed_for_the_address_of_a_post(
     assert json.loads(capsys.readouterr().out)["content_id"] == CRAFTS_ID
 
 
-@pytest.mark.slow
 def test_a_post_is_found_by_its_address_however_it_was_copied(story: Story) -> None:
     url = story.url()
     with story.project.studio() as room:
@@ -104,7 +101,6 @@ def test_a_post_is_found_by_its_address_however_it_was_copied(story: Story) -> N
             find_content_id(room, "https://www.instagram.com/reel/unheard-of/")
 
 
-@pytest.mark.slow
 def test_what_works_like_a_key_is_not_on_the_page(story: Story) -> None:
     page = json.dumps(story.told())
     with story.project.studio() as room, room.catalog.read() as connection:

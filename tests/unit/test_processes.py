@@ -10,6 +10,8 @@ import pytest
 from dayreel.processes import is_alive, owner_of, this_process
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def other() -> Iterator["subprocess.Popen[bytes]"]:

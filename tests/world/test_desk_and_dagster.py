@@ -22,10 +22,9 @@ from tests.fakes.studio import make_studio, today
 from tests.waiting import wait_until
 
 BROWSER = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine, so the door was seen by no browser"),
-]
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason="no Chromium on this machine, so the door was seen by no browser"
+)
 REPOSITORY = Path(__file__).parents[2]
 LAUNCH = """mutation Go($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) {
   __typename ... on LaunchRunSuccess { run { runId tags { key value } } } ... on PythonError { message } } }"""

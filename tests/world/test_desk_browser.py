@@ -34,10 +34,9 @@ from tests.fakes.studio import content_row, make_studio, reviewable
 from tests.world.desk_answers import answers, slow_line
 
 BROWSER = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine, so the desk was seen by no browser"),
-]
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason="no Chromium on this machine, so the desk was seen by no browser"
+)
 NO_SIDEWAYS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8") + ";0"
 FINDINGS = """axe.run(%s).then((found) => found.violations

@@ -30,7 +30,6 @@ def results() -> dict[int, Result]:
     return {one.seed: one for one in play(list(BY_HAND)).results}
 
 
-@pytest.mark.slow
 def test_ten_seeds_of_kills_and_faults_post_once_and_pay_once(results: dict[int, Result]) -> None:
     report = Report([results[seed] for seed in SHORT], len(SHORT), checkpoints=0, seconds=0, catalog="sqlite")
 
@@ -45,7 +44,6 @@ def test_ten_seeds_of_kills_and_faults_post_once_and_pay_once(results: dict[int,
     assert {fault.rpartition("/")[2] for fault in report.fired} == EVERY_KIND
 
 
-@pytest.mark.slow
 def test_the_matrix_notices_a_ledger_that_retries_blindly(results: dict[int, Result]) -> None:
     noticed = results[BLIND_RETRY]
 

@@ -59,7 +59,6 @@ CARD = Card("m-1", "t", "Crafts", "wool", "words", (), "http://127.0.0.1:8700/x"
 ISSUED = re.compile(r"ya29\.sandbox-\w+|eyJ[\w-]{10,}\.[\w-]+|act\.sandbox-[0-9a-f]{8}|rft\.sandbox-[0-9a-f]{8}")
 # The address of an upload is a key as well: kept as a handle, to go on from, and never in a message.
 UPLOAD = re.compile(r"upload_(?:id|token)=\w+|/slack/upload/\w+")
-pytestmark = pytest.mark.slow
 SENT_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 

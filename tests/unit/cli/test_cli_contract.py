@@ -154,6 +154,7 @@ print([name for name in unneeded if name in sys.modules])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [READING, STATUS_ALONE], ids=["no Dagster and no SDK", "status alone is lean"])
 def test_reading_commands_import_only_what_they_need(script: str, project: Path) -> None:
     put_content()

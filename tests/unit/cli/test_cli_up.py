@@ -159,6 +159,7 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
     assert [json.loads(line)["event"] for line in lines] == ["started", "stopped"], "it was not killed"
 
 
+@pytest.mark.slow
 def test_a_dead_child_is_named_with_its_log_and_stops_the_rest(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from dayreel.clock import SystemClock
 from dayreel.services.desk.users import Users
 from dayreel.services.desk.visits import Visits
@@ -12,6 +14,8 @@ from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from tests.fakes.clock import FakeClock
 from tests.unit.cli.conftest import Told
+
+pytestmark = pytest.mark.slow
 
 
 def test_somebody_is_added_listed_given_a_token_and_locked_out(project: Path, dayreel: Callable[..., Told]) -> None:

@@ -27,6 +27,8 @@ from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, write_channel
 from tests.waiting import WITHIN_S, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:

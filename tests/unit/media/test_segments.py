@@ -45,7 +45,6 @@ def cut(tmp_path: Path, ffmpeg: Path) -> Cut:
     return cut_with
 
 
-@pytest.mark.slow
 def test_any_footage_becomes_segments_joined_without_encoding(
     make_clip: MakeClip, cut: Cut, tmp_path: Path, ffmpeg: Path
 ) -> None:
@@ -64,7 +63,6 @@ def test_any_footage_becomes_segments_joined_without_encoding(
     assert decode_fully(made.path).frames == 12 * len(ODD)
 
 
-@pytest.mark.slow
 def test_av1_footage_is_read(make_clip: MakeClip, cut: Cut) -> None:
     clip = make_clip("a.mkv", sound=None, size="96x64", options=("-c:v", "libaom-av1", "-cpu-used", "8"))
     assert probe(clip).best_video_stream().codec == "av1"

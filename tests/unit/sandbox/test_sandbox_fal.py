@@ -122,7 +122,6 @@ def test_a_lost_submit_answer_is_billed_and_the_sdk_buys_again(
     assert len(sandbox.effects()["generations"]) == 3
 
 
-@pytest.mark.slow
 def test_a_stuck_job_stays_in_progress_until_faults_are_cleared(
     sandbox: RunningSandbox, client: fal_client.SyncClient
 ) -> None:
@@ -164,7 +163,6 @@ def test_out_of_credit_is_a_403_with_a_sentence(sandbox: RunningSandbox) -> None
     assert submit_raw(sandbox, WAN, GOOD).json()["detail"][0]["type"] == "content_policy_violation"
 
 
-@pytest.mark.slow
 def test_a_result_file_can_be_cut_or_lack_its_video(sandbox: RunningSandbox, client: fal_client.SyncClient) -> None:
     request_id = client.submit(WAN, GOOD).request_id
     finished(client, request_id)

@@ -44,7 +44,6 @@ def kling(sandbox: RunningSandbox, path: str = "", body: Any = None, token: str 
 GOOD = {"model_name": "kling-v2-6", "prompt": "x", "duration": "5", "aspect_ratio": "9:16", "external_task_id": "job-1"}
 
 
-@pytest.mark.slow
 def test_a_kling_task_is_found_by_the_callers_own_id(sandbox: RunningSandbox) -> None:
     task_id = kling(sandbox, body=GOOD).json()["data"]["task_id"]
     done = wait_for(

@@ -193,7 +193,6 @@ def test_a_restart_keeps_uploads_posts_faults_and_time(restarting: RunningSandbo
     assert {post["platform"] for post in restarting.effects()["posts"]} == {"youtube", "instagram", "tiktok"}
 
 
-@pytest.mark.slow
 def test_a_job_that_died_with_the_server_is_rendered_on_restart(restarting: RunningSandbox) -> None:
     headers = {"authorization": f"Key {restarting.credentials['FAL_KEY']}"}
     body = {"prompt": "x", "duration": "5", "resolution": "480p"}
@@ -227,7 +226,6 @@ def test_the_process_says_where_it_listens_and_cleans_up(tmp_path: Path) -> None
         assert not (tmp_path / "server.json").exists()
 
 
-@pytest.mark.slow
 def test_the_process_leaves_when_nobody_calls(tmp_path: Path) -> None:
     with start_process(tmp_path, "--port", "0", "--idle-exit-s", "0.05") as process:
         assert process.wait(WITHIN_S) == 0

@@ -22,6 +22,7 @@ with hold(Path(sys.argv[1]), "day", what="make the day", at=datetime(2026, 11, 2
 """
 
 
+@pytest.mark.slow
 def test_a_busy_lock_names_its_task_holder_and_start_time(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDS, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -67,6 +68,7 @@ def test_an_unreadable_note_of_the_holder_only_costs_the_name(holder: str | None
             pass
 
 
+@pytest.mark.slow
 def test_one_that_waits_goes_on_when_the_other_is_done(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDS.replace("sleep(60)", "sleep(0.2)"), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

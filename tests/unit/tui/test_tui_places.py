@@ -312,7 +312,6 @@ def test_the_command_wants_a_terminal() -> None:
     assert "needs a terminal" in str(result.exception)
 
 
-@pytest.mark.slow
 def test_the_command_runs_in_a_real_terminal_and_leaves_with_q(tmp_path: Path) -> None:
     studio = studio_at(tmp_path)
     reviewable(studio)

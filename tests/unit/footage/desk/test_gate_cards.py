@@ -30,6 +30,8 @@ from tests.fakes.desk import desk_on
 from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.sandbox import RunningSandbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:

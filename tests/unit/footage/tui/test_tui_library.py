@@ -40,7 +40,6 @@ def gate(library: Library, number: int) -> GateRow:
         return get_gate(connection, number)
 
 
-@pytest.mark.slow
 def test_answering_both_questions_by_keyboard_matches_snapshots(library: Library) -> None:
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         work(library, "remux")

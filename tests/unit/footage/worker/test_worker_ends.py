@@ -75,6 +75,7 @@ def test_a_job_cancelled_while_encoding_ends_and_leaves_nothing(shared: SharedFo
     assert source.exists()
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_returns_its_job_without_an_attempt(shared: SharedFolder, clip: Path) -> None:
     begun = slow_script(shared)
     spec = shared.submit("remux", shared.put(clip), max_attempts=1)
@@ -89,6 +90,7 @@ def test_a_stopped_worker_returns_its_job_without_an_attempt(shared: SharedFolde
     assert list_workers(shared.root) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_loses_its_lease_stops_without_installing(shared: SharedFolder, clip: Path) -> None:
     begun = slow_script(shared)
     spec = shared.submit("remux", shared.put(clip), lease_s=0.4)
@@ -105,6 +107,7 @@ def test_a_worker_that_loses_its_lease_stops_without_installing(shared: SharedFo
     assert result.fence == 2
 
 
+@pytest.mark.slow
 def test_a_full_disk_gives_the_job_back_and_leaves_nothing(shared: SharedFolder, clip: Path) -> None:
     full = shared.root.parent / "full-ffmpeg"
     full.write_text("#!/bin/sh\necho '[error] av_interleaved_write_frame(): No space left on device' >&2; exit 1\n")
@@ -210,6 +213,7 @@ def test_a_name_belongs_to_one_live_worker(shared: SharedFolder) -> None:
         Presence(shared.root, "../attic", ["remux"], clock)
 
 
+@pytest.mark.slow
 def test_the_name_of_a_dead_worker_can_be_taken(shared: SharedFolder) -> None:
     ended = subprocess.run(["true"], check=True)
     assert ended.returncode == 0

@@ -8,6 +8,7 @@ from dayreel.media.probe import probe
 from tests.unit.footage.worker.conftest import LEAF, SharedFolder
 
 
+@pytest.mark.slow
 def test_a_remux_job_leaves_files_markers_and_evidence_in_place(shared: SharedFolder, clip: Path) -> None:
     spec = shared.submit("remux", shared.put(clip), parameters={"languages": ["fra"], "deadline_s": 60})
     shared.must_end("done")
@@ -26,6 +27,7 @@ def test_a_remux_job_leaves_files_markers_and_evidence_in_place(shared: SharedFo
     assert shared.leftovers() == []
 
 
+@pytest.mark.slow
 def test_streams_chosen_by_a_person_are_kept_in_every_file(shared: SharedFolder, clip: Path) -> None:
     inputs = [shared.put(clip, name) for name in ("a.mp4", "b.mp4", "b.mov")]
     shared.submit("remux", *inputs, parameters={"keep": [0, 1, 7]})
@@ -35,6 +37,7 @@ def test_streams_chosen_by_a_person_are_kept_in_every_file(shared: SharedFolder,
     assert [stream.language for stream in probe(made / "a.mkv").audio] == ["eng"]
 
 
+@pytest.mark.slow
 def test_a_transcode_job_encodes_and_keeps_what_was_remuxed(shared: SharedFolder, clip: Path) -> None:
     spec = shared.submit("transcode", shared.put(clip, stage="2-remuxed"), parameters={"preset": "h264"})
     shared.must_end("done")
@@ -91,6 +94,7 @@ def test_an_input_that_is_not_a_film_fails_permanently(
     assert not (shared.root / f"2-remuxed/movies/{LEAF}").exists()
 
 
+@pytest.mark.slow
 def test_a_truncated_film_fails_but_a_wrong_extension_does_not(
     shared: SharedFolder, clip: Path, tmp_path: Path
 ) -> None:

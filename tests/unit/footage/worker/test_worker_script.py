@@ -9,6 +9,8 @@ from dayreel.clock import SystemClock
 from tests.unit.footage.worker.conftest import LEAF, SharedFolder
 from tests.waiting import is_running, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def script(shared: SharedFolder, lines: str, **plan: object) -> None:
     """Make a script for remux, as somebody has one: plain bash."""

@@ -168,6 +168,7 @@ def test_an_invalid_address_is_reported_before_sending() -> None:
         ask("nonsense://here")
 
 
+@pytest.mark.slow
 def test_neither_the_module_nor_the_model_imports_the_sdk() -> None:
     code = (
         "import sys, dayreel.providers.llm.anthropic as a, dayreel.providers.llm.openai as o;"

@@ -31,6 +31,7 @@ def access(sandbox_url: str | None, *, token: str = credentials.INSTAGRAM_LOGIN_
     return Access(world, variables.get, sandbox_url, WaitingClock(), Path())
 
 
+@pytest.mark.slow
 def test_a_reel_is_posted_through_a_temporary_public_url(world: RunningSandbox, video: Path) -> None:
     clock = WaitingClock(world.advance)
     made = instagram.connect(Access("sandbox", access(world.url).variable, world.url, clock, Path()))

@@ -28,6 +28,8 @@ from tests.unit.providers.platforms.posting import (
     posts_after_many_faults,
 )
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 5
 PUBLISHING_STEP = {"instagram": "publish", "tiktok": "upload", "youtube": "upload"}
 KINDS = ("lose_answer", "error_after_accept", "error", "delay", "expired_token", "quota")

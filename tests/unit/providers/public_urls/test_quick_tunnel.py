@@ -20,6 +20,8 @@ from tests.fakes import cloudflared
 from tests.fakes.ports import free_port
 from tests.waiting import is_running, wait_until
 
+pytestmark = pytest.mark.slow
+
 NAME = cloudflared.NAME
 
 

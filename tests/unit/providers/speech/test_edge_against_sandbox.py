@@ -30,6 +30,7 @@ def edge(world: RunningSandbox) -> Iterator[SpeechProvider]:
     world.clear_faults()
 
 
+@pytest.mark.slow
 def test_a_narration_has_a_length_and_its_words_in_order(edge: SpeechProvider, tmp_path: Path) -> None:
     speech = edge.speak(TEXT, voice=VOICE, rate="+0%", dest=tmp_path / "voice.mp3")
     assert [word.text for word in speech.words][:4] == ["In", "1712", "potters", "&"]
@@ -44,6 +45,7 @@ def test_an_unknown_voice_is_refused(edge: SpeechProvider, tmp_path: Path) -> No
         edge.speak(TEXT, voice="en-US-NobodyNeural", rate="+0%", dest=tmp_path / "voice.mp3")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "verdict"),
     [

@@ -12,6 +12,8 @@ from tests.fakes.edge_service import WORD_S, Mood, edge_service
 from tests.fakes.scripted_server import unused_url
 from tests.waiting import WITHIN_S
 
+pytestmark = pytest.mark.slow
+
 TEXT = "The first kiln stood near the river"
 VOICE = "en-US-EmmaMultilingualNeural"
 

@@ -48,6 +48,7 @@ def speak(provider: SpeechProvider, dest: Path, *, text: str = TEXT, voice: str 
     return provider.speak(text, voice=voice, rate="+20%", dest=dest)
 
 
+@pytest.mark.slow
 def test_a_narration_is_saved_with_length_and_estimated_words(program: str, tmp_path: Path) -> None:
     speech = speak(EspeakSpeech(program=program), tmp_path / "out" / "voice.wav")
     with wave.open(str(speech.path), "rb") as audio:
@@ -59,6 +60,7 @@ def test_a_narration_is_saved_with_length_and_estimated_words(program: str, tmp_
     assert speech.words[-1].end_s == 2.0
 
 
+@pytest.mark.slow
 def test_no_key_of_ours_reaches_the_program(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", "marked-secret")
     speak(EspeakSpeech(program=program), tmp_path / "voice.wav", text="Año -v x; $(id)")
@@ -74,6 +76,7 @@ def test_a_missing_program_says_how_to_install_it(tmp_path: Path) -> None:
     assert "no program 'espeak-ng-that-is-nowhere'" in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("voice", "text", "told"),
     [
@@ -95,6 +98,7 @@ def test_what_fails_is_refused_and_leaves_the_old_file(
     assert [path.name for path in dest.parent.iterdir()] == ["voice.wav"]
 
 
+@pytest.mark.slow
 def test_a_program_that_hangs_is_given_up(program: str, tmp_path: Path) -> None:
     with pytest.raises(TransientError, match=r"nothing within 0\.1 s"):
         speak(EspeakSpeech(program=program, timeout_s=0.1), tmp_path / "voice.wav", voice="slow")

@@ -26,6 +26,7 @@ def test_a_missing_or_useless_folder_says_what_to_do(tmp_path: Path) -> None:
         footage_in(tmp_path)
 
 
+@pytest.mark.slow
 @given(
     count=st.integers(min_value=2, max_value=9),
     content_id=st.text(min_size=1, max_size=30),

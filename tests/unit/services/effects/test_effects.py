@@ -194,6 +194,7 @@ def test_a_lost_answer_parks_and_keeps_its_reservation(either: Catalog) -> None:
     assert clock.slept == []
 
 
+@pytest.mark.slow
 def test_a_dead_process_without_a_handle_is_an_unknown_outcome(ready: Catalog) -> None:
     sent_by(ready, gone())
     with pytest.raises(UnknownOutcomeError, match="died before the answer came"):
@@ -248,6 +249,7 @@ def down() -> Any:
 # -- going on where another one died ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_handle_left_by_a_dead_process_keeps_its_reservation(ready: Catalog) -> None:
     sent_by(ready, gone(), handle={"request_id": "r1"})
 
@@ -260,6 +262,7 @@ def test_a_handle_left_by_a_dead_process_keeps_its_reservation(ready: Catalog) -
     assert (effect.state, effect.reserved_usd, row_of(ready)["attempts"]) == ("confirmed", HALF, 1)
 
 
+@pytest.mark.slow
 def test_an_effect_that_records_first_resumes_without_a_handle(ready: Catalog) -> None:
     sent_by(ready, gone(), records_first=True)
     seen: list[dict[str, Any]] = []
@@ -278,6 +281,7 @@ def test_our_own_interrupted_process_resumes_by_itself(ready: Catalog) -> None:
     assert ledger_of(ready).perform(intent(), brings()).state == "confirmed"
 
 
+@pytest.mark.slow
 def test_a_living_process_is_not_disturbed(ready: Catalog, living: str) -> None:
     sent_by(ready, living, handle={"request_id": "r1"})
     with pytest.raises(BusyError, match=f"{living}.*nothing was sent from here"):
@@ -431,6 +435,7 @@ def test_a_guard_runs_inside_the_claim_and_reserves_nothing(either: Catalog) -> 
     assert ledger_of(either).find(intent().key) is None
 
 
+@pytest.mark.slow
 def test_a_guard_runs_again_when_work_is_taken_over(ready: Catalog) -> None:
     sent_by(ready, gone(), handle={"container": "c1"}, records_first=True)
 
@@ -458,6 +463,7 @@ def test_the_kill_switch_lets_people_be_told(ready: Catalog) -> None:
     assert ledger_of(ready).perform(wanted, brings(Decimal(0))).state == "confirmed"
 
 
+@pytest.mark.slow
 def test_the_kill_switch_holds_work_already_queued_or_begun(ready: Catalog) -> None:
     with ready.write("money") as connection:
         ledger_of(ready).intend(connection, intent(1).key, channel="crafts", day=intent().day, layer="video")
@@ -508,6 +514,7 @@ def test_a_ruling_settles_releases_or_keeps_the_money(
     assert (row["error"], row["handle"]) == ("ana looked", {"request_id": "r9"})
 
 
+@pytest.mark.slow
 def test_nobody_rules_on_what_is_known_or_under_way(ready: Catalog, living: str) -> None:
     ledger = ledger_of(ready)
     done = ledger.perform(intent(), brings())

@@ -20,6 +20,8 @@ from dayreel.services.studio import Studio
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.studio import CRAFTS, channel_of, today
 
+pytestmark = pytest.mark.slow
+
 WISH = {"narration": {"voice": "en-US-EmmaMultilingualNeural"}, "captions": "words"}
 
 

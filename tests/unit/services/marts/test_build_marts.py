@@ -26,6 +26,8 @@ from tests.fakes.platform import FakePlatform
 from tests.fakes.prepared import files_of, lay_out
 from tests.fakes.studio import channel_of, make_studio, reviewable
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 11, 20)
 BOTH = {"crafts": {"platforms": {"instagram": {}, "tiktok": {"privacy": "SELF_ONLY"}}}}
 

@@ -23,6 +23,8 @@ from dayreel.schemas.mart import Mart
 from dayreel.services.marts import shapes, tables
 from dayreel.services.marts.draw_charts import CHARTS, COLOURS, DPI, SIZE_IN, ChartData, draw_all, png_of
 
+pytestmark = pytest.mark.slow
+
 PICTURES = Path(__file__).parent / "pictures"
 FIRST = date(2026, 11, 2)
 # Machado et al. 2009, severity 1: what a colour looks like to people without red, or without green receptors.

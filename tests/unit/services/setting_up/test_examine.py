@@ -56,6 +56,7 @@ def channels_of(root: Path) -> dict[str, Channel]:
     return ChannelFiles(root / "channels").load_all()
 
 
+@pytest.mark.slow
 def test_everything_is_fine_in_a_fresh_project(root: Path) -> None:
     found = examine(Settings(root=root, webserver_port=free_port()))
     assert {check.name: check.verdict for check in found} == {
@@ -97,6 +98,7 @@ def test_an_ffmpeg_that_is_not_there_is_named() -> None:
     assert "'/nowhere/ffmpeg'" in check.found
 
 
+@pytest.mark.slow
 def test_an_ffmpeg_without_what_we_need_is_told_what_it_lacks(tmp_path: Path) -> None:
     poor = tmp_path / "ffmpeg"
     poor.write_text("#!/bin/sh\necho 'ffmpeg version 1.0 Copyright'\n", encoding="utf-8")
@@ -125,6 +127,7 @@ def test_a_folder_that_is_no_project_is_told_what_it_lacks(tmp_path: Path) -> No
     assert "has no workspace.yaml and no channels" in check.found
 
 
+@pytest.mark.slow
 def test_a_broken_channel_file_does_not_stop_the_other_checks(root: Path) -> None:
     (root / "channels" / "broken.yaml").write_text("title: Broken\ncolour: blue\n", encoding="utf-8")
     found = {check.name: check for check in examine(Settings(root=root, webserver_port=free_port()))}

@@ -7,6 +7,8 @@ import pytest
 from dayreel.stores.state import PipelineState, StateLockError
 from tests.unit.stores.state.race import race, start
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys
 from dayreel.stores.state import PipelineState

@@ -10,6 +10,7 @@ from tests.unit.stores.state.crash import judge, kill
 from tests.unit.stores.state.disks import Crash, CrashingDisk
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_leaves_the_old_or_the_new_document(tmp_path: Path) -> None:
     """Each step of each kind of commit, before it and in the middle of it; `make soak` has thousands at random."""
     assert judge(kill(tmp_path, kills=0, seed=1)) > 190

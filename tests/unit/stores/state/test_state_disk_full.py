@@ -96,6 +96,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(mounted)], check=True)
 
 
+@pytest.mark.slow
 def test_a_really_full_disk_keeps_the_document_and_recovers(small_disk: Path) -> None:
     path = small_disk / "pipeline.json"
     state = PipelineState(path, max_backups=2)

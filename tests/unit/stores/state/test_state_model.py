@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -12,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from dayreel.stores.state import PipelineState, StateConflictError
 from dayreel.stores.state.strict_json import decode
 from tests.unit.stores.state.disks import Crash, CrashingDisk
+
+pytestmark = pytest.mark.slow
 
 MAX_BACKUPS = 4
 keys = st.sampled_from(["a", "b", "ü", "phase/1"])

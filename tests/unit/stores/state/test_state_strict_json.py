@@ -158,6 +158,7 @@ def test_a_too_deep_too_large_or_recursive_document_is_refused(tmp_path: Path) -
             state.write(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(documents)
 def test_what_is_written_is_read_back_as_it_was(document: dict[str, Any]) -> None:
@@ -170,6 +171,7 @@ def test_what_is_written_is_read_back_as_it_was(document: dict[str, Any]) -> Non
     assert decode(in_another_form.encode()) == decode(json.dumps(document).encode()) == document
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]":,\\u0dN1e ', max_size=40).map(str.encode))
 @settings(max_examples=300, deadline=None)
 def test_no_bytes_at_all_raise_anything_else(raw: bytes) -> None:
@@ -180,6 +182,7 @@ def test_no_bytes_at_all_raise_anything_else(raw: bytes) -> None:
     assert document == json.loads(raw)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(documents, documents)
 def test_the_quick_comparison_finds_what_the_full_one_finds(before: dict[str, Any], after: dict[str, Any]) -> None:

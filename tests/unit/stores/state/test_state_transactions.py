@@ -568,6 +568,7 @@ def test_backups_are_as_private_as_the_document(make_state: MakeState, path: Pat
         assert modes == {".bak": 0o600, ".gz": 0o600}
 
 
+@pytest.mark.slow
 def test_a_forked_child_cannot_end_its_parents_transaction(make_state: MakeState) -> None:
     """Only the process that took the lock has it; the child gets an error and the parent commits."""
     state = make_state(lock_timeout_s=0.05)

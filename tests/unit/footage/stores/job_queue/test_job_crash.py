@@ -13,6 +13,8 @@ from tests.unit.footage.stores.job_queue.scenes import SPEC, assert_whole, carry
 from tests.unit.footage.stores.job_queue.shared_disks import WRITING, CrashingQueueDisk, FullQueueDisk
 from tests.unit.stores.state.disks import Crash
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "submit": "completed",
     "claim": "completed",

@@ -21,6 +21,8 @@ from tests.unit.footage.stores.job_queue.scenes import (
 )
 from tests.unit.footage.stores.job_queue.shared_disks import InterruptedDisk
 
+pytestmark = pytest.mark.slow
+
 
 def submit(shared: Shared) -> None:
     with suppress(BusyError):  # the interrupted one is at it, and wakes only when this has returned
