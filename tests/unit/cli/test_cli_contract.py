@@ -52,8 +52,8 @@ def test_every_command_has_help_that_says_what_it_does(words: tuple[str, ...], d
 
 
 def test_the_list_of_commands_is_that_of_the_modules() -> None:
-    folder = Path(cli.__file__).parent
-    modules = [path.stem.removesuffix("_command") for path in folder.glob("*_command.py")]
+    product = Path(cli.__file__).parents[1]
+    modules = [path.stem.removesuffix("_command") for path in product.rglob("cli/*_command.py")]
     assert sorted(name.replace("-", "_") for name in COMMANDS) == sorted(modules)
 
 
