@@ -262,10 +262,9 @@ OUTSIDE = (
     "..%2f..%2fvar%2fdesk.key",
     "/etc/passwd",
 )
-# A video, too, is served from the one folder only; a later take's folder begins with the name of the first one's.
 BESIDE = ("..%2fsecret.mp4", f"..%2f{CONTENT}-t2%2fsecret.mp4", "%2e%2e/%2e%2e/secret.mp4")
 ODD = ("%2Fetc%2Fpasswd", "raw", "", "final_video.mp4%00.jpg", "raw/../../other/final_video.mp4", "..\\..\\x.mp4")
-OF_OTHER_KINDS = ("metadata.json", ".pipeline/final_video.done", "out.mp4", "dir.mp4")
+OF_OTHER_KINDS = ("metadata.json", ".pipeline/final_video.done", "out.mp4", "beside.mp4", "dir.mp4")
 
 
 @pytest.mark.parametrize("path", OUTSIDE + BESIDE + ODD + OF_OTHER_KINDS)
@@ -278,6 +277,7 @@ def test_media_serves_only_the_contents_own_images_and_videos(
     for place in (take, folder.parent, tmp_path):
         (place / "secret.mp4").write_bytes(b"secret")
     (folder / "out.mp4").symlink_to(tmp_path / "secret.mp4")
+    (folder / "beside.mp4").symlink_to(take / "secret.mp4")  # the take's folder begins with the name of this one's
     (folder / "dir.mp4").mkdir()
     answer = vera.get(f"/media/{CONTENT}/{path}")
     assert answer.status_code in (404, 405), path

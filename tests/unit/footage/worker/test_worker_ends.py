@@ -13,10 +13,12 @@ import pytest
 from dayreel.clock import SystemClock
 from dayreel.errors import BusyError, UsageError
 from dayreel.footage.schemas.job import JobSpec
-from dayreel.footage.stores.job_queue import JobInfo
+from dayreel.footage.stores.job_queue import JobInfo, LeaseLostError
+from dayreel.footage.worker.lease import Lease
 from dayreel.footage.worker.presence import WORKERS, Presence, list_workers
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
+from tests.fakes.clock import FakeClock
 from tests.unit.footage.worker.conftest import LEAF, WITHIN_S, SharedFolder
 from tests.waiting import is_running, wait_until
 
@@ -105,6 +107,31 @@ def test_a_worker_that_loses_its_lease_stops_without_installing(shared: SharedFo
     result = shared.find(spec).result
     assert result is not None
     assert result.fence == 2
+
+
+def test_a_worker_whose_heartbeats_fail_stops_when_its_lease_ends(
+    shared: SharedFolder, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is away for this machine alone, perhaps: by then somebody else may have the job."""
+    shared.submit("remux", shared.put(clip), lease_s=8)
+    claim = shared.queue.claim(["remux"], worker="attic", now=shared.clock.now())
+    assert claim is not None
+    shared.root.rename(shared.root.with_name("away"))
+    clock, tries, beat = FakeClock(), [0], claim.heartbeat
+
+    def counted() -> None:
+        tries[0] += 1
+        beat()
+
+    monkeypatch.setattr(claim, "heartbeat", counted)
+    with Lease(claim, clock, shared.stop, deadline_s=3600) as lease:
+        clock.move(seconds=7)
+        wait_until(lambda: tries[0] == 1)
+        lease.pulse()
+        clock.move(seconds=2)
+        wait_until(lambda: tries[0] == 2)
+    with pytest.raises(LeaseLostError, match="no heartbeat came through for 9 s"):
+        lease.pulse()
 
 
 @pytest.mark.slow
