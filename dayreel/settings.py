@@ -1,7 +1,7 @@
 """Every setting that comes from the environment, in one class; `.env.example` is held equal to it by a test.
 
 Settings that people change while dayreel runs (caps, the kill switch, per-account publishing) live in the catalog's
-`config` table, see `dayreel.services.configure`.
+`config` table, see `dayreel.queries.config`.
 """
 
 from datetime import date

@@ -20,9 +20,9 @@ from pydantic import AliasChoices, SecretStr
 
 from dayreel.cli import root
 from dayreel.providers.registry import VENDORS
+from dayreel.queries.config import KEYS
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Mart
-from dayreel.services.configure import KEYS
 from dayreel.services.marts.tables import MARTS
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata

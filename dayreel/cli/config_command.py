@@ -3,7 +3,8 @@
 import click
 
 from dayreel.cli.output import print_json, print_table
-from dayreel.services.configure import KEYS, Value, key_named, read_config, write_config
+from dayreel.queries.config import KEYS, Value, key_named, read_config
+from dayreel.services.configure import write_config
 from dayreel.services.studio import open_studio, person
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog

@@ -6,10 +6,11 @@ from dayreel.cli.documents import content_document
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import StaleState
 from dayreel.queries.contents import status_of
+from dayreel.queries.review import Seen, Verdict, seen_of
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_content_id
-from dayreel.services.reviewing.decide import Seen, Verdict, decide, seen_of
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
 

@@ -2,8 +2,9 @@
 
 import click
 
+from dayreel.queries.config import switch_sentence
 from dayreel.services.studio import open_studio, person
-from dayreel.services.turn_switch import switch_told, turn_switch
+from dayreel.services.turn_switch import turn_switch
 from dayreel.settings import load_settings
 
 
@@ -18,4 +19,4 @@ def command(position: str, note: str | None) -> None:
         value = turn_switch(studio, position, by=person(settings), via="cli", note=note)
     finally:
         studio.catalog.close()
-    click.echo(switch_told(value))
+    click.echo(switch_sentence(value))

@@ -27,13 +27,13 @@ from dayreel.desk.pages.frame import Handler, Visit, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.errors import UsageError
 from dayreel.footage.desk import pages as library
+from dayreel.queries.review import seen_text
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
 from dayreel.services.desk.queue import Remembered
 from dayreel.services.desk.users import Users
 from dayreel.services.desk.visits import Throttle, Visits
-from dayreel.services.reviewing.decide import seen_text
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.start_work import start_day
 

@@ -1,8 +1,8 @@
 """Turning the kill switch, from whichever face. What it holds back is asked in `spending` and in `rules.gates`."""
 
 from dayreel.errors import StaleState
-from dayreel.rules.gates import ALLOWED, STOPPED
-from dayreel.services.configure import Value, read_config, write_config
+from dayreel.queries.config import Value, read_config
+from dayreel.services.configure import write_config
 from dayreel.services.studio import Studio
 
 
@@ -26,12 +26,3 @@ def turn_switch(
                 f"The kill switch is {before.value} already, by {before.updated_by}.", next_step="Nothing was changed."
             )
         return write_config(connection, "switch", position, by=by, at=studio.clock.now(), note=note, via=via)
-
-
-def switch_told(value: Value) -> str:
-    """Return what the kill switch does now, as a sentence, and whether the environment decides it."""
-    clause = STOPPED if value.value == "off" else ALLOWED
-    told = f"{clause[0].upper()}{clause[1:]}."
-    if value.origin == "environment":
-        told += f" {value.key.variable}={value.value} in the environment wins over what is set."
-    return told

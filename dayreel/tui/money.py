@@ -8,9 +8,10 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from dayreel.queries.config import switch_sentence
 from dayreel.services.effects.caps import Cap
 from dayreel.services.studio import Studio
-from dayreel.services.turn_switch import switch_told, turn_switch
+from dayreel.services.turn_switch import turn_switch
 from dayreel.tui.dialogs import AskLine
 from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.views import Money, money
@@ -58,7 +59,9 @@ class MoneyScreen(LiveScreen[Money]):
             if note:
                 person = self.terminal.link.person
                 self.act(
-                    lambda studio: switch_told(turn_switch(studio, wanted, by=person, via="tui", note=note, seen=seen)),
+                    lambda studio: switch_sentence(
+                        turn_switch(studio, wanted, by=person, via="tui", note=note, seen=seen)
+                    ),
                     meanwhile=f"Turning the kill switch {wanted} ...",
                 )
 

@@ -19,7 +19,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from dayreel.errors import MediaError
-from dayreel.services.reviewing.decide import EVENTS, Verdict, decide
+from dayreel.queries.review import EVENTS, Verdict
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption
 from dayreel.tui.live import LiveScreen

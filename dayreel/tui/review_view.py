@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.queries.contents import next_step
+from dayreel.queries.review import EVENTS, Seen, Verdict, bound_fields, bound_of, is_held, possible_events, seen_of
 from dayreel.queries.rows import ContentRow, DecisionRow, costs_of, get_content, newest_verdict
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.captions import UNIT_NAMES, format_caption
@@ -21,16 +22,6 @@ from dayreel.rules.post_words import post_hashtags, post_marker
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.reviewing.decide import (
-    EVENTS,
-    Seen,
-    Verdict,
-    bound_fields,
-    bound_of,
-    is_held,
-    possible_events,
-    seen_of,
-)
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import decisions
 from dayreel.tui.words import left, one_line, plain

@@ -10,13 +10,12 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, case, func, select
 
+from dayreel.queries.config import Value, read_config, switch_sentence
 from dayreel.queries.rows import ContentRow, costs_of, get_content, newest_verdict, posts_of
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
-from dayreel.services.configure import Value, read_config
 from dayreel.services.effects.caps import Cap, caps_of
 from dayreel.services.making.renders import Render, render_status
 from dayreel.services.studio import Studio
-from dayreel.services.turn_switch import switch_told
 from dayreel.stores.catalog.tables import content, renders
 from dayreel.tui.words import left, one_line, plain
 
@@ -91,7 +90,7 @@ def dashboard(studio: Studio) -> Dashboard:
             if state in totals
         )
         switch = read_config(connection, "switch")
-        return Dashboard(groups, switch_told(switch) if switch.value == "off" else None, len(parked))
+        return Dashboard(groups, switch_sentence(switch) if switch.value == "off" else None, len(parked))
 
 
 def _entries(connection: Connection, state: str, parked: Sequence[str | None], now: datetime) -> tuple[Entry, ...]:
@@ -198,7 +197,7 @@ def money(studio: Studio) -> Money:
             world=studio.settings.world,
             caps=caps_of(studio, connection),
             switch=switch.value,
-            switch_told=switch_told(switch),
+            switch_told=switch_sentence(switch),
             switch_by=_who(switch),
             publishing=tuple((name, read_config(connection, f"publish.{name}").value) for name in platforms),
         )

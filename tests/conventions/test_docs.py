@@ -11,8 +11,8 @@ import yaml
 from reference_tables import MARKER, TABLES, filled, loaded_from_elsewhere, on_post_build
 
 from dayreel.cli import root
+from dayreel.queries.config import KEYS
 from dayreel.schemas.channel import Channel
-from dayreel.services.configure import KEYS
 from dayreel.services.marts.tables import MARTS
 from dayreel.stores.catalog.tables import metadata
 from tests.conventions.test_settings import FIELDS, variable_of

@@ -24,7 +24,8 @@ from sqlalchemy import insert
 
 from dayreel.cli import run as dayreel
 from dayreel.clock import Clock, SystemClock
-from dayreel.services.reviewing.decide import Verdict, decide
+from dayreel.queries.review import Verdict
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog

@@ -11,8 +11,9 @@ from collections import Counter
 from sqlalchemy import func, select
 
 from dayreel.errors import DayreelError
+from dayreel.queries.review import Verdict
 from dayreel.services.live_status import newest_marker
-from dayreel.services.reviewing.decide import Verdict, decide
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import decisions
 from tests.fakes.chromium import Page

@@ -4,9 +4,10 @@ from starlette.responses import JSONResponse, Response
 
 from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
+from dayreel.queries.review import EVENTS, Seen, Verdict, read_seen, seen_text
 from dayreel.services.audit import note_act
 from dayreel.services.desk.content import caption_previews, content_page
-from dayreel.services.reviewing.decide import EVENTS, Seen, Verdict, decide, read_seen, seen_text
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.retry_content import regenerate_segment
 
 _WORDS: dict[str, Verdict] = {event: verdict for verdict, event in EVENTS.items()}

@@ -4,8 +4,9 @@ from starlette.responses import JSONResponse, Response
 
 from dayreel.desk.pages.frame import Visit
 from dayreel.errors import DayreelError, UsageError
+from dayreel.queries.review import read_seen
 from dayreel.services.desk.queue import VIEWS, queue_of
-from dayreel.services.reviewing.decide import decide, read_seen
+from dayreel.services.reviewing.decide import decide
 
 _MOST_AT_ONCE = 100
 

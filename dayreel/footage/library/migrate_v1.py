@@ -13,7 +13,8 @@ from dayreel.errors import DayreelError, UsageError
 from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.stores.reads import items_with
-from dayreel.services.configure import read_config, write_config
+from dayreel.queries.config import read_config
+from dayreel.services.configure import write_config
 from dayreel.stores.files import sha256_of
 from dayreel.stores.state import strict_json
 from dayreel.stores.state.errors import StateError

@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import DayreelError, UsageError
+from dayreel.queries.review import EVENTS, Seen, bound_of, is_held, possible_events, seen_of
 from dayreel.queries.rows import (
     ContentRow,
     DecisionRow,
@@ -32,7 +33,6 @@ from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.live_status import mean
 from dayreel.services.making.renders import Render, render_status
-from dayreel.services.reviewing.decide import EVENTS, Seen, bound_of, is_held, possible_events, seen_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import decisions, state_transitions
 

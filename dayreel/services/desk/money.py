@@ -10,12 +10,11 @@ from decimal import Decimal
 from sqlalchemy import func, select
 
 from dayreel.clock import local_day
+from dayreel.queries.config import Value, read_config, switch_sentence
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
-from dayreel.services.configure import Value, read_config
 from dayreel.services.effects.caps import Cap, caps_of
 from dayreel.services.effects.spending import spent
 from dayreel.services.studio import Studio
-from dayreel.services.turn_switch import switch_told
 from dayreel.stores.catalog.tables import effects, human_approvals
 
 
@@ -46,7 +45,7 @@ def money_of(studio: Studio) -> Money:
         layers = connection.execute(select(effects.c.layer).where(*this_month).distinct()).scalars().all()
         by_layer = [(layer, spent(connection, *this_month, effects.c.layer == layer)) for layer in sorted(layers)]
         switch = read_config(connection, "switch")
-    return Money(today, studio.settings.world, caps, switch, switch_told(switch), by_layer)
+    return Money(today, studio.settings.world, caps, switch, switch_sentence(switch), by_layer)
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,6 @@ def alarms(studio: Studio) -> Alarms:
     asked = select(func.count()).select_from(human_approvals).where(human_approvals.c.status == "pending")
     with studio.catalog.read() as connection:
         switch = read_config(connection, "switch")
-        stopped = switch_told(switch) if switch.value == "off" else None
+        stopped = switch_sentence(switch) if switch.value == "off" else None
         questions = None if studio.settings.library is None else int(connection.execute(asked).scalar_one())
         return Alarms(stopped, len(read_unknown_outcomes(studio, connection).here), questions)

@@ -10,12 +10,12 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from dayreel.errors import DayreelError
+from dayreel.queries.review import Seen, is_held, seen_of
 from dayreel.queries.rows import ContentRow, DecisionRow, costs_of, newest_verdicts, posts_of
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
-from dayreel.services.reviewing.decide import Seen, is_held, seen_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content, renders
 

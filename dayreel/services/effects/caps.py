@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Connection
 
 from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError
+from dayreel.queries.config import read_config
 from dayreel.schemas.channel import Channel
-from dayreel.services.configure import read_config
 from dayreel.services.effects.spending import spent
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import effects

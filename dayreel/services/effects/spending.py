@@ -11,11 +11,11 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.errors import GateClosedError
+from dayreel.queries.config import read_config
 from dayreel.queries.rows import pause_of
 from dayreel.rules.gates import STOPPED
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
-from dayreel.services.configure import read_config
 from dayreel.stores.catalog.tables import effects
 
 _COUNTED = func.coalesce(effects.c.settled_usd, effects.c.reserved_usd)

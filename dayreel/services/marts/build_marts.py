@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from dayreel.clock import local_day
+from dayreel.queries.config import config_at
 from dayreel.schemas.mart import Every
-from dayreel.services.configure import config_at
 from dayreel.services.marts import (
     content_performance,
     engagement_cohorts,

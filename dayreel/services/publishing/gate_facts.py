@@ -12,15 +12,15 @@ from sqlalchemy import Connection, and_, func, or_, select
 from dayreel.clock import local_day
 from dayreel.errors import PermanentError
 from dayreel.providers.platforms.contract import PlatformProvider, Quota
+from dayreel.queries.config import read_config
+from dayreel.queries.review import bound_of
 from dayreel.queries.rows import ContentRow, approvers, newest_verdict, pause_of
 from dayreel.rules.approval import Bound
 from dayreel.rules.calendar import window_state
 from dayreel.rules.gates import Facts
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.services.configure import read_config
 from dayreel.services.patience import patiently
-from dayreel.services.reviewing.decide import bound_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content, effects, platform_posts
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from dayreel.clock import local_day
 from dayreel.errors import GateClosedError, ProviderError, UsageError
 from dayreel.providers.platforms.contract import PlatformProvider, PostRequest, Receipt
+from dayreel.queries.review import bound_fields
 from dayreel.queries.rows import ContentRow, DecisionRow, decisions_after, get_content, newest_verdict, posts_of
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.gates import check_gates, closed
@@ -23,7 +24,6 @@ from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of
-from dayreel.services.reviewing.decide import bound_fields
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import effects, platform_posts

@@ -10,10 +10,11 @@ from typing import Final, Literal
 
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
 from dayreel.providers.notifiers.contract import Card, Press, ReviewNotifier
+from dayreel.queries.review import Seen, Verdict, read_seen, seen_of
 from dayreel.queries.rows import get_content, newest_verdict
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
-from dayreel.services.reviewing.decide import Seen, Verdict, decide, read_seen, seen_of
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.review_cards import card_of, redraw_cards
 from dayreel.services.studio import Studio
 

@@ -5,82 +5,27 @@ a materialization, and an approval into posts, is up to the sensor that reads th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.queries.review import EVENTS, Seen, Verdict, bound_fields, bound_of, possible_events, seen_of
 from dayreel.queries.rows import ContentRow, DecisionRow, approvers, get_content, newest_verdict
 from dayreel.rules.approval import Bound
 from dayreel.rules.captions import kept_caption
 from dayreel.rules.content_ids import parse_content_id
-from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import CONTENT, move
-from dayreel.rules.post_words import post_words
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.tables import content, decisions, state_transitions
 
-Verdict = Literal["approved", "rejected", "edited", "held", "recalled"]
 Via = Literal["cli", "desk", "tui", "slack", "discord", "api"]
-EVENTS: Mapping[Verdict, str] = {
-    "approved": "approve",
-    "rejected": "reject",
-    "edited": "edit",
-    "held": "hold",
-    "recalled": "recall",
-}
 _PAST: Mapping[str, str] = {**{event: verdict for verdict, event in EVENTS.items()}, "endorse": "endorsed"}
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a page showed: a decision made on it is refused when any of this has changed since.
-
-    Attributes:
-        revision: of the final video.
-        version: of the content's row; every step of its lifecycle counts it up, an edited caption too.
-        fields: fingerprint of the platforms' fields, see `seen_of`.
-        words: fingerprint of what each platform would get; empty where the page did not show that.
-    """
-
-    revision: int
-    version: int
-    fields: str
-    words: str = ""
-
-
-def seen_of(row: ContentRow, channel: Channel, bound: Bound | None = None) -> Seen:
-    """Return what somebody sees who is shown this content now.
-
-    Args:
-        bound: for a page that shows what each platform would get, word by word.
-    """
-    words = fingerprint(words=bound.words)[:16] if bound is not None else ""
-    return Seen(row.revision, row.version, fingerprint(fields=bound_fields(channel))[:16], words)
-
-
-def seen_text(seen: Seen) -> str:
-    """Return what somebody was shown, as a page's hidden field or a message's button carries it."""
-    return ".".join(filter(None, (str(seen.revision), str(seen.version), seen.fields, seen.words)))
-
-
-def read_seen(text: str) -> Seen:
-    """Read what `seen_text` wrote.
-
-    Raises:
-        UsageError: it is nothing that `seen_text` wrote.
-    """
-    match text.split("."):
-        case [revision, version, fields, *words] if (
-            revision.isdecimal() and version.isdecimal() and len(words) <= 1 and len(text) < 80  # noqa: PLR2004
-        ):
-            return Seen(int(revision), int(version), fields, *words)
-    raise UsageError("It does not say which revision was seen.", next_step="Load the page again and repeat it.")
 
 
 def decide(
@@ -122,41 +67,6 @@ def decide(
         bound = bound_of(row, channel, idea) if verdict == "approved" else None
         _saw_all_of_it(connection, row, channel, seen, bound)
         return _record(studio, connection, channel, row, verdict, bound, by=by, via=via, caption=caption, note=note)
-
-
-def possible_events(row: ContentRow, newest: str | None) -> frozenset[str]:
-    """Return what may be decided about a content now, as events of its lifecycle.
-
-    Args:
-        newest: verdict of the newest decision on it, or None.
-    """
-    can = {event for event in EVENTS.values() if (row.state, event) in CONTENT}
-    held = is_held(row, newest)
-    if held:
-        can.discard("hold")
-    if row.state == "review_pending" and not held and newest != "endorsed":
-        can.discard("recall")
-    if row.state == "publishing" and newest not in ("held", "endorsed"):
-        can.discard("approve")
-    return frozenset(can)
-
-
-def is_held(row: ContentRow, newest: str | None) -> bool:
-    """Return whether a person keeps a content from going out and from expiring."""
-    waits = row.state == "publishing" or (row.state == "review_pending" and row.review_deadline_at is None)
-    return newest == "held" and waits
-
-
-def bound_fields(channel: Channel) -> dict[str, dict[str, Any]]:
-    """Return the fields of each of a channel's platforms, as an approval binds them."""
-    return {name: fields.model_dump(mode="json") for name, fields in channel.platforms.chosen().items()}
-
-
-def bound_of(row: ContentRow, channel: Channel, idea: Idea | None) -> Bound:
-    """Return everything that would go out if the content went out now: what an approval given now is for."""
-    caption = row.caption or ""
-    words = post_words(channel, content_id=row.id, caption=caption, idea=idea)
-    return Bound(row.video_sha256 or "", caption, bound_fields(channel), words)
 
 
 def _idea(studio: Studio, content_id: str) -> Idea | None:

@@ -22,6 +22,7 @@ from dayreel.errors import (
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
+from dayreel.queries.review import seen_of, seen_text
 from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
@@ -29,7 +30,6 @@ from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.effects.ledger import effect_of
-from dayreel.services.reviewing.decide import seen_of, seen_text
 from dayreel.services.reviewing.redraw_card import redraw_card, shown_of
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import effects

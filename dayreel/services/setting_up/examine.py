@@ -25,10 +25,10 @@ from dayreel.footage.library.look_over import look_over
 from dayreel.footage.stores.job_queue.folder_check import check_folder
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.providers.registry import vendor_named
+from dayreel.queries.config import KEYS
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
-from dayreel.services.configure import KEYS
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.need_ready import NO_SPACE_BYTES, priced
 from dayreel.services.ports import who_listens

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.config import read_config
 from dayreel.queries.rows import ContentRow, get_content
-from dayreel.services.configure import read_config
 from dayreel.services.effects.spending import spent
 from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once, was_told

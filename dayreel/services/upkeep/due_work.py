@@ -10,12 +10,12 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, select
 
 from dayreel.errors import ConfigurationError
+from dayreel.queries.config import read_config
 from dayreel.queries.rows import decisions_after, get_content, list_contents, newest_verdict, pause_of
 from dayreel.rules.calendar import window_state
 from dayreel.rules.pauses import why_paused
 from dayreel.rules.turns import turn_of
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.services.configure import read_config
 from dayreel.services.publishing.gate_facts import posted_today
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import effects, platform_posts

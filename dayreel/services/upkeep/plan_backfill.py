@@ -14,12 +14,12 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
+from dayreel.queries.config import read_config
 from dayreel.queries.rows import ContentRow, list_contents
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pricing import seconds_cost, tokens_cost
 from dayreel.schemas.channel import Channel
-from dayreel.services.configure import read_config
 from dayreel.services.effects.spending import spent
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.studio import Studio

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dayreel.errors import DayreelError, GateClosedError, ProviderError
+from dayreel.queries.review import Verdict, bound_fields
 from dayreel.rules.post_words import post_marker
 from dayreel.schemas.content import Idea
 from dayreel.services.publishing.publish_post import publish_post
-from dayreel.services.reviewing.decide import Verdict, bound_fields, decide
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.stores.files import sha256_of

@@ -17,8 +17,9 @@ from textual.widgets import Input
 
 from dayreel.cli.tui_command import command
 from dayreel.errors import UsageError
+from dayreel.queries.config import read_config
 from dayreel.services.audit import recent_acts
-from dayreel.services.configure import read_config, write_config
+from dayreel.services.configure import write_config
 from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog

@@ -13,7 +13,7 @@ from dayreel.footage.library.look_up import items_document
 from dayreel.footage.library.migrate_v1 import migrate_v1
 from dayreel.footage.library.open_library import Library, open_library
 from dayreel.footage.library.tend import tend
-from dayreel.services.configure import read_config
+from dayreel.queries.config import read_config
 from dayreel.services.studio import Studio
 from tests.fakes.library import drop, item, make_library, pretend_to_work
 

@@ -10,18 +10,10 @@ import pytest
 from sqlalchemy import select, text
 
 from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
+from dayreel.queries.review import Seen, Verdict, bound_fields, bound_of, read_seen, seen_of, seen_text
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.schemas.channel import Channel
-from dayreel.services.reviewing.decide import (
-    Seen,
-    Verdict,
-    bound_fields,
-    bound_of,
-    decide,
-    read_seen,
-    seen_of,
-    seen_text,
-)
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import decisions

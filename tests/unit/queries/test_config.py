@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dayreel.errors import UsageError
+from dayreel.queries.config import KEYS, config_at, read_config
 from dayreel.services.audit import recent_acts
-from dayreel.services.configure import KEYS, config_at, read_config, write_config
+from dayreel.services.configure import write_config
 from dayreel.stores.catalog.engine import Catalog
 from tests.unit.services.ledger import NOW
 
