@@ -11,7 +11,8 @@ import dagster as dg
 from pydantic import Field
 
 from dayreel.settings import load_settings
-from dayreel.stores.mart_files import MartFiles, open_mart_files
+from dayreel.stores.mart_bucket import open_mart_files
+from dayreel.stores.mart_files import MartFiles
 
 
 class MartIOManager(dg.ConfigurableIOManager):

@@ -88,7 +88,7 @@ def report_history(
         told: asset path, partition and facts of each materialization, see `pipeline_assets.history`.
         measured: day of each measurement, and what was missing in it.
     """
-    from dayreel.stores.mart_files import open_mart_files
+    from dayreel.stores.mart_bucket import open_mart_files
 
     with instance_of(settings) as instance, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -25,7 +25,7 @@ def command(query: str | None, shape: str, refresh: bool) -> None:
     """Ask the marts: one view a mart, see docs/how-to/analytics.md. Without --query it reads from the keyboard."""
     from dayreel.services.marts.query_marts import opened_marts
     from dayreel.settings import load_settings
-    from dayreel.stores.mart_files import open_mart_files
+    from dayreel.stores.mart_bucket import open_mart_files
 
     settings = load_settings()
     if refresh:

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 
 from dayreel.desk.pages.frame import Visit
 from dayreel.rules.content_ids import parse_content_id
-from dayreel.stores.mart_files import open_mart_files
+from dayreel.stores.mart_bucket import open_mart_files
 
 KINDS = {
     ".mp4": "video/mp4",

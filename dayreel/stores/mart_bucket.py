@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from dayreel.settings import Settings
 from dayreel.stores.files import write_whole, write_whole_bytes
 from dayreel.stores.mart_files import MartFiles, charts_folder
 from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3
@@ -130,3 +131,14 @@ class MartBucket(MartFiles):
     @cached_property
     def _client(self) -> Any:
         return connect_s3()
+
+
+def open_mart_files(settings: Settings) -> MartFiles:
+    """Return the project's marts: in `var/marts`, or in the bucket that `DAYREEL_MARTS_BUCKET` names.
+
+    Raises:
+        ConfigurationError: the bucket's name cannot be used.
+    """
+    if settings.marts_bucket is None:
+        return MartFiles(settings.var_dir / "marts")
+    return MartBucket(settings.marts_bucket, settings.var_dir / "marts_copy")

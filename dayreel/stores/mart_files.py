@@ -4,7 +4,7 @@
     var/marts/charts/<week>/<channel, or all>/<chart>.png
 
 The layout is a folder of files, nothing else, so that DuckDB, pandas or Spark read it without us. In a bucket it is the
-same: see `mart_bucket`. pyarrow, a quarter of a second, is imported where a file is read or written.
+same: see `mart_bucket`, which opens either. pyarrow, a quarter of a second, is imported where it is needed.
 """
 
 import io
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dayreel.settings import Settings
 from dayreel.stores.files import write_whole_bytes
 
 ALWAYS = "all"
@@ -108,16 +107,3 @@ class MartFiles:
 def charts_folder(week: str, scope: str) -> str:
     """Return where the charts of a week lie, below the root."""
     return f"charts/{week}/{scope}"
-
-
-def open_mart_files(settings: Settings) -> MartFiles:
-    """Return the project's marts: in `var/marts`, or in the bucket that `DAYREEL_MARTS_BUCKET` names.
-
-    Raises:
-        ConfigurationError: the bucket's name cannot be used.
-    """
-    if settings.marts_bucket is None:
-        return MartFiles(settings.var_dir / "marts")
-    from dayreel.stores.mart_bucket import MartBucket  # noqa: PLC0415  only where there is one
-
-    return MartBucket(settings.marts_bucket, settings.var_dir / "marts_copy")

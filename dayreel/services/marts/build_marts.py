@@ -30,7 +30,8 @@ from dayreel.services.marts import (
 from dayreel.services.marts.shapes import frame_from, schema_of, table_of
 from dayreel.services.marts.tables import MARTS
 from dayreel.services.studio import Studio
-from dayreel.stores.mart_files import ALWAYS, MartFiles, open_mart_files
+from dayreel.stores.mart_bucket import open_mart_files
+from dayreel.stores.mart_files import ALWAYS, MartFiles
 
 # Less than the window of posts: the windows of the first and the last day then hold every post in between.
 _TOGETHER = 31

@@ -14,7 +14,7 @@ from dayreel.queries.rows import newest_verdict
 from dayreel.rules.desk_links import chart_link, content_link, media_link, runbook_link
 from dayreel.services.desk.users import Users, need_users
 from dayreel.services.studio import Studio
-from dayreel.stores.mart_files import open_mart_files
+from dayreel.stores.mart_bucket import open_mart_files
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, person, seen_on, token_of
 from tests.fakes.studio import content_row

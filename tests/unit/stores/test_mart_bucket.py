@@ -12,8 +12,8 @@ from dayreel.services.marts.query_marts import answer, opened_marts
 from dayreel.services.marts.shapes import schema_of
 from dayreel.services.marts.tables import MARTS
 from dayreel.settings import Settings
-from dayreel.stores.mart_bucket import MartBucket
-from dayreel.stores.mart_files import MartFiles, open_mart_files
+from dayreel.stores.mart_bucket import MartBucket, open_mart_files
+from dayreel.stores.mart_files import MartFiles
 from tests.fakes.bucket import FakeBucket, running_bucket
 
 HEALTH = MARTS["factory/health"]

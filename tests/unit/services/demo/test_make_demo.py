@@ -32,7 +32,7 @@ from dayreel.services.studio import Studio
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, state_transitions
-from dayreel.stores.mart_files import open_mart_files
+from dayreel.stores.mart_bucket import open_mart_files
 from tests.fakes.clock import FakeClock
 from tests.fakes.studio import status_documents
 
