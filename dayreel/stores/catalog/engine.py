@@ -178,7 +178,8 @@ def open_catalog(url: str) -> Catalog:
         if schema_level(catalog) != HEAD:
             from dayreel.stores.catalog.migrate import upgrade  # noqa: PLC0415  Alembic is slow to import
 
-            upgrade(catalog)
+            with catalog.write("migrations") as connection:
+                upgrade(connection)
         refused.pop_all()
     return catalog
 

@@ -72,15 +72,20 @@ def test_several_may_open_a_new_catalog_at_the_same_moment(catalog_url: str) -> 
         assert list(pool.map(open_and_look, range(4))) == [HEAD] * 4
 
 
+def _bring_to(catalog: Catalog, level: str) -> None:
+    with catalog.write("migrations") as connection:
+        migrate.upgrade(connection, level)
+
+
 def test_decisions_and_posts_survive_the_new_verdicts_migration(
     catalog_url: str,
 ) -> None:
     with Catalog(catalog_url) as catalog:
-        migrate.upgrade(catalog, "0004")
+        _bring_to(catalog, "0004")
         with catalog.write() as connection:
             for statement in _A_POSTED_CONTENT:
                 connection.execute(text(statement))
-        migrate.upgrade(catalog)
+        _bring_to(catalog, HEAD)
         with catalog.write() as connection:
             query = "SELECT p.post_id, d.verdict FROM platform_posts p JOIN decisions d ON d.id = p.decision_id"
             assert connection.execute(text(query)).all() == [("ig_1", "approved")]
@@ -106,11 +111,11 @@ def test_only_own_footage_messages_migrate_to_no_content(catalog_url: str) -> No
         told.format(12, "b-2026-11-20", "b-2026-11-20/r1").replace("'f'", "'g'"),
     )
     with Catalog(catalog_url) as catalog:
-        migrate.upgrade(catalog, "0005")
+        _bring_to(catalog, "0005")
         with catalog.write() as connection:
             for statement in (*_A_POSTED_CONTENT, another, *messages):
                 connection.exec_driver_sql(statement)
-        migrate.upgrade(catalog)
+        _bring_to(catalog, HEAD)
         with catalog.write() as connection:
             whose = connection.execute(text("SELECT id, content_id, channel FROM effects ORDER BY id")).all()
             assert whose == [
@@ -128,11 +133,11 @@ def test_only_own_footage_messages_migrate_to_no_content(catalog_url: str) -> No
 
 def test_an_approval_older_than_bound_words_is_read_without_any(catalog_url: str) -> None:
     with Catalog(catalog_url) as catalog:
-        migrate.upgrade(catalog, "0006")
+        _bring_to(catalog, "0006")
         with catalog.write() as connection:
             for statement in _A_POSTED_CONTENT[:2]:
                 connection.execute(text(statement))
-        migrate.upgrade(catalog)
+        _bring_to(catalog, HEAD)
         with catalog.read() as connection:
             kept = newest_verdict(connection, "a-2026-11-20")
     assert kept is not None
