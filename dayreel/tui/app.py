@@ -1,28 +1,22 @@
-"""The terminal application: its five places, its looks, and what every screen asks it for.
+"""The terminal application: its five places and its looks. What every screen asks it for is `terminal`.
 
 It is built from a studio and whoever is at the keyboard; `dayreel.cli.tui_command` does that from the environment.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App
 from textual.screen import Screen
 
 from dayreel.footage.tui.library import LibraryScreen
-from dayreel.services.studio import Studio
 from dayreel.tui.dashboard import DashboardScreen
-from dayreel.tui.link import Link
 from dayreel.tui.money import MoneyScreen
-from dayreel.tui.player import open_player
 from dayreel.tui.renders import RendersScreen
+from dayreel.tui.terminal import Terminal
 from dayreel.tui.unknown import UnknownScreen
 
-LOOK_EVERY_S = 1.0
 
-
-class DayreelTerminal(App[None]):
+class DayreelTerminal(Terminal):
     """dayreel in a terminal."""
 
     TITLE = "dayreel"
@@ -52,32 +46,3 @@ class DayreelTerminal(App[None]):
     .dialog TextArea { height: 8; }
     .hint { color: $text-muted; }
     """
-
-    def __init__(
-        self,
-        studio: Studio,
-        *,
-        person: str,
-        every_s: float = LOOK_EVERY_S,
-        play: Callable[[Path], str] = open_player,
-        colour: bool | None = None,
-    ) -> None:
-        """Keep what the screens ask for.
-
-        Args:
-            every_s: how often the catalog is asked, in seconds.
-            play: hands a file to a player and says so in a sentence.
-            colour: whether pictures can be shown; None asks the terminal.
-        """
-        super().__init__()
-        self.link = Link(studio, person=person)
-        self.every_s = every_s
-        self.play = play
-        self._colour = colour
-
-    @property
-    def has_colour(self) -> bool:
-        """Whether the terminal has colours enough for pictures (256 or more) and the person wants colour at all."""
-        if self._colour is not None:
-            return self._colour
-        return not self.no_color and self.console.color_system in ("256", "truecolor")

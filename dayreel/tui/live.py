@@ -5,7 +5,7 @@ was there when that fails, and going on by itself afterwards is here. What is sh
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from typing import ClassVar, Generic, TypeVar, cast
 
 from textual import work
 from textual.app import ComposeResult
@@ -17,10 +17,8 @@ from textual.widgets import Static
 from dayreel.errors import DayreelError
 from dayreel.services.studio import Studio
 from dayreel.tui.keys import Keys
+from dayreel.tui.terminal import Terminal
 from dayreel.tui.words import plain
-
-if TYPE_CHECKING:
-    from dayreel.tui.app import DayreelTerminal
 
 PATIENCE_S = 3.0
 PLACES: list[BindingType] = [
@@ -69,9 +67,9 @@ class LiveScreen(Screen[None], Generic[View]):
     # -- what they share
 
     @property
-    def terminal(self) -> "DayreelTerminal":
+    def terminal(self) -> Terminal:
         """The app, by its own type."""
-        return cast("DayreelTerminal", self.app)
+        return cast("Terminal", self.app)
 
     def compose(self) -> ComposeResult:
         """Put the first line above and outcome, banner and keys below the screen's own part."""

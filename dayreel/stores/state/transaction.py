@@ -6,7 +6,7 @@ Works with `with` and with `async with`. In the latter the wait for the lock and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from dayreel.stores.state.errors import StateError
 
@@ -14,7 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from dayreel.stores.state.engine import Engine
+
+class Committer(Protocol):
+    """What a transaction asks of the engine at both ends of its block."""
+
+    def begin(self, txn: StateTransaction) -> None:
+        """Take the lock and put the document into `txn.data`."""
+        ...
+
+    async def begin_async(self, txn: StateTransaction) -> None:
+        """Do so without blocking the event loop."""
+        ...
+
+    def end(self, txn: StateTransaction, error: BaseException | None) -> None:
+        """Commit, or roll back because of `error`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +67,7 @@ class StateTransaction:
         changed_paths: JSON pointers of what the commit changed; empty before it.
     """
 
-    def __init__(self, engine: Engine, options: Options) -> None:
+    def __init__(self, engine: Committer, options: Options) -> None:
         """Do nothing yet; the lock is taken when the block begins."""
         self._engine = engine
         self.options = options
