@@ -36,7 +36,8 @@ class Lease:
     def __init__(self, claim: Claim, clock: Clock, stop: threading.Event, deadline_s: float) -> None:
         """Keep what is held; the first heartbeat was the claim itself."""
         self._deadline_s = deadline_s
-        self._ends_at = clock.monotonic() + deadline_s
+        self._began_at = clock.monotonic()  # here, not in the thread, which a busy machine starts late
+        self._ends_at = self._began_at + deadline_s
         self._claim = claim
         self._clock = clock
         self._stop = stop
@@ -77,8 +78,7 @@ class Lease:
 
     def _hold(self) -> None:
         every_s = self._claim.spec.lease_s / _BEATS_PER_LEASE
-        beaten_at = self._clock.monotonic()
-        due_s = every_s
+        beaten_at, due_s = self._began_at, every_s
         while not self._over.wait(min(_LOOKS_EVERY_S, every_s)):
             if self._claim.is_cancelled():
                 self._ended = JobCancelledError(f"Job {self._claim.spec.job!r} was cancelled.")
