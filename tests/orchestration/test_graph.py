@@ -10,7 +10,8 @@ import dagster as dg
 import pytest
 
 from dayreel.errors import ConfigurationError
-from pipeline_assets.definitions import build_defs
+from dayreel.providers.registry import VENDORS
+from pipeline_assets.definitions import NOTIFIERS, build_defs, default_resources
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
 from tests.orchestration.project import NOTES, Project
 
@@ -72,6 +73,15 @@ def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:
         publishes = [key for key in keys if "/posts/" in key]
         makes = [key for key in keys if key.endswith(("/raw_segments", "/ideas"))]
         assert not (publishes and makes), name
+
+
+def test_each_resource_opens_the_vendor_that_it_is_named_for(project: Project) -> None:
+    with project.studio() as room:
+        room.providers.update({name: name for name in VENDORS})
+        resources = {**default_resources(project.settings), **{name: kind() for name, kind in NOTIFIERS.items()}}
+        opened = {name: resource.open(room) for name, resource in resources.items() if name in VENDORS}
+    assert set(opened) == {one.name for one in VENDORS.values() if one.family not in ("public_urls", "lookup")}
+    assert opened == {name: name for name in opened}
 
 
 def test_a_channel_whose_day_precedes_its_partition_is_refused(

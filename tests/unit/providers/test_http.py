@@ -74,9 +74,11 @@ def test_a_vendor_that_drips_is_given_up_in_time() -> None:
         assert not thread.is_alive()
 
 
-def test_an_acting_call_is_never_redirected() -> None:
+@pytest.mark.parametrize(("method", "acting"), [("POST", True), ("GET", True), ("POST", False)])
+def test_what_acts_or_carries_a_body_is_never_redirected(method: str, acting: bool) -> None:
+    """The body of a read may hold keys: a token's renewal is one."""
     with scripted(Say(307, headers={"Location": "/elsewhere"})) as server:
-        reply = make_http().send("POST", server.url, attempted="pay", acting=True)
+        reply = make_http().send(method, server.url, attempted="pay", acting=acting)
     assert reply.status == 307
     assert len(server.asked) == 1
     assert isinstance(reply.error("moved"), PermanentError)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from dayreel.errors import ConfigurationError, PermanentError, TransientError
+from dayreel.errors import ConfigurationError, PermanentError, StaleState, TransientError
 from dayreel.providers.access import Access
 from dayreel.sandbox import credentials
 from dayreel.services.keep_tokens import Seed, token_findings, usable_token
@@ -125,6 +126,22 @@ def test_a_reconnect_that_works_takes_over(tokens: Keeper) -> None:
     newer = Seed("instagram", tokens.get(INSTAGRAM), None)
     assert newer.access != old
     assert tokens.get(newer) == newer.access
+
+
+def test_a_token_that_was_replaced_meanwhile_is_not_overwritten(tokens: Keeper) -> None:
+    tokens.get(TIKTOK)
+    vault, at = TokenVault(tokens.catalog, KEY), tokens.clock.now()
+    before = vault.read("tiktok")
+    assert before is not None
+    newer, older = (replace(before.token, access=name) for name in ("newer", "older"))
+    vault.keep("tiktok", newer, seed_sha256=before.seed_sha256, before=before, at=at)
+    with pytest.raises(StaleState, match="changed by somebody else"):
+        vault.keep("tiktok", older, seed_sha256=before.seed_sha256, before=before, at=at)
+    with pytest.raises(StaleState, match="changed by somebody else"):
+        vault.note("tiktok", before, error="it was refused", at=at, refused_seed_sha256=None)
+    kept = vault.read("tiktok")
+    assert kept is not None
+    assert (kept.token.access, kept.error) == ("newer", None)
 
 
 def test_instagram_renews_its_token_weekly_but_not_on_day_one(tokens: Keeper) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dayreel.errors import PermanentError, UsageError
+from dayreel.schemas.content import Idea, VideoPrompt
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.studio import Studio
@@ -33,10 +34,11 @@ def test_an_idea_with_a_blocked_term_is_retried_with_the_reason(
     assert len(made.record.effect_ids) == 2, "the refused answer is paid and on the record"
 
 
-@pytest.mark.parametrize("field", ["caption", "narration", "environment"])
+@pytest.mark.parametrize("field", Idea.model_fields)
 def test_every_field_of_an_idea_is_searched(make_studio: MakeStudio, field: str) -> None:
     studio = make_studio(channels={"crafts": {"safety": {"blocked_terms": ["Acme Corp"], "default_terms": False}}})
-    model = FakeLanguageModel([answer(idea(**{field: "Made by ACME corp, patiently"}))])
+    said: Any = ["#craft", "#acme_corp"] if field == "hashtags" else "Made by ACME corp, patiently"
+    model = FakeLanguageModel([answer({**idea(), field: said})])
     made = make_idea(studio, channel_of(studio), today(studio), model=model)
     assert "acme" not in str(made.manifest.idea).lower()
     assert len(model.asked) == 2
@@ -70,6 +72,19 @@ def test_a_second_look_refuses_and_its_cost_is_the_stages(make_studio: MakeStudi
     rows = ledger_rows(studio)
     assert len(made.record.effect_ids) == len(rows) == 4
     assert made.record.cost_usd == sum((row["settled_usd"] for row in rows), Decimal(0))
+
+
+@pytest.mark.parametrize("field", VideoPrompt.model_fields)
+def test_every_field_of_a_prompt_is_searched(make_studio: MakeStudio, field: str) -> None:
+    studio = make_studio(channels={"crafts": {"safety": {"blocked_terms": ["Acme Corp"], "default_terms": False}}})
+    channel, day = channel_of(studio), today(studio)
+    make_idea(studio, channel, day, model=FakeLanguageModel())
+    said = prompts()
+    said["prompts"][-1][field] += ", made by ACME corp"
+    model = FakeLanguageModel([answer(said)], name="openai")
+    made = write_prompts(studio, channel, day, model=model)
+    assert "acme" not in str(made.manifest.prompts).lower()
+    assert len(model.asked) == 2
 
 
 def test_prompts_are_looked_at_as_well(make_studio: MakeStudio) -> None:

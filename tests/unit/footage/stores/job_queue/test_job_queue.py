@@ -37,6 +37,27 @@ def test_a_job_goes_from_pending_through_running_to_completed(shared: Shared) ->
     assert shared.claim() is None
 
 
+def test_a_job_is_completed_once_the_device_has_its_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power loss would otherwise leave a job that says it is done, and a film without an end."""
+    shared = Shared(tmp_path, QueueDisk())
+    shared.submit()
+    claim = shared.must_claim()
+    output = write_output(claim, "disc/film.mkv")
+    waited_for: list[int] = []
+    wait = os.fsync
+
+    def watch(fd: int) -> None:
+        waited_for.append(os.fstat(fd).st_ino)
+        wait(fd)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    claim.finish(make_result(claim, "done", output))
+    result = shared.jobs / "completed" / f"{claim.spec.job}.1" / "result.json"
+    settled_first = waited_for[: waited_for.index(result.stat().st_ino)]
+    film = claim.aside / output.path
+    assert {film.stat().st_ino, film.parent.stat().st_ino, claim.aside.stat().st_ino} <= set(settled_first)
+
+
 def test_a_running_jobs_folder_holds_the_files_of_the_protocol(shared: Shared) -> None:
     shared.submit()
     claim = shared.must_claim()
