@@ -47,10 +47,11 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.desk import Browser, desk_on, person
 from tests.fakes.library import pretend_to_work
 from tests.fakes.notifier import FakeNotifier
+from tests.fakes.rows import add_content, add_effect
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.studio import channel_of, content_row, make_studio, reviewable, write_channel
 from tests.orchestration.graph_snapshot import sample_defs
-from tests.unit.tui.terminals import Keyboard, WatchedTerminal, doubtful, rendering, running, stands, terminal, text
+from tests.unit.tui.terminals import Keyboard, WatchedTerminal, rendering, running, terminal, text
 from tests.unit.tui.terminals import with_checks as reviewable_with_checks
 
 REPOSITORY = Path(__file__).parents[1]
@@ -175,11 +176,13 @@ def add_what_the_demo_lacks(root: Path) -> None:
         reviewable(studio, name="pairs")
         fail(studio, day(8))
         for back, content_id in ((4, f"crafts-{day(4)}"), (3, f"crafts-{day(3)}")):
-            stands(studio, content_id, "rendering", idea=f"A basket from one willow, {back} days ago")
+            add_content(
+                studio.catalog, content_id, "rendering", at=NOW, idea=f"A basket from one willow, {back} days ago"
+            )
             rendering(studio, content_id)
-        doubtful(studio, f"crafts-{day(3)}")
-        doubtful(studio, f"crafts-{day(9)}", kind="notification", target="slack")
-        stands(studio, f"nowhere-{day(2)}", "posted", idea="Its channel's file is gone")
+        add_effect(studio.catalog, f"crafts-{day(3)}", at=NOW, sequence=2)
+        add_effect(studio.catalog, f"crafts-{day(9)}", at=NOW, sequence=2, kind="notification", target="slack")
+        add_content(studio.catalog, f"nowhere-{day(2)}", "posted", at=NOW, idea="Its channel's file is gone")
     done("review", "reject", f"crafts-{day(12)}", "--note", "the hands look wrong")
     done("review", "reject", f"crafts-{day(11)}", "--note", "too dark")
     done("review", "hold", f"crafts-{day(7)}", "--note", "the museum has to agree")

@@ -11,8 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +19,6 @@ from typing import Any, Self
 import dagster as dg
 import imageio_ffmpeg
 import yaml
-from sqlalchemy import insert
 
 from dayreel.cli import run as dayreel
 from dayreel.clock import Clock, SystemClock
@@ -29,11 +27,11 @@ from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.catalog.tables import content, effects
 from pipeline_assets.definitions import build_defs
 from resources.studio import StudioResource
 from tests.days import ZONE, days_ago, today
 from tests.fakes.catalogs import fresh_catalog
+from tests.fakes.rows import add_content, add_effect
 
 ROOT = Path(__file__).parents[2]
 NOTES: dict[str, Any] = {
@@ -197,29 +195,15 @@ class Project:
         )
         return repository.get_sensor_def(sensor).evaluate_tick(context)
 
-    def add_content(self, channel: str, day: date, state: str, **columns: Any) -> str:
-        """Write a content into the catalog as if it had been begun, and return its id."""
-        take, now = columns.get("take", 1), datetime.now(UTC)
-        content_id = f"{channel}-{day}" + (f"-t{take}" if take > 1 else "")
-        row = {
-            "id": content_id, "channel": channel, "day": day, "take": take, "world": "sandbox", "state": state,
-            "version": 1, "revision": 1, "storage_path": content_id, "created_at": now, "updated_at": now,
-        }  # fmt: skip
-        with self.studio() as room, room.catalog.write() as connection:
-            connection.execute(insert(content).values({**row, **columns}))
-        return content_id
+    def add_content(self, content_id: str, state: str, **columns: Any) -> str:
+        """Write a content that was begun just now, see `tests.fakes.rows`."""
+        with self.studio() as room:
+            return add_content(room.catalog, content_id, state, **{"at": room.clock.now(), "revision": 1, **columns})
 
     def add_effect(self, content_id: str, **columns: Any) -> None:
-        """Write a request for a segment into the ledger, of unknown outcome where nothing else is said."""
-        channel, now = content_id.partition("-")[0], datetime.now(UTC)
-        row = {
-            "content_id": content_id, "kind": "segment", "target": "fal", "sequence": 1, "fingerprint": "f",
-            "world": "sandbox", "channel": channel, "day": date.fromisoformat(content_id.removeprefix(f"{channel}-")),
-            "layer": "video", "state": "unknown", "request": {}, "handle": {}, "result": {}, "reserved_usd": Decimal(1),
-            "created_at": now, "sent_at": now, "spent_on": today(), "version": 1, "attempts": 1,
-        }  # fmt: skip
-        with self.studio() as room, room.catalog.write() as connection:
-            connection.execute(insert(effects).values({**row, **columns}))
+        """Write an act of this moment into the ledger, see `tests.fakes.rows`."""
+        with self.studio() as room:
+            add_effect(room.catalog, content_id, **{"at": room.clock.now(), "spent_on": today(), **columns})
 
     def decide(self, content_id: str, verdict: Verdict, **more: Any) -> int:
         with self.studio() as room:

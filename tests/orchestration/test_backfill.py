@@ -29,12 +29,12 @@ def _reasons(plan: BackfillPlan) -> dict[str, str]:
 
 
 def test_only_missing_failed_and_unfinished_days_are_planned(project: Project) -> None:
-    project.add_content("notes", days_ago(5), "failed")
-    project.add_content("notes", days_ago(4), "rendering")
-    project.add_content("notes", days_ago(3), "posted")
-    project.add_content("notes", days_ago(2), "rejected")
-    project.add_content("notes", days_ago(1), "rejected")
-    project.add_content("notes", days_ago(1), "failed", take=2)
+    project.add_content(f"notes-{days_ago(5)}", "failed")
+    project.add_content(f"notes-{days_ago(4)}", "rendering")
+    project.add_content(f"notes-{days_ago(3)}", "posted")
+    project.add_content(f"notes-{days_ago(2)}", "rejected")
+    project.add_content(f"notes-{days_ago(1)}", "rejected")
+    project.add_content(f"notes-{days_ago(1)}-t2", "failed")
     plan = _plan(project, 6, 0)
     assert [(one.day, one.why) for one in plan.days] == [
         (days_ago(6), "missing"),
@@ -52,7 +52,7 @@ def test_days_outside_the_schedule_are_left_out_with_a_reason(make_project: Call
     others = [day for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun") if day != weekday]
     span = {"active_from": days_ago(4).isoformat(), "active_until": days_ago(1).isoformat()}
     project = make_project(notes={**NOTES, **span, "weekdays": others})
-    project.add_content("notes", days_ago(2), "failed")  # begun before the file said otherwise
+    project.add_content(f"notes-{days_ago(2)}", "failed")  # begun before the file said otherwise
     reasons = _reasons(_plan(project, 5, -1))
     assert "before active_from" in reasons[f"notes {days_ago(5)}"]
     assert f"is a {weekday}" in reasons[f"notes {days_ago(2)}"]
@@ -61,8 +61,8 @@ def test_days_outside_the_schedule_are_left_out_with_a_reason(make_project: Call
 
 
 def test_a_day_in_doubt_or_of_the_other_world_is_left_out(bought: Project) -> None:
-    content_id = bought.add_content("crafts", days_ago(2), "failed")
-    bought.add_content("crafts", days_ago(1), "failed", world="live")
+    content_id = bought.add_content(f"crafts-{days_ago(2)}", "failed")
+    bought.add_content(f"crafts-{days_ago(1)}", "failed", world="live")
     bought.add_effect(content_id)
     reasons = _reasons(_plan(bought, 2, 1))
     assert "dayreel reconcile" in reasons[f"crafts {days_ago(2)}"]
@@ -78,7 +78,7 @@ def test_the_expected_cost_is_segments_and_words(bought: Project) -> None:
 
 
 def test_what_a_failed_day_has_paid_is_not_expected_again(bought: Project) -> None:
-    content_id = bought.add_content("crafts", days_ago(1), "failed")
+    content_id = bought.add_content(f"crafts-{days_ago(1)}", "failed")
     paid = Decimal("0.40")
     bought.add_effect(content_id, state="confirmed", reserved_usd=paid, settled_usd=paid)
     failed, missing = _plan(bought, 1, 0).days
@@ -124,7 +124,7 @@ def test_a_backfill_makes_exactly_the_days_that_are_not_made(
     make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = make_project(notes={**NOTES, "segments": {"count": 1, "duration_s": 1, "resolution": "480p"}})
-    project.add_content("notes", days_ago(1), "review_pending")
+    project.add_content(f"notes-{days_ago(1)}", "review_pending")
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("DAGSTER_HOME", str(project.root / "dagster_home"))
     capsys.readouterr()

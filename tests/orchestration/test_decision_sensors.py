@@ -1,6 +1,6 @@
 """Decisions and due posts become runs: once each, whatever else is in the tables."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -9,10 +9,11 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
-from dayreel.stores.catalog.tables import content, decisions
+from dayreel.stores.catalog.tables import content
 from tests.days import ZONE, days_ago, today
+from tests.fakes.rows import add_decision
 from tests.orchestration.project import NOTES, Project, failures, reason_of
 
 DAY = today()
@@ -20,21 +21,15 @@ NOTES_ID = f"notes-{DAY}"
 
 
 def _decision(project: Project, *content_ids: str) -> None:
-    rows = [
-        {
-            "content_id": content_id, "verdict": "approved", "revision": 1, "video_sha256": "0" * 64,
-            "caption": "words", "fields": {}, "decided_by": "ben", "via": "desk", "decided_at": datetime.now(UTC),
-        }
-        for content_id in content_ids
-    ]  # fmt: skip
-    with project.studio() as room, room.catalog.write() as connection:
-        connection.execute(insert(decisions), rows)
+    with project.studio() as room:
+        for content_id in content_ids:
+            add_decision(room.catalog, content_id, at=room.clock.now())
 
 
 def _poison(project: Project, state: str) -> None:
     """Decide on contents of a channel that is gone, and of a day that is no partition."""
     for channel, day in (("gone", days_ago(1)), ("notes", date(1999, 1, 1))):
-        _decision(project, project.add_content(channel, day, state))
+        _decision(project, project.add_content(f"{channel}-{day}", state))
 
 
 def test_an_approval_is_recorded_and_then_posted(made: Project, instance: dg.DagsterInstance) -> None:
@@ -107,7 +102,7 @@ def test_a_poison_row_does_not_stop_the_posts_of_others(made: Project, instance:
 def test_a_broken_channel_file_does_not_stop_other_posts(made: Project, instance: dg.DagsterInstance) -> None:
     made.write_channel("other", {**NOTES, "title": "Others"})
     made.decide(NOTES_ID, "approved")
-    _decision(made, made.add_content("other", DAY, "approved"))
+    _decision(made, made.add_content(f"other-{DAY}", "approved"))
     assert len(made.tick(instance, "post_due_sensor").run_requests) == 2
     (made.root / "channels" / "other.yaml").write_text("title: [", encoding="utf-8")
     requests = made.tick(instance, "post_due_sensor").run_requests

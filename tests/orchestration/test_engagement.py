@@ -17,7 +17,7 @@ from pipeline_assets.engagement_assets import SNAPSHOTS
 from tests.days import days_ago, today
 from tests.fakes.bucket import running_bucket
 from tests.fakes.platform import FakePlatform
-from tests.fakes.posts import write_post
+from tests.fakes.rows import add_post
 from tests.orchestration.project import CRAFTS, Project, failures
 
 
@@ -41,7 +41,7 @@ def measured(make_project: Callable[..., Project]) -> Callable[..., Project]:
             for number, (day, platform) in enumerate(
                 [(days_ago(3), "instagram"), (days_ago(2), "instagram"), (days_ago(1), "youtube")], start=1
             ):
-                write_post(room, day, number, platform)
+                add_post(room.catalog, f"crafts-{day}", number, platform, at=room.clock.now())
         accounts = {
             name: dg.ResourceDefinition.hardcoded_resource(Account(FakePlatform(name, counts=counts)))
             for name, counts in answers.items()

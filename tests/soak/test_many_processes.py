@@ -8,8 +8,9 @@ from sqlalchemy import select
 from dayreel.services.effects.spending import spent
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
+from tests.fakes.rows import add_content
 from tests.unit.services.buyers import PRICE, run
-from tests.unit.services.ledger import add_content, configure
+from tests.unit.services.ledger import configure
 
 PROCESSES = 20
 PURCHASES = 50

@@ -4,18 +4,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import click
 import pytest
-from sqlalchemy import insert
 
 from dayreel import cli
 from dayreel.cli import COMMANDS, root
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.catalog.tables import content
+from tests.fakes.rows import add_content
 from tests.unit.cli.conftest import Told
 
 Type = Callable[..., Told]
@@ -31,15 +30,10 @@ def every_command() -> Iterator[tuple[str, ...]]:
             yield from ((name, sub) for sub in command.commands)
 
 
-def put_content(day: date = date(2026, 11, 20), **columns: object) -> str:
+def put_content(day: date = date(2026, 11, 20)) -> str:
     """Write a content's row into the project's catalog."""
-    content_id = f"asmr_crafts-{day}"
-    now = datetime(2026, 11, 20, 9, tzinfo=UTC)
-    row = {"id": content_id, "channel": "asmr_crafts", "day": day, "take": 1, "world": "sandbox", "version": 1}
-    more = {"state": "review_pending", "revision": 1, "storage_path": content_id, "created_at": now, "updated_at": now}
-    with open_catalog(load_settings().catalog) as catalog, catalog.write() as connection:
-        connection.execute(insert(content).values(**{**row, **more, **columns}))
-    return content_id
+    with open_catalog(load_settings().catalog) as catalog:
+        return add_content(catalog, f"asmr_crafts-{day}", "review_pending", revision=1)
 
 
 @pytest.mark.parametrize("words", list(every_command()), ids=" ".join)

@@ -4,15 +4,14 @@ import re
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import insert
 from starlette.applications import Starlette
 
 from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.tables import effects
 from tests.fakes.desk import Browser, desk_on, person, seen_on
+from tests.fakes.rows import add_effect
 from tests.fakes.studio import content_row, ledger_rows, reviewable, write_channel
 
 CONTENT = "crafts-2026-11-20"
@@ -239,29 +238,7 @@ def test_operators_turn_the_kill_switch_and_every_page_shows_it(ana: Browser, ol
 
 
 def unknown_effect(studio: Studio, kind: str = "llm") -> int:
-    with studio.catalog.write() as connection:
-        connection.execute(
-            insert(effects).values(
-                content_id=CONTENT,
-                kind=kind,
-                target="anthropic",
-                sequence=1,
-                fingerprint="f",
-                channel="crafts",
-                day=content_row(studio, CONTENT).day,
-                layer="idea",
-                world="sandbox",
-                state="unknown",
-                request={"model": "m"},
-                handle={},
-                result={},
-                reserved_usd=0,
-                error="the connection was lost",
-                created_at=studio.clock.now(),
-                sent_at=studio.clock.now(),
-            )
-        )
-    return int(ledger_rows(studio, fingerprint="f")[0]["id"])
+    return add_effect(studio.catalog, CONTENT, kind=kind, target="anthropic", layer="idea", reserved_usd=0)
 
 
 @pytest.mark.parametrize(("button", "fields", "state"), [
@@ -273,7 +250,7 @@ def test_an_unknown_effect_is_resolved_once_in_a_persons_name(
 ) -> None:
     number = unknown_effect(studio)
     page = olga.open("/unknown")
-    assert "the connection was lost" in page
+    assert "the answer was lost" in page
     assert "it may be sent again" in page
     assert ana.submit(f"/unknown/{number}/{button}", **fields).status_code == 403
     assert olga.submit(f"/unknown/{number}/{button}", **fields).status_code == 303

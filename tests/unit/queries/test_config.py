@@ -9,7 +9,7 @@ from dayreel.queries.config import KEYS, config_at, read_config
 from dayreel.services.audit import recent_acts
 from dayreel.services.configure import write_config
 from dayreel.stores.catalog.engine import Catalog
-from tests.unit.services.ledger import NOW
+from tests.fakes.clock import NINE
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -35,20 +35,20 @@ def test_default_caps_match_the_plan_and_no_account_posts_live() -> None:
 def test_a_change_is_kept_with_who_when_and_why(catalog: Catalog) -> None:
     for value in ("1.50", "0.10"):
         with catalog.write() as connection:
-            write_config(connection, "cap.day_usd", value, by="ana", at=NOW, note="trying it out")
+            write_config(connection, "cap.day_usd", value, by="ana", at=NINE, note="trying it out")
     with catalog.read() as connection:
         found = read_config(connection, "cap.day_usd", environment={})
     assert (found.value, found.origin, found.updated_by, found.updated_at, found.note) == (
         "0.10",
         "catalog",
         "ana",
-        NOW,
+        NINE,
         "trying it out",
     )
 
 
 def test_what_a_setting_was_on_an_earlier_day_is_still_known(catalog: Catalog) -> None:
-    days = [NOW + timedelta(days=number) for number in range(4)]
+    days = [NINE + timedelta(days=number) for number in range(4)]
     for day, value in ((days[1], "10"), (days[2], "40")):
         with catalog.write() as connection:
             write_config(connection, "cap.day_usd", value, by="ana", at=day, note="trying it out", via="tui")
@@ -56,7 +56,7 @@ def test_what_a_setting_was_on_an_earlier_day_is_still_known(catalog: Catalog) -
         assert [config_at(connection, "cap.day_usd", day - timedelta(seconds=1)) for day in days] == [
             "25.00", "25.00", "10", "40",
         ]  # fmt: skip
-        assert config_at(connection, "cap.month_usd", NOW) == "300.00"
+        assert config_at(connection, "cap.month_usd", NINE) == "300.00"
         newest = recent_acts(connection)[0]
     assert (newest.actor, newest.via, newest.act, newest.target) == ("ana", "tui", "set 40", "cap.day_usd")
     assert newest.detail == {"before": "10", "value": "40", "note": "trying it out"}
@@ -64,7 +64,7 @@ def test_what_a_setting_was_on_an_earlier_day_is_still_known(catalog: Catalog) -
 
 def test_the_environment_wins(sqlite_catalog: Catalog) -> None:
     with sqlite_catalog.write() as connection:
-        write_config(connection, "switch", "on", by="ana", at=NOW)
+        write_config(connection, "switch", "on", by="ana", at=NINE)
         found = read_config(connection, "switch", environment={"DAYREEL_SWITCH": "off"})
     assert (found.value, found.origin) == ("off", "environment")
     with pytest.raises(UsageError, match="'perhaps' is not allowed here"), sqlite_catalog.read() as connection:
@@ -91,7 +91,7 @@ def test_the_environment_wins(sqlite_catalog: Catalog) -> None:
 )
 def test_what_cannot_be_read_is_refused_and_changes_nothing(sqlite_catalog: Catalog, name: str, value: str) -> None:
     with pytest.raises(UsageError), sqlite_catalog.write() as connection:
-        write_config(connection, name, value, by="ana", at=NOW)
+        write_config(connection, name, value, by="ana", at=NINE)
     with sqlite_catalog.read() as connection:
         assert all(read_config(connection, key, environment={}).origin == "default" for key in KEYS)
 
@@ -104,6 +104,6 @@ def test_an_unknown_setting_lists_those_that_are(sqlite_catalog: Catalog) -> Non
 def test_a_stored_kill_switch_off_wins_over_an_environment_on(sqlite_catalog: Catalog) -> None:
     with sqlite_catalog.write() as connection:
         for position in ("off", "on"):
-            write_config(connection, "switch", position, by="ana", at=NOW)
+            write_config(connection, "switch", position, by="ana", at=NINE)
             said = [read_config(connection, "switch", environment={"DAYREEL_SWITCH": one}) for one in ("on", "off")]
             assert [one.value for one in said] == [position, "off"]

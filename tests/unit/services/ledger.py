@@ -1,10 +1,10 @@
-"""A ledger over a catalog with one content, for the tests of effects and caps."""
+"""A ledger over a catalog, for the tests of effects and caps."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import EffectKey, EffectKind, Permit
@@ -12,39 +12,17 @@ from dayreel.services.configure import write_config
 from dayreel.services.effects.intent import Act, Done, Intent, Record
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.tables import content, effects
-from tests.fakes.clock import FakeClock
+from dayreel.stores.catalog.tables import effects
+from tests.fakes.clock import NINE, FakeClock
+from tests.fakes.rows import CONTENT_ID
 from tests.fakes.studio import CRAFTS
 
 DAY = date(2026, 11, 20)
-ID = "crafts-2026-11-20"
-NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 HALF = Decimal("0.50")
 
 
 def channel(name: str = "crafts", **changes: Any) -> Channel:
     return Channel.model_validate({**CRAFTS, "name": name, **changes})
-
-
-def add_content(
-    catalog: Catalog, content_id: str = ID, *, name: str = "crafts", day: date = DAY, take: int = 1
-) -> None:
-    with catalog.write() as connection:
-        connection.execute(
-            insert(content).values(
-                id=content_id,
-                channel=name,
-                day=day,
-                take=take,
-                world="sandbox",
-                state="pending",
-                version=1,
-                revision=0,
-                storage_path=content_id,
-                created_at=NOW,
-                updated_at=NOW,
-            )
-        )
 
 
 def ledger_of(catalog: Catalog, clock: FakeClock | None = None, **changes: Any) -> EffectLedger:
@@ -54,7 +32,7 @@ def ledger_of(catalog: Catalog, clock: FakeClock | None = None, **changes: Any) 
 def intent(
     sequence: int = 1,
     *,
-    content_id: str = ID,
+    content_id: str = CONTENT_ID,
     kind: EffectKind = "segment",
     target: str = "fal",
     most_usd: Decimal = HALF,
@@ -91,4 +69,4 @@ def row_of(catalog: Catalog, sequence: int = 1) -> dict[str, Any]:
 def configure(catalog: Catalog, **values: str) -> None:
     with catalog.write() as connection:
         for name, value in values.items():
-            write_config(connection, name.replace("__", "."), value, by="test", at=NOW)
+            write_config(connection, name.replace("__", "."), value, by="test", at=NINE)

@@ -12,7 +12,8 @@ from dayreel.queries.rows import ContentRow, get_content
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import renders, state_transitions
-from tests.unit.services.ledger import ID, NOW, add_content
+from tests.fakes.clock import NINE
+from tests.fakes.rows import CONTENT_ID, add_content
 
 LATER = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
@@ -32,11 +33,11 @@ def either(catalog: Catalog) -> Catalog:
 
 def row(catalog: Catalog) -> ContentRow:
     with catalog.read() as connection:
-        return get_content(connection, ID)
+        return get_content(connection, CONTENT_ID)
 
 
 def fire(connection: Connection, event: str, **more: Any) -> None:
-    advance(connection, "content", ID, event, **{"at": LATER, "actor": "ana", **more})
+    advance(connection, "content", CONTENT_ID, event, **{"at": LATER, "actor": "ana", **more})
 
 
 def audit(catalog: Catalog) -> list[dict[str, Any]]:
@@ -53,7 +54,7 @@ def test_a_move_bumps_the_version_and_writes_an_audit_row(either: Catalog) -> No
     (told,) = audit(either)
     assert {key: value for key, value in told.items() if key != "id"} == {
         "entity": "content",
-        "entity_id": ID,
+        "entity_id": CONTENT_ID,
         "from_state": "pending",
         "to_state": "scripting",
         "event": "script",
@@ -94,7 +95,7 @@ def test_a_move_that_the_table_does_not_have_changes_nothing(ready: Catalog) -> 
 
 def test_a_row_that_is_not_there_is_said(ready: Catalog) -> None:
     with pytest.raises(UsageError, match="There is no content 'glass-2026-11-20'"), ready.write() as connection:
-        advance(connection, "content", "glass-2026-11-20", "script", at=NOW, actor="ana")
+        advance(connection, "content", "glass-2026-11-20", "script", at=NINE, actor="ana")
 
 
 @pytest.mark.parametrize("event", ["voice", "fail", "finish"])
@@ -144,7 +145,7 @@ def test_a_render_moves_by_its_own_table(ready: Catalog) -> None:
     with ready.write() as connection:
         connection.execute(
             insert(renders).values(
-                id="r", content_id=ID, sequence=1, state="idle", version=1, progress=0, updated_at=NOW
+                id="r", content_id=CONTENT_ID, sequence=1, state="idle", version=1, progress=0, updated_at=NINE
             )
         )
         for event in ("start", "progress", "complete"):

@@ -4,13 +4,11 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from sqlalchemy import insert
 from textual._compositor import Compositor
 from textual._context import visible_screen_stack
 from textual.events import Callback, Idle, Key
@@ -21,9 +19,9 @@ from dayreel.queries.rows import ContentRow
 from dayreel.schemas.content import CheckResult
 from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.tables import content, effects
 from dayreel.tui.app import DayreelTerminal
-from tests.fakes.studio import DAY, content_row, reviewable
+from tests.fakes.rows import add_content, add_effect
+from tests.fakes.studio import DAY, reviewable
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 UPDATE = "UPDATE_SNAPSHOTS"
@@ -169,58 +167,16 @@ def with_checks(studio: Studio) -> ContentRow:
     return row
 
 
-def doubtful(
-    studio: Studio, content_id: str, *, kind: str = "segment", target: str = "fal", state: str = "unknown"
-) -> int:
-    """Write down an effect whose outcome nobody knows, and return its number."""
-    row, now = content_row(studio, content_id), studio.clock.now()
-    with studio.catalog.write("money") as connection:
-        made = connection.execute(
-            insert(effects).values(
-                content_id=content_id,
-                kind=kind,
-                target=target,
-                sequence=2,
-                fingerprint=f"{kind}{target}",
-                channel=row.channel,
-                day=row.day,
-                layer="video",
-                world=studio.settings.world,
-                state=state,
-                request={"prompt": "a jar rises", "model": "wan"},
-                handle={},
-                result={},
-                reserved_usd=Decimal("0.25"),
-                spent_on=row.day,
-                error="the answer was lost: connection reset",
-                created_at=now,
-                sent_at=now,
-            )
-        )
-    key = made.inserted_primary_key
-    assert key is not None
-    return int(key[0])
-
-
-def stands(studio: Studio, content_id: str, state: str, **columns: Any) -> None:
-    """Write down a content that stands in some state, without the way there."""
-    channel, _, day = content_id.partition("-")
-    now = studio.clock.now()
-    with studio.catalog.write() as connection:
-        values = {"id": content_id, "channel": channel, "day": date.fromisoformat(day), "take": 1, "state": state}
-        fixed = {"world": "sandbox", "storage_path": content_id, "created_at": now, "updated_at": now}
-        connection.execute(insert(content).values(**values, **fixed, **columns))
-
-
 def a_busy_day(studio: Studio) -> ContentRow:
     """Fill a studio with contents in many states, one of them with an unknown effect."""
     row = with_checks(studio)
     yesterday, before = DAY - timedelta(days=1), DAY - timedelta(days=2)
-    stands(studio, f"histories-{DAY}", "rendering", idea="The first clock of the town")
-    stands(studio, f"crafts-{yesterday}", "posted", idea="A basket from one willow")
-    stands(studio, f"histories-{yesterday}", "failed", error="fal refused segment 1: the prompt was flagged.")
-    stands(studio, f"crafts-{before}", "rejected", idea="A spoon, and another spoon")
-    doubtful(studio, row.id)
+    refusal = "fal refused segment 1: the prompt was flagged."
+    add_content(studio.catalog, f"histories-{DAY}", "rendering", idea="The first clock of the town")
+    add_content(studio.catalog, f"crafts-{yesterday}", "posted", idea="A basket from one willow")
+    add_content(studio.catalog, f"histories-{yesterday}", "failed", error=refusal)
+    add_content(studio.catalog, f"crafts-{before}", "rejected", idea="A spoon, and another spoon")
+    add_effect(studio.catalog, row.id, sequence=2)
     rendering(studio, f"histories-{DAY}")
     return row
 

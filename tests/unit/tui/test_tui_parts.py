@@ -23,12 +23,12 @@ from dayreel.tui.review_view import captions_of, review
 from dayreel.tui.views import dashboard, money
 from dayreel.tui.words import bar, left, one_line, plain, size, usd
 from tests.fakes.clock import NINE
+from tests.fakes.rows import add_effect
 from tests.fakes.studio import channel_of, reviewable
 from tests.unit.tui.terminals import (
     Keyboard,
     WatchedTerminal,
     a_busy_day,
-    doubtful,
     run,
     terminal,
     text,
@@ -101,7 +101,7 @@ def test_the_day_counts_what_it_does_not_list(make_studio: MakeStudio, monkeypat
 
 def test_money_of_another_world_counts_for_nothing(make_studio: MakeStudio) -> None:
     studio = make_studio()
-    doubtful(studio, reviewable(studio).id)
+    add_effect(studio.catalog, reviewable(studio).id)
     assert [cap.used_usd for cap in money(studio).caps] == [Decimal("0.25")] * 3
     assert [cap.used_usd for cap in money(make_studio(world="live")).caps] == [0, 0, 0]
 

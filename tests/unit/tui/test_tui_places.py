@@ -25,6 +25,7 @@ from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.tui import dashboard, views
 from tests.fakes.clock import FakeClock
+from tests.fakes.rows import add_content, add_effect
 from tests.fakes.studio import DAY, content_row, ledger_rows, reviewable
 from tests.fakes.studio import make_studio as studio_at
 from tests.unit.tui.terminals import (
@@ -32,10 +33,8 @@ from tests.unit.tui.terminals import (
     Keyboard,
     WatchedTerminal,
     a_busy_day,
-    doubtful,
     run,
     same_as_stored,
-    stands,
     terminal,
     until,
 )
@@ -77,7 +76,7 @@ def test_the_main_screens_look_as_they_are_stored(make_studio: MakeStudio) -> No
 
 def test_the_day_and_the_renders_move_by_themselves(make_studio: MakeStudio) -> None:
     studio = make_studio()
-    stands(studio, f"crafts-{DAY}", "rendering")
+    add_content(studio.catalog, f"crafts-{DAY}", "rendering")
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "rendering (1)", "starting")
@@ -94,12 +93,12 @@ def test_the_day_and_the_renders_move_by_themselves(make_studio: MakeStudio) -> 
 def test_the_highlight_stays_on_its_content_as_the_list_changes(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
-    stands(studio, f"crafts-{DAY - timedelta(days=3)}", "failed", error="no money")
+    add_content(studio.catalog, f"crafts-{DAY - timedelta(days=3)}", "failed", error="no money")
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "failed (1)")
         await keyboard.press("down")
-        stands(studio, f"crafts-{DAY - timedelta(days=1)}", "review_pending")
+        add_content(studio.catalog, f"crafts-{DAY - timedelta(days=1)}", "review_pending")
         await until(app, "waits for your decision (2)")
         await keyboard.press("up", "up", "enter")
         await until(app, f"{row.id} Crafts")
@@ -213,7 +212,7 @@ def test_a_catalog_that_does_not_answer_never_stops_the_keys(
 
 def test_what_is_not_there_is_released_by_a_person(make_studio: MakeStudio) -> None:
     studio = make_studio()
-    effect_id = doubtful(studio, reviewable(studio).id)
+    effect_id = add_effect(studio.catalog, reviewable(studio).id)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "Outcomes that nobody knows: 1; press 3.", "1 unknown!")
@@ -231,13 +230,13 @@ def test_what_is_not_there_is_released_by_a_person(make_studio: MakeStudio) -> N
 
 def test_what_was_found_goes_on_under_its_id(make_studio: MakeStudio) -> None:
     studio = make_studio()
-    effect_id = doubtful(studio, reviewable(studio).id)
+    effect_id = add_effect(studio.catalog, reviewable(studio).id)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("3")
         await until(app, "connection reset")
         await keyboard.press("f")
-        await until(app, "Under which id does fal have segment 2")
+        await until(app, "Under which id does fal have segment 1")
         app.screen.query_one(Input).value = "req-77"
         await keyboard.press("enter")
         await until(app, f"Effect {effect_id}: goes_on.")
@@ -249,7 +248,7 @@ def test_what_was_found_goes_on_under_its_id(make_studio: MakeStudio) -> None:
 
 def test_a_ruling_on_an_effect_that_moved_meanwhile_is_refused(make_studio: MakeStudio) -> None:
     studio = make_studio()
-    effect_id = doubtful(studio, reviewable(studio).id)
+    effect_id = add_effect(studio.catalog, reviewable(studio).id)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("3")

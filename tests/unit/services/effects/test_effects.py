@@ -29,7 +29,8 @@ from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.leases import LEASE
 from tests.fakes.clock import FakeClock
-from tests.unit.services.ledger import HALF, add_content, brings, configure, intent, ledger_of, raises, row_of
+from tests.fakes.rows import add_content
+from tests.unit.services.ledger import HALF, brings, configure, intent, ledger_of, raises, row_of
 
 LOST = UnknownOutcomeError(attempted="buy", answer="the connection closed")
 DOWN = TransientError(attempted="buy", answer="HTTP 503")
@@ -114,7 +115,7 @@ def test_a_confirmed_effect_is_returned_and_not_done_again(either: Catalog) -> N
 
 @pytest.mark.parametrize("change", ["content_id", "kind", "target", "sequence", "fingerprint"])
 def test_another_key_is_another_effect(ready: Catalog, change: str) -> None:
-    add_content(ready, "crafts-2026-11-20-t2", take=2)
+    add_content(ready, "crafts-2026-11-20-t2")
     other = {"content_id": "crafts-2026-11-20-t2", "kind": "llm", "target": "kling", "sequence": 2, "fingerprint": "e"}
     key = EffectKey(**{**vars(intent().key), change: other[change]})
     ledger = ledger_of(ready)

@@ -12,17 +12,16 @@ from dayreel.services.effects.spending import spent
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock
-from tests.unit.services.ledger import add_content, brings, channel, configure, intent, ledger_of, raises, row_of
+from tests.fakes.rows import add_content
+from tests.unit.services.ledger import brings, channel, configure, intent, ledger_of, raises, row_of
 
 TENTH = Decimal("0.10")
 HIGH = {"cap__content_usd": "99", "cap__channel_day_usd": "99", "cap__day_usd": "99", "cap__month_usd": "99"}
 
 
 def with_contents(catalog: Catalog) -> Catalog:
-    add_content(catalog)
-    add_content(catalog, "crafts-2026-11-20-t2", take=2)
-    add_content(catalog, "crafts-2026-11-19", day=date(2026, 11, 19))
-    add_content(catalog, "glass-2026-11-20", name="glass")
+    for content_id in ("crafts-2026-11-20", "crafts-2026-11-20-t2", "crafts-2026-11-19", "glass-2026-11-20"):
+        add_content(catalog, content_id)
     configure(catalog, **HIGH)
     return catalog
 

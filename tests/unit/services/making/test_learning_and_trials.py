@@ -19,7 +19,7 @@ from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import metric_snapshots
 from tests.fakes.clock import FakeClock
 from tests.fakes.language_model import SUBJECTS, FakeLanguageModel, answer, idea
-from tests.fakes.posts import write_post
+from tests.fakes.rows import add_post
 from tests.fakes.studio import CRAFTS, channel_of, today
 
 HOOKS: dict[str, Any] = {"name": "hooks", "variants": {"A": "Begin with the hands.", "B": "Begin with a question."}}
@@ -27,7 +27,7 @@ HOOKS: dict[str, Any] = {"name": "hooks", "variants": {"A": "Begin with the hand
 
 def measured(studio: Studio, day: date, number: int, views: int) -> None:
     """Write down a content of a day that had so many views after 24 hours."""
-    write_post(studio, day, number)
+    add_post(studio.catalog, f"crafts-{day}", number, at=studio.clock.now())
     with studio.catalog.write() as connection:
         connection.execute(
             insert(metric_snapshots).values(

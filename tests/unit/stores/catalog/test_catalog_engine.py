@@ -3,7 +3,6 @@
 import sqlite3
 import threading
 from contextlib import closing
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,30 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from dayreel.errors import ConfigurationError, StoreError
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.tables import config, content, decisions, effects
-
-NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-
-
-def add_content(catalog: Catalog, content_id: str = "crafts-2026-11-20", **changes: object) -> None:
-    values = {
-        "id": content_id,
-        "channel": "crafts",
-        "day": date(2026, 11, 20),
-        "take": 1,
-        "world": "sandbox",
-        "state": "pending",
-        "storage_path": content_id,
-        "created_at": NOW,
-        "updated_at": NOW,
-    }
-    with catalog.write() as connection:
-        connection.execute(insert(content).values({**values, **changes}))
+from dayreel.stores.catalog.tables import config, content, effects
+from tests.fakes.clock import NINE
+from tests.fakes.rows import add_content, add_decision, add_effect
 
 
 def set_counter(catalog: Catalog, value: int) -> None:
     with catalog.write() as connection:
-        connection.execute(insert(config).values(key="counter", value=value, updated_at=NOW, updated_by="test"))
+        connection.execute(insert(config).values(key="counter", value=value, updated_at=NINE, updated_by="test"))
 
 
 def test_reads_inside_a_write_still_hold_when_it_commits(catalog: Catalog) -> None:
@@ -60,7 +43,7 @@ def test_reads_inside_a_write_still_hold_when_it_commits(catalog: Catalog) -> No
 def test_a_write_that_fails_leaves_nothing(catalog: Catalog) -> None:
     def write_and_fail() -> None:
         with catalog.write() as connection:
-            connection.execute(insert(config).values(key="a", value=1, updated_at=NOW, updated_by="test"))
+            connection.execute(insert(config).values(key="a", value=1, updated_at=NINE, updated_by="test"))
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -101,31 +84,12 @@ def test_a_catalog_without_tables_says_how_to_get_them(catalog_url: str) -> None
 
 
 def test_an_effect_needs_its_content(catalog: Catalog) -> None:
-    row = {
-        "content_id": "nobody-2026-11-20",
-        "kind": "llm",
-        "target": "anthropic",
-        "sequence": 1,
-        "fingerprint": "f",
-        "channel": "crafts",
-        "day": date(2026, 11, 20),
-        "layer": "idea",
-        "world": "sandbox",
-        "state": "intended",
-        "request": {},
-        "handle": {},
-        "result": {},
-        "reserved_usd": 0,
-        "created_at": NOW,
-    }
-    with pytest.raises(IntegrityError), catalog.write() as connection:
-        connection.execute(insert(effects).values(row))
+    with pytest.raises(IntegrityError):
+        add_effect(catalog, "nobody-2026-11-20")
     add_content(catalog)
-    good = {**row, "content_id": "crafts-2026-11-20"}
-    with catalog.write() as connection:
-        connection.execute(insert(effects).values(good))
-    with pytest.raises(IntegrityError), catalog.write() as connection:
-        connection.execute(insert(effects).values(good))  # the same effect twice
+    add_effect(catalog)
+    with pytest.raises(IntegrityError):
+        add_effect(catalog)  # the same effect twice
     with catalog.write() as connection:
         connection.execute(delete(content))  # and what belongs to a content goes with it
     with catalog.read() as connection:
@@ -136,25 +100,14 @@ def test_an_unknown_state_or_verdict_cannot_be_stored(catalog: Catalog) -> None:
     with pytest.raises(IntegrityError):
         add_content(catalog, state="nearly")
     add_content(catalog)
-    values = {
-        "content_id": "crafts-2026-11-20",
-        "verdict": "liked",
-        "revision": 1,
-        "video_sha256": "",
-        "caption": "",
-        "fields": {},
-        "decided_by": "a",
-        "via": "cli",
-        "decided_at": NOW,
-    }
-    with pytest.raises(IntegrityError), catalog.write() as connection:
-        connection.execute(insert(decisions).values(values))
+    with pytest.raises(IntegrityError):
+        add_decision(catalog, verdict="liked")
 
 
 def test_there_is_one_content_per_channel_day_and_take(catalog: Catalog) -> None:
     add_content(catalog)
     with pytest.raises(IntegrityError):
-        add_content(catalog, "another-id")
+        add_content(catalog, id="another-id")
 
 
 def test_sqlite_is_opened_for_concurrency_and_power_loss(sqlite_url: str) -> None:
