@@ -27,7 +27,6 @@ from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import need_decision
-from pipeline_assets.footage.assets import item_key
 from pipeline_assets.metadata import (
     at_desk,
     check_results,
@@ -40,6 +39,7 @@ from pipeline_assets.metadata import (
     stage_metadata,
     table,
 )
+from pipeline_assets.partitions import FILED_FOOTAGE
 from pipeline_assets.steps import room_of
 
 OWNER = "team:content"
@@ -175,9 +175,7 @@ class _Build:
 
     def _footage(self) -> list[dg.AssetDep]:
         """Return the library, for a channel that cuts from it: which items a day was cut from is in its metadata."""
-        if not self.channel.video.library:
-            return []
-        return [dg.AssetDep(item_key("file"), partition_mapping=dg.AllPartitionMapping())]
+        return [FILED_FOOTAGE] if self.channel.video.library else []
 
     def raw_segments(self) -> dg.AssetsDefinition:
         channel, vendor = self.channel, self.channel.video.provider

@@ -16,8 +16,6 @@ from dayreel.stores.channel_files import ChannelFiles
 from pipeline_assets.channel_assets import build_channel_assets
 from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.engagement_assets import build_snapshots
-from pipeline_assets.footage.assets import build_library_assets, build_library_job
-from pipeline_assets.footage.sensors import build_item_sensor
 from pipeline_assets.house_jobs import keep_house, tell_failure_job
 from pipeline_assets.jobs import build_jobs
 from pipeline_assets.mart_assets import build_marts, build_periods
@@ -84,7 +82,6 @@ def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) 
         build_chore_sensor(notifier_name(settings)),
         build_failure_sensor(),
         build_mart_sensor(),
-        *([build_item_sensor()] if settings.library is not None else []),
     ]
 
 
@@ -100,7 +97,15 @@ def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None
     with warnings.catch_warnings():
         # Chosen knowingly, pinned by the lock file, and otherwise thirty lines in front of whatever Dagster has to say.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _assembled(settings, resources or {})
+        return dg.Definitions.merge(_assembled(settings, resources or {}), *_footage(settings))
+
+
+def _footage(settings: Settings) -> list[dg.Definitions]:
+    if settings.library is None:
+        return []
+    from pipeline_assets.footage.definitions import footage_definitions  # noqa: PLC0415  only where it is wanted
+
+    return [footage_definitions()]
 
 
 def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitions:
@@ -111,18 +116,16 @@ def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitio
     weeks = build_periods(partitions, settings)["week"]
     charts = [build_charts(weeks)] if weeks is not None else []
     assets = [asset for channel in everyone for asset in build_channel_assets(channel, partitions)]
-    footage = build_library_assets() if settings.library is not None else []
     return dg.Definitions(
         assets=[
             *assets,
             build_snapshots(everyone, partitions),
             *build_marts(everyone, partitions, settings),
             *charts,
-            *footage,
         ],
-        jobs=[*build_jobs(everyone), keep_house, tell_failure_job, *([build_library_job()] if footage else [])],
+        jobs=[*build_jobs(everyone), keep_house, tell_failure_job],
         schedules=build_schedules(everyone, settings),
-        sensors=build_sensors(settings, partitions) if everyone or footage else [],
+        sensors=build_sensors(settings, partitions) if everyone or settings.library is not None else [],
         resources={**default_resources(settings), **resources},
         executor=dg.in_process_executor,
     )

@@ -4,13 +4,11 @@ See https://docs.dagster.io/guides/build/ops. They are jobs, so that what asks v
 tick, and every look is a run that can be read afterwards. What is due is decided by `dayreel.services.upkeep.chores`.
 """
 
-from typing import get_args
-
 import dagster as dg
 from pydantic import Field
 
 from dayreel.services.tell_failure import FailedRun, tell_failure
-from dayreel.services.upkeep.chores import ChoreName, do_chore
+from dayreel.services.upkeep.chores import chore_names, do_chore
 from pipeline_assets.metadata import runbook
 from pipeline_assets.steps import room_of
 
@@ -19,9 +17,9 @@ TELL_FAILURE = "tell_failure"
 
 
 class Chores(dg.Config):
-    """Which chores; by default all of them."""
+    """Which chores; none named is all of them."""
 
-    names: list[str] = Field(default_factory=lambda: list(get_args(ChoreName)))
+    names: list[str] = Field(default_factory=list)
 
 
 class Failure(dg.Config):
@@ -39,8 +37,8 @@ def see_to(context: dg.OpExecutionContext, config: Chores) -> None:
     """Do the chores; every finding is a line of the log and of the run's metadata."""
     with room_of(context) as room:
         notifier = context.resources.notifier.open(room)
-        for name in get_args(ChoreName):
-            if name in config.names:
+        for name in chore_names(room):
+            if not config.names or name in config.names:
                 told = do_chore(room, name, notifier=notifier)
                 context.log.info("%s: %s", name, "; ".join(told) or "nothing to do")
 

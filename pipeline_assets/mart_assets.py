@@ -17,8 +17,8 @@ from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.settings import Settings
 from dayreel.stores.mart_files import ALWAYS
 from pipeline_assets.engagement_assets import SNAPSHOTS
-from pipeline_assets.footage.assets import item_key
 from pipeline_assets.metadata import runbook, table
+from pipeline_assets.partitions import FILED_FOOTAGE
 from pipeline_assets.steps import room_of
 
 OWNER = "team:content"
@@ -90,8 +90,7 @@ def _deps(name: str, channels: Sequence[Channel], *, has_library: bool) -> list[
         return [dg.AssetDep(SNAPSHOTS, partition_mapping=_days(-1, 0))]
     if name == "library/throughput":
         # Filing is the last job of an item; what ended on the way is told with it, or with the next one.
-        filed = dg.AssetDep(item_key("file"), partition_mapping=dg.AllPartitionMapping())
-        return [filed] if has_library else []
+        return [FILED_FOOTAGE] if has_library else []
     if name == "finance/projection":
         return [dg.AssetDep(mart_key("finance/spend"))]
     if name in ("summary/weekly", "summary/monthly"):

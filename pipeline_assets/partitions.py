@@ -13,6 +13,9 @@ from dayreel.errors import ConfigurationError
 from dayreel.schemas.channel import Channel
 from dayreel.settings import Settings
 
+FILED_FOOTAGE = dg.AssetDep(dg.AssetKey(["library", "in_library"]), partition_mapping=dg.AllPartitionMapping())
+"""All of the library, for what is made from it; the asset itself is in `pipeline_assets.footage`."""
+
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     """Return the daily partitions from DAYREEL_FIRST_DAY up to and with today in DAYREEL_TIMEZONE."""

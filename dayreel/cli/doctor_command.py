@@ -4,7 +4,8 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import ConfigurationError, DayreelError
-from dayreel.services.setting_up.examine import Check, check_python, examine
+from dayreel.schemas.check import Check
+from dayreel.services.setting_up.examine import check_python, examine
 from dayreel.settings import Settings, load_settings
 
 _MARKS = {"ok": "ok", "warn": "warning", "fail": "FAILED"}

@@ -19,8 +19,8 @@ import click
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.processes import is_alive, this_process
+from dayreel.schemas.check import Check
 from dayreel.services.dagster_instance import ACTOR_TAG, prepare_dagster_home
-from dayreel.services.setting_up.examine import Check
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.locks import hold
 

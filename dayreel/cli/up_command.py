@@ -22,14 +22,13 @@ import requests
 from dayreel.cli.launch import dagster_home
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
-from dayreel.footage.library.open_library import WATCH_LOCK
-from dayreel.footage.stores.plan import load_plan
 from dayreel.services.desk.users import Users, need_users
+from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import clean_environment, ensure_sandbox, find_sandbox, sandbox_command
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.locks import hold, who_holds
+from dayreel.stores.locks import hold
 
 STOP_DEADLINE_S = 20.0
 START_DEADLINE_S = 300.0  # a program that dies is reported at once; this is for one that hangs
@@ -155,13 +154,13 @@ def keep_sandbox(settings: Settings, children: list[Child]) -> None:
 
 def own_footage(settings: Settings) -> list[Program]:
     """Return the controller of own footage, where there is a shared folder and nobody watches it yet."""
-    if settings.library is None:
+    footage = footage_hooks(settings)
+    if footage is None:
         return []
-    other = who_holds(settings.var_dir / "locks", WATCH_LOCK)
+    other = footage.watcher(settings)  # what is wrong with the folder is told before anything is started
     if other is not None:
         click.echo(f"{'library':15} {settings.library} is watched already ({other})")
         return []
-    load_plan(settings.library)  # what is wrong with the folder is told before anything is started
     line = [sys.executable, "-m", "dayreel", "library", "watch"]
     return [Program("library", "library", line, dict(os.environ), lambda: f"{settings.library} is watched")]
 

@@ -23,10 +23,9 @@ from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import chart, media
 from dayreel.desk.pages import calendar, content, entrance, follow, money, people, queue, unknown
-from dayreel.desk.pages.frame import Handler, Visit, page
+from dayreel.desk.pages.frame import NOTICES, Handler, Visit, page
 from dayreel.desk.room import Room, signing_key
 from dayreel.errors import UsageError
-from dayreel.footage.desk import pages as library
 from dayreel.queries.review import seen_text
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
@@ -34,11 +33,11 @@ from dayreel.rules.roles import Role
 from dayreel.services.desk.queue import Remembered
 from dayreel.services.desk.users import Users
 from dayreel.services.desk.visits import Throttle, Visits
+from dayreel.services.footage_hooks import DeskPages, footage_hooks, no_library
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.start_work import start_day
 
 _HERE = Path(__file__).parent
-_TEMPLATES = (_HERE / "templates", Path(library.__file__).with_name("templates"))
 
 
 def create_desk(
@@ -58,6 +57,7 @@ def create_desk(
         poll_s: how often the catalog is looked at while somebody follows along.
     """
     settings = studio.settings
+    footage = _footage(studio)
     room = Room(
         studio=studio,
         users=Users(studio.catalog, studio.clock, hasher=hasher),
@@ -65,7 +65,8 @@ def create_desk(
         logins=Throttle(studio.clock),
         remembered=Remembered(studio),
         feed=Feed(studio.catalog, poll_s=poll_s),
-        templates=_templates(),
+        templates=_templates((_HERE / "templates", *([footage.templates] if footage else []))),
+        notices={**NOTICES, **(footage.notices if footage else {})},
         secret=signing_key(settings.var_dir),
         start_day=start or (lambda studio, row, by: start_day(studio, row, by=by)),
         dagster_url=dagster_url,
@@ -82,7 +83,7 @@ def create_desk(
         await door.close()
 
     app = Starlette(
-        routes=_routes(room, door),
+        routes=_routes(room, door, footage),
         middleware=[Middleware(SecurityHeaders, is_https=room.is_https)],
         exception_handlers={404: _lost(room)},
         lifespan=lifespan,
@@ -91,7 +92,7 @@ def create_desk(
     return app
 
 
-def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
+def _routes(room: Room, door: Door, footage: DeskPages | None) -> list[Route | Mount | WebSocketRoute]:
     def see(path: str, handler: Handler, role: Role | None = "viewer") -> Route:
         return Route(path, page(room, handler, role=role), methods=["GET"])
 
@@ -121,15 +122,7 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         act("/unknown/look", unknown.look_again, "operator"),
         act("/unknown/{effect_id:int}/found", unknown.found, "operator"),
         act("/unknown/{effect_id:int}/not-there", unknown.not_there, "operator"),
-        see("/library", library.library),
-        see("/library/work", library.work),
-        see("/library/items/{item_id}", library.item),
-        act("/library/questions/{gate_id:int}/approve", library.approve, "reviewer"),
-        act("/library/questions/{gate_id:int}/reject", library.reject, "reviewer"),
-        act("/library/questions/{gate_id:int}/keep", library.keep_others, "reviewer"),
-        act("/library/questions/{gate_id:int}/look-up", library.look_again, "reviewer"),
-        act("/library/jobs/{job}/cancel", library.cancel, "operator"),
-        act("/library/jobs/{job}/retry", library.retry, "operator"),
+        *(_footage_routes(room, footage) if footage else [see("/library", _no_footage)]),
         see("/media/{content_id}/{path:path}", media),
         see("/charts/{week}/{scope}/{name}.png", chart),
         see("/docs/{page:path}", docs),
@@ -159,6 +152,21 @@ def _routes(room: Room, door: Door) -> list[Route | Mount | WebSocketRoute]:
         WebSocketRoute("/dagster/{path:path}", door.websocket),
         Route("/dagster/{path:path}", door.http, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
     ]
+
+
+def _footage(studio: Studio) -> DeskPages | None:
+    hooks = footage_hooks(studio.settings)
+    return None if hooks is None else hooks.desk()
+
+
+def _footage_routes(room: Room, footage: DeskPages) -> list[Route]:
+    return [
+        Route(path, page(room, handler, role=role), methods=[method]) for method, path, handler, role in footage.routes
+    ]
+
+
+def _no_footage(_visit: Visit) -> Response:
+    raise no_library()
 
 
 def _lost(room: Room) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -200,9 +208,9 @@ async def _dagster(_request: Request) -> Response:
 
 
 @functools.cache
-def _templates() -> Environment:
+def _templates(folders: tuple[Path, ...]) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(folders), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.lstrip_blocks = True
     environment.globals.update(most_caption=MOST_CHARACTERS)

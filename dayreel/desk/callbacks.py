@@ -17,10 +17,10 @@ from starlette.routing import Route
 
 from dayreel.desk.forms import OversizedError, read_body
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
-from dayreel.footage.library.chat_gates import act_on_gate_press, check_gate_press, is_about_footage
 from dayreel.providers.notifiers import discord, discord_cards, slack, slack_cards
 from dayreel.providers.notifiers.contract import LONGEST_CAPTION, Card, Press
 from dayreel.rules.signatures import MAX_BODY_BYTES, Refused, Repeats, Verified, verify_discord, verify_slack
+from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.reviewing.chat_review import (
     Asked,
     Chat,
@@ -101,10 +101,10 @@ class Callbacks:
         if press is None:
             return JSONResponse(dict(discord_cards.PONG))
         try:
-            if is_about_footage(press):
-                asked = check_gate_press(self._studio, chat.name, press)
-                act = BackgroundTask(act_on_gate_press, self._studio, self._studio.connect(chat.name), asked)
-                return chat.taken(act)
+            footage = footage_hooks(self._studio.settings)
+            answer = footage.press(self._studio, chat.name, press) if footage is not None else None
+            if answer is not None:
+                return chat.taken(BackgroundTask(answer, self._studio.connect(chat.name)))
             return self._do(chat, check_press(self._studio, chat.name, press))
         except GateClosedError as error:
             return chat.denied(press, str(error))

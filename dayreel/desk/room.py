@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ class Room:
 
     Attributes:
         logins: how often a login may be tried.
+        notices: what a page says after a redirect, by its name in the address.
         start_day: starts the making of a content's day in the background, on behalf of a person.
         dagster_url: where Dagster's web server answers, without its `/dagster`; None: nobody goes through.
         public_url: the address people type, where it is not the one the desk listens on.
@@ -37,6 +38,7 @@ class Room:
     remembered: Remembered
     feed: Feed
     templates: Environment
+    notices: Mapping[str, str]
     secret: bytes
     start_day: Callable[[Studio, ContentRow, str], object]
     dagster_url: str | None

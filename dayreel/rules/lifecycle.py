@@ -6,9 +6,9 @@ use case that fires it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from dayreel.errors import UsageError
-from dayreel.footage.rules.paths import STATE_OF
 
 CONTENT_STATES = (
     "pending",
@@ -84,6 +84,14 @@ RENDER: Mapping[tuple[str, str], str] = {
 }
 
 # Seed 002: own footage from disc to library. A stage may be made again later; what followed from it is then made again.
+ItemStage = Literal["rip", "remux", "transcode", "file"]
+STATE_OF: Mapping[ItemStage, str] = {
+    "rip": "ripped",
+    "remux": "remuxed",
+    "transcode": "transcoded",
+    "file": "in_library",
+}
+"""The state an item is in once a stage is done; a stage is also the event that leads there and a job's role."""
 ITEM_STATES = ("quarantined", *STATE_OF.values())
 MEDIA_ITEM: Mapping[tuple[str, str], str] = {
     (state, event): target

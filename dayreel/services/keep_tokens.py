@@ -9,13 +9,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from dayreel.errors import DayreelError, PermanentError, ProviderError
 from dayreel.providers.access import Access
 from dayreel.rules.tokens import RULES, RenewalRule, cannot_be_renewed, has_ended, is_due
+from dayreel.schemas.check import Check
 from dayreel.schemas.token import Token
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import Catalog, schema_level
@@ -43,16 +44,6 @@ class Seed:
     def sha256(self) -> str:
         """What the seed is known by, without being it."""
         return hashlib.sha256(f"{self.vendor}\n{self.refresh or self.access}".encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class TokenFinding:
-    """What `dayreel doctor` says of one token."""
-
-    name: str
-    verdict: Literal["ok", "warn", "fail"]
-    found: str
-    next_step: str = ""
 
 
 def seed_of(settings: Settings, vendor: str) -> Seed | None:
@@ -154,7 +145,7 @@ class _Work:
         return kept.token.access
 
 
-def token_findings(settings: Settings, now: datetime) -> Iterator[TokenFinding]:
+def token_findings(settings: Settings, now: datetime) -> Iterator[Check]:
     """Say of every token that can be renewed how long it lasts, with days left. Reads only; asks no vendor.
 
     `services.setting_up.examine` shows these.
@@ -165,25 +156,25 @@ def token_findings(settings: Settings, now: datetime) -> Iterator[TokenFinding]:
             yield _finding(settings, seed, rule, now)
 
 
-def _finding(settings: Settings, seed: Seed, rule: RenewalRule, now: datetime) -> TokenFinding:
+def _finding(settings: Settings, seed: Seed, rule: RenewalRule, now: datetime) -> Check:
     name = f"token of {seed.vendor}"
     if settings.token_key is None:
         found = "it can be renewed, but there is no DAYREEL_TOKEN_KEY to keep it with"
-        return TokenFinding(name, "warn", found, "`dayreel setup` makes the key; until then the token simply ends.")
+        return Check(name, "warn", found, "`dayreel setup` makes the key; until then the token simply ends.")
     try:
         kept = _stored(settings.catalog, settings.token_key, seed.vendor)
     except DayreelError as error:
-        return TokenFinding(name, "fail", error.message, error.next_step)
+        return Check(name, "fail", error.message, error.next_step)
     if kept is None:
-        return TokenFinding(name, "ok", "not stored yet; the first use stores it")
+        return Check(name, "ok", "not stored yet; the first use stores it")
     left = _left(kept.token, now)
     if cannot_be_renewed(rule, kept.token, now):
-        return TokenFinding(name, "fail", f"{left}; it can no longer be renewed", _RELOGIN)
+        return Check(name, "fail", f"{left}; it can no longer be renewed", _RELOGIN)
     ends = kept.token.refresh_expires_at if rule.after_expiry else kept.token.expires_at
     ends_soon = ends is not None and (ends - now).days < LITTLE_TIME_DAYS
     if kept.error is not None or ends_soon:
-        return TokenFinding(name, "warn", "; ".join(part for part in (left, kept.error) if part), _RELOGIN)
-    return TokenFinding(name, "ok", left)
+        return Check(name, "warn", "; ".join(part for part in (left, kept.error) if part), _RELOGIN)
+    return Check(name, "ok", left)
 
 
 def _stored(url: str, key: SecretStr, vendor: str) -> "Kept | None":

@@ -6,10 +6,10 @@ Nothing of ours is touched, and nothing stays. What a bucket is used for is `con
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from dayreel.errors import ConfigurationError
+from dayreel.schemas.check import Check
 from dayreel.stores.s3 import Place, RefusedError, connect_s3
 
 PROBES: Final = "dayreel-doctor/"
@@ -60,17 +60,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
 """What the store, or the SDK before it asks, calls a refusal, to what it means and what a person can do."""
 
 
-@dataclass(frozen=True)
-class BucketFinding:
-    """What became of the probe, and what to do when it is not fine."""
-
-    name: str
-    verdict: Literal["ok", "warn", "fail"]
-    found: str
-    next_step: str = ""
-
-
-def check_bucket(name: str, place: Place, *, connect: Callable[[], Any] | None = None) -> BucketFinding:
+def check_bucket(name: str, place: Place, *, connect: Callable[[], Any] | None = None) -> Check:
     """Write one small object into a place, find it, read it back and delete it; a refusal is a finding, no exception.
 
     Args:
@@ -81,7 +71,7 @@ def check_bucket(name: str, place: Place, *, connect: Callable[[], Any] | None =
     try:
         client = connect() if connect is not None else connect_s3(tries=_TRIES)
     except ConfigurationError as error:
-        return BucketFinding(name, "fail", f"{where}: {error.message}", error.next_step)
+        return Check(name, "fail", f"{where}: {error.message}", error.next_step)
     probe = _Probe(client, place, key)
     try:
         problem = probe.write_and_read()
@@ -90,16 +80,16 @@ def check_bucket(name: str, place: Place, *, connect: Callable[[], Any] | None =
             probe.delete()
         meaning, step = MEANINGS.get(refusal.code, _SILENCE if not refusal.has_answer else ("", refusal.next_step))
         found = f"{where}: {meaning + '. ' if meaning else ''}{refusal.message}"
-        return BucketFinding(name, "fail", found, step.format(variable=place.variable))
+        return Check(name, "fail", found, step.format(variable=place.variable))
     try:
         probe.delete()
     except RefusedError as refusal:
         step = f"Nothing else is deleted there. Delete {key!r} by hand, or let a lifecycle rule do it."
-        return BucketFinding(name, "warn", f"{where} takes and gives; the probe stays: {refusal.message}", step)
+        return Check(name, "warn", f"{where} takes and gives; the probe stays: {refusal.message}", step)
     if problem:
         step = f"Nothing of dayreel's can rely on it: look at what stands between here and {place.variable}."
-        return BucketFinding(name, "fail", f"{where}: {problem}", step)
-    return BucketFinding(name, "ok", f"{where}: an object was written, listed, read back and deleted")
+        return Check(name, "fail", f"{where}: {problem}", step)
+    return Check(name, "ok", f"{where}: an object was written, listed, read back and deleted")
 
 
 class _Probe:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from textual.screen import Screen
 
-from dayreel.footage.tui.library import LibraryScreen
+from dayreel.services.footage_hooks import footage_hooks
 from dayreel.tui.dashboard import DashboardScreen
 from dayreel.tui.money import MoneyScreen
 from dayreel.tui.renders import RendersScreen
@@ -26,7 +26,6 @@ class DayreelTerminal(Terminal):
         "renders": RendersScreen,
         "unknown": UnknownScreen,
         "money": MoneyScreen,
-        "library": LibraryScreen,
     }
     DEFAULT_MODE = "day"
     CSS = """
@@ -46,3 +45,9 @@ class DayreelTerminal(Terminal):
     .dialog TextArea { height: 8; }
     .hint { color: $text-muted; }
     """
+
+    def on_mount(self) -> None:
+        """Add the screen of own footage, where there is a shared folder."""
+        footage = footage_hooks(self.link.studio.settings)
+        if footage is not None:
+            self.add_mode("library", footage.screen())

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from dayreel.errors import DayreelError
+from dayreel.services.footage_hooks import footage_hooks, no_library
 from dayreel.services.studio import Studio
 from dayreel.tui.keys import Keys
 from dayreel.tui.terminal import Terminal
@@ -26,7 +27,7 @@ PLACES: list[BindingType] = [
     Binding("2", "app.switch_mode('renders')", "Renders"),
     Binding("3", "app.switch_mode('unknown')", "Unknown"),
     Binding("4", "app.switch_mode('money')", "Money"),
-    Binding("5", "app.switch_mode('library')", "Library"),
+    Binding("5", "library", "Library"),
     Binding("q", "app.quit", "Quit"),
 ]
 
@@ -129,6 +130,13 @@ class LiveScreen(Screen[None], Generic[View]):
             self.look_now()
         else:  # the person went back before the outcome was there; it is not lost
             self.app.notify(told, severity="error" if bad else "information", markup=False)
+
+    def action_library(self) -> None:
+        """Go to own footage, or say what it takes."""
+        if footage_hooks(self.terminal.link.studio.settings) is None:
+            self.say(str(no_library()), bad=True)
+        else:
+            self.app.switch_mode("library")
 
     def _tick(self) -> None:
         visible = next((one for one in reversed(self.app.screen_stack) if not one.is_modal), None)

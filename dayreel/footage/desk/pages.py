@@ -1,6 +1,7 @@
 """Own footage: questions first, items by state, the work on them; one item; answering, stopping and retrying."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -10,6 +11,7 @@ from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
 from dayreel.footage.library.gates import Verdict, answer, look_up_again
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.views import item_page, library_page, work_of
+from dayreel.services.footage_hooks import DeskPages
 
 
 def library(visit: Visit) -> Response:
@@ -116,3 +118,27 @@ def _answer(
     except (StaleState, BusyError, UsageError) as error:
         return tell(visit, error, draft=typed or None, back="/library")
     return visit.done("/library", f"question-{said or verdict}", question=number, item_id=gate.item_id)
+
+
+PAGES: Final = DeskPages(
+    routes=(
+        ("GET", "/library", library, "viewer"),
+        ("GET", "/library/work", work, "viewer"),
+        ("GET", "/library/items/{item_id}", item, "viewer"),
+        ("POST", "/library/questions/{gate_id:int}/approve", approve, "reviewer"),
+        ("POST", "/library/questions/{gate_id:int}/reject", reject, "reviewer"),
+        ("POST", "/library/questions/{gate_id:int}/keep", keep_others, "reviewer"),
+        ("POST", "/library/questions/{gate_id:int}/look-up", look_again, "reviewer"),
+        ("POST", "/library/jobs/{job}/cancel", cancel, "operator"),
+        ("POST", "/library/jobs/{job}/retry", retry, "operator"),
+    ),
+    templates=Path(__file__).with_name("templates"),
+    notices={
+        "question-approved": "Approved. It goes on by itself.",
+        "question-rejected": "Rejected. It rests until somebody makes it anew.",
+        "question-again": "It is made again with those streams, and asked again.",
+        "question-looked-up": "Looked up again. What came of it stands with the question.",
+        "job-cancelled": "That job stops as soon as its worker looks; one that waited is cancelled.",
+        "job-retried": "That job waits for a worker again.",
+    },
+)

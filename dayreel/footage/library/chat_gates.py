@@ -5,7 +5,7 @@ card looks, and making it follow, is `gate_cards`.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from dayreel.errors import DayreelError, UsageError
@@ -31,16 +31,6 @@ _LOG = logging.getLogger("dayreel.chat")
 _VERDICTS: Final[dict[str, Verdict]] = {"approve": "approved", "reject": "rejected"}
 
 
-@dataclass(frozen=True)
-class AskedGate:
-    """A press on a question's card, by somebody in the right room."""
-
-    press: Press
-    chat: Chat
-    gate: GateRow
-    name: str
-
-
 def ask_gate(studio: Studio, gate: GateRow, text: str, *, about: str, notifier: ReviewNotifier) -> str:
     """Post a question's card, once; return in a sentence what became of it."""
     with studio.catalog.read() as connection:
@@ -54,38 +44,38 @@ def ask_gate(studio: Studio, gate: GateRow, text: str, *, about: str, notifier: 
     return told
 
 
-def is_about_footage(press: Press) -> bool:
-    """Tell whether a press is on a question's card."""
-    return press.ticket.partition(" ")[0] == TICKET
+def gate_press(studio: Studio, chat: Chat, press: Press) -> Callable[[ReviewNotifier], None] | None:
+    """Return what a press on a question's card sets off, without changing anything; None where it is on another card.
 
-
-def check_gate_press(studio: Studio, chat: Chat, press: Press) -> AskedGate:
-    """Return what is answered by whom, without changing anything.
+    What is returned answers, makes the card show it, tells the person where it was refused, and raises no
+    `DayreelError`.
 
     Raises:
         UsageError: there is no such question, or the button is not one of its card.
         GateClosedError: it happened in another room.
     """
+    ticket, number, subject = [*press.ticket.split(" "), "", ""][:3]
+    if ticket != TICKET:
+        return None
     need_room(studio, chat, press)
-    _, number, subject = [*press.ticket.split(" "), "", ""][:3]
     if press.act not in _VERDICTS or not number.isdecimal() or len(number) > 9:  # noqa: PLR2004
         raise UsageError("That is no answer to a question about own footage.")
     with studio.catalog.read() as connection:
         gate = get_gate(connection, int(number))
     if gate.subject_sha256[:16] != subject:  # a catalog that was made anew numbers its questions anew
         raise UsageError(f"Question {number} is another one by now.", next_step="Look at the newest message.")
-    return AskedGate(press, chat, gate, shown_name(chat, press))
 
+    def act(notifier: ReviewNotifier) -> None:
+        refusal = ""
+        try:
+            verdict = _VERDICTS[press.act]
+            answer(open_library(studio), gate.id, verdict, by=shown_name(chat, press), via=chat)
+        except DayreelError as error:
+            refusal = str(error)
+        _follow(studio, gate.id)
+        tell_privately(notifier, press, refusal)
 
-def act_on_gate_press(studio: Studio, notifier: ReviewNotifier, asked: AskedGate) -> None:
-    """Answer, make the card show it, and tell the person where it was refused. Never raises a `DayreelError`."""
-    refusal = ""
-    try:
-        answer(open_library(studio), asked.gate.id, _VERDICTS[asked.press.act], by=asked.name, via=asked.chat)
-    except DayreelError as error:
-        refusal = str(error)
-    _follow(studio, asked.gate.id)
-    tell_privately(notifier, asked.press, refusal)
+    return act
 
 
 def _follow(studio: Studio, gate_id: int) -> None:

@@ -6,60 +6,64 @@ Whether the shared folder keeps its promises at all is `footage.stores.job_queue
 from collections import Counter
 from pathlib import Path
 
-from dayreel.clock import Clock
+from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, StoreError
 from dayreel.footage.library.open_library import WATCH_LOCK
 from dayreel.footage.schemas.job import JOB_PLACES
 from dayreel.footage.stores.job_queue import JobInfo, JobQueue
-from dayreel.footage.stores.job_queue.folder_check import FolderFinding
+from dayreel.footage.stores.job_queue.folder_check import check_folder
 from dayreel.footage.stores.plan import PLAN_FILE, load_plan
 from dayreel.footage.worker.presence import WorkerStatus, list_workers
+from dayreel.schemas.check import Check
+from dayreel.settings import Settings
 from dayreel.stores.locks import who_holds
 
 _FEW = 5
 
 
-def look_over(root: Path, *, locks: Path, clock: Clock) -> list[FolderFinding]:
-    """Return what was found on a shared folder that is there.
-
-    Args:
-        locks: the folder of this project's locks.
-    """
-    found = [_plan(root), _watch(locks)]
+def check_library(settings: Settings) -> list[Check]:
+    """Try out the shared folder, where one is set, and look at who is at work there."""
+    root, clock = settings.library, SystemClock()
+    if root is None:
+        return []
+    found = check_folder(root, clock=clock)
+    if not root.is_dir():
+        return found
+    found += [_plan(root), _watch(settings.var_dir / "locks")]
     try:
         queue = JobQueue(root, clock=clock)
         return [*found, *_work(queue.jobs(), queue.stalled(), list_workers(root))]
     except StoreError as error:
-        return [*found, FolderFinding("library jobs", "fail", error.message, error.next_step)]
+        return [*found, Check("library jobs", "fail", error.message, error.next_step)]
 
 
-def _plan(root: Path) -> FolderFinding:
+def _plan(root: Path) -> Check:
     try:
         plan = load_plan(root)
     except ConfigurationError as error:
-        return FolderFinding("library plan", "fail", error.message, error.next_step)
+        return Check("library plan", "fail", error.message, error.next_step)
     asked = [gate for gate in ("remux_review", "naming_confirm") if getattr(plan, gate)]
     said = f"{PLAN_FILE}: {plan.transcode.preset}, asks people: {', '.join(asked) or 'nothing'}"
-    return FolderFinding("library plan", "ok", said)
+    return Check("library plan", "ok", said)
 
 
-def _watch(locks: Path) -> FolderFinding:
+def _watch(locks: Path) -> Check:
     holder = who_holds(locks, WATCH_LOCK)
     if holder is not None:
-        return FolderFinding("library watch", "ok", f"watched by {holder}")
+        return Check("library watch", "ok", f"watched by {holder}")
     step = "`dayreel library watch`, or `dayreel up`; until then Dagster's chores look, where they run."
-    return FolderFinding("library watch", "warn", "nobody watches it from this machine", step)
+    return Check("library watch", "warn", "nobody watches it from this machine", step)
 
 
-def _work(jobs: list[JobInfo], stalled: list[JobInfo], workers: list[WorkerStatus]) -> list[FolderFinding]:
+def _work(jobs: list[JobInfo], stalled: list[JobInfo], workers: list[WorkerStatus]) -> list[Check]:
     alive = [one for one in workers if one.is_alive]
     waiting = Counter(job.role for job in jobs if job.place == "pending" and job.role is not None)
     idle = sorted(set(waiting) - {role for one in alive for role in one.seen.roles})
     said = "; ".join(_worker(one) for one in workers) or "none has come yet"
-    people = FolderFinding("library workers", "ok", said)
+    people = Check("library workers", "ok", said)
     if idle:
         step = f"`dayreel worker --roles {','.join(idle)} --name NAME` on a machine that has the folder."
-        people = FolderFinding("library workers", "warn", f"{said}; nobody does {', '.join(idle)}, and jobs wait", step)
+        people = Check("library workers", "warn", f"{said}; nobody does {', '.join(idle)}, and jobs wait", step)
     return [people, _jobs(jobs, stalled)]
 
 
@@ -71,7 +75,7 @@ def _worker(one: WorkerStatus) -> str:
     return f"{where}: seen {one.silent_s:.0f} s ago, {f'on {seen.job}' if seen.job else 'idle'}"
 
 
-def _jobs(jobs: list[JobInfo], stalled: list[JobInfo]) -> FolderFinding:
+def _jobs(jobs: list[JobInfo], stalled: list[JobInfo]) -> Check:
     places = Counter(job.place for job in jobs)
     said = ", ".join(f"{places[place]} {place}" for place in JOB_PLACES)
     # Only what may still be worked on is opened: a look stays cheap with years of completed jobs.
@@ -79,9 +83,9 @@ def _jobs(jobs: list[JobInfo], stalled: list[JobInfo]) -> FolderFinding:
     if strange:
         told = "; ".join(f"{job.job}: {job.problem}" for job in strange[:_FEW])
         step = "No worker takes these; look at their folders below .pipeline/jobs, and take away what is no job."
-        return FolderFinding("library jobs", "warn", f"{said}; {told}", step)
+        return Check("library jobs", "warn", f"{said}; {told}", step)
     if stalled:
         names = ", ".join(job.job for job in stalled[:_FEW])
         step = "Whoever watches or works takes them back within half a minute; start one, if none runs."
-        return FolderFinding("library jobs", "warn", f"{said}; {len(stalled)} stalled: {names}", step)
-    return FolderFinding("library jobs", "ok", said)
+        return Check("library jobs", "warn", f"{said}; {len(stalled)} stalled: {names}", step)
+    return Check("library jobs", "ok", said)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayreel.errors import ConfigurationError
 from dayreel.footage.schemas.library import LibraryPlan
 from dayreel.footage.stores.items import ItemStore
 from dayreel.footage.stores.job_queue import JobQueue
 from dayreel.footage.stores.plan import load_plan
+from dayreel.services.footage_hooks import need_library
 from dayreel.services.studio import Studio
+from dayreel.settings import Settings
+from dayreel.stores.locks import who_holds
 
 WATCH_LOCK = "library-watch"
 """Held, among the project's locks, by the process that watches the library from this machine."""
@@ -31,11 +33,18 @@ def open_library(studio: Studio) -> Library:
     Raises:
         ConfigurationError: the variable is not set, the folder is not there, or its plan has problems.
     """
-    root = studio.settings.library
-    if root is None:
-        raise ConfigurationError(
-            "Own footage needs a shared folder, and DAYREEL_LIBRARY is not set.",
-            next_step="Set it in .env, then `dayreel library init`; see docs/how-to/library.md.",
-        )
+    root = need_library(studio.settings)
     plan = load_plan(root)
     return Library(studio, root, plan, ItemStore(root, actor=studio.actor), JobQueue(root, clock=studio.clock))
+
+
+def watcher(settings: Settings) -> str | None:
+    """Return which process watches the library from this machine, or None when nobody does and somebody could.
+
+    Raises:
+        ConfigurationError: nobody does, and the shared folder or its plan has problems.
+    """
+    holder = who_holds(settings.var_dir / "locks", WATCH_LOCK)
+    if holder is None:
+        load_plan(need_library(settings))
+    return holder

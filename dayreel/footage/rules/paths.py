@@ -14,18 +14,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from dayreel.rules import lifecycle
+
 ItemKind = Literal["movie", "tv"]
 KIND_FOLDERS: Mapping[ItemKind, str] = {"movie": "movies", "tv": "tv"}
 
-ItemStage = Literal["rip", "remux", "transcode", "file"]
-ITEM_STAGES: tuple[ItemStage, ...] = ("rip", "remux", "transcode", "file")
-STATE_OF: Mapping[ItemStage, str] = {
-    "rip": "ripped",
-    "remux": "remuxed",
-    "transcode": "transcoded",
-    "file": "in_library",
-}
-"""The state an item is in once a stage is done; a stage is also the event that leads there and a job's role."""
+ItemStage = lifecycle.ItemStage
+STATE_OF = lifecycle.STATE_OF
+ITEM_STAGES: tuple[ItemStage, ...] = tuple(STATE_OF)
 STAGE_ROOTS: Mapping[ItemStage, str] = {
     "rip": "1-ripped",
     "remux": "2-remuxed",

@@ -127,6 +127,12 @@ def count_items(connection: Connection) -> dict[str, int]:
     return {row.state: int(row.items) for row in connection.execute(query)}
 
 
+def count_waiting_gates(connection: Connection) -> int:
+    """Return how many questions wait for a person."""
+    waiting = select(func.count()).select_from(human_approvals).where(human_approvals.c.status == "pending")
+    return int(connection.execute(waiting).scalar_one())
+
+
 def get_gate(connection: Connection, gate_id: int) -> GateRow:
     """Return one question.
 

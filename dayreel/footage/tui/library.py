@@ -26,7 +26,6 @@ from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.words import bar, one_line, plain
 
 _DONE_TO: Mapping[str, tuple[str, ...]] = {"cancel": UNDER_WAY, "retry": ("failed",)}
-_UNSET = "No shared folder of own footage is set (DAYREEL_LIBRARY)."
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class LibraryScreen(LiveScreen[Shelf]):
     def look(self, studio: Studio) -> Shelf:
         """Read the catalog, and the shared folder for the work."""
         page = library_page(studio)
-        return Shelf(tuple(_lines(page)), page.work.trouble if studio.settings.library else _UNSET)
+        return Shelf(tuple(_lines(page)), page.work.trouble)
 
     def show(self, view: Shelf) -> None:
         """Fill the list again; the same thing stays highlighted wherever it has moved to."""

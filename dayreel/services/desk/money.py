@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.queries.config import Value, read_config, switch_sentence
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.services.effects.caps import Cap, caps_of
 from dayreel.services.effects.spending import spent
+from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.tables import effects, human_approvals
+from dayreel.stores.catalog.tables import effects
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ def alarms(studio: Studio) -> Alarms:
     Raises:
         StoreError: the catalog cannot be read.
     """
-    asked = select(func.count()).select_from(human_approvals).where(human_approvals.c.status == "pending")
+    footage = footage_hooks(studio.settings)
     with studio.catalog.read() as connection:
         switch = read_config(connection, "switch")
         stopped = switch_sentence(switch) if switch.value == "off" else None
-        questions = None if studio.settings.library is None else int(connection.execute(asked).scalar_one())
+        questions = None if footage is None else footage.waiting(connection)
         return Alarms(stopped, len(read_unknown_outcomes(studio, connection).here), questions)

@@ -16,8 +16,6 @@ from typing import Any
 from sqlalchemy import select
 
 from dayreel.errors import DayreelError, MediaError, PermanentError, TransientError, UsageError
-from dayreel.footage.library.filed_footage import filed_footage
-from dayreel.footage.library.open_library import open_library
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
@@ -31,6 +29,7 @@ from dayreel.schemas.content import Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, NotMade, Record
 from dayreel.services.effects.ledger import has_handle
+from dayreel.services.footage_hooks import need_footage
 from dayreel.services.making.need_ready import need_ready
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.renders import fire, made_clip
@@ -331,7 +330,7 @@ def _footage(studio: Studio, channel: Channel, footage: OwnFootage) -> dict[Path
         ConfigurationError: there is nothing usable.
     """
     if channel.video.library:
-        return dict(filed_footage(open_library(studio), channel.video.library))
+        return dict(need_footage(studio.settings).files(studio, channel.video.library))
     return dict.fromkeys(footage.files(studio.settings.channels_dir / str(channel.video.folder)))
 
 

@@ -9,9 +9,8 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import requests
 from dotenv import dotenv_values
@@ -20,15 +19,14 @@ from sqlalchemy.exc import DBAPIError
 
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
-from dayreel.footage.library.find_titles import lookup_in_use
-from dayreel.footage.library.look_over import look_over
-from dayreel.footage.stores.job_queue.folder_check import check_folder
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.providers.registry import vendor_named
 from dayreel.queries.config import KEYS
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
+from dayreel.schemas.check import Check
+from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.need_ready import NO_SPACE_BYTES, priced
 from dayreel.services.ports import who_listens
@@ -41,21 +39,10 @@ from dayreel.stores.content_bucket import content_place
 from dayreel.stores.mart_bucket import mart_place
 from dayreel.stores.price_list import load_prices
 
-Verdict = Literal["ok", "warn", "fail"]
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
 LITTLE_SPACE_BYTES = 5 * 10**9
 _ASK_TIMEOUT_S = 2.0
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: what was found, and what to do when it is not fine."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    next_step: str = ""
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -69,8 +56,9 @@ def examine(settings: Settings) -> list[Check]:
     checks += check_sources(settings, channels)
     checks += check_env_file(settings.root / ".env")
     checks += [check_sandbox(settings)] if settings.world == "sandbox" else check_keys(settings, channels)
-    checks += [Check(**vars(finding)) for finding in token_findings(settings, SystemClock().now())]
-    checks += check_library(settings)
+    checks += token_findings(settings, SystemClock().now())
+    footage = footage_hooks(settings)
+    checks += [] if footage is None else footage.checks(settings)
     checks += check_buckets(settings)
     checks += [check_prices(settings, channels), check_catalog(settings)]
     if checks[-1].verdict == "ok":
@@ -112,17 +100,6 @@ def check_disk(settings: Settings, free_bytes: int | None = None) -> Check:
     return Check("disk", "ok", found)
 
 
-def check_library(settings: Settings) -> list[Check]:
-    """Try out the shared folder of own footage, where one is set, and look at who is at work there."""
-    if settings.library is None:
-        return []
-    clock = SystemClock()
-    findings = check_folder(settings.library, clock=clock)
-    if settings.library.is_dir():
-        findings += look_over(settings.library, locks=settings.var_dir / "locks", clock=clock)
-    return [Check(**vars(finding)) for finding in findings]
-
-
 def check_buckets(settings: Settings, *, connect: Callable[[], Any] | None = None) -> list[Check]:
     """Try out each bucket that the environment names with an object of its own; without any, nothing is asked."""
     named = (("content", settings.content_bucket, content_place), ("marts", settings.marts_bucket, mart_place))
@@ -132,7 +109,7 @@ def check_buckets(settings: Settings, *, connect: Callable[[], Any] | None = Non
             continue
         name = f"bucket of {what}"
         try:
-            checks.append(Check(**vars(check_bucket(name, place_of(text), connect=connect))))
+            checks.append(check_bucket(name, place_of(text), connect=connect))
         except ConfigurationError as error:
             checks.append(Check(name, "fail", error.message, error.next_step))
     return checks
@@ -207,7 +184,8 @@ def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Chec
     wanted = {name: [*making_vendors(one), *one.platforms.chosen()] for name, one in channels.items()}
     if settings.slack_bot_token is not None:
         wanted["review requests"] = ["slack"]
-    titles = lookup_in_use(settings)
+    footage = footage_hooks(settings)
+    titles = [] if footage is None else footage.vendors(settings)
     if titles:
         wanted["own footage"] = titles
     return [_keys(settings, name, vendors) for name, vendors in wanted.items()]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dayreel.errors import ConfigurationError, ProviderError, TransientError
-from dayreel.footage.library.find_titles import lookup_in_use
 from dayreel.providers.access import Access
 from dayreel.schemas.channel import Channel
+from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.studio import open_studio
 from dayreel.services.tell_people import keys_of_notifiers
 from dayreel.settings import Settings
@@ -71,7 +71,8 @@ def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[
         spoken = [channel.narration.provider] if channel.narration is not None else []
         for vendor in (*spoken, *channel.platforms.chosen()):
             wanted.setdefault(vendor, [])
-    wanted |= {vendor: [] for vendor in lookup_in_use(settings)}
+    footage = footage_hooks(settings)
+    wanted |= {} if footage is None else {vendor: [] for vendor in footage.vendors(settings)}
     if settings.world == "sandbox":
         return {**wanted, "slack": []}
     token = settings.instagram_access_token

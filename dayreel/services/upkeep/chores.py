@@ -4,24 +4,19 @@
 belongs into a run. What fails is due again later, ever more rarely, and never in a loop.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final
 
 from sqlalchemy import func, or_, select
 
-from dayreel.errors import BusyError, ConfigurationError, StoreError
-from dayreel.footage.library.gate_cards import send_redraws, waiting_redraws
-from dayreel.footage.library.news import library_news, tell_news
-from dayreel.footage.library.open_library import WATCH_LOCK, open_library
-from dayreel.footage.library.tend import due_library, tend
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
+from dayreel.services.footage_hooks import FootageChore, footage_hooks
 from dayreel.services.reviewing.expire_reviews import mind_reviews, overdue_reviews
 from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
 from dayreel.services.studio import Studio
@@ -29,11 +24,9 @@ from dayreel.services.upkeep.budget_alerts import budget_alerts, tell_budgets
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.upkeep.stalled_work import stalled_work, tell_stalled
 from dayreel.stores.catalog.tables import content, platform_posts
-from dayreel.stores.locks import who_holds
 
-ChoreName = Literal["reconcile", "reviews", "messages", "budgets", "stalled", "library_news", "library"]
+CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled")
 MOST_EFFECTS = 100
-_LOG = logging.getLogger("dayreel.chores")
 _RECENT = timedelta(days=30)
 
 
@@ -41,7 +34,7 @@ _RECENT = timedelta(days=30)
 class Chore:
     """Something to see to. The same `key` need not be done twice."""
 
-    name: ChoreName
+    name: str
     key: str
     about: str
 
@@ -64,7 +57,7 @@ def due_chores(studio: Studio, *, target: str) -> list[Chore]:
         ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
         key = f"{fingerprint(overdue=ids)[:12]}:{turn_of(now, now)}"
         chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
-    waiting = [*waiting_messages(studio, target=target), *waiting_redraws(studio)]
+    waiting = waiting_messages(studio, target=target)
     if waiting:
         ids = sorted({about for about, _ in waiting})
         key = f"{fingerprint(waiting=ids)[:12]}:{turn_of(now, max(since for _, since in waiting))}"
@@ -79,57 +72,42 @@ def due_chores(studio: Studio, *, target: str) -> list[Chore]:
         ids = sorted(row.id for row in stalled)
         key = f"{fingerprint(stalled=ids)[:12]}:{turn_of(now, now)}"
         chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
-    return chores if studio.settings.library is None else [*chores, *_of_library(studio, target)]
+    for name, chore in _of_footage(studio).items():
+        due = chore.due(studio, target)
+        if due is not None:
+            chores.append(Chore(name, f"{name}:{due[0]}", due[1]))
+    return chores
 
 
-def do_chore(studio: Studio, name: ChoreName, *, notifier: Notifier) -> list[str]:
+def chore_names(studio: Studio) -> list[str]:
+    """Return the name of every chore that there is here, in the order in which they are done."""
+    return [*CHORES, *_of_footage(studio)]
+
+
+def do_chore(studio: Studio, name: str, *, notifier: Notifier) -> list[str]:
     """See to one chore; return a sentence for everything that was looked at.
 
     Raises:
         DayreelError: as the services say.
     """
-    has_library = studio.settings.library is not None
-    acts: Mapping[ChoreName, Callable[[], list[str]]] = {
+    acts: dict[str, Callable[[], list[str]]] = {
         "reconcile": lambda: [
             f"{one.content_id}: {one.kind} at {one.target}: {one.outcome}: {one.evidence} {one.next_step}".strip()
             for one in reconcile(studio, limit=MOST_EFFECTS)
         ],
         "reviews": lambda: mind_reviews(studio, notifier=notifier),
-        "messages": lambda: [*send_waiting(studio, notifier=notifier), *send_redraws(studio)],
+        "messages": lambda: send_waiting(studio, notifier=notifier),
         "budgets": lambda: tell_budgets(studio, notifier=notifier),
         "stalled": lambda: tell_stalled(studio, notifier=notifier),
-        "library_news": lambda: _unless_busy(lambda: tell_news(studio, notifier=notifier)) if has_library else [],
-        "library": lambda: _unless_busy(lambda: tend(open_library(studio))) if has_library else [],
     }
-    return acts[name]()
+    if name in acts:
+        return acts[name]()
+    return _of_footage(studio)[name].act(studio, notifier)
 
 
-def _of_library(studio: Studio, target: str) -> list[Chore]:
-    now = studio.clock.now()
-    chores: list[Chore] = []
-    news = library_news(studio, target=target)
-    if news:
-        key = f"{fingerprint(news=[one.key for one in news])[:12]}:{turn_of(now, news[-1].since)}"
-        chores.append(Chore("library_news", f"library_news:{key}", f"{len(news)} things to tell of own footage"))
-    if who_holds(studio.settings.var_dir / "locks", WATCH_LOCK) is not None:
-        return chores  # the watch looks by itself, and a look at a large library is not for every tick
-    try:
-        due = due_library(open_library(studio))
-    except (ConfigurationError, StoreError, OSError) as error:
-        # A share that is away for an hour holds nothing else up; `dayreel doctor` says so too.
-        _LOG.warning("Own footage cannot be seen to: %s", error)
-        return chores
-    if due is not None:
-        chores.append(Chore("library", f"library:{due}:{turn_of(now, now)}", "own footage has moved"))
-    return chores
-
-
-def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
-    """Do what another process of this machine may be doing right now: then it is seen to."""
-    try:
-        return act()
-    except BusyError as error:
-        return [error.message]
+def _of_footage(studio: Studio) -> Mapping[str, FootageChore]:
+    footage = footage_hooks(studio.settings)
+    return {} if footage is None else footage.chores
 
 
 def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:

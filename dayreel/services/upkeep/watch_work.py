@@ -15,7 +15,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.studio import Studio
-from dayreel.services.upkeep.chores import ChoreName, due_chores
+from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.due_work import due_posts, new_decisions
 from dayreel.services.upkeep.watch_markers import new_markers
 
@@ -34,7 +34,7 @@ class Task:
     assets: tuple[tuple[str, ...], ...] = ()
     trigger: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
-    chore: ChoreName | None = None
+    chore: str | None = None
 
 
 @dataclass

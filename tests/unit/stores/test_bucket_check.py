@@ -7,9 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
+from dayreel.schemas.check import Check
 from dayreel.services.setting_up.examine import check_buckets
 from dayreel.settings import Settings
-from dayreel.stores.bucket_check import BucketFinding, check_bucket
+from dayreel.stores.bucket_check import check_bucket
 from dayreel.stores.content_bucket import content_place
 from dayreel.stores.s3 import connect_s3
 from tests.fakes.bucket import FakeBucket, running_bucket
@@ -37,7 +38,7 @@ def bucket(server: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> FakeBucket:
     return server
 
 
-def check(**more: Any) -> BucketFinding:
+def check(**more: Any) -> Check:
     return check_bucket("bucket of content", PLACE, **{"connect": lambda: connect_s3(tries=1), **more})
 
 

@@ -10,7 +10,6 @@ from PIL import Image
 from sqlalchemy import update
 
 from dayreel.errors import MediaError
-from dayreel.footage.tui.library import LibraryScreen
 from dayreel.services.publishing.publish_post import post_request
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
@@ -163,11 +162,6 @@ def test_how_figures_are_written() -> None:
 
 
 # -- keys ----------------------------------------------------------------------------------------------------------
-
-
-def test_keys_can_be_asked_for_before_the_list_is_there() -> None:
-    """The last line of the screen before asks the one that has just been opened."""
-    assert LibraryScreen().check_action("copy_text", ()) is True
 
 
 def test_keys_are_laid_out_again_only_when_they_change(make_studio: MakeStudio) -> None:

@@ -7,29 +7,18 @@ mount.
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from dayreel.clock import Clock
 from dayreel.footage.stores.job_queue.queue_disk import GONE, TAKEN, QueueDisk
+from dayreel.schemas.check import Check
 
 _ROUNDS = 20
 _LOOKS, _LOOK_EVERY_S = 40, 0.1
 _OTHER_SHARE = "Keep the jobs on a file system that does: docs/reference/worker-protocol.md lists them."
 
 
-@dataclass(frozen=True)
-class FolderFinding:
-    """One thing that was tried on the shared folder, and what to do when it is not fine."""
-
-    name: str
-    verdict: Literal["ok", "warn", "fail"]
-    found: str
-    next_step: str = ""
-
-
-def check_folder(root: Path, *, clock: Clock, disk: QueueDisk | None = None) -> list[FolderFinding]:
+def check_folder(root: Path, *, clock: Clock, disk: QueueDisk | None = None) -> list[Check]:
     """Try out a shared folder and return what was found, in a few hundredths of a second on a local one.
 
     Nothing stays behind. A step that the folder refuses altogether is a finding, not an exception.
@@ -37,22 +26,20 @@ def check_folder(root: Path, *, clock: Clock, disk: QueueDisk | None = None) -> 
     disk = disk or QueueDisk()
     if not root.is_dir():
         step = "Mount it, or correct DAYREEL_LIBRARY."
-        return [FolderFinding("shared folder", "fail", f"{root} is not there", step)]
+        return [Check("shared folder", "fail", f"{root} is not there", step)]
     scratch = f"{root}/.dayreel-doctor-{secrets.token_hex(4)}"
     try:
         disk.make_directory(scratch)
     except OSError as error:
-        return [
-            FolderFinding("shared folder", "fail", f"{root}: {error.strerror}", "Give yourself the right to write.")
-        ]
+        return [Check("shared folder", "fail", f"{root}: {error.strerror}", "Give yourself the right to write.")]
     try:
         return list(_tried(scratch, clock, disk))
     finally:
         disk.remove_tree(scratch)
 
 
-def _tried(scratch: str, clock: Clock, disk: QueueDisk) -> Iterator[FolderFinding]:
-    tries: tuple[tuple[str, Callable[[str, Clock, QueueDisk], FolderFinding]], ...] = (
+def _tried(scratch: str, clock: Clock, disk: QueueDisk) -> Iterator[Check]:
+    tries: tuple[tuple[str, Callable[[str, Clock, QueueDisk], Check]], ...] = (
         ("exclusive create", _exclusive_create),
         ("rename", _rename),
         ("rename race", _rename_race),
@@ -68,19 +55,19 @@ def _tried(scratch: str, clock: Clock, disk: QueueDisk) -> Iterator[FolderFindin
             disk.make_directory(folder)
             found = attempt(folder, clock, disk)
         except OSError as error:
-            found = FolderFinding("", "fail", f"it refused: {error.strerror or error}", _OTHER_SHARE)
-        yield FolderFinding(f"shared folder: {name}", found.verdict, found.found, found.next_step)
+            found = Check("", "fail", f"it refused: {error.strerror or error}", _OTHER_SHARE)
+        yield Check(f"shared folder: {name}", found.verdict, found.found, found.next_step)
 
 
-def _ok(found: str) -> FolderFinding:
-    return FolderFinding("", "ok", found)
+def _ok(found: str) -> Check:
+    return Check("", "ok", found)
 
 
-def _fail(found: str) -> FolderFinding:
-    return FolderFinding("", "fail", found, _OTHER_SHARE)
+def _fail(found: str) -> Check:
+    return Check("", "fail", found, _OTHER_SHARE)
 
 
-def _exclusive_create(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
+def _exclusive_create(folder: str, _: Clock, disk: QueueDisk) -> Check:
     disk.settle(disk.write_aside(f"{folder}/file", b""))
     disk.make_directory(f"{folder}/folder")
     agains: dict[str, Callable[[], None]] = {
@@ -96,7 +83,7 @@ def _exclusive_create(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
     return _ok("what is there cannot be made again")
 
 
-def _rename(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
+def _rename(folder: str, _: Clock, disk: QueueDisk) -> Check:
     """A claim, a claim by the second, and a move onto what is there already."""
     first, second, target = (f"{folder}/{name}" for name in ("first", "second", "target"))
     for source in (first, second):
@@ -119,7 +106,7 @@ def _rename(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
     return _fail("a folder was moved over one that is not empty, which loses that")
 
 
-def _rename_race(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
+def _rename_race(folder: str, _: Clock, disk: QueueDisk) -> Check:
     for number in range(_ROUNDS):
         source = f"{folder}/{number}"
         disk.make_directory(source)
@@ -143,20 +130,20 @@ def _rename_race(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
     return _ok(f"of two at once, one wins ({_ROUNDS} times)")
 
 
-def _rename_with_open_file(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
+def _rename_with_open_file(folder: str, _: Clock, disk: QueueDisk) -> Check:
     disk.make_directory(f"{folder}/job")
     fd = disk.write_aside(f"{folder}/job/heartbeat", b"alive")
     try:
         disk.replace(f"{folder}/job", f"{folder}/moved")
     except OSError as error:
         step = "Jobs are moved a little later then; keep virus scanners off it (docs/reference/worker-protocol.md)."
-        return FolderFinding("", "warn", f"a folder in which a file is open cannot be moved: {error.strerror}", step)
+        return Check("", "warn", f"a folder in which a file is open cannot be moved: {error.strerror}", step)
     finally:
         disk.settle(fd)
     return _ok("an open file does not hold a folder back")
 
 
-def _time_of_change(folder: str, clock: Clock, disk: QueueDisk) -> FolderFinding:
+def _time_of_change(folder: str, clock: Clock, disk: QueueDisk) -> Check:
     path = f"{folder}/heartbeat"
     disk.overwrite(path, b"1")
     before, began = disk.changed_at(path), clock.monotonic()
@@ -168,14 +155,14 @@ def _time_of_change(folder: str, clock: Clock, disk: QueueDisk) -> FolderFinding
     return _fail(f"did not move in {_LOOKS * _LOOK_EVERY_S:.0f} s of heartbeats, so every lease would end")
 
 
-def _folder_clock(folder: str, clock: Clock, disk: QueueDisk) -> FolderFinding:
+def _folder_clock(folder: str, clock: Clock, disk: QueueDisk) -> Check:
     disk.overwrite(f"{folder}/now", b"now")
     ahead_s = disk.changed_at(f"{folder}/now") - clock.now().timestamp()
     than = "ahead of" if ahead_s > 0 else "behind"
     return _ok(f"{abs(ahead_s):.1f} s {than} this machine's; leases go by the folder's alone")
 
 
-def _case(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
+def _case(folder: str, _: Clock, disk: QueueDisk) -> Check:
     disk.settle(disk.write_aside(f"{folder}/p5-T", b""))
     if disk.names(folder) != ["p5-T"]:
         return _fail(f"'p5-T' is listed as {disk.names(folder)}: names of jobs would not be known again")
@@ -183,14 +170,14 @@ def _case(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
         disk.settle(disk.write_aside(f"{folder}/p5-t", b""))
     except FileExistsError:
         step = "Films whose names differ in case alone need different names there."
-        return FolderFinding("", "warn", "kept, but 'a' and 'A' are the same name", step)
+        return Check("", "warn", "kept, but 'a' and 'A' are the same name", step)
     return _ok("kept, and told apart")
 
 
-def _folder_fsync(folder: str, _: Clock, disk: QueueDisk) -> FolderFinding:
+def _folder_fsync(folder: str, _: Clock, disk: QueueDisk) -> Check:
     try:
         disk.settle_directory(folder)
     except OSError as error:
         step = "A power loss there may take the last moments' renames back; a job is then done again."
-        return FolderFinding("", "warn", f"a folder's names cannot be made to last: {error.strerror}", step)
+        return Check("", "warn", f"a folder's names cannot be made to last: {error.strerror}", step)
     return _ok("names can be made to last")

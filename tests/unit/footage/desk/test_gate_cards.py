@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dayreel.errors import GateClosedError, UsageError
-from dayreel.footage.library.chat_gates import check_gate_press
+from dayreel.footage.library.chat_gates import gate_press
 from dayreel.footage.library.gate_cards import gate_card
 from dayreel.footage.library.gates import answer, look_up_again
 from dayreel.footage.library.ingest import ingest, movie_name
@@ -96,18 +96,18 @@ def test_a_press_after_another_answer_shows_who_was_first(chat: Chat) -> None:
 
 
 def due(chat: Chat) -> list[str]:
-    return [one.name for one in due_chores(chat.studio, target=chat.name) if one.name == "messages"]
+    return [one.name for one in due_chores(chat.studio, target=chat.name) if one.name == "library_cards"]
 
 
 def see_to_messages(chat: Chat) -> list[str]:
-    return do_chore(chat.studio, "messages", notifier=chat.studio.connect(chat.name))
+    return do_chore(chat.studio, "library_cards", notifier=chat.studio.connect(chat.name))
 
 
 def test_a_card_answered_elsewhere_loses_its_buttons_by_itself(chat: Chat) -> None:
     assert due(chat) == []
     answer(library_of(chat), 1, "rejected", by="Ana", via="cli")
     assert chat.buttons() == ["Approve", "Reject"], "whoever answers there holds no messenger's key"
-    assert due(chat) == ["messages"]
+    assert due(chat) == ["library_cards"]
     (said,) = see_to_messages(chat)
     assert "shows how it stands" in said
     assert chat.buttons() == []
@@ -132,7 +132,7 @@ def test_a_card_whose_update_failed_stays_due_until_it_succeeds(chat: Chat) -> N
     chat.world.arm(chat.name, "update", "error", times=3, status=503)
     (said,) = see_to_messages(chat)
     assert "still shows it as it was" in said
-    assert due(chat) == ["messages"]
+    assert due(chat) == ["library_cards"]
     see_to_messages(chat)
     assert (chat.buttons(), due(chat)) == ([], [])
 
@@ -146,7 +146,7 @@ def test_a_card_with_an_unknown_outcome_is_updated_once_known(chat: Chat) -> Non
     answer(library_of(chat), 1, "approved", by="Ana", via="desk")
     assert due(chat) == [], "nobody knows which message to change"
     ask_is("confirmed")
-    assert due(chat) == ["messages"]
+    assert due(chat) == ["library_cards"]
 
 
 def test_an_answer_given_while_a_card_is_being_sent_is_shown(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,11 +197,12 @@ def test_a_press_elsewhere_or_for_something_else_is_refused(chat: Chat) -> None:
     with chat.studio.catalog.read() as connection:
         ticket = gate_card(chat.studio, connection, gate(chat)).ticket
     good = Press("approve", ticket, "U1", "Eve", room)
-    assert check_gate_press(chat.studio, chat.name, good).gate.id == 1
+    assert gate_press(chat.studio, chat.name, good) is not None
+    assert gate_press(chat.studio, chat.name, replace(good, ticket="crafts-2026-11-20 r1")) is None
     with pytest.raises(GateClosedError, match="another one"):
-        check_gate_press(chat.studio, chat.name, replace(good, place="C0ELSEWHERE"))
+        gate_press(chat.studio, chat.name, replace(good, place="C0ELSEWHERE"))
     for wrong in ("footage 1 0123456789abcdef", "footage 9 x", "footage", "footage -1 x"):
         with pytest.raises(UsageError):
-            check_gate_press(chat.studio, chat.name, replace(good, ticket=wrong))
+            gate_press(chat.studio, chat.name, replace(good, ticket=wrong))
     with pytest.raises(UsageError):
-        check_gate_press(chat.studio, chat.name, replace(good, act="caption"))
+        gate_press(chat.studio, chat.name, replace(good, act="caption"))

@@ -222,4 +222,5 @@ def test_an_absent_folder_shows_a_banner_and_records_nothing(transcoded: Library
 def test_without_a_shared_folder_the_page_says_what_it_takes(make_studio: Callable[..., Studio]) -> None:
     vera = person(desk_on(make_studio()), "Vera", "viewer")
     assert 'href="/library"' not in vera.open("/account")
-    assert "DAYREEL_LIBRARY is not set" in vera.open("/library")
+    answer = vera.get("/library")
+    assert (answer.status_code, "DAYREEL_LIBRARY is not set" in answer.text) == (503, True)

@@ -468,5 +468,5 @@ def test_a_share_that_stumbles_holds_up_no_other_chore(library: Library, monkeyp
     def stumble(*_: object) -> None:
         raise StoreError("The shared folder answered: input/output error.")
 
-    monkeypatch.setattr("dayreel.services.upkeep.chores.due_library", stumble)
+    monkeypatch.setattr("dayreel.footage.library.chores.due_library", stumble)
     assert [one.name for one in due_chores(library.studio, target="log")] == []

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from dayreel.footage.library.ingest import ingest, movie_name
+from dayreel.footage.library.look_over import check_library
 from dayreel.footage.library.open_library import WATCH_LOCK, Library
 from dayreel.footage.library.tend import tend
 from dayreel.footage.worker.presence import WORKERS, Presence
-from dayreel.services.setting_up.examine import Check, check_library
+from dayreel.schemas.check import Check
 from dayreel.services.studio import Studio
 from dayreel.stores.locks import hold
 from tests.fakes.library import make_library

@@ -14,6 +14,7 @@ from dayreel.footage.library.open_library import Library, open_library
 from dayreel.footage.library.tend import tend
 from dayreel.footage.schemas.job import JobProgress
 from dayreel.footage.stores.reads import GateRow, get_gate, jobs_of
+from dayreel.footage.tui.library import LibraryScreen
 from dayreel.footage.worker.presence import Presence
 from dayreel.providers.lookup.contract import Found
 from dayreel.services.audit import recent_acts
@@ -182,9 +183,15 @@ def test_an_absent_folder_is_reported_and_its_items_still_shown(library: Library
     run(terminal(library.studio), story)
 
 
-def test_without_a_shared_folder_the_screen_says_so(make_studio: Callable[..., Studio]) -> None:
+def test_without_a_shared_folder_the_key_says_what_it_takes(make_studio: Callable[..., Studio]) -> None:
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("5")
-        await until(app, "No shared folder of own footage is set (DAYREEL_LIBRARY).")
+        await until(app, "DAYREEL_LIBRARY is not set")
+        assert app.current_mode == "day"
 
     run(terminal(make_studio()), story)
+
+
+def test_keys_can_be_asked_for_before_the_list_is_there() -> None:
+    """The last line of the screen before asks the one that has just been opened."""
+    assert LibraryScreen().check_action("copy_text", ()) is True

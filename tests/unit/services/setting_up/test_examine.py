@@ -9,16 +9,15 @@ import pytest
 from sqlalchemy import text
 
 from dayreel.schemas.channel import Channel
+from dayreel.schemas.check import Check
 from dayreel.services.ports import who_listens
 from dayreel.services.setting_up.examine import (
-    Check,
     check_catalog,
     check_channels,
     check_disk,
     check_env_file,
     check_ffmpeg,
     check_keys,
-    check_library,
     check_port,
     check_prices,
     check_project,
@@ -114,10 +113,13 @@ def test_little_space_warns_and_no_space_fails(root: Path, free: int, verdict: s
 
 
 def test_the_shared_folder_is_tried_out_where_one_is_set(root: Path, tmp_path: Path) -> None:
-    assert check_library(Settings(root=root)) == []
-    checks = check_library(Settings(root=root, library=tmp_path))
-    assert {check.name for check in checks} > {"shared folder: rename", "shared folder: exclusive create"}
-    [missing] = check_library(Settings(root=root, library=tmp_path / "not-mounted"))
+    def found(library: Path | None) -> dict[str, Check]:
+        checks = examine(Settings(root=root, library=library, webserver_port=free_port()))
+        return {check.name: check for check in checks if check.name.startswith("shared folder")}
+
+    assert found(None) == {}
+    assert found(tmp_path).keys() > {"shared folder: rename", "shared folder: exclusive create"}
+    missing = found(tmp_path / "not-mounted")["shared folder"]
     assert (missing.verdict, missing.next_step) == ("fail", "Mount it, or correct DAYREEL_LIBRARY.")
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from dayreel.clock import SystemClock
 from dayreel.footage.stores.job_queue import QueueDisk
-from dayreel.footage.stores.job_queue.folder_check import FolderFinding, check_folder
+from dayreel.footage.stores.job_queue.folder_check import check_folder
+from dayreel.schemas.check import Check
 from tests.fakes.clock import FakeClock
 
 
-def findings(root: Path, disk: QueueDisk | None = None) -> dict[str, FolderFinding]:
+def findings(root: Path, disk: QueueDisk | None = None) -> dict[str, Check]:
     clock = FakeClock() if disk else SystemClock()  # on a real folder, time must pass for its clock to move
     found = check_folder(root, clock=clock, disk=disk or QueueDisk(durable=False))
     return {one.name.removeprefix("shared folder: "): one for one in found}

@@ -1,0 +1,40 @@
+"""The slice's answer to `dayreel.services.footage_hooks`: what each hook is here. Faces are imported when asked for."""
+
+from typing import TYPE_CHECKING, Any
+
+from dayreel.footage.library.chat_gates import gate_press
+from dayreel.footage.library.chores import CHORES
+from dayreel.footage.library.filed_footage import filed_footage
+from dayreel.footage.library.find_titles import lookup_in_use
+from dayreel.footage.library.look_over import check_library
+from dayreel.footage.library.open_library import open_library, watcher
+from dayreel.footage.stores.reads import count_waiting_gates
+from dayreel.services.footage_hooks import DeskPages, FootageHooks
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+
+def _desk() -> DeskPages:
+    from dayreel.footage.desk.pages import PAGES  # noqa: PLC0415
+
+    return PAGES
+
+
+def _screen() -> "type[Screen[Any]]":
+    from dayreel.footage.tui.library import LibraryScreen  # noqa: PLC0415
+
+    return LibraryScreen
+
+
+HOOKS = FootageHooks(
+    files=lambda studio, titles: filed_footage(open_library(studio), titles),
+    chores=CHORES,
+    watcher=watcher,
+    checks=check_library,
+    vendors=lookup_in_use,
+    waiting=count_waiting_gates,
+    press=gate_press,
+    desk=_desk,
+    screen=_screen,
+)

@@ -1,0 +1,67 @@
+"""What own footage has to be done now and then: people told, cards in chats kept up, the shared folder looked at.
+
+`due` reads the catalog, and of the folder only what it takes to see that something has moved; see `upkeep.chores`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from dayreel.errors import BusyError, ConfigurationError, StoreError
+from dayreel.footage.library.gate_cards import send_redraws, waiting_redraws
+from dayreel.footage.library.news import library_news, tell_news
+from dayreel.footage.library.open_library import WATCH_LOCK, open_library
+from dayreel.footage.library.tend import due_library, tend
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.turns import turn_of
+from dayreel.services.footage_hooks import FootageChore
+from dayreel.services.studio import Studio
+from dayreel.stores.locks import who_holds
+
+_LOG = logging.getLogger("dayreel.chores")
+
+
+def _due_news(studio: Studio, target: str) -> tuple[str, str] | None:
+    news = library_news(studio, target=target)
+    if not news:
+        return None
+    key = fingerprint(news=[one.key for one in news])[:12]
+    return f"{key}:{turn_of(studio.clock.now(), news[-1].since)}", f"{len(news)} things to tell of own footage"
+
+
+def _due_cards(studio: Studio, _target: str) -> tuple[str, str] | None:
+    waiting = waiting_redraws(studio)
+    if not waiting:
+        return None
+    ids = sorted({about for about, _ in waiting})
+    turn = turn_of(studio.clock.now(), max(since for _, since in waiting))
+    return f"{fingerprint(waiting=ids)[:12]}:{turn}", f"messages about {', '.join(ids)}"
+
+
+def _due_look(studio: Studio, _target: str) -> tuple[str, str] | None:
+    if who_holds(studio.settings.var_dir / "locks", WATCH_LOCK) is not None:
+        return None  # the watch looks by itself, and a look at a large library is not for every tick
+    now = studio.clock.now()
+    try:
+        due = due_library(open_library(studio))
+    except (ConfigurationError, StoreError, OSError) as error:
+        # A share that is away for an hour holds nothing else up; `dayreel doctor` says so too.
+        _LOG.warning("Own footage cannot be seen to: %s", error)
+        return None
+    return None if due is None else (f"{due}:{turn_of(now, now)}", "own footage has moved")
+
+
+def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
+    """Do what another process of this machine may be doing right now: then it is seen to."""
+    try:
+        return act()
+    except BusyError as error:
+        return [error.message]
+
+
+CHORES: Mapping[str, FootageChore] = {
+    "library_cards": FootageChore(_due_cards, lambda studio, _notifier: send_redraws(studio)),
+    "library_news": FootageChore(
+        _due_news, lambda studio, notifier: _unless_busy(lambda: tell_news(studio, notifier=notifier))
+    ),
+    "library": FootageChore(_due_look, lambda studio, _notifier: _unless_busy(lambda: tend(open_library(studio)))),
+}
