@@ -49,7 +49,7 @@ _OF_FOOTAGE = ("ingest", "library", "jobs", "worker", "migrate-v1")
 
 
 class _Commands(click.Group):
-    """A group whose commands are modules of this package, imported on use: `status` must not wait for Dagster."""
+    """A group whose commands are modules, imported on use: `status` must not wait for Dagster."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which a newcomer needs them."""
