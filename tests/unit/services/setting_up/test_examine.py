@@ -112,6 +112,7 @@ def test_little_space_warns_and_no_space_fails(root: Path, free: int, verdict: s
     assert check_disk(Settings(root=root), free).verdict == verdict
 
 
+@pytest.mark.slow
 def test_the_shared_folder_is_tried_out_where_one_is_set(root: Path, tmp_path: Path) -> None:
     def found(library: Path | None) -> dict[str, Check]:
         checks = examine(Settings(root=root, library=library, webserver_port=free_port()))
