@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from sqlalchemy import func, select
@@ -375,3 +376,18 @@ def test_missing_days_are_the_promised_gaps_and_a_deleted_post(demo: Demo, sql: 
     assert whole == {(away, "tiktok"), *((silent, name) for name in ("instagram", "tiktok", "youtube"))}
     assert deleted
     assert [day for day, gaps in demo.measured if gaps] == sorted({away, *deleted})
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # pandas, of the way in which DuckDB uses it
+def test_the_notebook_of_the_tutorial_runs_on_a_demo(demo: Demo, monkeypatch: Any) -> None:
+    text = (ROOT / "docs" / "tutorials" / "analyse-in-a-notebook.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(demo.root)
+    plt.switch_backend("agg")
+    names: dict[str, Any] = {}
+    for cell in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(cell, "the tutorial", "exec"), names)
+    assert set(names["marts"].sql("SHOW TABLES").df()["name"]) == {mart.view for mart in MARTS.values()}
+    assert names["growth"].loc[24.0].notna().all()
+    assert len(names["best_by_chance"]) == 1000
+    assert (demo.root / "growth.png").stat().st_size > 1000
+    plt.close("all")
