@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.cli.signals import until_told
 from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
@@ -19,7 +20,6 @@ from dayreel.services.tell_people import notifier_name
 from dayreel.services.upkeep.chores import do_chore
 from dayreel.services.upkeep.watch_work import Memory, Task, next_work
 from dayreel.settings import Settings
-from dayreel.stores.files import write_whole
 from dayreel.stores.locks import hold
 
 POLL_S = 5.0
@@ -82,7 +82,7 @@ def _work(
         except DayreelError as error:
             click.echo(f"dayreel: {error}", err=True)
         memory.done.append(task.key)
-        write_whole(path, json.dumps(memory.as_json()))
+        atomic_write_text(path, json.dumps(memory.as_json()))
 
 
 def _do(settings: Settings, studio: Studio, task: Task, notifier: str) -> list[str]:

@@ -5,7 +5,6 @@ a reader never sees half a file under a final name. What goes into a graph belon
 """
 
 import contextlib
-import errno
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from typing import IO, Any
 
 import ffmpeg as graph
 
+from dayreel.atomic_write import NO_ROOM, put_in_place
 from dayreel.clock import SystemClock
 from dayreel.errors import MediaError, UnfinishedError
 from dayreel.leash import end, leashed
@@ -60,7 +60,7 @@ def aside(dest: Path, *, doing: str) -> Iterator[Path]:
         raise _file_error(error, dest, doing) from error
     try:
         yield folder / dest.name
-        _settle(folder / dest.name, dest)
+        put_in_place(folder / dest.name, dest)
     except OSError as error:
         raise _file_error(error, dest, doing) from error
     finally:
@@ -216,24 +216,12 @@ def _run_error(doing: str, folder: Path, code: int, said: list[str]) -> MediaErr
 
 
 def _file_error(error: OSError, dest: Path, doing: str) -> UnfinishedError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_ROOM:
         return disk_full(dest.parent, doing)
     return UnfinishedError(
         f"Tried to {doing}; {str(error.filename or dest)!r} could not be written: {error.strerror or error}.",
         next_step="Check that the folder exists and may be written by this user.",
     )
-
-
-def _settle(written: Path, dest: Path) -> None:
-    """Make the bytes durable, then give them their name."""
-    with written.open("rb+") as file:
-        os.fsync(file.fileno())
-    written.replace(dest)
-    folder = os.open(dest.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _aside_prefix(dest: Path) -> str:

@@ -19,9 +19,9 @@ import requests
 from pydantic import SecretStr
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
+from dayreel.atomic_write import atomic_write
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.whole_files import written_whole
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
@@ -267,7 +267,7 @@ class Http:
             response = session.get(url, timeout=self._timeout, stream=True, auth=_keep_headers)
             if response.status_code != requests.codes.ok:
                 raise self._file_refused(response, attempted)
-            with written_whole(dest) as aside, aside.open("wb") as file:
+            with atomic_write(dest) as aside, aside.open("wb") as file:
                 size = sum(file.write(piece) for piece in self._pieces(response, limit=None, total_s=total_s))
                 if size == 0:
                     raise TransientError(attempted=attempted, answer="a file of 0 bytes")

@@ -14,6 +14,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import ConfigurationError
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.app import create_app
@@ -71,9 +72,7 @@ class SandboxServer(uvicorn.Server):
         """Listen, then say so."""
         await super().startup(sockets=sockets)
         facts = {"url": self.url, "pid": os.getpid(), "started_at": datetime.now(UTC).isoformat()}
-        aside = self._file.with_suffix(f".{os.getpid()}.tmp")
-        aside.write_text(json.dumps(facts), encoding="utf-8")
-        aside.replace(self._file)
+        atomic_write_text(self._file, json.dumps(facts))
         if self._ready:
             self._ready(self.url)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import yaml
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import ConfigurationError
 from dayreel.settings import Settings
-from dayreel.stores.files import write_whole
 from dayreel.stores.s3 import use_plain_checksums
 
 ACTOR_TAG = "dayreel/actor"
@@ -57,7 +57,7 @@ def _write_instance(settings: Settings, home: Path) -> None:
     text = _NOTE + yaml.safe_dump(document, sort_keys=False)
     path = home / "dagster.yaml"
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_whole(path, text)
+        atomic_write_text(path, text)
 
 
 def _with_driver(url: str) -> str:

@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import RowMapping, insert, select
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.clock import local_day
 from dayreel.errors import ProviderError, UsageError
 from dayreel.providers.platforms.contract import Counters, PlatformProvider
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content, metric_snapshots, platform_posts, processing_logs
-from dayreel.stores.files import write_whole
 
 # A post is thirty days old some time on its thirty-first day, and is then measured once more after that.
 WINDOW_DAYS = 32
@@ -177,5 +177,5 @@ def write_analytics(studio: Studio, content_id: str) -> None:
     ]
     folder = studio.contents.folder(content_id)
     if folder.is_dir():
-        write_whole(folder / "analytics.json", json.dumps(told, indent=2))
+        atomic_write_text(folder / "analytics.json", json.dumps(told, indent=2))
         studio.contents.keep(content_id)

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import BusyError, StaleState
 from dayreel.s3_sdk import in_parts
-from dayreel.stores.files import write_whole
 from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3, use_plain_checksums
 
 MANIFEST: Final = "metadata.json"
@@ -264,7 +264,7 @@ class _Notes:
     def note(self, path: str, tag: str, seen: dict[str, Any]) -> None:
         """Note that the bucket has under `tag` what was seen here."""
         self._noted[path] = {"tag": tag, **seen}
-        write_whole(self._path, json.dumps(self._noted, indent=1, sort_keys=True))
+        atomic_write_text(self._path, json.dumps(self._noted, indent=1, sort_keys=True))
 
     def tag(self, path: str) -> str | None:
         """Return the bucket's tag when both last agreed."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from dayreel.atomic_write import PRIVATE, atomic_write_text
 from dayreel.errors import UsageError
-from dayreel.stores.files import PRIVATE, write_whole
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+=,|~%-]*")
 
@@ -17,7 +17,7 @@ def write_env(path: Path, changes: Mapping[str, str], *, template: Path) -> None
 
     Raises:
         UsageError: a value has a line break; the message has the variable's name only.
-        OSError: the file could not be written; what was there is untouched.
+        StoreError, OSError: the file could not be written; what was there is untouched.
     """
     path = path.resolve()  # a link stays one
     source = path if path.is_file() else template
@@ -26,7 +26,7 @@ def write_env(path: Path, changes: Mapping[str, str], *, template: Path) -> None
         if "\n" in value or "\r" in value:
             raise UsageError(f"The value of {name} has a line break.", next_step="Copy it again, in one line.")
         _set(lines, name, f"{name}={_quoted(value)}")
-    write_whole(path, "\n".join(lines) + "\n", mode=PRIVATE)
+    atomic_write_text(path, "\n".join(lines) + "\n", mode=PRIVATE)
 
 
 def _set(lines: list[str], name: str, line: str) -> None:

@@ -1,13 +1,10 @@
-"""Plain files: written aside and renamed, hashed in blocks. Manifests are `contents` and `footage.stores.items`."""
+"""Files by their bytes: hashed in blocks. Writing them is `dayreel.atomic_write`; manifests are the stores' own."""
 
 import hashlib
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-SHARED = 0o666
-PRIVATE = 0o600
 BLOCK = 1024 * 1024
 
 
@@ -33,32 +30,3 @@ def forget_pages(fd: int) -> None:
     """Ask the system to forget what it remembers of an open file that is on the device."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def write_whole(path: Path, text: str, *, mode: int = SHARED) -> None:
-    """Write a small text file so that readers see the old or the new one, never a part.
-
-    Args:
-        mode: permission bits from the first byte on, less the umask; `PRIVATE` for what holds a secret.
-
-    Raises:
-        OSError: it could not be written; what was there before is untouched.
-    """
-    write_whole_bytes(path, text.encode("utf-8"), mode=mode)
-
-
-def write_whole_bytes(path: Path, content: bytes, *, mode: int = SHARED) -> None:
-    """Write a small file as `write_whole` does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
-    # Not `tempfile`: that makes every file readable by its owner only, and colleagues share these folders.
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise

@@ -10,8 +10,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from dayreel.atomic_write import atomic_write_bytes, atomic_write_text
 from dayreel.settings import Settings
-from dayreel.stores.files import write_whole, write_whole_bytes
 from dayreel.stores.mart_files import MartFiles, charts_folder
 from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3
 
@@ -118,8 +118,8 @@ class MartBucket(MartFiles):
 
     def _keep(self, name: str, content: bytes, tag: str) -> None:
         # The tag last: a copy whose tag is an old one is fetched again.
-        write_whole_bytes(self.root / name, content)
-        write_whole(self._tag_path(name), tag)
+        atomic_write_bytes(self.root / name, content)
+        atomic_write_text(self._tag_path(name), tag)
 
     def _tag_of(self, name: str) -> str | None:
         path = self._tag_path(name)

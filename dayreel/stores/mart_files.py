@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dayreel.stores.files import write_whole_bytes
+from dayreel.atomic_write import atomic_write_bytes
 
 ALWAYS = "all"
 
@@ -34,7 +34,7 @@ class MartFiles:
         The same table gives the same bytes: no time, no host and no pandas metadata is in the file.
 
         Raises:
-            OSError: it could not be written; what was there before is untouched.
+            StoreError, OSError: it could not be written; what was there before is untouched.
         """
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -49,7 +49,7 @@ class MartFiles:
             scope: the channel they are of, or `all`.
 
         Raises:
-            OSError: one could not be written.
+            StoreError, OSError: one could not be written.
         """
         for name, picture in charts.items():
             self.write_bytes(f"{charts_folder(week, scope)}/{name}.png", picture)
@@ -71,10 +71,10 @@ class MartFiles:
         """Write one file below the root, whole or not at all, and return its path.
 
         Raises:
-            OSError: it could not be written; what was there before is untouched.
+            StoreError, OSError: it could not be written; what was there before is untouched.
         """
         path = self.root / name
-        write_whole_bytes(path, content)
+        atomic_write_bytes(path, content)
         return path
 
     def read(self, mart: str, partitions: Iterable[str], *, schema: Any) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import MediaError, UsageError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.record_item import new_manifest, record_item, record_refusal
@@ -17,7 +18,7 @@ from dayreel.footage.stores.reads import find_item, items_with
 from dayreel.footage.stores.safe_copy import safe_copy
 from dayreel.media.probe import decode_fully
 from dayreel.stores.catalog.tables import media_items
-from dayreel.stores.files import sha256_of, write_whole
+from dayreel.stores.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ def _copied(library: Library, name: ItemName, path: Path) -> JobFile:
 def _mark(library: Library, name: ItemName, files: list[Path], made: tuple[JobFile, ...], picture: str) -> None:
     now = library.studio.clock.now()
     folder = library.root / name.folder("rip") / MARKER_FOLDER
-    write_whole(folder / "rip.timestamp", now.isoformat(timespec="seconds") + "\n")
-    write_whole(folder / "rip.done", "")
+    atomic_write_text(folder / "rip.timestamp", now.isoformat(timespec="seconds") + "\n")
+    atomic_write_text(folder / "rip.done", "")
     stamp = (folder / "rip.done").stat().st_mtime_ns
     stage = StageMade(
         folder=name.folder("rip"),

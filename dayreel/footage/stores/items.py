@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dayreel.atomic_write import atomic_write_bytes
 from dayreel.footage.rules.paths import (
     FILED_ROOT,
     ITEM_STAGES,
@@ -22,7 +23,6 @@ from dayreel.footage.rules.paths import (
     ItemStage,
 )
 from dayreel.footage.schemas.library import ItemManifest
-from dayreel.stores.files import write_whole_bytes
 from dayreel.stores.state import PipelineState
 from dayreel.stores.state.errors import StateError
 
@@ -135,7 +135,7 @@ class ItemStore:
             StateError: it cannot be written; what was there is as it was.
         """
         self._state(name, stage).write(manifest.model_dump(mode="json"))
-        write_whole_bytes(self.root / name.marker_dir(stage) / "state", f"{STATE_OF[stage]}\n".encode())
+        atomic_write_bytes(self.root / name.marker_dir(stage) / "state", f"{STATE_OF[stage]}\n".encode())
 
     def supersede(self, marker: FoundMarker) -> None:
         """Take back a marker: what it says was made from something that was made again since. The files stay.

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import ConfigurationError
 from dayreel.footage.rules.paths import KIND_FOLDERS, QUEUE_ROOT, STAGE_ROOTS
 from dayreel.footage.schemas.library import LibraryPlan
-from dayreel.stores.files import write_whole
 from dayreel.stores.yaml_documents import Unreadable, lines_of, parsed, problem_of
 
 PLAN_FILE = "library.yaml"
@@ -67,5 +67,5 @@ def start_library(root: Path) -> bool:
             (root / stage_root / kind).mkdir(parents=True, exist_ok=True)
     (root / QUEUE_ROOT).mkdir(parents=True, exist_ok=True)
     if is_new:
-        write_whole(root / PLAN_FILE, _FIRST_PLAN)
+        atomic_write_text(root / PLAN_FILE, _FIRST_PLAN)
     return is_new

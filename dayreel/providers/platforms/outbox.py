@@ -4,7 +4,6 @@ A platform like the others, without a network: the folder is written aside and r
 of it or nothing, and posting it again finds it. It has no counters.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -14,8 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from dayreel.atomic_write import full_disk_reported
 from dayreel.clock import Clock
-from dayreel.errors import PermanentError, StoreError, UsageError
+from dayreel.errors import PermanentError, UsageError
 from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import approved_file, read_fields
 from dayreel.providers.platforms.contract import (
@@ -33,7 +33,6 @@ from dayreel.schemas.effect import Permit
 
 MARKER_FILE = ".dayreel.json"
 _BLOCK_BYTES = 1024 * 1024
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class OutboxPlatform:
@@ -81,15 +80,9 @@ class OutboxPlatform:
         aside = place.with_name(f".{place.name}.part")
         shutil.rmtree(aside, ignore_errors=True)
         try:
-            _write(aside, request, texts)
-            aside.rename(place)
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise StoreError(
-                    f"Tried to write the outbox folder {str(place)!r}, but there is no room left; nothing was kept.",
-                    next_step="Free some space and retry.",
-                ) from error
-            raise
+            with full_disk_reported(place):
+                _write(aside, request, texts)
+                aside.rename(place)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         return _receipt(place)

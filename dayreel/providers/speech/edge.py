@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from dayreel.atomic_write import atomic_write
 from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.access import Access
 from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech
-from dayreel.providers.whole_files import written_whole
 from dayreel.schemas.content import SpokenWord
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class EdgeSpeech:
         if not text.strip():
             raise PermanentError(attempted=attempted, answer="there is no text to speak")
         audio, words = self._spoken(text, voice=voice, rate=rate, attempted=attempted)
-        with written_whole(dest) as aside:
+        with atomic_write(dest) as aside:
             aside.write_bytes(audio)
             duration_s = _length_s(aside, attempted)
         return Speech(dest, duration_s, words)

@@ -10,11 +10,11 @@ import wave
 from pathlib import Path
 from typing import Final
 
+from dayreel.atomic_write import atomic_write
 from dayreel.errors import PermanentError, TransientError
 from dayreel.providers.access import Access
 from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech
-from dayreel.providers.whole_files import written_whole
 from dayreel.schemas.content import SpokenWord
 
 _NORMAL_WPM: Final = 175
@@ -52,7 +52,7 @@ class EspeakSpeech:
             raise PermanentError(
                 attempted=attempted, answer=f"there is no program {self._program!r} here", next_step=INSTALL
             )
-        with written_whole(dest) as aside:
+        with atomic_write(dest) as aside:
             command = [program, "-v", voice, "-s", str(words_per_minute(rate)), "-w", str(aside), "--stdin"]
             self._run(command, text, attempted)
             duration_s = _length_s(aside, attempted)

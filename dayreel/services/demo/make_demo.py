@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from PIL import Image, ImageDraw
 from sqlalchemy import event
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import ProviderError, UsageError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
@@ -48,7 +49,6 @@ from dayreel.services.reviewing.request_review import request_review
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.files import write_whole
 from dayreel.stores.mart_files import ALWAYS
 
 SEED = 20_261_120
@@ -174,9 +174,9 @@ def _new_project(root: Path, template: Path, first: date) -> Settings:
     if (template / "dagster_home" / "dagster.yaml").is_file():
         shutil.copy(template / "dagster_home" / "dagster.yaml", root / "dagster_home")
     for name, text in _CHANNELS.items():
-        write_whole(root / "channels" / f"{name}.yaml", text.format(first=first))
+        atomic_write_text(root / "channels" / f"{name}.yaml", text.format(first=first))
     # The world is in the file, so that nobody measures simulated posts in the live one by accident.
-    write_whole(root / ".env", f"DAYREEL_WORLD=sandbox\nDAYREEL_FIRST_DAY={first}\n")
+    atomic_write_text(root / ".env", f"DAYREEL_WORLD=sandbox\nDAYREEL_FIRST_DAY={first}\n")
     settings = load_settings(root)
     if settings.world != "sandbox" or settings.catalog_url is not None or settings.marts_bucket is not None:
         raise UsageError(

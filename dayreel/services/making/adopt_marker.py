@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dayreel.atomic_write import put_in_place
 from dayreel.errors import MediaError, UsageError
 from dayreel.media.checks import ExpectedVideo, analyse, check_final_video
 from dayreel.media.ffmpeg_binary import find_ffmpeg
@@ -331,7 +332,8 @@ def _verified(studio: Studio, row: ContentRow, marker: Marker, target: str) -> P
 def _placed(studio: Studio, row: ContentRow, aside: Path, target: str) -> Path:
     path = studio.contents.folder(row.id) / target
     path.parent.mkdir(parents=True, exist_ok=True)
-    return aside.replace(path)
+    put_in_place(aside, path)
+    return path
 
 
 def _refusal(row: ContentRow, marker: Marker, reason: str) -> MediaError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow, PinnedIdea, earlier_ideas, pinned_idea
@@ -25,7 +26,6 @@ from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
 from dayreel.services.making.trials import recorded, trial_of
 from dayreel.services.studio import Studio
-from dayreel.stores.files import write_whole
 
 CODE_VERSION = "1"
 _SHOWN_TO_THE_MODEL = 30
@@ -72,7 +72,7 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
         else:
             product = _from_calendar(studio, channel, day)
         idea: Idea = product.manifest["idea"]
-        write_whole(studio.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
+        atomic_write_text(studio.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
         columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
         return Product(
             product.manifest,

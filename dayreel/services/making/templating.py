@@ -9,8 +9,8 @@ from typing import Any
 
 import jinja2
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import ConfigurationError
-from dayreel.stores.files import write_whole
 
 _PACKAGED = Path(__file__).parent / "templates"
 
@@ -27,7 +27,7 @@ def copy_packaged(channels_dir: Path, content_type: str) -> dict[Path, bool]:
         own = folder / packaged.name
         written[own] = not own.exists()
         if written[own]:
-            write_whole(own, packaged.read_text(encoding="utf-8"))
+            atomic_write_text(own, packaged.read_text(encoding="utf-8"))
     return written
 
 

@@ -4,6 +4,7 @@ from datetime import date
 
 from pydantic import Field, create_model
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import UsageError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.rules.fingerprint import fingerprint
@@ -17,7 +18,6 @@ from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
 from dayreel.services.making.trials import recorded, trial_of
 from dayreel.services.studio import Studio
-from dayreel.stores.files import write_whole
 
 CODE_VERSION = "1"
 WORDS = (100, 200)
@@ -80,7 +80,7 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
             accept=accept,
         )
         path = studio.contents.folder(row.id) / "prompts.json"
-        write_whole(path, asked.document.model_dump_json(indent=2))
+        atomic_write_text(path, asked.document.model_dump_json(indent=2))
         return Product(
             {"prompts": asked.document},
             cost_usd=asked.cost_usd + gate.cost_usd,

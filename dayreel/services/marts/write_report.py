@@ -17,6 +17,7 @@ import jinja2
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
 from dayreel.schemas.channel import Channel
@@ -25,7 +26,6 @@ from dayreel.services.marts.draw_charts import ChartData, draw_all
 from dayreel.services.marts.engagement_daily import NO_ANSWER
 from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.services.studio import Studio
-from dayreel.stores.files import write_whole
 
 WEEKS_SHOWN = 8
 THUMBNAIL_PX = 160
@@ -143,7 +143,7 @@ def _write(studio: Studio, channel: Channel, monday: date) -> Report:
         "charts": {name: _as_data(picture, "png") for name, picture in charts.items()},
     }
     path = studio.settings.var_dir / "reports" / f"{channel.name}-{week}.html"
-    write_whole(path, _template("report.html.j2").render(**told) + "\n")
+    atomic_write_text(path, _template("report.html.j2").render(**told) + "\n")
     return Report(channel.name, week, path, _template("report.txt.j2").render(**told).strip())
 
 

@@ -1,13 +1,12 @@
-"""Plain files: whole or not at all."""
+"""Files by their bytes."""
 
-import errno
 import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from dayreel.stores.files import PRIVATE, sha256_of, write_whole
+from dayreel.stores.files import sha256_of
 
 
 @pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 3 * 1024 * 1024 + 17])
@@ -15,37 +14,3 @@ def test_a_hash_is_that_of_all_bytes_however_many(size: int, tmp_path: Path) -> 
     content = os.urandom(size)
     (tmp_path / "file").write_bytes(content)
     assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
-
-
-def test_writing_text_creates_folders_and_replaces_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "idea.json"
-    write_whole(path, "Ton 🏺")
-    write_whole(path, "Glas")
-    assert path.read_text(encoding="utf-8") == "Glas"
-    assert [one.name for one in path.parent.iterdir()] == ["idea.json"]
-
-
-def test_a_file_can_be_read_by_those_whom_the_umask_lets_in(tmp_path: Path) -> None:
-    before = os.umask(0o027)
-    try:
-        write_whole(tmp_path / "idea.json", "x")
-        write_whole(tmp_path / ".env", "x", mode=PRIVATE)
-    finally:
-        os.umask(before)
-    assert (tmp_path / "idea.json").stat().st_mode & 0o777 == 0o640
-    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_full_disk_leaves_the_old_text_and_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "idea.json"
-    write_whole(path, "old")
-
-    def full(_handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as disk:
-        disk.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left"):
-            write_whole(path, "new")
-    assert path.read_text() == "old"
-    assert [one.name for one in tmp_path.iterdir()] == ["idea.json"]

@@ -1,6 +1,6 @@
 """The acts on the shared folder that the queue consists of, one method each, and what their refusals mean.
 
-It is the state manager's `Disk` with what folders need. `stores.files.write_whole` must not be used for a job: it makes
+It is the state manager's `Disk` with what folders need. `atomic_write` must not be used for a job: it makes
 missing folders, and a worker that has lost its lease would make the folder of that lease anew.
 """
 # ruff: noqa: PTH102, PTH106, PTH116  # system calls on purpose, as in stores.state.disk
