@@ -134,6 +134,18 @@ def test_two_changes_of_one_manifest_are_never_merged(machines: tuple[ContentSto
     assert there.manifest(ID).take == 2, "the bucket has the first"
 
 
+def test_of_two_that_begin_the_same_content_the_first_stays(machines: tuple[ContentStore, ContentStore]) -> None:
+    here, there = machines
+    begin(here)
+    begin(there)
+    there.update(ID, take=2)
+    here.keep(ID)
+    with pytest.raises(StaleState, match="by another machine"):
+        there.keep(ID)
+    here.fetch(ID)
+    assert here.manifest(ID).take == 1
+
+
 def test_a_put_whose_answer_was_lost_is_no_conflict(
     machines: tuple[ContentStore, ContentStore], bucket: FakeBucket
 ) -> None:

@@ -178,6 +178,16 @@ def test_simulated_and_real_numbers_are_never_added_up(week: Studio) -> None:
     ]  # fmt: skip
 
 
+def test_a_week_in_which_nothing_was_told_gained_nothing_known(week: Studio) -> None:
+    """Not zero: a chart would show a channel that nobody watches."""
+    files = mart_files(week)
+    days = [day.isoformat() for day in days_of("2026-11-16", "week")]
+    parts = {name: read_mart(files, name, days) for name in rollups.PARTS}
+    parts["engagement/daily"] = parts["engagement/daily"].assign(views_gained=None)
+    (row,) = rollups.build(date(2026, 11, 16), date(2026, 11, 22), parts).to_dict("records")
+    assert (row["views_gained"], row["usd_per_1000_views"], row["engagement_rate"]) == (None, None, None)
+
+
 def test_distant_days_built_together_equal_those_built_alone(week: Studio) -> None:
     files = mart_files(week)
     days = [DAY - timedelta(days=70), DAY + timedelta(days=1), DAY + timedelta(days=40)]
