@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.errors import PermanentError
+from dayreel.errors import PermanentError, UsageError
 from dayreel.providers.llm.contract import Answer
 from dayreel.services.making.make_idea import make_idea
+from dayreel.services.making.open_content import open_new_take
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.retry_content import reopen_refused
 from tests.fakes.language_model import FakeLanguageModel, answer
-from tests.fakes.studio import DAY, make_studio
+from tests.fakes.studio import DAY, content_row, make_studio, reviewable
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,15 @@ def test_only_a_retry_asks_the_model_again_not_a_repeated_run(tmp_path: Path, ba
     assert made.manifest.idea is not None
     assert len(model.asked) == len(bad) + 1
     assert reopen_refused(studio, "crafts-2026-11-20") == 0, "what a stage was made from is never set aside"
+
+
+def test_only_the_newest_take_of_a_day_is_tried_again(tmp_path: Path) -> None:
+    """What an older one was refused would be bought for a video that nobody is to see."""
+    studio = make_studio(tmp_path)
+    older = reviewable(studio)
+    decide(studio, older.id, "rejected", by="ana", via="cli")
+    newer = open_new_take(studio, content_row(studio, older.id))
+    with pytest.raises(UsageError, match="not the newest take of its day") as refusal:
+        reopen_refused(studio, older.id)
+    assert newer.id in refusal.value.next_step
+    assert reopen_refused(studio, newer.id) == 0
