@@ -11,7 +11,7 @@ PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n $(WO
 # Dagster compiled from its sources at the start of every process is five seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run up test quick soak characterize check deploy-check docs kill-matrix bench lock clean
+.PHONY: run up test quick soak characterize check deploy-check docs pictures kill-matrix bench lock clean
 
 run: $(VENV)/.run-ready  ## make today's video of every channel, up to review, in the sandbox world
 	@$(BIN)/dayreel run
@@ -42,6 +42,9 @@ deploy-check: $(VENV)/.dev-ready $(VENV)/.deploy-ready  ## systemd's units and t
 
 docs: $(VENV)/.docs-ready  ## the pages of docs/ as a site, in site/index.html; a link that leads nowhere is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+pictures: $(VENV)/.dev-ready  ## take every picture of the docs again, on running projects; needs a chromium, ten minutes
+	set -e; for script in take_pictures walk_the_desk show_the_library; do $(BIN)/python docs/$$script.py; done
 
 kill-matrix: $(VENV)/.dev-ready  ## kill and disturb make and publish N times, then count posts and purchases: make kill-matrix N=1000
 	$(BIN)/python -m tests.world.kill_matrix --seeds $(or $(N),60)

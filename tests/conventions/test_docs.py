@@ -34,8 +34,11 @@ def test_a_page_is_short_enough_to_read(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_begins_with_its_title(page: str) -> None:
-    assert re.match(r"# \S.+\n\n\S", read(page)), f"docs/{page}: a title, then what one can do after reading it."
+def test_a_page_begins_with_what_it_is_good_for(page: str) -> None:
+    begin = re.match(r"# [^\n]+\n\n(\S.*?)\n\n", read(page), re.DOTALL)
+    assert begin, f"docs/{page}: a title, then a paragraph."
+    is_dated = page.startswith("decisions/0")  # those begin with the day and whether it was accepted
+    assert is_dated or re.search(r"\byour?\b", begin[1]), f"docs/{page}: say what you can do after reading it."
 
 
 def test_every_table_is_used_and_every_marker_known() -> None:
@@ -43,6 +46,12 @@ def test_every_table_is_used_and_every_marker_known() -> None:
     used = {found[1] for text in texts for found in MARKER.finditer(text)}
     assert used == set(TABLES)
     assert not [page for page in PAGES if "from the code:" in read(page) and page[:4] != "deci"]
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    shown = {Path(name).name for page in PAGES for name in re.findall(r"!\[[^]]*]\(([^)\s]+)\)", read(page))}
+    there = {picture.name for picture in (DOCS / "pictures").iterdir()}
+    assert there - shown == {"favicon.svg"}, "`make pictures` takes them; remove those that no page shows"
 
 
 def test_the_navigation_has_every_page_once() -> None:
