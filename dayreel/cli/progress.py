@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from datetime import date
 
 from dayreel.errors import StoreError
+from dayreel.queries.renders import renders_of
 from dayreel.queries.rows import current_content
-from dayreel.services.making.renders import render_status
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
 
@@ -44,7 +44,7 @@ def _words(settings: Settings, channel: str, day: date) -> str:
     try:
         with open_catalog(settings.catalog) as catalog, catalog.read() as connection:
             row = current_content(connection, channel, day)
-            renders = render_status(connection, row.id) if row else []
+            renders = renders_of(connection, [row.id]).get(row.id, ()) if row else ()
     except StoreError as error:
         return f"{channel}: {error.message}"
     if row is None:

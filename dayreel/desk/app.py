@@ -24,13 +24,13 @@ from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import chart, media
 from dayreel.desk.pages import calendar, content, entrance, follow, money, people, queue, unknown
 from dayreel.desk.pages.frame import NOTICES, Handler, Visit, page
+from dayreel.desk.queue_cache import QueueCache
 from dayreel.desk.room import Room, signing_key
 from dayreel.errors import UsageError
 from dayreel.queries.review import seen_text
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
-from dayreel.services.desk.queue import Remembered
 from dayreel.services.desk.users import Users
 from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.footage_hooks import DeskPages, footage_hooks, no_library
@@ -63,7 +63,7 @@ def create_desk(
         users=Users(studio.catalog, studio.clock, hasher=hasher),
         visits=Visits(studio.catalog, studio.clock),
         logins=Throttle(studio.clock),
-        remembered=Remembered(studio),
+        queue_cache=QueueCache(studio),
         feed=Feed(studio.catalog, poll_s=poll_s),
         templates=_templates((_HERE / "templates", *([footage.templates] if footage else []))),
         notices={**NOTICES, **(footage.notices if footage else {})},

@@ -1,6 +1,6 @@
 """Waiting for a change of the catalog on the event loop: PostgreSQL tells of one, SQLite is looked at now and then.
 
-What has changed is `services.live_status`; who is told of it is `live`.
+What has changed is `queries.changes`; who is told of it is `live`.
 """
 
 import asyncio

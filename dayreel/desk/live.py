@@ -3,7 +3,7 @@
 While anybody watches, the reader looks at the change marker when PostgreSQL tells of a commit, with SQLite ten times a
 second. It reads what has changed once and hands the same bytes to every stream. A slow stream holds only the newest
 state of each content. Formats: the HTML standard,
-section 9.2 (`id`, `event`, `data`, `retry`); what a document holds is `services.live_status`.
+section 9.2 (`id`, `event`, `data`, `retry`); what is sent is `queries.changes`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from dayreel.desk.listening import Listening
 from dayreel.errors import DayreelError, StoreError
-from dayreel.services.live_status import changes_since, newest_marker, status_document
+from dayreel.queries.changes import LiveContent, changes_since, live_content, newest_marker
 from dayreel.stores.catalog.engine import Catalog
 
 POLL_S = 0.1
@@ -94,7 +94,7 @@ class Feed:
         self._poll_s = poll_s
         self._most = most
         self._streams: set[Stream] = set()
-        self._latest: OrderedDict[str, tuple[dict[str, Any], bytes]] = OrderedDict()
+        self._latest: OrderedDict[str, tuple[LiveContent, bytes]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self.reads = 0
@@ -154,9 +154,9 @@ class Feed:
     def is_over(self, content_id: str | None) -> bool:
         """Return whether a content has come to an end of its lifecycle, as far as the feed has told."""
         known = self._latest.get(content_id) if content_id else None
-        return known is not None and bool(known[0]["terminal"])
+        return known is not None and known[0].is_over
 
-    async def latest(self, content_id: str) -> tuple[dict[str, Any], bytes]:
+    async def latest(self, content_id: str) -> tuple[LiveContent, bytes]:
         """Return where a content stands, read once for all who watch it.
 
         Raises:
@@ -164,8 +164,7 @@ class Feed:
             StoreError: the catalog cannot be read.
         """
         if content_id not in self._latest:
-            document = await self._in_thread(status_document, self._catalog, content_id)
-            self._remember(content_id, document)
+            self._remember(*await self._in_thread(live_content, self._catalog, content_id))
         return self._latest[content_id]
 
     async def missed(self, cursor: int) -> list[tuple[str, bytes]] | None:
@@ -178,7 +177,7 @@ class Feed:
         if cursor > newest or newest - cursor > _MOST_MISSED:
             return None
         changes = await self._in_thread(changes_since, self._catalog, cursor)
-        return [(content_id, as_event(document)) for content_id, document in changes.documents.items()]
+        return [(content_id, as_event(live, changes.marker)) for content_id, live in changes.contents.items()]
 
     async def _in_thread(self, work: Any, *arguments: Any) -> Any:
         self.reads += 1
@@ -196,9 +195,9 @@ class Feed:
                         ready.set()
                     else:
                         changes = await self._in_thread(changes_since, self._catalog, cursor, window)
-                        cursor, window = changes.cursor, changes.window
-                        for content_id, document in changes.documents.items():
-                            self._tell(content_id, document)
+                        cursor, window = changes.marker, changes.window
+                        for live in changes.contents.values():
+                            self._tell(live, changes.marker)
                 except DayreelError as error:
                     # Heartbeats tell those who watch that the desk is there; the catalog comes back or not.
                     _log.warning("The catalog cannot be read for the live view: %s", error)
@@ -207,33 +206,61 @@ class Feed:
         finally:
             listening.close()
 
-    def _tell(self, content_id: str, document: dict[str, Any]) -> None:
-        known = self._latest.get(content_id)
-        if known is not None and known[0] == {**document, "event_id": known[0]["event_id"]}:
+    def _tell(self, live: LiveContent, marker: int) -> None:
+        known = self._latest.get(live.content_id)
+        if known is not None and known[0] == live:
             return  # it was only looked at again
-        event = self._remember(content_id, document)
+        event = self._remember(live, marker)
         for stream in self._streams:
-            if stream.content_id in (None, content_id):
-                stream.push(content_id, event)
+            if stream.content_id in (None, live.content_id):
+                stream.push(live.content_id, event)
 
     def _let_go(self, _task: asyncio.Task[None]) -> None:
         """End the streams of a reader that is gone, so that nobody watches something that cannot move any more."""
         for stream in self._streams:
             stream.close()
 
-    def _remember(self, content_id: str, document: dict[str, Any]) -> bytes:
-        event = as_event(document)
-        self._latest[content_id] = (document, event)
-        self._latest.move_to_end(content_id)
+    def _remember(self, live: LiveContent, marker: int) -> bytes:
+        event = as_event(live, marker)
+        self._latest[live.content_id] = (live, event)
+        self._latest.move_to_end(live.content_id)
         while len(self._latest) > _REMEMBERED:
             self._latest.popitem(last=False)
         return event
 
 
-def as_event(document: dict[str, Any]) -> bytes:
-    """Return a status document as one server-sent event; JSON on one line, so that nothing in it can end the event."""
-    data = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
-    return f"id: {document['event_id']}\nevent: status\nretry: {RETRY_MS}\ndata: {data}\n\n".encode("ascii")
+def live_document(live: LiveContent, marker: int) -> dict[str, Any]:
+    """Return a content as those who poll or follow along get it, as of a marker. The keys are a contract."""
+    return {
+        "content_id": live.content_id,
+        "state": live.state,
+        "status": live.render_state,
+        "progress": live.progress,
+        "renders": [
+            {
+                "sequence": render.sequence,
+                "state": render.state,
+                "progress": render.progress,
+                "detail": render.detail,
+                "updated_at": render.updated_at.isoformat(timespec="milliseconds"),
+            }
+            for render in live.renders
+        ],
+        "posts": {post.platform: {"state": post.state, "url": post.url} for post in live.posts},
+        "revision": live.revision,
+        "version": live.version,
+        "cost_usd": f"{live.cost_usd:.4f}",
+        "error": live.error,
+        "terminal": live.is_over,
+        "updated_at": live.updated_at.isoformat(timespec="milliseconds"),
+        "event_id": marker,
+    }
+
+
+def as_event(live: LiveContent, marker: int) -> bytes:
+    """Return a content as one server-sent event; JSON on one line, so that nothing in it can end the event."""
+    data = json.dumps(live_document(live, marker), ensure_ascii=True, separators=(",", ":"))
+    return f"id: {marker}\nevent: status\nretry: {RETRY_MS}\ndata: {data}\n\n".encode("ascii")
 
 
 async def begin(feed: Feed, content_id: str, last_event_id: int | None) -> tuple[Stream, bytes] | None:
@@ -246,12 +273,12 @@ async def begin(feed: Feed, content_id: str, last_event_id: int | None) -> tuple
     stream = feed.join(content_id)
     try:
         await feed.ready()
-        document, event = await feed.latest(content_id)
+        live, event = await feed.latest(content_id)
         if last_event_id is not None:
             missed = await feed.missed(last_event_id)
             if missed is not None and content_id not in dict(missed):
                 event = _HELLO
-        if document["terminal"] and event == _HELLO:
+        if live.is_over and event == _HELLO:
             feed.leave(stream)
             return None
     except BaseException:

@@ -12,8 +12,8 @@ from itsdangerous import Signer
 from jinja2 import Environment
 
 from dayreel.desk.live import Feed
+from dayreel.desk.queue_cache import QueueCache
 from dayreel.queries.rows import ContentRow
-from dayreel.services.desk.queue import Remembered
 from dayreel.services.desk.users import Users
 from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.studio import Studio
@@ -35,7 +35,7 @@ class Room:
     users: Users
     visits: Visits
     logins: Throttle
-    remembered: Remembered
+    queue_cache: QueueCache
     feed: Feed
     templates: Environment
     notices: Mapping[str, str]

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
+from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.rows import (
     ContentRow,
     DecisionRow,
@@ -50,20 +51,31 @@ class ContentStatus:
     Attributes:
         costs: per layer, what was settled or is still reserved, in dollars.
         newest: the newest decision on it, edits included.
-        next_step: the command a person would type next, or None when there is nothing to do.
+        renders: how far its segments are; none once it is posted.
     """
 
     row: ContentRow
     costs: tuple[tuple[str, Decimal], ...]
     newest: DecisionRow | None
+    renders: tuple[Render, ...]
     posts: tuple[PostStatus, ...]
     unknown: tuple[UnknownOutcome, ...]
-    next_step: str | None
 
     @property
     def cost_usd(self) -> Decimal:
         """All layers together, in dollars."""
         return sum((usd for _layer, usd in self.costs), Decimal(0))
+
+    @property
+    def progress(self) -> int | None:
+        """How far its segments are together, 0 to 100; None while none is being made."""
+        return mean_progress(self.renders) if any(render.is_under_way for render in self.renders) else None
+
+    @property
+    def next_step(self) -> str | None:
+        """The command a person would type next, or None when there is nothing to do."""
+        has_failed_post = any(post.state == "failed" for post in self.posts)
+        return next_step(self.row, has_unknown=bool(self.unknown), has_failed_post=has_failed_post)
 
 
 @dataclass(frozen=True)
@@ -92,14 +104,31 @@ def status_of(
     """
     with records.catalog.read() as connection:
         rows = list_contents(connection, day=day, channels=channels, states=states, limit=limit)
-        unknown = read_unknown_outcomes(records, connection)
         if limit is not None:
-            older = {outcome.content_id for outcome in unknown.here if outcome.content_id} - {row.id for row in rows}
+            unknown = read_unknown_outcomes(records, connection).here
+            older = {outcome.content_id for outcome in unknown if outcome.content_id} - {row.id for row in rows}
             rows += list_contents(connection, day=day, channels=channels, states=states, ids=sorted(older))
-        ids = [row.id for row in rows]
-        costs, newest, posts = costs_of(connection, ids), newest_verdicts(connection, ids), _posts(connection, ids)
+        return read_status(records, connection, rows)
+
+
+def read_status(records: Records, connection: Connection, rows: Sequence[ContentRow]) -> Status:
+    """Return where these contents stand, in their order, read inside the caller's transaction."""
+    ids = [row.id for row in rows]
+    costs, newest, posts = costs_of(connection, ids), newest_verdicts(connection, ids), _posts(connection, ids)
+    renders = renders_of(connection, [row.id for row in rows if row.state != "posted"])
+    unknown = read_unknown_outcomes(records, connection)
+    by_content: dict[str | None, tuple[UnknownOutcome, ...]] = {}
+    for outcome in unknown.here:
+        by_content[outcome.content_id] = (*by_content.get(outcome.content_id, ()), outcome)
     contents = (
-        _status(row, costs.get(row.id, {}), newest.get(row.id), posts.get(row.id, ()), unknown.of(row.id))
+        ContentStatus(
+            row=row,
+            costs=tuple(sorted(costs.get(row.id, {}).items())),
+            newest=newest.get(row.id),
+            renders=renders.get(row.id, ()),
+            posts=posts.get(row.id, ()),
+            unknown=by_content.get(row.id, ()),
+        )
         for row in rows
     )
     return Status(tuple(contents), unknown)
@@ -120,27 +149,16 @@ def next_step(row: ContentRow, *, has_unknown: bool, has_failed_post: bool = Fal
     return None if row.state == "posted" else f"dayreel run --date {row.day} --channel {row.channel}"
 
 
-def _status(
-    row: ContentRow,
-    costs: dict[str, Decimal],
-    newest: DecisionRow | None,
-    posts: Sequence[PostStatus],
-    unknown: tuple[UnknownOutcome, ...],
-) -> ContentStatus:
-    has_failed_post = any(post.state == "failed" for post in posts)
-    step = next_step(row, has_unknown=bool(unknown), has_failed_post=has_failed_post)
-    return ContentStatus(row, tuple(sorted(costs.items())), newest, tuple(posts), unknown, step)
-
-
-def _posts(connection: Connection, ids: Sequence[str]) -> dict[str, list[PostStatus]]:
+def _posts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[PostStatus, ...]]:
     rows = posts_of(connection, ids)
     # Only the ledger tells which of those that are out without an address will yet have a public id.
     numbers = [post["effect_id"] for post in rows if post["state"] == "posted" and post["post_url"] is None]
     query = select(effects.c.id, effects.c.result).where(effects.c.id.in_(numbers))
     results = {row.id: row.result for row in connection.execute(query)} if numbers else {}
-    posts: dict[str, list[PostStatus]] = {}
+    posts: dict[str, tuple[PostStatus, ...]] = {}
     for post in rows:
-        posts.setdefault(post["content_id"], []).append(_post(post, results.get(post["effect_id"], {})))
+        added = _post(post, results.get(post["effect_id"], {}))
+        posts[post["content_id"]] = (*posts.get(post["content_id"], ()), added)
     return posts
 
 

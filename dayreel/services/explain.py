@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, or_, select
 
 from dayreel.errors import UsageError
+from dayreel.queries.renders import renders_of
 from dayreel.queries.rows import ContentRow, costs_of, get_content
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.key_like import without_keys
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.making.renders import render_status
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import (
     decisions,
@@ -90,7 +90,7 @@ def explain(studio: Studio, content_id: str) -> dict[str, Any]:
             "decisions": [_decision(decision, row) for decision in _rows(connection, decisions, content_id)],
             "video": _video(manifest),
             "segments": [] if manifest is None else [one.model_dump(mode="json") for one in manifest.segments],
-            "renders": [vars(one) for one in render_status(connection, content_id)],
+            "renders": [vars(one) for one in renders_of(connection, [content_id]).get(content_id, ())],
             "narration": manifest and manifest.narration and manifest.narration.model_dump(mode="json"),
             "prompts": _prompts(manifest),
             "idea": manifest and manifest.idea and manifest.idea.model_dump(mode="json"),

@@ -1,5 +1,6 @@
 """The first screen: every content, grouped by state, those that wait for a person first."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from textual import on
@@ -9,15 +10,31 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from dayreel.queries.contents import ContentStatus
+from dayreel.queries.queue import Dashboard, Group, dashboard
 from dayreel.services.studio import Studio
 from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.review import ReviewScreen
-from dayreel.tui.views import Dashboard, Entry, Group, dashboard
-from dayreel.tui.words import usd
+from dayreel.tui.words import left, one_line, plain, usd
+
+TITLES = {
+    "review_pending": "waits for your decision",
+    "failed": "failed",
+    "rendering": "rendering",
+    "composing": "composing",
+    "voicing": "voicing",
+    "scripting": "scripting",
+    "pending": "pending",
+    "approved": "approved",
+    "publishing": "publishing",
+    "expired": "nobody decided in time",
+    "rejected": "rejected",
+    "posted": "posted",
+}
 
 
-class DashboardScreen(LiveScreen[Dashboard]):
+class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
     """Where everything stands."""
 
     name_shown = "the day"
@@ -27,23 +44,24 @@ class DashboardScreen(LiveScreen[Dashboard]):
         """Make the list."""
         yield ContentList(id="contents", markup=False)
 
-    def look(self, studio: Studio) -> Dashboard:
-        """Read every group."""
-        return dashboard(studio)
+    def look(self, studio: Studio) -> tuple[Dashboard, datetime]:
+        """Read every group, and to the minute when: how long is left is shown again every minute."""
+        return dashboard(studio), studio.clock.now().replace(second=0, microsecond=0)
 
-    def show(self, view: Dashboard) -> None:
+    def show(self, view: tuple[Dashboard, datetime]) -> None:
         """Fill the list again; the same content stays highlighted wherever it has moved to."""
         contents = self.query_one("#contents", OptionList)
-        show_options(contents, [option for group in view.groups for option in _options(group)])
+        day, now = view
+        show_options(contents, [option for group in day.groups for option in _options(group, now)])
         alarms = []
-        if view.stopped:
-            alarms.append(f"{view.stopped} Press 4.")
-        if view.unknown:
-            alarms.append(f"Outcomes that nobody knows: {view.unknown}; press 3.")
-        if not view.groups:
+        if day.alarms.stopped:
+            alarms.append(f"{day.alarms.stopped} Press 4.")
+        if day.alarms.unknown.here:
+            alarms.append(f"Outcomes that nobody knows: {len(day.alarms.unknown.here)}; press 3.")
+        if not day.groups:
             alarms.append("There is nothing yet: `dayreel run` makes the day.")
         if not self.busy:
-            self.say(" ".join(alarms), bad=bool(view.groups))
+            self.say(" ".join(alarms), bad=bool(day.groups))
 
     @on(OptionList.OptionSelected)
     def open_content(self, event: OptionList.OptionSelected) -> None:
@@ -52,12 +70,33 @@ class DashboardScreen(LiveScreen[Dashboard]):
             self.app.push_screen(ReviewScreen(event.option_id))
 
 
-def _options(group: Group) -> list[Option]:
-    more = f", the newest {len(group.entries)}" if group.total > len(group.entries) else ""
-    head = Option(Content.styled(f"{group.title} ({group.total}{more})", "bold"), disabled=True)
-    return [head, *(Option(_line(entry), id=entry.content_id) for entry in group.entries)]
+def _options(group: Group, now: datetime) -> list[Option]:
+    more = f", the newest {len(group.contents)}" if group.total > len(group.contents) else ""
+    head = Option(Content.styled(f"{TITLES[group.state]} ({group.total}{more})", "bold"), disabled=True)
+    return [head, *(Option(_line(status, now), id=status.row.id) for status in group.contents)]
 
 
-def _line(entry: Entry) -> Content:
-    doubt = f"{entry.unknown} unknown! " if entry.unknown else ""
-    return Content(f" {entry.content_id:26} {usd(entry.cost_usd):>7}  {doubt}{entry.note:18} {entry.idea}")
+def _line(status: ContentStatus, now: datetime) -> Content:
+    row, unknown = status.row, f"{len(status.unknown)} unknown! " if status.unknown else ""
+    note, idea = _note(status, now), one_line(row.idea)
+    return Content(f" {row.id:26} {usd(status.cost_usd):>7}  {unknown}{note:18} {idea}")
+
+
+def _note(status: ContentStatus, now: datetime) -> str:
+    """Return what there is to know about a content in its state."""
+    row = status.row
+    match row.state:
+        case "review_pending":
+            waits = f"{left(row.review_deadline_at, now)} left" if row.review_deadline_at else "on hold"
+            return f"r{row.revision}, {waits}"
+        case "failed":
+            return one_line(row.error)
+        case "rendering":
+            done = sum(render.state == "completed" for render in status.renders)
+            return f"{done} of {len(status.renders)} segments" if status.renders else "starting"
+        case "approved" | "rejected":
+            return f"by {plain(status.newest.decided_by)}" if status.newest else ""
+        case "publishing" | "posted":
+            return ", ".join(f"{post.platform} {post.state}" for post in status.posts)
+        case _:
+            return ""

@@ -9,18 +9,17 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from dayreel.services.making.renders import Render
+from dayreel.queries.renders import ContentRenders, Render, newest_renders
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.retry_content import cancel_renders
 from dayreel.tui.dialogs import Confirm
 from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.review import ReviewScreen
-from dayreel.tui.views import Rendered, renderings
 from dayreel.tui.words import bar, one_line
 
 
-class RendersScreen(LiveScreen[tuple[Rendered, ...]]):
+class RendersScreen(LiveScreen[tuple[ContentRenders, ...]]):
     """How far every segment is."""
 
     name_shown = "renders"
@@ -33,11 +32,11 @@ class RendersScreen(LiveScreen[tuple[Rendered, ...]]):
         """Make the list."""
         yield ContentList(id="renders", markup=False)
 
-    def look(self, studio: Studio) -> tuple[Rendered, ...]:
+    def look(self, studio: Studio) -> tuple[ContentRenders, ...]:
         """Read the renders."""
-        return renderings(studio)
+        return newest_renders(studio)
 
-    def show(self, view: tuple[Rendered, ...]) -> None:
+    def show(self, view: tuple[ContentRenders, ...]) -> None:
         """Fill the list again."""
         show_options(self.query_one("#renders", OptionList), [Option(_lines(one), id=one.content_id) for one in view])
         if not view and not self.busy:
@@ -66,9 +65,9 @@ class RendersScreen(LiveScreen[tuple[Rendered, ...]]):
         self.app.push_screen(Confirm(f"Stop every render of {content_id} that is under way?"), go_on)
 
 
-def _lines(rendered: Rendered) -> Content:
+def _lines(rendered: ContentRenders) -> Content:
     lines = [Content.styled(f"{rendered.content_id}  {rendered.state}", "bold")]
-    return Content("\n").join([*lines, *(Content(_line(part)) for part in rendered.parts)])
+    return Content("\n").join([*lines, *(Content(_line(part)) for part in rendered.renders)])
 
 
 def _line(part: Render) -> str:

@@ -11,8 +11,8 @@ from collections import Counter
 from sqlalchemy import func, select
 
 from dayreel.errors import DayreelError
+from dayreel.queries.changes import newest_marker
 from dayreel.queries.review import Verdict
-from dayreel.services.live_status import newest_marker
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import decisions

@@ -16,7 +16,7 @@ def calendar(visit: Visit) -> Response:
     """
     month = month_of(
         visit.room.studio,
-        visit.room.remembered,
+        visit.room.queue_cache,
         name=visit.query("channel") or None,
         month=visit.query("month") or None,
     )
@@ -30,7 +30,7 @@ def day(visit: Visit) -> Response:
         UsageError: no such channel, or no date.
     """
     channel, found = day_of(
-        visit.room.studio, visit.room.remembered, visit.path("channel"), parse_day(visit.path("day"))
+        visit.room.studio, visit.room.queue_cache, visit.path("channel"), parse_day(visit.path("day"))
     )
     return visit.show("day.html", channel=channel, day=found)
 

@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from dayreel.desk import sessions
-from dayreel.desk.live import EventStream, begin, begin_all
+from dayreel.desk.live import EventStream, begin, begin_all, live_document
 from dayreel.desk.pages.frame import Visit, status_code
 from dayreel.desk.room import Room
 from dayreel.errors import DayreelError
-from dayreel.services.live_status import status_document
+from dayreel.queries.changes import live_content
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -22,7 +22,7 @@ def show_status(visit: Visit) -> Response:
     Raises:
         UsageError: there is no such content.
     """
-    return JSONResponse(status_document(visit.room.studio.catalog, visit.path("content_id")))
+    return JSONResponse(live_document(*live_content(visit.room.studio.catalog, visit.path("content_id"))))
 
 
 def events(room: Room) -> Endpoint:

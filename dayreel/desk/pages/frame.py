@@ -23,9 +23,10 @@ from dayreel.errors import (
     StoreError,
     UsageError,
 )
+from dayreel.queries.alarms import alarms
 from dayreel.rules.roles import Role, may
-from dayreel.services.desk.money import alarms
 from dayreel.services.desk.visits import Visitor
+from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.studio import Studio
 
 # What a page says after a redirect; fixed words, so that no link can put others into the desk's mouth.
@@ -119,10 +120,19 @@ class Visit:
             notice=self.room.notices.get(self.query("done")),
             world=self.room.studio.settings.world,
             alarms=None if self.who is None else alarms(self.room.studio),
+            questions=None if self.who is None else self._questions(),
             has_dagster=self.room.dagster_url is not None,
             **shown,
         )
         return Response(text, status, media_type="text/html; charset=utf-8")
+
+    def _questions(self) -> int | None:
+        """Return how many questions about own footage wait for a person; None where there is no shared folder."""
+        footage = footage_hooks(self.room.studio.settings)
+        if footage is None:
+            return None
+        with self.room.studio.catalog.read() as connection:
+            return footage.waiting(connection)
 
     def done(self, where: str, notice: str, **told: Any) -> Response:
         """Return to a page after an act, or tell a program what came of it."""

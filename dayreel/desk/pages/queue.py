@@ -4,8 +4,8 @@ from starlette.responses import JSONResponse, Response
 
 from dayreel.desk.pages.frame import Visit
 from dayreel.errors import DayreelError, UsageError
+from dayreel.queries.queue import VIEWS, queue_of
 from dayreel.queries.review import read_seen
-from dayreel.services.desk.queue import VIEWS, queue_of
 from dayreel.services.reviewing.decide import decide
 
 _MOST_AT_ONCE = 100
@@ -16,7 +16,7 @@ def queue(visit: Visit) -> Response:
     number = visit.query("page", "1")
     found = queue_of(
         visit.room.studio,
-        visit.room.remembered,
+        visit.room.queue_cache,
         view=visit.query("view", "review"),
         page=int(number) if number.isdecimal() and len(number) < 7 else 1,  # noqa: PLR2004
         channel=visit.query("channel") or None,

@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
+from dayreel.queries.queue import ContentFiles
 from dayreel.queries.rows import ContentRow, PinnedIdea, current_content, pause_of, pinned_idea
 from dayreel.rules.calendar import why_never_made
 from dayreel.rules.pauses import Pause
 from dayreel.schemas.channel import Channel
-from dayreel.services.desk.queue import Remembered
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import channel_pauses, content, pinned_ideas
 
@@ -60,7 +60,7 @@ class Month:
     resting: frozenset[str]
 
 
-def month_of(studio: Studio, remembered: Remembered, *, name: str | None, month: str | None) -> Month:
+def month_of(studio: Studio, files: ContentFiles, *, name: str | None, month: str | None) -> Month:
     """Return a month of a channel.
 
     Args:
@@ -75,8 +75,8 @@ def month_of(studio: Studio, remembered: Remembered, *, name: str | None, month:
     if name is None and not names:
         raise UsageError("There is no channel yet.", next_step="Write one into channels/, see docs/how-to/channels.md.")
     channel = studio.channels.load(name or names[0])
-    known = remembered.channels()
-    titles = {one: found.title if (found := remembered.channel(known, one)) else one for one in names}
+    load = files.channels()
+    titles = {one: found.title if (found := load(one)) else one for one in names}
     today = local_day(studio.clock.now(), channel.timezone)
     first = _first_of(month) or today.replace(day=1)
     last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
@@ -93,9 +93,7 @@ def month_of(studio: Studio, remembered: Remembered, *, name: str | None, month:
             if Pause(row.until_on, row.paused_by, row.paused_at).covers(today)
         }
     pause = pause if pause is not None and pause.covers(today) else None
-    days = [
-        _day(studio, remembered, channel, today, one, made.get(one), pins.get(one), pause) for one in _days(first, last)
-    ]
+    days = [_day(studio, files, channel, today, one, made.get(one), pins.get(one), pause) for one in _days(first, last)]
     return Month(
         channel=channel,
         first=first,
@@ -110,7 +108,7 @@ def month_of(studio: Studio, remembered: Remembered, *, name: str | None, month:
     )
 
 
-def day_of(studio: Studio, remembered: Remembered, name: str, day: date) -> tuple[Channel, Day]:
+def day_of(studio: Studio, files: ContentFiles, name: str, day: date) -> tuple[Channel, Day]:
     """Return one day of a channel.
 
     Raises:
@@ -123,12 +121,12 @@ def day_of(studio: Studio, remembered: Remembered, name: str, day: date) -> tupl
         made, pin = current_content(connection, name, day), pinned_idea(connection, name, day)
         pause = pause_of(connection, name)
     pause = pause if pause is not None and pause.covers(today) else None
-    return channel, _day(studio, remembered, channel, today, day, made, pin, pause)
+    return channel, _day(studio, files, channel, today, day, made, pin, pause)
 
 
 def _day(
     studio: Studio,
-    remembered: Remembered,
+    files: ContentFiles,
     channel: Channel,
     today: date,
     day: date,
@@ -148,11 +146,11 @@ def _day(
         kind = "pinned"
     elif day < today:
         kind = "missed"
-    return Day(day, kind, day == today, made, _poster(studio, remembered, made), pin, never)
+    return Day(day, kind, day == today, made, _poster(studio, files, made), pin, never)
 
 
-def _poster(studio: Studio, remembered: Remembered, made: ContentRow | None) -> str | None:
-    final = None if made is None else remembered.final_video(made)
+def _poster(studio: Studio, files: ContentFiles, made: ContentRow | None) -> str | None:
+    final = None if made is None else files.final_video(made)
     if made is None or final is None or not (studio.contents.folder(made.id) / final.poster).is_file():
         return None
     return final.poster

@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import DayreelError, UsageError
+from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.review import EVENTS, Seen, bound_of, is_held, possible_events, seen_of
 from dayreel.queries.rows import (
     ContentRow,
@@ -31,8 +32,6 @@ from dayreel.rules.post_words import post_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.live_status import mean
-from dayreel.services.making.renders import Render, render_status
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import decisions, state_transitions
 
@@ -108,7 +107,7 @@ class ContentPage:
     captions: list[CaptionPreview]
     fields: Mapping[str, Mapping[str, object]]
     costs: list[tuple[str, Decimal]]
-    renders: list[Render]
+    renders: tuple[Render, ...]
     posts: list[Post]
     history: list[Moment]
     unknown: tuple[UnknownOutcome, ...]
@@ -116,7 +115,7 @@ class ContentPage:
     @property
     def progress(self) -> int:
         """How far its segments are together, 0 to 100."""
-        return mean([render.progress for render in self.renders])
+        return mean_progress(self.renders)
 
     @property
     def cost_usd(self) -> Decimal:
@@ -138,7 +137,7 @@ def content_page(studio: Studio, content_id: str, *, draft: str | None = None) -
         row = get_content(connection, content_id)
         newest = current_content(connection, row.channel, row.day)
         costs = costs_of(connection, [row.id]).get(row.id, {})
-        told = render_status(connection, row.id)
+        told = renders_of(connection, [row.id]).get(row.id, ())
         posts = [_post(post) for post in posts_of(connection, [row.id])]
         history = _history(connection, row.id)
         verdict = newest_verdict(connection, row.id)

@@ -1,4 +1,4 @@
-"""What the desk shows of money, and on top of every page: spend against caps, the kill switch. Without HTTP.
+"""What the desk shows of money: spend against caps, the kill switch. Without HTTP.
 
 Nothing is changed here: that is `turn_switch`.
 """
@@ -11,10 +11,8 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.queries.config import Value, read_config, switch_sentence
-from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.services.effects.caps import Cap, caps_of
 from dayreel.services.effects.spending import spent
-from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import effects
 
@@ -47,30 +45,3 @@ def money_of(studio: Studio) -> Money:
         by_layer = [(layer, spent(connection, *this_month, effects.c.layer == layer)) for layer in sorted(layers)]
         switch = read_config(connection, "switch")
     return Money(today, studio.settings.world, caps, switch, switch_sentence(switch), by_layer)
-
-
-@dataclass(frozen=True)
-class Alarms:
-    """What every page says on top: what the kill switch has stopped, and how many acts have an unknown outcome.
-
-    Attributes:
-        questions: how many questions about own footage wait for a person; None where there is no shared folder.
-    """
-
-    stopped: str | None
-    unknown: int
-    questions: int | None
-
-
-def alarms(studio: Studio) -> Alarms:
-    """Return what somebody should know whatever they are looking at.
-
-    Raises:
-        StoreError: the catalog cannot be read.
-    """
-    footage = footage_hooks(studio.settings)
-    with studio.catalog.read() as connection:
-        switch = read_config(connection, "switch")
-        stopped = switch_sentence(switch) if switch.value == "off" else None
-        questions = None if footage is None else footage.waiting(connection)
-        return Alarms(stopped, len(read_unknown_outcomes(studio, connection).here), questions)

@@ -1,36 +1,22 @@
-"""The render state machine of seed 004: where each segment's generation stands, for every reader.
+"""The render state machine of seed 004: moving each segment's generation on. How far they are is `queries.renders`.
 
 A render is the working side of a paid effect: the effect says what was bought, the render says how far it is. One row
-per content and segment; `render_status` is the one query behind the CLI, the pages and the streams.
+per content and segment.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select
 
 from dayreel.providers.video.contract import Job
+from dayreel.queries.renders import renders_of
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import renders
 
 Event = Literal["start", "progress", "complete", "fail", "cancel"]
-
-
-@dataclass(frozen=True)
-class Render:
-    """One segment's generation. `progress` is 0 to 100, as far as the vendor says."""
-
-    sequence: int
-    state: str
-    progress: int
-    detail: str | None
-    effect_id: int | None
-    version: int
-    updated_at: datetime
 
 
 def render_id(content_id: str, sequence: int) -> str:
@@ -42,23 +28,6 @@ def made_clip(handle: Mapping[str, Any], job: Job) -> dict[str, Any]:
     """Return what is kept of a segment that its service has made: where the file lies, and by which id."""
     reference = str(handle.get("request_id") or handle.get("task_id"))
     return {"file_url": job.file_url, "seed": job.seed, "request_id": reference}
-
-
-def render_status(connection: Connection, content_id: str) -> list[Render]:
-    """Return every render of a content, in the order of its segments."""
-    query = select(renders).where(renders.c.content_id == content_id).order_by(renders.c.sequence)
-    return [
-        Render(
-            sequence=row["sequence"],
-            state=row["state"],
-            progress=row["progress"],
-            detail=row["detail"],
-            effect_id=row["effect_id"],
-            version=row["version"],
-            updated_at=row["updated_at"],
-        )
-        for row in connection.execute(query).mappings()
-    ]
 
 
 def fire(
@@ -121,6 +90,6 @@ def end_render(
 ) -> None:
     """Let a render end that a process has left behind as it was; one that has ended already stays so."""
     with studio.catalog.read() as connection:
-        states = {one.sequence: one.state for one in render_status(connection, content_id)}
-    if states.get(sequence) in UNDER_WAY:
+        made = renders_of(connection, [content_id]).get(content_id, ())
+    if any(render.sequence == sequence and render.is_under_way for render in made):
         fire(studio, content_id, sequence, event, progress=0, detail=detail)

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, RowMapping, select, update
 from dayreel.errors import BusyError, UsageError
 from dayreel.processes import in_words
 from dayreel.providers.video.contract import VideoGenerator
+from dayreel.queries.renders import renders_of
 from dayreel.queries.rows import ContentRow, current_content, get_content
 from dayreel.services.effects.ledger import effect_of, has_handle, reopen
 from dayreel.services.making.open_content import day_lock
-from dayreel.services.making.renders import end_render, render_id, render_status
+from dayreel.services.making.renders import end_render, render_id
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import look_up_segment
 from dayreel.stores.catalog.tables import effects, platform_posts, renders
@@ -78,7 +79,7 @@ def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> Conten
                 f"{content_id} is {row.state}; its video can no longer change.",
                 next_step="Another video of that day needs another take.",
             )
-        known = [render.sequence for render in render_status(connection, content_id)]
+        known = [render.sequence for render in renders_of(connection, [content_id]).get(content_id, ())]
         if sequence not in known:
             raise UsageError(
                 f"{content_id} has no segment {sequence}.",

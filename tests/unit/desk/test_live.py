@@ -14,7 +14,8 @@ from httpx_sse import ServerSentEvent, connect_sse
 from sqlalchemy import func, select
 from starlette.applications import Starlette
 
-from dayreel.services.live_status import changes_since, newest_marker, render_state
+from dayreel.queries.changes import changes_since, newest_marker
+from dayreel.queries.renders import render_state
 from dayreel.services.making.renders import fire
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
@@ -175,11 +176,11 @@ def test_the_change_marker_works_on_both_databases(catalog_url: str, make_studio
     assert newest_marker(studio.catalog) == 0
     row = reviewable(studio)
     before = newest_marker(studio.catalog)
-    assert changes_since(studio.catalog, before).documents == {}
+    assert changes_since(studio.catalog, before).contents == {}
     fire(studio, row.id, 2, "start", progress=0, detail="queued")
     changes = changes_since(studio.catalog, before)
-    assert changes.cursor > before
-    assert changes.documents[row.id]["renders"][0]["sequence"] == 2
+    assert changes.marker > before
+    assert changes.contents[row.id].renders[0].sequence == 2
 
 
 @pytest.mark.postgres
@@ -217,10 +218,10 @@ def test_a_marker_that_is_committed_late_is_noticed(postgres_url: str, make_stud
         )
         connection.execute(state_transitions.update().where(state_transitions.c.id == late).values(id=late + 1))
     seen = changes_since(studio.catalog, late + 1)
-    assert (seen.documents, changes_since(studio.catalog, late + 1, seen.window).documents) == ({}, {})
+    assert (seen.contents, changes_since(studio.catalog, late + 1, seen.window).contents) == ({}, {})
     with studio.catalog.write() as connection:
         connection.execute(state_transitions.insert().values(**kept))
-    assert list(changes_since(studio.catalog, late + 1, seen.window).documents) == [row.id]
+    assert list(changes_since(studio.catalog, late + 1, seen.window).contents) == [row.id]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from dayreel.cli import run
 from dayreel.clock import SystemClock
 from dayreel.errors import TransientError
 from dayreel.processes import this_process
+from dayreel.queries.queue import dashboard
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.rules.key_like import HIDDEN
 from dayreel.services.setting_up.examine import check_outcomes
@@ -27,7 +28,6 @@ from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.stores import leases
 from dayreel.stores.catalog.tables import content, decisions, effects, platform_posts
 from dayreel.tui.unknown import UnknownScreen
-from dayreel.tui.views import dashboard
 from tests.fakes.desk import Browser, desk_on, person
 from tests.fakes.studio import reviewable
 
@@ -129,7 +129,7 @@ class Faces:
     def terminal(self) -> set[int]:
         """What the terminal lists; its day counts as many."""
         listed = {outcome.effect_id for outcome in UnknownScreen().look(self.studio).here}
-        assert dashboard(self.studio).unknown == len(listed)
+        assert {outcome.effect_id for outcome in dashboard(self.studio).alarms.unknown.here} == listed
         return listed
 
     def status(self) -> set[int]:

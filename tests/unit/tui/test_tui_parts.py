@@ -10,6 +10,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from dayreel.errors import MediaError
+from dayreel.queries.queue import dashboard
 from dayreel.services.publishing.publish_post import post_request
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
@@ -19,7 +20,7 @@ from dayreel.tui.keys import Keys
 from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
 from dayreel.tui.review_view import captions_of, review
-from dayreel.tui.views import dashboard, money
+from dayreel.tui.views import money
 from dayreel.tui.words import bar, left, one_line, plain, size, usd
 from tests.fakes.clock import NINE
 from tests.fakes.rows import add_effect
@@ -87,8 +88,8 @@ def test_only_video_words_and_fields_change_what_is_bound(make_studio: MakeStudi
 def test_the_day_counts_what_it_does_not_list(make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = make_studio(channels={"crafts": {}, "histories": {}})
     a_busy_day(studio)
-    monkeypatch.setattr("dayreel.tui.views._SHOWN_OVER", 0)
-    groups = {group.state: (group.total, len(group.entries)) for group in dashboard(studio).groups}
+    monkeypatch.setattr("dayreel.queries.queue._SHOWN_OVER", 0)
+    groups = {group.state: (group.total, len(group.contents)) for group in dashboard(studio).groups}
     assert groups == {
         "review_pending": (1, 1),
         "failed": (1, 1),

@@ -18,12 +18,12 @@ from textual.widgets import Input
 from dayreel.cli.tui_command import command
 from dayreel.errors import UsageError
 from dayreel.queries.config import read_config
+from dayreel.queries.queue import dashboard
 from dayreel.services.audit import recent_acts
 from dayreel.services.configure import write_config
 from dayreel.services.making.renders import fire
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.tui import dashboard, views
 from tests.fakes.clock import FakeClock
 from tests.fakes.rows import add_content, add_effect
 from tests.fakes.studio import DAY, content_row, ledger_rows, reviewable
@@ -185,7 +185,7 @@ def test_a_catalog_that_does_not_answer_never_stops_the_keys(
 ) -> None:
     clock = FakeClock()
     studio = make_studio(clock=clock)
-    row, answers, read = reviewable(studio), threading.Event(), views.dashboard
+    row, answers, read = reviewable(studio), threading.Event(), dashboard
     threads = set()
 
     def slow(studio: Studio) -> object:
@@ -202,7 +202,7 @@ def test_a_catalog_that_does_not_answer_never_stops_the_keys(
         answers.set()
         await until(app, row.id, gone="has not answered")
 
-    monkeypatch.setattr(dashboard, "dashboard", slow)
+    monkeypatch.setattr("dayreel.tui.dashboard.dashboard", slow)
     run(terminal(studio), story)
     assert threading.get_ident() not in threads
 

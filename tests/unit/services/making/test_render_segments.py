@@ -21,10 +21,10 @@ from dayreel.errors import (
     UsageError,
 )
 from dayreel.providers.video.contract import Job
+from dayreel.queries.renders import renders_of
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.open_content import day_lock, open_content, open_new_take
 from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments
-from dayreel.services.making.renders import render_status
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile, resolve
@@ -76,7 +76,7 @@ def render(studio: Studio, source: FakeVideoGenerator) -> StageResult:
 
 def states(studio: Studio) -> list[str]:
     with studio.catalog.read() as connection:
-        return [one.state for one in render_status(connection, ID)]
+        return [one.state for one in renders_of(connection, [ID]).get(ID, ())]
 
 
 def effects(studio: Studio) -> dict[int, dict[str, Any]]:

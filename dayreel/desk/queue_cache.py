@@ -1,0 +1,71 @@
+"""What the desk's pages ask of files again and again, kept between requests. What is shown is `queries.queue`.
+
+A final video is remembered by its hash, a channel as long as no channel file has changed. Deciding reads them again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from dayreel.errors import DayreelError
+from dayreel.queries.rows import ContentRow
+from dayreel.records import Records
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import FinalVideo
+
+_REMEMBERED = 2000
+
+
+class QueueCache:
+    """The answers of one desk's project."""
+
+    def __init__(self, records: Records) -> None:
+        """Prepare; nothing is read yet."""
+        self._records = records
+        self._videos: OrderedDict[tuple[str, int, str], FinalVideo] = OrderedDict()
+        self._channels: dict[str, Channel] = {}
+        self._stamp: tuple[tuple[str, int, int], ...] = ()
+
+    def final_video(self, row: ContentRow) -> FinalVideo | None:
+        """Return a content's final video, or None when it has none or its manifest cannot be read now."""
+        if row.video_sha256 is None:
+            return None
+        key = (row.id, row.revision, row.video_sha256)
+        known = self._videos.get(key)
+        if known is not None:
+            return known
+        try:
+            found = self._records.contents.manifest(row.id).final_video
+        except DayreelError:
+            return None  # the content's own page says what is wrong with it
+        if found is not None and found.file.sha256 == row.video_sha256:
+            self._videos[key] = found
+            while len(self._videos) > _REMEMBERED:
+                self._videos.pop(next(iter(self._videos)), None)
+        return found
+
+    def channels(self) -> Callable[[str], Channel | None]:
+        """Return what loads a channel for one page; every file is looked at once, for whether it has changed."""
+        files = sorted(self._records.settings.channels_dir.glob("*.yaml"))
+        stamp = tuple((file.name, *_stamp(file)) for file in files)
+        if stamp != self._stamp:
+            self._stamp, self._channels = stamp, {}
+        known = self._channels
+
+        def load(name: str) -> Channel | None:
+            if name not in known:
+                try:
+                    known[name] = self._records.channels.load(name)
+                except DayreelError:
+                    return None
+            return known[name]
+
+        return load
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        facts = file.stat()
+    except OSError:
+        return (0, 0)
+    return (facts.st_mtime_ns, facts.st_size)

@@ -1,0 +1,38 @@
+"""What should somebody know whatever they are looking at? What the banners on top of every page and screen say."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from dayreel.queries.config import read_config, switch_sentence
+from dayreel.queries.unknown_outcomes import UnknownOutcomes, read_unknown_outcomes
+from dayreel.records import Records
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """What the kill switch has stopped, and every unknown outcome.
+
+    Attributes:
+        stopped: a sentence, while the kill switch is off.
+    """
+
+    stopped: str | None
+    unknown: UnknownOutcomes
+
+
+def alarms(records: Records) -> Alarms:
+    """Return what somebody should know.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    with records.catalog.read() as connection:
+        return read_alarms(records, connection)
+
+
+def read_alarms(records: Records, connection: Connection) -> Alarms:
+    """Return what somebody should know, read inside the caller's transaction."""
+    switch = read_config(connection, "switch")
+    stopped = switch_sentence(switch) if switch.value == "off" else None
+    return Alarms(stopped, read_unknown_outcomes(records, connection))

@@ -1,0 +1,185 @@
+"""What waits for somebody? Contents by state, those that people are needed for first, a screenful at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from dayreel.queries.alarms import Alarms, read_alarms
+from dayreel.queries.contents import ContentStatus, read_status
+from dayreel.queries.review import Seen, is_held, seen_of
+from dayreel.queries.rows import ContentRow, as_row
+from dayreel.records import Records
+from dayreel.schemas.channel import Channel
+from dayreel.schemas.content import CheckResult, FinalVideo
+from dayreel.stores.catalog.tables import content
+
+PAGE_SIZE = 25
+# What each view of the queue holds, in the order of its tabs.
+VIEWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "review": ("To review", ("review_pending",)),
+    "making": ("In the making", ("pending", "scripting", "voicing", "rendering", "composing")),
+    "leaving": ("Going out", ("approved", "publishing")),
+    "stopped": ("Stopped", ("failed", "expired", "rejected")),
+    "posted": ("Posted", ("posted",)),
+    "all": ("All", ()),
+}
+# What a person is asked for comes first, then what is under way, then what is over.
+_GROUPS = (
+    *("review_pending", "failed", "rendering", "composing", "voicing", "scripting", "pending"),
+    *("approved", "publishing", "expired", "rejected", "posted"),
+)
+_OVER = ("expired", "rejected", "posted")
+_SHOWN, _SHOWN_OVER = 50, 8
+
+
+class ContentFiles(Protocol):
+    """What a queue asks of files, again and again: whoever shows many pages may remember the answers."""
+
+    def final_video(self, row: ContentRow) -> FinalVideo | None:
+        """Return a content's final video, or None when it has none or its manifest cannot be read now."""
+
+    def channels(self) -> Callable[[str], Channel | None]:
+        """Return what loads a channel, or None when its file is gone or broken: its contents' own pages say why."""
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """One content in the queue.
+
+    Attributes:
+        seen: what a decision made from this page is bound to; None while there is no video.
+        title: the channel's, for people.
+        poster: path inside the content's folder, when it is there.
+        is_held: the newest decision keeps the content from going out.
+    """
+
+    status: ContentStatus
+    title: str
+    seen: Seen | None
+    poster: str | None
+    checks: tuple[CheckResult, ...]
+    is_held: bool
+
+    @property
+    def row(self) -> ContentRow:
+        """The content itself."""
+        return self.status.row
+
+    @property
+    def can_be_decided(self) -> bool:
+        """Whether it can be approved from the queue."""
+        return self.row.state == "review_pending" and self.seen is not None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One screenful of one view, and how many there are in each."""
+
+    view: str
+    counts: Mapping[str, int]
+    items: tuple[QueueItem, ...]
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """The contents in one state, newest first; `total` counts those that are not among `contents` too."""
+
+    state: str
+    total: int
+    contents: tuple[ContentStatus, ...]
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """Every state that has contents, in the order in which people are needed, and what they should know besides."""
+
+    groups: tuple[Group, ...]
+    alarms: Alarms
+
+
+def queue_of(
+    records: Records, files: ContentFiles, *, view: str = "review", page: int = 1, channel: str | None = None
+) -> Queue:
+    """Return one page of a view: what is due first comes first, elsewhere the newest.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    chosen = view if view in VIEWS else "review"
+    of_channel = [content.c.channel == channel] if channel else []
+    with records.catalog.read() as connection:
+        by_state = _count(connection, of_channel)
+        counts = {
+            name: sum(count for state, count in by_state.items() if not states or state in states)
+            for name, (_title, states) in VIEWS.items()
+        }
+        pages = max(1, -(-counts[chosen] // PAGE_SIZE))
+        page = min(max(page, 1), pages)
+        statuses = read_status(records, connection, _rows(connection, chosen, page, of_channel)).contents
+    load = files.channels()
+    return Queue(chosen, counts, tuple(_item(records, files, load, status) for status in statuses), page, pages)
+
+
+def dashboard(records: Records) -> Dashboard:
+    """Return where everything stands.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    with records.catalog.read() as connection:
+        totals = _count(connection, ())
+        groups = tuple(
+            Group(state, totals[state], _newest(records, connection, state)) for state in _GROUPS if state in totals
+        )
+        return Dashboard(groups, read_alarms(records, connection))
+
+
+def _count(connection: Connection, where: Sequence[ColumnElement[bool]]) -> dict[str, int]:
+    query = select(content.c.state, func.count()).where(*where).group_by(content.c.state)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _newest(records: Records, connection: Connection, state: str) -> tuple[ContentStatus, ...]:
+    query = select(content).where(content.c.state == state).order_by(content.c.day.desc(), content.c.id)
+    query = query.limit(_SHOWN_OVER if state in _OVER else _SHOWN)
+    rows = [as_row(ContentRow, row) for row in connection.execute(query).mappings()]
+    return read_status(records, connection, rows).contents
+
+
+def _rows(connection: Connection, view: str, page: int, where: Sequence[ColumnElement[bool]]) -> list[ContentRow]:
+    states = VIEWS[view][1]
+    query = select(content).where(*where)
+    if states:
+        query = query.where(content.c.state.in_(states))
+    if view == "review":
+        # Those on hold have no deadline, and come last on either database.
+        query = query.order_by(
+            content.c.review_deadline_at.is_(None),
+            content.c.review_deadline_at,
+            content.c.day,
+            content.c.channel,
+            content.c.take,
+        )
+    else:
+        query = query.order_by(content.c.day.desc(), content.c.channel, content.c.take.desc())
+    query = query.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
+    return [as_row(ContentRow, row) for row in connection.execute(query).mappings()]
+
+
+def _item(
+    records: Records, files: ContentFiles, load: Callable[[str], Channel | None], status: ContentStatus
+) -> QueueItem:
+    row = status.row
+    final, channel = files.final_video(row), load(row.channel)
+    return QueueItem(
+        status=status,
+        title=channel.title if channel else row.channel,
+        seen=None if row.video_sha256 is None or channel is None else seen_of(row, channel),
+        poster=final.poster if final is not None and records.contents.has(row.id, final.poster) else None,
+        checks=() if final is None else final.checks,
+        is_held=is_held(row, status.newest.verdict if status.newest else None),
+    )
