@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dayreel.errors import PermanentError, ProviderError, TransientError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.llm import anthropic, openai
 from dayreel.providers.lookup import tmdb
@@ -22,6 +21,7 @@ from dayreel.providers.platforms.youtube_api import YouTubeApi
 from dayreel.providers.public_urls import presigned_s3, quick_tunnel
 from dayreel.providers.speech import espeak
 from dayreel.providers.video import fal, kling
+from dayreel.vendors.access import Access
 
 _NOT_FOUND: Final = 404
 _ANTHROPIC_VERSION: Final = "2026-10-21"  # what the SDK sends

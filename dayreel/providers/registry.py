@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from dayreel.errors import UsageError
-from dayreel.providers.access import Access
+from dayreel.vendors.access import Access
 
 Family = Literal["llm", "video", "speech", "platforms", "public_urls", "lookup", "notifiers"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dayreel.schemas.token import Token
+from dayreel.vendors.token import Token
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from dayreel.errors import DayreelError, PermanentError, ProviderError
-from dayreel.providers.access import Access
 from dayreel.rules.tokens import RULES, RenewalRule, cannot_be_renewed, has_ended, is_due
 from dayreel.schemas.check import Check
-from dayreel.schemas.token import Token
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import Catalog, schema_level
+from dayreel.vendors.access import Access
+from dayreel.vendors.token import Token
 
 if TYPE_CHECKING:
     from dayreel.stores.token_vault import Kept, TokenVault

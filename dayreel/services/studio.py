@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import SecretStr
 
 from dayreel.clock import SystemClock
-from dayreel.providers.access import Access
 from dayreel.providers.registry import vendor_named
 from dayreel.records import Records
 from dayreel.services.effects.ledger import EffectLedger
@@ -23,6 +22,7 @@ from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.s3 import connect_s3
+from dayreel.vendors.access import Access
 
 
 @dataclass(frozen=True)

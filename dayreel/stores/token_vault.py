@@ -16,9 +16,9 @@ from pydantic import SecretStr
 from sqlalchemy import insert, select, update
 
 from dayreel.errors import BusyError, ConfigurationError, StaleState
-from dayreel.schemas.token import Token
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import oauth_tokens
+from dayreel.vendors.token import Token
 
 KEY_VARIABLE = "DAYREEL_TOKEN_KEY"
 _WAIT_S = 90.0

@@ -25,7 +25,6 @@ import requests
 
 from dayreel.errors import DayreelError
 from dayreel.media.run import run_ffmpeg
-from dayreel.providers.access import Access
 from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Card, Message, Press
 from dayreel.providers.platforms.renewal import PROVE, RENEW
@@ -34,7 +33,6 @@ from dayreel.providers.registry import VENDORS, vendor_named
 from dayreel.providers.speech.espeak import EspeakSpeech
 from dayreel.providers.video.contract import SegmentRequest
 from dayreel.sandbox import clips, credentials
-from dayreel.schemas.token import Token
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.write_prompts import write_prompts
@@ -44,6 +42,8 @@ from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.sandbox_world import clean_environment
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
+from dayreel.vendors.access import Access
+from dayreel.vendors.token import Token
 from tests.fakes.hostile_proxy import SHAPES, HostileProxy, hostile_proxy
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.access import Access
 from dayreel.providers.http import readable, reveal
 from dayreel.providers.llm.contract import Answer, Finish, Question
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 if TYPE_CHECKING:
     import openai

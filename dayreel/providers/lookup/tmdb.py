@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError
 
 from dayreel.errors import PermanentError, ProviderError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, reveal
 from dayreel.providers.lookup.contract import Found
+from dayreel.vendors.access import Access
 
 BASE_URL: Final = "https://api.themoviedb.org"
 NEXT_STEPS: Final[Mapping[int, str]] = {

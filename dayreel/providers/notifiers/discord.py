@@ -16,11 +16,11 @@ from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
 from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.notifiers.contract import Card, Message, Press
 from dayreel.providers.notifiers.discord_cards import buttons_of, embed_of, marker_of, private_message
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 PUBLIC_KEY: Final = "DISCORD_PUBLIC_KEY"
 BASE_URL: Final = "https://discord.com/api/v10"

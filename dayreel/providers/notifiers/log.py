@@ -3,9 +3,9 @@
 import logging
 from typing import Any
 
-from dayreel.providers.access import Access
 from dayreel.providers.notifiers.contract import Message
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 _LOG = logging.getLogger("dayreel.notifications")
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from dayreel.errors import ProviderError, UnknownOutcomeError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.notifiers.contract import Message
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 SERVER: Final = "https://ntfy.sh"
 _LONGEST_BYTES: Final = 4000

@@ -17,11 +17,11 @@ from urllib.error import URLError
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, readable, retry_after_s, reveal, secret_parts, status_error
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Message, Press
 from dayreel.providers.notifiers.slack_cards import blocks_of, escaped, form_of, text_of
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient

@@ -16,10 +16,10 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, reveal, secret_parts
 from dayreel.providers.notifiers.contract import Message
 from dayreel.schemas.effect import HOUSE, Permit
+from dayreel.vendors.access import Access
 
 _SHORTEST_KEY: Final = 6
 NEXT_STEPS: Final[Mapping[int, str]] = {

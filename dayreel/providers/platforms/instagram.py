@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import (
     Progress,
     approved_file,
@@ -41,6 +40,7 @@ from dayreel.providers.registry import vendor_named
 from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.channel import InstagramPost
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 _MEDIA_FIELDS = "id,caption,permalink,timestamp,media_product_type"
 _LOGIN_HOST = "graph.instagram.com"

@@ -16,7 +16,6 @@ from typing import IO, Any
 from dayreel.atomic_write import full_disk_reported
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, UsageError
-from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import approved_file, read_fields
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -30,6 +29,7 @@ from dayreel.providers.platforms.contract import (
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.channel import OutboxPost
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 MARKER_FILE = ".dayreel.json"
 _BLOCK_BYTES = 1024 * 1024

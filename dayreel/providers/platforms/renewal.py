@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dayreel.errors import PermanentError, ProviderError, TransientError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.platforms.instagram_errors import find_row
 from dayreel.providers.platforms.verdicts import to_error
-from dayreel.schemas.token import Token
+from dayreel.vendors.access import Access
+from dayreel.vendors.token import Token
 
 _INVALID = frozenset({"invalid_grant", "invalid_client", "invalid_request", "unsupported_grant_type"})
 

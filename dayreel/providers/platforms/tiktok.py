@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
-from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -33,6 +32,7 @@ from dayreel.providers.platforms.verdicts import to_error
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.channel import TikTokPost
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 _CREATOR_INFO = "/v2/post/publish/creator_info/query/"
 _INIT = "/v2/post/publish/video/init/"

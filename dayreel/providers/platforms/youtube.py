@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.access import Access
 from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -30,6 +29,7 @@ from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session,
 from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.channel import YouTubePost
 from dayreel.schemas.effect import Permit
+from dayreel.vendors.access import Access
 
 _BATCH = 50
 _PAGES = 4

@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from dayreel import s3_sdk
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import PermanentError, TransientError
-from dayreel.providers.access import Access
 from dayreel.providers.http import readable, reveal
+from dayreel.vendors.access import Access
 
 LIFETIME_S: Final = 3600
 PREFIX: Final = "dayreel-public/"

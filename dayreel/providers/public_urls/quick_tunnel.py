@@ -20,10 +20,10 @@ from typing import IO, Final
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, TransientError
 from dayreel.leash import end, leashed
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, readable
 from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.providers.public_urls.file_server import serve_file
+from dayreel.vendors.access import Access
 
 INSTALL: Final = (
     "Install it: `brew install cloudflared` (macOS), the .deb or .rpm of github.com/cloudflare/cloudflared/releases "

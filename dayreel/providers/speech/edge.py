@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dayreel.atomic_write import atomic_write
 from dayreel.errors import PermanentError, ProviderError, TransientError
-from dayreel.providers.access import Access
 from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech
 from dayreel.schemas.content import SpokenWord
+from dayreel.vendors.access import Access
 
 if TYPE_CHECKING:
     from edge_tts import Communicate

@@ -12,10 +12,10 @@ from typing import Final
 
 from dayreel.atomic_write import atomic_write
 from dayreel.errors import PermanentError, TransientError
-from dayreel.providers.access import Access
 from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech
 from dayreel.schemas.content import SpokenWord
+from dayreel.vendors.access import Access
 
 _NORMAL_WPM: Final = 175
 _SLOWEST_WPM: Final = 80

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dayreel.errors import ConfigurationError
-from dayreel.providers.access import Access
 from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, is_footage
+from dayreel.vendors.access import Access
 
 
 class OwnFootage:

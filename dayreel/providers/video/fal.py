@@ -16,12 +16,12 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal, status_error
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
 from dayreel.providers.video.fal_models import MODELS, FalModel
 from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import EffectKey, Permit
+from dayreel.vendors.access import Access
 
 if TYPE_CHECKING:
     import httpx

@@ -19,11 +19,11 @@ from pydantic import SecretStr
 
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.access import Access
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
 from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import EffectKey, Permit
+from dayreel.vendors.access import Access
 
 BASE_URL: Final = "https://api-singapore.klingai.com"
 _TASKS: Final = "/v1/videos/text2video"

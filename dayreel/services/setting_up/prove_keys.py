@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dayreel.errors import ConfigurationError, ProviderError, TransientError
-from dayreel.providers.access import Access
 from dayreel.schemas.channel import Channel
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.studio import open_studio
 from dayreel.services.tell_people import keys_of_notifiers
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
+from dayreel.vendors.access import Access
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from typing import Any, get_args
 from pydantic import AliasChoices, SecretStr
 
 from dayreel.clock import Clock
-from dayreel.providers.access import Access
 from dayreel.providers.registry import VENDORS, vendor_named
 from dayreel.services.setting_up.prove_keys import Proven, prove, vendors_in_use
 from dayreel.services.tell_people import TOLD_BY
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.stores.env_file import write_env
+from dayreel.vendors.access import Access
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from dayreel.errors import ConfigurationError, PermanentError, StaleState, TransientError
-from dayreel.providers.access import Access
 from dayreel.sandbox import credentials
 from dayreel.services.keep_tokens import Seed, token_findings, usable_token
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.token_vault import TokenVault, new_key
+from dayreel.vendors.access import Access
 from tests.fakes.catalogs import fresh_catalog
 from tests.fakes.clock import FakeClock
 from tests.fakes.sandbox import RunningSandbox

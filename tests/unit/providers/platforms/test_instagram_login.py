@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from dayreel.errors import UsageError
-from dayreel.providers.access import Access
 from dayreel.providers.platforms import instagram
 from dayreel.providers.public_urls.presigned_s3 import PresignedS3
 from dayreel.providers.public_urls.quick_tunnel import QuickTunnel
 from dayreel.sandbox import credentials
+from dayreel.vendors.access import Access
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.providers.platforms.posting import Recorder, WaitingClock, make_request

@@ -9,13 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from dayreel.clock import SystemClock
-from dayreel.providers.access import Access
 from dayreel.providers.proofs import PROOFS
 from dayreel.providers.registry import VENDORS
 from dayreel.sandbox import credentials
 from dayreel.schemas.channel import Channel
 from dayreel.services.setting_up.prove_keys import prove, vendors_in_use
 from dayreel.settings import Settings
+from dayreel.vendors.access import Access
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
 from tests.fakes.studio import CRAFTS
