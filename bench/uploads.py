@@ -26,10 +26,10 @@ from dayreel.clock import SystemClock
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.providers.platforms.contract import PostRequest
 from dayreel.providers.public_urls.file_server import serve_file
-from dayreel.providers.registry import vendor_named
 from dayreel.sandbox.credentials import SANDBOX_CREDENTIALS
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named
 
 MB = 1_000_000
 SMALL_MB = 32

@@ -1,16 +1,22 @@
-"""Every setting that comes from the environment, in one class; `.env.example` is held equal to it by a test.
+"""Every setting of dayreel itself that comes from the environment, in one class, and vendors' variables by name.
+
+Which variables vendors have is in their records (`dayreel.vendors.record`); `.env.example` is held equal to both by a
+test.
 
 Settings that people change while dayreel runs (caps, the kill switch, per-account publishing) live in the catalog's
 `config` table, see `dayreel.queries.config`.
 """
 
+import os
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from dotenv import dotenv_values
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dayreel.errors import ConfigurationError
@@ -25,11 +31,6 @@ def find_root(start: Path | None = None) -> Path:
         if (folder / "workspace.yaml").is_file() and (folder / "channels").is_dir():
             return folder
     return here
-
-
-def _vendor(name: str, description: str) -> SecretStr | None:
-    # Vendor keys keep the vendor's usual name, without our prefix.
-    return Field(None, validation_alias=AliasChoices(name), description=description)
 
 
 class Settings(BaseSettings):
@@ -70,88 +71,17 @@ class Settings(BaseSettings):
         None, description="seals the tokens that dayreel renews by itself; `dayreel setup` makes one"
     )
 
-    anthropic_api_key: SecretStr | None = _vendor("ANTHROPIC_API_KEY", "console.anthropic.com, API keys")
-    openai_api_key: SecretStr | None = _vendor("OPENAI_API_KEY", "platform.openai.com, API keys")
-    fal_key: SecretStr | None = _vendor("FAL_KEY", "fal.ai dashboard, Keys")
-    kling_access_key: SecretStr | None = _vendor("KLING_ACCESS_KEY", "Kling developer console")
-    kling_secret_key: SecretStr | None = _vendor("KLING_SECRET_KEY", "Kling developer console")
-    instagram_access_token: SecretStr | None = _vendor(
-        "INSTAGRAM_ACCESS_TOKEN", "Page token, or Instagram-Login token (IGAA...)"
-    )
-    instagram_account_id: str | None = Field(
-        None,
-        validation_alias=AliasChoices("INSTAGRAM_ACCOUNT_ID"),
-        description="the professional account's id",
-    )
-    cloudflared: str | None = Field(None, description="path of cloudflared, for Instagram Login without a bucket")
-    storage_bucket: str | None = Field(
-        None, validation_alias=AliasChoices("STORAGE_BUCKET"), description="R2 or S3 bucket, for Instagram Login"
-    )
-    storage_endpoint: str | None = Field(
-        None,
-        validation_alias=AliasChoices("STORAGE_ENDPOINT"),
-        description="like https://ACCOUNT.r2.cloudflarestorage.com; default is AWS",
-    )
-    storage_region: str | None = Field(
-        None,
-        validation_alias=AliasChoices("STORAGE_REGION"),
-        description="default is auto with an endpoint, else us-east-1",
-    )
-    storage_access_key_id: SecretStr | None = _vendor("STORAGE_ACCESS_KEY_ID", "the bucket's API token")
-    storage_secret_access_key: SecretStr | None = _vendor("STORAGE_SECRET_ACCESS_KEY", "the bucket's API token")
-    tiktok_access_token: SecretStr | None = _vendor("TIKTOK_ACCESS_TOKEN", "TikTok OAuth, scope video.publish")
-    tiktok_refresh_token: SecretStr | None = _vendor(
-        "TIKTOK_REFRESH_TOKEN", "TikTok OAuth; lets dayreel renew the token"
-    )
-    tiktok_client_key: str | None = Field(
-        None, validation_alias=AliasChoices("TIKTOK_CLIENT_KEY"), description="TikTok app, for renewing the token"
-    )
-    tiktok_client_secret: SecretStr | None = _vendor("TIKTOK_CLIENT_SECRET", "TikTok app, for renewing the token")
-    tiktok_open_id: str | None = Field(
-        None,
-        validation_alias=AliasChoices("TIKTOK_OPEN_ID"),
-        description="the TikTok account's id; from the OAuth answer",
-    )
-    youtube_channel_id: str | None = Field(
-        None, validation_alias=AliasChoices("YOUTUBE_CHANNEL_ID"), description="the YouTube channel's id"
-    )
-    youtube_client_id: str | None = Field(
-        None, validation_alias=AliasChoices("YOUTUBE_CLIENT_ID"), description="Google Cloud OAuth client"
-    )
-    youtube_client_secret: SecretStr | None = _vendor("YOUTUBE_CLIENT_SECRET", "Google Cloud OAuth client")
-    youtube_refresh_token: SecretStr | None = _vendor("YOUTUBE_REFRESH_TOKEN", "from the consent screen")
-    tmdb_token: SecretStr | None = _vendor("TMDB_TOKEN", "themoviedb.org, Settings, API: the API read access token")
-    slack_bot_token: SecretStr | None = _vendor(
-        "SLACK_BOT_TOKEN", "Slack app, OAuth & Permissions; see docs/reference/vendors/notifiers.md for scopes"
-    )
-    slack_channel_id: str | None = Field(
-        None,
-        validation_alias=AliasChoices("SLACK_CHANNEL_ID"),
-        description="where review requests are posted",
-    )
-    slack_signing_secret: SecretStr | None = _vendor(
-        "SLACK_SIGNING_SECRET", "Slack app, Basic Information; lets the buttons under a review request decide"
-    )
-    discord_bot_token: SecretStr | None = _vendor("DISCORD_BOT_TOKEN", "Discord developer portal, Bot")
-    discord_channel_id: str | None = Field(
-        None,
-        validation_alias=AliasChoices("DISCORD_CHANNEL_ID"),
-        description="where review requests are posted, where there is no Slack",
-    )
-    discord_public_key: str | None = Field(
-        None,
-        validation_alias=AliasChoices("DISCORD_PUBLIC_KEY"),
-        description="Discord developer portal, General Information; lets the buttons decide",
-    )
-    ntfy_topic: SecretStr | None = _vendor(
-        "NTFY_TOPIC", "a topic of ntfy, hard to guess; alerts go there where no chat is set"
-    )
-    ntfy_server: str | None = Field(
-        None, validation_alias=AliasChoices("NTFY_SERVER"), description="an ntfy server; default is https://ntfy.sh"
-    )
-    ntfy_token: SecretStr | None = _vendor("NTFY_TOKEN", "for an ntfy server that wants one")
-    webhook_url: SecretStr | None = _vendor("WEBHOOK_URL", "gets alerts as JSON, where neither a chat nor ntfy is set")
-    webhook_secret: SecretStr | None = _vendor("WEBHOOK_SECRET", "signs what the webhook gets")
+    _variables: Mapping[str, str] = PrivateAttr(default_factory=lambda: _by_name(os.environ))
+
+    def variable(self, name: str) -> str | None:
+        """Return a vendor's variable by its name; None when it is not set, or empty. Never shown with the settings."""
+        return self._variables.get(name) or None
+
+    def with_variables(self, **variables: str | None) -> "Settings":
+        """Return these settings with other vendors' variables; None takes one away."""
+        changed = self.model_copy()
+        changed._variables = {**self._variables, **_by_name(variables)}  # noqa: SLF001  of the same class
+        return changed
 
     @property
     def desk_address(self) -> str:
@@ -224,7 +154,7 @@ def load_settings(root: Path | None = None) -> Settings:
 
     root = root or find_root()
     try:
-        return Settings(_env_file=root / ".env", root=root)
+        settings = Settings(_env_file=root / ".env", root=root)
     except ValidationError as error:
         names = ", ".join(_variable(str(problem["loc"][0])) for problem in error.errors())
         wanted = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
@@ -232,6 +162,12 @@ def load_settings(root: Path | None = None) -> Settings:
             f"The environment (or .env) has a value dayreel cannot use for: {names} ({wanted}).",
             next_step="See .env.example for every variable and what it may be.",
         ) from None
+    return settings.with_variables(**{**dotenv_values(root / ".env"), **os.environ})
+
+
+def _by_name(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what vendors may read; as with our own variables, the case of a name does not matter."""
+    return {name.upper(): value or "" for name, value in variables.items()}
 
 
 def _variable(name: str) -> str:

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 
 from dayreel.cli import root
-from dayreel.providers.registry import VENDORS
-from dayreel.queries.config import KEYS
+from dayreel.queries.config import keys
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Mart
 from dayreel.services.marts.tables import MARTS
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata
+from dayreel.vendors.registry import vendors
 
 PROJECT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"^<!-- from the code: ([a-z ]+?)(?:, (.+))? -->$", re.MULTILINE)
@@ -92,29 +92,30 @@ def _command(command: click.Command, parent: click.Context, name: str, depth: in
 
 def settings() -> Iterator[str]:
     """Yield every variable of the environment, those of vendors apart, with the vendors that read them."""
-    users: dict[str, list[str]] = {}
-    for vendor in VENDORS.values():
-        for variable in (*vendor.needs, *vendor.takes):
-            users.setdefault(variable, []).append(vendor.name)
-    own, keys = [], []
+    own = []
     for name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        variable = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"DAYREEL_{name}".upper()
-        about = (field.description or "") + (" (secret)" if SecretStr.__name__ in str(field.annotation) else "")
-        if variable in users or not variable.startswith("DAYREEL_"):
-            keys.append((f"`{variable}`", about, ", ".join(users.get(variable, ()))))
-        elif name != "root":  # found from where a command is typed, never set
+        if name != "root":  # found from where a command is typed, never set
+            secret = SecretStr.__name__ in str(field.annotation)
             default = "" if field.default is None else f"`{field.default}`"
-            own.append((f"`{variable}`", about, default))
+            own.append((f"`DAYREEL_{name.upper()}`", _about(field.description or "", secret=secret), default))
+    variables = [
+        (f"`{setting.variable}`", _about(setting.help, secret=setting.secret), vendor.name)
+        for vendor in vendors()
+        for setting in vendor.settings
+    ]
     yield "## Of this project\n"
     yield from _table(("variable", "what it is for", "default"), own)
     yield "## Keys and accounts of vendors\n"
-    yield from _table(("variable", "what it is", "vendor"), keys)
+    yield from _table(("variable", "what it is", "vendor"), variables)
+
+
+def _about(text: str, *, secret: bool) -> str:
+    return f"{text} (secret)" if secret else text
 
 
 def changeable() -> Iterator[str]:
     """Yield the settings that people change while dayreel runs."""
-    rows = ((f"`{key.name}`", key.description, f"`{key.default}`", f"`{key.variable}`") for key in KEYS.values())
+    rows = ((f"`{key.name}`", key.description, f"`{key.default}`", f"`{key.variable}`") for key in keys().values())
     yield from _table(("setting", "what it is for", "default", "variable that overrides it"), rows)
 
 

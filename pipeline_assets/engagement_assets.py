@@ -8,6 +8,7 @@ import dagster as dg
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.schemas.channel import Channel
 from dayreel.services.measure_posts import WINDOW_DAYS, gaps_of, measure_posts
+from dayreel.vendors.registry import posted_by_hand
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.steps import room_of
 
@@ -18,7 +19,8 @@ ALL_ANSWERED = "Every platform answered for every post."
 
 def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """Return the snapshots asset over the posts of all channels."""
-    platforms = sorted({name for channel in channels for name in channel.platforms.chosen() if name != "outbox"})
+    by_hand = posted_by_hand()
+    platforms = sorted({name for channel in channels for name in channel.platforms.chosen() if name not in by_hand})
     # Without the last parameter the first month cannot load.
     window = dg.TimeWindowPartitionMapping(
         start_offset=-(WINDOW_DAYS - 1), end_offset=0, allow_nonexistent_upstream_partitions=True
@@ -27,7 +29,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         dg.AssetDep(dg.AssetKey([channel.name, "posts", platform]), partition_mapping=window)
         for channel in channels
         for platform in channel.platforms.chosen()
-        if platform != "outbox"
+        if platform not in by_hand
     ]
 
     @dg.asset(

@@ -5,24 +5,20 @@ browser of whoever opens the page send a request.
 """
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any
 
 import dagster as dg
 
 from dayreel.rules.desk_links import content_link, link, media_link, picture_row, runbook_link
-from dayreel.schemas.channel import IdeaSource, Narration, PromptSource, VideoSource
 from dayreel.schemas.content import CheckResult, FileRecord
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.desk.thumbnails import thumbnails
 from dayreel.services.explain import request_ids
 from dayreel.services.making.stages import StageResult
 from dayreel.services.studio import Studio
+from dayreel.vendors.registry import names
 
-KNOWN_MAKERS = frozenset(
-    vendor
-    for source in (IdeaSource, PromptSource, VideoSource, Narration)
-    for vendor in get_args(source.model_fields["provider"].annotation)
-) | {"ffmpeg"}
+KNOWN_MAKERS = frozenset({"calendar", "ffmpeg", *names("llm"), *names("video"), *names("speech")})
 
 
 def stage_metadata(result: StageResult, room: Studio) -> dict[str, Any]:

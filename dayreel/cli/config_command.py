@@ -3,7 +3,7 @@
 import click
 
 from dayreel.cli.output import print_json, print_table
-from dayreel.queries.config import KEYS, Value, key_named, read_config
+from dayreel.queries.config import Value, key_named, keys, read_config
 from dayreel.services.configure import write_config
 from dayreel.services.studio import open_studio, person
 from dayreel.settings import load_settings
@@ -20,7 +20,7 @@ def command() -> None:
 def list_all(as_json: bool) -> None:
     """List every setting, its value, and where that comes from."""
     with open_catalog(load_settings().catalog) as catalog, catalog.read() as connection:
-        values = [read_config(connection, name) for name in KEYS]
+        values = [read_config(connection, name) for name in keys()]
     if as_json:
         print_json([_told(value) for value in values])
         return

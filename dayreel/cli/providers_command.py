@@ -5,6 +5,7 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.services.setting_up.list_providers import list_providers
 from dayreel.settings import load_settings
+from dayreel.vendors.registry import unusable
 
 
 @click.command("providers")
@@ -13,6 +14,8 @@ def command(as_json: bool) -> None:
     """List families, vendors, what they can do, the variables they need, and whether these are set."""
     settings = load_settings()
     listed = list_providers(settings)
+    for one in unusable():
+        click.echo(f"{one.name} of {one.distribution} cannot be used: {one.reason}", err=True)
     if as_json:
         print_json([vars(one) for one in listed])
         return

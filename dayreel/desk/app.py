@@ -36,6 +36,7 @@ from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.footage_hooks import DeskPages, footage_hooks, no_library
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.start_work import start_day
+from dayreel.vendors.registry import label_of
 
 _HERE = Path(__file__).parent
 
@@ -214,7 +215,7 @@ def _templates(folders: tuple[Path, ...]) -> Environment:
     )
     environment.lstrip_blocks = True
     environment.globals.update(most_caption=MOST_CHARACTERS)
-    environment.filters.update(platform=_platform, unit=UNIT_NAMES.__getitem__)
+    environment.filters.update(platform=label_of, unit=UNIT_NAMES.__getitem__)
     environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
     environment.filters.update(seen=seen_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, told=_told)
     return environment
@@ -222,10 +223,6 @@ def _templates(folders: tuple[Path, ...]) -> Environment:
 
 def _usd(amount: Decimal) -> str:
     return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}".rstrip("0")
-
-
-def _platform(name: str) -> str:
-    return {"tiktok": "TikTok", "youtube": "YouTube"}.get(name, name.capitalize())
 
 
 def _words(text: str) -> str:

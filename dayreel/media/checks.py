@@ -16,7 +16,7 @@ from dayreel.media.probe import Probe, probe
 from dayreel.media.run import DEADLINE_S, run_ffmpeg
 from dayreel.media.streams import VideoStream
 from dayreel.schemas.content import CheckResult
-from dayreel.schemas.platform_limits import PlatformLimits
+from dayreel.vendors.record import PlatformLimits
 
 _BLACK_AT_LEAST_S = 0.1
 _ROUNDING_DB = 0.05
@@ -78,7 +78,7 @@ def check_final_video(
     ]
 
 
-def platform_limits(video: Path | Probe, limits: PlatformLimits) -> list[CheckResult]:
+def platform_limits(video: Path | Probe, platform: str, limits: PlatformLimits) -> list[CheckResult]:
     """Compare size, duration, bit rate, frame rate and width with what a platform takes.
 
     Raises:
@@ -87,21 +87,21 @@ def platform_limits(video: Path | Probe, limits: PlatformLimits) -> list[CheckRe
     facts = video if isinstance(video, Probe) else probe(video)
     stream = facts.best_video_stream()
     results = [
-        _within(limits, "size", facts.size_bytes / 1e6, "MB", None, _mega(limits.max_size_bytes)),
-        _within(limits, "duration", facts.duration_s, "s", limits.min_duration_s, limits.max_duration_s),
-        _within(limits, "bit_rate", facts.bit_rate / 1e6, "Mbit/s", None, _mega(limits.max_bit_rate)),
-        _within(limits, "fps", float(stream.fps), "fps", limits.min_fps, limits.max_fps),
-        _within(limits, "width", stream.display_width, "px", None, limits.max_width),
+        _within(platform, "size", facts.size_bytes / 1e6, "MB", None, _mega(limits.max_size_bytes)),
+        _within(platform, "duration", facts.duration_s, "s", limits.min_duration_s, limits.max_duration_s),
+        _within(platform, "bit_rate", facts.bit_rate / 1e6, "Mbit/s", None, _mega(limits.max_bit_rate)),
+        _within(platform, "fps", float(stream.fps), "fps", limits.min_fps, limits.max_fps),
+        _within(platform, "width", stream.display_width, "px", None, limits.max_width),
     ]
     if not limits.takes_edit_lists:
         has = "an edit list" if facts.has_edit_list else "no edit list"
         results.append(
             CheckResult(
-                name=f"{limits.name}_edit_list",
+                name=f"{platform}_edit_list",
                 passed=not facts.has_edit_list,
                 value=has,
                 expected="no edit list",
-                message=f"The file has {has}; {limits.name} takes only files without.",
+                message=f"The file has {has}; {platform} takes only files without.",
             )
         )
     return results
@@ -273,16 +273,14 @@ def _mega(value: int | None) -> float | None:
     return None if value is None else value / 1e6
 
 
-def _within(
-    limits: PlatformLimits, name: str, value: float, unit: str, low: float | None, high: float | None
-) -> CheckResult:
+def _within(platform: str, name: str, value: float, unit: str, low: float | None, high: float | None) -> CheckResult:
     passed = (low is None or value >= low) and (high is None or value <= high)
     bounds: Mapping[str, float | None] = {"at least": low, "at most": high}
     due = ", ".join(f"{word} {bound:g} {unit}" for word, bound in bounds.items() if bound is not None)
     return CheckResult(
-        name=f"{limits.name}_{name}",
+        name=f"{platform}_{name}",
         passed=passed,
         value=f"{value:.2f} {unit}",
         expected=due or "no known limit",
-        message=f"{limits.name} takes {due or 'any ' + name}; this video has {value:.2f} {unit}.",
+        message=f"{platform} takes {due or 'any ' + name}; this video has {value:.2f} {unit}.",
     )

@@ -11,23 +11,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-import requests
 from pydantic import SecretStr
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from dayreel.atomic_write import atomic_write
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 
+if TYPE_CHECKING:  # imported where something is sent: records, which stand beside the clients, have to be cheap
+    import requests
+
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _LONGEST_ANSWER = 400
 _SHORTEST_PART = 16
-_NEVER_CONNECTED = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 503})
 
 Body = bytes | IO[bytes] | Iterable[bytes] | Mapping[str, str]
@@ -239,6 +240,8 @@ class Http:
             UnknownOutcomeError: the answer to an acting call was lost.
             ConfigurationError: the address or a header cannot be used; nothing was sent.
         """
+        import requests  # noqa: PLC0415
+
         sent_headers = {**self._headers, **(headers or {})}
         with self._typed(attempted, acting=acting, reference=reference), requests.Session() as session:
             response = session.request(
@@ -263,9 +266,11 @@ class Http:
             TransientError: could not be reached, broke off, or was too slow.
             PermanentError: the file is gone or empty, or the address is refused.
         """
+        import requests  # noqa: PLC0415
+
         with self._typed(attempted, acting=False, reference=None), requests.Session() as session:
             response = session.get(url, timeout=self._timeout, stream=True, auth=_keep_headers)
-            if response.status_code != requests.codes.ok:
+            if response.status_code != HTTPStatus.OK:
                 raise self._file_refused(response, attempted)
             with atomic_write(dest) as aside, aside.open("wb") as file:
                 size = sum(file.write(piece) for piece in self._pieces(response, limit=None, total_s=total_s))
@@ -273,11 +278,11 @@ class Http:
                     raise TransientError(attempted=attempted, answer="a file of 0 bytes")
         return size
 
-    def _file_refused(self, response: requests.Response, attempted: str) -> ProviderError:
+    def _file_refused(self, response: "requests.Response", attempted: str) -> ProviderError:
         words = readable(next(response.iter_content(512), b"").decode("utf-8", "replace"), secrets=self._secrets)
         step = (
             "The vendor keeps files for a limited time; the segment has to be made again."
-            if response.status_code in (requests.codes.not_found, requests.codes.gone)
+            if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
             else ""
         )
         return status_error(
@@ -290,8 +295,10 @@ class Http:
         )
 
     def _pieces(
-        self, response: requests.Response, *, limit: int | None, total_s: float | None = None
+        self, response: "requests.Response", *, limit: int | None, total_s: float | None = None
     ) -> Iterator[bytes]:
+        import requests  # noqa: PLC0415
+
         # The read timeout only bounds silence; a server that drips one byte at a time is bounded here.
         deadline = self._clock.monotonic() + (total_s or self._total_s)
         taken = 0
@@ -305,6 +312,8 @@ class Http:
 
     @contextmanager
     def _typed(self, attempted: str, *, acting: bool, reference: str | None) -> Iterator[None]:
+        import requests  # noqa: PLC0415
+
         # `from None` throughout: requests puts the whole address, query and all, into its own messages.
         try:
             yield
@@ -314,7 +323,7 @@ class Http:
             raise _unusable(self.vendor, type(error).__name__) from None
 
 
-def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def _keep_headers(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
     # Without an `auth`, requests would let a line in ~/.netrc replace our Authorization header.
     return request
 
@@ -327,8 +336,10 @@ def _unusable(vendor: str, what: str) -> ConfigurationError:
 
 
 def _transport_error(
-    error: requests.exceptions.RequestException, vendor: str, attempted: str, *, acting: bool, reference: str | None
+    error: "requests.exceptions.RequestException", vendor: str, attempted: str, *, acting: bool, reference: str | None
 ) -> ProviderError | ConfigurationError:
+    import requests  # noqa: PLC0415
+
     if isinstance(error, ValueError):
         return _unusable(vendor, type(error).__name__)
     if isinstance(error, requests.exceptions.SSLError) and certificate_refused(error):
@@ -350,14 +361,22 @@ def _transport_error(
     )
 
 
-def never_connected(error: requests.exceptions.RequestException) -> bool:
+def never_connected(error: "requests.exceptions.RequestException") -> bool:
     """Tell whether no connection to the vendor ever stood, so that nothing can have been sent."""
+    import requests  # noqa: PLC0415
+    from urllib3.exceptions import (  # noqa: PLC0415
+        ConnectTimeoutError,
+        MaxRetryError,
+        NameResolutionError,
+        NewConnectionError,
+    )
+
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
         return True
     inner = error.args[0] if error.args else None
     if isinstance(inner, MaxRetryError):
         inner = inner.reason
-    return isinstance(inner, _NEVER_CONNECTED)
+    return isinstance(inner, NewConnectionError | NameResolutionError | ConnectTimeoutError)
 
 
 def certificate_refused(error: BaseException | None) -> bool:

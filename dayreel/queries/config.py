@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from dayreel.errors import UsageError
 from dayreel.rules.gates import ALLOWED, STOPPED
 from dayreel.stores.catalog.tables import acts, config
+from dayreel.vendors.registry import names, platform_named
 
 Origin = Literal["default", "catalog", "environment"]
 
@@ -57,7 +58,7 @@ class Key:
         return "DAYREEL_" + self.name.replace(".", "_").upper()
 
 
-KEYS: Mapping[str, Key] = {
+_KEYS: Mapping[str, Key] = {
     key.name: key
     for key in (
         Key("switch", "on", "the kill switch: `off` stops every purchase and every post", _one_of("on", "off"), "off"),
@@ -65,14 +66,9 @@ KEYS: Mapping[str, Key] = {
         Key("cap.channel_day_usd", "5.00", "most that one channel's content day may cost, likewise", _usd),
         Key("cap.day_usd", "25.00", "most that may be spent on one calendar day, everything together", _usd),
         Key("cap.month_usd", "300.00", "most that may be spent in one calendar month, everything together", _usd),
-        *(
-            Key(f"publish.{platform}", "dry-run", f"`live` allows real posts on {platform}", _one_of("dry-run", "live"))
-            for platform in ("instagram", "tiktok", "youtube")
-        ),
-        # Nothing leaves this machine through the outbox, so it needs no permission first.
-        Key("publish.outbox", "live", "`dry-run` keeps even the outbox empty", _one_of("dry-run", "live")),
     )
 }
+_PUBLISH = "publish."
 
 
 @dataclass(frozen=True)
@@ -93,9 +89,27 @@ def key_named(name: str) -> Key:
     Raises:
         UsageError: there is none of that name; lists those that are.
     """
-    if name not in KEYS:
-        raise UsageError(f"There is no setting {name!r}.", next_step=f"Settings are: {', '.join(KEYS)}.")
-    return KEYS[name]
+    if name in _KEYS:
+        return _KEYS[name]
+    try:
+        if name.startswith(_PUBLISH):
+            return _publish_key(name.removeprefix(_PUBLISH))
+    except UsageError:
+        pass
+    raise UsageError(f"There is no setting {name!r}.", next_step=f"Settings are: {', '.join(keys())}.")
+
+
+def keys() -> Mapping[str, Key]:
+    """Return every setting by its name: caps and the switch, then one per platform."""
+    publish = map(_publish_key, names("platforms"))
+    return {**_KEYS, **{key.name: key for key in publish}}
+
+
+def _publish_key(platform: str) -> Key:
+    # Nothing leaves this machine where people post by hand, so it needs no permission first.
+    by_hand = platform_named(platform).by_hand
+    about = f"`dry-run` keeps even the {platform} empty" if by_hand else f"`live` allows real posts on {platform}"
+    return Key(_PUBLISH + platform, "live" if by_hand else "dry-run", about, _one_of("dry-run", "live"))
 
 
 def read_config(connection: Connection, name: str, *, environment: Mapping[str, str] | None = None) -> Value:

@@ -18,16 +18,7 @@ from dayreel.rules.key_like import without_keys
 from dayreel.schemas.effect import HOUSE, EffectKind, EffectState
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.leases import is_abandoned
-
-# Where a person looks when no program can tell.
-_WHERE_TO_LOOK = {
-    "instagram": "the account's profile in the Instagram app, newest reels first",
-    "tiktok": "the account's profile and its drafts in the TikTok app",
-    "youtube": "YouTube Studio, Content, newest first",
-    "fal": "fal.ai dashboard, Requests",
-    "kling": "Kling developer console, task list",
-    "slack": "the Slack channel itself",
-}
+from dayreel.vendors.registry import where_to_look
 
 
 @dataclass(frozen=True)
@@ -127,7 +118,7 @@ def _outcome(row: RowMapping) -> UnknownOutcome:
         reserved_usd=row["reserved_usd"],
         error=row["error"],
         evidence=row["error"] or _without_evidence(row),
-        where_to_look=_WHERE_TO_LOOK.get(row["target"], f"{row['target']}'s own dashboard"),
+        where_to_look=where_to_look(row["target"]),
         request=_facts(row["request"]),
         handle=_facts(row["handle"]),
         next_step=resolving_command(row["id"]),

@@ -10,12 +10,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from dayreel.errors import UsageError
-from dayreel.schemas.channel import Platform
-
-CaptionUnit = Literal["characters", "utf16", "bytes"]
+from dayreel.vendors.record import CaptionRules, CaptionUnit
+from dayreel.vendors.registry import platform_named
 
 ELLIPSIS = "…"
 MOST_CHARACTERS = 5000  # no platform takes more
@@ -30,27 +28,6 @@ UNIT_NAMES: dict[CaptionUnit, str] = {"characters": "characters", "utf16": "UTF-
 
 
 @dataclass(frozen=True)
-class CaptionRules:
-    """What one platform takes; None means no limit that is known."""
-
-    limit: int
-    unit: CaptionUnit
-    hashtag_limit: int | None = None
-    mention_limit: int | None = None
-    title_limit: int | None = None
-    forbidden: str = ""
-
-
-CAPTION_RULES: dict[Platform, CaptionRules] = {
-    "instagram": CaptionRules(limit=2200, unit="characters", hashtag_limit=30, mention_limit=20),
-    "tiktok": CaptionRules(limit=2200, unit="utf16"),
-    "youtube": CaptionRules(limit=5000, unit="bytes", title_limit=100, forbidden="<>"),
-    # Posted by hand, anywhere: so it has to fit the narrowest of the others.
-    "outbox": CaptionRules(limit=2200, unit="utf16", hashtag_limit=30, mention_limit=20),
-}
-
-
-@dataclass(frozen=True)
 class FormattedCaption:
     """A caption as the platform will get it, with what a preview wants to show.
 
@@ -61,7 +38,7 @@ class FormattedCaption:
         size: length of `text` in `unit`; never above `limit`.
     """
 
-    platform: Platform
+    platform: str
     text: str
     title: str | None
     dropped_hashtags: tuple[str, ...]
@@ -70,9 +47,7 @@ class FormattedCaption:
     unit: CaptionUnit
 
 
-def format_caption(
-    platform: Platform, text: str, *, hashtags: Sequence[str] = (), marker: str = ""
-) -> FormattedCaption:
+def format_caption(platform: str, text: str, *, hashtags: Sequence[str] = (), marker: str = "") -> FormattedCaption:
     """Put text, hashtags and marker together for one platform.
 
     Formatting a formatted caption again changes nothing: a marker or hashtag that is already there is not added twice.
@@ -80,7 +55,7 @@ def format_caption(
     Raises:
         UsageError: the text does not fit or holds what the platform refuses; the message says what and by how much.
     """
-    rules = CAPTION_RULES[platform]
+    rules = platform_named(platform).captions
     text = text.replace("\r\n", "\n").strip()
     _refuse_unsendable(platform, text, rules)
     tail = "" if not marker or carries_marker(text, marker) else marker
@@ -194,7 +169,7 @@ def _fit_hashtags(text: str, hashtags: list[str], tail: str, rules: CaptionRules
     return hashtags[:count], hashtags[count:]
 
 
-def _refuse_unsendable(platform: Platform, text: str, rules: CaptionRules) -> None:
+def _refuse_unsendable(platform: str, text: str, rules: CaptionRules) -> None:
     for position, character in enumerate(text):
         if _is_control(character) or character in rules.forbidden:
             raise UsageError(
@@ -207,7 +182,7 @@ def _is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t"
 
 
-def _refuse_what_does_not_fit(platform: Platform, text: str, rules: CaptionRules) -> None:
+def _refuse_what_does_not_fit(platform: str, text: str, rules: CaptionRules) -> None:
     counts = (
         ("hashtags", len(_HASHTAG.findall(text)), rules.hashtag_limit),
         ("mentions", len(_MENTION.findall(text)), rules.mention_limit),

@@ -10,10 +10,7 @@ from dayreel.rules.approval import Words
 from dayreel.rules.captions import FormattedCaption, format_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
-
-# Elsewhere a title is made from the caption, or there is none: the channel's own goes out only above the checklist of
-# a post that is made by hand.
-_TITLED_BY_THE_CHANNEL: frozenset[Platform] = frozenset({"outbox"})
+from dayreel.vendors.registry import platform_named
 
 
 def post_marker(content_id: str) -> str:
@@ -48,6 +45,7 @@ def post_words(channel: Channel, *, content_id: str, caption: str, idea: Idea | 
         except UsageError:
             words[platform] = {"title": None, "text": None}
             continue
-        title = channel.title if platform in _TITLED_BY_THE_CHANNEL else made.title
+        # Elsewhere a title is made from the caption, or there is none.
+        title = channel.title if platform_named(platform).by_hand else made.title
         words[platform] = {"title": title, "text": made.text}
     return words

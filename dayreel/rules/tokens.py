@@ -1,35 +1,9 @@
 """When a token should be renewed, and when it no longer can be. Pure; who renews is `services.keep_tokens`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from dayreel.vendors.record import RenewalRule
 from dayreel.vendors.token import Token
-
-
-@dataclass(frozen=True)
-class RenewalRule:
-    """How a vendor's access tokens are renewed.
-
-    Attributes:
-        every: an access token older than that is renewed.
-        spare: one that ends within that time is renewed, however young.
-        youngest: the vendor renews none younger than that.
-        after_expiry: whether a token that has ended can still be renewed (with a refresh token it can).
-    """
-
-    every: timedelta
-    spare: timedelta
-    youngest: timedelta
-    after_expiry: bool
-
-
-# Protocol reference: TikTok's access tokens live 24 h (5.8); Instagram Login's 60 days, renewed from 24 h old on, never
-# once they have ended (4.6).
-RULES: Mapping[str, RenewalRule] = {
-    "tiktok": RenewalRule(timedelta(hours=18), timedelta(hours=6), timedelta(0), after_expiry=True),
-    "instagram": RenewalRule(timedelta(days=7), timedelta(days=30), timedelta(hours=24), after_expiry=False),
-}
 
 
 def is_due(rule: RenewalRule, token: Token, now: datetime) -> bool:

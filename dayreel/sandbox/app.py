@@ -1,32 +1,22 @@
 """Assembles the sandbox world: all vendors, the control plane and the pages under one origin."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayreel.clock import Clock
-from dayreel.sandbox import (
-    anthropic,
-    control,
-    discord,
-    fal,
-    instagram,
-    kling,
-    openai,
-    slack,
-    speech,
-    tiktok,
-    tmdb,
-    youtube,
-)
+from dayreel.sandbox import control
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.code_version import code_version
 from dayreel.sandbox.world import World
+from dayreel.vendors.registry import vendors
 
 
 class CountActivity:
@@ -48,6 +38,14 @@ class CountActivity:
         finally:
             self._activity.in_flight -= 1
             self._activity.last_at = time.monotonic()
+
+
+def _stand_ins(world: World) -> Iterator[BaseRoute]:
+    """Yield the routes of every stand-in that a vendor's record names."""
+    for vendor in vendors():
+        if vendor.stand_in is not None:
+            module, _, function = vendor.stand_in.partition(":")
+            yield from getattr(import_module(module), function)(world)
 
 
 def create_app(
@@ -78,17 +76,7 @@ def create_app(
     app = Starlette(
         routes=[
             *control.mount(world, token, activity, code or code_version()),
-            *anthropic.mount(world),
-            *openai.mount(world),
-            *fal.mount(world),
-            *kling.mount(world),
-            *instagram.mount(world),
-            *tiktok.mount(world),
-            *youtube.mount(world),
-            *slack.mount(world),
-            *discord.mount(world),
-            *speech.mount(world),
-            *tmdb.mount(world),
+            *_stand_ins(world),
         ],
         middleware=[Middleware(CountActivity, activity=activity)],
         lifespan=lifespan,

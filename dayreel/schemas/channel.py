@@ -5,15 +5,33 @@ Reading files and merging `extends:` is `dayreel.stores.channel_files`; what a d
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    RootModel,
+    SerializeAsAny,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
-Platform = Literal["instagram", "tiktok", "youtube", "outbox"]
-PLATFORMS: tuple[Platform, ...] = ("instagram", "tiktok", "youtube", "outbox")
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.schemas.choices import VendorOf
+from dayreel.schemas.posts import PostFields
+from dayreel.schemas.strict import Strict
+from dayreel.vendors.record import Vendor
+from dayreel.vendors.registry import vendor_named, vendors
+
+Platform = str
+"""A platform's name."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Usd = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=4)]
@@ -21,16 +39,10 @@ Usd = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=4)]
 _WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)$")
 
 
-class Strict(BaseModel):
-    """Base of every part: unknown keys are errors, values cannot change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class IdeaSource(Strict):
     """Where the day's idea comes from: a language model, or a `calendar.csv` that people write."""
 
-    provider: Literal["anthropic", "openai", "calendar"] = Field(description="who writes ideas")
+    provider: Annotated[str, VendorOf("llm", ("calendar",))] = Field(description="who writes ideas")
     model: str | None = Field(None, description="the language model; not for a calendar")
     file: str | None = Field(None, description="calendar only: path of the CSV, relative to the channel file")
     avoid_days: int = Field(90, ge=0, le=3650, description="too-similar ideas of so many days are refused")
@@ -49,7 +61,7 @@ class IdeaSource(Strict):
 class PromptSource(Strict):
     """Which language model turns an idea into one prompt per segment."""
 
-    provider: Literal["anthropic", "openai"] = Field(description="who writes prompts")
+    provider: Annotated[str, VendorOf("llm")] = Field(description="who writes prompts")
     model: str = Field(description="the language model")
 
 
@@ -74,7 +86,7 @@ class SegmentSpec(Strict):
 class VideoSource(Strict):
     """Who makes the raw segments: a generation service, or own footage from a folder (`clips`)."""
 
-    provider: Literal["fal", "kling", "clips"] = Field(description="who makes the segments")
+    provider: Annotated[str, VendorOf("video")] = Field(description="who makes the segments")
     model: str | None = Field(None, description="the video model; not for clips")
     folder: str | None = Field(None, description="clips only: folder of own footage, relative to the channel file")
     library: tuple[str, ...] = Field((), description="clips only, instead of `folder`: titles of items, * for any part")
@@ -93,7 +105,7 @@ class VideoSource(Strict):
 class Narration(Strict):
     """A voice that reads the idea's narration over the video."""
 
-    provider: Literal["edge", "espeak"] = Field("edge", description="who speaks")
+    provider: Annotated[str, VendorOf("speech")] = Field("edge", description="who speaks")
     voice: str = Field(description="the voice's name, as its provider calls it")
     rate: str = Field("+0%", pattern=r"^[+-]\d{1,3}%$", description="faster or slower than the voice's own speed")
 
@@ -140,69 +152,55 @@ class Review(Strict):
         return self
 
 
-class InstagramPost(Strict):
-    """How a content is posted as an Instagram Reel."""
+class Platforms(RootModel[dict[str, SerializeAsAny[PostFields]]]):
+    """Where a channel publishes, by the platform's name; one that is left out is not published to.
 
-    ai_disclosure: bool = Field(default=True, description="label the post as made with AI")
-    share_to_feed: bool = Field(default=True, description="show the reel in the feed too")
-    hashtags: tuple[str, ...] = Field((), description="added to the caption")
-
-
-class TikTokPost(Strict):
-    """How a content is posted on TikTok. `privacy` has no default there by TikTok's rules: it must be chosen.
-
-    With `mode: inbox` TikTok gets the video alone; its owner finishes the post in the app, with caption and privacy.
+    Each part has the shape that the platform's record names.
     """
 
-    mode: Literal["direct", "inbox"] = Field("direct", description="a post, or a draft in the account's inbox")
-    privacy: Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"] | None = Field(
-        None, description="who sees the post; needed with `mode: direct`"
-    )
-    ai_disclosure: bool = Field(default=True, description="label the post as made with AI")
-    allow_comments: bool = Field(default=False, description="viewers may comment")
-    allow_duet: bool = Field(default=False, description="viewers may make duets")
-    allow_stitch: bool = Field(default=False, description="viewers may make stitches")
-    promotes_own_brand: bool = Field(default=False, description="label the post as promoting your own brand")
-    paid_partnership: bool = Field(default=False, description="label the post as a paid partnership")
-    hashtags: tuple[str, ...] = Field((), description="added to the caption")
+    model_config = ConfigDict(frozen=True)
 
-    @model_validator(mode="after")
-    def _direct_posts_say_who_sees_them(self) -> "TikTokPost":
-        if self.mode == "direct" and self.privacy is None:
-            raise ValueError("a direct post needs `privacy`; TikTok's rules want it chosen")
-        return self
+    root: dict[str, SerializeAsAny[PostFields]] = {}
 
+    def chosen(self) -> dict[str, PostFields]:
+        """Return the platforms that are set, in the order of their records."""
+        return dict(self.root)
 
-class YouTubePost(Strict):
-    """How a content is posted as a YouTube Short. Left out, YouTube would publish; so `privacy` is explicit."""
+    @model_validator(mode="before")
+    @classmethod
+    def _have_the_shape_of_their_platform(cls, parts: object) -> object:
+        if not isinstance(parts, Mapping):
+            return parts
+        shape = _shape_of([vendor for name in map(str, parts) if (vendor := _platform(name))])
+        posts = shape.model_validate(dict(parts))
+        return {name: fields for name, fields in posts if fields is not None}
 
-    privacy: Literal["public", "unlisted", "private"] = Field("private", description="who sees the post")
-    ai_disclosure: bool = Field(default=True, description="label the post as made with AI")
-    made_for_kids: bool = Field(default=False, description="declared as made for children")
-    category_id: str = Field("24", description="YouTube's category; 24 is entertainment")
-    notify_subscribers: bool = Field(default=True, description="subscribers get a notification")
-    hashtags: tuple[str, ...] = Field(("#Shorts",), description="added to the description")
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the schema of a file's part, with every platform that there is."""
+        return handler(_shape_of(vendors("platforms")).__pydantic_core_schema__)
 
 
-class OutboxPost(Strict):
-    """A folder with video, caption and a checklist, for accounts posted by hand."""
+def _platform(name: str) -> Vendor | None:
+    """Return a platform's record; None where there is none of that name."""
+    try:
+        vendor = vendor_named(name)
+    except UsageError:
+        return None
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+    return vendor if vendor.platform is not None else None
 
-    ai_disclosure: bool = Field(default=False, description="the checklist asks for the label")
-    folder: str = Field("outbox", description="where the folders go, relative to the project root")
-    hashtags: tuple[str, ...] = Field((), description="added to the caption")
 
-
-class Platforms(Strict):
-    """Where a channel publishes; a platform that is left out is not published to."""
-
-    instagram: InstagramPost | None = Field(None, description="publish there, with these fields; `{}` for all defaults")
-    tiktok: TikTokPost | None = Field(None, description="publish there, with these fields")
-    youtube: YouTubePost | None = Field(None, description="publish there, with these fields; `{}` for all defaults")
-    outbox: OutboxPost | None = Field(None, description="write folders to post from by hand")
-
-    def chosen(self) -> dict[Platform, InstagramPost | TikTokPost | YouTubePost | OutboxPost]:
-        """Return the platforms that are set, in the order of `PLATFORMS`."""
-        return {name: fields for name in PLATFORMS if (fields := getattr(self, name)) is not None}
+def _shape_of(platforms: Iterable[Vendor]) -> type[Strict]:
+    """Return the shape that the part of a channel file about these platforms has."""
+    ordered = sorted(platforms, key=lambda vendor: (vendor.order, vendor.name))
+    fields: dict[str, Any] = {
+        vendor.name: (vendor.platform.fields | None, Field(None, description=vendor.about))
+        for vendor in ordered
+        if vendor.platform is not None
+    }
+    return create_model("Platforms", __base__=Strict, **fields)
 
 
 class Budget(Strict):

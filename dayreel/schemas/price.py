@@ -2,7 +2,6 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -12,7 +11,7 @@ class Price(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    provider: Literal["anthropic", "openai", "fal", "kling"]
+    provider: str
     model: str
     source: str
     checked_on: date

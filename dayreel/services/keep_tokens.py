@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from dayreel.errors import DayreelError, PermanentError, ProviderError
-from dayreel.rules.tokens import RULES, RenewalRule, cannot_be_renewed, has_ended, is_due
+from dayreel.rules.tokens import cannot_be_renewed, has_ended, is_due
 from dayreel.schemas.check import Check
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import Catalog, schema_level
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import RenewalRule, TokenRenewal, Variable
+from dayreel.vendors.registry import vendors
 from dayreel.vendors.token import Token
 
 if TYPE_CHECKING:
     from dayreel.stores.token_vault import Kept, TokenVault
 
-ACCESS_VARIABLES = {"TIKTOK_ACCESS_TOKEN": "tiktok", "INSTAGRAM_ACCESS_TOKEN": "instagram"}
 LITTLE_TIME_DAYS = 7
 SCHEMA_LEVEL = "0003"
 """From this step of the catalog's schema on there is a table for tokens."""
-_LOGIN_PREFIX = "IGA"  # Instagram Login; Facebook-Login tokens are not renewed without a person
 _RELOGIN = "Log in again and put the new token into the environment; `dayreel setup` tests it."
 
 
@@ -39,6 +39,7 @@ class Seed:
     vendor: str
     access: str
     refresh: str | None
+    renewal: TokenRenewal
 
     @property
     def sha256(self) -> str:
@@ -46,13 +47,21 @@ class Seed:
         return hashlib.sha256(f"{self.vendor}\n{self.refresh or self.access}".encode()).hexdigest()
 
 
-def seed_of(settings: Settings, vendor: str) -> Seed | None:
-    """Return what the environment has for a vendor whose tokens can be renewed; None when it has nothing to renew."""
-    if vendor == "tiktok":
-        access, refresh = _revealed(settings.tiktok_access_token), _revealed(settings.tiktok_refresh_token)
-        return Seed(vendor, access or "", refresh) if refresh else None
-    access = _revealed(settings.instagram_access_token)
-    return Seed(vendor, access, None) if access and access.startswith(_LOGIN_PREFIX) else None
+def seeds(variable: Variable) -> Iterator[Seed]:
+    """Yield what the environment has of every platform whose tokens can be renewed, where it has what that takes."""
+    for vendor in vendors("platforms"):
+        token = vendor.platform.token if vendor.platform is not None else None
+        if token is None:
+            continue
+        access = (variable(token.access) or "").strip()
+        refresh = (variable(token.refresh) or "").strip() if token.refresh else None
+        if access.startswith(token.prefix) if refresh is None and access else refresh:
+            yield Seed(vendor.name, access, refresh, token)
+
+
+def seed_of(name: str, variable: Variable) -> Seed | None:
+    """Return what a variable is the access token of, where that can be renewed; None for every other variable."""
+    return next((seed for seed in seeds(variable) if seed.renewal.access == name), None)
 
 
 def usable_token(catalog: Catalog, key: SecretStr, access: Access, seed: Seed) -> str:
@@ -68,7 +77,7 @@ def usable_token(catalog: Catalog, key: SecretStr, access: Access, seed: Seed) -
     """
     from dayreel.stores.token_vault import TokenVault  # noqa: PLC0415  brings cryptography
 
-    work = _Work(TokenVault(catalog, key), RULES[seed.vendor], access, seed)
+    work = _Work(TokenVault(catalog, key), seed.renewal.rule, access, seed)
     kept = work.vault.read(seed.vendor)
     if kept is not None and not work.is_new_seed(kept) and not work.is_due(kept):
         return work.good(kept)
@@ -105,10 +114,8 @@ class _Work:
 
     def take_seed(self, before: "Kept | None") -> str:
         """Keep what a person has given us, once the vendor has answered to it."""
-        from dayreel.providers.platforms.renewal import PROVE  # noqa: PLC0415  brings requests
-
         given = Token(self.seed.access, self.seed.refresh, None, None, self._now)
-        token = PROVE[self.seed.vendor](self.access, given)
+        token = self.seed.renewal.prove(self.access, given)
         self.vault.keep(self.seed.vendor, token, seed_sha256=self.seed.sha256, before=before, at=self._now)
         return token.access
 
@@ -120,10 +127,8 @@ class _Work:
 
     def renew(self, kept: "Kept") -> str:
         """Renew; while the old token still works, a renewal that does not is only written down."""
-        from dayreel.providers.platforms.renewal import RENEW  # noqa: PLC0415  brings requests
-
         try:
-            token = RENEW[self.seed.vendor](self.access, kept.token)
+            token = self.seed.renewal.renew(self.access, kept.token)
         except ProviderError as error:
             refused = kept.refused_seed_sha256
             self.vault.note(self.seed.vendor, kept, error=error.message, at=self._now, refused_seed_sha256=refused)
@@ -150,10 +155,8 @@ def token_findings(settings: Settings, now: datetime) -> Iterator[Check]:
 
     `services.setting_up.examine` shows these.
     """
-    for vendor, rule in RULES.items():
-        seed = seed_of(settings, vendor)
-        if seed is not None:
-            yield _finding(settings, seed, rule, now)
+    for seed in seeds(settings.variable):
+        yield _finding(settings, seed, seed.renewal.rule, now)
 
 
 def _finding(settings: Settings, seed: Seed, rule: RenewalRule, now: datetime) -> Check:
@@ -196,7 +199,3 @@ def _left(token: Token, now: datetime) -> str:
 
     said = f"access token: {days(token.expires_at)}"
     return said if token.refresh_expires_at is None else f"{said}; refresh token: {days(token.refresh_expires_at)}"
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value().strip()

@@ -19,6 +19,7 @@ from dayreel.errors import ProviderError, UsageError
 from dayreel.providers.platforms.contract import Counters, PlatformProvider
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content, metric_snapshots, platform_posts, processing_logs
+from dayreel.vendors.registry import posted_by_hand
 
 # A post is thirty days old some time on its thirty-first day, and is then measured once more after that.
 WINDOW_DAYS = 32
@@ -61,7 +62,7 @@ def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
             platform_posts.c.state == "posted",
             platform_posts.c.post_id.is_not(None),
             platform_posts.c.posted_on > day - timedelta(days=WINDOW_DAYS),
-            platform_posts.c.platform != "outbox",
+            platform_posts.c.platform.not_in(posted_by_hand()),
         )
         .order_by(platform_posts.c.id)
     )

@@ -11,18 +11,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from pydantic import SecretStr
-
 from dayreel.clock import SystemClock
-from dayreel.providers.registry import vendor_named
 from dayreel.records import Records
 from dayreel.services.effects.ledger import EffectLedger
-from dayreel.services.keep_tokens import ACCESS_VARIABLES, seed_of, usable_token
+from dayreel.services.keep_tokens import seed_of, usable_token
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.s3 import connect_s3
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import sandbox_variables, vendor_named
 
 
 @dataclass(frozen=True)
@@ -81,19 +79,11 @@ class Studio(Records):
         In the sandbox world these are the stand-ins' own.
         """
         if self.settings.world == "sandbox":
-            return _sandbox_variable(name)
-        vendor = ACCESS_VARIABLES.get(name)
-        seed = seed_of(self.settings, vendor) if vendor is not None else None
+            return sandbox_variables().get(name)
+        seed = seed_of(name, self.settings.variable)
         if seed is not None and self.settings.token_key is not None:
             return usable_token(self.catalog, self.settings.token_key, self.access, seed)
-        value = getattr(self.settings, name.removeprefix("DAYREEL_").lower(), None)
-        return value.get_secret_value() if isinstance(value, SecretStr) else value
-
-
-def _sandbox_variable(name: str) -> str | None:
-    from dayreel.sandbox.credentials import SANDBOX_CREDENTIALS  # noqa: PLC0415  only this world needs them
-
-    return SANDBOX_CREDENTIALS.get(name)
+        return self.settings.variable(name)
 
 
 def open_studio(

@@ -1,13 +1,12 @@
 """Telling people something once: a notification is an effect like any other, so a restart never says it twice.
 
-And by whom they are told: the first notifier that is set up, in the order of `TOLD_BY`, at last the log.
+And by whom they are told: the first notifier that is set up, in the order of their records, at last the log.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
-from pydantic import SecretStr
 from sqlalchemy import ColumnElement, and_, not_, select
 
 from dayreel.clock import local_day
@@ -21,25 +20,18 @@ from dayreel.services.effects.ledger import reopen
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
+from dayreel.vendors.registry import sandbox_variables, vendors
 
-TOLD_BY: Final = ("slack", "discord", "ntfy", "webhook")
 _TOLD: Final = ("sent", "confirmed", "refused", "unknown")
 _REMEMBERED: Final = 1000
 REFUSED_RESTS: Final = timedelta(days=1)
 """A messenger that refuses (a wrong key, a room that is gone) is asked again after so long."""
 
 
-def keys_of_notifiers(settings: Settings) -> Mapping[str, SecretStr | None]:
-    """Return each notifier's key, None where it is not set up."""
-    keys = (settings.slack_bot_token, settings.discord_bot_token, settings.ntfy_topic, settings.webhook_url)
-    return dict(zip(TOLD_BY, keys, strict=True))
-
-
 def notifier_name(settings: Settings) -> str:
-    """Return who tells people things: Slack in the sandbox world, else the first that is set up, at last the log."""
-    if settings.world == "sandbox":
-        return "slack"
-    return next((name for name, key in keys_of_notifiers(settings).items() if key is not None), "log")
+    """Return who tells people things: the first notifier that is set up (in the sandbox world: that has a stand-in)."""
+    variable = sandbox_variables().get if settings.world == "sandbox" else settings.variable
+    return next(vendor.name for vendor in vendors("notifiers") if vendor.is_set_up(variable))
 
 
 def tell_once(

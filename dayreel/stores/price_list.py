@@ -25,7 +25,7 @@ class PriceList:
             ConfigurationError: nobody has said what it costs, so it cannot be used.
         """
         try:
-            return self._prices[(provider, model)]  # type: ignore[index]
+            return self._prices[(provider, model)]
         except KeyError:
             known = sorted(name for vendor, name in self._prices if vendor == provider)
             raise ConfigurationError(

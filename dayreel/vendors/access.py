@@ -1,6 +1,6 @@
 """What a vendor's file needs to know to connect: which world, where, with which key.
 
-Which vendors there are is `providers.registry`; where the sandbox world listens is found by `services.sandbox_world`.
+Which vendors there are is `vendors.registry`; where the sandbox world listens is found by `services.sandbox_world`.
 """
 
 from collections.abc import Callable

@@ -11,11 +11,11 @@ import yaml
 from reference_tables import MARKER, TABLES, filled, loaded_from_elsewhere, on_post_build
 
 from dayreel.cli import root
-from dayreel.queries.config import KEYS
+from dayreel.queries.config import keys
 from dayreel.schemas.channel import Channel
 from dayreel.services.marts.tables import MARTS
 from dayreel.stores.catalog.tables import metadata
-from tests.conventions.test_settings import FIELDS, variable_of
+from tests.conventions.test_settings import DESCRIBED
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
@@ -86,7 +86,7 @@ def test_the_reference_has_every_command_and_option() -> None:
 
 def test_the_reference_has_every_setting() -> None:
     page = read("reference/settings.md")
-    variables = [variable_of(name, field) for name, field in FIELDS.items()] + [key.variable for key in KEYS.values()]
+    variables = [*DESCRIBED, *(key.variable for key in keys().values())]
     assert [name for name in variables if f"`{name}`" not in page] == []
 
 

@@ -247,8 +247,10 @@ def test_nobody_swallows_everything() -> None:
             goes_on = not any(isinstance(part, ast.Raise) for part in ast.walk(node))
             if caught in ("Exception", "BaseException") and goes_on:
                 found.append(f"{name}:{node.lineno}")
-    # `dayreel/cli/__init__.py` turns whatever comes up into one sentence and an exit code, at the very top.
-    found = [one for one in found if not one.startswith("dayreel/cli/__init__.py")]
+    # The command line turns whatever comes up into one sentence and an exit code, at the very top; what another
+    # package's vendor raises while it is loaded is told, and stands in nobody's way.
+    allowed = ("dayreel/cli/__init__.py", "dayreel/vendors/registry.py")
+    found = [one for one in found if not one.startswith(allowed)]
     assert not found, f"Catch the errors that are meant, or raise again: {found}."
 
 

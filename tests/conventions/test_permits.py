@@ -10,8 +10,8 @@ import pytest
 from dayreel.providers.llm.contract import LanguageModel
 from dayreel.providers.notifiers.contract import Notifier, ReviewNotifier
 from dayreel.providers.platforms.contract import PlatformProvider
-from dayreel.providers.registry import VENDORS
 from dayreel.providers.video.contract import VideoGenerator
+from dayreel.vendors.registry import vendors
 
 PACKAGE = Path(__file__).parents[2] / "dayreel"
 ACTS: dict[str, tuple[type, str]] = {
@@ -45,7 +45,7 @@ def test_what_a_chat_shows_to_everybody_asks_for_one_too(act: str) -> None:
     assert list(inspect.signature(getattr(ReviewNotifier, act)).parameters)[:2] == ["self", "permit"]
 
 
-@pytest.mark.parametrize("vendor", [one for one in VENDORS.values() if one.family in ACTS], ids=lambda one: one.name)
+@pytest.mark.parametrize("vendor", [one for one in vendors() if one.family in ACTS], ids=lambda one: one.name)
 def test_every_vendor_asks_for_one(vendor: Any) -> None:
     act = ACTS[vendor.family][1]
     source = PACKAGE / "providers" / vendor.family / f"{vendor.name}.py"

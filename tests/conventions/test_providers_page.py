@@ -10,30 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from dayreel.cli.providers_command import command
-from dayreel.providers.llm import anthropic, openai
-from dayreel.providers.lookup import tmdb
-from dayreel.providers.notifiers import discord, ntfy, slack, webhook
-from dayreel.providers.platforms import instagram_errors, tiktok_errors, youtube_errors
-from dayreel.providers.public_urls import presigned_s3
-from dayreel.providers.video import fal, kling
+from dayreel.vendors.registry import vendors
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference" / "vendors"
 PARTS = ("Create", "Scopes", "Variables", "Cost", "Limits", "Refusals")
-REFUSALS: dict[str, set[str]] = {
-    "anthropic": set(anthropic.NEXT_STEPS),
-    "openai": {str(status) for status in openai.NEXT_STEPS},
-    "fal": set(fal.NEXT_STEPS) | fal.RETRY_HELPS,
-    "kling": {str(code) for code in kling.CODES},
-    "instagram": {str(code) for code in (*instagram_errors.BY_SUBCODE, *instagram_errors.BY_CODE)},
-    "tiktok": {*tiktok_errors.BY_CODE, *tiktok_errors.BY_FAIL_REASON},
-    "youtube": {*youtube_errors.BY_REASON, *youtube_errors.BY_UPLOAD_FAILURE},
-    "presigned_s3": set(presigned_s3.NEXT_STEPS),
-    "tmdb": {str(status) for status in tmdb.NEXT_STEPS},
-    "slack": set(slack.NEXT_STEPS),
-    "discord": {str(code) for code in discord.NEXT_STEPS},
-    "ntfy": {str(status) for status in ntfy.NEXT_STEPS},
-    "webhook": {str(status) for status in webhook.NEXT_STEPS},
-}
+REFUSALS = {vendor.name: vendor.refusals for vendor in vendors() if vendor.refusals}
 
 
 @cache

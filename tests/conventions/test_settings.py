@@ -1,19 +1,17 @@
-"""`.env.example` says the same as `dayreel.settings.Settings`: every variable, what it is, its default.
+"""`.env.example` says the same as `dayreel.settings.Settings` and the vendors' records: every variable, what it is.
 
 `python -m tests.conventions.test_settings` writes it anew.
 """
 
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-from pydantic import AliasChoices
-from pydantic.fields import FieldInfo
 
 from dayreel.errors import ConfigurationError
-from dayreel.providers.registry import VENDORS
 from dayreel.settings import Settings, load_settings
+from dayreel.vendors.registry import vendors
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 HEAD = (
@@ -24,7 +22,6 @@ KEYS = (
     "# Keys: only DAYREEL_WORLD=live needs them, and only those of the vendors your channels name. Each comment says",
     "# where its key comes from; `dayreel doctor` tells which are missing.",
 )
-FIRST_KEY = "anthropic_api_key"
 # Found from where a command is typed, never set.
 NOT_SET_BY_PEOPLE = {"root"}
 _ENTRY = re.compile(r"^# (?P<comment>.+)\n#(?P<name>[A-Z][A-Z0-9_]*)=(?P<default>.*)$", re.MULTILINE)
@@ -32,13 +29,11 @@ _ENTRY = re.compile(r"^# (?P<comment>.+)\n#(?P<name>[A-Z][A-Z0-9_]*)=(?P<default
 FIELDS = {name: field for name, field in Settings.model_fields.items() if name not in NOT_SET_BY_PEOPLE}
 
 
-def variable_of(name: str, field: FieldInfo) -> str:
-    alias = field.validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"DAYREEL_{name}".upper()
-
-
-def comment_of(field: FieldInfo) -> str:
-    return field.description or f"one of {', '.join(get_args(field.annotation))}"
+SETTINGS = [setting for vendor in vendors() for setting in vendor.settings]
+VENDORS_OWN = {setting.variable for setting in SETTINGS}
+DESCRIBED = {f"DAYREEL_{name}".upper(): field.description or "" for name, field in FIELDS.items()} | {
+    setting.variable: setting.help for setting in SETTINGS
+}
 
 
 def entries() -> dict[str, dict[str, Any]]:
@@ -50,10 +45,11 @@ def rendered() -> str:
     """The file as it should be."""
     lines = [*HEAD, ""]
     for name, field in FIELDS.items():
-        if name == FIRST_KEY:
-            lines += [*KEYS, ""]
         default = "" if field.default is None else field.default
-        lines += [f"# {comment_of(field)}", f"#{variable_of(name, field)}={default}", ""]
+        lines += [f"# {field.description}", f"#DAYREEL_{name.upper()}={default}", ""]
+    lines += [*KEYS, ""]
+    for setting in SETTINGS:
+        lines += [f"# {setting.help}", f"#{setting.variable}=", ""]
     return "\n".join(lines)
 
 
@@ -61,30 +57,41 @@ def test_the_example_is_that_of_the_settings() -> None:
     assert EXAMPLE.read_text(encoding="utf-8") == rendered(), "python -m tests.conventions.test_settings writes it anew"
 
 
-@pytest.mark.parametrize("name", FIELDS)
-def test_a_variable_is_explained(name: str) -> None:
-    assert len(comment_of(FIELDS[name])) > len("one of ")
+@pytest.mark.parametrize("variable", DESCRIBED)
+def test_a_variable_is_explained(variable: str) -> None:
+    assert len(DESCRIBED[variable]) > len("one of ")
 
 
 def test_copying_the_example_to_dotenv_changes_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, field in FIELDS.items():
-        monkeypatch.delenv(variable_of(name, field), raising=False)
+    for variable in DESCRIBED:
+        monkeypatch.delenv(variable, raising=False)
     bare = load_settings(tmp_path)
     (tmp_path / ".env").write_bytes(EXAMPLE.read_bytes())
     assert load_settings(tmp_path) == bare
 
 
-def test_every_variable_a_vendor_needs_is_a_setting() -> None:
-    needed = {variable for vendor in VENDORS.values() for variable in vendor.needs}
-    assert needed <= set(entries())
+def test_every_variable_has_its_lines() -> None:
+    assert list(entries()) == list(DESCRIBED)
 
 
 def test_no_secret_is_shown_when_settings_are_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = [name for name in FIELDS if "SecretStr" in str(FIELDS[name].annotation)]
-    assert secrets
-    for name in secrets:
-        monkeypatch.setenv(variable_of(name, FIELDS[name]), "marked-secret")
-    assert "marked-secret" not in repr(load_settings(tmp_path))
+    for variable in DESCRIBED:
+        if "SecretStr" in str(FIELDS.get(variable.removeprefix("DAYREEL_").lower())) or variable in VENDORS_OWN:
+            monkeypatch.setenv(variable, "marked-secret")
+    settings = load_settings(tmp_path)
+    assert settings.variable("FAL_KEY") == "marked-secret"
+    assert "marked-secret" not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
+
+
+def test_the_environment_wins_and_empty_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("FAL_KEY=of the file\nOPENAI_API_KEY=of the file\nntfy_topic=of the file\n")
+    monkeypatch.setenv("FAL_KEY", "of the environment")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    settings = load_settings(tmp_path)
+    assert settings.variable("FAL_KEY") == "of the environment"
+    assert settings.variable("OPENAI_API_KEY") is None
+    assert settings.variable("NTFY_TOPIC") == "of the file"
+    assert settings.with_variables(FAL_KEY=None).variable("FAL_KEY") is None
 
 
 @pytest.mark.parametrize(

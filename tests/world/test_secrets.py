@@ -27,9 +27,6 @@ from dayreel.errors import DayreelError
 from dayreel.media.run import run_ffmpeg
 from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Card, Message, Press
-from dayreel.providers.platforms.renewal import PROVE, RENEW
-from dayreel.providers.proofs import PROOFS
-from dayreel.providers.registry import VENDORS, vendor_named
 from dayreel.providers.speech.espeak import EspeakSpeech
 from dayreel.providers.video.contract import SegmentRequest
 from dayreel.sandbox import clips, credentials
@@ -43,6 +40,7 @@ from dayreel.services.sandbox_world import clean_environment
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import platform_named, vendor_named, vendors
 from dayreel.vendors.token import Token
 from tests.fakes.hostile_proxy import SHAPES, HostileProxy, hostile_proxy
 from tests.fakes.permits import make_permit
@@ -209,12 +207,18 @@ def renewing(access: Access, _file: Path) -> list[Callable[[], Any]]:
         "tiktok": Token(credentials.TIKTOK_ACCESS_TOKEN, credentials.TIKTOK_REFRESH_TOKEN, None, None, now),
         "instagram": Token(credentials.INSTAGRAM_LOGIN_TOKEN, None, None, None, now),
     }
-    acts = [(act[vendor], token) for act in (RENEW, PROVE) for vendor, token in given.items()]
+    ways = [(platform_named(vendor).token, token) for vendor, token in given.items()]
+    acts = [(act, token) for way, token in ways if way is not None for act in (way.renew, way.prove)]
     return [partial(shown, act, access, token) for act, token in acts]
 
 
 def proving(vendor: str) -> Flow:
-    return lambda access, _file: [partial(PROOFS[vendor], access, ["claude-haiku-5-5"])]
+    def flow(access: Access, _file: Path) -> list[Callable[[], Any]]:
+        ask = vendor_named(vendor).prove
+        assert ask is not None
+        return [partial(ask, access, ["claude-haiku-5-5"])]
+
+    return flow
 
 
 def looking_up(access: Access, _file: Path) -> list[Callable[[], Any]]:
@@ -236,8 +240,8 @@ FLOWS: dict[str, Flow] = {
     "tmdb": looking_up,
     "renewal": renewing,
     **{
-        f"{name}'s proof": proving(name)
-        for name, vendor in VENDORS.items()
+        f"{vendor.name}'s proof": proving(vendor.name)
+        for vendor in vendors()
         if set(vendor.needs) & set(credentials.SANDBOX_CREDENTIALS)
     },
 }

@@ -5,13 +5,14 @@ are read and written by `dayreel.footage.stores.items`.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from dayreel.footage.schemas.job import JobFile
-from dayreel.schemas.channel import Strict
+from dayreel.schemas.choices import VendorOf
 from dayreel.schemas.content import Shape
+from dayreel.schemas.strict import Strict
 
 ItemState = Literal["quarantined", "ripped", "remuxed", "transcoded", "in_library"]
 VideoPreset = Literal["h264", "h265", "av1"]
@@ -56,7 +57,9 @@ class TranscodePlan(RolePlan):
 class FilePlan(RolePlan):
     """How finished items are put into the library."""
 
-    lookup: Literal["none", "tmdb"] = Field("none", description="who is asked for titles and years")
+    lookup: Annotated[str, VendorOf("lookup", ("none",))] = Field(
+        "none", description="who is asked for titles and years"
+    )
 
 
 class LibraryPlan(Strict):

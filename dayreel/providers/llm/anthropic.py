@@ -3,23 +3,26 @@
 Prices and prompt templates are elsewhere. Protocol facts: SDK 2.10.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from dayreel.errors import ProviderError, UnknownOutcomeError
-from dayreel.providers.http import reveal
+from dayreel.providers.http import Http, Reply, reveal
 from dayreel.providers.llm.contract import Answer, Finish, Question
+from dayreel.providers.proofs import part_of, prove_models
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 if TYPE_CHECKING:
     import anthropic
     from anthropic.types import Message
 
 BASE_URL: Final = "https://api.anthropic.com"
+_VERSION: Final = "2026-10-21"  # what the SDK sends
 _FINISH: Final[Mapping[str, Finish]] = {
     "end_turn": "complete",
     "stop_sequence": "complete",
@@ -152,3 +155,32 @@ def _unreadable(attempted: str, what: str) -> UnknownOutcomeError:
 def _refusal(message: "Message") -> str:
     category = getattr(message.stop_details, "category", None)
     return f"The model declined ({category})." if category else "The model declined."
+
+
+def prove(access: Access, models: Sequence[str]) -> Proof:
+    """Ask for each model; without any, for the list."""
+    key = reveal(access.secret("ANTHROPIC_API_KEY"), name="ANTHROPIC_API_KEY")
+    headers = {"Authorization": f"Bearer {key}", "anthropic-version": _VERSION}
+    base = access.url(BASE_URL, "/anthropic") + "/v1/models"
+
+    def refused(reply: Reply) -> ProviderError:
+        error = part_of(reply, "error")
+        kind = str(error.get("type") or reply.status)
+        return reply.error(str(error.get("message") or reply.words), next_step=NEXT_STEPS.get(kind, ""), code=kind)
+
+    return prove_models(Http("Anthropic", headers=headers, secrets=(key,)), base, models, refused)
+
+
+VENDOR: Final = Vendor(
+    name="anthropic",
+    label="Anthropic",
+    family="llm",
+    about="Claude, through the Anthropic SDK.",
+    connect=connect,
+    settings=(Setting("ANTHROPIC_API_KEY", "console.anthropic.com, API keys", sandbox="sandbox-anthropic-key"),),
+    can=("ideas", "prompts", "structured answers with their usage"),
+    prove=prove,
+    order=1,
+    refusals=frozenset(NEXT_STEPS),
+    stand_in="dayreel.sandbox.anthropic:mount",
+)

@@ -3,17 +3,19 @@
 Prices and prompt templates are elsewhere. Protocol facts: SDK 3.51.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.http import readable, reveal
+from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.llm.contract import Answer, Finish, Question
+from dayreel.providers.proofs import part_of, prove_models
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 if TYPE_CHECKING:
     import openai
@@ -197,3 +199,32 @@ def _unreadable(attempted: str, what: str) -> UnknownOutcomeError:
     return UnknownOutcomeError(
         attempted=attempted, answer=f"something that cannot be read ({what}); the tokens may be billed"
     )
+
+
+def prove(access: Access, models: Sequence[str]) -> Proof:
+    """Ask for each model; without any, for the list."""
+    key = reveal(access.secret("OPENAI_API_KEY"), name="OPENAI_API_KEY")
+    base = access.url(BASE_URL, "/openai/v1") + "/models"
+
+    def refused(reply: Reply) -> ProviderError:
+        said = str(part_of(reply, "error").get("message") or reply.words)
+        return reply.error(said, next_step=NEXT_STEPS.get(reply.status, ""), code=str(reply.status))
+
+    return prove_models(
+        Http("OpenAI", headers={"Authorization": f"Bearer {key}"}, secrets=(key,)), base, models, refused
+    )
+
+
+VENDOR: Final = Vendor(
+    name="openai",
+    label="OpenAI",
+    family="llm",
+    about="GPT, through the OpenAI SDK.",
+    connect=connect,
+    settings=(Setting("OPENAI_API_KEY", "platform.openai.com, API keys", sandbox="sandbox-openai-key"),),
+    can=("ideas", "prompts", "structured answers with their usage"),
+    prove=prove,
+    order=2,
+    refusals=frozenset(map(str, NEXT_STEPS)),
+    stand_in="dayreel.sandbox.openai:mount",
+)

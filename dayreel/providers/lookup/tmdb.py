@@ -3,7 +3,7 @@
 Facts: developer.themoviedb.org, API v3 (2026). `year` is a soft filter there, so the best hit is chosen here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError
@@ -12,6 +12,7 @@ from dayreel.errors import PermanentError, ProviderError
 from dayreel.providers.http import Http, Reply, reveal
 from dayreel.providers.lookup.contract import Found
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 BASE_URL: Final = "https://api.themoviedb.org"
 NEXT_STEPS: Final[Mapping[int, str]] = {
@@ -130,3 +131,30 @@ def _refused(reply: Reply) -> ProviderError:
     answer = reply.json()
     said = str(answer.get("status_message") or reply.words) if isinstance(answer, dict) else reply.words
     return reply.error(said, next_step=NEXT_STEPS.get(reply.status, ""), code=str(reply.status))
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Show TMDB the token."""
+    connect(access).prove()
+    return Proof("the token is accepted")
+
+
+VENDOR: Final = Vendor(
+    name="tmdb",
+    label="TMDB",
+    family="lookup",
+    about="Titles and years of films and series, names of episodes.",
+    connect=connect,
+    settings=(
+        Setting(
+            "TMDB_TOKEN",
+            "themoviedb.org, Settings, API: the API read access token",
+            sandbox="sandbox-tmdb-read-access-token",
+        ),
+    ),
+    can=("titles and years", "names of episodes"),
+    prove=prove,
+    order=1,
+    refusals=frozenset(map(str, NEXT_STEPS)),
+    stand_in="dayreel.sandbox.tmdb:mount",
+)

@@ -7,20 +7,20 @@ when somebody presses, is `discord_cards`; whether that comes from Discord is `r
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
-from urllib3.fields import RequestField
-from urllib3.filepost import encode_multipart_formdata
 
 from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.notifiers.contract import Card, Message, Press
 from dayreel.providers.notifiers.discord_cards import buttons_of, embed_of, marker_of, private_message
+from dayreel.providers.proofs import prove_buttons
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 PUBLIC_KEY: Final = "DISCORD_PUBLIC_KEY"
 BASE_URL: Final = "https://discord.com/api/v10"
@@ -164,6 +164,9 @@ class DiscordNotifier:
         if preview is not None:
             payload["attachments"] = [{"id": 0, "filename": preview.name}]
             # Whole in memory: it is ten MiB at the most, and a length that is known from the start.
+            from urllib3.fields import RequestField  # noqa: PLC0415  brings the whole of urllib3
+            from urllib3.filepost import encode_multipart_formdata  # noqa: PLC0415
+
             told = RequestField("payload_json", json.dumps(payload))
             told.make_multipart(content_type="application/json")
             data, kind = encode_multipart_formdata(
@@ -202,3 +205,52 @@ def refused(reply: Reply) -> ProviderError:
     said = readable(str(told.get("message") or reply.words), secrets=reply.secrets)
     step = NEXT_STEPS.get(code or 0) or NEXT_STEPS.get(reply.status, "")
     return reply.error(f"{said} (code {code})" if code else said, next_step=step, code=str(code) if code else None)
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Ask whose token it is, then for the channel."""
+    token = reveal(access.secret("DISCORD_BOT_TOKEN"), name="DISCORD_BOT_TOKEN")
+    base = access.url(BASE_URL, "/discord/api/v10")
+    http = Http("Discord", headers={"Authorization": f"Bot {token}", "User-Agent": AGENT}, secrets=(token,))
+
+    def read(path: str, attempted: str) -> dict[str, Any]:
+        reply = http.send("GET", base + path, attempted=attempted, acting=False)
+        if not reply.ok:
+            raise refused(reply)
+        return reply.document()
+
+    bot = read("/users/@me", "ask Discord whose token it is")
+    room = read(f"/channels/{access.secret('DISCORD_CHANNEL_ID')}", "ask Discord for the channel")
+    found = f"bot {bot.get('username')}, and it can see #{room.get('name')}; {prove_buttons(access, PUBLIC_KEY)}"
+    return Proof(found)
+
+
+VENDOR: Final = Vendor(
+    name="discord",
+    label="Discord",
+    family="notifiers",
+    about="A channel of a Discord server.",
+    connect=connect,
+    settings=(
+        Setting("DISCORD_BOT_TOKEN", "Discord developer portal, Bot", sandbox="sandbox.discord-bot.token"),
+        Setting(
+            "DISCORD_CHANNEL_ID",
+            "where review requests are posted, where there is no Slack",
+            secret=False,
+            sandbox="1200000000000000001",
+        ),
+        Setting(
+            PUBLIC_KEY,
+            "Discord developer portal, General Information; lets the buttons decide",
+            secret=False,
+            required=False,
+            # The public half of what the stand-in signs with.
+            sandbox="37ce559987398a3b33cb9468744d7c4377fcaa82ca900cf3997b1994e1a974fb",
+        ),
+    ),
+    can=("messages", "looks up lost messages", "reviews with buttons and a preview"),
+    prove=prove,
+    order=2,
+    refusals=frozenset(map(str, NEXT_STEPS)),
+    stand_in="dayreel.sandbox.discord:mount",
+)

@@ -1,11 +1,12 @@
 """Notifications as lines of the log: for a machine where nobody set up anything else."""
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from dayreel.providers.notifiers.contract import Message
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Vendor
 
 _LOG = logging.getLogger("dayreel.notifications")
 
@@ -29,3 +30,14 @@ class LogNotifier:
 def connect(access: Access) -> LogNotifier:  # noqa: ARG001  every vendor's file has the same door
     """Return the log; it is the same in every world."""
     return LogNotifier()
+
+
+VENDOR: Final = Vendor(
+    name="log",
+    label="the log",
+    family="notifiers",
+    about="The log: for those who look there, or have nothing else.",
+    connect=connect,
+    can=("lines of the log",),
+    order=1000,  # what is left where nobody has set up anything
+)

@@ -5,7 +5,7 @@ for that far back. The topic is what protects it there, so it is treated like a 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -15,6 +15,7 @@ from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.notifiers.contract import Message
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 SERVER: Final = "https://ntfy.sh"
 _LONGEST_BYTES: Final = 4000
@@ -121,3 +122,27 @@ def _refused(reply: Reply) -> ProviderError:
     said = str(answer.get("error") or reply.words) if isinstance(answer, dict) else reply.words
     code = str(answer["code"]) if isinstance(answer, dict) and "code" in answer else None
     return reply.error(readable(said, secrets=reply.secrets), next_step=NEXT_STEPS.get(reply.status, ""), code=code)
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Read the topic; whether it may be written to only a message shows."""
+    connect(access).find("dayreel doctor")
+    return Proof("the topic can be read")
+
+
+VENDOR: Final = Vendor(
+    name="ntfy",
+    label="ntfy",
+    family="notifiers",
+    about="A topic of an ntfy server.",
+    connect=connect,
+    settings=(
+        Setting("NTFY_TOPIC", "a topic of ntfy, hard to guess; alerts go there where no chat is set"),
+        Setting("NTFY_SERVER", "an ntfy server; default is https://ntfy.sh", secret=False, required=False),
+        Setting("NTFY_TOKEN", "for an ntfy server that wants one", required=False),
+    ),
+    can=("messages", "looks up lost messages"),
+    prove=prove,
+    order=3,
+    refusals=frozenset(map(str, NEXT_STEPS)),
+)

@@ -17,11 +17,13 @@ from urllib.error import URLError
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.http import Http, readable, retry_after_s, reveal, secret_parts, status_error
+from dayreel.providers.http import Http, Reply, readable, retry_after_s, reveal, secret_parts, status_error
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Message, Press
 from dayreel.providers.notifiers.slack_cards import blocks_of, escaped, form_of, text_of
+from dayreel.providers.proofs import prove_buttons, prove_scopes
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -34,6 +36,7 @@ _UNHEARD.setLevel(logging.CRITICAL + 1)
 
 SECRET: Final = "SLACK_SIGNING_SECRET"  # noqa: S105  its variable
 BASE_URL: Final = "https://slack.com/api/"
+_SCOPES: Final = ("chat:write", "files:write", "channels:history")
 EVENT_TYPE: Final = "dayreel_notification"
 _PAGE: Final = 200
 _PAGES: Final = 5
@@ -303,3 +306,54 @@ def _marker(message: Mapping[str, Any]) -> str | None:
     payload = (message.get("metadata") or {}).get("event_payload") or {}
     marker = payload.get("marker")
     return marker if isinstance(marker, str) else None
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Ask whose token it is, then read one message of the channel."""
+    token = reveal(access.secret("SLACK_BOT_TOKEN"), name="SLACK_BOT_TOKEN")
+    base = access.url(BASE_URL, "/slack/api/")
+    http = Http("Slack", headers={"Authorization": f"Bearer {token}"}, secrets=(token,))
+
+    def call(method: str, **fields: str) -> tuple[Reply, dict[str, Any]]:
+        reply = http.send("POST", base + method, attempted=f"call Slack's {method}", acting=False, data=fields)
+        answer = reply.document()
+        if answer.get("ok") is True:
+            return reply, answer
+        code = readable(str(answer.get("error") or reply.status), secrets=(token,))
+        kind = TransientError if code == "ratelimited" or not reply.ok else PermanentError
+        raise kind(attempted=reply.attempted, answer=code, next_step=NEXT_STEPS.get(code, ""), code=code)
+
+    reply, who = call("auth.test")
+    call("conversations.history", channel=access.secret("SLACK_CHANNEL_ID"), limit="1")
+    found = f"bot {who.get('user')} of {who.get('team')}, and it can read the channel; {prove_buttons(access, SECRET)}"
+    told = reply.headers.get("X-OAuth-Scopes")
+    return Proof(found) if told is None else prove_scopes(found, _SCOPES, told.replace(" ", "").split(","))
+
+
+VENDOR: Final = Vendor(
+    name="slack",
+    label="Slack",
+    family="notifiers",
+    about="A Slack channel.",
+    connect=connect,
+    settings=(
+        Setting(
+            "SLACK_BOT_TOKEN",
+            "Slack app, OAuth & Permissions; see docs/reference/vendors/notifiers.md for scopes",
+            sandbox="xoxb-sandbox",
+        ),
+        Setting("SLACK_CHANNEL_ID", "where review requests are posted", secret=False, sandbox="C0SANDBOX1"),
+        Setting(
+            SECRET,
+            "Slack app, Basic Information; lets the buttons under a review request decide",
+            required=False,
+            sandbox="sandbox-slack-signing-secret",
+        ),
+    ),
+    can=("messages", "looks up lost messages", "reviews with buttons and a preview"),
+    prove=prove,
+    where_to_look="the Slack channel itself",
+    order=1,
+    refusals=frozenset(NEXT_STEPS),
+    stand_in="dayreel.sandbox.slack:mount",
+)

@@ -20,6 +20,7 @@ from dayreel.providers.http import Http, reveal, secret_parts
 from dayreel.providers.notifiers.contract import Message
 from dayreel.schemas.effect import HOUSE, Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Setting, Vendor
 
 _SHORTEST_KEY: Final = 6
 NEXT_STEPS: Final[Mapping[int, str]] = {
@@ -112,3 +113,19 @@ def connect(access: Access) -> WebhookNotifier:
     return WebhookNotifier(
         url=access.secret("WEBHOOK_URL"), clock=access.clock, secret=access.variable("WEBHOOK_SECRET")
     )
+
+
+VENDOR: Final = Vendor(
+    name="webhook",
+    label="webhook",
+    family="notifiers",
+    about="Any address that takes JSON.",
+    connect=connect,
+    settings=(
+        Setting("WEBHOOK_URL", "gets alerts as JSON, where neither a chat nor ntfy is set"),
+        Setting("WEBHOOK_SECRET", "signs what the webhook gets", required=False),
+    ),
+    can=("messages",),
+    order=4,
+    refusals=frozenset(map(str, NEXT_STEPS)),
+)

@@ -15,8 +15,7 @@ from pydantic import BaseModel, ValidationError
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import PostRequest, Record
-from dayreel.schemas.channel import Platform
-from dayreel.schemas.platform_limits import PLATFORM_LIMITS
+from dayreel.vendors.record import PlatformLimits
 
 Fields = TypeVar("Fields", bound=BaseModel)
 Answer = TypeVar("Answer")
@@ -39,13 +38,12 @@ def read_fields(model: type[Fields], request: PostRequest) -> Fields:
         ) from None
 
 
-def require_within_limits(platform: Platform, request: PostRequest) -> None:
+def require_within_limits(platform: str, limits: PlatformLimits, request: PostRequest) -> None:
     """Refuse a video that the platform would refuse.
 
     Raises:
         UsageError: too large, too short or too long; says by how much.
     """
-    limits = PLATFORM_LIMITS[platform]
     shortest, longest = limits.min_duration_s or 0.0, limits.max_duration_s or inf
     if limits.max_size_bytes is not None and request.size_bytes > limits.max_size_bytes:
         wrong = f"has {request.size_bytes} bytes and {platform} takes {limits.max_size_bytes}"

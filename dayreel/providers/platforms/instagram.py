@@ -8,12 +8,13 @@ The wire is `instagram_graph.py`, error codes are in `instagram_errors.py`, capt
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.platforms import renewal
 from dayreel.providers.platforms.approved import (
     Progress,
     approved_file,
@@ -31,17 +32,46 @@ from dayreel.providers.platforms.contract import (
     Receipt,
     Record,
 )
-from dayreel.providers.platforms.instagram_errors import find_row_in_status
+from dayreel.providers.platforms.instagram_errors import BY_CODE, BY_SUBCODE, find_row_in_status
 from dayreel.providers.platforms.instagram_graph import GONE_CODES, Graph
 from dayreel.providers.platforms.instagram_insights import read_counters
 from dayreel.providers.platforms.verdicts import to_error
+from dayreel.providers.proofs import prove_scopes
 from dayreel.providers.public_urls.contract import PublicUrl
-from dayreel.providers.registry import vendor_named
 from dayreel.rules.captions import carries_marker, format_caption
-from dayreel.schemas.channel import InstagramPost
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import (
+    CaptionRules,
+    Platform,
+    PlatformLimits,
+    Proof,
+    RenewalRule,
+    Setting,
+    TokenRenewal,
+    Variable,
+    Vendor,
+)
+from dayreel.vendors.registry import vendor_named
 
+# Meta's content-publishing guide (protocol reference, 4.3).
+LIMITS: Final = PlatformLimits(
+    max_size_bytes=300_000_000,
+    min_duration_s=3,
+    max_duration_s=900,
+    max_bit_rate=25_000_000,
+    min_fps=23,
+    max_fps=60,
+    max_width=1920,
+    takes_edit_lists=False,
+)
+_PAGE_SCOPES: Final = (
+    "instagram_basic",
+    "instagram_content_publish",
+    "pages_read_engagement",
+    "instagram_manage_insights",
+)
 _MEDIA_FIELDS = "id,caption,permalink,timestamp,media_product_type"
 _LOGIN_HOST = "graph.instagram.com"
 _LOGIN_TOKEN = "IGA"  # noqa: S105  what they begin with
@@ -50,6 +80,12 @@ _GONE = "GONE"
 _PUBLISHED_BEFORE: dict[str, Any] = {"published": "before"}
 _CLOCK_SKEW = timedelta(minutes=10)
 _PAGES = 8
+
+
+class InstagramPost(PostFields):
+    """How a content is posted as an Instagram Reel."""
+
+    share_to_feed: bool = Field(default=True, description="show the reel in the feed too")
 
 
 class InstagramPlatform:
@@ -194,7 +230,7 @@ class InstagramPlatform:
 
     def _container_fields(self, request: PostRequest, video_url: str | None) -> dict[str, Any]:
         fields = read_fields(InstagramPost, request)
-        require_within_limits("instagram", request)
+        require_within_limits("instagram", LIMITS, request)
         self._require_a_way_to_send()
         caption = format_caption("instagram", request.caption, hashtags=fields.hashtags, marker=request.marker)
         source = {"video_url": video_url} if self._public_url else {"upload_type": "resumable"}
@@ -435,7 +471,81 @@ def connect(access: Access) -> InstagramPlatform:
 
 def _public_url(access: Access) -> PublicUrl:
     # The tunnel needs no account, so it is what is used when nothing else is set up.
-    way: PublicUrl = vendor_named("presigned_s3" if access.variable("STORAGE_BUCKET") else "quick_tunnel").connect(
-        access
-    )
+    way: PublicUrl = vendor_named(_public_url_vendor(access.variable)).connect(access)
     return way
+
+
+def _public_url_vendor(variable: Variable) -> str:
+    return "presigned_s3" if variable("STORAGE_BUCKET") else "quick_tunnel"
+
+
+def _public_url_vendors(variable: Variable) -> tuple[str, ...]:
+    """Return who makes the video's public address: only Instagram Login fetches it from one."""
+    is_login = (variable("INSTAGRAM_ACCESS_TOKEN") or "").startswith(_LOGIN_TOKEN)
+    return (_public_url_vendor(variable),) if is_login else ()
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Read the account, and for a Page's token its scopes."""
+    token = access.secret("INSTAGRAM_ACCESS_TOKEN")
+    is_login = token.startswith(_LOGIN_TOKEN)
+    host = f"https://graph.{'instagram' if is_login else 'facebook'}.com"
+    graph = Graph(
+        access_token=token,
+        graph_url=access.url(host, "/instagram/graph"),
+        rupload_url=None,
+        api_version="v25.0",
+        clock=access.clock,
+    )
+    params: dict[str, str | int] = {"fields": "id,username"}
+    account = graph.call(
+        "GET", access.secret("INSTAGRAM_ACCOUNT_ID"), attempted="read the Instagram account", params=params
+    )
+    found = f"account {account.get('username')} ({account.get('id')})"
+    if is_login:
+        return Proof(f"{found}, Instagram Login")
+    seen: dict[str, str | int] = {"input_token": token}
+    told = (
+        graph.call("GET", "debug_token", attempted="read the Instagram token's scopes", params=seen).get("data") or {}
+    )
+    return prove_scopes(f"{found}, Facebook Login", _PAGE_SCOPES, told.get("scopes") or ())
+
+
+VENDOR: Final = Vendor(
+    name="instagram",
+    label="Instagram",
+    family="platforms",
+    about="Instagram Reels through the Graph API.",
+    connect=connect,
+    settings=(
+        Setting(
+            "INSTAGRAM_ACCESS_TOKEN",
+            "Page token, or Instagram-Login token (IGAA...)",
+            sandbox="EAAsandbox-facebook-login-token",
+        ),
+        Setting("INSTAGRAM_ACCOUNT_ID", "the professional account's id", secret=False, sandbox="17841400000000001"),
+    ),
+    can=("posts", "looks up lost posts", "counters", "tells its quota", "renews its token"),
+    prove=prove,
+    where_to_look="the account's profile in the Instagram app, newest reels first",
+    uses=_public_url_vendors,
+    order=1,
+    refusals=frozenset(map(str, (*BY_SUBCODE, *BY_CODE))),
+    stand_in="dayreel.sandbox.instagram:mount",
+    platform=Platform(
+        fields=InstagramPost,
+        captions=CaptionRules(limit=2200, unit="characters", hashtag_limit=30, mention_limit=20),
+        limits=LIMITS,
+        # Instagram Login's tokens live 60 days, are renewed from 24 h old on, and never once they have ended (protocol
+        # reference, 4.6). Facebook Login's are not renewed without a person.
+        token=TokenRenewal(
+            access="INSTAGRAM_ACCESS_TOKEN",
+            refresh=None,
+            prefix=_LOGIN_TOKEN,
+            rule=RenewalRule(timedelta(days=7), timedelta(days=30), timedelta(hours=24), after_expiry=False),
+            prove=renewal.prove_instagram,
+            renew=renewal.renew_instagram,
+        ),
+        colour="#d55e00",
+    ),
+)

@@ -11,7 +11,9 @@ import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
+
+from pydantic import Field
 
 from dayreel.atomic_write import full_disk_reported
 from dayreel.clock import Clock
@@ -27,12 +29,20 @@ from dayreel.providers.platforms.contract import (
     Record,
 )
 from dayreel.rules.captions import format_caption
-from dayreel.schemas.channel import OutboxPost
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import CaptionRules, Platform, Vendor
 
 MARKER_FILE = ".dayreel.json"
 _BLOCK_BYTES = 1024 * 1024
+
+
+class OutboxPost(PostFields):
+    """A folder with video, caption and a checklist, for accounts posted by hand."""
+
+    ai_disclosure: bool = Field(default=False, description="the checklist asks for the label")
+    folder: str = Field("outbox", description="where the folders go, relative to the project root")
 
 
 class OutboxPlatform:
@@ -193,3 +203,20 @@ def _checklist(request: PostRequest, fields: OutboxPost) -> str:
 def connect(access: Access) -> OutboxPlatform:
     """Return the outbox below the project root."""
     return OutboxPlatform(folder=access.root / "outbox", clock=access.clock)
+
+
+VENDOR: Final = Vendor(
+    name="outbox",
+    label="Outbox",
+    family="platforms",
+    about="A folder with video, caption and a checklist, for accounts that are posted by hand.",
+    connect=connect,
+    can=("a folder to post from by hand",),
+    order=4,
+    platform=Platform(
+        fields=OutboxPost,
+        # Posted by hand, anywhere: so it has to fit the narrowest of the others.
+        captions=CaptionRules(limit=2200, unit="utf16", hashtag_limit=30, mention_limit=20),
+        by_hand=True,
+    ),
+)

@@ -4,7 +4,7 @@ One attempt each. When to renew is `rules.tokens`; where tokens are kept is `sto
 renews its short access tokens itself, from a refresh token that stays the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -88,11 +88,6 @@ def prove_instagram(access: Access, token: Token) -> Token:
     params = {"fields": "id,username"}
     _ask_instagram(access, token, "me", attempted="ask Instagram whose token this is", params=params)
     return token
-
-
-RENEW: Mapping[str, Callable[[Access, Token], Token]] = {"tiktok": renew_tiktok, "instagram": renew_instagram}
-PROVE: Mapping[str, Callable[[Access, Token], Token]] = {"tiktok": renew_tiktok, "instagram": prove_instagram}
-"""How a token that a person has just given us is shown to work, before it takes the place of one that does."""
 
 
 def _ask_instagram(

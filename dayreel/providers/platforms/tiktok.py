@@ -8,13 +8,14 @@ it. The wire is `tiktok_api.py`, chunks are `tiktok_chunks.py`, error codes `tik
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms import renewal
 from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -26,20 +27,57 @@ from dayreel.providers.platforms.contract import (
 )
 from dayreel.providers.platforms.tiktok_api import TikTokApi
 from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, ChunkPlan, plan_chunks
-from dayreel.providers.platforms.tiktok_errors import BY_CODE, find_fail_row
+from dayreel.providers.platforms.tiktok_errors import BY_CODE, BY_FAIL_REASON, find_fail_row
 from dayreel.providers.platforms.tiktok_metrics import find_by_marker, public_id, query_videos, read_counters
 from dayreel.providers.platforms.verdicts import to_error
 from dayreel.rules.captions import format_caption
-from dayreel.schemas.channel import TikTokPost
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import (
+    CaptionRules,
+    Platform,
+    PlatformLimits,
+    Proof,
+    RenewalRule,
+    Setting,
+    TokenRenewal,
+    Vendor,
+)
 
+# TikTok's media-transfer guide (protocol reference, 5.7).
+LIMITS: Final = PlatformLimits(
+    max_size_bytes=4_000_000_000, min_duration_s=1, max_duration_s=600, min_fps=23, max_fps=60
+)
 _CREATOR_INFO = "/v2/post/publish/creator_info/query/"
 _INIT = "/v2/post/publish/video/init/"
 _INBOX_INIT = "/v2/post/publish/inbox/video/init/"
 _IN_THE_INBOX = "SEND_TO_USER_INBOX"
 _STATUS = "/v2/post/publish/status/fetch/"
 _FOLLOWING = "follow the TikTok post"
+
+
+class TikTokPost(PostFields):
+    """How a content is posted on TikTok. `privacy` has no default there by TikTok's rules: it must be chosen.
+
+    With `mode: inbox` TikTok gets the video alone; its owner finishes the post in the app, with caption and privacy.
+    """
+
+    mode: Literal["direct", "inbox"] = Field("direct", description="a post, or a draft in the account's inbox")
+    privacy: Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"] | None = Field(
+        None, description="who sees the post; needed with `mode: direct`"
+    )
+    allow_comments: bool = Field(default=False, description="viewers may comment")
+    allow_duet: bool = Field(default=False, description="viewers may make duets")
+    allow_stitch: bool = Field(default=False, description="viewers may make stitches")
+    promotes_own_brand: bool = Field(default=False, description="label the post as promoting your own brand")
+    paid_partnership: bool = Field(default=False, description="label the post as a paid partnership")
+
+    @model_validator(mode="after")
+    def _direct_posts_say_who_sees_them(self) -> "TikTokPost":
+        if self.mode == "direct" and self.privacy is None:
+            raise ValueError("a direct post needs `privacy`; TikTok's rules want it chosen")
+        return self
 
 
 class TikTokPlatform:
@@ -148,7 +186,7 @@ class TikTokPlatform:
 
     def _init_body(self, request: PostRequest) -> dict[str, Any]:
         fields = read_fields(TikTokPost, request)
-        require_within_limits("tiktok", request)
+        require_within_limits("tiktok", LIMITS, request)
         if fields.paid_partnership and fields.privacy == "SELF_ONLY":
             raise UsageError(
                 f"{request.content_id!r} is a paid partnership, which TikTok does not take with SELF_ONLY.",
@@ -401,3 +439,75 @@ def connect(access: Access) -> TikTokPlatform:
         base_url=access.url("https://open.tiktokapis.com", "/tiktok"),
         poll_interval_s=0.5 if quick else 5,
     )
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Ask what the account offers (video.publish), then for its newest video (video.list)."""
+    api = TikTokApi(
+        access_token=access.secret("TIKTOK_ACCESS_TOKEN"),
+        base_url=access.url("https://open.tiktokapis.com", "/tiktok"),
+        clock=access.clock,
+    )
+    creator = api.call("/v2/post/publish/creator_info/query/", attempted="ask TikTok what the account offers")
+    offered = ", ".join(creator.get("privacy_level_options") or ())
+    found = f"account {creator.get('creator_username')}, offers {offered}"
+    try:
+        api.call("/v2/video/list/", attempted="list TikTok videos", params={"fields": "id"}, json={"max_count": 1})
+    except PermanentError as error:
+        if error.code != "scope_not_authorized":
+            raise
+        return Proof(found, "the scope video.list is missing, so posts get no counters", error.next_step)
+    return Proof(f"{found}; video.publish and video.list")
+
+
+VENDOR: Final = Vendor(
+    name="tiktok",
+    label="TikTok",
+    family="platforms",
+    about="TikTok through the Content Posting API.",
+    connect=connect,
+    settings=(
+        Setting("TIKTOK_ACCESS_TOKEN", "TikTok OAuth, scope video.publish", sandbox="act.sandbox-creator"),
+        Setting(
+            "TIKTOK_REFRESH_TOKEN",
+            "TikTok OAuth; lets dayreel renew the token",
+            required=False,
+            sandbox="rft.sandbox-creator",
+        ),
+        Setting(
+            "TIKTOK_CLIENT_KEY",
+            "TikTok app, for renewing the token",
+            secret=False,
+            required=False,
+            sandbox="sandbox-tiktok-client-key",
+        ),
+        Setting(
+            "TIKTOK_CLIENT_SECRET",
+            "TikTok app, for renewing the token",
+            required=False,
+            sandbox="sandbox-tiktok-client-secret",
+        ),
+        Setting("TIKTOK_OPEN_ID", "the TikTok account's id; from the OAuth answer", secret=False, required=False),
+    ),
+    can=("posts", "looks up lost posts", "counters", "renews its token"),
+    prove=prove,
+    where_to_look="the account's profile and its drafts in the TikTok app",
+    order=2,
+    refusals=frozenset((*BY_CODE, *BY_FAIL_REASON)),
+    stand_in="dayreel.sandbox.tiktok:mount",
+    platform=Platform(
+        fields=TikTokPost,
+        captions=CaptionRules(limit=2200, unit="utf16"),
+        limits=LIMITS,
+        # Access tokens live 24 h (protocol reference, 5.8).
+        token=TokenRenewal(
+            access="TIKTOK_ACCESS_TOKEN",
+            refresh="TIKTOK_REFRESH_TOKEN",
+            prefix="",
+            rule=RenewalRule(timedelta(hours=18), timedelta(hours=6), timedelta(0), after_expiry=True),
+            prove=renewal.renew_tiktok,
+            renew=renewal.renew_tiktok,
+        ),
+        colour="#111111",
+    ),
+)

@@ -7,12 +7,13 @@ error reasons are in `youtube_errors.py`.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.http import Http, reveal
 from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -24,17 +25,32 @@ from dayreel.providers.platforms.contract import (
 )
 from dayreel.providers.platforms.verdicts import to_error
 from dayreel.providers.platforms.youtube_api import YouTubeApi
-from dayreel.providers.platforms.youtube_errors import find_upload_row
+from dayreel.providers.platforms.youtube_errors import BY_REASON, BY_UPLOAD_FAILURE, find_upload_row
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
+from dayreel.providers.proofs import prove_scopes
 from dayreel.rules.captions import carries_marker, format_caption
-from dayreel.schemas.channel import YouTubePost
 from dayreel.schemas.effect import Permit
+from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Proof, Setting, Vendor
 
+# YouTube's rules for Shorts and its upload size (protocol reference, 6.2).
+LIMITS: Final = PlatformLimits(max_size_bytes=256_000_000_000, min_duration_s=1, max_duration_s=180, max_fps=60)
+_SCOPES: Final = ("youtube.upload", "youtube.readonly")
 _BATCH = 50
 _PAGES = 4
 _CLOCK_SKEW = timedelta(minutes=10)
 _BROKEN = ("failed", "rejected", "deleted")
+
+
+class YouTubePost(PostFields):
+    """How a content is posted as a YouTube Short. Left out, YouTube would publish; so `privacy` is explicit."""
+
+    privacy: Literal["public", "unlisted", "private"] = Field("private", description="who sees the post")
+    made_for_kids: bool = Field(default=False, description="declared as made for children")
+    category_id: str = Field("24", description="YouTube's category; 24 is entertainment")
+    notify_subscribers: bool = Field(default=True, description="subscribers get a notification")
+    hashtags: tuple[str, ...] = Field(("#Shorts",), description="added to the description")
 
 
 class YouTubePlatform:
@@ -165,7 +181,7 @@ class YouTubePlatform:
 
     def _video_body(self, request: PostRequest) -> tuple[dict[str, Any], dict[str, str | int]]:
         fields = read_fields(YouTubePost, request)
-        require_within_limits("youtube", request)
+        require_within_limits("youtube", LIMITS, request)
         caption = format_caption("youtube", request.caption, hashtags=fields.hashtags, marker=request.marker)
         body = {
             "snippet": {"title": caption.title, "description": caption.text, "categoryId": fields.category_id},
@@ -350,3 +366,67 @@ def connect(access: Access) -> YouTubePlatform:
         watch_url=access.url("https://www.youtube.com/shorts", "/youtube/shorts"),
         poll_interval_s=0.5 if quick else 10,
     )
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Renew the access token, which tells the scopes, and read the channel."""
+    token_url = access.url("https://oauth2.googleapis.com/token", "/google/token")
+    secret = reveal(access.secret("YOUTUBE_CLIENT_SECRET"), name="YOUTUBE_CLIENT_SECRET")
+    refresh = reveal(access.secret("YOUTUBE_REFRESH_TOKEN"), name="YOUTUBE_REFRESH_TOKEN")
+    client_id = access.secret("YOUTUBE_CLIENT_ID")
+    api = YouTubeApi(
+        client_id=client_id,
+        client_secret=secret,
+        refresh_token=refresh,
+        base_url=access.url("https://youtube.googleapis.com", "/youtube"),
+        token_url=token_url,
+        clock=access.clock,
+    )
+    form = {"client_id": client_id, "client_secret": secret, "refresh_token": refresh, "grant_type": "refresh_token"}
+    reply = Http("Google", secrets=(secret, refresh), clock=access.clock).send(
+        "POST", token_url, attempted="renew the YouTube access token", acting=False, data=form
+    )
+    if not reply.ok:
+        raise api.error(reply)
+    scopes = [scope.rsplit("/", 1)[-1] for scope in str(reply.document().get("scope") or "").split()]
+    params: dict[str, str | int] = {"part": "snippet", "mine": "true"}
+    mine = api.call("/youtube/v3/channels", attempted="read the YouTube channel", params=params).get("items") or []
+    if not mine:
+        return Proof("", "the Google account has no YouTube channel", "Create a channel for it first.")
+    channel_id, wanted = str(mine[0].get("id")), access.variable("YOUTUBE_CHANNEL_ID")
+    found = f"channel {(mine[0].get('snippet') or {}).get('title')} ({channel_id})"
+    if wanted and wanted != channel_id:
+        return Proof(found, f"YOUTUBE_CHANNEL_ID is {wanted}", "Correct it, or connect the other channel.")
+    return prove_scopes(found, _SCOPES, scopes)
+
+
+VENDOR: Final = Vendor(
+    name="youtube",
+    label="YouTube",
+    family="platforms",
+    about="YouTube Shorts through the Data API v3.",
+    connect=connect,
+    settings=(
+        Setting(
+            "YOUTUBE_CLIENT_ID",
+            "Google Cloud OAuth client",
+            secret=False,
+            sandbox="sandbox-youtube-client.apps.googleusercontent.example",
+        ),
+        Setting("YOUTUBE_CLIENT_SECRET", "Google Cloud OAuth client", sandbox="sandbox-youtube-client-secret"),
+        Setting("YOUTUBE_REFRESH_TOKEN", "from the consent screen", sandbox="1//sandbox-youtube-refresh"),
+        Setting("YOUTUBE_CHANNEL_ID", "the YouTube channel's id", secret=False, required=False),
+    ),
+    can=("posts", "looks up lost posts", "counters", "resumes uploads"),
+    prove=prove,
+    where_to_look="YouTube Studio, Content, newest first",
+    order=3,
+    refusals=frozenset((*BY_REASON, *BY_UPLOAD_FAILURE)),
+    stand_in="dayreel.sandbox.youtube:mount",
+    platform=Platform(
+        fields=YouTubePost,
+        captions=CaptionRules(limit=5000, unit="bytes", title_limit=100, forbidden="<>"),
+        limits=LIMITS,
+        colour="#0072b2",
+    ),
+)

@@ -6,7 +6,7 @@ next block deletes it, where the key may list the bucket. A lifecycle rule on `d
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from dayreel.clock import Clock, SystemClock
 from dayreel.errors import PermanentError, TransientError
 from dayreel.providers.http import readable, reveal
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 LIFETIME_S: Final = 3600
 PREFIX: Final = "dayreel-public/"
@@ -160,3 +161,35 @@ def connect(access: Access) -> PresignedS3:
         clock=access.clock,
         region=access.variable("STORAGE_REGION") or ("auto" if endpoint else "us-east-1"),
     )
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Ask for the bucket."""
+    bucket = connect(access)
+    bucket.prove()
+    return Proof("the bucket answers to the key")
+
+
+VENDOR: Final = Vendor(
+    name="presigned_s3",
+    label="presigned address in a bucket",
+    family="public_urls",
+    about="An object of a bucket (R2, S3, MinIO) behind a signed address.",
+    connect=connect,
+    settings=(
+        Setting("STORAGE_BUCKET", "R2 or S3 bucket, for Instagram Login", secret=False),
+        Setting("STORAGE_ACCESS_KEY_ID", "the bucket's API token"),
+        Setting("STORAGE_SECRET_ACCESS_KEY", "the bucket's API token"),
+        Setting(
+            "STORAGE_ENDPOINT",
+            "like https://ACCOUNT.r2.cloudflarestorage.com; default is AWS",
+            secret=False,
+            required=False,
+        ),
+        Setting("STORAGE_REGION", "default is auto with an endpoint, else us-east-1", secret=False, required=False),
+    ),
+    can=("a public address for one file",),
+    prove=prove,
+    order=2,
+    refusals=frozenset(NEXT_STEPS),
+)

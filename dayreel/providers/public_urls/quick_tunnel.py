@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -24,6 +24,7 @@ from dayreel.providers.http import Http, readable
 from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.providers.public_urls.file_server import serve_file
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 INSTALL: Final = (
     "Install it: `brew install cloudflared` (macOS), the .deb or .rpm of github.com/cloudflare/cloudflared/releases "
@@ -188,3 +189,30 @@ def connect(access: Access) -> PublicUrl:
             yield served.url
 
     return on_loopback
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Look for the program; no tunnel is opened."""
+    program = access.variable("DAYREEL_CLOUDFLARED") or "cloudflared"
+    found = shutil.which(program)
+    return Proof(f"at {found}") if found else Proof("", f"there is no {program} here", INSTALL)
+
+
+VENDOR: Final = Vendor(
+    name="quick_tunnel",
+    label="cloudflared quick tunnel",
+    family="public_urls",
+    about="A public address in front of this machine for as long as it is needed.",
+    connect=connect,
+    settings=(
+        Setting(
+            "DAYREEL_CLOUDFLARED",
+            "path of cloudflared, for Instagram Login without a bucket",
+            secret=False,
+            required=False,
+        ),
+    ),
+    can=("a public address for one file",),
+    prove=prove,
+    order=1,
+)

@@ -18,6 +18,7 @@ from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech
 from dayreel.schemas.content import SpokenWord
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Vendor
 
 if TYPE_CHECKING:
     from edge_tts import Communicate
@@ -180,3 +181,15 @@ def _length_s(path: Path, attempted: str) -> float:
     if duration_s == 0:
         raise TransientError(attempted=attempted, answer="a file without sound")
     return duration_s
+
+
+VENDOR: Final = Vendor(
+    name="edge",
+    label="Edge",
+    family="speech",
+    about="The voices of Microsoft Edge, through edge-tts. Free, without a key and without a promise.",
+    connect=connect,
+    can=("narration", "word timings"),
+    order=1,
+    stand_in="dayreel.sandbox.speech:mount",
+)

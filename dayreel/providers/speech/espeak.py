@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech
 from dayreel.schemas.content import SpokenWord
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Vendor
 
 _NORMAL_WPM: Final = 175
 _SLOWEST_WPM: Final = 80
@@ -120,3 +122,21 @@ def _length_s(path: Path, attempted: str) -> float:
     if duration_s == 0:
         raise PermanentError(attempted=attempted, answer="a file without sound")
     return duration_s
+
+
+def prove(_access: Access, _models: Sequence[str]) -> Proof:
+    """Look for the program."""
+    found = shutil.which("espeak-ng")
+    return Proof(f"at {found}") if found else Proof("", "there is no espeak-ng here", INSTALL)
+
+
+VENDOR: Final = Vendor(
+    name="espeak",
+    label="espeak-ng",
+    family="speech",
+    about="espeak-ng, a program on this machine: robotic, offline, always there.",
+    connect=connect,
+    can=("narration", "estimated word timings", "offline"),
+    prove=prove,
+    order=2,
+)

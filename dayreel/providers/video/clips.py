@@ -7,10 +7,12 @@ is `dayreel.media`.
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from dayreel.errors import ConfigurationError
 from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, is_footage
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Vendor
 
 
 class OwnFootage:
@@ -74,3 +76,14 @@ def pick_footage(files: Sequence[Path], *, content_id: str, sequence: int) -> Pa
 
 def _is_usable(path: Path) -> bool:
     return is_footage(path) and not path.name.startswith(".") and path.is_file() and path.stat().st_size > 0
+
+
+VENDOR: Final = Vendor(
+    name="clips",
+    label="own footage",
+    family="video",
+    about="Own footage from a folder. Needs nothing, in either world.",
+    connect=connect,
+    can=("segments from own footage",),
+    order=3,
+)

@@ -6,7 +6,8 @@ end. What each model takes is `fal_models`.
 """
 
 import json
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +23,14 @@ from dayreel.providers.video.fal_models import MODELS, FalModel
 from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 if TYPE_CHECKING:
     import httpx
     from fal_client import SyncRequestHandle
 
 QUEUE_URL: Final = "https://queue.fal.run/"
+_NOT_FOUND: Final = 404
 
 RETRY_HELPS: Final = frozenset(
     {
@@ -320,3 +323,35 @@ def _unreadable(attempted: str, request_id: str, error: Exception) -> TransientE
     return TransientError(
         attempted=attempted, reference=request_id, answer=f"something that cannot be read ({type(error).__name__})"
     )
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Ask for a request that nobody has made: 404 means that the key is good."""
+    key = reveal(access.secret("FAL_KEY"), name="FAL_KEY")
+    base = access.url(QUEUE_URL, "/fal/queue/").rstrip("/")
+    reply = Http("fal", headers={"Authorization": f"Key {key}"}, secrets=(key,)).send(
+        "GET",
+        f"{base}/fal-ai/wan-25-preview/requests/{uuid.uuid4()}/status",
+        attempted="show fal the key",
+        acting=False,
+    )
+    if reply.status != _NOT_FOUND:
+        raise reply.error(reply.words, next_step=NEXT_STEPS.get(str(reply.status), ""), code=str(reply.status))
+    return Proof("the key is accepted; whether there is credit only a request shows")
+
+
+VENDOR: Final = Vendor(
+    name="fal",
+    label="fal",
+    family="video",
+    about="Generated video through the fal queue (WAN, Veo, Kling).",
+    connect=connect,
+    settings=(Setting("FAL_KEY", "fal.ai dashboard, Keys", sandbox="sandbox-fal-id:sandbox-fal-secret"),),
+    can=("video from text", "follows and cancels by id"),
+    prove=prove,
+    where_to_look="fal.ai dashboard, Requests",
+    order=1,
+    models={name: model.can for name, model in MODELS.items()},
+    refusals=frozenset(NEXT_STEPS) | RETRY_HELPS,
+    stand_in="dayreel.sandbox.fal:mount",
+)

@@ -8,7 +8,8 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilit
 from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.record import Proof, Setting, Vendor
 
 BASE_URL: Final = "https://api-singapore.klingai.com"
 _TASKS: Final = "/v1/videos/text2video"
@@ -294,3 +296,36 @@ def _video_url(task: Mapping[str, Any]) -> str | None:
     first = videos[0] if isinstance(videos, list) and videos else None
     url = first.get("url") if isinstance(first, dict) else None
     return url if isinstance(url, str) and url else None
+
+
+def prove(access: Access, _models: Sequence[str]) -> Proof:
+    """Ask for a task that nobody has made: "not found" means that both keys are good."""
+    unknown = str(NOT_FOUND)
+    try:
+        connect(access).follow({"task_id": f"dayreel-{uuid.uuid4().hex[:12]}"})
+    except PermanentError as error:
+        if error.code != unknown:
+            raise
+    return Proof("both keys are accepted; whether there is credit only a task shows")
+
+
+VENDOR: Final = Vendor(
+    name="kling",
+    label="Kling",
+    family="video",
+    about="Generated video from Kling itself.",
+    connect=connect,
+    settings=(
+        Setting("KLING_ACCESS_KEY", "Kling developer console", sandbox="sandbox-kling-access"),
+        # HS256 wants 32 bytes.
+        Setting("KLING_SECRET_KEY", "Kling developer console", sandbox="sandbox-kling-secret-of-at-least-32-bytes"),
+    ),
+    can=("video from text", "follows by id", "looks up lost requests"),
+    prove=prove,
+    where_to_look="Kling developer console, task list",
+    order=2,
+    models={name: model.can for name, model in MODELS.items()},
+    handle="task_id",
+    refusals=frozenset(map(str, CODES)),
+    stand_in="dayreel.sandbox.kling:mount",
+)

@@ -27,13 +27,15 @@ from dayreel.queries.rows import (
 )
 from dayreel.queries.unknown_outcomes import UnknownOutcome, read_unknown_outcomes
 from dayreel.rules.approval import Bound
-from dayreel.rules.captions import CAPTION_RULES, CaptionUnit, measure
+from dayreel.rules.captions import measure
 from dayreel.rules.post_words import post_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import decisions, state_transitions
+from dayreel.vendors.record import CaptionUnit
+from dayreel.vendors.registry import platform_named
 
 T = TypeVar("T")
 
@@ -208,7 +210,7 @@ def _preview(channel: Channel, platform: Platform, content_id: str, text: str, i
     try:
         made = post_caption(channel, platform, content_id=content_id, caption=text, idea=idea)
     except UsageError as refusal:
-        rules = CAPTION_RULES[platform]
+        rules = platform_named(platform).captions
         size = measure(text.strip(), rules.unit)
         return CaptionPreview(platform, text, None, (), size, rules.limit, rules.unit, str(refusal))
     dropped = made.dropped_hashtags

@@ -15,7 +15,6 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest
-from dayreel.schemas.platform_limits import PLATFORM_LIMITS
 from dayreel.services.making import caption_video
 from dayreel.services.making.need_ready import need_files
 from dayreel.services.making.open_content import open_content
@@ -24,6 +23,7 @@ from dayreel.services.reviewing.request_review import request_review
 from dayreel.services.studio import Studio
 from dayreel.stores.channel_files import named_files
 from dayreel.stores.files import sha256_of
+from dayreel.vendors.registry import platform_named
 
 CODE_VERSION = "1"
 CHECKS = (
@@ -154,9 +154,8 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
 def fits_platforms(channel: Channel, video: Path) -> CheckResult:
     """Return whether every platform of the channel takes the video as it is."""
     platforms = list(channel.platforms.chosen())
-    failed = [
-        check for name in platforms for check in platform_limits(video, PLATFORM_LIMITS[name]) if not check.passed
-    ]
+    checks = (check for name in platforms for check in platform_limits(video, name, platform_named(name).limits))
+    failed = [check for check in checks if not check.passed]
     return CheckResult(
         name="fits_platforms",
         passed=not failed,

@@ -15,6 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.vendors.registry import platform_named
+
 # At 390 CSS pixels a picture of 3.9 inches shows one point as 1.4 pixels: 9 pt are read on a phone.
 SIZE_IN = (3.9, 3.2)
 DPI = 200
@@ -23,8 +26,8 @@ BAND = (0.1, 0.9)
 MOST_TOPICS = 8
 # One video says little about its topic.
 LEAST_CONTENTS = 3
-# Of Okabe and Ito: told apart by people who see colours differently, and each dark enough for a thin line on white.
-COLOURS = {"instagram": "#d55e00", "tiktok": "#111111", "youtube": "#0072b2"}
+# Like those of the platforms of Okabe and Ito: told apart by people who see colours differently, and each dark enough
+# for a thin line on white.
 _INK, _SOFT, _ACCENT, _LIMIT = "#222222", "#5f6368", "#0072b2", "#d55e00"
 _BAND_GREY = "#9aa0a6"
 # What is left for the plot below the two lines of the title.
@@ -86,9 +89,9 @@ def engagement_by_platform(data: ChartData) -> Figure:
     told = data.daily.assign(reactions=reactions.sum(axis=1, min_count=1).astype("Float64") / days_covered)
     for platform, rows in told.groupby("platform"):
         line = rows.groupby("day")["reactions"].sum(min_count=1).reindex(days).astype(float)
-        axes.plot(days, line, color=COLOURS.get(str(platform), _ACCENT), linewidth=1.4, label=str(platform))
+        axes.plot(days, line, color=_colour(str(platform)), linewidth=1.4, label=str(platform))
         alone = line.notna() & line.shift(1).isna() & line.shift(-1).isna()
-        axes.plot(line.index[alone], line[alone], ".", color=COLOURS.get(str(platform), _ACCENT), markersize=3)
+        axes.plot(line.index[alone], line[alone], ".", color=_colour(str(platform)), markersize=3)
     if told.empty:
         return _nothing(figure, axes)
     _date_axis(axes, days)
@@ -206,6 +209,13 @@ def _blank(title: str, data: ChartData, *, x: str, y: str, about: str | None = N
     axes.spines[["top", "right"]].set_visible(False)
     axes.yaxis.set_major_formatter(FuncFormatter(_compact))
     return figure, axes
+
+
+def _colour(platform: str) -> str:
+    try:
+        return platform_named(platform).colour or _ACCENT
+    except (UsageError, ConfigurationError):  # its package is no longer installed
+        return _ACCENT
 
 
 def _legend(axes: Any) -> None:

@@ -27,6 +27,7 @@ from dayreel.stores.catalog.tables import (
     processing_logs,
     state_transitions,
 )
+from dayreel.vendors.registry import posted_by_hand
 
 SNAPSHOTS: Mapping[str, Kind] = {
     "id": "int",
@@ -392,7 +393,7 @@ def _posts() -> Select[Any]:
             content.c.world == "sandbox",
         )
         .join(content, content.c.id == posts.c.content_id)
-        .where(posts.c.state == "posted", posts.c.post_id.is_not(None), posts.c.platform != "outbox")
+        .where(posts.c.state == "posted", posts.c.post_id.is_not(None), posts.c.platform.not_in(posted_by_hand()))
     )
 
 

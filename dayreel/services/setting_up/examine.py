@@ -14,14 +14,12 @@ from typing import Any
 
 import requests
 from dotenv import dotenv_values
-from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
-from dayreel.providers.registry import vendor_named
-from dayreel.queries.config import KEYS
+from dayreel.queries.config import keys
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
@@ -31,6 +29,7 @@ from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.need_ready import NO_SPACE_BYTES, priced
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
+from dayreel.services.tell_people import notifier_name
 from dayreel.settings import Settings
 from dayreel.stores.bucket_check import check_bucket
 from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
@@ -38,6 +37,7 @@ from dayreel.stores.channel_files import ChannelFiles, named_files
 from dayreel.stores.content_bucket import content_place
 from dayreel.stores.mart_bucket import mart_place
 from dayreel.stores.price_list import load_prices
+from dayreel.vendors.registry import unusable, vendor_named, vendors
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
@@ -55,6 +55,7 @@ def examine(settings: Settings) -> list[Check]:
     channels = {name: files.load(name) for name in files.names() if name not in broken}
     checks += check_sources(settings, channels)
     checks += check_env_file(settings.root / ".env")
+    checks += check_vendors()
     checks += [check_sandbox(settings)] if settings.world == "sandbox" else check_keys(settings, channels)
     checks += token_findings(settings, SystemClock().now())
     footage = footage_hooks(settings)
@@ -168,10 +169,12 @@ def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[C
 def check_env_file(path: Path) -> list[Check]:
     """Look for names in `.env` that do nothing there; without any, there is nothing to tell."""
     wrong = []
+    known = {f"DAYREEL_{field}".upper() for field in Settings.model_fields}
+    known |= {setting.variable for vendor in vendors() for setting in vendor.settings}
     for name in dotenv_values(path, interpolate=False) if path.is_file() else ():
-        if name in {key.variable for key in KEYS.values()}:
+        if name in {key.variable for key in keys().values()}:
             wrong.append(f"{name} holds only in the environment itself, or as a setting (`dayreel config list`)")
-        elif name.startswith("DAYREEL_") and name.removeprefix("DAYREEL_").lower() not in Settings.model_fields:
+        elif name.startswith("DAYREEL_") and name not in known:
             wrong.append(f"{name} is no setting")
     if not wrong:
         return []
@@ -179,11 +182,18 @@ def check_env_file(path: Path) -> list[Check]:
     return [Check("env file", "warn", "; ".join(wrong), step)]
 
 
+def check_vendors() -> list[Check]:
+    """Look for vendors of other packages that cannot be used; without any, there is nothing to report."""
+    step = "Update or uninstall that package; nothing else is affected."
+    return [Check(f"vendor {one.name}", "warn", f"{one.distribution}: {one.reason}", step) for one in unusable()]
+
+
 def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
     """Look whether every variable that the live world needs is set, per channel; values are never shown."""
     wanted = {name: [*making_vendors(one), *one.platforms.chosen()] for name, one in channels.items()}
-    if settings.slack_bot_token is not None:
-        wanted["review requests"] = ["slack"]
+    notifier = notifier_name(settings)
+    if vendor_named(notifier).settings:
+        wanted["notifications"] = [notifier]
     footage = footage_hooks(settings)
     titles = [] if footage is None else footage.vendors(settings)
     if titles:
@@ -204,7 +214,7 @@ def missing_keys(settings: Settings, vendors: Iterable[str]) -> list[str]:
         f"{variable} ({vendor})"
         for vendor in vendors
         for variable in vendor_named(vendor).needs
-        if not _is_set(settings, variable)
+        if settings.variable(variable) is None
     ]
 
 
@@ -216,11 +226,6 @@ def _keys(settings: Settings, subject: str, vendors: list[str]) -> Check:
         return Check(name, "fail", f"not set: {', '.join(missing)}", step)
     needed = [variable for vendor in vendors for variable in vendor_named(vendor).needs]
     return Check(name, "ok", ", ".join(needed) or "none needed")
-
-
-def _is_set(settings: Settings, variable: str) -> bool:
-    value = getattr(settings, variable.lower(), None)
-    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 def check_sandbox(settings: Settings) -> Check:

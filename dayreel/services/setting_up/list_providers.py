@@ -1,14 +1,11 @@
 """Listing every vendor: its family, what it can do, which variables it wants, which of them are set. No values."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from typing import Any
 
-from pydantic import SecretStr
-
-from dayreel.providers.registry import VENDORS, Vendor
 from dayreel.settings import Settings
+from dayreel.vendors.record import Vendor
+from dayreel.vendors.registry import vendors
 
 
 @dataclass(frozen=True)
@@ -34,32 +31,18 @@ class Listed:
 
 def list_providers(settings: Settings) -> list[Listed]:
     """Return every vendor of the registry, in its order."""
-    return [_listed(settings, vendor) for vendor in VENDORS.values()]
-
-
-def is_set(settings: Settings, variable: str) -> bool:
-    """Return whether an environment variable has a value, by its name in the environment."""
-    value = getattr(settings, variable.removeprefix("DAYREEL_").lower(), None)
-    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+    return [_listed(settings, vendor) for vendor in vendors()]
 
 
 def _listed(settings: Settings, vendor: Vendor) -> Listed:
-    needs = {variable: is_set(settings, variable) for variable in vendor.needs}
+    needs = {variable: settings.variable(variable) is not None for variable in vendor.needs}
     return Listed(
         name=vendor.name,
         family=vendor.family,
         can=vendor.can,
-        models=_models(vendor),
+        models={name: asdict(can) for name, can in vendor.models.items()},
         needs=needs,
-        takes={variable: is_set(settings, variable) for variable in vendor.takes},
+        takes={variable: settings.variable(variable) is not None for variable in vendor.takes},
         # The sandbox world has stand-ins with keys of their own.
         ready=settings.world == "sandbox" or all(needs.values()),
     )
-
-
-def _models(vendor: Vendor) -> dict[str, dict[str, Any]]:
-    if vendor.family != "video" or not vendor.needs:
-        return {}
-    module = import_module(vendor.module)
-    known: Mapping[str, Any] = module.MODELS
-    return {name: asdict(model.can) for name, model in known.items()}

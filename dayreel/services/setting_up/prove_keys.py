@@ -8,10 +8,11 @@ from dayreel.errors import ConfigurationError, ProviderError, TransientError
 from dayreel.schemas.channel import Channel
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.studio import open_studio
-from dayreel.services.tell_people import keys_of_notifiers
+from dayreel.services.tell_people import notifier_name
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named, vendors
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,12 @@ def prove(access: Access, vendor: str, models: Sequence[str]) -> Proven:
     Args:
         models: those that channels want from it.
     """
-    from dayreel.providers.proofs import PROOFS  # noqa: PLC0415  brings every vendor's file
-
     name = f"live {vendor}"
-    if vendor not in PROOFS:
+    ask = vendor_named(vendor).prove
+    if ask is None:
         return Proven(name, "ok", "has no key to prove")
     try:
-        proof = PROOFS[vendor](access, models)
+        proof = ask(access, models)
     except TransientError as error:
         return Proven(name, "warn", error.message, error.next_step or "Try again later.")
     except (ProviderError, ConfigurationError) as error:
@@ -74,8 +74,7 @@ def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[
     footage = footage_hooks(settings)
     wanted |= {} if footage is None else {vendor: [] for vendor in footage.vendors(settings)}
     if settings.world == "sandbox":
-        return {**wanted, "slack": []}
-    token = settings.instagram_access_token
-    if "instagram" in wanted and token is not None and token.get_secret_value().startswith("IGA"):
-        wanted["presigned_s3" if settings.storage_bucket else "quick_tunnel"] = []
-    return {**wanted, **{vendor: [] for vendor, secret in keys_of_notifiers(settings).items() if secret is not None}}
+        return {**wanted, notifier_name(settings): []}
+    used = [name for vendor in wanted if (uses := vendor_named(vendor).uses) for name in uses(settings.variable)]
+    told = [vendor.name for vendor in vendors("notifiers") if vendor.needs and vendor.is_set_up(settings.variable)]
+    return {**wanted, **{vendor: [] for vendor in (*used, *told)}}

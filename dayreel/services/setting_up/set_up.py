@@ -7,19 +7,15 @@ written over ones that it takes.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import UnionType
-from typing import Any, get_args
-
-from pydantic import AliasChoices, SecretStr
 
 from dayreel.clock import Clock
-from dayreel.providers.registry import VENDORS, vendor_named
+from dayreel.services.keep_tokens import seeds
 from dayreel.services.setting_up.prove_keys import Proven, prove, vendors_in_use
-from dayreel.services.tell_people import TOLD_BY
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.stores.env_file import write_env
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import names, vendor_named, vendors
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,8 @@ def vendors_to_set_up(settings: Settings) -> list[str]:
         ConfigurationError: a channel file has problems.
     """
     live = settings.model_copy(update={"world": "live"})
-    used = {*vendors_in_use(live, ChannelFiles(settings.channels_dir).load_all()), *TOLD_BY}
-    return [name for name, vendor in VENDORS.items() if name in used and (vendor.needs or vendor.takes)]
+    used = {*vendors_in_use(live, ChannelFiles(settings.channels_dir).load_all()), *names("notifiers")}
+    return [vendor.name for vendor in vendors() if vendor.name in used and vendor.settings]
 
 
 def wanted_variables(settings: Settings, vendor: str) -> list[Wanted]:
@@ -51,8 +47,17 @@ def wanted_variables(settings: Settings, vendor: str) -> list[Wanted]:
     Raises:
         UsageError: there is no such vendor.
     """
-    described = vendor_named(vendor)
-    return [_wanted(settings, name, is_needed=name in described.needs) for name in (*described.needs, *described.takes)]
+    return [
+        Wanted(
+            name=setting.variable,
+            hint=setting.help,
+            is_secret=setting.secret,
+            is_needed=setting.required,
+            is_set=settings.variable(setting.variable) is not None,
+            wins_in_environment=setting.variable in os.environ,
+        )
+        for setting in vendor_named(vendor).settings
+    ]
 
 
 def check_answers(settings: Settings, clock: Clock, vendor: str, answers: Mapping[str, str]) -> Proven:
@@ -62,7 +67,7 @@ def check_answers(settings: Settings, clock: Clock, vendor: str, answers: Mappin
     """
 
     def variable(name: str) -> str | None:
-        return answers.get(name) or _value(settings, name)
+        return answers.get(name) or settings.variable(name)
 
     # No models: which ones a channel may use is another question than whether the key works.
     return prove(Access("live", variable, settings.sandbox_url, clock, settings.root), vendor, [])
@@ -70,9 +75,8 @@ def check_answers(settings: Settings, clock: Clock, vendor: str, answers: Mappin
 
 def needs_token_key(settings: Settings, answers: Mapping[str, str]) -> bool:
     """Say whether there is a token to renew now, and no key to keep it with."""
-    login = answers.get("INSTAGRAM_ACCESS_TOKEN") or _value(settings, "INSTAGRAM_ACCESS_TOKEN") or ""
-    refresh = answers.get("TIKTOK_REFRESH_TOKEN") or _value(settings, "TIKTOK_REFRESH_TOKEN")
-    return settings.token_key is None and (bool(refresh) or login.startswith("IGA"))
+    renewable = seeds(lambda name: answers.get(name) or settings.variable(name))
+    return settings.token_key is None and any(True for _ in renewable)
 
 
 def keep_answers(settings: Settings, answers: Mapping[str, str]) -> None:
@@ -82,28 +86,3 @@ def keep_answers(settings: Settings, answers: Mapping[str, str]) -> None:
         UsageError: a value has a line break.
     """
     write_env(settings.root / ".env", answers, template=settings.root / ".env.example")
-
-
-def _wanted(settings: Settings, name: str, *, is_needed: bool) -> Wanted:
-    for field_name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        called = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"DAYREEL_{field_name}".upper()
-        if called == name:
-            return Wanted(
-                name=name,
-                hint=field.description or "",
-                is_secret=_is_secret(field.annotation),
-                is_needed=is_needed,
-                is_set=bool(_value(settings, name)),
-                wins_in_environment=name in os.environ,
-            )
-    raise AssertionError(f"{name} is no setting; a test holds the registry to them")
-
-
-def _is_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or (isinstance(annotation, UnionType) and SecretStr in get_args(annotation))
-
-
-def _value(settings: Settings, name: str) -> str | None:
-    value = getattr(settings, name.removeprefix("DAYREEL_").lower(), None)
-    return value.get_secret_value() if isinstance(value, SecretStr) else value

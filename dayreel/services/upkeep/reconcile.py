@@ -16,7 +16,6 @@ from sqlalchemy import select
 from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, TransientError, UsageError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
-from dayreel.providers.registry import vendor_named
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
@@ -26,6 +25,7 @@ from dayreel.services.making.renders import end_render, made_clip
 from dayreel.services.publishing.publish_post import note_post, settle_post
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import effects, platform_posts
+from dayreel.vendors.registry import vendor_named
 
 Outcome = Literal["confirmed", "refused", "released", "goes_on", "parked", "written_off", "at_work"]
 SETTLING = timedelta(minutes=2)
@@ -342,8 +342,7 @@ def _unknown(studio: Studio, effect_id: int) -> Effect:
 
 def _found_handle(effect: Effect, found: str) -> dict[str, Any]:
     """Return the handle by which a request that a person found can be followed, in the vendor's own terms."""
-    name = "task_id" if vendor_named(effect.key.target).name == "kling" else "request_id"
-    return {name: found, "model": effect.request.get("model")}
+    return {vendor_named(effect.key.target).handle: found, "model": effect.request.get("model")}
 
 
 def _refuse_anothers(studio: Studio, effect: Effect, handle: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from dayreel.errors import MediaError
 from dayreel.media.checks import ExpectedVideo, check_final_video, platform_limits
 from dayreel.media.compose import ComposePlan, compose
 from dayreel.schemas.content import CheckResult
-from dayreel.schemas.platform_limits import PlatformLimits
+from dayreel.vendors.record import PlatformLimits
 
 MakeClip = Callable[..., Path]
 Check = Callable[..., dict[str, CheckResult]]
@@ -170,19 +170,19 @@ LIMITS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_a_platforms_limit_is_kept_or_broken(make_clip: MakeClip, name: str) -> None:
     clip = make_clip(duration_s=2)
     kept, broken = LIMITS[name]
-    assert all(result.passed for result in platform_limits(clip, PlatformLimits("reels", **kept)))
-    failing = [result for result in platform_limits(clip, PlatformLimits("reels", **broken)) if not result.passed]
+    assert all(result.passed for result in platform_limits(clip, "reels", PlatformLimits(**kept)))
+    failing = [result for result in platform_limits(clip, "reels", PlatformLimits(**broken)) if not result.passed]
     assert [result.name for result in failing] == [f"reels_{name}"]
     assert "reels takes at" in failing[0].message
 
 
 def test_too_long_and_too_quick_break_the_upper_limits(make_clip: MakeClip) -> None:
-    limits = PlatformLimits("reels", max_duration_s=1.5, max_fps=20)
-    results = platform_limits(make_clip(duration_s=2), limits)
+    limits = PlatformLimits(max_duration_s=1.5, max_fps=20)
+    results = platform_limits(make_clip(duration_s=2), "reels", limits)
     assert {result.name for result in results if not result.passed} == {"reels_duration", "reels_fps"}
 
 
 def test_an_edit_list_breaks_the_limits_of_who_takes_none(make_clip: MakeClip, made: Path) -> None:
-    limits = PlatformLimits("reels", takes_edit_lists=False)
-    assert {r.name for r in platform_limits(make_clip(), limits) if not r.passed} == {"reels_edit_list"}
-    assert all(result.passed for result in platform_limits(made, limits))
+    limits = PlatformLimits(takes_edit_lists=False)
+    assert {r.name for r in platform_limits(make_clip(), "reels", limits) if not r.passed} == {"reels_edit_list"}
+    assert all(result.passed for result in platform_limits(made, "reels", limits))

@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 
 from dayreel.errors import UsageError
-from dayreel.queries.config import KEYS, config_at, read_config
+from dayreel.queries.config import config_at, keys, read_config
 from dayreel.services.audit import recent_acts
 from dayreel.services.configure import write_config
 from dayreel.stores.catalog.engine import Catalog
 from tests.fakes.clock import NINE
 
 
-@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("name", keys())
 def test_every_setting_has_a_default_that_its_own_reader_takes(sqlite_catalog: Catalog, name: str) -> None:
-    key = KEYS[name]
+    key = keys()[name]
     assert key.read(key.default) == key.default
     with sqlite_catalog.read() as connection:
         found = read_config(connection, name, environment={})
@@ -22,13 +22,13 @@ def test_every_setting_has_a_default_that_its_own_reader_takes(sqlite_catalog: C
 
 
 def test_default_caps_match_the_plan_and_no_account_posts_live() -> None:
-    assert {name: key.default for name, key in KEYS.items() if name.startswith("cap.")} == {
+    assert {name: key.default for name, key in keys().items() if name.startswith("cap.")} == {
         "cap.content_usd": "2.00",
         "cap.channel_day_usd": "5.00",
         "cap.day_usd": "25.00",
         "cap.month_usd": "300.00",
     }
-    live = {name for name, key in KEYS.items() if name.startswith("publish.") and key.default == "live"}
+    live = {name for name, key in keys().items() if name.startswith("publish.") and key.default == "live"}
     assert live <= {"publish.outbox"}  # a folder of one's own is no account
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_refused_and_changes_nothing(sqlite_catalog: Cata
     with pytest.raises(UsageError), sqlite_catalog.write() as connection:
         write_config(connection, name, value, by="ana", at=NINE)
     with sqlite_catalog.read() as connection:
-        assert all(read_config(connection, key, environment={}).origin == "default" for key in KEYS)
+        assert all(read_config(connection, key, environment={}).origin == "default" for key in keys())
 
 
 def test_an_unknown_setting_lists_those_that_are(sqlite_catalog: Catalog) -> None:

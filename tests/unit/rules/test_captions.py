@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from dayreel.errors import UsageError
 from dayreel.rules.captions import (
-    CAPTION_RULES,
     ELLIPSIS,
     carries_marker,
     derive_title,
@@ -14,7 +13,8 @@ from dayreel.rules.captions import (
     measure,
     shorten,
 )
-from dayreel.schemas.channel import PLATFORMS, Platform
+from dayreel.schemas.channel import Platform
+from dayreel.vendors.registry import names, platform_named
 
 MARKER = "dr-7f3a9c"
 FAMILY = "👩‍👩‍👧‍👦"
@@ -39,8 +39,8 @@ def test_a_hashtag_that_the_text_already_has_is_not_added_again() -> None:
     [("instagram", "🧶", 2200), ("tiktok", "🧶", 1100), ("youtube", "ñ", 2500), ("youtube", "🧶", 1250)],
 )
 def test_each_platform_counts_in_its_own_unit(platform: Platform, unit_text: str, fits: int) -> None:
-    assert format_caption(platform, unit_text * fits).size == CAPTION_RULES[platform].limit
-    with pytest.raises(UsageError, match=str(CAPTION_RULES[platform].limit)):
+    assert format_caption(platform, unit_text * fits).size == platform_named(platform).captions.limit
+    with pytest.raises(UsageError, match=str(platform_named(platform).captions.limit)):
         format_caption(platform, unit_text * (fits + 1))
 
 
@@ -124,7 +124,7 @@ def test_a_marker_is_only_found_as_a_token_of_its_own() -> None:
 
 
 @given(
-    platform=st.sampled_from(PLATFORMS),
+    platform=st.sampled_from(names("platforms")),
     text=st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="<>"), min_size=1),
     hashtags=st.lists(st.from_regex(r"#[a-z0-9_]{1,12}", fullmatch=True), max_size=40),
 )

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from dayreel.errors import ConfigurationError, PermanentError, StaleState, TransientError
 from dayreel.sandbox import credentials
-from dayreel.services.keep_tokens import Seed, token_findings, usable_token
+from dayreel.services.keep_tokens import Seed, seeds, token_findings, usable_token
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.token_vault import TokenVault, new_key
@@ -22,8 +22,19 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.sandbox import RunningSandbox
 
 KEY = SecretStr(new_key())
-TIKTOK = Seed("tiktok", credentials.TIKTOK_ACCESS_TOKEN, credentials.TIKTOK_REFRESH_TOKEN)
-INSTAGRAM = Seed("instagram", credentials.INSTAGRAM_LOGIN_TOKEN, None)
+
+
+def seed(vendor: str, **variables: str) -> Seed:
+    (found,) = [one for one in seeds(variables.get) if one.vendor == vendor]
+    return found
+
+
+TIKTOK = seed(
+    "tiktok",
+    TIKTOK_ACCESS_TOKEN=credentials.TIKTOK_ACCESS_TOKEN,
+    TIKTOK_REFRESH_TOKEN=credentials.TIKTOK_REFRESH_TOKEN,
+)
+INSTAGRAM = seed("instagram", INSTAGRAM_ACCESS_TOKEN=credentials.INSTAGRAM_LOGIN_TOKEN)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +121,7 @@ def test_a_failed_renewal_of_an_expired_token_names_a_next_step(tokens: Keeper) 
 
 def test_a_failed_reconnect_never_overwrites_a_good_token(tokens: Keeper) -> None:
     first = tokens.get(TIKTOK)
-    wrong = Seed("tiktok", "act.wrong", "rft.wrong-and-secret")
+    wrong = replace(TIKTOK, access="act.wrong", refresh="rft.wrong-and-secret")
     assert tokens.get(wrong) == first
     assert "refused" in str(tokens.error("tiktok"))
     assert "rft.wrong-and-secret" not in str(tokens.error("tiktok"))
@@ -123,7 +134,7 @@ def test_a_reconnect_that_works_takes_over(tokens: Keeper) -> None:
     old = tokens.get(INSTAGRAM)
     assert old == credentials.INSTAGRAM_LOGIN_TOKEN
     tokens.clock.move(days=8)
-    newer = Seed("instagram", tokens.get(INSTAGRAM), None)
+    newer = replace(INSTAGRAM, access=tokens.get(INSTAGRAM))
     assert newer.access != old
     assert tokens.get(newer) == newer.access
 
@@ -187,14 +198,8 @@ def test_a_wrong_token_key_is_refused_but_an_old_one_may_follow(tokens: Keeper) 
 
 
 def settings_with(url: str, root: Path, *, key: SecretStr | None = KEY) -> Settings:
-    return Settings(
-        _env_file=None,
-        root=root,
-        catalog_url=url,
-        token_key=key,
-        tiktok_access_token=SecretStr(TIKTOK.access),
-        tiktok_refresh_token=SecretStr(str(TIKTOK.refresh)),
-    )
+    settings = Settings(_env_file=None, root=root, catalog_url=url, token_key=key)
+    return settings.with_variables(TIKTOK_ACCESS_TOKEN=TIKTOK.access, TIKTOK_REFRESH_TOKEN=TIKTOK.refresh)
 
 
 def test_doctor_shows_the_days_that_are_left(world: RunningSandbox, sqlite_url: str, tmp_path: Path) -> None:

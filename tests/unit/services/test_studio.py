@@ -34,7 +34,8 @@ def test_the_live_world_names_the_variable_that_is_missing(
 
 def test_a_real_key_never_reaches_the_sandbox_world(tmp_path: Path, make_studio: MakeStudio) -> None:
     studio = make_studio()
-    settings = Settings(_env_file=None, root=tmp_path, fal_key="s3cret-of-mine", sandbox_url="http://127.0.0.1:9")
+    settings = Settings(_env_file=None, root=tmp_path, sandbox_url="http://127.0.0.1:9")
+    settings = settings.with_variables(FAL_KEY="s3cret-of-mine")
     mine = Studio(settings, studio.clock, studio.catalog)
     assert mine.access.variable("FAL_KEY") == SANDBOX_CREDENTIALS["FAL_KEY"]
     assert "s3cret-of-mine" not in repr(settings)

@@ -59,7 +59,7 @@ def test_the_captions_shown_are_the_captions_sent(make_studio: MakeStudio) -> No
     shown = {one.platform: (one.text, one.title) for one in review(studio, row.id).captions}
     assert list(shown) == list(PLATFORMS)
     for name, (words, title) in shown.items():
-        sent = post_request(studio, channel_of(studio), row, name)  # type: ignore[arg-type]
+        sent = post_request(studio, channel_of(studio), row, name)
         assert words == sent.caption
         assert title in (None, sent.title)
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import LanguageModel, Question
-from dayreel.providers.registry import vendor_named
 from dayreel.schemas.content import Idea, PromptSet
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 

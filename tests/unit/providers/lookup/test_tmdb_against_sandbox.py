@@ -10,9 +10,9 @@ from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.lookup.contract import Found, TitleLookup
 from dayreel.providers.lookup.tmdb import TmdbLookup
-from dayreel.providers.registry import vendor_named
 from dayreel.sandbox.credentials import TMDB_TOKEN
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
 

@@ -7,8 +7,8 @@ import pytest
 from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError, UnknownOutcomeError
 from dayreel.providers.notifiers.contract import Message, Notifier
-from dayreel.providers.registry import vendor_named
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 

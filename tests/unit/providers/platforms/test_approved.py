@@ -16,7 +16,7 @@ from dayreel.providers.platforms.approved import (
     poll,
     read_fields,
 )
-from dayreel.schemas.channel import TikTokPost
+from dayreel.providers.platforms.tiktok import TikTokPost
 from tests.fakes.scripted_server import Say, scripted
 from tests.unit.providers.platforms.posting import Recorder, WaitingClock, make_request
 

@@ -8,9 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from dayreel.errors import TransientError
-from dayreel.providers.platforms.tiktok import TikTokPlatform
+from dayreel.providers.platforms.tiktok import TikTokPlatform, TikTokPost
 from dayreel.sandbox import credentials
-from dayreel.schemas.channel import TikTokPost
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted

@@ -8,9 +8,9 @@ import pytest
 
 from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError
-from dayreel.providers.registry import vendor_named
 from dayreel.providers.speech.contract import SpeechProvider
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named
 from tests.fakes.sandbox import RunningSandbox
 
 TEXT = "In 1712, potters & glaziers met here. They stayed for a year."

@@ -9,11 +9,11 @@ import pytest
 
 from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.registry import vendor_named
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.providers.video.kling import MODELS, KlingVideo
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.waiting import wait_until

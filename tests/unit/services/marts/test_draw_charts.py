@@ -21,7 +21,8 @@ from PIL import Image
 
 from dayreel.schemas.mart import Mart
 from dayreel.services.marts import shapes, tables
-from dayreel.services.marts.draw_charts import CHARTS, COLOURS, DPI, SIZE_IN, ChartData, draw_all, png_of
+from dayreel.services.marts.draw_charts import CHARTS, DPI, SIZE_IN, ChartData, draw_all, png_of
+from dayreel.vendors.registry import vendors
 
 pytestmark = pytest.mark.slow
 
@@ -217,6 +218,13 @@ def test_no_text_overlaps_another_or_leaves_the_picture(data: ChartData, name: s
         assert box.x1 <= figure.bbox.width + 1, name
     for number, box in enumerate(boxes):
         assert not any(box.shrunk(0.9, 0.8).overlaps(other.shrunk(0.9, 0.8)) for other in boxes[number + 1 :]), name
+
+
+COLOURS = {
+    vendor.name: vendor.platform.colour
+    for vendor in vendors("platforms")
+    if vendor.platform is not None and vendor.platform.colour is not None
+}
 
 
 @pytest.mark.parametrize(("left", "right"), list(combinations(COLOURS, 2)))

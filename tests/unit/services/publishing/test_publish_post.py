@@ -15,7 +15,6 @@ from dayreel.providers.platforms.contract import Quota
 from dayreel.queries.rows import posts_of
 from dayreel.rules.gates import GateName
 from dayreel.rules.post_words import post_marker
-from dayreel.schemas.channel import PLATFORMS, Platform
 from dayreel.services.configure import write_config
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
@@ -47,17 +46,13 @@ def approve(studio: Studio, **more: Any) -> None:
 
 def publish(studio: Studio, platform: FakePlatform, content_id: str = ID) -> Posted:
     name, _, _ = content_id.partition("-")
-    return publish_post(studio, channel_of(studio, name), content_id, platform_of(platform), provider=platform)
+    return publish_post(studio, channel_of(studio, name), content_id, platform.name, provider=platform)
 
 
 def plan(studio: Studio, platform: FakePlatform) -> Plan:
     studio.providers[platform.name] = platform
     (told,) = plan_posts(studio, channel_of(studio), ID)
     return told
-
-
-def platform_of(platform: FakePlatform) -> Platform:
-    return next(one for one in PLATFORMS if one == platform.name)
 
 
 def post_row(studio: Studio, platform: str = "instagram", content_id: str = ID) -> dict[str, Any]:

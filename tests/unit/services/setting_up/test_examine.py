@@ -175,7 +175,7 @@ def test_the_live_world_names_missing_variables_without_values(root: Path, monke
 def test_a_slack_token_without_its_channel_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-x")
     (check,) = check_keys(Settings(root=root, world="live"), {})
-    assert check == Check("keys of review requests", "fail", "not set: SLACK_CHANNEL_ID (slack)", check.next_step)
+    assert check == Check("keys of notifications", "fail", "not set: SLACK_CHANNEL_ID (slack)", check.next_step)
 
 
 def test_who_is_asked_for_titles_of_own_footage_needs_a_key_too(root: Path, tmp_path: Path) -> None:

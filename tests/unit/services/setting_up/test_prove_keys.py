@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from dayreel.clock import SystemClock
-from dayreel.providers.proofs import PROOFS
-from dayreel.providers.registry import VENDORS
 from dayreel.sandbox import credentials
 from dayreel.schemas.channel import Channel
 from dayreel.services.setting_up.prove_keys import prove, vendors_in_use
 from dayreel.settings import Settings
 from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named, vendors
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
 from tests.fakes.studio import CRAFTS
@@ -44,7 +42,7 @@ def test_a_good_key_is_proved_and_nothing_is_bought_or_posted(world: RunningSand
 
 @pytest.mark.parametrize("vendor", KEYED)
 def test_a_wrong_key_fails_says_what_to_do_and_is_not_shown(world: RunningSandbox, vendor: str) -> None:
-    wrong = dict.fromkeys(VENDORS[vendor].needs, "marked-wrong-value-0123456789abcdefgh")
+    wrong = dict.fromkeys(vendor_named(vendor).needs, "marked-wrong-value-0123456789abcdefgh")
     proven = prove(way(world.url, **wrong), vendor, [])
     assert proven.verdict == "fail"
     assert proven.next_step
@@ -55,7 +53,7 @@ def test_a_wrong_key_fails_says_what_to_do_and_is_not_shown(world: RunningSandbo
 
 @pytest.mark.parametrize("vendor", KEYED)
 def test_a_missing_variable_is_named(world: RunningSandbox, vendor: str) -> None:
-    variable = VENDORS[vendor].needs[0]
+    variable = vendor_named(vendor).needs[0]
     access = replace(way(world.url), variable=lambda name: None if name == variable else "some-value")
     proven = prove(access, vendor, [])
     assert proven.verdict == "fail"
@@ -95,7 +93,7 @@ def test_a_missing_scope_is_named() -> None:
 
 
 def test_every_vendor_with_a_key_has_a_proof_but_the_webhook() -> None:
-    assert {name for name, vendor in VENDORS.items() if vendor.needs} - set(PROOFS) == {"webhook"}
+    assert {vendor.name for vendor in vendors() if vendor.needs and vendor.prove is None} == {"webhook"}
 
 
 def settings(**changes: Any) -> Settings:
@@ -115,7 +113,7 @@ def test_only_vendors_in_use_are_asked_with_their_models() -> None:
     fal = "fal-ai/wan-25-preview/text-to-video"
     wanted = {"anthropic": ["claude-sonnet-5-5"], "openai": ["gpt-6-luna"], "fal": [fal], "espeak": [], "instagram": []}
     assert vendors_in_use(settings(), {"crafts": channel}) == wanted
-    login = settings(instagram_access_token=SecretStr("IGAAx"), ntfy_topic=SecretStr("t"))
+    login = settings().with_variables(INSTAGRAM_ACCESS_TOKEN="IGAAx", NTFY_TOPIC="t")
     assert set(vendors_in_use(login, {"crafts": channel})) == {*wanted, "quick_tunnel", "ntfy"}
-    bucket = settings(instagram_access_token=SecretStr("IGAAx"), storage_bucket="b")
+    bucket = settings().with_variables(INSTAGRAM_ACCESS_TOKEN="IGAAx", STORAGE_BUCKET="b")
     assert "presigned_s3" in vendors_in_use(bucket, {"crafts": channel})

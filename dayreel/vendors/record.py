@@ -1,0 +1,188 @@
+"""A vendor's record: every fact about it that something else than its own client wants to know.
+
+One record a vendor, at the end of the vendor's own file. Settings, choices in channel files, Dagster resources, key
+checks, lists and messages are derived from it. What a vendor answers and how it is spoken to is the client's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from dayreel.vendors.access import Access
+from dayreel.vendors.token import Token
+
+Family = Literal["llm", "video", "speech", "platforms", "public_urls", "lookup", "notifiers"]
+CaptionUnit = Literal["characters", "utf16", "bytes"]
+Variable = Callable[[str], str | None]
+"""Reads a variable by its name; None when it is not set."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable of a vendor.
+
+    Attributes:
+        variable: its name in the environment and in `.env`.
+        help: where the value comes from or what it is for, as a clause.
+        secret: whether it must never be shown.
+        required: whether the live world cannot use the vendor without it.
+        sandbox: the value that the vendor's stand-in takes; it opens nothing anywhere else.
+    """
+
+    variable: str
+    help: str
+    secret: bool = True
+    required: bool = True
+    sandbox: str | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a vendor answered to a free question.
+
+    Attributes:
+        found: what works.
+        problem: what will not work although the keys do.
+        next_step: what to do about the problem.
+    """
+
+    found: str
+    problem: str = ""
+    next_step: str = ""
+
+
+@dataclass(frozen=True)
+class PlatformLimits:
+    """What a platform takes of a video file; None means that no limit is known."""
+
+    max_size_bytes: int | None = None
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    max_bit_rate: int | None = None
+    min_fps: float | None = None
+    max_fps: float | None = None
+    max_width: int | None = None
+    takes_edit_lists: bool = True
+
+
+@dataclass(frozen=True)
+class CaptionRules:
+    """What a platform takes of a caption; None means that no limit is known."""
+
+    limit: int
+    unit: CaptionUnit
+    hashtag_limit: int | None = None
+    mention_limit: int | None = None
+    title_limit: int | None = None
+    forbidden: str = ""
+
+
+@dataclass(frozen=True)
+class RenewalRule:
+    """When a platform's access tokens are renewed.
+
+    Attributes:
+        every: an access token older than that is renewed.
+        spare: one that ends within that time is renewed, however young.
+        youngest: the vendor renews none younger than that.
+        after_expiry: whether a token that has ended can still be renewed (with a refresh token it can).
+    """
+
+    every: timedelta
+    spare: timedelta
+    youngest: timedelta
+    after_expiry: bool
+
+
+@dataclass(frozen=True)
+class TokenRenewal:
+    """How a platform's access tokens are kept alive.
+
+    Attributes:
+        access: variable of the access token.
+        refresh: variable of what a new one is asked for with; None where the access token itself is renewed.
+        prefix: what an access token begins with that can be renewed without a person.
+        prove: shows that tokens a person has just given work, and returns those to keep.
+        renew: returns new tokens.
+    """
+
+    access: str
+    refresh: str | None
+    prefix: str
+    rule: RenewalRule
+    prove: Callable[[Access, Token], Token]
+    renew: Callable[[Access, Token], Token]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What is particular to a vendor where videos are posted.
+
+    Attributes:
+        fields: the shape of its part of a channel file; has `hashtags` and `ai_disclosure` at least.
+        by_hand: whether people post from what is left there: nothing leaves this machine, so that it needs no
+            permission first, there are no counters, and the channel's title stands above the text.
+        colour: of its line in charts, as `#rrggbb`.
+    """
+
+    fields: type[BaseModel]
+    captions: CaptionRules
+    limits: PlatformLimits = PlatformLimits()
+    token: TokenRenewal | None = None
+    by_hand: bool = False
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One vendor.
+
+    Attributes:
+        name: by which channel files and commands choose it, and the key of its resource.
+        label: its name as people write it.
+        about: what it is, in a sentence or two.
+        connect: returns the client, which follows the contract of the family (`providers/<family>/contract.py`).
+        can: what it does for dayreel, in words.
+        prove: asks whether keys, account and scopes are good, free of charge, given the models that channels want.
+        where_to_look: where a person finds out what became of a request, when no program can.
+        uses: the other vendors that its client connects to, given the variables.
+        order: its place in its family: of the notifiers the first one that is set up is used.
+        models: model to what it can make, as a dataclass.
+        handle: the name of the vendor's own id of a paid request, where one that a person has found is followed.
+        refusals: the codes whose meaning the client knows; docs/reference/vendors/ explains each.
+        stand_in: `module:function` that returns the routes of the stand-in, given the sandbox world.
+    """
+
+    name: str
+    label: str
+    family: Family
+    about: str
+    connect: Callable[[Access], Any]
+    settings: tuple[Setting, ...] = ()
+    can: tuple[str, ...] = ()
+    prove: Callable[[Access, Sequence[str]], Proof] | None = None
+    where_to_look: str = ""
+    uses: Callable[[Variable], tuple[str, ...]] | None = None
+    order: int = 100
+    models: Mapping[str, Any] = field(default_factory=dict)
+    handle: str = "request_id"
+    refusals: frozenset[str] = frozenset()
+    stand_in: str | None = None
+    platform: Platform | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Variables without which the live world cannot use it."""
+        return tuple(setting.variable for setting in self.settings if setting.required)
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Variables that it uses when they are set."""
+        return tuple(setting.variable for setting in self.settings if not setting.required)
+
+    def is_set_up(self, variable: Variable) -> bool:
+        """Return whether somebody has chosen it: its first variable is set, or it has none."""
+        return not self.needs or bool(variable(self.needs[0]))

@@ -1,0 +1,184 @@
+"""Finding vendors' records: our own where they stand, everybody else's by entry points of the group `dayreel.vendors`.
+
+Our own are the modules of `dayreel/providers/<family>/` that define `VENDOR`; they need no list, and a clone that is
+not installed has them too. A package brings another vendor with an entry point that is named like it:
+
+    [project.entry-points."dayreel.vendors"]
+    acme = "dayreel_acme.speech:VENDOR"
+
+Only a vendor that is asked for by name is loaded. Where all are listed, one that cannot be used is left out, and
+`unusable` says why; it stands in nobody's way.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files
+from typing import get_args
+
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.vendors.record import Family, Platform, Vendor
+
+GROUP = "dayreel.vendors"
+FAMILIES: tuple[Family, ...] = get_args(Family)
+_RECORD = re.compile(r"^VENDOR\b", re.MULTILINE)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A vendor of another package that cannot be used, and why."""
+
+    name: str
+    distribution: str
+    reason: str
+
+
+def vendor_named(name: str) -> Vendor:
+    """Return a vendor.
+
+    Raises:
+        UsageError: there is none of that name; lists those that are.
+        ConfigurationError: its package cannot be used; says why.
+    """
+    module = _own().get(name)
+    if module is not None:
+        return _loaded_own(module)
+    found = _plugged().get(name)
+    if found is None:
+        raise UsageError(f"There is no provider {name!r}.", next_step=f"Providers are: {', '.join(names())}.")
+    loaded = _load(name, found)
+    if isinstance(loaded, Unusable):
+        raise ConfigurationError(
+            f"The vendor {name!r} of {loaded.distribution} cannot be used: {loaded.reason}.",
+            next_step="Update or uninstall that package; `dayreel doctor` lists every vendor that cannot be used.",
+        )
+    return loaded
+
+
+def vendors(family: Family | None = None) -> tuple[Vendor, ...]:
+    """Return every vendor that can be used, of one family or of all, in the order of families and in theirs."""
+    return tuple(vendor for vendor in _all() if family in (None, vendor.family))
+
+
+def names(family: Family | None = None) -> list[str]:
+    """Return the names of `vendors`."""
+    return [vendor.name for vendor in vendors(family)]
+
+
+def platform_named(name: str) -> Platform:
+    """Return what is particular to a platform.
+
+    Raises:
+        UsageError: there is no platform of that name; lists those that are.
+        ConfigurationError: its package cannot be used.
+    """
+    platform = vendor_named(name).platform
+    if platform is None:
+        raise UsageError(f"{name!r} is not a platform.", next_step=f"Platforms are: {', '.join(names('platforms'))}.")
+    return platform
+
+
+def label_of(name: str) -> str:
+    """Return a vendor's name as people write it; that of one that is no longer installed is made from its short one."""
+    try:
+        return vendor_named(name).label
+    except (UsageError, ConfigurationError):
+        return name.capitalize()
+
+
+def where_to_look(name: str) -> str:
+    """Return where a person finds out what became of a request to a vendor, when no program can."""
+    try:
+        told = vendor_named(name).where_to_look
+    except (UsageError, ConfigurationError):
+        told = ""
+    return told or f"{name}'s own dashboard"
+
+
+def posted_by_hand() -> list[str]:
+    """Return the platforms from which people post by hand: they have no counters."""
+    return [vendor.name for vendor in vendors("platforms") if vendor.platform is not None and vendor.platform.by_hand]
+
+
+@cache
+def sandbox_variables() -> dict[str, str]:
+    """Return what the stand-ins take, by variable; it opens nothing anywhere else."""
+    settings = (setting for vendor in vendors() for setting in vendor.settings)
+    return {setting.variable: setting.sandbox for setting in settings if setting.sandbox is not None}
+
+
+def unusable() -> list[Unusable]:
+    """Return every vendor of another package that cannot be used: it cannot be loaded, or its name is taken."""
+    problems = [
+        Unusable(name, _distribution(point), "dayreel has a vendor of that name itself")
+        for name in _own().keys() & _plugged().keys()
+        for point in _plugged()[name]
+    ]
+    loaded = (_load(name, found) for name, found in _plugged().items() if name not in _own())
+    return problems + [one for one in loaded if isinstance(one, Unusable)]
+
+
+@cache
+def _all() -> tuple[Vendor, ...]:
+    loaded: Iterator[Vendor | Unusable] = (
+        _load(name, found) for name, found in _plugged().items() if name not in _own()
+    )
+    own = [_loaded_own(module) for module in _own().values()]
+    found = [*own, *(vendor for vendor in loaded if isinstance(vendor, Vendor))]
+    return tuple(sorted(found, key=lambda vendor: (FAMILIES.index(vendor.family), vendor.order, vendor.name)))
+
+
+@cache
+def _own() -> dict[str, str]:
+    """Return our vendors' modules by name; told by their text, because importing each helper beside them takes long."""
+    return {
+        path.name.removesuffix(".py"): f"dayreel.providers.{family}.{path.name.removesuffix('.py')}"
+        for family in FAMILIES
+        for path in files("dayreel.providers").joinpath(family).iterdir()
+        if path.name.endswith(".py") and _RECORD.search(path.read_text(encoding="utf-8"))
+    }
+
+
+def _loaded_own(module: str) -> Vendor:
+    vendor: Vendor = import_module(module).VENDOR
+    return vendor
+
+
+@cache
+def _plugged() -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, []).append(point)
+    return found
+
+
+@cache
+def _load_point(point: EntryPoint) -> Vendor | str:
+    """Return what an entry point stands for, or why it cannot be used."""
+    try:
+        vendor = point.load()
+    except Exception as error:  # noqa: BLE001  somebody else's module may fail in any way, and must not stop ours
+        return f"{point.value} cannot be loaded ({type(error).__name__}: {error})"
+    if not isinstance(vendor, Vendor):
+        return f"{point.value} is not a Vendor"
+    if vendor.name != point.name or not _NAME.fullmatch(vendor.name):
+        return f"its entry point {point.name!r} and its name {vendor.name!r} have to be the same, in lower case"
+    if (vendor.platform is not None) != (vendor.family == "platforms"):
+        return "a vendor has a `platform` where its family is platforms, and nowhere else"
+    return vendor
+
+
+def _load(name: str, found: list[EntryPoint]) -> Vendor | Unusable:
+    where = " and ".join(sorted(_distribution(point) for point in found))
+    if len(found) > 1:
+        return Unusable(name, where, "each of them brings a vendor of that name; uninstall one")
+    loaded = _load_point(found[0])
+    return loaded if isinstance(loaded, Vendor) else Unusable(name, where, loaded)
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown package"

@@ -1,0 +1,138 @@
+"""Vendors of other packages: found by entry point, chosen by name, and in nobody's way when they cannot be used."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from dayreel.errors import ConfigurationError, UsageError
+from dayreel.queries.config import key_named
+from dayreel.schemas.channel import Channel, Platforms
+from dayreel.services.setting_up.examine import check_vendors
+from dayreel.vendors import registry
+from dayreel.vendors.registry import label_of, names, unusable, vendor_named, where_to_look
+from tests.fakes.studio import CRAFTS
+
+VOICE = """
+from dayreel.vendors.record import Setting, Vendor
+VENDOR = Vendor("acme", "Acme", "speech", "A voice.", lambda access: access.secret("ACME_KEY"),
+                (Setting("ACME_KEY", "acme.example", sandbox="sandbox-acme"),), where_to_look="acme.example, jobs")
+"""
+PLATFORM = """
+from dayreel.schemas.posts import PostFields
+from dayreel.vendors.record import CaptionRules, Platform, Vendor
+class Fields(PostFields):
+    board: str
+VENDOR = Vendor("acme", "Acme", "platforms", "A platform.", lambda access: None,
+                platform=Platform(Fields, CaptionRules(100, "bytes")))
+"""
+Install = Callable[..., None]
+
+
+def forget() -> None:
+    for cached in (registry._all, registry._plugged, registry._load_point, registry.sandbox_variables):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Put a package with one entry point where this process finds it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    brought: list[str] = []
+
+    def put(code: str, *, name: str = "acme", package: str = "acme_package") -> None:
+        (tmp_path / f"{package}.py").write_text(code)
+        info = tmp_path / f"{package}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[dayreel.vendors]\n{name} = {package}:VENDOR\n")
+        brought.append(package)
+        forget()
+
+    yield put
+    monkeypatch.undo()
+    for package in brought:
+        sys.modules.pop(package, None)
+    forget()
+
+
+def channel(**changes: object) -> Channel:
+    return Channel.model_validate({**CRAFTS, "name": "crafts", **changes})
+
+
+def test_a_voice_of_another_package_is_one_like_ours(install: Install) -> None:
+    install(VOICE)
+    assert names("speech") == ["edge", "espeak", "acme"]
+    assert channel(narration={"provider": "acme", "voice": "x"}).narration is not None
+    assert (label_of("acme"), where_to_look("acme")) == ("Acme", "acme.example, jobs")
+    assert registry.sandbox_variables()["ACME_KEY"] == "sandbox-acme"
+    assert unusable() == []
+
+
+def test_a_platform_brings_its_fields_and_its_switch(install: Install) -> None:
+    install(PLATFORM)
+    chosen = channel(platforms={"acme": {"board": "b"}, "tiktok": {"privacy": "SELF_ONLY"}}).platforms.chosen()
+    assert {name: fields.model_dump()["ai_disclosure"] for name, fields in chosen.items()} == {
+        "tiktok": True,
+        "acme": True,
+    }
+    with pytest.raises(ValidationError) as refusal:
+        channel(platforms={"acme": {"bord": "b"}})
+    assert [error["loc"] for error in refusal.value.errors()] == [
+        ("platforms", "acme", "board"),
+        ("platforms", "acme", "bord"),
+    ]
+    assert "acme" in Platforms.model_json_schema()["properties"]
+    assert key_named("publish.acme").default == "dry-run"
+
+
+def test_a_name_that_nobody_has_lists_those_there_are(install: Install) -> None:
+    install(VOICE)
+    with pytest.raises(ValidationError, match="it has to be 'edge', 'espeak' or 'acme'"):
+        channel(narration={"provider": "acmee", "voice": "x"})
+    with pytest.raises(ValidationError, match="it has to be 'fal', 'kling' or 'clips'"):
+        channel(video={"provider": "acme", "model": "x"})
+    with pytest.raises(UsageError, match="There is no provider 'acmee'"):
+        vendor_named("acmee")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import nowhere_at_all", "cannot be loaded (ModuleNotFoundError"),
+        ("raise SystemError('at import')", "cannot be loaded (SystemError: at import)"),
+        ("VENDOR = 'acme'", "is not a Vendor"),
+        (VOICE.replace('"acme"', '"acne"'), "have to be the same"),
+        (VOICE.replace("speech", "platforms"), "has a `platform` where its family is platforms"),
+    ],
+)
+def test_a_package_that_cannot_be_used_harms_nothing_else(install: Install, code: str, reason: str) -> None:
+    install(code)
+    (problem,) = unusable()
+    assert (problem.name, problem.distribution) == ("acme", "acme_package 1.0")
+    assert reason in problem.reason
+    assert [(check.name, check.verdict) for check in check_vendors()] == [("vendor acme", "warn")]
+    assert names("speech") == ["edge", "espeak"]
+    assert vendor_named("edge").name == "edge"
+    with pytest.raises(ConfigurationError, match=r"'acme' of acme_package 1\.0 cannot be used"):
+        vendor_named("acme")
+    with pytest.raises(ValidationError, match=r"'acme' of acme_package 1\.0 cannot be used"):
+        channel(narration={"provider": "acme", "voice": "x"})
+
+
+def test_a_name_of_ours_stays_ours(install: Install) -> None:
+    install(VOICE.replace("acme", "edge"), name="edge")
+    (problem,) = unusable()
+    assert (problem.name, problem.reason) == ("edge", "dayreel has a vendor of that name itself")
+    assert vendor_named("edge").label == "Edge"
+
+
+def test_a_name_that_two_packages_bring_names_both(install: Install) -> None:
+    install(VOICE)
+    install(VOICE, package="another_package")
+    (problem,) = unusable()
+    assert problem.distribution == "acme_package 1.0 and another_package 1.0"
+    with pytest.raises(ConfigurationError, match=r"another_package 1\.0 cannot be used: each of them brings"):
+        vendor_named("acme")
