@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -53,16 +53,6 @@ CRAFTS: dict[str, Any] = {
     "video": {"provider": "fal", "model": "fal-ai/wan/v2.7/text-to-video"},
     "platforms": {"instagram": {}, "youtube": {"privacy": "private"}},
 }
-
-
-class FixedClock(SystemClock):
-    """The moment at which it was made, moved by `ahead`: deadlines without waiting."""
-
-    def __init__(self, ahead: timedelta = timedelta()) -> None:
-        self._now = super().now() + ahead
-
-    def now(self) -> datetime:
-        return self._now
 
 
 def make_footage(path: Path, *, duration_s: float = 3, size: str = "480x854", rate: int = 30) -> Path:

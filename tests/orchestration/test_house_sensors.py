@@ -17,8 +17,9 @@ from dayreel.stores.catalog.tables import content
 from dayreel.stores.leases import LEASE
 from pipeline_assets.house_jobs import Failure
 from tests.days import today
+from tests.fakes.clock import NINE, FakeClock
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import FixedClock, Project, failures, reason_of
+from tests.orchestration.project import Project, failures, reason_of
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
@@ -47,16 +48,19 @@ def test_with_nothing_in_doubt_nothing_is_started(made: Project, instance: dg.Da
 def test_people_are_reminded_once_and_then_the_review_expires(
     made: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
-    with made.studio(clock=FixedClock(timedelta(hours=17))) as room:
+    with made.studio() as room, room.catalog.read() as connection:
+        deadline = get_content(connection, NOTES_ID).review_deadline_at
+    assert deadline is not None
+    with made.studio(clock=FakeClock(deadline - timedelta(hours=7))) as room:
         assert due_chores(room, target="slack") == []
-    with made.studio(clock=FixedClock(timedelta(hours=19))) as room:
+    with made.studio(clock=FakeClock(deadline - timedelta(hours=5))) as room:
         (chore,) = due_chores(room, target="slack")
         assert chore.name == "reviews"
         do_chore(room, "reviews", notifier=room.connect("slack"))
         assert due_chores(room, target="slack") == []
         do_chore(room, "reviews", notifier=room.connect("slack"))
     assert len([text for text in _messages(sandbox) if "still waits for review" in text]) == 1
-    with made.studio(clock=FixedClock(timedelta(hours=25))) as room:
+    with made.studio(clock=FakeClock(deadline + timedelta(hours=1))) as room:
         do_chore(room, "reviews", notifier=room.connect("slack"))
         with room.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "expired"
@@ -94,20 +98,19 @@ def test_a_message_that_cannot_be_sent_holds_nothing_back(made: Project, sandbox
 
 
 def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Project) -> None:
-    """Turns are those of the clock, so a span that begins at any moment touches one more of them than it is long."""
-    made.add_effect(NOTES_ID)
+    made.add_effect(NOTES_ID, at=NINE)
 
     def turns(minutes: range) -> int:
         keys = set()
         for ahead in minutes:
-            with made.studio(clock=FixedClock(timedelta(minutes=ahead))) as room:
+            with made.studio(clock=FakeClock(NINE + timedelta(minutes=ahead))) as room:
                 (key,) = [one.key for one in due_chores(room, target="slack") if one.name == "reconcile"]
             keys.add(key)
         return len(keys)
 
     assert turns(range(1, 50, 12)) == 5
-    assert turns(range(5 * 60, 8 * 60, 10)) in (3, 4)
-    assert turns(range(48 * 60, 54 * 60, 60)) in (1, 2)
+    assert turns(range(5 * 60, 8 * 60, 10)) == 3
+    assert turns(range(48 * 60, 54 * 60, 60)) == 2
 
 
 def test_what_a_living_process_is_sending_is_no_doubt(made: Project) -> None:
@@ -118,11 +121,11 @@ def test_what_a_living_process_is_sending_is_no_doubt(made: Project) -> None:
 
 
 def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Project) -> None:
-    lease = datetime.now(UTC) + LEASE
-    made.add_effect(NOTES_ID, state="sent", owner=None, handle={"request_id": "r1"}, lease_until_at=lease)
+    handle = {"request_id": "r1"}
+    made.add_effect(NOTES_ID, at=NINE, state="sent", owner=None, handle=handle, lease_until_at=NINE + LEASE)
     dues = []
     for minutes in (0, 19, 21):
-        with made.studio(clock=FixedClock(timedelta(minutes=minutes))) as room:
+        with made.studio(clock=FakeClock(NINE + timedelta(minutes=minutes))) as room:
             dues.append([one.name for one in due_chores(room, target="slack")])
     assert dues == [[], [], ["reconcile"]]
 
@@ -144,10 +147,10 @@ def test_the_run_writes_off_what_nobody_can_look_up(made: Project, instance: dg.
 
 def test_work_that_nobody_has_gone_on_with_is_told_once(made: Project, sandbox: RunningSandbox) -> None:
     with made.studio() as room, room.catalog.write() as connection:
-        connection.execute(update(content).values(state="rendering", updated_at=room.clock.now()))
+        connection.execute(update(content).values(state="rendering", updated_at=NINE))
     dues = []
     for minutes in (0, 115, 121):
-        with made.studio(clock=FixedClock(timedelta(minutes=minutes))) as room:
+        with made.studio(clock=FakeClock(NINE + timedelta(minutes=minutes))) as room:
             dues.append([one.name for one in due_chores(room, target="slack")])
             for _ in range(2):
                 do_chore(room, "stalled", notifier=room.connect("slack"))

@@ -30,6 +30,7 @@ from tests.days import ZONE
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served
 from tests.fakes.library import make_library, pretend_to_work
+from tests.fakes.ports import free_port
 from tests.fakes.studio import content_row, make_studio, reviewable
 from tests.world.desk_answers import answers, slow_line
 
@@ -267,14 +268,15 @@ def test_the_live_view_resumes_after_a_restart_without_gaps(desk: Place, in_brow
 
     async def walk(browser: Chromium) -> None:
         page = await browser.tab(await browser.context(), PHONE)
-        with served(desk.app) as url:
+        port = free_port()  # nobody else gets it while the desk is away
+        with served(desk.app, port) as url:
             await come_in(page, f"{url}/welcome/{desk.app.state.room.users.add('Ana', 'viewer', by='test')}")
             await page.open(f"{url}/content/{desk.content_id}")
             await page.wait("document.body.dataset.connected === 'yes'")
             await page.say("window.sameDocument = true")
         await page.wait("document.body.dataset.connected === 'no'", "the page has not noticed")
         fire(desk.studio, desk.content_id, 1, "progress", progress=55, detail="55 percent")
-        with served(desk_on(desk.studio), port=int(url.rpartition(":")[2])):
+        with served(desk_on(desk.studio), port):
             await page.wait("document.querySelector('[data-field=render-progress]').value === 55", "not resumed")
             assert await page.say("window.sameDocument") is True
             await page.open("about:blank")

@@ -1,24 +1,24 @@
 """The watch over the shared folder: news is noticed, noise is not, and quiet never means blind."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from watchfiles import Change
 
 from dayreel.clock import SystemClock
-from dayreel.errors import DayreelError
 from dayreel.footage.library.ingest import movie_name
 from dayreel.footage.library.open_library import Library
+from dayreel.footage.library.tend import tend
 from dayreel.footage.library.watch_folder import matters, watch_folder
 from dayreel.services.studio import Studio
 from tests.fakes.library import drop, make_library
-from tests.waiting import wait_until
+from tests.waiting import WITHIN_S, wait_until
 
 FALLS = movie_name("Hidden Falls", 2019)
-DEADLINE_S = 30.0
 
 
 @pytest.fixture
@@ -26,19 +26,40 @@ def library(make_studio: Callable[..., Studio]) -> Library:
     return make_library(make_studio(clock=SystemClock()))
 
 
-@pytest.fixture
-def said(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What a watch says that runs as long as the test."""
-    monkeypatch.setattr("dayreel.footage.library.watch_folder.AWAY_S", 0.1)
-    told: list[str] = []
+@contextmanager
+def watched(library: Library) -> Iterator[list[str]]:
+    """Watch until the block ends; gives what the watch says."""
+    said: list[str] = []
     stop = threading.Event()
-    options = {"stop": stop, "tell": told.append, "tell_trouble": lambda error: told.append(str(error))}
+    options = {"stop": stop, "tell": said.append, "tell_trouble": lambda error: said.append(str(error))}
     thread = threading.Thread(target=watch_folder, args=(library,), kwargs=options)
     thread.start()
-    yield told
-    stop.set()
-    thread.join(DEADLINE_S)
+    try:
+        yield said
+    finally:
+        stop.set()
+        thread.join(WITHIN_S)
     assert not thread.is_alive()
+
+
+@contextmanager
+def heartbeats(library: Library) -> Iterator[None]:
+    """Let a worker say that it is there, again and again, until the block ends."""
+    presence = library.root / ".pipeline" / "workers"
+    presence.mkdir(parents=True)
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.wait(0.02):
+            (presence / "one.json").write_text("{}", encoding="utf-8")
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def until(told: list[str], words: str) -> None:
@@ -47,68 +68,70 @@ def until(told: list[str], words: str) -> None:
 
 @pytest.mark.slow
 def test_a_marker_in_a_new_folder_is_noticed_amid_heartbeats(
-    library: Library, said: list[str], tiny_clip: Path
+    library: Library, tmp_path: Path, tiny_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is put into a new folder at once raises no event of its own, and workers never let the folder be quiet."""
-    presence = library.root / ".pipeline" / "workers"
-    presence.mkdir(parents=True)
-    beating = threading.Event()
+    looks: list[list[str]] = []
 
-    def beat() -> None:
-        while not beating.wait(0.02):
-            (presence / "one.json").write_text("{}", encoding="utf-8")
+    def look(library: Library) -> list[str]:
+        looks.append(tend(library))
+        return looks[-1]
 
-    thread = threading.Thread(target=beat)
-    thread.start()
-    try:
-        time.sleep(0.3)  # the watch is up
-        drop(library, FALLS, "rip", tiny_clip)
+    monkeypatch.setattr("dayreel.footage.library.watch_folder.tend", look)
+    monkeypatch.setattr("dayreel.footage.library.watch_folder.QUIET_S", float("inf"))  # only an event makes it look
+    whole = drop(replace(library, root=tmp_path / "aside"), FALLS, "rip", tiny_clip)
+    place = library.root / FALLS.folder("rip")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with heartbeats(library), watched(library) as said:
+        wait_until(lambda: len(looks) == 2)  # one before the watch is up, and one at its first answer
+        whole.rename(place)
         until(said, "rip done")
         until(said, "remux job")
-    finally:
-        beating.set()
-        thread.join()
 
 
 @pytest.mark.slow
 def test_a_new_plan_applies_next_pass_and_a_bad_one_is_reported(
-    library: Library, said: list[str], tiny_clip: Path
-) -> None:
-    plan = library.root / "library.yaml"
-    plan.write_text("remux_review: maybe\n", encoding="utf-8")
-    until(said, "library.yaml:1: remux_review")
-    plan.write_text("remux_review: false\n", encoding="utf-8")
-    drop(library, FALLS, "rip", tiny_clip)
-    drop(library, FALLS, "remux", tiny_clip)
-    until(said, "transcode job")
-
-
-def test_an_absent_share_is_reported_once_and_resumed_when_back(
     library: Library, tiny_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dayreel.footage.library.watch_folder.AWAY_S", 0.05)
+    monkeypatch.setattr("dayreel.footage.library.watch_folder.AWAY_S", 0.1)
+    plan = library.root / "library.yaml"
+    with watched(library) as said:
+        plan.write_text("remux_review: maybe\n", encoding="utf-8")
+        until(said, "library.yaml:1: remux_review")
+        plan.write_text("remux_review: false\n", encoding="utf-8")
+        drop(library, FALLS, "rip", tiny_clip)
+        drop(library, FALLS, "remux", tiny_clip)
+        until(said, "transcode job")
+
+
+def test_an_absent_share_is_reported_once_and_resumed_when_back(library: Library, tiny_clip: Path) -> None:
     shared, away = library.root, library.root.with_name("away")
     drop(library, FALLS, "rip", tiny_clip)
     shared.rename(away)
     shared.mkdir()  # where it would be mounted
-    stop = threading.Event()
-    told: list[str] = []
 
-    def trouble(error: DayreelError) -> None:
-        told.append(f"trouble: {error.message}")
-        threading.Timer(0.2, mount).start()
+    class MountedAtTheThirdTry(threading.Event):
+        """Nobody waits between two tries."""
 
-    def mount() -> None:
-        shared.rmdir()  # nothing was written there
-        away.rename(shared)
+        tries = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.tries += 1
+            if self.tries == 3:
+                away.rename(shared)  # which works on an empty folder alone: nothing was written there
+            return self.is_set()
+
+    stop = MountedAtTheThirdTry()
+    said: list[str] = []
 
     def tell(words: str) -> None:
-        told.append(words)
+        said.append(words)
         stop.set()
 
-    watch_folder(library, stop=stop, tell=tell, tell_trouble=trouble)
-    assert [words.partition(" in ")[0] for words in told[:1]] == ["trouble: There is no library.yaml"]
-    assert told[1] == f"{FALLS.item_id}: rip done"
+    watch_folder(library, stop=stop, tell=tell, tell_trouble=lambda error: said.append(f"trouble: {error.message}"))
+    assert stop.tries == 3
+    assert said[0].startswith("trouble: There is no library.yaml in ")
+    assert said[1] == f"{FALLS.item_id}: rip done"
 
 
 @pytest.mark.parametrize(
