@@ -17,6 +17,7 @@ from dayreel.services.studio import Studio
 from dayreel.stores.mart_bucket import open_mart_files
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, person, seen_on, token_of
+from tests.fakes.library import make_library
 from tests.fakes.studio import content_row
 
 CONTENT = "crafts-2026-11-20"
@@ -99,8 +100,9 @@ def test_a_post_needs_the_token_of_its_own_session(ana: Browser, ben: Browser, s
     assert not is_decided(studio)
 
 
-def test_no_form_is_taken_without_its_token_or_from_elsewhere(desk: Starlette) -> None:
+def test_no_form_is_taken_without_its_token_or_from_elsewhere(studio: Studio) -> None:
     """Whoever posts, and wherever: the forms before the login too, or another site could log a browser in as itself."""
+    desk = desk_on(make_library(studio).studio)  # with the forms of own footage
     root, stranger = person(desk, "Root", "admin"), Browser(desk)
     tokens = {root: csrf_of(root.open("/account")), stranger: csrf_of(stranger.open("/login"))}
     posts = [one for one in desk.routes if isinstance(one, Route) and one.methods == {"POST"}]

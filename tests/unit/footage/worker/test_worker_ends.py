@@ -109,7 +109,7 @@ def test_a_worker_that_loses_its_lease_stops_without_installing(shared: SharedFo
     assert result.fence == 2
 
 
-def test_a_worker_whose_heartbeats_fail_stops_when_its_lease_ends(
+def test_a_worker_without_heartbeats_stops_as_its_lease_ends(
     shared: SharedFolder, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder is away for this machine alone, perhaps: by then somebody else may have the job."""
