@@ -1,13 +1,16 @@
 """Time as something that is handed in, so that deadlines, windows and daily partitions can be tested at once.
 
-Only here may the system clock be read. Every time in dayreel is an aware UTC `datetime`; days belong to a channel's
-zone and are worked out with `local_day`.
+Only here may the system clock be read, and what is looked at again and again until a deadline is looked at with `poll`.
+Every time in dayreel is an aware UTC `datetime`; days belong to a channel's zone and are worked out with `local_day`.
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
+
+Answer = TypeVar("Answer")
 
 
 class Clock(Protocol):
@@ -46,3 +49,13 @@ class SystemClock:
 def local_day(moment: datetime, zone: str) -> date:
     """Return the calendar day that `moment` falls on in `zone` (an IANA name)."""
     return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def poll(probe: Callable[[], Answer | None], *, clock: Clock, interval_s: float, deadline_s: float) -> Answer | None:
+    """Ask until there is an answer; None once another wait would pass the deadline."""
+    end = clock.monotonic() + deadline_s
+    while (answer := probe()) is None:
+        if clock.monotonic() + interval_s > end:
+            return None
+        clock.sleep(interval_s)
+    return answer

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import requests
 
-from dayreel.clock import Clock
+from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError
 from dayreel.sandbox.code_version import code_version
 from dayreel.settings import Settings
@@ -96,13 +96,10 @@ def dismiss_older(settings: Settings, clock: Clock) -> None:
         )
     with contextlib.suppress(requests.RequestException):  # whether it has left is looked at, not believed
         requests.post(f"{older.url}/_world/leave", timeout=_ASK_TIMEOUT_S)
-    deadline = clock.monotonic() + START_DEADLINE_S
-    while _ours(settings) is not None:
-        if clock.monotonic() > deadline:
-            raise ConfigurationError(
-                f"{told} and did not leave within {START_DEADLINE_S:.0f} s.", next_step="Stop that process."
-            )
-        clock.sleep(0.1)
+    if not poll(lambda: _ours(settings) is None or None, clock=clock, interval_s=0.1, deadline_s=START_DEADLINE_S):
+        raise ConfigurationError(
+            f"{told} and did not leave within {START_DEADLINE_S:.0f} s.", next_step="Stop that process."
+        )
 
 
 def _ours(settings: Settings) -> _Running | None:
@@ -133,13 +130,15 @@ def _start_apart(settings: Settings) -> "subprocess.Popen[bytes]":
 
 
 def _wait_for(settings: Settings, clock: Clock, process: "subprocess.Popen[bytes]") -> str:
-    deadline = clock.monotonic() + START_DEADLINE_S
-    while (code := process.poll()) is None and clock.monotonic() < deadline:
-        found = find_sandbox(settings)
-        if found is not None:
-            return found
-        clock.sleep(0.1)
-    how = f"within {START_DEADLINE_S:.0f} s" if code is None else f"and left with exit code {code}"
+    url = poll(
+        lambda: find_sandbox(settings) if process.poll() is None else "",  # it has ended: no use in asking on
+        clock=clock,
+        interval_s=0.1,
+        deadline_s=START_DEADLINE_S,
+    )
+    if url:
+        return url
+    how = f"within {START_DEADLINE_S:.0f} s" if url is None else f"and left with exit code {process.returncode}"
     raise ConfigurationError(
         f"The sandbox world did not come up {how}.",
         next_step=f"Its log is {sandbox_log(settings).relative_to(settings.root)}; `dayreel sandbox` runs it in the "

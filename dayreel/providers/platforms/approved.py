@@ -4,7 +4,7 @@ Nothing here knows a platform; what a field means to a vendor lives in the vendo
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import IO, Any, TypeVar
@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from dayreel.clock import Clock
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import PostRequest, Record
 from dayreel.vendors.record import PlatformLimits
@@ -154,16 +153,6 @@ def doubt_remains(is_in_doubt: object) -> Iterator[None]:
             retry_after_s=error.retry_after_s,
             code=error.code,
         ) from error
-
-
-def poll(probe: Callable[[], Answer | None], *, clock: Clock, interval_s: float, deadline_s: float) -> Answer | None:
-    """Ask until there is an answer; None once another wait would pass the deadline."""
-    end = clock.monotonic() + deadline_s
-    while (answer := probe()) is None:
-        if clock.monotonic() + interval_s > end:
-            return None
-        clock.sleep(interval_s)
-    return answer
 
 
 def belongs_to(url: str, owner_urls: tuple[str, ...]) -> bool:

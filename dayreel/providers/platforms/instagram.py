@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from pydantic import Field, SecretStr
 
-from dayreel.clock import Clock
+from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.platforms import renewal
 from dayreel.providers.platforms.approved import (
     Progress,
     approved_file,
     doubt_remains,
-    poll,
     read_fields,
     require_within_limits,
 )

@@ -13,10 +13,10 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from dayreel.clock import Clock
+from dayreel.clock import Clock, poll
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms import renewal
-from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
+from dayreel.providers.platforms.approved import Progress, doubt_remains, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
     Finding,

@@ -11,10 +11,10 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr
 
-from dayreel.clock import Clock
+from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, reveal
-from dayreel.providers.platforms.approved import Progress, doubt_remains, poll, read_fields, require_within_limits
+from dayreel.providers.platforms.approved import Progress, doubt_remains, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
     Finding,

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from dayreel.clock import Clock
+from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, TransientError
 from dayreel.leash import end, leashed
 from dayreel.providers.http import Http, readable
@@ -79,17 +79,19 @@ class QuickTunnel:
             yield f"https://{self._wait(tunnel, served.path)}{served.path}"
 
     def _wait(self, tunnel: "_Tunnel", path: str) -> str:
-        end = self._clock.monotonic() + self._deadline_s
         name, is_ready = "", False
-        while self._clock.monotonic() < end:
+
+        def look() -> str | None:
+            nonlocal name, is_ready
             if tunnel.process.poll() is not None:
                 raise tunnel.failure("it ended by itself")
             name = name or tunnel.name()
             is_ready = is_ready or tunnel.is_ready()
             # Asked too early, the name is remembered as missing for minutes: first the tunnel, then the name.
-            if name and is_ready and self._reaches(f"https://{name}{path}"):
-                return name
-            self._clock.sleep(_POLL_S)
+            return name if name and is_ready and self._reaches(f"https://{name}{path}") else None
+
+        if poll(look, clock=self._clock, interval_s=_POLL_S, deadline_s=self._deadline_s):
+            return name
         stage = "does not answer from outside" if name and is_ready else "never got a connection"
         raise tunnel.failure(f"{name or 'the tunnel'} {stage} within {self._deadline_s:g} s")
 

@@ -13,12 +13,11 @@ from dayreel.providers.platforms.approved import (
     approved_file,
     belongs_to,
     doubt_remains,
-    poll,
     read_fields,
 )
 from dayreel.providers.platforms.tiktok import TikTokPost
 from tests.fakes.scripted_server import Say, scripted
-from tests.unit.providers.platforms.posting import Recorder, WaitingClock, make_request
+from tests.unit.providers.platforms.posting import Recorder, make_request
 
 
 def test_a_file_that_changed_after_approval_is_not_opened(tmp_path: Path) -> None:
@@ -105,13 +104,6 @@ def test_a_failed_read_is_an_unknown_outcome_only_when_in_doubt(kind: type[Provi
     with pytest.raises(UnknownOutcomeError) as caught, doubt_remains(is_in_doubt=True):
         raise kind(attempted="read", answer="no", code="190")
     assert caught.value.code == "190"
-
-
-def test_polling_ends_at_the_deadline() -> None:
-    clock, asked = WaitingClock(), []
-    assert poll(lambda: asked.append(1), clock=clock, interval_s=60, deadline_s=300) is None
-    assert len(asked) == 6
-    assert clock.monotonic() == 300
 
 
 def test_a_missing_field_is_named(video: Path) -> None:
