@@ -253,7 +253,7 @@ def test_a_taken_default_port_is_replaced_by_a_free_one(tmp_path: Path) -> None:
 
 
 def test_the_docs_name_every_route_fault_and_setting() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "how-to" / "sandbox.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "sandbox.md").read_text()
     words = set(re.findall(r"[a-z_]+", text))
     kinds = {*EVERYWHERE, *(kind for special in SPECIAL.values() for kind in special)}
     routes = {route for names in ROUTES.values() for route in names}
