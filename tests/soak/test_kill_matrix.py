@@ -139,10 +139,13 @@ class CommandLine:
             assert code == 0, complained
 
     def _on_the_dashboard(self, one: dict[str, Any]) -> str | None:
-        assert one["kind"] == "segment", one
+        assert one["kind"] in ("segment", "notification"), one
         with open_catalog(f"sqlite:///{self._project / 'var' / 'catalog.db'}") as catalog, catalog.read() as connection:
             rows = [effect_of(row) for row in connection.execute(effects.select()).mappings()]
         wanted = next(row for row in rows if row.id == one["effect_id"])
+        if one["kind"] == "notification":
+            sent = self.sandbox.effects()["messages"]
+            return next((str(each["ts"]) for each in sent if wanted.request["marker"] in json.dumps(each)), None)
         return unclaimed(wanted, [row.handle for row in rows], self.sandbox.effects()["generations"])
 
 

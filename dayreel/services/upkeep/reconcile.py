@@ -180,11 +180,8 @@ def _look_for_submit(studio: Studio, effect: Effect, generator: VideoGenerator) 
         handle = generator.find(effect.key)
     except PermanentError as error:
         return _park(studio, effect, str(error))
-    if handle is None and studio.clock.now() - _sent_at(effect) < SETTLING:
-        evidence = f"{effect.key.target} knows no such request yet, and it was sent only just now"
-        return _park(studio, effect, evidence, next_step="dayreel reconcile")
     if handle is None:
-        return _release(studio, effect, f"{effect.key.target} knows no such request")
+        return _release_once_settled(studio, effect, f"{effect.key.target} knows no such request")
     evidence = f"{effect.key.target} has it"
     studio.ledger.rule(effect.id, "sent", evidence, handle={"model": effect.request.get("model"), **handle})
     return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
@@ -213,7 +210,7 @@ def _look_up_message(studio: Studio, effect: Effect) -> Reconciled:
     notifier: Notifier = studio.connect(effect.key.target)
     handle = notifier.find(str(effect.request.get("marker", "")))
     if handle is None:
-        return _release(studio, effect, "no such message is there")
+        return _release_once_settled(studio, effect, "no such message is there")
     evidence = "the message is there"
     studio.ledger.rule(effect.id, "confirmed", evidence, result={**effect.request, **handle})
     return _told(effect, "confirmed", evidence)
@@ -304,6 +301,13 @@ def _release(studio: Studio, effect: Effect, evidence: str, *, handle: Mapping[s
         note_post(studio, key.content_id, key.target, state="failed", error=evidence)
         return _told(effect, "released", evidence, f"dayreel publish {key.content_id}")
     return _told(effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind == "segment" else "")
+
+
+def _release_once_settled(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
+    """Release what its service does not have, or wait while the request may still be on its way."""
+    if studio.clock.now() - _sent_at(effect) < SETTLING:
+        return _park(studio, effect, f"{evidence} yet, and it was sent only just now", next_step="dayreel reconcile")
+    return _release(studio, effect, evidence)
 
 
 def _park(studio: Studio, effect: Effect, evidence: str, *, next_step: str = "") -> Reconciled:

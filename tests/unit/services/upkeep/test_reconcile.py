@@ -296,12 +296,24 @@ def test_an_llm_answer_a_person_has_seen_is_billed_but_lost(studio: Studio) -> N
     assert (effect(studio, number)["settled_usd"], effect(studio, number)["result"]) == (Decimal("0.5"), {"lost": True})
 
 
+def test_a_message_sent_only_just_now_may_still_arrive(studio: Studio) -> None:
+    notifier = FakeNotifier([LOST])
+    studio.providers["log"] = notifier
+    notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    told = only(reconcile(studio))
+    assert (told.outcome, "only just now" in told.evidence, told.next_step) == ("parked", True, "dayreel reconcile")
+    assert "was not told" in notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    assert notifier.messages == []
+
+
 @pytest.mark.parametrize(("delivered", "outcome"), [(True, "confirmed"), (False, "released")])
 def test_a_lost_message_is_looked_up_by_its_marker(studio: Studio, delivered: bool, outcome: str) -> None:
     notifier = FakeNotifier([LOST], delivered=delivered)
     studio.providers["log"] = notifier
     said = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
     assert "was not told" in said
+    assert isinstance(studio.clock, FakeClock)
+    studio.clock.move(minutes=2)
     assert only(reconcile(studio)).outcome == outcome
     again = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
     assert again == "log was told"
