@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 
 from dayreel.stores.locks import hold
 from tests.fakes.scripted_server import Say, scripted
-from tests.unit.cli.conftest import Told
+from tests.unit.cli.conftest import REPOSITORY, Told
 
 Type = Callable[..., Told]
 TODAY = datetime.now(UTC).date()
@@ -109,3 +110,23 @@ def test_ctrl_c_stops_the_command_and_starts_no_other_channel(
     assert "tiny_histories" not in told.err
     assert len(vendor.asked) == 1
     assert [one.name for one in (project / "content").iterdir()] == [f"asmr_crafts-{TODAY}"]
+
+
+def test_the_tutorials_channel_is_read_as_its_page_says(project: Path, dayreel: Type) -> None:
+    """The blocks of "Your own channel", typed in: the mistake that it plants, the mended file, the second channel."""
+    page = (REPOSITORY / "docs" / "tutorials" / "own-channel.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    (calendar,) = re.findall(r"```\n(day,.*?)```", page, flags=re.DOTALL)
+    folder = project / "channels" / "garden_notes"
+    (folder / "clips").mkdir(parents=True)
+    (folder / "clips" / "robin.mp4").write_bytes(b"footage")
+    (folder / "calendar.csv").write_text(calendar, encoding="utf-8")
+    file = folder.with_suffix(".yaml")
+    file.write_text(first, encoding="utf-8")
+    told = dayreel("channels", "validate")
+    assert (told.code, told.out) == (1, "Channels: 3, problems: 1.\n")
+    assert told.err.startswith("garden_notes.yaml:8: video.folder: ")
+    assert told.err.endswith("/channels/garden_notes/clip is not there\n")
+    file.write_text(first.replace("garden_notes/clip,", "garden_notes/clips,"), encoding="utf-8")
+    (project / "channels" / "garden_notes_es.yaml").write_text(second, encoding="utf-8")
+    assert dayreel("channels", "validate").out == "Channels: 4, all fine.\n"
