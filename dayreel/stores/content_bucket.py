@@ -14,11 +14,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from filelock import FileLock, Timeout
-
 from dayreel.atomic_write import atomic_write_text
-from dayreel.errors import BusyError, StaleState
+from dayreel.errors import StaleState
 from dayreel.s3_sdk import in_parts
+from dayreel.stores.locks import alone
 from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3, use_plain_checksums
 
 MANIFEST: Final = "metadata.json"
@@ -284,19 +283,11 @@ class _Notes:
 @contextmanager
 def _notes(folder: Path) -> Iterator[_Notes]:
     """Hold a content's notes; other processes of this machine wait."""
-    (folder / ".pipeline").mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".pipeline" / "bucket.lock", timeout=_WAIT_S)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise BusyError(
-            f"Another process has been moving the files of {folder.name!r} to or from the bucket for {_WAIT_S:.0f} s.",
-            next_step="Wait for it; nothing was done here.",
-        ) from None
-    try:
+    too_long = (
+        f"Another process has been moving the files of {folder.name!r} to or from the bucket for {_WAIT_S:.0f} s."
+    )
+    with alone(folder / ".pipeline" / "bucket.lock", wait_s=_WAIT_S, busy=lambda: too_long):
         yield _Notes(folder)
-    finally:
-        lock.release()
 
 
 def _is_part(path: str) -> bool:

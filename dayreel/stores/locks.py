@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,20 +25,36 @@ def hold(folder: Path, name: str, *, what: str, at: datetime, wait_s: float = 0.
     Raises:
         BusyError: another process holds it; says which, for what and since when. Nothing was done.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     holder = folder / f"{name}.holder.json"
-    lock = FileLock(folder / f"{name}.lock")
+
+    def busy() -> str:
+        told = _noted(holder)
+        return f"Another process is already at it: to {told.get('what', what)}{_who(told)}."
+
+    with alone(folder / f"{name}.lock", wait_s=wait_s, busy=busy):
+        note = {"pid": os.getpid(), "since": at.isoformat(timespec="seconds"), "what": what}
+        holder.write_text(json.dumps(note), encoding="utf-8")
+        yield
+
+
+@contextmanager
+def alone(path: Path, *, wait_s: float, busy: Callable[[], str]) -> Iterator[None]:
+    """Hold the lock at `path` while the block runs; for work too short to be told by name, see `hold` for other work.
+
+    Args:
+        wait_s: how long to wait for another holder.
+        busy: says in a sentence who is in the way; called only then.
+
+    Raises:
+        BusyError: another process held it for as long. Nothing was done.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=wait_s)
     except Timeout:
-        told = _noted(holder)
-        raise BusyError(
-            f"Another process is already at it: to {told.get('what', what)}{_who(told)}.",
-            next_step="Wait for it; nothing was done here.",
-        ) from None
+        raise BusyError(busy(), next_step="Wait for it; nothing was done here.") from None
     try:
-        note = {"pid": os.getpid(), "since": at.isoformat(timespec="seconds"), "what": what}
-        holder.write_text(json.dumps(note), encoding="utf-8")
         yield
     finally:
         lock.release()

@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from filelock import FileLock, Timeout
 from pydantic import SecretStr
 from sqlalchemy import insert, select, update
 
-from dayreel.errors import BusyError, ConfigurationError, StaleState
+from dayreel.errors import ConfigurationError, StaleState
+from dayreel.stores import locks
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import oauth_tokens
 from dayreel.vendors.token import Token
@@ -82,18 +82,10 @@ class TokenVault:
                 yield
             return
         # Not the database's own lock: nothing else could be written while the vendor takes its time to answer.
-        lock = FileLock(Path(f"{self._catalog.engine.url.database}.token-{vendor}.lock"))
-        try:
-            lock.acquire(timeout=self._wait_s)
-        except Timeout:
-            raise BusyError(
-                f"Another process has been renewing the token of {vendor} for more than {self._wait_s:g} s.",
-                next_step="Nothing was done here; try again, and look for a stuck process if it stays so.",
-            ) from None
-        try:
+        path = Path(f"{self._catalog.engine.url.database}.token-{vendor}.lock")
+        too_long = f"Another process has been renewing the token of {vendor} for more than {self._wait_s:g} s."
+        with locks.alone(path, wait_s=self._wait_s, busy=lambda: too_long):
             yield
-        finally:
-            lock.release()
 
     def read(self, vendor: str) -> Kept | None:
         """Return a vendor's row, or None.
