@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
 from dayreel.clock import Clock, local_day
 from dayreel.errors import (
@@ -345,16 +346,17 @@ class EffectLedger:
     def _recorder(self, effect_id: int) -> Record:
         """Return what an act records its handles with; it stops an act that was taken over while it slept."""
 
+        retrying = Retrying(
+            retry=retry_if_exception_type(StoreError),
+            wait=wait_chain(*map(wait_fixed, _RECORD_PAUSES_S)),
+            stop=stop_after_attempt(len(_RECORD_PAUSES_S) + 1),
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+
         def record(patch: dict[str, Any]) -> None:
-            for pause_s in _RECORD_PAUSES_S:
-                try:
-                    write_down(patch)
-                except StoreError:
-                    self._clock.sleep(pause_s)
-                else:
-                    return
             try:
-                write_down(patch)
+                retrying(write_down, patch)
             except StoreError as error:
                 ids = ", ".join(f"{name} {value}" for name, value in patch.items() if name.endswith("_id"))
                 raise StoreError(
