@@ -18,13 +18,13 @@ from dayreel.tui.keys import Keys
 from dayreel.tui.review_view import PlatformCaption, Recipe, captions_of
 from dayreel.tui.words import plain
 
-_BACK = Binding("escape", "dismiss(None)", "Back")
+BACK = Binding("escape", "dismiss(None)", "Back")
 
 
 class Confirm(ModalScreen[bool | None]):
     """Yes or no, to a question that names what it is about."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "dismiss(True)", "Yes"), _BACK]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "dismiss(True)", "Yes"), BACK]
 
     def __init__(self, question: str) -> None:
         """Keep the question."""
@@ -42,7 +42,7 @@ class Confirm(ModalScreen[bool | None]):
 class AskLine(ModalScreen[str | None]):
     """One line of text, which must not be empty."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [_BACK]
+    BINDINGS: ClassVar[list[BindingType]] = [BACK]
 
     def __init__(self, question: str, *, placeholder: str = "", value: str = "") -> None:
         """Keep the question, what the empty field shows, and what is in it at first."""
@@ -70,7 +70,7 @@ class AskLine(ModalScreen[str | None]):
 class EditCaption(ModalScreen[str | None]):
     """The caption, with what each platform would make of it while it is typed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save", priority=True), _BACK]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save", priority=True), BACK]
 
     def __init__(self, caption: str, recipes: Sequence[Recipe]) -> None:
         """Keep the caption there is and what the platforms add to it."""
@@ -98,34 +98,6 @@ class EditCaption(ModalScreen[str | None]):
     def action_save(self) -> None:
         """Answer with the text."""
         self.dismiss(self.query_one(TextArea).text)
-
-
-class EditLines(ModalScreen[list[str] | None]):
-    """Several lines of text, of which none can be left empty, added or taken away."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Keep", priority=True), _BACK]
-
-    def __init__(self, question: str, lines: Sequence[str]) -> None:
-        """Keep the question and the lines there are."""
-        super().__init__()
-        self._question = question
-        self._lines = lines
-
-    def compose(self) -> ComposeResult:
-        """Show the question, the lines and the keys."""
-        with Vertical(classes="dialog"):
-            yield Static(Content(plain(self._question)))
-            yield TextArea("\n".join(self._lines), soft_wrap=False)
-            yield Static(id="problem", classes="hint")
-        yield Keys()
-
-    def action_save(self) -> None:
-        """Answer with the lines, or say why these cannot be an answer."""
-        lines = [line.strip() for line in self.query_one(TextArea).text.strip().split("\n")]
-        if len(lines) == len(self._lines) and all(lines):
-            self.dismiss(lines)
-        else:
-            self.query_one("#problem", Static).update(Content(f"It has to be {len(self._lines)} lines, none empty."))
 
 
 def _length(caption: PlatformCaption) -> str:

@@ -38,7 +38,7 @@ def list_jobs(most: int, as_json: bool) -> None:
 @click.argument("job")
 def cancel(job: str) -> None:
     """Stop a job: one that waits at once, one that runs as soon as its worker looks."""
-    from dayreel.footage.library.act_on_jobs import cancel_job
+    from dayreel.footage.library.jobs import cancel_job
 
     with opened_library() as library:
         click.echo(cancel_job(library, job))
@@ -48,7 +48,7 @@ def cancel(job: str) -> None:
 @click.argument("job")
 def retry(job: str) -> None:
     """Put a failed or cancelled job into the queue again."""
-    from dayreel.footage.library.act_on_jobs import retry_job
+    from dayreel.footage.library.jobs import retry_job
 
     with opened_library() as library:
         click.echo(retry_job(library, job))

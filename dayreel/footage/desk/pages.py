@@ -1,5 +1,6 @@
 """Own footage: questions first, items by state, the work on them; one item; answering, stopping and retrying."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,8 +8,8 @@ from starlette.responses import Response
 
 from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
-from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
 from dayreel.footage.library.gates import Verdict, answer, look_up_again
+from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.views import item_page, library_page, work_of
 from dayreel.services.footage_hooks import DeskPages
@@ -91,9 +92,7 @@ def cancel(visit: Visit) -> Response:
     Raises:
         UsageError: there is no such job.
     """
-    job = visit.path("job")
-    told = cancel_job(open_library(visit.studio), job, via=visit.via)
-    return visit.done("/library", "job-cancelled", job=job, told=told)
+    return _act_on_job(visit, cancel_job, "job-cancelled")
 
 
 def retry(visit: Visit) -> Response:
@@ -102,9 +101,12 @@ def retry(visit: Visit) -> Response:
     Raises:
         UsageError: there is no such job.
     """
+    return _act_on_job(visit, retry_job, "job-retried")
+
+
+def _act_on_job(visit: Visit, act: Callable[..., str], notice: str) -> Response:
     job = visit.path("job")
-    told = retry_job(open_library(visit.studio), job, via=visit.via)
-    return visit.done("/library", "job-retried", job=job, told=told)
+    return visit.done("/library", notice, job=job, told=act(open_library(visit.studio), job, via=visit.via))
 
 
 def _answer(

@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
+from dayreel.footage.library.clean_up import is_over
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.record_item import record_item
-from dayreel.footage.library.remove_ended import is_over
 from dayreel.footage.rules.paths import ITEM_STAGES
 from dayreel.footage.schemas.library import GateAnswer, ItemManifest
 from dayreel.footage.stores.job_queue import JobInfo
@@ -20,7 +20,7 @@ _STATES = {"pending": "queued", "running": "rendering", "completed": "completed"
 def rebuild(library: Library) -> list[str]:
     """Forget every item of the catalog and read the folder again; transitions of before stay as history.
 
-    So do the jobs whose folders are removed since, see `remove_ended`.
+    So do the jobs whose folders are removed since, see `clean_up`.
 
     Returns:
         One sentence per item, and what was left alone.

@@ -8,12 +8,10 @@ from collections.abc import Callable
 from functools import partial
 
 from dayreel.errors import DayreelError
+from dayreel.footage.library.clean_up import remove_ended_jobs, remove_sources
 from dayreel.footage.library.gates import ask, name_of, newest_gate
+from dayreel.footage.library.jobs import jobs_since_it_moved, send_job, settle_jobs
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.library.remove_ended import remove_ended_jobs
-from dayreel.footage.library.remove_sources import remove_sources
-from dayreel.footage.library.send_jobs import jobs_since_it_moved, send_job
-from dayreel.footage.library.settle_jobs import settle_jobs
 from dayreel.footage.library.take_in import is_news, take_in
 from dayreel.footage.rules.flow import GATE_AFTER, Ask, Rest, Step, next_step
 from dayreel.footage.schemas.library import ItemManifest

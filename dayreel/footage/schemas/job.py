@@ -1,11 +1,10 @@
-"""The shape of a job on the shared folder: what is to be made, and what came of it.
+"""The shapes of a job on the shared folder, what is to be made and what came of it, and of a worker who does jobs.
 
 The protocol is docs/reference/worker-protocol.md. Paths are relative to the shared folder, so that every machine may
 have it mounted elsewhere. Claims and fences are `dayreel.footage.stores.job_queue`; what a role does is
 `dayreel.footage.worker`.
 """
 
-import re
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -15,7 +14,7 @@ from pydantic import AfterValidator, Field
 from dayreel.schemas.content import Shape
 
 ROLE_PATTERN = r"^[a-z][a-z0-9_]{0,11}$"
-_HOURS = re.compile(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")
+HOURS_PATTERN = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
 
 JobPlace = Literal["pending", "running", "completed", "failed"]
 JOB_PLACES: tuple[JobPlace, ...] = ("pending", "running", "completed", "failed")
@@ -67,7 +66,7 @@ class JobSpec(Shape):
     output_dir: SharedPath
     marker_dir: SharedPath
     parameters: dict[str, Any] = Field(default_factory=dict)
-    hours: str | None = Field(None, pattern=_HOURS.pattern)
+    hours: str | None = Field(None, pattern=HOURS_PATTERN)
     timezone: str = "UTC"
     lease_s: float = Field(120.0, gt=0)
     max_attempts: int = Field(3, ge=1, le=20)
@@ -102,3 +101,23 @@ class JobResult(Shape):
     fence: int = Field(ge=1)
     started_at: datetime
     finished_at: datetime
+
+
+WORKER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
+
+
+class WorkerSeen(Shape):
+    """One worker as it last described itself; whether it is alive is told by the file's time on the folder's clock.
+
+    Attributes:
+        job: what it is working on.
+        seen_at: by the worker's own clock, for people.
+    """
+
+    name: str = Field(pattern=WORKER_NAME)
+    host: str
+    pid: int
+    roles: tuple[str, ...]
+    job: str | None = None
+    started_at: datetime
+    seen_at: datetime

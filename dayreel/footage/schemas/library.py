@@ -9,12 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dayreel.footage.schemas.job import JobFile
+from dayreel.footage.schemas.job import HOURS_PATTERN, JobFile
 from dayreel.schemas.choices import VendorOf
 from dayreel.schemas.content import Shape
 from dayreel.schemas.strict import Strict
 
-ItemState = Literal["quarantined", "ripped", "remuxed", "transcoded", "in_library"]
 VideoPreset = Literal["h264", "h265", "av1"]
 
 
@@ -27,7 +26,7 @@ class RolePlan(Strict):
     """
 
     script: tuple[str, ...] | None = None
-    hours: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")
+    hours: str | None = Field(None, pattern=HOURS_PATTERN)
     lease_s: float = Field(120.0, gt=0, le=3600)
     max_attempts: int = Field(3, ge=1, le=20)
     deadline_s: float = Field(6 * 3600.0, gt=0, description="longest time one attempt may take")

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from dayreel.errors import UsageError
 from dayreel.queries.rows import as_row
 from dayreel.stores.catalog.tables import human_approvals, jobs, media_files, media_items, state_transitions
+
+_Row = TypeVar("_Row", "ItemRow", "GateRow", "JobRow")
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,7 @@ class JobRow:
 
 def find_item(connection: Connection, item_id: str) -> ItemRow | None:
     """Return one item, or None when there is none of that id."""
-    row = connection.execute(select(media_items).where(media_items.c.id == item_id)).mappings().one_or_none()
-    return None if row is None else _item(row)
+    return _find(connection, ItemRow, media_items, item_id)
 
 
 def get_item(connection: Connection, item_id: str) -> ItemRow:
@@ -99,7 +100,7 @@ def list_items(
     query = select(media_items).order_by(media_items.c.id).limit(most)
     if states is not None:
         query = query.where(media_items.c.state.in_(states))
-    return [_item(row) for row in connection.execute(query).mappings()]
+    return _rows(connection, ItemRow, query)
 
 
 def gates_of(connection: Connection, *, item_id: str | None = None, status: str | None = None) -> list[GateRow]:
@@ -109,7 +110,7 @@ def gates_of(connection: Connection, *, item_id: str | None = None, status: str 
         query = query.where(human_approvals.c.item_id == item_id)
     if status is not None:
         query = query.where(human_approvals.c.status == status)
-    return [as_row(GateRow, row) for row in connection.execute(query).mappings()]
+    return _rows(connection, GateRow, query)
 
 
 def newest_refusals(connection: Connection, *, item_id: str | None = None) -> dict[str, GateRow]:
@@ -118,7 +119,7 @@ def newest_refusals(connection: Connection, *, item_id: str | None = None) -> di
     if item_id is not None:
         newest = newest.where(human_approvals.c.item_id == item_id)
     query = select(human_approvals).where(human_approvals.c.id.in_(newest), human_approvals.c.status == "rejected")
-    return {row["item_id"]: as_row(GateRow, row) for row in connection.execute(query).mappings()}
+    return {gate.item_id: gate for gate in _rows(connection, GateRow, query)}
 
 
 def count_items(connection: Connection) -> dict[str, int]:
@@ -139,10 +140,9 @@ def get_gate(connection: Connection, gate_id: int) -> GateRow:
     Raises:
         UsageError: there is none of that number.
     """
-    row = connection.execute(select(human_approvals).where(human_approvals.c.id == gate_id)).mappings().one_or_none()
-    if row is None:
+    gate = _find(connection, GateRow, human_approvals, gate_id)
+    if gate is None:
         raise UsageError(f"There is no question {gate_id}.", next_step="`dayreel library gates` shows them.")
-    gate: GateRow = as_row(GateRow, row)
     return gate
 
 
@@ -155,14 +155,13 @@ def jobs_of(
         query = query.where(jobs.c.item_id == item_id)
     if states is not None:
         query = query.where(jobs.c.state.in_(states))
-    return [as_row(JobRow, row) for row in connection.execute(query).mappings()]
+    return _rows(connection, JobRow, query)
 
 
 def ended_jobs(connection: Connection, ids: Sequence[str], *, before: datetime) -> list[JobRow]:
     """Return those of these jobs that have ended and were not touched since `before`."""
     is_over = (jobs.c.state.in_(("completed", "failed")), jobs.c.updated_at < before)
-    rows = connection.execute(select(jobs).where(jobs.c.id.in_(ids), *is_over).order_by(jobs.c.id)).mappings()
-    return [as_row(JobRow, row) for row in rows]
+    return _rows(connection, JobRow, select(jobs).where(jobs.c.id.in_(ids), *is_over).order_by(jobs.c.id))
 
 
 def get_job(connection: Connection, job: str) -> JobRow:
@@ -171,10 +170,9 @@ def get_job(connection: Connection, job: str) -> JobRow:
     Raises:
         UsageError: there is none of that id.
     """
-    row = connection.execute(select(jobs).where(jobs.c.id == job)).mappings().one_or_none()
-    if row is None:
+    found = _find(connection, JobRow, jobs, job)
+    if found is None:
         raise UsageError(f"There is no job {job!r}.", next_step="`dayreel jobs list` shows them.")
-    found: JobRow = as_row(JobRow, row)
     return found
 
 
@@ -192,6 +190,9 @@ def moved_at(connection: Connection, item_id: str) -> datetime | None:
     return connection.execute(query).scalar()
 
 
-def _item(row: RowMapping) -> ItemRow:
-    item: ItemRow = as_row(ItemRow, row)
-    return item
+def _find(connection: Connection, kind: type[_Row], table: Table, key: str | int) -> _Row | None:
+    return next(iter(_rows(connection, kind, select(table).where(table.c.id == key))), None)
+
+
+def _rows(connection: Connection, kind: type[_Row], query: Select[Any]) -> list[_Row]:
+    return [as_row(kind, row) for row in connection.execute(query).mappings()]

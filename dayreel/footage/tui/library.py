@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
+from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.views import LibraryPage, Work, library_page
 from dayreel.footage.tui.question import QuestionScreen

@@ -3,20 +3,22 @@
 An answer names its question. When it was answered or superseded meanwhile, the screen says so, and nothing is recorded.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.screen import ModalScreen
+from textual.widgets import Static, TextArea
 
 from dayreel.footage.library.gates import Verdict, answer, look_up_again
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.views import Question, question_of
 from dayreel.services.studio import Studio
-from dayreel.tui.dialogs import AskLine, Confirm, EditLines
+from dayreel.tui.dialogs import BACK, AskLine, Confirm
+from dayreel.tui.keys import Keys
 from dayreel.tui.live import LiveScreen
 from dayreel.tui.words import one_line, plain
 
@@ -144,6 +146,34 @@ class QuestionScreen(LiveScreen[Question]):
             return f"Recorded: question {gate_id} about {said.item_id} {said.status} by {person}."
 
         self.act(say, meanwhile="Recording your answer ...")
+
+
+class EditLines(ModalScreen[list[str] | None]):
+    """Several lines of text, of which none can be left empty, added or taken away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Keep", priority=True), BACK]
+
+    def __init__(self, question: str, lines: Sequence[str]) -> None:
+        """Keep the question and the lines there are."""
+        super().__init__()
+        self._question = question
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        """Show the question, the lines and the keys."""
+        with Vertical(classes="dialog"):
+            yield Static(Content(plain(self._question)))
+            yield TextArea("\n".join(self._lines), soft_wrap=False)
+            yield Static(id="problem", classes="hint")
+        yield Keys()
+
+    def action_save(self) -> None:
+        """Answer with the lines, or say why these cannot be an answer."""
+        lines = [line.strip() for line in self.query_one(TextArea).text.strip().split("\n")]
+        if len(lines) == len(self._lines) and all(lines):
+            self.dismiss(lines)
+        else:
+            self.query_one("#problem", Static).update(Content(f"It has to be {len(self._lines)} lines, none empty."))
 
 
 def _page(view: Question, names: Mapping[str, str] | None) -> Iterator[Content]:

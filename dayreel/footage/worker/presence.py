@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from dayreel.clock import Clock
 from dayreel.errors import BusyError, StoreError, UsageError
 from dayreel.footage.rules.paths import MARKER_FOLDER
-from dayreel.footage.schemas.worker import WORKER_NAME, WorkerSeen
+from dayreel.footage.schemas.job import WORKER_NAME, WorkerSeen
 from dayreel.footage.stores.job_queue import FolderClock, QueueDisk
 
 WORKERS = f"{MARKER_FOLDER}/workers"

@@ -22,7 +22,6 @@ from dayreel.services.marts import (
     factory_health,
     finance_spend,
     frames,
-    job_frames,
     library_throughput,
     review_outcomes,
     rollups,
@@ -63,7 +62,9 @@ def days_to_tell(studio: Studio, first: date, last: date) -> list[date]:
     Today is one of them once it was measured; before that every number of it would look missing.
     """
     today = local_day(studio.clock.now(), studio.settings.timezone)
-    begun = [one for one in (frames.first_content_day(studio), job_frames.first_job_day(studio)) if one is not None]
+    begun = [
+        one for one in (frames.first_content_day(studio), library_throughput.first_job_day(studio)) if one is not None
+    ]
     if not begun:
         return []
     newest = today if frames.was_measured(studio, today) else today - timedelta(days=1)
@@ -215,7 +216,7 @@ def _health(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
 
 def _throughput(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
     day = date.fromisoformat(partition)
-    return library_throughput.build(day, job_frames.jobs_ended_on(studio, day))
+    return library_throughput.build(day, library_throughput.jobs_ended_on(studio, day))
 
 
 def _rollup(every: Every) -> Callable[[Studio, MartFiles, str], pd.DataFrame]:

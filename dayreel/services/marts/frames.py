@@ -1,4 +1,4 @@
-"""Reading the catalog (and the manifests' facts) into frames: where the data of marts lies. Own footage: `job_frames`.
+"""Reading the catalog (and the manifests' facts) into frames: where the data of marts lies. Jobs: `library_throughput`.
 
 Everything is read for one day or for a few contents at a time, so that memory does not grow with history.
 """

@@ -1,8 +1,20 @@
-"""`library/throughput`: the jobs of own footage that ended on a day: how long each waited and took, what it saved."""
+"""`library/throughput`: the jobs of own footage that ended on a day: how long each waited and took, what it saved.
 
+Beside `frames`, the only module of the marts that reads the catalog.
+"""
+
+from collections.abc import Mapping
 from datetime import date
 
 import pandas as pd
+from sqlalchemy import func, select
+
+from dayreel.clock import local_day
+from dayreel.schemas.mart import Kind
+from dayreel.services.marts.frames import period_of
+from dayreel.services.marts.shapes import frame_of
+from dayreel.services.studio import Studio
+from dayreel.stores.catalog.tables import jobs, state_transitions
 
 
 def build(day: date, ended: pd.DataFrame) -> pd.DataFrame:
@@ -20,3 +32,68 @@ def build(day: date, ended: pd.DataFrame) -> pd.DataFrame:
 def _seconds(spans: pd.Series) -> pd.Series:
     seconds: pd.Series = spans.dt.total_seconds().round(3).astype("Float64")
     return seconds
+
+
+JOBS: Mapping[str, Kind] = {
+    "job": "text",
+    "item_id": "text",
+    "role": "text",
+    "preset": "text",
+    "worker": "text",
+    "attempts": "int",
+    "outcome": "text",
+    "requested_at": "moment",
+    "started_at": "moment",
+    "finished_at": "moment",
+    "ended_at": "moment",
+    "input_bytes": "int",
+    "output_bytes": "int",
+}
+_ENDED = ("completed", "failed")
+
+
+def jobs_ended_on(studio: Studio, day: date) -> pd.DataFrame:
+    """Return the jobs that ended on a day and have not been tried again since."""
+    period = period_of(day, studio.settings.timezone)
+    moves = state_transitions
+    event = (
+        select(moves.c.event)
+        .where(moves.c.entity == "job", moves.c.entity_id == jobs.c.id)
+        .order_by(moves.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    # A job whose worker died at its last attempt has no result that could say when it ended.
+    ended_at = func.coalesce(jobs.c.finished_at, jobs.c.updated_at)
+    query = (
+        select(jobs, event.label("event"))
+        .where(jobs.c.state.in_(_ENDED), ended_at >= period.start_at, ended_at < period.end_at)
+        .order_by(jobs.c.id)
+    )
+    with studio.catalog.read() as connection:
+        rows = [
+            (
+                row["id"],
+                row["item_id"],
+                row["role"],
+                row["spec"].get("parameters", {}).get("preset"),
+                row["worker"],
+                row["fence"],
+                "done" if row["state"] == "completed" else "cancelled" if row["event"] == "cancel" else "failed",
+                row["requested_at"],
+                row["started_at"],
+                row["finished_at"],
+                row["finished_at"] or row["updated_at"],
+                row["input_bytes"],
+                row["output_bytes"],
+            )
+            for row in connection.execute(query).mappings()
+        ]
+    return frame_of(JOBS, rows)
+
+
+def first_job_day(studio: Studio) -> date | None:
+    """Return the day on which the first job ended, or None where none has."""
+    with studio.catalog.read() as connection:
+        found = connection.execute(select(func.min(jobs.c.finished_at)).where(jobs.c.state.in_(_ENDED))).scalar()
+    return None if found is None else local_day(found, studio.settings.timezone)

@@ -12,12 +12,11 @@ inputs is `dayreel.footage.worker`; which jobs there should be is `dayreel.foota
 """
 
 from dayreel.footage.stores.job_queue.claim import Claim, LeaseLostError
-from dayreel.footage.stores.job_queue.folder_clock import FolderClock
 from dayreel.footage.stores.job_queue.infos import JobInfo
 from dayreel.footage.stores.job_queue.install import OutputLostError, install, is_installed
 from dayreel.footage.stores.job_queue.names import JobName, job_id
 from dayreel.footage.stores.job_queue.queue import JobQueue
-from dayreel.footage.stores.job_queue.queue_disk import QueueDisk
+from dayreel.footage.stores.job_queue.queue_disk import FolderClock, QueueDisk
 
 __all__ = [
     "Claim",

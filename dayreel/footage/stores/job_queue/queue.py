@@ -10,13 +10,12 @@ from dayreel.clock import Clock
 from dayreel.errors import StoreError
 from dayreel.footage.rules.work_hours import is_within_hours
 from dayreel.footage.schemas.job import JobPlace, JobSpec
-from dayreel.footage.stores.job_queue import cancelling, claiming, job_files, reaping, submitting
-from dayreel.footage.stores.job_queue.claim import Claim
-from dayreel.footage.stores.job_queue.folder_clock import FolderClock
+from dayreel.footage.stores.job_queue import cancelling, job_files, reaping, submitting
+from dayreel.footage.stores.job_queue.claim import Claim, take
 from dayreel.footage.stores.job_queue.infos import JobInfo
 from dayreel.footage.stores.job_queue.names import JobName
 from dayreel.footage.stores.job_queue.places import Places
-from dayreel.footage.stores.job_queue.queue_disk import QueueDisk, cannot
+from dayreel.footage.stores.job_queue.queue_disk import FolderClock, QueueDisk, cannot
 from dayreel.footage.stores.job_queue.sweeping import put_away, sweep
 
 FEW = 8
@@ -83,7 +82,7 @@ class JobQueue:
                 rested_by = self._folder_clock.now() if rested_by is None else rested_by
                 if rested_by - rests_since < spec.retry_delay_s * (name.fence - 1):
                     continue
-            if claim := claiming.take(self._places, self._clock, name, worker):
+            if claim := take(self._places, self._clock, name, worker):
                 return claim
         return None
 

@@ -1,4 +1,4 @@
-"""The acts on the shared folder that the queue consists of, one method each, and what their refusals mean.
+"""The acts on the shared folder that the queue consists of, one method each, what their refusals mean, and its clock.
 
 It is the state manager's `Disk` with what folders need. `atomic_write` must not be used for a job: it makes
 missing folders, and a worker that has lost its lease would make the folder of that lease anew.
@@ -26,6 +26,8 @@ TAKEN: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 FOREIGN: Final = frozenset({errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO})
 """Something is in a job's place that no worker put there."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+CLOCK: Final = ".clock-"
+"""How the files begin off which the folder's time is read."""
 
 
 class QueueDisk(Disk):
@@ -96,3 +98,32 @@ def cannot(attempt: str, error: OSError) -> StoreError:
     return StoreError(
         f"Tried to {attempt}; the shared folder answered{where}: {error.strerror or error}.", next_step=step
     )
+
+
+class FolderClock:
+    """The clock of the machine that keeps the files, read off a file that was written just now.
+
+    Args:
+        folder: any folder on the shared file system that can be written to.
+    """
+
+    def __init__(self, folder: str, disk: QueueDisk) -> None:
+        """Keep where to write."""
+        self._folder = folder
+        self._disk = disk
+
+    def now(self) -> float:
+        """Return seconds since the epoch, comparable with `QueueDisk.changed_at` and with nothing else.
+
+        Raises:
+            StoreError: no file could be written there.
+        """
+        path = f"{self._folder}/{CLOCK}{secrets.token_hex(6)}"
+        try:
+            self._disk.overwrite(path, b"now\n")
+            return self._disk.changed_at(path)
+        except OSError as error:
+            raise cannot("read the time off the shared folder", error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                self._disk.remove(path)

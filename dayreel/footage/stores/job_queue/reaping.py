@@ -7,10 +7,9 @@ from dayreel.errors import StoreError
 from dayreel.footage.schemas.job import JobPlace, JobResult, JobSpec
 from dayreel.footage.stores.job_queue import job_files
 from dayreel.footage.stores.job_queue.cancelling import fail_cancelled
-from dayreel.footage.stores.job_queue.folder_clock import FolderClock
 from dayreel.footage.stores.job_queue.names import JobName
 from dayreel.footage.stores.job_queue.places import Places
-from dayreel.footage.stores.job_queue.queue_disk import GONE, TAKEN, cannot
+from dayreel.footage.stores.job_queue.queue_disk import GONE, TAKEN, FolderClock, cannot
 
 _LEASE_WITHOUT_SPEC_S = 120.0
 

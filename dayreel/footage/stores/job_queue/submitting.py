@@ -13,11 +13,10 @@ from dayreel.clock import Clock
 from dayreel.errors import BusyError, StoreError, UsageError
 from dayreel.footage.schemas.job import JOB_PLACES, JobSpec
 from dayreel.footage.stores.job_queue import job_files
-from dayreel.footage.stores.job_queue.folder_clock import FolderClock
 from dayreel.footage.stores.job_queue.infos import JobInfo
 from dayreel.footage.stores.job_queue.names import JobName
 from dayreel.footage.stores.job_queue.places import Places
-from dayreel.footage.stores.job_queue.queue_disk import GONE, TAKEN, cannot
+from dayreel.footage.stores.job_queue.queue_disk import GONE, TAKEN, FolderClock, cannot
 from dayreel.footage.stores.job_queue.sweeping import NEW, put_away
 
 TAKE_OVER_S = 10.0

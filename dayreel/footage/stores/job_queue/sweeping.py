@@ -5,11 +5,9 @@ import os
 import secrets
 from pathlib import Path
 
-from dayreel.footage.stores.job_queue.folder_clock import PREFIX as CLOCK
-from dayreel.footage.stores.job_queue.folder_clock import FolderClock
 from dayreel.footage.stores.job_queue.names import JobName
 from dayreel.footage.stores.job_queue.places import ASIDE, Places
-from dayreel.footage.stores.job_queue.queue_disk import cannot
+from dayreel.footage.stores.job_queue.queue_disk import CLOCK, FolderClock, cannot
 
 NEW = ".new-"
 _SWEPT = ".swept-"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import StoreError
-from dayreel.footage.cli.worker_log import worker_log
+from dayreel.footage.cli.worker_command import worker_log
 from dayreel.footage.stores.plan import start_library
 from dayreel.footage.worker.attempt import Ended
 from tests.unit.cli.conftest import Told

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import StaleState, StoreError, UsageError
-from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
 from dayreel.footage.library.gates import answer
 from dayreel.footage.library.ingest import disc_name, ingest, movie_name
+from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.look_up import gates_document, item_document, items_document, jobs_document
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import MediaError, TransientError
-from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
 from dayreel.footage.library.gates import answer
 from dayreel.footage.library.ingest import ingest, movie_name
+from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.news import library_news, tell_news
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import UsageError
-from dayreel.footage.library import remove_ended
-from dayreel.footage.library.act_on_jobs import cancel_job, retry_job
+from dayreel.footage.library import clean_up
 from dayreel.footage.library.ingest import ingest, movie_name
+from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.look_up import jobs_document
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild
@@ -118,7 +118,7 @@ def test_a_look_over_years_of_jobs_removes_some_at_a_time(
         pretend_to_work(library, "remux")
     tend(library)
     pass_days(library, 91)
-    monkeypatch.setattr(remove_ended, "MOST", 1)
+    monkeypatch.setattr(clean_up, "MOST", 1)
     for left in (1, 0, 0):
         removals(library)
         assert len(folders(library)) == left

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from dayreel.footage.library.act_on_jobs import cancel_job
 from dayreel.footage.library.ingest import ingest, movie_name
+from dayreel.footage.library.jobs import cancel_job
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.tend import tend
 from dayreel.services.marts.build_marts import build_mart, days_to_tell, mart_files, read_mart, refresh_marts
