@@ -13,6 +13,8 @@ import dagster as dg
 from dayreel.services.tell_people import notifier_name
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
+from dayreel.vendors.record import Family
+from dayreel.vendors.registry import vendor_named, vendors
 from pipeline_assets.channel_assets import build_channel_assets
 from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.engagement_assets import build_snapshots
@@ -21,26 +23,18 @@ from pipeline_assets.jobs import build_jobs
 from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
-from resources.llm import AnthropicResource, OpenAIResource
 from resources.mart_io import MartIOManager
-from resources.notifiers import DiscordResource, LogResource, NtfyResource, SlackResource, WebhookResource
-from resources.platforms import InstagramResource, OutboxResource, TikTokResource, YouTubeResource
-from resources.speech import EdgeResource, EspeakResource
 from resources.studio import StudioResource
-from resources.video import ClipsResource, FalResource, KlingResource
+from resources.vendors import vendor_resource
 from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
 from sensors.failures import build_failure_sensor
 from sensors.markers import build_marker_sensor
 from sensors.marts import build_mart_sensor
 
-NOTIFIERS: Mapping[str, type[dg.ConfigurableResource]] = {
-    "slack": SlackResource,
-    "discord": DiscordResource,
-    "ntfy": NtfyResource,
-    "webhook": WebhookResource,
-    "log": LogResource,
-}
+MADE_BY: tuple[Family, ...] = ("llm", "video", "speech", "platforms")
+"""The families that assets use. Titles are looked up where a person is asked about names, and an address for a file is
+opened by the platform that needs one: never by an asset."""
 
 
 def default_resources(settings: Settings) -> dict[str, Any]:
@@ -48,18 +42,8 @@ def default_resources(settings: Settings) -> dict[str, Any]:
     return {
         "studio": studio_resource(settings),
         "marts": MartIOManager(root=str(settings.root)),
-        "anthropic": AnthropicResource(),
-        "openai": OpenAIResource(),
-        "fal": FalResource(),
-        "kling": KlingResource(),
-        "clips": ClipsResource(),
-        "edge": EdgeResource(),
-        "espeak": EspeakResource(),
-        "instagram": InstagramResource(),
-        "tiktok": TikTokResource(),
-        "youtube": YouTubeResource(),
-        "outbox": OutboxResource(),
-        "notifier": NOTIFIERS[notifier_name(settings)](),
+        **{vendor.name: vendor_resource(vendor) for vendor in vendors() if vendor.family in MADE_BY},
+        "notifier": vendor_resource(vendor_named(notifier_name(settings))),
     }
 
 

@@ -6,12 +6,13 @@ takes `dayreel.records.Records`.
 
 import getpass
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from dayreel.clock import SystemClock
+from dayreel.errors import ConfigurationError
 from dayreel.records import Records
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.keep_tokens import seed_of, usable_token
@@ -62,16 +63,30 @@ class Studio(Records):
             root=self.settings.root,
         )
 
-    def connect(self, vendor: str) -> Any:
+    def connect(self, vendor: str, variables: Mapping[str, str] | None = None) -> Any:
         """Return a vendor's client; `providers` overrides it by name, which is how tests hand in theirs.
+
+        Args:
+            variables: of the vendor's variables, those that the live world reads from others, by name.
 
         Raises:
             UsageError: there is no such vendor.
             ConfigurationError: a variable is missing.
         """
         if vendor not in self.providers:
-            self.providers[vendor] = vendor_named(vendor).connect(self.access)
+            self.providers[vendor] = vendor_named(vendor).connect(self._access_by(variables or {}))
         return self.providers[vendor]
+
+    def _access_by(self, variables: Mapping[str, str]) -> Access:
+        if self.settings.world == "sandbox" or not variables:
+            return self.access
+        for own, name in variables.items():
+            if self.variable(name) is None:
+                raise ConfigurationError(
+                    f"{name} is not set, and {own} is read from it.",
+                    next_step=f"Set {name}, or take it out of the resource's config.",
+                )
+        return replace(self.access, variable=lambda name: self.variable(variables.get(name, name)))
 
     def variable(self, name: str) -> str | None:
         """Return a vendor's key or id by its name in the environment, None when it is not set; a token as it is now.

@@ -136,7 +136,7 @@ class Platform:
     colour: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vendor:
     """One vendor.
 

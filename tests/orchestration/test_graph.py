@@ -11,7 +11,8 @@ import pytest
 
 from dayreel.errors import ConfigurationError
 from dayreel.vendors.registry import names, vendors
-from pipeline_assets.definitions import NOTIFIERS, build_defs, default_resources
+from pipeline_assets.definitions import build_defs, default_resources
+from resources.vendors import vendor_resource
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
 from tests.orchestration.project import NOTES, Project
 
@@ -78,7 +79,8 @@ def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:
 def test_each_resource_opens_the_vendor_that_it_is_named_for(project: Project) -> None:
     with project.studio() as room:
         room.providers.update({name: name for name in names()})
-        resources = {**default_resources(project.settings), **{name: kind() for name, kind in NOTIFIERS.items()}}
+        notifiers = {vendor.name: vendor_resource(vendor) for vendor in vendors("notifiers")}
+        resources = {**default_resources(project.settings), **notifiers}
         opened = {name: resource.open(room) for name, resource in resources.items() if name in names()}
     assert set(opened) == {one.name for one in vendors() if one.family not in ("public_urls", "lookup")}
     assert opened == {name: name for name in opened}

@@ -1,0 +1,98 @@
+"""Vendors' resources: fields show the names of variables, nothing has to be set, and a run names others."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+
+from dayreel.services import studio
+from dayreel.vendors.record import Setting, Vendor
+from dayreel.vendors.registry import vendor_named, vendors
+from pipeline_assets.definitions import default_resources
+from resources.vendors import resource_class, vendor_resource
+from tests.orchestration.project import Project
+
+ACME = Vendor(
+    "acme",
+    "Acme",
+    "speech",
+    "A voice.",
+    lambda access: (access.secret("ACME_KEY"), access.variable("ACME_ROOM")),
+    (
+        Setting("ACME_KEY", "acme.example, Keys", sandbox="sandbox-acme"),
+        Setting("ACME_ROOM", "a room of Acme's", secret=False, required=False),
+    ),
+)
+
+
+@pytest.fixture
+def opened(project: Project, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run an asset that opens ACME with this config; return what its client was made of, or the run's failure."""
+    monkeypatch.setattr(studio, "vendor_named", lambda _name: ACME)
+    monkeypatch.setattr(studio, "sandbox_variables", lambda: {"ACME_KEY": "sandbox-acme"})
+    seen: list[Any] = []
+
+    @dg.asset(required_resource_keys={"studio", "acme"})
+    def speaks(context: dg.AssetExecutionContext) -> None:
+        with context.resources.studio.open() as room:
+            seen.append(context.resources.acme.open(room))
+
+    resources = {"studio": default_resources(project.settings)["studio"], "acme": vendor_resource(ACME)}
+
+    def run(**fields: str) -> Any:
+        config = {name: {"env": variable} for name, variable in fields.items()}
+        dg.materialize([speaks], resources=resources, run_config={"resources": {"acme": {"config": config}}})
+        return seen[-1]
+
+    return run
+
+
+@pytest.fixture
+def in_the_live_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYREEL_WORLD", "live")
+
+
+def test_the_sandbox_world_needs_no_variable_and_takes_none(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert opened() == ("sandbox-acme", None)
+    monkeypatch.setenv("ANOTHER_KEY", "marked-secret")
+    assert opened(acme_key="ANOTHER_KEY") == ("sandbox-acme", None)
+
+
+@pytest.mark.usefixtures("in_the_live_world")
+def test_a_run_names_another_variable(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_KEY", "ours")
+    monkeypatch.setenv("ANOTHER_KEY", "theirs")
+    assert opened() == ("ours", None)
+    assert opened(acme_key="ANOTHER_KEY") == ("theirs", None)
+    with pytest.raises(Exception, match="A_THIRD_KEY is not set, and ACME_KEY is read from it"):
+        opened(acme_key="A_THIRD_KEY")
+
+
+@pytest.mark.usefixtures("in_the_live_world")
+def test_a_missing_variable_fails_the_step_that_needs_it(opened: Any) -> None:
+    with pytest.raises(Exception, match="ACME_KEY is not set, and the live world needs it"):
+        opened()
+
+
+def test_pages_show_variables_by_name_and_never_a_value(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for vendor in vendors():
+        for setting in vendor.settings:
+            monkeypatch.setenv(setting.variable, "marked-secret")
+    snap = RepositorySnap.from_def(project.defs.get_repository_def())
+    assert "marked-secret" not in dg.serialize_value(snap)
+    assert set(snap.utilized_env_vars or ()) >= {"FAL_KEY", "TIKTOK_REFRESH_TOKEN", "SLACK_BOT_TOKEN"}
+    pages = {resource.name: resource for resource in snap.resources or ()}
+    youtube = pages["youtube"]
+    assert youtube.resource_type == "resources.vendors.YouTubeResource"
+    assert {field.name: field.description for field in youtube.config_field_snaps} == {
+        setting.variable.lower(): setting.help + ("" if setting.required else "; optional")
+        for setting in vendor_named("youtube").settings
+    }
+
+
+def test_a_class_is_named_documented_and_made_once() -> None:
+    made = resource_class(ACME)
+    assert (made.__name__, made.__doc__) == ("AcmeResource", "A voice. The live world needs ACME_KEY.")
+    assert made is resource_class(ACME)
+    assert vendor_resource(ACME).open.__doc__
