@@ -303,9 +303,13 @@ def test_narration_that_cannot_be_used_is_refused(
         make_video(make_clip(), narration=make_clip("voice.mp4", **narration))
 
 
-def test_metadata_is_written_and_the_sources_own_is_not(make_clip: MakeClip, make_video: Make) -> None:
+@pytest.mark.parametrize(("mode", "plan"), [("copy", {}), ("encode", {"fps": 12})])
+def test_metadata_is_written_and_the_sources_own_is_not(
+    make_clip: MakeClip, make_video: Make, mode: str, plan: dict[str, Any]
+) -> None:
     filmed_at = ("-metadata", "location=+48.85+002.35/", "-metadata", "title=private")
-    made = make_video(make_clip(options=filmed_at), metadata={"comment": "simulated = yes; it's a test"})
+    made = make_video(make_clip(options=filmed_at), metadata={"comment": "simulated = yes; it's a test"}, **plan)
+    assert made.mode == mode
     with av.open(str(made.path)) as container:
         tags = dict(container.metadata)
     assert tags["comment"] == "simulated = yes; it's a test"
