@@ -4,6 +4,7 @@ Here is the list of what can be armed and the record of what was fired. How a fa
 vendor's own file.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -34,7 +35,13 @@ ROUTES: Final[dict[str, tuple[str, ...]]] = {
     "speech": ("synthesize", "voices"),
     "tmdb": ("auth", "movie", "tv", "season"),
 }
-"""Short route names by service."""
+"""Short route names by service: more join as stand-ins are mounted."""
+
+
+def offer(service: str, names: Iterable[str]) -> None:
+    """Let the routes of a stand-in be armed."""
+    ROUTES[service] = tuple(dict.fromkeys((*ROUTES.get(service, ()), *names)))
+
 
 EVERYWHERE: Final = ("lose_answer", "error_after_accept", "error", "delay", "expired_token", "quota")
 

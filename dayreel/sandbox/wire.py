@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dayreel.errors import DayreelError
-from dayreel.sandbox.faults import Fault, Faults
+from dayreel.sandbox.faults import Fault, Faults, offer
 from dayreel.sandbox.world import Document, World
 
 Address = tuple[str, int]
@@ -264,7 +264,8 @@ def routes(
     fault_answer: FaultAnswer,
     table: Mapping[tuple[str, str, str | RouteName], Handler],
 ) -> list[Route]:
-    """Return Starlette routes for a vendor's table of `(method, path, short name) -> handler`."""
+    """Return Starlette routes for a vendor's table of `(method, path, short name) -> handler`; each can be armed."""
+    offer(service, (name for _, _, name in table if isinstance(name, str)))
     return [
         Route(path, Endpoint(world, service, name, handler, fault_answer), methods=method.split(","))
         for (method, path, name), handler in table.items()

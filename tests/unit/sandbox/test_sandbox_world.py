@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 import requests
+from starlette.responses import Response
 
 from dayreel.errors import UsageError
+from dayreel.sandbox import faults as faults_module
 from dayreel.sandbox.__main__ import main
 from dayreel.sandbox.counters import counters
 from dayreel.sandbox.faults import EVERYWHERE, ROUTES, SPECIAL, Faults
 from dayreel.sandbox.server import serve_preferring
+from dayreel.sandbox.wire import Call, routes
 from dayreel.sandbox.world import PACE, World
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.sandbox.conftest import QUICK, wait_for
@@ -116,6 +119,22 @@ def test_every_service_answers_the_common_faults_in_its_own_way(sandbox: Running
     for service in ROUTES:
         for kind in ("error", "expired_token", "quota"):
             assert sandbox.arm(service, "*", kind) > 0
+
+
+def test_a_stand_in_of_another_package_can_be_armed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults_module, "ROUTES", dict(ROUTES))
+    world = World(tmp_path)
+
+    async def speech(_call: Call) -> Response:
+        return Response(b"RIFF")
+
+    wish = {"service": "murmur", "route": "speech", "kind": "error"}
+    with pytest.raises(UsageError, match="No service 'murmur'"):
+        Faults(world).arm(wish)
+    fault_answer = lambda _route, fault: Response(status_code=fault.status or 500)  # noqa: E731
+    routes(world, "murmur", fault_answer, {("POST", "/murmur/speech", "speech"): speech})
+    Faults(world).arm(wish)
+    assert Faults(world).take("murmur", "speech") is not None
 
 
 def test_a_special_fault_waits_for_a_route_that_knows_it(tmp_path: Path) -> None:

@@ -63,8 +63,9 @@ def channel(**changes: object) -> Channel:
 
 
 def test_a_voice_of_another_package_is_one_like_ours(install: Install) -> None:
+    ours = names("speech")
     install(VOICE)
-    assert names("speech") == ["edge", "espeak", "acme"]
+    assert names("speech") == [*ours, "acme"]
     assert channel(narration={"provider": "acme", "voice": "x"}).narration is not None
     assert (label_of("acme"), where_to_look("acme")) == ("Acme", "acme.example, jobs")
     assert registry.sandbox_variables()["ACME_KEY"] == "sandbox-acme"
@@ -90,9 +91,9 @@ def test_a_platform_brings_its_fields_and_its_switch(install: Install) -> None:
 
 def test_a_name_that_nobody_has_lists_those_there_are(install: Install) -> None:
     install(VOICE)
-    with pytest.raises(ValidationError, match="it has to be 'edge', 'espeak' or 'acme'"):
+    with pytest.raises(ValidationError, match=r"it has to be 'edge', .* or 'acme'"):
         channel(narration={"provider": "acmee", "voice": "x"})
-    with pytest.raises(ValidationError, match="it has to be 'fal', 'kling' or 'clips'"):
+    with pytest.raises(ValidationError, match=r"it has to be 'fal', .* or '\w+'"):
         channel(video={"provider": "acme", "model": "x"})
     with pytest.raises(UsageError, match="There is no provider 'acmee'"):
         vendor_named("acmee")
@@ -109,12 +110,13 @@ def test_a_name_that_nobody_has_lists_those_there_are(install: Install) -> None:
     ],
 )
 def test_a_package_that_cannot_be_used_harms_nothing_else(install: Install, code: str, reason: str) -> None:
+    ours = names("speech")
     install(code)
     (problem,) = unusable()
     assert (problem.name, problem.distribution) == ("acme", "acme_package 1.0")
     assert reason in problem.reason
     assert [(check.name, check.verdict) for check in check_vendors()] == [("vendor acme", "warn")]
-    assert names("speech") == ["edge", "espeak"]
+    assert names("speech") == ours
     assert vendor_named("edge").name == "edge"
     with pytest.raises(ConfigurationError, match=r"'acme' of acme_package 1\.0 cannot be used"):
         vendor_named("acme")
