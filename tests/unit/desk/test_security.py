@@ -5,6 +5,7 @@ from typing import Literal
 
 import pytest
 from argon2 import Parameters, PasswordHasher, extract_parameters
+from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -14,6 +15,7 @@ from dayreel.queries.rows import newest_verdict
 from dayreel.rules.desk_links import chart_link, content_link, media_link, runbook_link
 from dayreel.services.desk.users import Users, need_users
 from dayreel.services.studio import Studio
+from dayreel.stores.catalog.tables import users
 from dayreel.stores.mart_bucket import open_mart_files
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, person, seen_on, token_of
@@ -412,6 +414,14 @@ def test_a_script_token_never_exceeds_its_persons_permissions(desk: Starlette, s
         row = newest_verdict(connection, CONTENT)
     assert row is not None
     assert (row.decided_by, row.via) == ("Bot", "api")
+
+
+def test_a_script_token_loses_what_its_person_may_no_longer(desk: Starlette, studio: Studio) -> None:
+    headers = {"authorization": f"Bearer {token_of(desk, 'Rita', 'reviewer')}", "accept": "*/*"}
+    with studio.catalog.write("users") as connection:
+        connection.execute(update(users).where(users.c.name == "Rita").values(role="viewer"))
+    assert Browser(desk).post(f"{PAGE}/approve", data={"revision": 1}, headers=headers).status_code == 403
+    assert not is_decided(studio)
 
 
 def test_the_trusted_header_is_opt_in_and_only_from_the_proxy(studio: Studio, ana: Browser) -> None:
