@@ -134,9 +134,11 @@ async def until(app: WatchedTerminal, *words: str, gone: str | None = None) -> s
     return text(app)
 
 
-async def same_as_stored(app: WatchedTerminal, keyboard: Keyboard, name: str, *words: str) -> None:
+async def same_as_stored(
+    app: WatchedTerminal, keyboard: Keyboard, name: str, *words: str, folder: Path = SNAPSHOTS
+) -> None:
     """Wait for these words, then until the screen is the stored one; with the switch in the environment, store it."""
-    path = SNAPSHOTS / f"{name}.txt"
+    path = folder / f"{name}.txt"
     await until(app, *words)
     if os.environ.get(UPDATE):
         await keyboard.pause(0.5)

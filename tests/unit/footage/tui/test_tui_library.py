@@ -22,6 +22,7 @@ from dayreel.services.studio import Studio
 from tests.fakes.library import library_with, pretend_to_work
 from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, same_as_stored, terminal, until
 
+SNAPSHOTS = Path(__file__).parent / "snapshots"
 FALLS = movie_name("Hidden Falls", 2019)
 
 
@@ -45,9 +46,9 @@ def test_answering_both_questions_by_keyboard_matches_snapshots(library: Library
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         work(library, "remux")
         await keyboard.press("5")
-        await same_as_stored(app, keyboard, "library", "waits for your answer (1)", "remuxed (1)")
+        await same_as_stored(app, keyboard, "library", "waits for your answer (1)", "remuxed (1)", folder=SNAPSHOTS)
         await keyboard.press("enter")
-        await same_as_stored(app, keyboard, "streams", "its language is fra")
+        await same_as_stored(app, keyboard, "streams", "its language is fra", folder=SNAPSHOTS)
         await keyboard.press("a")
         await until(app, "Approve these streams of Hidden Falls?")
         assert gate(library, 1).status == "pending"
@@ -66,7 +67,7 @@ def test_answering_both_questions_by_keyboard_matches_snapshots(library: Library
         await until(app, "It has to be 1 lines, none empty.")
         app.screen.query_one(TextArea).text = "movies/Falls/Falls.mp4"
         await keyboard.press("ctrl+s")
-        await same_as_stored(app, keyboard, "names", "a approves them", "movies/Falls/Falls.mp4")
+        await same_as_stored(app, keyboard, "names", "a approves them", "movies/Falls/Falls.mp4", folder=SNAPSHOTS)
         await keyboard.press("a", "y")
         await until(app, "Recorded: question 2")
 
