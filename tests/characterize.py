@@ -35,7 +35,7 @@ from dayreel.cli import run
 from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError
 from dayreel.footage.library.open_library import open_library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.services.making.open_content import open_content, open_new_take
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.marts.tables import MARTS
@@ -365,7 +365,7 @@ def _remux(recorder: Recorder, root: Path, *, error: str | None) -> None:
     with opened(root) as studio:
         library = open_library(studio)
         pretend_to_work(library, "remux", error=error)
-        tend(library)
+        run_pass(library)
 
 
 def record_graph(recorder: Recorder, name: str, defs: dg.Definitions) -> None:

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from dayreel.footage.library.chat_gates import gate_press
+from dayreel.footage.library.checks import check_library
 from dayreel.footage.library.chores import CHORES
 from dayreel.footage.library.filed_footage import filed_footage
 from dayreel.footage.library.find_titles import lookup_in_use
-from dayreel.footage.library.look_over import check_library
 from dayreel.footage.library.open_library import open_library, watcher
 from dayreel.footage.stores.reads import count_waiting_gates
 from dayreel.services.footage_hooks import DeskPages, FootageHooks

@@ -7,7 +7,7 @@ from typing import Any
 
 from dayreel.footage.library.ingest import ingest
 from dayreel.footage.library.open_library import Library, open_library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.rules.paths import ItemName, ItemStage
 from dayreel.footage.schemas.job import JobFile, JobResult
 from dayreel.footage.stores.job_queue import install
@@ -40,7 +40,7 @@ def library_with(studio: Studio, name: ItemName, clip: Path) -> Library:
     """Return a library in which an item was ingested and waits for a worker."""
     library = make_library(studio)
     ingest(library, name, [clip])
-    tend(library)
+    run_pass(library)
     return library
 
 

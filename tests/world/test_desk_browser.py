@@ -18,10 +18,10 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from dayreel.clock import SystemClock
+from dayreel.footage.library.documents import remembered_item
 from dayreel.footage.library.ingest import ingest, movie_name
-from dayreel.footage.library.look_up import remembered_item
 from dayreel.footage.library.open_library import open_library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
@@ -185,11 +185,11 @@ async def answer_about_footage(page: Page, desk: Place, clip: Path) -> None:
     await page.say("window.sameDocument = true")
     library, falls = open_library(desk.studio), movie_name("Hidden Falls", 2019)
     ingest(library, falls, [clip])
-    tend(library)
+    run_pass(library)
     await page.wait("document.querySelector('.work progress') && !document.getElementById('moved').hidden", "the job")
     assert await page.say("window.sameDocument") is True
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     await page.open(f"{desk.url}/library")
     await page.say("document.querySelector('.wait summary').click()")
     await looks_right(page, "library")

@@ -18,7 +18,7 @@ def command() -> None:
 @_JSON
 def list_jobs(most: int, as_json: bool) -> None:
     """List the newest jobs."""
-    from dayreel.footage.library.look_up import jobs_document
+    from dayreel.footage.library.documents import jobs_document
 
     with opened_library() as library:
         told = jobs_document(library.studio.catalog, most=most)

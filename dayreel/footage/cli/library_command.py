@@ -40,7 +40,7 @@ def init() -> None:
 @_JSON
 def list_items(as_json: bool) -> None:
     """List every item, where it is, and what it waits for."""
-    from dayreel.footage.library.look_up import items_document
+    from dayreel.footage.library.documents import items_document
 
     with opened_library() as library:
         told = items_document(library.studio.catalog)
@@ -60,7 +60,7 @@ def list_items(as_json: bool) -> None:
 @_JSON
 def show(item: str, as_json: bool) -> None:
     """Show one item: its files at every stage, questions, jobs and history."""
-    from dayreel.footage.library.look_up import item_document
+    from dayreel.footage.library.documents import item_document
 
     with opened_library() as library:
         told = item_document(library, item)
@@ -82,7 +82,7 @@ def show(item: str, as_json: bool) -> None:
 @_JSON
 def gates(as_json: bool) -> None:
     """List the questions that wait for a person."""
-    from dayreel.footage.library.look_up import gates_document
+    from dayreel.footage.library.documents import gates_document
 
     with opened_library() as library:
         told = gates_document(library.studio.catalog)
@@ -107,8 +107,8 @@ def gates(as_json: bool) -> None:
 @_JSON
 def answer(gate: int, verdict: str, keep: str | None, names: tuple[str, ...], by: str | None, as_json: bool) -> None:
     """Answer a question about an item."""
+    from dayreel.footage.library.documents import gate_document
     from dayreel.footage.library.gates import answer as record
-    from dayreel.footage.library.look_up import gate_document
 
     with opened_library() as library:
         response = _response(library, gate, keep, names)
@@ -124,8 +124,8 @@ def answer(gate: int, verdict: str, keep: str | None, names: tuple[str, ...], by
 @_JSON
 def look_up(gate: int, as_json: bool) -> None:
     """Ask for titles again, where a question about names could not be answered with them."""
+    from dayreel.footage.library.documents import gate_document
     from dayreel.footage.library.gates import look_up_again
-    from dayreel.footage.library.look_up import gate_document
 
     with opened_library() as library:
         asked = gate_document(look_up_again(library, gate, by=library.studio.actor, via="cli"))
@@ -141,10 +141,10 @@ def look_up(gate: int, as_json: bool) -> None:
 @_JSON
 def scan(as_json: bool) -> None:
     """Look at the whole folder once, and do everything that is due: take in, ask, send jobs."""
-    from dayreel.footage.library.tend import tend
+    from dayreel.footage.library.run_pass import run_pass
 
     with opened_library() as library:
-        _tell(tend(library), as_json=as_json, nothing="Nothing is new.")
+        _tell(run_pass(library), as_json=as_json, nothing="Nothing is new.")
 
 
 @command.command("rebuild")

@@ -10,7 +10,7 @@ from dayreel.errors import BusyError, ConfigurationError, StoreError
 from dayreel.footage.library.gate_cards import send_redraws, waiting_redraws
 from dayreel.footage.library.news import library_news, tell_news
 from dayreel.footage.library.open_library import WATCH_LOCK, open_library
-from dayreel.footage.library.tend import due_library, tend
+from dayreel.footage.library.run_pass import due_library, run_pass
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.turns import turn_of
 from dayreel.services.footage_hooks import FootageChore
@@ -63,5 +63,5 @@ CHORES: Mapping[str, FootageChore] = {
     "library_news": FootageChore(
         _due_news, lambda studio, notifier: _unless_busy(lambda: tell_news(studio, notifier=notifier))
     ),
-    "library": FootageChore(_due_look, lambda studio, _notifier: _unless_busy(lambda: tend(open_library(studio)))),
+    "library": FootageChore(_due_look, lambda studio, _notifier: _unless_busy(lambda: run_pass(open_library(studio)))),
 }

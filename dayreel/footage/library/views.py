@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dayreel.errors import ConfigurationError, StoreError, UsageError
-from dayreel.footage.library.look_up import (
+from dayreel.footage.library.documents import (
     gate_document,
     gates_document,
     item_document,

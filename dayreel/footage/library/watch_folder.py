@@ -12,7 +12,7 @@ from watchfiles import Change, watch
 
 from dayreel.errors import BusyError, ConfigurationError, DayreelError, StoreError
 from dayreel.footage.library.open_library import Library, open_library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.stores.items import OWN_FILES
 
 QUIET_S = 30.0
@@ -61,7 +61,7 @@ def _look(library: Library) -> list[str]:
         StoreError: the catalog or the shared folder cannot be used.
     """
     try:
-        return tend(open_library(library.studio))
+        return run_pass(open_library(library.studio))
     except BusyError:
         return []  # whoever is at it sees the same folder
     except OSError as error:

@@ -11,7 +11,7 @@ import pytest
 
 from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.open_library import WATCH_LOCK, Library, open_library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.stores.plan import start_library
 from dayreel.settings import load_settings
 from dayreel.stores.locks import hold
@@ -46,9 +46,9 @@ def library(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
 def file_it(library: Library) -> None:
     for role in ("remux", "transcode", "file"):
-        tend(library)
+        run_pass(library)
         assert pretend_to_work(library, role) is not None
-    tend(library)
+    run_pass(library)
 
 
 def record(project: Project, instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
@@ -85,7 +85,7 @@ def test_each_step_of_an_item_materializes_its_partition(
 def test_materializing_an_unfinished_stage_says_what_it_awaits(
     project: Project, instance: dg.DagsterInstance, library: Library
 ) -> None:
-    tend(library)
+    run_pass(library)
     instance.add_dynamic_partitions("library_items", [FALLS.item_id])
     request = dg.RunRequest(partition_key=FALLS.item_id, asset_selection=[dg.AssetKey(["library", "remuxed"])])
     result = record(project, instance, request)
@@ -100,7 +100,7 @@ def test_the_house_sees_that_own_footage_has_moved(
     with hold(project.settings.var_dir / "locks", WATCH_LOCK, what="watch", at=datetime.now(UTC)):
         watched: Any = project.tick(instance, "chore_due_sensor")
     assert not watched.run_requests  # whoever watches looks by itself
-    tend(library)
+    run_pass(library)
     settled: Any = project.tick(instance, "chore_due_sensor")
     assert not settled.run_requests
 

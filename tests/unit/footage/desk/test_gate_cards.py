@@ -15,7 +15,7 @@ from dayreel.footage.library.gates import answer, look_up_again
 from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.news import tell_news
 from dayreel.footage.library.open_library import Library, open_library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.schemas.library import FilePlan, LibraryPlan
 from dayreel.footage.stores.reads import GateRow, get_gate
 from dayreel.providers.lookup.contract import Found
@@ -46,9 +46,9 @@ def chat(request: pytest.FixtureRequest, studio: Studio, world: RunningSandbox, 
     world.reset()
     library = make_library(studio)
     ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     made = chat_on(library.studio, world, request.param)
     settings = made.studio.settings.model_copy(update={"library": library.root})
     here = replace(made.studio, settings=settings)
@@ -120,7 +120,7 @@ def test_a_superseded_card_says_so_without_a_press(chat: Chat) -> None:
     name = movie_name("Hidden Falls", 2019)
     marker = library.root / name.marker_dir("remux") / "remux.done"
     os.utime(marker, (1, 1))
-    tend(library)
+    run_pass(library)
     assert gate(chat).status == "superseded"
     see_to_messages(chat)
     assert chat.buttons() == []
@@ -170,9 +170,9 @@ def test_a_new_lookup_updates_the_card_and_voids_old_buttons(
     chat: Chat,
 ) -> None:
     answer(library_of(chat), 1, "approved", by="Ana", via="desk")
-    tend(library_of(chat))
+    run_pass(library_of(chat))
     pretend_to_work(library_of(chat), "transcode")
-    tend(library_of(chat))
+    run_pass(library_of(chat))
     notifier: ReviewNotifier = chat.studio.connect(chat.name)
     tell_news(chat.studio, notifier=notifier)
     stale = chat.sign(button="approve")

@@ -12,7 +12,7 @@ from dayreel.errors import TransientError
 from dayreel.footage.library.gates import answer
 from dayreel.footage.library.ingest import disc_name, ingest, movie_name
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.schemas.job import JobProgress
 from dayreel.footage.stores.reads import GateRow, get_gate, jobs_of
 from dayreel.services.audit import recent_acts
@@ -39,9 +39,9 @@ def desk(library: Library) -> Starlette:
 def remuxed(library: Library, tiny_clip: Path) -> Library:
     """A movie about whose streams somebody is asked."""
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     return library
 
 
@@ -49,9 +49,9 @@ def remuxed(library: Library, tiny_clip: Path) -> Library:
 def transcoded(remuxed: Library) -> Library:
     """The same about whose name somebody is asked."""
     answer(remuxed, 1, "approved", by="ana", via="cli")
-    tend(remuxed)
+    run_pass(remuxed)
     pretend_to_work(remuxed, "transcode")
-    tend(remuxed)
+    run_pass(remuxed)
     return remuxed
 
 
@@ -126,7 +126,7 @@ def test_lookup_results_are_shown_with_the_names_and_escaped(library: Library, a
     said = "tmdb calls it '<b>Falls</b>' (2019), movie/7"
     prompt = {"folder": "f", "names": {"a.mp4": "movies/A/A.mp4"}, "looked_up": {"by": "tmdb", "said": said}}
     drop(library, FALLS, "rip")
-    tend(library)
+    run_pass(library)
     with library.studio.catalog.write() as connection:
         row = {"item_id": FALLS.item_id, "approval_type": "naming_confirm", "status": "pending", "prompt_data": prompt}
         at = library.studio.clock.now()
@@ -162,7 +162,7 @@ def test_a_job_shows_progress_and_operators_cancel_or_retry_it(
     library: Library, ana: Browser, olga: Browser, tiny_clip: Path
 ) -> None:
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     claim = library.queue.claim(["remux"], worker="attic", now=library.studio.clock.now())
     assert claim is not None
     claim.progress(JobProgress(percent=40, fps=23.5, eta_s=185, detail="remux: tiny.mp4"))
@@ -181,9 +181,9 @@ def test_a_job_shows_progress_and_operators_cancel_or_retry_it(
 
 def test_a_failed_job_is_tried_again_under_the_persons_name(library: Library, olga: Browser, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     job = pretend_to_work(library, "remux", error="the disc is scratched")
-    tend(library)
+    run_pass(library)
     assert "the disc is scratched" in olga.open("/library")
     assert olga.submit(f"/library/jobs/{job}/retry", "/library").status_code == 303
     with library.studio.catalog.read() as connection:
@@ -198,9 +198,9 @@ def test_files_whose_streams_are_alike_are_shown_once(
     one.write_bytes(tiny_clip.read_bytes())
     two.write_bytes(tiny_clip.read_bytes() + b"\0\0\0\x08free")
     ingest(library, disc_name("Blue Coast", season=2, disc=1), [one, two], even_if_alike=True)
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     page = ana.open("/library")
     assert "one.mp4, two.mp4</h4>" in page
     assert page.count("its language is fra") == 1

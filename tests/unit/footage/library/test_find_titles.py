@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from dayreel.errors import DayreelError, StaleState, StoreError, TransientError, UsageError
+from dayreel.footage.library.documents import gates_document
 from dayreel.footage.library.gates import answer, look_up_again
 from dayreel.footage.library.ingest import disc_name, movie_name
-from dayreel.footage.library.look_up import gates_document
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.rules.paths import ItemName
 from dayreel.footage.schemas.library import FilePlan
 from dayreel.footage.stores.reads import jobs_of
@@ -64,7 +64,7 @@ def ask(make_studio: Callable[..., Studio], tiny_clip: Path) -> Ask:
         library = make_library(studio, remux_review=False, file=FilePlan(lookup=lookup), **plan)
         for stage in ("rip", "remux", "transcode"):
             drop(library, name, stage, tiny_clip)
-            tend(library)
+            run_pass(library)
         (gate,) = gates_document(studio.catalog)
         answer(library, gate["id"], "approved", by="ana", via="cli")
         assert item(library, name.item_id).state == "transcoded"
@@ -122,7 +122,7 @@ def test_a_token_that_is_not_set_keeps_nobody_waiting(make_studio: Callable[...,
     library = make_library(make_studio(world="live"), remux_review=False, file=FilePlan(lookup="tmdb"))
     for stage in ("rip", "remux", "transcode"):
         drop(library, FALLS, stage, tiny_clip)
-        tend(library)
+        run_pass(library)
     (gate,) = gates_document(library.studio.catalog)
     assert "TMDB_TOKEN is not set" in gate["prompt"]["looked_up"]["said"]
 
@@ -139,7 +139,7 @@ def offline(make_studio: Callable[..., Studio], tiny_clip: Path) -> Asked:
     library = make_library(studio, remux_review=False, file=FilePlan(lookup="tmdb"))
     for stage in ("rip", "remux", "transcode"):
         drop(library, FALLS, stage, tiny_clip)
-        tend(library)
+        run_pass(library)
     return library, titles
 
 
@@ -154,10 +154,10 @@ def test_a_new_title_lookup_asks_again_so_no_name_goes_unseen(
     assert [gate["id"] for gate in gates_document(library.studio.catalog)] == [2]
     with pytest.raises(StaleState, match="looked up again"):
         answer(library, 1, "approved", by="ben", via="desk")
-    tend(library)
+    run_pass(library)
     assert [gate["id"] for gate in gates_document(library.studio.catalog)] == [2], "it is asked once"
     answer(library, 2, "approved", by="ben", via="desk")
-    tend(library)
+    run_pass(library)
     with library.studio.catalog.read() as connection:
         (job,) = [one for one in jobs_of(connection, item_id=FALLS.item_id) if one.role == "file"]
         assert [(one.act, one.actor) for one in recent_acts(connection)] == [("look up titles", "ana")]
@@ -189,7 +189,7 @@ def test_what_cannot_be_looked_up_again_is_said(offline: Asked, tiny_clip: Path)
     asking = replace(library, plan=library.plan.model_copy(update={"remux_review": True}))
     for stage in ("rip", "remux"):
         drop(library, movie_name("Other", 2001), stage, tiny_clip)
-        tend(asking)
+        run_pass(asking)
     with pytest.raises(UsageError, match="not one about names"):
         look_up_again(library, 2, by="ana", via="cli")
     answer(library, 1, "approved", by="ben", via="cli")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import ConfigurationError, MediaError, UsageError
+from dayreel.footage.library.documents import items_document
 from dayreel.footage.library.filed_footage import filed_footage
 from dayreel.footage.library.ingest import disc_name, ingest, movie_name
-from dayreel.footage.library.look_up import items_document
 from dayreel.footage.library.migrate_v1 import migrate_v1
 from dayreel.footage.library.open_library import Library, open_library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.queries.config import read_config
 from dayreel.services.studio import Studio
 from tests.fakes.library import drop, item, make_library, pretend_to_work
@@ -73,9 +73,9 @@ def test_a_plan_without_reviews_brings_footage_to_channels(library: Library, tin
     with pytest.raises(ConfigurationError, match="No item of the library"):
         filed_footage(library, ["*"])
     for role in ("remux", "transcode", "file"):
-        tend(library)
+        run_pass(library)
         assert pretend_to_work(library, role)
-    tend(library)
+    run_pass(library)
     (path, item_id), *others = filed_footage(library, ["hidden*"])
     assert (path.name, item_id, others) == ("Hidden Falls (2019).mp4", "movie-hidden_falls_2019", [])
 
@@ -148,7 +148,7 @@ def test_dropped_files_that_are_no_footage_are_left_out(library: Library, tiny_c
     notes.write_text("a note", encoding="utf-8")
     name = movie_name("Film", None)
     drop(library, name, "rip", tiny_clip, notes)
-    tend(library)
+    run_pass(library)
     manifest = library.items.newest_manifest(name)
     assert manifest is not None
     assert [file.path for file in manifest.stages["rip"].files] == ["tiny.mp4"]

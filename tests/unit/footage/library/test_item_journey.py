@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import StaleState, StoreError, UsageError
+from dayreel.footage.library.documents import gates_document, item_document, items_document, jobs_document
 from dayreel.footage.library.gates import answer
 from dayreel.footage.library.ingest import disc_name, ingest, movie_name
 from dayreel.footage.library.jobs import cancel_job, retry_job
-from dayreel.footage.library.look_up import gates_document, item_document, items_document, jobs_document
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild
-from dayreel.footage.library.tend import due_library, tend
+from dayreel.footage.library.run_pass import due_library, run_pass
 from dayreel.footage.rules.paths import ItemName
 from dayreel.footage.schemas.job import JobFile, JobResult
 from dayreel.services.studio import Studio
@@ -41,12 +41,12 @@ def filed(library: Library, name: ItemName, clip: Path) -> None:
     """Bring an item into the library."""
     ingest(library, name, [clip], even_if_alike=True)
     for role in ("remux", "transcode", "file"):
-        tend(library)
+        run_pass(library)
         for gate in waiting(library).values():
             answer(library, gate, "approved", by="ana", via="cli")
-            tend(library)
+            run_pass(library)
         assert pretend_to_work(library, role) is not None
-    tend(library)
+    run_pass(library)
 
 
 def test_an_item_goes_from_disc_to_library_via_two_questions(library: Library, tiny_clip: Path) -> None:
@@ -54,25 +54,25 @@ def test_an_item_goes_from_disc_to_library_via_two_questions(library: Library, t
     assert (library.root / done.folder / "tiny.mp4").read_bytes() == tiny_clip.read_bytes()
     assert tiny_clip.exists()
 
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     shown = gates_document(library.studio.catalog)[0]
     assert shown["type"] == "remux_review"
     assert [stream["reason"] for stream in shown["prompt"]["files"][0]["streams"]][-1] == "its language is fra"
     assert pretend_to_work(library, "transcode") is None  # nobody has agreed yet
 
     answer(library, shown["id"], "approved", by="ana", via="cli")
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "transcode")
-    tend(library)
+    run_pass(library)
     shown = gates_document(library.studio.catalog)[0]
     assert shown["prompt"]["names"] == {"tiny.mp4": "movies/Hidden Falls (2019)/Hidden Falls (2019).mp4"}
     names = {"tiny.mp4": "movies/Hidden Falls (2019)/Hidden Falls.mp4"}
     answer(library, shown["id"], "approved", by="bo", via="desk", response={"names": names})
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "file")
-    tend(library)
+    run_pass(library)
 
     there = library.root / "4-library/movies/Hidden Falls (2019)/Hidden Falls.mp4"
     assert there.read_bytes() == tiny_clip.read_bytes()
@@ -106,34 +106,34 @@ def test_the_catalog_can_be_made_anew_from_the_folder_alone(library: Library, ti
         ("naming_confirm", "ana"),
     ]
     assert len(after["jobs"]) == 3
-    assert tend(library) == []
+    assert run_pass(library) == []
     assert jobs_document(library.studio.catalog)[0]["state"] == "completed"
 
 
 def test_a_half_done_item_resumes_after_a_rebuild_unasked(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     answer(library, waiting(library)[FALLS.item_id], "approved", by="ana", via="cli")
     rebuild(library)
     assert waiting(library) == {}
-    tend(library)
+    run_pass(library)
     assert pretend_to_work(library, "transcode") is not None
 
 
 def test_a_three_line_script_advances_an_item_without_a_worker(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     assert due_library(library) is not None
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "ripped"
     drop(library, FALLS, "remux", tiny_clip)
-    tend(library)
+    run_pass(library)
     answer(library, waiting(library)[FALLS.item_id], "approved", by="ana", via="cli")
     drop(library, FALLS, "transcode", tiny_clip)
-    tend(library)
+    run_pass(library)
     (library.root / FALLS.folder("transcode") / ".pipeline" / "filebot.done").touch()
-    tend(library)
+    run_pass(library)
     row = item(library, FALLS.item_id)
     assert (row.state, row.error) == ("in_library", None)
     assert item_document(library, FALLS.item_id)["stages"]["remux"]["made_by"] == "a script"
@@ -143,7 +143,7 @@ def test_a_three_line_script_advances_an_item_without_a_worker(library: Library,
 def test_everything_missed_while_not_running_takes_one_pass(library: Library, tiny_clip: Path) -> None:
     for stage in ("rip", "remux", "transcode"):
         drop(library, FALLS, stage, tiny_clip)
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "transcoded"
     assert [event for _, event, _ in transitions(library.studio, FALLS.item_id)] == ["rip", "remux", "transcode"]
 
@@ -160,20 +160,20 @@ def test_a_false_success_is_refused_once_with_evidence(
     library: Library, tiny_clip: Path, tmp_path: Path, name: str, content: bytes
 ) -> None:
     drop(library, FALLS, "rip", tiny_clip)
-    tend(library)
+    run_pass(library)
     stub = tmp_path / name
     stub.write_bytes(content)
     drop(library, FALLS, "remux", stub)
-    assert "remux refused" in " ".join(tend(library))
+    assert "remux refused" in " ".join(run_pass(library))
     row = item(library, FALLS.item_id)
     assert row.state == "ripped"
     assert row.error is not None
-    assert tend(library) == []
+    assert run_pass(library) == []
     stub.unlink()
     (library.root / FALLS.folder("remux") / name).unlink()
     marker = drop(library, FALLS, "remux", tiny_clip) / ".pipeline" / "remux.done"
     os.utime(marker, ns=(1, 1))  # touched again
-    tend(library)
+    run_pass(library)
     assert (item(library, FALLS.item_id).state, item(library, FALLS.item_id).error) == ("remuxed", None)
 
 
@@ -183,12 +183,12 @@ def test_a_truncated_rip_is_quarantined_until_a_good_one_comes(
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(tiny_clip.read_bytes()[:-2000])
     drop(library, FALLS, "rip", broken)
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "quarantined"
     (library.root / FALLS.folder("rip") / "broken.mp4").unlink()
     marker = drop(library, FALLS, "rip", tiny_clip) / ".pipeline" / "rip.done"
     os.utime(marker, ns=(1, 1))
-    tend(library)
+    run_pass(library)
     assert (item(library, FALLS.item_id).state, item(library, FALLS.item_id).error) == ("ripped", None)
 
 
@@ -197,12 +197,12 @@ def test_a_stage_made_again_voids_what_followed_and_asks_anew(
 ) -> None:
     for stage in ("rip", "remux", "transcode"):
         drop(library, FALLS, stage, tiny_clip)
-    tend(library)
+    run_pass(library)
     old = waiting(library)[FALLS.item_id]
     (library.root / FALLS.folder("remux") / "tiny.mp4").unlink()
     marker = drop(library, FALLS, "remux", make_clip("blue")) / ".pipeline" / "remux.done"
     os.utime(marker, ns=(1, 1))
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "remuxed"
     assert not (library.root / FALLS.marker_dir("transcode") / "transcode.done").exists()
     assert waiting(library)[FALLS.item_id] != old
@@ -218,11 +218,11 @@ def test_a_remade_stage_of_a_filed_item_is_reviewed_and_used(
     folder = library.root / FALLS.folder("remux")
     new = Path(shutil.copy(make_clip("blue"), folder / "tiny.mp4"))
     os.utime(folder / ".pipeline/remux.done", ns=(1, 1))
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "remuxed"
     assert due_library(library) is None, "it waits for a person now"
     answer(library, waiting(library)[FALLS.item_id], "approved", by="ben", via="cli")
-    tend(library)
+    run_pass(library)
     (waits,) = library.queue.jobs("pending")
     assert waits.spec is not None
     assert [file.sha256 for file in waits.spec.inputs] == [sha256_of(new)]
@@ -231,7 +231,7 @@ def test_a_remade_stage_of_a_filed_item_is_reviewed_and_used(
 def test_the_second_answer_is_told_who_was_first(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     drop(library, FALLS, "remux", tiny_clip)
-    tend(library)
+    run_pass(library)
     gate = waiting(library)[FALLS.item_id]
     answer(library, gate, "approved", by="ana", via="desk")
     with pytest.raises(StaleState, match=r"'ana' at 2026-11-20T09:00:00\+00:00 \(via desk\): approved"):
@@ -240,16 +240,16 @@ def test_the_second_answer_is_told_who_was_first(library: Library, tiny_clip: Pa
 
 def test_other_streams_mean_another_remux_and_a_plain_no_rests(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     gate = waiting(library)[FALLS.item_id]
     with pytest.raises(UsageError, match="cannot be kept"):
         answer(library, gate, "rejected", by="ana", via="cli", response={"keep": [0, 9]})
     with pytest.raises(UsageError, match="go with a rejection"):
         answer(library, gate, "approved", by="ana", via="cli", response={"keep": [0, 2]})
     answer(library, gate, "rejected", by="ana", via="cli", response={"keep": [0, 2]})
-    tend(library)
+    run_pass(library)
     claim = library.queue.claim(["remux"], worker="w", now=library.studio.clock.now())
     assert claim is not None
     assert claim.spec.parameters["keep"] == [0, 2]
@@ -257,39 +257,39 @@ def test_other_streams_mean_another_remux_and_a_plain_no_rests(library: Library,
 
 def test_an_identical_remux_is_asked_about_again_and_not_redone(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     answer(library, waiting(library)[FALLS.item_id], "rejected", by="ana", via="cli", response={"keep": [0]})
-    tend(library)
+    run_pass(library)
     assert pretend_to_work(library, "remux") is not None
-    tend(library)
+    run_pass(library)
     assert waiting(library)[FALLS.item_id]
     assert pretend_to_work(library, "remux") is None
     rebuild(library)
-    tend(library)
+    run_pass(library)
     assert pretend_to_work(library, "remux") is None
     assert waiting(library)[FALLS.item_id]
 
 
 def test_a_failed_job_stops_its_item_until_somebody_tries_again(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     job = pretend_to_work(library, "remux", error="the disc is scratched")
-    tend(library)
+    run_pass(library)
     assert "the disc is scratched" in str(item(library, FALLS.item_id).error)
-    assert tend(library) == []
+    assert run_pass(library) == []
     assert job is not None
     retry_job(library, job)
     assert item(library, FALLS.item_id).error is None
     assert pretend_to_work(library, "remux") == job
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "remuxed"
 
 
 def test_a_cancelled_job_is_told_as_one_and_can_be_brought_back(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     job = jobs_document(library.studio.catalog)[0]["job"]
     assert "brings it back" in cancel_job(library, job)
     assert "was cancelled" in str(item(library, FALLS.item_id).error)
@@ -300,7 +300,7 @@ def test_a_cancelled_job_is_told_as_one_and_can_be_brought_back(library: Library
 def completed_and_not_installed(library: Library, name: ItemName, clip: Path) -> tuple[str, Path]:
     """Do an item's remux up to the point at which a worker dies; return the job and its folder's result."""
     ingest(library, name, [clip], even_if_alike=True)
-    tend(library)
+    run_pass(library)
     now = library.studio.clock.now()
     claim = library.queue.claim(["remux"], worker="mortal", now=now)
     assert claim is not None
@@ -315,7 +315,7 @@ def completed_and_not_installed(library: Library, name: ItemName, clip: Path) ->
 def test_a_worker_that_died_before_installing_loses_nothing(library: Library, tiny_clip: Path) -> None:
     """It had finished: whoever looks next puts its files into place."""
     completed_and_not_installed(library, FALLS, tiny_clip)
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "remuxed"
     assert (library.root / FALLS.folder("remux") / "tiny.mkv").is_file()
 
@@ -328,15 +328,15 @@ def test_a_completed_job_without_its_files_can_be_retried(
         aside.unlink()
     other = movie_name("Quiet Harbour", 2021)
     ingest(library, other, [make_clip("blue")], even_if_alike=True)
-    told = "\n".join(tend(library))
+    told = "\n".join(run_pass(library))
     assert f"{job}: failed: Output 'tiny.mkv'" in told
     assert f"`dayreel jobs retry {job}`" in str(item(library, FALLS.item_id).error)
     assert pretend_to_work(library, "remux") is not None  # the other item's went into the queue
-    tend(library)
+    run_pass(library)
     assert item(library, other.item_id).state == "remuxed"
     retry_job(library, job)
     assert pretend_to_work(library, "remux") == job
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "remuxed"
 
 
@@ -348,10 +348,10 @@ def test_a_completed_job_with_a_bad_result_blocks_nothing(
     result.write_text("{", encoding="utf-8")
     other = movie_name("Quiet Harbour", 2021)
     ingest(library, other, [make_clip("blue")], even_if_alike=True)
-    assert "Mend its result.json" in next(one for one in tend(library) if one.startswith(job))
+    assert "Mend its result.json" in next(one for one in run_pass(library) if one.startswith(job))
     assert pretend_to_work(library, "remux") is not None
     result.write_text(whole, encoding="utf-8")
-    tend(library)
+    run_pass(library)
     assert {item(library, name.item_id).state for name in (FALLS, other)} == {"remuxed"}
 
 
@@ -363,7 +363,7 @@ def test_the_discs_of_a_season_are_numbered_consecutively(
         drop(library, disc, "rip", make_clip(colour))
         drop(library, disc, "remux", make_clip(colour))
         drop(library, disc, "transcode", make_clip(colour))
-    tend(library)
+    run_pass(library)
     names = [name for gate in gates_document(library.studio.catalog) for name in gate["prompt"]["names"].values()]
     assert names == [
         "tv/Blue Coast/Season 02/Blue Coast - S02E01.mp4",
@@ -378,7 +378,7 @@ def test_a_name_in_the_library_belongs_to_one_item(
     other = movie_name("Quiet Lake", None)
     for stage in ("rip", "remux", "transcode"):
         drop(library, other, stage, make_clip("red"))
-    tend(library)
+    run_pass(library)
     taken = {"red.mp4": "movies/Hidden Falls (2019)/Hidden Falls (2019).mp4"}
     with pytest.raises(UsageError, match=f"belongs to {FALLS.item_id}"):
         answer(library, waiting(library)[other.item_id], "approved", by="ana", via="cli", response={"names": taken})
@@ -391,20 +391,20 @@ def test_a_name_reserved_for_an_unfiled_item_is_not_given_away(
     for name, colour in ((first, "red"), (second, "green")):
         for stage in ("rip", "remux", "transcode"):
             drop(library, name, stage, make_clip(colour))
-    tend(library)
+    run_pass(library)
     answer(library, waiting(library)[first.item_id], "approved", by="ana", via="cli")
     asked = waiting(library)[second.item_id]
     taken = {"green.mp4": "movies/Quiet Lake/Quiet Lake.mp4"}
     for _ in range(2):  # before its job is sent, and while that waits
         with pytest.raises(UsageError, match=f"belongs to {first.item_id}"):
             answer(library, asked, "approved", by="ben", via="cli", response={"names": taken})
-        tend(library)
+        run_pass(library)
 
 
 def test_folders_with_the_same_id_are_reported_and_left_alone(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     drop(library, ItemName("movie", "hidden-falls-2019"), "rip", tiny_clip)
-    said = " ".join(tend(library))
+    said = " ".join(run_pass(library))
     assert "has the same id as" in said
     assert len(items_document(library.studio.catalog)) == 1
 
@@ -425,17 +425,17 @@ def test_sources_stay_when_the_library_has_something_else(make_studio: Callable[
     there = library.root / "4-library/movies/Hidden Falls (2019)/Hidden Falls (2019).mp4"
     there.write_bytes(b"y" * there.stat().st_size)
     careful = make_library(library.studio, remove_sources=("rip",))
-    assert "its sources stay" in " ".join(tend(careful))
+    assert "its sources stay" in " ".join(run_pass(careful))
     assert (library.root / FALLS.folder("rip") / "tiny.mp4").is_file()
 
 
 def test_the_list_says_what_each_item_waits_for(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
     assert items_document(library.studio.catalog)[0]["next"] == "a worker remuxes it"
-    tend(library)
+    run_pass(library)
     assert items_document(library.studio.catalog)[0]["next"] == "remux: queued"
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     gate = waiting(library)[FALLS.item_id]
     assert items_document(library.studio.catalog)[0]["next"] == f"dayreel library answer {gate} approved"
 
@@ -446,9 +446,9 @@ def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(
     filed(library, FALLS, tiny_clip)
     lake = movie_name("Quiet Lake", None)
     ingest(library, lake, [make_clip("red")], even_if_alike=True)
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     for stage in ("rip", "remux", "transcode"):  # of what is filed, the library alone is left
         shutil.rmtree(library.root / FALLS.folder(stage))
     careful = make_library(library.studio, remove_sources=("rip",))
@@ -456,7 +456,7 @@ def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(
         (library.root / damaged / "metadata.json").write_text("{")
     coast = movie_name("Blue Coast", 2020)
     ingest(library, coast, [make_clip("green")], even_if_alike=True)
-    said = " ".join(tend(careful))
+    said = " ".join(run_pass(careful))
     assert f"{FALLS.item_id}: its sources stay" in said
     assert f"left alone: {FALLS.item_id!r} in the library: " in said
     assert f"{lake.item_id}: " in said

@@ -13,7 +13,7 @@ from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.news import library_news, tell_news
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.locks import hold
@@ -37,9 +37,9 @@ def due(library: Library) -> list[str]:
 def asked(library: Library, clip: Path) -> None:
     """Bring an item to its first question."""
     ingest(library, FALLS, [clip])
-    tend(library)
+    run_pass(library)
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
 
 
 def test_a_question_is_notified_once_even_after_a_rebuild(library: Library, tiny_clip: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_question_is_notified_once_even_after_a_rebuild(library: Library, tiny
     )
     assert message.marker.startswith("own footage/news/")
     rebuild(library)
-    tend(library)
+    run_pass(library)
     assert due(library) == []
     assert tell_news(library.studio, notifier=notifier) == []
     assert tell_news(library.studio, notifier=FakeNotifier(name="ntfy")) != [], "another way to tell has told nothing"
@@ -69,10 +69,10 @@ def test_failures_are_notified_together_but_not_a_persons_acts(library: Library,
     with pytest.raises(MediaError):
         ingest(library, BLUE, [page])
     ingest(library, FALLS, [tiny_clip])
-    tend(library)
+    run_pass(library)
     job = pretend_to_work(library, "remux", error="the disc is scratched")
     assert job is not None
-    tend(library)
+    run_pass(library)
     (said,) = tell_news(library.studio, notifier=notifier)
     (message,) = notifier.messages
     assert said.startswith("own footage: log was told: ")
@@ -84,11 +84,11 @@ def test_failures_are_notified_together_but_not_a_persons_acts(library: Library,
     retry_job(library, job)
     assert tell_news(library.studio, notifier=notifier) == []
     cancel_job(library, job)
-    tend(library)
+    run_pass(library)
     assert tell_news(library.studio, notifier=notifier) == [], "somebody cancelled it, and knows"
     retry_job(library, job)
     pretend_to_work(library, "remux", error="it is scratched")
-    tend(library)
+    run_pass(library)
     assert len(tell_news(library.studio, notifier=notifier)) == 1, "another attempt has failed"
     assert len(notifier.messages) == 2
 

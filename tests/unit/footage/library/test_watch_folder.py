@@ -12,7 +12,7 @@ from watchfiles import Change
 from dayreel.clock import SystemClock
 from dayreel.footage.library.ingest import movie_name
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.library.watch_folder import matters, watch_folder
 from dayreel.services.studio import Studio
 from tests.fakes.library import drop, make_library
@@ -74,7 +74,7 @@ def test_a_marker_in_a_new_folder_is_noticed_amid_heartbeats(
     looks: list[list[str]] = []
 
     def look(library: Library) -> list[str]:
-        looks.append(tend(library))
+        looks.append(run_pass(library))
         return looks[-1]
 
     monkeypatch.setattr("dayreel.footage.library.watch_folder.tend", look)
@@ -135,7 +135,7 @@ def test_an_absent_share_is_reported_once_and_resumed_when_back(library: Library
 
 
 @pytest.mark.parametrize(
-    ("change", "path", "is_news"),
+    ("change", "path", "has_changes"),
     [
         (Change.added, "/s/2-remuxed/movies/Falls/.pipeline/remux.done", True),
         (Change.added, "/s/1-ripped/movies/Falls", True),
@@ -149,5 +149,5 @@ def test_an_absent_share_is_reported_once_and_resumed_when_back(library: Library
         (Change.modified, "/s/2-remuxed/movies/Falls/.pipeline/transactions.log", False),
     ],
 )
-def test_what_workers_and_the_watch_itself_write_is_no_news(change: Change, path: str, is_news: bool) -> None:
-    assert matters(change, path) is is_news
+def test_what_workers_and_the_watch_itself_write_is_no_news(change: Change, path: str, has_changes: bool) -> None:
+    assert matters(change, path) is has_changes

@@ -11,7 +11,7 @@ from dayreel.errors import TransientError
 from dayreel.footage.library.gates import answer
 from dayreel.footage.library.ingest import movie_name
 from dayreel.footage.library.open_library import Library, open_library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.schemas.job import JobProgress
 from dayreel.footage.stores.reads import GateRow, get_gate, jobs_of
 from dayreel.footage.tui.library import LibraryScreen
@@ -34,7 +34,7 @@ def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
 
 def work(library: Library, role: str) -> None:
     pretend_to_work(library, role)
-    tend(library)
+    run_pass(library)
 
 
 def gate(library: Library, number: int) -> GateRow:
@@ -54,7 +54,7 @@ def test_answering_both_questions_by_keyboard_matches_snapshots(library: Library
         assert gate(library, 1).status == "pending"
         await keyboard.press("y")
         await until(app, "approved by alma via tui", "Recorded: question 1")
-        tend(library)
+        run_pass(library)
         work(library, "transcode")
         await keyboard.press("escape")
         await until(app, "are these names right?")
@@ -95,7 +95,7 @@ def test_titles_are_looked_up_again_with_a_key(library: Library) -> None:
     library = open_library(library.studio)
     work(library, "remux")
     answer(library, 1, "approved", by="ana", via="cli")
-    tend(library)
+    run_pass(library)
     work(library, "transcode")
     titles.is_away = False
 
@@ -161,7 +161,7 @@ def test_jobs_and_workers_are_seen_and_a_job_is_cancelled(library: Library) -> N
 
 def test_a_failed_job_is_tried_again(library: Library) -> None:
     pretend_to_work(library, "remux", error="the disc is scratched")
-    tend(library)
+    run_pass(library)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("5")

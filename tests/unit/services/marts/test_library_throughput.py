@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.jobs import cancel_job
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.services.marts.build_marts import build_mart, days_to_tell, mart_files, read_mart, refresh_marts
 from dayreel.services.marts.query_marts import answer, opened_marts
 from dayreel.services.studio import Studio
@@ -119,12 +119,12 @@ def test_what_the_controller_writes_down_is_what_the_mart_tells(
     studio = library.studio
     assert days_to_tell(studio, DAY, DAY) == []
     ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
-    tend(library)
+    run_pass(library)
     done = pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     (waiting,) = library.queue.jobs("pending")
     cancel_job(library, waiting.job)
-    tend(library)
+    run_pass(library)
     day = studio.clock.now().date()
     studio.clock.sleep(86_400)
     assert days_to_tell(studio, day, day) == [day]

@@ -10,9 +10,9 @@ from functools import partial
 from dayreel.errors import DayreelError
 from dayreel.footage.library.clean_up import remove_ended_jobs, remove_sources
 from dayreel.footage.library.gates import ask, name_of, newest_gate
+from dayreel.footage.library.ingest_marked import has_changes, ingest_marked
 from dayreel.footage.library.jobs import jobs_since_it_moved, send_job, settle_jobs
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.library.take_in import is_news, take_in
 from dayreel.footage.rules.flow import GATE_AFTER, Ask, Rest, Step, next_step
 from dayreel.footage.schemas.library import ItemManifest
 from dayreel.footage.stores.items import FoundItem
@@ -25,7 +25,7 @@ from dayreel.stores.state.errors import StateError
 ON_THE_WAY = ("ripped", "remuxed", "transcoded")
 
 
-def tend(library: Library) -> list[str]:
+def run_pass(library: Library) -> list[str]:
     """Do everything that is due; return a sentence for each thing done or refused. Safe to repeat.
 
     Raises:
@@ -38,7 +38,7 @@ def tend(library: Library) -> list[str]:
         scan = library.items.scan()
         said += [f"left alone: {reason}" for reason in scan.left_alone]
         for found in _news(library, scan.items):
-            said += _in_words(found.name.item_id, partial(take_in, library, found))
+            said += _in_words(found.name.item_id, partial(ingest_marked, library, found))
         for row in _on_the_way(library):
             said += _in_words(row.id, partial(_go_on, library, row))
         return said + remove_sources(library) + remove_ended_jobs(library)
@@ -63,7 +63,7 @@ def _news(library: Library, found: dict[str, FoundItem]) -> list[FoundItem]:
     """Return the items of which the folder says something that the catalog does not know."""
     with library.studio.catalog.read() as connection:
         known = {row.id: row for row in list_items(connection)}
-    return [one for item_id, one in sorted(found.items()) if is_news(known.get(item_id), one)]
+    return [one for item_id, one in sorted(found.items()) if has_changes(known.get(item_id), one)]
 
 
 def _on_the_way(library: Library) -> list[ItemRow]:
@@ -87,7 +87,7 @@ def _goes_on(library: Library, row: ItemRow) -> bool:
     try:
         return not isinstance(_step(library, row)[0], Rest)
     except StateError:
-        return False  # its manifest is damaged: `tend` tells that, and it holds nothing else up
+        return False  # its manifest is damaged: `run_pass` tells that, and it holds nothing else up
 
 
 def _go_on(library: Library, row: ItemRow) -> str:

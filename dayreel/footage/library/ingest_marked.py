@@ -22,13 +22,13 @@ from dayreel.rules.footage_files import is_footage
 from dayreel.stores.files import sha256_of
 
 
-def is_news(row: ItemRow | None, found: FoundItem) -> bool:
+def has_changes(row: ItemRow | None, found: FoundItem) -> bool:
     """Tell whether the folder says something of an item that the catalog does not know."""
     stamps = stamps_of(row) if row is not None else {}
     return any(stamps.get(stage) != marker.stamp for stage, marker in found.stages.items())
 
 
-def take_in(library: Library, found: FoundItem) -> str:
+def ingest_marked(library: Library, found: FoundItem) -> str:
     """Take in every stage of an item that is marked and not known yet; return a sentence.
 
     Raises:

@@ -7,12 +7,12 @@ import pytest
 
 from dayreel.errors import UsageError
 from dayreel.footage.library import clean_up
+from dayreel.footage.library.documents import jobs_document
 from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.jobs import cancel_job, retry_job
-from dayreel.footage.library.look_up import jobs_document
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.stores.reads import jobs_of
 from dayreel.services.studio import Studio
 from tests.fakes.clock import FakeClock
@@ -39,12 +39,12 @@ def folders(library: Library) -> list[str]:
 
 
 def removals(library: Library) -> list[str]:
-    return [said for said in tend(library) if "removed from the queue" in said]
+    return [said for said in run_pass(library) if "removed from the queue" in said]
 
 
 def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> None:
     job = pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     known = jobs_document(library.studio.catalog)
     pass_days(library, 89)
     assert removals(library) == []
@@ -54,7 +54,7 @@ def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> N
         "1 jobs that ended before 2026-11-21 are removed from the queue; the catalog keeps them"
     ]
     assert folders(library) == []
-    assert tend(library) == []
+    assert run_pass(library) == []
     assert jobs_document(library.studio.catalog) == known
     rebuild(library)
     assert [one["job"] for one in jobs_document(library.studio.catalog)] == [job], "the catalog is all that knows it"
@@ -63,7 +63,7 @@ def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> N
 
 def test_a_job_that_may_still_be_retried_stays_however_old(library: Library, tiny_clip: Path) -> None:
     failed = pretend_to_work(library, "remux", error="the disc is scratched")
-    tend(library)
+    run_pass(library)
     pass_days(library, 1000)
     assert removals(library) == []
     assert failed is not None
@@ -82,14 +82,14 @@ def test_a_job_that_was_not_taken_in_yet_stays(library: Library, monkeypatch: py
     job = pretend_to_work(library, "remux")
     pass_days(library, 1000)  # the controller was away
     with monkeypatch.context() as patch:
-        patch.setattr("dayreel.footage.library.tend.take_in", lambda *_: "not now")
-        tend(library)
+        patch.setattr("dayreel.footage.library.run_pass.ingest_marked", lambda *_: "not now")
+        run_pass(library)
     pass_days(library, 1000)
     with monkeypatch.context() as patch:
-        patch.setattr("dayreel.footage.library.tend.take_in", lambda *_: "not now")
+        patch.setattr("dayreel.footage.library.run_pass.ingest_marked", lambda *_: "not now")
         assert removals(library) == []
     assert folders(library) == [f"completed/{job}.1"]
-    tend(library)
+    run_pass(library)
     assert item(library, FALLS.item_id).state == "remuxed"
     assert folders(library) == []
 
@@ -98,7 +98,7 @@ def test_jobs_stay_without_a_day_limit_or_a_catalog_entry(
     library: Library,
 ) -> None:
     pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     pass_days(library, 1000)
     always = make_library(library.studio, keep_jobs_days=None)
     assert removals(always) == []
@@ -113,10 +113,10 @@ def test_a_look_over_years_of_jobs_removes_some_at_a_time(
     library: Library, make_clip: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest(library, COAST, [make_clip("red")], even_if_alike=True)
-    tend(library)
+    run_pass(library)
     for _ in range(2):
         pretend_to_work(library, "remux")
-    tend(library)
+    run_pass(library)
     pass_days(library, 91)
     monkeypatch.setattr(clean_up, "MOST", 1)
     for left in (1, 0, 0):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dayreel.footage.library.checks import check_library
 from dayreel.footage.library.ingest import ingest, movie_name
-from dayreel.footage.library.look_over import check_library
 from dayreel.footage.library.open_library import WATCH_LOCK, Library
-from dayreel.footage.library.tend import tend
+from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.worker.presence import WORKERS, Presence
 from dayreel.schemas.check import Check
 from dayreel.services.studio import Studio
@@ -22,7 +22,7 @@ def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
     """A library in which a remux waits."""
     library = make_library(make_studio())
     ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
-    tend(library)
+    run_pass(library)
     return library
 
 
