@@ -77,7 +77,7 @@ def test_a_marker_in_a_new_folder_is_noticed_amid_heartbeats(
         looks.append(run_pass(library))
         return looks[-1]
 
-    monkeypatch.setattr("dayreel.footage.library.watch_folder.tend", look)
+    monkeypatch.setattr("dayreel.footage.library.watch_folder.run_pass", look)
     monkeypatch.setattr("dayreel.footage.library.watch_folder.QUIET_S", float("inf"))  # only an event makes it look
     whole = drop(replace(library, root=tmp_path / "aside"), FALLS, "rip", tiny_clip)
     place = library.root / FALLS.folder("rip")
