@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from dayreel.sandbox import credentials, writer
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.wire import Call, Refused, routes
+from dayreel.sandbox.wire import Call, Refused, routes, tokens
 from dayreel.sandbox.world import Document, World
 
 PRICES_USD_PER_MTOK: Final[dict[str, tuple[Decimal, Decimal]]] = {
@@ -121,7 +121,8 @@ async def messages(call: Call) -> Response:
     if call.has("refusal"):
         content, stop, details = [], "refusal", {"type": "refusal", "category": "general_harms", "explanation": None}
         tokens_out = 1
-    _bill(call, request["model"], f"msg_{number[:24]}", said, tokens_in, tokens_out)
+    prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
+    call.world.bill_tokens("anthropic", f"msg_{number[:24]}", request["model"], said, (tokens_in, tokens_out), prices)
     return JSONResponse(
         {
             "id": f"msg_{number[:24]}",
@@ -141,26 +142,6 @@ async def messages(call: Call) -> Response:
             },
         },
         headers={"request-id": f"req_{number[24:44]}"},
-    )
-
-
-def tokens(text: str) -> int:
-    """Estimate tokens: about four characters each."""
-    return max(1, round(len(text) / 4))
-
-
-def _bill(call: Call, model: str, id_: str, said: str, tokens_in: int, tokens_out: int) -> None:
-    price_in, price_out = PRICES_USD_PER_MTOK.get(model, _UNPRICED)
-    cost = (price_in * tokens_in + price_out * tokens_out) / Decimal(1_000_000)
-    call.world.bill(
-        vendor="anthropic",
-        kind="llm",
-        id_=id_,
-        model=model,
-        cost_usd=cost,
-        prompt=said,
-        input_tokens=tokens_in,
-        output_tokens=tokens_out,
     )
 
 

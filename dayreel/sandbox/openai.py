@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from dayreel.sandbox import credentials, writer
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.wire import Call, Refused, routes
+from dayreel.sandbox.wire import Call, Refused, routes, tokens
 from dayreel.sandbox.world import Document, World
 
 PRICES_USD_PER_MTOK: Final[dict[str, tuple[Decimal, Decimal]]] = {
@@ -96,8 +96,9 @@ async def responses(call: Call) -> Response:
     said = "\n".join([str(request.get("instructions") or ""), _text(request["input"])])
     text, is_cut = _written(call, form, form, said, request.get("max_output_tokens"))
     id_ = f"resp_{call.world.new_digest('openai')[:48]}"
-    tokens_in, tokens_out = _tokens(json.dumps(request)), _tokens(text)
-    _bill(call, request["model"], id_, said, tokens_in, tokens_out)
+    tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
+    prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
+    call.world.bill_tokens("openai", id_, request["model"], said, (tokens_in, tokens_out), prices)
     refused = call.has("refusal")
     part: Document = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
     if refused:
@@ -142,8 +143,9 @@ async def chat(call: Call) -> Response:
     limit = request.get("max_completion_tokens") or request.get("max_tokens")
     text, is_cut = _written(call, form, form.get("json_schema") or {}, said, limit)
     id_ = f"chatcmpl-{call.world.new_digest('openai')[:29]}"
-    tokens_in, tokens_out = _tokens(json.dumps(request)), _tokens(text)
-    _bill(call, request["model"], id_, said, tokens_in, tokens_out)
+    tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
+    prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
+    call.world.bill_tokens("openai", id_, request["model"], said, (tokens_in, tokens_out), prices)
     refused = call.has("refusal")
     message = {"role": "assistant", "content": None if refused else text, "refusal": _REFUSAL if refused else None}
     return JSONResponse(
@@ -183,7 +185,7 @@ def _written(call: Call, form: Document, holder: Document, said: str, limit: int
     text = writer.text_of(schema, said) if schema else writer.write_plain(said)
     if call.has("cut"):
         return text[: len(text) // _CUT_AT], True
-    if limit is not None and _tokens(text) > limit:
+    if limit is not None and tokens(text) > limit:
         return text[: 4 * limit], True
     return text, False
 
@@ -230,25 +232,6 @@ def check_strict(schema: Any, path: tuple[str, ...], name: str) -> None:
     for part in ("anyOf", "allOf"):
         for index, value in enumerate(schema.get(part) or []):
             check_strict(value, (*path, part, str(index)), name)
-
-
-def _bill(call: Call, model: str, id_: str, said: str, tokens_in: int, tokens_out: int) -> None:
-    price_in, price_out = PRICES_USD_PER_MTOK.get(model, _UNPRICED)
-    cost = (price_in * tokens_in + price_out * tokens_out) / Decimal(1_000_000)
-    call.world.bill(
-        vendor="openai",
-        kind="llm",
-        id_=id_,
-        model=model,
-        cost_usd=cost,
-        prompt=said,
-        input_tokens=tokens_in,
-        output_tokens=tokens_out,
-    )
-
-
-def _tokens(text: str) -> int:
-    return max(1, round(len(text) / 4))
 
 
 def _text(content: Any) -> str:

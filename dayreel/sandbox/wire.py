@@ -258,6 +258,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def tokens(text: str) -> int:
+    """Estimate how many tokens a text has: about four characters each."""
+    return max(1, round(len(text) / 4))
+
+
 def routes(
     world: World,
     service: str,

@@ -232,6 +232,14 @@ class World:
             },
         )
 
+    def bill_tokens(
+        self, vendor: str, id_: str, model: str, prompt: str, tokens: tuple[int, int], prices: tuple[Decimal, Decimal]
+    ) -> None:
+        """Write down a paid answer of a language model; tokens and prices (USD a million) are of input and output."""
+        cost = (prices[0] * tokens[0] + prices[1] * tokens[1]) / Decimal(1_000_000)
+        counted = {"input_tokens": tokens[0], "output_tokens": tokens[1]}
+        self.bill(vendor=vendor, kind="llm", id_=id_, model=model, cost_usd=cost, prompt=prompt, **counted)
+
     def unbill(self, vendor: str, id_: str) -> None:
         """Take a generation off the invoice: the vendor does not charge for failed or cancelled work."""
         self.store.merge("generation", f"{vendor}:{id_}", billed=False)

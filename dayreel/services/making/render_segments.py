@@ -223,32 +223,14 @@ def _fetch(
 
     def fetch() -> Segment:
         source.fetch(url, path)
-        return _described(studio, row, path, sequence, provider=source.name, model=request.model, effect=effect)
+        decode_fully(path)
+        return segment_record(studio, row, path, sequence, provider=source.name, model=request.model, effect=effect)
 
     try:
         return patiently(studio.clock, fetch)
     except MediaError:
         # A broken-off or mangled download; the service still has the file that was paid for.
         return patiently(studio.clock, fetch)
-
-
-def _described(
-    studio: Studio,
-    row: ContentRow,
-    path: Path,
-    sequence: int,
-    *,
-    provider: str,
-    model: str | None = None,
-    effect: Effect | None = None,
-) -> Segment:
-    """Prove that a segment can be used, and return its record.
-
-    Raises:
-        MediaError: it is truncated, has no video, or is no media at all.
-    """
-    decode_fully(path)
-    return segment_record(studio, row, path, sequence, provider=provider, model=model, effect=effect)
 
 
 def segment_record(
@@ -362,7 +344,8 @@ def _cut(studio: Studio, channel: Channel, row: ContentRow, footage: OwnFootage)
                 loop=pick.loops,
                 ffmpeg=ffmpeg,
             )
-            segments.append(_described(studio, row, path, sequence, provider=footage.name))
+            decode_fully(path)
+            segments.append(segment_record(studio, row, path, sequence, provider=footage.name))
         return Product({"segments": tuple(segments)}, parameters={"footage": [vars(pick) for _, pick in picks]})
 
     return run_stage(studio, row, work, make)
