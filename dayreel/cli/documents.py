@@ -1,11 +1,14 @@
 """The JSON documents that `--json` promises, made from what the queries return. Their keys are a contract."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dayreel.queries.contents import ContentStatus, PostStatus
 from dayreel.queries.unknown_outcomes import UnknownOutcome
 from dayreel.schemas.effect import HOUSE
+
+if TYPE_CHECKING:
+    from dayreel.queries.review import PlatformWords
 
 
 def content_document(status: ContentStatus) -> dict[str, Any]:
@@ -29,6 +32,17 @@ def content_document(status: ContentStatus) -> dict[str, Any]:
         "unknown": [unknown_document(outcome) for outcome in status.unknown],
         "error": row.error,
         "next": status.next_step,
+    }
+
+
+def words_document(words: "PlatformWords") -> dict[str, Any]:
+    """Return everything that one platform gets besides the video; an approval is for all of it."""
+    return {
+        "title": words.title,
+        "text": words.text,
+        "settings": dict(words.settings),
+        "dropped_hashtags": list(words.dropped_hashtags),
+        "problem": words.problem,
     }
 
 

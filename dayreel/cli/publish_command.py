@@ -5,12 +5,12 @@ import click
 from dayreel.cli.documents import content_document
 from dayreel.cli.output import print_json
 from dayreel.queries.contents import status_of
+from dayreel.queries.review import PlatformWords, words_of
 from dayreel.queries.rows import get_content
 from dayreel.records import opened_records
 from dayreel.rules.captions import UNIT_NAMES
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
-from dayreel.services.desk.content import CaptionPreview, stored_captions
 from dayreel.services.publishing.plan_posts import plan_posts
 from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
@@ -35,7 +35,7 @@ def command(content_id: str, plan: bool, as_json: bool) -> int:
 
 def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -> int:
     plans = plan_posts(studio, channel, content_id)
-    captions = {one.platform: one for one in stored_captions(studio, content_id)}
+    captions = {one.platform: one for one in words_of(studio, content_id)}
     if as_json:
         print_json(
             [
@@ -70,12 +70,12 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
     return 0
 
 
-def _told(caption: CaptionPreview) -> dict[str, object]:
-    shown = {name: value for name, value in vars(caption).items() if name != "platform"}
+def _told(caption: PlatformWords) -> dict[str, object]:
+    shown = {name: value for name, value in vars(caption).items() if name not in ("platform", "added", "settings")}
     return {**shown, "dropped_hashtags": list(caption.dropped_hashtags)}
 
 
-def _show_caption(caption: CaptionPreview) -> None:
+def _show_caption(caption: PlatformWords) -> None:
     click.echo(f"  caption, {caption.size} of {caption.limit} {UNIT_NAMES[caption.unit]}:")
     for line in [*([f"title: {caption.title}"] if caption.title else []), *caption.text.splitlines()]:
         click.echo(f"     {line}".rstrip())

@@ -1,14 +1,16 @@
 """`dayreel review`: what waits for a decision, and the decision itself. Never imports Dagster."""
 
+from collections.abc import Sequence
+
 import click
 
-from dayreel.cli.documents import content_document
+from dayreel.cli.documents import content_document, words_document
 from dayreel.cli.output import print_json, print_table
-from dayreel.errors import StaleState
+from dayreel.errors import DayreelError, StaleState
 from dayreel.queries.contents import status_of
-from dayreel.queries.review import Seen, Verdict, seen_of
+from dayreel.queries.review import PlatformWords, Seen, Verdict, seen_of, words_of
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
-from dayreel.records import opened_records
+from dayreel.records import Records, opened_records
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio, open_studio, person
@@ -28,28 +30,53 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def list_waiting(as_json: bool) -> None:
-    """List what waits for a decision."""
+    """List what waits for a decision, with every word that an approval would be for."""
     with opened_records() as records:
-        status = status_of(records, states=("review_pending",))
-    told = [content_document(content) for content in status.contents]
+        waiting = status_of(records, states=("review_pending",)).contents
+        words = {content.row.id: _words(records, content.row.id) for content in waiting}
     if as_json:
-        print_json(told)
-    elif not told:
-        click.echo("Nothing waits for a decision.")
-    else:
-        print_table(
-            ("content", "revision", "until", "video", "caption"),
+        print_json(
             [
-                (
-                    one["content_id"],
-                    one["revision"],
-                    one["review"]["deadline_at"],
-                    f"content/{one['final_video']}",
-                    one["caption"],
-                )
-                for one in told
-            ],
+                content_document(content)
+                | {"platforms": {one.platform: words_document(one) for one in words[content.row.id][0]}}
+                for content in waiting
+            ]
         )
+        return
+    if not waiting:
+        click.echo("Nothing waits for a decision.")
+        return
+    print_table(
+        ("content", "revision", "until", "video", "caption"),
+        [
+            (
+                content.row.id,
+                content.row.revision,
+                content_document(content)["review"]["deadline_at"],
+                f"content/{content.row.final_video_path}",
+                content.row.caption,
+            )
+            for content in waiting
+        ],
+    )
+    for content_id, (platforms, trouble) in words.items():
+        for one in platforms:
+            click.echo(f"\n{content_id} on {one.platform} gets")
+            for line in [*([f"title: {one.title}"] if one.title else []), *one.text.splitlines()]:
+                click.echo(f"  {line}".rstrip())
+            click.echo(f"  ({one.settings_text})")
+            if one.problem:
+                click.echo(f"  CANNOT BE SENT: {one.problem}")
+        if trouble:
+            click.echo(f"\n{content_id}: {trouble}")
+
+
+def _words(records: Records, content_id: str) -> tuple[Sequence[PlatformWords], str]:
+    """Return what each platform gets, or why that cannot be told."""
+    try:
+        return words_of(records, content_id), ""
+    except DayreelError as error:
+        return (), str(error)
 
 
 @command.command("approve")

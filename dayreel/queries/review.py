@@ -1,21 +1,38 @@
 """What does a person see before deciding about a content, and what can be decided?
 
 What a decision is bound to is here too: an approval is for everything that would go out, so whoever shows a content and
-whoever records the decision ask the same functions. Recording it is `services.reviewing.decide`.
+whoever records the decision ask the same functions, and every face that reviews shows all of `PlatformWords`. Recording
+a decision is `services.reviewing.decide`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
-from dayreel.errors import UsageError
-from dayreel.queries.rows import ContentRow
+from sqlalchemy import Connection, select
+
+from dayreel.errors import DayreelError, UsageError
+from dayreel.queries.contents import ContentStatus, PostStatus, read_status
+from dayreel.queries.renders import Render, mean_progress, renders_of
+from dayreel.queries.rows import ContentRow, approvers, current_content, get_content
+from dayreel.queries.unknown_outcomes import UnknownOutcome
+from dayreel.records import Records
 from dayreel.rules.approval import Bound
+from dayreel.rules.captions import measure
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import CONTENT
-from dayreel.rules.post_words import post_words
-from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import Idea
+from dayreel.rules.post_words import post_caption, post_title, post_words
+from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.content import CheckResult, Idea
+from dayreel.schemas.manifest import Manifest
+from dayreel.stores.catalog.tables import decisions, state_transitions
+from dayreel.vendors.record import CaptionUnit
+from dayreel.vendors.registry import platform_named
+
+Loaded = TypeVar("Loaded")
+FileKind = Literal["final video", "poster", "contact sheet"]
 
 Verdict = Literal["approved", "rejected", "edited", "held", "recalled"]
 EVENTS: Mapping[Verdict, str] = {
@@ -106,3 +123,299 @@ def bound_of(row: ContentRow, channel: Channel, idea: Idea | None) -> Bound:
     caption = row.caption or ""
     words = post_words(channel, content_id=row.id, caption=caption, idea=idea)
     return Bound(row.video_sha256 or "", caption, bound_fields(channel), words)
+
+
+# -- what a person sees ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PlatformWords:
+    """Everything that one platform gets besides the video, or what keeps it from being sent.
+
+    Attributes:
+        text: what would be sent, in full; the person's text alone where it is refused.
+        title: None where the platform shows none.
+        added: what of `text` is not the person's own: hashtags and the marker.
+        settings: the channel's fields for it, by name: privacy, disclosure, hashtags.
+        size: length of `text` in `unit`.
+    """
+
+    platform: Platform
+    text: str
+    title: str | None
+    added: str
+    settings: tuple[tuple[str, Any], ...]
+    dropped_hashtags: tuple[str, ...]
+    size: int
+    limit: int
+    unit: CaptionUnit
+    problem: str | None
+
+    @property
+    def settings_text(self) -> str:
+        """The settings in one line, as a channel's file has them."""
+        return ", ".join(f"{name}: {_as_written(value)}" for name, value in self.settings)
+
+
+@dataclass(frozen=True)
+class FileFact:
+    """One file of a content: what it is, where it lies, how large it is; `size_bytes` is None where it is missing."""
+
+    what: FileKind
+    path: Path
+    size_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of a content's history: a decision, with the revision it was about and where it was made, or a step."""
+
+    at: datetime
+    who: str
+    what: str
+    note: str | None
+    revision: int | None = None
+    via: str | None = None
+
+    @property
+    def is_decision(self) -> bool:
+        """Whether a person decided something."""
+        return self.via is not None
+
+
+@dataclass(frozen=True)
+class Review:
+    """Everything there is to see of one content.
+
+    Attributes:
+        status: lifecycle, costs, newest decision, posts, unknown outcomes.
+        channel: None while its file cannot be read.
+        manifest: None while its folder cannot be read.
+        trouble: why either is None, or why the bucket could not be asked.
+        bound: what an approval given now is for; None without a channel.
+        seen: what a decision made on this page names; None when nothing can be decided.
+        possible: what can be decided now, as events: some of `approve`, `reject`, `edit`, `hold`, `recall`.
+        is_held: the newest decision keeps the content from going out.
+        approvers: who has approved exactly what is shown.
+        can_regenerate: whether a segment can be made again.
+        words: what each platform gets; none without a channel.
+        looked_at: when this was read, to the minute.
+    """
+
+    status: ContentStatus
+    channel: Channel | None
+    manifest: Manifest | None
+    trouble: str | None
+    bound: Bound | None
+    seen: Seen | None
+    possible: frozenset[str]
+    is_held: bool
+    approvers: tuple[str, ...]
+    can_regenerate: bool
+    words: tuple[PlatformWords, ...]
+    files: tuple[FileFact, ...]
+    renders: tuple[Render, ...]
+    history: tuple[Moment, ...]
+    looked_at: datetime
+
+    @property
+    def row(self) -> ContentRow:
+        """The content itself."""
+        return self.status.row
+
+    @property
+    def title(self) -> str:
+        """The channel's title, for people."""
+        return self.channel.title if self.channel else self.row.channel
+
+    @property
+    def idea(self) -> Idea | None:
+        """The idea in full, as far as its folder can be read."""
+        return self.manifest.idea if self.manifest else None
+
+    @property
+    def checks(self) -> tuple[CheckResult, ...]:
+        """The quality checks of its final video."""
+        return self.manifest.final_video.checks if self.manifest and self.manifest.final_video else ()
+
+    @property
+    def unknown(self) -> tuple[UnknownOutcome, ...]:
+        """Its acts whose outcome is not known."""
+        return self.status.unknown
+
+    @property
+    def posts(self) -> tuple[PostStatus, ...]:
+        """Its posts."""
+        return self.status.posts
+
+    @property
+    def progress(self) -> int:
+        """How far its segments are together, 0 to 100."""
+        return mean_progress(self.renders)
+
+    def file(self, what: FileKind) -> Path | None:
+        """Return where a file of that sort lies, or None when it is not there."""
+        return next((file.path for file in self.files if file.what == what and file.size_bytes is not None), None)
+
+    def words_for(self, caption: str) -> tuple[PlatformWords, ...]:
+        """Return what each platform would get with another caption."""
+        return () if self.channel is None else platform_words(self.channel, self.row.id, caption, self.idea)
+
+    def bound_with(self, caption: str) -> Bound | None:
+        """Return what an approval would be for with another caption."""
+        return None if self.channel is None else bound_of(replace(self.row, caption=caption), self.channel, self.idea)
+
+
+def review_of(records: Records, content_id: str) -> Review:
+    """Return what there is to see of a content, and to decide about it.
+
+    A channel file or a manifest that cannot be read is told in `trouble`; the rest is shown all the same.
+
+    Raises:
+        UsageError: there is no such content.
+        StoreError: the catalog cannot be read.
+    """
+    with records.catalog.read() as connection:
+        row = get_content(connection, content_id)
+        (status,) = read_status(records, connection, [row]).contents
+        current = current_content(connection, row.channel, row.day)
+        renders = renders_of(connection, [row.id]).get(row.id, ())
+        history = _history(connection, row.id)
+    channel, no_channel = _load(lambda: records.channels.load(row.channel))
+    _fetched, no_bucket = _load(lambda: records.contents.fetch(row.id))
+    manifest, no_manifest = _load(lambda: records.contents.manifest(row.id))
+    idea = manifest.idea if manifest else None
+    bound = bound_of(row, channel, idea) if channel else None
+    newest = status.newest.verdict if status.newest else None
+    is_newest_take = current is not None and current.id == row.id
+    return Review(
+        status=status,
+        channel=channel,
+        manifest=manifest,
+        trouble=" ".join(filter(None, (no_channel, no_manifest, no_bucket))) or None,
+        bound=bound,
+        seen=seen_of(row, channel, bound) if channel and row.video_sha256 is not None else None,
+        possible=possible_events(row, newest) if channel and row.video_sha256 is not None else frozenset(),
+        is_held=is_held(row, newest),
+        approvers=_approvers(records, row, bound),
+        can_regenerate=is_newest_take and row.state not in ("publishing", "posted") and bool(renders),
+        words=() if channel is None else platform_words(channel, row.id, row.caption or "", idea),
+        files=_files(records, row, manifest),
+        renders=renders,
+        history=history,
+        looked_at=records.clock.now().replace(second=0, microsecond=0),
+    )
+
+
+def words_of(records: Records, content_id: str, *, caption: str | None = None) -> tuple[PlatformWords, ...]:
+    """Return what each platform of a content's channel would get.
+
+    Args:
+        caption: instead of the one that it has now.
+
+    Raises:
+        UsageError: there is no such content.
+        ConfigurationError: the channel's file cannot be read.
+    """
+    with records.catalog.read() as connection:
+        row = get_content(connection, content_id)
+    manifest, _trouble = _load(lambda: records.contents.manifest(row.id))
+    text = (row.caption or "") if caption is None else caption
+    return platform_words(records.channels.load(row.channel), row.id, text, manifest.idea if manifest else None)
+
+
+def platform_words(channel: Channel, content_id: str, text: str, idea: Idea | None) -> tuple[PlatformWords, ...]:
+    """Return what each platform of a channel would get, made by the same rules that publishing uses."""
+    return tuple(
+        _words(channel, platform, content_id, text, idea, tuple(fields.items()))
+        for platform, fields in bound_fields(channel).items()
+    )
+
+
+def _words(
+    channel: Channel,
+    platform: Platform,
+    content_id: str,
+    text: str,
+    idea: Idea | None,
+    settings: tuple[tuple[str, Any], ...],
+) -> PlatformWords:
+    try:
+        made = post_caption(channel, platform, content_id=content_id, caption=text, idea=idea)
+    except UsageError as refusal:
+        rules = platform_named(platform).captions
+        size = measure(text.strip(), rules.unit)
+        return PlatformWords(platform, text, None, "", settings, (), size, rules.limit, rules.unit, str(refusal))
+    return PlatformWords(
+        platform=platform,
+        text=made.text,
+        title=post_title(channel, made),
+        added=" ".join(made.text.removeprefix(text.strip()).split()),
+        settings=settings,
+        dropped_hashtags=made.dropped_hashtags,
+        size=made.size,
+        limit=made.limit,
+        unit=made.unit,
+        problem=None,
+    )
+
+
+def _as_written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value in (None, "") else str(value)
+
+
+def _approvers(records: Records, row: ContentRow, bound: Bound | None) -> tuple[str, ...]:
+    if bound is None:
+        return ()
+    with records.catalog.read() as connection:
+        return approvers(connection, row.id, bound)
+
+
+def _load(load: Callable[[], Loaded]) -> tuple[Loaded | None, str | None]:
+    try:
+        return load(), None
+    except DayreelError as error:
+        return None, str(error)
+
+
+def _files(records: Records, row: ContentRow, manifest: Manifest | None) -> tuple[FileFact, ...]:
+    final = manifest.final_video if manifest else None
+    if final is None:
+        return ()
+    folder = records.contents.folder(row.id)
+    named: dict[FileKind, str] = {
+        "final video": final.file.path,
+        "poster": final.poster,
+        "contact sheet": final.contact_sheet,
+    }
+    return tuple(_file(what, folder / name) for what, name in named.items())
+
+
+def _file(what: FileKind, path: Path) -> FileFact:
+    try:
+        return FileFact(what, path, path.stat().st_size)
+    except OSError:  # not there, or not for us to see
+        return FileFact(what, path, None)
+
+
+def _history(connection: Connection, content_id: str) -> tuple[Moment, ...]:
+    """Return decisions and steps, newest first; a decision's own step is left out."""
+    said = select(decisions).where(decisions.c.content_id == content_id)
+    moments = [
+        Moment(row["decided_at"], row["decided_by"], row["verdict"], row["note"], row["revision"], row["via"])
+        for row in connection.execute(said.order_by(decisions.c.id)).mappings()
+    ]
+    steps = select(state_transitions).where(
+        state_transitions.c.entity == "content",
+        state_transitions.c.entity_id == content_id,
+        state_transitions.c.event.not_in((*EVENTS.values(), "endorse")),
+    )
+    moments += [
+        Moment(row["at"], row["actor"], f"{row['from_state']} → {row['to_state']}", row["notes"])
+        for row in connection.execute(steps.order_by(state_transitions.c.id)).mappings()
+    ]
+    return tuple(sorted(moments, key=lambda moment: moment.at, reverse=True))

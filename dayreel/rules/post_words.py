@@ -45,7 +45,11 @@ def post_words(channel: Channel, *, content_id: str, caption: str, idea: Idea | 
         except UsageError:
             words[platform] = {"title": None, "text": None}
             continue
-        # Elsewhere a title is made from the caption, or there is none.
-        title = channel.title if platform_named(platform).by_hand else made.title
-        words[platform] = {"title": title, "text": made.text}
+        words[platform] = {"title": post_title(channel, made), "text": made.text}
     return words
+
+
+def post_title(channel: Channel, made: FormattedCaption) -> str | None:
+    """Return the title that a platform shows with a caption, None where it shows none."""
+    # Elsewhere a title is made from the caption, or there is none.
+    return channel.title if platform_named(made.platform).by_hand else made.title

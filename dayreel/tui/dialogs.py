@@ -3,7 +3,7 @@
 A dialog answers with what was typed, or None when the person went back; it does nothing itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -14,8 +14,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
+from dayreel.queries.review import PlatformWords
+from dayreel.rules.captions import UNIT_NAMES
 from dayreel.tui.keys import Keys
-from dayreel.tui.review_view import PlatformCaption, Recipe, captions_of
 from dayreel.tui.words import plain
 
 BACK = Binding("escape", "dismiss(None)", "Back")
@@ -72,11 +73,11 @@ class EditCaption(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save", priority=True), BACK]
 
-    def __init__(self, caption: str, recipes: Sequence[Recipe]) -> None:
-        """Keep the caption there is and what the platforms add to it."""
+    def __init__(self, caption: str, preview: Callable[[str], Sequence[PlatformWords]]) -> None:
+        """Keep the caption there is, and what tells how each platform would get another one."""
         super().__init__()
         self._caption = caption
-        self._recipes = recipes
+        self._preview = preview
 
     def compose(self) -> ComposeResult:
         """Show the text, the lengths and the keys."""
@@ -92,14 +93,19 @@ class EditCaption(ModalScreen[str | None]):
 
     @on(TextArea.Changed)
     def _measure(self) -> None:
-        made = captions_of(self._recipes, self.query_one(TextArea).text)
-        self.query_one("#lengths", Static).update(Content("\n".join(_length(one) for one in made)))
+        lengths = (_length(words) for words in self._preview(self.query_one(TextArea).text))
+        self.query_one("#lengths", Static).update(Content("\n".join(lengths)))
 
     def action_save(self) -> None:
         """Answer with the text."""
         self.dismiss(self.query_one(TextArea).text)
 
 
-def _length(caption: PlatformCaption) -> str:
-    dropped = f", leaves out {' '.join(caption.dropped)}" if caption.dropped else ""
-    return f"{caption.platform:10} {caption.problem or caption.length + dropped}"
+def length_of(words: PlatformWords) -> str:
+    """Return how long what a platform gets is, and how long it may be."""
+    return "does not fit" if words.problem else f"{words.size}/{words.limit} {UNIT_NAMES[words.unit]}"
+
+
+def _length(words: PlatformWords) -> str:
+    dropped = f", leaves out {' '.join(words.dropped_hashtags)}" if words.dropped_hashtags else ""
+    return f"{words.platform:10} {plain(words.problem) or length_of(words) + dropped}"

@@ -6,8 +6,6 @@ what the person was reading, says so, and shows the new one when asked to; a dec
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,17 +17,21 @@ from textual.content import Content
 from textual.widgets import Static
 
 from dayreel.errors import MediaError
-from dayreel.queries.review import EVENTS, Verdict
+from dayreel.queries.review import EVENTS, Moment, PlatformWords, Review, Verdict, review_of
+from dayreel.rules.approval import Bound
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
-from dayreel.tui.dialogs import AskLine, Confirm, EditCaption
+from dayreel.tui.dialogs import AskLine, Confirm, EditCaption, length_of
 from dayreel.tui.live import LiveScreen
 from dayreel.tui.pictures import HalfBlocks, half_blocks
-from dayreel.tui.review_view import Bound, Review, review, what_changed
-from dayreel.tui.words import one_line, plain, size, usd
+from dayreel.tui.words import left, one_line, plain, size, usd
 
 _VERDICT_OF: dict[str, Verdict] = {event: verdict for verdict, event in EVENTS.items()}
 _MOST_ROWS = 16
+_DECISIONS_SHOWN = 10
+
+# What an approval of a page is for: its revision, and what would go out. When it changes, the page is out of date.
+Scope = tuple[int, Bound | None]
 
 
 class ReviewScreen(LiveScreen[Review]):
@@ -54,7 +56,7 @@ class ReviewScreen(LiveScreen[Review]):
         super().__init__()
         self.content_id = content_id
         self._newer: Review | None = None
-        self._own_edit: Bound | None = None
+        self._own_edit: Scope | None = None
         self._drawn: tuple[str | None, int] | None = None
 
     def body(self) -> ComposeResult:
@@ -65,17 +67,17 @@ class ReviewScreen(LiveScreen[Review]):
 
     def look(self, studio: Studio) -> Review:
         """Read the content."""
-        return review(studio, self.content_id)
+        return review_of(studio, self.content_id)
 
     def accept(self, view: Review) -> None:
         """Keep what the person is reading when what a decision is for has changed underneath."""
-        if self.view is None or view.bound in (self.view.bound, self._own_edit):
+        if self.view is None or scope_of(view) in (scope_of(self.view), self._own_edit):
             self._newer = None
             super().accept(view)
             return
         if view != self._newer:
             self._newer = view
-            self.say(f"{view.content_id} has changed: {what_changed(self.view, view)}. Press u to see it.", bad=True)
+            self.say(f"{self.content_id} has changed: {what_changed(self.view, view)}. Press u to see it.", bad=True)
             self.refresh_bindings()
 
     def show(self, view: Review) -> None:
@@ -87,7 +89,7 @@ class ReviewScreen(LiveScreen[Review]):
         """Dim the keys of what is not possible now."""
         del parameters
         if action in _VERDICT_OF:
-            return True if self.view is not None and _VERDICT_OF[action] in self.view.possible else None
+            return True if self.view is not None and action in self.view.possible else None
         if action == "update":
             return self._newer is not None
         return True
@@ -106,13 +108,13 @@ class ReviewScreen(LiveScreen[Review]):
         seen = self.view
         if seen is None:
             return
-        platforms = ", ".join(one.platform for one in seen.captions) or "no platform"
+        platforms = ", ".join(words.platform for words in seen.words) or "no platform"
 
         def go_on(yes: bool | None) -> None:
             if yes:
                 self._decide(seen, "approved")
 
-        question = f"Approve revision {seen.revision} of {seen.content_id}, with this caption, for {platforms}?"
+        question = f"Approve revision {seen.row.revision} of {seen.row.id}, with this caption, for {platforms}?"
         self.app.push_screen(Confirm(question), go_on)
 
     def action_reject(self) -> None:
@@ -125,7 +127,7 @@ class ReviewScreen(LiveScreen[Review]):
             if reason:
                 self._decide(seen, "rejected", note=reason)
 
-        self.app.push_screen(AskLine(f"Reject revision {seen.revision} of {seen.content_id}. Why?"), go_on)
+        self.app.push_screen(AskLine(f"Reject revision {seen.row.revision} of {seen.row.id}. Why?"), go_on)
 
     def action_hold(self) -> None:
         """Ask what it waits for, then keep it from going out and from expiring."""
@@ -137,7 +139,7 @@ class ReviewScreen(LiveScreen[Review]):
             if reason:
                 self._decide(seen, "held", note=reason)
 
-        self.app.push_screen(AskLine(f"Hold {seen.content_id}: it neither goes out nor expires. Why?"), go_on)
+        self.app.push_screen(AskLine(f"Hold {seen.row.id}: it neither goes out nor expires. Why?"), go_on)
 
     def action_recall(self) -> None:
         """Ask, then take an approval or a hold back."""
@@ -149,7 +151,7 @@ class ReviewScreen(LiveScreen[Review]):
             if yes:
                 self._decide(seen, "recalled")
 
-        self.app.push_screen(Confirm(f"Recall {seen.content_id}? It waits for its review again."), go_on)
+        self.app.push_screen(Confirm(f"Recall {seen.row.id}? It waits for its review again."), go_on)
 
     def action_edit(self) -> None:
         """Let the person edit the caption, then record it."""
@@ -158,11 +160,11 @@ class ReviewScreen(LiveScreen[Review]):
             return
 
         def go_on(caption: str | None) -> None:
-            if caption is not None and caption.strip() != seen.bound.caption.strip():
-                self._own_edit = replace(seen.bound, caption=caption.strip())
+            if caption is not None and caption.strip() != (seen.row.caption or "").strip():
+                self._own_edit = (seen.row.revision, seen.bound_with(caption.strip()))
                 self._decide(seen, "edited", caption=caption)
 
-        self.app.push_screen(EditCaption(seen.bound.caption, seen.recipes), go_on)
+        self.app.push_screen(EditCaption(seen.row.caption or "", seen.words_for), go_on)
 
     def action_play(self) -> None:
         """Open the final video in the desktop's player."""
@@ -182,11 +184,11 @@ class ReviewScreen(LiveScreen[Review]):
         def record(studio: Studio) -> str:
             row = decide(
                 studio,
-                seen.content_id,
+                seen.row.id,
                 verdict,
                 by=person,
                 via="tui",
-                revision=seen.revision,
+                revision=seen.row.revision,
                 seen=seen.seen,
                 caption=caption,
                 note=note,
@@ -195,7 +197,7 @@ class ReviewScreen(LiveScreen[Review]):
             told = f"revision {row.revision} {row.verdict} by {plain(row.decided_by)}, decision {row.id}"
             return f"Recorded: {told}.{more}"
 
-        self.act(record, meanwhile=f"Recording that revision {seen.revision} is {verdict} ...")
+        self.act(record, meanwhile=f"Recording that revision {seen.row.revision} is {verdict} ...")
 
     # -- the contact sheet
 
@@ -206,7 +208,7 @@ class ReviewScreen(LiveScreen[Review]):
 
     def _draw(self, view: Review) -> None:
         sheet = view.file("contact sheet")
-        wanted = (view.bound.video_sha256, self.size.width)
+        wanted = (view.row.video_sha256, self.size.width)
         if sheet is not None and self.terminal.has_colour and wanted != self._drawn:
             self._drawn = wanted
             self._draw_sheet(sheet, self.size.width - 4)
@@ -225,37 +227,52 @@ class ReviewScreen(LiveScreen[Review]):
 
 
 def _page(view: Review) -> Iterator[Content]:
-    yield Content.assemble((f"{view.content_id}  {view.title}", "bold"))
-    waits = f", {view.deadline}" if view.deadline else ""
-    yield Content(f"revision {view.revision}, {view.state}{waits}, made in the {view.world} world")
-    if view.history:
-        yield Content.styled(f"last decision  {_said(view, 0)}", "$accent")
+    row, decided = view.row, [moment for moment in view.history if moment.is_decision][:_DECISIONS_SHOWN]
+    yield Content.assemble((f"{row.id}  {view.title}", "bold"))
+    yield Content(f"revision {row.revision}, {row.state}{_waits(view)}, made in the {row.world} world")
+    if decided:
+        yield Content.styled(f"last decision  {_said(decided[0])}", "$accent")
     for trouble in (
-        view.error,
-        view.problem,
+        one_line(row.error),
+        one_line(view.trouble),
         "Some of its acts have an unknown outcome: Esc, then 3." if view.unknown else "",
     ):
         if trouble:
             yield Content.styled(trouble, "$error")
-    yield from _section("idea", [view.idea or "none yet"])
-    for caption in view.captions:
-        yield from _section(
-            f"{caption.platform}  {caption.length}", [one for one in (caption.problem, caption.text) if one]
-        )
-        if caption.title is not None:
-            yield Content(f"  title: {caption.title}")
-        if caption.dropped:
-            yield Content.styled(f"  left out, it does not fit: {' '.join(caption.dropped)}", "$warning")
-    if not view.captions:
-        yield from _section("caption", [plain(view.bound.caption) or "none yet"])
+    yield from _section("idea", [plain(row.idea) or "none yet"])
+    for words in view.words:
+        yield from _words(words)
+    if not view.words:
+        yield from _section("caption", [plain(row.caption) or "none yet"])
     yield from _checks(view)
-    total = sum((cost for _layer, cost in view.costs), start=Decimal(0))
-    yield from _section(f"costs  {usd(total)}" if view.costs else "costs", [_costs(view)])
+    costs = ", ".join(f"{layer} {usd(cost)}" for layer, cost in view.status.costs) or "nothing"
+    yield from _section(f"costs  {usd(view.status.cost_usd)}" if view.status.costs else "costs", [costs])
     yield from _section("files", [f"{one.what:14} {_told(one.size_bytes):>9}  {one.path.name}" for one in view.files])
-    if len(view.history) > 1:
-        yield from _section("decisions before", [_said(view, number) for number in range(1, len(view.history))])
-    if view.next_step:
-        yield Content.styled(f"\nat a prompt: {view.next_step}", "dim")
+    if len(decided) > 1:
+        yield from _section("decisions before", [_said(moment) for moment in decided[1:]])
+    if view.status.next_step:
+        yield Content.styled(f"\nat a prompt: {view.status.next_step}", "dim")
+
+
+def _waits(view: Review) -> str:
+    if view.is_held:
+        return ", on hold"
+    if view.row.state != "review_pending":
+        return ""
+    return f", {left(view.row.review_deadline_at, view.looked_at)} left"
+
+
+def _words(words: PlatformWords) -> Iterator[Content]:
+    """Yield every word that a platform gets: all of it is what an approval is for."""
+    yield from _section(f"{words.platform}  {length_of(words)}", [plain(words.problem)] if words.problem else [])
+    for line in plain(words.text).split("\n"):
+        yield Content(f"  {line}")
+    if words.title is not None:
+        yield Content(f"  title: {one_line(words.title)}")
+    if words.settings:
+        yield Content.styled(f"  {one_line(words.settings_text)}", "dim")
+    if words.dropped_hashtags:
+        yield Content.styled(f"  left out, it does not fit: {' '.join(words.dropped_hashtags)}", "$warning")
 
 
 def _section(title: str, lines: list[str]) -> Iterator[Content]:
@@ -271,18 +288,37 @@ def _checks(view: Review) -> Iterator[Content]:
     yield from _section(told if view.checks else "checks  none yet", [])
     for one in (*failed, *(one for one in view.checks if one.passed)):
         mark, style = ("ok  ", "") if one.passed else ("FAIL", "bold $error")
-        yield Content.assemble("  ", (mark, style), f" {one.name}: {one.told}")
-
-
-def _costs(view: Review) -> str:
-    return ", ".join(f"{layer} {usd(cost)}" for layer, cost in view.costs) or "nothing"
+        yield Content.assemble("  ", (mark, style), f" {one.name}: {one_line(one.message)}")
 
 
 def _told(size_bytes: int | None) -> str:
     return "missing" if size_bytes is None else size(size_bytes)
 
 
-def _said(view: Review, number: int) -> str:
-    said = view.history[number]
-    note = f": {one_line(said.note)}" if said.note else ""
-    return f"{said.at:%Y-%m-%d %H:%M}  r{said.revision} {said.verdict} by {said.by} via {said.via}{note}"
+def _said(moment: Moment) -> str:
+    note = f": {one_line(moment.note)}" if moment.note else ""
+    by = plain(moment.who)
+    return f"{moment.at:%Y-%m-%d %H:%M}  r{moment.revision} {moment.what} by {by} via {moment.via}{note}"
+
+
+def scope_of(view: Review) -> Scope:
+    """Return what a decision on this page is for."""
+    return view.row.revision, view.bound
+
+
+def what_changed(seen: Review, now: Review) -> str:
+    """Return in words what is no longer as the person saw it."""
+    changes = []
+    if seen.row.revision != now.row.revision:
+        changes.append(f"it is revision {now.row.revision} now, you see {seen.row.revision}")
+    elif seen.row.video_sha256 != now.row.video_sha256:
+        changes.append("another video")
+    if seen.row.caption != now.row.caption:
+        by = next((moment.who for moment in now.history if moment.what == "edited"), None)
+        changes.append(f"{plain(by)} edited the caption" if by else "another caption")
+    before, after = seen.bound, now.bound
+    if (before and before.fields) != (after and after.fields):
+        changes.append("other fields in the channel's file")
+    elif (before and before.words) != (after and after.words) and seen.row.caption == now.row.caption:
+        changes.append("another title, or other hashtags")
+    return ", ".join(changes)

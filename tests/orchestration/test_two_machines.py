@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dayreel.services.desk.content import content_page
+from dayreel.queries.review import review_of
 from resources.content_bucket import BucketStudioResource
 from tests.days import today
 from tests.fakes.bucket import running_bucket
@@ -48,8 +48,12 @@ def test_a_day_made_on_one_machine_is_seen_and_posted_elsewhere(
 
         there = Project.new(tmp_path / "there", {"notes": NOTES}, footage=footage, sandbox_url=sandbox.url)
         with there.studio() as room:
-            page = content_page(room, ID)
-            assert (page.video, page.poster, page.trouble) == ("final_video.mp4", "poster.jpg", None)
+            page = review_of(room, ID)
+            assert (page.file("final video"), page.file("poster"), page.trouble) == (
+                room.contents.folder(ID) / "final_video.mp4",
+                room.contents.folder(ID) / "poster.jpg",
+                None,
+            )
         there.decide(ID, "approved")
         posted = there.run(instance, "publish", DAY, ["notes", "reviews"], ["notes", "posts", "outbox"])
         assert posted.success, failures(posted)

@@ -4,9 +4,8 @@ from starlette.responses import JSONResponse, Response
 
 from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
-from dayreel.queries.review import EVENTS, Seen, Verdict, read_seen, seen_text
+from dayreel.queries.review import EVENTS, Seen, Verdict, read_seen, review_of, seen_text, words_of
 from dayreel.services.audit import note_act
-from dayreel.services.desk.content import caption_previews, content_page
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.retry_content import regenerate_segment
 
@@ -23,8 +22,8 @@ def preview(visit: Visit) -> Response:
     text = visit.field("caption")
     if not visit.wants_json:
         return _shown(visit, draft=text)
-    told = caption_previews(visit.room.studio, visit.path("content_id"), text)
-    return JSONResponse({"captions": [vars(one) for one in told]})
+    words = words_of(visit.room.studio, visit.path("content_id"), caption=text)
+    return JSONResponse({"captions": [vars(one) for one in words]})
 
 
 def approve(visit: Visit) -> Response:
@@ -68,7 +67,7 @@ def regenerate(visit: Visit) -> Response:
     content_id, sequence = visit.path("content_id"), visit.field("segment")
     if not sequence.isdecimal() or len(sequence) > 3:  # noqa: PLR2004
         raise UsageError(f"{sequence!r} is no segment.", next_step="Choose one of those on the page.")
-    found = content_page(visit.room.studio, content_id)
+    found = review_of(visit.room.studio, content_id)
     if not found.can_regenerate:
         raise UsageError(
             f"No segment of {content_id} can be made anew now (it is {found.row.state}).",
@@ -87,9 +86,10 @@ def regenerate(visit: Visit) -> Response:
 
 
 def _shown(visit: Visit, *, draft: str | None, status: int = 200) -> Response:
-    found = content_page(visit.room.studio, visit.path("content_id"), draft=draft)
-    seen = seen_text(found.seen) if found.seen else ""
-    return visit.show("content.html", status=status, page=found, seen=seen, draft=draft)
+    page = review_of(visit.room.studio, visit.path("content_id"))
+    seen = seen_text(page.seen) if page.seen else ""
+    words = page.words if draft is None else page.words_for(draft)
+    return visit.show("content.html", status=status, page=page, words=words, seen=seen, draft=draft)
 
 
 def _decide(visit: Visit, word: str) -> Response:

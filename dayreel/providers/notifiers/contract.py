@@ -38,6 +38,7 @@ class Card:
         marker: as of a message.
         ticket: what its buttons bring back: which content, and what was shown of it. At most 90 characters.
         facts: short lines: how long, until when.
+        words: per platform, what it gets besides the caption: title, hashtags, marker, settings.
         outcome: what became of the question; with it the buttons are gone. None while it is open.
     """
 
@@ -52,6 +53,7 @@ class Card:
     buttons: tuple[Button, ...] = ("approve", "reject", "edit")
     about: str = "Caption"
     warning: str = "This video will not be published."
+    words: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ TAKEN: Final[Mapping[str, Any]] = {"type": 6}
 """Heard; the message is changed later."""
 
 _DESCRIPTION: Final = 4096
+_EMBED: Final = 6000  # title, description, fields and footer together
 _IDEA: Final = 1000
 _FIELD: Final = 1024
 _TITLE: Final = 256
@@ -31,13 +32,16 @@ _MESSAGE, _MODAL = 4, 9
 def embed_of(card: Card) -> dict[str, Any]:
     """Return a card; its marker stands in the footer, by which it is found again."""
     idea, caption = _plain(_cut(card.idea, _IDEA)), _plain(card.caption)
+    words = [{"name": platform, "value": _cut(_plain(text), _FIELD)} for platform, text in card.words]
     outcome = [] if card.outcome is None else [{"name": "Decision", "value": _cut(_plain(card.outcome), _FIELD)}]
+    fields = [*words, *outcome]
+    title = _cut(card.title, _TITLE)
+    around = len(title) + len(card.marker) + sum(len(field["name"]) + len(field["value"]) for field in fields)
+    text = f"{' · '.join(card.facts)}\n{card.link}\n\n{idea}\n\n**{_plain(card.about)}**\n{caption}"
     return {
-        "title": _cut(card.title, _TITLE),
-        "description": _cut(
-            f"{' · '.join(card.facts)}\n{card.link}\n\n{idea}\n\n**{_plain(card.about)}**\n{caption}", _DESCRIPTION
-        ),
-        "fields": outcome,
+        "title": title,
+        "description": _cut(text, min(_DESCRIPTION, _EMBED - around)),
+        "fields": fields,
         "footer": {"text": card.marker},
     }
 

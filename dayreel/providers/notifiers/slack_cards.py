@@ -35,6 +35,7 @@ def blocks_of(card: Card) -> list[dict[str, Any]]:
         {"type": "header", "text": {"type": "plain_text", "text": card.title[:_HEADER]}},
         _section(escaped(card.idea) or "-"),
         _section(f"*{escaped(card.about)}*\n{escaped(card.caption)}"),
+        *(_section(f"*{escaped(platform)}*\n{escaped(words)}") for platform, words in card.words),
         {
             "type": "context",
             "elements": [{"type": "mrkdwn", "text": f"{escaped(' · '.join(card.facts))} · <{card.link}|open>"}],

@@ -18,7 +18,8 @@ from dayreel.services.studio import Studio
 def shown_of(card: Card) -> str:
     """Return what tells one picture of a card from another."""
     ticket, facts = (card.ticket, list(card.facts)) if card.outcome is None else ("", [])
-    return fingerprint(ticket=ticket, facts=facts, caption=card.caption, said=card.outcome)[:16]
+    more = {"words": card.words} if card.words and card.outcome is None else {}
+    return fingerprint(ticket=ticket, facts=facts, caption=card.caption, said=card.outcome, **more)[:16]
 
 
 def redraw_key(asked: Effect, card: Card) -> EffectKey:

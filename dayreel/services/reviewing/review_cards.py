@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, select
 from dayreel.errors import (
     BusyError,
     ConfigurationError,
+    DayreelError,
     GateClosedError,
     MediaError,
     ProviderError,
@@ -22,7 +23,7 @@ from dayreel.errors import (
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
-from dayreel.queries.review import seen_of, seen_text
+from dayreel.queries.review import platform_words, seen_of, seen_text
 from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
@@ -62,7 +63,22 @@ def card_of(studio: Studio, channel: Channel, row: ContentRow, *, revision: int,
         facts=tuple(facts),
         link=f"{studio.settings.desk_address}/content/{row.id}",
         outcome=_outcome(row, revision, newest),
+        words=_words(studio, channel, row),
     )
+
+
+def _words(studio: Studio, channel: Channel, row: ContentRow) -> tuple[tuple[str, str], ...]:
+    """Return what each platform gets besides the caption, which the card shows by itself: an approval is for it too."""
+    try:
+        idea = studio.contents.manifest(row.id).idea
+    except DayreelError:
+        return ()  # the approval itself refuses then, and says why
+    cards = []
+    for words in platform_words(channel, row.id, row.caption or "", idea):
+        title = f"Title: {words.title}" if words.title else ""
+        lines = (title, words.problem or words.added, words.settings_text)
+        cards.append((words.platform, "\n".join(filter(None, lines))))
+    return tuple(cards)
 
 
 def ask_in_chat(studio: Studio, channel: Channel, row: ContentRow, *, notifier: ReviewNotifier) -> str:

@@ -11,20 +11,20 @@ from sqlalchemy import update
 
 from dayreel.errors import MediaError
 from dayreel.queries.queue import dashboard
-from dayreel.services.publishing.publish_post import post_request
+from dayreel.queries.review import review_of
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content
 from dayreel.tui import player
+from dayreel.tui.dialogs import length_of
 from dayreel.tui.keys import Keys
 from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
-from dayreel.tui.review_view import captions_of, review
 from dayreel.tui.views import money
 from dayreel.tui.words import bar, left, one_line, plain, size, usd
 from tests.fakes.clock import NINE
 from tests.fakes.rows import add_effect
-from tests.fakes.studio import channel_of, reviewable
+from tests.fakes.studio import reviewable
 from tests.unit.tui.terminals import (
     Keyboard,
     WatchedTerminal,
@@ -53,38 +53,6 @@ def sheet(path: Path) -> Path:
     return path
 
 
-def test_the_captions_shown_are_the_captions_sent(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"platforms": PLATFORMS}})
-    row = reviewable(studio)
-    shown = {one.platform: (one.text, one.title) for one in review(studio, row.id).captions}
-    assert list(shown) == list(PLATFORMS)
-    for name, (words, title) in shown.items():
-        sent = post_request(studio, channel_of(studio), row, name)
-        assert words == sent.caption
-        assert title in (None, sent.title)
-
-
-def test_a_review_without_channel_or_manifest_shows_the_rest(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    (studio.settings.channels_dir / "crafts.yaml").write_text("title: [")
-    (studio.contents.folder(row.id) / "metadata.json").write_text("{")
-    shown = review(studio, row.id)
-    assert "crafts.yaml" in shown.problem
-    assert "metadata.json" in shown.problem
-    assert shown.bound.caption == "Clay, patience"
-
-
-def test_only_video_words_and_fields_change_what_is_bound(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    before = review(studio, row.id)
-    decide(studio, row.id, "approved", by="bob", via="cli")
-    assert review(studio, row.id).bound == before.bound
-    decide(studio, row.id, "edited", by="bob", via="cli", caption="Other words")
-    assert review(studio, row.id).bound != before.bound
-
-
 def test_the_day_counts_what_it_does_not_list(make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = make_studio(channels={"crafts": {}, "histories": {}})
     a_busy_day(studio)
@@ -108,10 +76,10 @@ def test_money_of_another_world_counts_for_nothing(make_studio: MakeStudio) -> N
 
 def test_captions_that_do_not_fit_say_by_how_much(make_studio: MakeStudio) -> None:
     studio = make_studio()
-    recipes = review(studio, reviewable(studio).id).recipes
-    (caption,) = captions_of(recipes, "x" * 2200)
-    assert caption.length == "does not fit"
-    assert "instagram takes 2200" in caption.problem
+    (words,) = review_of(studio, reviewable(studio).id).words_for("x" * 2200)
+    assert length_of(words) == "does not fit"
+    assert words.problem is not None
+    assert "instagram takes 2200" in words.problem
 
 
 # -- words ---------------------------------------------------------------------------------------------------------
