@@ -408,7 +408,7 @@ def record_graph(recorder: Recorder, name: str, defs: dg.Definitions) -> None:
     }
     sensors = {
         each.name: {
-            "seconds": each.minimum_interval_seconds,
+            "interval_s": each.minimum_interval_seconds,
             "status": each.default_status.value,
             "targets": sorted(target.job_name for target in each.targets),
             "description": each.description,
