@@ -9,9 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dayreel.errors import ConfigurationError
+from dayreel.errors import ConfigurationError, UsageError
 from dayreel.vendors.registry import names, vendors
-from pipeline_assets.definitions import build_defs, default_resources
+from pipeline_assets.definitions import build_defs, default_resources, studio_resource
+from pipeline_assets.steps import room_of
 from resources.vendors import vendor_resource
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
 from tests.orchestration.project import NOTES, Project
@@ -84,6 +85,24 @@ def test_each_resource_opens_the_vendor_that_it_is_named_for(project: Project) -
         opened = {name: resource.open(room) for name, resource in resources.items() if name in names()}
     assert set(opened) == {one.name for one in vendors() if one.family not in ("public_urls", "lookup")}
     assert opened == {name: name for name in opened}
+
+
+def test_what_a_service_gave_up_is_not_tried_again_by_dagster(project: Project, instance: dg.DagsterInstance) -> None:
+    """Whatever policy somebody puts on a step: what can be tried again was tried where it was understood."""
+    tries: list[str] = []
+
+    @dg.op(required_resource_keys={"studio"}, retry_policy=dg.RetryPolicy(max_retries=2))
+    def refused(context: dg.OpExecutionContext) -> None:
+        with room_of(context):
+            tries.append(context.run_id)
+            raise UsageError("It was refused.")
+
+    @dg.job(resource_defs={"studio": studio_resource(project.settings)})
+    def once() -> None:
+        refused()
+
+    assert not once.execute_in_process(instance=instance, raise_on_error=False).success
+    assert len(tries) == 1
 
 
 def test_a_channel_whose_day_precedes_its_partition_is_refused(
