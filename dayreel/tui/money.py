@@ -8,14 +8,13 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from dayreel.queries.config import switch_sentence
-from dayreel.services.effects.caps import Cap
+from dayreel.queries.config import Value, switch_sentence
+from dayreel.queries.money import Cap, Money, money_of
 from dayreel.services.studio import Studio
 from dayreel.services.turn_switch import turn_switch
 from dayreel.tui.dialogs import AskLine
 from dayreel.tui.live import PLACES, LiveScreen
-from dayreel.tui.views import Money, money
-from dayreel.tui.words import bar, usd
+from dayreel.tui.words import bar, one_line, plain, usd
 
 
 class MoneyScreen(LiveScreen[Money]):
@@ -31,14 +30,14 @@ class MoneyScreen(LiveScreen[Money]):
 
     def look(self, studio: Studio) -> Money:
         """Read the sums."""
-        return money(studio)
+        return money_of(studio)
 
     def show(self, view: Money) -> None:
         """Lay it out."""
-        style = "bold $error" if view.switch == "off" else "bold"
+        style = "bold $error" if view.switch.value == "off" else "bold"
         lines = [
-            Content.styled(view.switch_told, style),
-            *([Content(f"turned by {view.switch_by}")] if view.switch_by else []),
+            Content.styled(view.switch_sentence, style),
+            *([Content(f"turned by {_who(view.switch)}")] if view.switch.updated_at else []),
             Content(""),
             Content.styled(f"spent or reserved in the {view.world} world", "bold"),
             *(_cap(cap) for cap in view.caps),
@@ -52,7 +51,8 @@ class MoneyScreen(LiveScreen[Money]):
         """Ask why, then turn the switch the other way."""
         if self.view is None:
             return
-        seen, wanted = self.view.switch, "on" if self.view.switch == "off" else "off"
+        seen = self.view.switch.value
+        wanted = "on" if seen == "off" else "off"
         what = "stop every purchase and every post" if wanted == "off" else "allow buying and posting again"
 
         def go_on(note: str | None) -> None:
@@ -72,3 +72,8 @@ def _cap(cap: Cap) -> Content:
     share = cap.share
     line = f"  {cap.whose:24.24} {cap.when:10}  {bar(share, 16)} {usd(cap.used_usd):>8} of {usd(cap.limit_usd)}"
     return Content.styled(line, "$error" if share >= 1 else "$warning" if share >= 0.8 else "")  # noqa: PLR2004
+
+
+def _who(switch: Value) -> str:
+    note = f": {one_line(switch.note)}" if switch.note else ""
+    return f"{plain(switch.updated_by)}, {switch.updated_at:%Y-%m-%d %H:%M} UTC{note}"

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
-from dayreel.services.effects.spending import spent
+from dayreel.queries.money import spent
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.rows import add_content

@@ -3,8 +3,8 @@
 from starlette.responses import Response
 
 from dayreel.desk.pages.frame import Visit
+from dayreel.queries.calendar import day_of, month_of
 from dayreel.rules.content_ids import parse_day
-from dayreel.services.desk.calendar import day_of, month_of
 from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
 
 

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from dayreel.desk.pages.frame import Visit
-from dayreel.services.desk.money import money_of
+from dayreel.queries.money import money_of
 from dayreel.services.turn_switch import turn_switch
 
 

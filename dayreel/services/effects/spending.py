@@ -1,24 +1,19 @@
-"""Caps: what may still be spent, asked inside the transaction that reserves it; and what was spent, for people.
-
-Spent is what was settled, or else what is reserved: an unknown outcome keeps its reservation. Each world counts for
-itself, so that sandbox dollars never use up a real budget.
-"""
+"""Caps: what may still be spent, asked inside the transaction that reserves it. What was spent is `queries.money`."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection
 
 from dayreel.errors import GateClosedError
 from dayreel.queries.config import read_config
+from dayreel.queries.money import spent
 from dayreel.queries.rows import pause_of
 from dayreel.rules.gates import STOPPED
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
 from dayreel.stores.catalog.tables import effects
-
-_COUNTED = func.coalesce(effects.c.settled_usd, effects.c.reserved_usd)
 
 
 @dataclass(frozen=True)
@@ -36,12 +31,6 @@ class Claim:
     world: str
     amount_usd: Decimal
     what: str
-
-
-def spent(connection: Connection, *where: ColumnElement[bool]) -> Decimal:
-    """Return what all effects under these conditions have cost or hold reserved, in dollars."""
-    total = connection.execute(select(func.sum(_COUNTED)).where(*where)).scalar()
-    return Decimal(0) if total is None else Decimal(total)
 
 
 def refuse_paused(connection: Connection, channel: Channel, now: datetime, *, what: str) -> None:

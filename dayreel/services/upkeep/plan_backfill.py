@@ -12,15 +12,13 @@ from typing import Literal
 
 from sqlalchemy import select
 
-from dayreel.clock import local_day
 from dayreel.errors import UsageError
-from dayreel.queries.config import read_config
+from dayreel.queries.money import overall_caps, spent
 from dayreel.queries.rows import ContentRow, list_contents
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pricing import seconds_cost, tokens_cost
 from dayreel.schemas.channel import Channel
-from dayreel.services.effects.spending import spent
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content, effects
@@ -121,13 +119,8 @@ def expected_cost(studio: Studio, channel: Channel) -> Decimal:
 
 
 def _left_today(studio: Studio) -> Decimal:
-    today = local_day(studio.clock.now(), studio.settings.timezone)
-    left: list[Decimal] = []
     with studio.catalog.read() as connection:
-        for name, since in (("cap.day_usd", today), ("cap.month_usd", today.replace(day=1))):
-            used = spent(connection, effects.c.world == studio.settings.world, effects.c.spent_on >= since)
-            left.append(Decimal(read_config(connection, name).value) - used)
-    return max(Decimal(0), min(left))
+        return max(Decimal(0), min(cap.limit_usd - cap.used_usd for cap in overall_caps(studio, connection)))
 
 
 def _made(

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.errors import BusyError, GateClosedError
+from dayreel.queries.money import spent
 from dayreel.schemas.effect import Permit
 from dayreel.services.effects.intent import Done, Record
 from dayreel.services.effects.ledger import has_handle
-from dayreel.services.effects.spending import spent
 from dayreel.stores.catalog.engine import Catalog
 from tests.unit.services.ledger import channel, intent, ledger_of
 

@@ -10,6 +10,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from dayreel.errors import MediaError
+from dayreel.queries.money import money_of
 from dayreel.queries.queue import dashboard
 from dayreel.queries.review import review_of
 from dayreel.services.reviewing.decide import decide
@@ -20,7 +21,6 @@ from dayreel.tui.dialogs import length_of
 from dayreel.tui.keys import Keys
 from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
-from dayreel.tui.views import money
 from dayreel.tui.words import bar, left, one_line, plain, size, usd
 from tests.fakes.clock import NINE
 from tests.fakes.rows import add_effect
@@ -70,8 +70,8 @@ def test_the_day_counts_what_it_does_not_list(make_studio: MakeStudio, monkeypat
 def test_money_of_another_world_counts_for_nothing(make_studio: MakeStudio) -> None:
     studio = make_studio()
     add_effect(studio.catalog, reviewable(studio).id)
-    assert [cap.used_usd for cap in money(studio).caps] == [Decimal("0.25")] * 3
-    assert [cap.used_usd for cap in money(make_studio(world="live")).caps] == [0, 0, 0]
+    assert [cap.used_usd for cap in money_of(studio).caps] == [Decimal("0.25")] * 3
+    assert [cap.used_usd for cap in money_of(make_studio(world="live")).caps] == [0, 0, 0]
 
 
 def test_captions_that_do_not_fit_say_by_how_much(make_studio: MakeStudio) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dayreel.errors import GateClosedError, TransientError, UnknownOutcomeError
+from dayreel.queries.money import spent
 from dayreel.services.effects.ledger import EffectLedger
-from dayreel.services.effects.spending import spent
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock

@@ -1,6 +1,6 @@
-"""What the desk's calendar shows: a channel's month, what was made of its days, what is planned. Changes nothing.
+"""What is a channel's month like? What was made of its days, what is planned or pinned, when it rests.
 
-Without HTTP. Pinning and pausing is `services.making.plan_days`.
+Pinning and pausing is `services.making.plan_days`.
 """
 
 import calendar
@@ -14,11 +14,11 @@ from sqlalchemy import select
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
 from dayreel.queries.queue import ContentFiles
-from dayreel.queries.rows import ContentRow, PinnedIdea, current_content, pause_of, pinned_idea
+from dayreel.queries.rows import ContentRow, PinnedIdea, as_row, current_content, pause_of, pinned_idea
+from dayreel.records import Records
 from dayreel.rules.calendar import why_never_made
 from dayreel.rules.pauses import Pause
 from dayreel.schemas.channel import Channel
-from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import channel_pauses, content, pinned_ideas
 
 # `off`: none of the channel's days. `missed`: one of them, it is over, and nothing was made.
@@ -50,17 +50,17 @@ class Month:
 
     channel: Channel
     first: date
-    weeks: list[list[Day | None]]
+    weeks: tuple[tuple[Day | None, ...], ...]
     before: date
     after: date
     today: date
     pause: Pause | None
-    ahead: list[PinnedIdea]
+    ahead: tuple[PinnedIdea, ...]
     channels: Mapping[str, str]
     resting: frozenset[str]
 
 
-def month_of(studio: Studio, files: ContentFiles, *, name: str | None, month: str | None) -> Month:
+def month_of(records: Records, files: ContentFiles, *, name: str | None, month: str | None) -> Month:
     """Return a month of a channel.
 
     Args:
@@ -71,21 +71,21 @@ def month_of(studio: Studio, files: ContentFiles, *, name: str | None, month: st
         UsageError: there is no such channel, or no channel at all.
         ConfigurationError: its file cannot be read.
     """
-    names = studio.channels.names()
+    names = records.channels.names()
     if name is None and not names:
         raise UsageError("There is no channel yet.", next_step="Write one into channels/, see docs/how-to/channels.md.")
-    channel = studio.channels.load(name or names[0])
+    channel = records.channels.load(name or names[0])
     load = files.channels()
     titles = {one: found.title if (found := load(one)) else one for one in names}
-    today = local_day(studio.clock.now(), channel.timezone)
+    today = local_day(records.clock.now(), channel.timezone)
     first = _first_of(month) or today.replace(day=1)
     last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-    with studio.catalog.read() as connection:
+    with records.catalog.read() as connection:
         of_month = (content.c.channel == channel.name, content.c.day.between(first, last))
         rows = connection.execute(select(content).where(*of_month).order_by(content.c.take)).mappings()
-        made = {row["day"]: ContentRow(**row) for row in rows}
+        made = {row["day"]: as_row(ContentRow, row) for row in rows}
         of_channel = select(pinned_ideas).where(pinned_ideas.c.channel == channel.name).order_by(pinned_ideas.c.day)
-        pins = {row["day"]: PinnedIdea(**row) for row in connection.execute(of_channel).mappings()}
+        pins = {row["day"]: as_row(PinnedIdea, row) for row in connection.execute(of_channel).mappings()}
         pause = pause_of(connection, channel.name)
         resting = {
             row.channel
@@ -93,7 +93,9 @@ def month_of(studio: Studio, files: ContentFiles, *, name: str | None, month: st
             if Pause(row.until_on, row.paused_by, row.paused_at).covers(today)
         }
     pause = pause if pause is not None and pause.covers(today) else None
-    days = [_day(studio, files, channel, today, one, made.get(one), pins.get(one), pause) for one in _days(first, last)]
+    days = [
+        _day(records, files, channel, today, one, made.get(one), pins.get(one), pause) for one in _days(first, last)
+    ]
     return Month(
         channel=channel,
         first=first,
@@ -102,30 +104,30 @@ def month_of(studio: Studio, files: ContentFiles, *, name: str | None, month: st
         after=last + timedelta(days=1),
         today=today,
         pause=pause,
-        ahead=[pin for day, pin in pins.items() if day >= today],
+        ahead=tuple(pin for day, pin in pins.items() if day >= today),
         channels=titles,
         resting=frozenset(resting),
     )
 
 
-def day_of(studio: Studio, files: ContentFiles, name: str, day: date) -> tuple[Channel, Day]:
+def day_of(records: Records, files: ContentFiles, name: str, day: date) -> tuple[Channel, Day]:
     """Return one day of a channel.
 
     Raises:
         UsageError: there is no such channel.
         ConfigurationError: its file cannot be read.
     """
-    channel = studio.channels.load(name)
-    today = local_day(studio.clock.now(), channel.timezone)
-    with studio.catalog.read() as connection:
+    channel = records.channels.load(name)
+    today = local_day(records.clock.now(), channel.timezone)
+    with records.catalog.read() as connection:
         made, pin = current_content(connection, name, day), pinned_idea(connection, name, day)
         pause = pause_of(connection, name)
     pause = pause if pause is not None and pause.covers(today) else None
-    return channel, _day(studio, files, channel, today, day, made, pin, pause)
+    return channel, _day(records, files, channel, today, day, made, pin, pause)
 
 
 def _day(
-    studio: Studio,
+    records: Records,
     files: ContentFiles,
     channel: Channel,
     today: date,
@@ -146,12 +148,12 @@ def _day(
         kind = "pinned"
     elif day < today:
         kind = "missed"
-    return Day(day, kind, day == today, made, _poster(studio, files, made), pin, never)
+    return Day(day, kind, day == today, made, _poster(records, files, made), pin, never)
 
 
-def _poster(studio: Studio, files: ContentFiles, made: ContentRow | None) -> str | None:
+def _poster(records: Records, files: ContentFiles, made: ContentRow | None) -> str | None:
     final = None if made is None else files.final_video(made)
-    if made is None or final is None or not (studio.contents.folder(made.id) / final.poster).is_file():
+    if made is None or final is None or not (records.contents.folder(made.id) / final.poster).is_file():
         return None
     return final.poster
 
@@ -167,7 +169,7 @@ def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _weeks(days: list[Day]) -> list[list[Day | None]]:
+def _weeks(days: list[Day]) -> tuple[tuple[Day | None, ...], ...]:
     padded: list[Day | None] = [*[None] * days[0].day.weekday(), *days]
     padded += [None] * (-len(padded) % len(calendar.day_abbr))
-    return [padded[start : start + 7] for start in range(0, len(padded), 7)]
+    return tuple(tuple(padded[start : start + 7]) for start in range(0, len(padded), 7))
