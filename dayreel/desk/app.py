@@ -68,6 +68,7 @@ def create_desk(
         feed=Feed(studio.catalog, poll_s=poll_s),
         templates=_templates((_HERE / "templates", *([footage.templates] if footage else []))),
         notices={**NOTICES, **(footage.notices if footage else {})},
+        more_pages=(footage.nav,) if footage else (),
         secret=signing_key(settings.var_dir),
         start_day=start or (lambda studio, row, by: start_day(studio, row, by=by)),
         dagster_url=dagster_url,

@@ -26,6 +26,7 @@ class Room:
     Attributes:
         logins: how often a login may be tried.
         notices: what a page says after a redirect, by its name in the address.
+        more_pages: what stands in the navigation behind the desk's own pages: address, name and icon.
         start_day: starts the making of a content's day in the background, on behalf of a person.
         dagster_url: where Dagster's web server answers, without its `/dagster`; None: nobody goes through.
         public_url: the address people type, where it is not the one the desk listens on.
@@ -39,6 +40,7 @@ class Room:
     feed: Feed
     templates: Environment
     notices: Mapping[str, str]
+    more_pages: tuple[tuple[str, str, str], ...]
     secret: bytes
     start_day: Callable[[Studio, ContentRow, str], object]
     dagster_url: str | None

@@ -46,11 +46,13 @@ class DeskPages:
         routes: method, path, handler of a `dayreel.desk` page, and the role that it takes.
         templates: the folder of the pages' templates.
         notices: what a page says after a redirect, by its name in the address.
+        nav: address, name and icon of its place in the navigation; the number of waiting questions stands there.
     """
 
     routes: Sequence[tuple[Literal["GET", "POST"], str, Callable[[Any], "Response"], Role]]
     templates: Path
     notices: Mapping[str, str]
+    nav: tuple[str, str, str]
 
 
 @dataclass(frozen=True)

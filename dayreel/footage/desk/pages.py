@@ -135,6 +135,7 @@ PAGES: Final = DeskPages(
         ("POST", "/library/jobs/{job}/retry", retry, "operator"),
     ),
     templates=Path(__file__).with_name("templates"),
+    nav=("/library", "Library", "library"),
     notices={
         "question-approved": "Approved. It goes on by itself.",
         "question-rejected": "Rejected. It rests until somebody makes it anew.",
