@@ -4,10 +4,10 @@ What is kept is decided in `choose_streams`; encoding the picture is `transcode`
 with what is here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 import av
 import ffmpeg as graph
@@ -16,11 +16,29 @@ from dayreel.errors import MediaError
 from dayreel.footage.media.choose_streams import StreamChoice, StreamChoices, same_language
 from dayreel.media.picture import Node, source_input
 from dayreel.media.probe import ONLY_FILES, Probe, probe
-from dayreel.media.run import DEADLINE_S, Progress, Pulse, aside, run_ffmpeg
+from dayreel.media.run import Progress, Pulse, aside, run_ffmpeg
 
 MATROSKA = ".mkv"
 _AAC_BIT_RATE_PER_CHANNEL = 96_000
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
+
+
+class Running(TypedDict, total=False):
+    """How ffmpeg is run, see `dayreel.media.run.run_ffmpeg`."""
+
+    ffmpeg: Required[Path]
+    deadline_s: float
+    progress: Progress | None
+    pulse: Pulse | None
+
+
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A picture that is encoded: its filtered node, its codec, and what raises when it came out otherwise."""
+
+    node: Node
+    codec: str
+    refuse_other: Callable[[Probe], None]
 
 
 @dataclass(frozen=True)
@@ -35,11 +53,7 @@ def remux(
     source: Path,
     dest: Path,
     choices: StreamChoices,
-    *,
-    ffmpeg: Path,
-    deadline_s: float = DEADLINE_S,
-    progress: Progress | None = None,
-    pulse: Pulse | None = None,
+    **running: Unpack[Running],
 ) -> Probe:
     """Copy the chosen streams of `source` into `dest`, an .mkv, and return what was written.
 
@@ -47,23 +61,38 @@ def remux(
         MediaError: the source is damaged, or what came out is not what was chosen.
         UnfinishedError: disk full, deadline, ended from outside. Nothing is left under `dest` in any case.
     """
-    facts = probe(source)
     doing = f"remux {str(source)!r}"
+    return write_film(probe(source), dest, choices, {"strict": "unofficial"}, doing=doing, **running)
+
+
+def write_film(
+    facts: Probe,
+    dest: Path,
+    choices: StreamChoices,
+    options: Mapping[str, Any],
+    *,
+    doing: str,
+    picture: EncodedPicture | None = None,
+    **running: Unpack[Running],
+) -> Probe:
+    """Write the kept streams of a file into `dest`, look at what came out, and only then give it its name.
+
+    Args:
+        options: ffmpeg's, for the output.
+        doing: what is tried, for errors.
+        picture: the encoded picture, in place of the main video stream.
+
+    Raises:
+        MediaError, UnfinishedError: as `remux`.
+    """
     with aside(dest, doing=doing) as written:
-        carried = carry_over(facts, choices, written.parent)
-        spec = graph.output(*carried.streams, str(written), f="matroska", strict="unofficial", **carried.options)
-        run_ffmpeg(
-            spec,
-            ffmpeg=ffmpeg,
-            doing=doing,
-            folder=dest.parent,
-            deadline_s=deadline_s,
-            progress=progress,
-            duration_s=facts.duration_s,
-            pulse=pulse,
-        )
+        carried = carry_over(facts, choices, written.parent, picture.node if picture else None)
+        spec = graph.output(*carried.streams, str(written), f="matroska", **{**carried.options, **options})
+        run_ffmpeg(spec, doing=doing, folder=dest.parent, duration_s=facts.duration_s, **running)
         made = probe(written)
-        refuse_other_streams(made, choices, doing)
+        refuse_other_streams(made, choices, doing, picture_codec=picture.codec if picture else None)
+        if picture is not None:
+            picture.refuse_other(made)
     return replace(made, path=dest)
 
 

@@ -5,20 +5,17 @@ before it gets its name. HDR is kept, mapped or refused as the plan says. Graphs
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
-
-import ffmpeg as graph
+from typing import Any, Unpack
 
 from dayreel.errors import MediaError
 from dayreel.footage.media.choose_streams import choose_streams
-from dayreel.footage.media.remux import carry_over, refuse_other_streams
+from dayreel.footage.media.remux import EncodedPicture, Running, write_film
 from dayreel.footage.schemas.library import RemuxPlan, TranscodePlan, VideoPreset
 from dayreel.media.picture import SCALED_MATRICES, Node, even, source_input, tone_mapped, with_own_colours, yuv_matrix
 from dayreel.media.probe import Probe, probe
-from dayreel.media.run import DEADLINE_S, Progress, Pulse, aside, run_ffmpeg
 from dayreel.media.streams import VideoStream
 
 EVERYTHING = RemuxPlan(commentary=True)
@@ -72,11 +69,7 @@ def transcode(
     source: Path,
     dest: Path,
     plan: TranscodePlan,
-    *,
-    ffmpeg: Path,
-    deadline_s: float = DEADLINE_S,
-    progress: Progress | None = None,
-    pulse: Pulse | None = None,
+    **running: Unpack[Running],
 ) -> Probe:
     """Encode the main picture of `source` into `dest`, an .mkv, carry the rest over, and return what was written.
 
@@ -86,33 +79,15 @@ def transcode(
         UnfinishedError: disk full, deadline, ended from outside. Nothing is left under `dest` in any case.
     """
     facts = probe(source)
-    video = facts.best_video_stream()
     planned = plan_picture(facts, plan)
-    choices = choose_streams(facts, EVERYTHING)
     doing = f"transcode {str(source)!r}"
-    with aside(dest, doing=doing) as written:
-        carried = carry_over(facts, choices, written.parent, _picture(facts, video, planned))
-        spec = graph.output(
-            *carried.streams,
-            str(written),
-            f="matroska",
-            fps_mode="vfr",  # each frame keeps its moment
-            **(dict(carried.options) | _encoder_options(plan, planned)),
-        )
-        run_ffmpeg(
-            spec,
-            ffmpeg=ffmpeg,
-            doing=doing,
-            folder=dest.parent,
-            deadline_s=deadline_s,
-            progress=progress,
-            duration_s=facts.duration_s,
-            pulse=pulse,
-        )
-        made = probe(written)
-        refuse_other_streams(made, choices, doing, picture_codec=planned.codec)
-        refuse_other_picture(made.best_video_stream(), planned, doing)
-    return replace(made, path=dest)
+    picture = EncodedPicture(
+        node=_picture(facts, facts.best_video_stream(), planned),
+        codec=planned.codec,
+        refuse_other=lambda made: refuse_other_picture(made.best_video_stream(), planned, doing),
+    )
+    options = {"fps_mode": "vfr", **_encoder_options(plan, planned)}  # each frame keeps its moment
+    return write_film(facts, dest, choose_streams(facts, EVERYTHING), options, doing=doing, picture=picture, **running)
 
 
 def plan_picture(facts: Probe, plan: TranscodePlan) -> PlannedPicture:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from dayreel.errors import UsageError
 from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
-from dayreel.footage.media.remux import MATROSKA, remux
+from dayreel.footage.media.remux import MATROSKA, Running, remux
 from dayreel.footage.media.same_footage import FootageLimits, compare_footage, refuse_other_footage
 from dayreel.footage.media.transcode import EVERYTHING, transcode
 from dayreel.footage.schemas.job import JobFile, JobSpec
@@ -60,6 +60,10 @@ class Task:
         plan = settings_of(LibraryPlan, self.spec.parameters)
         return FootageLimits(plan.min_size_ratio, plan.max_duration_gap_s)
 
+    def running(self, progress: Progress) -> Running:
+        """Return how ffmpeg is run for this job."""
+        return {"ffmpeg": self.ffmpeg, "deadline_s": self.deadline_s, "progress": progress, "pulse": self.pulse}
+
     @property
     def input_folder(self) -> Path:
         """The folder that holds all inputs."""
@@ -83,16 +87,7 @@ def do_remux(task: Task) -> list[MadeFile]:
     def make(source: Path, dest: Path, progress: Progress) -> tuple[StreamChoices, Probe]:
         facts = probe(source)
         choices = choose_streams(facts, plan, None if keep is None else _of_this_file(facts, keep))
-        made = remux(
-            source,
-            dest,
-            choices,
-            ffmpeg=task.ffmpeg,
-            deadline_s=task.deadline_s,
-            progress=progress,
-            pulse=task.pulse,
-        )
-        return choices, made
+        return choices, remux(source, dest, choices, **task.running(progress))
 
     return _one_by_one(task, "remux", make)
 
@@ -106,15 +101,7 @@ def do_transcode(task: Task) -> list[MadeFile]:
     plan = settings_of(TranscodePlan, task.spec.parameters)
 
     def make(source: Path, dest: Path, progress: Progress) -> tuple[StreamChoices, Probe]:
-        made = transcode(
-            source,
-            dest,
-            plan,
-            ffmpeg=task.ffmpeg,
-            deadline_s=task.deadline_s,
-            progress=progress,
-            pulse=task.pulse,
-        )
+        made = transcode(source, dest, plan, **task.running(progress))
         return choose_streams(probe(source), EVERYTHING), made
 
     return _one_by_one(task, f"transcode to {plan.preset}", make)
