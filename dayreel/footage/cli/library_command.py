@@ -1,6 +1,5 @@
 """`dayreel library`: own footage on the shared folder: items, questions about them, and the controller's watch."""
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -222,7 +221,6 @@ def _lines(gate: dict[str, Any]) -> Iterator[str]:
 
 def _tell(said: list[str], *, as_json: bool, nothing: str) -> None:
     if as_json:
-        click.echo(json.dumps(said, indent=2, ensure_ascii=False))
-        return
-    for one in said or [nothing]:
+        print_json(said)
+    for one in () if as_json else said or [nothing]:
         click.echo(one)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import StoreError
-from dayreel.footage.cli.worker_command import worker_log
+from dayreel.footage.cli.json_log import open_log
+from dayreel.footage.cli.worker_command import note_end
 from dayreel.footage.stores.plan import start_library
 from dayreel.footage.worker.attempt import Ended
 from tests.unit.cli.conftest import Told
@@ -61,9 +62,9 @@ def test_each_job_logs_one_text_and_one_json_line_with_rotation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dayreel.footage.cli.json_log._FILE_BYTES", 600)
-    with worker_log(tmp_path / "logs", "attic") as log:
+    with open_log(tmp_path / "logs", "worker-attic", worker="attic") as log:
         for number in range(4):
-            log.ended(Ended(f"p5-{number}", "remux", "done", "film.mkv", 61.25))
+            note_end(log, Ended(f"p5-{number}", "remux", "done", "film.mkv", 61.25))
         log.trouble(StoreError("The shared folder is away."))
     assert capsys.readouterr().err.splitlines()[0] == "p5-0: done after 61 s: film.mkv"
     names = sorted(path.name for path in (tmp_path / "logs").iterdir())
