@@ -1,7 +1,7 @@
 """Fills the tables of the reference from the code, as a hook of mkdocs.
 
 A page holds the words that people write, and a line `<!-- from the code: commands -->` where the tables go, so that a
-table can never be older than the code it describes (docs/decisions/0021-reference-from-the-code.md).
+table can never be older than the code it describes (docs/decisions/0025-reference-from-the-code.md).
 
     python docs/reference_tables.py docs/reference/cli.md    # one page as it will be, to read in a terminal
 

@@ -48,6 +48,13 @@ def test_every_table_is_used_and_every_marker_known() -> None:
     assert not [page for page in PAGES if "from the code:" in read(page) and page[:4] != "deci"]
 
 
+def test_decisions_are_numbered_one_after_the_other() -> None:
+    pages = [page for page in PAGES if re.match(r"decisions/\d", page)]
+    numbers = [int(re.match(r"# (\d+)\. ", read(page))[1]) for page in pages]  # type: ignore[index]
+    assert [int(page.split("/")[1][:4]) for page in pages] == numbers
+    assert numbers == list(range(1, len(numbers) + 1)), "Two took the same number: the later one takes the next free."
+
+
 def test_every_picture_is_shown_on_a_page() -> None:
     shown = {Path(name).name for page in PAGES for name in re.findall(r"!\[[^]]*]\(([^)\s]+)\)", read(page))}
     there = {picture.name for picture in (DOCS / "pictures").iterdir()}
