@@ -1,9 +1,12 @@
-"""`dayreel retry`: go on with a content that stopped, make one segment anew, or make another take of the day."""
+"""`dayreel retry`: go on with a content that stopped, make one segment again, or make another take of the day."""
+
+import sys
 
 import click
 
 from dayreel.cli.run_command import make_channel_day, show_days
 from dayreel.errors import UsageError
+from dayreel.queries.review import review_of
 from dayreel.queries.rows import ContentRow, get_content
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.studio import Studio, open_studio
@@ -14,9 +17,10 @@ from dayreel.settings import load_settings
 @click.command("retry")
 @click.argument("content_id")
 @click.option("--new-take", is_flag=True, help="make another video of the same day")
-@click.option("--segment", type=int, metavar="N", help="make this segment anew; the others stay")
+@click.option("--segment", type=int, metavar="N", help="make this segment again; the others stay")
 @click.option("--cancel", is_flag=True, help="stop what is being generated, at the service too")
-def command(content_id: str, new_take: bool, segment: int | None, cancel: bool) -> int:
+@click.option("--yes", is_flag=True, help="do not ask")
+def command(content_id: str, new_take: bool, segment: int | None, cancel: bool, yes: bool) -> int:
     """Go on from where a content stopped; what is done and paid is kept."""
     if sum((new_take, segment is not None, cancel)) > 1:
         raise UsageError("--new-take, --segment and --cancel exclude one another.", next_step="Choose one.")
@@ -27,6 +31,8 @@ def command(content_id: str, new_take: bool, segment: int | None, cancel: bool) 
             for sentence in cancel_renders(studio, content_id) or ["Nothing of it is being generated."]:
                 click.echo(sentence)
             return 0
+        if not yes and sys.stdin.isatty() and (new_take or segment is not None):
+            _ask_first(studio, content_id, segment)
         row = _prepared(studio, content_id, new_take=new_take, segment=segment)
         channel = studio.channels.load(row.channel)
     finally:
@@ -38,6 +44,20 @@ def command(content_id: str, new_take: bool, segment: int | None, cancel: bool) 
     made = make_channel_day(settings, channel, row.day)
     show_days(settings, {row.day}, {row.channel}, as_json=False)
     return 0 if made else 1
+
+
+def _ask_first(studio: Studio, content_id: str, segment: int | None) -> None:
+    """Name the price, and for a segment the file that one would rather look at, before anything is bought."""
+    review = review_of(studio, content_id)
+    usd = review.take_usd if segment is None else review.segment_usd
+    price = "" if usd is None else f" for about ${usd:.2f}"
+    if segment is None:
+        click.confirm(f"Make another take of {review.row.channel} on {review.row.day}{price}?", abort=True, err=True)
+        return
+    for clip in review.manifest.segments if review.manifest else ():
+        if clip.sequence == segment:
+            click.echo(f"It is {studio.contents.folder(content_id) / clip.file.path}.", err=True)
+    click.confirm(f"Make segment {segment} of {content_id} again{price}?", abort=True, err=True)
 
 
 def _prepared(studio: Studio, content_id: str, *, new_take: bool, segment: int | None) -> ContentRow:

@@ -8,6 +8,7 @@ from dayreel.cli.documents import content_document, words_document
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import DayreelError, StaleState
 from dayreel.queries.contents import status_of
+from dayreel.queries.prices import known_day_cost
 from dayreel.queries.review import PlatformWords, Seen, Verdict, seen_of, words_of
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.records import Records, opened_records
@@ -103,7 +104,10 @@ def approve(content_id: str, by: str | None, note: str | None, revision: int | N
 def reject(content_id: str, by: str | None, note: str | None, revision: int | None, overrule: bool) -> None:
     """Reject this video."""
     _decide(content_id, "rejected", by=by, note=note, revision=revision, overrule=overrule)
-    click.echo(f"Another take of the same day: dayreel retry {content_id} --new-take")
+    with opened_records() as records:
+        usd = known_day_cost(records, parse_content_id(content_id).channel)
+    price = "" if usd is None else f", for about ${usd:.2f}"
+    click.echo(f"Another take of the same day{price}: dayreel retry {content_id} --new-take")
 
 
 @command.command("edit")

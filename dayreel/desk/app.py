@@ -112,6 +112,7 @@ def _routes(room: Room, door: Door, footage: DeskPages | None) -> list[Route | M
         act("/content/{content_id}/recall", content.recall, "reviewer"),
         act("/content/{content_id}/preview", content.preview, "viewer"),
         act("/content/{content_id}/regenerate", content.regenerate, "reviewer"),
+        act("/content/{content_id}/retake", content.retake, "reviewer"),
         see("/calendar", calendar.calendar),
         see("/calendar/{channel}/{day}", calendar.day),
         act("/calendar/{channel}/{day}/pin", calendar.pin, "reviewer"),

@@ -8,6 +8,7 @@ a decision is `services.reviewing.decide`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -15,8 +16,9 @@ from sqlalchemy import Connection, select
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.queries.contents import ContentStatus, PostStatus, read_status
+from dayreel.queries.prices import expected_segment_cost, known_day_cost
 from dayreel.queries.renders import Render, mean_progress, renders_of
-from dayreel.queries.rows import ContentRow, approvers, current_content, get_content
+from dayreel.queries.rows import ContentRow, approvers, current_content, get_content, is_over
 from dayreel.queries.unknown_outcomes import UnknownOutcome
 from dayreel.records import Records
 from dayreel.rules.approval import Bound
@@ -197,7 +199,9 @@ class Review:
         possible: what can be decided now, as events: some of `approve`, `reject`, `edit`, `hold`, `recall`.
         is_held: the newest decision keeps the content from going out.
         approvers: who has approved exactly what is shown.
-        can_regenerate: whether a segment can be made again.
+        can_regenerate: whether a segment can be made again, for about `segment_usd`.
+        can_retake: whether the day can have another take, for about `take_usd`.
+        take_usd, segment_usd: in dollars; None where the channel or the price of a model is not known.
         words: what each platform gets; none without a channel.
         looked_at: when this was read, to the minute.
     """
@@ -212,6 +216,9 @@ class Review:
     is_held: bool
     approvers: tuple[str, ...]
     can_regenerate: bool
+    can_retake: bool
+    take_usd: Decimal | None
+    segment_usd: Decimal | None
     words: tuple[PlatformWords, ...]
     files: tuple[FileFact, ...]
     renders: tuple[Render, ...]
@@ -288,6 +295,7 @@ def review_of(records: Records, content_id: str) -> Review:
     bound = bound_of(row, channel, idea) if channel else None
     newest = status.newest.verdict if status.newest else None
     is_newest_take = current is not None and current.id == row.id
+    segment_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_segment_cost(records, channel))
     return Review(
         status=status,
         channel=channel,
@@ -299,6 +307,9 @@ def review_of(records: Records, content_id: str) -> Review:
         is_held=is_held(row, newest),
         approvers=_approvers(records, row, bound),
         can_regenerate=is_newest_take and row.state not in ("publishing", "posted") and bool(renders),
+        can_retake=is_newest_take and is_over(row, records.settings.world),
+        take_usd=known_day_cost(records, row.channel),
+        segment_usd=segment_usd,
         words=() if channel is None else platform_words(channel, row.id, row.caption or "", idea),
         files=_files(records, row, manifest),
         renders=renders,

@@ -114,6 +114,11 @@ def current_content(connection: Connection, channel: str, day: date) -> ContentR
     return None if row is None else as_row(ContentRow, row)
 
 
+def is_over(row: ContentRow, world: str) -> bool:
+    """Return whether the day of this take may have another one: nothing more comes of it in this world."""
+    return row.state in ("rejected", "expired", "failed") or row.world != world
+
+
 def list_contents(
     connection: Connection,
     *,

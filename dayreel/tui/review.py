@@ -19,6 +19,7 @@ from textual.widgets import Static
 from dayreel.errors import MediaError
 from dayreel.queries.review import EVENTS, Moment, PlatformWords, Review, Verdict, review_of
 from dayreel.rules.approval import Bound
+from dayreel.services.making.open_content import open_new_take
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption, length_of
@@ -44,6 +45,7 @@ class ReviewScreen(LiveScreen[Review]):
         Binding("e", "edit", "Edit"),
         Binding("h", "hold", "Hold"),
         Binding("c", "recall", "Recall"),
+        Binding("n", "retake", "New take"),
         Binding("o", "play", "Player"),
         Binding("p", "pictures", "Pictures"),
         Binding("u", "update", "Update"),
@@ -92,6 +94,8 @@ class ReviewScreen(LiveScreen[Review]):
             return True if self.view is not None and action in self.view.possible else None
         if action == "update":
             return self._newer is not None
+        if action == "retake":
+            return self.view is not None and self.view.can_retake
         return True
 
     # -- what the keys do
@@ -152,6 +156,25 @@ class ReviewScreen(LiveScreen[Review]):
                 self._decide(seen, "recalled")
 
         self.app.push_screen(Confirm(f"Recall {seen.row.id}? It waits for its review again."), go_on)
+
+    def action_retake(self) -> None:
+        """Ask, naming the price, then have another take of the day made."""
+        seen = self.view
+        if seen is None or not seen.can_retake:
+            return
+        person = self.terminal.link.person
+
+        def begin(studio: Studio) -> str:
+            row = open_new_take(studio, seen.row)
+            self.terminal.start(studio, row, person)
+            return f"{row.id} is being made; its segments are on screen 2."
+
+        def go_on(yes: bool | None) -> None:
+            if yes:
+                self.act(begin, meanwhile=f"Beginning another take of {seen.row.day} ...")
+
+        price = f"about {usd(seen.take_usd)}" if seen.take_usd is not None else "a price that is not known"
+        self.app.push_screen(Confirm(f"Make another take of {seen.title}, {seen.row.day}, for {price}?"), go_on)
 
     def action_edit(self) -> None:
         """Let the person edit the caption, then record it."""

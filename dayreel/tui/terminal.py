@@ -5,11 +5,18 @@ from pathlib import Path
 
 from textual.app import App
 
+from dayreel.queries.rows import ContentRow
 from dayreel.services.studio import Studio
 from dayreel.tui.link import Link
 from dayreel.tui.player import open_player
 
 LOOK_EVERY_S = 1.0
+
+
+def _start_day(studio: Studio, row: ContentRow, by: str) -> object:
+    from dayreel.services.upkeep.start_work import start_day  # noqa: PLC0415  rarely wanted
+
+    return start_day(studio, row, by=by)
 
 
 class Terminal(App[None]):
@@ -22,6 +29,7 @@ class Terminal(App[None]):
         person: str,
         every_s: float = LOOK_EVERY_S,
         play: Callable[[Path], str] = open_player,
+        start: Callable[[Studio, ContentRow, str], object] = _start_day,
         colour: bool | None = None,
     ) -> None:
         """Keep what the screens ask for.
@@ -29,12 +37,14 @@ class Terminal(App[None]):
         Args:
             every_s: how often the catalog is asked, in seconds.
             play: hands a file to a player and says so in a sentence.
+            start: begins to make a content's day beside the terminal, on behalf of a person.
             colour: whether pictures can be shown; None asks the terminal.
         """
         super().__init__()
         self.link = Link(studio, person=person)
         self.every_s = every_s
         self.play = play
+        self.start = start
         self._colour = colour
 
     @property

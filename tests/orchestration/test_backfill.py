@@ -10,9 +10,10 @@ import pytest
 
 from dayreel.cli import run as dayreel
 from dayreel.errors import UsageError
+from dayreel.queries.prices import expected_day_cost
 from dayreel.services.configure import write_config
 from dayreel.services.dagster_server import BackfillStatus, DagsterServer
-from dayreel.services.upkeep.plan_backfill import BackfillPlan, expected_cost, plan_backfill
+from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
 from tests.days import days_ago, today
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.project import CRAFTS, NOTES, Project, failures, metadata_of
@@ -73,7 +74,7 @@ def test_the_expected_cost_is_segments_and_words(bought: Project) -> None:
     with bought.studio() as room:
         channel = room.channels.load("crafts")
         segments = 2 * 2 * Decimal("0.10")
-        assert segments < expected_cost(room, channel) < segments + Decimal("0.05")
+        assert segments < expected_day_cost(room, channel) < segments + Decimal("0.05")
     assert _plan(bought, 2, 0).expected_usd == sum((one.expected_usd for one in _plan(bought, 2, 0).days), Decimal(0))
 
 

@@ -5,7 +5,9 @@ from starlette.responses import JSONResponse, Response
 from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
 from dayreel.queries.review import EVENTS, Seen, Verdict, read_seen, review_of, seen_text, words_of
+from dayreel.queries.rows import get_content
 from dayreel.services.audit import note_act
+from dayreel.services.making.open_content import open_new_take
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.retry_content import regenerate_segment
 
@@ -58,7 +60,7 @@ def recall(visit: Visit) -> Response:
 
 
 def regenerate(visit: Visit) -> Response:
-    """Have one segment made anew, beginning now.
+    """Have one segment made again, beginning now.
 
     Raises:
         UsageError: there is no such segment, or its content is out already.
@@ -70,7 +72,7 @@ def regenerate(visit: Visit) -> Response:
     found = review_of(visit.room.studio, content_id)
     if not found.can_regenerate:
         raise UsageError(
-            f"No segment of {content_id} can be made anew now (it is {found.row.state}).",
+            f"No segment of {content_id} can be made again now (it is {found.row.state}).",
             next_step="Only the newest take of a day, before it goes out.",
         )
     seen = _seen(visit)
@@ -83,6 +85,23 @@ def regenerate(visit: Visit) -> Response:
         note_act(connection, "regenerate segment", what, actor=visit.person.name, at=at, via=visit.via)
     visit.room.start_day(visit.studio, row, visit.person.name)
     return visit.done(f"/content/{content_id}", "regenerating", content_id=content_id)
+
+
+def retake(visit: Visit) -> Response:
+    """Have another take of the day made, beginning now.
+
+    Raises:
+        UsageError: this take is still open, or not the newest of its day.
+    """
+    content_id = visit.path("content_id")
+    with visit.room.studio.catalog.read() as connection:
+        previous = get_content(connection, content_id)
+    row = open_new_take(visit.studio, previous)
+    with visit.room.studio.catalog.write() as connection:
+        at = visit.room.studio.clock.now()
+        note_act(connection, "new take", row.id, actor=visit.person.name, at=at, via=visit.via)
+    visit.room.start_day(visit.studio, row, visit.person.name)
+    return visit.done(f"/content/{row.id}", "retaking", content_id=row.id)
 
 
 def _shown(visit: Visit, *, draft: str | None, status: int = 200) -> Response:

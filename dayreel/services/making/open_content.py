@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, insert
 
 from dayreel.errors import UsageError
-from dayreel.queries.rows import ContentRow, current_content, get_content, pause_of
+from dayreel.queries.rows import ContentRow, current_content, get_content, is_over, pause_of
 from dayreel.rules.calendar import why_not_made
 from dayreel.rules.content_ids import ContentId
 from dayreel.rules.pauses import why_paused
@@ -88,8 +88,7 @@ def open_new_take(studio: Studio, previous: ContentRow) -> ContentRow:
             raise UsageError(
                 f"{previous.id} is not the newest take of its day.", next_step="`dayreel status` shows it."
             )
-        over = newest.state in ("rejected", "expired", "failed") or newest.world != studio.settings.world
-        if not over:
+        if not is_over(newest, studio.settings.world):
             raise UsageError(
                 f"{previous.id} is {newest.state}, so it needs no new take.",
                 next_step=f"`dayreel review reject {previous.id}` first, if you want another video.",

@@ -23,6 +23,7 @@ from dayreel.errors import (
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
+from dayreel.queries.prices import known_day_cost
 from dayreel.queries.review import platform_words, seen_of, seen_text
 from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.fingerprint import fingerprint
@@ -62,7 +63,7 @@ def card_of(studio: Studio, channel: Channel, row: ContentRow, *, revision: int,
         caption=row.caption or "",
         facts=tuple(facts),
         link=f"{studio.settings.desk_address}/content/{row.id}",
-        outcome=_outcome(row, revision, newest),
+        outcome=_outcome(studio, row, revision, newest),
         words=_words(studio, channel, row),
     )
 
@@ -215,13 +216,21 @@ def _preview(studio: Studio, row: ContentRow, notifier: ReviewNotifier, told: li
         return None
 
 
-def _outcome(row: ContentRow, revision: int, newest: DecisionRow | None) -> str | None:
+def _outcome(studio: Studio, row: ContentRow, revision: int, newest: DecisionRow | None) -> str | None:
     if revision < row.revision:
         return f"Superseded: revision {row.revision} has a message of its own. Nothing pressed here counts any more."
     if row.state == "review_pending":
         return None
     if newest is not None and newest.verdict in ("approved", "rejected", "held"):
-        return f"{newest.verdict.capitalize()} by {newest.decided_by}, {newest.decided_at:%Y-%m-%d %H:%M} UTC"
+        said = f"{newest.verdict.capitalize()} by {newest.decided_by}, {newest.decided_at:%Y-%m-%d %H:%M} UTC"
+        return f"{said}. {_retake(studio, row)}" if row.state == "rejected" else said
     if row.state == "expired":
         return "Expired: nobody decided in time."
     return f"Closed: it is {row.state}."
+
+
+def _retake(studio: Studio, row: ContentRow) -> str:
+    """Return where another take of the day is begun, and what it costs as far as the prices are known."""
+    usd = known_day_cost(studio, row.channel)
+    price = "" if usd is None else f" (about ${usd:.2f})"
+    return f"Another take{price}: {studio.settings.desk_address}/content/{row.id}"

@@ -14,19 +14,16 @@ from sqlalchemy import select
 
 from dayreel.errors import UsageError
 from dayreel.queries.money import overall_caps, spent
+from dayreel.queries.prices import expected_day_cost
 from dayreel.queries.rows import ContentRow, list_contents
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import WORKING
-from dayreel.rules.pricing import seconds_cost, tokens_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content, effects
 
 MOST_DAYS = 1000
-# What a usual question and its answer take; the reservation of the real one is larger, what is settled is close to it.
-_IDEA_TOKENS = (1500, 700)
-_PROMPT_TOKENS = (1500, 1500)
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def plan_backfill(studio: Studio, channels: Sequence[Channel], first: date, last
             row = rows.get((channel.name, day))
             reason = _why_left_out(studio, channel, day, row, has_doubt=row is not None and row.id in doubtful)
             already = paid.get(row.id, Decimal(0)) if row else Decimal(0)
-            cost = max(Decimal(0), expected_cost(studio, channel) - already)
+            cost = max(Decimal(0), expected_day_cost(studio, channel) - already)
             if reason is None and wanted + cost > left_usd:
                 reason = f"the caps leave ${left_usd:.2f} today, which the days before it use up"
             if reason is not None:
@@ -98,24 +95,6 @@ def plan_backfill(studio: Studio, channels: Sequence[Channel], first: date, last
             wanted += cost
             planned.append(PlannedDay(channel.name, day, _why(row), cost))
     return BackfillPlan(tuple(planned), tuple(left_out), left_usd)
-
-
-def expected_cost(studio: Studio, channel: Channel) -> Decimal:
-    """Return what a day of a channel usually costs: its segments, and an estimate of what is asked of language models.
-
-    Raises:
-        ConfigurationError: a model has no price.
-    """
-    cost = Decimal(0)
-    for source, (asked, answered) in ((channel.ideas, _IDEA_TOKENS), (channel.prompts, _PROMPT_TOKENS)):
-        if source is not None and source.model is not None:
-            price = studio.prices.of(source.provider, source.model)
-            cost += tokens_cost(price, input_tokens=asked, output_tokens=answered)
-    if channel.video.model is not None:
-        price = studio.prices.of(channel.video.provider, channel.video.model)
-        spec = channel.segments
-        cost += spec.count * seconds_cost(price, duration_s=spec.duration_s, resolution=spec.resolution)
-    return cost
 
 
 def _left_today(studio: Studio) -> Decimal:

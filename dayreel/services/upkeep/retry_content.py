@@ -32,7 +32,10 @@ def reopen_refused(studio: Studio, content_id: str) -> int:
     Raises:
         UsageError: there is no such content, or a newer take of its day.
     """
-    used = {number for stage in studio.contents.fetched(content_id).stages.values() for number in stage.effect_ids}
+    studio.contents.fetch(content_id)
+    # A take that was only just opened has no manifest: nothing of it is made.
+    stages = studio.contents.manifest(content_id).stages if studio.contents.exists(content_id) else {}
+    used = {number for stage in stages.values() for number in stage.effect_ids}
     with studio.catalog.write("money") as connection:
         _newest_take(connection, content_id)
         unused = _unused_answers(connection, content_id, used)

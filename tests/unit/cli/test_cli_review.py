@@ -1,11 +1,13 @@
 """`dayreel review`: at a prompt nothing shows that somebody else has decided, so reversing them takes a word."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dayreel.cli import run
+from dayreel.queries.rows import list_contents
 from tests.fakes.studio import make_studio, reviewable
 
 
@@ -52,3 +54,26 @@ def test_an_approval_is_not_taken_back_unknowingly_either(review: Callable[..., 
     assert review("approve", ID, "--by", "ana") == 0
     assert review("reject", ID, "--by", "ben") == 1
     assert review("reject", ID, "--by", "ben", "--overrule") == 0
+
+
+def test_a_rejection_offers_another_take_with_its_price(
+    review: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert review("reject", ID, "--by", "ana") == 0
+    offer = f"Another take of the same day, for about $1.51: dayreel retry {ID} --new-take"
+    assert offer in capsys.readouterr().out
+
+
+def test_whoever_says_no_to_the_price_begins_nothing(
+    review: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert review("reject", ID, "--by", "ana") == 0
+    prompt = io.StringIO("n\n")
+    monkeypatch.setattr(prompt, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", prompt)
+    assert run(["retry", ID, "--new-take"]) == 1
+    assert "Make another take of crafts on 2026-11-20 for about $1.51?" in capsys.readouterr().err
+    studio = make_studio(tmp_path)
+    with studio.catalog.read() as connection:
+        assert [row.id for row in list_contents(connection)] == [ID]
+    studio.catalog.close()

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -144,6 +145,8 @@ def test_a_decision_made_elsewhere_is_shown_in_the_message(chat: Chat) -> None:
     assert redraw_cards(chat.studio, CONTENT) == []
     assert chat.buttons() == []
     assert "Rejected by ben" in chat.words()
+    assert f"/content/{CONTENT}" in chat.words(), "where another take is begun"
+    assert re.search(r"Another take \(about \$1\.\d\d\)", chat.words())
     assert chat.messages()[0]["edits"] == 1
 
 

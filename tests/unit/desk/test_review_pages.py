@@ -6,13 +6,14 @@ from collections.abc import Callable
 import pytest
 from starlette.applications import Starlette
 
+from dayreel.queries.prices import expected_day_cost
 from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from tests.fakes.desk import Browser, desk_on, person, seen_on
 from tests.fakes.rows import add_effect
-from tests.fakes.studio import content_row, ledger_rows, reviewable, write_channel
+from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, write_channel
 
 CONTENT = "crafts-2026-11-20"
 PAGE = f"/content/{CONTENT}"
@@ -209,16 +210,17 @@ def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, studio: 
     assert content_row(studio, CONTENT).caption == "Clay, patience"
 
 
-def test_a_segment_is_made_anew_by_whoever_asked_for_it(studio: Studio) -> None:
+def test_a_segment_is_made_again_by_whoever_asked_for_it(studio: Studio) -> None:
     started: list[tuple[str, str]] = []
     app = desk_on(studio, start=lambda _studio, row, by: started.append((row.id, by)))
     ana = person(app, "Ana", "reviewer")
     fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
-    assert "Make segment 1 anew" not in ana.open(PAGE), "it is being made now"
+    assert "Make segment 1 again" not in ana.open(PAGE), "it is being made now"
     fire(studio, CONTENT, 1, "progress", progress=50, detail="half")
     fire(studio, CONTENT, 1, "complete", progress=100, detail="done")
     page = ana.open(PAGE)
-    assert "Make segment 1 anew" in page
+    assert "Make segment 1 again" in page
+    assert "It costs about $0.50." in page, "five seconds of the channel's model"
     row = content_row(studio, CONTENT)
     answer = ana.submit(f"{PAGE}/regenerate", PAGE, segment="1", seen=f"{row.revision}.{row.version}.-")
     assert answer.status_code == 303
@@ -226,6 +228,25 @@ def test_a_segment_is_made_anew_by_whoever_asked_for_it(studio: Studio) -> None:
     assert (
         ana.submit(f"{PAGE}/regenerate", PAGE, segment="9", seen=f"{row.revision}.{row.version}.-").status_code == 400
     )
+
+
+def test_a_rejected_day_is_offered_another_take_with_its_price(studio: Studio) -> None:
+    started: list[tuple[str, str]] = []
+    app = desk_on(studio, start=lambda _studio, row, by: started.append((row.id, by)))
+    ana = person(app, "Ana", "reviewer")
+    assert "Another take" not in ana.open(PAGE)
+    assert ana.submit(f"{PAGE}/retake", PAGE).status_code == 400, "nobody has decided yet"
+    decide(studio, CONTENT, "rejected", by="Ana", via="desk", note="six fingers")
+    page = ana.open(PAGE)
+    assert "Another take of this day" in page
+    assert f"It costs about ${expected_day_cost(studio, channel_of(studio)):.2f}." in page
+    assert "“six fingers”" in page
+    answer = ana.submit(f"{PAGE}/retake", PAGE)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}-t2?done=retaking")
+    assert started == [(f"{CONTENT}-t2", "Ana")]
+    assert "Another take" not in ana.open(PAGE)
+    assert ana.submit(f"{PAGE}/retake", PAGE).status_code == 400, "it is not the newest any more"
+    assert "Another take" not in person(app, "Vera", "viewer").open(PAGE)
 
 
 def test_operators_turn_the_kill_switch_and_every_page_shows_it(ana: Browser, olga: Browser) -> None:

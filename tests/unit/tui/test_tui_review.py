@@ -70,6 +70,26 @@ def test_a_rejection_carries_its_reason(make_studio: MakeStudio) -> None:
     assert said(studio) == [("rejected", 1, "alma", "tui", "the hands are wrong")]
 
 
+def test_a_rejected_day_gets_another_take_after_its_price(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    row = reviewable(studio)
+    started: list[tuple[str, str]] = []
+
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
+        await keyboard.press("n")  # nothing is decided yet, so there is nothing to make again
+        decide(studio, row.id, "rejected", by="ben", via="cli", note="six fingers")
+        await until(app, "revision 1, rejected", "New take")
+        await keyboard.press("n")
+        await until(app, "Make another take of Crafts, 2026-11-20, for about $1.51?")
+        assert started == []
+        await keyboard.press("y")
+        await until(app, f"{row.id}-t2 is being made")
+
+    run(terminal(studio, start=lambda _studio, new, by: started.append((new.id, by))), story)
+    assert started == [(f"{row.id}-t2", "alma")]
+
+
 def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)

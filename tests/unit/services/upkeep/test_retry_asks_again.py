@@ -46,3 +46,12 @@ def test_only_the_newest_take_of_a_day_is_tried_again(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not the newest take of its day") as refusal:
         reopen_refused(studio, older.id)
     assert newer.id in refusal.value.next_step
+
+
+def test_a_take_that_was_only_just_opened_is_tried_again(tmp_path: Path) -> None:
+    """As it was: `dayreel retry ID-t2` said that there is no such content until its first step had begun."""
+    studio = make_studio(tmp_path)
+    row = reviewable(studio, day=DAY)
+    decide(studio, row.id, "rejected", by="mia", via="desk")
+    take = open_new_take(studio, content_row(studio, row.id))
+    assert reopen_refused(studio, take.id) == 0

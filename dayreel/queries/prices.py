@@ -1,0 +1,53 @@
+"""What will it cost? Estimates, before anybody is asked for money; what was spent is `money`.
+
+From the price list and the channel's file alone. The reservation of the real purchase is larger, for language models
+it is the most that an answer may take; what is settled afterwards comes close to what stands here.
+"""
+
+from decimal import Decimal
+
+from dayreel.errors import DayreelError
+from dayreel.records import Records
+from dayreel.rules.pricing import seconds_cost, tokens_cost
+from dayreel.schemas.channel import Channel
+
+# What a usual question and its answer take, in tokens.
+_IDEA_TOKENS = (1500, 700)
+_PROMPT_TOKENS = (1500, 1500)
+
+
+def expected_day_cost(records: Records, channel: Channel) -> Decimal:
+    """Return what a day of a channel usually costs, in dollars: its segments, and its questions to language models.
+
+    Raises:
+        ConfigurationError: a model has no price.
+    """
+    cost = channel.segments.count * expected_segment_cost(records, channel)
+    for source, (asked, answered) in ((channel.ideas, _IDEA_TOKENS), (channel.prompts, _PROMPT_TOKENS)):
+        if source is not None and source.model is not None:
+            price = records.prices.of(source.provider, source.model)
+            cost += tokens_cost(price, input_tokens=asked, output_tokens=answered)
+    return cost
+
+
+def known_day_cost(records: Records, channel_name: str) -> Decimal | None:
+    """Return what a day of this channel usually costs; None where its file cannot be read, or a price is missing.
+
+    For faces that offer to make a day: making it says what is wrong.
+    """
+    try:
+        return expected_day_cost(records, records.channels.load(channel_name))
+    except DayreelError:
+        return None
+
+
+def expected_segment_cost(records: Records, channel: Channel) -> Decimal:
+    """Return what one segment of a channel costs, in dollars; nothing where it comes from own footage.
+
+    Raises:
+        ConfigurationError: the model has no price.
+    """
+    if channel.video.model is None:
+        return Decimal(0)
+    price = records.prices.of(channel.video.provider, channel.video.model)
+    return seconds_cost(price, duration_s=channel.segments.duration_s, resolution=channel.segments.resolution)
