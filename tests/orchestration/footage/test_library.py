@@ -13,9 +13,12 @@ from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.open_library import WATCH_LOCK, Library, open_library
 from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.stores.plan import start_library
+from dayreel.footage.stores.reads import jobs_of
 from dayreel.settings import load_settings
 from dayreel.stores.locks import hold
 from pipeline_assets.definitions import build_defs
+from pipeline_assets.footage.assets import item_key
+from pipeline_assets.partitions import FILED_FOOTAGE
 from tests.days import ZONE, today
 from tests.fakes.clock import FakeClock
 from tests.fakes.library import pretend_to_work
@@ -113,6 +116,7 @@ def test_a_channel_cuts_from_the_library_and_records_the_items(
     graph = project.defs.resolve_asset_graph()
     upstream = graph.get(dg.AssetKey(["falls", "raw_segments"])).parent_keys
     assert dg.AssetKey(["library", "in_library"]) in upstream
+    assert FILED_FOOTAGE.asset_key == item_key("file"), "what channels depend on is what is made here"
     result = project.run(instance, "make_day_falls", today())
     assert result.success, failures(result)
     with project.studio() as room:
@@ -136,3 +140,16 @@ def test_filing_rebuilds_throughput_only_where_a_library_is_set(
     monkeypatch.delenv("DAYREEL_LIBRARY")
     graph = build_defs(load_settings(project.root)).resolve_asset_graph()
     assert graph.get(mart).automation_condition is None
+
+
+def test_the_chores_started_by_hand_are_all_or_those_named(
+    project: Project, library: Library, instance: dg.DagsterInstance
+) -> None:
+    def do(**config: Any) -> list[str]:
+        job = project.defs.resolve_job_def("keep_house")
+        assert job.execute_in_process(instance=instance, run_config={"ops": {"see_to": {"config": config}}}).success
+        with library.studio.catalog.read() as connection:
+            return [one.role for one in jobs_of(connection)]
+
+    assert do(names=["reviews", "library_cards"]) == []
+    assert do() == ["remux"]
