@@ -9,11 +9,11 @@ from typing import Any
 
 import dagster as dg
 
+from dayreel.queries.story import request_ids
 from dayreel.rules.desk_links import content_link, link, media_link, picture_row, runbook_link
 from dayreel.schemas.content import CheckResult, FileRecord
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.desk.thumbnails import thumbnails
-from dayreel.services.explain import request_ids
 from dayreel.services.making.stages import StageResult
 from dayreel.services.studio import Studio
 from dayreel.vendors.registry import names

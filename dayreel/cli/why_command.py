@@ -1,13 +1,15 @@
 """`dayreel why`: one page from view count back to prompt. Never imports Dagster, and starts nothing."""
 
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import click
 
 from dayreel.cli.output import print_json
-from dayreel.services.explain import explain, find_content_id
-from dayreel.services.studio import open_studio
-from dayreel.settings import load_settings
+from dayreel.queries.story import Story, StoryEffect, find_content_id, story_of
+from dayreel.records import opened_records
 
 
 @click.command("why")
@@ -15,16 +17,68 @@ from dayreel.settings import load_settings
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(content_or_url: str, as_json: bool) -> None:
     """Tell why something is online, or why it is not: from its posts back to its prompts."""
-    studio = open_studio(load_settings())
-    try:
-        told = explain(studio, find_content_id(studio, content_or_url))
-    finally:
-        studio.catalog.close()
+    with opened_records() as records:
+        told = document_of(story_of(records, find_content_id(records, content_or_url)))
     if as_json:
         print_json(told)
         return
     for line in page(told):
         click.echo(line)
+
+
+def document_of(story: Story) -> dict[str, Any]:
+    """Return a story as the one JSON document that `--json` promises."""
+    row, manifest = story.row, story.manifest
+    dumped = {} if manifest is None else manifest.model_dump(mode="json")
+    prompts = dumped.get("prompts") or {"prompts": []}
+    document = {
+        "content_id": row.id,
+        "channel": row.channel,
+        "date": row.day,
+        "take": row.take,
+        "world": row.world,
+        "state": row.state,
+        "error": row.error,
+        "revision": row.revision,
+        "cost_usd": dict(story.costs),
+        "posts": [{**vars(post), "snapshots": [vars(one) for one in post.snapshots]} for post in story.posts],
+        "decisions": [
+            {name: value for name, value in vars(decision).items() if name not in ("content_id", "words")}
+            | {"is_for_the_video_there_is": decision.video_sha256 == row.video_sha256}
+            for decision in story.decisions
+        ],
+        "video": dumped.get("final_video"),
+        "segments": dumped.get("segments", []),
+        "renders": [vars(render) for render in story.renders],
+        "narration": dumped.get("narration"),
+        "prompts": [{"segment": number, **prompt} for number, prompt in enumerate(prompts["prompts"], start=1)],
+        "idea": dumped.get("idea"),
+        "stages": {name: stage.model_dump(mode="json") for name, stage in story.stages},
+        "effects": [_effect_document(effect) for effect in story.effects],
+        "runs": [{"run_id": run.run_id, "did": ", ".join(run.did), "page": run.page} for run in story.runs],
+        "log": [
+            {**{name: value for name, value in vars(line).items() if name != "more"}, **line.more} for line in story.log
+        ],
+        "transitions": [vars(transition) for transition in story.transitions],
+    }
+    plain: dict[str, Any] = _plain(document)
+    return plain
+
+
+def _effect_document(effect: StoryEffect) -> dict[str, Any]:
+    return {"settled" if name == "is_settled" else name: value for name, value in vars(effect).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def page(told: dict[str, Any]) -> list[str]:

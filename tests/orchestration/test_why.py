@@ -11,9 +11,10 @@ import dagster as dg
 import pytest
 
 from dayreel.cli import run as dayreel
+from dayreel.cli.why_command import document_of
 from dayreel.errors import UsageError
+from dayreel.queries.story import find_content_id, story_of
 from dayreel.rules.key_like import HIDDEN
-from dayreel.services.explain import explain, find_content_id
 from dayreel.services.reviewing.decide import decide
 from tests.days import today
 from tests.fakes.sandbox import RunningSandbox
@@ -35,7 +36,7 @@ class Story:
 
     def told(self) -> dict[str, Any]:
         with self.project.studio() as room:
-            return explain(room, CRAFTS_ID)
+            return document_of(story_of(room, CRAFTS_ID))
 
     def url(self) -> str:
         """Return the address of the post on Instagram."""
@@ -119,7 +120,7 @@ def test_what_works_like_a_key_is_not_on_the_page(story: Story) -> None:
 
 def test_a_day_that_is_not_decided_explains_itself_too(made: Project) -> None:
     with made.studio() as room:
-        told = explain(room, f"notes-{DAY}")
+        told = document_of(story_of(room, f"notes-{DAY}"))
     assert (told["state"], told["posts"], told["decisions"]) == ("review_pending", [], [])
 
 

@@ -1,0 +1,316 @@
+"""Where did a content come from, and what became of it? From its view counts back to its prompts, for `dayreel why`.
+
+What works like a key (an upload session, a signed URL) is never told, see `rules.key_like`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, or_, select
+
+from dayreel.errors import UsageError
+from dayreel.queries.renders import Render, renders_of
+from dayreel.queries.rows import ContentRow, DecisionRow, as_row, costs_of, get_content
+from dayreel.records import Records
+from dayreel.rules.content_ids import parse_content_id
+from dayreel.rules.key_like import without_keys
+from dayreel.schemas.manifest import Manifest, StageRecord
+from dayreel.stores.catalog.tables import (
+    decisions,
+    effects,
+    metric_snapshots,
+    platform_posts,
+    processing_logs,
+    state_transitions,
+)
+
+# Long and told elsewhere on the page, or of no use to people.
+_LEFT_OUT = frozenset({"text", "schema"})
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A post's counters at one moment; None where the platform told none."""
+
+    platform: str
+    post_id: str
+    observed_at: datetime
+    observed_on: date
+    age_h: float
+    views: int | None
+    reach: int | None
+    likes: int | None
+    comments: int | None
+    shares: int | None
+    saves: int | None
+    watch_time_s: float | None
+    simulated: bool
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class StoryPost:
+    """One post: what was sent by which effect, on whose decision, and how it did, oldest snapshot first."""
+
+    platform: str
+    account: str
+    state: str
+    url: str | None
+    post_id: str | None
+    posted_at: datetime | None
+    video_sha256: str
+    effect_id: int
+    decision_id: int
+    error: str | None
+    snapshots: tuple[Snapshot, ...]
+
+
+@dataclass(frozen=True)
+class StoryEffect:
+    """One act on the outside world.
+
+    Attributes:
+        cost_usd: what was settled, or what is reserved while `is_settled` is false.
+        sent, handle, came_back: JSON as it went out, as it is followed, and as it came back; without keys.
+    """
+
+    id: int
+    kind: str
+    target: str
+    sequence: int
+    layer: str
+    model: str | None
+    state: str
+    attempts: int
+    cost_usd: Decimal
+    is_settled: bool
+    sent_at: datetime | None
+    settled_at: datetime | None
+    run_id: str | None
+    error: str | None
+    sent: Mapping[str, Any]
+    handle: Mapping[str, Any]
+    came_back: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StoryRun:
+    """A run that had a hand in it, and what it did, in the order in which it did."""
+
+    run_id: str
+    did: tuple[str, ...]
+    page: str
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of the log of stages; `more` is what the stage itself added."""
+
+    layer: str
+    status: str
+    started_at: datetime
+    completed_at: datetime | None
+    cost_usd: Decimal | None
+    error_message: str | None
+    run_id: str | None
+    more: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One step of the content's lifecycle."""
+
+    at: datetime
+    from_state: str
+    event: str
+    to_state: str
+    trigger: str
+    actor: str
+    notes: str | None
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything that is known about one content; every part in the order in which it happened.
+
+    Attributes:
+        costs: per layer, in dollars.
+        manifest: None where its folder is not there.
+    """
+
+    row: ContentRow
+    costs: tuple[tuple[str, Decimal], ...]
+    manifest: Manifest | None
+    posts: tuple[StoryPost, ...]
+    decisions: tuple[DecisionRow, ...]
+    renders: tuple[Render, ...]
+    effects: tuple[StoryEffect, ...]
+    runs: tuple[StoryRun, ...]
+    log: tuple[LogLine, ...]
+    transitions: tuple[Transition, ...]
+
+    @property
+    def stages(self) -> tuple[tuple[str, StageRecord], ...]:
+        """The finished stages by name, in the order in which they ended."""
+        return () if self.manifest is None else _stages(self.manifest)
+
+
+def request_ids(records: Records, effect_ids: Sequence[int]) -> list[str]:
+    """Return the vendors' own ids of these effects, as far as they told one."""
+    query = select(effects.c.result).where(effects.c.id.in_(effect_ids)).order_by(effects.c.id)
+    with records.catalog.read() as connection:
+        found = list(connection.execute(query).scalars())
+    return [str(result["request_id"]) for result in found if result.get("request_id")]
+
+
+def find_content_id(records: Records, text: str) -> str:
+    """Return the content that `text` means: its id, or the URL or platform id of one of its posts.
+
+    Raises:
+        UsageError: it means none.
+    """
+    # An address that was shared from an app carries who shared it: ?igsh=..., ?feature=share.
+    bare = text.partition("#")[0].partition("?")[0].rstrip("/")
+    posted = select(platform_posts.c.content_id).where(
+        or_(
+            platform_posts.c.post_url.in_((text, bare, f"{bare}/")),
+            platform_posts.c.post_id == text,
+        )
+    )
+    with records.catalog.read() as connection:
+        found = connection.execute(posted.limit(1)).scalar()
+        if found is not None:
+            return str(found)
+        if text.startswith(("http://", "https://")):
+            raise UsageError(
+                f"No post of ours has the address {text!r}.", next_step="`dayreel status --all --json` lists them."
+            )
+        return get_content(connection, str(parse_content_id(text))).id
+
+
+def story_of(records: Records, content_id: str) -> Story:
+    """Return everything about one content.
+
+    Raises:
+        UsageError: there is no such content.
+        StateError: its manifest is damaged.
+    """
+    records.contents.fetch(content_id)
+    manifest = records.contents.manifest(content_id) if records.contents.exists(content_id) else None
+    with records.catalog.read() as connection:
+        row = get_content(connection, content_id)
+        acts = tuple(_effect(effect) for effect in _rows(connection, effects, content_id))
+        log = tuple(_log(line) for line in _rows(connection, processing_logs, content_id))
+        posts = _posts(connection, content_id)
+        return Story(
+            row=row,
+            costs=tuple(costs_of(connection, [row.id]).get(row.id, {}).items()),
+            manifest=manifest,
+            posts=posts,
+            decisions=tuple(as_row(DecisionRow, decision) for decision in _rows(connection, decisions, content_id)),
+            renders=renders_of(connection, [row.id]).get(row.id, ()),
+            effects=acts,
+            runs=_runs(f"{records.settings.desk_address}/dagster/runs", manifest, log, acts, posts),
+            log=log,
+            transitions=_transitions(connection, content_id),
+        )
+
+
+# -- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _rows(connection: Connection, table: Table, content_id: str) -> list[RowMapping]:
+    query = select(table).where(table.c.content_id == content_id).order_by(table.c.id)
+    return list(connection.execute(query).mappings())
+
+
+def _stages(manifest: Manifest) -> tuple[tuple[str, StageRecord], ...]:
+    return tuple(sorted(manifest.stages.items(), key=lambda stage: stage[1].finished_at))
+
+
+def _posts(connection: Connection, content_id: str) -> tuple[StoryPost, ...]:
+    snapshots: dict[int, list[Snapshot]] = {}
+    for row in _rows(connection, metric_snapshots, content_id):
+        snapshots.setdefault(row["post_row_id"], []).append(as_row(Snapshot, row))
+    return tuple(
+        StoryPost(
+            platform=post["platform"],
+            account=post["account"],
+            state=post["state"],
+            url=post["post_url"],
+            post_id=post["post_id"],
+            posted_at=post["posted_at"],
+            video_sha256=post["video_sha256"],
+            effect_id=post["effect_id"],
+            decision_id=post["decision_id"],
+            error=post["error_message"],
+            snapshots=tuple(snapshots.get(post["id"], ())),
+        )
+        for post in _rows(connection, platform_posts, content_id)
+    )
+
+
+def _effect(effect: RowMapping) -> StoryEffect:
+    is_settled = effect["settled_usd"] is not None
+    return StoryEffect(
+        id=effect["id"],
+        kind=effect["kind"],
+        target=effect["target"],
+        sequence=effect["sequence"],
+        layer=effect["layer"],
+        model=effect["model"],
+        state=effect["state"],
+        attempts=effect["attempts"],
+        cost_usd=effect["settled_usd"] if is_settled else effect["reserved_usd"],
+        is_settled=is_settled,
+        sent_at=effect["sent_at"],
+        settled_at=effect["settled_at"],
+        run_id=effect["run_id"],
+        error=effect["error"],
+        sent=without_keys(effect["request"]),
+        handle=without_keys(effect["handle"]),
+        came_back=without_keys({name: value for name, value in effect["result"].items() if name not in _LEFT_OUT}),
+    )
+
+
+def _log(line: RowMapping) -> LogLine:
+    names = ("layer", "status", "started_at", "completed_at", "cost_usd", "error_message", "run_id")
+    return LogLine(**{name: line[name] for name in names}, more=line["metadata"] or {})
+
+
+def _runs(
+    base: str,
+    manifest: Manifest | None,
+    log: Sequence[LogLine],
+    acts: Sequence[StoryEffect],
+    posts: Sequence[StoryPost],
+) -> tuple[StoryRun, ...]:
+    """Return every run that had a hand in it, in the order in which they first appear."""
+    did: dict[str, list[str]] = {}
+
+    def note(run_id: str | None, what: str) -> None:
+        if run_id and what not in did.setdefault(run_id, []):
+            did[run_id].append(what)
+
+    for name, stage in () if manifest is None else _stages(manifest):
+        note(stage.run_id, name)
+    for line in log:
+        note(line.run_id, f"{line.layer} {line.status}")
+    for act in acts:
+        note(act.run_id, f"{act.kind} at {act.target}")
+    for post in posts:
+        for snapshot in post.snapshots:
+            note(snapshot.run_id, f"measured {snapshot.platform}")
+    return tuple(StoryRun(run_id, tuple(what), f"{base}/{run_id}") for run_id, what in did.items())
+
+
+def _transitions(connection: Connection, content_id: str) -> tuple[Transition, ...]:
+    query = (
+        select(state_transitions)
+        .where(state_transitions.c.entity == "content", state_transitions.c.entity_id == content_id)
+        .order_by(state_transitions.c.id)
+    )
+    return tuple(as_row(Transition, row) for row in connection.execute(query).mappings())
