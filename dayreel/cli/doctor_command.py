@@ -45,6 +45,6 @@ def _ask_vendors(settings: Settings) -> list[Check]:
     from dayreel.services.setting_up.prove_keys import prove_keys
 
     try:
-        return [Check(**vars(proven)) for proven in prove_keys(settings)]
+        return prove_keys(settings)
     except DayreelError as error:
         return [Check("live", "fail", error.message, error.next_step)]

@@ -3,7 +3,7 @@
 import click
 
 from dayreel.clock import SystemClock
-from dayreel.services.setting_up.prove_keys import Proven
+from dayreel.schemas.check import Check
 from dayreel.services.setting_up.set_up import (
     Wanted,
     check_answers,
@@ -72,7 +72,7 @@ def _ask(one: Wanted) -> str:
     return answer.strip()
 
 
-def _is_kept(settings: Settings, proven: Proven, answers: dict[str, str]) -> bool:
+def _is_kept(settings: Settings, proven: Check, answers: dict[str, str]) -> bool:
     click.echo(
         f"  {'works' if proven.verdict == 'ok' else 'does not work'}: {proven.found} {proven.next_step}".rstrip()
     )

@@ -1,11 +1,10 @@
 """Proving keys: every vendor in use is asked one free question, and each answer becomes a line a person reads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from dayreel.errors import ConfigurationError, ProviderError, TransientError
 from dayreel.schemas.channel import Channel
+from dayreel.schemas.check import Check
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.studio import open_studio
 from dayreel.services.tell_people import notifier_name
@@ -15,17 +14,7 @@ from dayreel.vendors.access import Access
 from dayreel.vendors.registry import vendor_named, vendors
 
 
-@dataclass(frozen=True)
-class Proven:
-    """What became of one vendor's proof; the same fields as a check of `services.setting_up.examine`."""
-
-    name: str
-    verdict: Literal["ok", "warn", "fail"]
-    found: str
-    next_step: str = ""
-
-
-def prove_keys(settings: Settings) -> list[Proven]:
+def prove_keys(settings: Settings) -> list[Check]:
     """Ask every vendor that a channel uses, and whoever tells people; costs nothing and changes nothing.
 
     Raises:
@@ -39,7 +28,7 @@ def prove_keys(settings: Settings) -> list[Proven]:
         studio.catalog.close()
 
 
-def prove(access: Access, vendor: str, models: Sequence[str]) -> Proven:
+def prove(access: Access, vendor: str, models: Sequence[str]) -> Check:
     """Ask one vendor.
 
     Args:
@@ -48,16 +37,16 @@ def prove(access: Access, vendor: str, models: Sequence[str]) -> Proven:
     name = f"live {vendor}"
     ask = vendor_named(vendor).prove
     if ask is None:
-        return Proven(name, "ok", "has no key to prove")
+        return Check(name, "ok", "has no key to prove")
     try:
         proof = ask(access, models)
     except TransientError as error:
-        return Proven(name, "warn", error.message, error.next_step or "Try again later.")
+        return Check(name, "warn", error.message, error.next_step or "Try again later.")
     except (ProviderError, ConfigurationError) as error:
-        return Proven(name, "fail", error.message, error.next_step)
+        return Check(name, "fail", error.message, error.next_step)
     if proof.problem:
-        return Proven(name, "fail", "; ".join(part for part in (proof.found, proof.problem) if part), proof.next_step)
-    return Proven(name, "ok", proof.found)
+        return Check(name, "fail", "; ".join(part for part in (proof.found, proof.problem) if part), proof.next_step)
+    return Check(name, "ok", proof.found)
 
 
 def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[str, list[str]]:

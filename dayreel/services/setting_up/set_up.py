@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dayreel.clock import Clock
+from dayreel.schemas.check import Check
 from dayreel.services.keep_tokens import seeds
-from dayreel.services.setting_up.prove_keys import Proven, prove, vendors_in_use
+from dayreel.services.setting_up.prove_keys import prove, vendors_in_use
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.stores.env_file import write_env
@@ -60,7 +61,7 @@ def wanted_variables(settings: Settings, vendor: str) -> list[Wanted]:
     ]
 
 
-def check_answers(settings: Settings, clock: Clock, vendor: str, answers: Mapping[str, str]) -> Proven:
+def check_answers(settings: Settings, clock: Clock, vendor: str, answers: Mapping[str, str]) -> Check:
     """Ask the vendor whether the answers work, together with what is set already. Free.
 
     With DAYREEL_SANDBOX_URL set, it is that world which is asked: for trying this out.
