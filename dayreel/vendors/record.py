@@ -142,7 +142,7 @@ class Vendor:
 
     Attributes:
         name: by which channel files and commands choose it, and the key of its resource.
-        label: its name as people write it.
+        label: its name as people write it; left out, its name with a capital.
         about: what it is, in a sentence or two.
         connect: returns the client, which follows the contract of the family (`providers/<family>/contract.py`).
         can: what it does for dayreel, in words.
@@ -157,10 +157,10 @@ class Vendor:
     """
 
     name: str
-    label: str
     family: Family
     about: str
     connect: Callable[[Access], Any]
+    label: str = ""
     settings: tuple[Setting, ...] = ()
     can: tuple[str, ...] = ()
     prove: Callable[[Access, Sequence[str]], Proof] | None = None
@@ -172,6 +172,10 @@ class Vendor:
     refusals: frozenset[str] = frozenset()
     stand_in: str | None = None
     platform: Platform | None = None
+
+    def __post_init__(self) -> None:
+        """Fill in the label."""
+        object.__setattr__(self, "label", self.label or self.name.capitalize())
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -84,19 +84,28 @@ def platform_named(name: str) -> Platform:
 
 def label_of(name: str) -> str:
     """Return a vendor's name as people write it; that of one that is no longer installed is made from its short one."""
-    try:
-        return vendor_named(name).label
-    except (UsageError, ConfigurationError):
-        return name.capitalize()
+    vendor = _installed(name)
+    return vendor.label if vendor is not None else name.capitalize()
 
 
 def where_to_look(name: str) -> str:
     """Return where a person finds out what became of a request to a vendor, when no program can."""
+    vendor = _installed(name)
+    return (vendor.where_to_look if vendor is not None else "") or f"{name}'s own dashboard"
+
+
+def colour_of(platform: str) -> str | None:
+    """Return the colour of a platform's line in charts, where it has one."""
+    vendor = _installed(platform)
+    return vendor.platform.colour if vendor is not None and vendor.platform is not None else None
+
+
+def _installed(name: str) -> Vendor | None:
+    """Return a vendor for what is only shown: None where its package is gone, or cannot be used."""
     try:
-        told = vendor_named(name).where_to_look
+        return vendor_named(name)
     except (UsageError, ConfigurationError):
-        told = ""
-    return told or f"{name}'s own dashboard"
+        return None
 
 
 def posted_by_hand() -> list[str]:

@@ -15,11 +15,10 @@ from tests.orchestration.project import Project
 
 ACME = Vendor(
     "acme",
-    "Acme",
     "speech",
     "A voice.",
     lambda access: (access.secret("ACME_KEY"), access.variable("ACME_ROOM")),
-    (
+    settings=(
         Setting("ACME_KEY", "acme.example, Keys", sandbox="sandbox-acme"),
         Setting("ACME_ROOM", "a room of Acme's", secret=False, required=False),
     ),

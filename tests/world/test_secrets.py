@@ -39,10 +39,10 @@ from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.sandbox_world import clean_environment
 from dayreel.services.studio import Studio
 from dayreel.settings import Settings
+from dayreel.testing.proxy import SHAPES, HostileProxy, hostile_proxy
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import platform_named, vendor_named, vendors
 from dayreel.vendors.token import Token
-from tests.fakes.hostile_proxy import SHAPES, HostileProxy, hostile_proxy
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.studio import channel_of, reviewable, today

@@ -173,7 +173,6 @@ def prove(access: Access, models: Sequence[str]) -> Proof:
 
 VENDOR: Final = Vendor(
     name="anthropic",
-    label="Anthropic",
     family="llm",
     about="Claude, through the Anthropic SDK.",
     connect=connect,

@@ -227,7 +227,6 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
 
 VENDOR: Final = Vendor(
     name="discord",
-    label="Discord",
     family="notifiers",
     about="A channel of a Discord server.",
     connect=connect,

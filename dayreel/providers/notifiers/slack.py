@@ -332,7 +332,6 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
 
 VENDOR: Final = Vendor(
     name="slack",
-    label="Slack",
     family="notifiers",
     about="A Slack channel.",
     connect=connect,

@@ -512,7 +512,6 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
 
 VENDOR: Final = Vendor(
     name="instagram",
-    label="Instagram",
     family="platforms",
     about="Instagram Reels through the Graph API.",
     connect=connect,

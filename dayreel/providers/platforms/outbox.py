@@ -207,7 +207,6 @@ def connect(access: Access) -> OutboxPlatform:
 
 VENDOR: Final = Vendor(
     name="outbox",
-    label="Outbox",
     family="platforms",
     about="A folder with video, caption and a checklist, for accounts that are posted by hand.",
     connect=connect,

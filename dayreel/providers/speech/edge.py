@@ -185,7 +185,6 @@ def _length_s(path: Path, attempted: str) -> float:
 
 VENDOR: Final = Vendor(
     name="edge",
-    label="Edge",
     family="speech",
     about="The voices of Microsoft Edge, through edge-tts. Free, without a key and without a promise.",
     connect=connect,

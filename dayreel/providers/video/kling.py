@@ -311,7 +311,6 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
 
 VENDOR: Final = Vendor(
     name="kling",
-    label="Kling",
     family="video",
     about="Generated video from Kling itself.",
     connect=connect,

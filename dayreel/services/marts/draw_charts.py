@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dayreel.errors import ConfigurationError, UsageError
-from dayreel.vendors.registry import platform_named
+from dayreel.vendors.registry import colour_of
 
 # At 390 CSS pixels a picture of 3.9 inches shows one point as 1.4 pixels: 9 pt are read on a phone.
 SIZE_IN = (3.9, 3.2)
@@ -89,9 +88,9 @@ def engagement_by_platform(data: ChartData) -> Figure:
     told = data.daily.assign(reactions=reactions.sum(axis=1, min_count=1).astype("Float64") / days_covered)
     for platform, rows in told.groupby("platform"):
         line = rows.groupby("day")["reactions"].sum(min_count=1).reindex(days).astype(float)
-        axes.plot(days, line, color=_colour(str(platform)), linewidth=1.4, label=str(platform))
+        axes.plot(days, line, color=colour_of(str(platform)) or _ACCENT, linewidth=1.4, label=str(platform))
         alone = line.notna() & line.shift(1).isna() & line.shift(-1).isna()
-        axes.plot(line.index[alone], line[alone], ".", color=_colour(str(platform)), markersize=3)
+        axes.plot(line.index[alone], line[alone], ".", color=colour_of(str(platform)) or _ACCENT, markersize=3)
     if told.empty:
         return _nothing(figure, axes)
     _date_axis(axes, days)
@@ -209,13 +208,6 @@ def _blank(title: str, data: ChartData, *, x: str, y: str, about: str | None = N
     axes.spines[["top", "right"]].set_visible(False)
     axes.yaxis.set_major_formatter(FuncFormatter(_compact))
     return figure, axes
-
-
-def _colour(platform: str) -> str:
-    try:
-        return platform_named(platform).colour or _ACCENT
-    except (UsageError, ConfigurationError):  # its package is no longer installed
-        return _ACCENT
 
 
 def _legend(axes: Any) -> None:

@@ -17,15 +17,16 @@ from tests.fakes.studio import CRAFTS
 
 VOICE = """
 from dayreel.vendors.record import Setting, Vendor
-VENDOR = Vendor("acme", "Acme", "speech", "A voice.", lambda access: access.secret("ACME_KEY"),
-                (Setting("ACME_KEY", "acme.example", sandbox="sandbox-acme"),), where_to_look="acme.example, jobs")
+VENDOR = Vendor("acme", "speech", "A voice.", lambda access: access.secret("ACME_KEY"),
+                settings=(Setting("ACME_KEY", "acme.example", sandbox="sandbox-acme"),),
+                where_to_look="acme.example, jobs")
 """
 PLATFORM = """
 from dayreel.schemas.posts import PostFields
 from dayreel.vendors.record import CaptionRules, Platform, Vendor
 class Fields(PostFields):
     board: str
-VENDOR = Vendor("acme", "Acme", "platforms", "A platform.", lambda access: None,
+VENDOR = Vendor("acme", "platforms", "A platform.", lambda access: None,
                 platform=Platform(Fields, CaptionRules(100, "bytes")))
 """
 Install = Callable[..., None]

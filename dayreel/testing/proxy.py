@@ -1,6 +1,7 @@
-"""A server in front of the sandbox world that passes everything on, and answers one request by saying back all it got.
+"""A server in front of a stand-in that passes everything on, and spoils the answer to one request.
 
-Addresses, headers, bodies: whatever a vendor could repeat in an error. For showing that nothing of it is passed on.
+It says back all it got (addresses, headers, bodies: whatever a vendor could repeat in an error), loses the request, or
+lets the vendor act and then loses or replaces its answer.
 """
 
 import http.client
@@ -14,6 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SHAPES = ("json 401", "json 429", "text 502", "garbage 200", "codes 400", "lost")
+"""What comes instead of an answer; the vendor has not seen the request."""
+ACTED = ("acted, lost", "acted, page 502")
+"""Likewise, and the vendor has done what was asked: its answer is lost, or a page from in between takes its place."""
 
 
 @dataclass
@@ -33,9 +37,11 @@ class HostileProxy:
 
     @property
     def has_turned(self) -> bool:
+        """Whether the request that it spoils has come."""
         return self.count >= self.turns_at
 
     def next_is_hostile(self) -> bool:
+        """Count a request, and return whether it is the one to spoil."""
         with self.lock:
             self.count += 1
             return self.count == self.turns_at
@@ -71,10 +77,15 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
+        """Answer one request."""
         self.close_connection = True
         proxy, body = self.server.proxy, self._body()
         if not proxy.next_is_hostile():
-            self._pass_on(body)
+            self._say(*self._ask(body))
+        elif proxy.shape in ACTED:
+            self._ask(body)
+            if proxy.shape.endswith("502"):
+                self._say(502, {"Content-Type": "text/html"}, b"<html>Bad gateway</html>")
         elif proxy.shape != "lost":
             # What is most likely a key comes first: messages are cut.
             key = self.headers.get("Authorization", "")
@@ -92,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(pieces)
 
-    def _pass_on(self, body: bytes) -> None:
+    def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         target = urlsplit(self.server.proxy.behind)
         connection = http.client.HTTPConnection(str(target.hostname), target.port, timeout=20)
         dropped = {"transfer-encoding", "content-length", "connection"}
@@ -103,9 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
             said = reply.read()
         finally:
             connection.close()
-        self._say(
-            reply.status, {name: value for name, value in reply.getheaders() if name.lower() not in dropped}, said
-        )
+        return reply.status, {name: value for name, value in reply.getheaders() if name.lower() not in dropped}, said
 
     def _say(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response_only(status)

@@ -1,0 +1,346 @@
+"""The contract of a vendor's family, run against its client and its stand-in. For packages that bring vendors, and us.
+
+    @pytest.mark.parametrize("check", checks_of(VENDOR), ids=lambda check: check.__name__)
+    def test_the_contract(check, tmp_path):
+        with bench(VENDOR, tmp_path, Sample(voice="ana")) as running:
+            check(running)
+
+Each check raises `ContractBrokenError` and says what it saw. What a single vendor says and refuses belongs into its own
+tests. Nothing of dayreel itself uses this package.
+"""
+
+import asyncio
+import hashlib
+import itertools
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import uvicorn
+from starlette.applications import Starlette
+
+from dayreel.clock import SystemClock
+from dayreel.errors import (
+    ConfigurationError,
+    DayreelError,
+    PermanentError,
+    ProviderError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from dayreel.providers.llm.contract import Question
+from dayreel.providers.notifiers.contract import Message
+from dayreel.providers.platforms.contract import PostRequest
+from dayreel.providers.video.contract import SegmentRequest
+from dayreel.sandbox.world import World
+from dayreel.schemas.effect import EffectKey, EffectKind, Permit
+from dayreel.testing.proxy import ACTED, SHAPES, HostileProxy, hostile_proxy
+from dayreel.vendors.access import Access
+from dayreel.vendors.record import Vendor
+
+DEADLINE_S = 60.0
+_ACTS: dict[str, EffectKind] = {
+    "llm": "llm",
+    "video": "segment",
+    "platforms": "post",
+    "notifiers": "notification",
+}
+"""The families whose call pays, posts or is seen by people, by what the ledger calls that."""
+_SHORTEST_SECRET = 6
+_SHAPE = {
+    "type": "object",
+    "properties": {"idea": {"type": "string"}},
+    "required": ["idea"],
+    "additionalProperties": False,
+}
+
+
+class ContractBrokenError(AssertionError):
+    """A vendor does not keep its family's contract; says what was seen."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a vendor is asked for. Left out, a video vendor's first model is used.
+
+    Attributes:
+        fields: of a platform's part of a channel file.
+        video: a file that a platform takes, and how long it is.
+    """
+
+    model: str = ""
+    voice: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    video: Path | None = None
+    duration_s: float = 0
+
+
+class _QuickClock:
+    """Waits no time and lets the stand-ins' time pass instead."""
+
+    def __init__(self, advance: Callable[[float], Any]) -> None:
+        self._advance, self._slept_s, self._began_at = advance, 0.0, SystemClock().now()
+
+    def now(self) -> datetime:
+        return self._began_at + timedelta(seconds=self._slept_s)
+
+    def monotonic(self) -> float:
+        return self._slept_s
+
+    def sleep(self, seconds: float) -> None:
+        self._slept_s += 20 * seconds  # so that a deadline of minutes comes after a few polls
+        self._advance(seconds)
+
+
+@dataclass
+class Bench:
+    """A vendor's client, its stand-in, and the proxy between them."""
+
+    record: Vendor
+    sample: Sample
+    root: Path
+    proxy: HostileProxy
+    variables: dict[str, str]
+    _ask: Callable[[Callable[[World], Any]], Any]
+
+    def client(self, url: str | None = None, **changes: str | None) -> Any:
+        """Return a client; `changes` are other values of its variables, None takes one away."""
+        variables = {name: value for name, value in {**self.variables, **changes}.items() if value is not None}
+        clock = _QuickClock(lambda seconds: self._ask(lambda world: world.advance(seconds)))
+        return self.record.connect(Access("sandbox", variables.get, url or self.proxy.url, clock, self.root))
+
+    def act(self, client: Any) -> Any:
+        """Make the one call that its family is about."""
+        name, sample = self.record.name, self.sample
+        if self.record.family == "llm":
+            question = Question(sample.model, "You write.", "An idea", _SHAPE, "idea")
+            return client.ask(_permit("llm", name), question)
+        if self.record.family == "video":
+            return client.submit(_permit("segment", name), self.segment())
+        if self.record.family == "speech":
+            return client.speak("A quiet loom.", voice=sample.voice, rate="+0%", dest=self.root / "speech.audio")
+        if self.record.family == "notifiers":
+            return client.send(_permit("notification", name), Message("hello", marker="m-1"))
+        if self.record.family == "platforms":
+            return client.post(_permit("post", name), self.post(), handle={}, record=lambda _handle: None)
+        return client.movie("Hidden Falls", 2019)
+
+    def segment(self) -> SegmentRequest:
+        """Return what a video vendor is asked to make."""
+        model = self.sample.model or next(iter(self.record.models))
+        can = self.record.models[model]
+        return SegmentRequest(model, "Wet clay on a wheel.", can.durations_s[0], can.resolutions[0])
+
+    def post(self) -> PostRequest:
+        """Return what a platform is asked to post."""
+        if self.sample.video is None:
+            raise ValueError("a platform's contract needs `Sample(video=..., duration_s=...)`")
+        data = self.sample.video.read_bytes()
+        return PostRequest(
+            content_id="crafts-2026-11-20",
+            video=self.sample.video,
+            video_sha256=hashlib.sha256(data).hexdigest(),
+            size_bytes=len(data),
+            duration_s=self.sample.duration_s,
+            title="A quiet loom",
+            caption="A quiet loom, wool and water.",
+            fields=self.sample.fields,
+            marker="dr-0a1b2c3d",
+        )
+
+    def effects(self) -> int:
+        """Return how many generations, posts and messages the stand-in has."""
+        told = self._ask(lambda world: world.effects(""))
+        return sum(len(told[kind]) for kind in ("generations", "posts", "messages"))
+
+    def outcomes(self, shape: str) -> Iterator[tuple[int, Any]]:
+        """Act again and again, the answer to one request after the other spoilt; yield which, and what came of it."""
+        for step in itertools.count(1):
+            self._ask(lambda world: world.reset())
+            self.proxy.begin(step, shape)
+            try:
+                outcome = self.act(self.client())
+            except DayreelError as error:
+                outcome = error
+            if not self.proxy.has_turned:
+                _expect(step > 1, f"it asks its stand-in for nothing: {outcome!r}")
+                return
+            yield step, outcome
+
+
+@contextmanager
+def bench(record: Vendor, root: Path, sample: Sample | None = None) -> Iterator[Bench]:
+    """Run a vendor's stand-in below `root`, with a proxy in front, until the block ends."""
+    if record.stand_in is None:
+        raise ValueError(f"{record.name} has no stand-in to run its contract against")
+    module, _, function = record.stand_in.partition(":")
+    world = World(root / "world")
+    app = Starlette(routes=getattr(import_module(module), function)(world))
+    with _served(app) as (url, loop), hostile_proxy(url) as proxy:
+
+        def ask(question: Callable[[World], Any]) -> Any:
+            async def answer() -> Any:
+                return question(world)
+
+            return asyncio.run_coroutine_threadsafe(answer(), loop).result(DEADLINE_S)
+
+        variables = {one.variable: one.sandbox for one in record.settings if one.sandbox is not None}
+        ask(lambda world: world.set_pace({"rate_limits": False}))
+        yield Bench(record, sample or Sample(), root, proxy, variables, ask)
+    world.store.close()
+
+
+@contextmanager
+def _served(app: Starlette) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(server.serve(sockets=[listener]))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", loop
+    finally:
+        server.should_exit = True
+        thread.join(DEADLINE_S)
+
+
+def checks_of(record: Vendor) -> list[Callable[[Bench], None]]:
+    """Return the checks of a vendor's contract."""
+    keys = [wrong_keys_are_refused] if any(one.secret and one.required for one in record.settings) else []
+    checks = [missing_variables_are_named, the_stand_in_serves, no_connection_is_transient, nothing_done_is_denied]
+    return [*checks, no_secret_is_shown, connections_have_deadlines, *keys]
+
+
+def missing_variables_are_named(bench: Bench) -> None:
+    """Connecting without a needed variable is a configuration error that names it."""
+    for variable in bench.record.needs:
+        try:
+            bench.client(**{variable: None})
+        except ConfigurationError as error:
+            _expect(variable in str(error), f"without {variable} it says {error}")
+        else:
+            raise ContractBrokenError(f"it connects without {variable}")
+
+
+def the_stand_in_serves(bench: Bench) -> None:
+    """The call works, counts once, and files are whole; the client is called like its record."""
+    client = bench.client()
+    _expect(client.name == bench.record.name, f"the client is called {client.name!r}")
+    answer = bench.act(client)
+    _expect(bench.effects() == (bench.record.family in _ACTS), f"{bench.effects()} effects after one call")
+    if bench.record.family == "speech":
+        _expect(answer.path.stat().st_size > 0 and answer.duration_s > 0, f"it says {answer}")
+    if bench.record.family == "notifiers" and "looks up lost messages" in bench.record.can:
+        _expect(client.find("m-1") is not None, "a message that was sent is not found by its marker")
+        _expect(client.find("m-2") is None, "a message that nobody sent is found")
+    if bench.record.family == "video":
+        _finish(bench, client, answer)
+
+
+def _finish(bench: Bench, client: Any, handle: dict[str, Any]) -> None:
+    for _ in range(600):
+        job = bench.client().follow(handle)  # another process goes on from the handle alone
+        if job.state in ("done", "failed"):
+            break
+        threading.Event().wait(0.1)
+    _expect(job.state == "done" and job.file_url, f"it ends as {job}")
+    client.fetch(job.file_url, bench.root / "segment.mp4")
+    _expect((bench.root / "segment.mp4").stat().st_size > 0, "the file is empty")
+
+
+def wrong_keys_are_refused(bench: Bench) -> None:
+    """A wrong key is permanent, and nothing is done."""
+    secrets = [one.variable for one in bench.record.settings if one.secret and one.required]
+    wrong = dict.fromkeys(secrets, "wrong-0123456789-0123456789-0123456789")
+    error = _raised(PermanentError, lambda: bench.act(bench.client(**wrong)))
+    _expect(bool(error.next_step), f"it says not what to do: {error}")
+    _expect(bench.effects() == 0, "it was done all the same")
+
+
+def no_connection_is_transient(bench: Bench) -> None:
+    """Where nobody listens, nothing was done and a later try may help."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    _raised(TransientError, lambda: bench.act(bench.client(url)))
+
+
+def nothing_done_is_denied(bench: Bench) -> None:
+    """Whatever becomes of an answer: what was done is never called undone, never done twice, and doubt is said."""
+    acts = bench.record.family in _ACTS
+    # The contract of language models takes every 5xx for "not billed", also where somebody in between says it.
+    for shape in ACTED[:1] if bench.record.family == "llm" else ACTED:
+        doubts = 0
+        for step, outcome in bench.outcomes(shape):
+            seen = f"request {step}, {shape}: {outcome!r}"
+            done = bench.effects()
+            _expect(done <= 1, f"done {done} times. {seen}")
+            _expect(not isinstance(outcome, Exception) or isinstance(outcome, ProviderError), seen)
+            denied = isinstance(outcome, TransientError | PermanentError)
+            _expect(not (done and denied), f"it was done, and is said not to be. {seen}")
+            doubts += isinstance(outcome, UnknownOutcomeError)
+        call = "acts" if acts else "reads"
+        _expect(bool(doubts) == acts, f"{shape}: {doubts} unknown outcomes of a call that {call}")
+
+
+def no_secret_is_shown(bench: Bench) -> None:
+    """No answer brings a secret into an error, with its causes."""
+    known = (bench.variables.get(one.variable) or "" for one in bench.record.settings if one.secret)
+    secrets = [value for value in known if len(value) >= _SHORTEST_SECRET]
+    for shape in SHAPES:
+        for step, outcome in bench.outcomes(shape):
+            shown = "".join(map(repr, _chain(outcome))) if isinstance(outcome, BaseException) else repr(outcome)
+            _expect(not any(secret in shown for secret in secrets), f"request {step}, {shape}: a secret is shown")
+
+
+def connections_have_deadlines(bench: Bench) -> None:
+    """No connection may wait for ever."""
+    endless: list[str] = []
+    connect = socket.socket.connect
+
+    def watched(self: socket.socket, address: Any) -> None:
+        if self.gettimeout() is None and threading.current_thread() is threading.main_thread():
+            endless.append(str(address))
+        connect(self, address)
+
+    with mock.patch.object(socket.socket, "connect", watched):
+        bench.act(bench.client())
+    _expect(not endless, f"connections without a timeout: {', '.join(endless)}")
+
+
+def _chain(error: BaseException | None) -> Iterator[Any]:
+    while error is not None:
+        yield from (str(error), error, vars(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _raised(kind: type[ProviderError], act: Callable[[], Any]) -> ProviderError:
+    try:
+        answer = act()
+    except ProviderError as error:
+        if type(error) is kind:
+            return error
+        raise ContractBrokenError(f"{kind.__name__} is due, and this came: {error!r}") from error
+    raise ContractBrokenError(f"{kind.__name__} is due, and it answered {answer!r}")
+
+
+def _expect(condition: object, seen: str) -> None:
+    if not condition:
+        raise ContractBrokenError(seen)
+
+
+def _permit(kind: EffectKind, target: str) -> Permit:
+    # In dayreel the ledger alone makes permits; here no money is spent and nothing is posted.
+    return Permit(1, EffectKey("crafts-2026-11-20", kind, target, 1, "f" * 64), Decimal("0.50"))

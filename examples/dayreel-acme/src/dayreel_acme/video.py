@@ -1,0 +1,79 @@
+"""Acme's generated video: a job per segment, followed by its id."""
+
+from pathlib import Path
+from typing import Any
+
+from dayreel.errors import PermanentError
+from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
+from dayreel.providers.video.request_check import check_request
+from dayreel.schemas.effect import EffectKey, Permit
+from dayreel.vendors.access import Access
+from dayreel.vendors.record import Vendor
+from dayreel_acme.api import KEY, Acme
+
+MODELS = {"acme-1": VideoCapabilities((5, 10), ("480p", "720p"), prompt_limit=2500, has_audio=False)}
+
+
+class AcmeVideo:
+    """Generated video."""
+
+    name = "acme_video"
+
+    def __init__(self, api: Acme) -> None:
+        """Take Acme's API."""
+        self._api = api
+
+    def capabilities(self, model: str) -> VideoCapabilities:
+        """Return what a model can make."""
+        return MODELS[model]
+
+    def check(self, request: SegmentRequest) -> None:
+        """Refuse what the model cannot make."""
+        check_request(request, self.capabilities(request.model), vendor="Acme")
+
+    def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
+        """Submit once and return the handle. See the contract for the errors."""
+        attempted = f"submit segment {permit.key.sequence} of {permit.key.content_id} to Acme"
+        json = {"model": request.model, "prompt": request.prompt, "seconds": request.duration_s}
+        return {"request_id": self._api.begin("/jobs", attempted=attempted, json=json), "model": request.model}
+
+    def follow(self, handle: dict[str, Any]) -> Job:
+        """Return where the job stands."""
+        path = f"/jobs/{handle['request_id']}"
+        job = self._api.call("GET", path, attempted="follow a job of Acme", acting=False).document()
+        return Job("done" if job.get("file") else "running", file_url=job.get("file"))
+
+    def find(self, key: EffectKey) -> dict[str, Any] | None:
+        """Refuse: Acme lists no jobs."""
+        raise PermanentError(
+            attempted=f"look up a job of Acme for {key.content_id}",
+            answer="Acme has no call that lists jobs",
+            next_step="Look at acme.example, Jobs.",
+        )
+
+    def fetch(self, url: str, dest: Path) -> None:
+        """Download the finished file."""
+        self._api.http.download(url, dest, attempted="fetch a segment from Acme")
+
+    def cancel(self, _handle: dict[str, Any]) -> bool:
+        """Say no: a job of Acme cannot be stopped."""
+        return False
+
+
+def connect(access: Access) -> AcmeVideo:
+    """Return Acme's video of this world; needs ACME_KEY."""
+    return AcmeVideo(Acme(access))
+
+
+VENDOR = Vendor(
+    name="acme_video",
+    label="Acme Video",
+    family="video",
+    about="Generated video from Acme.",
+    connect=connect,
+    settings=(KEY,),
+    can=("video from text", "follows by id"),
+    where_to_look="acme.example, Jobs",
+    models=MODELS,
+    stand_in="dayreel_acme.stand_in:video",
+)

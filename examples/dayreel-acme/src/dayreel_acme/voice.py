@@ -1,0 +1,54 @@
+"""Acme's voice: text to a WAV file; words are timed by their length."""
+
+import wave
+from pathlib import Path
+
+from dayreel.errors import PermanentError
+from dayreel.providers.speech.contract import Speech
+from dayreel.providers.speech.espeak import estimated_words
+from dayreel.vendors.access import Access
+from dayreel.vendors.record import Vendor
+from dayreel_acme.api import KEY, Acme
+
+
+class AcmeVoice:
+    """A voice."""
+
+    name = "acme_voice"
+
+    def __init__(self, api: Acme) -> None:
+        """Take Acme's API."""
+        self._api = api
+
+    def speak(self, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+        """Write the spoken text to `dest`. See the contract for the errors."""
+        attempted = f"speak {len(text)} characters with Acme's voice {voice!r}"
+        json = {"text": text, "voice": voice, "rate": rate}
+        reply = self._api.call("POST", "/speech", attempted=attempted, acting=False, json=json)
+        aside = dest.with_name(dest.name + ".part")
+        aside.write_bytes(reply.body)
+        try:
+            with wave.open(str(aside), "rb") as audio:
+                duration_s = audio.getnframes() / audio.getframerate()
+        except (wave.Error, EOFError):
+            aside.unlink()
+            raise PermanentError(attempted=attempted, answer="a file that is no WAV") from None
+        aside.replace(dest)
+        return Speech(dest, duration_s, estimated_words(text, duration_s))
+
+
+def connect(access: Access) -> AcmeVoice:
+    """Return the voice of this world; needs ACME_KEY."""
+    return AcmeVoice(Acme(access))
+
+
+VENDOR = Vendor(
+    name="acme_voice",
+    label="Acme Voice",
+    family="speech",
+    about="The voices of Acme.",
+    connect=connect,
+    settings=(KEY,),
+    can=("narration", "estimated word timings"),
+    stand_in="dayreel_acme.stand_in:speech",
+)

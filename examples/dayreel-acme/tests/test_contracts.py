@@ -1,0 +1,22 @@
+"""Acme's vendors keep the contracts of their families, and a channel file may choose them."""
+
+import pytest
+
+from dayreel.testing import Sample, bench, checks_of
+from dayreel.vendors.registry import names, unusable, vendor_named
+
+SAMPLES = {"acme_video": Sample(), "acme_voice": Sample(voice="ana"), "acme_pager": Sample()}
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [pytest.param(name, one, id=f"{name}-{one.__name__}") for name in SAMPLES for one in checks_of(vendor_named(name))],
+)
+def test_the_contract(name, check, tmp_path):
+    with bench(vendor_named(name), tmp_path, SAMPLES[name]) as running:
+        check(running)
+
+
+def test_dayreel_finds_all_three():
+    assert unusable() == []
+    assert set(SAMPLES) <= set(names())

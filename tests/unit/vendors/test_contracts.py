@@ -1,0 +1,109 @@
+"""Our own vendors keep their families' contracts, and the kit notices who does not."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.sandbox import clips
+from dayreel.testing import (
+    Bench,
+    ContractBrokenError,
+    Sample,
+    bench,
+    checks_of,
+    connections_have_deadlines,
+    no_secret_is_shown,
+    nothing_done_is_denied,
+)
+from dayreel.vendors.registry import vendor_named
+
+SAMPLES = {
+    "anthropic": Sample(model="claude-haiku-5-5"),
+    "openai": Sample(model="gpt-6-luna"),
+    "fal": Sample(),
+    "kling": Sample(),
+    "slack": Sample(),
+    "discord": Sample(),
+    "tmdb": Sample(),
+}
+pytestmark = pytest.mark.slow
+CASES = [(name, check) for name in SAMPLES for check in checks_of(vendor_named(name))]
+
+
+class Faithless:
+    """A notifier that breaks a promise."""
+
+    name = "slack"
+
+    def __init__(self, client: Any, act: Callable[[Any, Any], Any]) -> None:
+        self._client, self._act = client, act
+
+    def send(self, permit: Any, message: Any) -> Any:
+        return self._act(self._client, (permit, message))
+
+
+def denies(client: Any, asked: Any) -> Any:
+    try:
+        return client.send(*asked)
+    except UnknownOutcomeError as error:
+        raise TransientError(attempted="send", answer="lost") from error
+
+
+def repeats(client: Any, asked: Any) -> Any:
+    try:
+        return client.send(*asked)
+    except UnknownOutcomeError:
+        return client.send(*asked)
+
+
+def blabs(client: Any, asked: Any) -> Any:
+    try:
+        return client.send(*asked)
+    except ProviderError as error:
+        raise PermanentError(attempted="send", answer="your token xoxb-sandbox is wrong") from error
+
+
+def waits(client: Any, asked: Any) -> Any:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as endless:
+        endless.connect(server.getsockname())
+    return client.send(*asked)
+
+
+@pytest.mark.parametrize(
+    ("act", "check", "seen"),
+    [
+        (denies, nothing_done_is_denied, "it was done, and is said not to be"),
+        (repeats, nothing_done_is_denied, "done 2 times"),
+        (blabs, no_secret_is_shown, "a secret is shown"),
+        (waits, connections_have_deadlines, "connections without a timeout"),
+    ],
+)
+def test_a_vendor_that_breaks_a_promise_is_noticed(
+    act: Callable[[Any, Any], Any], check: Callable[[Bench], None], seen: str, tmp_path: Path
+) -> None:
+    slack = vendor_named("slack")
+    broken = replace(slack, connect=lambda access: Faithless(slack.connect(access), act))
+    with bench(broken, tmp_path) as running, pytest.raises(ContractBrokenError, match=seen):
+        check(running)
+
+
+@pytest.fixture(autouse=True)
+def _segments_are_copies(tiny_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copied(wish: clips.ClipWish, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{wish.key}.mp4"
+        path.write_bytes(tiny_clip.read_bytes())
+        return path
+
+    monkeypatch.setattr(clips, "render", copied)
+
+
+@pytest.mark.parametrize(("name", "check"), CASES, ids=lambda part: getattr(part, "__name__", part))
+def test_a_vendor_of_ours_keeps_the_contract(name: str, check: Callable[[Bench], None], tmp_path: Path) -> None:
+    with bench(vendor_named(name), tmp_path, SAMPLES[name]) as running:
+        check(running)
