@@ -21,10 +21,13 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def atomic_write(dest: Path) -> Iterator[Path]:
+def atomic_write(dest: Path, *, keeps_suffix: bool = True) -> Iterator[Path]:
     """Give a path beside `dest` to write to; it becomes `dest` when the block ends, and is removed when it fails.
 
-    The suffix is kept, because programs choose the format by it. The folder is made when it does not exist.
+    The folder is made when it does not exist.
+
+    Args:
+        keeps_suffix: programs choose the format by it; without it nobody who lists such files takes a part for one.
 
     Raises:
         StoreError: there is no room left; what was there before is untouched.
@@ -32,7 +35,7 @@ def atomic_write(dest: Path) -> Iterator[Path]:
     """
     with full_disk_reported(dest):
         dest.parent.mkdir(parents=True, exist_ok=True)
-        beside = dest.with_name(f".{dest.stem}-{secrets.token_hex(4)}.part{dest.suffix}")
+        beside = dest.with_name(f".{dest.stem}-{secrets.token_hex(4)}.part{dest.suffix if keeps_suffix else ''}")
         try:
             yield beside
             put_in_place(beside, dest)
@@ -52,7 +55,7 @@ def atomic_write_text(dest: Path, text: str, *, mode: int = SHARED) -> None:
 def atomic_write_bytes(dest: Path, content: bytes, *, mode: int = SHARED) -> None:
     """Write a small file as `atomic_write_text` does."""
     # Not `tempfile`: that makes every file readable by its owner only, and colleagues share these folders.
-    with atomic_write(dest) as beside, os.fdopen(os.open(beside, _NEW_FILE, mode), "wb") as file:
+    with atomic_write(dest, keeps_suffix=False) as beside, os.fdopen(os.open(beside, _NEW_FILE, mode), "wb") as file:
         file.write(content)
 
 

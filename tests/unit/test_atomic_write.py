@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.atomic_write import PRIVATE, atomic_write_text
+from dayreel.atomic_write import PRIVATE, atomic_write_bytes, atomic_write_text
 from dayreel.errors import StoreError
 
 
@@ -42,3 +42,12 @@ def test_a_full_disk_leaves_the_old_text_and_no_half_file(tmp_path: Path, monkey
             atomic_write_text(path, "new")
     assert path.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["idea.json"]
+
+
+def test_a_part_is_not_listed_among_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who lists the Parquet files of a mart while another is written, or after that was killed, sees whole ones."""
+    listed: list[list[Path]] = []
+    monkeypatch.setattr(os, "fsync", lambda _handle: listed.append(list(tmp_path.glob("*.parquet"))))
+    atomic_write_bytes(tmp_path / "2026-11-20.parquet", b"a mart")
+    assert listed[0] == []
+    assert listed[-1] == [tmp_path / "2026-11-20.parquet"]
