@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from dayreel.cli import root
+from dayreel.footage.schemas.library import LibraryPlan
 from dayreel.queries.config import keys
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Mart
@@ -121,7 +122,16 @@ def changeable() -> Iterator[str]:
 
 def channel_fields() -> Iterator[str]:
     """Yield a table per part of a channel file: field, what it says, what is allowed, default."""
-    schema = Channel.model_json_schema()
+    yield from _fields(Channel)
+
+
+def library_plan() -> Iterator[str]:
+    """Yield a table per part of `library.yaml`."""
+    yield from _fields(LibraryPlan)
+
+
+def _fields(model: type[BaseModel]) -> Iterator[str]:
+    schema = model.model_json_schema()
     yield "## The file itself\n"
     yield from _part(schema, schema, "")
 
@@ -214,6 +224,7 @@ TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "settings": settings,
     "changeable settings": changeable,
     "channel fields": channel_fields,
+    "library plan": library_plan,
     "marts": marts,
     "catalog": catalog,
     "changelog": changelog,

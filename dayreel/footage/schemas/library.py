@@ -18,71 +18,60 @@ VideoPreset = Literal["h264", "h265", "av1"]
 
 
 class RolePlan(Strict):
-    """What every role has: how it is claimed, and the script that does it instead of dayreel, if any.
+    """What every role has: how it is claimed, and the script that does it instead of dayreel, if any."""
 
-    Attributes:
-        script: a command line (a list, no shell) run by the worker instead of dayreel's own ffmpeg; see
-            docs/how-to/workers.md for what it finds in its environment.
-    """
-
-    script: tuple[str, ...] | None = None
-    hours: str | None = Field(None, pattern=HOURS_PATTERN)
-    lease_s: float = Field(120.0, gt=0, le=3600)
-    max_attempts: int = Field(3, ge=1, le=20)
-    deadline_s: float = Field(6 * 3600.0, gt=0, description="longest time one attempt may take")
+    script: tuple[str, ...] | None = Field(
+        None,
+        description="a command line (a list, no shell) that does it instead of dayreel; see docs/how-to/workers.md",
+    )
+    hours: str | None = Field(None, pattern=HOURS_PATTERN, description="claimed only then, like `22:00-06:00`")
+    lease_s: float = Field(120.0, gt=0, le=3600, description="seconds that a silent worker keeps a job")
+    max_attempts: int = Field(3, ge=1, le=20, description="attempts before a job fails for good")
+    deadline_s: float = Field(6 * 3600.0, gt=0, description="longest time of one attempt, in seconds")
 
 
 class RemuxPlan(RolePlan):
-    """Which streams a remux keeps. Languages are ISO 639-2 (`eng`); a stream without one counts as `und`.
-
-    Attributes:
-        commentary: keep streams that are marked as comments.
-    """
+    """Which streams a remux keeps. Languages are ISO 639-2 (`eng`); a stream without one counts as `und`."""
 
     languages: tuple[str, ...] = Field((), description="of sound and subtitles; empty keeps all")
-    subtitles: bool = True
-    commentary: bool = False
+    subtitles: bool = Field(default=True, description="keep subtitles")
+    commentary: bool = Field(default=False, description="keep streams that are marked as comments")
 
 
 class TranscodePlan(RolePlan):
     """How a transcode encodes. HDR is kept (10 bit, not with h264), mapped to SDR, or refused; never silently wrong."""
 
-    preset: VideoPreset = "h265"
+    preset: VideoPreset = Field("h265", description="the codec")
     quality: int | None = Field(None, ge=0, le=63, description="the encoder's CRF; left out, a good one for the preset")
-    max_height: int | None = Field(None, ge=144, le=4320)
-    hdr: Literal["refuse", "keep", "tonemap"] = "refuse"
+    max_height: int | None = Field(None, ge=144, le=4320, description="higher pictures are scaled down to it")
+    hdr: Literal["refuse", "keep", "tonemap"] = Field("refuse", description="what becomes of HDR")
 
 
 class FilePlan(RolePlan):
     """How finished items are put into the library."""
 
     lookup: Annotated[str, VendorOf("lookup", ("none",))] = Field(
-        "none", description="who is asked for titles and years"
+        "none", description="who is asked for titles, years and names of episodes before `naming_confirm`"
     )
 
 
 class LibraryPlan(Strict):
-    """`library.yaml` in the shared folder: the same for the controller and every worker.
+    """`library.yaml` in the shared folder: the same for the controller and every worker."""
 
-    Attributes:
-        remux_review, naming_confirm: ask a person before transcoding, and before filing.
-        remove_sources: stages whose folder is removed once a later stage's files have been read back and match; none by
-            default.
-        keep_jobs_days: how long the folder of a job that ended stays in the queue; None for ever.
-        min_size_ratio: outputs smaller than this share of their source are refused.
-        max_duration_gap_s: how much an output's length may differ from its source's.
-    """
-
-    timezone: str = "UTC"
-    remux: RemuxPlan = RemuxPlan()
-    transcode: TranscodePlan = TranscodePlan()
-    file: FilePlan = FilePlan()
-    remux_review: bool = True
-    naming_confirm: bool = True
-    remove_sources: tuple[Literal["rip", "remux", "transcode"], ...] = ()
-    keep_jobs_days: int | None = Field(90, ge=1, le=36500)
-    min_size_ratio: float = Field(0.005, ge=0, lt=1)
-    max_duration_gap_s: float = Field(2.0, ge=0)
+    timezone: str = Field("UTC", description="zone of `hours`")
+    remux: RemuxPlan = Field(RemuxPlan(), description="how discs become Matroska files")
+    transcode: TranscodePlan = Field(TranscodePlan(), description="how they are encoded")
+    file: FilePlan = Field(FilePlan(), description="how they get into the library")
+    remux_review: bool = Field(default=True, description="ask a person about streams before the transcode")
+    naming_confirm: bool = Field(default=True, description="ask a person about names before filing")
+    remove_sources: tuple[Literal["rip", "remux", "transcode"], ...] = Field(
+        (), description="stages whose folder is removed once the library's files have been read back and match"
+    )
+    keep_jobs_days: int | None = Field(
+        90, ge=1, le=36500, description="days that the folder of a job that ended is kept; `null` for ever"
+    )
+    min_size_ratio: float = Field(0.005, ge=0, lt=1, description="outputs below this share of their source are refused")
+    max_duration_gap_s: float = Field(2.0, ge=0, description="seconds by which an output's length may differ")
 
 
 class StageMade(Shape):
