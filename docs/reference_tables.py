@@ -167,7 +167,9 @@ def _allowed(field: Mapping[str, Any]) -> str:
     low = next(
         (f"{word} {one[key]}" for key, word in (("minimum", "from"), ("exclusiveMinimum", "above")) if key in one), ""
     )
-    high = f"to {one['maximum']}" if "maximum" in one else ""
+    high = next(
+        (f"{word} {one[key]}" for key, word in (("maximum", "to"), ("exclusiveMaximum", "below")) if key in one), ""
+    )
     words = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "string": "text"}
     kind = one.get("format", words.get(one.get("type", ""), "text"))
     return " ".join(filter(None, (kind, low, high)))

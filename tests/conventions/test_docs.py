@@ -104,10 +104,10 @@ def test_the_reference_has_every_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "name"), [(Channel, "channel-fields"), (LibraryPlan, "library-plan")], ids=["channel", "library"]
+    ("model", "file"), [(Channel, "channel-fields"), (LibraryPlan, "library-plan")], ids=["channel", "library"]
 )
-def test_the_reference_has_every_field(model: type[BaseModel], name: str) -> None:
-    page = read(f"reference/{name}.md")
+def test_the_reference_has_every_field(model: type[BaseModel], file: str) -> None:
+    page = read(f"reference/{file}.md")
 
     def check(schema: Mapping[str, Any], part: Mapping[str, Any], path: str) -> None:
         for name, field in part["properties"].items():

@@ -22,7 +22,7 @@ class RolePlan(Strict):
 
     script: tuple[str, ...] | None = Field(
         None,
-        description="a command line (a list, no shell) that does it instead of dayreel; see docs/how-to/workers.md",
+        description="a command (a list, no shell) that does it instead of dayreel, see docs/how-to/workers.md",
     )
     hours: str | None = Field(None, pattern=HOURS_PATTERN, description="claimed only then, like `22:00-06:00`")
     lease_s: float = Field(120.0, gt=0, le=3600, description="seconds that a silent worker keeps a job")

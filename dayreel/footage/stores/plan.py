@@ -13,7 +13,8 @@ from dayreel.stores.yaml_documents import Unreadable, lines_of, parsed, problem_
 
 PLAN_FILE = "library.yaml"
 _FIRST_PLAN = """\
-# The plan of this shared folder: the same for the controller and every worker. Every field: docs/how-to/library.md.
+# The plan of this shared folder, the same for the controller and every worker.
+# Every field: docs/reference/library-plan.md.
 timezone: UTC
 remux:
   languages: []          # of sound and subtitles, like [eng, fra]; empty keeps all
