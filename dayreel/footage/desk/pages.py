@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from dayreel.desk.pages.frame import Visit, tell
 from dayreel.errors import BusyError, StaleState, UsageError
-from dayreel.footage.library.gates import Verdict, answer, look_up_again
+from dayreel.footage.library.gates import GateVerdict, answer, look_up_again
 from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.views import item_page, library_page, work_of
@@ -110,7 +110,7 @@ def _act_on_job(visit: Visit, act: Callable[..., str], notice: str) -> Response:
 
 
 def _answer(
-    visit: Visit, verdict: Verdict, response: dict[str, Any], *, said: str | None = None, typed: str = ""
+    visit: Visit, verdict: GateVerdict, response: dict[str, Any], *, said: str | None = None, typed: str = ""
 ) -> Response:
     number = int(visit.path("gate_id"))
     try:

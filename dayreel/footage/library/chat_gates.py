@@ -18,7 +18,7 @@ from dayreel.footage.library.gate_cards import (
     newest_about,
     redraw_gate_cards,
 )
-from dayreel.footage.library.gates import Verdict, answer
+from dayreel.footage.library.gates import GateVerdict, answer
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.stores.reads import GateRow, get_gate
 from dayreel.providers.notifiers.contract import Press, ReviewNotifier
@@ -28,7 +28,7 @@ from dayreel.services.studio import Studio
 from dayreel.services.tell_people import tell_once
 
 _LOG = logging.getLogger("dayreel.chat")
-_VERDICTS: Final[dict[str, Verdict]] = {"approve": "approved", "reject": "rejected"}
+_VERDICTS: Final[dict[str, GateVerdict]] = {"approve": "approved", "reject": "rejected"}
 
 
 def ask_gate(studio: Studio, gate: GateRow, text: str, *, about: str, notifier: ReviewNotifier) -> str:

@@ -14,7 +14,7 @@ from dayreel.errors import StaleState, UsageError
 from dayreel.footage.library.find_titles import LookedUp, find_titles
 from dayreel.footage.library.gate_cards import intend_redraws
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.rules.flow import GATE_ABOUT, Gate, GateType
+from dayreel.footage.rules.flow import GATE_ABOUT, GateType, NewestGate
 from dayreel.footage.rules.names import check_names, episode_names, movie_names
 from dayreel.footage.rules.paths import ItemName
 from dayreel.footage.schemas.library import GateAnswer, ItemManifest
@@ -25,7 +25,7 @@ from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.audit import note_act
 from dayreel.stores.catalog.tables import human_approvals, media_files, media_items
 
-Verdict = Literal["approved", "rejected"]
+GateVerdict = Literal["approved", "rejected"]
 
 
 def name_of(row: ItemRow) -> ItemName:
@@ -39,12 +39,12 @@ def subject_of(manifest: ItemManifest, gate: GateType) -> str:
     return fingerprint(gate=gate, files=list(made.files), stamp=made.facts["marker_stamp"])
 
 
-def newest_gate(connection: Connection, row: ItemRow, manifest: ItemManifest, gate: GateType) -> Gate | None:
+def newest_gate(connection: Connection, row: ItemRow, manifest: ItemManifest, gate: GateType) -> NewestGate | None:
     """Return the newest question of a type about the item as it is now."""
     subject = subject_of(manifest, gate)
     rows = [one for one in gates_of(connection, item_id=row.id) if one.approval_type == gate]
     now = [one for one in rows if one.subject_sha256 == subject and one.status != "superseded"]
-    return Gate(now[-1].status, now[-1].response_data or {}) if now else None  # type: ignore[arg-type]
+    return NewestGate(now[-1].status, now[-1].response_data or {}) if now else None  # type: ignore[arg-type]
 
 
 def ask(library: Library, row: ItemRow, manifest: ItemManifest, gate: GateType) -> str:
@@ -118,7 +118,7 @@ def _ask_anew(
 
 
 def answer(
-    library: Library, gate_id: int, verdict: Verdict, *, by: str, via: str, response: dict[str, Any] | None = None
+    library: Library, gate_id: int, verdict: GateVerdict, *, by: str, via: str, response: dict[str, Any] | None = None
 ) -> GateRow:
     """Record a person's answer. It is durable, in the folder and in the catalog, before this returns.
 
@@ -174,7 +174,7 @@ def _refuse_stale(gate: GateRow) -> None:
         )
 
 
-def _checked(gate: GateRow, row: ItemRow, verdict: Verdict, response: dict[str, Any]) -> dict[str, Any]:
+def _checked(gate: GateRow, row: ItemRow, verdict: GateVerdict, response: dict[str, Any]) -> dict[str, Any]:
     """Return the response as it is kept.
 
     Raises:

@@ -37,7 +37,7 @@ _CHANNEL_FIELDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Moved:
+class Migrated:
     """What became of one clip or one setting."""
 
     what: str
@@ -45,7 +45,7 @@ class Moved:
     told: str
 
 
-def migrate_v1(library: Library, database: Path, *, dry_run: bool) -> list[Moved]:
+def migrate_v1(library: Library, database: Path, *, dry_run: bool) -> list[Migrated]:
     """Take the clips and settings of the older system in; return a line for each.
 
     Args:
@@ -64,7 +64,10 @@ def migrate_v1(library: Library, database: Path, *, dry_run: bool) -> list[Moved
     told = [_clip(library, database, clip, dry_run=dry_run) for clip in clips]
     told += [_setting(library, name, value, dry_run=dry_run) for name, value in settings.items()]
     rest = sorted(set(document) - {"clips", "settings"})
-    return [*told, *(Moved(name, "left", "dayreel takes clips and settings; this stays where it is") for name in rest)]
+    return [
+        *told,
+        *(Migrated(name, "left", "dayreel takes clips and settings; this stays where it is") for name in rest),
+    ]
 
 
 def _document(database: Path) -> dict[str, Any]:
@@ -88,24 +91,24 @@ def _clips(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [clip if isinstance(clip, dict) else {"path": clip} for clip in clips]
 
 
-def _clip(library: Library, database: Path, clip: dict[str, Any], *, dry_run: bool) -> Moved:
+def _clip(library: Library, database: Path, clip: dict[str, Any], *, dry_run: bool) -> Migrated:
     title = str(next((clip[name] for name in _TITLES if clip.get(name)), "clip"))
     path = next((found for found in _candidates(database, clip) if found.is_file()), None)
     if path is None:
         named = next((clip[name] for name in _PATHS if clip.get(name)), None)
-        return Moved(f"clip {title}", "left", f"its file {named!r} is not there" if named else "it names no file")
+        return Migrated(f"clip {title}", "left", f"its file {named!r} is not there" if named else "it names no file")
     with library.studio.catalog.read() as connection:
         same = items_with(connection, sha256_of(path))
     if same:
-        return Moved(f"clip {title}", "there already", same[0])
+        return Migrated(f"clip {title}", "there already", same[0])
     name = movie_name(title, None)
     if dry_run:
-        return Moved(f"clip {title}", "would be taken", f"{path} as {name.item_id}")
+        return Migrated(f"clip {title}", "would be taken", f"{path} as {name.item_id}")
     try:
         done = ingest(library, name, [path], even_if_alike=True)
     except DayreelError as refusal:
-        return Moved(f"clip {title}", "left", str(refusal))
-    return Moved(f"clip {title}", "taken", f"{path} as {done.item_id}")
+        return Migrated(f"clip {title}", "left", str(refusal))
+    return Migrated(f"clip {title}", "taken", f"{path} as {done.item_id}")
 
 
 def _candidates(database: Path, clip: dict[str, Any]) -> Iterator[Path]:
@@ -116,28 +119,28 @@ def _candidates(database: Path, clip: dict[str, Any]) -> Iterator[Path]:
             yield from (path,) if path.is_absolute() else (database.parent.parent / path, database.parent / path)
 
 
-def _setting(library: Library, name: str, value: Any, *, dry_run: bool) -> Moved:
+def _setting(library: Library, name: str, value: Any, *, dry_run: bool) -> Migrated:
     if name in _CHANNEL_FIELDS:
-        return Moved(f"setting {name}", "left", f"put `{_CHANNEL_FIELDS[name]}: {value}` into your channel's file")
+        return Migrated(f"setting {name}", "left", f"put `{_CHANNEL_FIELDS[name]}: {value}` into your channel's file")
     if name in _KILL:
         return _config(library, name, "switch", "off" if _is_yes(value) else "on", dry_run=dry_run)
     if name in _DRY_RUN:
         return _config(library, name, "publish.instagram", "dry-run" if _is_yes(value) else "live", dry_run=dry_run)
-    return Moved(f"setting {name}", "left", "dayreel has no such setting")
+    return Migrated(f"setting {name}", "left", "dayreel has no such setting")
 
 
-def _config(library: Library, name: str, key: str, wanted: str, *, dry_run: bool) -> Moved:
+def _config(library: Library, name: str, key: str, wanted: str, *, dry_run: bool) -> Migrated:
     what = f"setting {name}"
     with library.studio.catalog.write("money") as connection:
         if read_config(connection, key).value == wanted:
-            return Moved(what, "there already", f"{key} = {wanted}")
+            return Migrated(what, "there already", f"{key} = {wanted}")
         if wanted == "live":  # whether posts are real is never taken over from another system
-            return Moved(what, "left", f"it allowed real posts; say so here: `dayreel config set {key} live`")
+            return Migrated(what, "left", f"it allowed real posts; say so here: `dayreel config set {key} live`")
         if dry_run:
-            return Moved(what, "would be taken", f"{key} = {wanted}")
+            return Migrated(what, "would be taken", f"{key} = {wanted}")
         now, who = library.studio.clock.now(), library.studio.actor
         write_config(connection, key, wanted, by=who, at=now, note="from the older system")
-    return Moved(what, "taken", f"{key} = {wanted}")
+    return Migrated(what, "taken", f"{key} = {wanted}")
 
 
 def _is_yes(value: Any) -> bool:

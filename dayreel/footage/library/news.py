@@ -25,7 +25,7 @@ _LONGEST = 300
 
 
 @dataclass(frozen=True)
-class News:
+class LibraryNews:
     """One thing to tell: `key` is what makes it new, `since` when it came up, `gate` the question that it is."""
 
     key: str
@@ -34,7 +34,7 @@ class News:
     gate: GateRow | None = None
 
 
-def library_news(studio: Studio, *, target: str) -> list[News]:
+def library_news(studio: Studio, *, target: str) -> list[LibraryNews]:
     """Return what nobody was told of yet, the oldest first. Reads the catalog and nothing else.
 
     Args:
@@ -71,9 +71,9 @@ def tell_news(studio: Studio, *, notifier: Notifier) -> list[str]:
         return said
 
 
-def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
+def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[LibraryNews]:
     return [
-        News(
+        LibraryNews(
             # Not by number: a catalog that was made anew gives others to the same questions.
             f"question {gate.item_id} {gate.approval_type} {gate.subject_sha256[:12]}",
             f"{items[gate.item_id].title}: {ASKED[gate.approval_type]} "
@@ -85,9 +85,9 @@ def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
     ]
 
 
-def _refused(items: dict[str, ItemRow]) -> list[News]:
+def _refused(items: dict[str, ItemRow]) -> list[LibraryNews]:
     return [
-        News(
+        LibraryNews(
             f"refused {row.id} {_which(row)}",
             f"{row.title}: {_short(row.error)} `dayreel library show {row.id}`",
             row.updated_at,
@@ -103,12 +103,12 @@ def _which(row: ItemRow) -> str:
     return fingerprint(refused=refused)[:12] if refused else row.updated_at.isoformat()
 
 
-def _failed(connection: Connection, items: dict[str, ItemRow]) -> list[News]:
+def _failed(connection: Connection, items: dict[str, ItemRow]) -> list[LibraryNews]:
     """Return the failed jobs that still hold up their item; what a person has cancelled is no news to people."""
     failed = [job for job in jobs_of(connection, states=["failed"]) if items[job.item_id].error is not None]
     cancelled = _cancelled(connection, failed)
     return [
-        News(
+        LibraryNews(
             f"failed {job.id} {job.fence}",
             f"{items[job.item_id].title}: its {job.role} job failed for good: {_short(job.error)} "
             f"`dayreel jobs retry {job.id}` tries it again.",
@@ -131,7 +131,7 @@ def _cancelled(connection: Connection, failed: list[JobRow]) -> set[str]:
     return set(connection.execute(query).scalars()) if failed else set()
 
 
-def _text(news: list[News], page: str) -> str:
+def _text(news: list[LibraryNews], page: str) -> str:
     lines = [f"- {one.words}" for one in news[:_FEW]]
     if len(news) > _FEW:
         lines.append(f"- and {len(news) - _FEW} more: `dayreel library list`")

@@ -28,7 +28,7 @@ class StageStory:
 
 
 @dataclass(frozen=True)
-class Moved:
+class ItemMove:
     """One step of an item that Dagster has not recorded yet."""
 
     transition_id: int
@@ -59,7 +59,7 @@ def stage_story(library: Library, item_id: str, stage: ItemStage) -> StageStory:
     return StageStory(manifest, made, fingerprint(stage=stage, files=list(made.files)))
 
 
-def new_moves(studio: Studio, after: int) -> list[Moved]:
+def new_moves(studio: Studio, after: int) -> list[ItemMove]:
     """Return the next steps of items after a transition, at most a hundred.
 
     Raises:
@@ -79,7 +79,7 @@ def new_moves(studio: Studio, after: int) -> list[Moved]:
     with studio.catalog.read() as connection:
         rows = connection.execute(query).mappings().all()
     return [
-        Moved(
+        ItemMove(
             row["id"], row["entity_id"], stages[row["to_state"]], f"{row['trigger']} by {row['actor']}: {row['notes']}"
         )
         for row in rows

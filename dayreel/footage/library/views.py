@@ -47,7 +47,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Question:
+class GateView:
     """One question that waits: its document, and for a remux review the files by their streams.
 
     Attributes:
@@ -60,7 +60,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Group:
+class ItemGroup:
     """The items of one state; `total` counts those that are not shown too."""
 
     state: str
@@ -70,7 +70,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkView:
     """What workers do: open jobs (with `fps` and `eta_s`), jobs that ended, and who is there.
 
     Attributes:
@@ -89,9 +89,9 @@ class Work:
 class LibraryPage:
     """The page of own footage."""
 
-    questions: tuple[Question, ...]
-    groups: tuple[Group, ...]
-    work: Work
+    questions: tuple[GateView, ...]
+    groups: tuple[ItemGroup, ...]
+    work: WorkView
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class ItemPage:
     """One item; `trouble` is why its files are not shown, or empty."""
 
     item: Mapping[str, Any]
-    questions: tuple[Question, ...]
-    work: Work
+    questions: tuple[GateView, ...]
+    work: WorkView
     trouble: str
 
 
@@ -119,7 +119,7 @@ def library_page(studio: Studio, *, state: str | None = None) -> LibraryPage:
     shown = [one for one in STATES if one in counts and state in (None, one)]
     most = _FEW if state is None else _MOST
     groups = (
-        Group(one, STATES[one], counts[one], tuple(items_document(catalog, state=one, most=most))) for one in shown
+        ItemGroup(one, STATES[one], counts[one], tuple(items_document(catalog, state=one, most=most))) for one in shown
     )
     questions = tuple(_question(gate) for gate in gates_document(catalog)) if state is None else ()
     return LibraryPage(questions, tuple(groups), work_of(studio))
@@ -142,7 +142,7 @@ def item_page(studio: Studio, item_id: str) -> ItemPage:
     return ItemPage(told, waiting, work, "" if work.trouble else trouble)
 
 
-def question_of(studio: Studio, gate_id: int) -> Question:
+def question_of(studio: Studio, gate_id: int) -> GateView:
     """Return one question, answered or not.
 
     Raises:
@@ -154,7 +154,7 @@ def question_of(studio: Studio, gate_id: int) -> Question:
         return _question(gate_document(gate, title=get_item(connection, gate.item_id).title))
 
 
-def work_of(studio: Studio, *, item_id: str | None = None) -> Work:
+def work_of(studio: Studio, *, item_id: str | None = None) -> WorkView:
     """Return what is done and by whom: for everything, or for one item.
 
     Raises:
@@ -170,7 +170,7 @@ def work_of(studio: Studio, *, item_id: str | None = None) -> Work:
         item = remembered_item(catalog, item_id)
         jobs, stands, asked = item["jobs"], [item["state"], item["error"]], [gate["id"] for gate in item["gates"]]
     progress, workers, trouble = _on_the_folder(studio)
-    return Work(
+    return WorkView(
         open_jobs=tuple({**job, **progress.get(job["job"], {})} for job in jobs if job["state"] in UNDER_WAY),
         ended=tuple(job for job in jobs if job["state"] not in UNDER_WAY)[:_ENDED],
         workers=workers,
@@ -207,7 +207,7 @@ def _library(studio: Studio) -> Library:
         raise StoreError(f"The shared folder cannot be read: {error.strerror or error}.") from error
 
 
-def _question(gate: Mapping[str, Any]) -> Question:
+def _question(gate: Mapping[str, Any]) -> GateView:
     layouts: dict[str, Layout] = {}
     streams: dict[int, Mapping[str, Any]] = {}
     for file in gate["prompt"].get("files", []):
@@ -216,4 +216,4 @@ def _question(gate: Mapping[str, Any]) -> Question:
         layouts[alike] = Layout((*known, file["path"]), tuple(file["streams"]))
         for stream in file["streams"]:
             streams.setdefault(stream["index"], stream)
-    return Question(gate, tuple(layouts.values()), tuple(streams[index] for index in sorted(streams)))
+    return GateView(gate, tuple(layouts.values()), tuple(streams[index] for index in sorted(streams)))

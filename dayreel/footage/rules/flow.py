@@ -26,7 +26,7 @@ _NEXT: Mapping[str, ItemStage] = {STATE_OF[stage]: following for stage, followin
 
 
 @dataclass(frozen=True)
-class Gate:
+class NewestGate:
     """The newest question of a type about an item as it is now."""
 
     status: Literal["pending", "approved", "rejected"]
@@ -58,7 +58,7 @@ class Rest:
 Step = Ask | Submit | Rest
 
 
-def next_step(state: str, *, gate: Gate | None, asks: bool, jobs: Mapping[str, str]) -> Step:
+def next_step(state: str, *, gate: NewestGate | None, asks: bool, jobs: Mapping[str, str]) -> Step:
     """Return what happens next to an item.
 
     Args:
@@ -81,7 +81,7 @@ def next_step(state: str, *, gate: Gate | None, asks: bool, jobs: Mapping[str, s
     return _job(following, dict(gate.response) if gate else {}, jobs)
 
 
-def _after_no(state: str, gate: Gate, jobs: Mapping[str, str]) -> Step:
+def _after_no(state: str, gate: NewestGate, jobs: Mapping[str, str]) -> Step:
     """A remux that was refused with other streams is made again with those; any other no rests until somebody acts."""
     if state == "remuxed" and "keep" in gate.response:
         return _job("remux", {"keep": gate.response["keep"]}, jobs)

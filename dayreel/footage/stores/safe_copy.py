@@ -10,15 +10,13 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dayreel.errors import StoreError
+from dayreel.media.run import Pulse
 from dayreel.stores.files import BLOCK, sha256_of
 from dayreel.stores.state import Disk
-
-Pulse = Callable[[], None]
 
 
 @dataclass(frozen=True)

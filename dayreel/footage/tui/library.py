@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.open_library import open_library
-from dayreel.footage.library.views import LibraryPage, Work, library_page
+from dayreel.footage.library.views import LibraryPage, WorkView, library_page
 from dayreel.footage.tui.question import QuestionScreen
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.studio import Studio
@@ -29,7 +29,7 @@ _DONE_TO: Mapping[str, tuple[str, ...]] = {"cancel": UNDER_WAY, "retry": ("faile
 
 
 @dataclass(frozen=True)
-class Line:
+class ListLine:
     """One line of the list.
 
     Attributes:
@@ -48,7 +48,7 @@ class Line:
 class Shelf:
     """Everything on the screen; `trouble` says why a part of it is missing."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ListLine, ...]
     trouble: str
 
 
@@ -137,44 +137,44 @@ class LibraryScreen(LiveScreen[Shelf]):
         line = self._chosen()
         return line.about.partition(" ")[2] if line is not None and line.state else None
 
-    def _chosen(self) -> Line | None:
+    def _chosen(self) -> ListLine | None:
         option = self.query_one("#library", OptionList).highlighted_option
         wanted = None if option is None else option.id
         return next((one for one in self.view.lines if one.about == wanted), None) if self.view and wanted else None
 
 
-def _option(line: Line) -> Option:
+def _option(line: ListLine) -> Option:
     if line.about:
         return Option(Content(line.words), id=line.about)
     return Option(Content.styled(line.words, "bold"), disabled=True)
 
 
-def _lines(page: LibraryPage) -> Iterator[Line]:
+def _lines(page: LibraryPage) -> Iterator[ListLine]:
     if page.questions:
-        yield Line("", f"waits for your answer ({len(page.questions)})")
+        yield ListLine("", f"waits for your answer ({len(page.questions)})")
     for question in page.questions:
         gate = question.gate
-        yield Line(f"question {gate['id']}", f"  {gate['id']:>4}  {plain(gate['title']):34} {gate['asked']}")
+        yield ListLine(f"question {gate['id']}", f"  {gate['id']:>4}  {plain(gate['title']):34} {gate['asked']}")
     yield from _work(page.work)
     for group in page.groups:
         more = f", the first {len(group.items)}" if group.total > len(group.items) else ""
-        yield Line("", f"{group.title.lower()} ({group.total}{more})")
+        yield ListLine("", f"{group.title.lower()} ({group.total}{more})")
         for item in group.items:
             waits = f"waits for answer {item['gate']}" if item["gate"] else one_line(item["error"] or item["next"])
-            yield Line(f"item {item['item_id']}", f"  {plain(item['item_id']):32} {waits}", note=waits)
+            yield ListLine(f"item {item['item_id']}", f"  {plain(item['item_id']):32} {waits}", note=waits)
 
 
-def _work(work: Work) -> Iterator[Line]:
-    yield Line("", "workers" if work.workers else "workers: none; `dayreel worker` starts one")
+def _work(work: WorkView) -> Iterator[ListLine]:
+    yield ListLine("", "workers" if work.workers else "workers: none; `dayreel worker` starts one")
     for status in work.workers:
         seen, doing = status.seen, f"  {status.seen.job}" if status.seen.job else ""
         is_here = "at work " if status.is_alive else "not seen"
-        yield Line(f"worker {seen.name}", f"  {plain(seen.name):24} {is_here}  {', '.join(seen.roles)}{doing}")
+        yield ListLine(f"worker {seen.name}", f"  {plain(seen.name):24} {is_here}  {', '.join(seen.roles)}{doing}")
     jobs = [*work.open_jobs, *(job for job in work.ended if job["state"] == "failed")]
-    yield Line("", "jobs" if jobs else "jobs: nothing is being done")
+    yield ListLine("", "jobs" if jobs else "jobs: nothing is being done")
     for job in jobs:
         note = one_line(job["error"] or job["detail"])
-        yield Line(f"job {job['job']}", _job(job, note), note=note, state=job["state"])
+        yield ListLine(f"job {job['job']}", _job(job, note), note=note, state=job["state"])
 
 
 def _job(job: Mapping[str, Any], note: str) -> str:

@@ -13,9 +13,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
-from dayreel.footage.library.gates import Verdict, answer, look_up_again
+from dayreel.footage.library.gates import GateVerdict, answer, look_up_again
 from dayreel.footage.library.open_library import open_library
-from dayreel.footage.library.views import Question, question_of
+from dayreel.footage.library.views import GateView, question_of
 from dayreel.services.studio import Studio
 from dayreel.tui.dialogs import BACK, AskLine, Confirm
 from dayreel.tui.keys import Keys
@@ -23,7 +23,7 @@ from dayreel.tui.live import LiveScreen
 from dayreel.tui.words import one_line, plain
 
 
-class QuestionScreen(LiveScreen[Question]):
+class QuestionScreen(LiveScreen[GateView]):
     """One question."""
 
     name_shown = "question"
@@ -48,11 +48,11 @@ class QuestionScreen(LiveScreen[Question]):
         with VerticalScroll(id="page", can_focus=True):
             yield Static(id="told")
 
-    def look(self, studio: Studio) -> Question:
+    def look(self, studio: Studio) -> GateView:
         """Read the question."""
         return question_of(studio, self.gate_id)
 
-    def show(self, view: Question) -> None:
+    def show(self, view: GateView) -> None:
         """Lay the page out."""
         self.query_one("#told", Static).update(Content("\n").join(_page(view, self._names)))
 
@@ -131,14 +131,14 @@ class QuestionScreen(LiveScreen[Question]):
 
         self.act(say, meanwhile="Looking up titles ...")
 
-    def _ask(self, question: str, verdict: Verdict, response: dict[str, Any]) -> None:
+    def _ask(self, question: str, verdict: GateVerdict, response: dict[str, Any]) -> None:
         def go_on(yes: bool | None) -> None:
             if yes:
                 self._answer(verdict, response)
 
         self.app.push_screen(Confirm(question), go_on)
 
-    def _answer(self, verdict: Verdict, response: dict[str, Any]) -> None:
+    def _answer(self, verdict: GateVerdict, response: dict[str, Any]) -> None:
         person, gate_id = self.terminal.link.person, self.gate_id
 
         def say(studio: Studio) -> str:
@@ -176,7 +176,7 @@ class EditLines(ModalScreen[list[str] | None]):
             self.query_one("#problem", Static).update(Content(f"It has to be {len(self._lines)} lines, none empty."))
 
 
-def _page(view: Question, names: Mapping[str, str] | None) -> Iterator[Content]:
+def _page(view: GateView, names: Mapping[str, str] | None) -> Iterator[Content]:
     gate = view.gate
     yield Content.styled(plain(f"{gate['title']}: {gate['asked']}"), "bold")
     yield Content(plain(f"{gate['item_id']}  question {gate['id']}  {gate['prompt'].get('folder', '')}"))

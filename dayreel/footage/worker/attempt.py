@@ -20,11 +20,11 @@ from dayreel.footage.schemas.job import JobFile, JobResult
 from dayreel.footage.schemas.library import LibraryPlan, RolePlan
 from dayreel.footage.stores.job_queue import Claim, LeaseLostError, install
 from dayreel.footage.worker.lease import JobCancelledError, Lease, Teller, WorkerStoppingError
-from dayreel.footage.worker.roles import ROLES, MadeFile, Task
+from dayreel.footage.worker.roles import ROLES, JobTask, MadeFile
 from dayreel.footage.worker.script import run_script
 from dayreel.stores.files import sha256_of
 
-Outcome = Literal["done", "failed", "returned", "cancelled"]
+AttemptOutcome = Literal["done", "failed", "returned", "cancelled"]
 _ENDING_TRIES = 5
 _ENDING_REST_S = 2.0
 
@@ -51,7 +51,7 @@ class Ended:
 
     job: str
     role: str
-    outcome: Outcome | Literal["lost"]
+    outcome: AttemptOutcome | Literal["lost"]
     said: str
     seconds: float
 
@@ -104,7 +104,7 @@ def _made(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> tuple[tup
     spec = claim.spec
     teller = Teller(claim, bench.clock)
     teller.part("check the inputs", start=0.0, span=0.0)(0.0)  # an earlier attempt's progress is over
-    task = Task(
+    task = JobTask(
         spec=spec,
         root=bench.root,
         aside=claim.aside,
@@ -161,7 +161,7 @@ def _result(
     claim: Claim,
     bench: Bench,
     at: datetime,
-    outcome: Outcome,
+    outcome: AttemptOutcome,
     *,
     outputs: tuple[JobFile, ...] = (),
     facts: dict[str, Any] | None = None,

@@ -37,7 +37,7 @@ class MadeFile:
 
 
 @dataclass(frozen=True)
-class Task:
+class JobTask:
     """One attempt as its role sees it: what is to be made, with what, and where to.
 
     Attributes:
@@ -75,7 +75,7 @@ def settings_of(shape: type[_Plan] | type[LibraryPlan], parameters: Mapping[str,
     return shape.model_validate({key: parameters[key] for key in shape.model_fields if key in parameters})
 
 
-def do_remux(task: Task) -> list[MadeFile]:
+def do_remux(task: JobTask) -> list[MadeFile]:
     """Copy the chosen streams of every input into Matroska.
 
     Raises:
@@ -92,7 +92,7 @@ def do_remux(task: Task) -> list[MadeFile]:
     return _one_by_one(task, "remux", make)
 
 
-def do_transcode(task: Task) -> list[MadeFile]:
+def do_transcode(task: JobTask) -> list[MadeFile]:
     """Encode every input.
 
     Raises:
@@ -107,7 +107,7 @@ def do_transcode(task: Task) -> list[MadeFile]:
     return _one_by_one(task, f"transcode to {plan.preset}", make)
 
 
-def do_file(task: Task) -> list[MadeFile]:
+def do_file(task: JobTask) -> list[MadeFile]:
     """Copy every input to its name in the library, reading each copy back.
 
     Raises:
@@ -128,7 +128,7 @@ def do_file(task: Task) -> list[MadeFile]:
     return made
 
 
-ROLES: Mapping[str, Callable[[Task], list[MadeFile]]] = {
+ROLES: Mapping[str, Callable[[JobTask], list[MadeFile]]] = {
     "remux": do_remux,
     "transcode": do_transcode,
     "file": do_file,
@@ -136,7 +136,7 @@ ROLES: Mapping[str, Callable[[Task], list[MadeFile]]] = {
 
 
 def _one_by_one(
-    task: Task, doing: str, make: Callable[[Path, Path, Progress], tuple[StreamChoices, Probe]]
+    task: JobTask, doing: str, make: Callable[[Path, Path, Progress], tuple[StreamChoices, Probe]]
 ) -> list[MadeFile]:
     """Make one output per input and compare each with its source."""
     outputs = _output_names(task)
@@ -173,7 +173,7 @@ def _of_this_file(facts: Probe, keep: list[int]) -> list[int]:
     return sorted({stream.index for group in groups for stream in group} & set(keep))
 
 
-def _output_names(task: Task) -> dict[str, str]:
+def _output_names(task: JobTask) -> dict[str, str]:
     """Return, by input path, the name of its output: the same with another ending, below the same folders."""
     folder = task.input_folder
     relative = {
@@ -188,7 +188,7 @@ def _output_names(task: Task) -> dict[str, str]:
     }
 
 
-def _refuse_to_replace(task: Task, name: str, file: JobFile) -> None:
+def _refuse_to_replace(task: JobTask, name: str, file: JobFile) -> None:
     """Let a name pass that is free, this item's own from before, or the same bytes; nothing else is written over."""
     there = task.root / task.spec.output_dir / name
     own = {one.casefold() for one in task.spec.parameters.get("replaces", ())}
@@ -204,7 +204,7 @@ def _refuse_to_replace(task: Task, name: str, file: JobFile) -> None:
     )
 
 
-def _names(task: Task) -> dict[str, str]:
+def _names(task: JobTask) -> dict[str, str]:
     """Return, by input path, its path in the library."""
     given = task.spec.parameters.get("names")
     if not isinstance(given, dict):

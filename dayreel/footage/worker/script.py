@@ -16,7 +16,7 @@ from typing import IO
 from dayreel.errors import ConfigurationError, MediaError, UnfinishedError
 from dayreel.footage.media.same_footage import compare_footage, refuse_other_footage
 from dayreel.footage.rules.paths import MARKER_FOLDER
-from dayreel.footage.worker.roles import MadeFile, Task
+from dayreel.footage.worker.roles import JobTask, MadeFile
 from dayreel.leash import end, leashed
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.run import clean_environment
@@ -28,7 +28,7 @@ _KEPT_LINES = 40
 _LOOKS_EVERY_S = 0.2
 
 
-def run_script(command: Sequence[str], task: Task) -> list[MadeFile]:
+def run_script(command: Sequence[str], task: JobTask) -> list[MadeFile]:
     """Run a script for a job and return the files it has made, compared with their sources.
 
     Footage among them is compared; other files (subtitles, posters) are taken as they are.
@@ -57,7 +57,7 @@ def run_script(command: Sequence[str], task: Task) -> list[MadeFile]:
     return [_judged(path, sources.get(path), task) for path in outputs]
 
 
-def script_environment(task: Task) -> dict[str, str]:
+def script_environment(task: JobTask) -> dict[str, str]:
     """Return everything a script finds in its environment."""
     return clean_environment() | {
         "INPUT_DIR": str(task.input_folder),
@@ -70,7 +70,7 @@ def script_environment(task: Task) -> dict[str, str]:
     }
 
 
-def _run(command: Sequence[str], task: Task) -> str:
+def _run(command: Sequence[str], task: JobTask) -> str:
     process = subprocess.Popen(
         leashed(command),
         stdin=subprocess.PIPE,
@@ -103,7 +103,7 @@ def _run(command: Sequence[str], task: Task) -> str:
     return words
 
 
-def _refuse_changed_inputs(task: Task, before: list[os.stat_result]) -> None:
+def _refuse_changed_inputs(task: JobTask, before: list[os.stat_result]) -> None:
     for path, was in zip(task.inputs, before, strict=True):
         now = path.stat() if path.is_file() else None
         if now is None or (now.st_size, now.st_mtime_ns) != (was.st_size, was.st_mtime_ns):
@@ -145,7 +145,7 @@ def _outputs(aside: Path) -> list[Path]:
     return found
 
 
-def _sources(task: Task, films: list[Path]) -> dict[Path, Path]:
+def _sources(task: JobTask, films: list[Path]) -> dict[Path, Path]:
     """Return which film was made from which input: by name, or by order where there are as many; else unknown."""
     by_stem = {path.stem: path for path in task.inputs}
     if len(by_stem) == len(task.inputs) and {path.stem for path in films} <= set(by_stem):
@@ -153,7 +153,7 @@ def _sources(task: Task, films: list[Path]) -> dict[Path, Path]:
     return dict(zip(films, sorted(task.inputs), strict=True)) if len(films) == len(task.inputs) else {}
 
 
-def _judged(path: Path, source: Path | None, task: Task) -> MadeFile:
+def _judged(path: Path, source: Path | None, task: JobTask) -> MadeFile:
     name = path.relative_to(task.aside).as_posix()
     if not is_footage(path):
         return MadeFile(name, None, {"path": name})

@@ -13,10 +13,10 @@ from dayreel.footage.stores.job_queue.queue_disk import GONE, TAKEN, FolderClock
 
 _LEASE_WITHOUT_SPEC_S = 120.0
 
-Moved = tuple[JobPlace, JobName]
+_Moved = tuple[JobPlace, JobName]
 
 
-def reap(places: Places, clock: Clock, folder_clock: FolderClock) -> list[Moved]:
+def reap(places: Places, clock: Clock, folder_clock: FolderClock) -> list[_Moved]:
     """Hand on every stalled job; return where each is now, and under which name.
 
     Raises:
@@ -57,7 +57,7 @@ def _is_stalled(places: Places, name: JobName, present: float) -> bool:
         return False  # it has just ended, or was claimed by hand a moment ago
 
 
-def _reap_one(places: Places, clock: Clock, name: JobName, present: float) -> Moved | None:
+def _reap_one(places: Places, clock: Clock, name: JobName, present: float) -> _Moved | None:
     folder = places.of("running", name)
     try:
         silent_s = present - places.disk.changed_at(f"{folder}/{job_files.HEARTBEAT}")
@@ -77,7 +77,7 @@ def _reap_one(places: Places, clock: Clock, name: JobName, present: float) -> Mo
     return _hand_on(places, clock, name, spec, silent_s)
 
 
-def _hand_on(places: Places, clock: Clock, name: JobName, spec: JobSpec | None, silent_s: float) -> Moved:
+def _hand_on(places: Places, clock: Clock, name: JobName, spec: JobSpec | None, silent_s: float) -> _Moved:
     folder = places.of("running", name)
     result = _result(places, folder, name, clock.now(), silent_s)
     if spec is None or name.fence >= spec.max_attempts:

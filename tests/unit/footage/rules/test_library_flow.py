@@ -3,10 +3,10 @@
 import pytest
 
 from dayreel.errors import UsageError
-from dayreel.footage.rules.flow import Ask, Gate, Rest, Submit, next_step
+from dayreel.footage.rules.flow import Ask, NewestGate, Rest, Submit, next_step
 from dayreel.footage.rules.names import check_names, episode_names, movie_names, safe_name
 
-YES, NO, OPEN = Gate("approved"), Gate("rejected"), Gate("pending")
+YES, NO, OPEN = NewestGate("approved"), NewestGate("rejected"), NewestGate("pending")
 
 
 @pytest.mark.parametrize(
@@ -19,18 +19,24 @@ YES, NO, OPEN = Gate("approved"), Gate("rejected"), Gate("pending")
         ("remuxed", OPEN, True, {}, Rest("a person is asked: remux_review")),
         ("remuxed", YES, True, {}, Submit("transcode")),
         ("remuxed", NO, True, {}, Rest("a person said no")),
-        ("remuxed", Gate("rejected", {"keep": [0, 2]}), True, {}, Submit("remux", {"keep": [0, 2]})),
-        ("remuxed", Gate("rejected", {"keep": [0]}), True, {"remux": "rendering"}, Rest("its remux job is rendering")),
+        ("remuxed", NewestGate("rejected", {"keep": [0, 2]}), True, {}, Submit("remux", {"keep": [0, 2]})),
+        (
+            "remuxed",
+            NewestGate("rejected", {"keep": [0]}),
+            True,
+            {"remux": "rendering"},
+            Rest("its remux job is rendering"),
+        ),
         ("remuxed", None, False, {}, Submit("transcode")),
         ("transcoded", None, True, {}, Ask("naming_confirm")),
         ("transcoded", NO, True, {}, Rest("a person said no")),
-        ("transcoded", Gate("approved", {"names": {"a": "b"}}), True, {}, Submit("file", {"names": {"a": "b"}})),
+        ("transcoded", NewestGate("approved", {"names": {"a": "b"}}), True, {}, Submit("file", {"names": {"a": "b"}})),
         ("in_library", None, False, {}, Rest("it is in the library")),
         ("quarantined", None, False, {}, Rest("it is quarantined")),
     ],
 )
 def test_one_thing_happens_next(
-    state: str, gate: Gate | None, asks: bool, jobs: dict[str, str], expected: object
+    state: str, gate: NewestGate | None, asks: bool, jobs: dict[str, str], expected: object
 ) -> None:
     assert next_step(state, gate=gate, asks=asks, jobs=jobs) == expected
 
