@@ -1,7 +1,8 @@
 """When a day is made and measured by itself.
 
 See https://docs.dagster.io/guides/automate/schedules. Each channel is made at its own local time; its partition is its
-own local day. A day on which the channel is not made, or rests because somebody paused it, is skipped with the reason.
+own local day. A day on which the channel is not made or paused, or which somebody has left out, is skipped with the
+reason.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import dagster as dg
 from dayreel.clock import local_day
 from dayreel.rules.calendar import why_not_made
 from dayreel.schemas.channel import Channel
-from dayreel.services.making.open_content import why_resting
+from dayreel.services.making.open_content import why_left_out
 from dayreel.settings import Settings
 from pipeline_assets.jobs import make_day_job_name
 from pipeline_assets.steps import TRIGGER_TAG
@@ -34,7 +35,7 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
         refusal = why_not_made(channel, day, now)
         if refusal is None:
             with context.resources.studio.open(actor="schedule") as room:
-                refusal = why_resting(room, channel, now)
+                refusal = why_left_out(room, channel, day, now)
         if refusal is not None:
             return dg.SkipReason(refusal)
         return dg.RunRequest(

@@ -8,7 +8,7 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
-from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
+from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, skip_day, unpin_idea, unskip_day
 from dayreel.services.making.templating import copy_packaged
 from dayreel.services.studio import Studio, open_studio
 from dayreel.settings import load_settings
@@ -111,6 +111,22 @@ def pin(name: str, day: str, idea: str | None, caption: str | None, remove: bool
         else:
             pin_idea(studio, name, on, idea, caption=caption, by=studio.actor, via="cli")
             click.echo(f"{name} is about this on {on}: {idea.strip()}")
+
+
+@command.command("skip")
+@click.argument("name")
+@click.argument("day")
+@click.option("--note", metavar="TEXT", help="why")
+@click.option("--remove", is_flag=True, help="let the day be made after all")
+def skip(name: str, day: str, note: str | None, remove: bool) -> None:
+    """Leave one day (YYYY-MM-DD) out: it is not made, by itself or by a backfill."""
+    on = parse_day(day)
+    with _studio() as studio:
+        if remove:
+            unskip_day(studio, name, on, by=studio.actor, via="cli")
+        else:
+            skip_day(studio, name, on, note=note, by=studio.actor, via="cli")
+    click.echo(f"{name} may be made on {on} again." if remove else f"{name} skips {on}.")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,14 +28,13 @@ from dayreel.desk.queue_cache import QueueCache
 from dayreel.desk.room import Room, signing_key
 from dayreel.errors import UsageError
 from dayreel.queries.review import seen_text
-from dayreel.queries.rows import ContentRow
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
 from dayreel.services.desk.users import Users
 from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.footage_hooks import DeskPages, footage_hooks, no_library
 from dayreel.services.studio import Studio
-from dayreel.services.upkeep.start_work import start_day
+from dayreel.services.upkeep.start_work import start_command
 from dayreel.vendors.registry import label_of
 
 _HERE = Path(__file__).parent
@@ -46,7 +45,7 @@ def create_desk(
     *,
     dagster_url: str | None = None,
     hasher: PasswordHasher | None = None,
-    start: Callable[[Studio, ContentRow, str], object] | None = None,
+    start: Callable[[Studio, Sequence[str], str], object] | None = None,
     poll_s: float = POLL_S,
 ) -> Starlette:
     """Return the desk as an ASGI application; the studio's catalog stays open as long as it runs.
@@ -54,7 +53,7 @@ def create_desk(
     Args:
         dagster_url: where Dagster's web server answers, started with `--path-prefix /dagster`; None: not at all.
         hasher: argon2 with other costs, for tests.
-        start: what starts the making of a content's day; default is a child process.
+        start: what starts a `dayreel` command beside the desk; default is a child process.
         poll_s: how often the catalog is looked at while somebody follows along.
     """
     settings = studio.settings
@@ -70,7 +69,7 @@ def create_desk(
         notices={**NOTICES, **(footage.notices if footage else {})},
         more_pages=(footage.nav,) if footage else (),
         secret=signing_key(settings.var_dir),
-        start_day=start or (lambda studio, row, by: start_day(studio, row, by=by)),
+        start=start or (lambda studio, arguments, by: start_command(studio, arguments, by=by)),
         dagster_url=dagster_url,
         public_url=settings.desk_url,
         trusted_header=settings.desk_trusted_header,
@@ -113,10 +112,14 @@ def _routes(room: Room, door: Door, footage: DeskPages | None) -> list[Route | M
         act("/content/{content_id}/preview", content.preview, "viewer"),
         act("/content/{content_id}/regenerate", content.regenerate, "reviewer"),
         act("/content/{content_id}/retake", content.retake, "reviewer"),
+        act("/content/{content_id}/publish", content.publish, "operator"),
         see("/calendar", calendar.calendar),
         see("/calendar/{channel}/{day}", calendar.day),
         act("/calendar/{channel}/{day}/pin", calendar.pin, "reviewer"),
         act("/calendar/{channel}/{day}/unpin", calendar.unpin, "reviewer"),
+        act("/calendar/{channel}/{day}/make", calendar.make, "reviewer"),
+        act("/calendar/{channel}/{day}/skip", calendar.skip, "reviewer"),
+        act("/calendar/{channel}/{day}/unskip", calendar.unskip, "reviewer"),
         act("/calendar/{channel}/pause", calendar.pause, "operator"),
         act("/calendar/{channel}/resume", calendar.resume, "operator"),
         see("/money", money.money),

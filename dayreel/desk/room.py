@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +13,6 @@ from jinja2 import Environment
 
 from dayreel.desk.live import Feed
 from dayreel.desk.queue_cache import QueueCache
-from dayreel.queries.rows import ContentRow
 from dayreel.services.desk.users import Users
 from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.studio import Studio
@@ -27,7 +26,7 @@ class Room:
         logins: how often a login may be tried.
         notices: what a page says after a redirect, by its name in the address.
         more_pages: what stands in the navigation behind the desk's own pages: address, name and icon.
-        start_day: starts the making of a content's day in the background, on behalf of a person.
+        start: starts a `dayreel` command in the background, on behalf of a person.
         dagster_url: where Dagster's web server answers, without its `/dagster`; None: nobody goes through.
         public_url: the address people type, where it is not the one the desk listens on.
     """
@@ -42,7 +41,7 @@ class Room:
     notices: Mapping[str, str]
     more_pages: tuple[tuple[str, str, str], ...]
     secret: bytes
-    start_day: Callable[[Studio, ContentRow, str], object]
+    start: Callable[[Studio, Sequence[str], str], object]
     dagster_url: str | None
     public_url: str | None
     trusted_header: str | None

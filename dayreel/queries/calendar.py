@@ -6,23 +6,34 @@ Pinning and pausing is `services.making.plan_days`.
 import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
 from dayreel.queries.queue import ContentFiles
-from dayreel.queries.rows import ContentRow, PinnedIdea, as_row, current_content, pause_of, pinned_idea
+from dayreel.queries.rows import (
+    ContentRow,
+    PinnedIdea,
+    SkippedDay,
+    as_row,
+    current_content,
+    pause_of,
+    pinned_idea,
+    skipped_day,
+)
 from dayreel.records import Records
 from dayreel.rules.calendar import why_never_made
 from dayreel.rules.pauses import Pause
 from dayreel.schemas.channel import Channel
-from dayreel.stores.catalog.tables import channel_pauses, content, pinned_ideas
+from dayreel.stores.catalog.tables import channel_pauses, content, pinned_ideas, skipped_days
 
-# `off`: none of the channel's days. `missed`: one of them, it is over, and nothing was made.
-Kind = Literal["made", "pinned", "planned", "paused", "missed", "off"]
+# `off`: none of the channel's days. `before`: it is over, and the channel had made nothing yet. `missed`: it is over,
+# and nothing was made. `due`: it is today, the hour of making has come, and nothing is made yet.
+Kind = Literal["made", "pinned", "planned", "paused", "due", "missed", "skipped", "before", "off"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class Day:
         made: the newest take there is.
         poster: path inside that content's folder, when it is there.
         why: why nothing is made on it, where that is so.
+        skipped: a person's word that it is left out.
     """
 
     day: date
@@ -42,6 +54,12 @@ class Day:
     poster: str | None
     pin: PinnedIdea | None
     why: str | None
+    skipped: SkippedDay | None
+
+    @property
+    def can_be_made(self) -> bool:
+        """Whether somebody may have it made now: it has come, and nothing stands against it."""
+        return self.kind in ("due", "missed", "before") or (self.is_today and self.kind in ("planned", "pinned"))
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,9 @@ def month_of(records: Records, files: ContentFiles, *, name: str | None, month: 
         made = {row["day"]: as_row(ContentRow, row) for row in rows}
         of_channel = select(pinned_ideas).where(pinned_ideas.c.channel == channel.name).order_by(pinned_ideas.c.day)
         pins = {row["day"]: as_row(PinnedIdea, row) for row in connection.execute(of_channel).mappings()}
+        skipped = select(skipped_days).where(skipped_days.c.channel == channel.name)
+        skips = {row["day"]: as_row(SkippedDay, row) for row in connection.execute(skipped).mappings()}
+        begun_on = _begun_on(connection, channel.name)
         pause = pause_of(connection, channel.name)
         resting = {
             row.channel
@@ -93,9 +114,8 @@ def month_of(records: Records, files: ContentFiles, *, name: str | None, month: 
             if Pause(row.until_on, row.paused_by, row.paused_at).covers(today)
         }
     pause = pause if pause is not None and pause.covers(today) else None
-    days = [
-        _day(records, files, channel, today, one, made.get(one), pins.get(one), pause) for one in _days(first, last)
-    ]
+    look = _Look(records, files, channel, today, begun_on, pause)
+    days = [look.at(day, made.get(day), pins.get(day), skips.get(day)) for day in _days(first, last)]
     return Month(
         channel=channel,
         first=first,
@@ -121,41 +141,62 @@ def day_of(records: Records, files: ContentFiles, name: str, day: date) -> tuple
     today = local_day(records.clock.now(), channel.timezone)
     with records.catalog.read() as connection:
         made, pin = current_content(connection, name, day), pinned_idea(connection, name, day)
-        pause = pause_of(connection, name)
+        pause, skipped = pause_of(connection, name), skipped_day(connection, name, day)
+        begun_on = _begun_on(connection, name)
     pause = pause if pause is not None and pause.covers(today) else None
-    return channel, _day(records, files, channel, today, day, made, pin, pause)
+    return channel, _Look(records, files, channel, today, begun_on, pause).at(day, made, pin, skipped)
 
 
-def _day(
-    records: Records,
-    files: ContentFiles,
-    channel: Channel,
-    today: date,
-    day: date,
-    made: ContentRow | None,
-    pin: PinnedIdea | None,
-    pause: Pause | None,
-) -> Day:
-    never = why_never_made(channel, day)
-    kind: Kind = "planned"
-    if made is not None:
-        kind = "made"
-    elif never is not None:
-        kind = "off"
-    elif day >= today and pause is not None and pause.covers(day):
-        kind = "paused"
-    elif pin is not None:
-        kind = "pinned"
-    elif day < today:
-        kind = "missed"
-    return Day(day, kind, day == today, made, _poster(records, files, made), pin, never)
+def _begun_on(connection: Connection, channel: str) -> date | None:
+    """Return the first day of which the channel made anything."""
+    return connection.execute(select(func.min(content.c.day)).where(content.c.channel == channel)).scalar()
 
 
-def _poster(records: Records, files: ContentFiles, made: ContentRow | None) -> str | None:
-    final = None if made is None else files.final_video(made)
-    if made is None or final is None or not (records.contents.folder(made.id) / final.poster).is_file():
-        return None
-    return final.poster
+@dataclass(frozen=True)
+class _Look:
+    """What the days of one channel have in common."""
+
+    records: Records
+    files: ContentFiles
+    channel: Channel
+    today: date
+    begun_on: date | None
+    pause: Pause | None
+
+    def at(self, day: date, made: ContentRow | None, pin: PinnedIdea | None, skipped: SkippedDay | None) -> Day:
+        never = why_never_made(self.channel, day)
+        kind = self._kind(day, made, pin, skipped, is_off=never is not None)
+        return Day(day, kind, day == self.today, made, self._poster(made), pin, never, skipped)
+
+    def _kind(
+        self, day: date, made: ContentRow | None, pin: PinnedIdea | None, skipped: SkippedDay | None, *, is_off: bool
+    ) -> Kind:
+        if made is not None:
+            return "made"
+        if is_off:
+            return "off"
+        if skipped is not None:
+            return "skipped"
+        if day < self.today:
+            return "missed" if self.begun_on is not None and day > self.begun_on else "before"
+        return self._kind_ahead(day, pin)
+
+    def _kind_ahead(self, day: date, pin: PinnedIdea | None) -> Kind:
+        if self.pause is not None and self.pause.covers(day):
+            return "paused"
+        if day == self.today and self._hour_has_come():
+            return "due"
+        return "pinned" if pin is not None else "planned"
+
+    def _hour_has_come(self) -> bool:
+        now = self.records.clock.now().astimezone(ZoneInfo(self.channel.timezone)).time()
+        return now >= time.fromisoformat(self.channel.make_at)
+
+    def _poster(self, made: ContentRow | None) -> str | None:
+        final = None if made is None else self.files.final_video(made)
+        if made is None or final is None:
+            return None
+        return final.poster if (self.records.contents.folder(made.id) / final.poster).is_file() else None
 
 
 def _first_of(month: str | None) -> date | None:

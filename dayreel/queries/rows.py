@@ -18,6 +18,7 @@ from dayreel.stores.catalog.tables import (
     effects,
     pinned_ideas,
     platform_posts,
+    skipped_days,
 )
 
 # A video is posted within its review, which takes days at the most.
@@ -83,6 +84,23 @@ class PinnedIdea:
     caption: str | None
     pinned_by: str
     pinned_at: datetime
+
+
+@dataclass(frozen=True)
+class SkippedDay:
+    """A day that a person has a channel leave out; the columns of the `skipped_days` table."""
+
+    channel: str
+    day: date
+    note: str | None
+    skipped_by: str
+    skipped_at: datetime
+
+    @property
+    def reason(self) -> str:
+        """Who has it left out, and why, in a sentence."""
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.day} of channel {self.channel!r} is skipped by {self.skipped_by}{note}"
 
 
 def as_row(kind: type[Any], row: RowMapping) -> Any:
@@ -194,6 +212,13 @@ def pause_of(connection: Connection, channel: str) -> Pause | None:
     query = select(channel_pauses).where(channel_pauses.c.channel == channel)
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else Pause(row["until_on"], row["paused_by"], row["paused_at"], row["note"])
+
+
+def skipped_day(connection: Connection, channel: str, day: date) -> SkippedDay | None:
+    """Return the word of a person that a channel leaves this day out, or None."""
+    query = select(skipped_days).where(skipped_days.c.channel == channel, skipped_days.c.day == day)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else as_row(SkippedDay, row)
 
 
 def pinned_idea(connection: Connection, channel: str, day: date) -> PinnedIdea | None:

@@ -22,6 +22,7 @@ from dayreel.rules.approval import Bound
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
+from dayreel.services.upkeep.start_work import making_of
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption, length_of
 from dayreel.tui.live import LiveScreen
 from dayreel.tui.pictures import HalfBlocks, half_blocks
@@ -166,7 +167,7 @@ class ReviewScreen(LiveScreen[Review]):
 
         def begin(studio: Studio) -> str:
             row = open_new_take(studio, seen.row)
-            self.terminal.start(studio, row, person)
+            self.terminal.start(studio, making_of(row.channel, row.day), person)
             return f"{row.id} is being made; its segments are on screen 2."
 
         def go_on(yes: bool | None) -> None:

@@ -1,11 +1,10 @@
 """What every screen asks the application for. Which screens there are is `app`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual.app import App
 
-from dayreel.queries.rows import ContentRow
 from dayreel.services.studio import Studio
 from dayreel.tui.link import Link
 from dayreel.tui.player import open_player
@@ -13,10 +12,10 @@ from dayreel.tui.player import open_player
 LOOK_EVERY_S = 1.0
 
 
-def _start_day(studio: Studio, row: ContentRow, by: str) -> object:
-    from dayreel.services.upkeep.start_work import start_day  # noqa: PLC0415  rarely wanted
+def _start(studio: Studio, arguments: Sequence[str], by: str) -> object:
+    from dayreel.services.upkeep.start_work import start_command  # noqa: PLC0415  rarely wanted
 
-    return start_day(studio, row, by=by)
+    return start_command(studio, arguments, by=by)
 
 
 class Terminal(App[None]):
@@ -29,7 +28,7 @@ class Terminal(App[None]):
         person: str,
         every_s: float = LOOK_EVERY_S,
         play: Callable[[Path], str] = open_player,
-        start: Callable[[Studio, ContentRow, str], object] = _start_day,
+        start: Callable[[Studio, Sequence[str], str], object] = _start,
         colour: bool | None = None,
     ) -> None:
         """Keep what the screens ask for.
@@ -37,7 +36,7 @@ class Terminal(App[None]):
         Args:
             every_s: how often the catalog is asked, in seconds.
             play: hands a file to a player and says so in a sentence.
-            start: begins to make a content's day beside the terminal, on behalf of a person.
+            start: starts a command beside the terminal, on behalf of a person.
             colour: whether pictures can be shown; None asks the terminal.
         """
         super().__init__()

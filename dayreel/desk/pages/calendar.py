@@ -3,9 +3,21 @@
 from starlette.responses import Response
 
 from dayreel.desk.pages.frame import Visit
+from dayreel.errors import UsageError
 from dayreel.queries.calendar import day_of, month_of
+from dayreel.queries.prices import known_day_cost
 from dayreel.rules.content_ids import parse_day
-from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
+from dayreel.services.audit import note_act
+from dayreel.services.making.open_content import why_not_begun
+from dayreel.services.making.plan_days import (
+    pause_channel,
+    pin_idea,
+    resume_channel,
+    skip_day,
+    unpin_idea,
+    unskip_day,
+)
+from dayreel.services.upkeep.start_work import making_of
 
 
 def calendar(visit: Visit) -> Response:
@@ -29,10 +41,9 @@ def day(visit: Visit) -> Response:
     Raises:
         UsageError: no such channel, or no date.
     """
-    channel, found = day_of(
-        visit.room.studio, visit.room.queue_cache, visit.path("channel"), parse_day(visit.path("day"))
-    )
-    return visit.show("day.html", channel=channel, day=found)
+    studio, name = visit.room.studio, visit.path("channel")
+    channel, found = day_of(studio, visit.room.queue_cache, name, parse_day(visit.path("day")))
+    return visit.show("day.html", channel=channel, day=found, usd=known_day_cost(studio, name))
 
 
 def pin(visit: Visit) -> Response:
@@ -53,6 +64,43 @@ def unpin(visit: Visit) -> Response:
     name, on = visit.path("channel"), parse_day(visit.path("day"))
     unpin_idea(visit.studio, name, on, by=visit.person.name, via=visit.via)
     return visit.done(f"/calendar/{name}/{on}", "unpinned", channel=name, day=on.isoformat())
+
+
+def make(visit: Visit) -> Response:
+    """Have a day made that is due or was missed, beginning now.
+
+    Raises:
+        UsageError: no such channel, or the day is not one to make now: says why.
+    """
+    name, on = visit.path("channel"), parse_day(visit.path("day"))
+    channel, _day = day_of(visit.room.studio, visit.room.queue_cache, name, on)
+    refusal = why_not_begun(visit.studio, channel, on)
+    if refusal is not None:
+        raise UsageError(f"It is not made: {refusal}.", next_step="The calendar shows what can be made.")
+    with visit.room.studio.catalog.write() as connection:
+        at = visit.room.studio.clock.now()
+        note_act(connection, "make day", f"{name} {on}", actor=visit.person.name, at=at, via=visit.via)
+    visit.room.start(visit.studio, making_of(name, on), visit.person.name)
+    return visit.done(f"/calendar/{name}/{on}", "making", channel=name, day=on.isoformat())
+
+
+def skip(visit: Visit) -> Response:
+    """Have a channel leave a day out.
+
+    Raises:
+        UsageError: it is none of the channel's days, or something is made of it already.
+    """
+    name, on = visit.path("channel"), parse_day(visit.path("day"))
+    note = visit.field("note").strip()[:500] or None
+    skip_day(visit.studio, name, on, note=note, by=visit.person.name, via=visit.via)
+    return visit.done(f"/calendar/{name}/{on}", "skipped", channel=name, day=on.isoformat())
+
+
+def unskip(visit: Visit) -> Response:
+    """Let a skipped day be made after all."""
+    name, on = visit.path("channel"), parse_day(visit.path("day"))
+    unskip_day(visit.studio, name, on, by=visit.person.name, via=visit.via)
+    return visit.done(f"/calendar/{name}/{on}", "unskipped", channel=name, day=on.isoformat())
 
 
 def pause(visit: Visit) -> Response:

@@ -3,13 +3,17 @@
 from starlette.responses import JSONResponse, Response
 
 from dayreel.desk.pages.frame import Visit, tell
-from dayreel.errors import BusyError, StaleState, UsageError
+from dayreel.errors import BusyError, GateClosedError, StaleState, UsageError
 from dayreel.queries.review import EVENTS, Seen, Verdict, read_seen, review_of, seen_text, words_of
 from dayreel.queries.rows import get_content
+from dayreel.rules.content_ids import parse_content_id
+from dayreel.rules.gates import closed
 from dayreel.services.audit import note_act
 from dayreel.services.making.open_content import open_new_take
+from dayreel.services.publishing.plan_posts import Plan, plan_posts
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.retry_content import regenerate_segment
+from dayreel.services.upkeep.start_work import making_of, publishing_of
 
 _WORDS: dict[str, Verdict] = {event: verdict for verdict, event in EVENTS.items()}
 
@@ -83,7 +87,7 @@ def regenerate(visit: Visit) -> Response:
         at = visit.room.studio.clock.now()
         what = f"{content_id}#{sequence}"
         note_act(connection, "regenerate segment", what, actor=visit.person.name, at=at, via=visit.via)
-    visit.room.start_day(visit.studio, row, visit.person.name)
+    visit.room.start(visit.studio, making_of(row.channel, row.day), visit.person.name)
     return visit.done(f"/content/{content_id}", "regenerating", content_id=content_id)
 
 
@@ -100,8 +104,36 @@ def retake(visit: Visit) -> Response:
     with visit.room.studio.catalog.write() as connection:
         at = visit.room.studio.clock.now()
         note_act(connection, "new take", row.id, actor=visit.person.name, at=at, via=visit.via)
-    visit.room.start_day(visit.studio, row, visit.person.name)
+    visit.room.start(visit.studio, making_of(row.channel, row.day), visit.person.name)
     return visit.done(f"/content/{row.id}", "retaking", content_id=row.id)
+
+
+def publish(visit: Visit) -> Response:
+    """Have an approved content published now instead of by the sensor's next look, through every gate.
+
+    Raises:
+        GateClosedError: nothing of it may go out now; says why, platform by platform.
+        UsageError: there is no such content.
+    """
+    content_id = visit.path("content_id")
+    plans = plan_posts(visit.studio, visit.studio.channels.load(parse_content_id(content_id).channel), content_id)
+    if not any(plan.may_go_out for plan in plans):
+        raise GateClosedError(
+            f"Nothing of {content_id} may go out now. {' '.join(map(_why_not, plans))}".strip(),
+            next_step="What an open window or a free place holds back goes out by itself then.",
+        )
+    with visit.room.studio.catalog.write() as connection:
+        at = visit.room.studio.clock.now()
+        note_act(connection, "publish now", content_id, actor=visit.person.name, at=at, via=visit.via)
+    visit.room.start(visit.studio, publishing_of(content_id), visit.person.name)
+    return visit.done(f"/content/{content_id}", "publishing", content_id=content_id)
+
+
+def _why_not(plan: Plan) -> str:
+    if plan.posted is not None:
+        return f"{plan.platform}: it is out already."
+    reasons = [gate.message for gate in closed(plan.gates)] or [plan.problem or "there is nothing to send"]
+    return f"{plan.platform}: {'; '.join(reasons)}."
 
 
 def _shown(visit: Visit, *, draft: str | None, status: int = 200) -> Response:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, insert
 
 from dayreel.errors import UsageError
-from dayreel.queries.rows import ContentRow, current_content, get_content, is_over, pause_of
+from dayreel.queries.rows import ContentRow, current_content, get_content, is_over, pause_of, skipped_day
 from dayreel.rules.calendar import why_not_made
 from dayreel.rules.content_ids import ContentId
 from dayreel.rules.pauses import why_paused
@@ -21,23 +21,25 @@ def day_lock(channel: str, day: date) -> str:
 
 
 def why_not_begun(studio: Studio, channel: Channel, day: date) -> str | None:
-    """Return why a channel's day must not be made now, by its file or because a person paused it; None when it may be.
+    """Return why a channel's day must not be made now, by its file or because of a person's word; None when it may be.
 
     Raises:
         StoreError: the catalog cannot be read.
     """
     now = studio.clock.now()
-    return why_not_made(channel, day, now) or why_resting(studio, channel, now)
+    return why_not_made(channel, day, now) or why_left_out(studio, channel, day, now)
 
 
-def why_resting(studio: Studio, channel: Channel, now: datetime) -> str | None:
-    """Return who has paused a channel and why, or None when it is not paused at this moment.
+def why_left_out(studio: Studio, channel: Channel, day: date, now: datetime) -> str | None:
+    """Return who has paused the channel at this moment, or skipped this day, and why; None where nobody has.
 
     Raises:
         StoreError: the catalog cannot be read.
     """
     with studio.catalog.read() as connection:
-        return why_paused(channel, pause_of(connection, channel.name), now)
+        paused = why_paused(channel, pause_of(connection, channel.name), now)
+        skipped = skipped_day(connection, channel.name, day)
+    return paused or (skipped.reason if skipped is not None else None)
 
 
 def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
@@ -50,7 +52,8 @@ def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
     if refusal is not None:
         raise UsageError(
             f"Nothing was made: {refusal}.",
-            next_step=f"See channels/{channel.name}.yaml, or `dayreel channels resume {channel.name}` if it is paused.",
+            next_step=f"See channels/{channel.name}.yaml, or `dayreel channels resume {channel.name}` if it is paused, "
+            f"`dayreel channels skip {channel.name} {day} --remove` if the day is skipped.",
         )
     with studio.catalog.write() as connection:
         row = current_content(connection, channel.name, day)

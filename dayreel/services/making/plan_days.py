@@ -1,7 +1,8 @@
-"""What people plan ahead: an idea pinned to a channel's day, and a channel that rests for a while.
+"""What people plan: an idea pinned to a channel's day, a day that is skipped, a channel that rests for a while.
 
-Both are rows of the catalog, changed here alone and by every face. `make_idea` takes a pinned idea instead of asking
-for one; a pause is asked before a day is begun, before anything is bought, and among the publishing gates.
+All are rows of the catalog, changed here alone and by every face. `make_idea` takes a pinned idea instead of asking
+for one; a pause is asked before a day is begun, before anything is bought, and among the publishing gates; a skipped
+day is not begun.
 """
 
 from datetime import date, timedelta
@@ -11,7 +12,7 @@ from sqlalchemy import delete, insert, update
 
 from dayreel.clock import local_day
 from dayreel.errors import GateClosedError, StaleState, UsageError
-from dayreel.queries.rows import PinnedIdea, current_content, pause_of, pinned_idea
+from dayreel.queries.rows import PinnedIdea, current_content, pause_of, pinned_idea, skipped_day
 from dayreel.rules.calendar import why_never_made
 from dayreel.rules.pauses import Pause
 from dayreel.schemas.channel import Channel
@@ -20,7 +21,7 @@ from dayreel.services.audit import note_act
 from dayreel.services.making.keep_safe import refuse_blocked
 from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.studio import Studio
-from dayreel.stores.catalog.tables import channel_pauses, pinned_ideas
+from dayreel.stores.catalog.tables import channel_pauses, pinned_ideas, skipped_days
 
 FURTHEST = timedelta(days=366)
 
@@ -121,6 +122,47 @@ def resume_channel(studio: Studio, name: str, *, by: str, via: str) -> None:
             raise UsageError(f"Channel {name!r} is not paused.", next_step="Nothing had to be done.")
         connection.execute(delete(channel_pauses).where(channel_pauses.c.channel == name))
         note_act(connection, "resume channel", name, actor=by, at=studio.clock.now(), via=via)
+
+
+def skip_day(studio: Studio, name: str, day: date, *, note: str | None = None, by: str, via: str) -> None:
+    """Have a channel leave a day out: it is not made by itself, by a backfill, or at a prompt.
+
+    Raises:
+        UsageError: no such channel, it is not made on this day anyway, or the day is made already.
+        GateClosedError: as in `pin_idea`.
+    """
+    channel = studio.channels.load(name)
+    need_planner(channel, by)
+    never = why_never_made(channel, day)
+    if never is not None:
+        raise UsageError(f"There is nothing to skip: {never}.", next_step="Nothing was recorded.")
+    now = studio.clock.now()
+    with studio.catalog.write("plans") as connection:
+        made = current_content(connection, name, day)
+        if made is not None:
+            raise UsageError(
+                f"{made.id} was begun already (it is {made.state}).",
+                next_step=f"`dayreel review reject {made.id}` keeps it from going out, once it waits for its review.",
+            )
+        if skipped_day(connection, name, day) is None:
+            values = {"note": note, "skipped_by": by, "skipped_at": now}
+            connection.execute(insert(skipped_days).values(channel=name, day=day, **values))
+        note_act(connection, "skip day", f"{name} {day}", actor=by, at=now, via=via, detail={"note": note})
+
+
+def unskip_day(studio: Studio, name: str, day: date, *, by: str, via: str) -> None:
+    """Let a skipped day be made after all; nothing is begun by this.
+
+    Raises:
+        UsageError: no such channel, or the day is not skipped.
+        GateClosedError: as in `pin_idea`.
+    """
+    need_planner(studio.channels.load(name), by)
+    with studio.catalog.write("plans") as connection:
+        gone = delete(skipped_days).where(skipped_days.c.channel == name, skipped_days.c.day == day)
+        if connection.execute(gone).rowcount == 0:
+            raise UsageError(f"{day} of channel {name!r} is not skipped.", next_step="Nothing had to be done.")
+        note_act(connection, "unskip day", f"{name} {day}", actor=by, at=studio.clock.now(), via=via)
 
 
 def as_idea(channel: Channel, idea: str, caption: str | None) -> Idea:

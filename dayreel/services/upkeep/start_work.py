@@ -1,30 +1,46 @@
-"""Starting the making of a channel's day beside a face that must answer at once: one child process.
+"""Starting a command beside a face that must answer at once: one child process.
 
-The child is `dayreel run` for that day, so what it does, skips and pays is what the command would; it is recorded in
-Dagster with the person's name. Faces at a prompt run it themselves instead.
+The child is the command that a person would type, so what it does, skips and pays is what the command would; it is
+recorded in Dagster with the person's name. Faces at a prompt run it themselves instead.
 """
 
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
+from datetime import date
 
-from dayreel.queries.rows import ContentRow
 from dayreel.services.studio import Studio
 
 
-def start_day(studio: Studio, row: ContentRow, *, by: str) -> int:
-    """Start making a content's day in the background and return the child's process id; its words go to a log."""
+def making_of(channel: str, day: date) -> tuple[str, ...]:
+    """Return the command that makes a channel's day."""
+    return ("run", "--date", day.isoformat(), "--channel", channel)
+
+
+def publishing_of(content_id: str) -> tuple[str, ...]:
+    """Return the command that publishes a content, through every gate."""
+    return ("publish", content_id)
+
+
+def start_command(studio: Studio, arguments: Sequence[str], *, by: str) -> int:
+    """Start `dayreel` with these arguments in the background, on behalf of a person; its words go to a log.
+
+    Returns:
+        The child's process id.
+    """
     log = studio.settings.var_dir / "logs" / "desk-runs.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dayreel", "run", "--date", row.day.isoformat(), "--channel", row.channel],
+            [sys.executable, "-m", "dayreel", *arguments],
             cwd=studio.settings.root,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env={**os.environ, "DAYREEL_REVIEWER": by},
         )
-    threading.Thread(target=process.wait, name=f"run-{row.id}", daemon=True).start()  # so that it leaves no zombie
+    # So that it leaves no zombie.
+    threading.Thread(target=process.wait, name=f"dayreel {' '.join(arguments)}", daemon=True).start()
     return process.pid

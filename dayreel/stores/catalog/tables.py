@@ -287,6 +287,17 @@ channel_pauses = Table(
     info={"row": "one pause of a channel"},
 )
 
+skipped_days = Table(
+    "skipped_days",
+    metadata,
+    Column("channel", String(50), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("note", Text),
+    Column("skipped_by", String(255), nullable=False),
+    Column("skipped_at", Moment, nullable=False),
+    info={"row": "one day that a person has a channel leave out"},
+)
+
 # -- tokens that dayreel renews by itself, see `stores.token_vault` -----------------------------------------------
 
 oauth_tokens = Table(

@@ -1,6 +1,7 @@
 """The calendar without JavaScript: past and planned days, pinning an idea, letting a channel rest."""
 
 import re
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -8,8 +9,9 @@ from dayreel.queries.rows import pinned_idea
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
-from tests.fakes.desk import Browser
-from tests.fakes.studio import DAY, channel_of, write_channel
+from tests.fakes.clock import FakeClock
+from tests.fakes.desk import Browser, desk_on, person
+from tests.fakes.studio import DAY, channel_of, reviewable, write_channel
 
 CONTENT = "crafts-2026-11-20"
 JAR = "A potter mends a cracked jar with gold"
@@ -26,9 +28,11 @@ def test_a_month_shows_made_missed_and_planned_days(ana: Browser, studio: Studio
     write_channel(
         studio.settings.root, "crafts", active_from="2026-11-10", weekdays=["mon", "tue", "wed", "thu", "fri"]
     )
+    reviewable(studio, day=DAY.replace(day=12))
     days = cells(ana.open("/calendar"))
     assert days[20] == ("made is-review_pending today", f"/content/{CONTENT}")
     assert days[19][0] == "missed"
+    assert days[11][0] == "before", "it had made nothing yet"
     assert days[21][0] == "off", "a Saturday"
     assert days[9][0] == "off", "before it began"
     assert days[23] == ("planned", "/calendar/crafts/2026-11-23")
@@ -87,3 +91,54 @@ def test_a_rejected_day_takes_an_idea_for_its_next_take(ana: Browser, studio: St
     assert 'name="idea"' not in ana.open(page)
     decide(studio, CONTENT, "rejected", by="Ana", via="desk")
     assert 'name="idea"' in ana.open(page)
+
+
+MISSED = "/calendar/crafts/2026-11-19"
+
+
+def test_a_missed_day_offers_making_with_its_price_and_skipping(studio: Studio) -> None:
+    started: list[tuple[Sequence[str], str]] = []
+    app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
+    reviewable(studio, day=DAY.replace(day=12))
+    ana, vera = person(app, "Ana", "reviewer"), person(app, "Vera", "viewer")
+    page = ana.open(MISSED)
+    assert "Missed: the day is over" in page
+    assert "It costs about $1.51." in page
+    assert "dayreel run" not in page, "no shell command"
+    assert "Make it now" not in vera.open(MISSED)
+    assert vera.submit(f"{MISSED}/make").status_code == 403
+    assert ana.submit(f"{MISSED}/make", MISSED).status_code == 303
+    assert started == [(("run", "--date", "2026-11-19", "--channel", "crafts"), "Ana")]
+    assert ana.submit(f"{MISSED}/skip", MISSED, note="a holiday").status_code == 303
+    page = ana.open(MISSED)
+    assert "Skipped by Ana" in page
+    assert "a holiday" in page
+    assert cells(ana.open("/calendar"))[19][0] == "skipped"
+    refused = ana.submit(f"{MISSED}/make", MISSED)
+    assert (refused.status_code, len(started)) == (400, 1)
+    assert "is skipped by Ana (a holiday)" in refused.text
+    assert ana.submit(f"{MISSED}/unskip", MISSED).status_code == 303
+    assert cells(ana.open("/calendar"))[19][0] == "missed"
+
+
+def test_today_is_due_from_its_hour_on_and_planned_before(make_studio: Callable[..., Studio]) -> None:
+    clock = FakeClock()
+    studio = make_studio(channels={"crafts": {"make_at": "10:00"}}, clock=clock)
+    ana = person(desk_on(studio), "Ana", "reviewer")
+    today = f"/calendar/crafts/{DAY}"
+    assert cells(ana.open("/calendar"))[20][0] == "planned today"
+    assert "Make it now" in ana.open(today)
+    clock.move(hours=1)
+    assert cells(ana.open("/calendar"))[20][0] == "due today"
+    assert "Due since 10:00" in ana.open(today)
+    assert "Make it now" not in ana.open(AHEAD), "a day to come"
+    assert "Skip this day" in ana.open(AHEAD)
+    assert cells(ana.open("/calendar"))[19][0] == "before"
+
+
+def test_a_day_that_is_made_or_off_cannot_be_skipped(ana: Browser) -> None:
+    made = ana.submit(f"/calendar/crafts/{DAY}/skip", AHEAD)
+    assert made.status_code == 400
+    assert "was begun already" in made.text
+    assert ana.submit("/calendar/crafts/2026-10-01/skip", AHEAD).status_code == 400, "before active_from"
+    assert ana.submit(f"{AHEAD}/unskip", AHEAD).status_code == 400

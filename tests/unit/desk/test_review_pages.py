@@ -1,7 +1,7 @@
 """Reviewing in a browser without JavaScript: what pages show, what their buttons do, who wins when two decide."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from starlette.applications import Starlette
@@ -12,6 +12,7 @@ from dayreel.services.making.renders import fire
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from tests.fakes.desk import Browser, desk_on, person, seen_on
+from tests.fakes.platform import FakePlatform
 from tests.fakes.rows import add_effect
 from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, write_channel
 
@@ -211,8 +212,8 @@ def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, studio: 
 
 
 def test_a_segment_is_made_again_by_whoever_asked_for_it(studio: Studio) -> None:
-    started: list[tuple[str, str]] = []
-    app = desk_on(studio, start=lambda _studio, row, by: started.append((row.id, by)))
+    started: list[tuple[Sequence[str], str]] = []
+    app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
     ana = person(app, "Ana", "reviewer")
     fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
     assert "Make segment 1 again" not in ana.open(PAGE), "it is being made now"
@@ -224,15 +225,15 @@ def test_a_segment_is_made_again_by_whoever_asked_for_it(studio: Studio) -> None
     row = content_row(studio, CONTENT)
     answer = ana.submit(f"{PAGE}/regenerate", PAGE, segment="1", seen=f"{row.revision}.{row.version}.-")
     assert answer.status_code == 303
-    assert started == [(CONTENT, "Ana")]
+    assert started == [(("run", "--date", "2026-11-20", "--channel", "crafts"), "Ana")]
     assert (
         ana.submit(f"{PAGE}/regenerate", PAGE, segment="9", seen=f"{row.revision}.{row.version}.-").status_code == 400
     )
 
 
 def test_a_rejected_day_is_offered_another_take_with_its_price(studio: Studio) -> None:
-    started: list[tuple[str, str]] = []
-    app = desk_on(studio, start=lambda _studio, row, by: started.append((row.id, by)))
+    started: list[tuple[Sequence[str], str]] = []
+    app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
     ana = person(app, "Ana", "reviewer")
     assert "Another take" not in ana.open(PAGE)
     assert ana.submit(f"{PAGE}/retake", PAGE).status_code == 400, "nobody has decided yet"
@@ -243,10 +244,26 @@ def test_a_rejected_day_is_offered_another_take_with_its_price(studio: Studio) -
     assert "“six fingers”" in page
     answer = ana.submit(f"{PAGE}/retake", PAGE)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}-t2?done=retaking")
-    assert started == [(f"{CONTENT}-t2", "Ana")]
+    assert started == [(("run", "--date", "2026-11-20", "--channel", "crafts"), "Ana")]
     assert "Another take" not in ana.open(PAGE)
     assert ana.submit(f"{PAGE}/retake", PAGE).status_code == 400, "it is not the newest any more"
     assert "Another take" not in person(app, "Vera", "viewer").open(PAGE)
+
+
+def test_an_approved_content_is_published_now_if_its_gates_allow(studio: Studio) -> None:
+    started: list[tuple[Sequence[str], str]] = []
+    app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
+    olga = person(app, "Olga", "operator")
+    studio.providers["instagram"] = FakePlatform()
+    assert "Publish now" not in olga.open(PAGE)
+    refused = olga.submit(f"{PAGE}/publish", PAGE)
+    assert (refused.status_code, started) == (403, [])
+    assert "instagram: " in refused.text
+    decide(studio, CONTENT, "approved", by="Ana", via="desk")
+    assert "Publish now" in olga.open(PAGE)
+    assert "Publish now" not in person(app, "Ana", "reviewer").open(PAGE)
+    assert olga.submit(f"{PAGE}/publish", PAGE).status_code == 303
+    assert started == [(("publish", CONTENT), "Olga")]
 
 
 def test_operators_turn_the_kill_switch_and_every_page_shows_it(ana: Browser, olga: Browser) -> None:

@@ -1,7 +1,7 @@
 """A whole review with the keyboard, on a real catalog; what two people and a new revision do to it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual.widgets import Input, TextArea
@@ -73,7 +73,7 @@ def test_a_rejection_carries_its_reason(make_studio: MakeStudio) -> None:
 def test_a_rejected_day_gets_another_take_after_its_price(make_studio: MakeStudio) -> None:
     studio = make_studio()
     row = reviewable(studio)
-    started: list[tuple[str, str]] = []
+    started: list[tuple[Sequence[str], str]] = []
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
@@ -86,8 +86,8 @@ def test_a_rejected_day_gets_another_take_after_its_price(make_studio: MakeStudi
         await keyboard.press("y")
         await until(app, f"{row.id}-t2 is being made")
 
-    run(terminal(studio, start=lambda _studio, new, by: started.append((new.id, by))), story)
-    assert started == [(f"{row.id}-t2", "alma")]
+    run(terminal(studio, start=lambda _studio, line, by: started.append((line, by))), story)
+    assert started == [(("run", "--date", "2026-11-20", "--channel", "crafts"), "alma")]
 
 
 def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_studio: MakeStudio) -> None:

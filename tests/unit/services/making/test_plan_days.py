@@ -13,10 +13,18 @@ from dayreel.schemas.effect import Permit
 from dayreel.services.audit import recent_acts
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.open_content import open_content, why_not_begun
-from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, unpin_idea
+from dayreel.services.making.plan_days import (
+    pause_channel,
+    pin_idea,
+    resume_channel,
+    skip_day,
+    unpin_idea,
+    unskip_day,
+)
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.services.upkeep.due_work import due_posts
+from dayreel.services.upkeep.plan_backfill import plan_backfill
 from tests.fakes.clock import FakeClock
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.studio import DAY, channel_of, content_row, reviewable, write_channel
@@ -217,3 +225,24 @@ def test_only_a_paused_channel_resumes_and_it_has_one_pause(make_studio: MakeStu
     assert pause.note == "two"
     write_channel(studio.settings.root, "other")
     assert why_not_begun(studio, channel_of(studio, "other"), DAY) is None
+
+
+# -- skipped days ------------------------------------------------------------------------------------------------
+
+
+def test_a_skipped_day_is_made_by_nobody_until_it_is_unskipped(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    channel = channel_of(studio)
+    skip_day(studio, "crafts", DAY, note="a holiday", by="Olga", via="cli")
+    skip_day(studio, "crafts", DAY, note="said twice", by="Ana", via="cli")
+    with pytest.raises(UsageError, match=r"2026-11-20 of channel 'crafts' is skipped by Olga \(a holiday\)"):
+        open_content(studio, channel, DAY)
+    plan = plan_backfill(studio, [channel], DAY - timedelta(days=1), DAY)
+    assert [day.day for day in plan.days] == [DAY - timedelta(days=1)]
+    assert "skipped by Olga" in plan.left_out[0].reason
+    unskip_day(studio, "crafts", DAY, by="Olga", via="cli")
+    assert open_content(studio, channel, DAY).state == "pending"
+    with pytest.raises(UsageError, match="was begun already"):
+        skip_day(studio, "crafts", DAY, by="Olga", via="cli")
+    with pytest.raises(UsageError, match="is not skipped"):
+        unskip_day(studio, "crafts", DAY, by="Olga", via="cli")
