@@ -250,7 +250,7 @@ def test_a_rejected_day_is_offered_another_take_with_its_price(studio: Studio) -
     assert "Another take" not in person(app, "Vera", "viewer").open(PAGE)
 
 
-def test_an_approved_content_is_published_now_if_its_gates_allow(studio: Studio) -> None:
+def test_an_approved_content_goes_out_now_through_its_gates(studio: Studio) -> None:
     started: list[tuple[Sequence[str], str]] = []
     app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
     olga = person(app, "Olga", "operator")
