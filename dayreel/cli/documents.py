@@ -46,6 +46,14 @@ def words_document(words: "PlatformWords") -> dict[str, Any]:
     }
 
 
+def words_lines(words: "PlatformWords") -> list[str]:
+    """Return everything that one platform gets besides the video, as lines for people."""
+    lines = [*([f"title: {words.title}"] if words.title else []), *words.text.splitlines(), f"({words.settings_text})"]
+    if words.dropped_hashtags:
+        lines.append(f"left out, because there is no room: {' '.join(words.dropped_hashtags)}")
+    return [*lines, f"CANNOT BE SENT: {words.problem}"] if words.problem else lines
+
+
 def no_content_document(unknown: Sequence[UnknownOutcome]) -> dict[str, Any]:
     """Return the document of the acts about no content whose outcome is not known: the same keys, nothing in them."""
     keys = ("channel", "date", "take", "state", "world", "revision", "idea", "caption", "final_video", "error")

@@ -2,7 +2,7 @@
 
 import click
 
-from dayreel.cli.documents import content_document
+from dayreel.cli.documents import content_document, words_lines
 from dayreel.cli.output import print_json
 from dayreel.queries.contents import status_of
 from dayreel.queries.review import PlatformWords, words_of
@@ -77,12 +77,8 @@ def _told(caption: PlatformWords) -> dict[str, object]:
 
 def _show_caption(caption: PlatformWords) -> None:
     click.echo(f"  caption, {caption.size} of {caption.limit} {UNIT_NAMES[caption.unit]}:")
-    for line in [*([f"title: {caption.title}"] if caption.title else []), *caption.text.splitlines()]:
+    for line in words_lines(caption):
         click.echo(f"     {line}".rstrip())
-    if caption.dropped_hashtags:
-        click.echo(f"     left out, because there is no room: {' '.join(caption.dropped_hashtags)}")
-    if caption.problem:
-        click.echo(f"     CANNOT BE SENT: {caption.problem}")
 
 
 def publish_content(content_id: str, *, as_json: bool) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from dayreel.cli.documents import content_document, words_document
+from dayreel.cli.documents import content_document, words_document, words_lines
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import DayreelError, StaleState
 from dayreel.queries.contents import status_of
@@ -63,11 +63,8 @@ def list_waiting(as_json: bool) -> None:
     for content_id, (platforms, trouble) in words.items():
         for one in platforms:
             click.echo(f"\n{content_id} on {one.platform} gets")
-            for line in [*([f"title: {one.title}"] if one.title else []), *one.text.splitlines()]:
+            for line in words_lines(one):
                 click.echo(f"  {line}".rstrip())
-            click.echo(f"  ({one.settings_text})")
-            if one.problem:
-                click.echo(f"  CANNOT BE SENT: {one.problem}")
         if trouble:
             click.echo(f"\n{content_id}: {trouble}")
 

@@ -64,7 +64,7 @@ def create_desk(
         visits=Visits(studio.catalog, studio.clock),
         logins=Throttle(studio.clock),
         queue_cache=QueueCache(studio),
-        feed=Feed(studio.catalog, poll_s=poll_s),
+        feed=Feed(studio, poll_s=poll_s),
         templates=_templates((_HERE / "templates", *([footage.templates] if footage else []))),
         notices={**NOTICES, **(footage.notices if footage else {})},
         more_pages=(footage.nav,) if footage else (),

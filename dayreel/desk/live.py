@@ -20,8 +20,10 @@ from starlette.types import Receive, Scope, Send
 
 from dayreel.desk.listening import Listening
 from dayreel.errors import DayreelError, StoreError
-from dayreel.queries.changes import LiveContent, changes_since, live_content, newest_marker
-from dayreel.stores.catalog.engine import Catalog
+from dayreel.queries.changes import changes_since, newest_marker, status_now
+from dayreel.queries.contents import ContentStatus
+from dayreel.queries.renders import mean_progress, render_state
+from dayreel.records import Records
 
 POLL_S = 0.1
 HEARTBEAT_S = 15.0
@@ -88,13 +90,13 @@ class Stream:
 class Feed:
     """The one reader of the catalog behind every stream of this process."""
 
-    def __init__(self, catalog: Catalog, *, poll_s: float = POLL_S, most: int = 2000) -> None:
+    def __init__(self, records: Records, *, poll_s: float = POLL_S, most: int = 2000) -> None:
         """Prepare; reading begins with the first watcher and ends with the last."""
-        self._catalog = catalog
+        self._records = records
         self._poll_s = poll_s
         self._most = most
         self._streams: set[Stream] = set()
-        self._latest: OrderedDict[str, tuple[LiveContent, bytes]] = OrderedDict()
+        self._latest: OrderedDict[str, tuple[ContentStatus, bytes]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self.reads = 0
@@ -156,7 +158,7 @@ class Feed:
         known = self._latest.get(content_id) if content_id else None
         return known is not None and known[0].is_over
 
-    async def latest(self, content_id: str) -> tuple[LiveContent, bytes]:
+    async def latest(self, content_id: str) -> tuple[ContentStatus, bytes]:
         """Return where a content stands, read once for all who watch it.
 
         Raises:
@@ -164,7 +166,7 @@ class Feed:
             StoreError: the catalog cannot be read.
         """
         if content_id not in self._latest:
-            self._remember(*await self._in_thread(live_content, self._catalog, content_id))
+            self._remember(*await self._in_thread(status_now, self._records, content_id))
         return self._latest[content_id]
 
     async def missed(self, cursor: int) -> list[tuple[str, bytes]] | None:
@@ -173,10 +175,10 @@ class Feed:
         Raises:
             StoreError: the catalog cannot be read.
         """
-        newest = await self._in_thread(newest_marker, self._catalog)
+        newest = await self._in_thread(newest_marker, self._records)
         if cursor > newest or newest - cursor > _MOST_MISSED:
             return None
-        changes = await self._in_thread(changes_since, self._catalog, cursor)
+        changes = await self._in_thread(changes_since, self._records, cursor)
         return [(content_id, as_event(live, changes.marker)) for content_id, live in changes.contents.items()]
 
     async def _in_thread(self, work: Any, *arguments: Any) -> Any:
@@ -186,15 +188,15 @@ class Feed:
     async def _read(self, ready: asyncio.Event) -> None:
         cursor: int | None = None
         window: int | None = None
-        listening = Listening(self._catalog, poll_s=self._poll_s)
+        listening = Listening(self._records.catalog, poll_s=self._poll_s)
         try:
             while True:
                 try:
                     if cursor is None:
-                        cursor = await self._in_thread(newest_marker, self._catalog)
+                        cursor = await self._in_thread(newest_marker, self._records)
                         ready.set()
                     else:
-                        changes = await self._in_thread(changes_since, self._catalog, cursor, window)
+                        changes = await self._in_thread(changes_since, self._records, cursor, window)
                         cursor, window = changes.marker, changes.window
                         for live in changes.contents.values():
                             self._tell(live, changes.marker)
@@ -206,36 +208,37 @@ class Feed:
         finally:
             listening.close()
 
-    def _tell(self, live: LiveContent, marker: int) -> None:
-        known = self._latest.get(live.content_id)
+    def _tell(self, live: ContentStatus, marker: int) -> None:
+        known = self._latest.get(live.row.id)
         if known is not None and known[0] == live:
             return  # it was only looked at again
         event = self._remember(live, marker)
         for stream in self._streams:
-            if stream.content_id in (None, live.content_id):
-                stream.push(live.content_id, event)
+            if stream.content_id in (None, live.row.id):
+                stream.push(live.row.id, event)
 
     def _let_go(self, _task: asyncio.Task[None]) -> None:
         """End the streams of a reader that is gone, so that nobody watches something that cannot move any more."""
         for stream in self._streams:
             stream.close()
 
-    def _remember(self, live: LiveContent, marker: int) -> bytes:
+    def _remember(self, live: ContentStatus, marker: int) -> bytes:
         event = as_event(live, marker)
-        self._latest[live.content_id] = (live, event)
-        self._latest.move_to_end(live.content_id)
+        self._latest[live.row.id] = (live, event)
+        self._latest.move_to_end(live.row.id)
         while len(self._latest) > _REMEMBERED:
             self._latest.popitem(last=False)
         return event
 
 
-def live_document(live: LiveContent, marker: int) -> dict[str, Any]:
+def live_document(live: ContentStatus, marker: int) -> dict[str, Any]:
     """Return a content as those who poll or follow along get it, as of a marker. The keys are a contract."""
+    row = live.row
     return {
-        "content_id": live.content_id,
-        "state": live.state,
-        "status": live.render_state,
-        "progress": live.progress,
+        "content_id": row.id,
+        "state": row.state,
+        "status": render_state([render.state for render in live.renders]),
+        "progress": mean_progress(live.renders),
         "renders": [
             {
                 "sequence": render.sequence,
@@ -247,17 +250,17 @@ def live_document(live: LiveContent, marker: int) -> dict[str, Any]:
             for render in live.renders
         ],
         "posts": {post.platform: {"state": post.state, "url": post.url} for post in live.posts},
-        "revision": live.revision,
-        "version": live.version,
+        "revision": row.revision,
+        "version": row.version,
         "cost_usd": f"{live.cost_usd:.4f}",
-        "error": live.error,
+        "error": row.error,
         "terminal": live.is_over,
-        "updated_at": live.updated_at.isoformat(timespec="milliseconds"),
+        "updated_at": row.updated_at.isoformat(timespec="milliseconds"),
         "event_id": marker,
     }
 
 
-def as_event(live: LiveContent, marker: int) -> bytes:
+def as_event(live: ContentStatus, marker: int) -> bytes:
     """Return a content as one server-sent event; JSON on one line, so that nothing in it can end the event."""
     data = json.dumps(live_document(live, marker), ensure_ascii=True, separators=(",", ":"))
     return f"id: {marker}\nevent: status\nretry: {RETRY_MS}\ndata: {data}\n\n".encode("ascii")

@@ -51,7 +51,7 @@ class ContentStatus:
     Attributes:
         costs: per layer, what was settled or is still reserved, in dollars.
         newest: the newest decision on it, edits included.
-        renders: how far its segments are; none once it is posted.
+        renders: how far its segments are; left out once it is posted, unless they were asked for.
     """
 
     row: ContentRow
@@ -70,6 +70,11 @@ class ContentStatus:
     def progress(self) -> int | None:
         """How far its segments are together, 0 to 100; None while none is being made."""
         return mean_progress(self.renders) if any(render.is_under_way for render in self.renders) else None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.row.state in ("posted", "rejected", "expired", "failed")
 
     @property
     def next_step(self) -> str | None:
@@ -111,11 +116,17 @@ def status_of(
         return read_status(records, connection, rows)
 
 
-def read_status(records: Records, connection: Connection, rows: Sequence[ContentRow]) -> Status:
-    """Return where these contents stand, in their order, read inside the caller's transaction."""
+def read_status(
+    records: Records, connection: Connection, rows: Sequence[ContentRow], *, all_renders: bool = False
+) -> Status:
+    """Return where these contents stand, in their order, read inside the caller's transaction.
+
+    Args:
+        all_renders: how far their segments are even of what is posted; else the history would be read for nothing.
+    """
     ids = [row.id for row in rows]
     costs, newest, posts = costs_of(connection, ids), newest_verdicts(connection, ids), _posts(connection, ids)
-    renders = renders_of(connection, [row.id for row in rows if row.state != "posted"])
+    renders = renders_of(connection, [row.id for row in rows if all_renders or row.state != "posted"])
     unknown = read_unknown_outcomes(records, connection)
     by_content: dict[str | None, tuple[UnknownOutcome, ...]] = {}
     for outcome in unknown.here:

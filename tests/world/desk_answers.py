@@ -55,7 +55,7 @@ async def answers(page: Page, studio: Studio, url: str, content_id: str, *, roun
         # More happens, and the page hears of it: the answer must still be there.
         _back_to_review(studio, content_id)
         if await page.say("Boolean(document.body.dataset.events)"):
-            heard = f"Number(document.body.dataset.live) >= {newest_marker(studio.catalog)}"
+            heard = f"Number(document.body.dataset.live) >= {newest_marker(studio)}"
             await page.wait(f"document.body.dataset.connected === 'over' || {heard}", f"round {number}: no news")
         assert await page.wait(ANSWER, f"round {number}: the answer is gone") == answer
         assert is_recorded == answer.startswith("Approved"), (number, meanwhile, answer)

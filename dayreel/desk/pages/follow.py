@@ -11,7 +11,7 @@ from dayreel.desk.live import EventStream, begin, begin_all, live_document
 from dayreel.desk.pages.frame import Visit, status_code
 from dayreel.desk.room import Room
 from dayreel.errors import DayreelError
-from dayreel.queries.changes import live_content
+from dayreel.queries.changes import status_now
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -22,7 +22,7 @@ def show_status(visit: Visit) -> Response:
     Raises:
         UsageError: there is no such content.
     """
-    return JSONResponse(live_document(*live_content(visit.room.studio.catalog, visit.path("content_id"))))
+    return JSONResponse(live_document(*status_now(visit.room.studio, visit.path("content_id"))))
 
 
 def events(room: Room) -> Endpoint:

@@ -125,7 +125,7 @@ def test_a_finished_stream_closes_and_prevents_reconnecting(client: httpx.Client
 
 
 def test_the_global_stream_replays_a_gap_or_says_it_cannot(client: httpx.Client, studio: Studio) -> None:
-    before = newest_marker(studio.catalog)
+    before = newest_marker(studio)
     fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
     with following(client, "/events", **{"last-event-id": str(before)}) as events:
         assert read(next(events))["content_id"] == CONTENT
@@ -173,12 +173,12 @@ def test_strangers_follow_nothing(desk: Starlette) -> None:
 def test_the_change_marker_works_on_both_databases(catalog_url: str, make_studio: object) -> None:
     assert callable(make_studio)
     studio = make_studio(catalog=fresh_catalog(catalog_url))
-    assert newest_marker(studio.catalog) == 0
+    assert newest_marker(studio) == 0
     row = reviewable(studio)
-    before = newest_marker(studio.catalog)
-    assert changes_since(studio.catalog, before).contents == {}
+    before = newest_marker(studio)
+    assert changes_since(studio, before).contents == {}
     fire(studio, row.id, 2, "start", progress=0, detail="queued")
-    changes = changes_since(studio.catalog, before)
+    changes = changes_since(studio, before)
     assert changes.marker > before
     assert changes.contents[row.id].renders[0].sequence == 2
 
@@ -217,11 +217,11 @@ def test_a_marker_that_is_committed_late_is_noticed(postgres_url: str, make_stud
             connection.execute(select(state_transitions).where(state_transitions.c.id == late)).mappings().one()
         )
         connection.execute(state_transitions.update().where(state_transitions.c.id == late).values(id=late + 1))
-    seen = changes_since(studio.catalog, late + 1)
-    assert (seen.contents, changes_since(studio.catalog, late + 1, seen.window).contents) == ({}, {})
+    seen = changes_since(studio, late + 1)
+    assert (seen.contents, changes_since(studio, late + 1, seen.window).contents) == ({}, {})
     with studio.catalog.write() as connection:
         connection.execute(state_transitions.insert().values(**kept))
-    assert list(changes_since(studio.catalog, late + 1, seen.window).contents) == [row.id]
+    assert list(changes_since(studio, late + 1, seen.window).contents) == [row.id]
 
 
 @pytest.mark.parametrize(
