@@ -177,6 +177,23 @@ def make_studio(tmp_path: Path) -> Iterator[Callable[..., "Studio"]]:
 
 
 @pytest.fixture(scope="session")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A 720x1280 video of 4 s with sound, moov first."""
+    from dayreel.media.ffmpeg_binary import find_ffmpeg
+
+    path = tmp_path_factory.mktemp("videos") / "final_video.mp4"
+    command = [
+        str(find_ffmpeg()), "-v", "error", "-y",
+        "-f", "lavfi", "-i", "color=c=teal:size=720x1280:rate=24:duration=4",
+        "-f", "lavfi", "-i", "sine=frequency=440:duration=4",
+        "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest",
+        "-movflags", "+faststart", str(path),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fifth of a second of moving picture and sound."""
     from dayreel.media.ffmpeg_binary import find_ffmpeg

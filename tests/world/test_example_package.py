@@ -24,7 +24,7 @@ prompts: {provider: openai, model: gpt-6-luna}
 segments: {count: 1, duration_s: 5}
 video: {provider: acme_video, model: acme-1}
 narration: {provider: acme_voice, voice: ana}
-platforms: {outbox: {}}
+platforms: {acme_board: {wall: kitchen}}
 """
 PRICE = """
 - provider: acme_video
@@ -79,6 +79,12 @@ def test_its_names_work_in_a_channel_file(site: Path, project: Path) -> None:
     assert made.returncode == 0, made.stdout + made.stderr
     (manifest,) = project.glob("content/*/metadata.json")
     assert {"acme_video", "acme_voice"} <= set(manifest.read_text().split('"'))
+    content_id = manifest.parent.name
+    for command in (("review", "approve", content_id, "--by", "ana"), ("publish", content_id)):
+        done = run(site, project, "dayreel", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads(run(site, project, "dayreel", "status", "--all", "--json").stdout)
+    assert row["posts"]["acme_board"]["state"] == "posted"
 
 
 def test_nothing_in_dayreel_names_it() -> None:

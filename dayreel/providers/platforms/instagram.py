@@ -362,7 +362,7 @@ class InstagramPlatform:
             )
         except ProviderError as error:
             return Receipt("posted", media_id, None, {"permalink_error": error.message})
-        return Receipt("posted", media_id, media.get("permalink"), media)
+        return _posted(media_id, media)
 
     def _recover(self, request: PostRequest, container: str, sent_at: datetime | None = None) -> Receipt:
         try:
@@ -412,7 +412,7 @@ class InstagramPlatform:
                 if sent_at is not None and _is_older(media, sent_at):
                     return None
                 if carries_marker(str(media.get("caption") or ""), marker):
-                    return Receipt("posted", str(media["id"]), media.get("permalink"), media)
+                    return _posted(str(media["id"]), media)
             cursor = ((page.get("paging") or {}).get("cursors") or {}).get("after")
             if not page.get("data") or not cursor:
                 return None
@@ -444,6 +444,12 @@ def _still_processing(container: str, wait_s: float) -> TransientError:
         retry_after_s=wait_s,
         code="IN_PROGRESS",
     )
+
+
+def _posted(media_id: str, media: dict[str, Any]) -> Receipt:
+    # What was asked for alone is kept: whatever else an answer holds may be what it was sent.
+    raw = {name: media[name] for name in _MEDIA_FIELDS.split(",") if name in media}
+    return Receipt("posted", media_id, raw.get("permalink"), raw)
 
 
 def _is_older(media: dict[str, Any], sent_at: datetime) -> bool:

@@ -30,6 +30,9 @@ SAMPLES = {
     "slack": Sample(),
     "discord": Sample(),
     "tmdb": Sample(),
+    "instagram": Sample(duration_s=4),
+    "tiktok": Sample(fields={"privacy": "SELF_ONLY"}, duration_s=4),
+    "youtube": Sample(fields={"privacy": "private"}, duration_s=4),
 }
 pytestmark = pytest.mark.slow
 CASES = [(name, check) for name in SAMPLES for check in checks_of(vendor_named(name))]
@@ -104,6 +107,9 @@ def _segments_are_copies(tiny_clip: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("name", "check"), CASES, ids=lambda part: getattr(part, "__name__", part))
-def test_a_vendor_of_ours_keeps_the_contract(name: str, check: Callable[[Bench], None], tmp_path: Path) -> None:
-    with bench(vendor_named(name), tmp_path, SAMPLES[name]) as running:
+def test_a_vendor_of_ours_keeps_the_contract(
+    name: str, check: Callable[[Bench], None], tmp_path: Path, video: Path
+) -> None:
+    sample = replace(SAMPLES[name], video=video)
+    with bench(vendor_named(name), tmp_path, sample) as running:
         check(running)

@@ -41,6 +41,16 @@ def video(world: World) -> list[Route]:
     return routes(world, "acme_video", _fault_answer, table)
 
 
+def board(world: World) -> list[Route]:
+    """Return the routes of the board."""
+    table = {
+        ("POST", "/acme/pins", "pin"): _pin,
+        ("GET", "/acme/pins", "find"): _find_pin,
+        ("GET", "/acme/counters", "counters"): _counters,
+    }
+    return routes(world, "acme_board", _fault_answer, table)
+
+
 def _fault_answer(_route: str, fault: Fault) -> Response:
     return JSONResponse({"acme_error": "out of order"}, fault.status or 500)
 
@@ -74,6 +84,26 @@ async def _find(call: Call) -> Response:
     marker = call.request.path_params["marker"]
     found = [one for one in _authorised(call).store.all("message") if one.get("marker") == marker]
     return JSONResponse({"id": found[-1]["id"]} if found else {})
+
+
+async def _pin(call: Call) -> Response:
+    world, asked = _authorised(call), await call.json() or {}
+    id_ = world.new_number("acme_pin", 12)
+    world.go_live(platform="acme_board", id_=id_, path=f"/acme/pins/{id_}", **asked)
+    return JSONResponse({"id": id_})
+
+
+async def _find_pin(call: Call) -> Response:
+    marker = call.request.query_params["marker"]
+    found = [pin["id"] for pin in _authorised(call).posts("acme_board") if pin["marker"] == marker]
+    return JSONResponse({"id": found[-1]} if found else {})
+
+
+async def _counters(call: Call) -> Response:
+    world = _authorised(call)
+    return JSONResponse(
+        {id_: 7 for id_ in call.request.query_params["ids"].split(",") if world.post("acme_board", id_)}
+    )
 
 
 async def _submit(call: Call) -> Response:
