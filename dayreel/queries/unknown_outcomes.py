@@ -18,7 +18,6 @@ from dayreel.rules.key_like import without_keys
 from dayreel.schemas.effect import HOUSE, EffectKind, EffectState
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.leases import is_abandoned
-from dayreel.vendors.registry import where_to_look
 
 
 @dataclass(frozen=True)
@@ -106,6 +105,8 @@ def resolving_command(effect_id: int) -> str:
 
 
 def _outcome(row: RowMapping) -> UnknownOutcome:
+    from dayreel.vendors.registry import where_to_look  # noqa: PLC0415  brings records, only where one is wanted
+
     return UnknownOutcome(
         effect_id=row["id"],
         version=row["version"],

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from importlib.resources import files
 from typing import get_args
 
 from dayreel.errors import ConfigurationError, UsageError
@@ -144,6 +143,8 @@ def _all() -> tuple[Vendor, ...]:
 @cache
 def _own() -> dict[str, str]:
     """Return our vendors' modules by name; told by their text, because importing each helper beside them takes long."""
+    from importlib.resources import files  # noqa: PLC0415  `dayreel status` asks for no vendor
+
     return {
         path.name.removesuffix(".py"): f"dayreel.providers.{family}.{path.name.removesuffix('.py')}"
         for family in FAMILIES

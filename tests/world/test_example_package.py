@@ -1,4 +1,4 @@
-"""examples/dayreel-acme: built, installed beside dayreel, kept to its contracts, and chosen in a channel file."""
+"""examples/dayreel-acme: built, installed beside dayreel, kept to its contracts, chosen and posted to by a channel."""
 
 import json
 import os
