@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dayreel.cli.output import print_json
-from dayreel.queries.story import Story, StoryEffect, find_content_id, story_of
+from dayreel.queries.story import Story, StoryEffect, StoryPost, find_content_id, story_of
 from dayreel.records import opened_records
 
 
@@ -41,7 +41,7 @@ def document_of(story: Story) -> dict[str, Any]:
         "error": row.error,
         "revision": row.revision,
         "cost_usd": dict(story.costs),
-        "posts": [{**vars(post), "snapshots": [vars(one) for one in post.snapshots]} for post in story.posts],
+        "posts": [_post_document(post) for post in story.posts],
         "decisions": [
             {name: value for name, value in vars(decision).items() if name not in ("content_id", "words")}
             | {"is_for_the_video_there_is": decision.video_sha256 == row.video_sha256}
@@ -63,6 +63,23 @@ def document_of(story: Story) -> dict[str, Any]:
     }
     plain: dict[str, Any] = _plain(document)
     return plain
+
+
+def _post_document(post: StoryPost) -> dict[str, Any]:
+    row = post.row
+    return {
+        "platform": row.platform,
+        "account": row.account,
+        "state": row.state,
+        "url": row.post_url,
+        "post_id": row.post_id,
+        "posted_at": row.posted_at,
+        "video_sha256": row.video_sha256,
+        "effect_id": row.effect_id,
+        "decision_id": row.decision_id,
+        "error": row.error_message,
+        "snapshots": [vars(snapshot) for snapshot in post.snapshots],
+    }
 
 
 def _effect_document(effect: StoryEffect) -> dict[str, Any]:

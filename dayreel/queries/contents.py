@@ -9,12 +9,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
 from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.rows import (
     ContentRow,
     DecisionRow,
+    PostRow,
     costs_of,
     is_unnamed,
     list_contents,
@@ -163,25 +164,24 @@ def next_step(row: ContentRow, *, has_unknown: bool, has_failed_post: bool = Fal
 def _posts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[PostStatus, ...]]:
     rows = posts_of(connection, ids)
     # Only the ledger tells which of those that are out without an address will yet have a public id.
-    numbers = [post["effect_id"] for post in rows if post["state"] == "posted" and post["post_url"] is None]
+    numbers = [post.effect_id for post in rows if post.state == "posted" and post.post_url is None]
     query = select(effects.c.id, effects.c.result).where(effects.c.id.in_(numbers))
     results = {row.id: row.result for row in connection.execute(query)} if numbers else {}
     posts: dict[str, tuple[PostStatus, ...]] = {}
     for post in rows:
-        added = _post(post, results.get(post["effect_id"], {}))
-        posts[post["content_id"]] = (*posts.get(post["content_id"], ()), added)
+        posts[post.content_id] = (*posts.get(post.content_id, ()), _post(post, results.get(post.effect_id, {})))
     return posts
 
 
-def _post(post: RowMapping, result: dict[str, Any]) -> PostStatus:
+def _post(post: PostRow, result: dict[str, Any]) -> PostStatus:
     unnamed = is_unnamed(post, result)
-    is_over = post["state"] == "posted" and not unnamed
+    is_over = post.state == "posted" and not unnamed
     return PostStatus(
-        platform=post["platform"],
-        state=post["state"],
-        post_id=post["post_id"],
-        url=post["post_url"],
-        error=post["error_message"],
-        since=None if is_over else post["posted_at"] or post["updated_at"],
+        platform=post.platform,
+        state=post.state,
+        post_id=post.post_id,
+        url=post.post_url,
+        error=post.error_message,
+        since=None if is_over else post.posted_at or post.updated_at,
         is_unnamed=unnamed,
     )

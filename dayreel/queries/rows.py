@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, func, select
 
@@ -20,6 +20,8 @@ from dayreel.stores.catalog.tables import (
     platform_posts,
     skipped_days,
 )
+
+Row = TypeVar("Row")
 
 # A video is posted within its review, which takes days at the most.
 _MADE_BEFORE = timedelta(days=30)
@@ -103,9 +105,28 @@ class SkippedDay:
         return f"{self.day} of channel {self.channel!r} is skipped by {self.skipped_by}{note}"
 
 
-def as_row(kind: type[Any], row: RowMapping) -> Any:
+@dataclass(frozen=True)
+class PostRow:
+    """Where one content stands on one platform; the columns of the `platform_posts` table."""
+
+    id: int
+    content_id: str
+    platform: str
+    account: str
+    effect_id: int
+    decision_id: int
+    state: str
+    post_id: str | None
+    post_url: str | None
+    video_sha256: str
+    posted_at: datetime | None
+    error_message: str | None
+    updated_at: datetime
+
+
+def as_row(kind: type[Row], row: RowMapping) -> Row:
     """Return a row of the catalog as the dataclass with its columns."""
-    return kind(**{field.name: row[field.name] for field in fields(kind)})
+    return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]  # of a dataclass
 
 
 def get_content(connection: Connection, content_id: str, *, lock: bool = False) -> ContentRow:
@@ -121,8 +142,7 @@ def get_content(connection: Connection, content_id: str, *, lock: bool = False) 
     row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
     if row is None:
         raise UsageError(f"There is no content {content_id!r}.", next_step="`dayreel status --all` lists them.")
-    found: ContentRow = as_row(ContentRow, row)
-    return found
+    return as_row(ContentRow, row)
 
 
 def current_content(connection: Connection, channel: str, day: date) -> ContentRow | None:
@@ -228,7 +248,7 @@ def pinned_idea(connection: Connection, channel: str, day: date) -> PinnedIdea |
     return None if row is None else as_row(PinnedIdea, row)
 
 
-def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[RowMapping]:
+def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[PostRow]:
     """Return the platform posts of these contents, by content and platform."""
     if not content_ids:
         return []
@@ -237,10 +257,10 @@ def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[RowMapp
         .where(platform_posts.c.content_id.in_(content_ids))
         .order_by(platform_posts.c.content_id, platform_posts.c.platform)
     )
-    return list(connection.execute(query).mappings())
+    return [as_row(PostRow, row) for row in connection.execute(query).mappings()]
 
 
-def posts_without_public_id(connection: Connection, *, world: str, since: datetime) -> list[RowMapping]:
+def posts_without_public_id(connection: Connection, *, world: str, since: datetime) -> list[PostRow]:
     """Return the posts since a moment that are out and that their platform has not named publicly yet, oldest first.
 
     TikTok names a post only after moderation, and sometimes never.
@@ -259,13 +279,14 @@ def posts_without_public_id(connection: Connection, *, world: str, since: dateti
         )
         .order_by(platform_posts.c.id)
     )
-    return [row for row in connection.execute(query).mappings() if is_unnamed(row, row["result"])]
+    found = [(as_row(PostRow, row), row["result"]) for row in connection.execute(query).mappings()]
+    return [post for post, result in found if is_unnamed(post, result)]
 
 
-def is_unnamed(post: RowMapping, result: dict[str, Any]) -> bool:
+def is_unnamed(post: PostRow, result: dict[str, Any]) -> bool:
     """Return whether a post is out without a public id that will yet come; `result` is its effect's."""
     raw = result.get("raw") or {}
-    return bool(post["state"] == "posted" and raw.get("public_id_pending") and post["post_id"] == raw.get("publish_id"))
+    return bool(post.state == "posted" and raw.get("public_id_pending") and post.post_id == raw.get("publish_id"))
 
 
 def costs_of(connection: Connection, content_ids: Sequence[str]) -> dict[str, dict[str, Decimal]]:

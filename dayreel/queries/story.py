@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, Table, or_, select
 
 from dayreel.errors import UsageError
 from dayreel.queries.renders import Render, renders_of
-from dayreel.queries.rows import ContentRow, DecisionRow, as_row, costs_of, get_content
+from dayreel.queries.rows import ContentRow, DecisionRow, PostRow, as_row, costs_of, get_content
 from dayreel.records import Records
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.key_like import without_keys
@@ -55,16 +55,7 @@ class Snapshot:
 class StoryPost:
     """One post: what was sent by which effect, on whose decision, and how it did, oldest snapshot first."""
 
-    platform: str
-    account: str
-    state: str
-    url: str | None
-    post_id: str | None
-    posted_at: datetime | None
-    video_sha256: str
-    effect_id: int
-    decision_id: int
-    error: str | None
+    row: PostRow
     snapshots: tuple[Snapshot, ...]
 
 
@@ -235,22 +226,8 @@ def _posts(connection: Connection, content_id: str) -> tuple[StoryPost, ...]:
     snapshots: dict[int, list[Snapshot]] = {}
     for row in _rows(connection, metric_snapshots, content_id):
         snapshots.setdefault(row["post_row_id"], []).append(as_row(Snapshot, row))
-    return tuple(
-        StoryPost(
-            platform=post["platform"],
-            account=post["account"],
-            state=post["state"],
-            url=post["post_url"],
-            post_id=post["post_id"],
-            posted_at=post["posted_at"],
-            video_sha256=post["video_sha256"],
-            effect_id=post["effect_id"],
-            decision_id=post["decision_id"],
-            error=post["error_message"],
-            snapshots=tuple(snapshots.get(post["id"], ())),
-        )
-        for post in _rows(connection, platform_posts, content_id)
-    )
+    rows = [as_row(PostRow, row) for row in _rows(connection, platform_posts, content_id)]
+    return tuple(StoryPost(row, tuple(snapshots.get(row.id, ()))) for row in rows)
 
 
 def _effect(effect: RowMapping) -> StoryEffect:

@@ -77,11 +77,11 @@ def _standing(
 ) -> tuple[str | None, str | None]:
     """Return where the post is that is out, and why another try would wait, each None where it is not so."""
     for post in posts_of(connection, [content_id]):
-        if post["platform"] != platform:
+        if post.platform != platform:
             continue
-        if post["state"] in ("posted", "processing"):
-            return str(post["post_url"] or post["post_id"] or post["state"]), None
-        effect = studio.ledger.get(post["effect_id"])
+        if post.state in ("posted", "processing"):
+            return str(post.post_url or post.post_id or post.state), None
+        effect = studio.ledger.get(post.effect_id)
         if effect.state in OUT:
             return None, f"It may be out (effect {effect.id} is {effect.state}): `dayreel reconcile` looks first."
     return None, None

@@ -143,7 +143,7 @@ def _finish_when_all_are_out(studio: Studio, connection: Connection, channel: Ch
     """
     now = studio.clock.now()
     row = get_content(connection, content_id, lock=True)
-    posted = {post["platform"] for post in posts_of(connection, [content_id]) if post["state"] == "posted"}
+    posted = {post.platform for post in posts_of(connection, [content_id]) if post.state == "posted"}
     if row.state not in ("approved", "publishing") or not posted >= channel.platforms.chosen().keys():
         return
     if row.state == "approved":

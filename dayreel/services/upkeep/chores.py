@@ -131,5 +131,5 @@ def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
     return [
         *((f"effect {one.effect_id} {one.state}", one.sent_at or now) for one in unknown),
         *((f"post {post.id}", post.since) for post in posts),
-        *((f"public id of post {post['id']}", post["posted_at"]) for post in unnamed),
+        *((f"public id of post {post.id}", post.posted_at or now) for post in unnamed),
     ]

@@ -92,7 +92,7 @@ def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
     told = [_reconcile(studio, studio.ledger.get(number)) for number in numbers]
     told += [_looked_at(studio, post["effect_id"], _refresh) for post in pending]
     told += [_looked_at(studio, row["id"], _catch_up) for row in unsettled]
-    return told + [_looked_at(studio, post["effect_id"], _ask_for_name) for post in unnamed]
+    return told + [_looked_at(studio, post.effect_id, _ask_for_name) for post in unnamed]
 
 
 def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note: str | None = None) -> Reconciled:

@@ -235,7 +235,7 @@ def is_done(studio: Studio) -> bool:
         row = current_content(connection, CHANNEL, today())
         if row is None or row.state != "posted":
             return False
-        posts = {post["platform"]: post["state"] for post in posts_of(connection, [row.id])}
+        posts = {post.platform: post.state for post in posts_of(connection, [row.id])}
     return posts == dict.fromkeys(channel.platforms.chosen(), "posted")
 
 
@@ -366,7 +366,7 @@ def audit(place: Place) -> Document:
     with studio.catalog.read() as connection:
         rows = [dict(row) for row in connection.execute(select(effects).order_by(effects.c.id)).mappings()]
         row = current_content(connection, CHANNEL, today())
-        posts = [dict(post) for post in posts_of(connection, [row.id])] if row else []
+        posts = [vars(post) for post in posts_of(connection, [row.id])] if row else []
         drawn = [dict(one) for one in connection.execute(select(renders.c.sequence, renders.c.state)).mappings()]
         logs = list(connection.execute(select(processing_logs.c.status)).scalars())
         snapshots = list(connection.execute(select(metric_snapshots.c.platform)).scalars())

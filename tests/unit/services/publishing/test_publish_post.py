@@ -57,7 +57,7 @@ def plan(studio: Studio, platform: FakePlatform) -> Plan:
 
 def post_row(studio: Studio, platform: str = "instagram", content_id: str = ID) -> dict[str, Any]:
     with studio.catalog.read() as connection:
-        return next(dict(post) for post in posts_of(connection, [content_id]) if post["platform"] == platform)
+        return next(vars(post) for post in posts_of(connection, [content_id]) if post.platform == platform)
 
 
 def set_config(studio: Studio, name: str, value: str) -> None:

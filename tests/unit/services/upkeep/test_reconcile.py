@@ -84,7 +84,7 @@ def effect(studio: Studio, number: int) -> dict[str, Any]:
 def post(studio: Studio) -> dict[str, Any]:
     with studio.catalog.read() as connection:
         (row,) = posts_of(connection, [ID])
-    return dict(row)
+    return vars(row)
 
 
 def test_with_nothing_in_doubt_nothing_is_asked(studio: Studio) -> None:
