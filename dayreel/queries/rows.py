@@ -120,6 +120,7 @@ class PostRow:
     post_url: str | None
     video_sha256: str
     posted_at: datetime | None
+    posted_on: date | None
     error_message: str | None
     updated_at: datetime
 
