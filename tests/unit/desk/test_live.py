@@ -11,16 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
-from sqlalchemy import func, select
 from starlette.applications import Starlette
 
-from dayreel.queries.changes import changes_since, newest_marker
-from dayreel.queries.renders import render_state
+from dayreel.queries.changes import newest_marker
 from dayreel.services.making.renders import fire
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.tables import state_transitions
 from tests.fakes.catalogs import fresh_catalog
 from tests.fakes.desk import desk_on, served, token_of
 from tests.fakes.studio import reviewable
@@ -170,19 +167,6 @@ def test_strangers_follow_nothing(desk: Starlette) -> None:
             assert stranger.get(path).status_code == 401
 
 
-def test_the_change_marker_works_on_both_databases(catalog_url: str, make_studio: object) -> None:
-    assert callable(make_studio)
-    studio = make_studio(catalog=fresh_catalog(catalog_url))
-    assert newest_marker(studio) == 0
-    row = reviewable(studio)
-    before = newest_marker(studio)
-    assert changes_since(studio, before).contents == {}
-    fire(studio, row.id, 2, "start", progress=0, detail="queued")
-    changes = changes_since(studio, before)
-    assert changes.marker > before
-    assert changes.contents[row.id].renders[0].sequence == 2
-
-
 @pytest.mark.postgres
 def test_postgresql_tells_of_a_commit_so_nobody_has_to_look(
     postgres_url: str, make_studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
@@ -203,37 +187,3 @@ def test_postgresql_tells_of_a_commit_so_nobody_has_to_look(
         wait_until(lambda: desk.state.room.feed.reads > 2)  # it listens
         fire(replace(studio, catalog=elsewhere), row.id, 1, "start", progress=0, detail="queued")
         assert read(next(events))["renders"][0]["state"] == "queued"
-
-
-@pytest.mark.postgres
-def test_a_marker_that_is_committed_late_is_noticed(postgres_url: str, make_studio: Callable[..., Studio]) -> None:
-    """Numbers are given out before the commit, so a lower one may appear after a higher one was read."""
-    studio = make_studio(catalog=fresh_catalog(postgres_url))
-    row = reviewable(studio)
-    fire(studio, row.id, 1, "start", progress=0, detail="queued")
-    with studio.catalog.write() as connection:
-        late = connection.execute(select(func.max(state_transitions.c.id))).scalar_one()
-        kept = dict(
-            connection.execute(select(state_transitions).where(state_transitions.c.id == late)).mappings().one()
-        )
-        connection.execute(state_transitions.update().where(state_transitions.c.id == late).values(id=late + 1))
-    seen = changes_since(studio, late + 1)
-    assert (seen.contents, changes_since(studio, late + 1, seen.window).contents) == ({}, {})
-    with studio.catalog.write() as connection:
-        connection.execute(state_transitions.insert().values(**kept))
-    assert list(changes_since(studio, late + 1, seen.window).contents) == [row.id]
-
-
-@pytest.mark.parametrize(
-    ("states", "word"),
-    [
-        ([], "idle"),
-        (["completed", "completed"], "completed"),
-        (["completed", "queued"], "queued"),
-        (["queued", "rendering"], "rendering"),
-        (["failed", "rendering"], "failed"),
-        (["idle"], "idle"),
-    ],
-)
-def test_the_renders_of_a_content_are_told_in_one_word(states: list[str], word: str) -> None:
-    assert render_state(states) == word

@@ -126,6 +126,16 @@ class Faces:
         """What the desk's page of unknown outcomes lists."""
         return {int(number) for number in re.findall(r'id="effect-(\d+)"', self.browser.open("/unknown"))}
 
+    def content_pages(self) -> int:
+        """What the pages of the contents count together."""
+        pages = (self.browser.open(f"/content/{content_id}") for content_id in WORLDS)
+        return sum(int(number) for page in pages for number in re.findall(r"(\d+) unknown outcomes?<", page))
+
+    def queue(self) -> int:
+        """What the queue's items count together."""
+        page = self.browser.open("/?view=all")
+        return sum(int(number) for number in re.findall(r"(\d+) unknown outcomes?:", page))
+
     def terminal(self) -> set[int]:
         """What the terminal lists; its day counts as many."""
         listed = {outcome.effect_id for outcome in UnknownScreen().look(self.studio).here}
@@ -183,7 +193,7 @@ def at_work() -> Iterator[set[tuple[str, int]]]:
 
 # One project for all examples, emptied before each: what is tested is the queries, not the making of projects.
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(ACTS, max_size=7), posts=POSTS, said=DECISIONS)
 def test_every_face_names_the_same_outcomes(
     faces: Faces,
@@ -197,6 +207,8 @@ def test_every_face_names_the_same_outcomes(
     expected = arrange(faces.studio, at_work, acts, posts, said)
     assert {outcome.effect_id for outcome in unknown_outcomes(faces.studio).here} == expected
     assert faces.banner() == len(expected)
+    of_contents = [number for number in expected if acts[number - 1][0] is not None]
+    assert faces.content_pages() == faces.queue() == len(of_contents)
     looked_at = {
         "page": faces.page(),
         "terminal": faces.terminal(),

@@ -10,8 +10,6 @@ from PIL import Image
 from sqlalchemy import update
 
 from dayreel.errors import MediaError
-from dayreel.queries.money import money_of
-from dayreel.queries.queue import dashboard
 from dayreel.queries.review import review_of
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
@@ -23,12 +21,10 @@ from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
 from dayreel.tui.words import bar, left, one_line, plain, size, usd
 from tests.fakes.clock import NINE
-from tests.fakes.rows import add_effect
 from tests.fakes.studio import reviewable
 from tests.unit.tui.terminals import (
     Keyboard,
     WatchedTerminal,
-    a_busy_day,
     run,
     terminal,
     text,
@@ -51,27 +47,6 @@ def sheet(path: Path) -> Path:
     picture.paste((0, 0, 255), (60, 0, 120, 40))
     picture.save(path, "JPEG", quality=95)
     return path
-
-
-def test_the_day_counts_what_it_does_not_list(make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
-    studio = make_studio(channels={"crafts": {}, "histories": {}})
-    a_busy_day(studio)
-    monkeypatch.setattr("dayreel.queries.queue._SHOWN_OVER", 0)
-    groups = {group.state: (group.total, len(group.contents)) for group in dashboard(studio).groups}
-    assert groups == {
-        "review_pending": (1, 1),
-        "failed": (1, 1),
-        "rendering": (1, 1),
-        "rejected": (1, 0),
-        "posted": (1, 0),
-    }
-
-
-def test_money_of_another_world_counts_for_nothing(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    add_effect(studio.catalog, reviewable(studio).id)
-    assert [cap.used_usd for cap in money_of(studio).caps] == [Decimal("0.25")] * 3
-    assert [cap.used_usd for cap in money_of(make_studio(world="live")).caps] == [0, 0, 0]
 
 
 def test_captions_that_do_not_fit_say_by_how_much(make_studio: MakeStudio) -> None:
