@@ -102,7 +102,7 @@ class _QuickClock:
 
 @dataclass
 class Bench:
-    """A vendor's client, its stand-in, and the proxy between them."""
+    """A vendor's client, its stand-in, and the proxy between them; `handle` is what the last post had recorded."""
 
     record: Vendor
     sample: Sample
@@ -110,6 +110,7 @@ class Bench:
     proxy: HostileProxy
     variables: dict[str, str]
     _ask: Callable[[Callable[[World], Any]], Any]
+    handle: dict[str, Any] = field(default_factory=dict)
 
     def client(self, url: str | None = None, **changes: str | None) -> Any:
         """Return a client; `changes` are other values of its variables, None takes one away."""
@@ -130,8 +131,12 @@ class Bench:
         if self.record.family == "notifiers":
             return client.send(_permit("notification", name), Message("hello", marker="m-1"))
         if self.record.family == "platforms":
-            return client.post(_permit("post", name), self.post(), handle={}, record=lambda _handle: None)
+            self.handle = {}
+            return client.post(_permit("post", name), self.post(), handle={}, record=self._keep)
         return client.movie("Hidden Falls", 2019)
+
+    def _keep(self, handle: dict[str, Any]) -> None:
+        self.handle = dict(handle)
 
     def segment(self) -> SegmentRequest:
         """Return what a video vendor is asked to make."""
@@ -160,6 +165,21 @@ class Bench:
         """Return how many generations, posts and messages the stand-in has."""
         told = self._ask(lambda world: world.effects(""))
         return sum(len(told[kind]) for kind in ("generations", "posts", "messages"))
+
+    def finds(self) -> bool:
+        """Return whether what the call did is found again; yes where the vendor has no way to look."""
+        client = self.client()
+        try:
+            if self.record.family == "video":
+                return client.find(_permit("segment", self.record.name).key) is not None
+            if self.record.family == "notifiers":
+                return "looks up lost messages" not in self.record.can or client.find("m-1") is not None
+            if self.record.family == "platforms":
+                sent_at = SystemClock().now() - timedelta(minutes=1)
+                return client.look_up(self.post(), self.handle, sent_at=sent_at).verdict != "absent"
+        except PermanentError:  # a person has to look
+            return True
+        return True
 
     def outcomes(self, shape: str) -> Iterator[tuple[int, Any]]:
         """Act again and again, the answer to one request after the other spoilt; yield which, and what came of it."""
@@ -292,6 +312,8 @@ def nothing_done_is_denied(bench: Bench) -> None:
             _expect(acts or not isinstance(outcome, UnknownOutcomeError), f"a read is in doubt. {seen}")
             if done and isinstance(outcome, TransientError | PermanentError):
                 raise ContractBrokenError(f"it was done, and is said not to be. {seen}")
+            if done and isinstance(outcome, UnknownOutcomeError):
+                _expect(bench.finds(), f"it looks up what was lost, and does not find it. {seen}")
             if done and not isinstance(outcome, Exception) and bench.proxy.count == step == 1:
                 raise ContractBrokenError(f"it takes no answer for a good one. {seen}")
         _expect(was_done == acts, f"{shape}: nothing was ever done")

@@ -1,5 +1,7 @@
 """Vendors of other packages: found by entry point, chosen by name, and in nobody's way when they cannot be used."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,3 +141,26 @@ def test_a_name_that_two_packages_bring_names_both(install: Install) -> None:
     assert problem.distribution == "acme_package 1.0 and another_package 1.0"
     with pytest.raises(ConfigurationError, match=r"another_package 1\.0 cannot be used: each of them brings"):
         vendor_named("acme")
+
+
+LIVE = """
+import sys
+from dayreel.services.setting_up import examine, prove_keys
+from dayreel.services.studio import Studio
+from dayreel.services.tell_people import notifier_name
+from dayreel.settings import Settings
+from dayreel.vendors.registry import vendors
+assert notifier_name(Settings(_env_file=None, world="live")) == "log" and len(vendors()) > 10
+stand_ins = {vendor.stand_in.partition(":")[0] for vendor in vendors() if vendor.stand_in}
+assert len(stand_ins) > 10 and not stand_ins & set(sys.modules), stand_ins & set(sys.modules)
+"""
+
+
+@pytest.mark.slow
+def test_the_live_world_imports_no_stand_in(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", LIVE]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

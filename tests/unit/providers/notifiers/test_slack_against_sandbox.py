@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from dayreel.clock import SystemClock
-from dayreel.errors import PermanentError, UnknownOutcomeError
+from dayreel.errors import PermanentError
 from dayreel.providers.notifiers.contract import Message, Notifier
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import vendor_named
@@ -27,25 +27,6 @@ def slack(world: RunningSandbox) -> Iterator[Notifier]:
     access = Access("sandbox", world.credentials.get, world.url, SystemClock(), world.root)
     yield vendor_named("slack").connect(access)
     world.clear_faults()
-
-
-def test_a_message_is_sent_once_and_found_again(slack: Notifier, world: RunningSandbox) -> None:
-    assert slack.find("m-1") is None
-    handle = slack.send(PERMIT, Message("Ready for review", marker="m-1"))
-    slack.send(PERMIT, Message("Another", marker="m-2"))
-    assert slack.find("m-1") == handle
-    assert len(world.effects()["messages"]) == 2
-
-
-@pytest.mark.parametrize("kind", ["lose_answer", "error_after_accept"])
-def test_a_lost_message_was_sent_once_and_is_found(slack: Notifier, world: RunningSandbox, kind: str) -> None:
-    world.arm("slack", "post", kind)
-    with pytest.raises(UnknownOutcomeError):
-        slack.send(PERMIT, Message("Ready for review", marker="m-1"))
-    assert len(world.effects()["messages"]) == 1
-    found = slack.find("m-1")
-    assert found is not None
-    assert found["ts"]
 
 
 def test_a_dead_token_names_the_variable(slack: Notifier, world: RunningSandbox) -> None:

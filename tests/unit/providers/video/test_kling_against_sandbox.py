@@ -47,15 +47,6 @@ def until_over(kling: KlingVideo, handle: dict[str, Any]) -> Job:
     return wait_until(lambda: job if (job := kling.follow(handle)).state in ("done", "failed") else None)
 
 
-def test_a_segment_is_made_and_fetched(kling: KlingVideo, world: RunningSandbox, tmp_path: Path) -> None:
-    world.pace(kling_render_s=0)
-    job = until_over(kling, kling.submit(permit(1), REQUEST))
-    assert job.file_url is not None
-    kling.fetch(job.file_url, tmp_path / "video_1.mp4")
-    assert (tmp_path / "video_1.mp4").read_bytes()[4:8] == b"ftyp"
-    assert paid(world) == 1
-
-
 @pytest.mark.parametrize("model", sorted(MODELS))
 def test_the_sandbox_takes_what_each_model_is_sent(kling: KlingVideo, world: RunningSandbox, model: str) -> None:
     world.arm("kling", "submit", "stuck")
