@@ -176,7 +176,7 @@ class Bench:
                 return "looks up lost messages" not in self.record.can or client.find("m-1") is not None
             if self.record.family == "platforms":
                 sent_at = SystemClock().now() - timedelta(minutes=1)
-                return client.look_up(self.post(), self.handle, sent_at=sent_at).verdict != "absent"
+                return bool(client.look_up(self.post(), self.handle, sent_at=sent_at).verdict != "absent")
         except PermanentError:  # a person has to look
             return True
         return True
