@@ -100,7 +100,11 @@ def settings() -> Iterator[str]:
             default = "" if field.default is None else f"`{field.default}`"
             own.append((f"`DAYREEL_{name.upper()}`", _about(field.description or "", secret=secret), default))
     variables = [
-        (f"`{setting.variable}`", _about(setting.help, secret=setting.secret), vendor.name)
+        (
+            f"`{setting.variable}`",
+            _about(setting.help, secret=setting.secret),
+            f"{vendor.name}, needed" if setting.required else vendor.name,
+        )
         for vendor in vendors()
         for setting in vendor.settings
     ]
