@@ -290,7 +290,9 @@ def review_of(records: Records, content_id: str) -> Review:
         history = _history(connection, row.id)
     channel, no_channel = _load(lambda: records.channels.load(row.channel))
     _fetched, no_bucket = _load(lambda: records.contents.fetch(row.id))
-    manifest, no_manifest = _load(lambda: records.contents.manifest(row.id))
+    # A take that was only just opened has no folder yet, which is no trouble.
+    is_new = row.state == "pending" and not records.contents.exists(row.id)
+    manifest, no_manifest = (None, None) if is_new else _load(lambda: records.contents.manifest(row.id))
     idea = manifest.idea if manifest else None
     bound = bound_of(row, channel, idea) if channel else None
     newest = status.newest.verdict if status.newest else None
