@@ -11,31 +11,8 @@ from typing import Any, Final
 from dayreel.errors import UsageError
 from dayreel.sandbox.world import Document, World
 
-ROUTES: Final[dict[str, tuple[str, ...]]] = {
-    "anthropic": ("messages",),
-    "openai": ("responses", "chat"),
-    "fal": ("submit", "status", "result", "file", "cancel"),
-    "kling": ("submit", "status", "file"),
-    "instagram": (
-        "container",
-        "rupload",
-        "status",
-        "publish",
-        "media",
-        "list",
-        "quota",
-        "insights",
-        "token",
-        "account",
-    ),
-    "tiktok": ("creator", "init", "upload", "status", "list", "token", "cancel"),
-    "youtube": ("token", "session", "upload", "list"),
-    "slack": ("post", "update", "history", "file", "auth", "private", "form"),
-    "discord": ("post", "update", "history", "follow_up", "auth"),
-    "speech": ("synthesize", "voices"),
-    "tmdb": ("auth", "movie", "tv", "season"),
-}
-"""Short route names by service: more join as stand-ins are mounted."""
+ROUTES: Final[dict[str, tuple[str, ...]]] = {}
+"""Short route names by service; they join as stand-ins are mounted."""
 
 
 def offer(service: str, names: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
 from dayreel.sandbox.counters import Counters, counters
-from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.faults import Fault, offer
 from dayreel.sandbox.media_check import MediaFacts, inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Handler, Refused, RouteName, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, World
@@ -53,6 +53,7 @@ def mount(world: World) -> list[Route]:
         for prefix in ("/instagram/graph/{version:version}", "/instagram/graph"):
             table[method, f"{prefix}/{path}", name] = handler
     table["POST", "/instagram/rupload/ig-api-upload/{version}/{container}", "rupload"] = rupload
+    offer("instagram", ("status", "media"))  # which of them a node is, its id says
     return routes(world, "instagram", _fault_answer, table)
 
 
