@@ -1,1 +1,1 @@
-"""What the desk and the terminal show, without HTTP, and who may look."""
+"""Who may look at the desk, and how small its pictures are; without HTTP. What it shows is `dayreel.queries`."""
