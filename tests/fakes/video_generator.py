@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.errors import PermanentError
-from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
+from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.schemas.effect import EffectKey, Permit
 
 _NUMBERS = itertools.count(1)  # a service gives no id twice, whoever asks
@@ -56,9 +56,6 @@ class FakeVideoGenerator:
         self._cancels = cancels
         self._barrier = threading.Barrier(together) if together else None
         self._lock = threading.Lock()
-
-    def capabilities(self, model: str) -> VideoCapabilities:
-        return VideoCapabilities((5, 10), ("480p", "720p", "1080p"), 2000, has_audio=True)
 
     def check(self, request: SegmentRequest) -> None:
         """Take everything."""

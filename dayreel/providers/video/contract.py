@@ -51,14 +51,6 @@ class VideoGenerator(Protocol):
 
     name: str
 
-    def capabilities(self, model: str) -> VideoCapabilities:
-        """Return what `model` can make.
-
-        Raises:
-            ConfigurationError: the vendor's file has no adapter for this model.
-        """
-        ...
-
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the model cannot make, before any money is reserved.
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, reveal, status_error
-from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
+from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.providers.video.fal_models import MODELS, FalModel
 from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import EffectKey, Permit
@@ -88,10 +88,6 @@ class FalVideo:
         self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._auth = {"Authorization": f"Key {self._key}"}
         self._http = Http("fal", headers=self._auth, secrets=[self._key], connect_s=connect_s, read_s=read_s)
-
-    def capabilities(self, model: str) -> VideoCapabilities:
-        """Return what `model` can make. See the contract for the errors."""
-        return _adapter(model).can
 
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the model cannot make. See the contract for the errors."""

@@ -113,10 +113,6 @@ class KlingVideo:
         self._read_s = read_s
         self._clock = clock or SystemClock()
 
-    def capabilities(self, model: str) -> VideoCapabilities:
-        """Return what `model` can make. See the contract for the errors."""
-        return _adapter(model).can
-
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the model cannot make. See the contract for the errors."""
         check_request(request, _adapter(request.model).can, vendor="kling")

@@ -23,13 +23,9 @@ class AcmeVideo:
         """Take Acme's API."""
         self._api = api
 
-    def capabilities(self, model: str) -> VideoCapabilities:
-        """Return what a model can make."""
-        return MODELS[model]
-
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the model cannot make."""
-        check_request(request, self.capabilities(request.model), vendor="Acme")
+        check_request(request, MODELS[request.model], vendor="Acme")
 
     def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
         """Submit once and return the handle. See the contract for the errors."""

@@ -97,7 +97,7 @@ def test_each_model_gets_its_own_spelling(model: str, duration_s: int, resolutio
 
 @pytest.mark.parametrize("model", sorted(MODELS))
 def test_the_sandbox_takes_what_each_model_is_sent(fal: FalVideo, model: str) -> None:
-    can = fal.capabilities(model)
+    can = MODELS[model].can
     request = replace(REQUEST, model=model, duration_s=can.durations_s[0], resolution=can.resolutions[0])
     handle = fal.submit(PERMIT, request)
     assert fal.follow(handle).state != "failed"
