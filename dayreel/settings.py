@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         """Return a vendor's variable by its name; None when it is not set, or empty. Never shown with the settings."""
         return self._variables.get(name) or None
 
-    def with_variables(self, **variables: str | None) -> "Settings":
+    def with_variables(self, /, **variables: str | None) -> "Settings":
         """Return these settings with other vendors' variables; None takes one away."""
         changed = self.model_copy()
         changed._variables = {**self._variables, **_by_name(variables)}  # noqa: SLF001  of the same class
