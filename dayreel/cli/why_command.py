@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dayreel.cli.output import print_json
-from dayreel.queries.story import Story, StoryEffect, StoryPost, find_content_id, story_of
+from dayreel.queries.story import Story, StoryPost, find_content_id, story_of
 from dayreel.records import opened_records
 
 
@@ -54,8 +54,8 @@ def document_of(story: Story) -> dict[str, Any]:
         "prompts": [{"segment": number, **prompt} for number, prompt in enumerate(prompts["prompts"], start=1)],
         "idea": dumped.get("idea"),
         "stages": {name: stage.model_dump(mode="json") for name, stage in story.stages},
-        "effects": [_effect_document(effect) for effect in story.effects],
-        "runs": [{"run_id": run.run_id, "did": ", ".join(run.did), "page": run.page} for run in story.runs],
+        "effects": [vars(effect) for effect in story.effects],
+        "runs": [vars(run) for run in story.runs],
         "log": [
             {**{name: value for name, value in vars(line).items() if name != "more"}, **line.more} for line in story.log
         ],
@@ -80,10 +80,6 @@ def _post_document(post: StoryPost) -> dict[str, Any]:
         "error": row.error_message,
         "snapshots": [vars(snapshot) for snapshot in post.snapshots],
     }
-
-
-def _effect_document(effect: StoryEffect) -> dict[str, Any]:
-    return {"settled" if name == "is_settled" else name: value for name, value in vars(effect).items()}
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from dayreel.queries.alarms import Alarms, read_alarms
 from dayreel.queries.contents import ContentStatus, read_status
 from dayreel.queries.review import Seen, is_held, seen_of
-from dayreel.queries.rows import ContentRow, as_row
+from dayreel.queries.rows import ContentRow, as_row, list_contents
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
@@ -144,9 +144,7 @@ def _count(connection: Connection, where: Sequence[ColumnElement[bool]]) -> dict
 
 
 def _newest(records: Records, connection: Connection, state: str) -> tuple[ContentStatus, ...]:
-    query = select(content).where(content.c.state == state).order_by(content.c.day.desc(), content.c.id)
-    query = query.limit(_SHOWN_OVER if state in _OVER else _SHOWN)
-    rows = [as_row(ContentRow, row) for row in connection.execute(query).mappings()]
+    rows = list_contents(connection, states=(state,), limit=_SHOWN_OVER if state in _OVER else _SHOWN)
     return read_status(records, connection, rows).contents
 
 

@@ -12,13 +12,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.queries.contents import ContentStatus, PostStatus, read_status
 from dayreel.queries.prices import expected_segment_cost, known_day_cost
 from dayreel.queries.renders import Render, mean_progress, renders_of
-from dayreel.queries.rows import ContentRow, approvers, current_content, get_content, is_over
+from dayreel.queries.rows import (
+    ContentRow,
+    approvers,
+    current_content,
+    decisions_of,
+    get_content,
+    is_over,
+    transitions_of,
+)
 from dayreel.queries.unknown_outcomes import UnknownOutcome
 from dayreel.records import Records
 from dayreel.rules.approval import Bound
@@ -29,7 +37,6 @@ from dayreel.rules.post_words import post_caption, post_title, post_words
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import CheckResult, Idea
 from dayreel.schemas.manifest import Manifest
-from dayreel.stores.catalog.tables import decisions, state_transitions
 from dayreel.vendors.record import CaptionUnit
 from dayreel.vendors.registry import platform_named
 
@@ -417,18 +424,13 @@ def _file(what: FileKind, path: Path) -> FileFact:
 
 def _history(connection: Connection, content_id: str) -> tuple[Moment, ...]:
     """Return decisions and steps, newest first; a decision's own step is left out."""
-    said = select(decisions).where(decisions.c.content_id == content_id)
     moments = [
-        Moment(row["decided_at"], row["decided_by"], row["verdict"], row["note"], row["revision"], row["via"])
-        for row in connection.execute(said.order_by(decisions.c.id)).mappings()
+        Moment(row.decided_at, row.decided_by, row.verdict, row.note, row.revision, row.via)
+        for row in decisions_of(connection, content_id)
     ]
-    steps = select(state_transitions).where(
-        state_transitions.c.entity == "content",
-        state_transitions.c.entity_id == content_id,
-        state_transitions.c.event.not_in((*EVENTS.values(), "endorse")),
-    )
     moments += [
-        Moment(row["at"], row["actor"], f"{row['from_state']} → {row['to_state']}", row["notes"])
-        for row in connection.execute(steps.order_by(state_transitions.c.id)).mappings()
+        Moment(step.at, step.actor, f"{step.from_state} → {step.to_state}", step.notes)
+        for step in transitions_of(connection, content_id)
+        if step.event not in (*EVENTS.values(), "endorse")
     ]
     return tuple(sorted(moments, key=lambda moment: moment.at, reverse=True))

@@ -19,6 +19,7 @@ from dayreel.stores.catalog.tables import (
     pinned_ideas,
     platform_posts,
     skipped_days,
+    state_transitions,
 )
 
 Row = TypeVar("Row")
@@ -125,6 +126,19 @@ class PostRow:
     updated_at: datetime
 
 
+@dataclass(frozen=True)
+class Transition:
+    """One step of the content's lifecycle."""
+
+    at: datetime
+    from_state: str
+    event: str
+    to_state: str
+    trigger: str
+    actor: str
+    notes: str | None
+
+
 def as_row(kind: type[Row], row: RowMapping) -> Row:
     """Return a row of the catalog as the dataclass with its columns."""
     return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]  # of a dataclass
@@ -188,6 +202,22 @@ def earlier_ideas(connection: Connection, channel: str, since: date, *, but: str
         .order_by(content.c.day.desc(), content.c.take.desc())
     )
     return [(row.id, row.idea) for row in connection.execute(query)]
+
+
+def decisions_of(connection: Connection, content_id: str) -> tuple[DecisionRow, ...]:
+    """Return every decision on a content, the first one first."""
+    query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id)
+    return tuple(as_row(DecisionRow, row) for row in connection.execute(query).mappings())
+
+
+def transitions_of(connection: Connection, content_id: str) -> tuple[Transition, ...]:
+    """Return every step of a content's lifecycle, the first one first."""
+    query = (
+        select(state_transitions)
+        .where(state_transitions.c.entity == "content", state_transitions.c.entity_id == content_id)
+        .order_by(state_transitions.c.id)
+    )
+    return tuple(as_row(Transition, row) for row in connection.execute(query).mappings())
 
 
 def newest_verdict(connection: Connection, content_id: str) -> DecisionRow | None:

@@ -13,18 +13,26 @@ from sqlalchemy import Connection, RowMapping, Table, or_, select
 
 from dayreel.errors import UsageError
 from dayreel.queries.renders import Render, renders_of
-from dayreel.queries.rows import ContentRow, DecisionRow, PostRow, as_row, costs_of, get_content
+from dayreel.queries.rows import (
+    ContentRow,
+    DecisionRow,
+    PostRow,
+    Transition,
+    as_row,
+    costs_of,
+    decisions_of,
+    get_content,
+    transitions_of,
+)
 from dayreel.records import Records
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.key_like import without_keys
 from dayreel.schemas.manifest import Manifest, StageRecord
 from dayreel.stores.catalog.tables import (
-    decisions,
     effects,
     metric_snapshots,
     platform_posts,
     processing_logs,
-    state_transitions,
 )
 
 # Long and told elsewhere on the page, or of no use to people.
@@ -64,7 +72,7 @@ class StoryEffect:
     """One act on the outside world.
 
     Attributes:
-        cost_usd: what was settled, or what is reserved while `is_settled` is false.
+        cost_usd: what was settled, or what is reserved while `settled` is false.
         sent, handle, came_back: JSON as it went out, as it is followed, and as it came back; without keys.
     """
 
@@ -77,7 +85,7 @@ class StoryEffect:
     state: str
     attempts: int
     cost_usd: Decimal
-    is_settled: bool
+    settled: bool
     sent_at: datetime | None
     settled_at: datetime | None
     run_id: str | None
@@ -92,7 +100,7 @@ class StoryRun:
     """A run that had a hand in it, and what it did, in the order in which it did."""
 
     run_id: str
-    did: tuple[str, ...]
+    did: str
     page: str
 
 
@@ -108,19 +116,6 @@ class LogLine:
     error_message: str | None
     run_id: str | None
     more: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Transition:
-    """One step of the content's lifecycle."""
-
-    at: datetime
-    from_state: str
-    event: str
-    to_state: str
-    trigger: str
-    actor: str
-    notes: str | None
 
 
 @dataclass(frozen=True)
@@ -201,12 +196,12 @@ def story_of(records: Records, content_id: str) -> Story:
             costs=tuple(costs_of(connection, [row.id]).get(row.id, {}).items()),
             manifest=manifest,
             posts=posts,
-            decisions=tuple(as_row(DecisionRow, decision) for decision in _rows(connection, decisions, content_id)),
+            decisions=decisions_of(connection, content_id),
             renders=renders_of(connection, [row.id]).get(row.id, ()),
             effects=acts,
             runs=_runs(f"{records.settings.desk_address}/dagster/runs", manifest, log, acts, posts),
             log=log,
-            transitions=_transitions(connection, content_id),
+            transitions=transitions_of(connection, content_id),
         )
 
 
@@ -231,7 +226,7 @@ def _posts(connection: Connection, content_id: str) -> tuple[StoryPost, ...]:
 
 
 def _effect(effect: RowMapping) -> StoryEffect:
-    is_settled = effect["settled_usd"] is not None
+    settled = effect["settled_usd"] is not None
     return StoryEffect(
         id=effect["id"],
         kind=effect["kind"],
@@ -241,8 +236,8 @@ def _effect(effect: RowMapping) -> StoryEffect:
         model=effect["model"],
         state=effect["state"],
         attempts=effect["attempts"],
-        cost_usd=effect["settled_usd"] if is_settled else effect["reserved_usd"],
-        is_settled=is_settled,
+        cost_usd=effect["settled_usd"] if settled else effect["reserved_usd"],
+        settled=settled,
         sent_at=effect["sent_at"],
         settled_at=effect["settled_at"],
         run_id=effect["run_id"],
@@ -281,13 +276,4 @@ def _runs(
     for post in posts:
         for snapshot in post.snapshots:
             note(snapshot.run_id, f"measured {snapshot.platform}")
-    return tuple(StoryRun(run_id, tuple(what), f"{base}/{run_id}") for run_id, what in did.items())
-
-
-def _transitions(connection: Connection, content_id: str) -> tuple[Transition, ...]:
-    query = (
-        select(state_transitions)
-        .where(state_transitions.c.entity == "content", state_transitions.c.entity_id == content_id)
-        .order_by(state_transitions.c.id)
-    )
-    return tuple(as_row(Transition, row) for row in connection.execute(query).mappings())
+    return tuple(StoryRun(run_id, ", ".join(what), f"{base}/{run_id}") for run_id, what in did.items())
