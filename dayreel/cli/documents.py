@@ -20,6 +20,7 @@ def content_document(status: ContentStatus) -> dict[str, Any]:
         "date": row.day.isoformat(),
         "take": row.take,
         "state": row.state,
+        "standing": status.standing,
         "world": row.world,
         "revision": row.revision,
         "cost_usd": f"{status.cost_usd:.4f}",
@@ -56,7 +57,8 @@ def words_lines(words: "PlatformWords") -> list[str]:
 
 def no_content_document(unknown: Sequence[UnknownOutcome]) -> dict[str, Any]:
     """Return the document of the acts about no content whose outcome is not known: the same keys, nothing in them."""
-    keys = ("channel", "date", "take", "state", "world", "revision", "idea", "caption", "final_video", "error")
+    about = ("channel", "date", "take", "state", "standing", "world", "revision")
+    keys = (*about, "idea", "caption", "final_video", "error")
     reserved = sum(outcome.reserved_usd for outcome in unknown)
     return {
         "content_id": HOUSE,

@@ -44,7 +44,7 @@ def _print_contents(status: Status, now: datetime) -> None:
         [
             (
                 content.row.id,
-                content.row.state,
+                content.standing,
                 f"${content.cost_usd:.4f}",
                 f"content/{content.row.final_video_path}" if content.row.final_video_path else "",
                 ", ".join(_post(post, now) for post in content.posts),
@@ -56,6 +56,8 @@ def _print_contents(status: Status, now: datetime) -> None:
     for content in status.contents:
         if content.row.error and content.row.state == "failed":
             click.echo(f"\n{content.row.id} failed: {content.row.error}")
+        for post in content.failed_posts:
+            click.echo(f"\n{content.row.id} is not out on {post.platform}: {post.error}")
 
 
 def _print_unknown(status: Status) -> None:

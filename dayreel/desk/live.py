@@ -237,6 +237,7 @@ def live_document(live: ContentStatus, marker: int) -> dict[str, Any]:
     return {
         "content_id": row.id,
         "state": row.state,
+        "standing": live.standing,
         "status": render_state([render.state for render in live.renders]),
         "progress": mean_progress(live.renders),
         "renders": [

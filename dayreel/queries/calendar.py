@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
+from dayreel.queries.contents import ContentStatus, read_status
 from dayreel.queries.queue import ContentFiles
 from dayreel.queries.rows import (
     ContentRow,
@@ -41,7 +42,7 @@ class Day:
     """One day of one channel.
 
     Attributes:
-        made: the newest take there is.
+        made: the newest take there is, and how it stands.
         poster: path inside that content's folder, when it is there.
         why: why nothing is made on it, where that is so.
         skipped: a person's word that it is left out.
@@ -50,7 +51,7 @@ class Day:
     day: date
     kind: Kind
     is_today: bool
-    made: ContentRow | None
+    made: ContentStatus | None
     poster: str | None
     pin: PinnedIdea | None
     why: str | None
@@ -101,7 +102,8 @@ def month_of(records: Records, files: ContentFiles, *, name: str | None, month: 
     with records.catalog.read() as connection:
         of_month = (content.c.channel == channel.name, content.c.day.between(first, last))
         rows = connection.execute(select(content).where(*of_month).order_by(content.c.take)).mappings()
-        made = {row["day"]: as_row(ContentRow, row) for row in rows}
+        newest = {row["day"]: as_row(ContentRow, row) for row in rows}
+        made = {status.row.day: status for status in read_status(records, connection, [*newest.values()]).contents}
         of_channel = select(pinned_ideas).where(pinned_ideas.c.channel == channel.name).order_by(pinned_ideas.c.day)
         pins = {row["day"]: as_row(PinnedIdea, row) for row in connection.execute(of_channel).mappings()}
         skipped = select(skipped_days).where(skipped_days.c.channel == channel.name)
@@ -140,7 +142,8 @@ def day_of(records: Records, files: ContentFiles, name: str, day: date) -> tuple
     channel = records.channels.load(name)
     today = local_day(records.clock.now(), channel.timezone)
     with records.catalog.read() as connection:
-        made, pin = current_content(connection, name, day), pinned_idea(connection, name, day)
+        row, pin = current_content(connection, name, day), pinned_idea(connection, name, day)
+        made = read_status(records, connection, [row]).contents[0] if row is not None else None
         pause, skipped = pause_of(connection, name), skipped_day(connection, name, day)
         begun_on = _begun_on(connection, name)
     pause = pause if pause is not None and pause.covers(today) else None
@@ -163,13 +166,13 @@ class _Look:
     begun_on: date | None
     pause: Pause | None
 
-    def at(self, day: date, made: ContentRow | None, pin: PinnedIdea | None, skipped: SkippedDay | None) -> Day:
+    def at(self, day: date, made: ContentStatus | None, pin: PinnedIdea | None, skipped: SkippedDay | None) -> Day:
         never = why_never_made(self.channel, day)
         kind = self._kind(day, made, pin, skipped, is_off=never is not None)
         return Day(day, kind, day == self.today, made, self._poster(made), pin, never, skipped)
 
     def _kind(
-        self, day: date, made: ContentRow | None, pin: PinnedIdea | None, skipped: SkippedDay | None, *, is_off: bool
+        self, day: date, made: ContentStatus | None, pin: PinnedIdea | None, skipped: SkippedDay | None, *, is_off: bool
     ) -> Kind:
         if made is not None:
             return "made"
@@ -192,11 +195,11 @@ class _Look:
         now = self.records.clock.now().astimezone(ZoneInfo(self.channel.timezone)).time()
         return now >= time.fromisoformat(self.channel.make_at)
 
-    def _poster(self, made: ContentRow | None) -> str | None:
-        final = None if made is None else self.files.final_video(made)
+    def _poster(self, made: ContentStatus | None) -> str | None:
+        final = None if made is None else self.files.final_video(made.row)
         if made is None or final is None:
             return None
-        return final.poster if (self.records.contents.folder(made.id) / final.poster).is_file() else None
+        return final.poster if (self.records.contents.folder(made.row.id) / final.poster).is_file() else None
 
 
 def _first_of(month: str | None) -> date | None:

@@ -3,7 +3,7 @@
 What a person sees before deciding about one of them is `review`; where one came from is `story`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from dayreel.queries.rows import (
     DecisionRow,
     PostRow,
     costs_of,
+    is_held,
     is_unnamed,
     list_contents,
     newest_verdicts,
@@ -26,6 +27,16 @@ from dayreel.queries.unknown_outcomes import UnknownOutcome, UnknownOutcomes, re
 from dayreel.records import Records
 from dayreel.stores.catalog.tables import effects
 
+# What a person would type next about a content in this state; in any other, the command that makes its day.
+_NEXT: Mapping[str, str] = {
+    "failed": "dayreel retry {id}",
+    "review_pending": "dayreel review approve {id}",
+    "approved": "dayreel publish {id}",
+    "publishing": "dayreel publish {id}",
+    "rejected": "dayreel retry {id} --new-take",
+    "expired": "dayreel retry {id} --new-take",
+}
+
 
 @dataclass(frozen=True)
 class PostStatus:
@@ -34,6 +45,7 @@ class PostStatus:
     Attributes:
         since: from when on it is so, as long as it is not over.
         is_unnamed: it is out, and its platform has given it no public id yet.
+        is_refused: it failed, and sending the same again changes nothing: its error says what would.
     """
 
     platform: str
@@ -43,6 +55,7 @@ class PostStatus:
     error: str | None
     since: datetime | None
     is_unnamed: bool
+    is_refused: bool
 
 
 @dataclass(frozen=True)
@@ -78,10 +91,42 @@ class ContentStatus:
         return self.row.state in ("posted", "rejected", "expired", "failed")
 
     @property
+    def failed_posts(self) -> tuple[PostStatus, ...]:
+        """The posts that were tried and are not out, each with its error."""
+        return tuple(post for post in self.posts if post.state == "failed")
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person keeps it from going out and from expiring."""
+        return is_held(self.row, self.newest.verdict if self.newest else None)
+
+    @property
+    def has_failed_post(self) -> bool:
+        """Whether it is going out and a platform has not got it."""
+        return self.row.state in ("approved", "publishing") and bool(self.failed_posts)
+
+    @property
+    def standing(self) -> str:
+        """How it stands for people: `unknown outcome`, `post failed`, `on hold`, or its lifecycle's state in words.
+
+        The lifecycle's own state knows nothing of posts, holds or doubt.
+        """
+        if self.unknown:
+            return "unknown outcome"
+        if self.has_failed_post:
+            return "post failed"
+        return "on hold" if self.is_held else self.row.state.replace("_", " ")
+
+    @property
     def next_step(self) -> str | None:
         """The command a person would type next, or None when there is nothing to do."""
-        has_failed_post = any(post.state == "failed" for post in self.posts)
-        return next_step(self.row, has_unknown=bool(self.unknown), has_failed_post=has_failed_post)
+        if self.unknown:
+            return "dayreel reconcile"
+        if self.has_failed_post:
+            # What was refused is refused again: what has to change is in its error.
+            return f"dayreel {'why' if any(post.is_refused for post in self.failed_posts) else 'retry'} {self.row.id}"
+        making = f"dayreel run --date {self.row.day} --channel {self.row.channel}"
+        return None if self.row.state == "posted" else _NEXT.get(self.row.state, making).format(id=self.row.id)
 
 
 @dataclass(frozen=True)
@@ -146,34 +191,23 @@ def read_status(
     return Status(tuple(contents), unknown)
 
 
-def next_step(row: ContentRow, *, has_unknown: bool, has_failed_post: bool = False) -> str | None:
-    """Return the command a person would type next, or None when there is nothing to do."""
-    if has_unknown:
-        return "dayreel reconcile"
-    if row.state == "review_pending":
-        return f"dayreel review approve {row.id}"
-    if row.state == "failed" or (row.state == "publishing" and has_failed_post):
-        return f"dayreel retry {row.id}"
-    if row.state in ("approved", "publishing"):
-        return f"dayreel publish {row.id}"
-    if row.state in ("rejected", "expired"):
-        return f"dayreel retry {row.id} --new-take"
-    return None if row.state == "posted" else f"dayreel run --date {row.day} --channel {row.channel}"
-
-
 def _posts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[PostStatus, ...]]:
     rows = posts_of(connection, ids)
-    # Only the ledger tells which of those that are out without an address will yet have a public id.
-    numbers = [post.effect_id for post in rows if post.state == "posted" and post.post_url is None]
-    query = select(effects.c.id, effects.c.result).where(effects.c.id.in_(numbers))
-    results = {row.id: row.result for row in connection.execute(query)} if numbers else {}
+    # Only the ledger tells which of those that are out without an address will yet have a public id, and which of those
+    # that failed were refused.
+    numbers = [
+        post.effect_id for post in rows if post.state == "failed" or (post.state == "posted" and post.post_url is None)
+    ]
+    query = select(effects.c.id, effects.c.state, effects.c.result).where(effects.c.id.in_(numbers))
+    acts = {row.id: (row.state, row.result) for row in connection.execute(query)} if numbers else {}
     posts: dict[str, tuple[PostStatus, ...]] = {}
     for post in rows:
-        posts[post.content_id] = (*posts.get(post.content_id, ()), _post(post, results.get(post.effect_id, {})))
+        state, result = acts.get(post.effect_id, ("", {}))
+        posts[post.content_id] = (*posts.get(post.content_id, ()), _post(post, state, result))
     return posts
 
 
-def _post(post: PostRow, result: dict[str, Any]) -> PostStatus:
+def _post(post: PostRow, effect_state: str, result: dict[str, Any]) -> PostStatus:
     unnamed = is_unnamed(post, result)
     is_over = post.state == "posted" and not unnamed
     return PostStatus(
@@ -184,4 +218,5 @@ def _post(post: PostRow, result: dict[str, Any]) -> PostStatus:
         error=post.error_message,
         since=None if is_over else post.posted_at or post.updated_at,
         is_unnamed=unnamed,
+        is_refused=post.state == "failed" and effect_state == "refused",
     )

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.queries.alarms import Alarms, read_alarms
 from dayreel.queries.contents import ContentStatus, read_status
-from dayreel.queries.review import Seen, is_held, seen_of
+from dayreel.queries.review import Seen, seen_of
 from dayreel.queries.rows import ContentRow, as_row, list_contents
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
@@ -52,7 +52,6 @@ class QueueItem:
         seen: what a decision made from this page is bound to; None while there is no video.
         title: the channel's, for people.
         poster: path inside the content's folder, when it is there.
-        is_held: the newest decision keeps the content from going out.
     """
 
     status: ContentStatus
@@ -60,7 +59,6 @@ class QueueItem:
     seen: Seen | None
     poster: str | None
     checks: tuple[CheckResult, ...]
-    is_held: bool
 
     @property
     def row(self) -> ContentRow:
@@ -179,5 +177,4 @@ def _item(
         seen=None if row.video_sha256 is None or channel is None else seen_of(row, channel),
         poster=final.poster if final is not None and records.contents.has(row.id, final.poster) else None,
         checks=() if final is None else final.checks,
-        is_held=is_held(row, status.newest.verdict if status.newest else None),
     )

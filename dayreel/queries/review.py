@@ -24,6 +24,7 @@ from dayreel.queries.rows import (
     current_content,
     decisions_of,
     get_content,
+    is_held,
     is_over,
     transitions_of,
 )
@@ -116,12 +117,6 @@ def possible_events(row: ContentRow, newest: str | None) -> frozenset[str]:
     return frozenset(can)
 
 
-def is_held(row: ContentRow, newest: str | None) -> bool:
-    """Return whether a person keeps a content from going out and from expiring."""
-    waits = row.state == "publishing" or (row.state == "review_pending" and row.review_deadline_at is None)
-    return newest == "held" and waits
-
-
 def bound_fields(channel: Channel) -> dict[str, dict[str, Any]]:
     """Return the fields of each of a channel's platforms, as an approval binds them."""
     return {name: fields.model_dump(mode="json") for name, fields in channel.platforms.chosen().items()}
@@ -204,7 +199,6 @@ class Review:
         bound: what an approval given now is for; None without a channel.
         seen: what a decision made on this page names; None when nothing can be decided.
         possible: what can be decided now, as events: some of `approve`, `reject`, `edit`, `hold`, `recall`.
-        is_held: the newest decision keeps the content from going out.
         approvers: who has approved exactly what is shown.
         can_regenerate: whether a segment can be made again, for about `segment_usd`.
         can_retake: whether the day can have another take, for about `take_usd`.
@@ -220,7 +214,6 @@ class Review:
     bound: Bound | None
     seen: Seen | None
     possible: frozenset[str]
-    is_held: bool
     approvers: tuple[str, ...]
     can_regenerate: bool
     can_retake: bool
@@ -236,6 +229,11 @@ class Review:
     def row(self) -> ContentRow:
         """The content itself."""
         return self.status.row
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person keeps the content from going out and from expiring."""
+        return self.status.is_held
 
     @property
     def title(self) -> str:
@@ -313,7 +311,6 @@ def review_of(records: Records, content_id: str) -> Review:
         bound=bound,
         seen=seen_of(row, channel, bound) if channel and row.video_sha256 is not None else None,
         possible=possible_events(row, newest) if channel and row.video_sha256 is not None else frozenset(),
-        is_held=is_held(row, newest),
         approvers=_approvers(records, row, bound),
         can_regenerate=is_newest_take and row.state not in ("publishing", "posted") and bool(renders),
         can_retake=is_newest_take and is_over(row, records.settings.world),

@@ -167,6 +167,12 @@ def current_content(connection: Connection, channel: str, day: date) -> ContentR
     return None if row is None else as_row(ContentRow, row)
 
 
+def is_held(row: ContentRow, newest: str | None) -> bool:
+    """Return whether a person keeps a content from going out and from expiring."""
+    waits = row.state == "publishing" or (row.state == "review_pending" and row.review_deadline_at is None)
+    return newest == "held" and waits
+
+
 def is_over(row: ContentRow, world: str) -> bool:
     """Return whether the day of this take may have another one: nothing more comes of it in this world."""
     return row.state in ("rejected", "expired", "failed") or row.world != world

@@ -79,7 +79,8 @@ def _options(group: Group, now: datetime) -> list[Option]:
 def _line(status: ContentStatus, now: datetime) -> Content:
     row, unknown = status.row, f"{len(status.unknown)} unknown! " if status.unknown else ""
     note, idea = _note(status, now), one_line(row.idea)
-    return Content(f" {row.id:26} {usd(status.cost_usd):>7}  {unknown}{note:18} {idea}")
+    line = f" {row.id:26} {usd(status.cost_usd):>7}  {unknown}{note:18} {idea}"
+    return Content.styled(line, "$error") if status.standing in ("post failed", "failed") else Content(line)
 
 
 def _note(status: ContentStatus, now: datetime) -> str:
@@ -97,6 +98,7 @@ def _note(status: ContentStatus, now: datetime) -> str:
         case "approved" | "rejected":
             return f"by {plain(status.newest.decided_by)}" if status.newest else ""
         case "publishing" | "posted":
-            return ", ".join(f"{post.platform} {post.state}" for post in status.posts)
+            posts = ", ".join(f"{post.platform} {post.state}" for post in status.posts)
+            return f"on hold, {posts}" if status.is_held else posts
         case _:
             return ""

@@ -258,6 +258,7 @@ def _page(view: Review) -> Iterator[Content]:
         yield Content.styled(f"last decision  {_said(decided[0])}", "$accent")
     for trouble in (
         one_line(row.error),
+        *(f"not out on {post.platform}: {one_line(post.error)}" for post in view.status.failed_posts),
         one_line(view.trouble),
         "Some of its acts have an unknown outcome: Esc, then 3." if view.unknown else "",
     ):

@@ -63,6 +63,18 @@ def add_post(
     return content_id
 
 
+def add_try(catalog: Catalog, content_id: str, *, state: str, effect: str, error: str | None = None) -> str:
+    """Write a content that is going out, with one post in this state by an act in that one; returns its id."""
+    add_content(catalog, content_id, "publishing")
+    act: dict[str, Any] = {"kind": "post", "target": "instagram", "layer": "distribution", "state": effect}
+    number = add_effect(catalog, content_id, **act, error=error, reserved_usd=0, spent_on=None)
+    decision = add_decision(catalog, content_id)
+    post = {"content_id": content_id, "platform": "instagram", "account": "a", "effect_id": number}
+    proof = {"decision_id": decision, "video_sha256": "0" * 64, "updated_at": NINE}
+    _add(catalog, platform_posts, post, proof, {"state": state, "error_message": error})
+    return content_id
+
+
 def _add(catalog: Catalog, table: Table, *parts: Mapping[str, Any]) -> Any:
     """Insert one row, made of parts of which the later ones win; return its key."""
     row = {name: value for part in parts for name, value in part.items()}

@@ -11,7 +11,9 @@ function show(root, field, text) {
 
 // One status document into the box of its content: what moves often is in it, so that no page is asked for.
 function apply(status, box) {
-  show(box, "state", status.state.replaceAll("_", " "));
+  show(box, "state", status.standing);
+  const chip = find(box, "state");
+  if (chip) chip.className = `state state-${status.standing.replaceAll(" ", "_")}`;
   const overall = find(box, "progress");
   if (overall) overall.value = status.progress;
   show(box, "percent", `${status.progress}%`);
