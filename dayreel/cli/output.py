@@ -1,6 +1,7 @@
 """What commands print with: JSON documents and tables. Colours and boxes only where a person is looking."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,3 +27,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     # Where nobody looks (a pipe, a log), nothing is folded at the usual 80 columns.
     Console(width=None if sys.stdout.isatty() else 220).print(table)
+
+
+def print_paged(lines: Sequence[str]) -> None:
+    """Print lines on stdout; what does not fit on the screen of somebody who is looking goes through their pager."""
+    text = "\n".join(lines)
+    fits = text.count("\n") + 1 < shutil.get_terminal_size().lines
+    if fits or not sys.stdout.isatty():
+        click.echo(text)
+    else:
+        click.echo_via_pager(f"{text}\n")

@@ -5,13 +5,19 @@ from datetime import datetime
 import click
 
 from dayreel.cli.documents import content_document, no_content_document
-from dayreel.cli.output import print_json, print_table
-from dayreel.queries.contents import PostStatus, Status, status_of
+from dayreel.cli.output import print_json, print_paged
+from dayreel.queries.contents import ContentStatus, PostStatus, Status, status_of
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 
 SHOWN = 20
 _TWO_DAYS_H = 48
+_ORDER = (
+    *("unknown outcome", "post failed", "failed", "review pending", "on hold"),
+    *("rendering", "composing", "voicing", "scripting", "pending"),
+    *("approved", "publishing", "expired", "rejected", "posted"),
+)
+_URGENCY = {standing: place for place, standing in enumerate(_ORDER)}
 _NOTHING_YET = "Nothing was made yet. `dayreel run` makes today's videos."
 
 
@@ -30,51 +36,45 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
         documents = [content_document(content) for content in status.contents]
         print_json([*documents, no_content_document(about_none)] if about_none else documents)
         return
-    if status.contents:
-        _print_contents(status, now)
-    else:
-        nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
-        click.echo(nothing)
-    _print_unknown(status)
+    nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
+    lines = [line for content in _urgent_first(status) for line in _content_lines(content, now)] or [nothing]
+    print_paged([*lines, *_unknown_lines(status)])
 
 
-def _print_contents(status: Status, now: datetime) -> None:
-    print_table(
-        ("content", "state", "cost", "video", "posts", "next"),
-        [
-            (
-                content.row.id,
-                content.standing,
-                f"${content.cost_usd:.4f}",
-                f"content/{content.row.final_video_path}" if content.row.final_video_path else "",
-                ", ".join(_post(post, now) for post in content.posts),
-                content.next_step,
-            )
-            for content in status.contents
-        ],
-    )
-    for content in status.contents:
-        if content.row.error and content.row.state == "failed":
-            click.echo(f"\n{content.row.id} failed: {content.row.error}")
-        for post in content.failed_posts:
-            click.echo(f"\n{content.row.id} is not out on {post.platform}: {post.error}")
+def _urgent_first(status: Status) -> list[ContentStatus]:
+    """Return the contents in the order in which people are needed, the newest first within it."""
+    return sorted(status.contents, key=lambda content: _URGENCY.get(content.standing, len(_URGENCY)))
 
 
-def _print_unknown(status: Status) -> None:
-    """Print the unknown outcomes of what is shown and of no content, and how many more there are."""
+def _content_lines(content: ContentStatus, now: datetime) -> list[str]:
+    """Return one content in lines of at most 80 columns, its id in one piece; longer are only errors and posts."""
+    posts = ", ".join(_post(post, now) for post in content.posts)
+    lines = [f"{content.row.id}  {content.standing}  ${content.cost_usd:.2f}{f'  {posts}' if posts else ''}"]
+    if content.row.error and content.row.state == "failed":
+        lines.append(f"  failed: {content.row.error}")
+    lines += [f"  not out on {post.platform}: {post.error}" for post in content.failed_posts]
+    if content.row.state == "review_pending" and content.row.final_video_path:
+        lines.append(f"  content/{content.row.final_video_path}")
+    return [*lines, f"  {content.next_step}"] if content.next_step else lines
+
+
+def _unknown_lines(status: Status) -> list[str]:
+    """Return the unknown outcomes of what is shown and of no content, and how many more there are."""
     shown = {content.row.id for content in status.contents} | {None}
     told = [outcome for outcome in status.unknown.here if outcome.content_id in shown]
+    lines = []
     for outcome in told:
-        click.echo(
+        lines.append(
             f"\n{outcome.about}: the outcome of effect {outcome.effect_id} ({outcome.kind} {outcome.sequence} at "
             f"{outcome.target}) is not known: {outcome.evidence}\n"
             f"`dayreel reconcile` looks; if that does not settle it: {outcome.next_step}"
         )
     more = len(status.unknown.here) - len(told)
     if more:
-        click.echo(f"\n{more} more unknown outcomes on other days: `dayreel status --all` shows them.")
+        lines.append(f"\n{more} more unknown outcomes on other days: `dayreel status --all` shows them.")
     if status.unknown.elsewhere:
-        click.echo(f"\n{status.unknown.elsewhere} unknown outcomes in the {status.unknown.other_world} world.")
+        lines.append(f"\n{status.unknown.elsewhere} unknown outcomes in the {status.unknown.other_world} world.")
+    return lines
 
 
 def _post(post: PostStatus, now: datetime) -> str:

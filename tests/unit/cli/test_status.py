@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from dayreel.cli import run
+from dayreel.cli.output import print_paged
 from dayreel.errors import UnknownOutcomeError
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.open_content import open_content
@@ -15,6 +17,7 @@ from dayreel.services.reviewing.decide import decide
 from dayreel.services.studio import Studio
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.platform import FakePlatform
+from tests.fakes.rows import add_content, add_effect
 from tests.fakes.studio import DAY, channel_of, ledger_rows, reviewable, status_documents
 
 ID = "crafts-2026-11-20"
@@ -100,3 +103,40 @@ def test_status_filters_by_day_channel_and_state_newest_first(make_studio: MakeS
     assert told() == ["crafts-2026-11-20", "glass-2026-11-20", "crafts-2026-11-19", "glass-2026-11-19"]
     assert told(day=DAY, channels=["glass"]) == ["glass-2026-11-20"]
     assert told(states=["posted"]) == []
+
+
+def test_the_text_holds_80_columns_with_the_most_urgent_first(
+    make_studio: MakeStudio, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = make_studio()
+    for state, day in (("posted", 21), ("review_pending", 20), ("failed", 19), ("approved", 18), ("rendering", 17)):
+        add_content(studio.catalog, f"crafts-2026-11-{day}", state)
+    add_effect(studio.catalog, "crafts-2026-11-18")
+    monkeypatch.chdir(studio.settings.root)
+    assert run(["status"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    contents = [line for line in lines if line.startswith("crafts-")][:5]
+    assert [line.split("  ")[0] for line in contents] == [f"crafts-2026-11-{day}" for day in (18, 19, 20, 17, 21)]
+    assert [line.split("  ")[1] for line in contents] == [
+        "unknown outcome",
+        "failed",
+        "review pending",
+        "rendering",
+        "posted",
+    ]
+    assert max(map(len, lines[: lines.index("")])) <= 80
+    assert "  dayreel retry crafts-2026-11-19" in lines
+
+
+def test_what_does_not_fit_on_the_screen_goes_to_the_pager(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paged: list[str] = []
+    monkeypatch.setattr("click.echo_via_pager", paged.append)
+    monkeypatch.setenv("LINES", "24")
+    print_paged(["short"] * 23)
+    print_paged(["piped"] * 30)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_paged(["long"] * 24)
+    assert [text.split("\n")[0] for text in paged] == ["long"]
+    assert capsys.readouterr().out.count("piped") == 30

@@ -55,7 +55,7 @@ def test_a_refused_post_is_red_with_its_error_on_every_face(
     assert run(["status"]) == 0
     printed = capsys.readouterr().out
     assert "post failed" in printed
-    assert f"{ID} is not out on instagram: {REFUSED}" in printed
+    assert f"not out on instagram: {REFUSED}" in printed
 
 
 def test_what_is_held_says_so_and_nothing_else_changes(make_studio: MakeStudio) -> None:
