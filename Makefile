@@ -52,21 +52,11 @@ kill-matrix: $(VENV)/.dev-ready  ## kill and disturb make and publish N times, t
 bench: $(VENV)/.dev-ready $(VENV)/.bench-ready  ## the budgets, as ratios in one run
 	$(BIN)/python -m bench
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit("dayreel needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
-	@echo "Setting up .venv (once; less than a minute) ..."
-	@$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.run-ready: requirements/runtime.lock requirements/installer.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing what requirements/runtime.lock names ..."
-	@requirements/install.sh $(VENV) --require-hashes -r requirements/runtime.lock
-	@requirements/install.sh $(VENV) --no-build-isolation -e .
-	@touch $@
+$(VENV)/.run-ready: requirements/runtime.lock requirements/installer.lock pyproject.toml
+	@PYTHON="$(PYTHON)" requirements/set_up.sh $(VENV) runtime $@ $^
 
 $(VENV)/.dev-ready $(VENV)/.deploy-ready $(VENV)/.docs-ready $(VENV)/.bench-ready: $(VENV)/.%-ready: requirements/%.lock $(VENV)/.run-ready
-	@echo "Installing what $< adds ..."
-	@requirements/install.sh $(VENV) --require-hashes -r $<
-	@touch $@
+	@PYTHON="$(PYTHON)" requirements/set_up.sh $(VENV) $* $@ $^
 
 LOCKS    := runtime dev installer deploy docs bench
 # What each lock resolves; all of them take their versions from one resolution of everything.
@@ -83,5 +73,5 @@ lock: $(VENV)/.run-ready  ## resolve the lock files again
 	$(foreach lock,$(LOCKS),$(RESOLVE) -c $$all $($(lock)) -o requirements/$(lock).lock &&) rm $$all
 
 clean:  ## remove the virtual environment and tool caches; made videos and the catalog stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV).lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
