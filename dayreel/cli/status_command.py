@@ -62,13 +62,11 @@ def _unknown_lines(status: Status) -> list[str]:
     """Return the unknown outcomes of what is shown and of no content, and how many more there are."""
     shown = {content.row.id for content in status.contents} | {None}
     told = [outcome for outcome in status.unknown.here if outcome.content_id in shown]
-    lines = []
-    for outcome in told:
-        lines.append(
-            f"\n{outcome.about}: the outcome of effect {outcome.effect_id} ({outcome.kind} {outcome.sequence} at "
-            f"{outcome.target}) is not known: {outcome.evidence}\n"
-            f"`dayreel reconcile` looks; if that does not settle it: {outcome.next_step}"
-        )
+    lines = [
+        f"\n{outcome.about}: the outcome of effect {outcome.effect_id} ({outcome.kind} {outcome.sequence} at "
+        f"{outcome.target}) is not known: {outcome.evidence}\n`dayreel reconcile` looks; if that does not settle it: {outcome.next_step}"
+        for outcome in told
+    ]
     more = len(status.unknown.here) - len(told)
     if more:
         lines.append(f"\n{more} more unknown outcomes on other days: `dayreel status --all` shows them.")
