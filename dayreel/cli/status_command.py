@@ -64,7 +64,8 @@ def _unknown_lines(status: Status) -> list[str]:
     told = [outcome for outcome in status.unknown.here if outcome.content_id in shown]
     lines = [
         f"\n{outcome.about}: the outcome of effect {outcome.effect_id} ({outcome.kind} {outcome.sequence} at "
-        f"{outcome.target}) is not known: {outcome.evidence}\n`dayreel reconcile` looks; if that does not settle it: {outcome.next_step}"
+        f"{outcome.target}) is not known: {outcome.evidence}\n"
+        f"`dayreel reconcile` looks; if that does not settle it: {outcome.next_step}"
         for outcome in told
     ]
     more = len(status.unknown.here) - len(told)
