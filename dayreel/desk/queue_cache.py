@@ -1,6 +1,7 @@
 """What the desk's pages ask of files again and again, kept between requests. What is shown is `queries.queue`.
 
-A final video is remembered by its hash, a channel as long as no channel file has changed. Deciding reads them again.
+A final video and its idea are remembered by the video's hash, a channel as long as no channel file has changed.
+Deciding reads them again.
 """
 
 from collections import OrderedDict
@@ -11,7 +12,7 @@ from dayreel.errors import DayreelError
 from dayreel.queries.rows import ContentRow
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import FinalVideo
+from dayreel.schemas.content import FinalVideo, Idea
 
 _REMEMBERED = 2000
 
@@ -22,27 +23,28 @@ class QueueCache:
     def __init__(self, records: Records) -> None:
         """Prepare; nothing is read yet."""
         self._records = records
-        self._videos: OrderedDict[tuple[str, int, str], FinalVideo] = OrderedDict()
+        self._made: OrderedDict[tuple[str, int, str], tuple[FinalVideo, Idea | None]] = OrderedDict()
         self._channels: dict[str, Channel] = {}
         self._stamp: tuple[tuple[str, int, int], ...] = ()
 
-    def final_video(self, row: ContentRow) -> FinalVideo | None:
-        """Return a content's final video, or None when it has none or its manifest cannot be read now."""
+    def made(self, row: ContentRow) -> tuple[FinalVideo | None, Idea | None]:
+        """Return a content's final video and its idea, None where there is none or its manifest cannot be read now."""
         if row.video_sha256 is None:
-            return None
+            return None, None
         key = (row.id, row.revision, row.video_sha256)
-        known = self._videos.get(key)
+        known = self._made.get(key)
         if known is not None:
             return known
         try:
-            found = self._records.contents.manifest(row.id).final_video
+            manifest = self._records.contents.manifest(row.id)
         except DayreelError:
-            return None  # the content's own page says what is wrong with it
-        if found is not None and found.file.sha256 == row.video_sha256:
-            self._videos[key] = found
-            while len(self._videos) > _REMEMBERED:
-                self._videos.pop(next(iter(self._videos)), None)
-        return found
+            return None, None  # the content's own page says what is wrong with it
+        final = manifest.final_video
+        if final is not None and final.file.sha256 == row.video_sha256:
+            self._made[key] = (final, manifest.idea)
+            while len(self._made) > _REMEMBERED:
+                self._made.pop(next(iter(self._made)), None)
+        return final, manifest.idea
 
     def channels(self) -> Callable[[str], Channel | None]:
         """Return what loads a channel for one page; every file is looked at once, for whether it has changed."""

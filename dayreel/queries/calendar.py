@@ -196,7 +196,7 @@ class _Look:
         return now >= time.fromisoformat(self.channel.make_at)
 
     def _poster(self, made: ContentStatus | None) -> str | None:
-        final = None if made is None else self.files.final_video(made.row)
+        final = None if made is None else self.files.made(made.row)[0]
         if made is None or final is None:
             return None
         return final.poster if (self.records.contents.folder(made.row.id) / final.poster).is_file() else None

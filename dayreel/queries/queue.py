@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.queries.alarms import Alarms, read_alarms
 from dayreel.queries.contents import ContentStatus, read_status
-from dayreel.queries.review import Seen, seen_of
+from dayreel.queries.review import PlatformWords, Seen, bound_by, platform_words, seen_of
 from dayreel.queries.rows import ContentRow, as_row, list_contents
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import CheckResult, FinalVideo
+from dayreel.schemas.content import CheckResult, FinalVideo, Idea
 from dayreel.stores.catalog.tables import content
 
 PAGE_SIZE = 25
@@ -37,8 +37,8 @@ _SHOWN, _SHOWN_OVER = 50, 8
 class ContentFiles(Protocol):
     """What a queue asks of files, again and again: whoever shows many pages may remember the answers."""
 
-    def final_video(self, row: ContentRow) -> FinalVideo | None:
-        """Return a content's final video, or None when it has none or its manifest cannot be read now."""
+    def made(self, row: ContentRow) -> tuple[FinalVideo | None, Idea | None]:
+        """Return a content's final video and its idea, None where there is none or its manifest cannot be read now."""
 
     def channels(self) -> Callable[[str], Channel | None]:
         """Return what loads a channel, or None when its file is gone or broken: its contents' own pages say why."""
@@ -52,6 +52,7 @@ class QueueItem:
         seen: what a decision made from this page is bound to; None while there is no video.
         title: the channel's, for people.
         poster: path inside the content's folder, when it is there.
+        words: what each platform would get, as long as that can be decided.
     """
 
     status: ContentStatus
@@ -59,6 +60,7 @@ class QueueItem:
     seen: Seen | None
     poster: str | None
     checks: tuple[CheckResult, ...]
+    words: tuple[PlatformWords, ...]
 
     @property
     def row(self) -> ContentRow:
@@ -170,11 +172,15 @@ def _item(
     records: Records, files: ContentFiles, load: Callable[[str], Channel | None], status: ContentStatus
 ) -> QueueItem:
     row = status.row
-    final, channel = files.final_video(row), load(row.channel)
+    (final, idea), channel = files.made(row), load(row.channel)
+    waits = row.state == "review_pending" and row.video_sha256 is not None
+    words = platform_words(channel, row.id, row.caption or "", idea) if channel and waits else ()
+    bound = bound_by(row, words) if waits else None
     return QueueItem(
         status=status,
         title=channel.title if channel else row.channel,
-        seen=None if row.video_sha256 is None or channel is None else seen_of(row, channel),
+        seen=None if row.video_sha256 is None or channel is None else seen_of(row, channel, bound),
         poster=final.poster if final is not None and records.contents.has(row.id, final.poster) else None,
         checks=() if final is None else final.checks,
+        words=words,
     )

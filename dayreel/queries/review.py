@@ -5,7 +5,7 @@ whoever records the decision ask the same functions, and every face that reviews
 a decision is `services.reviewing.decide`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -42,6 +42,8 @@ from dayreel.vendors.record import CaptionUnit
 from dayreel.vendors.registry import platform_named
 
 Loaded = TypeVar("Loaded")
+# What was seen rides on a chat's button with the content's id, in at most 90 characters; it tells changes from none.
+_MARK = 8
 FileKind = Literal["final video", "poster", "contact sheet"]
 
 Verdict = Literal["approved", "rejected", "edited", "held", "recalled"]
@@ -77,8 +79,9 @@ def seen_of(row: ContentRow, channel: Channel, bound: Bound | None = None) -> Se
     Args:
         bound: for a page that shows what each platform would get, word by word.
     """
-    words = fingerprint(words=bound.words)[:16] if bound is not None else ""
-    return Seen(row.revision, row.version, fingerprint(fields=bound_fields(channel))[:16], words)
+    words = fingerprint(words=bound.words)[:_MARK] if bound is not None else ""
+    fields = bound_fields(channel) if bound is None else bound.fields
+    return Seen(row.revision, row.version, fingerprint(fields=fields)[:_MARK], words)
 
 
 def seen_text(seen: Seen) -> str:
@@ -347,6 +350,15 @@ def platform_words(channel: Channel, content_id: str, text: str, idea: Idea | No
         _words(channel, platform, content_id, text, idea, tuple(fields.items()))
         for platform, fields in bound_fields(channel).items()
     )
+
+
+def bound_by(row: ContentRow, words: Iterable[PlatformWords]) -> Bound:
+    """Return what an approval of these words is for; the same as `bound_of`, where they are at hand already."""
+    fields, bound = {}, {}
+    for one in words:
+        fields[one.platform] = dict(one.settings)
+        bound[one.platform] = {"title": one.title, "text": None if one.problem else one.text}
+    return Bound(row.video_sha256 or "", row.caption or "", fields, bound)
 
 
 def _words(

@@ -4,6 +4,7 @@ One place for showing, approving and sending them. How a platform counts and wha
 """
 
 import hashlib
+from functools import lru_cache
 
 from dayreel.errors import UsageError
 from dayreel.rules.approval import Words
@@ -11,6 +12,9 @@ from dayreel.rules.captions import FormattedCaption, format_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.vendors.registry import platform_named
+
+# A queue asks the same of every caption again each time that it is shown.
+_formatted = lru_cache(maxsize=2000)(format_caption)
 
 
 def post_marker(content_id: str) -> str:
@@ -31,7 +35,7 @@ def post_caption(
     Raises:
         UsageError: the platform does not take it; says why.
     """
-    return format_caption(
+    return _formatted(
         platform, caption, hashtags=post_hashtags(channel, idea, platform), marker=post_marker(content_id)
     )
 

@@ -5,7 +5,7 @@ through `services.reviewing.decide`, with exactly what its message showed.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
@@ -75,7 +75,7 @@ def card_for_edit(studio: Studio, asked: Asked) -> Card:
     with studio.catalog.read() as connection:
         row = get_content(connection, asked.content_id)
         newest = newest_verdict(connection, asked.content_id)
-    if row.state != "review_pending" or seen_of(row, channel) != asked.seen:
+    if row.state != "review_pending" or seen_of(row, channel) != replace(asked.seen, words=""):
         raise StaleState(
             f"{row.id} has changed since this message was made; it is {row.state}, revision {row.revision}.",
             next_step="Look at the newest message, or at the desk.",

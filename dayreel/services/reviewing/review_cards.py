@@ -24,11 +24,11 @@ from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
 from dayreel.queries.prices import known_day_cost
-from dayreel.queries.review import platform_words, seen_of, seen_text
+from dayreel.queries.review import bound_of, platform_words, seen_of, seen_text
 from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import Layer
+from dayreel.schemas.content import Idea, Layer
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.effects.ledger import effect_of
@@ -51,29 +51,33 @@ def card_of(studio: Studio, channel: Channel, row: ContentRow, *, revision: int,
     Args:
         newest: the newest decision on the content.
     """
+    idea = _idea(studio, row)
     until = row.review_deadline_at
     facts = [f"revision {revision}", f"until {until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"]
     if newest is not None and newest.verdict in _OPEN_WORDS and newest.revision == revision:
         facts.append(_OPEN_WORDS[newest.verdict].format(by=newest.decided_by, wanted=channel.review.approvals))
     return Card(
         marker=f"{row.id}/r{revision}",
-        ticket=f"{row.id} {seen_text(seen_of(row, channel))}",
+        ticket=f"{row.id} {seen_text(seen_of(row, channel, bound_of(row, channel, idea)))}",
         title=f"{channel.title} · {row.id}",
         idea=row.idea or "",
         caption=row.caption or "",
         facts=tuple(facts),
         link=f"{studio.settings.desk_address}/content/{row.id}",
         outcome=_outcome(studio, row, revision, newest),
-        words=_words(studio, channel, row),
+        words=_words(channel, row, idea),
     )
 
 
-def _words(studio: Studio, channel: Channel, row: ContentRow) -> tuple[tuple[str, str], ...]:
-    """Return what each platform gets besides the caption, which the card shows by itself: an approval is for it too."""
+def _idea(studio: Studio, row: ContentRow) -> Idea | None:
     try:
-        idea = studio.contents.manifest(row.id).idea
+        return studio.contents.manifest(row.id).idea
     except DayreelError:
-        return ()  # the approval itself refuses then, and says why
+        return None  # the approval itself refuses then, and says why
+
+
+def _words(channel: Channel, row: ContentRow, idea: Idea | None) -> tuple[tuple[str, str], ...]:
+    """Return what each platform gets besides the caption, which the card shows by itself: an approval is for it too."""
     cards = []
     for words in platform_words(channel, row.id, row.caption or "", idea):
         title = f"Title: {words.title}" if words.title else ""

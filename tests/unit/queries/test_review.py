@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from dayreel.cli import run
+from dayreel.errors import StaleState
 from dayreel.providers.notifiers.discord_cards import embed_of
 from dayreel.providers.notifiers.slack_cards import blocks_of
-from dayreel.queries.review import review_of
+from dayreel.queries.review import bound_by, read_seen, review_of
 from dayreel.services.publishing.publish_post import post_request
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.review_cards import card_of
 from dayreel.services.studio import Studio
 from dayreel.tui.review import _page
 from tests.fakes.desk import desk_on, person
-from tests.fakes.studio import channel_of, reviewable
+from tests.fakes.studio import channel_of, reviewable, write_channel
 
 MakeStudio = Callable[..., Studio]
 PLATFORMS = {
@@ -74,6 +75,7 @@ def test_the_title_that_an_outbox_binds_is_shown(make_studio: MakeStudio) -> Non
     row = reviewable(studio)
     shown = {words.platform: words for words in review_of(studio, row.id).words}
     assert shown["outbox"].title == "Things made by hand"
+    assert bound_by(row, shown.values()) == review_of(studio, row.id).bound
     assert dict(shown["tiktok"].settings)["privacy"] == "SELF_ONLY"
     assert "Things made by hand" in every_word(studio, row.id)
 
@@ -89,17 +91,29 @@ def test_every_face_shows_every_word_that_is_bound(
     assert run(["review", "list", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)[0]["platforms"]
     page = unescape(person(desk_on(studio), "Ana", "reviewer").open(f"/content/{row.id}"))
+    queue = unescape(person(desk_on(studio), "Ben", "reviewer").open("/"))
     terminal = "\n".join(line.plain for line in _page(review_of(studio, row.id)))
     card = card_of(studio, channel, row, revision=1, newest=None)
     slack, discord = json.dumps(blocks_of(card)), json.dumps(embed_of(card))
     for word in {word for line in every_word(studio, row.id) for word in line.split()}:
-        for name, face in {"prompt": prompt, "page": page, "terminal": terminal, "slack": slack}.items():
-            assert word in face, (name, word)
+        for face in (prompt, page, queue, terminal, slack):
+            assert word in face, word
         assert word in discord.replace("\\\\", ""), word
     bound = review_of(studio, row.id).bound
     assert bound is not None
     assert {name: (one["title"], one["text"]) for name, one in document.items()} == {
         name: (words["title"], words["text"]) for name, words in (bound.words or {}).items()
     }
-    for face in (prompt, page, terminal, slack, discord.replace("\\", "")):
+    for face in (prompt, page, queue, terminal, slack, discord.replace("\\", "")):
         assert "SELF_ONLY" in face
+
+
+def test_a_card_is_stale_once_a_title_has_changed(make_studio: MakeStudio) -> None:
+    studio = make_studio(channels={"crafts": {"title": "Things made by hand", "platforms": PLATFORMS}})
+    row = reviewable(studio)
+    card = card_of(studio, channel_of(studio), row, revision=1, newest=None)
+    assert len(card.ticket) <= 90
+    write_channel(studio.settings.root, "crafts", title="Other things", platforms=PLATFORMS)
+    seen = read_seen(card.ticket.split()[1])
+    with pytest.raises(StaleState, match="the title or the hashtags"):
+        decide(make_studio(channels={}), row.id, "approved", by="ana", via="slack", seen=seen)
