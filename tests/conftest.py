@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -108,10 +109,12 @@ def _ffmpeg_was_tried() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_this_machine() -> Iterator[None]:
-    """A person's own DAYREEL_ variables must not decide what a test sees."""
+    """A person's own settings, keys and proxies must not decide what a test sees."""
+    ours = re.findall(r"^#?([A-Z0-9_]+)=", (TESTS.parent / ".env.example").read_text(), re.MULTILINE)
     with pytest.MonkeyPatch.context() as environment:
-        for name in [name for name in os.environ if name.startswith("DAYREEL_")]:
-            environment.delenv(name)
+        for name in list(os.environ):
+            if name in ours or name.startswith(("DAYREEL_", "DAGSTER_", "AWS_")) or name.lower().endswith("_proxy"):
+                environment.delenv(name)
         yield
 
 

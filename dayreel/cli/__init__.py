@@ -86,7 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Pydantic reads the metadata of every installed package for plugins, of which nobody here uses any: a tenth of the
     # CPU of `dayreel status`.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _bypass_proxies_on_loopback()
     sys.exit(run(arguments))
+
+
+def _bypass_proxies_on_loopback() -> None:
+    """Reach the sandbox world, Dagster and the desk directly, whatever proxy the environment names."""
+    already = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
+    os.environ["no_proxy"] = ",".join(filter(None, (already, "127.0.0.1", "localhost", "::1")))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
