@@ -30,9 +30,9 @@ class DayreelTerminal(Terminal):
     DEFAULT_MODE = "day"
     CSS = """
     #head { height: 1; background: $primary; color: $text; text-style: bold; }
-    #said, #trouble { display: none; height: auto; max-height: 4; padding: 0 1; }
-    #said { background: $boost; }
-    #said.-bad { color: $warning; }
+    #note, #said, #trouble { display: none; height: auto; max-height: 4; padding: 0 1; }
+    #note, #said { background: $boost; }
+    #note.-bad, #said.-bad { color: $warning; }
     #trouble { background: $error; color: $text; }
     OptionList { height: 1fr; border: none; padding: 0; text-wrap: nowrap; text-overflow: ellipsis; }
     OptionList:focus { border: none; }

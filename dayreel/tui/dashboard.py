@@ -60,8 +60,7 @@ class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
             alarms.append(f"Outcomes that nobody knows: {len(day.alarms.unknown.here)}; press 3.")
         if not day.groups:
             alarms.append("There is nothing yet: `dayreel run` makes the day.")
-        if not self.busy:
-            self.say(" ".join(alarms), bad=bool(day.groups))
+        self.note(" ".join(alarms), bad=bool(day.groups))
 
     @on(OptionList.OptionSelected)
     def open_content(self, event: OptionList.OptionSelected) -> None:

@@ -76,6 +76,7 @@ class LiveScreen(Screen[None], Generic[View]):
         """Put the first line above and outcome, banner and keys below the screen's own part."""
         yield Static(id="head")
         yield from self.body()
+        yield Static(id="note")
         yield Static(id="said")
         yield Static(id="trouble")
         yield Keys()
@@ -105,8 +106,15 @@ class LiveScreen(Screen[None], Generic[View]):
             self.refresh_bindings()
 
     def say(self, words: str, *, bad: bool = False) -> None:
-        """Tell the outcome of what a person did, until the next one."""
-        line = self.query_one("#said", Static)
+        """Show the outcome of what a person did, until the next one."""
+        self._line("#said", words, bad=bad)
+
+    def note(self, words: str, *, bad: bool = False) -> None:
+        """Show what there is to know about what is on the screen; it takes no outcome's place."""
+        self._line("#note", words, bad=bad)
+
+    def _line(self, name: str, words: str, *, bad: bool) -> None:
+        line = self.query_one(name, Static)
         line.update(Content(plain(words)))
         line.set_class(bad, "-bad")
         line.display = bool(words)

@@ -39,8 +39,7 @@ class RendersScreen(LiveScreen[tuple[ContentRenders, ...]]):
     def show(self, view: tuple[ContentRenders, ...]) -> None:
         """Fill the list again."""
         show_options(self.query_one("#renders", OptionList), [Option(_lines(one), id=one.content_id) for one in view])
-        if not view and not self.busy:
-            self.say("Nothing was rendered yet.")
+        self.note("" if view else "Nothing was rendered yet.")
 
     @on(OptionList.OptionSelected)
     def open_content(self, event: OptionList.OptionSelected) -> None:

@@ -62,11 +62,6 @@ class LibraryScreen(LiveScreen[Shelf]):
         *PLACES,
     ]
 
-    def __init__(self) -> None:
-        """Start with nothing to show."""
-        super().__init__()
-        self._trouble_told = ""
-
     def body(self) -> ComposeResult:
         """Make the list."""
         yield ContentList(id="library", markup=False)
@@ -79,9 +74,7 @@ class LibraryScreen(LiveScreen[Shelf]):
     def show(self, view: Shelf) -> None:
         """Fill the list again; the same thing stays highlighted wherever it has moved to."""
         show_options(self.query_one("#library", OptionList), [_option(line) for line in view.lines])
-        if view.trouble != self._trouble_told and not self.busy:
-            self._trouble_told = view.trouble
-            self.say(view.trouble, bad=bool(view.trouble))
+        self.note(view.trouble, bad=True)
 
     @on(OptionList.OptionSelected)
     def open(self) -> None:

@@ -22,10 +22,11 @@ from dayreel.services.studio import Studio
 from dayreel.tui.app import DayreelTerminal
 from tests.fakes.rows import add_content, add_effect
 from tests.fakes.studio import DAY, reviewable
+from tests.waiting import WITHIN_S
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 UPDATE = "UPDATE_SNAPSHOTS"
-WAIT_S = 30.0
+WAIT_S = WITHIN_S
 
 
 class WatchedTerminal(DayreelTerminal):

@@ -20,7 +20,8 @@ from dayreel.providers.lookup.contract import Found
 from dayreel.services.audit import recent_acts
 from dayreel.services.studio import Studio
 from tests.fakes.library import library_with, pretend_to_work
-from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, same_as_stored, terminal, until
+from tests.fakes.studio import reviewable
+from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, same_as_stored, terminal, text, until
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FALLS = movie_name("Hidden Falls", 2019)
@@ -185,12 +186,18 @@ def test_an_absent_folder_is_reported_and_its_items_still_shown(library: Library
 
 
 def test_without_a_shared_folder_the_key_says_what_it_takes(make_studio: Callable[..., Studio]) -> None:
+    """And what the screen has to say about itself, before or after, does not take the answer's place."""
+    studio = make_studio()
+
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("5")
-        await until(app, "DAYREEL_LIBRARY is not set")
+        await until(app, "DAYREEL_LIBRARY is not set", "There is nothing yet")
         assert app.current_mode == "day"
+        row = reviewable(studio)
+        await until(app, row.id, gone="There is nothing yet")
+        assert "DAYREEL_LIBRARY is not set" in text(app)
 
-    run(terminal(make_studio()), story)
+    run(terminal(studio), story)
 
 
 def test_keys_can_be_asked_for_before_the_list_is_there() -> None:
