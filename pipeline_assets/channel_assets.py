@@ -7,7 +7,8 @@ Only what the channel uses is there: no prompts for own footage, no narration fo
 does not publish. See https://docs.dagster.io/guides/build/assets. What an asset does is a service of `dayreel`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +16,8 @@ import dagster as dg
 
 from dayreel.queries.rows import costs_of, get_content
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.content import CheckResult, FinalVideo
+from dayreel.schemas.manifest import Manifest, Stage
 from dayreel.services.making.adopt_marker import take_over
 from dayreel.services.making.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
 from dayreel.services.making.compose_video import CHECKS as VIDEO_CHECKS
@@ -22,11 +25,13 @@ from dayreel.services.making.compose_video import compose_video
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.narrate import narrate
 from dayreel.services.making.render_segments import render_segments
+from dayreel.services.making.stages import StageResult
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import need_decision
+from dayreel.services.studio import Studio
 from pipeline_assets.metadata import (
     at_desk,
     check_results,
@@ -47,9 +52,15 @@ OWNER = "team:content"
 FRESH_FOR = timedelta(hours=26)
 
 
-def build_channel_assets(channel: Channel, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """Return the assets of one channel, in the order in which they are made."""
-    build = _Build(channel, partitions)
+def build_channel_assets(
+    channel: Channel, partitions: dg.DailyPartitionsDefinition, *, versions: Mapping[str, str]
+) -> list[dg.AssetsDefinition]:
+    """Return the assets of one channel, in the order in which they are made.
+
+    Args:
+        versions: the code version of each stage, see `dayreel.services.making.code_versions`.
+    """
+    build = _Build(channel, partitions, versions)
     assets = [build.ideas()]
     if channel.prompts is not None:
         assets.append(build.prompts())
@@ -70,12 +81,22 @@ def day_of(context: dg.AssetExecutionContext) -> date:
     return date.fromisoformat(context.partition_key)
 
 
+@dataclass(frozen=True)
+class _Step:
+    """One execution of a stage: where it works, for which day, and what opens its vendor's client when it is wanted."""
+
+    room: Studio
+    day: date
+    client: Callable[[], Any]
+
+
 class _Build:
     """What the assets of one channel have in common."""
 
-    def __init__(self, channel: Channel, partitions: dg.DailyPartitionsDefinition) -> None:
+    def __init__(self, channel: Channel, partitions: dg.DailyPartitionsDefinition, versions: Mapping[str, str]) -> None:
         self.channel = channel
         self.partitions = partitions
+        self.versions = versions
 
     def key(self, *path: str) -> dg.AssetKey:
         return asset_key(self.channel.name, *path)
@@ -96,207 +117,166 @@ class _Build:
         )
         return decorator
 
-    def specs(self, names: tuple[str, ...], *path: str) -> list[dg.AssetCheckSpec]:
-        return [dg.AssetCheckSpec(name, asset=self.key(*path)) for name in names]
+    def stage(
+        self,
+        name: Stage,
+        make: Callable[[_Step], StageResult],
+        show: Callable[[_Step, StageResult], Mapping[str, Any]],
+        *,
+        deps: Sequence[dg.AssetKey | dg.AssetDep],
+        client: str | None,
+        checks: tuple[str, ...] = (),
+        check: Callable[[_Step, Manifest], tuple[CheckResult, ...]] = lambda _step, _manifest: (),
+        version_of: Callable[[StageResult], str] = lambda made: made.record.fingerprint,
+        **more: Any,
+    ) -> dg.AssetsDefinition:
+        """Return the asset of one stage: what somebody else has made of it is taken over, the rest is made.
+
+        Args:
+            make: makes it, or returns what there is.
+            show: returns what is worth seeing of it, besides what every stage shows.
+            client: key of the resource whose client `make` and `show` may open.
+            checks: names of its checks, which `check` answers.
+            version_of: what Dagster knows its data by.
+        """
+        key = self.key(name)
+
+        @self.asset(
+            name,
+            deps=deps,
+            needs={client} if client else set(),
+            code_version=self.versions[name],
+            check_specs=[dg.AssetCheckSpec(one, asset=key) for one in checks],
+            **more,
+        )
+        def stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            with room_of(context) as room:
+                step = _Step(room, day_of(context), lambda: getattr(context.resources, str(client)).open(room))
+                made = take_over(room, self.channel, step.day, name) or make(step)
+                answered = check_results(check(step, made.manifest), key) or not_made_here(checks, key)
+                metadata = {**stage_metadata(made, room), **show(step, made)}
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(version_of(made)), check_results=answered, metadata=metadata
+            )
+
+        return stage
 
     def ideas(self) -> dg.AssetsDefinition:
-        channel, key = self.channel, self.key("ideas")
-        vendor = None if channel.ideas.provider == "calendar" else channel.ideas.provider
+        channel, source = self.channel, self.channel.ideas
+        vendor = None if source.provider == "calendar" else source.provider
 
-        @self.asset(
-            "ideas",
-            deps=[],
-            needs={vendor} if vendor else set(),
-            kinds={channel.ideas.provider},
-            code_version="1",
-            check_specs=self.specs(IDEA_CHECKS, "ideas"),
-            description=f"The day's idea of this channel: {_source(channel.ideas.provider, channel.ideas.model)}. "
-            "Refused and asked again when it resembles one of the last "
-            f"{channel.ideas.avoid_days} days. {runbook('how-to/channels')}",
-        )
-        def ideas(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            with room_of(context) as room:
-                model = getattr(context.resources, vendor).open(room) if vendor else None
-                made = take_over(room, channel, day_of(context), "ideas") or make_idea(
-                    room, channel, day_of(context), model=model
-                )
-                checks = check_idea(room, channel, made.manifest)
-                shown = stage_metadata(made, room)
+        def show(_step: _Step, made: StageResult) -> dict[str, Any]:
             idea = made.manifest.idea
-            return dg.MaterializeResult(
-                data_version=dg.DataVersion(made.record.fingerprint),
-                check_results=check_results(checks, key),
-                metadata=dict(
-                    shown,
-                    idea=dg.MetadataValue.text(idea.idea if idea else ""),
-                    caption=dg.MetadataValue.text(idea.caption if idea else ""),
-                    topic=dg.MetadataValue.text(idea.topic if idea else ""),
-                ),
-            )
+            told = {"idea": idea.idea, "caption": idea.caption, "topic": idea.topic} if idea else {}
+            return {name: dg.MetadataValue.text(told.get(name, "")) for name in ("idea", "caption", "topic")}
 
-        return ideas
+        return self.stage(
+            "ideas",
+            lambda step: make_idea(step.room, channel, step.day, model=step.client() if vendor else None),
+            show,
+            deps=[],
+            client=vendor,
+            kinds={source.provider},
+            checks=IDEA_CHECKS,
+            check=lambda step, manifest: check_idea(step.room, channel, manifest),
+            description=f"The day's idea of this channel: {_source(source.provider, source.model)}. Refused and asked "
+            f"again when it resembles one of the last {source.avoid_days} days. {runbook('how-to/channels')}",
+        )
 
     def prompts(self) -> dg.AssetsDefinition:
-        channel, key = self.channel, self.key("prompts")
-        assert channel.prompts is not None  # noqa: S101  the caller has looked
-        vendor = channel.prompts.provider
+        channel, source = self.channel, self.channel.prompts
+        assert source is not None  # noqa: S101  the caller has looked
 
-        @self.asset(
-            "prompts",
-            deps=[self.key("ideas")],
-            needs={vendor},
-            kinds={vendor},
-            code_version="1",
-            check_specs=self.specs(PROMPT_CHECKS, "prompts"),
-            description=f"{channel.segments.count} prompts that follow one another, 100 to 200 words each, with sound: "
-            f"{_source(vendor, channel.prompts.model)}. {runbook('how-to/channels')}",
-        )
-        def prompts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            with room_of(context) as room:
-                model = getattr(context.resources, vendor).open(room)
-                made = take_over(room, channel, day_of(context), "prompts") or write_prompts(
-                    room, channel, day_of(context), model=model
-                )
-                shown = stage_metadata(made, room)
+        def show(_step: _Step, made: StageResult) -> dict[str, Any]:
             written = made.manifest.prompts.prompts if made.manifest.prompts else ()
-            checked = check_results(check_prompts(channel, made.manifest), key)
-            return dg.MaterializeResult(
-                data_version=dg.DataVersion(made.record.fingerprint),
-                check_results=checked or not_made_here(PROMPT_CHECKS, key),
-                metadata=dict(
-                    shown,
-                    prompts=table(
-                        [{"segment": number, **prompt.model_dump()} for number, prompt in enumerate(written, start=1)]
-                    ),
-                ),
-            )
+            rows = [{"segment": number, **prompt.model_dump()} for number, prompt in enumerate(written, start=1)]
+            return {"prompts": table(rows)}
 
-        return prompts
-
-    def _footage(self) -> list[dg.AssetDep]:
-        """Return the library, for a channel that cuts from it: which items a day was cut from is in its metadata."""
-        return [FILED_FOOTAGE] if self.channel.video.library else []
+        return self.stage(
+            "prompts",
+            lambda step: write_prompts(step.room, channel, step.day, model=step.client()),
+            show,
+            deps=[self.key("ideas")],
+            client=source.provider,
+            kinds={source.provider},
+            checks=PROMPT_CHECKS,
+            check=lambda _step, manifest: check_prompts(channel, manifest),
+            description=f"{channel.segments.count} prompts that follow one another, 100 to 200 words each, with sound: "
+            f"{_source(source.provider, source.model)}. {runbook('how-to/channels')}",
+        )
 
     def raw_segments(self) -> dg.AssetsDefinition:
-        channel, vendor = self.channel, self.channel.video.provider
+        channel, source, spec = self.channel, self.channel.video, self.channel.segments
         upstream = "ideas" if channel.prompts is None else "prompts"
+        # Which items of the library a day was cut from is in its metadata.
+        footage = [FILED_FOOTAGE] if source.library else []
 
-        @self.asset(
+        def show(step: _Step, made: StageResult) -> dict[str, Any]:
+            cut = made.manifest.segments
+            rows = [segment.model_dump(exclude={"file"}) | segment.file.model_dump() for segment in cut]
+            return {
+                **previews(step.room, made.content_id, [segment.file for segment in cut]),
+                "segments": table(rows),
+                "segments_made": dg.MetadataValue.int(len(cut)),
+                "footage_s": dg.MetadataValue.float(sum(segment.duration_s for segment in cut)),
+            }
+
+        return self.stage(
             "raw_segments",
-            deps=[self.key(upstream), *self._footage()],
-            needs={vendor},
-            kinds={vendor},
-            pool=f"segments_{vendor}",
-            code_version="1",
-            description=f"{channel.segments.count} raw segments of {channel.segments.duration_s} s, "
-            f"{channel.segments.resolution}, 9:16: {_source(vendor, channel.video.model)}. All at once; a request that "
-            f"was bought is never bought again. {runbook('explanation/effects')}",
+            lambda step: render_segments(step.room, channel, step.day, source=step.client()),
+            show,
+            deps=[self.key(upstream), *footage],
+            client=source.provider,
+            kinds={source.provider},
+            pool=f"segments_{source.provider}",
+            description=f"{spec.count} raw segments of {spec.duration_s} s, {spec.resolution}, 9:16: "
+            f"{_source(source.provider, source.model)}. All at once; a request that was bought is never bought again. "
+            f"{runbook('explanation/effects')}",
         )
-        def raw_segments(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            with room_of(context) as room:
-                source = getattr(context.resources, vendor).open(room)
-                made = take_over(room, channel, day_of(context), "raw_segments") or render_segments(
-                    room, channel, day_of(context), source=source
-                )
-                cut = made.manifest.segments
-                shown = previews(room, made.content_id, [one.file for one in cut]) | stage_metadata(made, room)
-            segments = [segment.model_dump(exclude={"file"}) | segment.file.model_dump() for segment in cut]
-            return dg.MaterializeResult(
-                data_version=dg.DataVersion(made.record.fingerprint),
-                metadata=dict(
-                    shown,
-                    segments=table(segments),
-                    segments_made=dg.MetadataValue.int(len(segments)),
-                    footage_s=dg.MetadataValue.float(sum(one.duration_s for one in cut)),
-                ),
-            )
-
-        return raw_segments
 
     def narration(self) -> dg.AssetsDefinition:
-        channel = self.channel
-        assert channel.narration is not None  # noqa: S101  the caller has looked
-        vendor = channel.narration.provider
+        channel, voice = self.channel, self.channel.narration
+        assert voice is not None  # noqa: S101  the caller has looked
 
-        @self.asset(
+        def show(_step: _Step, made: StageResult) -> dict[str, Any]:
+            track = made.manifest.narration
+            if track is None:
+                return {}
+            return {"spoken_s": track.duration_s, **files(made.content_id, file=track.file.path)}
+
+        return self.stage(
             "narration",
+            lambda step: narrate(step.room, channel, step.day, speech=step.client()),
+            show,
             deps=[self.key("ideas")],
-            needs={vendor},
-            kinds={vendor},
-            code_version="1",
-            description=f"The idea's narration, spoken by {channel.narration.voice} ({vendor}), with the time of each "
+            client=voice.provider,
+            kinds={voice.provider},
+            description=f"The idea's narration, spoken by {voice.voice} ({voice.provider}), with the time of each "
             f"word. {runbook('how-to/channels')}",
         )
-        def narration(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            with room_of(context) as room:
-                speech = getattr(context.resources, vendor).open(room)
-                made = take_over(room, channel, day_of(context), "narration") or narrate(
-                    room, channel, day_of(context), speech=speech
-                )
-                shown = stage_metadata(made, room)
-                track = made.manifest.narration
-                if track is not None:
-                    shown |= {"spoken_s": track.duration_s, **files(made.content_id, file=track.file.path)}
-            return dg.MaterializeResult(data_version=dg.DataVersion(made.record.fingerprint), metadata=shown)
-
-        return narration
 
     def final_video(self) -> dg.AssetsDefinition:
-        channel, key = self.channel, self.key("final_video")
-        parts = [self.key("raw_segments")]
-        if channel.narration is not None:
-            parts.append(self.key("narration"))
+        channel = self.channel
+        parts = [self.key("raw_segments"), *([self.key("narration")] if channel.narration is not None else [])]
 
-        @self.asset(
+        def show(step: _Step, made: StageResult) -> dict[str, Any]:
+            return _final_video_metadata(step, channel, made)
+
+        return self.stage(
             "final_video",
+            lambda step: compose_video(step.room, channel, step.day),
+            show,
             deps=parts,
-            needs={"notifier"},
+            client="notifier",
             kinds={"ffmpeg"},
             pool="compose",
             freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_FOR),
-            code_version="1",
-            check_specs=self.specs(VIDEO_CHECKS, "final_video"),
+            checks=VIDEO_CHECKS,
+            check=lambda _step, manifest: _final_of(manifest).checks,
+            version_of=lambda made: _final_of(made.manifest).file.sha256,
             description=f"The finished video: {channel.segments.total_s} s, 9:16, "
             f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. {runbook('explanation/media')}",
         )
-        def final_video(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            with room_of(context) as room:
-                made = take_over(room, channel, day_of(context), "final_video") or compose_video(
-                    room, channel, day_of(context)
-                )
-                with room.catalog.read() as connection:
-                    row = get_content(connection, made.content_id)
-                    spent_usd = costs_of(connection, [row.id]).get(row.id, {})
-                told = "already in review"
-                if row.state == "review_pending":
-                    told = notify_reviewers(room, channel, row, notifier=context.resources.notifier.open(room))
-                final = made.manifest.final_video
-                assert final is not None  # noqa: S101  a finished stage has it
-                shown = previews(room, made.content_id, [final.file])
-                shown |= files(made.content_id, video=final.file.path, contact_sheet=final.contact_sheet)
-                shown["kept_at"] = kept_at(room, made.content_id, final.file.path)
-                shown |= stage_metadata(made, room)
-            return dg.MaterializeResult(
-                data_version=dg.DataVersion(final.file.sha256),
-                check_results=check_results(final.checks, key),
-                metadata=dict(
-                    shown,
-                    content_cost_usd=dg.MetadataValue.float(float(sum(spent_usd.values()))),
-                    cost_by_layer_usd=table([{"layer": layer, "usd": usd} for layer, usd in spent_usd.items()]),
-                    **seconds_per_stage(made.manifest),
-                    sha256=dg.MetadataValue.text(final.file.sha256),
-                    revision=dg.MetadataValue.int(final.revision),
-                    video_s=dg.MetadataValue.float(final.duration_s),
-                    size_bytes=dg.MetadataValue.int(final.file.size_bytes),
-                    loudness_lufs=dg.MetadataValue.float(final.loudness_lufs or 0.0),
-                    mode=dg.MetadataValue.text(final.mode),
-                    checks=table([check.model_dump() for check in final.checks]),
-                    reviewers=dg.MetadataValue.text(told),
-                    next_step=dg.MetadataValue.text(f"dayreel review approve {made.content_id}"),
-                ),
-            )
-
-        return final_video
 
     def reviews(self) -> dg.AssetsDefinition:
         channel = self.channel
@@ -376,3 +356,37 @@ class _Build:
 
 def _source(provider: str, model: str | None) -> str:
     return f"{provider} `{model}`" if model else provider
+
+
+def _final_of(manifest: Manifest) -> FinalVideo:
+    """Return the final video of a manifest whose last stage is done."""
+    assert manifest.final_video is not None  # noqa: S101  a finished stage has it
+    return manifest.final_video
+
+
+def _final_video_metadata(step: _Step, channel: Channel, made: StageResult) -> dict[str, Any]:
+    """Tell the reviewers of a video that waits for them, and return what is worth seeing of it."""
+    room, final = step.room, _final_of(made.manifest)
+    with room.catalog.read() as connection:
+        row = get_content(connection, made.content_id)
+        spent_usd = costs_of(connection, [row.id]).get(row.id, {})
+    reviewers = "already in review"
+    if row.state == "review_pending":
+        reviewers = notify_reviewers(room, channel, row, notifier=step.client())
+    return {
+        **previews(room, made.content_id, [final.file]),
+        **files(made.content_id, video=final.file.path, contact_sheet=final.contact_sheet),
+        "kept_at": kept_at(room, made.content_id, final.file.path),
+        "content_cost_usd": dg.MetadataValue.float(float(sum(spent_usd.values()))),
+        "cost_by_layer_usd": table([{"layer": layer, "usd": usd} for layer, usd in spent_usd.items()]),
+        **seconds_per_stage(made.manifest),
+        "sha256": dg.MetadataValue.text(final.file.sha256),
+        "revision": dg.MetadataValue.int(final.revision),
+        "video_s": dg.MetadataValue.float(final.duration_s),
+        "size_bytes": dg.MetadataValue.int(final.file.size_bytes),
+        "loudness_lufs": dg.MetadataValue.float(final.loudness_lufs or 0.0),
+        "mode": dg.MetadataValue.text(final.mode),
+        "checks": table([check.model_dump() for check in final.checks]),
+        "reviewers": dg.MetadataValue.text(reviewers),
+        "next_step": dg.MetadataValue.text(f"dayreel review approve {made.content_id}"),
+    }

@@ -5,11 +5,13 @@ tests and notebooks work on the same graph with other resources.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import dagster as dg
 
+from dayreel.services.making.code_versions import code_versions
 from dayreel.services.tell_people import notifier_name
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
@@ -69,10 +71,22 @@ def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) 
     ]
 
 
-def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Return the whole graph of a project.
+def build_defs(
+    settings: Settings,
+    *,
+    assets: Sequence[dg.AssetsDefinition] = (),
+    checks: Sequence[dg.AssetChecksDefinition] = (),
+    jobs: Sequence[Any] = (),
+    schedules: Sequence[dg.ScheduleDefinition] = (),
+    sensors: Sequence[dg.SensorDefinition] = (),
+    resources: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """Return the whole graph of a project, with replacements and additions of the caller's.
 
     Args:
+        assets: each takes the place of ours with any of its keys.
+        checks: checks beside those that come with our assets.
+        jobs, schedules, sensors: each takes the place of ours with its name.
         resources: replacements, by resource key.
 
     Raises:
@@ -81,7 +95,25 @@ def build_defs(settings: Settings, *, resources: Mapping[str, Any] | None = None
     with warnings.catch_warnings():
         # Chosen knowingly, pinned by the lock file, and otherwise thirty lines in front of whatever Dagster has to say.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.Definitions.merge(_assembled(settings, resources or {}), *_footage(settings))
+        ours = _assembled(settings, resources or {})
+        return dg.Definitions.merge(
+            dg.Definitions(
+                assets=_replaced(ours.assets, assets, lambda asset: asset.keys),
+                asset_checks=checks,
+                jobs=_replaced(ours.jobs, jobs, lambda job: {job.name}),
+                schedules=_replaced(ours.schedules, schedules, lambda schedule: {schedule.name}),
+                sensors=_replaced(ours.sensors, sensors, lambda sensor: {sensor.name}),
+                resources=ours.resources,
+                executor=ours.executor,
+            ),
+            *_footage(settings),
+        )
+
+
+def _replaced(ours: Iterable[Any] | None, theirs: Sequence[Any], names: Callable[[Any], AbstractSet[Any]]) -> list[Any]:
+    """Return theirs, and those of ours that none of them takes the place of."""
+    taken = {name for one in theirs for name in names(one)}
+    return [*(one for one in ours or () if not names(one) & taken), *theirs]
 
 
 def _footage(settings: Settings) -> list[dg.Definitions]:
@@ -99,7 +131,11 @@ def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitio
     everyone = list(channels.values())
     weeks = build_periods(partitions, settings)["week"]
     charts = [build_charts(weeks)] if weeks is not None else []
-    assets = [asset for channel in everyone for asset in build_channel_assets(channel, partitions)]
+    assets = [
+        asset
+        for channel in everyone
+        for asset in build_channel_assets(channel, partitions, versions=code_versions(settings.channels_dir, channel))
+    ]
     return dg.Definitions(
         assets=[
             *assets,

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from dayreel.services.upkeep.chores import due_chores
-from pipeline_assets.house_jobs import Chores, keep_house
+from pipeline_assets.house_jobs import KEEP_HOUSE, Chores
 from pipeline_assets.steps import TRIGGER_TAG
 from resources.studio import StudioResource
 
@@ -19,7 +19,7 @@ def build_chore_sensor(notifier: str) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="chore_due_sensor",
-        job=keep_house,
+        job_name=KEEP_HOUSE,
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts looking up unknown outcomes, reminding of and expiring reviews, and warning about budgets "

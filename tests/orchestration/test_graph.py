@@ -77,6 +77,44 @@ def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:
         assert not (publishes and makes), name
 
 
+def test_every_kind_of_definition_can_be_replaced(bought: Project) -> None:
+    ideas = dg.AssetKey(["crafts", "ideas"])
+
+    @dg.asset(key=ideas, description="a team's own")
+    def own_ideas() -> None: ...
+
+    @dg.asset_check(asset=dg.AssetKey(["crafts", "prompts"]))
+    def own_check() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.job(name="keep_house", description="a team's own")
+    def own_job() -> None: ...
+
+    @dg.sensor(name="decision_recorded_sensor", job=own_job, description="a team's own")
+    def own_sensor() -> None: ...
+
+    schedule = dg.ScheduleDefinition("measure_schedule_of_ours", job=own_job, cron_schedule="0 0 * * *")
+    plain = build_defs(bought.settings)
+    own = build_defs(
+        bought.settings,
+        assets=[own_ideas],
+        checks=[own_check],
+        jobs=[own_job],
+        schedules=[schedule],
+        sensors=[own_sensor],
+        resources={"fal": dg.ResourceDefinition.hardcoded_resource("ours")},
+    )
+    graph = own.resolve_asset_graph()
+    assert graph.get(ideas).description == "a team's own"
+    assert graph.get_all_asset_keys() == plain.resolve_asset_graph().get_all_asset_keys()
+    assert "own_check" in {key.name for key in graph.get_check_keys_for_assets({own_check.check_key.asset_key})}
+    assert own.resolve_job_def("keep_house").description == "a team's own"
+    assert own.resolve_sensor_def("decision_recorded_sensor").description == "a team's own"
+    assert own.resolve_schedule_def("measure_schedule_of_ours").cron_schedule == "0 0 * * *"
+    assert len(list(own.sensors or ())) == len(list(plain.sensors or ()))
+    assert own.resources["fal"] != plain.resources["fal"] if own.resources and plain.resources else False
+
+
 def test_each_resource_opens_the_vendor_that_it_is_named_for(project: Project) -> None:
     with project.studio() as room:
         room.providers.update({name: name for name in names()})

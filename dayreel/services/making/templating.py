@@ -31,6 +31,12 @@ def copy_packaged(channels_dir: Path, content_type: str) -> dict[Path, bool]:
     return written
 
 
+def source_of(channels_dir: Path, content_type: str, name: str) -> str:
+    """Return the text of the template that a content type uses: its own, or the packaged one."""
+    own = channels_dir / "templates" / content_type / f"{name}.md.j2"
+    return (own if own.is_file() else _PACKAGED / own.name).read_text(encoding="utf-8")
+
+
 def render(channels_dir: Path, content_type: str, name: str, **values: Any) -> str:
     """Return the filled-in template of a content type.
 

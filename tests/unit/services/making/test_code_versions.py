@@ -1,0 +1,59 @@
+"""A stage's code version follows the settings that decide about its result, and no others."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dayreel.services.making.code_versions import code_versions
+from dayreel.services.studio import Studio
+from tests.fakes.studio import channel_of, write_channel
+
+MakeStudio = Callable[..., Studio]
+
+
+def versions(studio: Studio) -> dict[str, str]:
+    return code_versions(studio.settings.channels_dir, channel_of(studio))
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {stage for stage in before if before[stage] != after[stage]}
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ({"ideas": {"provider": "anthropic", "model": "claude-opus-5-2"}}, {"ideas"}),
+        ({"topic": "Another craft on {date}"}, {"ideas"}),
+        ({"prompts": {"provider": "openai", "model": "gpt-6-terra"}}, {"prompts"}),
+        ({"video": {"provider": "fal", "model": "fal-ai/another/text-to-video"}}, {"raw_segments"}),
+        ({"brand": {"loudness_lufs": -16}}, {"final_video"}),
+        ({"segments": {"count": 2}}, {"prompts", "raw_segments", "final_video"}),
+        ({"title": "Another title"}, set()),
+        ({"make_at": "07:00", "publish_windows": ["10:00-12:00"]}, set()),
+        (
+            {"ideas": {"provider": "anthropic", "model": "claude-sonnet-5-5", "max_similarity": 50}},
+            set(),
+        ),
+    ],
+)
+def test_a_setting_changes_the_stages_that_follow_it(
+    make_studio: MakeStudio, change: dict[str, Any], stages: set[str]
+) -> None:
+    studio = make_studio()
+    before = versions(studio)
+    write_channel(studio.settings.root, "crafts", **change)
+    assert changed(before, versions(studio)) == stages
+
+
+def test_a_template_of_ones_own_is_followed(make_studio: MakeStudio) -> None:
+    studio = make_studio()
+    before = versions(studio)
+    own = studio.settings.channels_dir / "templates" / "crafts"
+    own.mkdir(parents=True)
+    (own / "prompts.md.j2").write_text("Write {{ segments.count }} prompts.")
+    assert changed(before, versions(studio)) == {"prompts"}
+
+
+def test_versions_begin_with_the_codes_own(make_studio: MakeStudio) -> None:
+    assert all(version.partition("-")[0].isdecimal() for version in versions(make_studio()).values())
