@@ -118,6 +118,15 @@ def _no_settings_of_this_machine() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _connections_are_given_back() -> Iterator[None]:
+    """A test that opens a catalog need not close it."""
+    yield
+    catalogs = sys.modules.get("tests.fakes.catalogs")  # most tests have none
+    if catalogs is not None:
+        catalogs.give_back_connections()
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator["PostgresServer"]:
     """One PostgreSQL for the session."""
