@@ -9,6 +9,7 @@ import json
 import shutil
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -50,6 +51,7 @@ class Store:
         """Open the file, making its one table when it is new."""
         self.lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        weakref.finalize(self, self._db.close)
         # A stand-in need not survive a power cut, only a killed process: WAL without fsync gives just that.
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
