@@ -43,7 +43,7 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
                     "platform": plan.platform,
                     "may_go_out": plan.may_go_out,
                     "posted": plan.posted,
-                    "caption": _told(captions[plan.platform]),
+                    "caption": _caption_document(captions[plan.platform]),
                     "gates": [vars(gate) for gate in plan.gates],
                     "calls": [vars(call) for call in plan.calls],
                     "problem": plan.problem,
@@ -70,7 +70,7 @@ def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -
     return 0
 
 
-def _told(caption: PlatformWords) -> dict[str, object]:
+def _caption_document(caption: PlatformWords) -> dict[str, object]:
     shown = {name: value for name, value in vars(caption).items() if name not in ("platform", "added", "settings")}
     return {**shown, "dropped_hashtags": list(caption.dropped_hashtags)}
 
@@ -102,10 +102,10 @@ def publish_content(content_id: str, *, as_json: bool) -> int:
         for asset, said in ended.failures:
             click.echo(f"dayreel: {asset}: {said}", err=True)
         status = status_of(records, day=parsed.day)
-    told = [content_document(content) for content in status.contents if content.row.id == content_id]
+    documents = [content_document(content) for content in status.contents if content.row.id == content_id]
     if as_json:
-        print_json(told)
+        print_json(documents)
     else:
-        for platform, post in told[0]["posts"].items():
+        for platform, post in documents[0]["posts"].items():
             click.echo(f"{platform:10} {post['state']:11} {post['url'] or post['post_id'] or post.get('error', '')}")
     return 0 if ended.success else 1

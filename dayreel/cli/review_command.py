@@ -70,7 +70,7 @@ def list_waiting(as_json: bool) -> None:
 
 
 def _words(records: Records, content_id: str) -> tuple[Sequence[PlatformWords], str]:
-    """Return what each platform gets, or why that cannot be told."""
+    """Return what each platform gets, or why that cannot be said."""
     try:
         return words_of(records, content_id), ""
     except DayreelError as error:

@@ -120,22 +120,22 @@ def show_days(settings: Settings, days: set[date], names: set[str], *, as_json: 
     """Print where the contents of these days and channels stand, with the command to type next."""
     with opened_records(settings) as records:
         statuses = [status_of(records, day=day, channels=sorted(names)) for day in sorted(days)]
-    told = [content_document(content) for status in statuses for content in status.contents]
+    documents = [content_document(content) for status in statuses for content in status.contents]
     if as_json:
-        print_json(told)
+        print_json(documents)
         return
-    if not told:
+    if not documents:
         return
     print_table(
         ("content", "state", "cost", "video", "next"),
         [
             (
-                one["content_id"],
-                one["state"],
-                f"${one['cost_usd']}",
-                f"content/{one['final_video']}" if one["final_video"] else "",
-                one["next"],
+                document["content_id"],
+                document["state"],
+                f"${document['cost_usd']}",
+                f"content/{document['final_video']}" if document["final_video"] else "",
+                document["next"],
             )
-            for one in told
+            for document in documents
         ],
     )

@@ -61,14 +61,14 @@ def _content_lines(content: ContentStatus, now: datetime) -> list[str]:
 def _unknown_lines(status: Status) -> list[str]:
     """Return the unknown outcomes of what is shown and of no content, and how many more there are."""
     shown = {content.row.id for content in status.contents} | {None}
-    told = [outcome for outcome in status.unknown.here if outcome.content_id in shown]
+    listed = [outcome for outcome in status.unknown.here if outcome.content_id in shown]
     lines = [
         f"\n{outcome.about}: the outcome of effect {outcome.effect_id} ({outcome.kind} {outcome.sequence} at "
         f"{outcome.target}) is not known: {outcome.evidence}\n"
         f"`dayreel reconcile` looks; if that does not settle it: {outcome.next_step}"
-        for outcome in told
+        for outcome in listed
     ]
-    more = len(status.unknown.here) - len(told)
+    more = len(status.unknown.here) - len(listed)
     if more:
         lines.append(f"\n{more} more unknown outcomes on other days: `dayreel status --all` shows them.")
     if status.unknown.elsewhere:

@@ -157,7 +157,7 @@ def own_footage(settings: Settings) -> list[Program]:
     footage = footage_hooks(settings)
     if footage is None:
         return []
-    other = footage.watcher(settings)  # what is wrong with the folder is told before anything is started
+    other = footage.watcher(settings)  # what is wrong with the folder is reported before anything is started
     if other is not None:
         click.echo(f"{'library':15} {settings.library} is watched already ({other})")
         return []

@@ -18,11 +18,11 @@ from dayreel.records import opened_records
 def command(content_or_url: str, as_json: bool) -> None:
     """Tell why something is online, or why it is not: from its posts back to its prompts."""
     with opened_records() as records:
-        told = document_of(story_of(records, find_content_id(records, content_or_url)))
+        story = document_of(story_of(records, find_content_id(records, content_or_url)))
     if as_json:
-        print_json(told)
+        print_json(story)
         return
-    for line in page(told):
+    for line in page(story):
         click.echo(line)
 
 
@@ -94,42 +94,42 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def page(told: dict[str, Any]) -> list[str]:
+def page(story: dict[str, Any]) -> list[str]:
     """Return the page as lines: what people see first comes first, and everything under it is what that rests on."""
-    money = ", ".join(f"{layer} ${usd}" for layer, usd in sorted(told["cost_usd"].items()))
+    money = ", ".join(f"{layer} ${usd}" for layer, usd in sorted(story["cost_usd"].items()))
     lines = [
-        f"{told['content_id']} is {told['state']} (revision {told['revision']}, {told['world']} world)",
+        f"{story['content_id']} is {story['state']} (revision {story['revision']}, {story['world']} world)",
         f"  cost: {money or 'nothing'}",
     ]
-    if told["error"]:
-        lines.append(f"  error: {told['error']}")
+    if story["error"]:
+        lines.append(f"  error: {story['error']}")
     for title, part in (
-        ("Online", _posts(told)),
-        ("Decided", _decisions(told)),
-        ("The video", _video(told)),
-        ("Segments", _segments(told)),
-        ("Narration", _narration(told)),
-        ("Prompts", _prompts(told)),
-        ("The idea", _idea(told)),
-        ("Acts on the outside world", _effects(told)),
-        ("Runs", [f"{one['page']}  {one['did']}" for one in told["runs"]]),
-        ("What happened", _transitions(told)),
+        ("Online", _posts(story)),
+        ("Decided", _decisions(story)),
+        ("The video", _video(story)),
+        ("Segments", _segments(story)),
+        ("Narration", _narration(story)),
+        ("Prompts", _prompts(story)),
+        ("The idea", _idea(story)),
+        ("Acts on the outside world", _effects(story)),
+        ("Runs", [f"{one['page']}  {one['did']}" for one in story["runs"]]),
+        ("What happened", _transitions(story)),
     ):
         if part:
             lines += ["", title, *(f"  {line}" for line in part)]
     return lines
 
 
-def _posts(told: dict[str, Any]) -> list[str]:
+def _posts(story: dict[str, Any]) -> list[str]:
     lines: list[str] = []
-    for post in told["posts"]:
+    for post in story["posts"]:
         lines.append(
             f"{post['platform']} ({post['account']}): {post['state']} {post['url'] or post['post_id'] or ''} "
             f"{post['posted_at'] or ''} by effect {post['effect_id']}, decision {post['decision_id']}"
         )
         if post["error"]:
             lines.append(f"  {post['error']}")
-        lines += [f"  sent: {_words(one['sent'])}" for one in told["effects"] if one["id"] == post["effect_id"]]
+        lines += [f"  sent: {_words(one['sent'])}" for one in story["effects"] if one["id"] == post["effect_id"]]
         lines += [f"  {_snapshot(one)}" for one in post["snapshots"]]
     return lines
 
@@ -146,22 +146,22 @@ def _snapshot(one: dict[str, Any]) -> str:
     return f"{one['observed_at']}: {known or 'no counter was told'}{simulated}"
 
 
-def _decisions(told: dict[str, Any]) -> list[str]:
+def _decisions(story: dict[str, Any]) -> list[str]:
     return [
         f"{one['decided_at']} {one['decided_by']} {one['verdict']} revision {one['revision']} via {one['via']} "
         f"(decision {one['id']}, video {one['video_sha256'][:12]}"
         f"{'' if one['is_for_the_video_there_is'] else ', not the video there is now'})"
         + (f": {one['note']}" if one["note"] else "")
         + (f", to {one['caption']!r}" if one["verdict"] == "edited" else "")
-        for one in told["decisions"]
+        for one in story["decisions"]
     ]
 
 
-def _video(told: dict[str, Any]) -> list[str]:
-    video = told["video"]
+def _video(story: dict[str, Any]) -> list[str]:
+    video = story["video"]
     if video is None:
         return []
-    stage = told["stages"].get("final_video", {})
+    stage = story["stages"].get("final_video", {})
     checks = [f"{'ok  ' if one['passed'] else 'FAIL'} {one['name']}: {one['message']}" for one in video["checks"]]
     return [
         f"{video['file']['path']}, sha256 {video['file']['sha256']}",
@@ -171,32 +171,32 @@ def _video(told: dict[str, Any]) -> list[str]:
     ]
 
 
-def _segments(told: dict[str, Any]) -> list[str]:
+def _segments(story: dict[str, Any]) -> list[str]:
     return [
         f"{one['sequence']}: {one['file']['path']}, {one['provider']} {one['model'] or ''} seed {one['seed']} "
         f"request {one['request_id']}, sha256 {one['file']['sha256'][:12]}"
         + ("" if one["origin"] == "made" else f", made elsewhere by {one['origin']}")
-        for one in told["segments"]
+        for one in story["segments"]
     ]
 
 
-def _narration(told: dict[str, Any]) -> list[str]:
-    track = told["narration"]
+def _narration(story: dict[str, Any]) -> list[str]:
+    track = story["narration"]
     return [f"{track['provider']} {track['voice']}, {track['duration_s']} s"] if track else []
 
 
-def _prompts(told: dict[str, Any]) -> list[str]:
+def _prompts(story: dict[str, Any]) -> list[str]:
     lines: list[str] = []
-    for one in told["prompts"]:
+    for one in story["prompts"]:
         lines += [f"{one['segment']}: {one['video_prompt']}", f"   sound: {one['audio_prompt']}"]
     return lines
 
 
-def _idea(told: dict[str, Any]) -> list[str]:
-    idea = told["idea"]
+def _idea(story: dict[str, Any]) -> list[str]:
+    idea = story["idea"]
     if not idea:
         return []
-    stage = told["stages"].get("ideas", {})
+    stage = story["stages"].get("ideas", {})
     return [
         idea["idea"],
         f"its caption: {idea['caption']}",
@@ -204,19 +204,19 @@ def _idea(told: dict[str, Any]) -> list[str]:
     ]
 
 
-def _effects(told: dict[str, Any]) -> list[str]:
+def _effects(story: dict[str, Any]) -> list[str]:
     return [
         f"{one['id']}: {one['kind']} {one['sequence']} at {one['target']} {one['model'] or ''} {one['state']} "
         f"${one['cost_usd']}{'' if one['settled'] else ' (reserved)'} {one['sent_at'] or ''} "
         f"{one['came_back'].get('request_id') or one['came_back'].get('post_id') or ''}".rstrip()
         + (f": {one['error']}" if one["error"] else "")
-        for one in told["effects"]
+        for one in story["effects"]
     ]
 
 
-def _transitions(told: dict[str, Any]) -> list[str]:
+def _transitions(story: dict[str, Any]) -> list[str]:
     return [
         f"{one['at']} {one['from_state']} -> {one['to_state']} ({one['event']}, {one['trigger']}, by {one['actor']})"
         + (f": {one['notes']}" if one["notes"] else "")
-        for one in told["transitions"]
+        for one in story["transitions"]
     ]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.queries.contents import ContentStatus, PostStatus, read_status
-from dayreel.queries.prices import expected_segment_cost, known_day_cost
+from dayreel.queries.prices import expected_day_cost, expected_segment_cost
 from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.rows import (
     ContentRow,
@@ -305,6 +305,7 @@ def review_of(records: Records, content_id: str) -> Review:
     bound = bound_of(row, channel, idea) if channel else None
     newest = status.newest.verdict if status.newest else None
     is_newest_take = current is not None and current.id == row.id
+    take_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_day_cost(records, channel))
     segment_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_segment_cost(records, channel))
     return Review(
         status=status,
@@ -317,7 +318,7 @@ def review_of(records: Records, content_id: str) -> Review:
         approvers=_approvers(records, row, bound),
         can_regenerate=is_newest_take and row.state not in ("publishing", "posted") and bool(renders),
         can_retake=is_newest_take and is_over(row, records.settings.world),
-        take_usd=known_day_cost(records, row.channel),
+        take_usd=take_usd,
         segment_usd=segment_usd,
         words=() if channel is None else platform_words(channel, row.id, row.caption or "", idea),
         files=_files(records, row, manifest),

@@ -112,7 +112,9 @@ def test_every_kind_of_definition_can_be_replaced(bought: Project) -> None:
     assert own.resolve_sensor_def("decision_recorded_sensor").description == "a team's own"
     assert own.resolve_schedule_def("measure_schedule_of_ours").cron_schedule == "0 0 * * *"
     assert len(list(own.sensors or ())) == len(list(plain.sensors or ()))
-    assert own.resources["fal"] != plain.resources["fal"] if own.resources and plain.resources else False
+    assert own.resources is not None
+    assert plain.resources is not None
+    assert own.resources["fal"] != plain.resources["fal"]
 
 
 def test_each_resource_opens_the_vendor_that_it_is_named_for(project: Project) -> None:

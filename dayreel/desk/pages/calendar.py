@@ -7,7 +7,6 @@ from dayreel.errors import UsageError
 from dayreel.queries.calendar import day_of, month_of
 from dayreel.queries.prices import known_day_cost
 from dayreel.rules.content_ids import parse_day
-from dayreel.services.audit import note_act
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.making.plan_days import (
     pause_channel,
@@ -73,13 +72,10 @@ def make(visit: Visit) -> Response:
         UsageError: no such channel, or the day is not one to make now: says why.
     """
     name, on = visit.path("channel"), parse_day(visit.path("day"))
-    channel, _day = day_of(visit.room.studio, visit.room.queue_cache, name, on)
-    refusal = why_not_begun(visit.studio, channel, on)
+    refusal = why_not_begun(visit.studio, visit.studio.channels.load(name), on)
     if refusal is not None:
         raise UsageError(f"It is not made: {refusal}.", next_step="The calendar shows what can be made.")
-    with visit.room.studio.catalog.write() as connection:
-        at = visit.room.studio.clock.now()
-        note_act(connection, "make day", f"{name} {on}", actor=visit.person.name, at=at, via=visit.via)
+    visit.note("make day", f"{name} {on}")
     visit.room.start(visit.studio, making_of(name, on), visit.person.name)
     return visit.done(f"/calendar/{name}/{on}", "making", channel=name, day=on.isoformat())
 

@@ -8,7 +8,6 @@ from dayreel.queries.review import EVENTS, Seen, Verdict, read_seen, review_of, 
 from dayreel.queries.rows import get_content
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.gates import closed
-from dayreel.services.audit import note_act
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
 from dayreel.services.reviewing.decide import decide
@@ -83,10 +82,7 @@ def regenerate(visit: Visit) -> Response:
     if seen is not None and (found.row.revision, found.row.version) != (seen.revision, seen.version):
         raise StaleState(f"{content_id} has changed since you saw it.", next_step="Look at it as it is now.")
     row = regenerate_segment(visit.studio, content_id, int(sequence))
-    with visit.room.studio.catalog.write() as connection:
-        at = visit.room.studio.clock.now()
-        what = f"{content_id}#{sequence}"
-        note_act(connection, "regenerate segment", what, actor=visit.person.name, at=at, via=visit.via)
+    visit.note("regenerate segment", f"{content_id}#{sequence}")
     visit.room.start(visit.studio, making_of(row.channel, row.day), visit.person.name)
     return visit.done(f"/content/{content_id}", "regenerating", content_id=content_id)
 
@@ -101,9 +97,7 @@ def retake(visit: Visit) -> Response:
     with visit.room.studio.catalog.read() as connection:
         previous = get_content(connection, content_id)
     row = open_new_take(visit.studio, previous)
-    with visit.room.studio.catalog.write() as connection:
-        at = visit.room.studio.clock.now()
-        note_act(connection, "new take", row.id, actor=visit.person.name, at=at, via=visit.via)
+    visit.note("new take", row.id)
     visit.room.start(visit.studio, making_of(row.channel, row.day), visit.person.name)
     return visit.done(f"/content/{row.id}", "retaking", content_id=row.id)
 
@@ -122,9 +116,7 @@ def publish(visit: Visit) -> Response:
             f"Nothing of {content_id} may go out now. {' '.join(map(_why_not, plans))}".strip(),
             next_step="What an open window or a free place holds back goes out by itself then.",
         )
-    with visit.room.studio.catalog.write() as connection:
-        at = visit.room.studio.clock.now()
-        note_act(connection, "publish now", content_id, actor=visit.person.name, at=at, via=visit.via)
+    visit.note("publish now", content_id)
     visit.room.start(visit.studio, publishing_of(content_id), visit.person.name)
     return visit.done(f"/content/{content_id}", "publishing", content_id=content_id)
 

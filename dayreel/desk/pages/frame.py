@@ -25,6 +25,7 @@ from dayreel.errors import (
 )
 from dayreel.queries.alarms import alarms
 from dayreel.rules.roles import Role, may
+from dayreel.services.audit import note_act
 from dayreel.services.desk.visits import Visitor
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.studio import Studio
@@ -110,6 +111,12 @@ class Visit:
     def field(self, name: str) -> str:
         """Return a field of the form, or an empty string."""
         return one(self.form, name)
+
+    def note(self, act: str, target: str) -> None:
+        """Leave a line in the record of acts: this person did `act` to `target`, now."""
+        with self.room.studio.catalog.write() as connection:
+            at = self.room.studio.clock.now()
+            note_act(connection, act, target, actor=self.person.name, at=at, via=self.via)
 
     def may(self, role: Role) -> bool:
         """Return whether this person may do what `role` may."""

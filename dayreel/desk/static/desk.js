@@ -79,6 +79,7 @@ function patch(fresh) {
   const keepsBound = document.body.classList.contains("decides") && ours.dataset.bound !== theirs.dataset.bound;
   if (keepsBound) say(`This has moved on: it is ${theirs.dataset.state.replaceAll("_", " ")} now.`);
   for (const region of fresh.querySelectorAll("[data-live]")) {
+    if (!regions.has(region.id)) continue; // a preview's caption is not what is stored
     const old = document.getElementById(region.id);
     if (regions.get(region.id) === region.innerHTML || (keepsBound && region.dataset.live === "bound")) continue;
     if (isInUse(old)) {
