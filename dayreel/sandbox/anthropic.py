@@ -46,6 +46,8 @@ _TYPES: Final = {
 }
 _STRING_LIMITS: Final = ("minLength", "maxLength")
 _NUMBER_LIMITS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "refusal"), ("messages",))
+"""Kinds of faults that the handlers here show, and on which routes."""
 
 
 def mount(world: World) -> list[Route]:
@@ -59,6 +61,7 @@ def mount(world: World) -> list[Route]:
             ("GET", "/anthropic/v1/models", "models"): list_models,
             ("GET", "/anthropic/v1/models/{model}", "models"): read_model,
         },
+        SPECIAL_FAULTS,
     )
 
 

@@ -85,6 +85,13 @@ MODELS: Final[dict[str, Model]] = {
     ),
 }
 """The models this stand-in knows, by their full id."""
+SPECIAL_FAULTS: Final = {
+    "stuck": ("submit", "status"),
+    "completed_with_error": ("submit", "status"),
+    "truncated_file": ("file",),
+    "no_video": ("file",),
+}
+"""Kinds of faults that the handlers here show, and on which routes."""
 
 
 def mount(world: World) -> list[Route]:
@@ -102,6 +109,7 @@ def mount(world: World) -> list[Route]:
             ("POST", f"{queue}/{{sub:path}}", "submit"): submit,
             ("POST", queue, "submit"): submit,
         },
+        SPECIAL_FAULTS,
     )
 
 

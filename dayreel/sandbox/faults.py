@@ -4,7 +4,7 @@ Here is the list of what can be armed and the record of what was fired. How a fa
 vendor's own file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -14,46 +14,19 @@ from dayreel.sandbox.world import Document, World
 ROUTES: Final[dict[str, tuple[str, ...]]] = {}
 """Short route names by service; they join as stand-ins are mounted."""
 
-
-def offer(service: str, names: Iterable[str]) -> None:
-    """Let the routes of a stand-in be armed."""
-    ROUTES[service] = tuple(dict.fromkeys((*ROUTES.get(service, ()), *names)))
-
-
 EVERYWHERE: Final = ("lose_answer", "error_after_accept", "error", "delay", "expired_token", "quota")
 
-SPECIAL: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "anthropic": {"cut": ("messages",), "off_schema": ("messages",), "refusal": ("messages",)},
-    "openai": {
-        "cut": ("responses", "chat"),
-        "off_schema": ("responses", "chat"),
-        "refusal": ("responses", "chat"),
-    },
-    "fal": {
-        "stuck": ("submit", "status"),
-        "completed_with_error": ("submit", "status"),
-        "truncated_file": ("file",),
-        "no_video": ("file",),
-    },
-    "kling": {
-        "stuck": ("submit", "status"),
-        "completed_with_error": ("submit", "status"),
-        "truncated_file": ("file",),
-        "no_video": ("file",),
-    },
-    "instagram": {
-        "stuck": ("container", "status"),
-        "completed_with_error": ("container", "status"),
-        "break_off": ("rupload",),
-    },
-    "tiktok": {
-        "stuck": ("init", "status"),
-        "completed_with_error": ("init", "status"),
-        "break_off": ("upload",),
-    },
-    "youtube": {"break_off": ("upload",), "completed_with_error": ("session",)},
-}
-"""Kinds that mean something only for some routes. On `*` they fire on the first route that knows them."""
+SPECIAL: Final[dict[str, Mapping[str, tuple[str, ...]]]] = {}
+"""Kinds by service that mean something only for some of its routes; they join as stand-ins are mounted.
+
+On `*` they fire on the first route that knows them.
+"""
+
+
+def offer(service: str, names: Iterable[str], special: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    """Let the routes of a stand-in be armed, and with the special kinds (kind to routes) that it shows itself."""
+    ROUTES[service] = tuple(dict.fromkeys((*ROUTES.get(service, ()), *names)))
+    SPECIAL[service] = {**SPECIAL.get(service, {}), **(special or {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +139,4 @@ class Faults:
         with self._store.lock:
             self._store.delete("fault")
             self._store.delete("fired")
-            for kind in ("fal_request", "kling_task", "instagram_container", "tiktok_publish"):
-                for row in self._store.all(kind):
-                    if row.get("stuck"):
-                        self._store.merge(kind, str(row["id"]), stuck=False)
+            self._store.clear_flag("stuck")

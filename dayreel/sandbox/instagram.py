@@ -32,6 +32,12 @@ REEL_METRICS: Final = (
 FACEBOOK_LOGIN_METRICS: Final = ("total_views", "total_likes", "total_comments")
 _NEED_CROSSPOST: Final = ("facebook_views", "crossposted_views")
 _FETCHES: Final[set[asyncio.Task[None]]] = set()
+SPECIAL_FAULTS: Final = {
+    "stuck": ("container", "status"),
+    "completed_with_error": ("container", "status"),
+    "break_off": ("rupload",),
+}
+"""Kinds of faults that the handlers here show, and on which routes."""
 
 
 def mount(world: World) -> list[Route]:
@@ -54,7 +60,7 @@ def mount(world: World) -> list[Route]:
             table[method, f"{prefix}/{path}", name] = handler
     table["POST", "/instagram/rupload/ig-api-upload/{version}/{container}", "rupload"] = rupload
     offer("instagram", ("status", "media"))  # which of them a node is, its id says
-    return routes(world, "instagram", _fault_answer, table)
+    return routes(world, "instagram", _fault_answer, table, SPECIAL_FAULTS)
 
 
 def error(

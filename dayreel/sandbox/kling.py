@@ -22,6 +22,13 @@ PRICE_USD_PER_S: Final = {"std": Decimal("0.042"), "pro": Decimal("0.07")}
 PROMPT_LIMIT: Final = 2500
 _RENDERING: Final[dict[str, asyncio.Task[None]]] = {}
 _TASKS: Final = "/kling/v1/videos/text2video"
+SPECIAL_FAULTS: Final = {
+    "stuck": ("submit", "status"),
+    "completed_with_error": ("submit", "status"),
+    "truncated_file": ("file",),
+    "no_video": ("file",),
+}
+"""Kinds of faults that the handlers here show, and on which routes."""
 
 
 def mount(world: World) -> list[Route]:
@@ -36,6 +43,7 @@ def mount(world: World) -> list[Route]:
             ("GET", _TASKS, "status"): list_tasks,
             ("GET,HEAD", "/kling/files/{task_id}/output.mp4", "file"): file,
         },
+        SPECIAL_FAULTS,
     )
 
 

@@ -22,6 +22,8 @@ _UNPRICED: Final = (Decimal(1), Decimal(4))
 _FAMILIES: Final = ("gpt-4.1", "gpt-5", "gpt-6")
 _REFUSAL: Final = "I'm sorry, but I can't help with that."
 _CUT_AT: Final = 2
+SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "refusal"), ("responses", "chat"))
+"""Kinds of faults that the handlers here show, and on which routes."""
 
 
 def mount(world: World) -> list[Route]:
@@ -36,6 +38,7 @@ def mount(world: World) -> list[Route]:
             ("GET", "/openai/v1/models", "models"): list_models,
             ("GET", "/openai/v1/models/{model}", "models"): read_model,
         },
+        SPECIAL_FAULTS,
     )
 
 

@@ -33,6 +33,12 @@ VIDEO_FIELDS: Final = (
     *("id", "create_time", "cover_image_url", "share_url", "video_description", "duration", "height", "width"),
     *("title", "embed_html", "embed_link", "like_count", "comment_count", "share_count", "view_count"),
 )
+SPECIAL_FAULTS: Final = {
+    "stuck": ("init", "status"),
+    "completed_with_error": ("init", "status"),
+    "break_off": ("upload",),
+}
+"""Kinds of faults that the handlers here show, and on which routes."""
 
 
 def mount(world: World) -> list[Route]:
@@ -54,6 +60,7 @@ def mount(world: World) -> list[Route]:
             ("POST", f"{v2}/oauth/token/", "token"): oauth_token,
             ("PUT", "/tiktok/upload/{publish_id}", "upload"): upload,
         },
+        SPECIAL_FAULTS,
     )
 
 

@@ -268,9 +268,13 @@ def routes(
     service: str,
     fault_answer: FaultAnswer,
     table: Mapping[tuple[str, str, str | RouteName], Handler],
+    special: Mapping[str, tuple[str, ...]] | None = None,
 ) -> list[Route]:
-    """Return Starlette routes for a vendor's table of `(method, path, short name) -> handler`; each can be armed."""
-    offer(service, (name for _, _, name in table if isinstance(name, str)))
+    """Return Starlette routes for a vendor's table of `(method, path, short name) -> handler`; each can be armed.
+
+    `special` are the kinds of faults that the handlers show themselves, and the routes of each.
+    """
+    offer(service, (name for _, _, name in table if isinstance(name, str)), special)
     return [
         Route(path, Endpoint(world, service, name, handler, fault_answer), methods=method.split(","))
         for (method, path, name), handler in table.items()

@@ -95,6 +95,15 @@ class Store:
             else:
                 self._db.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
 
+    def clear_flag(self, name: str) -> None:
+        """Set a field to false in every document, of whatever kind, where it is true."""
+        with self.lock:
+            self._db.execute(
+                "UPDATE documents SET body = json_set(body, '$.' || ?1, json('false'))"
+                " WHERE json_extract(body, '$.' || ?1)",
+                (name,),
+            )
+
     def count_up(self, name: str) -> int:
         """Return the next number of a named series, from 1."""
         with self.lock:

@@ -25,6 +25,8 @@ PRIVACIES: Final = ("public", "unlisted", "private")
 CATEGORIES: Final = frozenset({1, 2, 10, 15, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29})
 PARTS: Final = frozenset({"id", "snippet", "status", "statistics", "contentDetails", "processingDetails"})
 _MAX_IDS: Final = 50
+SPECIAL_FAULTS: Final = {"break_off": ("upload",), "completed_with_error": ("session",)}
+"""Kinds of faults that the handlers here show, and on which routes."""
 
 
 def mount(world: World) -> list[Route]:
@@ -44,6 +46,7 @@ def mount(world: World) -> list[Route]:
             ("GET", f"{v3}/channels", "list"): channels,
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,
         },
+        SPECIAL_FAULTS,
     )
 
 

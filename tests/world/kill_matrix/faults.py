@@ -5,8 +5,9 @@ through all of them.
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 
-from dayreel.sandbox.faults import EVERYWHERE, SPECIAL
+from dayreel.sandbox.faults import EVERYWHERE
 
 UNTIL_MENDED = 1000
 MENDED_BY_A_PERSON = ("expired_token", "quota", "stuck")
@@ -50,7 +51,7 @@ class Row:
 
 def rows_of(service: str, routes: tuple[str, ...]) -> list[Row]:
     """Return the rows of one group."""
-    special = SPECIAL.get(service, {})
+    special: dict[str, tuple[str, ...]] = import_module(f"dayreel.sandbox.{service}").SPECIAL_FAULTS
     return [
         Row(service, route, kind, UNTIL_MENDED if kind in MENDED_BY_A_PERSON else 1)
         for route in routes
