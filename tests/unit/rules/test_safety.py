@@ -3,7 +3,7 @@
 import pytest
 
 from dayreel.rules.safety import find_blocked
-from dayreel.sandbox import phrases
+from dayreel.sandbox.writer import recorded
 from dayreel.stores.blocked_terms import default_terms
 
 
@@ -36,5 +36,6 @@ def test_the_packaged_list_is_readable_and_without_repeats() -> None:
 
 
 def test_the_stand_in_models_texts_pass_the_packaged_list() -> None:
-    everything = [str(value) for value in vars(phrases).values() if isinstance(value, tuple)]
+    everything = [str(answer) for answers in recorded().values() for answer in answers]
+    assert len(everything) > 150
     assert find_blocked(everything, default_terms()) == ()

@@ -1,5 +1,6 @@
 """The instances the stand-in models write: their shape comes from the schema, their words from the field names."""
 
+from datetime import date, timedelta
 from itertools import combinations
 from typing import Any
 
@@ -8,7 +9,7 @@ from rapidfuzz.fuzz import token_set_ratio
 
 from dayreel.sandbox.speech import Speech, words_of
 from dayreel.sandbox.writer import write
-from dayreel.schemas.content import Idea
+from dayreel.schemas.content import Idea, PromptSet
 
 
 def an_object(**properties: Any) -> dict[str, Any]:
@@ -57,12 +58,35 @@ def test_a_channel_that_does_not_speak_gets_no_narration() -> None:
 
 
 @pytest.mark.parametrize("topic", ["ASMR crafts", "tiny histories of everyday things"])
-def test_forty_days_of_a_channel_have_no_near_duplicates(topic: str) -> None:
-    days = [f"2026-{month}-{day:02d}" for month in (10, 11) for day in range(1, 21)]
-    ideas = [write(Idea.model_json_schema(), f"{topic}, for {day}")["idea"] for day in days]
-    assert len(set(ideas)) == 40
-    close = [pair for pair in combinations(ideas, 2) if token_set_ratio(*pair) >= 88]
-    assert close == []
+def test_ninety_days_of_a_channel_have_no_near_duplicates(topic: str) -> None:
+    """So many days a channel compares with, unless its file says otherwise; like dayreel, each request names thirty."""
+    ideas: list[str] = []
+    for day in (date(2026, 9, 1) + timedelta(days=number) for number in range(200)):
+        asked = "\n- ".join([f"{topic}, for {day} ({day:%A}). Earlier ideas:", *ideas[-30:]])
+        ideas.append(write(Idea.model_json_schema(), asked)["idea"])
+    assert all(len(set(ideas[first : first + 91])) == 91 for first in range(len(ideas) - 90))
+    assert [pair for pair in combinations(ideas[:91], 2) if token_set_ratio(*pair) >= 88] == []
+
+
+def test_another_take_and_another_channel_have_another_subject() -> None:
+    first = write(Idea.model_json_schema(), "ASMR crafts, for 2026-11-20")
+    take = write(Idea.model_json_schema(), f"ASMR crafts, for 2026-11-20. Not this: {first['idea']}")
+    channel = write(Idea.model_json_schema(), "Slow crafts, for 2026-11-20")
+    assert len({first["topic"], take["topic"], channel["topic"]}) == 3
+
+
+@pytest.mark.parametrize("topic", ["ASMR crafts", "tiny histories of everyday things"])
+def test_prompts_are_for_the_idea_that_they_are_asked_for(topic: str) -> None:
+    for day in range(1, 29):
+        idea = write(Idea.model_json_schema(), f"{topic}, for 2026-02-{day:02d}")
+        asked = f"count: 3\nThe idea: {idea['idea']}\nScene: {idea['environment']}"
+        prompts = write(PromptSet.model_json_schema(), asked)["prompts"]
+        assert len({prompt["video_prompt"] for prompt in prompts}) == 3
+        for prompt in prompts:
+            assert idea["topic"] in prompt["video_prompt"]
+            assert idea["sound_concept"] in prompt["audio_prompt"]
+            assert 100 <= len(prompt["video_prompt"].split()) <= 200
+            assert len(prompt["video_prompt"]) <= 1500
 
 
 def test_a_history_is_told_as_one() -> None:
