@@ -28,10 +28,10 @@ from sqlalchemy import insert
 from dayreel.desk.app import create_desk
 from dayreel.schemas.content import CheckResult, FileRecord, FinalVideo, Idea
 from dayreel.schemas.manifest import Manifest
+from dayreel.services.desk.sessions import Sessions
 from dayreel.services.desk.users import Users
-from dayreel.services.desk.visits import Visits
 from dayreel.services.making.renders import fire
-from dayreel.services.studio import Studio, open_studio
+from dayreel.services.project import Project, open_project
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import content, renders
 
@@ -49,23 +49,23 @@ platforms: {{instagram: {{hashtags: ["#handmade"]}}}}
 CHANNELS = 20
 
 
-def make_project(root: Path, contents: int) -> Studio:
-    """Return a studio on a project in which every content waits for its review: the most a queue can hold."""
+def make_project(root: Path, contents: int) -> Project:
+    """Return a project on a project in which every content waits for its review: the most a queue can hold."""
     (root / "channels").mkdir()
     (root / "workspace.yaml").touch()
     for n in range(CHANNELS):
         (root / "channels" / f"channel_{n:02}.yaml").write_text(CHANNEL.format(n=n), encoding="utf-8")
-    studio = open_studio(Settings(_env_file=None, root=root), actor="bench")
-    now, rows = studio.clock.now(), []
+    project = open_project(Settings(_env_file=None, root=root), actor="bench")
+    now, rows = project.clock.now(), []
     for number in range(contents):
         channel, day = f"channel_{number % CHANNELS:02}", (now - timedelta(days=number // CHANNELS)).date()
         rows.append(_row(f"{channel}-{day}", channel, day, now, deadline=now + timedelta(hours=24, seconds=number)))
-    with studio.catalog.write() as connection:
+    with project.catalog.write() as connection:
         connection.execute(insert(content), rows)
         connection.execute(insert(renders), [_render(row["id"], now) for row in rows])
     for row in rows[:100]:
-        studio.contents.create(_manifest(row))
-    return studio
+        project.contents.create(_manifest(row))
+    return project
 
 
 def _row(content_id: str, channel: str, day: Any, now: Any, *, deadline: Any) -> dict[str, Any]:
@@ -105,16 +105,16 @@ def _manifest(row: dict[str, Any]) -> Manifest:
     )  # fmt: skip
 
 
-def token_for(studio: Studio) -> str:
+def token_for(project: Project) -> str:
     """Return the API token of a new viewer."""
-    users = Users(studio.catalog, studio.clock)
+    users = Users(project.catalog, project.clock)
     users.add("Bench", "reviewer", by="bench")
-    return Visits(studio.catalog, studio.clock).make_token(users.named("Bench"), "bench", by="bench")
+    return Sessions(project.catalog, project.clock).make_token(users.named("Bench"), "bench", by="bench")
 
 
-async def queue_ms(studio: Studio, token: str, rounds: int) -> tuple[float, list[float], list[float]]:
+async def queue_ms(project: Project, token: str, rounds: int) -> tuple[float, list[float], list[float]]:
     """Return, in ms, the server time of the very first page, of those after it, and the CPU time of those after it."""
-    transport = httpx.ASGITransport(create_desk(studio))
+    transport = httpx.ASGITransport(create_desk(project))
     headers = {"authorization": f"Bearer {token}", "accept": "text/html"}
     taken, cpu = [], []
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers=headers) as client:
@@ -147,8 +147,8 @@ def serve(root: Path) -> None:
 
     import uvicorn
 
-    studio = open_studio(Settings(_env_file=None, root=root), actor="bench")
-    app = create_desk(studio)
+    project = open_project(Settings(_env_file=None, root=root), actor="bench")
+    app = create_desk(project)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", access_log=False))
 
     def talk() -> None:
@@ -157,7 +157,7 @@ def serve(root: Path) -> None:
         print(f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", flush=True)
         for _line in sys.stdin:
             print(
-                json.dumps({"reads": app.state.room.feed.reads, "watching": app.state.room.feed.watching}), flush=True
+                json.dumps({"reads": app.state.desk.feed.reads, "watching": app.state.desk.feed.watching}), flush=True
             )
 
     threading.Thread(target=talk, daemon=True).start()
@@ -201,7 +201,7 @@ async def watch(address: str, token: str, content_id: str, got: dict[int, list[f
 
 
 async def follow_ms(
-    studio: Studio, address: str, token: str, content_id: str, *, viewers: int, rounds: int, process: Any
+    project: Project, address: str, token: str, content_id: str, *, viewers: int, rounds: int, process: Any
 ) -> tuple[list[float], float]:
     """Return how long every event took from commit to receipt, in ms, and the reads of the catalog per second."""
     got: dict[int, list[float]] = {}
@@ -213,7 +213,7 @@ async def follow_ms(
     committed: dict[int, float] = {}
     before, begun = await asyncio.to_thread(ask, process), time.perf_counter()
     for step in range(rounds):
-        await asyncio.to_thread(fire, studio, content_id, 1, "progress", progress=step, detail=f"step {step}")
+        await asyncio.to_thread(fire, project, content_id, 1, "progress", progress=step, detail=f"step {step}")
         committed[step] = time.perf_counter()
         await asyncio.sleep(0.3 + random.random() * 0.2)
     await asyncio.sleep(1)
@@ -240,11 +240,11 @@ def main() -> int:
         serve(chosen.serve)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        studio = make_project(Path(folder), chosen.contents)
+        project = make_project(Path(folder), chosen.contents)
         try:
-            figures = measure(studio, chosen)
+            figures = measure(project, chosen)
         finally:
-            studio.catalog.close()
+            project.catalog.close()
     for name, figure in figures.items():
         bar = BARS.get(name)
         print(
@@ -256,20 +256,20 @@ def main() -> int:
     return int(any(figures[name] > bar for name, bar in BARS.items()))
 
 
-def measure(studio: Studio, chosen: argparse.Namespace) -> dict[str, float]:
+def measure(project: Project, chosen: argparse.Namespace) -> dict[str, float]:
     """Return every figure by its name."""
-    token = token_for(studio)
-    first, taken, cpu = asyncio.run(queue_ms(studio, token, chosen.rounds))
-    content_id = next(iter(sorted(path.name for path in studio.contents.root.iterdir())))
-    fire(studio, content_id, 1, "start", progress=0, detail="queued")
+    token = token_for(project)
+    first, taken, cpu = asyncio.run(queue_ms(project, token, chosen.rounds))
+    content_id = next(iter(sorted(path.name for path in project.contents.root.iterdir())))
+    fire(project, content_id, 1, "start", progress=0, detail="queued")
     rates = {}
-    with desk_process(studio.settings.root) as (address, process):
+    with desk_process(project.settings.root) as (address, process):
         for viewers in (max(1, chosen.viewers // 10), chosen.viewers):
             told = follow_ms(
-                studio, address, token, content_id, viewers=viewers, rounds=chosen.rounds, process=process
+                project, address, token, content_id, viewers=viewers, rounds=chosen.rounds, process=process
             )  # fmt: skip
             delays, rates[viewers] = asyncio.run(told)
-            fire(studio, content_id, 1, "progress", progress=0, detail="between")
+            fire(project, content_id, 1, "progress", progress=0, detail="between")
     return {
         "queue_first_ms": first,
         "queue_ms": statistics.median(taken),

@@ -143,10 +143,10 @@ def measure(root: Path, contents: int, rounds: int) -> dict[str, float]:
     """Return milliseconds per tick of each sensor, and from a decision to the run that is asked for."""
     import dagster as dg
 
+    from dayreel.services.project import open_project
     from dayreel.services.reviewing.decide import decide
-    from dayreel.services.studio import open_studio
     from pipeline_assets.definitions import build_defs
-    from resources.studio import StudioResource
+    from resources.project import ProjectResource
 
     settings = make_project(root, contents)
     repository = build_defs(settings).get_repository_def()
@@ -159,21 +159,21 @@ def measure(root: Path, contents: int, rounds: int) -> dict[str, float]:
                 instance=instance,
                 cursor=cursor,
                 repository_def=repository,
-                resources={"studio": StudioResource(root=str(root))},
+                resources={"project": ProjectResource(root=str(root))},
             )
             return repository.get_sensor_def(name).evaluate_tick(context)
 
         for name in SENSORS:
             assert not tick(name, cursors.get(name)).run_requests, name
             found[name] = _median_cpu_ms(partial(tick, name, cursors.get(name)), rounds)
-        studio = open_studio(settings, actor="ana")
+        project = open_project(settings, actor="ana")
         last = contents - CHANNELS * OPEN_DAYS
         begun = time.perf_counter()
-        decide(studio, f"channel_0-{datetime.now(UTC).date()}", "approved", by="ana", via="cli")
+        decide(project, f"channel_0-{datetime.now(UTC).date()}", "approved", by="ana", via="cli")
         assert len(tick("decision_recorded_sensor", str(last)).run_requests) == 1
         assert len(tick("post_due_sensor", None).run_requests) == 1
         found["decision to both runs asked for"] = (time.perf_counter() - begun) * 1000
-        studio.catalog.close()
+        project.catalog.close()
     return found
 
 

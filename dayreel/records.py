@@ -1,7 +1,7 @@
 """The read side of a project: its settings, clock and catalog, its content folders, channel files and prices.
 
 What only looks works with `Records`: the queries, and commands that show something. What acts needs a
-`services.studio.Studio`, which is one. Nothing here decides, and what is not asked for is not imported: `dayreel
+`services.project.Project`, which is one. Nothing here decides, and what is not asked for is not imported: `dayreel
 status` needs the catalog and nothing else.
 """
 

@@ -21,7 +21,7 @@ from take_pictures import DAYREEL, HERE, PROJECT, dayreel, new_project, wait_for
 
 sys.path.insert(0, str(PROJECT))
 
-from dayreel.services.studio import open_studio
+from dayreel.services.project import open_project
 from dayreel.settings import load_settings
 from dayreel.tui.app import DayreelTerminal
 from dayreel.tui.review import ReviewScreen
@@ -136,9 +136,9 @@ async def _watch(page: Page, desk: str, content_id: str) -> list[int]:
 
 async def _terminal(root: Path) -> None:
     """Take the pictures of the terminal, as text that any browser draws."""
-    studio = open_studio(load_settings(root))
+    project = open_project(load_settings(root))
     try:
-        app = DayreelTerminal(studio, person="Ben", colour=True)
+        app = DayreelTerminal(project, person="Ben", colour=True)
         async with app.run_test(size=(96, 30)) as pilot:
             await pilot.pause(2)
             _keep(app, "tui-day")
@@ -146,7 +146,7 @@ async def _terminal(root: Path) -> None:
             await pilot.pause(3)
             _keep(app, "tui-review")
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
 def _keep(app: DayreelTerminal, name: str) -> None:

@@ -18,7 +18,7 @@ from dayreel.queries.rows import costs_of, get_content
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest, Stage
-from dayreel.services.making.adopt_marker import take_over
+from dayreel.services.making.adopt_marker import adopt_external_output
 from dayreel.services.making.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
 from dayreel.services.making.compose_video import CHECKS as VIDEO_CHECKS
 from dayreel.services.making.compose_video import compose_video
@@ -27,25 +27,25 @@ from dayreel.services.making.narrate import narrate
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import StageResult
 from dayreel.services.making.write_prompts import write_prompts
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
-from dayreel.services.reviewing.review_status import need_decision
-from dayreel.services.studio import Studio
+from dayreel.services.reviewing.review_status import require_decision
 from pipeline_assets.metadata import (
-    at_desk,
     check_results,
     files,
-    kept_at,
     not_made_here,
     previews,
+    review_link,
     runbook,
     seconds_per_stage,
     stage_metadata,
+    storage_uri,
     table,
 )
 from pipeline_assets.partitions import FILED_FOOTAGE
-from pipeline_assets.steps import room_of
+from pipeline_assets.steps import open_project
 
 OWNER = "team:content"
 # A channel is made every day; two hours of grace for the queue and the vendors.
@@ -85,7 +85,7 @@ def day_of(context: dg.AssetExecutionContext) -> date:
 class _Step:
     """One execution of a stage: where it works, for which day, and what opens its vendor's client when it is wanted."""
 
-    room: Studio
+    project: Project
     day: date
     client: Callable[[], Any]
 
@@ -112,7 +112,7 @@ class _Build:
             group_name=self.channel.name,
             owners=[OWNER],
             tags={"channel": self.channel.name},
-            required_resource_keys={"studio", *needs},
+            required_resource_keys={"project", *needs},
             **more,
         )
         return decorator
@@ -150,11 +150,11 @@ class _Build:
             **more,
         )
         def stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            with room_of(context) as room:
-                step = _Step(room, day_of(context), lambda: getattr(context.resources, str(client)).open(room))
-                made = take_over(room, self.channel, step.day, name) or make(step)
+            with open_project(context) as project:
+                step = _Step(project, day_of(context), lambda: getattr(context.resources, str(client)).open(project))
+                made = adopt_external_output(project, self.channel, step.day, name) or make(step)
                 answered = check_results(check(step, made.manifest), key) or not_made_here(checks, key)
-                metadata = {**stage_metadata(made, room), **show(step, made)}
+                metadata = {**stage_metadata(made, project), **show(step, made)}
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(version_of(made)), check_results=answered, metadata=metadata
             )
@@ -172,13 +172,13 @@ class _Build:
 
         return self.stage(
             "ideas",
-            lambda step: make_idea(step.room, channel, step.day, model=step.client() if vendor else None),
+            lambda step: make_idea(step.project, channel, step.day, model=step.client() if vendor else None),
             show,
             deps=[],
             client=vendor,
             kinds={source.provider},
             checks=IDEA_CHECKS,
-            check=lambda step, manifest: check_idea(step.room, channel, manifest),
+            check=lambda step, manifest: check_idea(step.project, channel, manifest),
             description=f"The day's idea of this channel: {_source(source.provider, source.model)}. Refused and asked "
             f"again when it resembles one of the last {source.avoid_days} days. {runbook('how-to/channels')}",
         )
@@ -194,7 +194,7 @@ class _Build:
 
         return self.stage(
             "prompts",
-            lambda step: write_prompts(step.room, channel, step.day, model=step.client()),
+            lambda step: write_prompts(step.project, channel, step.day, model=step.client()),
             show,
             deps=[self.key("ideas")],
             client=source.provider,
@@ -215,7 +215,7 @@ class _Build:
             cut = made.manifest.segments
             rows = [segment.model_dump(exclude={"file"}) | segment.file.model_dump() for segment in cut]
             return {
-                **previews(step.room, made.content_id, [segment.file for segment in cut]),
+                **previews(step.project, made.content_id, [segment.file for segment in cut]),
                 "segments": table(rows),
                 "segments_made": dg.MetadataValue.int(len(cut)),
                 "footage_s": dg.MetadataValue.float(sum(segment.duration_s for segment in cut)),
@@ -223,7 +223,7 @@ class _Build:
 
         return self.stage(
             "raw_segments",
-            lambda step: render_segments(step.room, channel, step.day, source=step.client()),
+            lambda step: render_segments(step.project, channel, step.day, source=step.client()),
             show,
             deps=[self.key(upstream), *footage],
             client=source.provider,
@@ -246,7 +246,7 @@ class _Build:
 
         return self.stage(
             "narration",
-            lambda step: narrate(step.room, channel, step.day, speech=step.client()),
+            lambda step: narrate(step.project, channel, step.day, speech=step.client()),
             show,
             deps=[self.key("ideas")],
             client=voice.provider,
@@ -264,7 +264,7 @@ class _Build:
 
         return self.stage(
             "final_video",
-            lambda step: compose_video(step.room, channel, step.day),
+            lambda step: compose_video(step.project, channel, step.day),
             show,
             deps=parts,
             client="notifier",
@@ -291,17 +291,17 @@ class _Build:
             f"decision is a row in the catalog; a sensor turns it into this. {runbook('how-to/review')}",
         )
         def reviews(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            with room_of(context) as room:
-                decision = need_decision(room, channel, day_of(context))
-                left = redraw_cards(room, decision.content_id)
-                trigger = room.actor
+            with open_project(context) as project:
+                decision = require_decision(project, channel, day_of(context))
+                left = redraw_cards(project, decision.content_id)
+                trigger = project.actor
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(f"{decision.id}:{decision.verdict}"),
                 tags={"verdict": decision.verdict},
                 metadata={
                     "trigger": dg.MetadataValue.text(trigger),
                     "content_id": dg.MetadataValue.text(decision.content_id),
-                    "desk": at_desk(decision.content_id),
+                    "desk": review_link(decision.content_id),
                     "decision_id": dg.MetadataValue.int(decision.id),
                     "verdict": dg.MetadataValue.text(decision.verdict),
                     "decided_by": dg.MetadataValue.text(decision.decided_by),
@@ -331,15 +331,15 @@ class _Build:
             f"again changes nothing. {runbook('how-to/publishing')}",
         )
         def post(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            with room_of(context) as room:
-                content_id = need_decision(room, channel, day_of(context)).content_id
-                provider = getattr(context.resources, platform).open(room)
-                posted = publish_post(room, channel, content_id, platform, provider=provider)
-                trigger = room.actor
+            with open_project(context) as project:
+                content_id = require_decision(project, channel, day_of(context)).content_id
+                provider = getattr(context.resources, platform).open(project)
+                posted = publish_post(project, channel, content_id, platform, provider=provider)
+                trigger = project.actor
             metadata: dict[str, Any] = {
                 "trigger": dg.MetadataValue.text(trigger),
                 "content_id": dg.MetadataValue.text(content_id),
-                "desk": at_desk(content_id),
+                "desk": review_link(content_id),
                 "state": dg.MetadataValue.text(posted.state),
                 "post_id": dg.MetadataValue.text(posted.post_id or "not known yet"),
                 "approved_by": dg.MetadataValue.text(posted.decision.decided_by),
@@ -366,17 +366,17 @@ def _final_of(manifest: Manifest) -> FinalVideo:
 
 def _final_video_metadata(step: _Step, channel: Channel, made: StageResult) -> dict[str, Any]:
     """Tell the reviewers of a video that waits for them, and return what is worth seeing of it."""
-    room, final = step.room, _final_of(made.manifest)
-    with room.catalog.read() as connection:
+    project, final = step.project, _final_of(made.manifest)
+    with project.catalog.read() as connection:
         row = get_content(connection, made.content_id)
         spent_usd = costs_of(connection, [row.id]).get(row.id, {})
     reviewers = "already in review"
     if row.state == "review_pending":
-        reviewers = notify_reviewers(room, channel, row, notifier=step.client())
+        reviewers = notify_reviewers(project, channel, row, notifier=step.client())
     return {
-        **previews(room, made.content_id, [final.file]),
+        **previews(project, made.content_id, [final.file]),
         **files(made.content_id, video=final.file.path, contact_sheet=final.contact_sheet),
-        "kept_at": kept_at(room, made.content_id, final.file.path),
+        "storage_uri": storage_uri(project, made.content_id, final.file.path),
         "content_cost_usd": dg.MetadataValue.float(float(sum(spent_usd.values()))),
         "cost_by_layer_usd": table([{"layer": layer, "usd": usd} for layer, usd in spent_usd.items()]),
         **seconds_per_stage(made.manifest),

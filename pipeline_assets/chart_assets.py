@@ -13,7 +13,7 @@ from dayreel.rules.desk_links import chart_link, picture
 from dayreel.stores.mart_files import ALWAYS, MartFiles, charts_folder
 from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
 from pipeline_assets.metadata import runbook
-from pipeline_assets.steps import room_of
+from pipeline_assets.steps import open_project
 
 CHARTS = mart_key("summary/charts")
 
@@ -38,7 +38,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         owners=["team:content"],
         kinds={"matplotlib"},
         code_version="1",
-        required_resource_keys={"studio"},
+        required_resource_keys={"project"},
         description="Views by age, reactions by platform, spend against the cap, approval rate, cost per 1,000 views "
         "by topic: the eight weeks that end with this one. The weekly report has them per channel. "
         f"{runbook('how-to/analytics')}",
@@ -49,9 +49,9 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from dayreel.services.marts.write_report import chart_data  # noqa: PLC0415
 
         for key in context.partition_keys:
-            with room_of(context) as room:
-                drawn = draw_all(chart_data(room, date.fromisoformat(key)))
-                files = mart_files(room)
+            with open_project(context) as project:
+                drawn = draw_all(chart_data(project, date.fromisoformat(key)))
+                files = mart_files(project)
                 files.write_charts(key, ALWAYS, drawn)
             context.add_asset_metadata(shown(files, key, drawn), asset_key=CHARTS, partition_key=key)
 

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from dayreel.services.making.code_versions import code_versions
-from dayreel.services.tell_people import notifier_name
+from dayreel.services.notify_people import notifier_name
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.record import Family
@@ -20,13 +20,13 @@ from dayreel.vendors.registry import vendor_named, vendors
 from pipeline_assets.channel_assets import build_channel_assets
 from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.engagement_assets import build_snapshots
-from pipeline_assets.house_jobs import keep_house, tell_failure_job
 from pipeline_assets.jobs import build_jobs
+from pipeline_assets.maintenance_jobs import maintenance, notify_run_failure_job, old_names
 from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.schedules import build_schedules
 from resources.mart_io import MartIOManager
-from resources.studio import StudioResource
+from resources.project import ProjectResource
 from resources.vendors import vendor_resource
 from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
@@ -42,22 +42,22 @@ opened by the platform that needs one: never by an asset."""
 def default_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by its key; the key is the vendor's name in channel files."""
     return {
-        "studio": studio_resource(settings),
+        "project": project_resource(settings),
         "marts": MartIOManager(root=str(settings.root)),
         **{vendor.name: vendor_resource(vendor) for vendor in vendors() if vendor.family in MADE_BY},
         "notifier": vendor_resource(vendor_named(notifier_name(settings))),
     }
 
 
-def studio_resource(settings: Settings) -> StudioResource:
+def project_resource(settings: Settings) -> ProjectResource:
     """Return where dayreel works: on this machine's disk alone, or with a bucket behind it."""
     if settings.content_bucket is None:
-        return StudioResource(root=str(settings.root))
+        return ProjectResource(root=str(settings.root))
     from dagster_aws.s3 import S3Resource  # noqa: PLC0415  AWS's SDK, only where it is wanted
 
-    from resources.content_bucket import BucketStudioResource  # noqa: PLC0415
+    from resources.content_bucket import BucketProjectResource  # noqa: PLC0415
 
-    return BucketStudioResource(root=str(settings.root), s3=S3Resource())
+    return BucketProjectResource(root=str(settings.root), s3=S3Resource())
 
 
 def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> list[dg.SensorDefinition]:
@@ -143,12 +143,18 @@ def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitio
             *build_marts(everyone, partitions, settings),
             *charts,
         ],
-        jobs=[*build_jobs(everyone), keep_house, tell_failure_job],
+        jobs=[*build_jobs(everyone), maintenance, notify_run_failure_job, *old_names],
         schedules=build_schedules(everyone, settings),
         sensors=build_sensors(settings, partitions) if everyone or settings.library is not None else [],
-        resources={**default_resources(settings), **resources},
+        resources=_with_old_names({**default_resources(settings), **_with_old_names(resources)}),
         executor=dg.in_process_executor,
     )
+
+
+def _with_old_names(resources: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the resources with the project under its old key as well, whichever was given; that goes with 0.2."""
+    project = resources.get("project", resources.get("studio"))
+    return {**resources, **({} if project is None else {"project": project, "studio": project})}
 
 
 defs = build_defs(load_settings())

@@ -10,7 +10,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.services.measure_posts import WINDOW_DAYS, gaps_of, measure_posts
 from dayreel.vendors.registry import posted_by_hand
 from pipeline_assets.metadata import runbook, table
-from pipeline_assets.steps import room_of
+from pipeline_assets.steps import open_project
 
 SNAPSHOTS = dg.AssetKey(["engagement", "snapshots"])
 CHECK = "every_platform_answered"
@@ -41,7 +41,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         kinds={"pandas"},
         pool="measure",
         code_version="1",
-        required_resource_keys={"studio", *platforms},
+        required_resource_keys={"project", *platforms},
         check_specs=[
             dg.AssetCheckSpec(
                 CHECK,
@@ -54,11 +54,11 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         f"on this day. Totals as of now: a past day cannot be measured afterwards. {runbook('explanation/engagement')}",
     )
     def snapshots(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        with room_of(context) as room:
+        with open_project(context) as project:
             clients: dict[str, PlatformProvider] = {
-                name: getattr(context.resources, name).open(room) for name in platforms
+                name: getattr(context.resources, name).open(project) for name in platforms
             }
-            measured = measure_posts(room, date.fromisoformat(context.partition_key), platforms=clients)
+            measured = measure_posts(project, date.fromisoformat(context.partition_key), platforms=clients)
         gaps = gaps_of(measured)
         return dg.MaterializeResult(
             metadata={

@@ -19,7 +19,7 @@ from dayreel.stores.mart_files import ALWAYS
 from pipeline_assets.engagement_assets import SNAPSHOTS
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.partitions import FILED_FOOTAGE
-from pipeline_assets.steps import room_of
+from pipeline_assets.steps import open_project
 
 OWNER = "team:content"
 # A table that is not longer is shown whole on its page.
@@ -173,7 +173,7 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         kinds={"pandas", "parquet"},
         code_version="1",
         io_manager_key="marts",
-        required_resource_keys={"studio"},
+        required_resource_keys={"project"},
         metadata={"dagster/column_schema": schema},
         description=f"One row is {mart.grain}. Analysts ask it with `dayreel sql` as `{mart.view}`. "
         f"{runbook('how-to/analytics')}",
@@ -182,9 +182,9 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         from dayreel.services.marts.build_marts import build_mart, mart_files  # noqa: PLC0415  pandas costs a second
 
         keys = list(context.partition_keys) if partitions is not None else [ALWAYS]
-        with room_of(context) as room:
-            files = mart_files(room)
-            tables = {key: build_mart(room, files, mart.name, key) for key in keys}
+        with open_project(context) as project:
+            files = mart_files(project)
+            tables = {key: build_mart(project, files, mart.name, key) for key in keys}
         for key, rows in tables.items():
             context.add_asset_metadata(
                 facts_of(rows),

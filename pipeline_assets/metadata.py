@@ -15,17 +15,17 @@ from dayreel.schemas.content import CheckResult, FileRecord
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.desk.thumbnails import thumbnails
 from dayreel.services.making.stages import StageResult
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.vendors.registry import names
 
 KNOWN_MAKERS = frozenset({"calendar", "ffmpeg", *names("llm"), *names("video"), *names("speech")})
 
 
-def stage_metadata(result: StageResult, room: Studio) -> dict[str, Any]:
+def stage_metadata(result: StageResult, project: Project) -> dict[str, Any]:
     """Return the metadata that every stage has in common."""
     record = result.record
     told: dict[str, Any] = {
-        "trigger": dg.MetadataValue.text(room.actor),
+        "trigger": dg.MetadataValue.text(project.actor),
         "content_id": dg.MetadataValue.text(result.content_id),
         "reused": dg.MetadataValue.bool(result.reused),
         "cost_usd": dg.MetadataValue.float(0.0 if result.reused else float(record.cost_usd)),
@@ -39,7 +39,7 @@ def stage_metadata(result: StageResult, room: Studio) -> dict[str, Any]:
         told["model"] = dg.MetadataValue.text(record.model)
     if record.effect_ids:
         told["effects"] = dg.MetadataValue.text(", ".join(str(number) for number in record.effect_ids))
-        told["request_ids"] = dg.MetadataValue.text(", ".join(request_ids(room, record.effect_ids)) or "none")
+        told["request_ids"] = dg.MetadataValue.text(", ".join(request_ids(project, record.effect_ids)) or "none")
     if record.provider not in KNOWN_MAKERS:
         told["made_elsewhere_by"] = dg.MetadataValue.text(record.provider)
     return told
@@ -79,18 +79,18 @@ def runbook(name: str) -> str:
     return f"Runbook: {link(f'docs/{name}.md', runbook_link(name))}"
 
 
-def previews(room: Studio, content_id: str, videos: Iterable[FileRecord]) -> dict[str, Any]:
+def previews(project: Project, content_id: str, videos: Iterable[FileRecord]) -> dict[str, Any]:
     """Return a small picture of each video, which leads to it, and where the content is at the desk.
 
     The one place in which Dagster's pages show media: fixed markdown templates with quoted ids, never text of a model.
     """
     return {
-        "preview": dg.MetadataValue.md(picture_row(content_id, thumbnails(room, content_id, videos)) or "none"),
-        "desk": at_desk(content_id),
+        "preview": dg.MetadataValue.md(picture_row(content_id, thumbnails(project, content_id, videos)) or "none"),
+        "desk": review_link(content_id),
     }
 
 
-def at_desk(content_id: str) -> dg.MarkdownMetadataValue:
+def review_link(content_id: str) -> dg.MarkdownMetadataValue:
     """Return a link to where the content is watched and decided on."""
     return dg.MetadataValue.md(link(content_id, content_link(content_id)))
 
@@ -100,11 +100,11 @@ def files(content_id: str, **paths: str) -> dict[str, dg.MarkdownMetadataValue]:
     return {name: dg.MetadataValue.md(link(path, media_link(content_id, path))) for name, path in paths.items()}
 
 
-def kept_at(room: Studio, content_id: str, path: str) -> dg.TextMetadataValue | dg.PathMetadataValue:
+def storage_uri(project: Project, content_id: str, path: str) -> dg.TextMetadataValue | dg.PathMetadataValue:
     """Return where a file is for programs: in the bucket, or on this machine's disk."""
-    address = room.contents.address(content_id, path)
+    address = project.contents.address(content_id, path)
     if address is None:
-        return dg.MetadataValue.path(str(room.contents.folder(content_id) / path))
+        return dg.MetadataValue.path(str(project.contents.folder(content_id) / path))
     return dg.MetadataValue.text(address)
 
 

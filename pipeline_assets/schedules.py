@@ -34,8 +34,8 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
         day = local_day(now, channel.timezone)
         refusal = why_not_made(channel, day, now)
         if refusal is None:
-            with context.resources.studio.open(actor="schedule") as room:
-                refusal = why_left_out(room, channel, day, now)
+            with context.resources.project.open(actor="schedule") as project:
+                refusal = why_left_out(project, channel, day, now)
         if refusal is not None:
             return dg.SkipReason(refusal)
         return dg.RunRequest(
@@ -51,7 +51,7 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
         channel.timezone,
         evaluate,
         f"Makes {channel.title} every day at {channel.make_at} in {channel.timezone}.",
-        needs={"studio"},
+        needs={"project"},
     )
 
 

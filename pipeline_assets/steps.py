@@ -1,4 +1,4 @@
-"""What every asset body begins with: a studio for this step, who started it, and errors said in Dagster's words."""
+"""What every asset body begins with: a project for this step, who started it, and errors said in Dagster's words."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import dagster as dg
 
 from dayreel.errors import DayreelError, ProviderError
 from dayreel.services.dagster_instance import ACTOR_TAG
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 TRIGGER_TAG = "dayreel/trigger"
 CONTENT_TAG = "dayreel/content"
@@ -15,8 +15,8 @@ DECISION_TAG = "dayreel/decision"
 
 
 @contextmanager
-def room_of(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[Studio]:
-    """Give the step's studio; a `DayreelError` of the block becomes a failure that a person can act on.
+def open_project(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[Project]:
+    """Give the step's project; a `DayreelError` of the block becomes a failure that a person can act on.
 
     Retries are never left to Dagster's step retries: what can be tried again was tried again where it was understood.
 
@@ -24,8 +24,8 @@ def room_of(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterat
         dagster.Failure: with the sentence as description, and verdict, reference and next step as metadata.
     """
     try:
-        with context.resources.studio.open(run_id=context.run.run_id, actor=actor_of(context.run)) as room:
-            yield room
+        with context.resources.project.open(run_id=context.run.run_id, actor=actor_of(context.run)) as project:
+            yield project
     except DayreelError as error:
         metadata = {"next_step": dg.MetadataValue.text(error.next_step or "none")}
         if isinstance(error, ProviderError):

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import dagster as dg
 from pydantic import Field, create_model, model_validator
 
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.vendors.record import Setting, Vendor
 
 
@@ -38,8 +38,8 @@ class VendorResource(dg.ConfigurableResource):
 
     record: ClassVar[Vendor]
 
-    def open(self, studio: Studio) -> Any:
-        """Return the client of the studio's world, which follows the contract of the vendor's family.
+    def open(self, project: Project) -> Any:
+        """Return the client of the project's world, which follows the contract of the vendor's family.
 
         In the sandbox world its keys are the stand-in's own, whatever variables are named here.
 
@@ -47,7 +47,7 @@ class VendorResource(dg.ConfigurableResource):
             ConfigurationError: a variable that is named here, or that the live world needs, is not set.
         """
         named = {setting.variable: _name(getattr(self, _field(setting))) for setting in self.record.settings}
-        return studio.connect(self.record.name, {own: name for own, name in named.items() if own != name})
+        return project.connect(self.record.name, {own: name for own, name in named.items() if own != name})
 
 
 def vendor_resource(record: Vendor) -> VendorResource:

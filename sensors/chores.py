@@ -1,11 +1,11 @@
-"""Doubts, deadlines and money become runs of `keep_house`. What is due: `dayreel.services.upkeep.chores`."""
+"""Doubts, deadlines and money become runs of `maintenance`. What is due: `dayreel.services.upkeep.chores`."""
 
 import dagster as dg
 
 from dayreel.services.upkeep.chores import due_chores
-from pipeline_assets.house_jobs import KEEP_HOUSE, Chores
+from pipeline_assets.maintenance_jobs import MAINTENANCE, Chores
 from pipeline_assets.steps import TRIGGER_TAG
-from resources.studio import StudioResource
+from resources.project import ProjectResource
 
 INTERVAL_S = 30
 
@@ -19,19 +19,19 @@ def build_chore_sensor(notifier: str) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="chore_due_sensor",
-        job_name=KEEP_HOUSE,
+        job_name=MAINTENANCE,
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts looking up unknown outcomes, reminding of and expiring reviews, and warning about budgets "
         "and stalled work.",
     )
-    def chore_due(studio: StudioResource) -> dg.SensorResult:
-        with studio.open(actor="sensor chore_due") as room:
-            due = due_chores(room, target=notifier)
+    def chore_due(project: ProjectResource) -> dg.SensorResult:
+        with project.open(actor="sensor chore_due") as opened:
+            due = due_chores(opened, target=notifier)
         requests = [
             dg.RunRequest(
                 run_key=one.key,
-                run_config=dg.RunConfig(ops={"see_to": Chores(names=[one.name])}),
+                run_config=dg.RunConfig(ops={"run_maintenance": Chores(names=[one.name])}),
                 tags={TRIGGER_TAG: f"{one.name}: {one.about}"[:200]},
             )
             for one in due

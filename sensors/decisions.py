@@ -8,7 +8,7 @@ import dagster as dg
 
 from dayreel.services.upkeep.due_work import due_posts, new_decisions
 from pipeline_assets.steps import CONTENT_TAG, DECISION_TAG, TRIGGER_TAG
-from resources.studio import StudioResource
+from resources.project import ProjectResource
 from sensors.ticks import KnownDays, without_unfinished
 
 INTERVAL_S = 15
@@ -24,9 +24,9 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Turns each decision row into a materialization of the channel's `reviews`.",
     )
-    def decision_recorded(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult:
-        with studio.open(actor="sensor decision_recorded") as room:
-            found = new_decisions(room, int(context.cursor or 0), days=KnownDays(partitions))
+    def decision_recorded(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
+        with project.open(actor="sensor decision_recorded") as opened:
+            found = new_decisions(opened, int(context.cursor or 0), days=KnownDays(partitions))
         for reason in found.left_out:
             context.log.warning("left out: %s", reason)
         requests = [
@@ -48,10 +48,10 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Publishes what was approved, one run per platform, once its publish window is open.",
     )
-    def post_due(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult:
+    def post_due(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
         left_out: list[str] = []
-        with studio.open(actor="sensor post_due") as room:
-            due = due_posts(room, days=KnownDays(partitions), left_out=left_out)
+        with project.open(actor="sensor post_due") as opened:
+            due = due_posts(opened, days=KnownDays(partitions), left_out=left_out)
         for reason in left_out:
             context.log.warning("left out: %s", reason)
         requests = [

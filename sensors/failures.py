@@ -1,8 +1,8 @@
-"""A failed run becomes one message to people, sent by a run of `tell_failure`."""
+"""A failed run becomes one message to people, sent by a run of `notify_run_failure`."""
 
 import dagster as dg
 
-from pipeline_assets.house_jobs import TELL_FAILURE, Failure, tell_failure_job
+from pipeline_assets.maintenance_jobs import NOTIFY_RUN_FAILURE, Failure, notify_run_failure_job
 from pipeline_assets.steps import TRIGGER_TAG
 
 INTERVAL_S = 30
@@ -13,7 +13,7 @@ def build_failure_sensor() -> dg.SensorDefinition:
 
     def run_failed(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
         run = context.dagster_run
-        if run.job_name == TELL_FAILURE:
+        if run.job_name == NOTIFY_RUN_FAILURE:
             return dg.SkipReason("a message that could not be sent is no reason for another one")
         failure = Failure(
             run_id=run.run_id,
@@ -24,16 +24,16 @@ def build_failure_sensor() -> dg.SensorDefinition:
         )
         return dg.RunRequest(
             run_key=f"failed:{run.run_id}",
-            run_config=dg.RunConfig(ops={"tell": failure}),
+            run_config=dg.RunConfig(ops={"notify": failure}),
             tags={TRIGGER_TAG: f"failed run {run.run_id}"},
         )
 
     sensor: dg.SensorDefinition = dg.run_failure_sensor(
         name="run_failed_sensor",
-        request_job=tell_failure_job,
+        request_job=notify_run_failure_job,
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells people about every failed run, once.",
+        description="Notifies people of every failed run, once.",
     )(run_failed)
     return sensor
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from dayreel.services.upkeep.watch_markers import new_markers
 from pipeline_assets.steps import CONTENT_TAG, TRIGGER_TAG
-from resources.studio import StudioResource
+from resources.project import ProjectResource
 from sensors.ticks import KnownDays
 
 INTERVAL_S = 15
@@ -27,9 +27,9 @@ def build_marker_sensor(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDe
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Takes over raw segments and final videos that were made elsewhere and marked as done.",
     )
-    def marker_found(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult:
-        with studio.open(actor="sensor marker_found") as room:
-            found = new_markers(room, json.loads(context.cursor or "{}"), days=KnownDays(partitions))
+    def marker_found(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
+        with project.open(actor="sensor marker_found") as opened:
+            found = new_markers(opened, json.loads(context.cursor or "{}"), days=KnownDays(partitions))
         for reason in found.left_alone:
             context.log.warning("left alone: %s", reason)
         requests = [

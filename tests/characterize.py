@@ -39,17 +39,17 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.services.making.open_content import open_content, open_new_take
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.marts.tables import MARTS
-from dayreel.services.reviewing.expire_reviews import mind_reviews
-from dayreel.services.studio import Studio, open_studio
+from dayreel.services.project import Project, open_project
+from dayreel.services.reviewing.expire_reviews import remind_or_expire
 from dayreel.settings import load_settings
 from pipeline_assets.definitions import build_defs
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import Browser, desk_on, person
 from tests.fakes.library import pretend_to_work
 from tests.fakes.notifier import FakeNotifier
+from tests.fakes.project import channel_of, content_row, make_project, reviewable, write_channel
 from tests.fakes.rows import add_content, add_effect
 from tests.fakes.sandbox import RunningSandbox
-from tests.fakes.studio import channel_of, content_row, make_studio, reviewable, write_channel
 from tests.orchestration.graph_snapshot import sample_defs
 from tests.unit.tui.terminals import Keyboard, WatchedTerminal, rendering, running, terminal, text
 from tests.unit.tui.terminals import with_checks as reviewable_with_checks
@@ -141,23 +141,23 @@ def day(back: int) -> date:
 
 
 @contextlib.contextmanager
-def studio_at(root: Path, moment: datetime = NOW) -> Iterator[Studio]:
+def studio_at(root: Path, moment: datetime = NOW) -> Iterator[Project]:
     """Open the project under a clock of its own."""
-    studio = make_studio(root, channels={}, clock=FakeClock(moment))
+    project = make_project(root, channels={}, clock=FakeClock(moment))
     try:
-        yield studio
+        yield project
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
 @contextlib.contextmanager
-def opened(root: Path) -> Iterator[Studio]:
+def opened(root: Path) -> Iterator[Project]:
     """Open the project as commands do."""
-    studio = open_studio(load_settings(root))
+    project = open_project(load_settings(root))
     try:
-        yield studio
+        yield project
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
 def add_what_the_demo_lacks(root: Path) -> None:
@@ -168,21 +168,21 @@ def add_what_the_demo_lacks(root: Path) -> None:
     write_channel(root, "resting", title="Resting", active_from=day(3), platforms={"outbox": {}})
     with studio_at(root, NOW - timedelta(days=9)) as earlier:
         reviewable(earlier, day=day(9))
-    with studio_at(root) as studio:
-        mind_reviews(studio, notifier=FakeNotifier())  # day 9 expires
+    with studio_at(root) as project:
+        remind_or_expire(project, notifier=FakeNotifier())  # day 9 expires
         for number, back in enumerate((12, 11, 7, 6, 5)):
-            reviewable(studio, day=day(back), video=f"video {number}".encode())
-        reviewable_with_checks(studio)
-        reviewable(studio, name="pairs")
-        fail(studio, day(8))
+            reviewable(project, day=day(back), video=f"video {number}".encode())
+        reviewable_with_checks(project)
+        reviewable(project, name="pairs")
+        fail(project, day(8))
         for back, content_id in ((4, f"crafts-{day(4)}"), (3, f"crafts-{day(3)}")):
             add_content(
-                studio.catalog, content_id, "rendering", at=NOW, idea=f"A basket from one willow, {back} days ago"
+                project.catalog, content_id, "rendering", at=NOW, idea=f"A basket from one willow, {back} days ago"
             )
-            rendering(studio, content_id)
-        add_effect(studio.catalog, f"crafts-{day(3)}", at=NOW, sequence=2)
-        add_effect(studio.catalog, f"crafts-{day(9)}", at=NOW, sequence=2, kind="notification", target="slack")
-        add_content(studio.catalog, f"nowhere-{day(2)}", "posted", at=NOW, idea="Its channel's file is gone")
+            rendering(project, content_id)
+        add_effect(project.catalog, f"crafts-{day(3)}", at=NOW, sequence=2)
+        add_effect(project.catalog, f"crafts-{day(9)}", at=NOW, sequence=2, kind="notification", target="slack")
+        add_content(project.catalog, f"nowhere-{day(2)}", "posted", at=NOW, idea="Its channel's file is gone")
     done("review", "reject", f"crafts-{day(12)}", "--note", "the hands look wrong")
     done("review", "reject", f"crafts-{day(11)}", "--note", "too dark")
     done("review", "hold", f"crafts-{day(7)}", "--note", "the museum has to agree")
@@ -193,18 +193,18 @@ def add_what_the_demo_lacks(root: Path) -> None:
     done("channels", "pin", "crafts", str(day(-2)), "--idea", "A potter mends a cracked jar with gold")
     done("channels", "pause", "resting", "--until", str(day(-8)), "--note", "holidays")
     done("config", "set", "cap.day_usd", "30")
-    with studio_at(root) as studio:
-        open_new_take(studio, content_row(studio, f"crafts-{day(11)}"))
+    with studio_at(root) as project:
+        open_new_take(project, content_row(project, f"crafts-{day(11)}"))
 
 
-def fail(studio: Studio, on: date) -> None:
+def fail(project: Project, on: date) -> None:
     """Let a content fail as its idea is bought."""
 
     def refuse() -> Product:
         raise PermanentError(attempted="ask anthropic for an idea", answer="HTTP 400 the prompt was refused")
 
     with contextlib.suppress(PermanentError):
-        run_stage(studio, open_content(studio, channel_of(studio), on), Work("ideas", "f1", "anthropic"), refuse)
+        run_stage(project, open_content(project, channel_of(project), on), Work("ideas", "f1", "anthropic"), refuse)
 
 
 def telling() -> list[str]:
@@ -221,9 +221,9 @@ def telling() -> list[str]:
 # -- outputs -------------------------------------------------------------------------------------------------------
 
 
-def record_desk(recorder: Recorder, studio: Studio, contents: Sequence[str], pages: Sequence[str]) -> None:
+def record_desk(recorder: Recorder, project: Project, contents: Sequence[str], pages: Sequence[str]) -> None:
     """Write down every page, as an admin sees it; and what a viewer and somebody unknown see of some."""
-    app = desk_on(studio)
+    app = desk_on(project)
     everybody = {"admin": person(app, "Olga", "admin"), "viewer": person(app, "Vera", "viewer")}
     strangers = Browser(app)
     for path in [*pages, *(f"/content/{content}" for content in contents)]:
@@ -260,14 +260,14 @@ PLACES = {"day": "1", "renders": "2", "unknown": "3", "money": "4", "library": "
 DIALOGS = {"approve": "a", "reject": "r", "edit": "e", "hold": "h", "recall": "c"}
 
 
-def record_terminal(recorder: Recorder, studio: Studio, places: Sequence[str]) -> None:
+def record_terminal(recorder: Recorder, project: Project, places: Sequence[str]) -> None:
     """Write down these places of the terminal, what is opened from their first line, and its dialogs."""
     for size in SIZES:
-        asyncio.run(_record_terminal(recorder, studio, places, size))
+        asyncio.run(_record_terminal(recorder, project, places, size))
 
 
-async def _record_terminal(recorder: Recorder, studio: Studio, places: Sequence[str], size: tuple[int, int]) -> None:
-    app = terminal(studio)
+async def _record_terminal(recorder: Recorder, project: Project, places: Sequence[str], size: tuple[int, int]) -> None:
+    app = terminal(project)
     folder = f"terminal/{size[0]}x{size[1]}"
     async with running(app, size=size) as keyboard:
         for place in places:
@@ -334,7 +334,7 @@ def record_reports(recorder: Recorder, root: Path) -> None:
 
 def record_library(recorder: Recorder, root: Path, clip: Path) -> None:
     """Write down the commands, pages and screens of own footage: a movie with a question, and one with a failed job."""
-    make_studio(root).catalog.close()
+    make_project(root).catalog.close()
     shutil.copy(clip, root / "Hidden Falls.mp4")
     (root / "Night Train.mp4").write_bytes(clip.read_bytes() + b"\0\0\0\x0cfreehere")
     os.chdir(root)
@@ -348,13 +348,13 @@ def record_library(recorder: Recorder, root: Path, clip: Path) -> None:
     recorder.both("migrate-v1", "app.db.json", "--dry-run")
     for arguments in (["library", "list"], ["library", "gates"], ["jobs", "list"], ["status"]):
         recorder.both(*arguments)
-    with opened(root) as studio:
+    with opened(root) as project:
         items = json.loads(typed("library", "list", "--json")[1])
         for one in items:
             recorder.both("library", "show", one["item_id"])
         pages = ["/", "/library", "/library/work", *(f"/library/items/{one['item_id']}" for one in items)]
-        record_desk(recorder, studio, (), pages)
-        record_terminal(recorder, studio, ("library",))
+        record_desk(recorder, project, (), pages)
+        record_terminal(recorder, project, ("library",))
     recorder.both("library", "rebuild")
     del os.environ["DAYREEL_LIBRARY"]
 
@@ -362,8 +362,8 @@ def record_library(recorder: Recorder, root: Path, clip: Path) -> None:
 def _remux(recorder: Recorder, root: Path, *, error: str | None) -> None:
     """Let the one job that waits be done, or fail."""
     recorder.both("library", "scan")
-    with opened(root) as studio:
-        library = open_library(studio)
+    with opened(root) as project:
+        library = open_library(project)
         pretend_to_work(library, "remux", error=error)
         run_pass(library)
 
@@ -453,9 +453,9 @@ def characterize(out: Path, folder: Path, *, days: int) -> None:
         os.environ["DAYREEL_SANDBOX_URL"] = sandbox.url
         add_what_the_demo_lacks(root)
         contents = telling()
-        with opened(root) as studio:
-            record_desk(recorder, studio, contents, desk_pages(contents))
-            record_terminal(recorder, studio, ("day", "renders", "unknown", "money"))
+        with opened(root) as project:
+            record_desk(recorder, project, contents, desk_pages(contents))
+            record_terminal(recorder, project, ("day", "renders", "unknown", "money"))
         record_commands(recorder, contents)
         record_reports(recorder, root)
         record_graph(recorder, "demo", build_defs(load_settings(root)))

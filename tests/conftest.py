@@ -1,4 +1,4 @@
-"""What every test may ask for: an empty database of each kind, a catalog in it, a studio factory, a tiny clip."""
+"""What every test may ask for: an empty database of each kind, a catalog in it, a project factory, a tiny clip."""
 
 import gc
 import os
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from dayreel.services.studio import Studio
+    from dayreel.services.project import Project
     from dayreel.stores.catalog.engine import Catalog
     from tests.fakes.catalogs import PostgresServer
 
@@ -173,19 +173,19 @@ def catalog(catalog_url: str) -> Iterator["Catalog"]:
 
 
 @pytest.fixture
-def make_studio(tmp_path: Path) -> Iterator[Callable[..., "Studio"]]:
-    """Make studios on this test's project, see `tests.fakes.studio`; their catalogs are closed at its end."""
-    from tests.fakes.studio import make_studio as make
+def make_project(tmp_path: Path) -> Iterator[Callable[..., "Project"]]:
+    """Make projects on this test's project, see `tests.fakes.project`; their catalogs are closed at its end."""
+    from tests.fakes.project import make_project as make
 
-    opened: list[Studio] = []
+    opened: list[Project] = []
 
-    def make_here(root: Path = tmp_path, **wishes: object) -> "Studio":
+    def make_here(root: Path = tmp_path, **wishes: object) -> "Project":
         opened.append(make(root, **wishes))  # type: ignore[arg-type]
         return opened[-1]
 
     yield make_here
-    for studio in opened:
-        studio.catalog.close()
+    for project in opened:
+        project.catalog.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.lifecycle import WORKING
 from dayreel.services.dagster_server import DagsterServer, find_server
+from dayreel.services.project import open_project, person
 from dayreel.services.sandbox_world import ensure_sandbox
-from dayreel.services.studio import open_studio, person
 from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
@@ -50,11 +50,11 @@ def command(first: str, last: str, names: tuple[str, ...], dry_run: bool, yes: b
 def _planned(settings: Settings, names: tuple[str, ...], first: date, last: date) -> BackfillPlan:
     files = ChannelFiles(settings.channels_dir)
     channels = [files.load(name) for name in names] or list(files.load_all().values())
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
-        return plan_backfill(studio, channels, first, last)
+        return plan_backfill(project, channels, first, last)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
 def _show_plan(plan: BackfillPlan, *, as_json: bool) -> None:

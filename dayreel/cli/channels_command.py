@@ -10,7 +10,7 @@ from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
 from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, skip_day, unpin_idea, unskip_day
 from dayreel.services.making.templating import copy_packaged
-from dayreel.services.studio import Studio, open_studio
+from dayreel.services.project import Project, open_project
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 
@@ -78,9 +78,9 @@ def templates(name: str) -> None:
 @click.option("--note", metavar="TEXT", help="why")
 def pause(name: str, until: str | None, note: str | None) -> None:
     """Let a channel rest: nothing of it is begun, bought or posted."""
-    with _studio() as studio:
+    with _project() as project:
         last = parse_day(until) if until else None
-        pause_channel(studio, name, until=last, note=note, by=studio.actor, via="cli")
+        pause_channel(project, name, until=last, note=note, by=project.actor, via="cli")
     click.echo(f"{name} rests {f'until {last}' if last else f'until `dayreel channels resume {name}`'}.")
 
 
@@ -88,8 +88,8 @@ def pause(name: str, until: str | None, note: str | None) -> None:
 @click.argument("name")
 def resume(name: str) -> None:
     """Let a paused channel go on; days that passed meanwhile are made by `dayreel backfill`."""
-    with _studio() as studio:
-        resume_channel(studio, name, by=studio.actor, via="cli")
+    with _project() as project:
+        resume_channel(project, name, by=project.actor, via="cli")
     click.echo(f"{name} goes on.")
 
 
@@ -103,13 +103,13 @@ def pin(name: str, day: str, idea: str | None, caption: str | None, remove: bool
     """Set the idea of one day (YYYY-MM-DD) instead of having one written."""
     if remove == (idea is not None):
         raise click.UsageError("Give either --idea or --remove.")
-    with _studio() as studio:
+    with _project() as project:
         on = parse_day(day)
         if idea is None:
-            unpin_idea(studio, name, on, by=studio.actor, via="cli")
+            unpin_idea(project, name, on, by=project.actor, via="cli")
             click.echo(f"No idea is pinned to {name} on {on} any more.")
         else:
-            pin_idea(studio, name, on, idea, caption=caption, by=studio.actor, via="cli")
+            pin_idea(project, name, on, idea, caption=caption, by=project.actor, via="cli")
             click.echo(f"{name} is about this on {on}: {idea.strip()}")
 
 
@@ -121,18 +121,18 @@ def pin(name: str, day: str, idea: str | None, caption: str | None, remove: bool
 def skip(name: str, day: str, note: str | None, remove: bool) -> None:
     """Leave one day (YYYY-MM-DD) out: it is not made, by itself or by a backfill."""
     on = parse_day(day)
-    with _studio() as studio:
+    with _project() as project:
         if remove:
-            unskip_day(studio, name, on, by=studio.actor, via="cli")
+            unskip_day(project, name, on, by=project.actor, via="cli")
         else:
-            skip_day(studio, name, on, note=note, by=studio.actor, via="cli")
+            skip_day(project, name, on, note=note, by=project.actor, via="cli")
     click.echo(f"{name} may be made on {on} again." if remove else f"{name} skips {on}.")
 
 
 @contextmanager
-def _studio() -> Iterator[Studio]:
-    studio = open_studio(load_settings())
+def _project() -> Iterator[Project]:
+    project = open_project(load_settings())
     try:
-        yield studio
+        yield project
     finally:
-        studio.catalog.close()
+        project.catalog.close()

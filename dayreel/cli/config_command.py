@@ -5,7 +5,7 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.queries.config import Value, key_named, keys, read_config
 from dayreel.services.configure import write_config
-from dayreel.services.studio import open_studio, person
+from dayreel.services.project import open_project, person
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 
@@ -51,13 +51,13 @@ def get(name: str, as_json: bool) -> None:
 def set_value(name: str, value: str, note: str | None) -> None:
     """Change one setting, for every process at once."""
     settings = load_settings()
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
-        with studio.catalog.write("money") as connection:
-            now = studio.clock.now()
+        with project.catalog.write("money") as connection:
+            now = project.clock.now()
             changed = write_config(connection, name, value, by=person(settings), at=now, note=note)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     click.echo(f"{name} is {changed.value} now.")
     if changed.origin == "environment":
         click.echo(f"But {changed.key.variable} in the environment wins over what was set.", err=True)

@@ -2,7 +2,7 @@
 
 import click
 
-from dayreel.services.studio import open_studio
+from dayreel.services.project import open_project
 from dayreel.settings import load_settings
 
 
@@ -16,21 +16,21 @@ def command(host: str | None, port: int | None, dagster_url: str | None, no_link
     from dayreel.desk.serve import first_link, serve
 
     settings = load_settings()
-    studio = open_studio(settings)
+    project = open_project(settings)
 
     def tell(address: str) -> None:
         click.echo(f"{'desk':15} {address}")
-        link = None if no_link else first_link(studio, address)
+        link = None if no_link else first_link(project, address)
         if link is not None:
             click.echo(f"{'first login':15} {link}")
 
     try:
         serve(
-            studio,
+            project,
             host=settings.desk_host if host is None else host,
             port=settings.desk_port if port is None else port,
             dagster_url=dagster_url,
             tell=tell,
         )
     finally:
-        studio.catalog.close()
+        project.catalog.close()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dayreel.queries.contents import ContentStatus, PostStatus
 from dayreel.queries.unknown_outcomes import UnknownOutcome
-from dayreel.schemas.effect import HOUSE
+from dayreel.schemas.effect import NO_CONTENT
 
 if TYPE_CHECKING:
     from dayreel.queries.review import PlatformWords
@@ -61,7 +61,7 @@ def no_content_document(unknown: Sequence[UnknownOutcome]) -> dict[str, Any]:
     keys = (*about, "idea", "caption", "final_video", "error")
     reserved = sum(outcome.reserved_usd for outcome in unknown)
     return {
-        "content_id": HOUSE,
+        "content_id": NO_CONTENT,
         **dict.fromkeys(keys),
         "cost_usd": f"{reserved:.4f}",
         "cost_by_layer_usd": {},

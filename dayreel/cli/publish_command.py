@@ -11,8 +11,8 @@ from dayreel.records import opened_records
 from dayreel.rules.captions import UNIT_NAMES
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
+from dayreel.services.project import Project, open_project, person
 from dayreel.services.publishing.plan_posts import plan_posts
-from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 
@@ -25,17 +25,17 @@ def command(content_id: str, plan: bool, as_json: bool) -> int:
     """Publish a content to every platform of its channel, through every gate. Safe to repeat."""
     if not plan:
         return publish_content(content_id, as_json=as_json)
-    studio = open_studio(load_settings())
+    project = open_project(load_settings())
     try:
-        channel = studio.channels.load(parse_content_id(content_id).channel)
-        return _plan(studio, channel, content_id, as_json=as_json)
+        channel = project.channels.load(parse_content_id(content_id).channel)
+        return _plan(project, channel, content_id, as_json=as_json)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
-def _plan(studio: Studio, channel: Channel, content_id: str, *, as_json: bool) -> int:
-    plans = plan_posts(studio, channel, content_id)
-    captions = {one.platform: one for one in words_of(studio, content_id)}
+def _plan(project: Project, channel: Channel, content_id: str, *, as_json: bool) -> int:
+    plans = plan_posts(project, channel, content_id)
+    captions = {one.platform: one for one in words_of(project, content_id)}
     if as_json:
         print_json(
             [

@@ -4,7 +4,7 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import UsageError
-from dayreel.services.studio import open_studio, person
+from dayreel.services.project import open_project, person
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.settings import load_settings
 
@@ -22,14 +22,14 @@ def command(effect_id: int | None, found: str | None, not_there: bool, note: str
     if effect_id is None and (found or not_there):
         raise UsageError("Say which effect you mean.", next_step="Give --effect N; `dayreel reconcile` lists them.")
     settings = load_settings()
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
         if effect_id is not None:
-            told = [resolve(studio, effect_id, found=found, by=person(settings), note=note)]
+            told = [resolve(project, effect_id, found=found, by=person(settings), note=note)]
         else:
-            told = reconcile(studio)
+            told = reconcile(project)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     if as_json:
         print_json([vars(one) for one in told])
     elif not told:

@@ -9,7 +9,7 @@ from dayreel.errors import UsageError
 from dayreel.queries.review import review_of
 from dayreel.queries.rows import ContentRow, get_content
 from dayreel.services.making.open_content import open_new_take
-from dayreel.services.studio import Studio, open_studio
+from dayreel.services.project import Project, open_project
 from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.settings import load_settings
 
@@ -25,18 +25,18 @@ def command(content_id: str, new_take: bool, segment: int | None, cancel: bool, 
     if sum((new_take, segment is not None, cancel)) > 1:
         raise UsageError("--new-take, --segment and --cancel exclude one another.", next_step="Choose one.")
     settings = load_settings()
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
         if cancel:
-            for sentence in cancel_renders(studio, content_id) or ["Nothing of it is being generated."]:
+            for sentence in cancel_renders(project, content_id) or ["Nothing of it is being generated."]:
                 click.echo(sentence)
             return 0
         if not yes and sys.stdin.isatty() and (new_take or segment is not None):
-            _ask_first(studio, content_id, segment)
-        row = _prepared(studio, content_id, new_take=new_take, segment=segment)
-        channel = studio.channels.load(row.channel)
+            _ask_first(project, content_id, segment)
+        row = _prepared(project, content_id, new_take=new_take, segment=segment)
+        channel = project.channels.load(row.channel)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     if row.state in ("approved", "publishing") and segment is None:
         from dayreel.cli.publish_command import publish_content
 
@@ -46,9 +46,9 @@ def command(content_id: str, new_take: bool, segment: int | None, cancel: bool, 
     return 0 if made else 1
 
 
-def _ask_first(studio: Studio, content_id: str, segment: int | None) -> None:
+def _ask_first(project: Project, content_id: str, segment: int | None) -> None:
     """Name the price, and for a segment the file that one would rather look at, before anything is bought."""
-    review = review_of(studio, content_id)
+    review = review_of(project, content_id)
     usd = review.take_usd if segment is None else review.segment_usd
     price = "" if usd is None else f" for about ${usd:.2f}"
     if segment is None:
@@ -56,18 +56,18 @@ def _ask_first(studio: Studio, content_id: str, segment: int | None) -> None:
         return
     for clip in review.manifest.segments if review.manifest else ():
         if clip.sequence == segment:
-            click.echo(f"It is {studio.contents.folder(content_id) / clip.file.path}.", err=True)
+            click.echo(f"It is {project.contents.folder(content_id) / clip.file.path}.", err=True)
     click.confirm(f"Make segment {segment} of {content_id} again{price}?", abort=True, err=True)
 
 
-def _prepared(studio: Studio, content_id: str, *, new_take: bool, segment: int | None) -> ContentRow:
-    with studio.catalog.read() as connection:
+def _prepared(project: Project, content_id: str, *, new_take: bool, segment: int | None) -> ContentRow:
+    with project.catalog.read() as connection:
         row = get_content(connection, content_id)
     if new_take:
-        return open_new_take(studio, row)
+        return open_new_take(project, row)
     if segment is not None:
-        return regenerate_segment(studio, content_id, segment)
-    opened = reopen_refused(studio, content_id)
+        return regenerate_segment(project, content_id, segment)
+    opened = reopen_refused(project, content_id)
     if opened:
         click.echo(f"{opened} refused {'act is' if opened == 1 else 'acts are'} tried again.", err=True)
     return row

@@ -9,12 +9,12 @@ from dayreel.cli.output import print_json, print_table
 from dayreel.errors import DayreelError, StaleState
 from dayreel.queries.contents import status_of
 from dayreel.queries.prices import known_day_cost
-from dayreel.queries.review import PlatformWords, Seen, Verdict, seen_of, words_of
+from dayreel.queries.review import PlatformWords, ReviewSnapshot, Verdict, snapshot_for_review, words_of
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.records import Records, opened_records
 from dayreel.rules.content_ids import parse_content_id
+from dayreel.services.project import Project, open_project, person
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio, open_studio, person
 from dayreel.settings import load_settings
 
 _BY = click.option("--by", metavar="NAME", help="who decides; default is you")
@@ -152,27 +152,27 @@ def _decide(
     overrule: bool = False,
 ) -> DecisionRow:
     settings = load_settings()
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
         name = by or person(settings)
-        seen = None if overrule or verdict not in ("approved", "rejected") else _seen_open(studio, content_id, name)
+        seen = None if overrule or verdict not in ("approved", "rejected") else _seen_open(project, content_id, name)
         row = decide(
-            studio, content_id, verdict, by=name, via="cli", revision=revision, caption=caption, note=note, seen=seen
+            project, content_id, verdict, by=name, via="cli", revision=revision, caption=caption, note=note, seen=seen
         )
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     click.echo(f"{content_id} (revision {row.revision}) is {row.verdict} by {row.decided_by}; decision {row.id}.")
     return row
 
 
-def _seen_open(studio: Studio, content_id: str, name: str) -> Seen:
+def _seen_open(project: Project, content_id: str, name: str) -> ReviewSnapshot:
     """Return what is decided on, which nobody else may have decided already: at a prompt nothing shows that they have.
 
     Raises:
         StaleState: another person was first; says who and when.
     """
-    channel = studio.channels.load(parse_content_id(content_id).channel)
-    with studio.catalog.read() as connection:
+    channel = project.channels.load(parse_content_id(content_id).channel)
+    with project.catalog.read() as connection:
         row = get_content(connection, content_id)
         newest = newest_verdict(connection, content_id)
     if (
@@ -186,4 +186,4 @@ def _seen_open(studio: Studio, content_id: str, name: str) -> Seen:
             f"{newest.decided_at.isoformat(timespec='seconds')} (via {newest.via}).",
             next_step="With --overrule you decide against it.",
         )
-    return seen_of(row, channel)
+    return snapshot_for_review(row, channel)

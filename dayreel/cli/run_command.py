@@ -14,8 +14,8 @@ from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import day_lock, why_not_begun
+from dayreel.services.project import open_project, person
 from dayreel.services.sandbox_world import ensure_sandbox
-from dayreel.services.studio import open_studio, person
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.stores.locks import hold
@@ -59,13 +59,13 @@ def _days(
     settings: Settings, channels: Iterable[Channel], wanted: date | None
 ) -> Iterator[tuple[Channel, date, str | None]]:
     """Give each channel with the day to make, and why that must not be, or None."""
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
         for channel in channels:
-            day = wanted or local_day(studio.clock.now(), channel.timezone)
-            yield channel, day, why_not_begun(studio, channel, day)
+            day = wanted or local_day(project.clock.now(), channel.timezone)
+            yield channel, day, why_not_begun(project, channel, day)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
 def make_channel_day(
@@ -82,7 +82,7 @@ def make_channel_day(
 
     what = f"make {channel.name} for {day}"
     try:
-        _need_keys(settings, channel)
+        _require_keys(settings, channel)
         with (
             hold(settings.var_dir / "locks", day_lock(channel.name, day), what=what, at=SystemClock().now()),
             watching(settings, channel.name, day),
@@ -102,7 +102,7 @@ def make_channel_day(
     return ended.success
 
 
-def _need_keys(settings: Settings, channel: Channel) -> None:
+def _require_keys(settings: Settings, channel: Channel) -> None:
     """Refuse before anything is bought: an idea is of no use when the key for its video is missing."""
     if settings.world != "live":
         return

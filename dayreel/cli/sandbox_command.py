@@ -6,7 +6,7 @@ import click
 
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
-from dayreel.leash import end, leashed
+from dayreel.process_guard import end, supervised
 from dayreel.services.sandbox_world import clean_environment, ensure_sandbox, sandbox_command
 from dayreel.settings import Settings, load_settings
 
@@ -41,7 +41,7 @@ def command() -> int:
 
 def _run(settings: Settings) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        leashed(sandbox_command(settings, idle_exit_s=None)),
+        supervised(sandbox_command(settings, idle_exit_s=None)),
         stdin=subprocess.PIPE,
         cwd=settings.root,
         env=clean_environment(),

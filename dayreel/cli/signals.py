@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def until_told() -> Iterator[threading.Event]:
+def until_notified() -> Iterator[threading.Event]:
     """Give an event that Ctrl-C and SIGTERM set; a second one ends the process at once, as a crash would."""
     stop = threading.Event()
 

@@ -43,15 +43,15 @@ def _refresh() -> None:
     from datetime import timedelta
 
     from dayreel.clock import local_day
-    from dayreel.services.marts.build_marts import days_to_tell, refresh_marts
-    from dayreel.services.studio import open_studio
+    from dayreel.services.marts.build_marts import days_to_report, refresh_marts
+    from dayreel.services.project import open_project
 
-    studio = open_studio()
+    project = open_project()
     try:
-        today = local_day(studio.clock.now(), studio.settings.timezone)
-        count = refresh_marts(studio, days_to_tell(studio, today - timedelta(days=55), today))
+        today = local_day(project.clock.now(), project.settings.timezone)
+        count = refresh_marts(project, days_to_report(project, today - timedelta(days=55), today))
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     click.echo(f"{count} files rebuilt.", err=True)
 
 

@@ -3,7 +3,7 @@
 import click
 
 from dayreel.queries.config import switch_sentence
-from dayreel.services.studio import open_studio, person
+from dayreel.services.project import open_project, person
 from dayreel.services.turn_switch import turn_switch
 from dayreel.settings import load_settings
 
@@ -14,9 +14,9 @@ from dayreel.settings import load_settings
 def command(position: str, note: str | None) -> None:
     """Stop (off) or allow (on) every purchase and every post."""
     settings = load_settings()
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
-        value = turn_switch(studio, position, by=person(settings), via="cli", note=note)
+        value = turn_switch(project, position, by=person(settings), via="cli", note=note)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     click.echo(switch_sentence(value))

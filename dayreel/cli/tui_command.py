@@ -15,15 +15,15 @@ def command() -> int:
             "`dayreel tui` needs a terminal, and this is a pipe or a file.",
             next_step="`dayreel status` and `dayreel review list` say the same in text, with --json for programs.",
         )
-    from dayreel.services.studio import open_studio, person
+    from dayreel.services.project import open_project, person
     from dayreel.settings import load_settings
     from dayreel.tui.app import DayreelTerminal
 
     settings = load_settings()
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
-        app = DayreelTerminal(studio, person=person(settings))
+        app = DayreelTerminal(project, person=person(settings))
         app.run(mouse=False)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     return app.return_code or 0

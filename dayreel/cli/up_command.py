@@ -22,7 +22,7 @@ import requests
 from dayreel.cli.launch import dagster_home
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
-from dayreel.services.desk.users import Users, need_users
+from dayreel.services.desk.users import Users, require_users
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import clean_environment, ensure_sandbox, find_sandbox, sandbox_command
@@ -64,9 +64,9 @@ def command(no_library: bool) -> int:
     settings = load_settings()
     what = "run Dagster for this project with `dayreel up`"
     with hold(settings.var_dir / "locks", "up", what=what, at=SystemClock().now()), stopped_by_signals():
-        _need_ports(settings)
+        _require_ports(settings)
         with open_catalog(settings.catalog) as catalog:
-            need_users(Users(catalog, SystemClock()), settings.desk_host)
+            require_users(Users(catalog, SystemClock()), settings.desk_host)
         _make_instance(settings)
         run_until_stopped(settings, [*_programs(settings), *([] if no_library else own_footage(settings))])
     return 0
@@ -86,7 +86,7 @@ def run_until_stopped(settings: Settings, programs: Sequence[Program]) -> None:
             children.append(_start(settings, program))  # noqa: PERF401  each is stopped even when the next fails
         _announce(settings, children)
         while True:
-            _need_alive(settings, children)
+            _require_alive(settings, children)
             time.sleep(_LOOK_EVERY_S)
     except KeyboardInterrupt:
         click.echo("Stopping ...", err=True)
@@ -195,7 +195,7 @@ def _announce(settings: Settings, children: list[Child]) -> None:
     deadline = time.monotonic() + START_DEADLINE_S
     for child in children:
         while (place := child.program.find()) is None:
-            _need_alive(settings, children)
+            _require_alive(settings, children)
             if time.monotonic() > deadline:
                 raise ConfigurationError(
                     f"The {child.program.name} did not answer within {START_DEADLINE_S:.0f} s.",
@@ -203,11 +203,11 @@ def _announce(settings: Settings, children: list[Child]) -> None:
                 )
             time.sleep(_LOOK_EVERY_S)
         click.echo(f"{child.program.label:15} {place}")
-    tell_first_login(settings)
+    print_first_login(settings)
     click.echo(f"{'logs':15} var/logs/\nCtrl-C stops everything.")
 
 
-def tell_first_login(settings: Settings) -> None:
+def print_first_login(settings: Settings) -> None:
     """Print the link that makes the first admin, as long as nobody is there; it is in no log.
 
     As a service, what is printed is kept in the journal: there it says how to get a link instead.
@@ -231,7 +231,7 @@ def _is_kept(output: IO[str]) -> bool:
     return os.environ["JOURNAL_STREAM"] == f"{there.st_dev}:{there.st_ino}"
 
 
-def _need_alive(settings: Settings, children: list[Child]) -> None:
+def _require_alive(settings: Settings, children: list[Child]) -> None:
     for child in children:
         code = child.process.poll()
         if code is not None:
@@ -293,7 +293,7 @@ def _session(leader: int) -> list[psutil.Process]:
     return members
 
 
-def _need_ports(settings: Settings) -> None:
+def _require_ports(settings: Settings) -> None:
     for port, variable in (
         (settings.webserver_port, "DAYREEL_WEBSERVER_PORT"),
         (settings.desk_port, "DAYREEL_DESK_PORT"),

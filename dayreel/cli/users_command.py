@@ -8,7 +8,7 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.rules.roles import ROLES
 from dayreel.services.desk.users import Users
-from dayreel.services.studio import Studio, open_studio
+from dayreel.services.project import Project, open_project
 from dayreel.settings import load_settings
 
 
@@ -21,7 +21,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def list_users(as_json: bool) -> None:
     """List everybody."""
-    with _people() as (_studio, users):
+    with _people() as (_project, users):
         everybody = users.list()
     told = [{**vars(user), "created_at": user.created_at.isoformat(timespec="seconds")} for user in everybody]
     if as_json:
@@ -38,32 +38,32 @@ def list_users(as_json: bool) -> None:
 @click.option("--role", type=click.Choice(ROLES), default="reviewer", show_default=True, help="what they may do")
 def add(name: str, role: str) -> None:
     """Add somebody and print the one-time link with which they choose a password."""
-    with _people() as (studio, users):
-        _print_link(studio, users.add(name, role, by=studio.actor))
+    with _people() as (project, users):
+        _print_link(project, users.add(name, role, by=project.actor))
 
 
 @command.command("link")
 @click.argument("name")
 def link(name: str) -> None:
     """Print a new one-time link for somebody who lost theirs, or their password."""
-    with _people() as (studio, users):
-        _print_link(studio, users.invite_again(name, by=studio.actor))
+    with _people() as (project, users):
+        _print_link(project, users.invite_again(name, by=project.actor))
 
 
 @command.command("disable")
 @click.argument("name")
 def disable(name: str) -> None:
     """Lock somebody out; every session and token of theirs ends at once."""
-    with _people() as (studio, users):
-        click.echo(f"{users.disable(name, by=studio.actor).name} is locked out.")
+    with _people() as (project, users):
+        click.echo(f"{users.disable(name, by=project.actor).name} is locked out.")
 
 
 @command.command("enable")
 @click.argument("name")
 def enable(name: str) -> None:
     """Let somebody in again."""
-    with _people() as (studio, users):
-        click.echo(f"{users.enable(name, by=studio.actor).name} may log in again.")
+    with _people() as (project, users):
+        click.echo(f"{users.enable(name, by=project.actor).name} may log in again.")
 
 
 @command.command("token")
@@ -74,25 +74,25 @@ def enable(name: str) -> None:
 def token(name: str, label: str, role: str | None, days: int) -> None:
     """Print an API token for scripts, on behalf of somebody; it is shown once."""
     from dayreel.rules.roles import role_named
-    from dayreel.services.desk.visits import Visits
+    from dayreel.services.desk.sessions import Sessions
 
-    with _people() as (studio, users):
+    with _people() as (project, users):
         wanted = None if role is None else role_named(role)
-        visits = Visits(studio.catalog, studio.clock)
-        click.echo(visits.make_token(users.named(name), label, role=wanted, by=studio.actor, days=days))
+        sessions = Sessions(project.catalog, project.clock)
+        click.echo(sessions.make_token(users.named(name), label, role=wanted, by=project.actor, days=days))
 
 
 @contextmanager
-def _people() -> Iterator[tuple[Studio, Users]]:
-    studio = open_studio(load_settings())
+def _people() -> Iterator[tuple[Project, Users]]:
+    project = open_project(load_settings())
     try:
-        yield studio, Users(studio.catalog, studio.clock)
+        yield project, Users(project.catalog, project.clock)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
-def _print_link(studio: Studio, token: str) -> None:
-    click.echo(f"{studio.settings.desk_address}/welcome/{token}")
+def _print_link(project: Project, token: str) -> None:
+    click.echo(f"{project.settings.desk_address}/welcome/{token}")
     click.echo("It works once, for a day.", err=True)
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 
 from dayreel.atomic_write import atomic_write_text
-from dayreel.cli.signals import until_told
+from dayreel.cli.signals import until_notified
 from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
+from dayreel.services.notify_people import notifier_name
+from dayreel.services.project import Project, open_project
 from dayreel.services.sandbox_world import ensure_sandbox
-from dayreel.services.studio import Studio, open_studio
-from dayreel.services.tell_people import notifier_name
 from dayreel.services.upkeep.chores import do_chore
 from dayreel.services.upkeep.watch_work import Memory, Task, next_work
 from dayreel.settings import Settings
@@ -35,7 +35,7 @@ def watch(settings: Settings) -> int:
         ensure_sandbox(settings, SystemClock())
     with (
         hold(settings.var_dir / "locks", "watch", what="watch this project", at=SystemClock().now()),
-        until_told() as stop,
+        until_notified() as stop,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch") as worker,
     ):
         click.echo("Watching: days, decisions, posts, markers, doubts. Ctrl-C stops after the task at hand.", err=True)
@@ -55,19 +55,19 @@ def _loop(settings: Settings, stop: threading.Event) -> None:
     memory = _read(path)
     told: set[str] = set()
     while not stop.is_set():
-        studio = open_studio(settings, actor="watch")
+        project = open_project(settings, actor="watch")
         try:
-            _work(settings, studio, memory, path, stop, told)
+            _work(settings, project, memory, path, stop, told)
         finally:
-            studio.catalog.close()
+            project.catalog.close()
         stop.wait(POLL_S)
 
 
 def _work(
-    settings: Settings, studio: Studio, memory: Memory, path: Path, stop: threading.Event, told: set[str]
+    settings: Settings, project: Project, memory: Memory, path: Path, stop: threading.Event, told: set[str]
 ) -> None:
     notifier = notifier_name(settings)
-    tasks, left_out = next_work(studio, memory, target=notifier)
+    tasks, left_out = next_work(project, memory, target=notifier)
     for reason in left_out:
         if reason not in told:
             click.echo(f"left out: {reason}", err=True)
@@ -77,7 +77,7 @@ def _work(
             return  # what was not started is due again at the next start
         click.echo(task.about, err=True)
         try:
-            for said in _do(settings, studio, task, notifier):
+            for said in _do(settings, project, task, notifier):
                 click.echo(f"  {said}", err=True)
         except DayreelError as error:
             click.echo(f"dayreel: {error}", err=True)
@@ -85,9 +85,9 @@ def _work(
         atomic_write_text(path, json.dumps(memory.as_json()))
 
 
-def _do(settings: Settings, studio: Studio, task: Task, notifier: str) -> list[str]:
+def _do(settings: Settings, project: Project, task: Task, notifier: str) -> list[str]:
     if task.chore is not None:
-        return do_chore(studio, task.chore, notifier=studio.connect(notifier))
+        return do_chore(project, task.chore, notifier=project.connect(notifier))
     from dayreel.cli.launch import run_job
 
     assert task.day is not None  # noqa: S101  a task is a chore or has a day

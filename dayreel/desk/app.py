@@ -17,23 +17,23 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from dayreel.desk.callbacks import callback_routes
+from dayreel.desk.dagster_proxy import DagsterProxy
 from dayreel.desk.docs import docs
-from dayreel.desk.door import Door
 from dayreel.desk.headers import SecurityHeaders
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import chart, media
-from dayreel.desk.pages import calendar, content, entrance, follow, money, people, queue, unknown
-from dayreel.desk.pages.frame import NOTICES, Handler, Visit, page
+from dayreel.desk.pages import calendar, content, follow, login, money, people, queue, unknown
+from dayreel.desk.pages.page import NOTICES, Handler, PageRequest, page
 from dayreel.desk.queue_cache import QueueCache
-from dayreel.desk.room import Room, signing_key
+from dayreel.desk.state import DeskState, signing_key
 from dayreel.errors import UsageError
-from dayreel.queries.review import seen_text
+from dayreel.queries.review import snapshot_text
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
+from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
-from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.services.footage_hooks import DeskPages, footage_hooks, no_library
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.start_work import start_command
 from dayreel.vendors.registry import label_of
 
@@ -41,14 +41,14 @@ _HERE = Path(__file__).parent
 
 
 def create_desk(
-    studio: Studio,
+    project: Project,
     *,
     dagster_url: str | None = None,
     hasher: PasswordHasher | None = None,
-    start: Callable[[Studio, Sequence[str], str], object] | None = None,
+    start: Callable[[Project, Sequence[str], str], object] | None = None,
     poll_s: float = POLL_S,
 ) -> Starlette:
-    """Return the desk as an ASGI application; the studio's catalog stays open as long as it runs.
+    """Return the desk as an ASGI application; the project's catalog stays open as long as it runs.
 
     Args:
         dagster_url: where Dagster's web server answers, started with `--path-prefix /dagster`; None: not at all.
@@ -56,49 +56,49 @@ def create_desk(
         start: what starts a `dayreel` command beside the desk; default is a child process.
         poll_s: how often the catalog is looked at while somebody follows along.
     """
-    settings = studio.settings
-    footage = _footage(studio)
-    room = Room(
-        studio=studio,
-        users=Users(studio.catalog, studio.clock, hasher=hasher),
-        visits=Visits(studio.catalog, studio.clock),
-        logins=Throttle(studio.clock),
-        queue_cache=QueueCache(studio),
-        feed=Feed(studio, poll_s=poll_s),
+    settings = project.settings
+    footage = _footage(project)
+    desk = DeskState(
+        project=project,
+        users=Users(project.catalog, project.clock, hasher=hasher),
+        sessions=Sessions(project.catalog, project.clock),
+        logins=Throttle(project.clock),
+        queue_cache=QueueCache(project),
+        feed=Feed(project, poll_s=poll_s),
         templates=_templates((_HERE / "templates", *([footage.templates] if footage else []))),
         notices={**NOTICES, **(footage.notices if footage else {})},
         more_pages=(footage.nav,) if footage else (),
         secret=signing_key(settings.var_dir),
-        start=start or (lambda studio, arguments, by: start_command(studio, arguments, by=by)),
+        start=start or (lambda project, arguments, by: start_command(project, arguments, by=by)),
         dagster_url=dagster_url,
         public_url=settings.desk_url,
         trusted_header=settings.desk_trusted_header,
         trusted_proxies=frozenset(settings.desk_trusted_proxies.replace(",", " ").split()),
     )
-    door = Door(room)
+    door = DagsterProxy(desk)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await room.feed.close()
+        await desk.feed.close()
         await door.close()
 
     app = Starlette(
-        routes=_routes(room, door, footage),
-        middleware=[Middleware(SecurityHeaders, is_https=room.is_https)],
-        exception_handlers={404: _lost(room)},
+        routes=_routes(desk, door, footage),
+        middleware=[Middleware(SecurityHeaders, is_https=desk.is_https)],
+        exception_handlers={404: _lost(desk)},
         lifespan=lifespan,
     )
-    app.state.room = room
+    app.state.desk = desk
     return app
 
 
-def _routes(room: Room, door: Door, footage: DeskPages | None) -> list[Route | Mount | WebSocketRoute]:
+def _routes(desk: DeskState, door: DagsterProxy, footage: DeskPages | None) -> list[Route | Mount | WebSocketRoute]:
     def see(path: str, handler: Handler, role: Role | None = "viewer") -> Route:
-        return Route(path, page(room, handler, role=role), methods=["GET"])
+        return Route(path, page(desk, handler, role=role), methods=["GET"])
 
     def act(path: str, handler: Handler, role: Role | None) -> Route:
-        return Route(path, page(room, handler, role=role), methods=["POST"])
+        return Route(path, page(desk, handler, role=role), methods=["POST"])
 
     return [
         see("/", queue.queue),
@@ -128,18 +128,18 @@ def _routes(room: Room, door: Door, footage: DeskPages | None) -> list[Route | M
         act("/unknown/look", unknown.look_again, "operator"),
         act("/unknown/{effect_id:int}/found", unknown.found, "operator"),
         act("/unknown/{effect_id:int}/not-there", unknown.not_there, "operator"),
-        *(_footage_routes(room, footage) if footage else [see("/library", _no_footage)]),
+        *(_footage_routes(desk, footage) if footage else [see("/library", _no_footage)]),
         see("/media/{content_id}/{path:path}", media),
         see("/charts/{week}/{scope}/{name}.png", chart),
         see("/docs/{page:path}", docs),
         see("/renders/{content_id}", follow.show_status),
-        Route("/renders/{content_id}/events", follow.events(room), methods=["GET"]),
-        Route("/events", follow.events(room), methods=["GET"]),
-        see("/login", entrance.login_form, None),
-        act("/login", entrance.login, None),
-        see("/welcome/{token}", entrance.welcome_form, None),
-        act("/welcome/{token}", entrance.welcome, None),
-        act("/logout", entrance.logout, "viewer"),
+        Route("/renders/{content_id}/events", follow.events(desk), methods=["GET"]),
+        Route("/events", follow.events(desk), methods=["GET"]),
+        see("/login", login.login_form, None),
+        act("/login", login.login, None),
+        see("/welcome/{token}", login.welcome_form, None),
+        act("/welcome/{token}", login.welcome, None),
+        act("/logout", login.logout, "viewer"),
         see("/account", people.account),
         act("/account/sessions/end", people.end_session, "viewer"),
         act("/account/tokens", people.make_token, "viewer"),
@@ -152,7 +152,7 @@ def _routes(room: Room, door: Door, footage: DeskPages | None) -> list[Route | M
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/favicon.ico", _favicon, methods=["GET"]),
         Route("/favicon{rest:path}", _dagsters_favicon, methods=["GET"]),
-        Mount("/callbacks", routes=callback_routes(room.studio)),
+        Mount("/callbacks", routes=callback_routes(desk.project)),
         Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
         Route("/dagster", _dagster, methods=["GET"]),
         WebSocketRoute("/dagster/{path:path}", door.websocket),
@@ -160,31 +160,31 @@ def _routes(room: Room, door: Door, footage: DeskPages | None) -> list[Route | M
     ]
 
 
-def _footage(studio: Studio) -> DeskPages | None:
-    hooks = footage_hooks(studio.settings)
+def _footage(project: Project) -> DeskPages | None:
+    hooks = footage_hooks(project.settings)
     return None if hooks is None else hooks.desk()
 
 
-def _footage_routes(room: Room, footage: DeskPages) -> list[Route]:
+def _footage_routes(desk: DeskState, footage: DeskPages) -> list[Route]:
     return [
-        Route(path, page(room, handler, role=role), methods=[method]) for method, path, handler, role in footage.routes
+        Route(path, page(desk, handler, role=role), methods=[method]) for method, path, handler, role in footage.routes
     ]
 
 
-def _no_footage(_visit: Visit) -> Response:
+def _no_footage(_visit: PageRequest) -> Response:
     raise no_library()
 
 
-def _lost(room: Room) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _lost(desk: DeskState) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Return what answers at an address that is none of the desk's: a page with a way back for people."""
 
-    def tell(visit: Visit) -> Response:
-        path = visit.request.url.path
+    def tell(page_request: PageRequest) -> Response:
+        path = page_request.http.url.path
         raise UsageError(
             f"There is no page {path!r} here.", next_step="Perhaps the link is cut off; the queue is below."
         )
 
-    show = page(room, tell, role=None)
+    show = page(desk, tell, role=None)
 
     async def lost(request: Request, _error: Exception) -> Response:
         is_person = request.method == "GET" and "text/html" in request.headers.get("accept", "")
@@ -222,7 +222,7 @@ def _templates(folders: tuple[Path, ...]) -> Environment:
     environment.globals.update(most_caption=MOST_CHARACTERS)
     environment.filters.update(platform=label_of, unit=UNIT_NAMES.__getitem__)
     environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
-    environment.filters.update(seen=seen_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, told=_told)
+    environment.filters.update(seen=snapshot_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, told=_told)
     return environment
 
 

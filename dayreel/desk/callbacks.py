@@ -18,20 +18,20 @@ from starlette.routing import Route
 from dayreel.desk.forms import OversizedError, read_body
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
 from dayreel.providers.notifiers import discord, discord_cards, slack, slack_cards
-from dayreel.providers.notifiers.contract import LONGEST_CAPTION, Card, Press
+from dayreel.providers.notifiers.contract import LONGEST_CAPTION, Card, Interaction
 from dayreel.rules.signatures import MAX_BODY_BYTES, Refused, Repeats, Verified, verify_discord, verify_slack
 from dayreel.services.footage_hooks import footage_hooks
+from dayreel.services.project import Project
 from dayreel.services.reviewing.chat_review import (
     Asked,
     Chat,
     act_on_press,
     card_for_edit,
     catch_up,
-    check_press,
-    need_caption,
-    tell_privately,
+    check_interaction,
+    notify_privately,
+    require_caption,
 )
-from dayreel.services.studio import Studio
 
 _LOG = logging.getLogger("dayreel.chat")
 _FORM_DEADLINE_S = 2
@@ -46,10 +46,10 @@ class _Chat(Protocol):
     is_set_up: bool
 
     def verify(self, headers: Headers, body: bytes) -> Verified | Refused: ...
-    def read(self, body: bytes) -> Press | None: ...
+    def read(self, body: bytes) -> Interaction | None: ...
     def taken(self, task: BackgroundTask) -> Response: ...
-    def denied(self, press: Press, why: str) -> Response: ...
-    def form(self, press: Press, card: Card) -> Response: ...
+    def denied(self, press: Interaction, why: str) -> Response: ...
+    def form(self, press: Interaction, card: Card) -> Response: ...
     def form_problem(self, text: str) -> Response: ...
 
 
@@ -59,9 +59,9 @@ class _NotTakenError(Exception):
         self.status = status
 
 
-def callback_routes(studio: Studio) -> list[Route]:
+def callback_routes(project: Project) -> list[Route]:
     """Return the addresses to give to Slack and Discord."""
-    callbacks = Callbacks(studio)
+    callbacks = Callbacks(project)
     return [
         Route("/slack", callbacks.slack, methods=["POST"]),
         Route("/discord", callbacks.discord, methods=["POST"]),
@@ -69,11 +69,11 @@ def callback_routes(studio: Studio) -> list[Route]:
 
 
 class Callbacks:
-    """Takes presses for one studio."""
+    """Takes presses for one project."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, project: Project) -> None:
         """Remember nothing yet."""
-        self._studio = studio
+        self._project = project
         self._repeats = Repeats()
 
     async def slack(self, request: Request) -> Response:
@@ -88,7 +88,7 @@ class Callbacks:
         try:
             body = await read_body(request, MAX_BODY_BYTES)
             headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-            return await run_in_threadpool(lambda: self._answer(kind(self._studio), headers, body))
+            return await run_in_threadpool(lambda: self._answer(kind(self._project), headers, body))
         except OversizedError:
             return _no(413, kind.name, "the body is too large")
         except _NotTakenError as error:
@@ -101,17 +101,17 @@ class Callbacks:
         if press is None:
             return JSONResponse(dict(discord_cards.PONG))
         try:
-            footage = footage_hooks(self._studio.settings)
-            answer = footage.press(self._studio, chat.name, press) if footage is not None else None
+            footage = footage_hooks(self._project.settings)
+            answer = footage.press(self._project, chat.name, press) if footage is not None else None
             if answer is not None:
-                return chat.taken(BackgroundTask(answer, self._studio.connect(chat.name)))
-            return self._do(chat, check_press(self._studio, chat.name, press))
+                return chat.taken(BackgroundTask(answer, self._project.connect(chat.name)))
+            return self._do(chat, check_interaction(self._project, chat.name, press))
         except GateClosedError as error:
             return chat.denied(press, str(error))
         except (UsageError, ConfigurationError) as error:
             raise _NotTakenError(404, str(error)) from error
 
-    def _proven(self, chat: _Chat, headers: Headers, body: bytes) -> Press | None:
+    def _proven(self, chat: _Chat, headers: Headers, body: bytes) -> Interaction | None:
         """Return what the vendor sent for the first time; None is a ping.
 
         Raises:
@@ -126,50 +126,50 @@ class Callbacks:
             press = chat.read(body)
         except ValueError as error:
             raise _NotTakenError(400, f"it cannot be read: {error}") from error
-        if press is not None and not self._repeats.is_new(proof, now=self._studio.clock.now()):
+        if press is not None and not self._repeats.is_new(proof, now=self._project.clock.now()):
             raise _NotTakenError(409, "it came before")
         return press
 
     def _do(self, chat: _Chat, asked: Asked) -> Response:
-        studio, press = self._studio, asked.press
-        notifier = studio.connect(chat.name)
+        project, press = self._project, asked.press
+        notifier = project.connect(chat.name)
         if press.act == "edit":
             try:
-                return chat.form(press, card_for_edit(studio, asked))
+                return chat.form(press, card_for_edit(project, asked))
             except (StaleState, ProviderError) as error:
-                return chat.taken(BackgroundTask(catch_up, studio, notifier, asked.content_id, press, str(error)))
+                return chat.taken(BackgroundTask(catch_up, project, notifier, asked.content_id, press, str(error)))
         if press.act == "caption":
             try:
-                need_caption(press, longest=LONGEST_CAPTION)
+                require_caption(press, longest=LONGEST_CAPTION)
             except UsageError as error:
                 return chat.form_problem(str(error))
-        return chat.taken(BackgroundTask(act_on_press, studio, notifier, asked))
+        return chat.taken(BackgroundTask(act_on_press, project, notifier, asked))
 
 
 class _Slack:
     name: Chat = "slack"
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
-        self._secret = studio.variable(slack.SECRET) or ""
-        self.is_set_up = bool(self._secret and studio.variable("SLACK_BOT_TOKEN"))
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._secret = project.variable(slack.SECRET) or ""
+        self.is_set_up = bool(self._secret and project.variable("SLACK_BOT_TOKEN"))
 
     def verify(self, headers: Headers, body: bytes) -> Verified | Refused:
-        return verify_slack(headers, body, signing_secret=self._secret, now=self._studio.clock.now())
+        return verify_slack(headers, body, signing_secret=self._secret, now=self._project.clock.now())
 
-    def read(self, body: bytes) -> Press:
-        return slack_cards.read_press(body)
+    def read(self, body: bytes) -> Interaction:
+        return slack_cards.read_interaction_of(body)
 
     def taken(self, task: BackgroundTask) -> Response:
         return Response(status_code=200, background=task)
 
-    def denied(self, press: Press, why: str) -> Response:
-        task = BackgroundTask(tell_privately, self._studio.connect("slack"), press, why)
+    def denied(self, press: Interaction, why: str) -> Response:
+        task = BackgroundTask(notify_privately, self._project.connect("slack"), press, why)
         return _no(403, self.name, why, task)
 
-    def form(self, press: Press, card: Card) -> Response:
+    def form(self, press: Interaction, card: Card) -> Response:
         # Inside the request: Slack forgets the press after three seconds.
-        self._studio.connect("slack").open_form(press, card, within_s=_FORM_DEADLINE_S)
+        self._project.connect("slack").open_form(press, card, within_s=_FORM_DEADLINE_S)
         return Response(status_code=200)
 
     def form_problem(self, text: str) -> Response:
@@ -179,26 +179,26 @@ class _Slack:
 class _Discord:
     name: Chat = "discord"
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
-        self._key = studio.variable(discord.PUBLIC_KEY) or ""
-        self.is_set_up = bool(self._key and studio.variable("DISCORD_BOT_TOKEN"))
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._key = project.variable(discord.PUBLIC_KEY) or ""
+        self.is_set_up = bool(self._key and project.variable("DISCORD_BOT_TOKEN"))
 
     def verify(self, headers: Headers, body: bytes) -> Verified | Refused:
-        return verify_discord(headers, body, public_key=self._key, now=self._studio.clock.now())
+        return verify_discord(headers, body, public_key=self._key, now=self._project.clock.now())
 
-    def read(self, body: bytes) -> Press | None:
+    def read(self, body: bytes) -> Interaction | None:
         return discord_cards.read_interaction(body)
 
     def taken(self, task: BackgroundTask) -> Response:
         return JSONResponse(dict(discord_cards.TAKEN), background=task)
 
-    def denied(self, press: Press, why: str) -> Response:
+    def denied(self, press: Interaction, why: str) -> Response:
         # Discord shows nobody the reason of a 4xx, and lets nobody be told after one.
         _LOG.warning("discord: %s may not decide: %s", press.person_id, why)
         return JSONResponse(dict(discord_cards.private(why)))
 
-    def form(self, press: Press, card: Card) -> Response:
+    def form(self, press: Interaction, card: Card) -> Response:
         return JSONResponse(dict(discord_cards.form_of(press, caption=card.caption)))
 
     def form_problem(self, text: str) -> Response:

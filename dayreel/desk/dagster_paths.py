@@ -68,11 +68,11 @@ def read_path(raw: bytes) -> DagsterPath:
     if any(segment in ("", ".", "..") for segment in segments):
         raise _refused("it holds empty or dot segments")
     found = DagsterPath(segments, ends_in_slash)
-    _need_plain_endpoint(found)
+    _require_plain_endpoint(found)
     return found
 
 
-def _need_plain_endpoint(path: DagsterPath) -> None:
+def _require_plain_endpoint(path: DagsterPath) -> None:
     """Refuse whatever looks like an endpoint that acts without being one: another case, more or less of its path."""
     first = path.segments[0].lower() if path.segments else ""
     if first.startswith("graphql") and not path.is_graphql:

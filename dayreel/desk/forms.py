@@ -1,6 +1,6 @@
 """Reading what a browser posts: within a size, as one kind of form, from our own pages only.
 
-Every POST of the desk goes through `read_form` and `need_own_form`; nothing else reads a body, but the front door.
+Every POST of the desk goes through `read_form` and `require_csrf`; nothing else reads a body, but the front door.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ from urllib.parse import parse_qs
 
 from starlette.requests import HTTPConnection, Request
 
-from dayreel.desk.room import Room
-from dayreel.desk.sessions import is_csrf_token, is_same_origin, visit_of
+from dayreel.desk.sessions import is_csrf_token, is_same_origin, login_nonce
+from dayreel.desk.state import DeskState
 from dayreel.errors import GateClosedError, UsageError
-from dayreel.services.desk.visits import Visitor
+from dayreel.services.desk.sessions import Visitor
 
 MOST_BYTES = 256 * 1024
 _MOST_FIELDS = 500
@@ -67,7 +67,7 @@ async def read_form(request: Request) -> Form:
     return form
 
 
-def need_own_form(room: Room, connection: HTTPConnection, visitor: Visitor | None, form: Form) -> None:
+def require_csrf(desk: DeskState, connection: HTTPConnection, visitor: Visitor | None, form: Form) -> None:
     """Let a posted form pass when it comes from our own page; a script's bearer token is proof enough.
 
     Raises:
@@ -75,9 +75,9 @@ def need_own_form(room: Room, connection: HTTPConnection, visitor: Visitor | Non
     """
     if visitor is not None and visitor.how == "token":
         return
-    if not is_same_origin(room, connection):
+    if not is_same_origin(desk, connection):
         raise GateClosedError("Another site sent this form.", next_step=_OWN_PAGES)
-    if not is_csrf_token(room, visitor, visit_of(room, connection), one(form, "csrf")):
+    if not is_csrf_token(desk, visitor, login_nonce(desk, connection), one(form, "csrf")):
         raise GateClosedError(
             "This form belongs to another session, or cookies are off.",
             next_step="Nothing was done. Load the page again and repeat it.",

@@ -18,7 +18,7 @@ import anyio.to_thread
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from dayreel.desk.listening import Listening
+from dayreel.desk.pg_notify import NotificationListener
 from dayreel.errors import DayreelError, StoreError
 from dayreel.queries.changes import changes_since, newest_marker, status_now
 from dayreel.queries.contents import ContentStatus
@@ -188,7 +188,7 @@ class Feed:
     async def _read(self, ready: asyncio.Event) -> None:
         cursor: int | None = None
         window: int | None = None
-        listening = Listening(self._records.catalog, poll_s=self._poll_s)
+        listening = NotificationListener(self._records.catalog, poll_s=self._poll_s)
         try:
             while True:
                 try:

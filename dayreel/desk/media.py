@@ -12,7 +12,7 @@ from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
-from dayreel.desk.pages.frame import Visit
+from dayreel.desk.pages.page import PageRequest
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.stores.mart_bucket import open_mart_files
 
@@ -30,15 +30,15 @@ _MOST_RANGES = 5
 _CHART_PART = re.compile(r"[a-z0-9_-]+")
 
 
-def media(visit: Visit) -> Response:
+def media(request: PageRequest) -> Response:
     """Serve one file, or the range of it that was asked for.
 
     Raises:
         UsageError: the content id is none.
         StoreError: it is not here, and the bucket that may have it could not be used.
     """
-    contents, content_id = visit.room.studio.contents, str(parse_content_id(visit.path("content_id")))
-    name = visit.path("path")
+    contents, content_id = request.desk.project.contents, str(parse_content_id(request.path("content_id")))
+    name = request.path("path")
     found = _find(contents.folder(content_id), name)
     if found is None and contents.fetch_file(content_id, name):
         found = _find(contents.folder(content_id), name)
@@ -47,21 +47,21 @@ def media(visit: Visit) -> Response:
     path, facts = found
     tag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
     headers = {"cache-control": "private, no-cache", "etag": tag}
-    if visit.request.headers.get("if-none-match") == tag:
+    if request.http.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    if visit.request.headers.get("range", "").count(",") >= _MOST_RANGES:
+    if request.http.headers.get("range", "").count(",") >= _MOST_RANGES:
         return Response("Too many ranges.\n", 416, media_type="text/plain")
     return FileResponse(path, headers=headers, media_type=KINDS[path.suffix], stat_result=facts)
 
 
-def chart(visit: Visit) -> Response:
+def chart(request: PageRequest) -> Response:
     """Serve one chart of a week, from wherever the marts are.
 
     Raises:
         StoreError: the bucket that may have it could not be used.
     """
-    place = visit.path("week"), visit.path("scope"), visit.path("name")
-    files = open_mart_files(visit.room.studio.settings)
+    place = request.path("week"), request.path("scope"), request.path("name")
+    files = open_mart_files(request.desk.project.settings)
     found = files.chart(*place) if all(_CHART_PART.fullmatch(part) for part in place) else None
     if found is None:
         return Response("There is no such chart.\n", 404, media_type="text/plain")

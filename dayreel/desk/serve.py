@@ -9,19 +9,19 @@ import uvicorn
 
 from dayreel.desk.app import create_desk
 from dayreel.errors import ConfigurationError
-from dayreel.services.desk.users import Users, need_users
-from dayreel.services.studio import Studio
+from dayreel.services.desk.users import Users, require_users
+from dayreel.services.project import Project
 
 _STOP_DEADLINE_S = 5
 
 
-def first_link(studio: Studio, address: str) -> str | None:
+def first_link(project: Project, address: str) -> str | None:
     """Return the one-time link that makes the first admin, or None when there are people already."""
-    token = Users(studio.catalog, studio.clock).first_link()
+    token = Users(project.catalog, project.clock).first_link()
     return None if token is None else f"{address}/welcome/{token}"
 
 
-def serve(studio: Studio, *, host: str, port: int, dagster_url: str | None, tell: Callable[[str], None]) -> None:
+def serve(project: Project, *, host: str, port: int, dagster_url: str | None, tell: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
@@ -31,9 +31,9 @@ def serve(studio: Studio, *, host: str, port: int, dagster_url: str | None, tell
         GateClosedError: `host` is beyond loopback and there are no users.
         ConfigurationError: the port is taken, or the host is none of this machine.
     """
-    need_users(Users(studio.catalog, studio.clock), host)
+    require_users(Users(project.catalog, project.clock), host)
     listening = _listen(host, port)
-    app = create_desk(studio, dagster_url=dagster_url)
+    app = create_desk(project, dagster_url=dagster_url)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -52,10 +52,10 @@ def serve(studio: Studio, *, host: str, port: int, dagster_url: str | None, tell
             await asyncio.sleep(0.02)
         if server.started:
             here = {"desk_host": host, "desk_port": listening.getsockname()[1]}
-            tell(studio.settings.model_copy(update=here).desk_address)
+            tell(project.settings.model_copy(update=here).desk_address)
         while not server.should_exit and not serving.done():
             await asyncio.sleep(0.1)
-        await app.state.room.feed.close()  # streams end first, or the server would wait for them
+        await app.state.desk.feed.close()  # streams end first, or the server would wait for them
         await serving
 
     with contextlib.closing(listening), contextlib.suppress(KeyboardInterrupt):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from dayreel.footage.library.chat_gates import gate_press
+from dayreel.footage.library.chat_gates import gate_interaction
 from dayreel.footage.library.checks import check_library
 from dayreel.footage.library.chores import CHORES
 from dayreel.footage.library.filed_footage import filed_footage
@@ -28,13 +28,13 @@ def _screen() -> "type[Screen[Any]]":
 
 
 HOOKS = FootageHooks(
-    files=lambda studio, titles: filed_footage(open_library(studio), titles),
+    files=lambda project, titles: filed_footage(open_library(project), titles),
     chores=CHORES,
     watcher=watcher,
     checks=check_library,
     vendors=lookup_in_use,
     waiting=count_waiting_gates,
-    press=gate_press,
+    press=gate_interaction,
     desk=_desk,
     screen=_screen,
 )

@@ -39,7 +39,7 @@ from dayreel.media.picture import (
     with_watermark,
 )
 from dayreel.media.probe import Probe, probe
-from dayreel.media.run import DEADLINE_S, Progress, aside, run_ffmpeg
+from dayreel.media.run import DEADLINE_S, Progress, atomic_output, run_ffmpeg
 from dayreel.media.streams import AudioStream, VideoStream
 
 LONGEST_MISS_S = 0.05
@@ -166,7 +166,7 @@ def compose(
         raise MediaError(f"Tried to {doing}; the list of segments is empty.")
     parts = _parts(segments, plan)
     frame = _frame(parts, plan)
-    with aside(dest, doing=doing) as written:
+    with atomic_output(dest, doing=doing) as written:
         job = _Job(parts, plan, frame, _copy_obstacle(parts, plan, frame), doing, ffmpeg, written.parent, deadline_s)
         job = _on_the_frame_grid(job)
         sound = [_narrated_sound(job)] if plan.narration else [part.sound for part in job.parts]

@@ -23,7 +23,7 @@ import ffmpeg as graph
 from dayreel.atomic_write import NO_ROOM, put_in_place
 from dayreel.clock import SystemClock
 from dayreel.errors import MediaError, UnfinishedError
-from dayreel.leash import end, leashed
+from dayreel.process_guard import end, supervised
 
 Progress = Callable[[float], None]
 """Called with the finished share of the work, 0.0 to 1.0."""
@@ -43,7 +43,7 @@ _DISK_FULL_WORDS = "No space left on device"
 
 
 @contextlib.contextmanager
-def aside(dest: Path, *, doing: str) -> Iterator[Path]:
+def atomic_output(dest: Path, *, doing: str) -> Iterator[Path]:
     """Yield a path to write to; when the block ends well, move it over `dest`, else leave no trace.
 
     The yielded path has the name of `dest` and lies in a hidden folder beside it, so scratch files can be put next
@@ -86,7 +86,7 @@ def run_ffmpeg(
         doing: a clause for messages: "compose 'a.mp4'".
         folder: where the output goes; named, with its free space, when the disk is full.
         duration_s: length of the output, to turn ffmpeg's position into a share for `progress`.
-        pulse: for work that takes hours and may be called off; ffmpeg is then on a leash, so that it does not
+        pulse: for work that takes hours and may be called off; ffmpeg is then supervised, so that it does not
             outlive this process, however that ends.
 
     Raises:
@@ -96,7 +96,7 @@ def run_ffmpeg(
     args = graph.compile(spec, cmd=_command(ffmpeg, loglevel, progress is not None), overwrite_output=True)
     try:
         process = subprocess.Popen(
-            args if pulse is None else leashed(args, _GRACE_S),
+            args if pulse is None else supervised(args, _GRACE_S),
             stdin=subprocess.DEVNULL if pulse is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

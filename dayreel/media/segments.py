@@ -16,7 +16,7 @@ from dayreel.media.compose import output_options
 from dayreel.media.loudness import AudioPart
 from dayreel.media.picture import Fit, Frame, Node, exact_rate, picture_chain, source_input
 from dayreel.media.probe import Probe, probe
-from dayreel.media.run import DEADLINE_S, aside, run_ffmpeg
+from dayreel.media.run import DEADLINE_S, atomic_output, run_ffmpeg
 from dayreel.media.streams import VideoStream
 
 PRESET = "veryfast"
@@ -68,7 +68,7 @@ def cut_segment(
     rate = exact_rate(fps)
     doing = f"cut {duration_s:.2f} s from {start_s:.2f} s of {str(source)!r}"
     pieces = _pieces(video, start_s, round(duration_s * rate), rate, loop=loop, doing=doing)
-    with aside(dest, doing=doing) as written:
+    with atomic_output(dest, doing=doing) as written:
         spec = graph.output(
             _picture(source, video, Frame(width, height, rate, fit), pieces),
             _sound(facts, pieces, rate),

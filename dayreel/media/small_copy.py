@@ -6,7 +6,7 @@ import ffmpeg as graph
 
 from dayreel.errors import MediaError
 from dayreel.media.probe import probe
-from dayreel.media.run import aside, run_ffmpeg
+from dayreel.media.run import atomic_output, run_ffmpeg
 
 _WIDTH = 540
 _AUDIO_BIT_RATE = 64_000
@@ -35,7 +35,7 @@ def small_copy(video: Path, dest: Path, *, most_bytes: int, ffmpeg: Path) -> Pat
     options = {"vcodec": "libx264", "preset": "veryfast", "pix_fmt": "yuv420p", "movflags": "+faststart"}
     limits = {"video_bitrate": rate, "maxrate": rate, "bufsize": rate}
     sound = {"acodec": "aac", "audio_bitrate": _AUDIO_BIT_RATE}
-    with aside(dest, doing=doing) as written:
+    with atomic_output(dest, doing=doing) as written:
         spec = graph.output(*streams, str(written), **options, **limits, **sound)
         run_ffmpeg(spec, ffmpeg=ffmpeg, doing=doing, folder=dest.parent, deadline_s=_DEADLINE_S)
         size = written.stat().st_size

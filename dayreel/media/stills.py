@@ -14,7 +14,7 @@ from PIL import Image
 
 from dayreel.errors import MediaError
 from dayreel.media.probe import Probe, open_picture, probe
-from dayreel.media.run import aside
+from dayreel.media.run import atomic_output
 
 THUMBNAIL_WIDTH = 240
 _JPEG_QUALITY = 85
@@ -38,7 +38,7 @@ def poster(video: Path, dest_jpg: Path, at_s: float | None = None, *, width: int
     lasts_s = facts.best_video_stream().duration_s
     moments = [at_s] if at_s is not None else _spread(lasts_s, _POSTER_CANDIDATES)
     best = max(_pictures(facts, moments, width), key=_contrast)
-    with aside(dest_jpg, doing=f"write the poster {str(dest_jpg)!r}") as written:
+    with atomic_output(dest_jpg, doing=f"write the poster {str(dest_jpg)!r}") as written:
         best.save(written, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return dest_jpg
 
@@ -62,7 +62,7 @@ def contact_sheet(video: Path, dest_jpg: Path, columns: int = 5, rows: int = 1) 
     for place, picture in enumerate(pictures):
         row, column = divmod(place, columns)
         sheet.paste(picture, (_GAP + column * (width + _GAP), _GAP + row * (height + _GAP)))
-    with aside(dest_jpg, doing=f"write the contact sheet {str(dest_jpg)!r}") as written:
+    with atomic_output(dest_jpg, doing=f"write the contact sheet {str(dest_jpg)!r}") as written:
         sheet.save(written, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return dest_jpg
 

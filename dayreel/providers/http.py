@@ -95,7 +95,7 @@ def status_error(
     *,
     attempted: str,
     answer: str,
-    acting: bool,
+    has_side_effects: bool,
     reference: str | None = None,
     next_step: str = "",
     wait_s: float | None = None,
@@ -110,7 +110,7 @@ def status_error(
     if status in _RETRYABLE_STATUSES:
         kind = TransientError
     elif status >= 500:  # noqa: PLR2004  HTTP's own border
-        kind = UnknownOutcomeError if acting else TransientError
+        kind = UnknownOutcomeError if has_side_effects else TransientError
     return kind(
         attempted=attempted,
         answer=f"HTTP {status}, {answer}",
@@ -123,13 +123,13 @@ def status_error(
 
 @dataclass(frozen=True)
 class Reply:
-    """One whole answer. `acting` and `attempted` are the call's, so that a useless answer can be typed as well."""
+    """One whole answer. `has_side_effects` and `attempted` are the call's: a useless answer is typed by them too."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     attempted: str
-    acting: bool
+    has_side_effects: bool
     secrets: tuple[str, ...] = ()
 
     @property
@@ -164,7 +164,7 @@ class Reply:
         value = self.json()
         if isinstance(value, dict):
             return value
-        kind = UnknownOutcomeError if self.acting else TransientError
+        kind = UnknownOutcomeError if self.has_side_effects else TransientError
         raise kind(attempted=self.attempted, answer=f"HTTP {self.status} with no JSON object: {self.words}")
 
     def error(
@@ -175,7 +175,7 @@ class Reply:
             self.status,
             attempted=self.attempted,
             answer=readable(answer, secrets=self.secrets),
-            acting=self.acting,
+            has_side_effects=self.has_side_effects,
             reference=reference,
             next_step=next_step,
             wait_s=self.wait_s,
@@ -220,7 +220,7 @@ class Http:
         url: str,
         *,
         attempted: str,
-        acting: bool,
+        has_side_effects: bool,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int] | None = None,
         json: Any = None,
@@ -231,7 +231,7 @@ class Http:
 
         Args:
             attempted: a clause for messages: "submit segment 2 to fal".
-            acting: True when the call pays, publishes or changes something, so that a lost answer is in doubt.
+            has_side_effects: True when the call pays, publishes or changes something: a lost answer leaves doubt.
             reference: the vendor's id of what this is about, where there is one.
 
         Raises:
@@ -243,7 +243,10 @@ class Http:
         import requests  # noqa: PLC0415
 
         sent_headers = {**self._headers, **(headers or {})}
-        with self._typed(attempted, acting=acting, reference=reference), requests.Session() as session:
+        with (
+            self._typed(attempted, has_side_effects=has_side_effects, reference=reference),
+            requests.Session() as session,
+        ):
             response = session.request(
                 method,
                 url,
@@ -252,12 +255,12 @@ class Http:
                 json=json,
                 data=data,
                 timeout=self._timeout,
-                allow_redirects=not acting and method in ("GET", "HEAD"),
+                allow_redirects=not has_side_effects and method in ("GET", "HEAD"),
                 stream=True,
                 auth=_keep_headers,
             )
             body = b"".join(self._pieces(response, limit=MAX_ANSWER_BYTES))
-        return Reply(response.status_code, response.headers, body, attempted, acting, self._secrets)
+        return Reply(response.status_code, response.headers, body, attempted, has_side_effects, self._secrets)
 
     def download(self, url: str, dest: Path, *, attempted: str, total_s: float = 600) -> int:
         """Fetch a file to `dest`, streamed, without this vendor's headers, whole or not at all; return its bytes.
@@ -268,7 +271,7 @@ class Http:
         """
         import requests  # noqa: PLC0415
 
-        with self._typed(attempted, acting=False, reference=None), requests.Session() as session:
+        with self._typed(attempted, has_side_effects=False, reference=None), requests.Session() as session:
             response = session.get(url, timeout=self._timeout, stream=True, auth=_keep_headers)
             if response.status_code != HTTPStatus.OK:
                 raise self._file_refused(response, attempted)
@@ -289,7 +292,7 @@ class Http:
             response.status_code,
             attempted=attempted,
             answer=words,
-            acting=False,
+            has_side_effects=False,
             next_step=step,
             wait_s=retry_after_s(response.headers),
         )
@@ -311,14 +314,16 @@ class Http:
             yield piece
 
     @contextmanager
-    def _typed(self, attempted: str, *, acting: bool, reference: str | None) -> Iterator[None]:
+    def _typed(self, attempted: str, *, has_side_effects: bool, reference: str | None) -> Iterator[None]:
         import requests  # noqa: PLC0415
 
         # `from None` throughout: requests puts the whole address, query and all, into its own messages.
         try:
             yield
         except requests.exceptions.RequestException as error:
-            raise _transport_error(error, self.vendor, attempted, acting=acting, reference=reference) from None
+            raise _transport_error(
+                error, self.vendor, attempted, has_side_effects=has_side_effects, reference=reference
+            ) from None
         except (UnicodeError, ValueError) as error:
             raise _unusable(self.vendor, type(error).__name__) from None
 
@@ -336,7 +341,12 @@ def _unusable(vendor: str, what: str) -> ConfigurationError:
 
 
 def _transport_error(
-    error: "requests.exceptions.RequestException", vendor: str, attempted: str, *, acting: bool, reference: str | None
+    error: "requests.exceptions.RequestException",
+    vendor: str,
+    attempted: str,
+    *,
+    has_side_effects: bool,
+    reference: str | None,
 ) -> ProviderError | ConfigurationError:
     import requests  # noqa: PLC0415
 
@@ -353,7 +363,7 @@ def _transport_error(
         return TransientError(
             attempted=attempted, answer=f"no connection to {vendor} ({type(error).__name__})", reference=reference
         )
-    kind = UnknownOutcomeError if acting else TransientError
+    kind = UnknownOutcomeError if has_side_effects else TransientError
     return kind(
         attempted=attempted,
         answer=f"the answer was lost on the way ({type(error).__name__})",

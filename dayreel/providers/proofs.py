@@ -20,7 +20,9 @@ def prove_models(http: Http, base: str, models: Sequence[str], refused: Callable
     missing = []
     for model in models or ("",):
         url = f"{base}/{model}" if model else base
-        reply = http.send("GET", url, attempted=f"ask {http.vendor} for {model or 'its models'}", acting=False)
+        reply = http.send(
+            "GET", url, attempted=f"ask {http.vendor} for {model or 'its models'}", has_side_effects=False
+        )
         if model and reply.status == _NOT_FOUND:
             missing.append(model)
         elif not reply.ok:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.queries.alarms import Alarms, read_alarms
 from dayreel.queries.contents import ContentStatus, read_status
-from dayreel.queries.review import PlatformWords, Seen, bound_by, platform_words, seen_of
+from dayreel.queries.review import PlatformWords, ReviewSnapshot, platform_words, scope_of_words, snapshot_for_review
 from dayreel.queries.rows import ContentRow, as_row, list_contents
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
@@ -57,7 +57,7 @@ class QueueItem:
 
     status: ContentStatus
     title: str
-    seen: Seen | None
+    seen: ReviewSnapshot | None
     poster: str | None
     checks: tuple[CheckResult, ...]
     words: tuple[PlatformWords, ...]
@@ -175,11 +175,11 @@ def _item(
     (final, idea), channel = files.made(row), load(row.channel)
     waits = row.state == "review_pending" and row.video_sha256 is not None
     words = platform_words(channel, row.id, row.caption or "", idea) if channel and waits else ()
-    bound = bound_by(row, words) if waits else None
+    bound = scope_of_words(row, words) if waits else None
     return QueueItem(
         status=status,
         title=channel.title if channel else row.channel,
-        seen=None if row.video_sha256 is None or channel is None else seen_of(row, channel, bound),
+        seen=None if row.video_sha256 is None or channel is None else snapshot_for_review(row, channel, bound),
         poster=final.poster if final is not None and records.contents.has(row.id, final.poster) else None,
         checks=() if final is None else final.checks,
         words=words,

@@ -30,7 +30,7 @@ from dayreel.queries.rows import (
 )
 from dayreel.queries.unknown_outcomes import UnknownOutcome
 from dayreel.records import Records
-from dayreel.rules.approval import Bound
+from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.captions import measure
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import CONTENT
@@ -57,13 +57,13 @@ EVENTS: Mapping[Verdict, str] = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReviewSnapshot:
     """What a page showed: a decision made on it is refused when any of this has changed since.
 
     Attributes:
         revision: of the final video.
         version: of the content's row; every step of its lifecycle counts it up, an edited caption too.
-        fields: fingerprint of the platforms' fields, see `seen_of`.
+        fields: fingerprint of the platforms' fields, see `snapshot_for_review`.
         words: fingerprint of what each platform would get; empty where the page did not show that.
     """
 
@@ -73,7 +73,7 @@ class Seen:
     words: str = ""
 
 
-def seen_of(row: ContentRow, channel: Channel, bound: Bound | None = None) -> Seen:
+def snapshot_for_review(row: ContentRow, channel: Channel, bound: ApprovalScope | None = None) -> ReviewSnapshot:
     """Return what somebody sees who is shown this content now.
 
     Args:
@@ -81,25 +81,25 @@ def seen_of(row: ContentRow, channel: Channel, bound: Bound | None = None) -> Se
     """
     words = fingerprint(words=bound.words)[:_MARK] if bound is not None else ""
     fields = bound_fields(channel) if bound is None else bound.fields
-    return Seen(row.revision, row.version, fingerprint(fields=fields)[:_MARK], words)
+    return ReviewSnapshot(row.revision, row.version, fingerprint(fields=fields)[:_MARK], words)
 
 
-def seen_text(seen: Seen) -> str:
+def snapshot_text(seen: ReviewSnapshot) -> str:
     """Return what somebody was shown, as a page's hidden field or a message's button carries it."""
     return ".".join(filter(None, (str(seen.revision), str(seen.version), seen.fields, seen.words)))
 
 
-def read_seen(text: str) -> Seen:
-    """Read what `seen_text` wrote.
+def parse_snapshot(text: str) -> ReviewSnapshot:
+    """Read what `snapshot_text` wrote.
 
     Raises:
-        UsageError: it is nothing that `seen_text` wrote.
+        UsageError: it is nothing that `snapshot_text` wrote.
     """
     match text.split("."):
         case [revision, version, fields, *words] if (
             revision.isdecimal() and version.isdecimal() and len(words) <= 1 and len(text) < 80  # noqa: PLR2004
         ):
-            return Seen(int(revision), int(version), fields, *words)
+            return ReviewSnapshot(int(revision), int(version), fields, *words)
     raise UsageError("It does not say which revision was seen.", next_step="Load the page again and repeat it.")
 
 
@@ -125,11 +125,11 @@ def bound_fields(channel: Channel) -> dict[str, dict[str, Any]]:
     return {name: fields.model_dump(mode="json") for name, fields in channel.platforms.chosen().items()}
 
 
-def bound_of(row: ContentRow, channel: Channel, idea: Idea | None) -> Bound:
+def approval_scope(row: ContentRow, channel: Channel, idea: Idea | None) -> ApprovalScope:
     """Return everything that would go out if the content went out now: what an approval given now is for."""
     caption = row.caption or ""
     words = post_words(channel, content_id=row.id, caption=caption, idea=idea)
-    return Bound(row.video_sha256 or "", caption, bound_fields(channel), words)
+    return ApprovalScope(row.video_sha256 or "", caption, bound_fields(channel), words)
 
 
 # -- what a person sees ------------------------------------------------------------------------------------------
@@ -214,8 +214,8 @@ class Review:
     channel: Channel | None
     manifest: Manifest | None
     trouble: str | None
-    bound: Bound | None
-    seen: Seen | None
+    bound: ApprovalScope | None
+    seen: ReviewSnapshot | None
     possible: frozenset[str]
     approvers: tuple[str, ...]
     can_regenerate: bool
@@ -276,9 +276,13 @@ class Review:
         """Return what each platform would get with another caption."""
         return () if self.channel is None else platform_words(self.channel, self.row.id, caption, self.idea)
 
-    def bound_with(self, caption: str) -> Bound | None:
+    def bound_with(self, caption: str) -> ApprovalScope | None:
         """Return what an approval would be for with another caption."""
-        return None if self.channel is None else bound_of(replace(self.row, caption=caption), self.channel, self.idea)
+        return (
+            None
+            if self.channel is None
+            else approval_scope(replace(self.row, caption=caption), self.channel, self.idea)
+        )
 
 
 def review_of(records: Records, content_id: str) -> Review:
@@ -302,7 +306,7 @@ def review_of(records: Records, content_id: str) -> Review:
     is_new = row.state == "pending" and not records.contents.exists(row.id)
     manifest, no_manifest = (None, None) if is_new else _load(lambda: records.contents.manifest(row.id))
     idea = manifest.idea if manifest else None
-    bound = bound_of(row, channel, idea) if channel else None
+    bound = approval_scope(row, channel, idea) if channel else None
     newest = status.newest.verdict if status.newest else None
     is_newest_take = current is not None and current.id == row.id
     take_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_day_cost(records, channel))
@@ -313,7 +317,7 @@ def review_of(records: Records, content_id: str) -> Review:
         manifest=manifest,
         trouble=" ".join(filter(None, (no_channel, no_manifest, no_bucket))) or None,
         bound=bound,
-        seen=seen_of(row, channel, bound) if channel and row.video_sha256 is not None else None,
+        seen=snapshot_for_review(row, channel, bound) if channel and row.video_sha256 is not None else None,
         possible=possible_events(row, newest) if channel and row.video_sha256 is not None else frozenset(),
         approvers=_approvers(records, row, bound),
         can_regenerate=is_newest_take and row.state not in ("publishing", "posted") and bool(renders),
@@ -353,13 +357,13 @@ def platform_words(channel: Channel, content_id: str, text: str, idea: Idea | No
     )
 
 
-def bound_by(row: ContentRow, words: Iterable[PlatformWords]) -> Bound:
-    """Return what an approval of these words is for; the same as `bound_of`, where they are at hand already."""
+def scope_of_words(row: ContentRow, words: Iterable[PlatformWords]) -> ApprovalScope:
+    """Return what an approval of these words is for; the same as `approval_scope`, where they are at hand already."""
     fields, bound = {}, {}
     for one in words:
         fields[one.platform] = dict(one.settings)
         bound[one.platform] = {"title": one.title, "text": None if one.problem else one.text}
-    return Bound(row.video_sha256 or "", row.caption or "", fields, bound)
+    return ApprovalScope(row.video_sha256 or "", row.caption or "", fields, bound)
 
 
 def _words(
@@ -398,7 +402,7 @@ def _as_written(value: Any) -> str:
     return "none" if value in (None, "") else str(value)
 
 
-def _approvers(records: Records, row: ContentRow, bound: Bound | None) -> tuple[str, ...]:
+def _approvers(records: Records, row: ContentRow, bound: ApprovalScope | None) -> tuple[str, ...]:
     if bound is None:
         return ()
     with records.catalog.read() as connection:

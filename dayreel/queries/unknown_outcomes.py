@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.records import Records
 from dayreel.rules.key_like import without_keys
-from dayreel.schemas.effect import HOUSE, EffectKind, EffectState
+from dayreel.schemas.effect import NO_CONTENT, EffectKind, EffectState
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.leases import is_abandoned
 
@@ -53,7 +53,7 @@ class UnknownOutcome:
     @property
     def about(self) -> str:
         """The content's id, or what stands in its place where it is about none."""
-        return self.content_id or HOUSE
+        return self.content_id or NO_CONTENT
 
 
 @dataclass(frozen=True)

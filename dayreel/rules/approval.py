@@ -17,7 +17,7 @@ VERDICTS = ("approved", "rejected", "edited", "endorsed", "held", "recalled")
 
 
 @dataclass(frozen=True)
-class Bound:
+class ApprovalScope:
     """What would go out, or what was approved to go out.
 
     Attributes:
@@ -31,7 +31,7 @@ class Bound:
     words: Words | None = None
 
 
-def what_changed(approved: Bound, current: Bound, platform: str) -> list[str]:
+def what_changed(approved: ApprovalScope, current: ApprovalScope, platform: str) -> list[str]:
     """Return in words what differs between the approval and what would go out on `platform`; empty when it holds."""
     changes: list[str] = []
     if approved.video_sha256 != current.video_sha256:
@@ -53,7 +53,7 @@ def what_changed(approved: Bound, current: Bound, platform: str) -> list[str]:
     return changes
 
 
-def _changed_words(approved: Bound, current: Bound, platform: str, *, is_told: bool) -> list[str]:
+def _changed_words(approved: ApprovalScope, current: ApprovalScope, platform: str, *, is_told: bool) -> list[str]:
     """Return in words what a platform would get that was not approved; an older approval binds none of it.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from dayreel.rules.approval import Bound, what_changed
+from dayreel.rules.approval import ApprovalScope, what_changed
 from dayreel.rules.calendar import WindowState
 
 GateName = Literal[
@@ -47,8 +47,8 @@ class Facts:
     account_problem: str | None
     newest_verdict: str | None
     decided_by: str | None
-    approved: Bound | None
-    current: Bound
+    approved: ApprovalScope | None
+    current: ApprovalScope
     window: WindowState
     posted_today: int
     max_posts_per_day: int

@@ -39,7 +39,7 @@ def spec_hash(spec: SegmentSpec) -> str:
     return fingerprint(segments=spec)
 
 
-def why_foreign(name: MarkerName, marker: Marker, spec: SegmentSpec) -> str | None:
+def mismatch_reason(name: MarkerName, marker: Marker, spec: SegmentSpec) -> str | None:
     """Return why a marker does not belong to a channel with this spec, or None when it does."""
     if marker.spec != spec_hash(spec):
         return (

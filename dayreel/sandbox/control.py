@@ -14,7 +14,7 @@ from starlette.routing import Route
 from dayreel.errors import UsageError
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.faults import Faults
-from dayreel.sandbox.presses import press
+from dayreel.sandbox.interactions import press
 from dayreel.sandbox.world import PACE, Document, World
 
 VERSION: Final = 1

@@ -136,8 +136,8 @@ async def follow_up(call: Call) -> Response:
     _check(wish, files=0)
     if wish.get("flags") != _PRIVATE:
         raise Refused(error(400, 50035, "Invalid Form Body"))
-    whisper = {"service": "discord", "user": token["user"], "text": wish["content"]}
-    call.world.store.put("whisper", str(call.world.store.count_up("whisper")), whisper)
+    reply_ephemeral = {"service": "discord", "user": token["user"], "text": wish["content"]}
+    call.world.store.put("reply_ephemeral", str(call.world.store.count_up("reply_ephemeral")), reply_ephemeral)
     return JSONResponse({"id": str(_FIRST_ID + call.world.store.count_up("discord_message")), "flags": _PRIVATE})
 
 

@@ -298,6 +298,6 @@ class World:
             "unbilled": [item for item in generations if not item["billed"]],
             "posts": posts,
             "messages": self.store.all("message"),
-            "whispers": self.store.all("whisper"),
+            "whispers": self.store.all("reply_ephemeral"),
             "forms": self.store.all("slack_view"),
         }

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 EffectKind = Literal["llm", "segment", "post", "notification", "delete"]
 EffectState = Literal["intended", "sent", "confirmed", "refused", "unknown"]
 
-HOUSE: Final = "the house"
+NO_CONTENT: Final = "the house"
 """In a content's place where a message is about none. No content can be called so; in the catalog it is NULL."""
 
 
@@ -17,7 +17,7 @@ class EffectKey:
     """What makes an effect unique. The same key can never be sent twice.
 
     Attributes:
-        content_id: the content it belongs to, or `HOUSE`: a message about none belongs to its world alone.
+        content_id: the content it belongs to, or `NO_CONTENT`: a message about none belongs to its world alone.
         kind: what sort of act.
         target: who receives it: a provider's or platform's name.
         sequence: the segment's number, the attempt's number, or 1.

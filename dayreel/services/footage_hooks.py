@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection
 
 from dayreel.errors import ConfigurationError
-from dayreel.providers.notifiers.contract import Notifier, Press, ReviewNotifier
+from dayreel.providers.notifiers.contract import Interaction, Notifier, ReviewNotifier
 from dayreel.rules.roles import Role
 from dayreel.schemas.check import Check
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class FootageChore:
         act: does it, and returns a sentence for everything that was looked at.
     """
 
-    due: Callable[[Studio, str], tuple[str, str] | None]
-    act: Callable[[Studio, Notifier], list[str]]
+    due: Callable[[Project, str], tuple[str, str] | None]
+    act: Callable[[Project, Notifier], list[str]]
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ class FootageHooks:
         desk, screen: its pages at the desk and its screen in the terminal; both bring their face's libraries.
     """
 
-    files: Callable[[Studio, Sequence[str]], list[tuple[Path, str]]]
+    files: Callable[[Project, Sequence[str]], list[tuple[Path, str]]]
     chores: Mapping[str, FootageChore]
     watcher: Callable[[Settings], str | None]
     checks: Callable[[Settings], list[Check]]
     vendors: Callable[[Settings], list[str]]
     waiting: Callable[[Connection], int]
-    press: Callable[[Studio, Literal["slack", "discord"], Press], Callable[[ReviewNotifier], None] | None]
+    press: Callable[[Project, Literal["slack", "discord"], Interaction], Callable[[ReviewNotifier], None] | None]
     desk: Callable[[], DeskPages]
     screen: Callable[[], "type[Screen[Any]]"]
 
@@ -86,17 +86,17 @@ def footage_hooks(settings: Settings) -> FootageHooks | None:
     return None if settings.library is None else _imported()
 
 
-def need_footage(settings: Settings) -> FootageHooks:
+def require_footage(settings: Settings) -> FootageHooks:
     """Return the hooks of own footage.
 
     Raises:
         ConfigurationError: no shared folder is set.
     """
-    need_library(settings)
+    require_library(settings)
     return _imported()
 
 
-def need_library(settings: Settings) -> Path:
+def require_library(settings: Settings) -> Path:
     """Return the shared folder that DAYREEL_LIBRARY names.
 
     Raises:

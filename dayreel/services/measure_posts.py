@@ -17,7 +17,7 @@ from dayreel.atomic_write import atomic_write_text
 from dayreel.clock import local_day
 from dayreel.errors import ProviderError, UsageError
 from dayreel.providers.platforms.contract import Counters, PlatformProvider
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content, metric_snapshots, platform_posts, processing_logs
 from dayreel.vendors.registry import posted_by_hand
 
@@ -52,13 +52,13 @@ def gaps_of(measured: Iterable[Measured]) -> list[str]:
     ]
 
 
-def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
+def measurable_posts(project: Project, day: date) -> list[RowMapping]:
     """Return the posts of the window that have an id on their platform, oldest first."""
     query = (
         select(platform_posts)
         .join(content, content.c.id == platform_posts.c.content_id)
         .where(
-            content.c.world == studio.settings.world,
+            content.c.world == project.settings.world,
             platform_posts.c.state == "posted",
             platform_posts.c.post_id.is_not(None),
             platform_posts.c.posted_on > day - timedelta(days=WINDOW_DAYS),
@@ -66,12 +66,12 @@ def measurable_posts(studio: Studio, day: date) -> list[RowMapping]:
         )
         .order_by(platform_posts.c.id)
     )
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return list(connection.execute(query).mappings())
 
 
 def measure_posts(
-    studio: Studio, day: date, *, platforms: Mapping[str, PlatformProvider], analytics: bool = True
+    project: Project, day: date, *, platforms: Mapping[str, PlatformProvider], analytics: bool = True
 ) -> list[Measured]:
     """Take a snapshot of every post that is not older than thirty days, and return what each platform brought.
 
@@ -83,68 +83,68 @@ def measure_posts(
     Raises:
         UsageError: `day` is not today: platforms report totals as of now, so history cannot be measured.
     """
-    today = local_day(studio.clock.now(), studio.settings.timezone)
+    today = local_day(project.clock.now(), project.settings.timezone)
     if day != today:
         raise UsageError(
             f"Engagement of {day} cannot be measured today ({today}): platforms report totals as of now.",
             next_step="A day that was missed stays a gap; nothing was changed.",
         )
-    posts = measurable_posts(studio, day)
+    posts = measurable_posts(project, day)
     results = [
-        _measure(studio, day, name, [post for post in posts if post["platform"] == name], platforms.get(name))
+        _measure(project, day, name, [post for post in posts if post["platform"] == name], platforms.get(name))
         for name in sorted({post["platform"] for post in posts})
     ]
     for content_id in sorted({post["content_id"] for post in posts}) if analytics else ():
-        write_analytics(studio, content_id)
+        write_analytics(project, content_id)
     return results
 
 
 def _measure(
-    studio: Studio, day: date, platform: str, posts: list[RowMapping], provider: PlatformProvider | None
+    project: Project, day: date, platform: str, posts: list[RowMapping], provider: PlatformProvider | None
 ) -> Measured:
-    started_at = studio.clock.now()
+    started_at = project.clock.now()
     everything = tuple(post["post_id"] for post in posts)
     try:
         counted = {one.post_id: one for one in provider.counters(everything)} if provider is not None else None
     except ProviderError as error:
-        return _logged(studio, started_at, Measured(platform, 0, everything, str(error)))
+        return _logged(project, started_at, Measured(platform, 0, everything, str(error)))
     if counted is None:
-        return _logged(studio, started_at, Measured(platform, 0, everything, "no channel publishes there any more"))
+        return _logged(project, started_at, Measured(platform, 0, everything, "no channel publishes there any more"))
     found = [post for post in posts if post["post_id"] in counted]
-    with studio.catalog.write() as connection:
+    with project.catalog.write() as connection:
         for post in found:
             connection.execute(
-                insert(metric_snapshots).values(**_snapshot(studio, day, post, counted[post["post_id"]]))
+                insert(metric_snapshots).values(**_snapshot(project, day, post, counted[post["post_id"]]))
             )
     missing = tuple(post["post_id"] for post in posts if post["post_id"] not in counted)
     told = [views for post in found if (views := counted[post["post_id"]].views) is not None]
     measured = Measured(platform, len(found), missing, None, sum(told) if told else None)
-    return _logged(studio, started_at, measured)
+    return _logged(project, started_at, measured)
 
 
-def _logged(studio: Studio, started_at: datetime, measured: Measured) -> Measured:
+def _logged(project: Project, started_at: datetime, measured: Measured) -> Measured:
     """Write down how a platform's measurement ended, and return it."""
-    with studio.catalog.write() as connection:
+    with project.catalog.write() as connection:
         connection.execute(
             insert(processing_logs).values(
                 layer="measurement",
                 status="completed" if measured.error is None else "failed",
                 started_at=started_at,
-                completed_at=studio.clock.now(),
+                completed_at=project.clock.now(),
                 error_message=measured.error,
                 metadata={
                     "platform": measured.platform,
-                    "world": studio.settings.world,
+                    "world": project.settings.world,
                     "snapshots": measured.snapshots,
                     "missing": list(measured.missing),
                 },
-                run_id=studio.run_id,
+                run_id=project.run_id,
             )
         )
     return measured
 
 
-def _snapshot(studio: Studio, day: date, post: RowMapping, counters: Counters) -> dict[str, Any]:
+def _snapshot(project: Project, day: date, post: RowMapping, counters: Counters) -> dict[str, Any]:
     age = counters.observed_at - post["posted_at"]
     return {
         "post_row_id": post["id"],
@@ -154,16 +154,16 @@ def _snapshot(studio: Studio, day: date, post: RowMapping, counters: Counters) -
         "observed_at": counters.observed_at,
         "observed_on": day,
         "age_h": round(age.total_seconds() / 3600, 4),
-        "simulated": studio.settings.world == "sandbox",
-        "run_id": studio.run_id,
+        "simulated": project.settings.world == "sandbox",
+        "run_id": project.run_id,
         **{name: getattr(counters, name) for name in COUNTERS},
     }
 
 
-def write_analytics(studio: Studio, content_id: str) -> None:
+def write_analytics(project: Project, content_id: str) -> None:
     """Write every snapshot of a content's posts to its `analytics.json`, where it has a folder."""
     query = select(metric_snapshots).where(metric_snapshots.c.content_id == content_id).order_by(metric_snapshots.c.id)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         rows = list(connection.execute(query).mappings())
     told = [
         {
@@ -176,7 +176,7 @@ def write_analytics(studio: Studio, content_id: str) -> None:
         }
         for row in rows
     ]
-    folder = studio.contents.folder(content_id)
+    folder = project.contents.folder(content_id)
     if folder.is_dir():
         atomic_write_text(folder / "analytics.json", json.dumps(told, indent=2))
-        studio.contents.keep(content_id)
+        project.contents.keep(content_id)

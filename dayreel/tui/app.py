@@ -1,6 +1,6 @@
 """The terminal application: its five places and its looks. What every screen asks it for is `terminal`.
 
-It is built from a studio and whoever is at the keyboard; `dayreel.cli.tui_command` does that from the environment.
+It is built from a project and whoever is at the keyboard; `dayreel.cli.tui_command` does that from the environment.
 """
 
 from collections.abc import Callable
@@ -48,6 +48,6 @@ class DayreelTerminal(Terminal):
 
     def on_mount(self) -> None:
         """Add the screen of own footage, where there is a shared folder."""
-        footage = footage_hooks(self.link.studio.settings)
+        footage = footage_hooks(self.link.project.settings)
         if footage is not None:
             self.add_mode("library", footage.screen())

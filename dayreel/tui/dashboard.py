@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 from dayreel.queries.contents import ContentStatus
 from dayreel.queries.queue import Dashboard, Group, dashboard
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.review import ReviewScreen
@@ -44,9 +44,9 @@ class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
         """Make the list."""
         yield ContentList(id="contents", markup=False)
 
-    def look(self, studio: Studio) -> tuple[Dashboard, datetime]:
+    def look(self, project: Project) -> tuple[Dashboard, datetime]:
         """Read every group, and to the minute when: how long is left is shown again every minute."""
-        return dashboard(studio), studio.clock.now().replace(second=0, microsecond=0)
+        return dashboard(project), project.clock.now().replace(second=0, microsecond=0)
 
     def show(self, view: tuple[Dashboard, datetime]) -> None:
         """Fill the list again; the same content stays highlighted wherever it has moved to."""

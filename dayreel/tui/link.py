@@ -1,4 +1,4 @@
-"""The one way from the screens to the studio: asked in a thread, never on the one that draws.
+"""The one way from the screens to the project: asked in a thread, never on the one that draws.
 
 Here belongs what a long-lived reader of the catalog has to look out for and a command does not: a database file that
 was moved away, or put back as another file, while its connections were open.
@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from dayreel.errors import StoreError
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 Answer = TypeVar("Answer")
 
 
 class Link:
-    """A studio, and who is at the keyboard."""
+    """A project, and who is at the keyboard."""
 
-    def __init__(self, studio: Studio, *, person: str) -> None:
-        """Keep the studio; nothing is asked yet."""
-        self.studio = studio
+    def __init__(self, project: Project, *, person: str) -> None:
+        """Keep the project; nothing is asked yet."""
+        self.project = project
         self.person = person
-        self._file = _identity(studio)
+        self._file = _identity(project)
 
-    async def ask(self, question: Callable[[Studio], Answer]) -> Answer:
+    async def ask(self, question: Callable[[Project], Answer]) -> Answer:
         """Answer `question` in a thread of its own.
 
         Raises:
@@ -33,27 +33,27 @@ class Link:
         """
         return await asyncio.to_thread(self._answer, question)
 
-    def _answer(self, question: Callable[[Studio], Answer]) -> Answer:
-        self._need_catalog()
-        return question(self.studio)
+    def _answer(self, question: Callable[[Project], Answer]) -> Answer:
+        self._require_catalog()
+        return question(self.project)
 
-    def _need_catalog(self) -> None:
+    def _require_catalog(self) -> None:
         """Refuse while a SQLite file is away (connecting would make an empty one); follow it when it is replaced."""
-        found = _identity(self.studio)
+        found = _identity(self.project)
         if found != self._file:
-            self.studio.catalog.engine.dispose()
+            self.project.catalog.engine.dispose()
             self._file = found
-        if found is None and self.studio.catalog.is_sqlite:
+        if found is None and self.project.catalog.is_sqlite:
             raise StoreError(
-                f"The catalog's file {self.studio.catalog.engine.url.database!r} is not there, or not within reach.",
+                f"The catalog's file {self.project.catalog.engine.url.database!r} is not there, or not within reach.",
                 next_step="Put it back; this goes on by itself then.",
             )
 
 
-def _identity(studio: Studio) -> tuple[int, int] | None:
+def _identity(project: Project) -> tuple[int, int] | None:
     """Return which file the catalog is now, or None where there is none (a server, or a file that is away)."""
-    path = studio.catalog.engine.url.database
-    if not studio.catalog.is_sqlite or not path:
+    path = project.catalog.engine.url.database
+    if not project.catalog.is_sqlite or not path:
         return None
     try:
         told = Path(path).stat()

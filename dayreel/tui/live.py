@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from dayreel.errors import DayreelError
 from dayreel.services.footage_hooks import footage_hooks, no_library
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.tui.keys import Keys
 from dayreel.tui.terminal import Terminal
 from dayreel.tui.words import plain
@@ -49,7 +49,7 @@ class LiveScreen(Screen[None], Generic[View]):
 
     # -- for each screen to say
 
-    def look(self, studio: Studio) -> View:
+    def look(self, project: Project) -> View:
         """Read what is to be shown; runs in a thread.
 
         Raises:
@@ -95,7 +95,7 @@ class LiveScreen(Screen[None], Generic[View]):
     def look_now(self) -> None:
         """Read at once, unless an answer is already being waited for."""
         if self._asked_at_s is None:
-            self._asked_at_s = self.terminal.link.studio.clock.monotonic()
+            self._asked_at_s = self.terminal.link.project.clock.monotonic()
             self._look()
 
     def accept(self, view: View) -> None:
@@ -120,7 +120,7 @@ class LiveScreen(Screen[None], Generic[View]):
         line.display = bool(words)
 
     @work(group="act")
-    async def act(self, what: Callable[[Studio], str], *, meanwhile: str) -> None:
+    async def act(self, what: Callable[[Project], str], *, meanwhile: str) -> None:
         """Do what a person asked for in a thread, one thing at a time, and say how it went in a sentence."""
         if self.busy:
             self.say("The one before is still being done; it was not asked for again.", bad=True)
@@ -141,7 +141,7 @@ class LiveScreen(Screen[None], Generic[View]):
 
     def action_library(self) -> None:
         """Go to own footage, or say what it takes."""
-        if footage_hooks(self.terminal.link.studio.settings) is None:
+        if footage_hooks(self.terminal.link.project.settings) is None:
             self.say(str(no_library()), bad=True)
         else:
             self.app.switch_mode("library")
@@ -153,7 +153,7 @@ class LiveScreen(Screen[None], Generic[View]):
         if self._asked_at_s is None:
             self.look_now()
             return
-        waited_s = self.terminal.link.studio.clock.monotonic() - self._asked_at_s
+        waited_s = self.terminal.link.project.clock.monotonic() - self._asked_at_s
         if waited_s > PATIENCE_S:
             self._trouble(f"The catalog has not answered for {waited_s:.0f} s.")
 
@@ -184,8 +184,8 @@ class LiveScreen(Screen[None], Generic[View]):
         banner.display = bool(words)
 
     def _say_head(self) -> None:
-        studio = self.terminal.link.studio
-        where = f"{studio.settings.world} · {self.terminal.link.person} · {studio.clock.now():%H:%M:%S} UTC"
+        project = self.terminal.link.project
+        where = f"{project.settings.world} · {self.terminal.link.person} · {project.clock.now():%H:%M:%S} UTC"
         name = f" dayreel  {self.name_shown}"
         room = max(1, self.app.size.width - len(name) - len(where) - 1)
         self.query_one("#head", Static).update(Content(plain(name + " " * room + where)), layout=False)

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from dayreel.queries.config import Value, switch_sentence
 from dayreel.queries.money import Cap, Money, money_of
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.turn_switch import turn_switch
 from dayreel.tui.dialogs import AskLine
 from dayreel.tui.live import PLACES, LiveScreen
@@ -28,9 +28,9 @@ class MoneyScreen(LiveScreen[Money]):
         with VerticalScroll(id="page", can_focus=True):
             yield Static(id="told")
 
-    def look(self, studio: Studio) -> Money:
+    def look(self, project: Project) -> Money:
         """Read the sums."""
-        return money_of(studio)
+        return money_of(project)
 
     def show(self, view: Money) -> None:
         """Lay it out."""
@@ -59,8 +59,8 @@ class MoneyScreen(LiveScreen[Money]):
             if note:
                 person = self.terminal.link.person
                 self.act(
-                    lambda studio: switch_sentence(
-                        turn_switch(studio, wanted, by=person, via="tui", note=note, seen=seen)
+                    lambda project: switch_sentence(
+                        turn_switch(project, wanted, by=person, via="tui", note=note, seen=seen)
                     ),
                     meanwhile=f"Turning the kill switch {wanted} ...",
                 )

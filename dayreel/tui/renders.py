@@ -10,7 +10,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from dayreel.queries.renders import ContentRenders, Render, newest_renders
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.retry_content import cancel_renders
 from dayreel.tui.dialogs import Confirm
 from dayreel.tui.lists import ContentList, show_options
@@ -32,9 +32,9 @@ class RendersScreen(LiveScreen[tuple[ContentRenders, ...]]):
         """Make the list."""
         yield ContentList(id="renders", markup=False)
 
-    def look(self, studio: Studio) -> tuple[ContentRenders, ...]:
+    def look(self, project: Project) -> tuple[ContentRenders, ...]:
         """Read the renders."""
-        return newest_renders(studio)
+        return newest_renders(project)
 
     def show(self, view: tuple[ContentRenders, ...]) -> None:
         """Fill the list again."""
@@ -54,8 +54,8 @@ class RendersScreen(LiveScreen[tuple[ContentRenders, ...]]):
             return
         content_id = chosen.id
 
-        def stop(studio: Studio) -> str:
-            return "; ".join(cancel_renders(studio, content_id)) or f"Nothing of {content_id} is being rendered."
+        def stop(project: Project) -> str:
+            return "; ".join(cancel_renders(project, content_id)) or f"Nothing of {content_id} is being rendered."
 
         def go_on(yes: bool | None) -> None:
             if yes:

@@ -18,10 +18,10 @@ from textual.widgets import Static
 
 from dayreel.errors import MediaError
 from dayreel.queries.review import EVENTS, Moment, PlatformWords, Review, Verdict, review_of
-from dayreel.rules.approval import Bound
+from dayreel.rules.approval import ApprovalScope
 from dayreel.services.making.open_content import open_new_take
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.services.upkeep.start_work import making_of
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption, length_of
 from dayreel.tui.live import LiveScreen
@@ -33,7 +33,7 @@ _MOST_ROWS = 16
 _DECISIONS_SHOWN = 10
 
 # What an approval of a page is for: its revision, and what would go out. When it changes, the page is out of date.
-Scope = tuple[int, Bound | None]
+Scope = tuple[int, ApprovalScope | None]
 
 
 class ReviewScreen(LiveScreen[Review]):
@@ -68,9 +68,9 @@ class ReviewScreen(LiveScreen[Review]):
             yield Static(id="told")
             yield HalfBlocks(id="pictures")
 
-    def look(self, studio: Studio) -> Review:
+    def look(self, project: Project) -> Review:
         """Read the content."""
-        return review_of(studio, self.content_id)
+        return review_of(project, self.content_id)
 
     def accept(self, view: Review) -> None:
         """Keep what the person is reading when what a decision is for has changed underneath."""
@@ -165,9 +165,9 @@ class ReviewScreen(LiveScreen[Review]):
             return
         person = self.terminal.link.person
 
-        def begin(studio: Studio) -> str:
-            row = open_new_take(studio, seen.row)
-            self.terminal.start(studio, making_of(row.channel, row.day), person)
+        def begin(project: Project) -> str:
+            row = open_new_take(project, seen.row)
+            self.terminal.start(project, making_of(row.channel, row.day), person)
             return f"{row.id} is being made; its segments are on screen 2."
 
         def go_on(yes: bool | None) -> None:
@@ -196,7 +196,7 @@ class ReviewScreen(LiveScreen[Review]):
         if video is None:
             self.say(f"{self.content_id} has no final video here.", bad=True)
         else:
-            self.act(lambda _studio: self.terminal.play(video), meanwhile=f"Opening {video.name} ...")
+            self.act(lambda _project: self.terminal.play(video), meanwhile=f"Opening {video.name} ...")
 
     def action_pictures(self) -> None:
         """Scroll to the contact sheet."""
@@ -205,9 +205,9 @@ class ReviewScreen(LiveScreen[Review]):
     def _decide(self, seen: Review, verdict: Verdict, *, caption: str | None = None, note: str | None = None) -> None:
         person = self.terminal.link.person
 
-        def record(studio: Studio) -> str:
+        def record(project: Project) -> str:
             row = decide(
-                studio,
+                project,
                 seen.row.id,
                 verdict,
                 by=person,

@@ -5,30 +5,30 @@ from pathlib import Path
 
 from textual.app import App
 
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.tui.link import Link
 from dayreel.tui.player import open_player
 
 LOOK_EVERY_S = 1.0
 
 
-def _start(studio: Studio, arguments: Sequence[str], by: str) -> object:
+def _start(project: Project, arguments: Sequence[str], by: str) -> object:
     from dayreel.services.upkeep.start_work import start_command  # noqa: PLC0415  rarely wanted
 
-    return start_command(studio, arguments, by=by)
+    return start_command(project, arguments, by=by)
 
 
 class Terminal(App[None]):
-    """A terminal on a studio, with somebody at its keyboard."""
+    """A terminal on a project, with somebody at its keyboard."""
 
     def __init__(
         self,
-        studio: Studio,
+        project: Project,
         *,
         person: str,
         every_s: float = LOOK_EVERY_S,
         play: Callable[[Path], str] = open_player,
-        start: Callable[[Studio, Sequence[str], str], object] = _start,
+        start: Callable[[Project, Sequence[str], str], object] = _start,
         colour: bool | None = None,
     ) -> None:
         """Keep what the screens ask for.
@@ -40,7 +40,7 @@ class Terminal(App[None]):
             colour: whether pictures can be shown; None asks the terminal.
         """
         super().__init__()
-        self.link = Link(studio, person=person)
+        self.link = Link(project, person=person)
         self.every_s = every_s
         self.play = play
         self.start = start

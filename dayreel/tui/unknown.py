@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from dayreel.errors import StaleState
 from dayreel.queries.unknown_outcomes import UnknownOutcome, UnknownOutcomes, unknown_outcomes
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
 from dayreel.tui.dialogs import AskLine, Confirm
 from dayreel.tui.lists import show_options
@@ -40,9 +40,9 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
         with VerticalScroll(id="evidence", can_focus=True):
             yield Static(id="told")
 
-    def look(self, studio: Studio) -> UnknownOutcomes:
+    def look(self, project: Project) -> UnknownOutcomes:
         """Read the effects."""
-        return unknown_outcomes(studio)
+        return unknown_outcomes(project)
 
     def show(self, view: UnknownOutcomes) -> None:
         """Fill the list again, and tell the evidence of the highlighted one."""
@@ -92,7 +92,7 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
 
     def action_look_up(self) -> None:
         """Look every doubt up at its provider; sends nothing."""
-        self.act(lambda studio: _summary(reconcile(studio)), meanwhile="Looking up every unknown outcome ...")
+        self.act(lambda project: _summary(reconcile(project)), meanwhile="Looking up every unknown outcome ...")
 
     def _chosen(self) -> UnknownOutcome | None:
         option = self.query_one("#doubts", OptionList).highlighted_option
@@ -102,21 +102,21 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
     def _resolve(self, doubt: UnknownOutcome, found: str | None) -> None:
         person = self.terminal.link.person
 
-        def say(studio: Studio) -> str:
-            need_unchanged(studio, doubt)
-            told = resolve(studio, doubt.effect_id, found=found, by=person)
+        def say(project: Project) -> str:
+            require_unchanged(project, doubt)
+            told = resolve(project, doubt.effect_id, found=found, by=person)
             return f"Effect {told.effect_id}: {told.outcome}. {told.next_step}".strip()
 
         self.act(say, meanwhile=f"Recording what you found about effect {doubt.effect_id} ...")
 
 
-def need_unchanged(studio: Studio, seen: UnknownOutcome) -> None:
+def require_unchanged(project: Project, seen: UnknownOutcome) -> None:
     """Refuse a ruling on an effect that has moved since it was shown.
 
     Raises:
         StaleState: says what it is now.
     """
-    now = next((one for one in unknown_outcomes(studio).here if one.effect_id == seen.effect_id), None)
+    now = next((one for one in unknown_outcomes(project).here if one.effect_id == seen.effect_id), None)
     if now is None or now.version != seen.version:
         what = "is no longer unknown" if now is None else f"was looked at again: {one_line(now.evidence)}"
         raise StaleState(

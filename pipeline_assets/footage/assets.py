@@ -14,7 +14,7 @@ from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.stage_story import StageStory, stage_story
 from dayreel.footage.rules.paths import ITEM_STAGES, STATE_OF, ItemStage
 from pipeline_assets.metadata import table
-from pipeline_assets.steps import room_of
+from pipeline_assets.steps import open_project
 
 GROUP = "library"
 ITEMS = dg.DynamicPartitionsDefinition(name="library_items")
@@ -57,14 +57,14 @@ def _stage_asset(stage: ItemStage, before: ItemStage | None) -> dg.AssetsDefinit
         owners=["team:content"],
         kinds={"ffmpeg"} if stage in ("remux", "transcode") else {"file"},
         code_version="1",
-        required_resource_keys={"studio"},
+        required_resource_keys={"project"},
         description=f"{_SAID[stage]} Runbook: docs/how-to/library.md",
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        with room_of(context) as room:
-            story = stage_story(open_library(room), context.partition_key, stage)
+        with open_project(context) as project:
+            story = stage_story(open_library(project), context.partition_key, stage)
             return dg.MaterializeResult(
-                data_version=dg.DataVersion(story.data_version), metadata=_metadata(story, trigger=room.actor)
+                data_version=dg.DataVersion(story.data_version), metadata=_metadata(story, trigger=project.actor)
             )
 
     return made

@@ -8,7 +8,7 @@ import dagster as dg
 from dayreel.footage.library.stage_story import new_moves
 from pipeline_assets.footage.assets import ITEMS, RECORD_ITEMS, item_key
 from pipeline_assets.steps import TRIGGER_TAG
-from resources.studio import StudioResource
+from resources.project import ProjectResource
 
 INTERVAL_S = 15
 
@@ -23,9 +23,9 @@ def build_item_sensor() -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Records each step of an item of own footage: ripped, remuxed, transcoded, in the library.",
     )
-    def item_moved(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult:
-        with studio.open(actor="sensor item_moved") as room:
-            moves = new_moves(room, int(context.cursor or 0))
+    def item_moved(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
+        with project.open(actor="sensor item_moved") as opened:
+            moves = new_moves(opened, int(context.cursor or 0))
         if not moves:
             return dg.SensorResult(skip_reason=dg.SkipReason("no item has moved"))
         requests = [

@@ -6,12 +6,12 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dayreel.services.project import Project
 from dayreel.services.reviewing.chat_review import Chat as ChatName
 from dayreel.services.reviewing.request_review import notify_reviewers
-from dayreel.services.studio import Studio
 from tests.fakes.desk import desk_on
+from tests.fakes.project import channel_of, content_row, settings_at
 from tests.fakes.sandbox import RunningSandbox
-from tests.fakes.studio import channel_of, content_row, settings_at
 
 CONTENT = "crafts-2026-11-20"
 
@@ -21,14 +21,14 @@ class Chat:
     """One chat, with the desk that takes its presses."""
 
     name: ChatName
-    studio: Studio
+    project: Project
     world: RunningSandbox
     desk: Starlette
 
     def ask(self) -> str:
         """Ask for the review and return the message's id."""
-        row = content_row(self.studio, CONTENT)
-        told = notify_reviewers(self.studio, channel_of(self.studio), row, notifier=self.studio.connect(self.name))
+        row = content_row(self.project, CONTENT)
+        told = notify_reviewers(self.project, channel_of(self.project), row, notifier=self.project.connect(self.name))
         assert told == f"{self.name} was told"
         return self.message_id(-1)
 
@@ -59,11 +59,11 @@ class Chat:
 
     def sign(self, **wish: Any) -> dict[str, Any]:
         """Return the request that a press becomes, signed now."""
-        at = int(self.studio.clock.now().timestamp())
+        at = int(self.project.clock.now().timestamp())
         return self.world.press({"service": self.name, "at": at, "message": self.message_id(-1), **wish})
 
     def press(self, button: str, **wish: Any) -> Any:
-        """Press, and return the desk's answer."""
+        """Interaction, and return the desk's answer."""
         return self.deliver(self.sign(button=button, **wish))
 
     def deliver(self, request: dict[str, Any]) -> Any:
@@ -72,8 +72,8 @@ class Chat:
             return client.post(f"/callbacks/{self.name}", headers=request["headers"], content=request["body"])
 
 
-def chat_on(studio: Studio, world: RunningSandbox, name: ChatName) -> Chat:
-    """Return a chat of this world for a studio."""
-    settings = settings_at(studio.settings.root, sandbox_url=world.url)
-    here = replace(studio, settings=settings, providers={})
+def chat_on(project: Project, world: RunningSandbox, name: ChatName) -> Chat:
+    """Return a chat of this world for a project."""
+    settings = settings_at(project.settings.root, sandbox_url=world.url)
+    here = replace(project, settings=settings, providers={})
     return Chat(name, here, world, desk_on(here))

@@ -58,7 +58,7 @@ def main() -> None:
     host, port = option("--metrics").split(":")
     server = HTTPServer((host, int(port)), Handler)
     say("INF +--------------------------------------------------------------------------------------------+")
-    say("INF |  Your quick Tunnel has been created! Visit it at (it may take some time to be reachable):  |")
+    say("INF |  Your quick Tunnel has been created! PageRequest it at (it may take some time to be reachable):  |")
     say(f"INF |  https://{NAME}                                                |")
     say("INF +--------------------------------------------------------------------------------------------+")
     server.serve_forever()

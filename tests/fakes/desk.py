@@ -13,16 +13,16 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dayreel.desk.app import create_desk
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.waiting import WITHIN_S, wait_until
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "three small words"
 
 
-def desk_on(studio: Studio, **wishes: Any) -> Starlette:
+def desk_on(project: Project, **wishes: Any) -> Starlette:
     """Return a desk; nothing it starts really starts."""
-    return create_desk(studio, **{"hasher": QUICK, "start": lambda *_what: None, "poll_s": 0.02, **wishes})
+    return create_desk(project, **{"hasher": QUICK, "start": lambda *_what: None, "poll_s": 0.02, **wishes})
 
 
 class Browser(TestClient):
@@ -60,10 +60,10 @@ def seen_on(page: str) -> str:
 
 def person(app: Starlette, name: str, role: str) -> Browser:
     """Return the browser of a new person who is logged in; walking through the login is for the tests of it."""
-    room = app.state.room
-    user = room.users.accept(room.users.add(name, role, by="test"), name=name, password=PASSWORD)
-    secret = room.visits.begin(user, agent="test")
-    cookie = room.signer("dayreel.cookie.dayreel_session").sign(secret).decode()
+    state = app.state.desk
+    user = state.users.accept(state.users.add(name, role, by="test"), name=name, password=PASSWORD)
+    secret = state.sessions.begin(user, agent="test")
+    cookie = state.signer("dayreel.cookie.dayreel_session").sign(secret).decode()
     browser = Browser(app)
     browser.cookies.set("dayreel_session", cookie, domain="desk.test", path="/")
     return browser
@@ -77,9 +77,9 @@ def come_in(browser: Browser, path: str, name: str) -> None:
 
 def token_of(app: Starlette, name: str, role: str) -> str:
     """Return an API token of somebody new."""
-    room = app.state.room
-    room.users.add(name, role, by="test")
-    token: str = room.visits.make_token(room.users.named(name), "test", by="test")
+    state = app.state.desk
+    state.users.add(name, role, by="test")
+    token: str = state.sessions.make_token(state.users.named(name), "test", by="test")
     return token
 
 

@@ -13,7 +13,7 @@ from dayreel.footage.schemas.job import JobFile, JobResult
 from dayreel.footage.stores.job_queue import install
 from dayreel.footage.stores.plan import load_plan, start_library
 from dayreel.footage.stores.reads import ItemRow, get_item
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.files import sha256_of
 
 STREAMS = [
@@ -23,22 +23,22 @@ STREAMS = [
 ]
 
 
-def make_library(studio: Studio, **plan: Any) -> Library:
-    """Return the library of a studio, on a shared folder below its root.
+def make_library(project: Project, **plan: Any) -> Library:
+    """Return the library of a project, on a shared folder below its root.
 
     Args:
         plan: what differs from the plan that `dayreel library init` writes.
     """
-    root = studio.settings.root / "shared"
+    root = project.settings.root / "shared"
     start_library(root)
-    studio = replace(studio, settings=studio.settings.model_copy(update={"library": root}))
-    library = open_library(studio)
+    project = replace(project, settings=project.settings.model_copy(update={"library": root}))
+    library = open_library(project)
     return replace(library, plan=load_plan(root).model_copy(update=plan)) if plan else library
 
 
-def library_with(studio: Studio, name: ItemName, clip: Path) -> Library:
+def library_with(project: Project, name: ItemName, clip: Path) -> Library:
     """Return a library in which an item was ingested and waits for a worker."""
-    library = make_library(studio)
+    library = make_library(project)
     ingest(library, name, [clip])
     run_pass(library)
     return library
@@ -49,8 +49,8 @@ def pretend_to_work(library: Library, role: str, *, error: str | None = None) ->
 
     It takes a second.
     """
-    library.studio.clock.sleep(1)
-    now = library.studio.clock.now()
+    library.project.clock.sleep(1)
+    now = library.project.clock.now()
     claim = library.queue.claim([role], worker="pretender", now=now)
     if claim is None:
         return None
@@ -91,5 +91,5 @@ def drop(library: Library, name: ItemName, stage: ItemStage, *files: Path) -> Pa
 
 def item(library: Library, item_id: str) -> ItemRow:
     """Return an item's row."""
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         return get_item(connection, item_id)

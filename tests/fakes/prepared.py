@@ -1,6 +1,6 @@
 """Projects that are made through the services once, and laid out again and again as files: a thing of milliseconds.
 
-A studio on what was laid out is `make_studio(root, channels={})`.
+A project on what was laid out is `make_project(root, channels={})`.
 """
 
 import tempfile
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from dayreel.services.reviewing.decide import decide
-from tests.fakes.studio import make_studio, reviewable
+from tests.fakes.project import make_project, reviewable
 
 
 def files_of(root: Path) -> dict[str, bytes]:
@@ -29,9 +29,9 @@ def lay_out(files: Mapping[str, bytes], root: Path) -> None:
 def reviewable_project(*, video: bytes = b"a video", is_approved: bool = False) -> Mapping[str, bytes]:
     """Return a project whose only content waits for its review, or was approved by ana."""
     with tempfile.TemporaryDirectory() as folder:
-        studio = make_studio(Path(folder))
-        row = reviewable(studio, video=video)
+        project = make_project(Path(folder))
+        row = reviewable(project, video=video)
         if is_approved:
-            decide(studio, row.id, "approved", by="ana", via="cli")
-        studio.catalog.close()
+            decide(project, row.id, "approved", by="ana", via="cli")
+        project.catalog.close()
         return files_of(Path(folder))

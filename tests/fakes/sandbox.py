@@ -21,7 +21,7 @@ from unittest import mock
 from dayreel.sandbox import clips
 from dayreel.sandbox.credentials import SANDBOX_CREDENTIALS
 from dayreel.sandbox.faults import Faults
-from dayreel.sandbox.presses import press
+from dayreel.sandbox.interactions import press
 from dayreel.sandbox.server import SandboxServer, build_server
 from dayreel.sandbox.world import World
 from tests.fakes.clock import FakeClock
@@ -114,7 +114,7 @@ class RunningSandbox:
         return self._ask(lambda world: world.effects(self.url))
 
     def press(self, wish: dict[str, Any]) -> dict[str, Any]:
-        """Press a button in one of the chats, see `dayreel.sandbox.presses`."""
+        """Press a button in one of the chats, see `dayreel.sandbox.interactions`."""
         return self._await(lambda world: press(world, wish))
 
     def advance(self, seconds: float) -> str:

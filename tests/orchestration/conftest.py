@@ -14,7 +14,7 @@ from tests.fakes.sandbox import RunningSandbox
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Dagster's own, see below; our imports must come after
-    from tests.orchestration.project import CRAFTS, NOTES, Project, failures, make_footage
+    from tests.orchestration.deployment import CRAFTS, NOTES, Deployment, failures, make_footage
 
 # Dagster uses what it and pydantic have deprecated; its warnings about itself are not ours to mend. Which beta
 # parameters are used is decided in `pipeline_assets`, so that warning comes from there.
@@ -71,7 +71,7 @@ def sandbox(running_world: RunningSandbox) -> RunningSandbox:
 class Made:
     """A day that was made up to its review once for all tests, which look at it or work on copies of it."""
 
-    project: Project
+    deployment: Deployment
     result: dg.ExecuteInProcessResult
     instance: dg.DagsterInstance
     effects: dict[str, Any]
@@ -84,41 +84,43 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_project(place: Path, footage: Path, sandbox: RunningSandbox) -> Callable[..., Project]:
+def make_deployment(place: Path, footage: Path, sandbox: RunningSandbox) -> Callable[..., Deployment]:
     """Return a maker of projects; by default one channel of own footage, `notes`."""
 
-    def make(**channels: dict[str, Any]) -> Project:
-        return Project.new(place / "project", channels or {"notes": NOTES}, footage=footage, sandbox_url=sandbox.url)
+    def make(**channels: dict[str, Any]) -> Deployment:
+        return Deployment.new(
+            place / "deployment", channels or {"notes": NOTES}, footage=footage, sandbox_url=sandbox.url
+        )
 
     return make
 
 
 @pytest.fixture
-def project(make_project: Callable[..., Project]) -> Project:
+def deployment(make_deployment: Callable[..., Deployment]) -> Deployment:
     """One channel of own footage, `notes`."""
-    return make_project()
+    return make_deployment()
 
 
 @pytest.fixture
-def bought(make_project: Callable[..., Project]) -> Project:
+def bought(make_deployment: Callable[..., Deployment]) -> Deployment:
     """One channel that buys, `crafts`."""
-    return make_project(crafts=CRAFTS)
+    return make_deployment(crafts=CRAFTS)
 
 
 def make_today(place: Path, name: str, fields: dict[str, Any], footage: Path, world: RunningSandbox) -> Iterator[Made]:
-    """Make today of a new project's only channel, and close its Dagster instance at the end."""
+    """Make today of a new deployment's only channel, and close its Dagster instance at the end."""
     world.reset()
     world.pace(**QUICK)
-    project = Project.new(place / f"made_{name}", {name: fields}, footage=footage, sandbox_url=world.url)
+    deployment = Deployment.new(place / f"made_{name}", {name: fields}, footage=footage, sandbox_url=world.url)
     with dg.DagsterInstance.ephemeral() as instance:
-        result = project.run(instance, f"make_day_{name}", today())
+        result = deployment.run(instance, f"make_day_{name}", today())
         assert result.success, failures(result)
-        yield Made(project, result, instance, world.effects())
+        yield Made(deployment, result, instance, world.effects())
 
 
 @pytest.fixture(scope="session")
 def made_once(place: Path, footage: Path, running_world: RunningSandbox) -> Iterator[Made]:
-    """`project` with today made."""
+    """`deployment` with today made."""
     yield from make_today(place, "notes", NOTES, footage, running_world)
 
 
@@ -129,15 +131,15 @@ def bought_once(place: Path, footage: Path, running_world: RunningSandbox) -> It
 
 
 @pytest.fixture
-def made(made_once: Made, place: Path, sandbox: RunningSandbox) -> Project:
-    """`project` with today made, in a world that has forgotten it."""
-    return made_once.project.copy(place / "made")
+def made(made_once: Made, place: Path, sandbox: RunningSandbox) -> Deployment:
+    """`deployment` with today made, in a world that has forgotten it."""
+    return made_once.deployment.copy(place / "made")
 
 
 @pytest.fixture
-def made_crafts(bought_once: Made, place: Path, sandbox: RunningSandbox) -> Project:
+def made_crafts(bought_once: Made, place: Path, sandbox: RunningSandbox) -> Deployment:
     """`bought` with today made, in a world that has forgotten it."""
-    return bought_once.project.copy(place / "made")
+    return bought_once.deployment.copy(place / "made")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Dagster's real web server and daemon on a project, as processes of their own, and what tests ask them for."""
+"""Dagster's real web server and daemon on a deployment, as processes of their own, and what tests ask them for."""
 
 import contextlib
 import io
@@ -21,9 +21,9 @@ import requests
 from dayreel.cli import run as dayreel
 from tests.days import days_ago, today
 from tests.fakes.ports import free_port
+from tests.fakes.project import status_documents
 from tests.fakes.sandbox import RunningSandbox
-from tests.fakes.studio import status_documents
-from tests.orchestration.project import ROOT, Project, make_footage, mark
+from tests.orchestration.deployment import ROOT, Deployment, make_footage, mark
 from tests.waiting import wait_until
 
 HANGS_S = 600.0
@@ -38,31 +38,31 @@ Thing = TypeVar("Thing")
 
 
 class Daemons:
-    """A project with a Dagster instance, on which a web server, a daemon and commands can be started."""
+    """A deployment with a Dagster instance, on which a web server, a daemon and commands can be started."""
 
-    def __init__(self, project: Project, instance: dg.DagsterInstance, variables: Mapping[str, str]) -> None:
-        self.project = project
+    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance, variables: Mapping[str, str]) -> None:
+        self.deployment = deployment
         self.instance = instance
         self.home = Path(instance.root_directory)
-        self.port = project.settings.webserver_port
+        self.port = deployment.settings.webserver_port
         self._variables = variables
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str, *command_line: str) -> "subprocess.Popen[bytes]":
-        """Start a program in the project's folder; what it says is in `<name>.log`."""
+        """Start a program in the deployment's folder; what it says is in `<name>.log`."""
         environment = {
             "PATH": os.environ["PATH"],
-            "HOME": str(self.project.root),
+            "HOME": str(self.deployment.root),
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "ignore",
             "DAGSTER_HOME": str(self.home),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             **self._variables,
         }
-        with (self.project.root / f"{name}.log").open("ab") as log:
+        with (self.deployment.root / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command_line, cwd=self.project.root, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                command_line, cwd=self.deployment.root, env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True,
             )  # fmt: skip
         self._processes.append(process)
         return process
@@ -102,8 +102,8 @@ class Daemons:
 
     def states(self) -> dict[str, str]:
         """Return the state of every content."""
-        with self.project.studio() as room:
-            return {one["content_id"]: one["state"] for one in status_documents(room)}
+        with self.deployment.project() as project:
+            return {one["content_id"]: one["state"] for one in status_documents(project)}
 
     def runs(self, **tags: str) -> list[dg.DagsterRun]:
         """Return the runs that have these tags, whose slash is a double underscore here."""
@@ -117,25 +117,25 @@ class Daemons:
             return False
 
     def _words(self, what: str) -> str:
-        logs = [path.read_text(errors="replace")[-3000:] for path in self.project.root.glob("*.log")]
+        logs = [path.read_text(errors="replace")[-3000:] for path in self.deployment.root.glob("*.log")]
         return "\n".join([what, str(self.states()), *logs])
 
 
 @contextlib.contextmanager
 def daemons_on(
-    project: Project, variables: Mapping[str, str] | None = None, *, edit: Callable[[str], str] = str
+    deployment: Deployment, variables: Mapping[str, str] | None = None, *, edit: Callable[[str], str] = str
 ) -> Iterator[Daemons]:
-    """Give a project an instance and let programs run on it until the block ends.
+    """Give a deployment an instance and let programs run on it until the block ends.
 
     Args:
         variables: further environment of the instance and the programs; in `.env` too, which Dagster lets win over it.
         edit: changes the shipped `dagster.yaml`.
     """
     variables = {**(variables or {}), "DAYREEL_WEBSERVER_PORT": str(free_port())}
-    with (project.root / ".env").open("a", encoding="utf-8") as settings:
+    with (deployment.root / ".env").open("a", encoding="utf-8") as settings:
         settings.writelines(f"\n{name}={value}" for name, value in variables.items())
-    project = Project(project.root)  # with the settings that were written just now
-    home = project.root / "dagster_home"
+    deployment = Deployment(deployment.root)  # with the settings that were written just now
+    home = deployment.root / "dagster_home"
     home.mkdir()
     shipped = (ROOT / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
     (home / "dagster.yaml").write_text(edit(shipped), encoding="utf-8")
@@ -145,19 +145,19 @@ def daemons_on(
         # Opened before anything else is: processes that make its tables at once stumble over one another.
         opened = dg.DagsterInstance.from_config(str(home))
     with opened as instance:
-        daemons = Daemons(project, instance, variables)
+        daemons = Daemons(deployment, instance, variables)
         try:
             yield daemons
         finally:
             daemons.stop()
 
 
-def leave_work(project: Project) -> None:
+def leave_work(deployment: Deployment) -> None:
     """Approve the day that is made, and let a script mark the segments of the day before it."""
-    project.decide(f"notes-{DAY}", "approved")
-    segment = make_footage(project.root / "elsewhere" / "segment_1.mp4", duration_s=1)
+    deployment.decide(f"notes-{DAY}", "approved")
+    segment = make_footage(deployment.root / "elsewhere" / "segment_1.mp4", duration_s=1)
     for number, file in enumerate([segment, Path(shutil.copy(segment, segment.with_name("segment_2.mp4")))], start=1):
-        mark(project, f"notes-{MARKED}", f"raw_segment_{number}", file)
+        mark(deployment, f"notes-{MARKED}", f"raw_segment_{number}", file)
 
 
 def see_that_the_decision_was_honoured_once(daemons: Daemons) -> None:
@@ -171,15 +171,15 @@ def see_that_the_decision_was_honoured_once(daemons: Daemons) -> None:
     assert len(publishing()) == 2, [dict(run.tags) for run in publishing()]
     assert {run.tags["dagster/sensor_name"] for run in publishing()} == {"decision_recorded_sensor", "post_due_sensor"}
     assert all(run.tags["dayreel/trigger"].endswith("by ana via cli") for run in publishing())
-    assert len(list((daemons.project.root / "outbox").rglob("*.mp4"))) == 1
+    assert len(list((daemons.deployment.root / "outbox").rglob("*.mp4"))) == 1
 
 
 def see_that_the_marker_was_found_once(daemons: Daemons) -> None:
     """The chain goes on from the segments that were made elsewhere, in one run."""
     content_id = f"notes-{MARKED}"
     daemons.until("the marked day waits for review", lambda: daemons.states().get(content_id) == "review_pending")
-    with daemons.project.studio() as room:
-        manifest = room.contents.manifest(content_id)
+    with daemons.deployment.project() as project:
+        manifest = project.contents.manifest(content_id)
     assert [one.origin for one in manifest.segments] == ["render-farm-2"] * 2
     assert len([run for run in daemons.runs(dayreel__content=content_id) if run.job_name == "make_day"]) == 1
 
@@ -199,7 +199,7 @@ def see_that_the_failure_was_told_once(daemons: Daemons, world: RunningSandbox) 
 
 def see_that_why_names_the_runs(daemons: Daemons, content_id: str) -> None:
     """`dayreel why` names the runs of the day's making, and the web server knows each it names."""
-    with contextlib.chdir(daemons.project.root), contextlib.redirect_stdout(io.StringIO()) as printed:
+    with contextlib.chdir(daemons.deployment.root), contextlib.redirect_stdout(io.StringIO()) as printed:
         assert dayreel(["why", content_id, "--json"]) == 0
     told = {run["run_id"] for run in json.loads(printed.getvalue())["runs"]}
     of_day = daemons.runs(dagster__partition=content_id.partition("-")[2])

@@ -16,27 +16,27 @@ from dayreel.services.dagster_server import BackfillStatus, DagsterServer
 from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
 from tests.days import days_ago, today
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import CRAFTS, NOTES, Project, failures, metadata_of
+from tests.orchestration.deployment import CRAFTS, NOTES, Deployment, failures, metadata_of
 
 
-def _plan(project: Project, first: int, last: int, *names: str) -> BackfillPlan:
-    with project.studio() as room:
-        channels = [room.channels.load(name) for name in names or room.channels.names()]
-        return plan_backfill(room, channels, days_ago(first), days_ago(last))
+def _plan(deployment: Deployment, first: int, last: int, *names: str) -> BackfillPlan:
+    with deployment.project() as project:
+        channels = [project.channels.load(name) for name in names or project.channels.names()]
+        return plan_backfill(project, channels, days_ago(first), days_ago(last))
 
 
 def _reasons(plan: BackfillPlan) -> dict[str, str]:
     return {f"{one.channel} {one.day}": one.reason for one in plan.left_out}
 
 
-def test_only_missing_failed_and_unfinished_days_are_planned(project: Project) -> None:
-    project.add_content(f"notes-{days_ago(5)}", "failed")
-    project.add_content(f"notes-{days_ago(4)}", "rendering")
-    project.add_content(f"notes-{days_ago(3)}", "posted")
-    project.add_content(f"notes-{days_ago(2)}", "rejected")
-    project.add_content(f"notes-{days_ago(1)}", "rejected")
-    project.add_content(f"notes-{days_ago(1)}-t2", "failed")
-    plan = _plan(project, 6, 0)
+def test_only_missing_failed_and_unfinished_days_are_planned(deployment: Deployment) -> None:
+    deployment.add_content(f"notes-{days_ago(5)}", "failed")
+    deployment.add_content(f"notes-{days_ago(4)}", "rendering")
+    deployment.add_content(f"notes-{days_ago(3)}", "posted")
+    deployment.add_content(f"notes-{days_ago(2)}", "rejected")
+    deployment.add_content(f"notes-{days_ago(1)}", "rejected")
+    deployment.add_content(f"notes-{days_ago(1)}-t2", "failed")
+    plan = _plan(deployment, 6, 0)
     assert [(one.day, one.why) for one in plan.days] == [
         (days_ago(6), "missing"),
         (days_ago(5), "failed"),
@@ -48,20 +48,20 @@ def test_only_missing_failed_and_unfinished_days_are_planned(project: Project) -
     assert "--new-take" in _reasons(plan)[f"notes {days_ago(2)}"]
 
 
-def test_days_outside_the_schedule_are_left_out_with_a_reason(make_project: Callable[..., Project]) -> None:
+def test_days_outside_the_schedule_are_left_out_with_a_reason(make_deployment: Callable[..., Deployment]) -> None:
     weekday = days_ago(2).strftime("%a").lower()
     others = [day for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun") if day != weekday]
     span = {"active_from": days_ago(4).isoformat(), "active_until": days_ago(1).isoformat()}
-    project = make_project(notes={**NOTES, **span, "weekdays": others})
-    project.add_content(f"notes-{days_ago(2)}", "failed")  # begun before the file said otherwise
-    reasons = _reasons(_plan(project, 5, -1))
+    deployment = make_deployment(notes={**NOTES, **span, "weekdays": others})
+    deployment.add_content(f"notes-{days_ago(2)}", "failed")  # begun before the file said otherwise
+    reasons = _reasons(_plan(deployment, 5, -1))
     assert "before active_from" in reasons[f"notes {days_ago(5)}"]
     assert f"is a {weekday}" in reasons[f"notes {days_ago(2)}"]
     assert "after active_until" in reasons[f"notes {today()}"]
     assert "is in the future" in reasons[f"notes {days_ago(-1)}"]
 
 
-def test_a_day_in_doubt_or_of_the_other_world_is_left_out(bought: Project) -> None:
+def test_a_day_in_doubt_or_of_the_other_world_is_left_out(bought: Deployment) -> None:
     content_id = bought.add_content(f"crafts-{days_ago(2)}", "failed")
     bought.add_content(f"crafts-{days_ago(1)}", "failed", world="live")
     bought.add_effect(content_id)
@@ -70,15 +70,15 @@ def test_a_day_in_doubt_or_of_the_other_world_is_left_out(bought: Project) -> No
     assert "begun in the live world" in reasons[f"crafts {days_ago(1)}"]
 
 
-def test_the_expected_cost_is_segments_and_words(bought: Project) -> None:
-    with bought.studio() as room:
-        channel = room.channels.load("crafts")
+def test_the_expected_cost_is_segments_and_words(bought: Deployment) -> None:
+    with bought.project() as project:
+        channel = project.channels.load("crafts")
         segments = 2 * 2 * Decimal("0.10")
-        assert segments < expected_day_cost(room, channel) < segments + Decimal("0.05")
+        assert segments < expected_day_cost(project, channel) < segments + Decimal("0.05")
     assert _plan(bought, 2, 0).expected_usd == sum((one.expected_usd for one in _plan(bought, 2, 0).days), Decimal(0))
 
 
-def test_what_a_failed_day_has_paid_is_not_expected_again(bought: Project) -> None:
+def test_what_a_failed_day_has_paid_is_not_expected_again(bought: Deployment) -> None:
     content_id = bought.add_content(f"crafts-{days_ago(1)}", "failed")
     paid = Decimal("0.40")
     bought.add_effect(content_id, state="confirmed", reserved_usd=paid, settled_usd=paid)
@@ -86,21 +86,21 @@ def test_what_a_failed_day_has_paid_is_not_expected_again(bought: Project) -> No
     assert missing.expected_usd - failed.expected_usd == paid
 
 
-def test_days_beyond_the_cap_are_left_out_instead_of_failing(bought: Project) -> None:
-    with bought.studio() as room, room.catalog.write() as connection:
-        write_config(connection, "cap.day_usd", "1.20", by="ana", at=room.clock.now())
+def test_days_beyond_the_cap_are_left_out_instead_of_failing(bought: Deployment) -> None:
+    with bought.project() as project, project.catalog.write() as connection:
+        write_config(connection, "cap.day_usd", "1.20", by="ana", at=project.clock.now())
     plan = _plan(bought, 3, 0)
     assert [one.day for one in plan.days] == [days_ago(3), days_ago(2)]
     assert "the caps leave $1.20 today" in _reasons(plan)[f"crafts {today()}"]
 
 
-def test_a_range_that_runs_backwards_is_refused(project: Project) -> None:
+def test_a_range_that_runs_backwards_is_refused(deployment: Deployment) -> None:
     with pytest.raises(UsageError, match="no range"):
-        _plan(project, 1, 2)
+        _plan(deployment, 1, 2)
 
 
 def test_a_dry_run_makes_nothing(
-    bought: Project, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bought: Deployment, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(bought.root)
     assert dayreel(["backfill", "--from", str(days_ago(2)), "--to", str(today()), "--dry-run", "--json"]) == 0
@@ -111,23 +111,23 @@ def test_a_dry_run_makes_nothing(
 
 
 def test_nothing_is_made_before_somebody_says_yes(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(project.root)
+    monkeypatch.chdir(deployment.root)
     arguments = ["backfill", "--from", str(days_ago(1)), "--to", str(today())]
     assert dayreel([*arguments, "--json"]) == 2
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert dayreel(arguments) == 1
-    assert not project.settings.content_dir.exists()
+    assert not deployment.settings.content_dir.exists()
 
 
 def test_a_backfill_makes_exactly_the_days_that_are_not_made(
-    make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make_deployment: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project = make_project(notes={**NOTES, "segments": {"count": 1, "duration_s": 1, "resolution": "480p"}})
-    project.add_content(f"notes-{days_ago(1)}", "review_pending")
-    monkeypatch.chdir(project.root)
-    monkeypatch.setenv("DAGSTER_HOME", str(project.root / "dagster_home"))
+    deployment = make_deployment(notes={**NOTES, "segments": {"count": 1, "duration_s": 1, "resolution": "480p"}})
+    deployment.add_content(f"notes-{days_ago(1)}", "review_pending")
+    monkeypatch.chdir(deployment.root)
+    monkeypatch.setenv("DAGSTER_HOME", str(deployment.root / "dagster_home"))
     capsys.readouterr()
     assert dayreel(["backfill", "--from", str(days_ago(2)), "--to", str(today()), "--yes", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -156,12 +156,12 @@ class FakeServer(DagsterServer):
 
 
 def test_where_a_web_server_runs_the_days_are_launched_there(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = FakeServer()
     monkeypatch.setattr("dayreel.cli.backfill_command.find_server", lambda *_: server)
-    monkeypatch.chdir(project.root)
-    monkeypatch.setenv("DAGSTER_HOME", str(project.root / "dagster_home"))
+    monkeypatch.chdir(deployment.root)
+    monkeypatch.setenv("DAGSTER_HOME", str(deployment.root / "dagster_home"))
     capsys.readouterr()
     assert dayreel(["backfill", "--from", str(days_ago(1)), "--to", str(today()), "--yes"]) == 1
     tags = {"channel": "notes", "dayreel/actor": "backfill by ana"}
@@ -173,7 +173,7 @@ def test_where_a_web_server_runs_the_days_are_launched_there(
 
 
 def test_a_ui_backfill_refuses_and_skips_like_the_command(
-    made_crafts: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+    made_crafts: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     """What the UI launches for a day that the command leaves out: the same refusal, and nothing is bought."""
     made_crafts.write_channel("crafts", {**CRAFTS, "active_from": today().isoformat()})
@@ -185,8 +185,8 @@ def test_a_ui_backfill_refuses_and_skips_like_the_command(
     assert sandbox.effects()["generations"] == []
 
 
-def test_a_backfill_never_posts(project: Project) -> None:
+def test_a_backfill_never_posts(deployment: Deployment) -> None:
     """Backfilled days stop at their review: no making job has a post in it."""
-    jobs = project.defs.get_repository_def().get_all_jobs()
+    jobs = deployment.defs.get_repository_def().get_all_jobs()
     for job in (job for job in jobs if job.name.startswith("make_day")):
         assert not [key for key in job.asset_layer.selected_asset_keys if "posts" in key.path], job.name

@@ -7,18 +7,18 @@ import dagster as dg
 import pytest
 
 from tests.days import days_ago, today
+from tests.fakes.project import status_documents
 from tests.fakes.sandbox import RunningSandbox
-from tests.fakes.studio import status_documents
 from tests.orchestration.conftest import Made
-from tests.orchestration.project import CRAFTS, NOTES, Project, failures, metadata_of
+from tests.orchestration.deployment import CRAFTS, NOTES, Deployment, failures, metadata_of
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
 
 
-def _status(project: Project, content_id: str) -> dict[str, object]:
-    with project.studio() as room:
-        (one,) = [one for one in status_documents(room) if one["content_id"] == content_id]
+def _status(deployment: Deployment, content_id: str) -> dict[str, object]:
+    with deployment.project() as project:
+        (one,) = [one for one in status_documents(project) if one["content_id"] == content_id]
     return one
 
 
@@ -33,7 +33,7 @@ def test_a_day_of_own_footage_is_made_up_to_its_review(made_once: Made) -> None:
     assert (shown["cost_usd"], shown["reused"], shown["revision"]) == (0.0, False, 1)
     assert shown["video"] == f"[final_video.mp4](/media/{NOTES_ID}/final_video.mp4)"
     assert shown["desk"] == f"[{NOTES_ID}](/content/{NOTES_ID})"
-    assert _status(made_once.project, NOTES_ID)["state"] == "review_pending"
+    assert _status(made_once.deployment, NOTES_ID)["state"] == "review_pending"
 
 
 def test_videos_are_shown_by_small_pictures_that_lead_to_them(made_once: Made) -> None:
@@ -44,12 +44,12 @@ def test_videos_are_shown_by_small_pictures_that_lead_to_them(made_once: Made) -
         shown = metadata_of(made_once.result, "notes", asset)["preview"]
         pictures = re.findall(r"\[!\[([^]]+)]\(/media/([^)]+)\)]\(/media/([^)]+)\)", shown)
         assert [(name, video) for name, _picture, video in pictures] == [(v, f"{NOTES_ID}/{v}") for v in videos]
-        content_dir = made_once.project.settings.content_dir
+        content_dir = made_once.deployment.settings.content_dir
         assert all((content_dir / picture).is_file() for _name, picture, _video in pictures)
         assert len(shown) < 1000
 
 
-def test_materializing_a_made_day_again_changes_nothing(made: Project, instance: dg.DagsterInstance) -> None:
+def test_materializing_a_made_day_again_changes_nothing(made: Deployment, instance: dg.DagsterInstance) -> None:
     video = made.settings.content_dir / NOTES_ID / "final_video.mp4"
     before = (video.stat().st_mtime_ns, _status(made, NOTES_ID))
     again = made.run(instance, "make_day_notes", DAY)
@@ -82,7 +82,7 @@ def test_a_bought_day_shows_its_checks_costs_and_request_ids(bought_once: Made) 
 
 
 def test_materializing_a_bought_day_again_buys_nothing(
-    made_crafts: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+    made_crafts: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     again = made_crafts.run(instance, "make_day_crafts", DAY)
     assert again.success
@@ -91,9 +91,9 @@ def test_materializing_a_bought_day_again_buys_nothing(
 
 
 def test_days_outside_the_active_dates_are_refused_before_spend(
-    make_project: Callable[..., Project], instance: dg.DagsterInstance, sandbox: RunningSandbox
+    make_deployment: Callable[..., Deployment], instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
-    project = make_project(
+    deployment = make_deployment(
         crafts={
             **CRAFTS,
             "active_from": days_ago(3).isoformat(),
@@ -101,15 +101,15 @@ def test_days_outside_the_active_dates_are_refused_before_spend(
         }
     )
     for day, said in ((days_ago(5), "before active_from"), (today(), "after active_until")):
-        result = project.run(instance, "make_day_crafts", day)
+        result = deployment.run(instance, "make_day_crafts", day)
         assert not result.success
         assert said in failures(result)["crafts/ideas"]
     assert sandbox.effects()["generations"] == []
-    with project.studio() as room:
-        assert status_documents(room) == []
+    with deployment.project() as project:
+        assert status_documents(project) == []
 
 
-def test_a_rejected_day_cannot_be_published_by_materializing(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_rejected_day_cannot_be_published_by_materializing(made: Deployment, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "rejected", note="the frogs are out of focus")
     result = made.run(instance, "publish", DAY, ["notes", "reviews"], ["notes", "posts", "outbox"])
     assert not result.success
@@ -118,13 +118,13 @@ def test_a_rejected_day_cannot_be_published_by_materializing(made: Project, inst
     assert not (made.root / "outbox").exists()
 
 
-def test_a_day_nobody_decided_on_cannot_be_published(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_day_nobody_decided_on_cannot_be_published(made: Deployment, instance: dg.DagsterInstance) -> None:
     result = made.run(instance, "publish", DAY, ["notes", "posts", "outbox"])
     assert "Nobody has decided" in failures(result)["notes/posts/outbox"]
 
 
 def test_a_video_made_anew_voids_its_approval(
-    made: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+    made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     made.decide(NOTES_ID, "approved")
     made.write_channel("notes", {**NOTES, "brand": {"loudness_lufs": -16}})
@@ -139,7 +139,7 @@ def test_a_video_made_anew_voids_its_approval(
     assert "Approved by ana" in shown
 
 
-def test_materializing_an_approved_day_twice_posts_it_once(made: Project, instance: dg.DagsterInstance) -> None:
+def test_materializing_an_approved_day_twice_posts_it_once(made: Deployment, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "approved")
     first = made.run(instance, "publish", DAY, ["notes", "reviews"], ["notes", "posts", "outbox"])
     assert first.success, failures(first)

@@ -14,25 +14,25 @@ from sqlalchemy import update
 from dayreel.stores.catalog.tables import content
 from tests.days import ZONE, days_ago, today
 from tests.fakes.rows import add_decision
-from tests.orchestration.project import NOTES, Project, failures, reason_of
+from tests.orchestration.deployment import NOTES, Deployment, failures, reason_of
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
 
 
-def _decision(project: Project, *content_ids: str) -> None:
-    with project.studio() as room:
+def _decision(deployment: Deployment, *content_ids: str) -> None:
+    with deployment.project() as project:
         for content_id in content_ids:
-            add_decision(room.catalog, content_id, at=room.clock.now())
+            add_decision(project.catalog, content_id, at=project.clock.now())
 
 
-def _poison(project: Project, state: str) -> None:
+def _poison(deployment: Deployment, state: str) -> None:
     """Decide on contents of a channel that is gone, and of a day that is no partition."""
     for channel, day in (("gone", days_ago(1)), ("notes", date(1999, 1, 1))):
-        _decision(project, project.add_content(f"{channel}-{day}", state))
+        _decision(deployment, deployment.add_content(f"{channel}-{day}", state))
 
 
-def test_an_approval_is_recorded_and_then_posted(made: Project, instance: dg.DagsterInstance) -> None:
+def test_an_approval_is_recorded_and_then_posted(made: Deployment, instance: dg.DagsterInstance) -> None:
     assert "no new decision" in reason_of(made.tick(instance, "decision_recorded_sensor"))
     decision_id = made.decide(NOTES_ID, "approved")
     tick = made.tick(instance, "decision_recorded_sensor", cursor="0")
@@ -49,7 +49,7 @@ def test_an_approval_is_recorded_and_then_posted(made: Project, instance: dg.Dag
     assert "no new decision" in reason_of(made.tick(instance, "decision_recorded_sensor", cursor=tick.cursor))
 
 
-def test_each_platform_gets_a_run_of_its_own(made: Project, instance: dg.DagsterInstance) -> None:
+def test_each_platform_gets_a_run_of_its_own(made: Deployment, instance: dg.DagsterInstance) -> None:
     """So that one platform's trouble never holds another back."""
     made.write_channel("notes", {**NOTES, "platforms": {"outbox": {}, "instagram": {}}})
     made.decide(NOTES_ID, "approved")
@@ -58,7 +58,7 @@ def test_each_platform_gets_a_run_of_its_own(made: Project, instance: dg.Dagster
     assert selected == [["notes/posts/instagram"], ["notes/posts/outbox"]]
 
 
-def test_a_post_that_has_a_run_already_is_not_asked_for_again(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_post_that_has_a_run_already_is_not_asked_for_again(made: Deployment, instance: dg.DagsterInstance) -> None:
     """On a machine that is slower than the turns, the queue would otherwise grow by every due post each turn."""
     made.decide(NOTES_ID, "approved")
     (post,) = made.tick(instance, "post_due_sensor").run_requests
@@ -73,14 +73,14 @@ def test_a_post_that_has_a_run_already_is_not_asked_for_again(made: Project, ins
         assert len(made.tick(instance, "post_due_sensor").run_requests) == 1, status
 
 
-def test_a_rejection_is_recorded_and_nothing_is_posted(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_rejection_is_recorded_and_nothing_is_posted(made: Deployment, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "rejected")
     (request,) = made.tick(instance, "decision_recorded_sensor").run_requests
     assert [key.to_user_string() for key in request.asset_selection] == ["notes/reviews"]
     assert made.tick(instance, "post_due_sensor").run_requests == []
 
 
-def test_poison_rows_are_named_and_the_next_goes_through(made: Project, instance: dg.DagsterInstance) -> None:
+def test_poison_rows_are_named_and_the_next_goes_through(made: Deployment, instance: dg.DagsterInstance) -> None:
     """A channel that is gone, a day that is no partition: an unknown key would otherwise fail every tick for ever."""
     _poison(made, "review_pending")
     last = made.decide(NOTES_ID, "approved")
@@ -93,13 +93,13 @@ def test_poison_rows_are_named_and_the_next_goes_through(made: Project, instance
     )
 
 
-def test_a_poison_row_does_not_stop_the_posts_of_others(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_poison_row_does_not_stop_the_posts_of_others(made: Deployment, instance: dg.DagsterInstance) -> None:
     _poison(made, "approved")
     made.decide(NOTES_ID, "approved")
     assert [one.tags["dayreel/content"] for one in made.tick(instance, "post_due_sensor").run_requests] == [NOTES_ID]
 
 
-def test_a_broken_channel_file_does_not_stop_other_posts(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_broken_channel_file_does_not_stop_other_posts(made: Deployment, instance: dg.DagsterInstance) -> None:
     made.write_channel("other", {**NOTES, "title": "Others"})
     made.decide(NOTES_ID, "approved")
     _decision(made, made.add_content(f"other-{DAY}", "approved"))
@@ -109,14 +109,14 @@ def test_a_broken_channel_file_does_not_stop_other_posts(made: Project, instance
     assert [one.tags["dayreel/content"] for one in requests] == [NOTES_ID]
 
 
-def test_a_hundred_decisions_are_taken_at_a_time(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_hundred_decisions_are_taken_at_a_time(made: Deployment, instance: dg.DagsterInstance) -> None:
     _decision(made, *[NOTES_ID] * 103)
     first = made.tick(instance, "decision_recorded_sensor")
     second = made.tick(instance, "decision_recorded_sensor", cursor=first.cursor)
     assert (len(first.run_requests), len(second.run_requests)) == (100, 3)
 
 
-def test_nothing_is_due_outside_windows_or_with_the_switch_off(made: Project, instance: dg.DagsterInstance) -> None:
+def test_nothing_is_due_outside_windows_or_with_the_switch_off(made: Deployment, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "approved")
     later = datetime.now(ZoneInfo(ZONE)) + timedelta(hours=3)
     window = f"{later:%H}:00-{later:%H}:30"
@@ -124,15 +124,15 @@ def test_nothing_is_due_outside_windows_or_with_the_switch_off(made: Project, in
     assert made.tick(instance, "post_due_sensor").run_requests == []
     made.write_channel("notes", NOTES)
     assert len(made.tick(instance, "post_due_sensor").run_requests) == 1
-    with made.studio() as room, room.catalog.write() as connection:
+    with made.project() as project, project.catalog.write() as connection:
         from dayreel.services.configure import write_config
 
-        write_config(connection, "switch", "off", by="ana", at=room.clock.now())
+        write_config(connection, "switch", "off", by="ana", at=project.clock.now())
     assert made.tick(instance, "post_due_sensor").run_requests == []
 
 
-def test_a_content_of_the_other_world_is_never_due(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_content_of_the_other_world_is_never_due(made: Deployment, instance: dg.DagsterInstance) -> None:
     made.decide(NOTES_ID, "approved")
-    with made.studio() as room, room.catalog.write() as connection:
+    with made.project() as project, project.catalog.write() as connection:
         connection.execute(update(content).where(content.c.id == NOTES_ID).values(world="live"))
     assert made.tick(instance, "post_due_sensor").run_requests == []

@@ -18,7 +18,7 @@ from tests.days import days_ago, today
 from tests.fakes.bucket import running_bucket
 from tests.fakes.platform import FakePlatform
 from tests.fakes.rows import add_post
-from tests.orchestration.project import CRAFTS, Project, failures
+from tests.orchestration.deployment import CRAFTS, Deployment, failures
 
 
 class Account:
@@ -32,22 +32,22 @@ class Account:
 
 
 @pytest.fixture
-def measured(make_project: Callable[..., Project]) -> Callable[..., Project]:
+def measured(make_deployment: Callable[..., Deployment]) -> Callable[..., Deployment]:
     """Return a maker of projects with two posts on Instagram and one on YouTube, which answer as they are told to."""
 
-    def make(**answers: Any) -> Project:
-        project = make_project(crafts=CRAFTS)
-        with project.studio() as room:
+    def make(**answers: Any) -> Deployment:
+        deployment = make_deployment(crafts=CRAFTS)
+        with deployment.project() as project:
             for number, (day, platform) in enumerate(
                 [(days_ago(3), "instagram"), (days_ago(2), "instagram"), (days_ago(1), "youtube")], start=1
             ):
-                add_post(room.catalog, f"crafts-{day}", number, platform, at=room.clock.now())
+                add_post(project.catalog, f"crafts-{day}", number, platform, at=project.clock.now())
         accounts = {
             name: dg.ResourceDefinition.hardcoded_resource(Account(FakePlatform(name, counts=counts)))
             for name, counts in answers.items()
         }
-        project.__dict__["defs"] = build_defs(project.settings, resources=accounts)
-        return project
+        deployment.__dict__["defs"] = build_defs(deployment.settings, resources=accounts)
+        return deployment
 
     return make
 
@@ -56,8 +56,8 @@ def told(*posts: str) -> list[Counters]:
     return [Counters(post, datetime.now(UTC), views=7) for post in posts]
 
 
-def rows(project: Project) -> list[str]:
-    with project.studio() as room, room.catalog.read() as connection:
+def rows(deployment: Deployment) -> list[str]:
+    with deployment.project() as project, project.catalog.read() as connection:
         return list(connection.execute(select(metric_snapshots.c.post_id).order_by(metric_snapshots.c.id)).scalars())
 
 
@@ -67,43 +67,43 @@ def check_of(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
 
 
 def test_a_day_passes_its_check_when_every_platform_answered(
-    measured: Callable[..., Project], instance: dg.DagsterInstance
+    measured: Callable[..., Deployment], instance: dg.DagsterInstance
 ) -> None:
-    project = measured(instagram=told("p1", "p2"), youtube=told("p3"))
-    result = project.run(instance, "measure", today())
+    deployment = measured(instagram=told("p1", "p2"), youtube=told("p3"))
+    result = deployment.run(instance, "measure", today())
     assert result.success, failures(result)
-    assert (check_of(result).passed, rows(project)) == (True, ["p1", "p2", "p3"])
+    assert (check_of(result).passed, rows(deployment)) == (True, ["p1", "p2", "p3"])
 
 
 def test_an_outage_or_deleted_post_warns_and_keeps_the_rest(
-    measured: Callable[..., Project], instance: dg.DagsterInstance
+    measured: Callable[..., Deployment], instance: dg.DagsterInstance
 ) -> None:
     down = TransientError(attempted="read counters from youtube", answer="HTTP 503")
-    project = measured(instagram=told("p2"), youtube=down)
-    result = project.run(instance, "measure", today())
+    deployment = measured(instagram=told("p2"), youtube=down)
+    result = deployment.run(instance, "measure", today())
     assert result.success, failures(result)
     check = check_of(result)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "instagram: no answer for p1" in str(check.description)
     assert "HTTP 503" in str(check.description)
-    assert rows(project) == ["p2"]
+    assert rows(deployment) == ["p2"]
 
 
 def test_measuring_a_past_day_is_refused_and_changes_nothing(
-    measured: Callable[..., Project], instance: dg.DagsterInstance
+    measured: Callable[..., Deployment], instance: dg.DagsterInstance
 ) -> None:
-    project = measured(instagram=told("p1", "p2"), youtube=told("p3"))
-    result = project.run(instance, "measure", days_ago(1))
+    deployment = measured(instagram=told("p1", "p2"), youtube=told("p3"))
+    result = deployment.run(instance, "measure", days_ago(1))
     (said,) = failures(result).values()
     assert f"Engagement of {days_ago(1)} cannot be measured today" in said
     assert "nothing was changed" in said
-    assert rows(project) == []
+    assert rows(deployment) == []
     assert result.get_asset_materialization_events() == []
     assert instance.get_materialized_partitions(SNAPSHOTS) == set()
 
 
-def test_a_days_lineage_is_exactly_the_posts_of_its_window(project_of_crafts: Project) -> None:
-    graph = project_of_crafts.defs.resolve_asset_graph()
+def test_a_days_lineage_is_exactly_the_posts_of_its_window(deployment_of_crafts: Deployment) -> None:
+    graph = deployment_of_crafts.defs.resolve_asset_graph()
     posts = dg.AssetKey(["crafts", "posts", "instagram"])
     daily, published = graph.get(SNAPSHOTS).partitions_def, graph.get(posts).partitions_def
     assert daily is not None
@@ -120,12 +120,12 @@ def test_a_days_lineage_is_exactly_the_posts_of_its_window(project_of_crafts: Pr
 
 
 @pytest.fixture
-def project_of_crafts(make_project: Callable[..., Project]) -> Project:
-    return make_project(crafts=CRAFTS)
+def deployment_of_crafts(make_deployment: Callable[..., Deployment]) -> Deployment:
+    return make_deployment(crafts=CRAFTS)
 
 
 def test_with_a_bucket_every_mart_of_a_run_is_an_object_in_it(
-    project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    deployment: Deployment, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_bucket() as store:
         for name, value in (
@@ -133,9 +133,9 @@ def test_with_a_bucket_every_mart_of_a_run_is_an_object_in_it(
             ("AWS_ENDPOINT_URL", store.url), ("DAYREEL_MARTS_BUCKET", "marts/team"),
         ):  # fmt: skip
             monkeypatch.setenv(name, value)
-        result = project.run(instance, "marts", today())
+        result = deployment.run(instance, "marts", today())
         assert result.success, failures(result)
         written = {key for key in store.objects if key.endswith(f"/{today()}.parquet")}
     assert f"/marts/team/finance/projection/{today()}.parquet" in written
     assert len(written) == len(store.objects) > 5
-    assert not (project.settings.var_dir / "marts").exists()
+    assert not (deployment.settings.var_dir / "marts").exists()

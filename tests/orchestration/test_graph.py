@@ -11,11 +11,11 @@ import pytest
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.vendors.registry import names, vendors
-from pipeline_assets.definitions import build_defs, default_resources, studio_resource
-from pipeline_assets.steps import room_of
+from pipeline_assets.definitions import build_defs, default_resources, project_resource
+from pipeline_assets.steps import open_project
 from resources.vendors import vendor_resource
+from tests.orchestration.deployment import NOTES, Deployment
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
-from tests.orchestration.project import NOTES, Project
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def test_the_definitions_of_the_shipped_channels_load(graph: dg.Definitions) -> 
     dg.Definitions.validate_loadable(graph)
 
 
-def test_loading_the_graph_says_nothing_about_beta_parameters(project: Project) -> None:
+def test_loading_the_graph_says_nothing_about_beta_parameters(deployment: Deployment) -> None:
     """Thirty such lines would stand before everything that `dagster` prints for people."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", dg.BetaWarning)
-        assert build_defs(project.settings).jobs
+        assert build_defs(deployment.settings).jobs
 
 
 @pytest.mark.parametrize("part", ["assets", "jobs", "schedules", "sensors"])
@@ -77,7 +77,7 @@ def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:
         assert not (publishes and makes), name
 
 
-def test_every_kind_of_definition_can_be_replaced(bought: Project) -> None:
+def test_every_kind_of_definition_can_be_replaced(bought: Deployment) -> None:
     ideas = dg.AssetKey(["crafts", "ideas"])
 
     @dg.asset(key=ideas, description="a team's own")
@@ -87,7 +87,7 @@ def test_every_kind_of_definition_can_be_replaced(bought: Project) -> None:
     def own_check() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=True)
 
-    @dg.job(name="keep_house", description="a team's own")
+    @dg.job(name="maintenance", description="a team's own")
     def own_job() -> None: ...
 
     @dg.sensor(name="decision_recorded_sensor", job=own_job, description="a team's own")
@@ -108,7 +108,7 @@ def test_every_kind_of_definition_can_be_replaced(bought: Project) -> None:
     assert graph.get(ideas).description == "a team's own"
     assert graph.get_all_asset_keys() == plain.resolve_asset_graph().get_all_asset_keys()
     assert "own_check" in {key.name for key in graph.get_check_keys_for_assets({own_check.check_key.asset_key})}
-    assert own.resolve_job_def("keep_house").description == "a team's own"
+    assert own.resolve_job_def("maintenance").description == "a team's own"
     assert own.resolve_sensor_def("decision_recorded_sensor").description == "a team's own"
     assert own.resolve_schedule_def("measure_schedule_of_ours").cron_schedule == "0 0 * * *"
     assert len(list(own.sensors or ())) == len(list(plain.sensors or ()))
@@ -117,27 +117,29 @@ def test_every_kind_of_definition_can_be_replaced(bought: Project) -> None:
     assert own.resources["fal"] != plain.resources["fal"]
 
 
-def test_each_resource_opens_the_vendor_that_it_is_named_for(project: Project) -> None:
-    with project.studio() as room:
-        room.providers.update({name: name for name in names()})
+def test_each_resource_opens_the_vendor_that_it_is_named_for(deployment: Deployment) -> None:
+    with deployment.project() as project:
+        project.providers.update({name: name for name in names()})
         notifiers = {vendor.name: vendor_resource(vendor) for vendor in vendors("notifiers")}
-        resources = {**default_resources(project.settings), **notifiers}
-        opened = {name: resource.open(room) for name, resource in resources.items() if name in names()}
+        resources = {**default_resources(deployment.settings), **notifiers}
+        opened = {name: resource.open(project) for name, resource in resources.items() if name in names()}
     assert set(opened) == {one.name for one in vendors() if one.family not in ("public_urls", "lookup")}
     assert opened == {name: name for name in opened}
 
 
-def test_what_a_service_gave_up_is_not_tried_again_by_dagster(project: Project, instance: dg.DagsterInstance) -> None:
+def test_what_a_service_gave_up_is_not_tried_again_by_dagster(
+    deployment: Deployment, instance: dg.DagsterInstance
+) -> None:
     """Whatever policy somebody puts on a step: what can be tried again was tried where it was understood."""
     tries: list[str] = []
 
-    @dg.op(required_resource_keys={"studio"}, retry_policy=dg.RetryPolicy(max_retries=2))
+    @dg.op(required_resource_keys={"project"}, retry_policy=dg.RetryPolicy(max_retries=2))
     def refused(context: dg.OpExecutionContext) -> None:
-        with room_of(context):
+        with open_project(context):
             tries.append(context.run_id)
             raise UsageError("It was refused.")
 
-    @dg.job(resource_defs={"studio": studio_resource(project.settings)})
+    @dg.job(resource_defs={"project": project_resource(deployment.settings)})
     def once() -> None:
         refused()
 
@@ -146,15 +148,15 @@ def test_what_a_service_gave_up_is_not_tried_again_by_dagster(project: Project, 
 
 
 def test_a_channel_whose_day_precedes_its_partition_is_refused(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYREEL_TIMEZONE", "UTC")
-    project.write_channel("notes", {**NOTES, "timezone": "Pacific/Auckland", "make_at": "06:00"})
+    deployment.write_channel("notes", {**NOTES, "timezone": "Pacific/Auckland", "make_at": "06:00"})
     with pytest.raises(ConfigurationError, match="DAYREEL_TIMEZONE=Pacific/Auckland"):
-        _ = project.defs
+        _ = deployment.defs
 
 
-def test_a_project_without_channels_still_loads(make_project: Any) -> None:
-    project: Project = make_project()
-    (project.root / "channels" / "notes.yaml").unlink()
-    dg.Definitions.validate_loadable(project.defs)
+def test_a_project_without_channels_still_loads(make_deployment: Any) -> None:
+    deployment: Deployment = make_deployment()
+    (deployment.root / "channels" / "notes.yaml").unlink()
+    dg.Definitions.validate_loadable(deployment.defs)

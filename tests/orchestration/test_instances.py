@@ -16,7 +16,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.services.dagster_instance import prepare_dagster_home
 from dayreel.settings import load_settings
 from tests.days import today
-from tests.orchestration.project import ROOT, Project, failures
+from tests.orchestration.deployment import ROOT, Deployment, failures
 
 DEFAULT = ROOT / "dagster_home" / "dagster.yaml"
 POSTGRES = ROOT / "dagster_home" / "dagster.postgres.yaml"
@@ -28,18 +28,18 @@ def postgres(postgres_url: str) -> str:
     return postgres_url.replace("postgresql+psycopg2://", "postgresql://")
 
 
-def use_postgres(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    (project.root / "dagster_home").mkdir()
-    shutil.copy(POSTGRES, project.root / "dagster_home")
+def use_postgres(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    (deployment.root / "dagster_home").mkdir()
+    shutil.copy(POSTGRES, deployment.root / "dagster_home")
     for name in ("DAGSTER_HOME", "DAYREEL_DAGSTER_LOGS_BUCKET"):
         monkeypatch.setenv(name, "")  # what the service sets is taken back after the test
         monkeypatch.delenv(name)
 
 
 @pytest.fixture
-def on_postgres(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    use_postgres(project, monkeypatch)
-    return project
+def on_postgres(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    use_postgres(deployment, monkeypatch)
+    return deployment
 
 
 def test_the_two_instances_differ_in_storage_and_logs_alone() -> None:
@@ -81,19 +81,19 @@ sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 """
 
 
-def test_concurrent_commands_can_create_the_same_new_instance(project: Project) -> None:
+def test_concurrent_commands_can_create_the_same_new_instance(deployment: Deployment) -> None:
     """Without a lock one of them finds half-made tables and fails. Forked after the imports, they meet for sure."""
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-    command = [sys.executable, "-W", "ignore", "-c", OPENS, str(project.root)]
+    command = [sys.executable, "-W", "ignore", "-c", OPENS, str(deployment.root)]
     done = subprocess.run(
-        command, cwd=project.root, env=environment, check=False, capture_output=True, text=True, timeout=300
+        command, cwd=deployment.root, env=environment, check=False, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stdout) == (0, "0\n" * 3), done.stderr[-2000:]
 
 
 @pytest.mark.postgres
 def test_a_run_and_its_partition_are_kept_on_postgresql(
-    made: Project, postgres: str, monkeypatch: pytest.MonkeyPatch
+    made: Deployment, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_postgres(made, monkeypatch)
     monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", postgres)
@@ -122,7 +122,7 @@ def test_the_shipped_file_loads_as_it_is_with_logs_on_s3(
         assert instance.run_retries_max_retries == 2
 
 
-def test_logs_stay_here_without_a_bucket(on_postgres: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_stay_here_without_a_bucket(on_postgres: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", "postgres://dagster:word@127.0.0.1/dagster")
     home = prepare_dagster_home(load_settings(on_postgres.root))
     document = yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8"))
@@ -135,17 +135,17 @@ def test_logs_stay_here_without_a_bucket(on_postgres: Project, monkeypatch: pyte
     assert "compute_logs" in yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8"))
 
 
-def test_dagster_home_wins(on_postgres: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dagster_home_wins(on_postgres: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", "postgres://127.0.0.1/dagster")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "mine"))
     assert prepare_dagster_home(load_settings(on_postgres.root)) == tmp_path / "mine"
     assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_a_project_without_the_template_is_told_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_without_the_template_is_told_so(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", "postgres://127.0.0.1/dagster")
     with pytest.raises(ConfigurationError, match=r"dagster.postgres.yaml"):
-        prepare_dagster_home(load_settings(project.root))
+        prepare_dagster_home(load_settings(deployment.root))
 
 
 def test_dg_and_workspace_name_the_same_graph() -> None:

@@ -13,7 +13,7 @@ from dayreel.rules.markers import spec_hash
 from dayreel.services.making.adopt_marker import read_markers
 from tests.days import days_ago, today
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import Project, failures, make_footage, mark, metadata_of, reason_of
+from tests.orchestration.deployment import Deployment, failures, make_footage, mark, metadata_of, reason_of
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
@@ -24,22 +24,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_footage(tmp_path_factory.mktemp("elsewhere") / "finished.mp4", duration_s=2)
 
 
-def _marker(project: Project, file: str, **changes: Any) -> dict[str, Any]:
-    with project.studio() as room:
-        spec = spec_hash(room.channels.load("notes").segments)
-    data = (project.settings.content_dir / NOTES_ID / file).read_bytes()
+def _marker(deployment: Deployment, file: str, **changes: Any) -> dict[str, Any]:
+    with deployment.project() as project:
+        spec = spec_hash(project.channels.load("notes").segments)
+    data = (deployment.settings.content_dir / NOTES_ID / file).read_bytes()
     told = {"file": file, "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "producer": "x"}
     return {**told, "spec": spec, **changes}
 
 
-def _drop(project: Project, name: str, text: str | dict[str, Any]) -> None:
-    path = project.settings.content_dir / NOTES_ID / ".pipeline" / name
+def _drop(deployment: Deployment, name: str, text: str | dict[str, Any]) -> None:
+    path = deployment.settings.content_dir / NOTES_ID / ".pipeline" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
 
 
 def test_an_external_final_video_is_kept_reviewed_and_posted(
-    made: Project, instance: dg.DagsterInstance, finished: Path
+    made: Deployment, instance: dg.DagsterInstance, finished: Path
 ) -> None:
     mark(made, NOTES_ID, "final_video", finished)
     tick = made.tick(instance, "marker_found_sensor")
@@ -61,7 +61,7 @@ def test_an_external_final_video_is_kept_reviewed_and_posted(
 
 
 def test_segments_made_elsewhere_are_bought_by_nobody(
-    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox, tmp_path: Path
+    bought: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     """All are needed: until the last marker is there the sensor says how many are missing."""
     content_id = f"crafts-{DAY}"
@@ -74,8 +74,8 @@ def test_segments_made_elsewhere_are_bought_by_nobody(
     result = bought.obey(instance, request, "make_day")
     assert result.success, failures(result)
     assert [one["kind"] for one in sandbox.effects()["generations"]] == ["llm"]  # the idea, for its caption
-    with bought.studio() as room:
-        segments = room.contents.manifest(content_id).segments
+    with bought.project() as project:
+        segments = project.contents.manifest(content_id).segments
     assert [one.origin for one in segments] == ["render-farm-2"] * 2
     assert first.exists()
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
@@ -93,7 +93,7 @@ def test_segments_made_elsewhere_are_bought_by_nobody(
     ],
 )
 def test_a_partial_or_foreign_marker_is_reported_once_and_kept(
-    made: Project, instance: dg.DagsterInstance, name: str, text: str, said: str
+    made: Deployment, instance: dg.DagsterInstance, name: str, text: str, said: str
 ) -> None:
     _drop(made, name, text)
     tick = made.tick(instance, "marker_found_sensor")
@@ -103,15 +103,15 @@ def test_a_partial_or_foreign_marker_is_reported_once_and_kept(
     assert (made.settings.content_dir / NOTES_ID / ".pipeline" / name).read_text(encoding="utf-8") == text
 
 
-def test_a_marker_for_another_spec_is_left_alone(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_marker_for_another_spec_is_left_alone(made: Deployment, instance: dg.DagsterInstance) -> None:
     _drop(made, "final_video.done", _marker(made, "final_video.mp4", spec="0" * 64))
     assert "another spec" in reason_of(made.tick(instance, "marker_found_sensor"))
-    with made.studio() as room:
-        assert not read_markers(room, room.channels.load("notes"), NOTES_ID).usable
+    with made.project() as project:
+        assert not read_markers(project, project.channels.load("notes"), NOTES_ID).usable
 
 
 def test_a_marker_whose_file_is_still_being_copied_waits_for_it(
-    made: Project, instance: dg.DagsterInstance, finished: Path
+    made: Deployment, instance: dg.DagsterInstance, finished: Path
 ) -> None:
     incoming = made.settings.content_dir / NOTES_ID / "incoming.mp4"
     incoming.write_bytes(finished.read_bytes())
@@ -132,7 +132,7 @@ def test_a_marker_whose_file_is_still_being_copied_waits_for_it(
     ],
 )
 def test_a_file_that_does_not_match_its_marker_changes_nothing(
-    made: Project, instance: dg.DagsterInstance, finished: Path, change: Any, said: str
+    made: Deployment, instance: dg.DagsterInstance, finished: Path, change: Any, said: str
 ) -> None:
     incoming = made.settings.content_dir / NOTES_ID / "incoming.mp4"
     incoming.write_bytes(finished.read_bytes())
@@ -143,8 +143,8 @@ def test_a_file_that_does_not_match_its_marker_changes_nothing(
     result = made.obey(instance, request, "make_day")
     assert said in failures(result)["notes/final_video"]
     assert (made.settings.content_dir / NOTES_ID / "final_video.mp4").read_bytes() == before
-    with made.studio() as room:
-        assert room.contents.manifest(NOTES_ID).final_video is not None
+    with made.project() as project:
+        assert project.contents.manifest(NOTES_ID).final_video is not None
     made.decide(NOTES_ID, "approved", revision=1)  # what was there can still be decided on
 
 
@@ -153,7 +153,7 @@ def test_a_file_that_does_not_match_its_marker_changes_nothing(
     [({"duration_s": 3}, "It lasts"), ({"duration_s": 2, "size": "640x360"}, "640x360")],
 )
 def test_a_video_that_is_not_what_the_channel_makes_is_refused(
-    made: Project, instance: dg.DagsterInstance, picture: dict[str, Any], said: str
+    made: Deployment, instance: dg.DagsterInstance, picture: dict[str, Any], said: str
 ) -> None:
     make_footage(made.settings.content_dir / NOTES_ID / "odd.mp4", **picture)
     _drop(made, "final_video.done", _marker(made, "odd.mp4"))
@@ -162,24 +162,24 @@ def test_a_video_that_is_not_what_the_channel_makes_is_refused(
 
 
 def test_a_video_for_a_day_without_an_idea_needs_a_caption(
-    project: Project, instance: dg.DagsterInstance, finished: Path
+    deployment: Deployment, instance: dg.DagsterInstance, finished: Path
 ) -> None:
-    marker = mark(project, NOTES_ID, "final_video", finished)
-    (request,) = project.tick(instance, "marker_found_sensor").run_requests
-    assert "has no caption" in failures(project.obey(instance, request, "make_day"))["notes/final_video"]
+    marker = mark(deployment, NOTES_ID, "final_video", finished)
+    (request,) = deployment.tick(instance, "marker_found_sensor").run_requests
+    assert "has no caption" in failures(deployment.obey(instance, request, "make_day"))["notes/final_video"]
     told = {**json.loads(marker.read_text(encoding="utf-8")), "caption": "Frogs, filmed by Ben"}
     marker.write_text(json.dumps(told), encoding="utf-8")
-    (request,) = project.tick(instance, "marker_found_sensor").run_requests
-    result = project.obey(instance, request, "make_day")
+    (request,) = deployment.tick(instance, "marker_found_sensor").run_requests
+    result = deployment.obey(instance, request, "make_day")
     assert result.success, failures(result)
-    with project.studio() as room:
-        idea = room.contents.manifest(NOTES_ID).idea
+    with deployment.project() as project:
+        idea = project.contents.manifest(NOTES_ID).idea
     assert idea is not None
     assert idea.caption == "Frogs, filmed by Ben"
 
 
 def test_markers_of_posted_or_old_contents_are_ignored(
-    made: Project, instance: dg.DagsterInstance, finished: Path
+    made: Deployment, instance: dg.DagsterInstance, finished: Path
 ) -> None:
     old = f"notes-{days_ago(20)}"
     mark(made, old, "final_video", finished)

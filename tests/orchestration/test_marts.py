@@ -17,34 +17,36 @@ from pipeline_assets.definitions import default_resources
 from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import daily_partitions
 from tests.days import ZONE, days_ago, today
-from tests.orchestration.project import NOTES, Project
+from tests.orchestration.deployment import NOTES, Deployment
 
 DAILY = [mart for mart in MARTS.values() if mart.every == "day"]
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A project whose marts of three days were made in one run. Its tests may add to it, and none takes away."""
+    """A deployment whose marts of three days were made in one run. Its tests may add to it, and none takes away."""
 
-    project: Project
+    deployment: Deployment
     instance: dg.DagsterInstance
 
 
 @pytest.fixture(scope="module")
 def rebuilt(place: Path, footage: Path) -> Iterator[Rebuilt]:
-    project = Project.new(place / "marts", {"notes": NOTES}, footage=footage)
+    deployment = Deployment.new(place / "marts", {"notes": NOTES}, footage=footage)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert over(project, instance, days_ago(2), today()).success
-        yield Rebuilt(project, instance)
+        assert over(deployment, instance, days_ago(2), today()).success
+        yield Rebuilt(deployment, instance)
 
 
-def over(project: Project, instance: dg.DagsterInstance, first: date, last: date) -> dg.ExecuteInProcessResult:
+def over(deployment: Deployment, instance: dg.DagsterInstance, first: date, last: date) -> dg.ExecuteInProcessResult:
     """Run the job `marts` once over several days, as a backfill does."""
     tags = {
         "dagster/asset_partition_range_start": first.isoformat(),
         "dagster/asset_partition_range_end": last.isoformat(),
     }
-    return project.defs.resolve_job_def("marts").execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    return deployment.defs.resolve_job_def("marts").execute_in_process(
+        instance=instance, tags=tags, raise_on_error=False
+    )
 
 
 def told_by(record: dg.EventLogRecord) -> dict[str, dg.MetadataValue[Any]]:
@@ -53,17 +55,17 @@ def told_by(record: dg.EventLogRecord) -> dict[str, dg.MetadataValue[Any]]:
     return dict(record.asset_materialization.metadata)
 
 
-def files_of(project: Project) -> dict[str, bytes]:
-    folder = project.settings.var_dir / "marts"
+def files_of(deployment: Deployment) -> dict[str, bytes]:
+    folder = deployment.settings.var_dir / "marts"
     paths = (path for mart in DAILY for path in folder.glob(f"{mart.name}/*.parquet"))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def test_one_run_writes_all_marts_of_several_days_reproducibly(rebuilt: Rebuilt) -> None:
-    written = files_of(rebuilt.project)
+    written = files_of(rebuilt.deployment)
     assert set(written) == {f"{mart.name}/{days_ago(back)}.parquet" for mart in DAILY for back in range(3)}
-    assert over(rebuilt.project, rebuilt.instance, days_ago(1), today()).success
-    assert files_of(rebuilt.project) == written
+    assert over(rebuilt.deployment, rebuilt.instance, days_ago(1), today()).success
+    assert files_of(rebuilt.deployment) == written
 
 
 def test_partitions_report_row_counts_and_marts_their_columns(rebuilt: Rebuilt) -> None:
@@ -73,7 +75,7 @@ def test_partitions_report_row_counts_and_marts_their_columns(rebuilt: Rebuilt) 
         days_ago(back).isoformat(): 1 for back in range(3)
     }  # a projection has one row a day, also on days on which nothing was spent
     for mart in MARTS.values():
-        told = rebuilt.project.defs.resolve_asset_graph().get(dg.AssetKey(mart.name.split("/"))).metadata
+        told = rebuilt.deployment.defs.resolve_asset_graph().get(dg.AssetKey(mart.name.split("/"))).metadata
         columns = told["dagster/column_schema"].columns
         assert [column.name for column in columns] == [column.name for column in mart.columns]
         assert all(column.description for column in columns)
@@ -83,34 +85,34 @@ def test_a_mart_file_has_the_declared_columns_and_types(rebuilt: Rebuilt) -> Non
     from dayreel.services.marts.shapes import schema_of
 
     for mart in DAILY:
-        path: Path = rebuilt.project.settings.var_dir / "marts" / mart.name / f"{today()}.parquet"
+        path: Path = rebuilt.deployment.settings.var_dir / "marts" / mart.name / f"{today()}.parquet"
         assert pq.read_schema(path).equals(schema_of(mart)), mart.name
 
 
 def test_weeks_and_months_sum_the_days_that_exist(rebuilt: Rebuilt) -> None:
-    project = rebuilt.project
-    marts = build_marts([], daily_partitions(project.settings), project.settings)
-    resources = default_resources(project.settings)
+    deployment = rebuilt.deployment
+    marts = build_marts([], daily_partitions(deployment.settings), deployment.settings)
+    resources = default_resources(deployment.settings)
     for name, key in (
         ("weekly", (today() - timedelta(days=today().weekday())).isoformat()),
         ("monthly", today().replace(day=1).isoformat()),
     ):
         (asset,) = [one for one in marts if one.key == dg.AssetKey(["summary", name])]
-        wanted = {name: resources[name] for name in ("studio", "marts")}
+        wanted = {name: resources[name] for name in ("project", "marts")}
         assert dg.materialize([asset], partition_key=key, instance=rebuilt.instance, resources=wanted).success
-        assert (project.settings.var_dir / "marts" / "summary" / name / f"{key}.parquet").is_file()
+        assert (deployment.settings.var_dir / "marts" / "summary" / name / f"{key}.parquet").is_file()
 
 
 def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(rebuilt: Rebuilt) -> None:
-    project, instance = rebuilt.project, rebuilt.instance
+    deployment, instance = rebuilt.deployment, rebuilt.instance
     monday = (today() - timedelta(days=today().weekday())).isoformat()
-    weeks = build_periods(daily_partitions(project.settings), project.settings)["week"]
+    weeks = build_periods(daily_partitions(deployment.settings), deployment.settings)["week"]
     assert weeks is not None
-    wanted = {"studio": default_resources(project.settings)["studio"]}
+    wanted = {"project": default_resources(deployment.settings)["project"]}
     assert dg.materialize([build_charts(weeks)], partition_key=monday, instance=instance, resources=wanted).success
     (record,) = instance.fetch_materializations(dg.AssetKey(["summary", "charts"]), limit=1).records
     told = told_by(record)
-    folder = project.settings.var_dir / "marts" / "charts" / monday / "all"
+    folder = deployment.settings.var_dir / "marts" / "charts" / monday / "all"
     assert told.pop("files").value == str(folder)
     assert sorted(path.stem for path in folder.glob("*.png")) == sorted(told)
     assert told["approval_rate"].value == "[![approval_rate]({0})]({0})".format(
@@ -119,10 +121,10 @@ def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(rebuilt: Rebuilt
 
 
 def test_a_measurement_rebuilds_affected_days_and_nothing_paid(rebuilt: Rebuilt) -> None:
-    project, instance = rebuilt.project, rebuilt.instance
+    deployment, instance = rebuilt.deployment, rebuilt.instance
 
     def evaluate(cursor: Any, at: datetime) -> Any:
-        return dg.evaluate_automation_conditions(project.defs, instance, evaluation_time=at, cursor=cursor)
+        return dg.evaluate_automation_conditions(deployment.defs, instance, evaluation_time=at, cursor=cursor)
 
     at = datetime.combine(today(), time(12), tzinfo=ZoneInfo(ZONE))
     first = evaluate(None, at)
@@ -131,7 +133,7 @@ def test_a_measurement_rebuilds_affected_days_and_nothing_paid(rebuilt: Rebuilt)
     told = evaluate(first.cursor, at + timedelta(minutes=1))
     wanted = {
         key.to_user_string(): told.get_requested_partitions(key)
-        for key in project.defs.resolve_asset_graph().materializable_asset_keys
+        for key in deployment.defs.resolve_asset_graph().materializable_asset_keys
         if told.get_requested_partitions(key)
     }
     assert set(wanted) <= {*MARTS, "summary/charts"}, wanted  # only marts are ever asked for
@@ -139,9 +141,9 @@ def test_a_measurement_rebuilds_affected_days_and_nothing_paid(rebuilt: Rebuilt)
     assert today().isoformat() in wanted["engagement/cohorts"]
 
 
-def test_the_automation_sensor_runs_and_covers_only_the_marts(project: Project) -> None:
-    sensor = project.defs.get_repository_def().get_sensor_def("marts_automation_sensor")
+def test_the_automation_sensor_runs_and_covers_only_the_marts(deployment: Deployment) -> None:
+    sensor = deployment.defs.get_repository_def().get_sensor_def("marts_automation_sensor")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.asset_selection is not None
-    covered = sensor.asset_selection.resolve(project.defs.resolve_asset_graph())
+    covered = sensor.asset_selection.resolve(deployment.defs.resolve_asset_graph())
     assert {key.to_user_string() for key in covered} == {*MARTS, "summary/charts"}

@@ -48,12 +48,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
 def daemons(made_once: Made, world: RunningSandbox, place: Path) -> Iterator[Daemons]:
     """Before the daemon starts there is something to post, something to go on with, and a run to launch.
 
-    The launch shows as well that plain Dagster loads the graph from the project's root, by the shipped workspace.yaml.
+    The launch shows as well that plain Dagster loads the graph from its root, by the shipped workspace.yaml.
     """
-    project = made_once.project.copy(place / "daemons")
-    leave_work(project)
-    (project.root / "quick.yaml").write_text(QUICK_SENSORS, encoding="utf-8")
-    with daemons_on(project, {"DAYREEL_SANDBOX_URL": world.url}) as started:
+    deployment = made_once.deployment.copy(place / "daemons")
+    leave_work(deployment)
+    (deployment.root / "quick.yaml").write_text(QUICK_SENSORS, encoding="utf-8")
+    with daemons_on(deployment, {"DAYREEL_SANDBOX_URL": world.url}) as started:
         started.start_webserver()
         # As after an earlier life of the daemon: the sensor's first look would pass over whatever has failed by then.
         seen = json.dumps({"__class__": "RunStatusSensorCursor", "record_id": 0})
@@ -84,5 +84,5 @@ def test_why_names_the_runs_that_the_web_server_shows(daemons: Daemons) -> None:
 
 
 def test_the_web_server_of_a_healthy_daemon_is_found(daemons: Daemons) -> None:
-    server = daemons.until("the daemon is healthy", lambda: find_server(daemons.project.settings, str(daemons.home)))
+    server = daemons.until("the daemon is healthy", lambda: find_server(daemons.deployment.settings, str(daemons.home)))
     assert server.url == f"http://127.0.0.1:{daemons.port}"

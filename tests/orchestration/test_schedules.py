@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from resources.studio import StudioResource
-from tests.orchestration.project import NOTES, Project
+from resources.project import ProjectResource
+from tests.orchestration.deployment import NOTES, Deployment
 
 
 @pytest.fixture(autouse=True)
@@ -16,9 +16,9 @@ def _partitions_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYREEL_TIMEZONE", "UTC")
 
 
-def _tick(project: Project, schedule: str, moment: datetime) -> Any:
-    repository = project.defs.get_repository_def()
-    resources = {"studio": StudioResource(root=str(project.root))}
+def _tick(deployment: Deployment, schedule: str, moment: datetime) -> Any:
+    repository = deployment.defs.get_repository_def()
+    resources = {"project": ProjectResource(root=str(deployment.root))}
     context = dg.build_schedule_context(scheduled_execution_time=moment, repository_def=repository, resources=resources)
     return repository.get_schedule_def(schedule).evaluate_tick(context)
 
@@ -34,27 +34,29 @@ def _tick(project: Project, schedule: str, moment: datetime) -> Any:
         ("Europe/Madrid", datetime(2027, 3, 28, 7, tzinfo=UTC), "2027-03-28"),
     ],
 )
-def test_a_tick_asks_for_the_local_day_of_the_channel(make_project: Any, zone: str, moment: datetime, day: str) -> None:
-    project: Project = make_project(notes={**NOTES, "timezone": zone})
-    (request,) = _tick(project, "make_day_notes_schedule", moment).run_requests
+def test_a_tick_asks_for_the_local_day_of_the_channel(
+    make_deployment: Any, zone: str, moment: datetime, day: str
+) -> None:
+    deployment: Deployment = make_deployment(notes={**NOTES, "timezone": zone})
+    (request,) = _tick(deployment, "make_day_notes_schedule", moment).run_requests
     assert (request.partition_key, request.run_key) == (day, f"make:notes:{day}")
     assert request.tags["dayreel/trigger"] == "schedule make_day_notes_schedule"
 
 
-def test_the_schedule_runs_at_the_local_time_of_the_file(make_project: Any) -> None:
-    project: Project = make_project(notes={**NOTES, "timezone": "America/Los_Angeles", "make_at": "05:45"})
-    schedule = project.defs.get_repository_def().get_schedule_def("make_day_notes_schedule")
+def test_the_schedule_runs_at_the_local_time_of_the_file(make_deployment: Any) -> None:
+    deployment: Deployment = make_deployment(notes={**NOTES, "timezone": "America/Los_Angeles", "make_at": "05:45"})
+    schedule = deployment.defs.get_repository_def().get_schedule_def("make_day_notes_schedule")
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("45 5 * * *", "America/Los_Angeles")
 
 
-def test_a_day_off_for_the_channel_is_skipped_with_the_reason(make_project: Any) -> None:
-    project: Project = make_project(notes={**NOTES, "timezone": "UTC", "weekdays": ["mon", "wed"]})
-    tick = _tick(project, "make_day_notes_schedule", datetime(2027, 3, 11, 9, tzinfo=UTC))
+def test_a_day_off_for_the_channel_is_skipped_with_the_reason(make_deployment: Any) -> None:
+    deployment: Deployment = make_deployment(notes={**NOTES, "timezone": "UTC", "weekdays": ["mon", "wed"]})
+    tick = _tick(deployment, "make_day_notes_schedule", datetime(2027, 3, 11, 9, tzinfo=UTC))
     assert tick.run_requests == []
     assert "2027-03-11 is a thu; channel 'notes' is made on mon, wed" in str(tick.skip_message)
 
 
-def test_posts_are_measured_for_the_day_of_the_installation(make_project: Any) -> None:
-    project: Project = make_project(notes={**NOTES, "timezone": "UTC"})
-    (request,) = _tick(project, "measure_schedule", datetime(2027, 3, 10, 7, 30, tzinfo=UTC)).run_requests
+def test_posts_are_measured_for_the_day_of_the_installation(make_deployment: Any) -> None:
+    deployment: Deployment = make_deployment(notes={**NOTES, "timezone": "UTC"})
+    (request,) = _tick(deployment, "measure_schedule", datetime(2027, 3, 10, 7, 30, tzinfo=UTC)).run_requests
     assert request.partition_key == "2027-03-10"

@@ -6,12 +6,12 @@ import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
-from dayreel.services import studio
+from dayreel.services import project
 from dayreel.vendors.record import Setting, Vendor
 from dayreel.vendors.registry import vendor_named, vendors
 from pipeline_assets.definitions import default_resources
 from resources.vendors import resource_class, vendor_resource
-from tests.orchestration.project import Project
+from tests.orchestration.deployment import Deployment
 
 ACME = Vendor(
     "acme",
@@ -20,24 +20,24 @@ ACME = Vendor(
     lambda access: (access.secret("ACME_KEY"), access.variable("ACME_ROOM")),
     settings=(
         Setting("ACME_KEY", "acme.example, Keys", sandbox="sandbox-acme"),
-        Setting("ACME_ROOM", "a room of Acme's", secret=False, required=False),
+        Setting("ACME_ROOM", "a project of Acme's", secret=False, required=False),
     ),
 )
 
 
 @pytest.fixture
-def opened(project: Project, monkeypatch: pytest.MonkeyPatch) -> Any:
+def opened(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run an asset that opens ACME with this config; return what its client was made of, or the run's failure."""
-    monkeypatch.setattr(studio, "vendor_named", lambda _name: ACME)
-    monkeypatch.setattr(studio, "sandbox_variables", lambda: {"ACME_KEY": "sandbox-acme"})
+    monkeypatch.setattr(project, "vendor_named", lambda _name: ACME)
+    monkeypatch.setattr(project, "sandbox_variables", lambda: {"ACME_KEY": "sandbox-acme"})
     seen: list[Any] = []
 
-    @dg.asset(required_resource_keys={"studio", "acme"})
+    @dg.asset(required_resource_keys={"project", "acme"})
     def speaks(context: dg.AssetExecutionContext) -> None:
-        with context.resources.studio.open() as room:
-            seen.append(context.resources.acme.open(room))
+        with context.resources.project.open() as project:
+            seen.append(context.resources.acme.open(project))
 
-    resources = {"studio": default_resources(project.settings)["studio"], "acme": vendor_resource(ACME)}
+    resources = {"project": default_resources(deployment.settings)["project"], "acme": vendor_resource(ACME)}
 
     def run(**fields: str) -> Any:
         config = {name: {"env": variable} for name, variable in fields.items()}
@@ -74,11 +74,13 @@ def test_a_missing_variable_fails_the_step_that_needs_it(opened: Any) -> None:
         opened()
 
 
-def test_pages_show_variables_by_name_and_never_a_value(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_show_variables_by_name_and_never_a_value(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for vendor in vendors():
         for setting in vendor.settings:
             monkeypatch.setenv(setting.variable, "marked-secret")
-    snap = RepositorySnap.from_def(project.defs.get_repository_def())
+    snap = RepositorySnap.from_def(deployment.defs.get_repository_def())
     assert "marked-secret" not in dg.serialize_value(snap)
     assert set(snap.utilized_env_vars or ()) >= {"FAL_KEY", "TIKTOK_REFRESH_TOKEN", "SLACK_BOT_TOKEN"}
     pages = {resource.name: resource for resource in snap.resources or ()}

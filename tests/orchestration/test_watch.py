@@ -14,8 +14,8 @@ from dayreel.cli import run as dayreel
 from dayreel.clock import SystemClock
 from dayreel.services.upkeep.watch_work import Memory, next_work
 from tests.days import ZONE, today
-from tests.fakes.studio import status_documents
-from tests.orchestration.project import NOTES, Project
+from tests.fakes.project import status_documents
+from tests.orchestration.deployment import NOTES, Deployment
 from tests.waiting import wait_until
 
 DAY = today()
@@ -29,13 +29,13 @@ class AtNoon(SystemClock):
         return super().now().astimezone(ZoneInfo(ZONE)).replace(hour=12)
 
 
-def _keys(project: Project, memory: Memory) -> list[str]:
-    with project.studio(clock=AtNoon()) as room:
-        tasks, _ = next_work(room, memory, target="slack")
+def _keys(deployment: Deployment, memory: Memory) -> list[str]:
+    with deployment.project(clock=AtNoon()) as project:
+        tasks, _ = next_work(project, memory, target="slack")
     return [task.key for task in tasks]
 
 
-def test_what_was_done_is_not_due_again(made: Project) -> None:
+def test_what_was_done_is_not_due_again(made: Deployment) -> None:
     memory = Memory()
     assert _keys(made, memory) == [f"make:notes:{DAY}", f"measure:{DAY}"]
     memory.done += _keys(made, memory)
@@ -50,16 +50,16 @@ def test_what_was_done_is_not_due_again(made: Project) -> None:
     assert memory.decisions == decision_id
 
 
-def test_nothing_is_made_before_its_time(project: Project) -> None:
-    project.write_channel("notes", {**NOTES, "make_at": "13:00"})
-    assert _keys(project, Memory()) == [f"measure:{DAY}"]
-    project.write_channel("notes", {**NOTES, "active_from": (DAY + timedelta(days=1)).isoformat()})
-    assert _keys(project, Memory()) == [f"measure:{DAY}"]
+def test_nothing_is_made_before_its_time(deployment: Deployment) -> None:
+    deployment.write_channel("notes", {**NOTES, "make_at": "13:00"})
+    assert _keys(deployment, Memory()) == [f"measure:{DAY}"]
+    deployment.write_channel("notes", {**NOTES, "active_from": (DAY + timedelta(days=1)).isoformat()})
+    assert _keys(deployment, Memory()) == [f"measure:{DAY}"]
     assert isinstance(DAY, date)
 
 
 def test_watch_mode_posts_an_approval_and_stops_on_sigterm(
-    made: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The signal comes from another thread of this process, as soon as the post is out."""
     made.write_channel("notes", {**NOTES, "make_at": "23:59"})
@@ -86,7 +86,7 @@ def test_watch_mode_posts_an_approval_and_stops_on_sigterm(
     assert any(key.startswith(f"post:{NOTES_ID}:outbox:") for key in done)
 
 
-def _state(project: Project) -> str:
-    with project.studio() as room:
-        (one,) = status_documents(room)
+def _state(deployment: Deployment) -> str:
+    with deployment.project() as project:
+        (one,) = status_documents(project)
     return str(one["state"])

@@ -19,7 +19,7 @@ from dayreel.services.reviewing.decide import decide
 from tests.days import today
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.conftest import QUICK, Made
-from tests.orchestration.project import ROOT, Project, failures
+from tests.orchestration.deployment import ROOT, Deployment, failures
 
 DAY = today()
 CRAFTS_ID = f"crafts-{DAY}"
@@ -29,14 +29,14 @@ CRAFTS_ID = f"crafts-{DAY}"
 class Story:
     """A day that was made, edited, approved, posted on two platforms and measured; its tests only look at it."""
 
-    project: Project
+    deployment: Deployment
     decision_id: int
     made: str
     measured: str
 
     def told(self) -> dict[str, Any]:
-        with self.project.studio() as room:
-            return document_of(story_of(room, CRAFTS_ID))
+        with self.deployment.project() as project:
+            return document_of(story_of(project, CRAFTS_ID))
 
     def url(self) -> str:
         """Return the address of the post on Instagram."""
@@ -47,17 +47,17 @@ class Story:
 def story(bought_once: Made, running_world: RunningSandbox, one_instance: dg.DagsterInstance, place: Path) -> Story:
     running_world.reset()
     running_world.pace(**QUICK)
-    project = bought_once.project.copy(place / "story")
-    with project.studio() as room:
-        decide(room, CRAFTS_ID, "edited", by="ben", via="desk", caption="Clay,\nand patience")
-    decision_id = project.decide(CRAFTS_ID, "approved", note="lovely")
+    deployment = bought_once.deployment.copy(place / "story")
+    with deployment.project() as project:
+        decide(project, CRAFTS_ID, "edited", by="ben", via="desk", caption="Clay,\nand patience")
+    decision_id = deployment.decide(CRAFTS_ID, "approved", note="lovely")
     posts = [["crafts", "posts", platform] for platform in ("instagram", "youtube")]
-    posted = project.run(one_instance, "publish", DAY, *posts)
+    posted = deployment.run(one_instance, "publish", DAY, *posts)
     assert posted.success, failures(posted)
     running_world.advance(3600)
-    measured = project.run(one_instance, "measure", DAY)
+    measured = deployment.run(one_instance, "measure", DAY)
     assert measured.success, failures(measured)
-    return Story(project, decision_id, bought_once.result.run_id, measured.run_id)
+    return Story(deployment, decision_id, bought_once.result.run_id, measured.run_id)
 
 
 def test_the_story_leads_from_the_view_count_back_to_the_prompt(story: Story) -> None:
@@ -82,7 +82,7 @@ def test_the_page_is_printed_for_the_address_of_a_post(
     story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told, url = story.told(), story.url()
-    monkeypatch.chdir(story.project.root)
+    monkeypatch.chdir(story.deployment.root)
     capsys.readouterr()
     assert dayreel(["why", url]) == 0
     page = capsys.readouterr().out
@@ -95,16 +95,16 @@ def test_the_page_is_printed_for_the_address_of_a_post(
 
 def test_a_post_is_found_by_its_address_however_it_was_copied(story: Story) -> None:
     url = story.url()
-    with story.project.studio() as room:
+    with story.deployment.project() as project:
         for copied in (url, url.rstrip("/"), f"{url}?igsh=MzRlODBiNWFlZA==", story.told()["posts"][0]["post_id"]):
-            assert find_content_id(room, copied) == CRAFTS_ID
+            assert find_content_id(project, copied) == CRAFTS_ID
         with pytest.raises(UsageError, match="No post of ours"):
-            find_content_id(room, "https://www.instagram.com/reel/unheard-of/")
+            find_content_id(project, "https://www.instagram.com/reel/unheard-of/")
 
 
 def test_what_works_like_a_key_is_not_on_the_page(story: Story) -> None:
     page = json.dumps(story.told())
-    with story.project.studio() as room, room.catalog.read() as connection:
+    with story.deployment.project() as project, project.catalog.read() as connection:
         stored = connection.exec_driver_sql("select handle, result from effects").all()
     secrets = [
         value
@@ -118,21 +118,21 @@ def test_what_works_like_a_key_is_not_on_the_page(story: Story) -> None:
     assert HIDDEN in page
 
 
-def test_a_day_that_is_not_decided_explains_itself_too(made: Project) -> None:
-    with made.studio() as room:
-        told = document_of(story_of(room, f"notes-{DAY}"))
+def test_a_day_that_is_not_decided_explains_itself_too(made: Deployment) -> None:
+    with made.project() as project:
+        told = document_of(story_of(project, f"notes-{DAY}"))
     assert (told["state"], told["posts"], told["decisions"]) == ("review_pending", [], [])
 
 
-def test_an_unknown_content_is_refused_in_a_sentence(made: Project) -> None:
-    with made.studio() as room:
+def test_an_unknown_content_is_refused_in_a_sentence(made: Deployment) -> None:
+    with made.project() as project:
         with pytest.raises(UsageError, match="is no content id"):
-            find_content_id(room, "what is this")
+            find_content_id(project, "what is this")
         with pytest.raises(UsageError, match="There is no content"):
-            find_content_id(room, "notes-2001-01-01")
+            find_content_id(project, "notes-2001-01-01")
 
 
-def test_why_never_imports_dagster(made: Project) -> None:
+def test_why_never_imports_dagster(made: Deployment) -> None:
     code = "import sys; from dayreel.cli import run; run(['why', sys.argv[1]]); sys.exit('dagster' in sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", code, f"notes-{DAY}"],

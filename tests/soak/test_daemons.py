@@ -29,7 +29,7 @@ from tests.orchestration.daemons import (
     see_that_the_marker_was_found_once,
     see_that_why_names_the_runs,
 )
-from tests.orchestration.project import CRAFTS, NOTES, Project, failures, make_footage
+from tests.orchestration.deployment import CRAFTS, NOTES, Deployment, failures, make_footage
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:dagster"),
@@ -71,7 +71,7 @@ def test_a_killed_worker_is_retried_and_buys_nothing_again(
     """Started by `dayreel backfill` through the running web server, together with a day that is refused."""
     footage = make_footage(tmp_path / "walk.mp4")
     with RunningSandbox(tmp_path / "world", pace={**QUICK, "fal_render_s": RENDER_S}) as world:
-        project = Project.new(
+        deployment = Deployment.new(
             tmp_path / "project",
             {"notes": {**NOTES, "make_at": "23:59"}, "crafts": {**CRAFTS, "make_at": "23:59"}},
             footage=footage,
@@ -79,10 +79,10 @@ def test_a_killed_worker_is_retried_and_buys_nothing_again(
             variables=databases,
         )
         with dg.DagsterInstance.ephemeral() as instance:
-            made = project.run(instance, "make_day_notes", DAY)
+            made = deployment.run(instance, "make_day_notes", DAY)
             assert made.success, failures(made)
-        leave_work(project)
-        with daemons_on(project, databases, edit=lambda shipped: quickened(shipped, databases)) as daemons:
+        leave_work(deployment)
+        with daemons_on(deployment, databases, edit=lambda shipped: quickened(shipped, databases)) as daemons:
             daemons.start_webserver()
             daemons.start_daemon()
             figure(f"retried {kill_a_worker(daemons, world):.0f} s after the kill, 2 segments bought")
@@ -94,7 +94,7 @@ def test_a_killed_worker_is_retried_and_buys_nothing_again(
 
 def kill_a_worker(daemons: Daemons, world: RunningSandbox) -> float:
     """Kill the worker of a backfilled day as soon as it has bought; return how long the retry took to make the day."""
-    server = daemons.until("the daemon is healthy", lambda: find_server(daemons.project.settings, str(daemons.home)))
+    server = daemons.until("the daemon is healthy", lambda: find_server(daemons.deployment.settings, str(daemons.home)))
     server.launch("make_day_crafts", [TOO_EARLY.isoformat()], title="before active_from", tags={})
     backfill = ("backfill", "--channel", "crafts", "--from", str(KILLED), "--to", str(KILLED), "--yes")
     command = daemons.start("backfill", sys.executable, "-m", "dayreel", *backfill)

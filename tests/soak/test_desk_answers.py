@@ -10,7 +10,7 @@ from dayreel.clock import SystemClock
 from tests.days import ZONE
 from tests.fakes.chromium import PHONE, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served
-from tests.fakes.studio import make_studio, reviewable
+from tests.fakes.project import make_project, reviewable
 from tests.world.desk_answers import answers, slow_line
 
 BROWSER = find_chromium()
@@ -22,22 +22,22 @@ ROUNDS = 50
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_two_hundred_presses_are_answered(tmp_path: Path, figure: Callable[[str], None]) -> None:
     assert BROWSER is not None
-    studio = make_studio(tmp_path, channels={"crafts": {"timezone": ZONE}}, clock=SystemClock())
-    content_id = reviewable(studio).id
-    app = desk_on(studio)
+    project = make_project(tmp_path, channels={"crafts": {"timezone": ZONE}}, clock=SystemClock())
+    content_id = reviewable(project).id
+    app = desk_on(project)
 
     async def walk(url: str, path: str) -> None:
         async with chromium(path) as browser:
             page = await browser.tab(await browser.context(), PHONE)
-            await page.open(f"{url}/welcome/{app.state.room.users.add('Ana', 'reviewer', by='test')}")
+            await page.open(f"{url}/welcome/{app.state.desk.users.add('Ana', 'reviewer', by='test')}")
             await page.type("#password", PASSWORD)
             await page.type("#again", PASSWORD)
             await page.press("form .primary")
             for seed, (latency_ms, bytes_per_s) in enumerate(LINES):
                 await slow_line(page, latency_ms=latency_ms, bytes_per_s=bytes_per_s)
-                seen = await answers(page, studio, url, content_id, rounds=ROUNDS, seed=seed)
+                seen = await answers(page, project, url, content_id, rounds=ROUNDS, seed=seed)
                 figure(f"{latency_ms} ms: {seen['approved']} approved, {seen['refused']} refused, 0 lost")
 
     with served(app) as url:
         asyncio.run(walk(url, BROWSER))
-    studio.catalog.close()
+    project.catalog.close()

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 from dayreel.clock import SystemClock
 from dayreel.queries.changes import newest_marker
 from dayreel.services.making.renders import fire
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.days import ZONE
 from tests.fakes.clock import NINE
 from tests.fakes.desk import desk_on, person, served, token_of
+from tests.fakes.project import make_project
 from tests.fakes.rows import add_content
-from tests.fakes.studio import make_studio
 from tests.waiting import WITHIN_S
 
 VIEWERS, STEPS, WATCHED, SEED = 500, 60, 10, 5
@@ -65,35 +65,35 @@ class Viewer:
 
 def test_five_hundred_viewers_hear_every_change(tmp_path: Path, figure: Callable[[str], None]) -> None:
     """A third of them go away in the middle, and come back with the number of the last event they had."""
-    studio = make_studio(tmp_path, channels={"crafts": {"timezone": ZONE}}, clock=SystemClock())
-    ids = [add_content(studio.catalog, f"crafts-2026-11-{day:02}", "rendering") for day in range(1, WATCHED + 1)]
+    project = make_project(tmp_path, channels={"crafts": {"timezone": ZONE}}, clock=SystemClock())
+    ids = [add_content(project.catalog, f"crafts-2026-11-{day:02}", "rendering") for day in range(1, WATCHED + 1)]
     for content_id in ids:
-        fire(studio, content_id, 1, "start", progress=0, detail="queued")
-    app = desk_on(studio)
+        fire(project, content_id, 1, "start", progress=0, detail="queued")
+    app = desk_on(project)
     token = token_of(app, "Crowd", "viewer")
     with served(app) as url:
-        rejoined = asyncio.run(_watch(studio, ids, [Viewer(url, token) for _ in range(VIEWERS)]))
-    studio.catalog.close()
+        rejoined = asyncio.run(_watch(project, ids, [Viewer(url, token) for _ in range(VIEWERS)]))
+    project.catalog.close()
     figure(f"{VIEWERS} viewers, {STEPS} steps of {WATCHED} contents, {rejoined} came back, 0 missed anything")
 
 
-async def _watch(studio: Studio, ids: list[str], viewers: list[Viewer]) -> int:
+async def _watch(project: Project, ids: list[str], viewers: list[Viewer]) -> int:
     chance = random.Random(SEED)
     await asyncio.gather(*(viewer.join() for viewer in viewers))
     try:
-        return await _followed(studio, ids, viewers, chance)
+        return await _followed(project, ids, viewers, chance)
     finally:
         await asyncio.gather(*(viewer.leave() for viewer in viewers))
 
 
-async def _followed(studio: Studio, ids: list[str], viewers: list[Viewer], chance: random.Random) -> int:
+async def _followed(project: Project, ids: list[str], viewers: list[Viewer], chance: random.Random) -> int:
     progress = dict.fromkeys(ids, 0)
     away = chance.sample(viewers, len(viewers) // 3)
     for step in range(STEPS):
         content_id = chance.choice(ids)
         progress[content_id] = min(progress[content_id] + 7, 100)
         await asyncio.to_thread(
-            fire, studio, content_id, 1, "progress", progress=progress[content_id], detail=f"step {step}"
+            fire, project, content_id, 1, "progress", progress=progress[content_id], detail=f"step {step}"
         )
         if step == STEPS // 3:
             await _until(lambda: all(viewer.marker for viewer in away))
@@ -103,7 +103,7 @@ async def _followed(studio: Studio, ids: list[str], viewers: list[Viewer], chanc
             for viewer in away:
                 await viewer.join()
     moved = {content_id: share for content_id, share in progress.items() if share}
-    newest = await asyncio.to_thread(newest_marker, studio)
+    newest = await asyncio.to_thread(newest_marker, project)
     await _until(lambda: all(viewer.marker == newest and viewer.heard == moved for viewer in viewers))
     return sum(viewer.joined == 2 for viewer in viewers)
 
@@ -115,20 +115,20 @@ async def _until(is_so: Callable[[], bool]) -> None:
 
 
 def test_ten_thousand_contents_are_each_listed_once(tmp_path: Path, figure: Callable[[str], None]) -> None:
-    studio = make_studio(tmp_path, clock=SystemClock())
+    project = make_project(tmp_path, clock=SystemClock())
     for number in range(CONTENTS):
         day = (NINE - timedelta(days=number)).date()
         add_content(
-            studio.catalog,
+            project.catalog,
             f"crafts-{day}",
             "review_pending",
             review_deadline_at=NINE + timedelta(seconds=number),
             video_sha256="0" * 64,
         )
-    viewer = person(desk_on(studio), "Vera", "viewer")
+    viewer = person(desk_on(project), "Vera", "viewer")
     pages = [viewer.open(f"/?view=review&page={page}") for page in range(1, CONTENTS // PER_PAGE + 1)]
     listed = [content_id for page in pages for content_id in re.findall(r'data-content="([^"]+)"', page)]
     assert len(listed) == len(set(listed)) == CONTENTS
     assert listed == sorted(listed, reverse=True), "what is due first comes first"
-    studio.catalog.close()
+    project.catalog.close()
     figure(f"{CONTENTS:,} contents on {len(pages)} pages, 0 missing, 0 twice, in the order in which they are due")

@@ -24,7 +24,7 @@ from tests.world.kill_matrix.child import CHANNEL, unclaimed
 from tests.world.kill_matrix.faults import EVERY_ROW
 from tests.world.kill_matrix.play import play
 from tests.world.kill_matrix.report import Report
-from tests.world.kill_matrix.worker import PROJECT, make_project
+from tests.world.kill_matrix.worker import PROJECT, make_deployment
 
 SEEDS = 300
 SEEDS_ON_POSTGRESQL = 20
@@ -151,7 +151,7 @@ class CommandLine:
 
 def make_dagster_project(root: Path) -> Path:
     """Make a project whose Dagster has no storage yet."""
-    make_project(root)
+    make_deployment(root)
     shutil.copytree(PROJECT / "dagster_home", root / "dagster_home", ignore=shutil.ignore_patterns("storage", "*.db"))
     return root
 

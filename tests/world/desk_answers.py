@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from dayreel.errors import DayreelError
 from dayreel.queries.changes import newest_marker
 from dayreel.queries.review import Verdict
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import decisions
 from tests.fakes.chromium import Page
-from tests.fakes.studio import content_row
+from tests.fakes.project import content_row
 
 # What Ben does around Ana's press; after each of them but `edited` her approval is refused, unless it came first.
 MEANWHILE: tuple[Verdict, ...] = ("edited", "held", "rejected", "approved")
@@ -31,7 +31,7 @@ async def slow_line(page: Page, *, latency_ms: int, bytes_per_s: int) -> None:
     await page.call("Network.emulateNetworkConditions", offline=False, **line)
 
 
-async def answers(page: Page, studio: Studio, url: str, content_id: str, *, rounds: int, seed: int) -> Counter[str]:
+async def answers(page: Page, project: Project, url: str, content_id: str, *, rounds: int, seed: int) -> Counter[str]:
     """Return how many presses were answered by `approved` and by `refused`; one whose answer is not seen fails.
 
     Args:
@@ -45,17 +45,17 @@ async def answers(page: Page, studio: Studio, url: str, content_id: str, *, roun
         await page.open(f"{url}/content/{content_id}")
         await page.wait("document.body.dataset.connected === 'yes'", "the live view does not connect")
         meanwhile = chance.choice(MEANWHILE)
-        before = _newest_of(studio, content_id, "Ana")
-        other = asyncio.create_task(_decide_later(studio, content_id, meanwhile, chance.uniform(0, 0.4)))
+        before = _newest_of(project, content_id, "Ana")
+        other = asyncio.create_task(_decide_later(project, content_id, meanwhile, chance.uniform(0, 0.4)))
         await asyncio.sleep(chance.uniform(0, 0.4))
         await page.say("document.querySelector('form.yes button').click()")
         answer = await page.wait(ANSWER, f"round {number}: no answer while somebody {meanwhile}")
         await other
-        is_recorded = _newest_of(studio, content_id, "Ana") != before
+        is_recorded = _newest_of(project, content_id, "Ana") != before
         # More happens, and the page hears of it: the answer must still be there.
-        _back_to_review(studio, content_id)
+        _back_to_review(project, content_id)
         if await page.say("Boolean(document.body.dataset.events)"):
-            heard = f"Number(document.body.dataset.live) >= {newest_marker(studio)}"
+            heard = f"Number(document.body.dataset.live) >= {newest_marker(project)}"
             await page.wait(f"document.body.dataset.connected === 'over' || {heard}", f"round {number}: no news")
         assert await page.wait(ANSWER, f"round {number}: the answer is gone") == answer
         assert is_recorded == answer.startswith("Approved"), (number, meanwhile, answer)
@@ -63,20 +63,20 @@ async def answers(page: Page, studio: Studio, url: str, content_id: str, *, roun
     return seen
 
 
-async def _decide_later(studio: Studio, content_id: str, verdict: Verdict, after_s: float) -> None:
+async def _decide_later(project: Project, content_id: str, verdict: Verdict, after_s: float) -> None:
     await asyncio.sleep(after_s)
     caption = f"Clay, patience, {after_s}" if verdict == "edited" else None
     with contextlib.suppress(DayreelError):  # Ana was first, and that leaves nothing to decide
-        await asyncio.to_thread(decide, studio, content_id, verdict, by="Ben", via="cli", caption=caption)
+        await asyncio.to_thread(decide, project, content_id, verdict, by="Ben", via="cli", caption=caption)
 
 
-def _newest_of(studio: Studio, content_id: str, name: str) -> int | None:
+def _newest_of(project: Project, content_id: str, name: str) -> int | None:
     query = select(func.max(decisions.c.id)).where(decisions.c.content_id == content_id, decisions.c.decided_by == name)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return connection.execute(query).scalar()
 
 
-def _back_to_review(studio: Studio, content_id: str) -> None:
-    if content_row(studio, content_id).state == "rejected":
-        decide(studio, content_id, "approved", by="Ben", via="cli")
-    decide(studio, content_id, "edited", by="Ben", via="cli", caption="Clay, patience")
+def _back_to_review(project: Project, content_id: str) -> None:
+    if content_row(project, content_id).state == "rejected":
+        decide(project, content_id, "approved", by="Ben", via="cli")
+    decide(project, content_id, "edited", by="Ben", via="cli", caption="Clay, patience")

@@ -18,7 +18,7 @@ from dayreel.clock import SystemClock
 from tests.fakes.chromium import DESKTOP, Chromium, Page, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served
 from tests.fakes.ports import free_port
-from tests.fakes.studio import make_studio, today
+from tests.fakes.project import make_project, today
 from tests.waiting import wait_until
 
 BROWSER = find_chromium()
@@ -32,12 +32,12 @@ LAUNCH = """mutation Go($p: ExecutionParams!) { launchPipelineExecution(executio
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with one channel, and a Dagster of its own."""
+    """A deployment with one channel, and a Dagster of its own."""
     (tmp_path / "dagster_home").mkdir()
     shutil.copy(REPOSITORY / "dagster_home" / "dagster.yaml", tmp_path / "dagster_home")
     workspace = {"module_name": "pipeline_assets.definitions", "working_directory": str(REPOSITORY)}
     workspace["location_name"] = "dayreel"
-    make_studio(tmp_path, clock=SystemClock()).catalog.close()
+    make_project(tmp_path, clock=SystemClock()).catalog.close()
     (tmp_path / "workspace.yaml").write_text(
         json.dumps({"load_from": [{"python_module": workspace}]}), encoding="utf-8"
     )
@@ -45,17 +45,17 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def dagster(project: Path) -> Iterator[str]:
+def dagster(deployment: Path) -> Iterator[str]:
     """Dagster's web server as `dayreel up` starts it."""
     port = free_port()
     line = [str(Path(sys.executable).parent / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)]
-    line += ["--path-prefix", "/dagster", "-w", str(project / "workspace.yaml")]
-    environment = {**os.environ, "DAGSTER_HOME": str(project / "dagster_home"), "DAGSTER_DISABLE_TELEMETRY": "1"}
+    line += ["--path-prefix", "/dagster", "-w", str(deployment / "workspace.yaml")]
+    environment = {**os.environ, "DAGSTER_HOME": str(deployment / "dagster_home"), "DAGSTER_DISABLE_TELEMETRY": "1"}
     environment["PYTHONWARNINGS"] = "ignore"
-    log = project / "webserver.log"
+    log = deployment / "webserver.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            line, cwd=project, env=environment, stdout=output, stderr=output, start_new_session=True
+            line, cwd=deployment, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
@@ -90,9 +90,9 @@ async def graphql(page: Page, query: str, variables: dict[str, Any]) -> tuple[in
     return told[0], json.loads(told[1])
 
 
-def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(project: Path, dagster: str) -> None:
-    studio = make_studio(project, clock=SystemClock())
-    day = today(studio).isoformat()
+def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(deployment: Path, dagster: str) -> None:
+    project = make_project(deployment, clock=SystemClock())
+    day = today(project).isoformat()
     selector = {"repositoryLocationName": "dayreel", "repositoryName": "__repository__"}
     tags = [{"key": "dagster/partition", "value": day}]
     params = {
@@ -101,18 +101,18 @@ def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(project: Path, da
         "runConfigData": {},
         "executionMetadata": {"tags": tags},
     }
-    app = desk_on(studio, dagster_url=dagster)
+    app = desk_on(project, dagster_url=dagster)
 
     async def walk(browser: Chromium, url: str) -> None:
         page = await browser.tab(await browser.context(), DESKTOP)
-        await come_in(page, f"{url}/welcome/{app.state.room.users.add('Olga', 'operator', by='test')}")
+        await come_in(page, f"{url}/welcome/{app.state.desk.users.add('Olga', 'operator', by='test')}")
         code, told = await graphql(page, LAUNCH, {"p": params})
         assert code == 200
         launched = told["data"]["launchPipelineExecution"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         assert {"key": "dayreel/actor", "value": "Olga"} in launched["run"]["tags"]
 
-        await come_in(page, f"{url}/welcome/{app.state.room.users.add('Vera', 'viewer', by='test')}")
+        await come_in(page, f"{url}/welcome/{app.state.desk.users.add('Vera', 'viewer', by='test')}")
         await page.open(f"{url}/dagster/asset-groups")
         await page.wait("document.body.innerText.includes('crafts')", "no lineage", within_s=120)
         code, told = await graphql(page, "{ runsOrError { ... on Runs { results { runId } } } }", {})
@@ -131,4 +131,4 @@ def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(project: Path, da
         with served(app) as url:
             asyncio.run(go(url))
     finally:
-        studio.catalog.close()
+        project.catalog.close()

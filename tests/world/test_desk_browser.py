@@ -25,13 +25,13 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.days import ZONE
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served
 from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.ports import free_port
-from tests.fakes.studio import content_row, make_studio, reviewable
+from tests.fakes.project import content_row, make_project, reviewable
 from tests.world.desk_answers import answers, slow_line
 
 BROWSER = find_chromium()
@@ -56,14 +56,14 @@ SMALL_TARGETS = """[...document.querySelectorAll('button, nav a, input[type=text
 class Place:
     """A desk that is served, with one content whose video can be played."""
 
-    studio: Studio
+    project: Project
     app: Starlette
     url: str
     content_id: str
 
     def link(self, name: str | None = None, role: str = "reviewer") -> str:
         """Return a one-time link: the first admin's, or that of somebody new."""
-        users = self.app.state.room.users
+        users = self.app.state.desk.users
         return f"{self.url}/welcome/{users.first_link() if name is None else users.add(name, role, by='test')}"
 
 
@@ -81,16 +81,16 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def desk(tmp_path: Path, clip: Path) -> Iterator[Place]:
     """A desk of its own for each test."""
-    studio = make_library(make_studio(tmp_path, channels={"crafts": {"timezone": ZONE}}, clock=SystemClock())).studio
-    row = reviewable(studio, video=clip.read_bytes())
+    project = make_library(make_project(tmp_path, channels={"crafts": {"timezone": ZONE}}, clock=SystemClock())).project
+    row = reviewable(project, video=clip.read_bytes())
     for name in ("poster.jpg", "contact_sheet.jpg"):
-        Image.new("RGB", (180, 320), (40, 90, 80)).save(studio.contents.folder(row.id) / name)
-    app = desk_on(studio)
+        Image.new("RGB", (180, 320), (40, 90, 80)).save(project.contents.folder(row.id) / name)
+    app = desk_on(project)
     try:
         with served(app) as url:
-            yield Place(studio, app, url, row.id)
+            yield Place(project, app, url, row.id)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
 Walk = Callable[[Chromium], Coroutine[Any, Any, None]]
@@ -157,10 +157,10 @@ async def review(page: Page, desk: Place, clip: Path) -> None:
     await page.type("#caption", "Clay, patience and a jar")
     await page.wait("document.querySelector('[data-field=text]').innerText.startsWith('Clay, patience and a jar')")
     await page.press("form[action$='/edit'] button")
-    assert content_row(desk.studio, desk.content_id).caption == "Clay, patience and a jar"
+    assert content_row(desk.project, desk.content_id).caption == "Clay, patience and a jar"
     await page.press("form[action$='/approve'] button")
     assert "approved" in await page.say("document.querySelector('[data-field=state]').innerText")
-    tomorrow = f"/calendar/crafts/{content_row(desk.studio, desk.content_id).day + timedelta(days=1)}"
+    tomorrow = f"/calendar/crafts/{content_row(desk.project, desk.content_id).day + timedelta(days=1)}"
     for path in (
         "/calendar",
         tomorrow,
@@ -183,7 +183,7 @@ async def answer_about_footage(page: Page, desk: Place, clip: Path) -> None:
     """See a remux review, have it made again with another sound; see that the page notices the work by itself."""
     await page.open(f"{desk.url}/library")
     await page.say("window.sameDocument = true")
-    library, falls = open_library(desk.studio), movie_name("Hidden Falls", 2019)
+    library, falls = open_library(desk.project), movie_name("Hidden Falls", 2019)
     ingest(library, falls, [clip])
     run_pass(library)
     await page.wait("document.querySelector('.work progress') && !document.getElementById('moved').hidden", "the job")
@@ -196,7 +196,7 @@ async def answer_about_footage(page: Page, desk: Place, clip: Path) -> None:
     await page.say("document.querySelector('input[name=keep][value=\"2\"]').click()")
     await page.press("form[action$='/keep'] button")
     assert "made again" in await page.say("document.querySelector('.banner.good').innerText")
-    (said,) = remembered_item(desk.studio.catalog, falls.item_id)["gates"]
+    (said,) = remembered_item(desk.project.catalog, falls.item_id)["gates"]
     assert (said["responded_by"], said["response"]) == ("Newcomer", {"keep": [0, 1, 2]})
     await page.open(f"{desk.url}/library/items/{falls.item_id}")
     await looks_right(page, "item")
@@ -209,7 +209,7 @@ def test_a_newcomer_goes_from_the_one_time_link_to_an_approval(desk: Place, in_b
         await review(await browser.tab(await browser.context(), PHONE), desk, clip)
 
     in_browser(walk)
-    with desk.studio.catalog.read() as connection:
+    with desk.project.catalog.read() as connection:
         row = newest_verdict(connection, desk.content_id)
     assert row is not None
     assert (row.verdict, row.decided_by, row.via) == ("approved", "Newcomer", "desk")
@@ -217,7 +217,7 @@ def test_a_newcomer_goes_from_the_one_time_link_to_an_approval(desk: Place, in_b
 
 def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place, in_browser: InBrowser) -> None:
     async def walk(browser: Chromium) -> None:
-        fire(desk.studio, desk.content_id, 1, "start", progress=0, detail="queued")
+        fire(desk.project, desk.content_id, 1, "start", progress=0, detail="queued")
         first = await browser.tab(await browser.context(), DESKTOP)
         await come_in(first, desk.link("Ana"))
         second = await browser.tab(await browser.context(), PHONE)
@@ -226,7 +226,7 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place, in_brows
             await page.open(f"{desk.url}/content/{desk.content_id}")
             await page.wait("document.body.dataset.connected === 'yes'")
         await first.say("window.sameDocument = true")
-        fire(desk.studio, desk.content_id, 1, "progress", progress=70, detail="70 percent")
+        fire(desk.project, desk.content_id, 1, "progress", progress=70, detail="70 percent")
         await first.wait("document.querySelector('[data-field=render-progress]').value === 70", "no live progress")
         assert await first.say("window.sameDocument") is True
         # Ana mends the caption: Ben is told, and his Approve stays that of the words he sees until he asks for the new.
@@ -248,7 +248,7 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place, in_brows
         assert "too dark" in told
 
     in_browser(walk)
-    assert content_row(desk.studio, desk.content_id).state == "approved"
+    assert content_row(desk.project, desk.content_id).state == "approved"
 
 
 def test_no_answer_is_lost_to_what_others_do_meanwhile(desk: Place, in_browser: InBrowser) -> None:
@@ -258,25 +258,25 @@ def test_no_answer_is_lost_to_what_others_do_meanwhile(desk: Place, in_browser: 
         page = await browser.tab(await browser.context(), PHONE)
         await come_in(page, desk.link("Ana"))
         await slow_line(page, latency_ms=60, bytes_per_s=200_000)
-        assert sum((await answers(page, desk.studio, desk.url, desk.content_id, rounds=6, seed=1)).values()) == 6
+        assert sum((await answers(page, desk.project, desk.url, desk.content_id, rounds=6, seed=1)).values()) == 6
 
     in_browser(walk)
 
 
 def test_the_live_view_resumes_after_a_restart_without_gaps(desk: Place, in_browser: InBrowser) -> None:
-    fire(desk.studio, desk.content_id, 1, "start", progress=0, detail="queued")
+    fire(desk.project, desk.content_id, 1, "start", progress=0, detail="queued")
 
     async def walk(browser: Chromium) -> None:
         page = await browser.tab(await browser.context(), PHONE)
         port = free_port()  # nobody else gets it while the desk is away
         with served(desk.app, port) as url:
-            await come_in(page, f"{url}/welcome/{desk.app.state.room.users.add('Ana', 'viewer', by='test')}")
+            await come_in(page, f"{url}/welcome/{desk.app.state.desk.users.add('Ana', 'viewer', by='test')}")
             await page.open(f"{url}/content/{desk.content_id}")
             await page.wait("document.body.dataset.connected === 'yes'")
             await page.say("window.sameDocument = true")
         await page.wait("document.body.dataset.connected === 'no'", "the page has not noticed")
-        fire(desk.studio, desk.content_id, 1, "progress", progress=55, detail="55 percent")
-        with served(desk_on(desk.studio), port):
+        fire(desk.project, desk.content_id, 1, "progress", progress=55, detail="55 percent")
+        with served(desk_on(desk.project), port):
             await page.wait("document.querySelector('[data-field=render-progress]').value === 55", "not resumed")
             assert await page.say("window.sameDocument") is True
             await page.open("about:blank")
@@ -297,4 +297,4 @@ def test_the_decision_works_without_javascript(desk: Place, in_browser: InBrowse
         await page.press("form[action$='/reject'] button")
 
     in_browser(walk)
-    assert content_row(desk.studio, desk.content_id).state == "rejected"
+    assert content_row(desk.project, desk.content_id).state == "rejected"

@@ -70,28 +70,28 @@ def test_its_own_tests_pass_where_it_is_installed(site: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_its_names_work_in_a_channel_file(site: Path, project: Path) -> None:
-    listed = run(site, project, "dayreel", "providers", "--json")
+def test_its_names_work_in_a_channel_file(site: Path, deployment: Path) -> None:
+    listed = run(site, deployment, "dayreel", "providers", "--json")
     vendors = {one["name"]: one for one in json.loads(listed.stdout)}
     assert vendors["acme_voice"]["needs"] == {"ACME_KEY": False}
     assert (vendors["acme_video"]["family"], vendors["acme_pager"]["ready"]) == ("video", True)
-    made = run(site, project, "dayreel", "run", "--channel", "acme", "--date", "2026-11-20")
+    made = run(site, deployment, "dayreel", "run", "--channel", "acme", "--date", "2026-11-20")
     assert made.returncode == 0, made.stdout + made.stderr
-    (manifest,) = project.glob("content/*/metadata.json")
+    (manifest,) = deployment.glob("content/*/metadata.json")
     assert {"acme_video", "acme_voice"} <= set(manifest.read_text().split('"'))
     content_id = manifest.parent.name
     for command in (("review", "approve", content_id, "--by", "ana"), ("publish", content_id)):
-        done = run(site, project, "dayreel", *command)
+        done = run(site, deployment, "dayreel", *command)
         assert done.returncode == 0, done.stdout + done.stderr
-    (row,) = json.loads(run(site, project, "dayreel", "status", "--all", "--json").stdout)
+    (row,) = json.loads(run(site, deployment, "dayreel", "status", "--all", "--json").stdout)
     assert row["posts"]["acme_board"]["state"] == "posted"
 
 
 def test_nothing_in_dayreel_names_it() -> None:
     naming = [
         str(path.relative_to(ROOT))
-        for room in ("dayreel", "resources", "pipeline_assets", "sensors")
-        for path in (ROOT / room).rglob("*.py")
+        for project in ("dayreel", "resources", "pipeline_assets", "sensors")
+        for path in (ROOT / project).rglob("*.py")
         if "acme" in path.read_text(encoding="utf-8").lower()
     ]
     assert naming == ["dayreel/vendors/registry.py"]  # its docstring shows what an entry point looks like

@@ -24,37 +24,39 @@ from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.write_prompts import write_prompts
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.stores.catalog.tables import effects
 from tests.days import today
+from tests.fakes.project import reviewable
 from tests.fakes.sandbox import RunningSandbox
-from tests.fakes.studio import reviewable
 from tests.world.kill_matrix import child
 from tests.world.kill_matrix.sandbox import with_one_clip
-from tests.world.kill_matrix.worker import PROJECT, make_project
+from tests.world.kill_matrix.worker import PROJECT, make_deployment
 
 
-class Project:
-    """A project with a sandbox world, a person at its command line, and a way into its services."""
+class Deployment:
+    """A deployment with a sandbox world, a person at its command line, and a way into its services."""
 
-    def __init__(self, root: Path, sandbox: RunningSandbox, studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, root: Path, sandbox: RunningSandbox, project: Project, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         self.root = root
         self.sandbox = sandbox
-        self.studio = studio
+        self.project = project
         self._capsys = capsys
         self.day = today()
         self.content_id = f"{child.CHANNEL}-{self.day}"
 
     def hurry(self) -> None:
         """Let deadlines of minutes pass in moments."""
-        self.studio = replace(self.studio, clock=child.HurriedClock(100.0), providers={})
+        self.project = replace(self.project, clock=child.HurriedClock(100.0), providers={})
 
     @property
     def channel(self) -> Channel:
-        return self.studio.channels.load(child.CHANNEL)
+        return self.project.channels.load(child.CHANNEL)
 
     def say(self, *words: str) -> Any:
         """Type a command that succeeds, and return what it printed: as JSON where it is JSON."""
@@ -68,11 +70,11 @@ class Project:
         return dict(self.say("status", "--json")[0])
 
     def publish(self, platform: Any) -> Any:
-        provider = self.studio.connect(platform)
-        return publish_post(self.studio, self.channel, self.content_id, platform, provider=provider)
+        provider = self.project.connect(platform)
+        return publish_post(self.project, self.channel, self.content_id, platform, provider=provider)
 
     def render(self) -> Any:
-        return render_segments(self.studio, self.channel, self.day, source=self.studio.connect("fal"))
+        return render_segments(self.project, self.channel, self.day, source=self.project.connect("fal"))
 
     def bought(self) -> int:
         return sum(made["kind"] == "segment" for made in self.sandbox.effects()["generations"])
@@ -98,69 +100,69 @@ def sandbox(world: RunningSandbox) -> RunningSandbox:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project as it is before its first run."""
-    return make_project(tmp_path_factory.mktemp("made") / "project")
+    """A deployment as it is before its first run."""
+    return make_deployment(tmp_path_factory.mktemp("made") / "deployment")
 
 
 @pytest.fixture(scope="module")
 def prompted(made: Path, world: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose day has its prompts."""
-    root = tmp_path_factory.mktemp("prompted") / "project"
+    """A deployment whose day has its prompts."""
+    root = tmp_path_factory.mktemp("prompted") / "deployment"
     shutil.copytree(made, root)
-    with studio_of(root, world) as studio:
-        ask_for_prompts(studio)
+    with studio_of(root, world) as project:
+        ask_for_prompts(project)
     return root
 
 
 @pytest.fixture(scope="module")
 def approved(made: Path, world: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose day is made and approved: its video is one that every platform takes."""
-    root = tmp_path_factory.mktemp("approved") / "project"
+    """A deployment whose day is made and approved: its video is one that every platform takes."""
+    root = tmp_path_factory.mktemp("approved") / "deployment"
     shutil.copytree(made, root)
     video = clips.render(clips.ClipWish("a video", seed=1, duration_s=3), root.parent)
-    with studio_of(root, world) as studio:
-        row = reviewable(studio, video=video.read_bytes(), name=child.CHANNEL)
-        decide(studio, row.id, "approved", by="a person", via="cli", revision=row.revision)
+    with studio_of(root, world) as project:
+        row = reviewable(project, video=video.read_bytes(), name=child.CHANNEL)
+        decide(project, row.id, "approved", by="a person", via="cli", revision=row.revision)
     return root
 
 
 @contextmanager
-def studio_of(root: Path, sandbox: RunningSandbox) -> Iterator[Studio]:
-    studio = child.Place(root, sandbox.url, root).studio("test")
+def studio_of(root: Path, sandbox: RunningSandbox) -> Iterator[Project]:
+    project = child.Place(root, sandbox.url, root).project("test")
     try:
-        yield studio
+        yield project
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
-Opener = Callable[[Path], Project]
+Opener = Callable[[Path], Deployment]
 
 
 @pytest.fixture
 def open_project(
     sandbox: RunningSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Opener]:
-    """Open a copy of a project."""
+    """Open a copy of a deployment."""
     with ExitStack() as opened:
 
-        def opener(template: Path) -> Project:
-            root = tmp_path / "project"
+        def opener(template: Path) -> Deployment:
+            root = tmp_path / "deployment"
             shutil.copytree(template, root)
             monkeypatch.chdir(root)
             monkeypatch.setenv("DAYREEL_SANDBOX_URL", sandbox.url)
             monkeypatch.setenv("DAYREEL_REVIEWER", "a person")
-            return Project(root, sandbox, opened.enter_context(studio_of(root, sandbox)), capsys)
+            return Deployment(root, sandbox, opened.enter_context(studio_of(root, sandbox)), capsys)
 
         yield opener
 
 
 @pytest.fixture
-def new(open_project: Opener, prompted: Path) -> Project:
+def new(open_project: Opener, prompted: Path) -> Deployment:
     return open_project(prompted)
 
 
 @pytest.fixture
-def ready(open_project: Opener, approved: Path) -> Project:
+def ready(open_project: Opener, approved: Path) -> Deployment:
     return open_project(approved)
 
 
@@ -170,7 +172,7 @@ def ready(open_project: Opener, approved: Path) -> Project:
 @pytest.mark.parametrize(("platform", "route"), [("instagram", "publish"), ("tiktok", "upload"), ("youtube", "upload")])
 @pytest.mark.parametrize("fault", ["lose_answer", "error_after_accept"])
 def test_a_lost_answer_is_confirmed_by_reconcile_with_one_post(
-    ready: Project, platform: str, route: str, fault: str
+    ready: Deployment, platform: str, route: str, fault: str
 ) -> None:
     ready.sandbox.arm(platform, route, fault)
     try:
@@ -189,7 +191,7 @@ def test_a_lost_answer_is_confirmed_by_reconcile_with_one_post(
     assert ready.status()["unknown"] == []
 
 
-def test_an_unknown_post_is_not_sent_again_however_often_asked(ready: Project) -> None:
+def test_an_unknown_post_is_not_sent_again_however_often_asked(ready: Deployment) -> None:
     ready.sandbox.arm("instagram", "publish", "lose_answer")
     for _ in range(3):
         with pytest.raises(UnknownOutcomeError, match="looked up"):
@@ -198,7 +200,7 @@ def test_an_unknown_post_is_not_sent_again_however_often_asked(ready: Project) -
     assert len(ready.sandbox.effects()["posts"]) == 1
 
 
-def test_a_post_that_fails_while_processing_is_sent_again(ready: Project) -> None:
+def test_a_post_that_fails_while_processing_is_sent_again(ready: Deployment) -> None:
     ready.hurry()
     ready.sandbox.arm("tiktok", "init", "stuck")
     assert ready.publish("tiktok").state == "processing"
@@ -213,7 +215,7 @@ def test_a_post_that_fails_while_processing_is_sent_again(ready: Project) -> Non
     assert len(ready.sandbox.effects()["posts"]) == 1
 
 
-def test_a_post_is_parked_until_its_platform_reports_it_again(ready: Project) -> None:
+def test_a_post_is_parked_until_its_platform_reports_it_again(ready: Deployment) -> None:
     ready.hurry()
     ready.sandbox.arm("youtube", "list", "expired_token", times=1000)
     assert ready.publish("youtube").state == "processing"
@@ -231,7 +233,7 @@ def test_a_post_is_parked_until_its_platform_reports_it_again(ready: Project) ->
 # -- segments ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Project) -> None:
+def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Deployment) -> None:
     new.sandbox.arm("fal", "submit", "lose_answer")
     with pytest.raises(UnknownOutcomeError):
         new.render()
@@ -246,7 +248,7 @@ def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Project) -> N
     assert new.status()["next"] == "dayreel reconcile"
     assert Decimal(parked["reserved_usd"]) == Decimal("0.20")
 
-    found = child._look(new.studio, parked["effect_id"], new.sandbox.effects())
+    found = child._look(new.project, parked["effect_id"], new.sandbox.effects())
     assert found is not None
     new.say("reconcile", "--effect", str(parked["effect_id"]), "--found", found)
     new.render()
@@ -255,7 +257,7 @@ def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Project) -> N
     assert new.status()["unknown"] == []
 
 
-def test_a_submit_a_person_reports_missing_is_bought_once(new: Project) -> None:
+def test_a_submit_a_person_reports_missing_is_bought_once(new: Deployment) -> None:
     new.sandbox.arm("fal", "submit", "error", status=500)
     with pytest.raises(UnknownOutcomeError):
         new.render()
@@ -269,7 +271,7 @@ def test_a_submit_a_person_reports_missing_is_bought_once(new: Project) -> None:
 
 
 @pytest.mark.parametrize("route", ["status", "result"])
-def test_a_key_that_expires_during_a_segment_buys_nothing_again(new: Project, route: str) -> None:
+def test_a_key_that_expires_during_a_segment_buys_nothing_again(new: Deployment, route: str) -> None:
     new.sandbox.arm("fal", route, "expired_token", times=100)
     for _ in range(2):
         with pytest.raises(Exception, match="HTTP 401"):
@@ -281,7 +283,7 @@ def test_a_key_that_expires_during_a_segment_buys_nothing_again(new: Project, ro
     assert new.bought() == 2
 
 
-def test_a_person_can_release_a_segment_its_service_denies(new: Project) -> None:
+def test_a_person_can_release_a_segment_its_service_denies(new: Deployment) -> None:
     new.sandbox.arm("fal", "status", "error", times=100, status=404)
     with pytest.raises(Exception, match="HTTP 404"):
         new.render()
@@ -294,22 +296,22 @@ def test_a_person_can_release_a_segment_its_service_denies(new: Project) -> None
     assert new.bought() == 4  # the person's word; what they paid for and gave up is theirs to know
 
 
-def test_a_send_whose_handle_could_not_be_saved_is_parked(new: Project) -> None:
+def test_a_send_whose_handle_could_not_be_saved_is_parked(new: Deployment) -> None:
     key = EffectKey(new.content_id, "segment", "fal", 9, "a request")
 
     def act(*_: Any) -> Done:
         raise StoreError("The disk is full.")
 
     with pytest.raises(StoreError):
-        new.studio.ledger.perform(Intent(key, new.channel, new.day, "video", most_usd=Decimal("0.10")), act)
+        new.project.ledger.perform(Intent(key, new.channel, new.day, "video", most_usd=Decimal("0.10")), act)
 
-    effect = new.studio.ledger.find(key)
+    effect = new.project.ledger.find(key)
     assert effect is not None
     assert effect.state == "unknown"
     assert effect.reserved_usd == Decimal("0.10")
 
 
-def test_a_segment_made_after_its_process_died_is_reconciled(new: Project) -> None:
+def test_a_segment_made_after_its_process_died_is_reconciled(new: Deployment) -> None:
     """Nobody has to run anything for the ledger to know what was bought; the next run only fetches it."""
     new.sandbox.arm("fal", "status", "expired_token", times=100)
     with pytest.raises(Exception, match="HTTP 401"):
@@ -326,7 +328,7 @@ def test_a_segment_made_after_its_process_died_is_reconciled(new: Project) -> No
 # -- stopping ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_kill_switch_stops_posts_that_were_already_queued(ready: Project) -> None:
+def test_the_kill_switch_stops_posts_that_were_already_queued(ready: Deployment) -> None:
     ready.say("switch", "off", "--note", "something is wrong")
     with pytest.raises(GateClosedError, match="switch"):
         ready.publish("instagram")
@@ -336,7 +338,7 @@ def test_the_kill_switch_stops_posts_that_were_already_queued(ready: Project) ->
     assert ready.publish("instagram").state == "posted"
 
 
-def test_the_kill_switch_stops_segments_of_a_run_that_has_begun(new: Project) -> None:
+def test_the_kill_switch_stops_segments_of_a_run_that_has_begun(new: Deployment) -> None:
     new.say("switch", "off")
     with pytest.raises(GateClosedError, match="kill switch"):
         new.render()
@@ -347,18 +349,18 @@ def test_the_kill_switch_stops_segments_of_a_run_that_has_begun(new: Project) ->
     assert new.bought() == 2
 
 
-def ask_for_prompts(studio: Studio, name: str = child.CHANNEL) -> None:
-    channel = studio.channels.load(name)
-    make_idea(studio, channel, today(), model=studio.connect("anthropic"))
-    write_prompts(studio, channel, today(), model=studio.connect("openai"))
+def ask_for_prompts(project: Project, name: str = child.CHANNEL) -> None:
+    channel = project.channels.load(name)
+    make_idea(project, channel, today(), model=project.connect("anthropic"))
+    write_prompts(project, channel, today(), model=project.connect("openai"))
 
 
 # -- money -------------------------------------------------------------------------------------------------------------
 
 
 def test_two_runs_at_once_spend_no_more_than_the_day_allows(open_project: Opener, made: Path) -> None:
-    project = open_project(made)
-    channels = project.root / "channels"
+    deployment = open_project(made)
+    channels = deployment.root / "channels"
     names = ("asmr_crafts", "other_crafts")
     document = yaml.safe_load((channels / "asmr_crafts.yaml").read_text(encoding="utf-8"))
     document["segments"] = {"count": 4, "duration_s": 2, "resolution": "720p"}
@@ -371,27 +373,35 @@ def test_two_runs_at_once_spend_no_more_than_the_day_allows(open_project: Opener
         "source": "cheap enough for some segments, not for all",
         "checked_on": "2026-11-20",
     }
-    (project.root / "prices.yaml").write_text(yaml.safe_dump([price]), encoding="utf-8")
-    project.say("config", "set", "cap.day_usd", "0.10")
+    (deployment.root / "prices.yaml").write_text(yaml.safe_dump([price]), encoding="utf-8")
+    deployment.say("config", "set", "cap.day_usd", "0.10")
     for name in names:
-        ask_for_prompts(project.studio, name)
+        ask_for_prompts(deployment.project, name)
 
-    command = [sys.executable, "-W", "ignore", "-m", "tests.world.two_buyers", str(project.root), project.sandbox.url]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "tests.world.two_buyers",
+        str(deployment.root),
+        deployment.sandbox.url,
+    ]
     done = subprocess.run([*command, *names], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
 
-    ours = _spent(project)
-    generations = project.sandbox.effects()["generations"]
+    ours = _spent(deployment)
+    generations = deployment.sandbox.effects()["generations"]
     theirs = sum((Decimal(one["cost_usd"]) for one in generations if one["kind"] == "llm"), Decimal(0))
-    theirs += Decimal("0.017") * project.bought()
+    theirs += Decimal("0.017") * deployment.bought()
     assert any("cap.day_usd = $0.10" in words for words in said), said
-    assert project.bought() > 0
+    assert deployment.bought() > 0
     assert theirs <= ours <= Decimal("0.10")
 
 
-def _spent(project: Project) -> Decimal:
-    reconcile(project.studio)
+def _spent(deployment: Deployment) -> Decimal:
+    reconcile(deployment.project)
     query = select(func.sum(func.coalesce(effects.c.settled_usd, effects.c.reserved_usd)))
-    with project.studio.catalog.read() as connection:
+    with deployment.project.catalog.read() as connection:
         return Decimal(connection.execute(query).scalar() or 0)

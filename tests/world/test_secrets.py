@@ -26,26 +26,26 @@ import requests
 from dayreel.errors import DayreelError
 from dayreel.media.run import run_ffmpeg
 from dayreel.providers.llm.contract import Question
-from dayreel.providers.notifiers.contract import Card, Message, Press
+from dayreel.providers.notifiers.contract import Card, Interaction, Message
 from dayreel.providers.speech.espeak import EspeakSpeech
 from dayreel.providers.video.contract import SegmentRequest
 from dayreel.sandbox import clips, credentials
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.write_prompts import write_prompts
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.sandbox_world import clean_environment
-from dayreel.services.studio import Studio
 from dayreel.settings import Settings
 from dayreel.testing.proxy import SHAPES, HostileProxy, hostile_proxy
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import platform_named, vendor_named, vendors
 from dayreel.vendors.token import Token
 from tests.fakes.permits import make_permit
+from tests.fakes.project import channel_of, reviewable, today
 from tests.fakes.sandbox import RunningSandbox
-from tests.fakes.studio import channel_of, reviewable, today
 from tests.unit.providers.platforms.posting import Recorder, WaitingClock, make_request
 
 NOT_SECRET = {"INSTAGRAM_ACCOUNT_ID", "SLACK_CHANNEL_ID", "TIKTOK_CLIENT_KEY", "YOUTUBE_CLIENT_ID", "KLING_ACCESS_KEY"}
@@ -183,14 +183,14 @@ def telling(chat: str, **handle: str) -> Flow:
         client = vendor_named(chat).connect(access)
         permit = make_permit("notification", chat)
         way_back = {"trigger_id": "marked-press-0001", "application": "11", "token": "marked-press-0001"}
-        press = Press("edit", "t", "42", "ana", credentials.SLACK_CHANNEL_ID, way_back=way_back)
+        press = Interaction("edit", "t", "42", "ana", credentials.SLACK_CHANNEL_ID, way_back=way_back)
         acts = [
             lambda: client.send(permit, Message("hello", marker="m-1")),
             lambda: client.find("m-2"),
             lambda: client.ask(permit, CARD, preview=file if client.preview_rides_along else None),
             lambda: client.attach(permit, handle, file, marker="m-1/preview"),
             lambda: client.redraw(permit, handle, CARD),
-            lambda: client.whisper(press, "no"),
+            lambda: client.reply_ephemeral(press, "no"),
         ]
         return [*acts, lambda: client.open_form(press, CARD, within_s=60)] if chat == "slack" else acts
 
@@ -284,7 +284,7 @@ def test_the_net_has_no_hole(world: RunningSandbox, proxy: HostileProxy) -> None
 
 
 def test_a_failing_day_leaves_no_secret_in_any_stored_file(
-    world: RunningSandbox, proxy: HostileProxy, tmp_path: Path, make_studio: Callable[..., Studio]
+    world: RunningSandbox, proxy: HostileProxy, tmp_path: Path, make_project: Callable[..., Project]
 ) -> None:
     """Ideas, prompts, segments, notification and posts, each against hostile answers; then everything that is kept."""
     platforms = {"instagram": {}, "tiktok": {"privacy": "SELF_ONLY"}, "youtube": {"privacy": "private"}}
@@ -293,35 +293,35 @@ def test_a_failing_day_leaves_no_secret_in_any_stored_file(
     for number, shape in enumerate(shapes):
         world.reset()
         root = tmp_path / str(number)
-        studio = make_studio(root, channels={"crafts": {"platforms": platforms}}, clock=WaitingClock(world.advance))
-        studio = replace(studio, settings=Settings(_env_file=None, root=root, sandbox_url=proxy.url), providers={})
-        told += _goes_wrong(studio, proxy, shape)
+        project = make_project(root, channels={"crafts": {"platforms": platforms}}, clock=WaitingClock(world.advance))
+        project = replace(project, settings=Settings(_env_file=None, root=root, sandbox_url=proxy.url), providers={})
+        told += _goes_wrong(project, proxy, shape)
     assert len([one for one in told if one.startswith("failed")]) > 4 * len(shapes)
     assert not leaks("\n".join(told))
     for path in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert not leaks(path.read_bytes().decode("latin-1")), path
 
 
-def _goes_wrong(studio: Studio, proxy: HostileProxy, shape: str) -> list[str]:
+def _goes_wrong(project: Project, proxy: HostileProxy, shape: str) -> list[str]:
     """Work through a day; the first request of each act, and the third of each post, gets a hostile answer."""
-    channel, day = channel_of(studio), today(studio)
+    channel, day = channel_of(project), today(project)
     content_id = f"crafts-{day}"
 
     def post(platform: Any) -> Callable[[], Any]:
-        return lambda: publish_post(studio, channel, content_id, platform, provider=studio.connect(platform))
+        return lambda: publish_post(project, channel, content_id, platform, provider=project.connect(platform))
 
     making: list[Callable[[], Any]] = [
-        lambda: make_idea(studio, channel, day, model=studio.connect("anthropic")),
-        lambda: write_prompts(studio, channel, day, model=studio.connect("openai")),
-        lambda: render_segments(studio, channel, day, source=studio.connect("fal")),
+        lambda: make_idea(project, channel, day, model=project.connect("anthropic")),
+        lambda: write_prompts(project, channel, day, model=project.connect("openai")),
+        lambda: render_segments(project, channel, day, source=project.connect("fal")),
     ]
     order = ((making[0], 1), (making[0], 0), (making[1], 1), (making[1], 0), (making[2], 1))
     told = [_told(proxy, step, shape, act) for act, step in order]
-    row = reviewable(studio)
+    row = reviewable(project)
     told.append(
-        _told(proxy, 1, shape, lambda: notify_reviewers(studio, channel, row, notifier=studio.connect("slack")))
+        _told(proxy, 1, shape, lambda: notify_reviewers(project, channel, row, notifier=project.connect("slack")))
     )
-    decide(studio, row.id, "approved", by="test", via="cli")
+    decide(project, row.id, "approved", by="test", via="cli")
     return told + [_told(proxy, step, shape, post(one)) for one in channel.platforms.chosen() for step in (1, 3)]
 
 

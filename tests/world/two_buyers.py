@@ -18,22 +18,22 @@ from tests.world.kill_matrix.child import Place
 _FORK = multiprocessing.get_context("fork")
 
 
-def buy(project: Path, world_url: str, name: str) -> str:
+def buy(deployment: Path, world_url: str, name: str) -> str:
     """Buy one channel's segments; return why it stopped, or nothing."""
-    studio = Place(project, world_url, project).studio(name)
-    channel, source = studio.channels.load(name), studio.connect("fal")
+    project = Place(deployment, world_url, deployment).project(name)
+    channel, source = project.channels.load(name), project.connect("fal")
     _everybody_is_there.wait(120)
     try:
-        render_segments(studio, channel, local_day(studio.clock.now(), channel.timezone), source=source)
+        render_segments(project, channel, local_day(project.clock.now(), channel.timezone), source=source)
     except DayreelError as error:
         return str(error)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     return ""
 
 
 if __name__ == "__main__":
-    project, world_url, *names = sys.argv[1:]
+    deployment, world_url, *names = sys.argv[1:]
     _everybody_is_there = _FORK.Barrier(len(names))
     with _FORK.Pool(len(names)) as pool:
-        sys.stdout.write(json.dumps(pool.starmap(buy, [(Path(project), world_url, name) for name in names], 1)))
+        sys.stdout.write(json.dumps(pool.starmap(buy, [(Path(deployment), world_url, name) for name in names], 1)))

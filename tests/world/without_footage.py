@@ -46,7 +46,7 @@ def open_the_faces(root: Path) -> None:
     """Open a page of the desk and the first screen of the terminal, and ask for the status and the graph."""
     from dayreel.cli import run
     from dayreel.services.footage_hooks import footage_hooks
-    from dayreel.services.studio import open_studio
+    from dayreel.services.project import open_project
     from dayreel.settings import load_settings
     from dayreel.tui.app import DayreelTerminal
     from pipeline_assets.definitions import build_defs
@@ -56,17 +56,17 @@ def open_the_faces(root: Path) -> None:
     assert run(["status", "--json"]) == 0
     keys = build_defs(settings).resolve_asset_graph().get_all_asset_keys()
     assert {"asmr_crafts/final_video", "library/throughput"} <= {key.to_user_string() for key in keys}, keys
-    studio = open_studio(settings)
-    person(desk_on(studio), "Vera", "viewer").open("/calendar")
+    project = open_project(settings)
+    person(desk_on(project), "Vera", "viewer").open("/calendar")
 
     async def terminal() -> None:
-        app = DayreelTerminal(studio, person="alma")
+        app = DayreelTerminal(project, person="alma")
         async with app.run_test() as keys:
             await keys.press("2")
             assert app.current_mode == "renders"
 
     asyncio.run(terminal())
-    studio.catalog.close()
+    project.catalog.close()
     try:
         footage_hooks(settings.model_copy(update={"library": root}))
     except ModuleNotFoundError:

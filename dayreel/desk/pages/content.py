@@ -2,9 +2,9 @@
 
 from starlette.responses import JSONResponse, Response
 
-from dayreel.desk.pages.frame import Visit, tell
+from dayreel.desk.pages.page import PageRequest, tell
 from dayreel.errors import BusyError, GateClosedError, StaleState, UsageError
-from dayreel.queries.review import EVENTS, Seen, Verdict, read_seen, review_of, seen_text, words_of
+from dayreel.queries.review import EVENTS, ReviewSnapshot, Verdict, parse_snapshot, review_of, snapshot_text, words_of
 from dayreel.queries.rows import get_content
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.gates import closed
@@ -17,108 +17,108 @@ from dayreel.services.upkeep.start_work import making_of, publishing_of
 _WORDS: dict[str, Verdict] = {event: verdict for verdict, event in EVENTS.items()}
 
 
-def show(visit: Visit) -> Response:
+def show(request: PageRequest) -> Response:
     """Show a content."""
-    return _shown(visit, draft=None)
+    return _shown(request, draft=None)
 
 
-def preview(visit: Visit) -> Response:
+def preview(request: PageRequest) -> Response:
     """Show how each platform would get a caption that is not saved yet."""
-    text = visit.field("caption")
-    if not visit.wants_json:
-        return _shown(visit, draft=text)
-    words = words_of(visit.room.studio, visit.path("content_id"), caption=text)
+    text = request.field("caption")
+    if not request.wants_json:
+        return _shown(request, draft=text)
+    words = words_of(request.desk.project, request.path("content_id"), caption=text)
     return JSONResponse({"captions": [vars(one) for one in words]})
 
 
-def approve(visit: Visit) -> Response:
+def approve(request: PageRequest) -> Response:
     """Approve what was shown."""
-    return _decide(visit, "approve")
+    return _decide(request, "approve")
 
 
-def reject(visit: Visit) -> Response:
+def reject(request: PageRequest) -> Response:
     """Reject what was shown, with a reason.
 
     Raises:
         UsageError: there is no reason.
     """
-    if not visit.field("note").strip():
+    if not request.field("note").strip():
         raise UsageError("A rejection needs a reason.", next_step="Say in a few words what is wrong.")
-    return _decide(visit, "reject")
+    return _decide(request, "reject")
 
 
-def edit(visit: Visit) -> Response:
+def edit(request: PageRequest) -> Response:
     """Change the caption."""
-    return _decide(visit, "edit")
+    return _decide(request, "edit")
 
 
-def hold(visit: Visit) -> Response:
+def hold(request: PageRequest) -> Response:
     """Keep it from going out and from expiring."""
-    return _decide(visit, "hold")
+    return _decide(request, "hold")
 
 
-def recall(visit: Visit) -> Response:
+def recall(request: PageRequest) -> Response:
     """Take an approval or a hold back."""
-    return _decide(visit, "recall")
+    return _decide(request, "recall")
 
 
-def regenerate(visit: Visit) -> Response:
+def regenerate(request: PageRequest) -> Response:
     """Have one segment made again, beginning now.
 
     Raises:
         UsageError: there is no such segment, or its content is out already.
         BusyError: its content is being made right now.
     """
-    content_id, sequence = visit.path("content_id"), visit.field("segment")
+    content_id, sequence = request.path("content_id"), request.field("segment")
     if not sequence.isdecimal() or len(sequence) > 3:  # noqa: PLR2004
         raise UsageError(f"{sequence!r} is no segment.", next_step="Choose one of those on the page.")
-    found = review_of(visit.room.studio, content_id)
+    found = review_of(request.desk.project, content_id)
     if not found.can_regenerate:
         raise UsageError(
             f"No segment of {content_id} can be made again now (it is {found.row.state}).",
             next_step="Only the newest take of a day, before it goes out.",
         )
-    seen = _seen(visit)
+    seen = _seen(request)
     if seen is not None and (found.row.revision, found.row.version) != (seen.revision, seen.version):
         raise StaleState(f"{content_id} has changed since you saw it.", next_step="Look at it as it is now.")
-    row = regenerate_segment(visit.studio, content_id, int(sequence))
-    visit.note("regenerate segment", f"{content_id}#{sequence}")
-    visit.room.start(visit.studio, making_of(row.channel, row.day), visit.person.name)
-    return visit.done(f"/content/{content_id}", "regenerating", content_id=content_id)
+    row = regenerate_segment(request.project, content_id, int(sequence))
+    request.note("regenerate segment", f"{content_id}#{sequence}")
+    request.desk.start(request.project, making_of(row.channel, row.day), request.person.name)
+    return request.done(f"/content/{content_id}", "regenerating", content_id=content_id)
 
 
-def retake(visit: Visit) -> Response:
+def retake(request: PageRequest) -> Response:
     """Have another take of the day made, beginning now.
 
     Raises:
         UsageError: this take is still open, or not the newest of its day.
     """
-    content_id = visit.path("content_id")
-    with visit.room.studio.catalog.read() as connection:
+    content_id = request.path("content_id")
+    with request.desk.project.catalog.read() as connection:
         previous = get_content(connection, content_id)
-    row = open_new_take(visit.studio, previous)
-    visit.note("new take", row.id)
-    visit.room.start(visit.studio, making_of(row.channel, row.day), visit.person.name)
-    return visit.done(f"/content/{row.id}", "retaking", content_id=row.id)
+    row = open_new_take(request.project, previous)
+    request.note("new take", row.id)
+    request.desk.start(request.project, making_of(row.channel, row.day), request.person.name)
+    return request.done(f"/content/{row.id}", "retaking", content_id=row.id)
 
 
-def publish(visit: Visit) -> Response:
+def publish(request: PageRequest) -> Response:
     """Have an approved content published now instead of by the sensor's next look, through every gate.
 
     Raises:
         GateClosedError: nothing of it may go out now; says why, platform by platform.
         UsageError: there is no such content.
     """
-    content_id = visit.path("content_id")
-    plans = plan_posts(visit.studio, visit.studio.channels.load(parse_content_id(content_id).channel), content_id)
+    content_id = request.path("content_id")
+    plans = plan_posts(request.project, request.project.channels.load(parse_content_id(content_id).channel), content_id)
     if not any(plan.may_go_out for plan in plans):
         raise GateClosedError(
             f"Nothing of {content_id} may go out now. {' '.join(map(_why_not, plans))}".strip(),
             next_step="What an open window or a free place holds back goes out by itself then.",
         )
-    visit.note("publish now", content_id)
-    visit.room.start(visit.studio, publishing_of(content_id), visit.person.name)
-    return visit.done(f"/content/{content_id}", "publishing", content_id=content_id)
+    request.note("publish now", content_id)
+    request.desk.start(request.project, publishing_of(content_id), request.person.name)
+    return request.done(f"/content/{content_id}", "publishing", content_id=content_id)
 
 
 def _why_not(plan: Plan) -> str:
@@ -128,39 +128,39 @@ def _why_not(plan: Plan) -> str:
     return f"{plan.platform}: {'; '.join(reasons)}."
 
 
-def _shown(visit: Visit, *, draft: str | None, status: int = 200) -> Response:
-    page = review_of(visit.room.studio, visit.path("content_id"))
-    seen = seen_text(page.seen) if page.seen else ""
+def _shown(request: PageRequest, *, draft: str | None, status: int = 200) -> Response:
+    page = review_of(request.desk.project, request.path("content_id"))
+    seen = snapshot_text(page.seen) if page.seen else ""
     words = page.words if draft is None else page.words_for(draft)
-    return visit.show("content.html", status=status, page=page, words=words, seen=seen, draft=draft)
+    return request.show("content.html", status=status, page=page, words=words, seen=seen, draft=draft)
 
 
-def _decide(visit: Visit, word: str) -> Response:
-    content_id, caption = visit.path("content_id"), visit.field("caption")
+def _decide(request: PageRequest, word: str) -> Response:
+    content_id, caption = request.path("content_id"), request.field("caption")
     try:
         row = decide(
-            visit.studio,
+            request.project,
             content_id,
             _WORDS[word],
-            by=visit.person.name,
-            via="api" if visit.via == "api" else "desk",
-            seen=_seen(visit),
-            revision=_revision(visit),
+            by=request.person.name,
+            via="api" if request.via == "api" else "desk",
+            seen=_seen(request),
+            revision=_revision(request),
             caption=caption if word == "edit" else None,
-            note=visit.field("note").strip()[:2000] or None,
+            note=request.field("note").strip()[:2000] or None,
         )
     except (StaleState, BusyError, UsageError) as error:
-        return tell(visit, error, draft=caption or visit.field("note"), back=f"/content/{content_id}")
-    return visit.done(f"/content/{content_id}", row.verdict, content_id=content_id, decision_id=row.id)
+        return tell(request, error, draft=caption or request.field("note"), back=f"/content/{content_id}")
+    return request.done(f"/content/{content_id}", row.verdict, content_id=content_id, decision_id=row.id)
 
 
-def _seen(visit: Visit) -> Seen | None:
+def _seen(request: PageRequest) -> ReviewSnapshot | None:
     """Return what the person saw; a page must say it, a script may name the revision alone."""
-    if visit.person.how == "token" and not visit.field("seen") and visit.field("revision"):
+    if request.person.how == "token" and not request.field("seen") and request.field("revision"):
         return None
-    return read_seen(visit.field("seen"))
+    return parse_snapshot(request.field("seen"))
 
 
-def _revision(visit: Visit) -> int | None:
-    text = visit.field("revision")
+def _revision(request: PageRequest) -> int | None:
+    text = request.field("revision")
     return int(text) if text.isdecimal() and len(text) < 7 else None  # noqa: PLR2004

@@ -8,40 +8,40 @@ from starlette.responses import JSONResponse, Response
 
 from dayreel.desk import sessions
 from dayreel.desk.live import EventStream, begin, begin_all, live_document
-from dayreel.desk.pages.frame import Visit, status_code
-from dayreel.desk.room import Room
+from dayreel.desk.pages.page import PageRequest, status_code
+from dayreel.desk.state import DeskState
 from dayreel.errors import DayreelError
 from dayreel.queries.changes import status_now
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def show_status(visit: Visit) -> Response:
+def show_status(request: PageRequest) -> Response:
     """Return where a content stands, now.
 
     Raises:
         UsageError: there is no such content.
     """
-    return JSONResponse(live_document(*status_now(visit.room.studio, visit.path("content_id"))))
+    return JSONResponse(live_document(*status_now(request.desk.project, request.path("content_id"))))
 
 
-def events(room: Room) -> Endpoint:
+def events(desk: DeskState) -> Endpoint:
     """Return the endpoint that streams: one content where the path names it, all of them otherwise."""
 
     async def endpoint(request: Request) -> Response:
-        who = await run_in_threadpool(sessions.identify, room, request)
+        who = await run_in_threadpool(sessions.identify, desk, request)
         if who is None:
             return JSONResponse({"error": "Nobody is logged in."}, 401, headers={"www-authenticate": "Bearer"})
         content_id = request.path_params.get("content_id")
         try:
             if content_id is None:
-                return EventStream(room.feed, *await begin_all(room.feed, _last_event_id(request)))
-            begun = await begin(room.feed, content_id, _last_event_id(request))
+                return EventStream(desk.feed, *await begin_all(desk.feed, _last_event_id(request)))
+            begun = await begin(desk.feed, content_id, _last_event_id(request))
         except DayreelError as error:
             code = status_code(error, request.method)
             return JSONResponse({"error": error.message, "next_step": error.next_step}, code)
         # 204 is the one answer after which an EventSource does not come back.
-        return Response(status_code=204) if begun is None else EventStream(room.feed, *begun)
+        return Response(status_code=204) if begun is None else EventStream(desk.feed, *begun)
 
     return endpoint
 

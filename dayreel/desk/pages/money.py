@@ -2,27 +2,27 @@
 
 from starlette.responses import Response
 
-from dayreel.desk.pages.frame import Visit
+from dayreel.desk.pages.page import PageRequest
 from dayreel.queries.money import money_of
 from dayreel.services.turn_switch import turn_switch
 
 
-def money(visit: Visit) -> Response:
+def money(request: PageRequest) -> Response:
     """Show what was spent."""
-    return visit.show("money.html", money=money_of(visit.room.studio))
+    return request.show("money.html", money=money_of(request.desk.project))
 
 
-def switch(visit: Visit) -> Response:
+def switch(request: PageRequest) -> Response:
     """Turn the kill switch.
 
     Raises:
         UsageError: the position is none.
     """
     value = turn_switch(
-        visit.studio,
-        visit.field("position"),
-        by=visit.person.name,
-        via=visit.via,
-        note=visit.field("note")[:500] or None,
+        request.project,
+        request.field("position"),
+        by=request.person.name,
+        via=request.via,
+        note=request.field("note")[:500] or None,
     )
-    return visit.done("/money", f"switched-{value.value}", switch=value.value, origin=value.origin)
+    return request.done("/money", f"switched-{value.value}", switch=value.value, origin=value.origin)

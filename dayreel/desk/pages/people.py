@@ -2,93 +2,93 @@
 
 from starlette.responses import JSONResponse, Response
 
-from dayreel.desk.pages.frame import Visit
+from dayreel.desk.pages.page import PageRequest
 from dayreel.errors import UsageError
 from dayreel.rules.roles import ROLES, role_named
 from dayreel.services.audit import recent_acts
 
 
-def account(visit: Visit) -> Response:
+def account(request: PageRequest) -> Response:
     """Show one's own sessions and tokens."""
-    return _account(visit, token=None)
+    return _account(request, token=None)
 
 
-def end_session(visit: Visit) -> Response:
+def end_session(request: PageRequest) -> Response:
     """End one of one's own sessions."""
-    visit.room.visits.end(visit.field("key"), user_id=visit.person.user_id, by=visit.person.name)
-    return visit.done("/account", "session-ended")
+    request.desk.sessions.end(request.field("key"), user_id=request.person.user_id, by=request.person.name)
+    return request.done("/account", "session-ended")
 
 
-def make_token(visit: Visit) -> Response:
+def make_token(request: PageRequest) -> Response:
     """Make an API token; it is shown once.
 
     Raises:
         UsageError: it has no label.
     """
-    user = visit.room.users.named(visit.person.name)
-    role = role_named(visit.field("role") or visit.person.role)
-    if visit.person.how == "token":
+    user = request.desk.users.named(request.person.name)
+    role = role_named(request.field("role") or request.person.role)
+    if request.person.how == "token":
         raise UsageError("A token makes no tokens.", next_step="Log in and make it on the page of your account.")
-    token = visit.room.visits.make_token(user, visit.field("label"), role=role, by=visit.person.name)
-    return _account(visit, token=token)
+    token = request.desk.sessions.make_token(user, request.field("label"), role=role, by=request.person.name)
+    return _account(request, token=token)
 
 
-def revoke_token(visit: Visit) -> Response:
+def revoke_token(request: PageRequest) -> Response:
     """Revoke one of one's own tokens."""
-    key = visit.field("key")
+    key = request.field("key")
     if key.isdecimal():
-        visit.room.visits.revoke_token(int(key), user_id=visit.person.user_id, by=visit.person.name)
-    return visit.done("/account", "token-revoked")
+        request.desk.sessions.revoke_token(int(key), user_id=request.person.user_id, by=request.person.name)
+    return request.done("/account", "token-revoked")
 
 
-def people(visit: Visit) -> Response:
+def people(request: PageRequest) -> Response:
     """Show everybody, and what was done lately."""
-    return _people(visit, link=None)
+    return _people(request, link=None)
 
 
-def add_user(visit: Visit) -> Response:
+def add_user(request: PageRequest) -> Response:
     """Add somebody; the page then shows their one-time link, once.
 
     Raises:
         UsageError: the name is taken or unusable.
     """
-    token = visit.room.users.add(visit.field("name"), visit.field("role"), by=visit.person.name)
-    return _people(visit, link=token)
+    token = request.desk.users.add(request.field("name"), request.field("role"), by=request.person.name)
+    return _people(request, link=token)
 
 
-def new_link(visit: Visit) -> Response:
+def new_link(request: PageRequest) -> Response:
     """Make a new one-time link for somebody."""
-    return _people(visit, link=visit.room.users.invite_again(visit.field("name"), by=visit.person.name))
+    return _people(request, link=request.desk.users.invite_again(request.field("name"), by=request.person.name))
 
 
-def disable_user(visit: Visit) -> Response:
+def disable_user(request: PageRequest) -> Response:
     """Lock somebody out."""
-    visit.room.users.disable(visit.field("name"), by=visit.person.name)
-    return visit.done("/people", "user-disabled")
+    request.desk.users.disable(request.field("name"), by=request.person.name)
+    return request.done("/people", "user-disabled")
 
 
-def enable_user(visit: Visit) -> Response:
+def enable_user(request: PageRequest) -> Response:
     """Let somebody in again."""
-    visit.room.users.enable(visit.field("name"), by=visit.person.name)
-    return visit.done("/people", "user-enabled")
+    request.desk.users.enable(request.field("name"), by=request.person.name)
+    return request.done("/people", "user-enabled")
 
 
-def _account(visit: Visit, *, token: str | None) -> Response:
-    if token is not None and visit.wants_json:
+def _account(request: PageRequest, *, token: str | None) -> Response:
+    if token is not None and request.wants_json:
         return JSONResponse({"token": token})
-    mine = visit.person.user_id
-    return visit.show(
+    mine = request.person.user_id
+    return request.show(
         "account.html",
-        sessions=visit.room.visits.sessions_of(mine),
-        tokens=visit.room.visits.tokens_of(mine),
-        roles=[role for role in ROLES if visit.may(role)],
+        sessions=request.desk.sessions.sessions_of(mine),
+        tokens=request.desk.sessions.tokens_of(mine),
+        roles=[role for role in ROLES if request.may(role)],
         token=token,
     )
 
 
-def _people(visit: Visit, *, link: str | None) -> Response:
-    with visit.room.studio.catalog.read() as connection:
+def _people(request: PageRequest, *, link: str | None) -> Response:
+    with request.desk.project.catalog.read() as connection:
         acts = recent_acts(connection)
-    base = visit.room.public_url or f"http://{visit.request.headers.get('host', '')}"
+    base = request.desk.public_url or f"http://{request.http.headers.get('host', '')}"
     shown = None if link is None else f"{base.rstrip('/')}/welcome/{link}"
-    return visit.show("people.html", people=visit.room.users.list(), acts=acts, roles=ROLES, link=shown)
+    return request.show("people.html", people=request.desk.users.list(), acts=acts, roles=ROLES, link=shown)

@@ -21,7 +21,7 @@ def list_jobs(most: int, as_json: bool) -> None:
     from dayreel.footage.library.documents import jobs_document
 
     with opened_library() as library:
-        told = jobs_document(library.studio.catalog, most=most)
+        told = jobs_document(library.project.catalog, most=most)
     if as_json:
         print_json(told)
     elif not told:

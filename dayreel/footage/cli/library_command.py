@@ -42,7 +42,7 @@ def list_items(as_json: bool) -> None:
     from dayreel.footage.library.documents import items_document
 
     with opened_library() as library:
-        told = items_document(library.studio.catalog)
+        told = items_document(library.project.catalog)
     if as_json:
         print_json(told)
     elif not told:
@@ -84,7 +84,7 @@ def gates(as_json: bool) -> None:
     from dayreel.footage.library.documents import gates_document
 
     with opened_library() as library:
-        told = gates_document(library.studio.catalog)
+        told = gates_document(library.project.catalog)
     if as_json:
         print_json(told)
     elif not told:
@@ -111,7 +111,7 @@ def answer(gate: int, verdict: str, keep: str | None, names: tuple[str, ...], by
 
     with opened_library() as library:
         response = _response(library, gate, keep, names)
-        said = record(library, gate, verdict, by=by or library.studio.actor, via="cli", response=response)  # type: ignore[arg-type]
+        said = record(library, gate, verdict, by=by or library.project.actor, via="cli", response=response)  # type: ignore[arg-type]
     if as_json:
         print_json(gate_document(said))
     else:
@@ -127,7 +127,7 @@ def look_up(gate: int, as_json: bool) -> None:
     from dayreel.footage.library.gates import look_up_again
 
     with opened_library() as library:
-        asked = gate_document(look_up_again(library, gate, by=library.studio.actor, via="cli"))
+        asked = gate_document(look_up_again(library, gate, by=library.project.actor, via="cli"))
     if as_json:
         print_json(asked)
         return
@@ -161,14 +161,14 @@ def rebuild(as_json: bool) -> None:
 @click.option("--log-dir", type=click.Path(path_type=Path), metavar="PATH", help="default is var/logs")
 def watch(poll: bool, log_dir: Path | None) -> int:
     """Tend the library until Ctrl-C: the controller. `dayreel up` runs one too."""
-    from dayreel.cli.signals import until_told
+    from dayreel.cli.signals import until_notified
     from dayreel.footage.cli.json_log import open_log
     from dayreel.footage.library.open_library import WATCH_LOCK
     from dayreel.footage.library.watch_folder import watch_folder
     from dayreel.stores.locks import hold
 
-    with opened_library() as library, until_told() as stop:
-        settings, clock = library.studio.settings, library.studio.clock
+    with opened_library() as library, until_notified() as stop:
+        settings, clock = library.project.settings, library.project.clock
         with (
             hold(settings.var_dir / "locks", WATCH_LOCK, what="watch the library", at=clock.now()),
             open_log(log_dir or settings.var_dir / "logs", "library-watch") as log,
@@ -176,7 +176,7 @@ def watch(poll: bool, log_dir: Path | None) -> int:
             words = f"Watching {library.root}."
             log.note("started", words, said=f"{words} Ctrl-C stops.", library=str(library.root))
             tell = partial(log.note, "tended")
-            watch_folder(library, stop=stop, tell=tell, tell_trouble=log.trouble, poll=poll)
+            watch_folder(library, stop=stop, tell=tell, notify_trouble=log.trouble, poll=poll)
             log.note("stopped", "Stopped.")
     return 0
 
@@ -191,7 +191,7 @@ def _response(library: "Library", gate: int, keep: str | None, names: tuple[str,
     if names:
         from dayreel.footage.stores.reads import get_gate
 
-        with library.studio.catalog.read() as connection:
+        with library.project.catalog.read() as connection:
             proposed: dict[str, str] = dict(get_gate(connection, gate).prompt_data.get("names", {}))
         response["names"] = {**proposed, **dict(_pair(one) for one in names)}
     return response

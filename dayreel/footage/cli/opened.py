@@ -16,10 +16,10 @@ def opened_library() -> Iterator["Library"]:
         ConfigurationError: there is none, or its plan has problems.
     """
     from dayreel.footage.library.open_library import open_library
-    from dayreel.services.studio import open_studio
+    from dayreel.services.project import open_project
 
-    studio = open_studio()
+    project = open_project()
     try:
-        yield open_library(studio)
+        yield open_library(project)
     finally:
-        studio.catalog.close()
+        project.catalog.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dayreel.cli.signals import until_told
+from dayreel.cli.signals import until_notified
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
 from dayreel.footage.cli.json_log import JsonLog, open_log
@@ -37,7 +37,7 @@ def command(roles: str, name: str, library: Path | None, log_dir: Path | None, o
         )
     wanted = [role.strip() for role in roles.split(",") if role.strip()]
     folder = log_dir or settings.var_dir / "logs"
-    with open_log(folder, f"worker-{name}", worker=name) as log, until_told() as stop:
+    with open_log(folder, f"worker-{name}", worker=name) as log, until_notified() as stop:
         words = f"worker {name} does {', '.join(wanted)} of {root}"
         log.note("started", words, said=f"{words}; Ctrl-C stops it", library=str(root), roles=wanted)
         done = work(
@@ -49,7 +49,7 @@ def command(roles: str, name: str, library: Path | None, log_dir: Path | None, o
             clock=SystemClock(),
             stop=stop,
             tell=partial(note_end, log),
-            tell_trouble=log.trouble,
+            notify_trouble=log.trouble,
             once=once,
         )
         log.note("stopped", f"worker {name} stopped; {done} jobs done", done=done)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from dayreel.desk.pages.frame import Visit, tell
+from dayreel.desk.pages.page import PageRequest, tell
 from dayreel.errors import BusyError, StaleState, UsageError
 from dayreel.footage.library.gates import GateVerdict, answer, look_up_again
 from dayreel.footage.library.jobs import cancel_job, retry_job
@@ -15,111 +15,111 @@ from dayreel.footage.library.views import item_page, library_page, work_of
 from dayreel.services.footage_hooks import DeskPages
 
 
-def library(visit: Visit) -> Response:
+def library(request: PageRequest) -> Response:
     """Show everything.
 
     Raises:
         UsageError: there is no such state.
     """
-    state = visit.query("state") or None
-    return visit.show("library.html", page=library_page(visit.room.studio, state=state), state=state)
+    state = request.query("state") or None
+    return request.show("library.html", page=library_page(request.desk.project, state=state), state=state)
 
 
-def item(visit: Visit) -> Response:
+def item(request: PageRequest) -> Response:
     """Show one item.
 
     Raises:
         UsageError: there is no such item.
     """
-    return visit.show("library_item.html", page=item_page(visit.room.studio, visit.path("item_id")))
+    return request.show("library_item.html", page=item_page(request.desk.project, request.path("item_id")))
 
 
-def work(visit: Visit) -> Response:
+def work(request: PageRequest) -> Response:
     """Show the work alone, for a page that follows along."""
-    item_id = visit.query("item") or None
-    return visit.show("library_work.html", work=work_of(visit.room.studio, item_id=item_id))
+    item_id = request.query("item") or None
+    return request.show("library_work.html", work=work_of(request.desk.project, item_id=item_id))
 
 
-def approve(visit: Visit) -> Response:
+def approve(request: PageRequest) -> Response:
     """Say yes, with the names as they were typed where names were asked for.
 
     Raises:
         UsageError: no such question, or a name cannot be one.
     """
-    files, names = visit.form.get("file", ()), visit.form.get("name", ())
+    files, names = request.form.get("file", ()), request.form.get("name", ())
     if len(files) != len(names):
         raise UsageError(
             f"{len(files)} files came with {len(names)} names.", next_step="Send the form as the page does."
         )
     response = {"names": dict(zip(files, (" ".join(name.split()) for name in names), strict=True))} if files else {}
-    return _answer(visit, "approved", response, typed="\n".join(names))
+    return _answer(request, "approved", response, typed="\n".join(names))
 
 
-def reject(visit: Visit) -> Response:
+def reject(request: PageRequest) -> Response:
     """Say no."""
-    return _answer(visit, "rejected", {})
+    return _answer(request, "rejected", {})
 
 
-def keep_others(visit: Visit) -> Response:
+def keep_others(request: PageRequest) -> Response:
     """Have a remux made again with the streams that are ticked.
 
     Raises:
         UsageError: nothing is ticked, or something that is no stream of it.
     """
-    ticked = visit.form.get("keep", ())
+    ticked = request.form.get("keep", ())
     if not all(index.isdecimal() and len(index) < 5 for index in ticked):  # noqa: PLR2004
         raise UsageError("A stream is named by its number.", next_step="Send the form as the page does.")
-    return _answer(visit, "rejected", {"keep": [int(index) for index in ticked]}, said="again")
+    return _answer(request, "rejected", {"keep": [int(index) for index in ticked]}, said="again")
 
 
-def look_again(visit: Visit) -> Response:
+def look_again(request: PageRequest) -> Response:
     """Ask for titles again.
 
     Raises:
         UsageError: there is no such question, or nobody is asked for titles.
     """
-    number = int(visit.path("gate_id"))
+    number = int(request.path("gate_id"))
     try:
-        gate = look_up_again(open_library(visit.studio), number, by=visit.person.name, via=visit.via)
+        gate = look_up_again(open_library(request.project), number, by=request.person.name, via=request.via)
     except (StaleState, BusyError) as error:
-        return tell(visit, error, back="/library")
-    return visit.done("/library", "question-looked-up", question=gate.id, item_id=gate.item_id)
+        return tell(request, error, back="/library")
+    return request.done("/library", "question-looked-up", question=gate.id, item_id=gate.item_id)
 
 
-def cancel(visit: Visit) -> Response:
+def cancel(request: PageRequest) -> Response:
     """Stop a job.
 
     Raises:
         UsageError: there is no such job.
     """
-    return _act_on_job(visit, cancel_job, "job-cancelled")
+    return _act_on_job(request, cancel_job, "job-cancelled")
 
 
-def retry(visit: Visit) -> Response:
+def retry(request: PageRequest) -> Response:
     """Try a job again.
 
     Raises:
         UsageError: there is no such job.
     """
-    return _act_on_job(visit, retry_job, "job-retried")
+    return _act_on_job(request, retry_job, "job-retried")
 
 
-def _act_on_job(visit: Visit, act: Callable[..., str], notice: str) -> Response:
-    job = visit.path("job")
-    return visit.done("/library", notice, job=job, told=act(open_library(visit.studio), job, via=visit.via))
+def _act_on_job(request: PageRequest, act: Callable[..., str], notice: str) -> Response:
+    job = request.path("job")
+    return request.done("/library", notice, job=job, told=act(open_library(request.project), job, via=request.via))
 
 
 def _answer(
-    visit: Visit, verdict: GateVerdict, response: dict[str, Any], *, said: str | None = None, typed: str = ""
+    request: PageRequest, verdict: GateVerdict, response: dict[str, Any], *, said: str | None = None, typed: str = ""
 ) -> Response:
-    number = int(visit.path("gate_id"))
+    number = int(request.path("gate_id"))
     try:
         gate = answer(
-            open_library(visit.studio), number, verdict, by=visit.person.name, via=visit.via, response=response
+            open_library(request.project), number, verdict, by=request.person.name, via=request.via, response=response
         )
     except (StaleState, BusyError, UsageError) as error:
-        return tell(visit, error, draft=typed or None, back="/library")
-    return visit.done("/library", f"question-{said or verdict}", question=number, item_id=gate.item_id)
+        return tell(request, error, draft=typed or None, back="/library")
+    return request.done("/library", f"question-{said or verdict}", question=number, item_id=gate.item_id)
 
 
 PAGES: Final = DeskPages(

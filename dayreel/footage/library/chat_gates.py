@@ -21,30 +21,32 @@ from dayreel.footage.library.gate_cards import (
 from dayreel.footage.library.gates import GateVerdict, answer
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.stores.reads import GateRow, get_gate
-from dayreel.providers.notifiers.contract import Press, ReviewNotifier
-from dayreel.services.reviewing.chat_review import Chat, need_room, shown_name, tell_privately
+from dayreel.providers.notifiers.contract import Interaction, ReviewNotifier
+from dayreel.services.notify_people import notify_once
+from dayreel.services.project import Project
+from dayreel.services.reviewing.chat_review import Chat, notify_privately, require_room, shown_name
 from dayreel.services.reviewing.redraw_card import shown_of
-from dayreel.services.studio import Studio
-from dayreel.services.tell_people import tell_once
 
 _LOG = logging.getLogger("dayreel.chat")
 _VERDICTS: Final[dict[str, GateVerdict]] = {"approve": "approved", "reject": "rejected"}
 
 
-def ask_gate(studio: Studio, gate: GateRow, text: str, *, about: str, notifier: ReviewNotifier) -> str:
+def ask_gate(project: Project, gate: GateRow, text: str, *, about: str, notifier: ReviewNotifier) -> str:
     """Post a question's card, once; return in a sentence what became of it."""
-    with studio.catalog.read() as connection:
-        card = gate_card(studio, connection, gate)
-    told = tell_once(studio, None, card_subject(gate), text, notifier=notifier, name=FOOTAGE, about=[about], card=card)
-    with studio.catalog.write("library") as connection:
+    with project.catalog.read() as connection:
+        card = gate_card(project, connection, gate)
+    told = notify_once(
+        project, None, card_subject(gate), text, notifier=notifier, name=FOOTAGE, about=[about], card=card
+    )
+    with project.catalog.write("library") as connection:
         # Whoever answered while it was on its way found no card yet that had to follow.
         now = newest_about(connection, gate)
-        if now is not None and shown_of(gate_card(studio, connection, now)) != shown_of(card):
-            intend_redraws(studio, connection, now)
+        if now is not None and shown_of(gate_card(project, connection, now)) != shown_of(card):
+            intend_redraws(project, connection, now)
     return told
 
 
-def gate_press(studio: Studio, chat: Chat, press: Press) -> Callable[[ReviewNotifier], None] | None:
+def gate_interaction(project: Project, chat: Chat, press: Interaction) -> Callable[[ReviewNotifier], None] | None:
     """Return what a press on a question's card sets off, without changing anything; None where it is on another card.
 
     What is returned answers, makes the card show it, tells the person where it was refused, and raises no
@@ -57,10 +59,10 @@ def gate_press(studio: Studio, chat: Chat, press: Press) -> Callable[[ReviewNoti
     ticket, number, subject = [*press.ticket.split(" "), "", ""][:3]
     if ticket != TICKET:
         return None
-    need_room(studio, chat, press)
+    require_room(project, chat, press)
     if press.act not in _VERDICTS or not number.isdecimal() or len(number) > 9:  # noqa: PLR2004
         raise UsageError("That is no answer to a question about own footage.")
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         gate = get_gate(connection, int(number))
     if gate.subject_sha256[:16] != subject:  # a catalog that was made anew numbers its questions anew
         raise UsageError(f"Question {number} is another one by now.", next_step="Look at the newest message.")
@@ -69,20 +71,20 @@ def gate_press(studio: Studio, chat: Chat, press: Press) -> Callable[[ReviewNoti
         refusal = ""
         try:
             verdict = _VERDICTS[press.act]
-            answer(open_library(studio), gate.id, verdict, by=shown_name(chat, press), via=chat)
+            answer(open_library(project), gate.id, verdict, by=shown_name(chat, press), via=chat)
         except DayreelError as error:
             refusal = str(error)
-        _follow(studio, gate.id)
-        tell_privately(notifier, press, refusal)
+        _follow(project, gate.id)
+        notify_privately(notifier, press, refusal)
 
     return act
 
 
-def _follow(studio: Studio, gate_id: int) -> None:
+def _follow(project: Project, gate_id: int) -> None:
     try:
-        with studio.catalog.read() as connection:
+        with project.catalog.read() as connection:
             gate = get_gate(connection, gate_id)
-        left = redraw_gate_cards(studio, gate)
+        left = redraw_gate_cards(project, gate)
     except DayreelError as error:
         left = [str(error)]
     for said in left:

@@ -8,46 +8,46 @@ from collections.abc import Callable, Mapping
 
 from dayreel.errors import BusyError, ConfigurationError, StoreError
 from dayreel.footage.library.gate_cards import send_redraws, waiting_redraws
-from dayreel.footage.library.news import library_news, tell_news
+from dayreel.footage.library.news import library_news, notify_news
 from dayreel.footage.library.open_library import WATCH_LOCK, open_library
 from dayreel.footage.library.run_pass import due_library, run_pass
+from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.turns import turn_of
 from dayreel.services.footage_hooks import FootageChore
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.locks import who_holds
 
 _LOG = logging.getLogger("dayreel.chores")
 
 
-def _due_news(studio: Studio, target: str) -> tuple[str, str] | None:
-    news = library_news(studio, target=target)
+def _due_news(project: Project, target: str) -> tuple[str, str] | None:
+    news = library_news(project, target=target)
     if not news:
         return None
     key = fingerprint(news=[one.key for one in news])[:12]
-    return f"{key}:{turn_of(studio.clock.now(), news[-1].since)}", f"{len(news)} things to tell of own footage"
+    return f"{key}:{backoff_slot(project.clock.now(), news[-1].since)}", f"{len(news)} things to tell of own footage"
 
 
-def _due_cards(studio: Studio, _target: str) -> tuple[str, str] | None:
-    waiting = waiting_redraws(studio)
+def _due_cards(project: Project, _target: str) -> tuple[str, str] | None:
+    waiting = waiting_redraws(project)
     if not waiting:
         return None
     ids = sorted({about for about, _ in waiting})
-    turn = turn_of(studio.clock.now(), max(since for _, since in waiting))
+    turn = backoff_slot(project.clock.now(), max(since for _, since in waiting))
     return f"{fingerprint(waiting=ids)[:12]}:{turn}", f"messages about {', '.join(ids)}"
 
 
-def _due_look(studio: Studio, _target: str) -> tuple[str, str] | None:
-    if who_holds(studio.settings.var_dir / "locks", WATCH_LOCK) is not None:
+def _due_look(project: Project, _target: str) -> tuple[str, str] | None:
+    if who_holds(project.settings.var_dir / "locks", WATCH_LOCK) is not None:
         return None  # the watch looks by itself, and a look at a large library is not for every tick
-    now = studio.clock.now()
+    now = project.clock.now()
     try:
-        due = due_library(open_library(studio))
+        due = due_library(open_library(project))
     except (ConfigurationError, StoreError, OSError) as error:
         # A share that is away for an hour holds nothing else up; `dayreel doctor` says so too.
         _LOG.warning("Own footage cannot be seen to: %s", error)
         return None
-    return None if due is None else (f"{due}:{turn_of(now, now)}", "own footage has moved")
+    return None if due is None else (f"{due}:{backoff_slot(now, now)}", "own footage has moved")
 
 
 def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
@@ -59,9 +59,11 @@ def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
 
 
 CHORES: Mapping[str, FootageChore] = {
-    "library_cards": FootageChore(_due_cards, lambda studio, _notifier: send_redraws(studio)),
+    "library_cards": FootageChore(_due_cards, lambda project, _notifier: send_redraws(project)),
     "library_news": FootageChore(
-        _due_news, lambda studio, notifier: _unless_busy(lambda: tell_news(studio, notifier=notifier))
+        _due_news, lambda project, notifier: _unless_busy(lambda: notify_news(project, notifier=notifier))
     ),
-    "library": FootageChore(_due_look, lambda studio, _notifier: _unless_busy(lambda: run_pass(open_library(studio)))),
+    "library": FootageChore(
+        _due_look, lambda project, _notifier: _unless_busy(lambda: run_pass(open_library(project)))
+    ),
 }

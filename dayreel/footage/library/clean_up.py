@@ -34,7 +34,7 @@ def remove_ended_jobs(library: Library) -> list[str]:
     days = library.plan.keep_jobs_days
     if days is None:
         return []
-    before = library.studio.clock.now() - timedelta(days=days)
+    before = library.project.clock.now() - timedelta(days=days)
     listed = {one.job: one for place in ("completed", "failed") for one in library.queue.jobs(place)}
     # A job ended no earlier than it was made, and its name says when that was: only old names are asked about.
     old = [one for one in listed.values() if one.made_at is not None and one.made_at < before]
@@ -53,7 +53,7 @@ def is_over(connection: Connection, job: JobRow) -> bool:
 def _that_may_go(library: Library, old: list[JobInfo], before: datetime) -> list[JobInfo]:
     by_id = {one.job: one for one in old}
     ids = list(by_id)
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         found = (
             row
             for start in range(0, len(ids), _ASKED_AT_ONCE)
@@ -74,7 +74,7 @@ def remove_sources(library: Library) -> list[str]:
     stages = library.plan.remove_sources
     if not stages:
         return []
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         rows = [row for row in list_items(connection, ["in_library"]) if "removed" not in row.metadata]
     return [said for row in rows for said in _in_words(library, row)]
 
@@ -97,7 +97,7 @@ def _remove(library: Library, row: ItemRow) -> list[str]:
             return [f"{row.id}: its sources stay: {file.path!r} in the library is not what was filed"]
     gone = _unlink(library, manifest)
     metadata = {**row.metadata, "removed": gone}
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         connection.execute(update(media_items).where(media_items.c.id == row.id).values(metadata=metadata))
     return [f"{row.id}: {len(gone)} source files removed, after the library's were read back"]
 

@@ -51,11 +51,11 @@ def item_document(library: Library, item_id: str) -> dict[str, Any]:
         UsageError: there is no such item.
         StateError, StoreError: its manifest or the catalog cannot be read.
     """
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         row = get_item(connection, item_id)
     manifest = library.items.newest_manifest(name_of(row))
     return {
-        **remembered_item(library.studio.catalog, item_id),
+        **remembered_item(library.project.catalog, item_id),
         "origin": list(manifest.origin) if manifest else [],
         "stages": {stage: made.model_dump(mode="json") for stage, made in manifest.stages.items()} if manifest else {},
     }

@@ -20,7 +20,7 @@ def filed_footage(library: Library, titles: Sequence[str]) -> list[tuple[Path, s
         ConfigurationError: no item matches, or none of their files is there.
         StoreError, StateError: the catalog or a manifest cannot be read.
     """
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         rows = [row for row in list_items(connection, ["in_library"]) if _matches(row.title, titles)]
     found: list[tuple[Path, str]] = []
     for row in rows:

@@ -45,7 +45,7 @@ def find_titles(library: Library, manifest: ItemManifest) -> LookedUp | None:
     asked = {"title": manifest.title, "year": manifest.year} if is_movie else {"series": title, "season": season}
     told: dict[str, Any] = {"by": vendor, "asked": asked, "found": None}
     try:
-        service: TitleLookup = library.studio.connect(vendor)
+        service: TitleLookup = library.project.connect(vendor)
         found = service.movie(manifest.title, manifest.year) if is_movie else service.series(title, season)
     except DayreelError as error:
         return LookedUp(None, {**told, "said": f"{vendor} could not be asked: {error}"})

@@ -17,9 +17,9 @@ from dayreel.footage.stores.reads import GateRow, gates_of, get_item
 from dayreel.providers.notifiers.contract import Card
 from dayreel.schemas.effect import Effect
 from dayreel.services.effects.ledger import effect_of
+from dayreel.services.notify_people import day_of_project, key_of, marker_of
+from dayreel.services.project import Project
 from dayreel.services.reviewing.redraw_card import redraw_card, redraw_key, redraw_request, shown_of
-from dayreel.services.studio import Studio
-from dayreel.services.tell_people import house_day, key_of, marker_of
 from dayreel.stores.catalog.tables import effects
 
 FOOTAGE: Final = "own footage"
@@ -31,7 +31,7 @@ def card_subject(gate: GateRow) -> str:
     return f"question/{gate.item_id}/{gate.subject_sha256[:12]}"
 
 
-def gate_card(studio: Studio, connection: Connection, gate: GateRow) -> Card:
+def gate_card(project: Project, connection: Connection, gate: GateRow) -> Card:
     """Return a question's card as it should look now."""
     is_remux = gate.approval_type == "remux_review"
     return Card(
@@ -41,7 +41,7 @@ def gate_card(studio: Studio, connection: Connection, gate: GateRow) -> Card:
         idea=ASKED[gate.approval_type].capitalize(),
         caption="\n".join(_told(gate.prompt_data)),
         facts=(f"question {gate.id}", "others: at the desk"),
-        link=f"{studio.settings.desk_address}/library#question-{gate.id}",
+        link=f"{project.settings.desk_address}/library#question-{gate.id}",
         outcome=_outcome(gate),
         buttons=("approve", "reject"),
         about="Streams" if is_remux else "Names",
@@ -49,17 +49,17 @@ def gate_card(studio: Studio, connection: Connection, gate: GateRow) -> Card:
     )
 
 
-def intend_redraws(studio: Studio, connection: Connection, gate: GateRow) -> None:
+def intend_redraws(project: Project, connection: Connection, gate: GateRow) -> None:
     """Write down that every card of a question is to look as the question stands now; sends nothing.
 
     Call it in the transaction that changes the question. One that was asked again about the same files has the card of
     the one before.
     """
-    card = gate_card(studio, connection, newest_about(connection, gate) or gate)
-    for asked in _asked(studio, connection, gate):
+    card = gate_card(project, connection, newest_about(connection, gate) or gate)
+    for asked in _asked(project, connection, gate):
         request = {**redraw_request(asked, card), "question": [gate.item_id, gate.subject_sha256]}
-        key, day = redraw_key(asked, card), house_day(studio)
-        studio.ledger.intend(connection, key, channel=None, day=day, layer="review", request=request)
+        key, day = redraw_key(asked, card), day_of_project(project)
+        project.ledger.intend(connection, key, channel=None, day=day, layer="review", request=request)
 
 
 def newest_about(connection: Connection, gate: GateRow) -> GateRow | None:
@@ -67,43 +67,43 @@ def newest_about(connection: Connection, gate: GateRow) -> GateRow | None:
     return _newest(connection, gate.item_id, gate.subject_sha256)
 
 
-def redraw_gate_cards(studio: Studio, gate: GateRow) -> list[str]:
+def redraw_gate_cards(project: Project, gate: GateRow) -> list[str]:
     """Make every card of a question show how it stands now; return a sentence for each that could not be changed."""
-    with studio.catalog.read() as connection:
-        card = gate_card(studio, connection, newest_about(connection, gate) or gate)
-        cards = [asked for asked in _asked(studio, connection, gate) if asked.state == "confirmed"]
-    return [said for asked in cards if (said := _redrawn(studio, asked, card))]
+    with project.catalog.read() as connection:
+        card = gate_card(project, connection, newest_about(connection, gate) or gate)
+        cards = [asked for asked in _asked(project, connection, gate) if asked.state == "confirmed"]
+    return [said for asked in cards if (said := _redrawn(project, asked, card))]
 
 
-def waiting_redraws(studio: Studio) -> list[tuple[str, datetime]]:
+def waiting_redraws(project: Project) -> list[tuple[str, datetime]]:
     """Return what every card that still has to be changed is about, each with when that was written down."""
-    with studio.catalog.read() as connection:
-        return [(card.marker, row["created_at"]) for row, _, card in _waiting(studio, connection)]
+    with project.catalog.read() as connection:
+        return [(card.marker, row["created_at"]) for row, _, card in _waiting(project, connection)]
 
 
-def send_redraws(studio: Studio) -> list[str]:
+def send_redraws(project: Project) -> list[str]:
     """Change the cards that wait for it; return a sentence for each."""
-    with studio.catalog.read() as connection:
-        waiting = [(asked, card) for _, asked, card in _waiting(studio, connection)]
+    with project.catalog.read() as connection:
+        waiting = [(asked, card) for _, asked, card in _waiting(project, connection)]
     return [
-        f"{card.marker}: {_redrawn(studio, asked, card) or 'its message shows how it stands'}"
+        f"{card.marker}: {_redrawn(project, asked, card) or 'its message shows how it stands'}"
         for asked, card in waiting
     ]
 
 
-def _redrawn(studio: Studio, asked: Effect, card: Card) -> str:
+def _redrawn(project: Project, asked: Effect, card: Card) -> str:
     try:
-        redraw_card(studio, asked, card, channel=None, day=house_day(studio))
+        redraw_card(project, asked, card, channel=None, day=day_of_project(project))
     except (ProviderError, ConfigurationError, BusyError) as error:
         return f"the message at {asked.key.target} still shows it as it was: {error}"
     return ""
 
 
-def _asked(studio: Studio, connection: Connection, gate: GateRow) -> list[Effect]:
+def _asked(project: Project, connection: Connection, gate: GateRow) -> list[Effect]:
     """Return the cards of a question that people see, or may see, in whichever chats."""
     query = select(effects).where(
         effects.c.content_id.is_(None),
-        effects.c.world == studio.settings.world,
+        effects.c.world == project.settings.world,
         effects.c.kind == "notification",
         effects.c.fingerprint == key_of(None, card_subject(gate), "").fingerprint,
         effects.c.state.in_(("sent", "unknown", "confirmed")),
@@ -111,16 +111,16 @@ def _asked(studio: Studio, connection: Connection, gate: GateRow) -> list[Effect
     return [effect_of(row) for row in connection.execute(query).mappings()]
 
 
-def _waiting(studio: Studio, connection: Connection) -> Iterator[tuple[RowMapping, Effect, Card]]:
+def _waiting(project: Project, connection: Connection) -> Iterator[tuple[RowMapping, Effect, Card]]:
     """Give the intended changes that still say something: of a card that is there, to how its question stands now."""
     # Through the index on a state that few rows have; see `services.upkeep.chores`.
     rows = connection.execute(select(effects).where(effects.c.state == "intended")).mappings()
-    for row in [row for row in rows if row["world"] == studio.settings.world and "question" in row["request"]]:
+    for row in [row for row in rows if row["world"] == project.settings.world and "question" in row["request"]]:
         item_id, subject = row["request"]["question"]
         gate = _newest(connection, item_id, subject)
         found = connection.execute(select(effects).where(effects.c.id == row["request"]["of"])).mappings().one()
         if gate is not None and found["state"] == "confirmed":
-            card = gate_card(studio, connection, gate)
+            card = gate_card(project, connection, gate)
             if shown_of(card) == row["request"]["shown"]:
                 yield row, effect_of(found), card
 

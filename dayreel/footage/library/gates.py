@@ -51,7 +51,7 @@ def ask(library: Library, row: ItemRow, manifest: ItemManifest, gate: GateType) 
     """Ask people about an item; questions about earlier versions of it are superseded. Returns a sentence."""
     # Before the catalog is held for writing: a slow service must keep nobody waiting.
     looked_up = find_titles(library, manifest) if gate == "naming_confirm" else None
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         prompt = _prompt(connection, row, manifest, gate, looked_up)
         _ask_anew(library, connection, row, gate, subject_of(manifest, gate), prompt)
     return f"{row.id}: a person is asked: {gate}"
@@ -67,7 +67,7 @@ def look_up_again(library: Library, gate_id: int, *, by: str, via: str) -> GateR
         StaleState: it was answered already, or the item was made anew since.
         StateError, StoreError: the manifest cannot be read, or the catalog not be written.
     """
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         gate = get_gate(connection, gate_id)
         row = get_item(connection, gate.item_id)
     _refuse_stale(gate)
@@ -83,12 +83,12 @@ def look_up_again(library: Library, gate_id: int, *, by: str, via: str) -> GateR
             f"Nobody is asked for titles, so there is nothing to look up for {row.id}.",
             next_step="Set `file.lookup` in library.yaml; docs/how-to/library.md says what it needs.",
         )
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         _refuse_stale(get_gate(connection, gate_id))
         prompt = _prompt(connection, row, manifest, "naming_confirm", looked_up)
         if prompt == gate.prompt_data:
             return gate
-        now, detail = library.studio.clock.now(), {"question": gate_id}
+        now, detail = library.project.clock.now(), {"question": gate_id}
         note_act(connection, "look up titles", row.id, actor=by, at=now, via=via, detail=detail)
         return _ask_anew(library, connection, row, "naming_confirm", gate.subject_sha256, prompt)
 
@@ -108,12 +108,12 @@ def _ask_anew(
             status="pending",
             prompt_data=prompt,
             subject_sha256=subject,
-            requested_at=library.studio.clock.now(),
+            requested_at=library.project.clock.now(),
         )
     )
     asked = gates_of(connection, item_id=row.id)[-1]
     for one in (*before, asked):
-        intend_redraws(library.studio, connection, one)
+        intend_redraws(library.project, connection, one)
     return asked
 
 
@@ -131,13 +131,13 @@ def answer(
         StaleState: it was answered already, or the item was made anew since; says who and when.
         StateError, StoreError: it could not be written.
     """
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         gate = get_gate(connection, gate_id)
         row = get_item(connection, gate.item_id)
         _refuse_stale(gate)
         checked = _checked(gate, row, verdict, response or {})
         _refuse_taken(connection, row, checked.get("names", {}))
-        now = library.studio.clock.now()
+        now = library.project.clock.now()
         said = GateAnswer(
             subject=gate.subject_sha256,
             approval_type=gate.approval_type,
@@ -154,7 +154,7 @@ def answer(
             .values(status=verdict, response_data=checked, responded_at=now, responded_by=by, via=via)
         )
         answered = get_gate(connection, gate_id)
-        intend_redraws(library.studio, connection, answered)
+        intend_redraws(library.project, connection, answered)
         return answered
 
 

@@ -53,7 +53,7 @@ def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike
         MediaError: a file does not decode; the item is quarantined with the reason, and the file stays where it is.
         StoreError: the shared folder or the catalog cannot be written.
     """
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         row = find_item(connection, name.item_id)
     if row is not None and row.state != "quarantined":
         raise UsageError(
@@ -93,7 +93,7 @@ def _look(library: Library, files: list[Path]) -> _Look:
     Raises:
         UsageError: an item has a file with the same bytes.
     """
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         for path in files:
             same = items_with(connection, sha256_of(path))
             if same:
@@ -116,7 +116,7 @@ def _copied(library: Library, name: ItemName, path: Path) -> JobFile:
 
 
 def _mark(library: Library, name: ItemName, files: list[Path], made: tuple[JobFile, ...], picture: str) -> None:
-    now = library.studio.clock.now()
+    now = library.project.clock.now()
     folder = library.root / name.folder("rip") / MARKER_FOLDER
     atomic_write_text(folder / "rip.timestamp", now.isoformat(timespec="seconds") + "\n")
     atomic_write_text(folder / "rip.done", "")
@@ -124,7 +124,7 @@ def _mark(library: Library, name: ItemName, files: list[Path], made: tuple[JobFi
     stage = StageMade(
         folder=name.folder("rip"),
         files=made,
-        made_by=library.studio.actor,
+        made_by=library.project.actor,
         made_at=now,
         facts={"marker_stamp": stamp},
     )

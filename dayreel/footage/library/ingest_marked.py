@@ -151,7 +151,7 @@ def _made_elsewhere(
         folder=folder,
         files=files,
         made_by="a script",
-        made_at=library.studio.clock.now(),
+        made_at=library.project.clock.now(),
         facts={**facts, "marker_stamp": marker.stamp},
     )
 

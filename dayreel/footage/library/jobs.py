@@ -31,7 +31,7 @@ def send_job(library: Library, row: ItemRow, manifest: ItemManifest, wanted: Sub
         UsageError: the item has moved, or the job is there already.
         StoreError: the catalog or the queue cannot be written.
     """
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         now = get_item(connection, row.id)
         alive = [job.id for job in jobs_since_it_moved(connection, row.id) if job.role == wanted.role]
         if now.version != row.version or alive:
@@ -55,7 +55,7 @@ def send_job(library: Library, row: ItemRow, manifest: ItemManifest, wanted: Sub
                 updated_at=spec.created_at,
             )
         )
-        advance(connection, "job", spec.job, "start", at=spec.created_at, actor=library.studio.actor)
+        advance(connection, "job", spec.job, "start", at=spec.created_at, actor=library.project.actor)
     library.queue.submit(spec)
     return f"{row.id}: {wanted.role} job {spec.job} is waiting for a worker"
 
@@ -81,7 +81,7 @@ def _filing(
 def _spec(
     library: Library, row: ItemRow, manifest: ItemManifest, role: ItemStage, overrides: dict[str, Any]
 ) -> JobSpec:
-    name, now = name_of(row), library.studio.clock.now()
+    name, now = name_of(row), library.project.clock.now()
     before = ITEM_STAGES[ITEM_STAGES.index(role) - 1]
     source = manifest.stages[before]
     plan = getattr(library.plan, role)
@@ -107,7 +107,7 @@ def _spec(
         lease_s=plan.lease_s,
         max_attempts=plan.max_attempts,
         created_at=now,
-        created_by=library.studio.actor,
+        created_by=library.project.actor,
     )
 
 
@@ -118,7 +118,7 @@ def settle_jobs(library: Library) -> list[str]:
         StoreError: the queue or the catalog cannot be used.
     """
     said = [f"{one.job}: stalled, taken back" for one in library.queue.reap()]
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         rows = jobs_of(connection, states=UNDER_WAY)
     if not rows:
         return said
@@ -186,19 +186,19 @@ def _progress(library: Library, row: JobRow, info: JobInfo) -> None:
 
 def _fire(library: Library, row: JobRow, info: JobInfo, event: str, **columns: Any) -> None:
     """Fire an event on a job's row; one that was never seen running is shown as having run."""
-    now = library.studio.clock.now()
+    now = library.project.clock.now()
     result = info.result
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         state = next(one.state for one in jobs_of(connection, item_id=row.item_id) if one.id == row.id)
         if event == "complete" and state == "queued":
-            advance(connection, "job", row.id, "progress", at=now, actor=library.studio.actor)
+            advance(connection, "job", row.id, "progress", at=now, actor=library.project.actor)
         advance(
             connection,
             "job",
             row.id,
             event,
             at=now,
-            actor=info.claimed_by or library.studio.actor,
+            actor=info.claimed_by or library.project.actor,
             notes=columns.get("error") or columns.get("detail"),
             worker=info.claimed_by or (result.worker if result else None),
             fence=info.fence,
@@ -223,7 +223,7 @@ def cancel_job(library: Library, job: str, *, via: str = "cli") -> str:
         StaleState: it is completed already.
         StoreError: the shared folder or the catalog cannot be used.
     """
-    info = library.queue.cancel(job, by=library.studio.actor)
+    info = library.queue.cancel(job, by=library.project.actor)
     _note(library, "cancel job", job, via)
     settle_jobs(library)
     if info.place == "running":
@@ -243,13 +243,13 @@ def retry_job(library: Library, job: str, *, via: str = "cli") -> str:
         StoreError: the shared folder or the catalog cannot be used.
     """
     settle_jobs(library)
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         # Completed in its folder and failed here: what it had made was looked for and is gone, see `settle_jobs`.
         is_lost = get_job(connection, job).state == "failed"
     library.queue.retry(job, is_lost=is_lost)
     _note(library, "retry job", job, via)
-    now = library.studio.clock.now()
-    with library.studio.catalog.write("library") as connection:
+    now = library.project.clock.now()
+    with library.project.catalog.write("library") as connection:
         row = get_job(connection, job)
         advance(
             connection,
@@ -257,7 +257,7 @@ def retry_job(library: Library, job: str, *, via: str = "cli") -> str:
             job,
             "start",
             at=now,
-            actor=library.studio.actor,
+            actor=library.project.actor,
             trigger="manual",
             progress=0,
             error=None,
@@ -267,6 +267,6 @@ def retry_job(library: Library, job: str, *, via: str = "cli") -> str:
 
 
 def _note(library: Library, act: str, job: str, via: str) -> None:
-    studio = library.studio
-    with studio.catalog.write("library") as connection:
-        note_act(connection, act, job, actor=studio.actor, at=studio.clock.now(), via=via)
+    project = library.project
+    with project.catalog.write("library") as connection:
+        note_act(connection, act, job, actor=project.actor, at=project.clock.now(), via=via)

@@ -97,7 +97,7 @@ def _clip(library: Library, database: Path, clip: dict[str, Any], *, dry_run: bo
     if path is None:
         named = next((clip[name] for name in _PATHS if clip.get(name)), None)
         return Migrated(f"clip {title}", "left", f"its file {named!r} is not there" if named else "it names no file")
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         same = items_with(connection, sha256_of(path))
     if same:
         return Migrated(f"clip {title}", "there already", same[0])
@@ -131,14 +131,14 @@ def _setting(library: Library, name: str, value: Any, *, dry_run: bool) -> Migra
 
 def _config(library: Library, name: str, key: str, wanted: str, *, dry_run: bool) -> Migrated:
     what = f"setting {name}"
-    with library.studio.catalog.write("money") as connection:
+    with library.project.catalog.write("money") as connection:
         if read_config(connection, key).value == wanted:
             return Migrated(what, "there already", f"{key} = {wanted}")
         if wanted == "live":  # whether posts are real is never taken over from another system
             return Migrated(what, "left", f"it allowed real posts; say so here: `dayreel config set {key} live`")
         if dry_run:
             return Migrated(what, "would be taken", f"{key} = {wanted}")
-        now, who = library.studio.clock.now(), library.studio.actor
+        now, who = library.project.clock.now(), library.project.actor
         write_config(connection, key, wanted, by=who, at=now, note="from the older system")
     return Migrated(what, "taken", f"{key} = {wanted}")
 

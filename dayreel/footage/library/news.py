@@ -15,8 +15,8 @@ from dayreel.footage.rules.flow import ASKED
 from dayreel.footage.stores.reads import GateRow, ItemRow, JobRow, gates_of, jobs_of, list_items
 from dayreel.providers.notifiers.contract import Notifier, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.services.studio import Studio
-from dayreel.services.tell_people import tell_once, told_about
+from dayreel.services.notify_people import notified_about, notify_once
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import state_transitions
 from dayreel.stores.locks import hold
 
@@ -34,40 +34,40 @@ class LibraryNews:
     gate: GateRow | None = None
 
 
-def library_news(studio: Studio, *, target: str) -> list[LibraryNews]:
+def library_news(project: Project, *, target: str) -> list[LibraryNews]:
     """Return what nobody was told of yet, the oldest first. Reads the catalog and nothing else.
 
     Args:
         target: the notifier's name.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         items = {row.id: row for row in list_items(connection)}
         news = [*_questions(connection, items), *_refused(items), *_failed(connection, items)]
     if not news:
         return []
-    told = told_about(studio, target=target)
+    told = notified_about(project, target=target)
     return sorted((one for one in news if one.key not in told), key=lambda one: (one.since, one.key))
 
 
-def tell_news(studio: Studio, *, notifier: Notifier) -> list[str]:
+def notify_news(project: Project, *, notifier: Notifier) -> list[str]:
     """Tell what is new: in a chat each question as a card with buttons, the rest in one message; return sentences.
 
     Raises:
         BusyError: another process is telling it.
     """
-    now = studio.clock.now()
-    with hold(studio.settings.var_dir / "locks", "library-news", what="tell people about own footage", at=now):
-        news = library_news(studio, target=notifier.name)
+    now = project.clock.now()
+    with hold(project.settings.var_dir / "locks", "library-news", what="tell people about own footage", at=now):
+        news = library_news(project, target=notifier.name)
         said = []
         if isinstance(notifier, ReviewNotifier):
             asked = [(one, one.gate) for one in news if one.gate is not None]
-            said = [ask_gate(studio, gate, one.words, about=one.key, notifier=notifier) for one, gate in asked]
+            said = [ask_gate(project, gate, one.words, about=one.key, notifier=notifier) for one, gate in asked]
             news = [one for one in news if one.gate is None]
         if news:
             keys = [one.key for one in news]
-            text = _text(news, f"{studio.settings.desk_address}/library")
+            text = _text(news, f"{project.settings.desk_address}/library")
             subject = f"news/{fingerprint(news=keys)[:12]}"
-            said.append(tell_once(studio, None, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
+            said.append(notify_once(project, None, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
         return said
 
 

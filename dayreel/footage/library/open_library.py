@@ -7,8 +7,8 @@ from dayreel.footage.schemas.library import LibraryPlan
 from dayreel.footage.stores.items import ItemStore
 from dayreel.footage.stores.job_queue import JobQueue
 from dayreel.footage.stores.plan import load_plan
-from dayreel.services.footage_hooks import need_library
-from dayreel.services.studio import Studio
+from dayreel.services.footage_hooks import require_library
+from dayreel.services.project import Project
 from dayreel.settings import Settings
 from dayreel.stores.locks import who_holds
 
@@ -20,22 +20,22 @@ WATCH_LOCK = "library-watch"
 class Library:
     """A shared folder, as this machine sees it, with the catalog that remembers what it says."""
 
-    studio: Studio
+    project: Project
     root: Path
     plan: LibraryPlan
     items: ItemStore
     queue: JobQueue
 
 
-def open_library(studio: Studio) -> Library:
+def open_library(project: Project) -> Library:
     """Open the shared folder that DAYREEL_LIBRARY names.
 
     Raises:
         ConfigurationError: the variable is not set, the folder is not there, or its plan has problems.
     """
-    root = need_library(studio.settings)
+    root = require_library(project.settings)
     plan = load_plan(root)
-    return Library(studio, root, plan, ItemStore(root, actor=studio.actor), JobQueue(root, clock=studio.clock))
+    return Library(project, root, plan, ItemStore(root, actor=project.actor), JobQueue(root, clock=project.clock))
 
 
 def watcher(settings: Settings) -> str | None:
@@ -46,5 +46,5 @@ def watcher(settings: Settings) -> str | None:
     """
     holder = who_holds(settings.var_dir / "locks", WATCH_LOCK)
     if holder is None:
-        load_plan(need_library(settings))
+        load_plan(require_library(settings))
     return holder

@@ -29,7 +29,7 @@ def rebuild(library: Library) -> list[str]:
         StateError: a manifest is damaged; the catalog then has the items before it.
         StoreError: the catalog cannot be written.
     """
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         kept = [dict(row) for row in connection.execute(select(jobs)).mappings() if _is_history(connection, row)]
         connection.execute(delete(media_items))  # files, questions and jobs go with their items
     scan = library.items.scan()
@@ -57,7 +57,7 @@ def _is_history(connection: Connection, row: RowMapping) -> bool:
 
 
 def _jobs_of_before(library: Library, kept: list[dict[str, Any]], there: set[str]) -> None:
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         items = {row.id for row in list_items(connection)}
         gone = [row for row in kept if row["id"] not in there and row["item_id"] in items]
         if gone:
@@ -65,7 +65,7 @@ def _jobs_of_before(library: Library, kept: list[dict[str, Any]], there: set[str
 
 
 def _answers(library: Library, manifest: ItemManifest) -> None:
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         for said in manifest.answers:
             connection.execute(insert(human_approvals).values(item_id=manifest.item_id, **_values(said)))
 
@@ -88,7 +88,7 @@ def _job(library: Library, info: JobInfo) -> None:
     spec, result = info.spec, info.result
     if spec is None:
         return
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         item = find_item(connection, spec.item_id)
         if item is None:
             return
@@ -109,7 +109,7 @@ def _job(library: Library, info: JobInfo) -> None:
                 requested_at=spec.created_at,
                 started_at=result.started_at if result else None,
                 finished_at=result.finished_at if result else None,
-                updated_at=library.studio.clock.now(),
+                updated_at=library.project.clock.now(),
             )
         )
         if info.place == "failed":

@@ -26,7 +26,7 @@ def record_item(library: Library, manifest: ItemManifest, *, made: Sequence[Item
     Raises:
         StoreError: the catalog cannot be written.
     """
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         row = find_item(connection, manifest.item_id)
         first = row is None
         if row is None:
@@ -42,12 +42,12 @@ def record_refusal(library: Library, name: ItemName, reason: str, *, refused: di
     Args:
         refused: stage and stamp of the markers that were refused, so that they are not looked at again and again.
     """
-    with library.studio.catalog.write("library") as connection:
+    with library.project.catalog.write("library") as connection:
         row = find_item(connection, name.item_id)
         if row is None:
             row = _insert(library, connection, new_manifest(library, name), state="quarantined")
         metadata = {**row.metadata, "refused": {**row.metadata.get("refused", {}), **refused}}
-        values = {"error": reason, "metadata": metadata, "updated_at": library.studio.clock.now()}
+        values = {"error": reason, "metadata": metadata, "updated_at": library.project.clock.now()}
         connection.execute(update(media_items).where(media_items.c.id == row.id).values(**values))
 
 
@@ -67,7 +67,7 @@ def new_manifest(library: Library, name: ItemName) -> ItemManifest:
         series=name.title if name.kind == "tv" else None,
         season=name.season,
         disc=name.disc,
-        created_at=library.studio.clock.now(),
+        created_at=library.project.clock.now(),
     )
 
 
@@ -100,8 +100,8 @@ def _move(library: Library, connection: Connection, manifest: ItemManifest, stag
         "media_item",
         manifest.item_id,
         stage,
-        at=library.studio.clock.now(),
-        actor=library.studio.actor,
+        at=library.project.clock.now(),
+        actor=library.project.actor,
         trigger=trigger,
         notes=notes,
     )
@@ -112,7 +112,7 @@ def _opens(answer: GateAnswer) -> ItemStage:
 
 
 def _insert(library: Library, connection: Connection, manifest: ItemManifest, *, state: str = "ripped") -> ItemRow:
-    now = library.studio.clock.now()
+    now = library.project.clock.now()
     connection.execute(
         insert(media_items).values(
             id=manifest.item_id,
@@ -143,7 +143,7 @@ def _describe(library: Library, connection: Connection, manifest: ItemManifest, 
         "folder_path": manifest.stages[newest].folder if newest in manifest.stages else None,
         "metadata": {"stamps": stamps},
         "error": None,
-        "updated_at": library.studio.clock.now(),
+        "updated_at": library.project.clock.now(),
     }
     connection.execute(update(media_items).where(media_items.c.id == manifest.item_id).values(**values))
     connection.execute(delete(media_files).where(media_files.c.item_id == manifest.item_id))

@@ -32,8 +32,8 @@ def run_pass(library: Library) -> list[str]:
         BusyError: another process tends this library now.
         StoreError: the catalog or the shared folder cannot be used.
     """
-    folder = library.studio.settings.var_dir / "locks"
-    with hold(folder, "library", what=f"tend {str(library.root)!r}", at=library.studio.clock.now()):
+    folder = library.project.settings.var_dir / "locks"
+    with hold(folder, "library", what=f"tend {str(library.root)!r}", at=library.project.clock.now()):
         said = settle_jobs(library)
         scan = library.items.scan()
         said += [f"left alone: {reason}" for reason in scan.left_alone]
@@ -51,7 +51,7 @@ def due_library(library: Library) -> str | None:
         StoreError: the catalog cannot be read.
     """
     marked = [f"{one.name.item_id} {one.newest}" for one in _news(library, library.items.scan().items)]
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         open_jobs = {row.id: row.state for row in jobs_of(connection, states=UNDER_WAY)}
     waiting = {one.job for one in library.queue.jobs("pending")} if open_jobs else set()
     moved = sorted(job for job, state in open_jobs.items() if (job in waiting) != (state == "queued"))
@@ -61,13 +61,13 @@ def due_library(library: Library) -> str | None:
 
 def _news(library: Library, found: dict[str, FoundItem]) -> list[FoundItem]:
     """Return the items of which the folder says something that the catalog does not know."""
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         known = {row.id: row for row in list_items(connection)}
     return [one for item_id, one in sorted(found.items()) if has_changes(known.get(item_id), one)]
 
 
 def _on_the_way(library: Library) -> list[ItemRow]:
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         return [row for row in list_items(connection, ON_THE_WAY) if row.error is None]
 
 
@@ -76,7 +76,7 @@ def _step(library: Library, row: ItemRow) -> tuple[Step, ItemManifest | None]:
     if manifest is None:
         return Rest("its manifest is gone"), None
     gate_type = GATE_AFTER.get(row.state)
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         gate = newest_gate(connection, row, manifest, gate_type) if gate_type is not None else None
         jobs = {job.role: job.state for job in reversed(jobs_since_it_moved(connection, row.id))}
     asks = gate_type is not None and bool(getattr(library.plan, gate_type))

@@ -12,7 +12,7 @@ from dayreel.footage.schemas.library import ItemManifest, StageMade
 from dayreel.footage.stores.reads import get_item, jobs_of
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import UNDER_WAY
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import state_transitions
 
 BATCH = 100
@@ -43,7 +43,7 @@ def stage_story(library: Library, item_id: str, stage: ItemStage) -> StageStory:
     Raises:
         UsageError: there is no such item, or the stage is not done; says which job or question it waits for.
     """
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         row = get_item(connection, item_id)
         jobs = jobs_of(connection, item_id=item_id, states=UNDER_WAY)
     manifest = library.items.newest_manifest(name_of(row))
@@ -59,7 +59,7 @@ def stage_story(library: Library, item_id: str, stage: ItemStage) -> StageStory:
     return StageStory(manifest, made, fingerprint(stage=stage, files=list(made.files)))
 
 
-def new_moves(studio: Studio, after: int) -> list[ItemMove]:
+def new_moves(project: Project, after: int) -> list[ItemMove]:
     """Return the next steps of items after a transition, at most a hundred.
 
     Raises:
@@ -76,7 +76,7 @@ def new_moves(studio: Studio, after: int) -> list[ItemMove]:
         .order_by(state_transitions.c.id)
         .limit(BATCH)
     )
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         rows = connection.execute(query).mappings().all()
     return [
         ItemMove(

@@ -23,7 +23,7 @@ from dayreel.footage.stores.reads import count_items, get_gate, get_item
 from dayreel.footage.worker.presence import WorkerStatus, list_workers
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import UNDER_WAY
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.state.errors import StateError
 
 STATES: Mapping[str, str] = {
@@ -104,7 +104,7 @@ class ItemPage:
     trouble: str
 
 
-def library_page(studio: Studio, *, state: str | None = None) -> LibraryPage:
+def library_page(project: Project, *, state: str | None = None) -> LibraryPage:
     """Return the whole page, or with a state the items of that alone.
 
     Raises:
@@ -113,7 +113,7 @@ def library_page(studio: Studio, *, state: str | None = None) -> LibraryPage:
     """
     if state is not None and state not in STATES:
         raise UsageError(f"{state!r} is no state of items.", next_step=f"They are {', '.join(STATES)}.")
-    catalog = studio.catalog
+    catalog = project.catalog
     with catalog.read() as connection:
         counts = count_items(connection)
     shown = [one for one in STATES if one in counts and state in (None, one)]
@@ -122,46 +122,46 @@ def library_page(studio: Studio, *, state: str | None = None) -> LibraryPage:
         ItemGroup(one, STATES[one], counts[one], tuple(items_document(catalog, state=one, most=most))) for one in shown
     )
     questions = tuple(_question(gate) for gate in gates_document(catalog)) if state is None else ()
-    return LibraryPage(questions, tuple(groups), work_of(studio))
+    return LibraryPage(questions, tuple(groups), work_of(project))
 
 
-def item_page(studio: Studio, item_id: str) -> ItemPage:
+def item_page(project: Project, item_id: str) -> ItemPage:
     """Return one item's page.
 
     Raises:
         UsageError: there is no such item.
         StoreError: the catalog cannot be read.
     """
-    told, trouble = remembered_item(studio.catalog, item_id), ""
+    told, trouble = remembered_item(project.catalog, item_id), ""
     try:
-        told = item_document(_library(studio), item_id)
+        told = item_document(_library(project), item_id)
     except (ConfigurationError, StateError, StoreError) as error:
         told, trouble = {**told, "origin": [], "stages": {}}, str(error)
     waiting = tuple(_question(gate) for gate in told["gates"] if gate["status"] == "pending")
-    work = work_of(studio, item_id=item_id)
+    work = work_of(project, item_id=item_id)
     return ItemPage(told, waiting, work, "" if work.trouble else trouble)
 
 
-def question_of(studio: Studio, gate_id: int) -> GateView:
+def question_of(project: Project, gate_id: int) -> GateView:
     """Return one question, answered or not.
 
     Raises:
         UsageError: there is none of that number.
         StoreError: the catalog cannot be read.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         gate = get_gate(connection, gate_id)
         return _question(gate_document(gate, title=get_item(connection, gate.item_id).title))
 
 
-def work_of(studio: Studio, *, item_id: str | None = None) -> WorkView:
+def work_of(project: Project, *, item_id: str | None = None) -> WorkView:
     """Return what is done and by whom: for everything, or for one item.
 
     Raises:
         UsageError: there is no such item.
         StoreError: the catalog cannot be read.
     """
-    catalog = studio.catalog
+    catalog = project.catalog
     if item_id is None:
         with catalog.read() as connection:
             stands: Any = count_items(connection)
@@ -169,7 +169,7 @@ def work_of(studio: Studio, *, item_id: str | None = None) -> WorkView:
     else:
         item = remembered_item(catalog, item_id)
         jobs, stands, asked = item["jobs"], [item["state"], item["error"]], [gate["id"] for gate in item["gates"]]
-    progress, workers, trouble = _on_the_folder(studio)
+    progress, workers, trouble = _on_the_folder(project)
     return WorkView(
         open_jobs=tuple({**job, **progress.get(job["job"], {})} for job in jobs if job["state"] in UNDER_WAY),
         ended=tuple(job for job in jobs if job["state"] not in UNDER_WAY)[:_ENDED],
@@ -179,10 +179,10 @@ def work_of(studio: Studio, *, item_id: str | None = None) -> WorkView:
     )
 
 
-def _on_the_folder(studio: Studio) -> tuple[dict[str, dict[str, Any]], tuple[WorkerStatus, ...], str]:
+def _on_the_folder(project: Project) -> tuple[dict[str, dict[str, Any]], tuple[WorkerStatus, ...], str]:
     """Return how far each running job is, who works, and why that cannot be told."""
     try:
-        library = _library(studio)
+        library = _library(project)
         running = {one.job: one.progress for one in library.queue.jobs("running")}
         workers = tuple(list_workers(library.root))
     except (ConfigurationError, StoreError) as error:
@@ -195,14 +195,14 @@ def _on_the_folder(studio: Studio) -> tuple[dict[str, dict[str, Any]], tuple[Wor
     return told, workers, ""
 
 
-def _library(studio: Studio) -> Library:
+def _library(project: Project) -> Library:
     """Open the library.
 
     Raises:
         ConfigurationError, StoreError: the shared folder cannot be used.
     """
     try:
-        return open_library(studio)
+        return open_library(project)
     except OSError as error:  # a share that hangs on its last breath
         raise StoreError(f"The shared folder cannot be read: {error.strerror or error}.") from error
 

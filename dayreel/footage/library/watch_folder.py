@@ -29,14 +29,14 @@ def watch_folder(
     *,
     stop: threading.Event,
     tell: Callable[[str], None],
-    tell_trouble: Callable[[DayreelError], None],
+    notify_trouble: Callable[[DayreelError], None],
     poll: bool = False,
 ) -> None:
     """Tend the library whenever something moves, until `stop` is set. The plan is read anew each time.
 
     Args:
         tell: gets a sentence for everything that was done.
-        tell_trouble: called once when the folder, its plan or the catalog cannot be used; it is waited for.
+        notify_trouble: called once when the folder, its plan or the catalog cannot be used; it is waited for.
         poll: look for changes by polling, for network shares.
     """
     trouble = ""
@@ -48,7 +48,7 @@ def watch_folder(
                 trouble = ""
         except (ConfigurationError, StoreError) as error:
             if str(error) != trouble:
-                tell_trouble(error)
+                notify_trouble(error)
             trouble = str(error)
             stop.wait(AWAY_S)  # and then watched anew: a share that was mounted again is another folder
 
@@ -61,7 +61,7 @@ def _look(library: Library) -> list[str]:
         StoreError: the catalog or the shared folder cannot be used.
     """
     try:
-        return run_pass(open_library(library.studio))
+        return run_pass(open_library(library.project))
     except BusyError:
         return []  # whoever is at it sees the same folder
     except OSError as error:
@@ -76,7 +76,7 @@ def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator
 
     Heartbeats never let the folder be quiet, so the time is kept here and not by watchfiles.
     """
-    clock = library.studio.clock
+    clock = library.project.clock
     yield
     if stop.is_set():
         return

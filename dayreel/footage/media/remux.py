@@ -16,7 +16,7 @@ from dayreel.errors import MediaError
 from dayreel.footage.media.choose_streams import StreamChoice, StreamChoices, same_language
 from dayreel.media.picture import Node, source_input
 from dayreel.media.probe import ONLY_FILES, Probe, probe
-from dayreel.media.run import Progress, Pulse, aside, run_ffmpeg
+from dayreel.media.run import Progress, Pulse, atomic_output, run_ffmpeg
 
 MATROSKA = ".mkv"
 _AAC_BIT_RATE_PER_CHANNEL = 96_000
@@ -85,7 +85,7 @@ def write_film(
     Raises:
         MediaError, UnfinishedError: as `remux`.
     """
-    with aside(dest, doing=doing) as written:
+    with atomic_output(dest, doing=doing) as written:
         carried = carry_over(facts, choices, written.parent, picture.node if picture else None)
         spec = graph.output(*carried.streams, str(written), f="matroska", **{**carried.options, **options})
         run_ffmpeg(spec, doing=doing, folder=dest.parent, duration_s=facts.duration_s, **running)

@@ -19,7 +19,7 @@ from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.views import LibraryPage, WorkView, library_page
 from dayreel.footage.tui.question import QuestionScreen
 from dayreel.rules.lifecycle import UNDER_WAY
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.tui.dialogs import Confirm
 from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen
@@ -66,9 +66,9 @@ class LibraryScreen(LiveScreen[Shelf]):
         """Make the list."""
         yield ContentList(id="library", markup=False)
 
-    def look(self, studio: Studio) -> Shelf:
+    def look(self, project: Project) -> Shelf:
         """Read the catalog, and the shared folder for the work."""
-        page = library_page(studio)
+        page = library_page(project)
         return Shelf(tuple(_lines(page)), page.work.trouble)
 
     def show(self, view: Shelf) -> None:
@@ -106,8 +106,8 @@ class LibraryScreen(LiveScreen[Shelf]):
         if job is None:
             return
 
-        def stop(studio: Studio) -> str:
-            return cancel_job(open_library(studio), job, via="tui")
+        def stop(project: Project) -> str:
+            return cancel_job(open_library(project), job, via="tui")
 
         def go_on(yes: bool | None) -> None:
             if yes:
@@ -121,8 +121,8 @@ class LibraryScreen(LiveScreen[Shelf]):
         if job is None:
             return
 
-        def again(studio: Studio) -> str:
-            return retry_job(open_library(studio), job, via="tui")
+        def again(project: Project) -> str:
+            return retry_job(open_library(project), job, via="tui")
 
         self.act(again, meanwhile=f"Trying {job} again ...")
 

@@ -16,7 +16,7 @@ from textual.widgets import Static, TextArea
 from dayreel.footage.library.gates import GateVerdict, answer, look_up_again
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.views import GateView, question_of
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.tui.dialogs import BACK, AskLine, Confirm
 from dayreel.tui.keys import Keys
 from dayreel.tui.live import LiveScreen
@@ -48,9 +48,9 @@ class QuestionScreen(LiveScreen[GateView]):
         with VerticalScroll(id="page", can_focus=True):
             yield Static(id="told")
 
-    def look(self, studio: Studio) -> GateView:
+    def look(self, project: Project) -> GateView:
         """Read the question."""
-        return question_of(studio, self.gate_id)
+        return question_of(project, self.gate_id)
 
     def show(self, view: GateView) -> None:
         """Lay the page out."""
@@ -124,8 +124,8 @@ class QuestionScreen(LiveScreen[GateView]):
         """Ask for titles again; a question that says something else has another number, and is shown."""
         person, gate_id = self.terminal.link.person, self.gate_id
 
-        def say(studio: Studio) -> str:
-            gate = look_up_again(open_library(studio), gate_id, by=person, via="tui")
+        def say(project: Project) -> str:
+            gate = look_up_again(open_library(project), gate_id, by=person, via="tui")
             self.gate_id, self._names = gate.id, None
             return f"{gate.prompt_data['looked_up']['said']} (question {gate.id})"
 
@@ -141,8 +141,8 @@ class QuestionScreen(LiveScreen[GateView]):
     def _answer(self, verdict: GateVerdict, response: dict[str, Any]) -> None:
         person, gate_id = self.terminal.link.person, self.gate_id
 
-        def say(studio: Studio) -> str:
-            said = answer(open_library(studio), gate_id, verdict, by=person, via="tui", response=response)
+        def say(project: Project) -> str:
+            said = answer(open_library(project), gate_id, verdict, by=person, via="tui", response=response)
             return f"Recorded: question {gate_id} about {said.item_id} {said.status} by {person}."
 
         self.act(say, meanwhile="Recording your answer ...")

@@ -30,7 +30,7 @@ def work(
     clock: Clock,
     stop: threading.Event,
     tell: TellEnd,
-    tell_trouble: TellTrouble,
+    notify_trouble: TellTrouble,
     once: bool = False,
     poll_s: float = POLL_S,
 ) -> int:
@@ -41,7 +41,7 @@ def work(
         read_plan: reads its plan; asked anew for every job, so that a change needs no restart.
         stop: set it to stop: the current job goes back at once.
         tell: called after every attempt.
-        tell_trouble: called once when the folder or its plan cannot be used; the worker waits for it to come back.
+        notify_trouble: called once when the folder or its plan cannot be used; the worker waits for it to come back.
 
     Raises:
         UsageError: a role that workers do not know, or a name that cannot be one.
@@ -74,7 +74,7 @@ def work(
             except (StoreError, ConfigurationError) as error:
                 claim = None
                 if str(error) != trouble:
-                    tell_trouble(error)
+                    notify_trouble(error)
                 trouble = str(error)
             if once:
                 break

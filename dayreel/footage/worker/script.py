@@ -17,9 +17,9 @@ from dayreel.errors import ConfigurationError, MediaError, UnfinishedError
 from dayreel.footage.media.same_footage import compare_footage, refuse_other_footage
 from dayreel.footage.rules.paths import MARKER_FOLDER
 from dayreel.footage.worker.roles import JobTask, MadeFile
-from dayreel.leash import end, leashed
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.run import clean_environment
+from dayreel.process_guard import end, supervised
 from dayreel.rules.footage_files import is_footage
 
 BAD_INPUT = 65
@@ -72,7 +72,7 @@ def script_environment(task: JobTask) -> dict[str, str]:
 
 def _run(command: Sequence[str], task: JobTask) -> str:
     process = subprocess.Popen(
-        leashed(command),
+        supervised(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -101,7 +101,7 @@ class TmdbLookup:
             raise _refused(reply)
 
     def _get(self, path: str, attempted: str, params: Mapping[str, str | int]) -> Reply:
-        return self._http.send("GET", self._base + path, attempted=attempted, acting=False, params=params)
+        return self._http.send("GET", self._base + path, attempted=attempted, has_side_effects=False, params=params)
 
 
 def connect(access: Access) -> TmdbLookup:

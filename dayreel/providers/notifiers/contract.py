@@ -57,7 +57,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Press:
+class Interaction:
     """Somebody pressed a button of a card, or sent the form with a new caption.
 
     Attributes:
@@ -113,7 +113,7 @@ class ReviewNotifier(Notifier, Protocol):
         """Make a posted card look like this one. Safe to repeat, so a lost answer is a `TransientError`."""
         ...
 
-    def whisper(self, press: Press, text: str) -> None:
+    def reply_ephemeral(self, press: Interaction, text: str) -> None:
         """Tell the one person who pressed, and nobody else. Safe to repeat.
 
         Raises:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, reveal
-from dayreel.providers.notifiers.contract import Card, Message, Press
+from dayreel.providers.notifiers.contract import Card, Interaction, Message
 from dayreel.providers.notifiers.discord_cards import buttons_of, embed_of, marker_of, private_message
 from dayreel.providers.proofs import prove_buttons
 from dayreel.schemas.effect import Permit
@@ -101,13 +101,13 @@ class DiscordNotifier:
             "PATCH",
             f"{self._base_url}/channels/{handle['channel']}/messages/{handle['id']}",
             attempted=f"update the message about {permit.key.content_id} in Discord channel {handle['channel']}",
-            acting=False,
+            has_side_effects=False,
             json={"embeds": [embed_of(card)], "components": buttons_of(card), "allowed_mentions": {"parse": []}},
         )
         if not reply.ok:
             raise refused(reply)
 
-    def whisper(self, press: Press, text: str) -> None:
+    def reply_ephemeral(self, press: Interaction, text: str) -> None:
         """Say something that only the person who pressed can see, within 15 minutes; see the contract."""
         application, token = press.way_back.get("application", ""), press.way_back.get("token", "")
         attempted = f"tell {press.person_id!r} in Discord channel {press.place} what became of the press"
@@ -119,7 +119,7 @@ class DiscordNotifier:
             "POST",
             f"{self._base_url}/webhooks/{application}/{token}",
             attempted=attempted,
-            acting=False,
+            has_side_effects=False,
             json=private_message(text),
         )
         if not reply.ok:
@@ -137,7 +137,7 @@ class DiscordNotifier:
                 "GET",
                 f"{self._base_url}/channels/{self._channel_id}/messages",
                 attempted=f"look for message {marker!r} in Discord channel {self._channel_id}",
-                acting=False,
+                has_side_effects=False,
                 params={"limit": _PAGE, **before},
             )
             if not reply.ok:
@@ -177,7 +177,7 @@ class DiscordNotifier:
             "POST",
             f"{self._base_url}/channels/{self._channel_id}/messages",
             attempted=f"send a message about {permit.key.content_id} to Discord channel {self._channel_id}",
-            acting=True,
+            has_side_effects=True,
             **body,
         )
         if not reply.ok:
@@ -214,7 +214,7 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     http = Http("Discord", headers={"Authorization": f"Bot {token}", "User-Agent": AGENT}, secrets=(token,))
 
     def read(path: str, attempted: str) -> dict[str, Any]:
-        reply = http.send("GET", base + path, attempted=attempted, acting=False)
+        reply = http.send("GET", base + path, attempted=attempted, has_side_effects=False)
         if not reply.ok:
             raise refused(reply)
         return reply.document()

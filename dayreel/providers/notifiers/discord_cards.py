@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from dayreel.providers.notifiers.contract import BUTTONS, LONGEST_CAPTION, Card, Press
+from dayreel.providers.notifiers.contract import BUTTONS, LONGEST_CAPTION, Card, Interaction
 
 PING: Final = 1
 COMPONENT: Final = 3
@@ -57,7 +57,7 @@ def buttons_of(card: Card) -> list[dict[str, Any]]:
     return [{"type": _ROW, "components": row}]
 
 
-def form_of(press: Press, *, caption: str) -> Mapping[str, Any]:
+def form_of(press: Interaction, *, caption: str) -> Mapping[str, Any]:
     """Return the answer that opens the form in which somebody writes another caption."""
     box = {
         "type": _INPUT,
@@ -87,7 +87,7 @@ def private_message(text: str) -> Mapping[str, Any]:
     return {"content": _cut(text, 2000), "flags": _PRIVATE, "allowed_mentions": {"parse": []}}
 
 
-def read_interaction(body: bytes) -> Press | None:
+def read_interaction(body: bytes) -> Interaction | None:
     """Read what Discord posts to the interactions address; None is a ping. Its signature was checked before.
 
     Raises:
@@ -110,7 +110,7 @@ def read_interaction(body: bytes) -> Press | None:
         raise ValueError(f"a part of it is missing or of another kind ({type(error).__name__})") from None
     if act not in (("caption",) if kind == FORM_SENT else BUTTONS):
         raise ValueError("it has another button")
-    return Press(act, ticket, person_id, person_name, place, caption, way_back)  # type: ignore[arg-type]  # just checked
+    return Interaction(act, ticket, person_id, person_name, place, caption, way_back)  # type: ignore[arg-type]  # just checked
 
 
 def marker_of(message: Mapping[str, Any]) -> str | None:

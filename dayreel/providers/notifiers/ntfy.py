@@ -69,7 +69,7 @@ class NtfyNotifier:
             "POST",
             self._server + "/",
             attempted=f"send a message about {permit.key.content_id} through ntfy",
-            acting=True,
+            has_side_effects=True,
             json=body,
         )
         if not reply.ok:
@@ -89,7 +89,7 @@ class NtfyNotifier:
             "GET",
             f"{self._server}/{self._topic}/json",
             attempted=f"look for message {marker!r} on ntfy",
-            acting=False,
+            has_side_effects=False,
             params={"poll": 1, "since": _KEPT},
         )
         if not reply.ok:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, retry_after_s, reveal, secret_parts, status_error
-from dayreel.providers.notifiers.contract import PREVIEW, Card, Message, Press
+from dayreel.providers.notifiers.contract import PREVIEW, Card, Interaction, Message
 from dayreel.providers.notifiers.slack_cards import blocks_of, escaped, form_of, text_of
 from dayreel.providers.proofs import prove_buttons, prove_scopes
 from dayreel.schemas.effect import Permit
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from slack_sdk.web import SlackResponse
 
 # The SDK logs answers that it cannot read as they are, and one may say our token back; our errors say what matters.
-_UNHEARD: Final = logging.getLogger("dayreel.unheard.slack_sdk")
-_UNHEARD.setLevel(logging.CRITICAL + 1)
+_silenced_logger: Final = logging.getLogger("dayreel.silenced.slack_sdk")
+_silenced_logger.setLevel(logging.CRITICAL + 1)
 
 SECRET: Final = "SLACK_SIGNING_SECRET"  # noqa: S105  its variable
 BASE_URL: Final = "https://slack.com/api/"
@@ -101,7 +101,7 @@ class SlackNotifier:
         from slack_sdk import WebClient  # noqa: PLC0415  a quarter of a second of import
 
         return WebClient(
-            token=self._token, base_url=self._base_url, timeout=timeout_s, retry_handlers=[], logger=_UNHEARD
+            token=self._token, base_url=self._base_url, timeout=timeout_s, retry_handlers=[], logger=_silenced_logger
         )
 
     def send(self, permit: Permit, message: Message) -> dict[str, Any]:
@@ -119,13 +119,13 @@ class SlackNotifier:
         place = self._call(
             lambda: self._client.files_getUploadURLExternal(filename=preview.name, length=preview.stat().st_size),
             attempted=attempted,
-            acting=False,
+            has_side_effects=False,
         )
         address = str(place.get("upload_url"))
         wire = Http("Slack", secrets=(self._token, *secret_parts(address)), read_s=self._timeout_s)
         with preview.open("rb") as file:
             # Until the upload is completed, nobody sees it: everything up to there may be repeated.
-            reply = wire.send("POST", address, attempted=attempted, acting=False, data=file)
+            reply = wire.send("POST", address, attempted=attempted, has_side_effects=False, data=file)
         if not reply.ok:
             raise reply.error(reply.words)
         self._call(
@@ -135,7 +135,7 @@ class SlackNotifier:
                 thread_ts=str(handle["ts"]),
             ),
             attempted=attempted,
-            acting=True,
+            has_side_effects=True,
         )
         return {"file_id": str(place.get("file_id"))}
 
@@ -146,18 +146,18 @@ class SlackNotifier:
                 channel=str(handle["channel"]), ts=str(handle["ts"]), text=text_of(card), blocks=blocks_of(card)
             ),
             attempted=f"update the message about {permit.key.content_id} in Slack channel {self._channel_id}",
-            acting=False,
+            has_side_effects=False,
         )
 
-    def whisper(self, press: Press, text: str) -> None:
+    def reply_ephemeral(self, press: Interaction, text: str) -> None:
         """Say something that only the person who pressed can see; see the contract."""
         self._call(
             lambda: self._client.chat_postEphemeral(channel=press.place, user=press.person_id, text=escaped(text)),
             attempted=f"tell {press.person_id!r} in Slack channel {press.place} what became of the press",
-            acting=False,
+            has_side_effects=False,
         )
 
-    def open_form(self, press: Press, card: Card, *, within_s: int) -> None:
+    def open_form(self, press: Interaction, card: Card, *, within_s: int) -> None:
         """Open the form for the caption in front of the person who pressed.
 
         Args:
@@ -172,7 +172,7 @@ class SlackNotifier:
                 trigger_id=trigger_id, view=form_of(card, caption=card.caption, channel_id=press.place)
             ),
             attempted=f"open the caption's form in Slack for {card.title}",
-            acting=False,
+            has_side_effects=False,
             secrets=(trigger_id,),
         )
 
@@ -196,7 +196,7 @@ class SlackNotifier:
                     cursor=cursor,
                 ),
                 attempted=f"look for message {marker!r} in Slack channel {self._channel_id}",
-                acting=False,
+                has_side_effects=False,
             )
             for message in answer.get("messages") or []:
                 if _marker(message) == marker:
@@ -210,7 +210,7 @@ class SlackNotifier:
         answer = self._call(
             lambda: self._client.conversations_replies(channel=self._channel_id, ts=ts, limit=_PAGE),
             attempted=f"look for preview {marker!r} in Slack channel {self._channel_id}",
-            acting=False,
+            has_side_effects=False,
         )
         files = [file for reply in answer.get("messages") or [] for file in reply.get("files") or []]
         return next(({"file_id": str(file["id"])} for file in files if file.get("title") == marker), None)
@@ -225,23 +225,30 @@ class SlackNotifier:
                 **content,
             ),
             attempted=attempted,
-            acting=True,
+            has_side_effects=True,
         )
         if not answer.get("ts"):
             raise UnknownOutcomeError(attempted=attempted, answer="an acceptance without the message's ts")
         return {"channel": str(answer.get("channel") or self._channel_id), "ts": str(answer["ts"])}
 
     def _call(
-        self, call: Callable[[], "SlackResponse"], *, attempted: str, acting: bool, secrets: Sequence[str] = ()
+        self,
+        call: Callable[[], "SlackResponse"],
+        *,
+        attempted: str,
+        has_side_effects: bool,
+        secrets: Sequence[str] = (),
     ) -> Mapping[str, Any]:
         """Make one call; see `send` and `find` for what it raises. `secrets` are those besides the bot's token."""
         from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415  loaded by now
 
-        lost = UnknownOutcomeError if acting else TransientError
+        lost = UnknownOutcomeError if has_side_effects else TransientError
         try:
             answer: object = call().data
         except SlackApiError as error:
-            raise self._refused(error, attempted, acting=acting, secrets=(self._token, *secrets)) from None
+            raise self._refused(
+                error, attempted, has_side_effects=has_side_effects, secrets=(self._token, *secrets)
+            ) from None
         except URLError as error:
             raise _never_sent(error, attempted) from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
@@ -251,7 +258,7 @@ class SlackNotifier:
         return answer
 
     def _refused(
-        self, error: "SlackApiError", attempted: str, *, acting: bool, secrets: Sequence[str]
+        self, error: "SlackApiError", attempted: str, *, has_side_effects: bool, secrets: Sequence[str]
     ) -> ProviderError:
         response = error.response
         data = response.data if isinstance(response.data, dict) else {}
@@ -262,7 +269,7 @@ class SlackNotifier:
                 response.status_code,
                 attempted=attempted,
                 answer=readable(code, secrets=secrets),
-                acting=acting,
+                has_side_effects=has_side_effects,
                 next_step=NEXT_STEPS.get(code, ""),
                 wait_s=wait_s,
                 code=code if _ERROR_CODE.match(code) else None,
@@ -271,7 +278,7 @@ class SlackNotifier:
         if code in _NOTHING_HAPPENED:
             kind = TransientError
         elif code in _MAY_HAVE_HAPPENED or not _ERROR_CODE.match(code):
-            kind = UnknownOutcomeError if acting else TransientError
+            kind = UnknownOutcomeError if has_side_effects else TransientError
         needed = f" (needed: {data['needed']})" if data.get("needed") else ""
         return kind(
             attempted=attempted,
@@ -315,7 +322,9 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     http = Http("Slack", headers={"Authorization": f"Bearer {token}"}, secrets=(token,))
 
     def call(method: str, **fields: str) -> tuple[Reply, dict[str, Any]]:
-        reply = http.send("POST", base + method, attempted=f"call Slack's {method}", acting=False, data=fields)
+        reply = http.send(
+            "POST", base + method, attempted=f"call Slack's {method}", has_side_effects=False, data=fields
+        )
         answer = reply.document()
         if answer.get("ok") is True:
             return reply, answer

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from dayreel.providers.notifiers.contract import BUTTONS, LONGEST_CAPTION, Card, Press
+from dayreel.providers.notifiers.contract import BUTTONS, LONGEST_CAPTION, Card, Interaction
 
 FORM: Final = "dayreel_caption"
 _PREFIX: Final = "dayreel_"
@@ -75,7 +75,7 @@ def form_of(card: Card, *, caption: str, channel_id: str) -> dict[str, Any]:
     }
 
 
-def read_press(body: bytes) -> Press:
+def read_interaction_of(body: bytes) -> Interaction:
     """Read what Slack posts to the interactivity address; its signature was checked before.
 
     Raises:
@@ -100,7 +100,7 @@ def read_press(body: bytes) -> Press:
         raise ValueError(f"a part of it is missing or of another kind ({type(error).__name__})") from None
     if act not in (*BUTTONS, "caption"):
         raise ValueError("it has another button")
-    return Press(act, ticket, person_id, person_name, place, caption, way_back)  # type: ignore[arg-type]  # just checked
+    return Interaction(act, ticket, person_id, person_name, place, caption, way_back)  # type: ignore[arg-type]  # just checked
 
 
 def form_problem(text: str) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError
 from dayreel.providers.http import Http, reveal, secret_parts
 from dayreel.providers.notifiers.contract import Message
-from dayreel.schemas.effect import HOUSE, Permit
+from dayreel.schemas.effect import NO_CONTENT, Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Setting, Vendor
 
@@ -68,7 +68,7 @@ class WebhookNotifier:
             "text": message.text,
             "marker": message.marker,
             "link": message.link,
-            "content_id": None if permit.key.content_id == HOUSE else permit.key.content_id,
+            "content_id": None if permit.key.content_id == NO_CONTENT else permit.key.content_id,
             "sent_at": now.isoformat(),
         }
         body = json.dumps(document, ensure_ascii=False).encode()
@@ -80,7 +80,7 @@ class WebhookNotifier:
             "POST",
             self._url,
             attempted=f"send a message about {permit.key.content_id} to the webhook",
-            acting=True,
+            has_side_effects=True,
             data=body,
             headers=headers,
         )

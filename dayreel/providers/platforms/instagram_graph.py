@@ -66,7 +66,7 @@ class Graph:
             method,
             f"{self.url}/{path}",
             attempted=attempted,
-            acting=is_publishing,
+            has_side_effects=is_publishing,
             params=params,
             json=json,
             reference=reference,
@@ -100,7 +100,7 @@ class Graph:
                 "POST",
                 uri,
                 attempted=attempted,
-                acting=False,
+                has_side_effects=False,
                 reference=container,
                 headers={
                     "Authorization": f"OAuth {self._token}",

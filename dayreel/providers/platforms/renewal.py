@@ -33,7 +33,7 @@ def renew_tiktok(access: Access, token: Token) -> Token:
         "POST",
         access.url("https://open.tiktokapis.com", "/tiktok") + "/v2/oauth/token/",
         attempted=attempted,
-        acting=False,
+        has_side_effects=False,
         data={
             "client_key": access.secret("TIKTOK_CLIENT_KEY"),
             "client_secret": secret,
@@ -96,7 +96,7 @@ def _ask_instagram(
     value = reveal(token.access, name="INSTAGRAM_ACCESS_TOKEN")
     http = Http("Instagram", headers={"Authorization": f"Bearer {value}"}, secrets=(value,), clock=access.clock)
     base = access.url("https://graph.instagram.com", "/instagram/graph")
-    reply = http.send("GET", f"{base}/{path}", attempted=attempted, acting=False, params=params)
+    reply = http.send("GET", f"{base}/{path}", attempted=attempted, has_side_effects=False, params=params)
     answer = reply.document() if reply.ok else reply.json()
     error = answer.get("error") if isinstance(answer, dict) else None
     if reply.ok and error is None:

@@ -55,7 +55,7 @@ class TikTokApi:
             "POST",
             f"{self.url}{path}",
             attempted=attempted,
-            acting=False,
+            has_side_effects=False,
             json=json,
             params=params,
             headers={"Content-Type": "application/json; charset=UTF-8"},
@@ -120,7 +120,7 @@ class TikTokApi:
             "PUT",
             url,
             attempted=_UPLOADING,
-            acting=last == total - 1,
+            has_side_effects=last == total - 1,
             reference=progress["publish_id"],
             headers={
                 "Content-Type": _CONTENT_TYPES.get(request.video.suffix.lower(), "video/mp4"),
@@ -136,7 +136,7 @@ _CONTENT_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "vide
 def _put_error(reply: Reply, publish_id: str) -> ProviderError:
     kind: type[ProviderError] = PermanentError
     if reply.status >= 500 or reply.status == 429:  # noqa: PLR2004  HTTP's own borders
-        kind = UnknownOutcomeError if reply.acting and reply.status >= 500 else TransientError  # noqa: PLR2004
+        kind = UnknownOutcomeError if reply.has_side_effects and reply.status >= 500 else TransientError  # noqa: PLR2004
     elif reply.status == 416:  # noqa: PLR2004
         kind = TransientError
     return kind(

@@ -384,7 +384,7 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     )
     form = {"client_id": client_id, "client_secret": secret, "refresh_token": refresh, "grant_type": "refresh_token"}
     reply = Http("Google", secrets=(secret, refresh), clock=access.clock).send(
-        "POST", token_url, attempted="renew the YouTube access token", acting=False, data=form
+        "POST", token_url, attempted="renew the YouTube access token", has_side_effects=False, data=form
     )
     if not reply.ok:
         raise api.error(reply)

@@ -103,7 +103,7 @@ class YouTubeApi:
                 method,
                 url,
                 attempted=attempted,
-                acting=is_publishing,
+                has_side_effects=is_publishing,
                 headers=headers,
                 params=params,
                 json=json,
@@ -145,7 +145,7 @@ class YouTubeApi:
             "POST",
             self._token_url,
             attempted="refresh the YouTube access token",
-            acting=False,
+            has_side_effects=False,
             data={
                 "client_id": self._client_id,
                 "client_secret": self._client_secret,

@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, TransientError
-from dayreel.leash import end, leashed
+from dayreel.process_guard import end, supervised
 from dayreel.providers.http import Http, readable
 from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.providers.public_urls.file_server import serve_file
@@ -124,7 +124,9 @@ class _Tunnel:
 
     def _ask(self, path: str) -> dict[str, object]:
         try:
-            reply = self._http.send("GET", self._metrics + path, attempted="ask cloudflared how it is", acting=False)
+            reply = self._http.send(
+                "GET", self._metrics + path, attempted="ask cloudflared how it is", has_side_effects=False
+            )
         except TransientError:  # not listening yet
             return {}
         answer = reply.json() if reply.status == _OK else None
@@ -151,7 +153,7 @@ def _running(program: str, origin: str, home: Path) -> Iterator[_Tunnel]:
     # An empty home, because a configuration file there would change what a quick tunnel does; and none of our keys.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home)}
     process = subprocess.Popen(
-        leashed(command),
+        supervised(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -175,7 +177,7 @@ def _free_port() -> int:
 def _answers(url: str) -> bool:
     try:
         http = Http("the tunnel", secrets=(url,), connect_s=5, read_s=10)
-        return http.send("HEAD", url, attempted="reach the tunnel from outside", acting=False).ok
+        return http.send("HEAD", url, attempted="reach the tunnel from outside", has_side_effects=False).ok
     except TransientError:
         return False
 

@@ -106,7 +106,7 @@ class FalVideo:
             "POST",
             f"{self._queue_url}/{request.model}",
             attempted=attempted,
-            acting=True,
+            has_side_effects=True,
             json=_adapter(request.model).arguments(request),
         )
         if not reply.ok:
@@ -247,7 +247,7 @@ class FalVideo:
             error.status_code,
             attempted=attempted,
             answer=readable(reason.words, secrets=[self._key]),
-            acting=False,
+            has_side_effects=False,
             reference=request_id,
             next_step=NEXT_STEPS.get(reason.code or "", NEXT_STEPS.get(key, "")),
             code="out_of_credit" if broke else reason.code,
@@ -329,7 +329,7 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
         "GET",
         f"{base}/fal-ai/wan-25-preview/requests/{uuid.uuid4()}/status",
         attempted="show fal the key",
-        acting=False,
+        has_side_effects=False,
     )
     if reply.status != _NOT_FOUND:
         raise reply.error(reply.words, next_step=NEXT_STEPS.get(str(reply.status), ""), code=str(reply.status))

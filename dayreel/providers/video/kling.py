@@ -125,7 +125,7 @@ class KlingVideo:
             "POST",
             self._tasks_url,
             attempted=f"submit segment {permit.key.sequence} of {permit.key.content_id} to kling ({request.model})",
-            acting=True,
+            has_side_effects=True,
             json={
                 "model_name": request.model,
                 "prompt": request.prompt,
@@ -197,7 +197,9 @@ class KlingVideo:
 
     def _task(self, task_id: str, *, attempted: str) -> dict[str, Any]:
         url = f"{self._tasks_url}/{quote(task_id, safe='')}"
-        return _data(self._http().send("GET", url, attempted=attempted, acting=False, reference=task_id), task_id)
+        return _data(
+            self._http().send("GET", url, attempted=attempted, has_side_effects=False, reference=task_id), task_id
+        )
 
     def _http(self) -> Http:
         token = self._token()
@@ -283,7 +285,7 @@ def _refused(reply: Reply, code: int, words: str, reference: str) -> ProviderErr
 
 
 def _doubt(reply: Reply) -> type[ProviderError]:
-    return UnknownOutcomeError if reply.acting else TransientError
+    return UnknownOutcomeError if reply.has_side_effects else TransientError
 
 
 def _video_url(task: Mapping[str, Any]) -> str | None:

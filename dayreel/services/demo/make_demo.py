@@ -32,21 +32,21 @@ from dayreel.sandbox.world import World
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo
 from dayreel.services.demo.vendors import LUCK, DemoClock, DemoGenerator, DemoModel, DemoPlatform, DemoSpeech
+from dayreel.services.making.experiments import trial_of
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.narrate import narrate
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import Product, Work, run_stage
-from dayreel.services.making.trials import trial_of
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.marts.build_marts import mart_files, refresh_marts
 from dayreel.services.marts.draw_charts import draw_all
 from dayreel.services.marts.write_report import chart_data
 from dayreel.services.measure_posts import gaps_of, measure_posts, write_analytics
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.request_review import request_review
-from dayreel.services.studio import Studio
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.mart_files import ALWAYS
@@ -148,12 +148,12 @@ def make_demo(root: Path, template: Path, *, days: int, clock: Clock | None = No
     last = (clock or SystemClock()).now().date() - timedelta(days=1)
     first = last - timedelta(days=days - 1)
     settings = _new_project(root, template, first)
-    with _studio(settings, datetime.combine(first, time(6), tzinfo=UTC)) as (studio, time_machine):
-        factory = _Factory(studio, time_machine, first, last)
+    with _project(settings, datetime.combine(first, time(6), tzinfo=UTC)) as (project, time_machine):
+        factory = _Factory(project, time_machine, first, last)
         factory.run()
-        files = refresh_marts(studio, factory.days)
-        for week in mart_files(studio).partitions("summary/weekly"):
-            mart_files(studio).write_charts(week, ALWAYS, draw_all(chart_data(studio, date.fromisoformat(week))))
+        files = refresh_marts(project, factory.days)
+        for week in mart_files(project).partitions("summary/weekly"):
+            mart_files(project).write_charts(week, ALWAYS, draw_all(chart_data(project, date.fromisoformat(week))))
     return Demo(
         root,
         first,
@@ -187,7 +187,7 @@ def _new_project(root: Path, template: Path, first: date) -> Settings:
 
 
 @contextmanager
-def _studio(settings: Settings, at: datetime) -> Iterator[tuple[Studio, DemoClock]]:
+def _project(settings: Settings, at: datetime) -> Iterator[tuple[Project, DemoClock]]:
     clock = DemoClock(at)
     catalog = open_catalog(settings.catalog)
 
@@ -198,16 +198,16 @@ def _studio(settings: Settings, at: datetime) -> Iterator[tuple[Studio, DemoCloc
     catalog.engine.dispose()
     event.listen(catalog.engine, "connect", unsynced)
     try:
-        yield Studio(settings, clock, catalog, run_id=None, actor="demo"), clock
+        yield Project(settings, clock, catalog, run_id=None, actor="demo"), clock
     finally:
         catalog.close()
 
 
 class _Factory:
-    """One demo: its studio, its vendors, and what happened on which day."""
+    """One demo: its project, its vendors, and what happened on which day."""
 
-    def __init__(self, studio: Studio, clock: DemoClock, first: date, last: date) -> None:
-        self.studio = studio
+    def __init__(self, project: Project, clock: DemoClock, first: date, last: date) -> None:
+        self.project = project
         self.clock = clock
         self.dice = random.Random(SEED)
         self.days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
@@ -220,9 +220,9 @@ class _Factory:
         self.silent = silent
         self.surely_posted = {lost, refused, deleted}
         self.gaps = {away.isoformat(): "tiktok answered HTTP 503", silent.isoformat(): "the measurement did not run"}
-        world = World(studio.settings.sandbox_dir, clock=clock)
+        world = World(project.settings.sandbox_dir, clock=clock)
         gone = {f"demo_crafts-{deleted}": datetime.combine(deleted + timedelta(days=3), time(0), tzinfo=UTC)}
-        clip = _shared_clip(studio.settings)
+        clip = _shared_clip(project.settings)
         self.clip, self.clip_s = clip, probe(clip).duration_s
         platforms: dict[str, Any] = {
             name: DemoPlatform(
@@ -243,26 +243,26 @@ class _Factory:
             "anthropic": DemoModel("anthropic", clock, self.dice),
             "openai": DemoModel("openai", clock, self.dice),
             "fal": DemoGenerator(clip, clock, self.dice),
-            "edge": DemoSpeech(_shared_sound(studio.settings, clip), self.clip_s, clock),
+            "edge": DemoSpeech(_shared_sound(project.settings, clip), self.clip_s, clock),
             **platforms,
         }
 
     def run(self) -> None:
         """Live through every day: measure, make, decide, post; and write each content's counters down at the end."""
-        channels = self.studio.channels.load_all()
+        channels = self.project.channels.load_all()
         for day in self.days:
             self._measure(day)
             for channel in channels.values():
                 self._live(channel, day)
         for content_id in self.made:
-            write_analytics(self.studio, content_id)
+            write_analytics(self.project, content_id)
         self.world.store.close()
 
     def _measure(self, day: date) -> None:
         self.clock.move_to(datetime.combine(day, MEASURED_AT, tzinfo=UTC))
         if day == self.silent:
             return
-        measured = measure_posts(self.studio, day, platforms=self.platforms, analytics=False)
+        measured = measure_posts(self.project, day, platforms=self.platforms, analytics=False)
         self._tell(("engagement", "snapshots"), day, snapshots=sum(one.snapshots for one in measured))
         self.measured.append((day.isoformat(), gaps_of(measured)))
 
@@ -275,10 +275,10 @@ class _Factory:
         self.clock.sleep(self.dice.uniform(0.2, 5.0) * 3600)
         who = self.dice.choice(PEOPLE)
         if chance < REJECTED and day not in self.surely_posted:
-            decide(self.studio, content_id, "rejected", by=who, via="cli", note=self.dice.choice(REASONS))
+            decide(self.project, content_id, "rejected", by=who, via="cli", note=self.dice.choice(REASONS))
             self._tell((channel.name, "reviews"), day, verdict="rejected")
             return
-        decide(self.studio, content_id, "approved", by=who, via="cli")
+        decide(self.project, content_id, "approved", by=who, via="cli")
         self._tell((channel.name, "reviews"), day, verdict="approved")
         self.clock.sleep(60)
         for platform in channel.platforms.chosen():
@@ -286,24 +286,24 @@ class _Factory:
 
     def _post(self, channel: Channel, day: date, content_id: str, platform: Any) -> None:
         try:
-            publish_post(self.studio, channel, content_id, platform, provider=self.platforms[platform])
+            publish_post(self.project, channel, content_id, platform, provider=self.platforms[platform])
         except ProviderError:
             return  # it is on record as refused or unknown, which is what the demo wants to show
         self.posts += 1
         self._tell((channel.name, "posts", platform), day, content_id=content_id)
 
     def _make(self, channel: Channel, day: date) -> str:
-        studio, vendors = self.studio, self.vendors
-        made = make_idea(studio, channel, day, model=vendors[channel.ideas.provider])
+        project, vendors = self.project, self.vendors
+        made = make_idea(project, channel, day, model=vendors[channel.ideas.provider])
         self._tell((channel.name, "ideas"), day, content_id=made.content_id)
         self.luck[made.content_id] = self._luck_of(channel, day, made.manifest.idea.topic if made.manifest.idea else "")
         if channel.prompts is not None:
-            write_prompts(studio, channel, day, model=vendors[channel.prompts.provider])
+            write_prompts(project, channel, day, model=vendors[channel.prompts.provider])
             self._tell((channel.name, "prompts"), day, content_id=made.content_id)
         if channel.narration is not None:
-            narrate(studio, channel, day, speech=vendors["edge"])
+            narrate(project, channel, day, speech=vendors["edge"])
             self._tell((channel.name, "narration"), day, content_id=made.content_id)
-        render_segments(studio, channel, day, source=vendors["fal"])
+        render_segments(project, channel, day, source=vendors["fal"])
         self._tell((channel.name, "raw_segments"), day, content_id=made.content_id)
         self._finish(channel, day)
         self._tell((channel.name, "final_video"), day, content_id=made.content_id)
@@ -311,18 +311,18 @@ class _Factory:
 
     def _finish(self, channel: Channel, day: date) -> None:
         """Stand in for composing: the shared clip with an empty box of its own behind it, and a poster."""
-        studio = self.studio
-        row = open_content(studio, channel, day)
+        project = self.project
+        row = open_content(project, channel, day)
         work = Work("final_video", fingerprint(demo=row.id), "ffmpeg")
 
         def compose() -> Product:
             self.clock.sleep(self.dice.uniform(2, 5))
-            folder = studio.contents.folder(row.id)
+            folder = project.contents.folder(row.id)
             path = folder / "final_video.mp4"
             path.write_bytes(self.clip.read_bytes() + _free_box(row.id))
             draw_poster(folder / "poster.jpg", row.topic or "", row.id)
             shutil.copyfile(folder / "poster.jpg", folder / "contact_sheet.jpg")
-            file = studio.contents.record(row.id, path)
+            file = project.contents.record(row.id, path)
             stream = probe(path).best_video_stream()
             final = FinalVideo(
                 file=file,
@@ -345,8 +345,8 @@ class _Factory:
             }
             return Product({"final_video": final}, columns, parameters={"demo": "one shared clip"})
 
-        run_stage(studio, row, work, compose)
-        request_review(studio, channel, row.id)
+        run_stage(project, row, work, compose)
+        request_review(project, channel, row.id)
 
     def _luck_of(self, channel: Channel, day: date, topic: str) -> float:
         trial = trial_of(channel, "idea", day)

@@ -11,18 +11,18 @@ from pathlib import PurePosixPath
 from dayreel.errors import MediaError
 from dayreel.media.stills import thumbnail
 from dayreel.schemas.content import FileRecord
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 FOLDER = "thumbnails"
 
 
-def thumbnails(studio: Studio, content_id: str, videos: Iterable[FileRecord]) -> list[tuple[str, str]]:
+def thumbnails(project: Project, content_id: str, videos: Iterable[FileRecord]) -> list[tuple[str, str]]:
     """Return the path of each video's small picture, with that of the video; both inside the content's folder.
 
     A video that is not there, or of which no frame decodes, has none and is left out: that is for its checks to say.
     """
     shown: list[tuple[str, str]] = []
-    folder = studio.contents.folder(content_id)
+    folder = project.contents.folder(content_id)
     for video in videos:
         path = f"{FOLDER}/{PurePosixPath(video.path).stem}-{video.sha256[:12]}.jpg"
         try:
@@ -32,5 +32,5 @@ def thumbnails(studio: Studio, content_id: str, videos: Iterable[FileRecord]) ->
         except (MediaError, FileNotFoundError):
             continue
         shown.append((path, video.path))
-    studio.contents.keep(content_id)
+    project.contents.keep(content_id)
     return shown

@@ -1,6 +1,6 @@
 """People who may use the desk: one-time links, passwords, and adding, disabling and listing users.
 
-Sessions and API tokens are `services.desk.visits`. No password and no link is ever kept in the clear: passwords as
+Sessions and API tokens are `services.desk.sessions`. No password and no link is ever kept in the clear: passwords as
 argon2 hashes, links as SHA-256 of 256 random bits.
 """
 
@@ -155,7 +155,7 @@ class Users:
             StaleState: the link was used, has run out, or never existed; nobody can tell which.
             UsageError: name or password cannot be used; the link still can.
         """
-        _need_good_password(password)
+        _require_good_password(password)
         made = self._hasher.hash(password)
         with self._catalog.write("users") as connection:
             row = self._open_invitation(connection, token)
@@ -224,7 +224,7 @@ class Users:
         return int(connection.execute(select(users.c.id).where(users.c.name_key == name_key(name))).scalar_one())
 
 
-def need_users(users_of: Users, host: str) -> None:
+def require_users(users_of: Users, host: str) -> None:
     """Refuse to be reachable from other machines while anybody who comes first would become the admin.
 
     Raises:
@@ -254,7 +254,7 @@ def _usable_name(name: str) -> str:
     return shown
 
 
-def _need_good_password(password: str) -> None:
+def _require_good_password(password: str) -> None:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise UsageError(
             f"The password has {len(password)} characters; it needs {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}.",

@@ -31,7 +31,7 @@ class Done:
     cost_usd: Decimal = Decimal(0)
 
 
-class NotMade(Exception):  # noqa: N818  never leaves the ledger: `error` is raised instead
+class VendorFailed(Exception):  # noqa: N818  never leaves the ledger: `error` is raised instead
     """An act's word that the service itself has failed the request it took: nothing was made, nothing is billed.
 
     Only this lets go of a handle. An error while asking how a request stands says nothing about the request.

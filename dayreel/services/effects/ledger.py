@@ -28,10 +28,10 @@ from dayreel.errors import (
 )
 from dayreel.processes import this_process
 from dayreel.schemas.content import Layer
-from dayreel.schemas.effect import HOUSE, Effect, EffectKey, EffectState, Permit
-from dayreel.services.effects.intent import Act, Intent, NotMade, Record
+from dayreel.schemas.effect import NO_CONTENT, Effect, EffectKey, EffectState, Permit
+from dayreel.services.effects.intent import Act, Intent, Record, VendorFailed
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
-from dayreel.services.patience import patiently
+from dayreel.services.retry_transient import retry_transient
 from dayreel.stores import leases
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
@@ -82,7 +82,7 @@ class EffectLedger:
             UnknownOutcomeError: it may have happened; it waits for `dayreel reconcile`.
             TransientError: still not delivered after the last attempt.
         """
-        return patiently(self._clock, lambda: self._attempt(intent, act))
+        return retry_transient(self._clock, lambda: self._attempt(intent, act))
 
     def intend(
         self,
@@ -102,7 +102,7 @@ class EffectLedger:
             return int(found)
         connection.execute(
             insert(effects).values(
-                content_id=None if key.content_id == HOUSE else key.content_id,
+                content_id=None if key.content_id == NO_CONTENT else key.content_id,
                 kind=key.kind,
                 target=key.target,
                 sequence=key.sequence,
@@ -134,7 +134,7 @@ class EffectLedger:
         with self._catalog.read() as connection:
             return effect_of(connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one())
 
-    def rule(
+    def record_outcome(
         self,
         effect_id: int,
         state: EffectState,
@@ -168,7 +168,7 @@ class EffectLedger:
                 values["result"] = dict(result)
             connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))
 
-    def take_back(self, effect_id: int, state: Literal["intended", "unknown"], evidence: str) -> None:
+    def revoke_confirmation(self, effect_id: int, state: Literal["intended", "unknown"], evidence: str) -> None:
         """Take back the confirmation of a post that its platform accepted and then did not keep; it costs nothing.
 
         The handle stays: the next try begins by asking the platform about it.
@@ -193,7 +193,7 @@ class EffectLedger:
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: Act) -> Effect:
         try:
             done = act(permit, dict(effect.handle), self._recorder(effect.id))
-        except NotMade as ended:
+        except VendorFailed as ended:
             again = isinstance(ended.error, TransientError)
             cost_usd = None if again else Decimal(0)
             self._settle(effect.id, "intended" if again else "refused", error=str(ended), cost_usd=cost_usd, handle={})
@@ -259,7 +259,7 @@ class EffectLedger:
                 answer=f"it was refused earlier: {row['error']}",
                 reference=f"effect {row['id']}",
                 next_step="Mend the cause; it is tried again a day later."
-                if intent.key.content_id == HOUSE
+                if intent.key.content_id == NO_CONTENT
                 else f"Mend the cause, then `dayreel retry {intent.key.content_id}`.",
             )
         raise UnknownOutcomeError(
@@ -334,9 +334,12 @@ class EffectLedger:
         return leases.is_at_work(row, catalog_url=self._catalog.url, now=self._clock.now(), us=self._owner)
 
     def _is(self, key: EffectKey) -> tuple[ColumnElement[bool], ...]:
-        is_house = (effects.c.content_id.is_(None), effects.c.world == self._world)  # a content says its world itself
+        is_about_none = (
+            effects.c.content_id.is_(None),
+            effects.c.world == self._world,
+        )  # a content says its world itself
         return (
-            *(is_house if key.content_id == HOUSE else (effects.c.content_id == key.content_id,)),
+            *(is_about_none if key.content_id == NO_CONTENT else (effects.c.content_id == key.content_id,)),
             effects.c.kind == key.kind,
             effects.c.target == key.target,
             effects.c.sequence == key.sequence,
@@ -434,7 +437,7 @@ def has_handle(handle: Mapping[str, Any]) -> bool:
 
 def effect_of(row: RowMapping) -> Effect:
     """Return a ledger row as an `Effect`."""
-    key = EffectKey(row["content_id"] or HOUSE, row["kind"], row["target"], row["sequence"], row["fingerprint"])
+    key = EffectKey(row["content_id"] or NO_CONTENT, row["kind"], row["target"], row["sequence"], row["fingerprint"])
     return Effect(
         id=row["id"],
         key=key,

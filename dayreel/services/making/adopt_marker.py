@@ -24,7 +24,7 @@ from dayreel.media.stills import contact_sheet, poster
 from dayreel.queries.rows import ContentRow, current_content
 from dayreel.rules.content_ids import ContentId
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.markers import SUFFIX, MarkerName, parse_marker_name, why_foreign
+from dayreel.rules.markers import SUFFIX, MarkerName, mismatch_reason, parse_marker_name
 from dayreel.schemas.channel import Channel, SegmentSpec
 from dayreel.schemas.content import CheckResult, FinalVideo, Idea
 from dayreel.schemas.manifest import Manifest, Stage, StageRecord
@@ -33,8 +33,8 @@ from dayreel.services.making.compose_video import fits_platforms
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.render_segments import segment_record
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.project import Project
 from dayreel.services.reviewing.request_review import request_review
-from dayreel.services.studio import Studio
 
 _BLOCK = 1024 * 1024
 _DURATION_TOLERANCE_S = 0.25
@@ -66,9 +66,9 @@ class Markers:
         return [self.usable[name] for name in names] if all(name in self.usable for name in names) else []
 
 
-def read_markers(studio: Studio, channel: Channel, content_id: str) -> Markers:
+def read_markers(project: Project, channel: Channel, content_id: str) -> Markers:
     """Read every marker of a content; small files only, nothing is hashed."""
-    folder = studio.contents.folder(content_id)
+    folder = project.contents.folder(content_id)
     usable: dict[MarkerName, Marker] = {}
     left_alone: dict[str, str] = {}
     try:
@@ -84,30 +84,30 @@ def read_markers(studio: Studio, channel: Channel, content_id: str) -> Markers:
     return Markers(usable, left_alone)
 
 
-def take_over(studio: Studio, channel: Channel, day: date, stage: Stage) -> StageResult | None:
+def adopt_external_output(project: Project, channel: Channel, day: date, stage: Stage) -> StageResult | None:
     """Return a stage that was made elsewhere, adopted now or earlier; None when it is ours to make.
 
     Raises:
         UsageError: this channel is not made on this day, or a final video came without an idea and a caption.
         MediaError: a marker's file is not what the marker says, or not what the channel makes. Nothing was changed.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = current_content(connection, channel.name, day)
-    markers = read_markers(studio, channel, row.id if row else str(ContentId(channel.name, day)))
+    markers = read_markers(project, channel, row.id if row else str(ContentId(channel.name, day)))
     segments = markers.segments(channel.segments)
     if markers.final is None and not segments:
         return None
-    row = open_content(studio, channel, day)
-    manifest = studio.contents.manifest(row.id)
+    row = open_content(project, channel, day)
+    manifest = project.contents.manifest(row.id)
     if markers.final is not None:
         if stage == "final_video":
-            return _adopt_final(studio, channel, row, manifest, markers.final)
+            return _adopt_final(project, channel, row, manifest, markers.final)
         if stage == "ideas" and manifest.idea is None:
-            return _adopt_idea(studio, row, markers.final)
-        return _not_needed(studio, manifest, stage, markers.final)
+            return _adopt_idea(project, row, markers.final)
+        return _not_needed(project, manifest, stage, markers.final)
     if stage == "raw_segments":
-        return _adopt_segments(studio, channel, row, manifest, segments)
-    return _not_needed(studio, manifest, stage, segments[0]) if stage == "prompts" else None
+        return _adopt_segments(project, channel, row, manifest, segments)
+    return _not_needed(project, manifest, stage, segments[0]) if stage == "prompts" else None
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def _read(folder: Path, file_name: str, spec: SegmentSpec) -> tuple[MarkerName, 
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
         return f"it is half-written or not one of ours ({faults})"
-    foreign = why_foreign(name, marker, spec)
+    foreign = mismatch_reason(name, marker, spec)
     if foreign is not None:
         return foreign
     path = folder / marker.file
@@ -137,26 +137,26 @@ def _read(folder: Path, file_name: str, spec: SegmentSpec) -> tuple[MarkerName, 
 # -- stages that are not needed --------------------------------------------------------------------------------------
 
 
-def _adopt_idea(studio: Studio, row: ContentRow, marker: Marker) -> StageResult | None:
+def _adopt_idea(project: Project, row: ContentRow, marker: Marker) -> StageResult | None:
     """Take the idea from a final video's marker; None when it has none, so that one is made."""
     if marker.caption is None:
         return None
     idea = Idea(idea=marker.idea or marker.caption.ljust(10, "."), caption=marker.caption, topic="made elsewhere")
     columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
     work = Work("ideas", fingerprint(adopted=marker), marker.producer)
-    return run_stage(studio, row, work, lambda: Product({"idea": idea}, columns, parameters={"adopted": True}))
+    return run_stage(project, row, work, lambda: Product({"idea": idea}, columns, parameters={"adopted": True}))
 
 
-def _not_needed(studio: Studio, manifest: Manifest, stage: Stage, marker: Marker) -> StageResult:
+def _not_needed(project: Project, manifest: Manifest, stage: Stage, marker: Marker) -> StageResult:
     """Return a stage that a later one, made elsewhere, has made superfluous; what it has is kept."""
     done = manifest.stages.get(stage)
     record = done or StageRecord(
         fingerprint=fingerprint(not_needed=stage, for_the_sake_of=marker.sha256),
-        finished_at=studio.clock.now(),
+        finished_at=project.clock.now(),
         duration_s=0.0,
         provider=marker.producer,
         cost_usd=Decimal(0),
-        run_id=studio.run_id,
+        run_id=project.run_id,
         parameters={"made_elsewhere": marker.file},
     )
     return StageResult(manifest.content_id, manifest, record, reused=True)
@@ -166,7 +166,7 @@ def _not_needed(studio: Studio, manifest: Manifest, stage: Stage, marker: Marker
 
 
 def _adopt_segments(
-    studio: Studio, channel: Channel, row: ContentRow, manifest: Manifest, markers: list[Marker]
+    project: Project, channel: Channel, row: ContentRow, manifest: Manifest, markers: list[Marker]
 ) -> StageResult:
     work = Work(
         stage="raw_segments",
@@ -175,17 +175,17 @@ def _adopt_segments(
     )
     targets = [f"raw/video_{number}.mp4" for number in range(1, len(markers) + 1)]
     asides: list[Path] = []
-    if not _is_done(studio, manifest, work, [segment.file.path for segment in manifest.segments]):
-        asides = [_verified(studio, row, marker, target) for marker, target in zip(markers, targets, strict=True)]
+    if not _is_done(project, manifest, work, [segment.file.path for segment in manifest.segments]):
+        asides = [_verified(project, row, marker, target) for marker, target in zip(markers, targets, strict=True)]
         for marker, aside in zip(markers, asides, strict=True):
             _must_fit(row, marker, aside, channel.segments)
 
     def make() -> Product:
         segments = [
             segment_record(
-                studio,
+                project,
                 row,
-                _placed(studio, row, aside, target),
+                _placed(project, row, aside, target),
                 number,
                 provider=marker.producer,
                 origin=marker.producer,
@@ -195,7 +195,7 @@ def _adopt_segments(
         told = [{"file": marker.file, "producer": marker.producer, "sha256": marker.sha256} for marker in markers]
         return Product({"segments": tuple(segments)}, parameters={"adopted": told})
 
-    return run_stage(studio, row, work, make)
+    return run_stage(project, row, work, make)
 
 
 def _must_fit(row: ContentRow, marker: Marker, path: Path, spec: SegmentSpec) -> None:
@@ -216,8 +216,10 @@ def _must_fit(row: ContentRow, marker: Marker, path: Path, spec: SegmentSpec) ->
 # -- the final video -------------------------------------------------------------------------------------------------
 
 
-def _adopt_final(studio: Studio, channel: Channel, row: ContentRow, manifest: Manifest, marker: Marker) -> StageResult:
-    if manifest.idea is None and _adopt_idea(studio, row, marker) is None:
+def _adopt_final(
+    project: Project, channel: Channel, row: ContentRow, manifest: Manifest, marker: Marker
+) -> StageResult:
+    if manifest.idea is None and _adopt_idea(project, row, marker) is None:
         raise UsageError(
             f"{row.id} has no idea, and the marker of its final video has no caption.",
             next_step=f"Put `caption` into the marker, or `dayreel run --date {row.day} --channel {row.channel}`.",
@@ -230,19 +232,19 @@ def _adopt_final(studio: Studio, channel: Channel, row: ContentRow, manifest: Ma
     before = manifest.final_video
     aside, loudness = Path(), None
     checks: tuple[CheckResult, ...] = ()
-    if not _is_done(studio, manifest, work, [before.file.path] if before else []):
-        aside = _verified(studio, row, marker, "final_video.mp4")
-        checks, loudness = _checked(studio, channel, row, marker, aside)
+    if not _is_done(project, manifest, work, [before.file.path] if before else []):
+        aside = _verified(project, row, marker, "final_video.mp4")
+        checks, loudness = _checked(project, channel, row, marker, aside)
 
     def make() -> Product:
-        path = _placed(studio, row, aside, "final_video.mp4")
-        folder = studio.contents.folder(row.id)
+        path = _placed(project, row, aside, "final_video.mp4")
+        folder = project.contents.folder(row.id)
         poster(path, folder / "poster.jpg")
         contact_sheet(path, folder / "contact_sheet.jpg")
         stream = probe(path).best_video_stream()
         revision = (before.revision if before else 0) + (before is None or before.file.sha256 != marker.sha256)
         final = FinalVideo(
-            file=studio.contents.record(row.id, path),
+            file=project.contents.record(row.id, path),
             revision=revision,
             duration_s=round(stream.duration_s, 3),
             width=stream.width,
@@ -253,25 +255,25 @@ def _adopt_final(studio: Studio, channel: Channel, row: ContentRow, manifest: Ma
             poster="poster.jpg",
             contact_sheet="contact_sheet.jpg",
             checks=checks,
-            made_at=studio.clock.now(),
+            made_at=project.clock.now(),
         )
         columns = {
             "revision": revision,
             "video_sha256": marker.sha256,
             "final_video_path": f"{row.id}/final_video.mp4",
-            "completed_at": studio.clock.now(),
+            "completed_at": project.clock.now(),
         }
         return Product({"final_video": final}, columns, parameters={"adopted": marker.file})
 
-    result = run_stage(studio, row, work, make)
-    request_review(studio, channel, row.id)
+    result = run_stage(project, row, work, make)
+    request_review(project, channel, row.id)
     return result
 
 
 def _checked(
-    studio: Studio, channel: Channel, row: ContentRow, marker: Marker, path: Path
+    project: Project, channel: Channel, row: ContentRow, marker: Marker, path: Path
 ) -> tuple[tuple[CheckResult, ...], float | None]:
-    ffmpeg = find_ffmpeg(studio.settings.ffmpeg)
+    ffmpeg = find_ffmpeg(project.settings.ffmpeg)
     width, height = channel.segments.size
     expected = ExpectedVideo(
         duration_s=channel.segments.total_s,
@@ -292,22 +294,22 @@ def _checked(
 # -- files -----------------------------------------------------------------------------------------------------------
 
 
-def _is_done(studio: Studio, manifest: Manifest, work: Work, paths: list[str]) -> bool:
+def _is_done(project: Project, manifest: Manifest, work: Work, paths: list[str]) -> bool:
     """Return whether the files need not be looked at: `run_stage`, which looks again, will find it done."""
     done = manifest.stages.get(work.stage)
-    folder = studio.contents.folder(manifest.content_id)
+    folder = project.contents.folder(manifest.content_id)
     return (
         done is not None and done.fingerprint == work.fingerprint and all((folder / path).is_file() for path in paths)
     )
 
 
-def _verified(studio: Studio, row: ContentRow, marker: Marker, target: str) -> Path:
+def _verified(project: Project, row: ContentRow, marker: Marker, target: str) -> Path:
     """Copy the marker's file aside, and return the copy once it has proved to be what the marker says and to decode.
 
     Raises:
         MediaError: it is not; the copy is gone again.
     """
-    folder = studio.contents.folder(row.id)
+    folder = project.contents.folder(row.id)
     aside = folder / ".pipeline" / f"adopting-{Path(target).name}"
     aside.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
@@ -329,8 +331,8 @@ def _verified(studio: Studio, row: ContentRow, marker: Marker, target: str) -> P
     return aside
 
 
-def _placed(studio: Studio, row: ContentRow, aside: Path, target: str) -> Path:
-    path = studio.contents.folder(row.id) / target
+def _placed(project: Project, row: ContentRow, aside: Path, target: str) -> Path:
+    path = project.contents.folder(row.id) / target
     path.parent.mkdir(parents=True, exist_ok=True)
     put_in_place(aside, path)
     return path

@@ -21,7 +21,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 MAX_ANSWERS = 4
 MAX_SEQUENCES = 100
@@ -47,7 +47,7 @@ class Unusable(Exception):  # noqa: N818  never leaves this module's callers
 
 
 def ask(
-    studio: Studio,
+    project: Project,
     channel: Channel,
     row: ContentRow,
     *,
@@ -79,7 +79,7 @@ def ask(
         )
         key = EffectKey(row.id, "llm", model.name, sequence, fingerprint(layer=layer, asked=vars(asked)))
         try:
-            effect = studio.ledger.perform(*_paid(studio, channel, row, layer, model, asked, key))
+            effect = project.ledger.perform(*_paid(project, channel, row, layer, model, asked, key))
         except UnknownOutcomeError as error:
             reasons.append(f"answer {sequence} was lost ({error.answer})")
             continue
@@ -108,7 +108,7 @@ def ask(
 
 
 def _paid(
-    studio: Studio,
+    project: Project,
     channel: Channel,
     row: ContentRow,
     layer: Layer,
@@ -116,7 +116,7 @@ def _paid(
     question: Question,
     key: EffectKey,
 ) -> tuple[Intent, Callable[[Permit, dict[str, Any], Record], Done]]:
-    price = studio.prices.of(model.name, question.model)
+    price = project.prices.of(model.name, question.model)
     prompt = f"{question.system}{question.prompt}{question.schema}"
     intent = Intent(
         key=key,

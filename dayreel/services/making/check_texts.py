@@ -10,19 +10,19 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.write_prompts import WORDS
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 IDEA_CHECKS = ("differs_from_earlier", "caption_fits")
 PROMPT_CHECKS = ("one_per_segment", "word_counts")
 
 
-def check_idea(studio: Studio, channel: Channel, manifest: Manifest) -> tuple[CheckResult, ...]:
+def check_idea(project: Project, channel: Channel, manifest: Manifest) -> tuple[CheckResult, ...]:
     """Return whether the idea is new enough, and whether its caption fits every platform of the channel."""
     idea = manifest.idea
     if idea is None:
         return ()
     since = manifest.day - timedelta(days=channel.ideas.avoid_days)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         nearest = closest(idea.idea, earlier_ideas(connection, channel.name, since, but=manifest.content_id))
     score = nearest.score if nearest else 0.0
     refusals: list[str] = []

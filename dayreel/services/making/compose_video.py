@@ -16,11 +16,11 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making import caption_video
-from dayreel.services.making.need_ready import need_files
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.preflight import require_files
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.project import Project
 from dayreel.services.reviewing.request_review import request_review
-from dayreel.services.studio import Studio
 from dayreel.stores.channel_files import named_files
 from dayreel.stores.files import sha256_of
 from dayreel.vendors.registry import platform_named
@@ -41,7 +41,7 @@ CHECKS = (
 )
 
 
-def compose_video(studio: Studio, channel: Channel, day: date) -> StageResult:
+def compose_video(project: Project, channel: Channel, day: date) -> StageResult:
     """Compose the final video of a channel's day, or return the one it has; then see that a review is asked for.
 
     Raises:
@@ -49,10 +49,10 @@ def compose_video(studio: Studio, channel: Channel, day: date) -> StageResult:
         ConfigurationError: a file of the brand is not there.
         MediaError: a part cannot be used, the disk is full, ffmpeg failed. No half file has a final name.
     """
-    row = open_content(studio, channel, day)
-    manifest = studio.contents.manifest(row.id)
-    _need_parts(channel, manifest)
-    need_files(studio, channel, "brand.")
+    row = open_content(project, channel, day)
+    manifest = project.contents.manifest(row.id)
+    _require_parts(channel, manifest)
+    require_files(project, channel, "brand.")
     work = Work(
         stage="final_video",
         fingerprint=fingerprint(
@@ -60,19 +60,19 @@ def compose_video(studio: Studio, channel: Channel, day: date) -> StageResult:
             segments=[segment.file.sha256 for segment in manifest.segments],
             narration=manifest.narration.file.sha256 if manifest.narration else None,
             brand=channel.brand,
-            brand_files=[sha256_of(path) for path in _brand_files(studio, channel).values()],
+            brand_files=[sha256_of(path) for path in _brand_files(project, channel).values()],
             spec=channel.segments,
             # Left out while it is off, so that what was composed before there were captions stays as it is.
             **({} if channel.captions == "off" else {"captions": caption_video.CODE_VERSION}),
         ),
         provider="ffmpeg",
     )
-    result = run_stage(studio, row, work, lambda: _compose(studio, channel, row, manifest))
-    request_review(studio, channel, row.id)
+    result = run_stage(project, row, work, lambda: _compose(project, channel, row, manifest))
+    request_review(project, channel, row.id)
     return result
 
 
-def _need_parts(channel: Channel, manifest: Manifest) -> None:
+def _require_parts(channel: Channel, manifest: Manifest) -> None:
     missing = [] if manifest.segments else ["raw_segments"]
     if channel.narration is not None and manifest.narration is None:
         missing.append("narration")
@@ -83,16 +83,16 @@ def _need_parts(channel: Channel, manifest: Manifest) -> None:
         )
 
 
-def _brand_files(studio: Studio, channel: Channel) -> dict[str, Path]:
-    named = named_files(studio.settings.channels_dir, channel)
+def _brand_files(project: Project, channel: Channel) -> dict[str, Path]:
+    named = named_files(project.settings.channels_dir, channel)
     return {field.removeprefix("brand."): path for field, path in named.items() if field.startswith("brand.")}
 
 
-def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manifest) -> Product:
-    folder = studio.contents.folder(row.id)
-    ffmpeg = find_ffmpeg(studio.settings.ffmpeg)
+def _compose(project: Project, channel: Channel, row: ContentRow, manifest: Manifest) -> Product:
+    folder = project.contents.folder(row.id)
+    ffmpeg = find_ffmpeg(project.settings.ffmpeg)
     width, height = channel.segments.size
-    brand_files = _brand_files(studio, channel)
+    brand_files = _brand_files(project, channel)
     plan = ComposePlan(
         width=width,
         height=height,
@@ -106,7 +106,7 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
         outro=brand_files.get("outro"),
         captions=caption_video.write_captions(channel, manifest, folder=folder, intro=brand_files.get("intro")),
     )
-    segments = [studio.contents.path(row.id, segment.file) for segment in manifest.segments]
+    segments = [project.contents.path(row.id, segment.file) for segment in manifest.segments]
     made = compose(segments, folder / "final_video.mp4", plan=plan, ffmpeg=ffmpeg)
     poster(made.path, folder / "poster.jpg")
     contact_sheet(made.path, folder / "contact_sheet.jpg")
@@ -126,7 +126,7 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
     changed = before is None or before.file.sha256 != made.sha256
     revision = (before.revision if before else 0) + (1 if changed else 0)
     final = FinalVideo(
-        file=studio.contents.record(row.id, made.path),
+        file=project.contents.record(row.id, made.path),
         revision=revision,
         duration_s=round(made.duration_s, 3),
         width=made.width,
@@ -137,7 +137,7 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
         poster="poster.jpg",
         contact_sheet="contact_sheet.jpg",
         checks=(*checks, fits_platforms(channel, made.path)),
-        made_at=studio.clock.now(),
+        made_at=project.clock.now(),
     )
     return Product(
         {"final_video": final},
@@ -145,7 +145,7 @@ def _compose(studio: Studio, channel: Channel, row: ContentRow, manifest: Manife
             "revision": revision,
             "video_sha256": made.sha256,
             "final_video_path": f"{row.id}/final_video.mp4",
-            "completed_at": studio.clock.now(),
+            "completed_at": project.clock.now(),
         },
         parameters={"why_encoded": made.why_encoded, "fps": float(Fraction(made.fps))},
     )

@@ -15,24 +15,24 @@ from dayreel.rules.novelty import closest
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
 from dayreel.services.making.ask import Unusable, ask
-from dayreel.services.making.keep_safe import SafetyGate, refuse_blocked, texts_of_idea
-from dayreel.services.making.learn import Lessons, lessons_for
-from dayreel.services.making.need_ready import need_ready
+from dayreel.services.making.content_safety import SafetyGate, refuse_blocked, texts_of_idea
+from dayreel.services.making.experiments import recorded, trial_of
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.performance_feedback import Lessons, lessons_for
 from dayreel.services.making.plan_days import as_idea
+from dayreel.services.making.preflight import preflight
 from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
-from dayreel.services.making.trials import recorded, trial_of
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 CODE_VERSION = "1"
 _SHOWN_TO_THE_MODEL = 30
 _CALENDAR_COLUMNS = ("day", "idea", "caption", "hashtags", "topic")
 
 
-def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageModel | None) -> StageResult:
+def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageModel | None) -> StageResult:
     """Make the idea of a channel's day, or return the one it has. One that a person pinned to the day comes first.
 
     Args:
@@ -43,9 +43,9 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
         ConfigurationError: what the channel names is not there, or has no price: nothing was bought.
         ProviderError, GateClosedError: as in `services.making.ask`.
     """
-    row = open_content(studio, channel, day)
+    row = open_content(project, channel, day)
     trial = trial_of(channel, "idea", row.day)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         pinned = pinned_idea(connection, channel.name, row.day)
     work = Work(
         stage="ideas",
@@ -55,7 +55,7 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
             source=channel.ideas.model_dump(exclude={"avoid_days", "max_similarity"}),
             topic=channel.topic,
             language=channel.language,
-            written=_calendar_row(studio, channel, day) if model is None and pinned is None else None,
+            written=_calendar_row(project, channel, day) if model is None and pinned is None else None,
             **({"pinned": [pinned.idea, pinned.caption]} if pinned is not None else {}),
             **({"learns": True} if channel.learn_from_results else {}),
             **({"trial": vars(trial)} if trial is not None else {}),
@@ -66,13 +66,13 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
 
     def make() -> Product:
         if model is not None:
-            product = _from_model(studio, channel, row, model, pinned)
+            product = _from_model(project, channel, row, model, pinned)
         elif pinned is not None:
             product = Product({"idea": as_idea(channel, pinned.idea, pinned.caption)})
         else:
-            product = _from_calendar(studio, channel, day)
+            product = _from_calendar(project, channel, day)
         idea: Idea = product.manifest["idea"]
-        atomic_write_text(studio.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
+        atomic_write_text(project.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
         columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
         return Product(
             product.manifest,
@@ -87,19 +87,19 @@ def make_idea(studio: Studio, channel: Channel, day: date, *, model: LanguageMod
             },
         )
 
-    return run_stage(studio, row, work, make)
+    return run_stage(project, row, work, make)
 
 
 def _from_model(
-    studio: Studio, channel: Channel, row: ContentRow, model: LanguageModel, pinned: PinnedIdea | None
+    project: Project, channel: Channel, row: ContentRow, model: LanguageModel, pinned: PinnedIdea | None
 ) -> Product:
     since = row.day - timedelta(days=channel.ideas.avoid_days)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         earlier = earlier_ideas(connection, channel.name, since, but=row.id)
-    lessons = lessons_for(studio, channel, row.day) if channel.learn_from_results else None
+    lessons = lessons_for(project, channel, row.day) if channel.learn_from_results else None
 
-    need_ready(studio, channel)
-    gate = SafetyGate(studio, channel, row, "idea", model, str(channel.ideas.model))
+    preflight(project, channel)
+    gate = SafetyGate(project, channel, row, "idea", model, str(channel.ideas.model))
 
     def accept(idea: Idea) -> None:
         nearest = None if pinned is not None else closest(idea.idea, earlier)
@@ -118,12 +118,12 @@ def _from_model(
         gate.admit(texts_of_idea(idea))
 
     asked = ask(
-        studio,
+        project,
         channel,
         row,
         layer="idea",
         model=model,
-        question=_question(studio, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]], lessons, pinned),
+        question=_question(project, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]], lessons, pinned),
         document=Idea,
         accept=accept,
     )
@@ -140,7 +140,7 @@ def _in_the_persons_words(idea: Idea, pinned: PinnedIdea) -> Idea:
 
 
 def _question(
-    studio: Studio,
+    project: Project,
     channel: Channel,
     row: ContentRow,
     avoid: list[str],
@@ -149,7 +149,7 @@ def _question(
 ) -> Question:
     weekday = row.day.strftime("%A")
     prompt = render(
-        studio.settings.channels_dir,
+        project.settings.channels_dir,
         channel.content_type,
         "idea",
         channel=channel,
@@ -166,7 +166,7 @@ def _question(
     added = [
         lessons.words() if lessons else "",
         trial.words if trial else "",
-        rejection_words(studio, row),
+        rejection_words(project, row),
         _given(pinned),
     ]
     prompt = "\n\n".join(part for part in (prompt, *added) if part)
@@ -188,8 +188,8 @@ def _given(pinned: PinnedIdea | None) -> str:
     return f"{asked}\n{pinned.idea}{caption}"
 
 
-def _calendar_row(studio: Studio, channel: Channel, day: date) -> dict[str, str]:
-    path = studio.settings.channels_dir / str(channel.ideas.file)
+def _calendar_row(project: Project, channel: Channel, day: date) -> dict[str, str]:
+    path = project.settings.channels_dir / str(channel.ideas.file)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -212,8 +212,8 @@ def _calendar_row(studio: Studio, channel: Channel, day: date) -> dict[str, str]
     return {str(key).strip(): (value or "").strip() for key, value in found[0].items() if isinstance(value, str | None)}
 
 
-def _from_calendar(studio: Studio, channel: Channel, day: date) -> Product:
-    row = _calendar_row(studio, channel, day)
+def _from_calendar(project: Project, channel: Channel, day: date) -> Product:
+    row = _calendar_row(project, channel, day)
     try:
         idea = Idea(
             idea=row.get("idea", ""),

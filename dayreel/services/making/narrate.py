@@ -9,22 +9,22 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import NarrationTrack
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
-from dayreel.services.making.write_prompts import need_idea
-from dayreel.services.patience import patiently
-from dayreel.services.studio import Studio
+from dayreel.services.making.write_prompts import require_idea
+from dayreel.services.project import Project
+from dayreel.services.retry_transient import retry_transient
 
 CODE_VERSION = "1"
 
 
-def narrate(studio: Studio, channel: Channel, day: date, *, speech: SpeechProvider) -> StageResult:
+def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProvider) -> StageResult:
     """Speak the narration of a channel's day, or return the one it has.
 
     Raises:
         UsageError: there is no idea yet, or the channel does not speak.
         ProviderError: the voice cannot be had.
     """
-    row = open_content(studio, channel, day)
-    idea = need_idea(studio, row.id)
+    row = open_content(project, channel, day)
+    idea = require_idea(project, row.id)
     voice = channel.narration
     if voice is None:
         raise UsageError(f"Channel {channel.name!r} does not speak.", next_step="Its `narration` is off.")
@@ -35,12 +35,12 @@ def narrate(studio: Studio, channel: Channel, day: date, *, speech: SpeechProvid
     )
 
     def make() -> Product:
-        dest = studio.contents.folder(row.id) / "narration.mp3"
-        spoken = patiently(
-            studio.clock, lambda: speech.speak(idea.narration, voice=voice.voice, rate=voice.rate, dest=dest)
+        dest = project.contents.folder(row.id) / "narration.mp3"
+        spoken = retry_transient(
+            project.clock, lambda: speech.speak(idea.narration, voice=voice.voice, rate=voice.rate, dest=dest)
         )
         track = NarrationTrack(
-            file=studio.contents.record(row.id, spoken.path),
+            file=project.contents.record(row.id, spoken.path),
             duration_s=round(spoken.duration_s, 3),
             provider=voice.provider,
             voice=voice.voice,
@@ -48,4 +48,4 @@ def narrate(studio: Studio, channel: Channel, day: date, *, speech: SpeechProvid
         )
         return Product({"narration": track}, parameters={"words": len(idea.narration.split())})
 
-    return run_stage(studio, row, work, make)
+    return run_stage(project, row, work, make)

@@ -11,7 +11,7 @@ from dayreel.rules.content_ids import ContentId
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content
 
 
@@ -20,47 +20,47 @@ def day_lock(channel: str, day: date) -> str:
     return f"run-{channel}-{day}"
 
 
-def why_not_begun(studio: Studio, channel: Channel, day: date) -> str | None:
+def why_not_begun(project: Project, channel: Channel, day: date) -> str | None:
     """Return why a channel's day must not be made now, by its file or because of a person's word; None when it may be.
 
     Raises:
         StoreError: the catalog cannot be read.
     """
-    now = studio.clock.now()
-    return why_not_made(channel, day, now) or why_left_out(studio, channel, day, now)
+    now = project.clock.now()
+    return why_not_made(channel, day, now) or why_left_out(project, channel, day, now)
 
 
-def why_left_out(studio: Studio, channel: Channel, day: date, now: datetime) -> str | None:
+def why_left_out(project: Project, channel: Channel, day: date, now: datetime) -> str | None:
     """Return who has paused the channel at this moment, or skipped this day, and why; None where nobody has.
 
     Raises:
         StoreError: the catalog cannot be read.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         paused = why_paused(channel, pause_of(connection, channel.name), now)
         skipped = skipped_day(connection, channel.name, day)
     return paused or (skipped.reason if skipped is not None else None)
 
 
-def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
+def open_content(project: Project, channel: Channel, day: date) -> ContentRow:
     """Return the current take of a channel's day, made pending when there is none yet.
 
     Raises:
         UsageError: this channel is not made on this day; says why. Nothing was done.
     """
-    refusal = why_not_begun(studio, channel, day)
+    refusal = why_not_begun(project, channel, day)
     if refusal is not None:
         raise UsageError(
             f"Nothing was made: {refusal}.",
             next_step=f"See channels/{channel.name}.yaml, or `dayreel channels resume {channel.name}` if it is paused, "
             f"`dayreel channels skip {channel.name} {day} --remove` if the day is skipped.",
         )
-    with studio.catalog.write() as connection:
+    with project.catalog.write() as connection:
         row = current_content(connection, channel.name, day)
         if row is None:
-            row = _start(studio, connection, ContentId(channel.name, day))
-    studio.contents.fetch(row.id)
-    studio.contents.create(
+            row = _start(project, connection, ContentId(channel.name, day))
+    project.contents.fetch(row.id)
+    project.contents.create(
         Manifest(
             content_id=row.id,
             channel=row.channel,
@@ -71,48 +71,48 @@ def open_content(studio: Studio, channel: Channel, day: date) -> ContentRow:
             created_at=row.created_at,
         )
     )
-    if row.world != studio.settings.world:
+    if row.world != project.settings.world:
         raise UsageError(
-            f"{row.id} was begun in the {row.world} world, and this is the {studio.settings.world} one.",
+            f"{row.id} was begun in the {row.world} world, and this is the {project.settings.world} one.",
             next_step=f"`dayreel retry {row.id} --new-take` makes another take in this world.",
         )
     return row
 
 
-def open_new_take(studio: Studio, previous: ContentRow) -> ContentRow:
+def open_new_take(project: Project, previous: ContentRow) -> ContentRow:
     """Make the next take of a day that is done with (rejected, expired, failed, or of the other world).
 
     Raises:
         UsageError: the present take is still open, or not the newest.
     """
-    with studio.catalog.write() as connection:
+    with project.catalog.write() as connection:
         newest = current_content(connection, previous.channel, previous.day)
         if newest is None or newest.id != previous.id:
             raise UsageError(
                 f"{previous.id} is not the newest take of its day.", next_step="`dayreel status` shows it."
             )
-        if not is_over(newest, studio.settings.world):
+        if not is_over(newest, project.settings.world):
             raise UsageError(
                 f"{previous.id} is {newest.state}, so it needs no new take.",
                 next_step=f"`dayreel review reject {previous.id}` first, if you want another video.",
             )
-        return _start(studio, connection, ContentId(previous.channel, previous.day, newest.take + 1))
+        return _start(project, connection, ContentId(previous.channel, previous.day, newest.take + 1))
 
 
-def _start(studio: Studio, connection: Connection, content_id: ContentId) -> ContentRow:
-    now = studio.clock.now()
+def _start(project: Project, connection: Connection, content_id: ContentId) -> ContentRow:
+    now = project.clock.now()
     connection.execute(
         insert(content).values(
             id=str(content_id),
             channel=content_id.channel,
             day=content_id.day,
             take=content_id.take,
-            world=studio.settings.world,
+            world=project.settings.world,
             state="pending",
             version=1,
             revision=0,
             storage_path=str(content_id),
-            run_id=studio.run_id,
+            run_id=project.run_id,
             created_at=now,
             updated_at=now,
         )

@@ -18,16 +18,16 @@ from dayreel.rules.pauses import Pause
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
 from dayreel.services.audit import note_act
-from dayreel.services.making.keep_safe import refuse_blocked
+from dayreel.services.making.content_safety import refuse_blocked
 from dayreel.services.making.speakable import narration_words, why_not_speakable
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import channel_pauses, pinned_ideas, skipped_days
 
 FURTHEST = timedelta(days=366)
 
 
 def pin_idea(
-    studio: Studio, name: str, day: date, idea: str, *, caption: str | None = None, by: str, via: str
+    project: Project, name: str, day: date, idea: str, *, caption: str | None = None, by: str, via: str
 ) -> PinnedIdea:
     """Set the idea of a channel's day, instead of the one that was pinned before.
 
@@ -41,18 +41,18 @@ def pin_idea(
         StaleState: the day has its idea already.
         ConfigurationError: the channel's file cannot be read, or blocks a term that the idea uses.
     """
-    channel = studio.channels.load(name)
-    need_planner(channel, by)
-    _need_its_day(studio, channel, day)
+    channel = project.channels.load(name)
+    require_planner(channel, by)
+    _require_its_day(project, channel, day)
     words = as_idea(channel, idea, caption)
     refuse_blocked(channel, words, source=f"The idea for {name!r} on {day}")
     values = {
         "idea": words.idea,
         "caption": words.caption if caption and caption.strip() else None,
         "pinned_by": by,
-        "pinned_at": studio.clock.now(),
+        "pinned_at": project.clock.now(),
     }
-    with studio.catalog.write("plans") as connection:
+    with project.catalog.write("plans") as connection:
         made = current_content(connection, name, day)
         if made is not None and made.idea is not None and made.state not in ("failed", "rejected", "expired"):
             raise StaleState(
@@ -62,29 +62,31 @@ def pin_idea(
         of_this = (pinned_ideas.c.channel == name, pinned_ideas.c.day == day)
         if connection.execute(update(pinned_ideas).where(*of_this).values(**values)).rowcount == 0:
             connection.execute(insert(pinned_ideas).values(channel=name, day=day, **values))
-        note_act(connection, "pin idea", f"{name} {day}", actor=by, at=studio.clock.now(), via=via, detail=_told(words))
+        note_act(
+            connection, "pin idea", f"{name} {day}", actor=by, at=project.clock.now(), via=via, detail=_told(words)
+        )
         found = pinned_idea(connection, name, day)
     assert found is not None  # noqa: S101  it was written just above, in this transaction
     return found
 
 
-def unpin_idea(studio: Studio, name: str, day: date, *, by: str, via: str) -> None:
+def unpin_idea(project: Project, name: str, day: date, *, by: str, via: str) -> None:
     """Take a pinned idea away; what was made from it stays.
 
     Raises:
         UsageError: no idea is pinned to this day.
         GateClosedError: as in `pin_idea`.
     """
-    need_planner(studio.channels.load(name), by)
-    with studio.catalog.write("plans") as connection:
+    require_planner(project.channels.load(name), by)
+    with project.catalog.write("plans") as connection:
         gone = delete(pinned_ideas).where(pinned_ideas.c.channel == name, pinned_ideas.c.day == day)
         if connection.execute(gone).rowcount == 0:
             raise UsageError(f"No idea is pinned to {name!r} on {day}.", next_step="The calendar shows those that are.")
-        note_act(connection, "unpin idea", f"{name} {day}", actor=by, at=studio.clock.now(), via=via)
+        note_act(connection, "unpin idea", f"{name} {day}", actor=by, at=project.clock.now(), via=via)
 
 
 def pause_channel(
-    studio: Studio, name: str, *, until: date | None = None, note: str | None = None, by: str, via: str
+    project: Project, name: str, *, until: date | None = None, note: str | None = None, by: str, via: str
 ) -> Pause:
     """Let a channel rest: no day of it is begun, nothing bought or posted, effective at the next send.
 
@@ -94,12 +96,12 @@ def pause_channel(
     Raises:
         UsageError: no such channel, or `until` is over.
     """
-    channel = studio.channels.load(name)
-    now = studio.clock.now()
+    channel = project.channels.load(name)
+    now = project.clock.now()
     if until is not None and until < local_day(now, channel.timezone):
         raise UsageError(f"{until} is over in {channel.timezone}.", next_step="Name today or a later day.")
     values = {"until_on": until, "note": note, "paused_by": by, "paused_at": now}
-    with studio.catalog.write("money") as connection:
+    with project.catalog.write("money") as connection:
         if (
             connection.execute(update(channel_pauses).where(channel_pauses.c.channel == name).values(**values)).rowcount
             == 0
@@ -110,34 +112,34 @@ def pause_channel(
     return Pause(until, by, now, note)
 
 
-def resume_channel(studio: Studio, name: str, *, by: str, via: str) -> None:
+def resume_channel(project: Project, name: str, *, by: str, via: str) -> None:
     """Let a paused channel go on. Days that passed meanwhile are not made by themselves.
 
     Raises:
         UsageError: no such channel, or it is not paused.
     """
-    studio.channels.load(name)
-    with studio.catalog.write("money") as connection:
+    project.channels.load(name)
+    with project.catalog.write("money") as connection:
         if pause_of(connection, name) is None:
             raise UsageError(f"Channel {name!r} is not paused.", next_step="Nothing had to be done.")
         connection.execute(delete(channel_pauses).where(channel_pauses.c.channel == name))
-        note_act(connection, "resume channel", name, actor=by, at=studio.clock.now(), via=via)
+        note_act(connection, "resume channel", name, actor=by, at=project.clock.now(), via=via)
 
 
-def skip_day(studio: Studio, name: str, day: date, *, note: str | None = None, by: str, via: str) -> None:
+def skip_day(project: Project, name: str, day: date, *, note: str | None = None, by: str, via: str) -> None:
     """Have a channel leave a day out: it is not made by itself, by a backfill, or at a prompt.
 
     Raises:
         UsageError: no such channel, it is not made on this day anyway, or the day is made already.
         GateClosedError: as in `pin_idea`.
     """
-    channel = studio.channels.load(name)
-    need_planner(channel, by)
+    channel = project.channels.load(name)
+    require_planner(channel, by)
     never = why_never_made(channel, day)
     if never is not None:
         raise UsageError(f"There is nothing to skip: {never}.", next_step="Nothing was recorded.")
-    now = studio.clock.now()
-    with studio.catalog.write("plans") as connection:
+    now = project.clock.now()
+    with project.catalog.write("plans") as connection:
         made = current_content(connection, name, day)
         if made is not None:
             raise UsageError(
@@ -150,19 +152,19 @@ def skip_day(studio: Studio, name: str, day: date, *, note: str | None = None, b
         note_act(connection, "skip day", f"{name} {day}", actor=by, at=now, via=via, detail={"note": note})
 
 
-def unskip_day(studio: Studio, name: str, day: date, *, by: str, via: str) -> None:
+def unskip_day(project: Project, name: str, day: date, *, by: str, via: str) -> None:
     """Let a skipped day be made after all; nothing is begun by this.
 
     Raises:
         UsageError: no such channel, or the day is not skipped.
         GateClosedError: as in `pin_idea`.
     """
-    need_planner(studio.channels.load(name), by)
-    with studio.catalog.write("plans") as connection:
+    require_planner(project.channels.load(name), by)
+    with project.catalog.write("plans") as connection:
         gone = delete(skipped_days).where(skipped_days.c.channel == name, skipped_days.c.day == day)
         if connection.execute(gone).rowcount == 0:
             raise UsageError(f"{day} of channel {name!r} is not skipped.", next_step="Nothing had to be done.")
-        note_act(connection, "unskip day", f"{name} {day}", actor=by, at=studio.clock.now(), via=via)
+        note_act(connection, "unskip day", f"{name} {day}", actor=by, at=project.clock.now(), via=via)
 
 
 def as_idea(channel: Channel, idea: str, caption: str | None) -> Idea:
@@ -192,7 +194,7 @@ def as_idea(channel: Channel, idea: str, caption: str | None) -> Idea:
     return words
 
 
-def need_planner(channel: Channel, by: str) -> None:
+def require_planner(channel: Channel, by: str) -> None:
     """Let those pass who may decide on the channel: a pinned idea is as much their word as an approval.
 
     Raises:
@@ -205,8 +207,8 @@ def need_planner(channel: Channel, by: str) -> None:
         )
 
 
-def _need_its_day(studio: Studio, channel: Channel, day: date) -> None:
-    today = local_day(studio.clock.now(), channel.timezone)
+def _require_its_day(project: Project, channel: Channel, day: date) -> None:
+    today = local_day(project.clock.now(), channel.timezone)
     refusal = why_never_made(channel, day)
     if refusal is None and day > today + FURTHEST:
         refusal = f"{day} is more than a year away"

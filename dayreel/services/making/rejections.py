@@ -1,17 +1,17 @@
 """What reviewers said of the takes before this one, for the questions that the next take asks.
 
-The note of a rejection is a person's wish. Whatever is learned from figures is `services.making.learn`.
+The note of a rejection is a person's wish. Whatever is learned from figures is `services.making.performance_feedback`.
 """
 
 from sqlalchemy import select
 
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.content_ids import ContentId
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content, decisions
 
 
-def rejection_words(studio: Studio, row: ContentRow) -> str:
+def rejection_words(project: Project, row: ContentRow) -> str:
     """Return a paragraph for the model about the rejected takes of this day; empty where none was rejected with a note.
 
     Only what was said before this take was begun: a later word must not turn a paid question into another one.
@@ -28,7 +28,7 @@ def rejection_words(studio: Studio, row: ContentRow) -> str:
         .where(decisions.c.content_id.in_(earlier), decisions.c.decided_at <= row.created_at)
         .order_by(content.c.take, decisions.c.id)
     )
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         newest = {decision.content_id: decision for decision in connection.execute(query)}
     rejected = [decision for decision in newest.values() if decision.verdict == "rejected" and decision.note]
     if not rejected:

@@ -27,16 +27,16 @@ from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel, SegmentSpec
 from dayreel.schemas.content import Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit
-from dayreel.services.effects.intent import Done, Intent, NotMade, Record
+from dayreel.services.effects.intent import Done, Intent, Record, VendorFailed
 from dayreel.services.effects.ledger import has_handle
-from dayreel.services.footage_hooks import need_footage
-from dayreel.services.making.need_ready import need_ready
+from dayreel.services.footage_hooks import require_footage
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.preflight import preflight
 from dayreel.services.making.renders import fire, made_clip
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
-from dayreel.services.making.write_prompts import need_idea
-from dayreel.services.patience import patiently
-from dayreel.services.studio import Studio
+from dayreel.services.making.write_prompts import require_idea
+from dayreel.services.project import Project
+from dayreel.services.retry_transient import retry_transient
 from dayreel.stores.catalog.tables import renders
 from dayreel.stores.files import sha256_of
 
@@ -55,7 +55,9 @@ class _Bought:
     effect: Effect
 
 
-def render_segments(studio: Studio, channel: Channel, day: date, *, source: VideoGenerator | OwnFootage) -> StageResult:
+def render_segments(
+    project: Project, channel: Channel, day: date, *, source: VideoGenerator | OwnFootage
+) -> StageResult:
     """Make the raw segments of a channel's day, or return those it has.
 
     Raises:
@@ -64,14 +66,14 @@ def render_segments(studio: Studio, channel: Channel, day: date, *, source: Vide
         ProviderError, GateClosedError: as in `services.effects.ledger`.
         MediaError: a segment is damaged, or own footage cannot be used.
     """
-    row = open_content(studio, channel, day)
-    need_idea(studio, row.id)
+    row = open_content(project, channel, day)
+    require_idea(project, row.id)
     if isinstance(source, OwnFootage):
-        return _cut(studio, channel, row, source)
-    prompts = studio.contents.manifest(row.id).prompts
+        return _cut(project, channel, row, source)
+    prompts = project.contents.manifest(row.id).prompts
     if prompts is None:
         raise UsageError(f"{row.id} has no prompts yet.", next_step="Materialize its prompts first, or `dayreel run`.")
-    seeds = _seeds(studio, row)
+    seeds = _seeds(project, row)
     requests = [
         segment_request(channel, prompt, seed=seeds.get(number))
         for number, prompt in enumerate(prompts.prompts, start=1)
@@ -84,15 +86,15 @@ def render_segments(studio: Studio, channel: Channel, day: date, *, source: Vide
         provider=source.name,
         model=channel.video.model,
     )
-    return run_stage(studio, row, work, lambda: _buy_all(studio, channel, row, source, requests))
+    return run_stage(project, row, work, lambda: _buy_all(project, channel, row, source, requests))
 
 
-def _seeds(studio: Studio, row: ContentRow) -> dict[int, int]:
+def _seeds(project: Project, row: ContentRow) -> dict[int, int]:
     """Return the seed of each segment that a person asked to be made anew."""
     query = select(renders.c.sequence, renders.c.seed).where(
         renders.c.content_id == row.id, renders.c.seed.is_not(None)
     )
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return {found.sequence: found.seed for found in connection.execute(query)}
 
 
@@ -108,13 +110,13 @@ def segment_request(channel: Channel, prompt: VideoPrompt, *, seed: int | None) 
 
 
 def _buy_all(
-    studio: Studio, channel: Channel, row: ContentRow, source: VideoGenerator, requests: list[SegmentRequest]
+    project: Project, channel: Channel, row: ContentRow, source: VideoGenerator, requests: list[SegmentRequest]
 ) -> Product:
     """Make every segment at once; when some fail, those that are done are kept for the next try."""
-    need_ready(studio, channel)
+    preflight(project, channel)
     with ThreadPoolExecutor(max_workers=len(requests), thread_name_prefix="segment") as pool:
         jobs = [
-            pool.submit(_buy, studio, channel, row, source, request, number)
+            pool.submit(_buy, project, channel, row, source, request, number)
             for number, request in enumerate(requests, start=1)
         ]
     failures = [error for job in jobs if (error := job.exception()) is not None]
@@ -131,10 +133,10 @@ def _buy_all(
 
 
 def _buy(
-    studio: Studio, channel: Channel, row: ContentRow, source: VideoGenerator, request: SegmentRequest, sequence: int
+    project: Project, channel: Channel, row: ContentRow, source: VideoGenerator, request: SegmentRequest, sequence: int
 ) -> _Bought:
     key = EffectKey(row.id, "segment", source.name, sequence, fingerprint(request=vars(request)))
-    price = studio.prices.of(source.name, request.model)
+    price = project.prices.of(source.name, request.model)
     cost = seconds_cost(price, duration_s=request.duration_s, resolution=request.resolution)
     intent = Intent(
         key=key, channel=channel, day=row.day, layer="video", most_usd=cost, model=request.model, request=vars(request)
@@ -144,26 +146,26 @@ def _buy(
         if not has_handle(handle):
             handle = source.submit(permit, request)
             record(handle)
-        return Done(_follow(studio, row, source, handle, sequence), cost)
+        return Done(_follow(project, row, source, handle, sequence), cost)
 
-    fire(studio, row.id, sequence, "start", progress=0, detail="queued")
+    fire(project, row.id, sequence, "start", progress=0, detail="queued")
     try:
-        effect = studio.ledger.perform(intent, act)
-        segment = _fetch(studio, row, source, effect, request, sequence)
+        effect = project.ledger.perform(intent, act)
+        segment = _fetch(project, row, source, effect, request, sequence)
     except DayreelError as error:
-        _fire_failure(studio, row.id, sequence, error)
+        _fire_failure(project, row.id, sequence, error)
         raise
-    fire(studio, row.id, sequence, "progress", progress=100, detail="fetched")
-    fire(studio, row.id, sequence, "complete", progress=100, detail="done", effect_id=effect.id)
+    fire(project, row.id, sequence, "progress", progress=100, detail="fetched")
+    fire(project, row.id, sequence, "complete", progress=100, detail="done", effect_id=effect.id)
     return _Bought(segment, effect)
 
 
-def _fire_failure(studio: Studio, content_id: str, sequence: int, error: DayreelError) -> None:
-    fire(studio, content_id, sequence, "fail", progress=0, detail=str(error))
+def _fire_failure(project: Project, content_id: str, sequence: int, error: DayreelError) -> None:
+    fire(project, content_id, sequence, "fail", progress=0, detail=str(error))
 
 
 def _follow(
-    studio: Studio,
+    project: Project,
     row: ContentRow,
     source: VideoGenerator,
     handle: dict[str, Any],
@@ -172,21 +174,21 @@ def _follow(
     """Wait until the service has made the file, and return where it lies.
 
     Raises:
-        NotMade: the service could not make it, and does not bill it; the job is forgotten.
+        VendorFailed: the service could not make it, and does not bill it; the job is forgotten.
         TransientError: it is still running after twenty minutes; the job is kept, the next run goes on with it.
         ProviderError: it could not be asked how the job stands; the job is kept.
     """
-    deadline = studio.clock.monotonic() + RENDER_DEADLINE_S
+    deadline = project.clock.monotonic() + RENDER_DEADLINE_S
     pause = POLL_S
     attempted = f"make segment {sequence} of {row.id} with {source.name}"
     reference = str(handle.get("request_id") or handle.get("task_id"))
     while True:
-        job = patiently(studio.clock, lambda: source.follow(handle))
+        job = retry_transient(project.clock, lambda: source.follow(handle))
         if job.state == "done":
             return made_clip(handle, job)
         if job.state == "failed":
             error = PermanentError if not job.retry_helps else TransientError
-            raise NotMade(
+            raise VendorFailed(
                 error(
                     attempted=attempted,
                     answer=job.error or "it failed and gave no reason",
@@ -198,8 +200,8 @@ def _follow(
                 )
             )
         running = job.state == "running"
-        fire(studio, row.id, sequence, "progress", progress=50 if running else 5, detail=job.progress or job.state)
-        if studio.clock.monotonic() > deadline:
+        fire(project, row.id, sequence, "progress", progress=50 if running else 5, detail=job.progress or job.state)
+        if project.clock.monotonic() > deadline:
             raise TransientError(
                 attempted=attempted,
                 answer=f"it is still {job.state} after {RENDER_DEADLINE_S / 60:.0f} minutes",
@@ -207,34 +209,34 @@ def _follow(
                 retry_after_s=RENDER_DEADLINE_S,
                 next_step=f"`dayreel retry {row.id}` goes on waiting for the same request; it is not bought again.",
             )
-        studio.clock.sleep(pause)
+        project.clock.sleep(pause)
         pause = min(pause * 1.3, LONGEST_POLL_S)
 
 
 def _fetch(
-    studio: Studio, row: ContentRow, source: VideoGenerator, effect: Effect, request: SegmentRequest, sequence: int
+    project: Project, row: ContentRow, source: VideoGenerator, effect: Effect, request: SegmentRequest, sequence: int
 ) -> Segment:
-    for kept in studio.contents.manifest(row.id).segments:
+    for kept in project.contents.manifest(row.id).segments:
         of_this = kept.sequence == sequence and kept.request_id == effect.result.get("request_id")
-        if of_this and studio.contents.is_intact(row.id, kept.file):
+        if of_this and project.contents.is_intact(row.id, kept.file):
             return kept  # a service keeps its files for days, we for good
-    path = _segment_path(studio, row, sequence)
+    path = _segment_path(project, row, sequence)
     url = str(effect.result["file_url"])
 
     def fetch() -> Segment:
         source.fetch(url, path)
         decode_fully(path)
-        return segment_record(studio, row, path, sequence, provider=source.name, model=request.model, effect=effect)
+        return segment_record(project, row, path, sequence, provider=source.name, model=request.model, effect=effect)
 
     try:
-        return patiently(studio.clock, fetch)
+        return retry_transient(project.clock, fetch)
     except MediaError:
         # A broken-off or mangled download; the service still has the file that was paid for.
-        return patiently(studio.clock, fetch)
+        return retry_transient(project.clock, fetch)
 
 
 def segment_record(
-    studio: Studio,
+    project: Project,
     row: ContentRow,
     path: Path,
     sequence: int,
@@ -253,7 +255,7 @@ def segment_record(
     stream = facts.best_video_stream()
     return Segment(
         sequence=sequence,
-        file=studio.contents.record(row.id, path),
+        file=project.contents.record(row.id, path),
         duration_s=round(facts.duration_s, 3),
         width=stream.width,
         height=stream.height,
@@ -266,8 +268,8 @@ def segment_record(
     )
 
 
-def _segment_path(studio: Studio, row: ContentRow, sequence: int) -> Path:
-    return studio.contents.folder(row.id) / "raw" / f"video_{sequence}.mp4"
+def _segment_path(project: Project, row: ContentRow, sequence: int) -> Path:
+    return project.contents.folder(row.id) / "raw" / f"video_{sequence}.mp4"
 
 
 @dataclass(frozen=True)
@@ -305,20 +307,20 @@ def _pick(files: Mapping[Path, str | None], row: ContentRow, spec: SegmentSpec) 
     return picks
 
 
-def _footage(studio: Studio, channel: Channel, footage: OwnFootage) -> dict[Path, str | None]:
+def _footage(project: Project, channel: Channel, footage: OwnFootage) -> dict[Path, str | None]:
     """Return the files a channel may cut from, each with its item in the library, if it is of one.
 
     Raises:
         ConfigurationError: there is nothing usable.
     """
     if channel.video.library:
-        return dict(need_footage(studio.settings).files(studio, channel.video.library))
-    return dict.fromkeys(footage.files(studio.settings.channels_dir / str(channel.video.folder)))
+        return dict(require_footage(project.settings).files(project, channel.video.library))
+    return dict.fromkeys(footage.files(project.settings.channels_dir / str(channel.video.folder)))
 
 
-def _cut(studio: Studio, channel: Channel, row: ContentRow, footage: OwnFootage) -> StageResult:
+def _cut(project: Project, channel: Channel, row: ContentRow, footage: OwnFootage) -> StageResult:
     spec = channel.segments
-    picks = _pick(_footage(studio, channel, footage), row, spec)
+    picks = _pick(_footage(project, channel, footage), row, spec)
     fit = channel.video.fit
     work = Work(
         stage="raw_segments",
@@ -329,12 +331,12 @@ def _cut(studio: Studio, channel: Channel, row: ContentRow, footage: OwnFootage)
     )
 
     def make() -> Product:
-        ffmpeg = find_ffmpeg(studio.settings.ffmpeg)
+        ffmpeg = find_ffmpeg(project.settings.ffmpeg)
         segments: list[Segment] = []
         for sequence, (source, pick) in enumerate(picks, start=1):
             path = cut_segment(
                 source,
-                _segment_path(studio, row, sequence),
+                _segment_path(project, row, sequence),
                 start_s=pick.start_s,
                 duration_s=spec.duration_s,
                 width=spec.size[0],
@@ -345,7 +347,7 @@ def _cut(studio: Studio, channel: Channel, row: ContentRow, footage: OwnFootage)
                 ffmpeg=ffmpeg,
             )
             decode_fully(path)
-            segments.append(segment_record(studio, row, path, sequence, provider=footage.name))
+            segments.append(segment_record(project, row, path, sequence, provider=footage.name))
         return Product({"segments": tuple(segments)}, parameters={"footage": [vars(pick) for _, pick in picks]})
 
-    return run_stage(studio, row, work, make)
+    return run_stage(project, row, work, make)

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from dayreel.providers.video.contract import Job
 from dayreel.queries.renders import renders_of
 from dayreel.rules.lifecycle import UNDER_WAY
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import renders
 
@@ -31,7 +31,7 @@ def made_clip(handle: Mapping[str, Any], job: Job) -> dict[str, Any]:
 
 
 def fire(
-    studio: Studio,
+    project: Project,
     content_id: str,
     sequence: int,
     event: Event,
@@ -49,8 +49,8 @@ def fire(
         StaleState: another process moved it first.
     """
     key = render_id(content_id, sequence)
-    now = studio.clock.now()
-    with studio.catalog.write() as connection:
+    now = project.clock.now()
+    with project.catalog.write() as connection:
         row = connection.execute(select(renders.c.state, renders.c.detail).where(renders.c.id == key)).one_or_none()
         if row is None:
             connection.execute(
@@ -77,7 +77,7 @@ def fire(
             key,
             event,
             at=now,
-            actor=studio.actor,
+            actor=project.actor,
             notes=detail,
             progress=progress,
             detail=detail,
@@ -86,10 +86,10 @@ def fire(
 
 
 def end_render(
-    studio: Studio, content_id: str, sequence: int, event: Literal["fail", "cancel"], *, detail: str
+    project: Project, content_id: str, sequence: int, event: Literal["fail", "cancel"], *, detail: str
 ) -> None:
     """Let a render end that a process has left behind as it was; one that has ended already stays so."""
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         made = renders_of(connection, [content_id]).get(content_id, ())
     if any(render.sequence == sequence and render.is_under_way for render in made):
-        fire(studio, content_id, sequence, event, progress=0, detail=detail)
+        fire(project, content_id, sequence, event, progress=0, detail=detail)

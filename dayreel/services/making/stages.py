@@ -14,7 +14,7 @@ from dayreel.errors import DayreelError
 from dayreel.queries.rows import ContentRow, get_content
 from dayreel.schemas.content import FileRecord, Layer
 from dayreel.schemas.manifest import Manifest, Stage, StageRecord
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import content, processing_logs
 from dayreel.stores.locks import hold
@@ -71,7 +71,7 @@ class StageResult:
     reused: bool
 
 
-def run_stage(studio: Studio, row: ContentRow, work: Work, make: Callable[[], Product]) -> StageResult:
+def run_stage(project: Project, row: ContentRow, work: Work, make: Callable[[], Product]) -> StageResult:
     """Run `make` unless this stage was already done from the same inputs and its files are intact.
 
     Raises:
@@ -80,25 +80,25 @@ def run_stage(studio: Studio, row: ContentRow, work: Work, make: Callable[[], Pr
         StaleState, StoreError: the bucket could not be used; what was made stays, and is not made again.
     """
     what = f"make {work.stage} of {row.id}"
-    with hold(studio.settings.var_dir / "locks", row.id, what=what, at=studio.clock.now()):
-        manifest = studio.contents.manifest(row.id)
+    with hold(project.settings.var_dir / "locks", row.id, what=what, at=project.clock.now()):
+        manifest = project.contents.manifest(row.id)
         done = manifest.stages.get(work.stage)
-        if done is not None and done.fingerprint == work.fingerprint and _is_intact(studio, manifest, work.stage):
-            studio.contents.keep(row.id)  # an earlier run may have been cut off before this
+        if done is not None and done.fingerprint == work.fingerprint and _is_intact(project, manifest, work.stage):
+            project.contents.keep(row.id)  # an earlier run may have been cut off before this
             return StageResult(row.id, manifest, done, reused=True)
-        log_id = _begin(studio, row.id, work)
-        started = studio.clock.monotonic()
+        log_id = _begin(project, row.id, work)
+        started = project.clock.monotonic()
         try:
             product = make()
         except DayreelError as error:
-            _fail(studio, row.id, work, log_id, error)
+            _fail(project, row.id, work, log_id, error)
             raise
-        result = _finish(studio, row.id, work, log_id, product, studio.clock.monotonic() - started)
-        studio.contents.keep(row.id)
+        result = _finish(project, row.id, work, log_id, product, project.clock.monotonic() - started)
+        project.contents.keep(row.id)
         return result
 
 
-def _is_intact(studio: Studio, manifest: Manifest, stage: Stage) -> bool:
+def _is_intact(project: Project, manifest: Manifest, stage: Stage) -> bool:
     files: list[FileRecord] = []
     if stage == "raw_segments":
         files = [segment.file for segment in manifest.segments]
@@ -106,18 +106,25 @@ def _is_intact(studio: Studio, manifest: Manifest, stage: Stage) -> bool:
         files = [manifest.narration.file]
     elif stage == "final_video" and manifest.final_video is not None:
         files = [manifest.final_video.file]
-    return all(studio.contents.is_intact(manifest.content_id, file) for file in files)
+    return all(project.contents.is_intact(manifest.content_id, file) for file in files)
 
 
-def _begin(studio: Studio, content_id: str, work: Work) -> int:
-    now = studio.clock.now()
-    with studio.catalog.write() as connection:
+def _begin(project: Project, content_id: str, work: Work) -> int:
+    now = project.clock.now()
+    with project.catalog.write() as connection:
         row = get_content(connection, content_id)
         if row.state == "failed":
-            advance(connection, "content", content_id, "retry", at=now, actor=studio.actor, error=None)
+            advance(connection, "content", content_id, "retry", at=now, actor=project.actor, error=None)
         event = EVENTS[work.stage]
         advance(
-            connection, "content", content_id, event, at=now, actor=studio.actor, notes=work.stage, run_id=studio.run_id
+            connection,
+            "content",
+            content_id,
+            event,
+            at=now,
+            actor=project.actor,
+            notes=work.stage,
+            run_id=project.run_id,
         )
         log = connection.execute(
             insert(processing_logs).values(
@@ -126,22 +133,22 @@ def _begin(studio: Studio, content_id: str, work: Work) -> int:
                 status="started",
                 started_at=now,
                 metadata={"stage": work.stage, "provider": work.provider, "model": work.model},
-                run_id=studio.run_id,
+                run_id=project.run_id,
             )
         )
         return int((log.inserted_primary_key or (0,))[0])
 
 
-def _fail(studio: Studio, content_id: str, work: Work, log_id: int, error: DayreelError) -> None:
-    now = studio.clock.now()
-    with studio.catalog.write() as connection:
+def _fail(project: Project, content_id: str, work: Work, log_id: int, error: DayreelError) -> None:
+    now = project.clock.now()
+    with project.catalog.write() as connection:
         advance(
             connection,
             "content",
             content_id,
             "fail",
             at=now,
-            actor=studio.actor,
+            actor=project.actor,
             notes=f"{work.stage}: {error}",
             error=str(error),
         )
@@ -153,9 +160,9 @@ def _fail(studio: Studio, content_id: str, work: Work, log_id: int, error: Dayre
 
 
 def _finish(
-    studio: Studio, content_id: str, work: Work, log_id: int, product: Product, duration_s: float
+    project: Project, content_id: str, work: Work, log_id: int, product: Product, duration_s: float
 ) -> StageResult:
-    now = studio.clock.now()
+    now = project.clock.now()
     record = StageRecord(
         fingerprint=work.fingerprint,
         finished_at=now,
@@ -163,16 +170,16 @@ def _finish(
         provider=work.provider,
         model=work.model,
         cost_usd=product.cost_usd,
-        run_id=studio.run_id,
+        run_id=project.run_id,
         effect_ids=product.effect_ids,
         parameters=product.parameters,
     )
     # The manifest says that the stage is done, so it comes after everything that "done" implies.
     if product.columns:
-        with studio.catalog.write() as connection:
+        with project.catalog.write() as connection:
             connection.execute(update(content).where(content.c.id == content_id).values(**product.columns))
-    manifest = studio.contents.update(content_id, stages={work.stage: record}, **product.manifest)
-    with studio.catalog.write() as connection:
+    manifest = project.contents.update(content_id, stages={work.stage: record}, **product.manifest)
+    with project.catalog.write() as connection:
         connection.execute(
             update(processing_logs)
             .where(processing_logs.c.id == log_id)

@@ -11,32 +11,32 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.ask import Unusable, ask
-from dayreel.services.making.keep_safe import SafetyGate, texts_of_prompts
+from dayreel.services.making.content_safety import SafetyGate, texts_of_prompts
+from dayreel.services.making.experiments import recorded, trial_of
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
-from dayreel.services.making.trials import recorded, trial_of
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 CODE_VERSION = "1"
 WORDS = (100, 200)
 
 
-def write_prompts(studio: Studio, channel: Channel, day: date, *, model: LanguageModel) -> StageResult:
+def write_prompts(project: Project, channel: Channel, day: date, *, model: LanguageModel) -> StageResult:
     """Write the prompts of a channel's day, or return those it has.
 
     Raises:
         UsageError: there is no idea yet, or the channel is not made on this day.
         ProviderError, GateClosedError: as in `services.making.ask`.
     """
-    row = open_content(studio, channel, day)
-    idea = need_idea(studio, row.id)
+    row = open_content(project, channel, day)
+    idea = require_idea(project, row.id)
     source = channel.prompts
     if source is None:
         raise UsageError(f"Channel {channel.name!r} uses no prompts.", next_step="Its segments come from its idea.")
     prompt = render(
-        studio.settings.channels_dir,
+        project.settings.channels_dir,
         channel.content_type,
         "prompts",
         channel=channel,
@@ -54,7 +54,7 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
         model=source.model,
     )
 
-    gate = SafetyGate(studio, channel, row, "prompt", model, source.model)
+    gate = SafetyGate(project, channel, row, "prompt", model, source.model)
 
     def accept(found: PromptSet) -> None:
         _accept(found, channel.segments.count)
@@ -62,7 +62,7 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
 
     def make() -> Product:
         asked = ask(
-            studio,
+            project,
             channel,
             row,
             layer="prompt",
@@ -71,7 +71,7 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
                 model=source.model,
                 system="You answer with one JSON document that follows the given schema, and nothing else.",
                 # Outside the fingerprint: what was made of an earlier take's day stays what it is.
-                prompt="\n\n".join(part for part in (prompt, rejection_words(studio, row)) if part),
+                prompt="\n\n".join(part for part in (prompt, rejection_words(project, row)) if part),
                 schema=_exactly(channel.segments.count).model_json_schema(),
                 schema_name="prompts",
                 max_tokens=1000 + 700 * channel.segments.count,
@@ -79,7 +79,7 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
             document=PromptSet,
             accept=accept,
         )
-        path = studio.contents.folder(row.id) / "prompts.json"
+        path = project.contents.folder(row.id) / "prompts.json"
         atomic_write_text(path, asked.document.model_dump_json(indent=2))
         return Product(
             {"prompts": asked.document},
@@ -88,16 +88,16 @@ def write_prompts(studio: Studio, channel: Channel, day: date, *, model: Languag
             parameters=recorded(trial),
         )
 
-    return run_stage(studio, row, work, make)
+    return run_stage(project, row, work, make)
 
 
-def need_idea(studio: Studio, content_id: str) -> Idea:
+def require_idea(project: Project, content_id: str) -> Idea:
     """Return a content's idea.
 
     Raises:
         UsageError: it has none yet.
     """
-    idea = studio.contents.manifest(content_id).idea
+    idea = project.contents.manifest(content_id).idea
     if idea is None:
         raise UsageError(f"{content_id} has no idea yet.", next_step="Materialize its ideas first, or `dayreel run`.")
     return idea

@@ -28,7 +28,7 @@ from dayreel.services.marts import (
 )
 from dayreel.services.marts.shapes import frame_from, schema_of, table_of
 from dayreel.services.marts.tables import MARTS
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.mart_bucket import open_mart_files
 from dayreel.stores.mart_files import ALWAYS, MartFiles
 
@@ -37,12 +37,12 @@ _TOGETHER = 31
 _BY_DAY = [name for name, mart in MARTS.items() if mart.every == "day"]
 
 
-def mart_files(studio: Studio) -> MartFiles:
+def mart_files(project: Project) -> MartFiles:
     """Return the project's marts, wherever they are kept."""
-    return open_mart_files(studio.settings)
+    return open_mart_files(project.settings)
 
 
-def build_mart(studio: Studio, files: MartFiles, name: str, partition: str) -> Any:
+def build_mart(project: Project, files: MartFiles, name: str, partition: str) -> Any:
     """Return one partition of a mart as its Arrow table.
 
     Args:
@@ -53,44 +53,44 @@ def build_mart(studio: Studio, files: MartFiles, name: str, partition: str) -> A
         StoreError: the catalog cannot be read.
         StateError: a manifest is damaged (`content/performance` only).
     """
-    return table_of(MARTS[name], _BUILDERS[name](studio, files, partition))
+    return table_of(MARTS[name], _BUILDERS[name](project, files, partition))
 
 
-def days_to_tell(studio: Studio, first: date, last: date) -> list[date]:
+def days_to_report(project: Project, first: date, last: date) -> list[date]:
     """Return the days of a range that marts have something to say about: from the first content or job to yesterday.
 
     Today is one of them once it was measured; before that every number of it would look missing.
     """
-    today = local_day(studio.clock.now(), studio.settings.timezone)
+    today = local_day(project.clock.now(), project.settings.timezone)
     begun = [
-        one for one in (frames.first_content_day(studio), library_throughput.first_job_day(studio)) if one is not None
+        one for one in (frames.first_content_day(project), library_throughput.first_job_day(project)) if one is not None
     ]
     if not begun:
         return []
-    newest = today if frames.was_measured(studio, today) else today - timedelta(days=1)
+    newest = today if frames.was_measured(project, today) else today - timedelta(days=1)
     first, last = max(first, min(begun)), min(last, newest)
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def refresh_marts(studio: Studio, days: Iterable[date], *, contents_of: Iterable[date] = ()) -> int:
+def refresh_marts(project: Project, days: Iterable[date], *, contents_of: Iterable[date] = ()) -> int:
     """Build and write every mart of these days, and the weeks and months they are in; return how many files.
 
     Args:
         contents_of: days before, of which only `content/performance` is built: their posts were still measured.
     """
-    files = mart_files(studio)
+    files = mart_files(project)
     wanted = sorted(set(days))
     earlier = sorted(set(contents_of) - set(wanted))
     together = ("content/performance", "engagement/cohorts")
-    _write_performance(studio, files, sorted({*earlier, *wanted}))
-    _write_cohorts(studio, files, wanted)
+    _write_performance(project, files, sorted({*earlier, *wanted}))
+    _write_cohorts(project, files, wanted)
     jobs = [(name, day.isoformat()) for day in wanted for name in _BY_DAY if name not in together]
     for mart in MARTS.values():
         if mart.every in ("week", "month"):
             jobs += [(mart.name, key) for key in sorted({period_key(day, mart.every) for day in wanted})]
     jobs += [(mart.name, ALWAYS) for mart in MARTS.values() if mart.every == "always"]
     for name, partition in jobs:
-        files.write(name, partition, build_mart(studio, files, name, partition))
+        files.write(name, partition, build_mart(project, files, name, partition))
     return len(jobs) + len(together) * len(wanted) + len(earlier)
 
 
@@ -116,61 +116,61 @@ def days_of(partition: str, every: Every) -> list[date]:
     return [first + timedelta(days=offset) for offset in range(count)]
 
 
-def _engagement(studio: Studio, partition: str) -> tuple[date, dict[str, pd.DataFrame]]:
+def _engagement(project: Project, partition: str) -> tuple[date, dict[str, pd.DataFrame]]:
     day = date.fromisoformat(partition)
-    posts = frames.posts_in_window(studio, day)
+    posts = frames.posts_in_window(project, day)
     return day, {
         "posts": posts,
-        "snapshots": frames.snapshots_of_day(studio, day),
-        "earlier": frames.last_snapshots_before(studio, day, posts),
+        "snapshots": frames.snapshots_of_day(project, day),
+        "earlier": frames.last_snapshots_before(project, day, posts),
     }
 
 
-def _daily(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
-    day, read = _engagement(studio, partition)
-    return engagement_daily.build(day, **read, failures=frames.failed_measurements(studio, day))
+def _daily(project: Project, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day, read = _engagement(project, partition)
+    return engagement_daily.build(day, **read, failures=frames.failed_measurements(project, day))
 
 
-def _cohorts(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
-    day, read = _engagement(studio, partition)
+def _cohorts(project: Project, _files: MartFiles, partition: str) -> pd.DataFrame:
+    day, read = _engagement(project, partition)
     return engagement_cohorts.build(day, **read)
 
 
-def _performance(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+def _performance(project: Project, _files: MartFiles, partition: str) -> pd.DataFrame:
     day = date.fromisoformat(partition)
-    return _performance_of(studio, frames.contents_between(studio, day, day))
+    return _performance_of(project, frames.contents_between(project, day, day))
 
 
-def _performance_of(studio: Studio, contents: pd.DataFrame) -> pd.DataFrame:
+def _performance_of(project: Project, contents: pd.DataFrame) -> pd.DataFrame:
     ids = list(contents["content_id"])
     return content_performance.build(
         contents=contents,
-        made=frames.made_from(studio, ids),
-        spent=frames.spent_by_contents(studio, ids),
-        verdicts=frames.newest_verdicts(studio, ids),
-        posts=frames.posts_of_contents(studio, ids),
-        snapshots=frames.snapshots_of_contents(studio, ids),
+        made=frames.made_from(project, ids),
+        spent=frames.spent_by_contents(project, ids),
+        verdicts=frames.newest_verdicts(project, ids),
+        posts=frames.posts_of_contents(project, ids),
+        snapshots=frames.snapshots_of_contents(project, ids),
     )
 
 
-def _write_performance(studio: Studio, files: MartFiles, days: list[date]) -> None:
+def _write_performance(project: Project, files: MartFiles, days: list[date]) -> None:
     """Write the partitions of several days from one build: a content's row depends on nothing but itself."""
     name = "content/performance"
     for some in _groups(days):
-        rows = _performance_of(studio, frames.contents_between(studio, some[0], some[-1]))
+        rows = _performance_of(project, frames.contents_between(project, some[0], some[-1]))
         for day in some:
             files.write(name, day.isoformat(), table_of(MARTS[name], rows[rows["day"] == day]))
 
 
-def _write_cohorts(studio: Studio, files: MartFiles, days: list[date]) -> None:
+def _write_cohorts(project: Project, files: MartFiles, days: list[date]) -> None:
     """Write the partitions of several days from one build: a row depends on the two snapshots around its mark alone."""
     name = "engagement/cohorts"
     for some in _groups(days):
         every = [some[0] + timedelta(days=number) for number in range((some[-1] - some[0]).days + 1)]
-        windows = [frames.posts_in_window(studio, day) for day in (some[0], some[-1])]
+        windows = [frames.posts_in_window(project, day) for day in (some[0], some[-1])]
         posts = pd.concat(windows, ignore_index=True).drop_duplicates("post_row_id")
-        earlier = frames.last_snapshots_before(studio, some[0], posts)
-        snapshots = pd.concat([earlier, *(frames.snapshots_of_day(studio, day) for day in every)], ignore_index=True)
+        earlier = frames.last_snapshots_before(project, some[0], posts)
+        snapshots = pd.concat([earlier, *(frames.snapshots_of_day(project, day) for day in every)], ignore_index=True)
         rows = engagement_cohorts.at_marks(posts, snapshots)
         for day in some:
             files.write(name, day.isoformat(), table_of(MARTS[name], rows[rows["observed_on"] == day].assign(day=day)))
@@ -187,40 +187,40 @@ def _groups(days: list[date]) -> list[list[date]]:
     return groups
 
 
-def _spend(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+def _spend(project: Project, _files: MartFiles, partition: str) -> pd.DataFrame:
     day = date.fromisoformat(partition)
-    return finance_spend.build_spend(day, frames.spent_between(studio, day, day))
+    return finance_spend.build_spend(day, frames.spent_between(project, day, day))
 
 
-def _projection(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+def _projection(project: Project, _files: MartFiles, partition: str) -> pd.DataFrame:
     day = date.fromisoformat(partition)
-    ended_at = frames.period_of(day, studio.settings.timezone).end_at
-    with studio.catalog.read() as connection:
+    ended_at = frames.period_of(day, project.settings.timezone).end_at
+    with project.catalog.read() as connection:
         caps = {name: Decimal(config_at(connection, f"cap.{name}_usd", ended_at)) for name in ("day", "month")}
     month = (day.replace(day=1), day)
-    worlds = frames.worlds_between(studio, *month)
-    return finance_spend.build_projection(day, frames.spent_between(studio, *month), worlds=worlds, caps_usd=caps)
+    worlds = frames.worlds_between(project, *month)
+    return finance_spend.build_projection(day, frames.spent_between(project, *month), worlds=worlds, caps_usd=caps)
 
 
-def _outcomes(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+def _outcomes(project: Project, _files: MartFiles, partition: str) -> pd.DataFrame:
     day = date.fromisoformat(partition)
-    decided = frames.decisions_on(studio, day)
+    decided = frames.decisions_on(project, day)
     ids = sorted(set(decided["content_id"]))
-    return review_outcomes.build(day, decided=decided, requests=frames.review_requests(studio, ids))
+    return review_outcomes.build(day, decided=decided, requests=frames.review_requests(project, ids))
 
 
-def _health(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+def _health(project: Project, _files: MartFiles, partition: str) -> pd.DataFrame:
     day = date.fromisoformat(partition)
-    return factory_health.build(day, frames.work_on(studio, day))
+    return factory_health.build(day, frames.work_on(project, day))
 
 
-def _throughput(studio: Studio, _files: MartFiles, partition: str) -> pd.DataFrame:
+def _throughput(project: Project, _files: MartFiles, partition: str) -> pd.DataFrame:
     day = date.fromisoformat(partition)
-    return library_throughput.build(day, library_throughput.jobs_ended_on(studio, day))
+    return library_throughput.build(day, library_throughput.jobs_ended_on(project, day))
 
 
-def _rollup(every: Every) -> Callable[[Studio, MartFiles, str], pd.DataFrame]:
-    def build(_studio: Studio, files: MartFiles, partition: str) -> pd.DataFrame:
+def _rollup(every: Every) -> Callable[[Project, MartFiles, str], pd.DataFrame]:
+    def build(_project: Project, files: MartFiles, partition: str) -> pd.DataFrame:
         days = days_of(partition, every)
         parts = {name: read_mart(files, name, [day.isoformat() for day in days]) for name in rollups.PARTS}
         return rollups.build(days[0], days[-1], parts)
@@ -228,11 +228,11 @@ def _rollup(every: Every) -> Callable[[Studio, MartFiles, str], pd.DataFrame]:
     return build
 
 
-def _experiments(_studio: Studio, files: MartFiles, _partition: str) -> pd.DataFrame:
+def _experiments(_project: Project, files: MartFiles, _partition: str) -> pd.DataFrame:
     return experiment_results.build(read_mart(files, "content/performance"))
 
 
-_BUILDERS: Mapping[str, Callable[[Studio, MartFiles, str], pd.DataFrame]] = {
+_BUILDERS: Mapping[str, Callable[[Project, MartFiles, str], pd.DataFrame]] = {
     "engagement/daily": _daily,
     "engagement/cohorts": _cohorts,
     "content/performance": _performance,

@@ -17,7 +17,7 @@ from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.mart import Kind
 from dayreel.services.marts.shapes import frame_of
 from dayreel.services.measure_posts import WINDOW_DAYS
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import (
     content,
     decisions,
@@ -132,19 +132,19 @@ def period_of(day: date, zone: str) -> Period:
     return Period(start, end)
 
 
-def snapshots_of_day(studio: Studio, day: date) -> pd.DataFrame:
+def snapshots_of_day(project: Project, day: date) -> pd.DataFrame:
     """Return every snapshot of one observation day."""
-    return _read(studio, SNAPSHOTS, _snapshots().where(metric_snapshots.c.observed_on == day))
+    return _read(project, SNAPSHOTS, _snapshots().where(metric_snapshots.c.observed_on == day))
 
 
-def snapshots_of_contents(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
+def snapshots_of_contents(project: Project, content_ids: Sequence[str]) -> pd.DataFrame:
     """Return every snapshot of these contents' posts."""
     table = metric_snapshots
     of_these = select(platform_posts.c.id).where(platform_posts.c.content_id.in_(content_ids))
-    return _read(studio, SNAPSHOTS, _snapshots().where(table.c.post_row_id.in_(of_these)))
+    return _read(project, SNAPSHOTS, _snapshots().where(table.c.post_row_id.in_(of_these)))
 
 
-def last_snapshots_before(studio: Studio, day: date, posts: pd.DataFrame) -> pd.DataFrame:
+def last_snapshots_before(project: Project, day: date, posts: pd.DataFrame) -> pd.DataFrame:
     """Return the last snapshot before `day` of each of these posts that has one.
 
     Nearly every post has one of the day before. The others are looked for day by day, back to when they went out: one
@@ -158,7 +158,7 @@ def last_snapshots_before(studio: Studio, day: date, posts: pd.DataFrame) -> pd.
         wanted = {number: out_on for number, out_on in wanted.items() if out_on <= earlier + timedelta(days=1)}
         if not wanted:
             break
-        rows = snapshots_of_day(studio, earlier)
+        rows = snapshots_of_day(project, earlier)
         rows = rows[rows["post_row_id"].isin(wanted)]
         for number in set(rows["post_row_id"]):
             del wanted[number]
@@ -167,7 +167,7 @@ def last_snapshots_before(studio: Studio, day: date, posts: pd.DataFrame) -> pd.
     return pd.concat(found, ignore_index=True) if found else frame_of(SNAPSHOTS, [])
 
 
-def posts_in_window(studio: Studio, day: date) -> pd.DataFrame:
+def posts_in_window(project: Project, day: date) -> pd.DataFrame:
     """Return the posts that are out and were made public in the window that ends on `day`.
 
     A channel's calendar may be a day ahead of the factory's, so the day after is in it too.
@@ -175,15 +175,15 @@ def posts_in_window(studio: Studio, day: date) -> pd.DataFrame:
     posts = platform_posts
     last = day + timedelta(days=1)
     window = (posts.c.posted_on > day - timedelta(days=WINDOW_DAYS), posts.c.posted_on <= last)
-    return _read(studio, POSTS, _posts().where(*window))
+    return _read(project, POSTS, _posts().where(*window))
 
 
-def posts_of_contents(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
+def posts_of_contents(project: Project, content_ids: Sequence[str]) -> pd.DataFrame:
     """Return the posts of these contents that are out."""
-    return _read(studio, POSTS, _posts().where(platform_posts.c.content_id.in_(content_ids)))
+    return _read(project, POSTS, _posts().where(platform_posts.c.content_id.in_(content_ids)))
 
 
-def failed_measurements(studio: Studio, day: date) -> pd.DataFrame:
+def failed_measurements(project: Project, day: date) -> pd.DataFrame:
     """Return the platforms that could not be asked on `day`, newest word last."""
     logs = processing_logs
     query = (
@@ -191,73 +191,73 @@ def failed_measurements(studio: Studio, day: date) -> pd.DataFrame:
         .where(
             logs.c.layer == "measurement",
             logs.c.status == "failed",
-            logs.c.started_at >= period_of(day, studio.settings.timezone).start_at,
-            logs.c.started_at < period_of(day, studio.settings.timezone).end_at,
+            logs.c.started_at >= period_of(day, project.settings.timezone).start_at,
+            logs.c.started_at < period_of(day, project.settings.timezone).end_at,
         )
         .order_by(logs.c.id)
     )
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         said = {str(told["platform"]): error for told, error in connection.execute(query)}
     return frame_of(FAILURES, sorted(said.items()))
 
 
-def was_measured(studio: Studio, day: date) -> bool:
+def was_measured(project: Project, day: date) -> bool:
     """Return whether any platform was asked on `day`, with whatever answer."""
-    period = period_of(day, studio.settings.timezone)
+    period = period_of(day, project.settings.timezone)
     logs = processing_logs
     query = select(func.count()).where(
         logs.c.layer == "measurement", logs.c.started_at >= period.start_at, logs.c.started_at < period.end_at
     )
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return bool(connection.execute(query).scalar())
 
 
-def first_content_day(studio: Studio) -> date | None:
+def first_content_day(project: Project) -> date | None:
     """Return the day of the oldest content, or None where nothing was made yet."""
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         found: date | None = connection.execute(select(func.min(content.c.day))).scalar()
     return found
 
 
-def worlds_between(studio: Studio, first: date, last: date) -> list[str]:
+def worlds_between(project: Project, first: date, last: date) -> list[str]:
     """Return the worlds in which something was made for the days from `first` to `last`; the project's if in none."""
     query = select(content.c.world).distinct().where(content.c.day >= first, content.c.day <= last)
-    with studio.catalog.read() as connection:
-        return sorted(connection.execute(query).scalars()) or [studio.settings.world]
+    with project.catalog.read() as connection:
+        return sorted(connection.execute(query).scalars()) or [project.settings.world]
 
 
-def contents_between(studio: Studio, first: date, last: date, channels: Sequence[str] = ()) -> pd.DataFrame:
+def contents_between(project: Project, first: date, last: date, channels: Sequence[str] = ()) -> pd.DataFrame:
     """Return the contents that were made for the days from `first` to `last`, every take; of these channels only."""
     columns = [content.c.id.label("content_id"), *(content.c[name] for name in list(CONTENTS)[1:])]
     query = select(*columns).where(content.c.day >= first, content.c.day <= last)
-    return _read(studio, CONTENTS, query.where(content.c.channel.in_(channels)) if channels else query)
+    return _read(project, CONTENTS, query.where(content.c.channel.in_(channels)) if channels else query)
 
 
-def made_from(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
+def made_from(project: Project, content_ids: Sequence[str]) -> pd.DataFrame:
     """Return how each content was made, as its manifest says; one whose folder is gone is left out."""
-    rows = [_made(studio.contents.manifest(one)) for one in content_ids if studio.contents.exists(one)]
+    rows = [_made(project.contents.manifest(one)) for one in content_ids if project.contents.exists(one)]
     return frame_of(MADE, rows)
 
 
-def spent_by_contents(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
+def spent_by_contents(project: Project, content_ids: Sequence[str]) -> pd.DataFrame:
     """Return the effects that cost, or hold reserved, money for these contents."""
-    return _read(studio, SPENT, _spent().where(effects.c.content_id.in_(content_ids)))
+    return _read(project, SPENT, _spent().where(effects.c.content_id.in_(content_ids)))
 
 
-def spent_between(studio: Studio, first: date, last: date) -> pd.DataFrame:
+def spent_between(project: Project, first: date, last: date) -> pd.DataFrame:
     """Return the effects whose money counts on a day from `first` to `last`."""
-    return _read(studio, SPENT, _spent().where(effects.c.spent_on >= first, effects.c.spent_on <= last))
+    return _read(project, SPENT, _spent().where(effects.c.spent_on >= first, effects.c.spent_on <= last))
 
 
-def decisions_on(studio: Studio, day: date) -> pd.DataFrame:
+def decisions_on(project: Project, day: date) -> pd.DataFrame:
     """Return what people decided on a day, and the reviews that ran out of time (`expired`, without a decision)."""
-    period = period_of(day, studio.settings.timezone)
+    period = period_of(day, project.settings.timezone)
     made = _decisions()
     moves = state_transitions
     expired = select(
         moves.c.entity_id, content.c.channel, content.c.day, content.c.world, content.c.revision, moves.c.at
     ).join(content, content.c.id == moves.c.entity_id)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         rows = [
             tuple(row)
             for row in connection.execute(
@@ -294,26 +294,26 @@ def _decisions() -> Select[Any]:
     ).join(content, content.c.id == decisions.c.content_id)
 
 
-def newest_verdicts(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
+def newest_verdicts(project: Project, content_ids: Sequence[str]) -> pd.DataFrame:
     """Return the newest decision of each of these contents."""
     newest = select(func.max(decisions.c.id)).where(decisions.c.content_id.in_(content_ids))
-    return _read(studio, DECISIONS, _decisions().where(decisions.c.id.in_(newest.group_by(decisions.c.content_id))))
+    return _read(project, DECISIONS, _decisions().where(decisions.c.id.in_(newest.group_by(decisions.c.content_id))))
 
 
-def review_requests(studio: Studio, content_ids: Sequence[str]) -> pd.DataFrame:
+def review_requests(project: Project, content_ids: Sequence[str]) -> pd.DataFrame:
     """Return every moment at which a review of one of these contents was asked for."""
     moves = state_transitions
     query = select(moves.c.entity_id, moves.c.at).where(
         moves.c.entity == "content", moves.c.to_state == "review_pending", moves.c.entity_id.in_(content_ids)
     )
-    return _read(studio, REQUESTS, query)
+    return _read(project, REQUESTS, query)
 
 
-def work_on(studio: Studio, day: date) -> pd.DataFrame:
+def work_on(project: Project, day: date) -> pd.DataFrame:
     """Return every stage, measurement and post that was started on a day, with how it ended."""
-    period = period_of(day, studio.settings.timezone)
-    with studio.catalog.read() as connection:
-        rows = [*_stages(connection, period, studio.settings.world), *_sends(connection, period)]
+    period = period_of(day, project.settings.timezone)
+    with project.catalog.read() as connection:
+        rows = [*_stages(connection, period, project.settings.world), *_sends(connection, period)]
     return frame_of(WORK, rows)
 
 
@@ -404,6 +404,6 @@ def _spent() -> Select[Any]:
     )
 
 
-def _read(studio: Studio, kinds: Mapping[str, Kind], query: Select[Any]) -> pd.DataFrame:
-    with studio.catalog.read() as connection:
+def _read(project: Project, kinds: Mapping[str, Kind], query: Select[Any]) -> pd.DataFrame:
+    with project.catalog.read() as connection:
         return frame_of(kinds, connection.execute(query).all())

@@ -13,7 +13,7 @@ from dayreel.clock import local_day
 from dayreel.schemas.mart import Kind
 from dayreel.services.marts.frames import period_of
 from dayreel.services.marts.shapes import frame_of
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import jobs, state_transitions
 
 
@@ -52,9 +52,9 @@ JOBS: Mapping[str, Kind] = {
 _ENDED = ("completed", "failed")
 
 
-def jobs_ended_on(studio: Studio, day: date) -> pd.DataFrame:
+def jobs_ended_on(project: Project, day: date) -> pd.DataFrame:
     """Return the jobs that ended on a day and have not been tried again since."""
-    period = period_of(day, studio.settings.timezone)
+    period = period_of(day, project.settings.timezone)
     moves = state_transitions
     event = (
         select(moves.c.event)
@@ -70,7 +70,7 @@ def jobs_ended_on(studio: Studio, day: date) -> pd.DataFrame:
         .where(jobs.c.state.in_(_ENDED), ended_at >= period.start_at, ended_at < period.end_at)
         .order_by(jobs.c.id)
     )
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         rows = [
             (
                 row["id"],
@@ -92,8 +92,8 @@ def jobs_ended_on(studio: Studio, day: date) -> pd.DataFrame:
     return frame_of(JOBS, rows)
 
 
-def first_job_day(studio: Studio) -> date | None:
+def first_job_day(project: Project) -> date | None:
     """Return the day on which the first job ended, or None where none has."""
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         found = connection.execute(select(func.min(jobs.c.finished_at)).where(jobs.c.state.in_(_ENDED))).scalar()
-    return None if found is None else local_day(found, studio.settings.timezone)
+    return None if found is None else local_day(found, project.settings.timezone)

@@ -21,11 +21,11 @@ from dayreel.atomic_write import atomic_write_text
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
 from dayreel.schemas.channel import Channel
-from dayreel.services.marts.build_marts import days_to_tell, mart_files, period_key, read_mart, refresh_marts
+from dayreel.services.marts.build_marts import days_to_report, mart_files, period_key, read_mart, refresh_marts
 from dayreel.services.marts.draw_charts import ChartData, draw_all
 from dayreel.services.marts.engagement_daily import NO_ANSWER
 from dayreel.services.measure_posts import WINDOW_DAYS
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 WEEKS_SHOWN = 8
 THUMBNAIL_PX = 160
@@ -64,13 +64,13 @@ def parse_week(text: str) -> date:
         raise UsageError(f"{text!r} is no week.", next_step="Write it like 2026-W46, or as a day in it.") from None
 
 
-def last_full_week(studio: Studio) -> date:
+def last_full_week(project: Project) -> date:
     """Return the Monday of the newest week that is over."""
-    today = local_day(studio.clock.now(), studio.settings.timezone)
+    today = local_day(project.clock.now(), project.settings.timezone)
     return today - timedelta(days=today.weekday() + 7)
 
 
-def write_reports(studio: Studio, monday: date, *, channels: list[str] | None = None) -> list[Report]:
+def write_reports(project: Project, monday: date, *, channels: list[str] | None = None) -> list[Report]:
     """Refresh the week's marts and write one report per channel into `var/reports`.
 
     Args:
@@ -81,27 +81,27 @@ def write_reports(studio: Studio, monday: date, *, channels: list[str] | None = 
         StoreError: the catalog cannot be read.
         OSError: a page could not be written.
     """
-    known = set(mart_files(studio).partitions("engagement/daily"))
+    known = set(mart_files(project).partitions("engagement/daily"))
     # The week itself is built anew, and what came of contents that were measured in it; the rest is only drawn.
-    there_is = days_to_tell(studio, monday - timedelta(days=7 * (WEEKS_SHOWN - 1)), monday + timedelta(days=6))
+    there_is = days_to_report(project, monday - timedelta(days=7 * (WEEKS_SHOWN - 1)), monday + timedelta(days=6))
     refresh_marts(
-        studio,
+        project,
         [day for day in there_is if day >= monday or day.isoformat() not in known],
         contents_of=[day for day in there_is if day >= monday - timedelta(days=WINDOW_DAYS)],
     )
-    return [_write(studio, studio.channels.load(name), monday) for name in channels or studio.channels.names()]
+    return [_write(project, project.channels.load(name), monday) for name in channels or project.channels.names()]
 
 
-def chart_data(studio: Studio, monday: date, channel: str | None = None) -> ChartData:
+def chart_data(project: Project, monday: date, channel: str | None = None) -> ChartData:
     """Return what charts of a week show: the eight weeks that end with it, of one channel or of all."""
     days = [monday + timedelta(days=6 - back) for back in reversed(range(7 * WEEKS_SHOWN))]
     keys = [day.isoformat() for day in days]
-    files = mart_files(studio)
+    files = mart_files(project)
     frames = {
         name: read_mart(files, name, keys)
         for name in ("engagement/daily", "content/performance", "finance/projection", "review/outcomes")
     }
-    simulated = studio.settings.world == "sandbox"
+    simulated = project.settings.world == "sandbox"
     frames = {name: _of(frame, channel, simulated) for name, frame in frames.items()}
     return ChartData(
         scope=channel or "all channels",
@@ -121,11 +121,11 @@ def _of(frame: pd.DataFrame, channel: str | None, simulated: bool) -> pd.DataFra
     return rows if channel is None or "channel" not in rows else rows[rows["channel"] == channel]
 
 
-def _write(studio: Studio, channel: Channel, monday: date) -> Report:
-    files = mart_files(studio)
+def _write(project: Project, channel: Channel, monday: date) -> Report:
+    files = mart_files(project)
     year, number, _ = monday.isocalendar()
     week = f"{year}-W{number:02d}"
-    data = chart_data(studio, monday, channel.name)
+    data = chart_data(project, monday, channel.name)
     charts = draw_all(data)
     files.write_charts(monday.isoformat(), channel.name, charts)
     summaries = read_mart(files, "summary/weekly", [(monday - timedelta(days=7 * n)).isoformat() for n in range(5)])
@@ -137,12 +137,12 @@ def _write(studio: Studio, channel: Channel, monday: date) -> Report:
         "last": monday + timedelta(days=6),
         "simulated": data.simulated,
         **_facts(_of(summaries, channel.name, data.simulated), data, monday),
-        **_best_and_worst(studio, data, monday),
+        **_best_and_worst(project, data, monday),
         "gaps": _gaps(data.daily, monday),
         "experiments": _compared(_of(read_mart(files, "experiments/results"), channel.name, data.simulated)),
         "charts": {name: _as_data(picture, "png") for name, picture in charts.items()},
     }
-    path = studio.settings.var_dir / "reports" / f"{channel.name}-{week}.html"
+    path = project.settings.var_dir / "reports" / f"{channel.name}-{week}.html"
     atomic_write_text(path, _template("report.html.j2").render(**told) + "\n")
     return Report(channel.name, week, path, _template("report.txt.j2").render(**told).strip())
 
@@ -190,13 +190,13 @@ def _drifts(this: dict[str, Any] | None, before: list[dict[str, Any]]) -> list[s
     return told
 
 
-def _best_and_worst(studio: Studio, data: ChartData, monday: date) -> dict[str, Any]:
+def _best_and_worst(project: Project, data: ChartData, monday: date) -> dict[str, Any]:
     """Return the posts of the four weeks to this one whose views at seven days are known, best and worst."""
     since = monday - timedelta(days=21)
     known = data.performance[data.performance["views_7d"].notna() & (data.performance["day"] >= since)]
     ordered = _plain(known.sort_values(["views_7d", "content_id"], ascending=[False, True]))
     for row in ordered:
-        row["thumbnail"] = _thumbnail(studio, row["content_id"])
+        row["thumbnail"] = _thumbnail(project, row["content_id"])
     best = ordered[:SHOWN]
     return {"best": best, "worst": [row for row in ordered[::-1][:SHOWN] if row not in best]}
 
@@ -219,9 +219,9 @@ def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _thumbnail(studio: Studio, content_id: str) -> str | None:
+def _thumbnail(project: Project, content_id: str) -> str | None:
     """Return a content's poster as a small picture inside the page, or None where it has none."""
-    path = studio.contents.folder(content_id) / "poster.jpg"
+    path = project.contents.folder(content_id) / "poster.jpg"
     try:
         with Image.open(path) as picture:
             small = picture.convert("RGB")

@@ -13,15 +13,15 @@ from dayreel.clock import local_day
 from dayreel.errors import PermanentError
 from dayreel.providers.platforms.contract import PlatformProvider, Quota
 from dayreel.queries.config import read_config
-from dayreel.queries.review import bound_of
+from dayreel.queries.review import approval_scope
 from dayreel.queries.rows import ContentRow, approvers, newest_verdict, pause_of
-from dayreel.rules.approval import Bound
+from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.calendar import window_state
 from dayreel.rules.gates import Facts
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.services.patience import patiently
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
+from dayreel.services.retry_transient import retry_transient
 from dayreel.stores.catalog.tables import content, effects, platform_posts
 
 OUT = ("sent", "confirmed", "unknown")
@@ -42,38 +42,40 @@ class Account:
     problem: str | None = None
 
 
-def ask_account(studio: Studio, provider: PlatformProvider) -> Account:
+def ask_account(project: Project, provider: PlatformProvider) -> Account:
     """Ask what the platform takes now. A refused token is a fact for the gates, not an error.
 
     Raises:
         TransientError: it could not be asked.
     """
     try:
-        return Account(provider.account(), patiently(studio.clock, provider.quota))
+        return Account(provider.account(), retry_transient(project.clock, provider.quota))
     except PermanentError as error:
         return Account(provider.account(), problem=error.message)
 
 
 def facts_of(
-    studio: Studio, connection: Connection, channel: Channel, row: ContentRow, platform: Platform, account: Account
+    project: Project, connection: Connection, channel: Channel, row: ContentRow, platform: Platform, account: Account
 ) -> Facts:
     """Return everything the gates of one platform look at, as of this transaction; the manifest as it is here."""
-    now = studio.clock.now()
+    now = project.clock.now()
     newest = newest_verdict(connection, row.id)
     approved = newest if newest is not None and newest.verdict == "approved" else None
-    current = bound_of(row, channel, studio.contents.manifest(row.id).idea)
+    current = approval_scope(row, channel, project.contents.manifest(row.id).idea)
     quota = account.quota
     return Facts(
         platform=platform,
         state=row.state,
         switch_on=read_config(connection, "switch").value == "on",
         made_in=row.world,
-        world=studio.settings.world,
+        world=project.settings.world,
         live_allowed=read_config(connection, f"publish.{platform}").value == "live",
         account_problem=account.problem,
         newest_verdict=newest.verdict if newest else None,
         decided_by=newest.decided_by if newest else None,
-        approved=Bound(approved.video_sha256, approved.caption, approved.fields, approved.words) if approved else None,
+        approved=ApprovalScope(approved.video_sha256, approved.caption, approved.fields, approved.words)
+        if approved
+        else None,
         current=current,
         window=window_state(channel, now),
         posted_today=posted_today(connection, channel, row, platform, now),

@@ -10,9 +10,9 @@ from dayreel.providers.platforms.contract import PlannedCall, PlatformProvider
 from dayreel.queries.rows import get_content, posts_of
 from dayreel.rules.gates import Gate, check_gates, closed
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import OUT, Account, ask_account, facts_of
 from dayreel.services.publishing.publish_post import post_request
-from dayreel.services.studio import Studio
 
 
 @dataclass(frozen=True)
@@ -37,35 +37,35 @@ class Plan:
         return not closed(self.gates) and self.problem is None and self.posted is None
 
 
-def plan_posts(studio: Studio, channel: Channel, content_id: str) -> list[Plan]:
+def plan_posts(project: Project, channel: Channel, content_id: str) -> list[Plan]:
     """Return the plan of every platform of a channel; one that cannot be asked holds no other back.
 
     Raises:
         UsageError: no such content.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         get_content(connection, content_id)
-    studio.contents.fetch(content_id)
-    return [_plan(studio, channel, content_id, platform) for platform in channel.platforms.chosen()]
+    project.contents.fetch(content_id)
+    return [_plan(project, channel, content_id, platform) for platform in channel.platforms.chosen()]
 
 
-def _plan(studio: Studio, channel: Channel, content_id: str, platform: Platform) -> Plan:
+def _plan(project: Project, channel: Channel, content_id: str, platform: Platform) -> Plan:
     provider: PlatformProvider | None = None
     try:
-        provider = studio.connect(platform)
-        account = ask_account(studio, provider)
+        provider = project.connect(platform)
+        account = ask_account(project, provider)
     except TransientError as error:
         account = Account(provider.account() if provider else "", problem=f"could not be asked now: {error.message}")
     except (ProviderError, ConfigurationError) as error:
         account = Account("", problem=error.message)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = get_content(connection, content_id)
-        gates = check_gates(facts_of(studio, connection, channel, row, platform, account))
-        posted, doubt = _standing(studio, connection, content_id, platform)
+        gates = check_gates(facts_of(project, connection, channel, row, platform, account))
+        posted, doubt = _standing(project, connection, content_id, platform)
     if provider is None or not row.video_sha256 or posted or doubt:
         return Plan(content_id, platform, gates, [], doubt, posted)
     try:
-        request = post_request(studio, channel, row, platform)
+        request = post_request(project, channel, row, platform)
         with approved_file(request):
             return Plan(content_id, platform, gates, provider.plan(request))
     except (UsageError, ConfigurationError) as error:
@@ -73,7 +73,7 @@ def _plan(studio: Studio, channel: Channel, content_id: str, platform: Platform)
 
 
 def _standing(
-    studio: Studio, connection: Connection, content_id: str, platform: Platform
+    project: Project, connection: Connection, content_id: str, platform: Platform
 ) -> tuple[str | None, str | None]:
     """Return where the post is that is out, and why another try would wait, each None where it is not so."""
     for post in posts_of(connection, [content_id]):
@@ -81,7 +81,7 @@ def _standing(
             continue
         if post.state in ("posted", "processing"):
             return str(post.post_url or post.post_id or post.state), None
-        effect = studio.ledger.get(post.effect_id)
+        effect = project.ledger.get(post.effect_id)
         if effect.state in OUT:
             return None, f"It may be out (effect {effect.id} is {effect.state}): `dayreel reconcile` looks first."
     return None, None

@@ -23,8 +23,8 @@ from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of
-from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import effects, platform_posts
 
@@ -43,7 +43,7 @@ class Posted:
 
 
 def publish_post(
-    studio: Studio, channel: Channel, content_id: str, platform: Platform, *, provider: PlatformProvider
+    project: Project, channel: Channel, content_id: str, platform: Platform, *, provider: PlatformProvider
 ) -> Posted:
     """Publish a content to one platform, or return the post it already is.
 
@@ -52,32 +52,32 @@ def publish_post(
         UsageError: no such content, or the channel does not publish there.
         ProviderError: as the platform's contract says; an unknown outcome waits for `dayreel reconcile`.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = get_content(connection, content_id)
-        done = _already(studio, connection, row.id, platform)
+        done = _already(project, connection, row.id, platform)
     if done is not None:
-        with studio.catalog.write() as connection:
-            _finish_when_all_are_out(studio, connection, channel, content_id)
+        with project.catalog.write() as connection:
+            _finish_when_all_are_out(project, connection, channel, content_id)
         return done
-    account = ask_account(studio, provider)
-    request = post_request(studio, channel, row, platform)
+    account = ask_account(project, provider)
+    request = post_request(project, channel, row, platform)
     key = _key(request, platform)
 
     def gates_hold(connection: Connection) -> None:
         now_row = get_content(connection, content_id, lock=True)
         _refuse_second_post(connection, now_row, platform, key)
-        holding = closed(check_gates(facts_of(studio, connection, channel, now_row, platform, account)))
+        holding = closed(check_gates(facts_of(project, connection, channel, now_row, platform, account)))
         if holding:
             raise GateClosedError(
                 f"{content_id} was not posted to {platform}: {'; '.join(gate.message for gate in holding)}.",
                 next_step=f"`dayreel publish {content_id} --plan` shows every gate; nothing was sent.",
             )
-        _refuse_what_has_changed(studio, channel, now_row, platform, key)
+        _refuse_what_has_changed(project, channel, now_row, platform, key)
 
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         gates_hold(connection)
-    if not _begin(studio, row, platform, request, account.id, key):
-        return _found(studio, content_id, platform)  # somebody else has made it since we looked
+    if not _begin(project, row, platform, request, account.id, key):
+        return _found(project, content_id, platform)  # somebody else has made it since we looked
     intent = Intent(
         key=key,
         channel=channel,
@@ -93,32 +93,32 @@ def publish_post(
         return Done({"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw})
 
     try:
-        effect = studio.ledger.perform(intent, act)
+        effect = project.ledger.perform(intent, act)
     except (ProviderError, GateClosedError, UsageError) as error:
-        note_post(studio, content_id, platform, state=_shown_state(studio, key), error=str(error))
+        note_post(project, content_id, platform, state=_shown_state(project, key), error=str(error))
         raise
-    settle_post(studio, content_id, platform, _receipt(effect))
-    return replace(_found(studio, content_id, platform), fresh=True)
+    settle_post(project, content_id, platform, _receipt(effect))
+    return replace(_found(project, content_id, platform), fresh=True)
 
 
-def _shown_state(studio: Studio, key: EffectKey) -> str:
+def _shown_state(project: Project, key: EffectKey) -> str:
     """Return how a post is shown whose try has ended badly: what may be out is never shown as failed."""
-    effect = studio.ledger.find(key)
+    effect = project.ledger.find(key)
     return {"unknown": "unknown", "sent": "sending"}.get(effect.state if effect else "", "failed")
 
 
 def settle_post(
-    studio: Studio, content_id: str, platform: str, receipt: Receipt, *, sent_at: datetime | None = None
+    project: Project, content_id: str, platform: str, receipt: Receipt, *, sent_at: datetime | None = None
 ) -> None:
     """Write down what the platform says of a post, and finish the content when all its platforms are posted.
 
     Args:
         sent_at: when it was sent, for a post that was found later; left out, now.
     """
-    now = studio.clock.now()
+    now = project.clock.now()
     posted_at = sent_at or now
-    with studio.catalog.write() as connection:
-        channel = studio.channels.load(get_content(connection, content_id).channel)
+    with project.catalog.write() as connection:
+        channel = project.channels.load(get_content(connection, content_id).channel)
         connection.execute(
             update(platform_posts)
             .where(platform_posts.c.content_id == content_id, platform_posts.c.platform == platform)
@@ -133,26 +133,26 @@ def settle_post(
                 updated_at=now,
             )
         )
-        _finish_when_all_are_out(studio, connection, channel, content_id)
+        _finish_when_all_are_out(project, connection, channel, content_id)
 
 
-def _finish_when_all_are_out(studio: Studio, connection: Connection, channel: Channel, content_id: str) -> None:
+def _finish_when_all_are_out(project: Project, connection: Connection, channel: Channel, content_id: str) -> None:
     """Let a content be posted once each platform of its channel says so.
 
     Also one that was approved again after an edit, and whose last open post was found out in the meantime.
     """
-    now = studio.clock.now()
+    now = project.clock.now()
     row = get_content(connection, content_id, lock=True)
     posted = {post.platform for post in posts_of(connection, [content_id]) if post.state == "posted"}
     if row.state not in ("approved", "publishing") or not posted >= channel.platforms.chosen().keys():
         return
     if row.state == "approved":
-        advance(connection, "content", content_id, "publish", at=now, actor=studio.actor)
-    advance(connection, "content", content_id, "finish", at=now, actor=studio.actor, posted_at=now, error=None)
+        advance(connection, "content", content_id, "publish", at=now, actor=project.actor)
+    advance(connection, "content", content_id, "finish", at=now, actor=project.actor, posted_at=now, error=None)
 
 
 def note_post(
-    studio: Studio, content_id: str, platform: str, *, state: str, error: str | None, was_processing: bool = False
+    project: Project, content_id: str, platform: str, *, state: str, error: str | None, was_processing: bool = False
 ) -> None:
     """Write down that a post failed or that its outcome is unknown; what is posted stays posted.
 
@@ -160,7 +160,7 @@ def note_post(
         was_processing: the platform had accepted it, and has now given it up or no longer tells.
     """
     settled = ("posted",) if was_processing else ("posted", "processing")
-    with studio.catalog.write() as connection:
+    with project.catalog.write() as connection:
         connection.execute(
             update(platform_posts)
             .where(
@@ -168,20 +168,22 @@ def note_post(
                 platform_posts.c.platform == platform,
                 platform_posts.c.state.not_in(settled),
             )
-            .values(state=state, error_message=error, updated_at=studio.clock.now())
+            .values(state=state, error_message=error, updated_at=project.clock.now())
         )
 
 
-def post_request(studio: Studio, channel: Channel, row: ContentRow, platform: Platform) -> PostRequest:
+def post_request(project: Project, channel: Channel, row: ContentRow, platform: Platform) -> PostRequest:
     """Return what would be posted, read from the catalog and the manifest as they are now.
 
     Raises:
         UsageError: the channel does not publish there, there is no final video, or the caption does not fit.
     """
-    return _request(studio, channel, row, platform, studio.contents.fetched(row.id))
+    return _request(project, channel, row, platform, project.contents.fetched(row.id))
 
 
-def _request(studio: Studio, channel: Channel, row: ContentRow, platform: Platform, manifest: Manifest) -> PostRequest:
+def _request(
+    project: Project, channel: Channel, row: ContentRow, platform: Platform, manifest: Manifest
+) -> PostRequest:
     fields = bound_fields(channel).get(platform)
     if fields is None:
         raise UsageError(
@@ -194,7 +196,7 @@ def _request(studio: Studio, channel: Channel, row: ContentRow, platform: Platfo
     caption = post_caption(channel, platform, content_id=row.id, caption=row.caption or "", idea=manifest.idea)
     return PostRequest(
         content_id=row.id,
-        video=studio.contents.path(row.id, final.file),
+        video=project.contents.path(row.id, final.file),
         video_sha256=final.file.sha256,
         size_bytes=final.file.size_bytes,
         duration_s=final.duration_s,
@@ -234,10 +236,10 @@ def _refuse_second_post(connection: Connection, row: ContentRow, platform: str, 
 
 
 def _refuse_what_has_changed(
-    studio: Studio, channel: Channel, row: ContentRow, platform: Platform, key: EffectKey
+    project: Project, channel: Channel, row: ContentRow, platform: Platform, key: EffectKey
 ) -> None:
     """Refuse a request that is no longer what would be posted now: somebody may have edited and approved meanwhile."""
-    now = _request(studio, channel, row, platform, studio.contents.manifest(row.id))
+    now = _request(project, channel, row, platform, project.contents.manifest(row.id))
     if _key(now, platform) != key or now.video_sha256 != row.video_sha256:
         raise GateClosedError(
             f"{row.id} was changed while it was being prepared for {platform}; what was prepared is not sent.",
@@ -246,17 +248,17 @@ def _refuse_what_has_changed(
 
 
 def _begin(
-    studio: Studio, row: ContentRow, platform: Platform, request: PostRequest, account: str, key: EffectKey
+    project: Project, row: ContentRow, platform: Platform, request: PostRequest, account: str, key: EffectKey
 ) -> bool:
     """Make the post's row and the ledger's row for it, and let the content be publishing; False when it is out already.
 
     What is out keeps its row as it is: it says by which decision it went out, and when.
     """
-    now = studio.clock.now()
-    with studio.catalog.write("money") as connection:
+    now = project.clock.now()
+    with project.catalog.write("money") as connection:
         if _out(connection, row.id, platform, lock=True) is not None:
             return False
-        effect_id = studio.ledger.intend(
+        effect_id = project.ledger.intend(
             connection, key, channel=row.channel, day=row.day, layer="distribution", request=_as_json(request)
         )
         decision = newest_verdict(connection, row.id)
@@ -274,7 +276,7 @@ def _begin(
         if connection.execute(update(platform_posts).where(*of_this).values(**values)).rowcount == 0:
             connection.execute(insert(platform_posts).values(content_id=row.id, platform=platform, **values))
         if get_content(connection, row.id).state == "approved":
-            advance(connection, "content", row.id, "publish", at=now, actor=studio.actor)
+            advance(connection, "content", row.id, "publish", at=now, actor=project.actor)
     return True
 
 
@@ -287,20 +289,20 @@ def _out(connection: Connection, content_id: str, platform: Platform, *, lock: b
     return post if post is not None and post["state"] in ("posted", "processing") else None
 
 
-def _found(studio: Studio, content_id: str, platform: Platform) -> Posted:
-    with studio.catalog.read() as connection:
-        found = _already(studio, connection, content_id, platform)
+def _found(project: Project, content_id: str, platform: Platform) -> Posted:
+    with project.catalog.read() as connection:
+        found = _already(project, connection, content_id, platform)
     if found is None:
         raise UsageError(f"{content_id} on {platform} has no post row.", next_step="Run `dayreel reconcile`.")
     return found
 
 
-def _already(studio: Studio, connection: Connection, content_id: str, platform: Platform) -> Posted | None:
+def _already(project: Project, connection: Connection, content_id: str, platform: Platform) -> Posted | None:
     post = _out(connection, content_id, platform)
     if post is None:
         return None
     decision = decisions_after(connection, post["decision_id"] - 1, limit=1)[0]
-    effect = studio.ledger.get(post["effect_id"])
+    effect = project.ledger.get(post["effect_id"])
     return Posted(platform, post["state"], post["post_id"], post["post_url"], decision, effect, fresh=False)
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
-from dayreel.providers.notifiers.contract import Card, Press, ReviewNotifier
-from dayreel.queries.review import Seen, Verdict, read_seen, seen_of
+from dayreel.providers.notifiers.contract import Card, Interaction, ReviewNotifier
+from dayreel.queries.review import ReviewSnapshot, Verdict, parse_snapshot, snapshot_for_review
 from dayreel.queries.rows import get_content, newest_verdict
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.review_cards import card_of, redraw_cards
-from dayreel.services.studio import Studio
 
 _LOG = logging.getLogger("dayreel.chat")
 
@@ -30,14 +30,14 @@ _LONGEST_NAME: Final = 60
 class Asked:
     """A press by somebody who may decide; `name` goes into the record."""
 
-    press: Press
+    press: Interaction
     chat: Chat
     content_id: str
-    seen: Seen
+    seen: ReviewSnapshot
     name: str
 
 
-def check_press(studio: Studio, chat: Chat, press: Press) -> Asked:
+def check_interaction(project: Project, chat: Chat, press: Interaction) -> Asked:
     """Return who wants what, without changing anything.
 
     Raises:
@@ -46,49 +46,49 @@ def check_press(studio: Studio, chat: Chat, press: Press) -> Asked:
         ConfigurationError: the channel file cannot be read.
     """
     content_id, _, told = press.ticket.partition(" ")
-    seen = read_seen(told)
+    seen = parse_snapshot(told)
     channel_name = parse_content_id(content_id).channel
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         get_content(connection, content_id)
-    need_room(studio, chat, press)
-    name = _decider(studio.channels.load(channel_name), chat, press)
+    require_room(project, chat, press)
+    name = _decider(project.channels.load(channel_name), chat, press)
     return Asked(press, chat, content_id, seen, name)
 
 
-def need_room(studio: Studio, chat: Chat, press: Press) -> None:
+def require_room(project: Project, chat: Chat, press: Interaction) -> None:
     """Refuse a press in another room than that of the reviews.
 
     Raises:
         GateClosedError: it happened elsewhere.
     """
-    if press.place != studio.variable(ROOMS[chat]):
+    if press.place != project.variable(ROOMS[chat]):
         raise GateClosedError(f"Reviews are decided in one room of {chat}, and this is another one.")
 
 
-def card_for_edit(studio: Studio, asked: Asked) -> Card:
+def card_for_edit(project: Project, asked: Asked) -> Card:
     """Return the card whose caption somebody wants to change.
 
     Raises:
         StaleState: it has changed since the message was made.
     """
-    channel = studio.channels.load(parse_content_id(asked.content_id).channel)
-    with studio.catalog.read() as connection:
+    channel = project.channels.load(parse_content_id(asked.content_id).channel)
+    with project.catalog.read() as connection:
         row = get_content(connection, asked.content_id)
         newest = newest_verdict(connection, asked.content_id)
-    if row.state != "review_pending" or seen_of(row, channel) != replace(asked.seen, words=""):
+    if row.state != "review_pending" or snapshot_for_review(row, channel) != replace(asked.seen, words=""):
         raise StaleState(
             f"{row.id} has changed since this message was made; it is {row.state}, revision {row.revision}.",
             next_step="Look at the newest message, or at the desk.",
         )
-    return card_of(studio, channel, row, revision=row.revision, newest=newest)
+    return card_of(project, channel, row, revision=row.revision, newest=newest)
 
 
-def act_on_press(studio: Studio, notifier: ReviewNotifier, asked: Asked) -> None:
+def act_on_press(project: Project, notifier: ReviewNotifier, asked: Asked) -> None:
     """Decide, make the messages show it, and tell the person where it was refused. Never raises a `DayreelError`."""
     press, refusal = asked.press, ""
     try:
         decide(
-            studio,
+            project,
             asked.content_id,
             _VERDICTS[press.act],
             by=asked.name,
@@ -98,31 +98,31 @@ def act_on_press(studio: Studio, notifier: ReviewNotifier, asked: Asked) -> None
         )
     except DayreelError as error:
         refusal = str(error)
-    catch_up(studio, notifier, asked.content_id, press, refusal)
+    catch_up(project, notifier, asked.content_id, press, refusal)
 
 
-def catch_up(studio: Studio, notifier: ReviewNotifier, content_id: str, press: Press, refusal: str) -> None:
+def catch_up(project: Project, notifier: ReviewNotifier, content_id: str, press: Interaction, refusal: str) -> None:
     """Make a content's messages show how it stands, and tell the person who pressed why nothing came of it."""
     try:
-        for said in redraw_cards(studio, content_id):
+        for said in redraw_cards(project, content_id):
             _LOG.warning("%s: %s", content_id, said)
     except DayreelError as error:
         _LOG.warning("%s: its messages could not be changed: %s", content_id, error)
-    tell_privately(notifier, press, refusal)
+    notify_privately(notifier, press, refusal)
 
 
-def tell_privately(notifier: ReviewNotifier, press: Press, text: str) -> None:
+def notify_privately(notifier: ReviewNotifier, press: Interaction, text: str) -> None:
     """Tell the person who pressed, where there is something to tell; what cannot be told is in the log."""
     if not text:
         return
     _LOG.info("%s pressed %r: %s", press.person_id, press.act, text)
     try:
-        notifier.whisper(press, text)
+        notifier.reply_ephemeral(press, text)
     except (ProviderError, ConfigurationError) as error:
         _LOG.warning("%s could not be told: %s", press.person_id, error)
 
 
-def _decider(channel: Channel, chat: Chat, press: Press) -> str:
+def _decider(channel: Channel, chat: Chat, press: Interaction) -> str:
     """Return the name under which somebody decides: the channel file's, or one that nobody can take for another's.
 
     Raises:
@@ -143,13 +143,13 @@ def _decider(channel: Channel, chat: Chat, press: Press) -> str:
     return name or shown_name(chat, press)
 
 
-def shown_name(chat: Chat, press: Press) -> str:
+def shown_name(chat: Chat, press: Interaction) -> str:
     """Return the name of somebody whom no channel file names: one that nobody can take for another's."""
     shown = "".join(letter for letter in press.person_name if letter.isprintable())[:_LONGEST_NAME]
     return f"{shown} ({chat} {press.person_id})"
 
 
-def need_caption(press: Press, *, longest: int) -> None:
+def require_caption(press: Interaction, *, longest: int) -> None:
     """Refuse a sent form whose caption cannot be one.
 
     Raises:

@@ -12,15 +12,23 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
-from dayreel.queries.review import EVENTS, Seen, Verdict, bound_fields, bound_of, possible_events, seen_of
+from dayreel.queries.review import (
+    EVENTS,
+    ReviewSnapshot,
+    Verdict,
+    approval_scope,
+    bound_fields,
+    possible_events,
+    snapshot_for_review,
+)
 from dayreel.queries.rows import ContentRow, DecisionRow, approvers, get_content, newest_verdict
-from dayreel.rules.approval import Bound
+from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.captions import kept_caption
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.lifecycle import CONTENT, move
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.tables import content, decisions, state_transitions
 
@@ -29,7 +37,7 @@ _PAST: Mapping[str, str] = {**{event: verdict for verdict, event in EVENTS.items
 
 
 def decide(
-    studio: Studio,
+    project: Project,
     content_id: str,
     verdict: Verdict,
     *,
@@ -38,7 +46,7 @@ def decide(
     revision: int | None = None,
     caption: str | None = None,
     note: str | None = None,
-    seen: Seen | None = None,
+    seen: ReviewSnapshot | None = None,
 ) -> DecisionRow:
     """Record a decision and move the content on.
 
@@ -56,23 +64,23 @@ def decide(
         StaleState: the person saw another revision, or somebody else decided first; says who and when.
         StoreError: what would go out with an approval cannot be read.
     """
-    channel = studio.channels.load(parse_content_id(content_id).channel)
+    channel = project.channels.load(parse_content_id(content_id).channel)
     # An approval is for every word that goes out, which takes the manifest; the bucket is not asked in the transaction.
-    idea = _idea(studio, content_id) if verdict == "approved" else None
-    with studio.catalog.write("decisions") as connection:
+    idea = _idea(project, content_id) if verdict == "approved" else None
+    with project.catalog.write("decisions") as connection:
         row = get_content(connection, content_id)
         _may_decide(channel, by)
         _saw_this(connection, row, seen.revision if seen else revision)
         _still_possible(connection, row, verdict)
-        bound = bound_of(row, channel, idea) if verdict == "approved" else None
+        bound = approval_scope(row, channel, idea) if verdict == "approved" else None
         _saw_all_of_it(connection, row, channel, seen, bound)
-        return _record(studio, connection, channel, row, verdict, bound, by=by, via=via, caption=caption, note=note)
+        return _record(project, connection, channel, row, verdict, bound, by=by, via=via, caption=caption, note=note)
 
 
-def _idea(studio: Studio, content_id: str) -> Idea | None:
-    with studio.catalog.read() as connection:
+def _idea(project: Project, content_id: str) -> Idea | None:
+    with project.catalog.read() as connection:
         get_content(connection, content_id)
-    return studio.contents.fetched(content_id).idea
+    return project.contents.fetched(content_id).idea
 
 
 def _may_decide(channel: Channel, by: str) -> None:
@@ -113,13 +121,13 @@ def _still_possible(connection: Connection, row: ContentRow, verdict: Verdict) -
 
 
 def _saw_all_of_it(
-    connection: Connection, row: ContentRow, channel: Channel, seen: Seen | None, bound: Bound | None
+    connection: Connection, row: ContentRow, channel: Channel, seen: ReviewSnapshot | None, bound: ApprovalScope | None
 ) -> None:
     if seen is None:
         return
     if bound is None:  # only an approval is for the words as well
         seen = replace(seen, words="")
-    now = seen_of(row, channel, bound if seen.words else None)
+    now = snapshot_for_review(row, channel, bound if seen.words else None)
     if seen == now:
         return
     since = (
@@ -156,12 +164,12 @@ def _when(moment: datetime) -> str:
 
 
 def _record(
-    studio: Studio,
+    project: Project,
     connection: Connection,
     channel: Channel,
     row: ContentRow,
     verdict: Verdict,
-    bound: Bound | None,
+    bound: ApprovalScope | None,
     *,
     by: str,
     via: Via,
@@ -169,7 +177,7 @@ def _record(
     note: str | None,
 ) -> DecisionRow:
     words = kept_caption(caption or "") if verdict == "edited" else row.caption or ""
-    now = studio.clock.now()
+    now = project.clock.now()
     trigger: Trigger = "approval" if verdict == "approved" else "manual"
     recorded, event = str(verdict), EVENTS[verdict]
     if bound is not None and not _is_the_last_needed(connection, channel, row, bound, by):
@@ -198,7 +206,9 @@ def _record(
     return newest
 
 
-def _is_the_last_needed(connection: Connection, channel: Channel, row: ContentRow, bound: Bound, by: str) -> bool:
+def _is_the_last_needed(
+    connection: Connection, channel: Channel, row: ContentRow, bound: ApprovalScope, by: str
+) -> bool:
     """Return whether enough people have approved with this one.
 
     Raises:

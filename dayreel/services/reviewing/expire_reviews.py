@@ -7,9 +7,9 @@ from typing import Literal
 from dayreel.errors import StaleState, UsageError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.queries.rows import ContentRow, get_content, list_contents
+from dayreel.services.notify_people import notify_once, was_notified
+from dayreel.services.project import Project
 from dayreel.services.reviewing.review_cards import redraw_cards
-from dayreel.services.studio import Studio
-from dayreel.services.tell_people import tell_once, was_told
 from dayreel.services.transitions import advance
 
 BATCH = 50
@@ -24,17 +24,17 @@ class OverdueReview:
     act: Literal["remind", "expire"]
 
 
-def overdue_reviews(studio: Studio, *, target: str) -> list[OverdueReview]:
+def overdue_reviews(project: Project, *, target: str) -> list[OverdueReview]:
     """Return what is due now, at most fifty, those that wait longest first. Changes nothing.
 
     Args:
         target: the notifier's name; a reminder that it was given is not due again.
     """
-    now = studio.clock.now()
-    with studio.catalog.read() as connection:
+    now = project.clock.now()
+    with project.catalog.read() as connection:
         rows = list_contents(connection, states=("review_pending",))
     waiting = sorted(
-        (row for row in rows if row.review_deadline_at is not None and row.channel in studio.channels.names()),
+        (row for row in rows if row.review_deadline_at is not None and row.channel in project.channels.names()),
         key=lambda row: (row.review_deadline_at, row.id),
     )
     due: list[OverdueReview] = []
@@ -43,19 +43,21 @@ def overdue_reviews(studio: Studio, *, target: str) -> list[OverdueReview]:
         left = row.review_deadline_at - now
         if left <= timedelta():
             due.append(OverdueReview(row, "expire"))
-        elif left <= _asked_for(row) * (1 - REMIND_AT) and not was_told(studio, row, _reminder(row), target=target):
+        elif left <= _asked_for(row) * (1 - REMIND_AT) and not was_notified(
+            project, row, _reminder(row), target=target
+        ):
             due.append(OverdueReview(row, "remind"))
     return due[:BATCH]
 
 
-def mind_reviews(studio: Studio, *, notifier: Notifier) -> list[str]:
+def remind_or_expire(project: Project, *, notifier: Notifier) -> list[str]:
     """Remind once, and expire what is over; return a sentence for each.
 
     A decision that comes in between wins: what it has moved on is left alone.
     """
     return [
-        _remind(studio, one.row, notifier) if one.act == "remind" else _expire(studio, one.row, notifier)
-        for one in overdue_reviews(studio, target=notifier.name)
+        _remind(project, one.row, notifier) if one.act == "remind" else _expire(project, one.row, notifier)
+        for one in overdue_reviews(project, target=notifier.name)
     ]
 
 
@@ -69,19 +71,19 @@ def _reminder(row: ContentRow) -> str:
     return f"reminder/r{row.revision}"
 
 
-def _remind(studio: Studio, row: ContentRow, notifier: Notifier) -> str:
+def _remind(project: Project, row: ContentRow, notifier: Notifier) -> str:
     until = row.review_deadline_at.isoformat(timespec="minutes") if row.review_deadline_at else "further notice"
     text = (
         f"{row.id} (revision {row.revision}) still waits for review, until {until}; then it expires.\n{row.idea}\n"
         f"`dayreel review approve {row.id}` or `dayreel review reject {row.id}`"
     )
-    return tell_once(studio, row, _reminder(row), text, notifier=notifier)
+    return notify_once(project, row, _reminder(row), text, notifier=notifier)
 
 
-def _expire(studio: Studio, row: ContentRow, notifier: Notifier) -> str:
-    now = studio.clock.now()
+def _expire(project: Project, row: ContentRow, notifier: Notifier) -> str:
+    now = project.clock.now()
     try:
-        with studio.catalog.write("decisions") as connection:
+        with project.catalog.write("decisions") as connection:
             found = get_content(connection, row.id)
             advance(
                 connection,
@@ -89,12 +91,12 @@ def _expire(studio: Studio, row: ContentRow, notifier: Notifier) -> str:
                 row.id,
                 "expire",
                 at=now,
-                actor=studio.actor,
+                actor=project.actor,
                 notes=f"nobody decided by {found.review_deadline_at}",
                 expected_version=row.version,
             )
     except (StaleState, UsageError) as first:
         return f"{row.id}: left alone: {first}"
-    redraw_cards(studio, row.id)
+    redraw_cards(project, row.id)
     text = f"{row.id} has expired: nobody decided in time. `dayreel retry {row.id} --new-take` makes another video."
-    return tell_once(studio, row, f"expired/r{row.revision}", text, notifier=notifier)
+    return notify_once(project, row, f"expired/r{row.revision}", text, notifier=notifier)

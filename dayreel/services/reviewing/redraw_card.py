@@ -12,7 +12,7 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 
 def shown_of(card: Card) -> str:
@@ -36,13 +36,13 @@ def redraw_request(asked: Effect, card: Card) -> dict[str, Any]:
     return {"marker": f"{card.marker}/{shown}", "of": asked.id, "text": text, "shown": shown}
 
 
-def redraw_card(studio: Studio, asked: Effect, card: Card, *, channel: Channel | None, day: date) -> None:
+def redraw_card(project: Project, asked: Effect, card: Card, *, channel: Channel | None, day: date) -> None:
     """Make an asked card look like this one, unless it does already.
 
     Raises:
         ProviderError, ConfigurationError, BusyError: it could not be done now; what is intended waits.
     """
-    notifier: ReviewNotifier = studio.connect(asked.key.target)
+    notifier: ReviewNotifier = project.connect(asked.key.target)
     request = redraw_request(asked, card)
 
     def redraw(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
@@ -50,4 +50,4 @@ def redraw_card(studio: Studio, asked: Effect, card: Card, *, channel: Channel |
         return Done(request)
 
     key = redraw_key(asked, card)
-    studio.ledger.perform(Intent(key, channel, day, "review", request=request, records_first=True), redraw)
+    project.ledger.perform(Intent(key, channel, day, "review", request=request, records_first=True), redraw)

@@ -10,12 +10,12 @@ from dayreel.rules.lifecycle import WORKING
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.project import Project
 from dayreel.services.reviewing.review_cards import ask_in_chat, redraw_cards
-from dayreel.services.studio import Studio
 from dayreel.services.transitions import advance
 
 
-def request_review(studio: Studio, channel: Channel, content_id: str) -> ContentRow:
+def request_review(project: Project, channel: Channel, content_id: str) -> ContentRow:
     """Make a composed content wait for its review; one that already does, or is further, is left alone.
 
     A content whose stages were all looked at again and found done comes here from an earlier state; it is composed.
@@ -23,15 +23,15 @@ def request_review(studio: Studio, channel: Channel, content_id: str) -> Content
     Raises:
         StaleState: another process moved it first.
     """
-    now = studio.clock.now()
-    with studio.catalog.write() as connection:
+    now = project.clock.now()
+    with project.catalog.write() as connection:
         row = get_content(connection, content_id)
         if row.state not in (*WORKING, "failed"):
             return row
         if row.state == "failed":
-            advance(connection, "content", content_id, "retry", at=now, actor=studio.actor, error=None)
+            advance(connection, "content", content_id, "retry", at=now, actor=project.actor, error=None)
         if get_content(connection, content_id).state != "composing":
-            advance(connection, "content", content_id, "compose", at=now, actor=studio.actor, notes="nothing to do")
+            advance(connection, "content", content_id, "compose", at=now, actor=project.actor, notes="nothing to do")
         deadline = now + timedelta(hours=channel.review.timeout_h)
         advance(
             connection,
@@ -39,31 +39,31 @@ def request_review(studio: Studio, channel: Channel, content_id: str) -> Content
             content_id,
             "request_review",
             at=now,
-            actor=studio.actor,
+            actor=project.actor,
             notes=f"revision {row.revision}",
             review_deadline_at=deadline,
         )
         return get_content(connection, content_id)
 
 
-def notify_reviewers(studio: Studio, channel: Channel, row: ContentRow, *, notifier: Notifier) -> str:
+def notify_reviewers(project: Project, channel: Channel, row: ContentRow, *, notifier: Notifier) -> str:
     """Tell people that a revision waits for them, once per revision; return in a sentence what became of it.
 
     In a chat it is a card with buttons, and the cards of older revisions say that they are superseded. A message that
     cannot be sent never holds the video back: the review is open either way, and the sentence says so.
     """
-    told = redraw_cards(studio, row.id)
+    told = redraw_cards(project, row.id)
     try:
         if isinstance(notifier, ReviewNotifier):
-            told.append(ask_in_chat(studio, channel, row, notifier=notifier))
+            told.append(ask_in_chat(project, channel, row, notifier=notifier))
         else:
-            _send_text(studio, channel, row, notifier)
+            _send_text(project, channel, row, notifier)
     except ProviderError as error:
         return f"{notifier.name} was not told: {error}"
     return "; ".join([f"{notifier.name} was told", *filter(None, told)])
 
 
-def _send_text(studio: Studio, channel: Channel, row: ContentRow, notifier: Notifier) -> None:
+def _send_text(project: Project, channel: Channel, row: ContentRow, notifier: Notifier) -> None:
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))
     text = (
         f"{row.id} (revision {row.revision}) waits for review until "
@@ -79,4 +79,4 @@ def _send_text(studio: Studio, channel: Channel, row: ContentRow, notifier: Noti
         return Done({"marker": marker, **handle, **sent})
 
     intent = Intent(key=key, channel=channel, day=row.day, layer="review", request={"marker": marker, "text": text})
-    studio.ledger.perform(intent, act)
+    project.ledger.perform(intent, act)

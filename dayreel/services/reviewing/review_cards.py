@@ -24,7 +24,7 @@ from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
 from dayreel.queries.prices import known_day_cost
-from dayreel.queries.review import bound_of, platform_words, seen_of, seen_text
+from dayreel.queries.review import approval_scope, platform_words, snapshot_for_review, snapshot_text
 from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
@@ -32,8 +32,8 @@ from dayreel.schemas.content import Idea, Layer
 from dayreel.schemas.effect import Effect, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.effects.ledger import effect_of
+from dayreel.services.project import Project
 from dayreel.services.reviewing.redraw_card import redraw_card, shown_of
-from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import effects
 
 _LAYER: Final[Layer] = "review"
@@ -45,33 +45,33 @@ _OPEN_WORDS: Final[Mapping[str, str]] = {
 """What the newest decision says while the question is open (again)."""
 
 
-def card_of(studio: Studio, channel: Channel, row: ContentRow, *, revision: int, newest: DecisionRow | None) -> Card:
+def card_of(project: Project, channel: Channel, row: ContentRow, *, revision: int, newest: DecisionRow | None) -> Card:
     """Return the card of one revision as it should look now.
 
     Args:
         newest: the newest decision on the content.
     """
-    idea = _idea(studio, row)
+    idea = _idea(project, row)
     until = row.review_deadline_at
     facts = [f"revision {revision}", f"until {until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"]
     if newest is not None and newest.verdict in _OPEN_WORDS and newest.revision == revision:
         facts.append(_OPEN_WORDS[newest.verdict].format(by=newest.decided_by, wanted=channel.review.approvals))
     return Card(
         marker=f"{row.id}/r{revision}",
-        ticket=f"{row.id} {seen_text(seen_of(row, channel, bound_of(row, channel, idea)))}",
+        ticket=f"{row.id} {snapshot_text(snapshot_for_review(row, channel, approval_scope(row, channel, idea)))}",
         title=f"{channel.title} · {row.id}",
         idea=row.idea or "",
         caption=row.caption or "",
         facts=tuple(facts),
-        link=f"{studio.settings.desk_address}/content/{row.id}",
-        outcome=_outcome(studio, row, revision, newest),
+        link=f"{project.settings.desk_address}/content/{row.id}",
+        outcome=_outcome(project, row, revision, newest),
         words=_words(channel, row, idea),
     )
 
 
-def _idea(studio: Studio, row: ContentRow) -> Idea | None:
+def _idea(project: Project, row: ContentRow) -> Idea | None:
     try:
-        return studio.contents.manifest(row.id).idea
+        return project.contents.manifest(row.id).idea
     except DayreelError:
         return None  # the approval itself refuses then, and says why
 
@@ -86,36 +86,36 @@ def _words(channel: Channel, row: ContentRow, idea: Idea | None) -> tuple[tuple[
     return tuple(cards)
 
 
-def ask_in_chat(studio: Studio, channel: Channel, row: ContentRow, *, notifier: ReviewNotifier) -> str:
+def ask_in_chat(project: Project, channel: Channel, row: ContentRow, *, notifier: ReviewNotifier) -> str:
     """Post the card of the present revision with its preview, once; return what is worth telling, or nothing.
 
     Raises:
         ProviderError, GateClosedError, BusyError: the card is not there; a preview that is missing is only told.
     """
-    card = card_of(studio, channel, row, revision=row.revision, newest=None)
+    card = card_of(project, channel, row, revision=row.revision, newest=None)
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))
     request = {"marker": card.marker, "text": card.title, "shown": shown_of(card)}
     told: list[str] = []
 
     def ask(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
-        preview = _preview(studio, row, notifier, told) if notifier.preview_rides_along else None
+        preview = _preview(project, row, notifier, told) if notifier.preview_rides_along else None
         sent = notifier.ask(permit, card, preview=preview)
         record(sent)
         return Done({**request, **sent})
 
-    asked = studio.ledger.perform(Intent(key, channel, row.day, _LAYER, request=request), ask)
+    asked = project.ledger.perform(Intent(key, channel, row.day, _LAYER, request=request), ask)
     if not notifier.preview_rides_along:
-        told += _attach(studio, channel, row, asked, notifier)
+        told += _attach(project, channel, row, asked, notifier)
     return "; ".join(told)
 
 
-def redraw_cards(studio: Studio, content_id: str) -> list[str]:
+def redraw_cards(project: Project, content_id: str) -> list[str]:
     """Make every card of a content show how it stands now; return a sentence for each that could not be changed.
 
     An answered question loses its buttons and says who answered; an older revision says that there is a newer one; an
     edited caption is shown, with buttons for it.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = get_content(connection, content_id)
         newest = newest_verdict(connection, content_id)
         query = select(effects).where(effects.c.content_id == content_id, effects.c.kind == "notification")
@@ -124,13 +124,13 @@ def redraw_cards(studio: Studio, content_id: str) -> list[str]:
     said = []
     for card in cards:
         try:
-            _redraw(studio, row, newest, card)
+            _redraw(project, row, newest, card)
         except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
             said.append(f"the message at {card.key.target} still shows revision {card.key.sequence} as it was: {error}")
     return said
 
 
-def waiting_messages(studio: Studio, *, target: str) -> list[tuple[str, datetime]]:
+def waiting_messages(project: Project, *, target: str) -> list[tuple[str, datetime]]:
     """Return the contents with a card that could not be sent or changed so far, each with when it was first tried.
 
     Args:
@@ -138,23 +138,23 @@ def waiting_messages(studio: Studio, *, target: str) -> list[tuple[str, datetime
     """
     # Through the index on a state that few rows have; see `chores`.
     query = select(effects).where(effects.c.state == "intended")
-    with studio.catalog.read() as connection:
-        rows = [row for row in connection.execute(query).mappings() if row["world"] == studio.settings.world]
+    with project.catalog.read() as connection:
+        rows = [row for row in connection.execute(query).mappings() if row["world"] == project.settings.world]
         # Cards about no content are `footage.library.gate_cards`.
         cards = [row for row in rows if row["content_id"] is not None and "shown" in row["request"]]
         return [(row["content_id"], row["created_at"]) for row in cards if _is_wanted(connection, row, target)]
 
 
-def send_waiting(studio: Studio, *, notifier: Notifier) -> list[str]:
+def send_waiting(project: Project, *, notifier: Notifier) -> list[str]:
     """Try the cards that could not be sent or changed again; return a sentence for each content."""
     told = []
-    for content_id in dict.fromkeys(one for one, _ in waiting_messages(studio, target=notifier.name)):
-        with studio.catalog.read() as connection:
+    for content_id in dict.fromkeys(one for one, _ in waiting_messages(project, target=notifier.name)):
+        with project.catalog.read() as connection:
             row = get_content(connection, content_id)
-        left = redraw_cards(studio, content_id)
+        left = redraw_cards(project, content_id)
         if row.state == "review_pending" and isinstance(notifier, ReviewNotifier):
             try:
-                ask_in_chat(studio, studio.channels.load(row.channel), row, notifier=notifier)
+                ask_in_chat(project, project.channels.load(row.channel), row, notifier=notifier)
             except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
                 left.append(str(error))
         told.append(f"{content_id}: {'; '.join(left) or 'its message shows how it stands'}")
@@ -173,20 +173,20 @@ def _is_wanted(connection: Connection, row: RowMapping, target: str) -> bool:
     return target == row["target"] and content.state == "review_pending" and content.revision == row["sequence"]
 
 
-def _redraw(studio: Studio, row: ContentRow, newest: DecisionRow | None, asked: Effect) -> None:
-    channel = studio.channels.load(row.channel)
-    card = card_of(studio, channel, row, revision=asked.key.sequence, newest=newest)
+def _redraw(project: Project, row: ContentRow, newest: DecisionRow | None, asked: Effect) -> None:
+    channel = project.channels.load(row.channel)
+    card = card_of(project, channel, row, revision=asked.key.sequence, newest=newest)
     if shown_of(card) != asked.result["shown"]:
-        redraw_card(studio, asked, card, channel=channel, day=row.day)
+        redraw_card(project, asked, card, channel=channel, day=row.day)
 
 
-def _attach(studio: Studio, channel: Channel, row: ContentRow, asked: Effect, notifier: ReviewNotifier) -> list[str]:
+def _attach(project: Project, channel: Channel, row: ContentRow, asked: Effect, notifier: ReviewNotifier) -> list[str]:
     marker = f"{row.id}/r{row.revision}{PREVIEW}"
     told: list[str] = []
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(preview=row.revision))
 
     def attach(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
-        preview = _preview(studio, row, notifier, told)
+        preview = _preview(project, row, notifier, told)
         if preview is None:
             return Done({"marker": marker})
         sent = notifier.attach(permit, asked.result, preview, marker=marker)
@@ -194,47 +194,47 @@ def _attach(studio: Studio, channel: Channel, row: ContentRow, asked: Effect, no
         return Done({"marker": marker, **sent})
 
     try:
-        studio.ledger.perform(Intent(key, channel, row.day, _LAYER, request={"marker": marker}), attach)
+        project.ledger.perform(Intent(key, channel, row.day, _LAYER, request={"marker": marker}), attach)
     except (ProviderError, GateClosedError, BusyError) as error:
         told.append(f"without its preview: {error}")
     return told
 
 
-def _preview(studio: Studio, row: ContentRow, notifier: ReviewNotifier, told: list[str]) -> Path | None:
+def _preview(project: Project, row: ContentRow, notifier: ReviewNotifier, told: list[str]) -> Path | None:
     """Return the video itself where it is small enough, else a small copy; None, and a sentence, where that fails."""
     try:
-        final = studio.contents.fetched(row.id).final_video
+        final = project.contents.fetched(row.id).final_video
         if final is None:
             return None
-        video = studio.contents.path(row.id, final.file)
+        video = project.contents.path(row.id, final.file)
         if video.stat().st_size <= notifier.preview_limit_bytes:
             return video
-        copy = studio.settings.var_dir / "previews" / f"{row.id}-r{row.revision}.mp4"
+        copy = project.settings.var_dir / "previews" / f"{row.id}-r{row.revision}.mp4"
         if copy.exists():
             return copy
         return small_copy(
-            video, copy, most_bytes=notifier.preview_limit_bytes, ffmpeg=find_ffmpeg(studio.settings.ffmpeg)
+            video, copy, most_bytes=notifier.preview_limit_bytes, ffmpeg=find_ffmpeg(project.settings.ffmpeg)
         )
     except (MediaError, StoreError, StaleState, OSError) as error:
         told.append(f"without its preview: {error}")
         return None
 
 
-def _outcome(studio: Studio, row: ContentRow, revision: int, newest: DecisionRow | None) -> str | None:
+def _outcome(project: Project, row: ContentRow, revision: int, newest: DecisionRow | None) -> str | None:
     if revision < row.revision:
         return f"Superseded: revision {row.revision} has a message of its own. Nothing pressed here counts any more."
     if row.state == "review_pending":
         return None
     if newest is not None and newest.verdict in ("approved", "rejected", "held"):
         said = f"{newest.verdict.capitalize()} by {newest.decided_by}, {newest.decided_at:%Y-%m-%d %H:%M} UTC"
-        return f"{said}. {_retake(studio, row)}" if row.state == "rejected" else said
+        return f"{said}. {_retake(project, row)}" if row.state == "rejected" else said
     if row.state == "expired":
         return "Expired: nobody decided in time."
     return f"Closed: it is {row.state}."
 
 
-def _retake(studio: Studio, row: ContentRow) -> str:
+def _retake(project: Project, row: ContentRow) -> str:
     """Return where another take of the day is begun, and what it costs as far as the prices are known."""
-    usd = known_day_cost(studio, row.channel)
+    usd = known_day_cost(project, row.channel)
     price = "" if usd is None else f" (about ${usd:.2f})"
-    return f"Another take{price}: {studio.settings.desk_address}/content/{row.id}"
+    return f"Another take{price}: {project.settings.desk_address}/content/{row.id}"

@@ -5,16 +5,16 @@ from datetime import date
 from dayreel.errors import UsageError
 from dayreel.queries.rows import DecisionRow, current_content, newest_verdict
 from dayreel.schemas.channel import Channel
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 
-def need_decision(studio: Studio, channel: Channel, day: date) -> DecisionRow:
+def require_decision(project: Project, channel: Channel, day: date) -> DecisionRow:
     """Return the newest decision on the current take of a channel's day.
 
     Raises:
         UsageError: nothing was made for this day, or nobody has decided yet.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = current_content(connection, channel.name, day)
         decision = None if row is None else newest_verdict(connection, row.id)
     if row is None:

@@ -26,10 +26,10 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
-from dayreel.services.making.need_ready import NO_SPACE_BYTES, priced
+from dayreel.services.making.preflight import NO_SPACE_BYTES, priced
+from dayreel.services.notify_people import notifier_name
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox
-from dayreel.services.tell_people import notifier_name
 from dayreel.settings import Settings
 from dayreel.stores.bucket_check import check_bucket
 from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level

@@ -6,8 +6,8 @@ from dayreel.errors import ConfigurationError, ProviderError, TransientError
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
 from dayreel.services.footage_hooks import footage_hooks
-from dayreel.services.studio import open_studio
-from dayreel.services.tell_people import notifier_name
+from dayreel.services.notify_people import notifier_name
+from dayreel.services.project import open_project
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.access import Access
@@ -21,11 +21,11 @@ def prove_keys(settings: Settings) -> list[Check]:
         ConfigurationError, StoreError: a channel file, the catalog or the sandbox world cannot be used.
     """
     wanted = vendors_in_use(settings, ChannelFiles(settings.channels_dir).load_all())
-    studio = open_studio(settings)
+    project = open_project(settings)
     try:
-        return [prove(studio.access, vendor, models) for vendor, models in wanted.items()]
+        return [prove(project.access, vendor, models) for vendor, models in wanted.items()]
     finally:
-        studio.catalog.close()
+        project.catalog.close()
 
 
 def prove(access: Access, vendor: str, models: Sequence[str]) -> Check:

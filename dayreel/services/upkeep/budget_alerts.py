@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.queries.money import Cap, overall_caps
 from dayreel.queries.rows import ContentRow, get_content
-from dayreel.services.studio import Studio
-from dayreel.services.tell_people import tell_once, was_told
+from dayreel.services.notify_people import notify_once, was_notified
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import effects
 
 LEVELS = (100, 80)
@@ -28,33 +28,33 @@ class BudgetAlert:
         return f"budget/{self.cap.setting}/{self.cap.since}/{self.level}"
 
 
-def budget_alerts(studio: Studio, *, target: str) -> list[BudgetAlert]:
+def budget_alerts(project: Project, *, target: str) -> list[BudgetAlert]:
     """Return the alerts that were not told yet, the highest level of each cap. Changes nothing.
 
     Args:
         target: the notifier's name.
     """
-    with studio.catalog.read() as connection:
-        alerts = [_alert(studio, connection, cap) for cap in overall_caps(studio, connection)]
-    return [one for one in alerts if one and not was_told(studio, one.row, one.subject, target=target)]
+    with project.catalog.read() as connection:
+        alerts = [_alert(project, connection, cap) for cap in overall_caps(project, connection)]
+    return [one for one in alerts if one and not was_notified(project, one.row, one.subject, target=target)]
 
 
-def tell_budgets(studio: Studio, *, notifier: Notifier) -> list[str]:
+def notify_budgets(project: Project, *, notifier: Notifier) -> list[str]:
     """Tell every alert once; return a sentence for each."""
     return [
-        tell_once(studio, one.row, one.subject, _text(one), notifier=notifier)
-        for one in budget_alerts(studio, target=notifier.name)
+        notify_once(project, one.row, one.subject, _text(one), notifier=notifier)
+        for one in budget_alerts(project, target=notifier.name)
     ]
 
 
-def _alert(studio: Studio, connection: Connection, cap: Cap) -> BudgetAlert | None:
+def _alert(project: Project, connection: Connection, cap: Cap) -> BudgetAlert | None:
     used, limit = cap.used_usd, cap.limit_usd
     level = next((level for level in LEVELS if used > 0 and used * 100 >= limit * level), None)
     if level is None:
         return None
     # Messages about no content count on a day too.
     paid = (
-        effects.c.world == studio.settings.world,
+        effects.c.world == project.settings.world,
         effects.c.spent_on >= cap.since,
         effects.c.content_id.is_not(None),
     )

@@ -14,15 +14,15 @@ from sqlalchemy import func, or_, select
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
+from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.turns import turn_of
 from dayreel.services.footage_hooks import FootageChore, footage_hooks
-from dayreel.services.reviewing.expire_reviews import mind_reviews, overdue_reviews
+from dayreel.services.project import Project
+from dayreel.services.reviewing.expire_reviews import overdue_reviews, remind_or_expire
 from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
-from dayreel.services.studio import Studio
-from dayreel.services.upkeep.budget_alerts import budget_alerts, tell_budgets
+from dayreel.services.upkeep.budget_alerts import budget_alerts, notify_budgets
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
-from dayreel.services.upkeep.stalled_work import stalled_work, tell_stalled
+from dayreel.services.upkeep.stalled_work import notify_stalled, stalled_work
 from dayreel.stores.catalog.tables import content, platform_posts
 
 CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled")
@@ -39,52 +39,52 @@ class Chore:
     about: str
 
 
-def due_chores(studio: Studio, *, target: str) -> list[Chore]:
+def due_chores(project: Project, *, target: str) -> list[Chore]:
     """Return what is due now. Reads the catalog and nothing else.
 
     Args:
         target: the notifier's name.
     """
-    now = studio.clock.now()
+    now = project.clock.now()
     chores: list[Chore] = []
-    doubtful = _doubtful(studio)
+    doubtful = _doubtful(project)
     if doubtful:
         youngest = max(since for _, since in doubtful)
-        key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{turn_of(now, youngest)}"
+        key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{backoff_slot(now, youngest)}"
         chores.append(Chore("reconcile", f"reconcile:{key}", ", ".join(name for name, _ in doubtful)))
-    overdue = overdue_reviews(studio, target=target)
+    overdue = overdue_reviews(project, target=target)
     if overdue:
         ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
-        key = f"{fingerprint(overdue=ids)[:12]}:{turn_of(now, now)}"
+        key = f"{fingerprint(overdue=ids)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
-    waiting = waiting_messages(studio, target=target)
+    waiting = waiting_messages(project, target=target)
     if waiting:
         ids = sorted({about for about, _ in waiting})
-        key = f"{fingerprint(waiting=ids)[:12]}:{turn_of(now, max(since for _, since in waiting))}"
+        key = f"{fingerprint(waiting=ids)[:12]}:{backoff_slot(now, max(since for _, since in waiting))}"
         chores.append(Chore("messages", f"messages:{key}", f"messages about {', '.join(ids)}"))
-    alerts = budget_alerts(studio, target=target)
+    alerts = budget_alerts(project, target=target)
     if alerts:
         subjects = [alert.subject for alert in alerts]
-        key = f"{fingerprint(alerts=subjects)[:12]}:{turn_of(now, now)}"
+        key = f"{fingerprint(alerts=subjects)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("budgets", f"budgets:{key}", "; ".join(subjects)))
-    stalled = stalled_work(studio, target=target)
+    stalled = stalled_work(project, target=target)
     if stalled:
         ids = sorted(row.id for row in stalled)
-        key = f"{fingerprint(stalled=ids)[:12]}:{turn_of(now, now)}"
+        key = f"{fingerprint(stalled=ids)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
-    for name, chore in _of_footage(studio).items():
-        due = chore.due(studio, target)
+    for name, chore in _of_footage(project).items():
+        due = chore.due(project, target)
         if due is not None:
             chores.append(Chore(name, f"{name}:{due[0]}", due[1]))
     return chores
 
 
-def chore_names(studio: Studio) -> list[str]:
+def chore_names(project: Project) -> list[str]:
     """Return the name of every chore that there is here, in the order in which they are done."""
-    return [*CHORES, *_of_footage(studio)]
+    return [*CHORES, *_of_footage(project)]
 
 
-def do_chore(studio: Studio, name: str, *, notifier: Notifier) -> list[str]:
+def do_chore(project: Project, name: str, *, notifier: Notifier) -> list[str]:
     """See to one chore; return a sentence for everything that was looked at.
 
     Raises:
@@ -93,29 +93,29 @@ def do_chore(studio: Studio, name: str, *, notifier: Notifier) -> list[str]:
     acts: dict[str, Callable[[], list[str]]] = {
         "reconcile": lambda: [
             f"{one.content_id}: {one.kind} at {one.target}: {one.outcome}: {one.evidence} {one.next_step}".strip()
-            for one in reconcile(studio, limit=MOST_EFFECTS)
+            for one in reconcile(project, limit=MOST_EFFECTS)
         ],
-        "reviews": lambda: mind_reviews(studio, notifier=notifier),
-        "messages": lambda: send_waiting(studio, notifier=notifier),
-        "budgets": lambda: tell_budgets(studio, notifier=notifier),
-        "stalled": lambda: tell_stalled(studio, notifier=notifier),
+        "reviews": lambda: remind_or_expire(project, notifier=notifier),
+        "messages": lambda: send_waiting(project, notifier=notifier),
+        "budgets": lambda: notify_budgets(project, notifier=notifier),
+        "stalled": lambda: notify_stalled(project, notifier=notifier),
     }
     if name in acts:
         return acts[name]()
-    return _of_footage(studio)[name].act(studio, notifier)
+    return _of_footage(project)[name].act(project, notifier)
 
 
-def _of_footage(studio: Studio) -> Mapping[str, FootageChore]:
-    footage = footage_hooks(studio.settings)
+def _of_footage(project: Project) -> Mapping[str, FootageChore]:
+    footage = footage_hooks(project.settings)
     return {} if footage is None else footage.chores
 
 
-def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
+def _doubtful(project: Project) -> list[tuple[str, datetime]]:
     """Return a name and the moment of everything that somebody should look up, the newest hundred of each kind."""
-    now = studio.clock.now()
+    now = project.clock.now()
     # A content that was rejected or is reviewed again while a post of it was processed does not say so in its state.
     going_out = select(content.c.id).where(
-        content.c.world == studio.settings.world,
+        content.c.world == project.settings.world,
         or_(content.c.state.in_(("publishing", "approved", "review_pending")), content.c.created_at >= now - _RECENT),
     )
     # From when it was posted on, not from the last look: otherwise no look would ever make it older.
@@ -124,10 +124,10 @@ def _doubtful(studio: Studio) -> list[tuple[str, datetime]]:
         platform_posts.c.content_id.in_(going_out),
         platform_posts.c.state == "processing",
     )
-    with studio.catalog.read() as connection:
-        unknown = read_unknown_outcomes(studio, connection).here[-MOST_EFFECTS:]
+    with project.catalog.read() as connection:
+        unknown = read_unknown_outcomes(project, connection).here[-MOST_EFFECTS:]
         posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
-        unnamed = posts_without_public_id(connection, world=studio.settings.world, since=now - LOOK_FOR_NAMES)
+        unnamed = posts_without_public_id(connection, world=project.settings.world, since=now - LOOK_FOR_NAMES)
     return [
         *((f"effect {one.effect_id} {one.state}", one.sent_at or now) for one in unknown),
         *((f"post {post.id}", post.since) for post in posts),

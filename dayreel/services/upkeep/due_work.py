@@ -12,12 +12,12 @@ from sqlalchemy import Connection, select
 from dayreel.errors import ConfigurationError
 from dayreel.queries.config import read_config
 from dayreel.queries.rows import decisions_after, get_content, list_contents, newest_verdict, pause_of
+from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.calendar import window_state
 from dayreel.rules.pauses import why_paused
-from dayreel.rules.turns import turn_of
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import posted_today
-from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import effects, platform_posts
 
 BATCH = 100
@@ -44,7 +44,7 @@ class DuePost:
 
     Attributes:
         attempt: how many sends there were before.
-        turn: the number of the present turn (see `rules.turns`): what was started in one and came to nothing before
+        turn: the number of the present turn (see `rules.backoff`): what was started in one and came to nothing before
             anything was sent (a gate, a vendor that could not be asked) is started again in the next.
     """
 
@@ -73,16 +73,16 @@ class NewDecisions:
     left_out: list[str]
 
 
-def new_decisions(studio: Studio, cursor: int, *, days: Container[str]) -> NewDecisions:
+def new_decisions(project: Project, cursor: int, *, days: Container[str]) -> NewDecisions:
     """Return the decisions after `cursor`, at most a hundred, leaving out those that no run could record.
 
     Args:
         days: the partition keys that exist.
     """
-    names = set(studio.channels.names())
+    names = set(project.channels.names())
     due: list[DueReview] = []
     left_out: list[str] = []
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         rows = decisions_after(connection, cursor, limit=BATCH)
         for row in rows:
             content = get_content(connection, row.content_id)
@@ -97,7 +97,7 @@ def new_decisions(studio: Studio, cursor: int, *, days: Container[str]) -> NewDe
     return NewDecisions(due, rows[-1].id if rows else cursor, left_out)
 
 
-def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | None = None) -> list[DuePost]:
+def due_posts(project: Project, *, days: Container[str], left_out: list[str] | None = None) -> list[DuePost]:
     """Return the posts that should be started now: approved, in this world, in a window with room, not out yet.
 
     A post that certainly did not happen is due again after ten minutes, six times at the most. One that was refused, or
@@ -107,10 +107,10 @@ def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | Non
         days: the partition keys that exist.
         left_out: gets a sentence for each content that cannot go out because its channel file is broken.
     """
-    now = studio.clock.now()
-    names = set(studio.channels.names())
+    now = project.clock.now()
+    names = set(project.channels.names())
     due: list[DuePost] = []
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         if read_config(connection, "switch").value == "off":
             return []
         waiting = list_contents(connection, states=("approved", "publishing"))
@@ -118,11 +118,11 @@ def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | Non
         channels: dict[str, Channel] = {}
         for row in waiting:
             decision = newest_verdict(connection, row.id)
-            fits = row.channel in names and row.day.isoformat() in days and row.world == studio.settings.world
+            fits = row.channel in names and row.day.isoformat() in days and row.world == project.settings.world
             if not fits or decision is None or decision.verdict != "approved":
                 continue
             try:
-                channel = channels.get(row.channel) or studio.channels.load(row.channel)
+                channel = channels.get(row.channel) or project.channels.load(row.channel)
             except ConfigurationError as error:
                 if left_out is not None:
                     left_out.append(f"{row.id}: {error}")
@@ -139,14 +139,15 @@ def due_posts(studio: Studio, *, days: Container[str], left_out: list[str] | Non
                     row.day,
                     platform,
                     attempts.get((row.id, platform), 0),
-                    turn_of(now, decision.decided_at),
+                    backoff_slot(now, decision.decided_at),
                     decision.decided_by,
                     decision.via,
                 )
                 for platform in channel.platforms.chosen()
                 if (row.id, platform) not in tried
                 and (
-                    studio.settings.world == "sandbox" or read_config(connection, f"publish.{platform}").value == "live"
+                    project.settings.world == "sandbox"
+                    or read_config(connection, f"publish.{platform}").value == "live"
                 )
                 and posted_today(connection, channel, row, platform, now) < channel.max_posts_per_day
             ]

@@ -20,7 +20,7 @@ from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import WORKING
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_not_begun
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content, effects
 
 MOST_DAYS = 1000
@@ -63,7 +63,7 @@ class BackfillPlan:
         return sum((one.expected_usd for one in self.days), Decimal(0))
 
 
-def plan_backfill(studio: Studio, channels: Sequence[Channel], first: date, last: date) -> BackfillPlan:
+def plan_backfill(project: Project, channels: Sequence[Channel], first: date, last: date) -> BackfillPlan:
     """Return what a backfill of these channels from `first` up to and with `last` would make.
 
     Days are planned oldest first, as long as the caps allow; what they do not is left out, not refused half-way.
@@ -76,17 +76,17 @@ def plan_backfill(studio: Studio, channels: Sequence[Channel], first: date, last
         raise UsageError(
             f"From {first} to {last} is no range of 1 to {MOST_DAYS} days.", next_step="Give --from and --to in order."
         )
-    left_usd = _left_today(studio)
+    left_usd = _left_today(project)
     planned: list[PlannedDay] = []
     left_out: list[LeftOutDay] = []
     wanted = Decimal(0)
-    rows, doubtful, paid = _made(studio, channels, first, last)
+    rows, doubtful, paid = _made(project, channels, first, last)
     for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
         for channel in channels:
             row = rows.get((channel.name, day))
-            reason = _why_left_out(studio, channel, day, row, has_doubt=row is not None and row.id in doubtful)
+            reason = _why_left_out(project, channel, day, row, has_doubt=row is not None and row.id in doubtful)
             already = paid.get(row.id, Decimal(0)) if row else Decimal(0)
-            cost = max(Decimal(0), expected_day_cost(studio, channel) - already)
+            cost = max(Decimal(0), expected_day_cost(project, channel) - already)
             if reason is None and wanted + cost > left_usd:
                 reason = f"the caps leave ${left_usd:.2f} today, which the days before it use up"
             if reason is not None:
@@ -97,22 +97,22 @@ def plan_backfill(studio: Studio, channels: Sequence[Channel], first: date, last
     return BackfillPlan(tuple(planned), tuple(left_out), left_usd)
 
 
-def _left_today(studio: Studio) -> Decimal:
-    with studio.catalog.read() as connection:
-        return max(Decimal(0), min(cap.limit_usd - cap.used_usd for cap in overall_caps(studio, connection)))
+def _left_today(project: Project) -> Decimal:
+    with project.catalog.read() as connection:
+        return max(Decimal(0), min(cap.limit_usd - cap.used_usd for cap in overall_caps(project, connection)))
 
 
 def _made(
-    studio: Studio, channels: Sequence[Channel], first: date, last: date
+    project: Project, channels: Sequence[Channel], first: date, last: date
 ) -> tuple[dict[tuple[str, date], ContentRow], set[str | None], dict[str, Decimal]]:
     """Return the newest take of each day, the ids of those in doubt, and what each has cost by now."""
     names = [channel.name for channel in channels]
     of_range = (content.c.channel.in_(names), content.c.day.between(first, last))
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         ids = set(connection.execute(select(content.c.id).where(*of_range)).scalars())
         rows = [row for row in list_contents(connection, channels=names) if row.id in ids]
         # What was sent and abandoned does not hold a day back: its run goes on with it.
-        unknown = read_unknown_outcomes(studio, connection).here
+        unknown = read_unknown_outcomes(project, connection).here
         doubtful = {outcome.content_id for outcome in unknown if outcome.state == "unknown"}
         paid = {row.id: spent(connection, effects.c.content_id == row.id) for row in rows if row.state == "failed"}
     # Takes come in order, so the last of a day is its newest.
@@ -126,18 +126,18 @@ def _why(row: ContentRow | None) -> Literal["missing", "failed", "unfinished"]:
 
 
 def _why_left_out(
-    studio: Studio, channel: Channel, day: date, row: ContentRow | None, *, has_doubt: bool
+    project: Project, channel: Channel, day: date, row: ContentRow | None, *, has_doubt: bool
 ) -> str | None:
-    refusal = why_not_begun(studio, channel, day)
+    refusal = why_not_begun(project, channel, day)
     if refusal is not None:
         return refusal
-    if day < date.fromisoformat(studio.settings.first_day):
-        return f"{day} is before the first partition (DAYREEL_FIRST_DAY = {studio.settings.first_day})"
-    return None if row is None else _why_left_as_it_is(studio, row, has_doubt=has_doubt)
+    if day < date.fromisoformat(project.settings.first_day):
+        return f"{day} is before the first partition (DAYREEL_FIRST_DAY = {project.settings.first_day})"
+    return None if row is None else _why_left_as_it_is(project, row, has_doubt=has_doubt)
 
 
-def _why_left_as_it_is(studio: Studio, row: ContentRow, *, has_doubt: bool) -> str | None:
-    if row.world != studio.settings.world:
+def _why_left_as_it_is(project: Project, row: ContentRow, *, has_doubt: bool) -> str | None:
+    if row.world != project.settings.world:
         return f"{row.id} was begun in the {row.world} world"
     if has_doubt:
         return f"{row.id} has an act whose outcome is not known; `dayreel reconcile` first"

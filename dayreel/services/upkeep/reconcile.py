@@ -22,8 +22,8 @@ from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_co
 from dayreel.schemas.effect import Effect
 from dayreel.services.effects.ledger import effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import note_post, settle_post
-from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import effects, platform_posts
 from dayreel.vendors.registry import vendor_named
 
@@ -56,7 +56,7 @@ class Reconciled:
     next_step: str = ""
 
 
-def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
+def reconcile(project: Project, *, limit: int | None = None) -> list[Reconciled]:
     """Look up every unknown outcome, and go on with what its vendor has accepted and nobody is at.
 
     That is a request that was given back with its id, a post that is still processed, one that was confirmed and not
@@ -65,9 +65,9 @@ def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
     Args:
         limit: at most so many of each; those that were looked up least come first, so that none is forgotten.
     """
-    here = effects.c.world == studio.settings.world
-    with studio.catalog.read() as connection:
-        unknown = read_unknown_outcomes(studio, connection).here
+    here = effects.c.world == project.settings.world
+    with project.catalog.read() as connection:
+        unknown = read_unknown_outcomes(project, connection).here
         if limit is not None:
             unknown = tuple(sorted(unknown, key=lambda outcome: (outcome.version, outcome.effect_id))[:limit])
         numbers = [outcome.effect_id for outcome in unknown]
@@ -87,15 +87,15 @@ def reconcile(studio: Studio, *, limit: int | None = None) -> list[Reconciled]:
             .where(here, effects.c.state == "confirmed", platform_posts.c.state.not_in(("processing", "posted")))
         )
         unsettled = list(connection.execute(left_behind.order_by(effects.c.id).limit(limit)).mappings())
-        since = studio.clock.now() - LOOK_FOR_NAMES
-        unnamed = posts_without_public_id(connection, world=studio.settings.world, since=since)[:limit]
-    told = [_reconcile(studio, studio.ledger.get(number)) for number in numbers]
-    told += [_looked_at(studio, post["effect_id"], _refresh) for post in pending]
-    told += [_looked_at(studio, row["id"], _catch_up) for row in unsettled]
-    return told + [_looked_at(studio, post.effect_id, _ask_for_name) for post in unnamed]
+        since = project.clock.now() - LOOK_FOR_NAMES
+        unnamed = posts_without_public_id(connection, world=project.settings.world, since=since)[:limit]
+    told = [_reconcile(project, project.ledger.get(number)) for number in numbers]
+    told += [_looked_at(project, post["effect_id"], _refresh) for post in pending]
+    told += [_looked_at(project, row["id"], _catch_up) for row in unsettled]
+    return told + [_looked_at(project, post.effect_id, _ask_for_name) for post in unnamed]
 
 
-def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note: str | None = None) -> Reconciled:
+def resolve(project: Project, effect_id: int, *, found: str | None, by: str, note: str | None = None) -> Reconciled:
     """Let a person say what nobody could look up.
 
     Args:
@@ -104,177 +104,177 @@ def resolve(studio: Studio, effect_id: int, *, found: str | None, by: str, note:
     Raises:
         UsageError: there is no such effect, or its outcome is known.
     """
-    effect = _unknown(studio, effect_id)
+    effect = _unknown(project, effect_id)
     evidence = f"{by} looked: {f'found as {found}' if found else 'not there'}" + (f" ({note})" if note else "")
     if found is None:
-        return _release(studio, effect, evidence)
+        return _release(project, effect, evidence)
     if effect.key.kind == "llm":
         # Wherever it was seen: its text is lost, and it was billed.
-        return _write_off(studio, effect, evidence)
+        return _write_off(project, effect, evidence)
     if effect.key.kind == "segment":
         handle = _found_handle(effect, found)
-        _refuse_anothers(studio, effect, handle)
-        studio.ledger.rule(effect_id, "sent", evidence, handle=handle)
+        _refuse_anothers(project, effect, handle)
+        project.ledger.record_outcome(effect_id, "sent", evidence, handle=handle)
         return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
     if effect.key.kind == "post":
-        return _confirm_post(studio, effect, Receipt("posted", found, None), evidence)
-    studio.ledger.rule(effect_id, "confirmed", evidence, result={**effect.result, "reference": found})
+        return _confirm_post(project, effect, Receipt("posted", found, None), evidence)
+    project.ledger.record_outcome(effect_id, "confirmed", evidence, result={**effect.result, "reference": found})
     return _told(effect, "confirmed", evidence)
 
 
 # -- one effect --------------------------------------------------------------------------------------------------
 
 
-def _reconcile(studio: Studio, effect: Effect) -> Reconciled:
+def _reconcile(project: Project, effect: Effect) -> Reconciled:
     try:
         looks = {"llm": _write_off, "segment": look_up_segment, "post": _look_up_post}
-        return looks.get(effect.key.kind, _look_up_message)(studio, effect)
+        return looks.get(effect.key.kind, _look_up_message)(project, effect)
     except BusyError as error:
         return _told(effect, "at_work", str(error))
     except (ProviderError, ConfigurationError) as error:
         # Looking is safe to repeat; not being able to look changes nothing about what is known.
-        return _park_if_open(studio, effect, f"could not be looked up now: {error}")
+        return _park_if_open(project, effect, f"could not be looked up now: {error}")
 
 
-def _write_off(studio: Studio, effect: Effect, said: str = "an answer that was lost cannot be fetched") -> Reconciled:
+def _write_off(project: Project, effect: Effect, said: str = "an answer that was lost cannot be fetched") -> Reconciled:
     evidence = f"{said}; counted at ${effect.reserved_usd:.4f}, the most it can cost"
-    studio.ledger.rule(effect.id, "confirmed", evidence, result={"lost": True}, cost_usd=effect.reserved_usd)
+    project.ledger.record_outcome(effect.id, "confirmed", evidence, result={"lost": True}, cost_usd=effect.reserved_usd)
     return _told(effect, "written_off", evidence)
 
 
-def look_up_segment(studio: Studio, effect: Effect) -> Reconciled:
+def look_up_segment(project: Project, effect: Effect) -> Reconciled:
     """Ask its service about a segment that nobody is at, and write down what it says.
 
     Raises:
         BusyError: somebody is at it after all.
         ProviderError, ConfigurationError: a lost submit could not be looked for.
     """
-    generator: VideoGenerator = studio.connect(effect.key.target)
+    generator: VideoGenerator = project.connect(effect.key.target)
     if not has_handle(effect.handle):
-        return _look_for_submit(studio, effect, generator)
+        return _look_for_submit(project, effect, generator)
     retry = f"dayreel retry {effect.key.content_id}"
     try:
         job = generator.follow(effect.handle)
     except TransientError as error:
-        return _stays_sent(studio, effect, "goes_on", f"its id is known; it could not be asked now: {error}", retry)
+        return _stays_sent(project, effect, "goes_on", f"its id is known; it could not be asked now: {error}", retry)
     except PermanentError as error:
-        return _stays_sent(studio, effect, "parked", str(error), f"{retry}; or {_look_step(effect)}")
+        return _stays_sent(project, effect, "parked", str(error), f"{retry}; or {_look_step(effect)}")
     if job.state == "done":
         evidence = f"{effect.key.target} has made it"
         clip = made_clip(effect.handle, job)
-        studio.ledger.rule(effect.id, "confirmed", evidence, result=clip, cost_usd=effect.reserved_usd)
+        project.ledger.record_outcome(effect.id, "confirmed", evidence, result=clip, cost_usd=effect.reserved_usd)
         return _told(effect, "confirmed", evidence, retry)
     if job.state == "failed":
         evidence = f"{effect.key.target} could not make it: {job.error or 'no reason given'}"
         if job.retry_helps:
-            studio.ledger.rule(effect.id, "intended", evidence, handle={})
+            project.ledger.record_outcome(effect.id, "intended", evidence, handle={})
         else:
-            studio.ledger.rule(effect.id, "refused", evidence)
-        end_render(studio, effect.key.content_id, effect.key.sequence, "fail", detail=evidence)
+            project.ledger.record_outcome(effect.id, "refused", evidence)
+        end_render(project, effect.key.content_id, effect.key.sequence, "fail", detail=evidence)
         return _told(effect, "released" if job.retry_helps else "refused", evidence, retry)
-    return _stays_sent(studio, effect, "goes_on", f"it is {job.state} at {effect.key.target}", retry)
+    return _stays_sent(project, effect, "goes_on", f"it is {job.state} at {effect.key.target}", retry)
 
 
-def _look_for_submit(studio: Studio, effect: Effect, generator: VideoGenerator) -> Reconciled:
+def _look_for_submit(project: Project, effect: Effect, generator: VideoGenerator) -> Reconciled:
     try:
         handle = generator.find(effect.key)
     except PermanentError as error:
-        return _park(studio, effect, str(error))
+        return _park(project, effect, str(error))
     if handle is None:
-        return _release_once_settled(studio, effect, f"{effect.key.target} knows no such request")
+        return _release_once_settled(project, effect, f"{effect.key.target} knows no such request")
     evidence = f"{effect.key.target} has it"
-    studio.ledger.rule(effect.id, "sent", evidence, handle={"model": effect.request.get("model"), **handle})
+    project.ledger.record_outcome(effect.id, "sent", evidence, handle={"model": effect.request.get("model"), **handle})
     return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
 
 
-def _stays_sent(studio: Studio, effect: Effect, outcome: Outcome, evidence: str, next_step: str) -> Reconciled:
+def _stays_sent(project: Project, effect: Effect, outcome: Outcome, evidence: str, next_step: str) -> Reconciled:
     """Keep a request that has an id as it is: whatever went wrong while asking says nothing about it."""
-    studio.ledger.rule(effect.id, "sent", evidence)
+    project.ledger.record_outcome(effect.id, "sent", evidence)
     return _told(effect, outcome, evidence, next_step)
 
 
-def _look_up_post(studio: Studio, effect: Effect) -> Reconciled:
-    finding = _find_post(studio, effect)
+def _look_up_post(project: Project, effect: Effect) -> Reconciled:
+    finding = _find_post(project, effect)
     if finding.verdict == "live" and finding.receipt is not None:
-        return _confirm_post(studio, effect, finding.receipt, finding.evidence)
+        return _confirm_post(project, effect, finding.receipt, finding.evidence)
     if finding.verdict == "absent":
-        return _release(studio, effect, finding.evidence, handle=finding.handle)
+        return _release(project, effect, finding.evidence, handle=finding.handle)
     if finding.verdict == "resumable":
-        studio.ledger.rule(effect.id, "intended", finding.evidence, handle=finding.handle)
-        note_post(studio, effect.key.content_id, effect.key.target, state="failed", error=finding.evidence)
+        project.ledger.record_outcome(effect.id, "intended", finding.evidence, handle=finding.handle)
+        note_post(project, effect.key.content_id, effect.key.target, state="failed", error=finding.evidence)
         return _told(effect, "goes_on", finding.evidence, f"dayreel publish {effect.key.content_id}")
-    return _park(studio, effect, finding.evidence)
+    return _park(project, effect, finding.evidence)
 
 
-def _look_up_message(studio: Studio, effect: Effect) -> Reconciled:
-    notifier: Notifier = studio.connect(effect.key.target)
+def _look_up_message(project: Project, effect: Effect) -> Reconciled:
+    notifier: Notifier = project.connect(effect.key.target)
     handle = notifier.find(str(effect.request.get("marker", "")))
     if handle is None:
-        return _release_once_settled(studio, effect, "no such message is there")
+        return _release_once_settled(project, effect, "no such message is there")
     evidence = "the message is there"
-    studio.ledger.rule(effect.id, "confirmed", evidence, result={**effect.request, **handle})
+    project.ledger.record_outcome(effect.id, "confirmed", evidence, result={**effect.request, **handle})
     return _told(effect, "confirmed", evidence)
 
 
-def _looked_at(studio: Studio, effect_id: int, look: Callable[[Studio, Effect], Reconciled]) -> Reconciled:
+def _looked_at(project: Project, effect_id: int, look: Callable[[Project, Effect], Reconciled]) -> Reconciled:
     """Look at a post that is known to have been accepted; one that cannot be looked at holds no other back."""
-    effect = studio.ledger.get(effect_id)
+    effect = project.ledger.get(effect_id)
     try:
-        return look(studio, effect)
+        return look(project, effect)
     except (ProviderError, ConfigurationError) as error:
         return _told(effect, "parked", f"could not be looked up now: {error}", "dayreel reconcile")
 
 
-def _refresh(studio: Studio, effect: Effect) -> Reconciled:
+def _refresh(project: Project, effect: Effect) -> Reconciled:
     """Ask again about a post that its platform accepted and was still processing."""
-    finding = _find_post(studio, effect)
+    finding = _find_post(project, effect)
     if finding.verdict == "live" and finding.receipt is not None:
-        settle_post(studio, effect.key.content_id, effect.key.target, finding.receipt, sent_at=effect.sent_at)
+        settle_post(project, effect.key.content_id, effect.key.target, finding.receipt, sent_at=effect.sent_at)
         outcome: Outcome = "confirmed" if finding.receipt.state == "posted" else "goes_on"
         return _told(effect, outcome, finding.evidence, "" if outcome == "confirmed" else "dayreel reconcile")
     if finding.verdict == "resumable":
         return _told(effect, "goes_on", finding.evidence, "dayreel reconcile")
-    return _take_back(studio, effect, finding)
+    return _take_back(project, effect, finding)
 
 
-def _ask_for_name(studio: Studio, effect: Effect) -> Reconciled:
+def _ask_for_name(project: Project, effect: Effect) -> Reconciled:
     """Ask again for the public id of a post that is out. That it is out stands, whatever the answer."""
-    receipt = _find_post(studio, effect).receipt
+    receipt = _find_post(project, effect).receipt
     if receipt is None or receipt.post_id is None:
-        age_h = (studio.clock.now() - _sent_at(effect)).total_seconds() / 3600
+        age_h = (project.clock.now() - _sent_at(effect)).total_seconds() / 3600
         evidence = f"{effect.key.target} has posted it and gives it no public id yet, {age_h:.1f} h after it was sent"
         return _told(effect, "goes_on", evidence, "dayreel reconcile")
-    settle_post(studio, effect.key.content_id, effect.key.target, receipt)
+    settle_post(project, effect.key.content_id, effect.key.target, receipt)
     return _told(effect, "confirmed", f"{effect.key.target} names it {receipt.post_id} now")
 
 
-def _take_back(studio: Studio, effect: Effect, finding: Finding) -> Reconciled:
+def _take_back(project: Project, effect: Effect, finding: Finding) -> Reconciled:
     """Say of an accepted post that its platform gave it up, or no longer tells; nothing is processed for ever."""
     key, is_absent = effect.key, finding.verdict == "absent"
-    studio.ledger.take_back(effect.id, "intended" if is_absent else "unknown", finding.evidence)
+    project.ledger.revoke_confirmation(effect.id, "intended" if is_absent else "unknown", finding.evidence)
     state = "failed" if is_absent else "unknown"
-    note_post(studio, key.content_id, key.target, state=state, error=finding.evidence, was_processing=True)
+    note_post(project, key.content_id, key.target, state=state, error=finding.evidence, was_processing=True)
     if is_absent:
         return _told(effect, "released", finding.evidence, f"dayreel publish {key.content_id}")
     return _told(effect, "parked", finding.evidence, _look_step(effect))
 
 
-def _catch_up(studio: Studio, effect: Effect) -> Reconciled:
+def _catch_up(project: Project, effect: Effect) -> Reconciled:
     """Write down a post that the ledger knows is out, and whose process died before it could."""
     result = effect.result
     receipt = Receipt(result["state"], result["post_id"], result["url"], result["raw"])
-    settle_post(studio, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
+    settle_post(project, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
     return _told(effect, "confirmed", "the platform had confirmed it, and its process died before it was written down")
 
 
-def _find_post(studio: Studio, effect: Effect) -> Finding:
-    platform: PlatformProvider = studio.connect(effect.key.target)
-    return platform.look_up(_as_asked(studio, effect), effect.handle, sent_at=_sent_at(effect))
+def _find_post(project: Project, effect: Effect) -> Finding:
+    platform: PlatformProvider = project.connect(effect.key.target)
+    return platform.look_up(_as_asked(project, effect), effect.handle, sent_at=_sent_at(effect))
 
 
-def _as_asked(studio: Studio, effect: Effect) -> PostRequest:
+def _as_asked(project: Project, effect: Effect) -> PostRequest:
     asked: dict[str, Any] = {**effect.request}
-    asked["video"] = studio.contents.folder(effect.key.content_id) / Path(asked["video"]).name
+    asked["video"] = project.contents.folder(effect.key.content_id) / Path(asked["video"]).name
     return PostRequest(**asked)
 
 
@@ -287,40 +287,40 @@ def _sent_at(effect: Effect) -> datetime:
 # -- rulings -----------------------------------------------------------------------------------------------------
 
 
-def _confirm_post(studio: Studio, effect: Effect, receipt: Receipt, evidence: str) -> Reconciled:
+def _confirm_post(project: Project, effect: Effect, receipt: Receipt, evidence: str) -> Reconciled:
     result = {"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw}
-    studio.ledger.rule(effect.id, "confirmed", evidence, result=result, cost_usd=Decimal(0))
-    settle_post(studio, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
+    project.ledger.record_outcome(effect.id, "confirmed", evidence, result=result, cost_usd=Decimal(0))
+    settle_post(project, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
     return _told(effect, "confirmed", evidence)
 
 
-def _release(studio: Studio, effect: Effect, evidence: str, *, handle: Mapping[str, Any] | None = None) -> Reconciled:
-    studio.ledger.rule(effect.id, "intended", evidence, handle=handle or dict.fromkeys(effect.handle))
+def _release(project: Project, effect: Effect, evidence: str, *, handle: Mapping[str, Any] | None = None) -> Reconciled:
+    project.ledger.record_outcome(effect.id, "intended", evidence, handle=handle or dict.fromkeys(effect.handle))
     key = effect.key
     if key.kind == "post":
-        note_post(studio, key.content_id, key.target, state="failed", error=evidence)
+        note_post(project, key.content_id, key.target, state="failed", error=evidence)
         return _told(effect, "released", evidence, f"dayreel publish {key.content_id}")
     return _told(effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind == "segment" else "")
 
 
-def _release_once_settled(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
+def _release_once_settled(project: Project, effect: Effect, evidence: str) -> Reconciled:
     """Release what its service does not have, or wait while the request may still be on its way."""
-    if studio.clock.now() - _sent_at(effect) < SETTLING:
-        return _park(studio, effect, f"{evidence} yet, and it was sent only just now", next_step="dayreel reconcile")
-    return _release(studio, effect, evidence)
+    if project.clock.now() - _sent_at(effect) < SETTLING:
+        return _park(project, effect, f"{evidence} yet, and it was sent only just now", next_step="dayreel reconcile")
+    return _release(project, effect, evidence)
 
 
-def _park(studio: Studio, effect: Effect, evidence: str, *, next_step: str = "") -> Reconciled:
-    studio.ledger.rule(effect.id, "unknown", evidence)
+def _park(project: Project, effect: Effect, evidence: str, *, next_step: str = "") -> Reconciled:
+    project.ledger.record_outcome(effect.id, "unknown", evidence)
     if effect.key.kind == "post":
-        note_post(studio, effect.key.content_id, effect.key.target, state="unknown", error=evidence)
+        note_post(project, effect.key.content_id, effect.key.target, state="unknown", error=evidence)
     return _told(effect, "parked", evidence, next_step or _look_step(effect))
 
 
-def _park_if_open(studio: Studio, effect: Effect, evidence: str) -> Reconciled:
+def _park_if_open(project: Project, effect: Effect, evidence: str) -> Reconciled:
     """Park what could not be looked up, unless it was settled before something else went wrong."""
     try:
-        return _park(studio, effect, evidence)
+        return _park(project, effect, evidence)
     except BusyError:
         return _told(effect, "parked", evidence, "dayreel reconcile")
 
@@ -329,12 +329,12 @@ def _look_step(effect: Effect) -> str:
     return f"look at {effect.key.target}, then: {resolving_command(effect.id)}"
 
 
-def _unknown(studio: Studio, effect_id: int) -> Effect:
+def _unknown(project: Project, effect_id: int) -> Effect:
     """Return an effect that a person may rule on: unknown, or sent and with nobody at it (its vendor may deny it)."""
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one_or_none()
     is_open = row is not None and (
-        row["state"] == "unknown" or (row["state"] == "sent" and not studio.ledger.is_at_work(row))
+        row["state"] == "unknown" or (row["state"] == "sent" and not project.ledger.is_at_work(row))
     )
     if row is None or not is_open:
         raise UsageError(
@@ -349,13 +349,13 @@ def _found_handle(effect: Effect, found: str) -> dict[str, Any]:
     return {vendor_named(effect.key.target).handle: found, "model": effect.request.get("model")}
 
 
-def _refuse_anothers(studio: Studio, effect: Effect, handle: dict[str, Any]) -> None:
+def _refuse_anothers(project: Project, effect: Effect, handle: dict[str, Any]) -> None:
     """Refuse a request id that another effect has: one purchase cannot be two segments."""
     query = select(effects.c.id, effects.c.handle).where(
         effects.c.kind == "segment", effects.c.target == effect.key.target, effects.c.id != effect.id
     )
     (name,) = handle.keys() - {"model"}
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         other = next((row.id for row in connection.execute(query) if row.handle.get(name) == handle[name]), None)
     if other is not None:
         raise UsageError(

@@ -17,13 +17,13 @@ from dayreel.queries.rows import ContentRow, current_content, get_content
 from dayreel.services.effects.ledger import effect_of, has_handle, reopen
 from dayreel.services.making.open_content import day_lock
 from dayreel.services.making.renders import end_render, render_id
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import look_up_segment
 from dayreel.stores.catalog.tables import effects, platform_posts, renders
 from dayreel.stores.locks import hold
 
 
-def reopen_refused(studio: Studio, content_id: str) -> int:
+def reopen_refused(project: Project, content_id: str) -> int:
     """Let what was refused be tried again and what could not be used be asked again; return how many acts that are.
 
     Whether that helps is for the person to say.
@@ -32,11 +32,11 @@ def reopen_refused(studio: Studio, content_id: str) -> int:
     Raises:
         UsageError: there is no such content, or a newer take of its day.
     """
-    studio.contents.fetch(content_id)
+    project.contents.fetch(content_id)
     # A take that was only just opened has no manifest: nothing of it is made.
-    stages = studio.contents.manifest(content_id).stages if studio.contents.exists(content_id) else {}
+    stages = project.contents.manifest(content_id).stages if project.contents.exists(content_id) else {}
     used = {number for stage in stages.values() for number in stage.effect_ids}
-    with studio.catalog.write("money") as connection:
+    with project.catalog.write("money") as connection:
         _newest_take(connection, content_id)
         unused = _unused_answers(connection, content_id, used)
         for number, result in unused:
@@ -60,7 +60,7 @@ def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> 
     return [(row.id, row.result) for row in rows if row.id not in used and not row.result.get("set_aside")]
 
 
-def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> ContentRow:
+def regenerate_segment(project: Project, content_id: str, sequence: int) -> ContentRow:
     """Ask for one segment to be made anew, with another seed; the other segments stay as they are.
 
     What was decided about the old video is void as soon as the new one is composed. While somebody makes the content,
@@ -70,11 +70,11 @@ def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> Conten
         UsageError: no such segment, a newer take is there, or the content is out already.
         BusyError: a living process makes it right now; says which, and since when.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = _newest_take(connection, content_id)
     with (
-        _nobody_makes(studio, row, f"make segment {sequence} of {content_id} anew"),
-        studio.catalog.write() as connection,
+        _nobody_makes(project, row, f"make segment {sequence} of {content_id} anew"),
+        project.catalog.write() as connection,
     ):
         row = _newest_take(connection, content_id)
         if row.state in ("publishing", "posted"):
@@ -88,7 +88,7 @@ def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> Conten
                 f"{content_id} has no segment {sequence}.",
                 next_step=f"It has: {', '.join(map(str, known)) or 'none yet'}.",
             )
-        _refuse_while_it_is_made(studio, connection, content_id, sequence)
+        _refuse_while_it_is_made(project, connection, content_id, sequence)
         key = render_id(content_id, sequence)
         seed = connection.execute(select(renders.c.seed).where(renders.c.id == key)).scalar()
         connection.execute(update(renders).where(renders.c.id == key).values(seed=(seed or 0) + 1))
@@ -96,9 +96,9 @@ def regenerate_segment(studio: Studio, content_id: str, sequence: int) -> Conten
 
 
 @contextmanager
-def _nobody_makes(studio: Studio, row: ContentRow, what: str) -> Iterator[None]:
+def _nobody_makes(project: Project, row: ContentRow, what: str) -> Iterator[None]:
     """Keep everybody on this machine from making a content, or its day, while the block runs."""
-    locks, now = studio.settings.var_dir / "locks", studio.clock.now()
+    locks, now = project.settings.var_dir / "locks", project.clock.now()
     with hold(locks, day_lock(row.channel, row.day), what=what, at=now), hold(locks, row.id, what=what, at=now):
         yield
 
@@ -111,7 +111,7 @@ def _newest_take(connection: Connection, content_id: str) -> ContentRow:
     return row
 
 
-def _refuse_while_it_is_made(studio: Studio, connection: Connection, content_id: str, sequence: int) -> None:
+def _refuse_while_it_is_made(project: Project, connection: Connection, content_id: str, sequence: int) -> None:
     """Refuse to buy a second clip of a segment whose first one is just being made: it would be paid for nothing.
 
     Also by a process of another machine, which no lock of this one tells of.
@@ -123,7 +123,7 @@ def _refuse_while_it_is_made(studio: Studio, connection: Connection, content_id:
         effects.c.state == "sent",
     )
     for row in connection.execute(query).mappings():
-        if studio.ledger.is_at_work(row):
+        if project.ledger.is_at_work(row):
             who, since = in_words(row["owner"]), row["sent_at"].isoformat(timespec="seconds")
             raise BusyError(
                 f"Segment {sequence} of {content_id} is being made right now, by {who} since {since}.",
@@ -131,7 +131,7 @@ def _refuse_while_it_is_made(studio: Studio, connection: Connection, content_id:
             )
 
 
-def cancel_renders(studio: Studio, content_id: str) -> list[str]:
+def cancel_renders(project: Project, content_id: str) -> list[str]:
     """Ask the generation service to stop every running request of a content; return a sentence for each.
 
     A service that takes the wish may still finish the request, and bills it then: what became of it is asked at once,
@@ -140,26 +140,26 @@ def cancel_renders(studio: Studio, content_id: str) -> list[str]:
     Raises:
         ProviderError: the service could not be asked.
     """
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         get_content(connection, content_id)
         query = select(effects).where(
             effects.c.content_id == content_id, effects.c.kind == "segment", effects.c.state.in_(("sent", "unknown"))
         )
         running = list(connection.execute(query.order_by(effects.c.sequence)).mappings())
-    return [f"segment {row['sequence']}: {_cancel(studio, row)}" for row in running]
+    return [f"segment {row['sequence']}: {_cancel(project, row)}" for row in running]
 
 
-def _cancel(studio: Studio, row: RowMapping) -> str:
+def _cancel(project: Project, row: RowMapping) -> str:
     effect = effect_of(row)
     if not has_handle(effect.handle):
         return "nobody knows its id; `dayreel reconcile` first"
-    generator: VideoGenerator = studio.connect(effect.key.target)
+    generator: VideoGenerator = project.connect(effect.key.target)
     if not generator.cancel(effect.handle):
         return f"{effect.key.target} has finished it or cannot stop it; it is kept"
-    if effect.state == "sent" and studio.ledger.is_at_work(row):
+    if effect.state == "sent" and project.ledger.is_at_work(row):
         return f"{effect.key.target} is asked to stop it; process {row['owner']}, which follows it, sees how it ends"
-    end_render(studio, effect.key.content_id, effect.key.sequence, "cancel", detail="cancelled by a person")
-    told = look_up_segment(studio, effect)
+    end_render(project, effect.key.content_id, effect.key.sequence, "cancel", detail="cancelled by a person")
+    told = look_up_segment(project, effect)
     if told.outcome in ("refused", "released"):
         return f"{effect.key.target} stops it; it is not billed"
     if told.outcome == "confirmed":

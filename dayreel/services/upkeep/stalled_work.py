@@ -8,36 +8,36 @@ from datetime import timedelta
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.queries.rows import ContentRow, list_contents
 from dayreel.rules.lifecycle import WORKING
-from dayreel.services.studio import Studio
-from dayreel.services.tell_people import tell_once, was_told
+from dayreel.services.notify_people import notify_once, was_notified
+from dayreel.services.project import Project
 
 LONGEST_STAGE = timedelta(hours=2)
 """No stage takes that long: a generation is left after twenty minutes."""
 
 
-def stalled_work(studio: Studio, *, target: str) -> list[ContentRow]:
+def stalled_work(project: Project, *, target: str) -> list[ContentRow]:
     """Return the contents in the making that have not moved for two hours and that nobody was told of yet.
 
     Args:
         target: the notifier's name.
     """
-    long_ago = studio.clock.now() - LONGEST_STAGE
-    with studio.catalog.read() as connection:
+    long_ago = project.clock.now() - LONGEST_STAGE
+    with project.catalog.read() as connection:
         rows = list_contents(connection, states=WORKING)
-    names = studio.channels.names()
+    names = project.channels.names()
     still = [
         row
         for row in rows
-        if row.updated_at <= long_ago and row.world == studio.settings.world and row.channel in names
+        if row.updated_at <= long_ago and row.world == project.settings.world and row.channel in names
     ]
-    return [row for row in still if not was_told(studio, row, _subject(row), target=target)]
+    return [row for row in still if not was_notified(project, row, _subject(row), target=target)]
 
 
-def tell_stalled(studio: Studio, *, notifier: Notifier) -> list[str]:
+def notify_stalled(project: Project, *, notifier: Notifier) -> list[str]:
     """Tell of each once per step it is stuck in; return a sentence for each."""
     return [
-        tell_once(studio, row, _subject(row), _text(row), notifier=notifier)
-        for row in stalled_work(studio, target=notifier.name)
+        notify_once(project, row, _subject(row), _text(row), notifier=notifier)
+        for row in stalled_work(project, target=notifier.name)
     ]
 
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from datetime import date
 
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 
 def making_of(channel: str, day: date) -> tuple[str, ...]:
@@ -24,18 +24,18 @@ def publishing_of(content_id: str) -> tuple[str, ...]:
     return ("publish", content_id)
 
 
-def start_command(studio: Studio, arguments: Sequence[str], *, by: str) -> int:
+def start_command(project: Project, arguments: Sequence[str], *, by: str) -> int:
     """Start `dayreel` with these arguments in the background, on behalf of a person; its words go to a log.
 
     Returns:
         The child's process id.
     """
-    log = studio.settings.var_dir / "logs" / "desk-runs.log"
+    log = project.settings.var_dir / "logs" / "desk-runs.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "dayreel", *arguments],
-            cwd=studio.settings.root,
+            cwd=project.settings.root,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -18,7 +18,7 @@ from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.markers import SUFFIX
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.adopt_marker import Markers, read_markers
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content
 
 OPEN_STATES = (*WORKING, "failed", "review_pending")
@@ -54,7 +54,7 @@ class NewMarkers:
     seen: dict[str, str]
 
 
-def new_markers(studio: Studio, seen: Mapping[str, str], *, days: Container[str]) -> NewMarkers:
+def new_markers(project: Project, seen: Mapping[str, str], *, days: Container[str]) -> NewMarkers:
     """Return the markers whose meaning has changed since `seen`, which is what an earlier look returned.
 
     Args:
@@ -64,15 +64,15 @@ def new_markers(studio: Studio, seen: Mapping[str, str], *, days: Container[str]
     left_alone: list[str] = []
     now_seen: dict[str, str] = {}
     channels: dict[str, Channel] = {}
-    for content_id, name, day in _places(studio):
-        if not _has_markers(studio, content_id) or day.isoformat() not in days:
+    for content_id, name, day in _places(project):
+        if not _has_markers(project, content_id) or day.isoformat() not in days:
             continue
         try:
-            channel = channels.get(name) or studio.channels.load(name)
+            channel = channels.get(name) or project.channels.load(name)
         except ConfigurationError:
             continue  # a channel file that cannot be read is told by `dayreel channels validate`, and at every run
         channels[name] = channel
-        markers = read_markers(studio, channel, content_id)
+        markers = read_markers(project, channel, content_id)
         digest = fingerprint(
             usable={str(name): marker for name, marker in markers.usable.items()}, left_alone=dict(markers.left_alone)
         )
@@ -80,7 +80,7 @@ def new_markers(studio: Studio, seen: Mapping[str, str], *, days: Container[str]
         if seen.get(content_id) == digest[:16]:
             continue
         left_alone += [f"{content_id}/.pipeline/{file}: {reason}" for file, reason in markers.left_alone.items()]
-        found = _ready(studio, channel, content_id, day, markers)
+        found = _ready(project, channel, content_id, day, markers)
         if found is not None:
             ready.append(found)
         elif markers.usable:
@@ -88,25 +88,25 @@ def new_markers(studio: Studio, seen: Mapping[str, str], *, days: Container[str]
     return NewMarkers(ready, left_alone, now_seen)
 
 
-def _has_markers(studio: Studio, content_id: str) -> bool:
+def _has_markers(project: Project, content_id: str) -> bool:
     """Return whether there is anything to read; nearly always not, and then nothing else is asked."""
     try:
-        return any(path.suffix == SUFFIX for path in (studio.contents.folder(content_id) / ".pipeline").iterdir())
+        return any(path.suffix == SUFFIX for path in (project.contents.folder(content_id) / ".pipeline").iterdir())
     except OSError:
         return False
 
 
-def _places(studio: Studio) -> list[tuple[str, str, date]]:
+def _places(project: Project) -> list[tuple[str, str, date]]:
     """Return (content id, channel, day) of every content that could take something over, newest day first."""
-    today = local_day(studio.clock.now(), studio.settings.timezone)
+    today = local_day(project.clock.now(), project.settings.timezone)
     query = (
         select(content.c.id, content.c.channel, content.c.day)
         .where(content.c.state.in_(OPEN_STATES), content.c.day > today - timedelta(days=OPEN_DAYS))
         .order_by(content.c.day.desc())
         .limit(MOST_CONTENTS)
     )
-    names = studio.channels.names()
-    with studio.catalog.read() as connection:
+    names = project.channels.names()
+    with project.catalog.read() as connection:
         places = {row.id: (row.id, row.channel, row.day) for row in connection.execute(query) if row.channel in names}
         recent = [today - timedelta(days=back) for back in range(-1, DAYS_BACK)]
         ids = {str(ContentId(name, day)): (name, day) for name in names for day in recent}
@@ -116,12 +116,12 @@ def _places(studio: Studio) -> list[tuple[str, str, date]]:
     return sorted(places.values(), key=lambda place: (place[2], place[0]), reverse=True)
 
 
-def _ready(studio: Studio, channel: Channel, content_id: str, day: date, markers: Markers) -> ReadyMarker | None:
+def _ready(project: Project, channel: Channel, content_id: str, day: date, markers: Markers) -> ReadyMarker | None:
     segments = markers.segments(channel.segments)
     if markers.final is not None:
         made, stage, assets = [markers.final], "final_video", ["final_video"]
     elif segments:
-        made, stage, assets = segments, "raw_segments", [*_missing(studio, channel, content_id), "final_video"]
+        made, stage, assets = segments, "raw_segments", [*_missing(project, channel, content_id), "final_video"]
     else:
         return None
     return ReadyMarker(
@@ -135,9 +135,9 @@ def _ready(studio: Studio, channel: Channel, content_id: str, day: date, markers
     )
 
 
-def _missing(studio: Studio, channel: Channel, content_id: str) -> list[str]:
+def _missing(project: Project, channel: Channel, content_id: str) -> list[str]:
     """Return what must be made around adopted segments: the idea and the narration, where they are not there yet."""
-    manifest = studio.contents.manifest(content_id) if studio.contents.exists(content_id) else None
+    manifest = project.contents.manifest(content_id) if project.contents.exists(content_id) else None
     if manifest is None or manifest.idea is None:
         prompts = ["prompts"] if channel.prompts is not None else []
         return ["ideas", *prompts, *(["narration"] if channel.narration else []), "raw_segments"]

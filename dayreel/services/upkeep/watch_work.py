@@ -14,7 +14,7 @@ from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_not_begun
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.due_work import due_posts, new_decisions
 from dayreel.services.upkeep.watch_markers import new_markers
@@ -59,7 +59,7 @@ class _Days:
         return isinstance(day, str) and self._first <= day <= self._last
 
 
-def next_work(studio: Studio, memory: Memory, *, target: str) -> tuple[list[Task], list[str]]:
+def next_work(project: Project, memory: Memory, *, target: str) -> tuple[list[Task], list[str]]:
     """Return what is to be done now and was not started yet, and a sentence for everything that is left out.
 
     Updates `memory` with how far decisions are done; whoever does a task adds its key to `memory.done`.
@@ -67,29 +67,29 @@ def next_work(studio: Studio, memory: Memory, *, target: str) -> tuple[list[Task
     Args:
         target: the notifier's name.
     """
-    today = local_day(studio.clock.now(), studio.settings.timezone)
-    days = _Days(studio.settings.first_day, today)
+    today = local_day(project.clock.now(), project.settings.timezone)
+    days = _Days(project.settings.first_day, today)
     left_out: list[str] = []
-    tasks = [*_makings(studio, left_out), *_reviews(studio, memory, days, left_out)]
-    tasks += [*_posts(studio, days, left_out), *_markers(studio, days, left_out), *_chores(studio, target)]
-    if studio.clock.now().astimezone(ZoneInfo(studio.settings.timezone)).time() >= MEASURE_AT:
+    tasks = [*_makings(project, left_out), *_reviews(project, memory, days, left_out)]
+    tasks += [*_posts(project, days, left_out), *_markers(project, days, left_out), *_chores(project, target)]
+    if project.clock.now().astimezone(ZoneInfo(project.settings.timezone)).time() >= MEASURE_AT:
         tasks.append(Task(f"measure:{today}", f"measure posts on {today}", "measure", today, trigger="watch"))
     done = set(memory.done)
     return [task for task in tasks if task.key not in done], left_out
 
 
-def _makings(studio: Studio, left_out: list[str]) -> list[Task]:
+def _makings(project: Project, left_out: list[str]) -> list[Task]:
     tasks: list[Task] = []
-    now = studio.clock.now()
-    for name in studio.channels.names():
+    now = project.clock.now()
+    for name in project.channels.names():
         try:
-            channel = studio.channels.load(name)
+            channel = project.channels.load(name)
         except ConfigurationError as error:
             left_out.append(str(error))
             continue
         day = local_day(now, channel.timezone)
         if _is_time(channel, now.astimezone(ZoneInfo(channel.timezone)).time()) and not why_not_begun(
-            studio, channel, day
+            project, channel, day
         ):
             about = f"make {name} for {day}"
             tasks.append(Task(f"make:{name}:{day}", about, f"make_day_{name}", day, (), "watch", {"channel": name}))
@@ -100,8 +100,8 @@ def _is_time(channel: Channel, now: time) -> bool:
     return now >= time.fromisoformat(channel.make_at)
 
 
-def _reviews(studio: Studio, memory: Memory, days: _Days, left_out: list[str]) -> list[Task]:
-    found = new_decisions(studio, memory.decisions, days=days)
+def _reviews(project: Project, memory: Memory, days: _Days, left_out: list[str]) -> list[Task]:
+    found = new_decisions(project, memory.decisions, days=days)
     left_out += found.left_out
     if all(f"decision:{one.decision_id}" in memory.done for one in found.due):
         memory.decisions = found.cursor  # only past what was done: a stop in between forgets nobody's decision
@@ -119,7 +119,7 @@ def _reviews(studio: Studio, memory: Memory, days: _Days, left_out: list[str]) -
     ]
 
 
-def _posts(studio: Studio, days: _Days, left_out: list[str]) -> list[Task]:
+def _posts(project: Project, days: _Days, left_out: list[str]) -> list[Task]:
     return [
         Task(
             one.key,
@@ -130,12 +130,12 @@ def _posts(studio: Studio, days: _Days, left_out: list[str]) -> list[Task]:
             f"decision {one.decision_id} by {one.decided_by} via {one.via}",
             {"channel": one.channel, "platform": one.platform},
         )
-        for one in due_posts(studio, days=days, left_out=left_out)
+        for one in due_posts(project, days=days, left_out=left_out)
     ]
 
 
-def _markers(studio: Studio, days: _Days, left_out: list[str]) -> list[Task]:
-    found = new_markers(studio, {}, days=days)
+def _markers(project: Project, days: _Days, left_out: list[str]) -> list[Task]:
+    found = new_markers(project, {}, days=days)
     left_out += found.left_alone
     return [
         Task(
@@ -151,5 +151,5 @@ def _markers(studio: Studio, days: _Days, left_out: list[str]) -> list[Task]:
     ]
 
 
-def _chores(studio: Studio, target: str) -> list[Task]:
-    return [Task(one.key, f"{one.name}: {one.about}", chore=one.name) for one in due_chores(studio, target=target)]
+def _chores(project: Project, target: str) -> list[Task]:
+    return [Task(one.key, f"{one.name}: {one.about}", chore=one.name) for one in due_chores(project, target=target)]

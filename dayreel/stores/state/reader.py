@@ -180,7 +180,7 @@ class Reader:
 
     def _decode(self, raw: bytes) -> tuple[dict[str, Any], bool]:
         try:
-            return strict_json.decode_and_tell(raw)
+            return strict_json.decode_and_report(raw)
         except StateReadError as error:
             raise self._unreadable(error.message, error.position) from error
 

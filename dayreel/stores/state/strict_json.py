@@ -58,10 +58,10 @@ def decode(raw: bytes) -> dict[str, Any]:
     Raises:
         StateReadError: `raw` is empty, not UTF-8, not JSON, ambiguous, too deep, or not an object; with the position.
     """
-    return decode_and_tell(raw)[0]
+    return decode_and_report(raw)[0]
 
 
-def decode_and_tell(raw: bytes) -> tuple[dict[str, Any], bool]:
+def decode_and_report(raw: bytes) -> tuple[dict[str, Any], bool]:
     """Return what `decode` does, and whether `raw` is in the form that `encode` writes."""
     try:
         quick = from_json(raw, allow_inf_nan=False)

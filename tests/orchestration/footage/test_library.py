@@ -22,7 +22,7 @@ from pipeline_assets.partitions import FILED_FOOTAGE
 from tests.days import ZONE, today
 from tests.fakes.clock import FakeClock
 from tests.fakes.library import pretend_to_work
-from tests.orchestration.project import NOTES, Project, failures, metadata_of
+from tests.orchestration.deployment import NOTES, Deployment, failures, metadata_of
 
 FALLS = movie_name("Hidden Falls", 2019)
 
@@ -35,14 +35,16 @@ def stored_instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def library(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, footage: Path) -> Iterator[Library]:
+def library(
+    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, footage: Path
+) -> Iterator[Library]:
     """A shared folder whose plan asks nobody, with one item that is ripped."""
     root = tmp_path / "shared"
     start_library(root)
     (root / "library.yaml").write_text("remux_review: false\nnaming_confirm: false\n", encoding="utf-8")
     monkeypatch.setenv("DAYREEL_LIBRARY", str(root))
-    with project.studio(clock=FakeClock(datetime.now(UTC))) as room:
-        opened = open_library(room)
+    with deployment.project(clock=FakeClock(datetime.now(UTC))) as project:
+        opened = open_library(project)
         ingest(opened, FALLS, [footage])
         yield opened
 
@@ -54,8 +56,8 @@ def file_it(library: Library) -> None:
     run_pass(library)
 
 
-def record(project: Project, instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-    return project.defs.resolve_job_def("record_items").execute_in_process(
+def record(deployment: Deployment, instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+    return deployment.defs.resolve_job_def("record_items").execute_in_process(
         instance=instance,
         partition_key=request.partition_key,
         asset_selection=list(request.asset_selection or []),
@@ -65,90 +67,92 @@ def record(project: Project, instance: dg.DagsterInstance, request: dg.RunReques
 
 
 def test_each_step_of_an_item_materializes_its_partition(
-    project: Project, stored_instance: dg.DagsterInstance, instance: dg.DagsterInstance, library: Library
+    deployment: Deployment, stored_instance: dg.DagsterInstance, instance: dg.DagsterInstance, library: Library
 ) -> None:
     file_it(library)
-    ticked: Any = project.tick(stored_instance, "item_moved_sensor")
+    ticked: Any = deployment.tick(stored_instance, "item_moved_sensor")
     assert [(one.partition_key, one.asset_selection[0].path[-1]) for one in ticked.run_requests] == [
         (FALLS.item_id, stage) for stage in ("ripped", "remuxed", "transcoded", "in_library")
     ]
     (added,) = ticked.dynamic_partitions_requests
     for each in (stored_instance, instance):
         each.add_dynamic_partitions(added.partitions_def_name, list(added.partition_keys))
-    results = [record(project, instance, request) for request in ticked.run_requests]
+    results = [record(deployment, instance, request) for request in ticked.run_requests]
     assert all(result.success for result in results), [failures(result) for result in results]
     told = metadata_of(results[1], "library", "remuxed")
     assert (told["title"], told["made_by"]) == ("Hidden Falls", "pretender")
     assert told["trigger"] == "auto by ana: by pretender"
     assert told["evidence"]["files"][0]["streams"][2]["reason"] == "its language is fra"
-    again: Any = project.tick(stored_instance, "item_moved_sensor", cursor=ticked.cursor)
+    again: Any = deployment.tick(stored_instance, "item_moved_sensor", cursor=ticked.cursor)
     assert again.skip_message == "no item has moved"
 
 
 def test_materializing_an_unfinished_stage_says_what_it_awaits(
-    project: Project, instance: dg.DagsterInstance, library: Library
+    deployment: Deployment, instance: dg.DagsterInstance, library: Library
 ) -> None:
     run_pass(library)
     instance.add_dynamic_partitions("library_items", [FALLS.item_id])
     request = dg.RunRequest(partition_key=FALLS.item_id, asset_selection=[dg.AssetKey(["library", "remuxed"])])
-    result = record(project, instance, request)
+    result = record(deployment, instance, request)
     assert "is not remuxed yet: it is ripped, and its remux job" in failures(result)["library/remuxed"]
 
 
 def test_the_house_sees_that_own_footage_has_moved(
-    project: Project, instance: dg.DagsterInstance, library: Library
+    deployment: Deployment, instance: dg.DagsterInstance, library: Library
 ) -> None:
-    ticked: Any = project.tick(instance, "chore_due_sensor")
-    assert [one.run_config["ops"]["see_to"]["config"]["names"] for one in ticked.run_requests] == [["library"]]
-    with hold(project.settings.var_dir / "locks", WATCH_LOCK, what="watch", at=datetime.now(UTC)):
-        watched: Any = project.tick(instance, "chore_due_sensor")
+    ticked: Any = deployment.tick(instance, "chore_due_sensor")
+    assert [one.run_config["ops"]["run_maintenance"]["config"]["names"] for one in ticked.run_requests] == [["library"]]
+    with hold(deployment.settings.var_dir / "locks", WATCH_LOCK, what="watch", at=datetime.now(UTC)):
+        watched: Any = deployment.tick(instance, "chore_due_sensor")
     assert not watched.run_requests  # whoever watches looks by itself
     run_pass(library)
-    settled: Any = project.tick(instance, "chore_due_sensor")
+    settled: Any = deployment.tick(instance, "chore_due_sensor")
     assert not settled.run_requests
 
 
 def test_a_channel_cuts_from_the_library_and_records_the_items(
-    project: Project, instance: dg.DagsterInstance, library: Library
+    deployment: Deployment, instance: dg.DagsterInstance, library: Library
 ) -> None:
     file_it(library)
-    project.write_channel("falls", {**NOTES, "video": {"provider": "clips", "library": ["hidden*"]}})
-    graph = project.defs.resolve_asset_graph()
+    deployment.write_channel("falls", {**NOTES, "video": {"provider": "clips", "library": ["hidden*"]}})
+    graph = deployment.defs.resolve_asset_graph()
     upstream = graph.get(dg.AssetKey(["falls", "raw_segments"])).parent_keys
     assert dg.AssetKey(["library", "in_library"]) in upstream
     assert FILED_FOOTAGE.asset_key == item_key("file"), "what channels depend on is what is made here"
-    result = project.run(instance, "make_day_falls", today())
+    result = deployment.run(instance, "make_day_falls", today())
     assert result.success, failures(result)
-    with project.studio() as room:
-        record = room.contents.manifest(f"falls-{today()}").stages["raw_segments"]
+    with deployment.project() as project:
+        record = project.contents.manifest(f"falls-{today()}").stages["raw_segments"]
     assert {cut["item"] for cut in record.parameters["footage"]} == {FALLS.item_id}
 
 
 def test_filing_rebuilds_throughput_only_where_a_library_is_set(
-    project: Project, library: Library, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    deployment: Deployment, library: Library, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mart = dg.AssetKey(["library", "throughput"])
     instance.add_dynamic_partitions("library_items", [FALLS.item_id])
     at = datetime.combine(today(), time(12), tzinfo=ZoneInfo(ZONE))
-    first = dg.evaluate_automation_conditions(project.defs, instance, evaluation_time=at)
+    first = dg.evaluate_automation_conditions(deployment.defs, instance, evaluation_time=at)
     filed = dg.AssetMaterialization(dg.AssetKey(["library", "in_library"]), partition=FALLS.item_id)
     instance.report_runless_asset_event(filed)
     later = at + timedelta(minutes=1)
-    told = dg.evaluate_automation_conditions(project.defs, instance, evaluation_time=later, cursor=first.cursor)
+    told = dg.evaluate_automation_conditions(deployment.defs, instance, evaluation_time=later, cursor=first.cursor)
     assert today().isoformat() in told.get_requested_partitions(mart)
     assert len(told.get_requested_partitions(mart)) <= 3
     monkeypatch.delenv("DAYREEL_LIBRARY")
-    graph = build_defs(load_settings(project.root)).resolve_asset_graph()
+    graph = build_defs(load_settings(deployment.root)).resolve_asset_graph()
     assert graph.get(mart).automation_condition is None
 
 
 def test_the_chores_started_by_hand_are_all_or_those_named(
-    project: Project, library: Library, instance: dg.DagsterInstance
+    deployment: Deployment, library: Library, instance: dg.DagsterInstance
 ) -> None:
     def do(**config: Any) -> list[str]:
-        job = project.defs.resolve_job_def("keep_house")
-        assert job.execute_in_process(instance=instance, run_config={"ops": {"see_to": {"config": config}}}).success
-        with library.studio.catalog.read() as connection:
+        job = deployment.defs.resolve_job_def("maintenance")
+        assert job.execute_in_process(
+            instance=instance, run_config={"ops": {"run_maintenance": {"config": config}}}
+        ).success
+        with library.project.catalog.read() as connection:
             return [one.role for one in jobs_of(connection)]
 
     assert do(names=["reviews", "library_cards"]) == []

@@ -8,15 +8,15 @@ import pytest
 
 from dayreel.cli import run
 from dayreel.queries.rows import list_contents
-from tests.fakes.studio import make_studio, reviewable
+from tests.fakes.project import make_project, reviewable
 
 
 @pytest.fixture
 def review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """`dayreel review` on a project with one content that waits."""
-    studio = make_studio(tmp_path)
-    reviewable(studio)
-    studio.catalog.close()
+    project = make_project(tmp_path)
+    reviewable(project)
+    project.catalog.close()
     (tmp_path / "workspace.yaml").touch()
     monkeypatch.chdir(tmp_path)
     return lambda *words: run(["review", *words])
@@ -73,7 +73,7 @@ def test_whoever_says_no_to_the_price_begins_nothing(
     monkeypatch.setattr("sys.stdin", prompt)
     assert run(["retry", ID, "--new-take"]) == 1
     assert "Make another take of crafts on 2026-11-20 for about $1.51?" in capsys.readouterr().err
-    studio = make_studio(tmp_path)
-    with studio.catalog.read() as connection:
+    project = make_project(tmp_path)
+    with project.catalog.read() as connection:
         assert [row.id for row in list_contents(connection)] == [ID]
-    studio.catalog.close()
+    project.catalog.close()

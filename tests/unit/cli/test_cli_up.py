@@ -13,7 +13,7 @@ import psutil
 import pytest
 import requests
 
-from dayreel.cli.up_command import Program, own_footage, run_until_stopped, stopped_by_signals, tell_first_login
+from dayreel.cli.up_command import Program, own_footage, print_first_login, run_until_stopped, stopped_by_signals
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
 from dayreel.footage.library.open_library import WATCH_LOCK
@@ -119,7 +119,7 @@ def test_the_first_link_is_not_printed_to_the_systemd_journal(
         kept = os.fstat(journal.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{kept.st_dev}:{kept.st_ino}")
         monkeypatch.setattr("sys.stdout", journal)
-        tell_first_login(load_settings())
+        print_first_login(load_settings())
     said = (tmp_path / "journal").read_text()
     assert "`dayreel users add NAME --role admin` prints a link" in said
     assert "/welcome/" not in said

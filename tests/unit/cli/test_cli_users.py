@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dayreel.clock import SystemClock
+from dayreel.services.desk.sessions import Sessions
 from dayreel.services.desk.users import Users
-from dayreel.services.desk.visits import Visits
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from tests.fakes.clock import FakeClock
@@ -28,12 +28,12 @@ def test_somebody_is_added_listed_given_a_token_and_locked_out(project: Path, da
     assert "has not come in yet" in dayreel("users", "list").out
     token = dayreel("users", "token", "ana", "--label", "nightly", "--role", "admin").out.strip()
     with open_catalog(load_settings().catalog) as catalog:
-        visitor = Visits(catalog, SystemClock()).bearer(token)
+        visitor = Sessions(catalog, SystemClock()).bearer(token)
         assert visitor is not None
         assert (visitor.name, visitor.role) == ("Ana", "reviewer"), "a token may never do more than its person"
         assert Users(catalog, FakeClock()).first_link() is None
         assert dayreel("users", "disable", "Ana").code == 0
-        assert Visits(catalog, SystemClock()).bearer(token) is None
+        assert Sessions(catalog, SystemClock()).bearer(token) is None
     assert dayreel("users", "enable", "ANA").code == 0
 
 

@@ -12,27 +12,27 @@ from dayreel.cli.output import print_paged
 from dayreel.errors import UnknownOutcomeError
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.open_content import open_content
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.platform import FakePlatform
+from tests.fakes.project import DAY, channel_of, ledger_rows, reviewable, status_documents
 from tests.fakes.rows import add_content, add_effect
-from tests.fakes.studio import DAY, channel_of, ledger_rows, reviewable, status_documents
 
 ID = "crafts-2026-11-20"
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 
 
-def test_an_empty_catalog_has_an_empty_status(make_studio: MakeStudio) -> None:
-    assert status_documents(make_studio()) == []
+def test_an_empty_catalog_has_an_empty_status(make_project: MakeProject) -> None:
+    assert status_documents(make_project()) == []
 
 
-def test_a_content_is_told_in_the_promised_shape(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([answer(idea())]))
-    reviewable(studio)
-    (waiting,) = status_documents(studio)
+def test_a_content_is_told_in_the_promised_shape(make_project: MakeProject) -> None:
+    project = make_project()
+    make_idea(project, channel_of(project), DAY, model=FakeLanguageModel([answer(idea())]))
+    reviewable(project)
+    (waiting,) = status_documents(project)
     assert {
         "content_id": ID,
         "channel": "crafts",
@@ -51,9 +51,9 @@ def test_a_content_is_told_in_the_promised_shape(make_studio: MakeStudio) -> Non
         "error": None,
         "next": f"dayreel review approve {ID}",
     }.items() <= waiting.items()
-    decide(studio, ID, "approved", by="ana", via="cli", note="lovely")
-    publish_post(studio, channel_of(studio), ID, "instagram", provider=FakePlatform())
-    (posted,) = status_documents(studio)
+    decide(project, ID, "approved", by="ana", via="cli", note="lovely")
+    publish_post(project, channel_of(project), ID, "instagram", provider=FakePlatform())
+    (posted,) = status_documents(project)
     assert posted["state"] == "posted"
     assert posted["posts"] == {
         "instagram": {"state": "posted", "url": "https://instagram.example/p/p-c1", "post_id": "p-c1"}
@@ -64,16 +64,16 @@ def test_a_content_is_told_in_the_promised_shape(make_studio: MakeStudio) -> Non
     assert posted["next"] is None
 
 
-def test_an_unknown_outcome_is_shown_with_the_reconcile_command(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    reviewable(studio)
-    decide(studio, ID, "approved", by="ana", via="cli")
+def test_an_unknown_outcome_is_shown_with_the_reconcile_command(make_project: MakeProject) -> None:
+    project = make_project()
+    reviewable(project)
+    decide(project, ID, "approved", by="ana", via="cli")
     with pytest.raises(UnknownOutcomeError):
-        publish_post(studio, channel_of(studio), ID, "instagram", provider=FakePlatform(steps=["lost_answer"]))
-    (told,) = status_documents(studio)
+        publish_post(project, channel_of(project), ID, "instagram", provider=FakePlatform(steps=["lost_answer"]))
+    (told,) = status_documents(project)
     (parked,) = told["unknown"]
     assert (parked["effect_id"], parked["kind"], parked["target"]) == (
-        ledger_rows(studio)[0]["id"],
+        ledger_rows(project)[0]["id"],
         "post",
         "instagram",
     )
@@ -81,24 +81,24 @@ def test_an_unknown_outcome_is_shown_with_the_reconcile_command(make_studio: Mak
     assert told["next"] == "dayreel reconcile"
 
 
-def test_money_that_may_have_been_spent_is_shown(make_studio: MakeStudio) -> None:
-    studio = make_studio()
+def test_money_that_may_have_been_spent_is_shown(make_project: MakeProject) -> None:
+    project = make_project()
     lost = UnknownOutcomeError(attempted="ask", answer="lost")
-    make_idea(studio, channel_of(studio), DAY, model=FakeLanguageModel([lost]))
-    reserved = sum((row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(studio)), Decimal(0))
-    (told,) = status_documents(studio)
+    make_idea(project, channel_of(project), DAY, model=FakeLanguageModel([lost]))
+    reserved = sum((row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(project)), Decimal(0))
+    (told,) = status_documents(project)
     assert told["cost_usd"] == str(reserved.quantize(Decimal("0.0001")))
     assert reserved > Decimal("0.007")
 
 
-def test_status_filters_by_day_channel_and_state_newest_first(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"glass": {}, "crafts": {}})
+def test_status_filters_by_day_channel_and_state_newest_first(make_project: MakeProject) -> None:
+    project = make_project(channels={"glass": {}, "crafts": {}})
     for name in ("glass", "crafts"):
         for day in (DAY - timedelta(days=1), DAY):
-            open_content(studio, channel_of(studio, name), day)
+            open_content(project, channel_of(project, name), day)
 
     def told(**where: Any) -> list[str]:
-        return [one["content_id"] for one in status_documents(studio, **where)]
+        return [one["content_id"] for one in status_documents(project, **where)]
 
     assert told() == ["crafts-2026-11-20", "glass-2026-11-20", "crafts-2026-11-19", "glass-2026-11-19"]
     assert told(day=DAY, channels=["glass"]) == ["glass-2026-11-20"]
@@ -106,13 +106,13 @@ def test_status_filters_by_day_channel_and_state_newest_first(make_studio: MakeS
 
 
 def test_the_text_holds_80_columns_with_the_most_urgent_first(
-    make_studio: MakeStudio, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    studio = make_studio()
+    project = make_project()
     for state, day in (("posted", 21), ("review_pending", 20), ("failed", 19), ("approved", 18), ("rendering", 17)):
-        add_content(studio.catalog, f"crafts-2026-11-{day}", state)
-    add_effect(studio.catalog, "crafts-2026-11-18")
-    monkeypatch.chdir(studio.settings.root)
+        add_content(project.catalog, f"crafts-2026-11-{day}", state)
+    add_effect(project.catalog, "crafts-2026-11-18")
+    monkeypatch.chdir(project.settings.root)
     assert run(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
     contents = [line for line in lines if line.startswith("crafts-")][:5]
@@ -129,7 +129,7 @@ def test_the_text_holds_80_columns_with_the_most_urgent_first(
 
 
 def test_what_does_not_fit_on_the_screen_goes_to_the_pager(
-    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paged: list[str] = []
     monkeypatch.setattr("click.echo_via_pager", paged.append)

@@ -1,4 +1,4 @@
-"""A studio with a content that waits for its review, and a desk on it."""
+"""A project with a content that waits for its review, and a desk on it."""
 
 import shutil
 from collections.abc import Callable
@@ -7,33 +7,33 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.fakes.desk import Browser, desk_on, person
-from tests.fakes.studio import make_studio as make_one
-from tests.fakes.studio import reviewable
+from tests.fakes.project import make_project as make_one
+from tests.fakes.project import reviewable
 
 CONTENT = "crafts-2026-11-20"
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with one content that waits, made once; every test works on a copy."""
     root = tmp_path_factory.mktemp("project")
-    studio = make_one(root)
-    assert reviewable(studio).id == CONTENT
-    studio.catalog.close()
+    project = make_one(root)
+    assert reviewable(project).id == CONTENT
+    project.catalog.close()
     return root
 
 
 @pytest.fixture
-def studio(project: Path, make_studio: Callable[..., Studio], tmp_path: Path) -> Studio:
-    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
-    return make_studio()
+def project(prepared: Path, make_project: Callable[..., Project], tmp_path: Path) -> Project:
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    return make_project()
 
 
 @pytest.fixture
-def desk(studio: Studio) -> Starlette:
-    return desk_on(studio)
+def desk(project: Project) -> Starlette:
+    return desk_on(project)
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 
 from dayreel.queries.rows import pinned_idea
 from dayreel.services.making.open_content import why_not_begun
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import Browser, desk_on, person
-from tests.fakes.studio import DAY, channel_of, reviewable, write_channel
+from tests.fakes.project import DAY, channel_of, reviewable, write_channel
 
 CONTENT = "crafts-2026-11-20"
 JAR = "A potter mends a cracked jar with gold"
@@ -24,11 +24,11 @@ def cells(page: str) -> dict[int, tuple[str, str]]:
     return {int(number): (kind, href) for kind, href, number in found}
 
 
-def test_a_month_shows_made_missed_and_planned_days(ana: Browser, studio: Studio) -> None:
+def test_a_month_shows_made_missed_and_planned_days(ana: Browser, project: Project) -> None:
     write_channel(
-        studio.settings.root, "crafts", active_from="2026-11-10", weekdays=["mon", "tue", "wed", "thu", "fri"]
+        project.settings.root, "crafts", active_from="2026-11-10", weekdays=["mon", "tue", "wed", "thu", "fri"]
     )
-    reviewable(studio, day=DAY.replace(day=12))
+    reviewable(project, day=DAY.replace(day=12))
     days = cells(ana.open("/calendar"))
     assert days[20] == ("made is-review_pending today", f"/content/{CONTENT}")
     assert days[19][0] == "missed"
@@ -46,11 +46,11 @@ def test_months_are_turned_and_nonsense_is_this_one(ana: Browser, month: str, sh
     assert f'<h2 id="month">{shown}</h2>' in ana.open(f"/calendar?channel=crafts&month={month}")
 
 
-def test_an_idea_is_pinned_shown_and_taken_away_again(ana: Browser, vera: Browser, studio: Studio) -> None:
+def test_an_idea_is_pinned_shown_and_taken_away_again(ana: Browser, vera: Browser, project: Project) -> None:
     assert 'name="idea"' not in vera.open(AHEAD)
     assert vera.submit(f"{AHEAD}/pin", idea=JAR).status_code == 403
     assert ana.submit(f"{AHEAD}/pin", AHEAD, idea=JAR, caption=" ").status_code == 303
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         pin = pinned_idea(connection, "crafts", DAY.replace(day=22))
     assert pin is not None
     assert (pin.idea, pin.caption, pin.pinned_by) == (JAR, None, "Ana")
@@ -71,7 +71,7 @@ def test_what_cannot_be_pinned_is_refused_with_its_reason(ana: Browser) -> None:
         assert ana.get(path).status_code == 404
 
 
-def test_operators_pause_a_channel_and_each_paused_day_shows_it(ana: Browser, olga: Browser, studio: Studio) -> None:
+def test_operators_pause_a_channel_and_each_paused_day_shows_it(ana: Browser, olga: Browser, project: Project) -> None:
     assert ana.submit("/calendar/crafts/pause").status_code == 403
     answer = olga.submit("/calendar/crafts/pause", "/calendar", until="2026-11-24", note="holidays")
     assert answer.status_code == 303
@@ -80,26 +80,26 @@ def test_operators_pause_a_channel_and_each_paused_day_shows_it(ana: Browser, ol
     assert "holidays" in page
     days = cells(page)
     assert (days[24][0], days[25][0]) == ("paused", "planned")
-    assert why_not_begun(studio, channel_of(studio), DAY) is not None
+    assert why_not_begun(project, channel_of(project), DAY) is not None
     assert olga.submit("/calendar/crafts/resume", "/calendar").status_code == 303
-    assert why_not_begun(studio, channel_of(studio), DAY) is None
+    assert why_not_begun(project, channel_of(project), DAY) is None
     assert olga.submit("/calendar/crafts/pause", "/calendar", until="2026-11-01").status_code == 400
 
 
-def test_a_rejected_day_takes_an_idea_for_its_next_take(ana: Browser, studio: Studio) -> None:
+def test_a_rejected_day_takes_an_idea_for_its_next_take(ana: Browser, project: Project) -> None:
     page = "/calendar/crafts/2026-11-20"
     assert 'name="idea"' not in ana.open(page)
-    decide(studio, CONTENT, "rejected", by="Ana", via="desk")
+    decide(project, CONTENT, "rejected", by="Ana", via="desk")
     assert 'name="idea"' in ana.open(page)
 
 
 MISSED = "/calendar/crafts/2026-11-19"
 
 
-def test_a_missed_day_offers_making_with_its_price_and_skipping(studio: Studio) -> None:
+def test_a_missed_day_offers_making_with_its_price_and_skipping(project: Project) -> None:
     started: list[tuple[Sequence[str], str]] = []
-    app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
-    reviewable(studio, day=DAY.replace(day=12))
+    app = desk_on(project, start=lambda _project, line, by: started.append((line, by)))
+    reviewable(project, day=DAY.replace(day=12))
     ana, vera = person(app, "Ana", "reviewer"), person(app, "Vera", "viewer")
     page = ana.open(MISSED)
     assert "Missed: the day is over" in page
@@ -121,10 +121,10 @@ def test_a_missed_day_offers_making_with_its_price_and_skipping(studio: Studio) 
     assert cells(ana.open("/calendar"))[19][0] == "missed"
 
 
-def test_today_is_due_from_its_hour_on_and_planned_before(make_studio: Callable[..., Studio]) -> None:
+def test_today_is_due_from_its_hour_on_and_planned_before(make_project: Callable[..., Project]) -> None:
     clock = FakeClock()
-    studio = make_studio(channels={"crafts": {"make_at": "10:00"}}, clock=clock)
-    ana = person(desk_on(studio), "Ana", "reviewer")
+    project = make_project(channels={"crafts": {"make_at": "10:00"}}, clock=clock)
+    ana = person(desk_on(project), "Ana", "reviewer")
     today = f"/calendar/crafts/{DAY}"
     assert cells(ana.open("/calendar"))[20][0] == "planned today"
     assert "Make it now" in ana.open(today)

@@ -16,16 +16,16 @@ from nacl.signing import SigningKey
 
 from dayreel.desk import callbacks
 from dayreel.queries.rows import DecisionRow, newest_verdict
-from dayreel.sandbox import credentials, presses
+from dayreel.sandbox import credentials, interactions
+from dayreel.services.project import Project
 from dayreel.services.reviewing import chat_review
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
-from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from tests.fakes.chats import CONTENT, Chat, chat_on
+from tests.fakes.project import channel_of, content_row, ledger_rows, reviewable, write_channel
 from tests.fakes.sandbox import RunningSandbox
-from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, write_channel
 from tests.waiting import WITHIN_S, wait_until
 
 pytestmark = pytest.mark.slow
@@ -40,21 +40,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
 @pytest.fixture(autouse=True)
 def _patient_vendors(monkeypatch: pytest.MonkeyPatch) -> None:
     """The vendors' three seconds are real time, and this machine may be busy."""
-    monkeypatch.setattr(presses, "DEADLINE_S", WITHIN_S)
+    monkeypatch.setattr(interactions, "DEADLINE_S", WITHIN_S)
     monkeypatch.setattr(callbacks, "_FORM_DEADLINE_S", WITHIN_S)
 
 
 @pytest.fixture(params=["slack", "discord"])
-def chat(request: pytest.FixtureRequest, studio: Studio, world: RunningSandbox) -> Chat:
+def chat(request: pytest.FixtureRequest, project: Project, world: RunningSandbox) -> Chat:
     world.clear_faults()
     world.reset()
-    made = chat_on(studio, world, request.param)
+    made = chat_on(project, world, request.param)
     made.ask()
     return made
 
 
 def decision(chat: Chat) -> DecisionRow | None:
-    with chat.studio.catalog.read() as connection:
+    with chat.project.catalog.read() as connection:
         return newest_verdict(connection, CONTENT)
 
 
@@ -69,7 +69,7 @@ def payload_of(chat: Chat, request: dict[str, Any]) -> Any:
 
 def signed(chat: Chat, body: bytes, *, at: float | None = None) -> dict[str, Any]:
     """Return a request with any body, signed as the vendor would."""
-    stamp = str(int(chat.studio.clock.now().timestamp() if at is None else at))
+    stamp = str(int(chat.project.clock.now().timestamp() if at is None else at))
     if chat.name == "slack":
         mac = hmac.new(credentials.SLACK_SIGNING_SECRET.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256)
         headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={mac.hexdigest()}"}
@@ -123,7 +123,7 @@ def test_an_edited_caption_is_shown_with_buttons_for_it(chat: Chat) -> None:
     )
     assert (shown if chat.name == "slack" else shown["value"]) == "Clay, patience"
     assert chat.deliver(chat.sign(form=form["id"], caption="Neue Wörter 🫖")).status_code == 200
-    assert content_row(chat.studio, CONTENT).caption == "Neue Wörter 🫖"
+    assert content_row(chat.project, CONTENT).caption == "Neue Wörter 🫖"
     assert "Neue Wörter 🫖" in chat.words()
     assert chat.buttons() == ["Approve", "Reject", "Edit caption"]
     chat.press("approve")
@@ -140,9 +140,9 @@ def test_a_blank_caption_is_reported_in_the_form_and_not_saved(chat: Chat) -> No
 
 
 def test_a_decision_made_elsewhere_is_shown_in_the_message(chat: Chat) -> None:
-    decide(chat.studio, CONTENT, "rejected", by="ben", via="cli", note="the hands")
-    assert redraw_cards(chat.studio, CONTENT) == []
-    assert redraw_cards(chat.studio, CONTENT) == []
+    decide(chat.project, CONTENT, "rejected", by="ben", via="cli", note="the hands")
+    assert redraw_cards(chat.project, CONTENT) == []
+    assert redraw_cards(chat.project, CONTENT) == []
     assert chat.buttons() == []
     assert "Rejected by ben" in chat.words()
     assert f"/content/{CONTENT}" in chat.words(), "where another take is begun"
@@ -152,7 +152,7 @@ def test_a_decision_made_elsewhere_is_shown_in_the_message(chat: Chat) -> None:
 
 def test_pressing_a_superseded_message_is_refused_and_explained(chat: Chat) -> None:
     stale = chat.sign(button="approve")
-    reviewable(chat.studio, video=b"anew")
+    reviewable(chat.project, video=b"anew")
     assert chat.deliver(stale).status_code == 200
     assert decision(chat) is None
     assert "You saw revision 1" in chat.whispers()[0]
@@ -175,7 +175,7 @@ def test_the_second_of_two_who_press_is_told_who_was_first(chat: Chat) -> None:
 
 def test_an_edit_of_something_that_has_changed_opens_no_form(chat: Chat) -> None:
     stale = chat.sign(button="edit")
-    decide(chat.studio, CONTENT, "approved", by="ben", via="cli")
+    decide(chat.project, CONTENT, "approved", by="ben", via="cli")
     answer = chat.deliver(stale)
     assert answer.status_code == 200
     assert "has changed since this message was made" in chat.whispers()[0]
@@ -198,20 +198,20 @@ def test_a_lost_answer_to_an_update_is_retried_immediately(chat: Chat) -> None:
     chat.world.arm(chat.name, "update", "lose_answer")
     chat.press("approve")
     assert chat.buttons() == []
-    assert [row["state"] for row in ledger_rows(chat.studio, target=chat.name)].count("unknown") == 0
+    assert [row["state"] for row in ledger_rows(chat.project, target=chat.name)].count("unknown") == 0
 
 
 def test_a_lost_question_is_found_by_its_marker_and_not_resent(
-    studio: Studio, world: RunningSandbox, chat: Chat
+    project: Project, world: RunningSandbox, chat: Chat
 ) -> None:
     from dayreel.services.upkeep.reconcile import reconcile
 
-    row = reviewable(chat.studio, video=b"anew")
+    row = reviewable(chat.project, video=b"anew")
     world.arm(chat.name, "post", "lose_answer")
-    notifier = chat.studio.connect(chat.name)
-    told = notify_reviewers(chat.studio, channel_of(chat.studio), row, notifier=notifier)
+    notifier = chat.project.connect(chat.name)
+    told = notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
     assert "It may have happened" in told
-    assert [one.outcome for one in reconcile(chat.studio)] == ["confirmed"]
+    assert [one.outcome for one in reconcile(chat.project)] == ["confirmed"]
     assert len(chat.messages()) == 2
     chat.press("approve")
     assert chat.buttons(1) == []
@@ -219,7 +219,7 @@ def test_a_lost_question_is_found_by_its_marker_and_not_resent(
 
 def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
     review = {"who": ["Ana"], "slack": {"42": "Ana", "43": "Zoe"}, "discord": {"42": "Ana", "43": "Zoe"}}
-    write_channel(chat.studio.settings.root, "crafts", review=review)
+    write_channel(chat.project.settings.root, "crafts", review=review)
     for stranger in ("41", "43"):
         answer = chat.press("approve", user=stranger, name="Ana")
         # Discord shows nobody the reason of a 4xx, so there it is a private answer instead.
@@ -235,51 +235,51 @@ def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
 
 def test_maintenance_updates_a_message_whose_update_failed(chat: Chat) -> None:
     def due() -> list[str]:
-        return [one.name for one in due_chores(chat.studio, target=chat.name)]
+        return [one.name for one in due_chores(chat.project, target=chat.name)]
 
     assert due() == []
     chat.world.arm(chat.name, "update", "error", times=3, status=503)
     chat.press("approve")
     assert decision(chat) is not None
     assert (chat.buttons(), due()) == (["Approve", "Reject", "Edit caption"], ["messages"])
-    told = do_chore(chat.studio, "messages", notifier=chat.studio.connect(chat.name))
+    told = do_chore(chat.project, "messages", notifier=chat.project.connect(chat.name))
     assert told == [f"{CONTENT}: its message shows how it stands"]
     assert (chat.buttons(), due()) == ([], [])
 
 
 def test_maintenance_sends_a_question_that_could_not_be_sent(chat: Chat) -> None:
-    row = reviewable(chat.studio, video=b"anew")
+    row = reviewable(chat.project, video=b"anew")
     chat.world.arm(chat.name, "post", "error", times=3, status=503)
-    notifier = chat.studio.connect(chat.name)
-    assert "was not told" in notify_reviewers(chat.studio, channel_of(chat.studio), row, notifier=notifier)
-    assert [one.name for one in due_chores(chat.studio, target=chat.name)] == ["messages"]
-    do_chore(chat.studio, "messages", notifier=notifier)
+    notifier = chat.project.connect(chat.name)
+    assert "was not told" in notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
+    assert [one.name for one in due_chores(chat.project, target=chat.name)] == ["messages"]
+    do_chore(chat.project, "messages", notifier=notifier)
     assert (len(chat.messages()), chat.buttons(0)) == (2, [])
-    assert due_chores(chat.studio, target=chat.name) == []
+    assert due_chores(chat.project, target=chat.name) == []
 
 
 def test_with_two_approvals_needed_the_first_keeps_the_buttons(chat: Chat) -> None:
-    write_channel(chat.studio.settings.root, "crafts", review={"approvals": 2})
+    write_channel(chat.project.settings.root, "crafts", review={"approvals": 2})
     chat.press("approve", user="1", name="ana")
     assert f"approved by ana ({chat.name} 1); 2 people have to approve" in chat.words().replace("\\\\", "")
     assert chat.buttons() == ["Approve", "Reject", "Edit caption"]
     chat.press("approve", user="1", name="ana")
-    assert content_row(chat.studio, CONTENT).state == "review_pending"
+    assert content_row(chat.project, CONTENT).state == "review_pending"
     chat.press("approve", user="2", name="ben")
-    assert content_row(chat.studio, CONTENT).state == "approved"
+    assert content_row(chat.project, CONTENT).state == "approved"
     assert chat.buttons() == []
 
 
 def test_a_hold_or_recall_is_shown_and_can_be_decided_again(chat: Chat) -> None:
-    decide(chat.studio, CONTENT, "held", by="ben", via="cli")
-    redraw_cards(chat.studio, CONTENT)
+    decide(chat.project, CONTENT, "held", by="ben", via="cli")
+    redraw_cards(chat.project, CONTENT)
     assert "on hold by ben" in chat.words()
     chat.press("approve")
-    decide(chat.studio, CONTENT, "recalled", by="ben", via="cli")
-    redraw_cards(chat.studio, CONTENT)
+    decide(chat.project, CONTENT, "recalled", by="ben", via="cli")
+    redraw_cards(chat.project, CONTENT)
     assert "recalled by ben" in chat.words()
     chat.press("reject")
-    assert content_row(chat.studio, CONTENT).state == "rejected"
+    assert content_row(chat.project, CONTENT).state == "rejected"
 
 
 # -- hostile ones ------------------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ class Bent:
     def __post_init__(self) -> None:
         self.good = self.chat.sign(button="approve")
         self.payload = payload_of(self.chat, self.good)
-        self.now = self.chat.studio.clock.now().timestamp()
+        self.now = self.chat.project.clock.now().timestamp()
         self.stamp, self.mark = list(self.good["headers"])[:2]
 
     def header(self, name: str, value: str | bytes) -> dict[str, Any]:
@@ -336,7 +336,7 @@ BENDS: dict[str, tuple[int, Callable[[Bent], dict[str, Any]]]] = {
     "two payloads": (400, lambda b: b.body(b.good["body"].encode() + b"&payload=%7B%7D")),
     "another kind": (400, lambda b: b.document({**b.payload, "type": "shortcut" if b.chat.name == "slack" else 2})),
     "another button": (400, lambda b: b.button(act="publish")),
-    "another room": (403, lambda b: b.document({**b.payload, "channel": {"id": "C0OTHER"}, "channel_id": "999"})),
+    "another state": (403, lambda b: b.document({**b.payload, "channel": {"id": "C0OTHER"}, "channel_id": "999"})),
     "unknown content": (404, lambda b: b.button(ticket=f"crafts-2020-01-01 {ticket_of(b.chat, b.payload)[-22:]}")),
     "a path": (404, lambda b: b.button(ticket="../../etc/passwd 1.1.x")),
     "no revision": (404, lambda b: b.button(ticket=f"{CONTENT} ")),
@@ -361,14 +361,14 @@ def with_button(chat: Chat, payload: Any, *, act: str = "approve", ticket: str |
 
 def test_what_is_hostile_is_refused_and_changes_nothing(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    before = (content_row(chat.studio, CONTENT), ledger_rows(chat.studio), chat.messages())
+    before = (content_row(chat.project, CONTENT), ledger_rows(chat.project), chat.messages())
     for how, (status, bend) in BENDS.items():
         answer = chat.deliver(bend(Bent(chat)))
-        if how == "another room" and chat.name == "discord":
+        if how == "another state" and chat.name == "discord":
             assert "another one" in answer.json()["data"]["content"]
         else:
             assert (answer.status_code, answer.text) == (status, "Refused.\n"), how
-        assert (content_row(chat.studio, CONTENT), ledger_rows(chat.studio), chat.messages()) == before, how
+        assert (content_row(chat.project, CONTENT), ledger_rows(chat.project), chat.messages()) == before, how
         assert decision(chat) is None, how
     assert credentials.SLACK_SIGNING_SECRET not in caplog.text
 
@@ -376,29 +376,29 @@ def test_what_is_hostile_is_refused_and_changes_nothing(chat: Chat, caplog: pyte
 def test_a_replay_is_refused_even_after_the_decision_is_revoked(chat: Chat) -> None:
     first = chat.sign(button="approve")
     assert chat.deliver(first).status_code == 200
-    reviewable(chat.studio, video=b"anew")
+    reviewable(chat.project, video=b"anew")
     assert chat.deliver(first).status_code == 409
-    assert content_row(chat.studio, CONTENT).state == "review_pending"
+    assert content_row(chat.project, CONTENT).state == "review_pending"
 
 
-def test_a_replay_in_another_process_changes_nothing_either(chat: Chat, studio: Studio) -> None:
+def test_a_replay_in_another_process_changes_nothing_either(chat: Chat, project: Project) -> None:
     """What remembers repeats is gone with its process; the compare-and-set is not."""
     first = chat.sign(button="approve")
     chat.deliver(first)
-    newer = chat_on(studio, chat.world, chat.name)
-    reviewable(newer.studio, video=b"anew")
+    newer = chat_on(project, chat.world, chat.name)
+    reviewable(newer.project, video=b"anew")
     assert newer.deliver(first).status_code == 200
-    assert content_row(newer.studio, CONTENT).state == "review_pending"
+    assert content_row(newer.project, CONTENT).state == "review_pending"
 
 
 def test_a_chat_that_is_not_set_up_has_no_address(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(chat.studio), "variable", lambda _self, _name: None)
+    monkeypatch.setattr(type(chat.project), "variable", lambda _self, _name: None)
     assert chat.press("approve").status_code == 404
     assert decision(chat) is None
 
 
-def test_a_ping_of_discord_is_answered_again_and_again(studio: Studio, world: RunningSandbox) -> None:
-    chat = chat_on(studio, world, "discord")
+def test_a_ping_of_discord_is_answered_again_and_again(project: Project, world: RunningSandbox) -> None:
+    chat = chat_on(project, world, "discord")
     ping = signed(chat, b'{"type": 1}')
     assert [chat.deliver(ping).json() for _ in range(2)] == [{"type": 1}] * 2
 
@@ -407,7 +407,7 @@ def test_the_form_is_one_that_the_chat_takes(chat: Chat) -> None:
     from tests.fakes.desk import served
 
     with served(chat.desk) as address:
-        at = int(chat.studio.clock.now().timestamp())
+        at = int(chat.project.clock.now().timestamp())
         wish = {"service": chat.name, "message": chat.message_id(-1), "button": "edit", "at": at}
         told = chat.world.press({**wish, "to": f"{address}/callbacks/{chat.name}"})
     assert (told["status"], told["problem"]) == (200, "")
@@ -415,13 +415,13 @@ def test_the_form_is_one_that_the_chat_takes(chat: Chat) -> None:
 
 
 def test_a_press_is_answered_before_it_is_done(
-    studio: Studio, world: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    project: Project, world: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The vendors wait three seconds for the answer; here, what is done afterwards is not begun before it is there."""
     from tests.fakes.desk import served
 
     world.reset()
-    chat = chat_on(studio, world, "slack")
+    chat = chat_on(project, world, "slack")
     chat.ask()
     is_answered, act = threading.Event(), chat_review.act_on_press
 
@@ -431,7 +431,7 @@ def test_a_press_is_answered_before_it_is_done(
 
     monkeypatch.setattr(callbacks, "act_on_press", act_later)
     with served(chat.desk) as address:
-        at = int(chat.studio.clock.now().timestamp())
+        at = int(chat.project.clock.now().timestamp())
         wish = {"service": "slack", "message": chat.message_id(-1), "button": "approve", "at": at}
         told = chat.world.press({**wish, "to": f"{address}/callbacks/slack"})
         assert (told["status"], told["answer"], told["problem"]) == (200, None, "")

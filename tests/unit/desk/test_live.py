@@ -15,12 +15,12 @@ from starlette.applications import Starlette
 
 from dayreel.queries.changes import newest_marker
 from dayreel.services.making.renders import fire
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
 from tests.fakes.catalogs import fresh_catalog
 from tests.fakes.desk import desk_on, served, token_of
-from tests.fakes.studio import reviewable
+from tests.fakes.project import reviewable
 from tests.waiting import WITHIN_S, wait_until
 
 CONTENT = "crafts-2026-11-20"
@@ -49,33 +49,33 @@ def read(event: ServerSentEvent) -> dict[str, Any]:
     return document
 
 
-def test_polling_tells_where_a_content_stands(client: httpx.Client, studio: Studio) -> None:
-    fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
-    fire(studio, CONTENT, 1, "progress", progress=40, detail="40 percent")
+def test_polling_tells_where_a_content_stands(client: httpx.Client, project: Project) -> None:
+    fire(project, CONTENT, 1, "start", progress=0, detail="queued")
+    fire(project, CONTENT, 1, "progress", progress=40, detail="40 percent")
     told = client.get(f"/renders/{CONTENT}").json()
     assert (told["state"], told["status"], told["progress"]) == ("review_pending", "rendering", 40)
     assert told["renders"][0]["detail"] == "40 percent"
     assert client.get("/renders/crafts-2020-01-01").status_code == 404
 
 
-def test_a_stream_sends_the_current_state_and_then_each_change(client: httpx.Client, studio: Studio) -> None:
+def test_a_stream_sends_the_current_state_and_then_each_change(client: httpx.Client, project: Project) -> None:
     with following(client, EVENTS) as events:
         first = next(events)
         assert read(first)["state"] == "review_pending"
         assert first.retry == 2000
-        fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+        fire(project, CONTENT, 1, "start", progress=0, detail="queued")
         assert read(next(events))["status"] == "queued"
-        fire(studio, CONTENT, 1, "progress", progress=60, detail="60 percent")
+        fire(project, CONTENT, 1, "progress", progress=60, detail="60 percent")
         second = next(events)
         assert read(second)["progress"] == 60
         assert int(second.id) > int(first.id)
 
 
-def test_an_edited_caption_is_told_though_the_state_stays(client: httpx.Client, studio: Studio) -> None:
+def test_an_edited_caption_is_told_though_the_state_stays(client: httpx.Client, project: Project) -> None:
     """Without it, an open page goes on showing words that are no longer those of the content."""
     with following(client, EVENTS) as events:
         first = read(next(events))
-        decide(studio, CONTENT, "edited", by="ben", via="cli", caption="Other words")
+        decide(project, CONTENT, "edited", by="ben", via="cli", caption="Other words")
         second = read(next(events))
     assert second["state"] == first["state"] == "review_pending"
     assert int(str(second["version"])) > int(str(first["version"]))
@@ -92,28 +92,28 @@ def test_a_stream_is_plain_and_is_gathered_by_no_proxy(client: httpx.Client) -> 
         assert block.endswith("\n\n")
 
 
-def test_text_with_line_ends_cannot_end_an_event_early(client: httpx.Client, studio: Studio) -> None:
+def test_text_with_line_ends_cannot_end_an_event_early(client: httpx.Client, project: Project) -> None:
     evil = "x\n\nevent: status\ndata: {}\r\rid: 1\u2028"
     with following(client, EVENTS) as events:
         next(events)
-        fire(studio, CONTENT, 1, "start", progress=0, detail=evil)
+        fire(project, CONTENT, 1, "start", progress=0, detail=evil)
         assert read(next(events))["renders"][0]["detail"] == evil
 
 
-def test_after_a_gap_only_what_is_new_is_told(client: httpx.Client, studio: Studio) -> None:
+def test_after_a_gap_only_what_is_new_is_told(client: httpx.Client, project: Project) -> None:
     with following(client, EVENTS) as events:
         last = next(events).id
     with following(client, EVENTS, **{"last-event-id": last}) as events:
-        decide(studio, CONTENT, "edited", by="Ana", via="cli", caption="New words")
+        decide(project, CONTENT, "edited", by="Ana", via="cli", caption="New words")
         assert read(next(events))["version"] == 5
     with following(client, EVENTS, **{"last-event-id": last}) as events:
         assert read(next(events))["version"] == 5, "what changed in the gap was lost"
 
 
-def test_a_finished_stream_closes_and_prevents_reconnecting(client: httpx.Client, studio: Studio) -> None:
+def test_a_finished_stream_closes_and_prevents_reconnecting(client: httpx.Client, project: Project) -> None:
     with following(client, EVENTS) as events:
         next(events)
-        decide(studio, CONTENT, "rejected", by="Ana", via="cli")
+        decide(project, CONTENT, "rejected", by="Ana", via="cli")
         last = next(events)
         assert read(last)["terminal"] is True
         assert list(events) == []
@@ -121,21 +121,21 @@ def test_a_finished_stream_closes_and_prevents_reconnecting(client: httpx.Client
     assert client.get("/renders/crafts-2020-01-01/events").status_code == 404
 
 
-def test_the_global_stream_replays_a_gap_or_says_it_cannot(client: httpx.Client, studio: Studio) -> None:
-    before = newest_marker(studio)
-    fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+def test_the_global_stream_replays_a_gap_or_says_it_cannot(client: httpx.Client, project: Project) -> None:
+    before = newest_marker(project)
+    fire(project, CONTENT, 1, "start", progress=0, detail="queued")
     with following(client, "/events", **{"last-event-id": str(before)}) as events:
         assert read(next(events))["content_id"] == CONTENT
-        fire(studio, CONTENT, 1, "progress", progress=1, detail="1 percent")
+        fire(project, CONTENT, 1, "progress", progress=1, detail="1 percent")
         assert read(next(events))["progress"] == 1
     with following(client, "/events", **{"last-event-id": "999999"}) as events:
         assert next(events).event == "reset"
 
 
 def test_one_reader_serves_all_watchers_and_idles_without_any(
-    client: httpx.Client, desk: Starlette, studio: Studio
+    client: httpx.Client, desk: Starlette, project: Project
 ) -> None:
-    feed = desk.state.room.feed
+    feed = desk.state.desk.feed
     got: list[int] = []
 
     def watch() -> None:
@@ -151,7 +151,7 @@ def test_one_reader_serves_all_watchers_and_idles_without_any(
     time.sleep(0.3)
     # At 50 looks a second; twelve readers would have looked twelve times as often.
     assert feed.reads - began < 120 * (time.monotonic() - at)
-    fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+    fire(project, CONTENT, 1, "start", progress=0, detail="queued")
     for thread in threads:
         thread.join(WITHIN_S)
     assert len(got) == 12
@@ -169,21 +169,21 @@ def test_strangers_follow_nothing(desk: Starlette) -> None:
 
 @pytest.mark.postgres
 def test_postgresql_tells_of_a_commit_so_nobody_has_to_look(
-    postgres_url: str, make_studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing but the look once a minute, only the notification can bring the event in time."""
-    monkeypatch.setattr("dayreel.desk.listening.LOOK_ANYWAY_S", 60.0)
-    studio = make_studio(catalog=fresh_catalog(postgres_url))
-    row = reviewable(studio)
-    desk = desk_on(studio, poll_s=60.0)
+    monkeypatch.setattr("dayreel.desk.pg_notify.LOOK_ANYWAY_S", 60.0)
+    project = make_project(catalog=fresh_catalog(postgres_url))
+    row = reviewable(project)
+    desk = desk_on(project, poll_s=60.0)
     headers = {"authorization": f"Bearer {token_of(desk, 'Vera', 'viewer')}"}
     with (
         served(desk) as url,
         httpx.Client(base_url=url, trust_env=False, headers=headers, timeout=WITHIN_S) as client,
         following(client, f"/renders/{row.id}/events") as events,
-        Catalog(studio.catalog.url) as elsewhere,
+        Catalog(project.catalog.url) as elsewhere,
     ):
         next(events)
-        wait_until(lambda: desk.state.room.feed.reads > 2)  # it listens
-        fire(replace(studio, catalog=elsewhere), row.id, 1, "start", progress=0, detail="queued")
+        wait_until(lambda: desk.state.desk.feed.reads > 2)  # it listens
+        fire(replace(project, catalog=elsewhere), row.id, 1, "start", progress=0, detail="queued")
         assert read(next(events))["renders"][0]["state"] == "queued"

@@ -9,19 +9,19 @@ from starlette.applications import Starlette
 from dayreel.queries.prices import expected_day_cost
 from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from tests.fakes.desk import Browser, desk_on, person, seen_on
 from tests.fakes.platform import FakePlatform
+from tests.fakes.project import channel_of, content_row, ledger_rows, reviewable, write_channel
 from tests.fakes.rows import add_effect
-from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, write_channel
 
 CONTENT = "crafts-2026-11-20"
 PAGE = f"/content/{CONTENT}"
 
 
-def verdict(studio: Studio, content_id: str = CONTENT) -> tuple[str, str, str] | None:
-    with studio.catalog.read() as connection:
+def verdict(project: Project, content_id: str = CONTENT) -> tuple[str, str, str] | None:
+    with project.catalog.read() as connection:
         row = newest_verdict(connection, content_id)
     return None if row is None else (row.verdict, row.decided_by, row.via)
 
@@ -47,26 +47,26 @@ def test_a_page_holds_what_a_reviewer_needs(ana: Browser) -> None:
     assert not re.search(r"\son\w+=|\sstyle=", page), "the policy would block inline script and style"
 
 
-def test_an_approval_is_recorded_with_the_persons_name(ana: Browser, studio: Studio) -> None:
+def test_an_approval_is_recorded_with_the_persons_name(ana: Browser, project: Project) -> None:
     answer = ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE)))
     assert answer.status_code == 303
-    assert verdict(studio) == ("approved", "Ana", "desk")
+    assert verdict(project) == ("approved", "Ana", "desk")
     assert "Approved" in ana.open(answer.headers["location"])
     assert "<strong>Ana</strong> approved" in ana.open(PAGE)
 
 
-def test_a_rejection_needs_a_reason(ana: Browser, studio: Studio) -> None:
+def test_a_rejection_needs_a_reason(ana: Browser, project: Project) -> None:
     seen = seen_on(ana.open(PAGE))
     assert ana.submit(f"{PAGE}/reject", PAGE, seen=seen, note="  ").status_code == 400
-    assert verdict(studio) is None
+    assert verdict(project) is None
     assert ana.submit(f"{PAGE}/reject", PAGE, seen=seen, note="the hands are wrong").status_code == 303
-    assert verdict(studio) == ("rejected", "Ana", "desk")
+    assert verdict(project) == ("rejected", "Ana", "desk")
 
 
-def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, studio: Studio) -> None:
+def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, project: Project) -> None:
     ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption="Clay.\r\nPatience.")
-    assert content_row(studio, CONTENT).caption == "Clay.\nPatience."
-    assert content_row(studio, CONTENT).state == "review_pending"
+    assert content_row(project, CONTENT).caption == "Clay.\nPatience."
+    assert content_row(project, CONTENT).state == "review_pending"
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,17 @@ def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, studio:
     [("x" * 5001, "5001 characters"), ("Clay\x07", "position 4"), ("Clay \u202eevil", "position 5"), (" ", "empty")],
     ids=["too long for any platform", "a control character", "letters that run backwards", "nothing"],
 )
-def test_an_invalid_caption_is_refused_and_shown_as_typed(ana: Browser, studio: Studio, caption: str, why: str) -> None:
+def test_an_invalid_caption_is_refused_and_shown_as_typed(
+    ana: Browser, project: Project, caption: str, why: str
+) -> None:
     answer = ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption=caption)
     assert answer.status_code == 400
     assert why in answer.text
     assert caption in answer.text, "what was typed is lost"
-    assert content_row(studio, CONTENT).caption == "Clay, patience"
+    assert content_row(project, CONTENT).caption == "Clay, patience"
 
 
-def test_the_page_top_names_platforms_that_reject_the_caption(ana: Browser, studio: Studio) -> None:
+def test_the_page_top_names_platforms_that_reject_the_caption(ana: Browser, project: Project) -> None:
     """Whoever approves at the thumb does not scroll down to the previews first."""
     banner = "Instagram will not get it like this."
     assert banner not in ana.open(PAGE)
@@ -93,7 +95,7 @@ def test_the_page_top_names_platforms_that_reject_the_caption(ana: Browser, stud
     assert "take out" in page
 
 
-def test_of_two_tabs_one_wins_and_the_other_shows_who_and_when(ana: Browser, ben: Browser, studio: Studio) -> None:
+def test_of_two_tabs_one_wins_and_the_other_shows_who_and_when(ana: Browser, ben: Browser, project: Project) -> None:
     seen = seen_on(ben.open(PAGE))
     ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE)))
     answer = ben.submit(f"{PAGE}/reject", "/account", seen=seen, note="too dark")
@@ -101,19 +103,19 @@ def test_of_two_tabs_one_wins_and_the_other_shows_who_and_when(ana: Browser, ben
     assert "Ana" in answer.text
     assert "2026-11-20 09:00:00 UTC" in answer.text
     assert "too dark" in answer.text, "what was typed is lost"
-    assert verdict(studio) == ("approved", "Ana", "desk")
+    assert verdict(project) == ("approved", "Ana", "desk")
 
 
-def test_a_tab_that_shows_an_older_video_is_refused(ana: Browser, studio: Studio) -> None:
+def test_a_tab_that_shows_an_older_video_is_refused(ana: Browser, project: Project) -> None:
     seen = seen_on(ana.open(PAGE))
-    reviewable(studio, video=b"another video")
+    reviewable(project, video=b"another video")
     answer = ana.submit(f"{PAGE}/approve", "/account", seen=seen)
     assert answer.status_code == 409
     assert "revision 2" in answer.text
-    assert verdict(studio) is None
+    assert verdict(project) is None
 
 
-def test_a_tab_with_an_old_caption_is_refused_naming_the_editor(ana: Browser, ben: Browser, studio: Studio) -> None:
+def test_a_tab_with_an_old_caption_is_refused_naming_the_editor(ana: Browser, ben: Browser, project: Project) -> None:
     """An edit makes no new revision: without this, Ben would approve words that he has never seen."""
     seen = seen_on(ben.open(PAGE))
     ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption="Other words")
@@ -121,70 +123,70 @@ def test_a_tab_with_an_old_caption_is_refused_naming_the_editor(ana: Browser, be
     assert answer.status_code == 409
     assert "Ana" in answer.text
     assert "edited it at 2026-11-20 09:00:00 UTC" in answer.text
-    assert verdict(studio) == ("edited", "Ana", "desk")
+    assert verdict(project) == ("edited", "Ana", "desk")
 
 
-def test_a_tab_that_shows_older_platform_fields_is_refused(ana: Browser, studio: Studio) -> None:
+def test_a_tab_that_shows_older_platform_fields_is_refused(ana: Browser, project: Project) -> None:
     seen = seen_on(ana.open(PAGE))
-    write_channel(studio.settings.root, "crafts", platforms={"instagram": {"share_to_feed": False}})
+    write_channel(project.settings.root, "crafts", platforms={"instagram": {"share_to_feed": False}})
     answer = ana.submit(f"{PAGE}/approve", "/account", seen=seen)
     assert answer.status_code == 409
     assert "platform fields" in answer.text
-    assert verdict(studio) is None
+    assert verdict(project) is None
 
 
-def test_a_form_that_does_not_say_what_it_showed_is_refused(ana: Browser, studio: Studio) -> None:
+def test_a_form_that_does_not_say_what_it_showed_is_refused(ana: Browser, project: Project) -> None:
     for seen in ("", "1", "1.2", "x.y.z", "1.4." + "a" * 80):
         assert ana.submit(f"{PAGE}/approve", PAGE, seen=seen).status_code == 400
-    assert verdict(studio) is None
+    assert verdict(project) is None
 
 
 def test_who_may_decide_on_a_channel_is_asked_whatever_the_role(
-    make_studio: Callable[..., Studio],
+    make_project: Callable[..., Project],
 ) -> None:
-    studio = make_studio(channels={"crafts": {"review": {"who": ["Ana"]}}})
-    reviewable(studio)
-    ben = person(desk_on(studio), "Ben", "admin")
+    project = make_project(channels={"crafts": {"review": {"who": ["Ana"]}}})
+    reviewable(project)
+    ben = person(desk_on(project), "Ben", "admin")
     answer = ben.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ben.open(PAGE)))
     assert answer.status_code == 403
     assert "Ana" in answer.text
-    assert verdict(studio) is None
+    assert verdict(project) is None
 
 
-def test_many_are_approved_at_once_and_the_stale_one_is_left(make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio(channels={"crafts": {}, "history": {}})
-    reviewable(studio)
-    other = reviewable(studio, name="history").id
-    ana = person(desk_on(studio), "Ana", "reviewer")
+def test_many_are_approved_at_once_and_the_stale_one_is_left(make_project: Callable[..., Project]) -> None:
+    project = make_project(channels={"crafts": {}, "history": {}})
+    reviewable(project)
+    other = reviewable(project, name="history").id
+    ana = person(desk_on(project), "Ana", "reviewer")
     items = re.findall(r'name="item" value="([^"]+)"', ana.open("/"))
     assert len(items) == 2
-    decide(studio, other, "edited", by="Ben", via="cli", caption="Changed since")
+    decide(project, other, "edited", by="Ben", via="cli", caption="Changed since")
     answer = ana.submit("/approve", "/", item=items)
     assert answer.status_code == 409
     assert "Approved 1 of 2" in answer.text
     assert "Ben" in answer.text
-    assert verdict(studio) == ("approved", "Ana", "desk")
-    assert verdict(studio, other) == ("edited", "Ben", "cli")
+    assert verdict(project) == ("approved", "Ana", "desk")
+    assert verdict(project, other) == ("edited", "Ben", "cli")
 
 
-def test_a_hold_shows_until_decided_and_a_recall_asks_again(ana: Browser, ben: Browser, studio: Studio) -> None:
+def test_a_hold_shows_until_decided_and_a_recall_asks_again(ana: Browser, ben: Browser, project: Project) -> None:
     assert ana.submit(f"{PAGE}/hold", PAGE, seen=seen_on(ana.open(PAGE)), note="the client looks").status_code == 303
-    assert verdict(studio) == ("held", "Ana", "desk")
+    assert verdict(project) == ("held", "Ana", "desk")
     for page in (ben.open(PAGE), ben.open("/")):
         assert "on hold" in page
         assert "the client looks" in page
     assert f'action="{PAGE}/hold"' not in ben.open(PAGE)
     assert ben.submit(f"{PAGE}/recall", PAGE, seen=seen_on(ben.open(PAGE))).status_code == 303
     assert "on hold" not in ben.open(PAGE)
-    assert content_row(studio, CONTENT).review_deadline_at is not None
+    assert content_row(project, CONTENT).review_deadline_at is not None
 
 
 def test_the_first_approver_is_shown_and_the_second_releases_it(
-    make_studio: Callable[..., Studio],
+    make_project: Callable[..., Project],
 ) -> None:
-    studio = make_studio(channels={"crafts": {"review": {"approvals": 2}}})
-    reviewable(studio)
-    app = desk_on(studio)
+    project = make_project(channels={"crafts": {"review": {"approvals": 2}}})
+    reviewable(project)
+    app = desk_on(project)
     ana, ben = person(app, "Ana", "reviewer"), person(app, "Ben", "reviewer")
     seen = seen_on(ben.open(PAGE))
     first = ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE)))
@@ -192,10 +194,10 @@ def test_the_first_approver_is_shown_and_the_second_releases_it(
     assert "1 of 2 people have approved: <b>Ana</b>" in ana.open(PAGE)
     assert ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(ana.open(PAGE))).status_code == 409
     assert ben.submit(f"{PAGE}/approve", PAGE, seen=seen).status_code == 303
-    assert content_row(studio, CONTENT).state == "approved"
+    assert content_row(project, CONTENT).state == "approved"
 
 
-def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, studio: Studio) -> None:
+def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, project: Project) -> None:
     shown = ana.submit(f"{PAGE}/preview", PAGE, caption="Draft <b>words</b>").text
     assert "it is not saved" in shown
     assert "Draft &lt;b&gt;words&lt;/b&gt;" in shown
@@ -208,21 +210,21 @@ def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, studio: 
     assert told[0]["platform"] == "instagram"
     assert told[0]["size"] == 2300
     assert "2200" in told[0]["problem"]
-    assert content_row(studio, CONTENT).caption == "Clay, patience"
+    assert content_row(project, CONTENT).caption == "Clay, patience"
 
 
-def test_a_segment_is_made_again_by_whoever_asked_for_it(studio: Studio) -> None:
+def test_a_segment_is_made_again_by_whoever_asked_for_it(project: Project) -> None:
     started: list[tuple[Sequence[str], str]] = []
-    app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
+    app = desk_on(project, start=lambda _project, line, by: started.append((line, by)))
     ana = person(app, "Ana", "reviewer")
-    fire(studio, CONTENT, 1, "start", progress=0, detail="queued")
+    fire(project, CONTENT, 1, "start", progress=0, detail="queued")
     assert "Make segment 1 again" not in ana.open(PAGE), "it is being made now"
-    fire(studio, CONTENT, 1, "progress", progress=50, detail="half")
-    fire(studio, CONTENT, 1, "complete", progress=100, detail="done")
+    fire(project, CONTENT, 1, "progress", progress=50, detail="half")
+    fire(project, CONTENT, 1, "complete", progress=100, detail="done")
     page = ana.open(PAGE)
     assert "Make segment 1 again" in page
     assert "It costs about $0.50." in page, "five seconds of the channel's model"
-    row = content_row(studio, CONTENT)
+    row = content_row(project, CONTENT)
     answer = ana.submit(f"{PAGE}/regenerate", PAGE, segment="1", seen=f"{row.revision}.{row.version}.-")
     assert answer.status_code == 303
     assert started == [(("run", "--date", "2026-11-20", "--channel", "crafts"), "Ana")]
@@ -231,16 +233,16 @@ def test_a_segment_is_made_again_by_whoever_asked_for_it(studio: Studio) -> None
     )
 
 
-def test_a_rejected_day_is_offered_another_take_with_its_price(studio: Studio) -> None:
+def test_a_rejected_day_is_offered_another_take_with_its_price(project: Project) -> None:
     started: list[tuple[Sequence[str], str]] = []
-    app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
+    app = desk_on(project, start=lambda _project, line, by: started.append((line, by)))
     ana = person(app, "Ana", "reviewer")
     assert "Another take" not in ana.open(PAGE)
     assert ana.submit(f"{PAGE}/retake", PAGE).status_code == 400, "nobody has decided yet"
-    decide(studio, CONTENT, "rejected", by="Ana", via="desk", note="six fingers")
+    decide(project, CONTENT, "rejected", by="Ana", via="desk", note="six fingers")
     page = ana.open(PAGE)
     assert "Another take of this day" in page
-    assert f"It costs about ${expected_day_cost(studio, channel_of(studio)):.2f}." in page
+    assert f"It costs about ${expected_day_cost(project, channel_of(project)):.2f}." in page
     assert "“six fingers”" in page
     answer = ana.submit(f"{PAGE}/retake", PAGE)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}-t2?done=retaking")
@@ -251,16 +253,16 @@ def test_a_rejected_day_is_offered_another_take_with_its_price(studio: Studio) -
     assert "Another take" not in person(app, "Vera", "viewer").open(PAGE)
 
 
-def test_an_approved_content_goes_out_now_through_its_gates(studio: Studio) -> None:
+def test_an_approved_content_goes_out_now_through_its_gates(project: Project) -> None:
     started: list[tuple[Sequence[str], str]] = []
-    app = desk_on(studio, start=lambda _studio, line, by: started.append((line, by)))
+    app = desk_on(project, start=lambda _project, line, by: started.append((line, by)))
     olga = person(app, "Olga", "operator")
-    studio.providers["instagram"] = FakePlatform()
+    project.providers["instagram"] = FakePlatform()
     assert "Publish now" not in olga.open(PAGE)
     refused = olga.submit(f"{PAGE}/publish", PAGE)
     assert (refused.status_code, started) == (403, [])
     assert "instagram: " in refused.text
-    decide(studio, CONTENT, "approved", by="Ana", via="desk")
+    decide(project, CONTENT, "approved", by="Ana", via="desk")
     assert "Publish now" in olga.open(PAGE)
     assert "Publish now" not in person(app, "Ana", "reviewer").open(PAGE)
     assert olga.submit(f"{PAGE}/publish", PAGE).status_code == 303
@@ -276,8 +278,8 @@ def test_operators_turn_the_kill_switch_and_every_page_shows_it(ana: Browser, ol
     assert "something is odd" in money
 
 
-def unknown_effect(studio: Studio, kind: str = "llm") -> int:
-    return add_effect(studio.catalog, CONTENT, kind=kind, target="anthropic", layer="idea", reserved_usd=0)
+def unknown_effect(project: Project, kind: str = "llm") -> int:
+    return add_effect(project.catalog, CONTENT, kind=kind, target="anthropic", layer="idea", reserved_usd=0)
 
 
 @pytest.mark.parametrize(("button", "fields", "state"), [
@@ -285,30 +287,30 @@ def unknown_effect(studio: Studio, kind: str = "llm") -> int:
     ("not-there", {"looked": "yes"}, "intended"),
 ])  # fmt: skip
 def test_an_unknown_effect_is_resolved_once_in_a_persons_name(
-    olga: Browser, ana: Browser, studio: Studio, button: str, fields: dict[str, str], state: str
+    olga: Browser, ana: Browser, project: Project, button: str, fields: dict[str, str], state: str
 ) -> None:
-    number = unknown_effect(studio)
+    number = unknown_effect(project)
     page = olga.open("/unknown")
     assert "the answer was lost" in page
     assert "it may be sent again" in page
     assert ana.submit(f"/unknown/{number}/{button}", **fields).status_code == 403
     assert olga.submit(f"/unknown/{number}/{button}", **fields).status_code == 303
-    row = ledger_rows(studio, id=number)[0]
+    row = ledger_rows(project, id=number)[0]
     assert row["state"] == state
     assert "Olga looked" in row["error"]
     assert olga.submit(f"/unknown/{number}/{button}", **fields).status_code == 400
 
 
-def test_not_there_needs_somebody_who_has_looked(olga: Browser, studio: Studio) -> None:
-    number = unknown_effect(studio)
+def test_not_there_needs_somebody_who_has_looked(olga: Browser, project: Project) -> None:
+    number = unknown_effect(project)
     assert olga.submit(f"/unknown/{number}/not-there").status_code == 400
-    assert ledger_rows(studio, id=number)[0]["state"] == "unknown"
+    assert ledger_rows(project, id=number)[0]["state"] == "unknown"
 
 
-def test_pages_report_a_broken_manifest_or_channel_file(ana: Browser, studio: Studio) -> None:
-    (studio.contents.folder(CONTENT) / "metadata.json").write_text("{", encoding="utf-8")
+def test_pages_report_a_broken_manifest_or_channel_file(ana: Browser, project: Project) -> None:
+    (project.contents.folder(CONTENT) / "metadata.json").write_text("{", encoding="utf-8")
     assert "metadata.json" in ana.open(PAGE)
-    (studio.settings.root / "channels" / "crafts.yaml").write_text("title: [", encoding="utf-8")
+    (project.settings.root / "channels" / "crafts.yaml").write_text("title: [", encoding="utf-8")
     page = ana.open(PAGE)
     assert f"{PAGE}/approve" not in page
     assert CONTENT in ana.open("/")

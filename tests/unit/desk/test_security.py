@@ -9,18 +9,18 @@ from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from dayreel.desk.pages.entrance import own_path
+from dayreel.desk.pages.login import own_path
 from dayreel.errors import GateClosedError
 from dayreel.queries.rows import newest_verdict
 from dayreel.rules.desk_links import chart_link, content_link, media_link, runbook_link
-from dayreel.services.desk.users import Users, need_users
-from dayreel.services.studio import Studio
+from dayreel.services.desk.users import Users, require_users
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import users
 from dayreel.stores.mart_bucket import open_mart_files
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, person, seen_on, token_of
 from tests.fakes.library import make_library
-from tests.fakes.studio import content_row
+from tests.fakes.project import content_row
 
 CONTENT = "crafts-2026-11-20"
 PAGE = f"/content/{CONTENT}"
@@ -31,8 +31,8 @@ OPEN_TO_ALL = {"/login", "/welcome/{token}", "/healthz", "/favicon.ico", "/favic
 REAL = {"content_id": CONTENT, "path": "a.mp4", "channel": "crafts", "day": "2026-11-21", "page": "how-to/operate.md"}
 
 
-def is_decided(studio: Studio) -> bool:
-    with studio.catalog.read() as connection:
+def is_decided(project: Project) -> bool:
+    with project.catalog.read() as connection:
         return newest_verdict(connection, CONTENT) is not None
 
 
@@ -88,23 +88,23 @@ def test_a_login_leads_nowhere_else(desk: Starlette, ana: Browser, onward: str) 
         {"sec-fetch-site": "same-site"},
     ],
 )
-def test_another_site_cannot_post_even_with_a_token(ana: Browser, studio: Studio, headers: dict[str, str]) -> None:
+def test_another_site_cannot_post_even_with_a_token(ana: Browser, project: Project, headers: dict[str, str]) -> None:
     page = ana.open(PAGE)
     form = {"csrf": csrf_of(page), "seen": seen_on(page)}
     assert ana.post(f"{PAGE}/approve", data=form, headers=headers).status_code == 403
-    assert not is_decided(studio)
+    assert not is_decided(project)
 
 
-def test_a_post_needs_the_token_of_its_own_session(ana: Browser, ben: Browser, studio: Studio) -> None:
+def test_a_post_needs_the_token_of_its_own_session(ana: Browser, ben: Browser, project: Project) -> None:
     seen = seen_on(ana.open(PAGE))
     for token in ("", "x", csrf_of(ben.open("/account"))):
         assert ana.post(f"{PAGE}/approve", data={"csrf": token, "seen": seen}, headers=OURS).status_code == 403
-    assert not is_decided(studio)
+    assert not is_decided(project)
 
 
-def test_no_form_is_taken_without_its_token_or_from_elsewhere(studio: Studio) -> None:
+def test_no_form_is_taken_without_its_token_or_from_elsewhere(project: Project) -> None:
     """Whoever posts, and wherever: the forms before the login too, or another site could log a browser in as itself."""
-    desk = desk_on(make_library(studio).studio)  # with the forms of own footage
+    desk = desk_on(make_library(project).project)  # with the forms of own footage
     root, stranger = person(desk, "Root", "admin"), Browser(desk)
     tokens = {root: csrf_of(root.open("/account")), stranger: csrf_of(stranger.open("/login"))}
     posts = [one for one in desk.routes if isinstance(one, Route) and one.methods == {"POST"}]
@@ -117,21 +117,21 @@ def test_no_form_is_taken_without_its_token_or_from_elsewhere(studio: Studio) ->
         assert (no_token.status_code, elsewhere.status_code) == (403, 403), path
 
 
-def test_a_get_decides_nothing(ana: Browser, studio: Studio) -> None:
+def test_a_get_decides_nothing(ana: Browser, project: Project) -> None:
     for word in ("approve", "reject", "edit", "regenerate"):
         assert ana.get(f"{PAGE}/{word}").status_code == 405
     assert ana.get("/logout").status_code == 405
-    assert not is_decided(studio)
+    assert not is_decided(project)
 
 
-def test_a_viewer_sees_and_does_nothing(vera: Browser, studio: Studio) -> None:
+def test_a_viewer_sees_and_does_nothing(vera: Browser, project: Project) -> None:
     page = vera.open(PAGE)
     assert "<form" not in page
     for path in (f"{PAGE}/approve", f"{PAGE}/reject", f"{PAGE}/edit", f"{PAGE}/regenerate", "/approve", "/switch"):
         assert vera.submit(path, seen="1.4.x", note="x", caption="x").status_code == 403, path
     assert vera.get("/people").status_code == 403
-    assert not is_decided(studio)
-    assert content_row(studio, CONTENT).caption == "Clay, patience"
+    assert not is_decided(project)
+    assert content_row(project, CONTENT).caption == "Clay, patience"
 
 
 def test_each_login_starts_a_new_session_despite_old_cookies(desk: Starlette, ana: Browser) -> None:
@@ -150,13 +150,13 @@ def test_a_cookie_that_was_not_signed_here_is_nobody(desk: Starlette, ana: Brows
         assert Browser(desk, cookies={"dayreel_session": forged}).get("/").status_code == 303
 
 
-def test_cookies_are_kept_from_scripts_and_from_other_sites(desk: Starlette, ana: Browser, studio: Studio) -> None:
+def test_cookies_are_kept_from_scripts_and_from_other_sites(desk: Starlette, ana: Browser, project: Project) -> None:
     answer = Browser(desk).submit("/login", "/login", name="Ana", password=PASSWORD)
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
-    https = Studio(
-        studio.settings.model_copy(update={"desk_url": "https://desk.example"}), studio.clock, studio.catalog
+    https = Project(
+        project.settings.model_copy(update={"desk_url": "https://desk.example"}), project.clock, project.catalog
     )
     page = Browser(desk_on(https)).get("/login")
     assert page.headers["set-cookie"].startswith("__Host-")
@@ -172,37 +172,37 @@ def test_logging_out_ends_the_session_on_the_server_too(desk: Starlette, ana: Br
 
 
 def test_a_disabled_person_is_out_at_once_with_every_token(desk: Starlette, ana: Browser) -> None:
-    room = desk.state.room
-    token = room.visits.make_token(room.users.named("Ana"), "script", by="Ana")
+    state = desk.state.desk
+    token = state.sessions.make_token(state.users.named("Ana"), "script", by="Ana")
     bearer = {"authorization": f"Bearer {token}"}
     assert Browser(desk).get("/", headers=bearer).status_code == 200
-    room.users.add("Root", "admin", by="test")
-    room.users.disable("ana", by="Root")
+    state.users.add("Root", "admin", by="test")
+    state.users.disable("ana", by="Root")
     assert ana.get("/").status_code == 303
     assert Browser(desk).get(f"/renders/{CONTENT}", headers={**bearer, "accept": "*/*"}).status_code == 401
     assert Browser(desk).submit("/login", "/login", name="Ana", password=PASSWORD).status_code == 403
 
 
-def test_a_session_runs_out(ana: Browser, studio: Studio) -> None:
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(days=3, seconds=1)
+def test_a_session_runs_out(ana: Browser, project: Project) -> None:
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(days=3, seconds=1)
     assert ana.get("/").status_code == 303
 
 
-def test_a_one_time_link_works_once_and_for_a_day(desk: Starlette, studio: Studio) -> None:
-    users = desk.state.room.users
+def test_a_one_time_link_works_once_and_for_a_day(desk: Starlette, project: Project) -> None:
+    users = desk.state.desk.users
     link = f"/welcome/{users.add('Carla', 'reviewer', by='test')}"
     assert Browser(desk).submit(link, link, password="short", again="short").status_code == 400
     come_in(Browser(desk), link, "")
     assert Browser(desk).get(link).status_code == 409
     late = f"/welcome/{users.invite_again('Carla', by='test')}"
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(hours=24)
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(hours=24)
     assert Browser(desk).get(late).status_code == 409
 
 
 def test_the_first_link_makes_an_admin_and_then_none_is_issued(desk: Starlette) -> None:
-    users: Users = desk.state.room.users
+    users: Users = desk.state.desk.users
     older, newer = users.first_link(), users.first_link()
     assert Browser(desk).get(f"/welcome/{older}").status_code == 409
     come_in(Browser(desk), f"/welcome/{newer}", "Root")
@@ -210,7 +210,7 @@ def test_the_first_link_makes_an_admin_and_then_none_is_issued(desk: Starlette) 
     assert users.first_link() is None
 
 
-def test_repeated_wrong_passwords_delay_even_the_right_one(desk: Starlette, ana: Browser, studio: Studio) -> None:
+def test_repeated_wrong_passwords_delay_even_the_right_one(desk: Starlette, ana: Browser, project: Project) -> None:
     stranger = Browser(desk)
     codes = [
         stranger.submit("/login", "/login", name="Ana", password=f"wrong {number} word").status_code
@@ -218,8 +218,8 @@ def test_repeated_wrong_passwords_delay_even_the_right_one(desk: Starlette, ana:
     ]
     assert codes == [403] * 5 + [429]
     assert stranger.submit("/login", "/login", name=" ANA", password=PASSWORD).status_code == 429
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(minutes=6)
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(minutes=6)
     assert stranger.submit("/login", "/login", name="Ana", password=PASSWORD).status_code == 303
 
 
@@ -235,10 +235,10 @@ class CountingHasher(PasswordHasher):
         return super().verify(hash, password)
 
 
-def test_an_unknown_name_takes_as_long_as_a_known_one(studio: Studio) -> None:
+def test_an_unknown_name_takes_as_long_as_a_known_one(project: Project) -> None:
     """What takes the time is the one comparison with a hash, of the same cost for everybody."""
     hasher = CountingHasher()
-    users = Users(studio.catalog, studio.clock, hasher=hasher)
+    users = Users(project.catalog, project.clock, hasher=hasher)
     users.accept(users.add("Ana", "reviewer", by="test"), name="", password=PASSWORD)
     users.accept(users.add("Ben", "reviewer", by="test"), name="", password=PASSWORD)
     users.add("Root", "admin", by="test")
@@ -249,15 +249,15 @@ def test_an_unknown_name_takes_as_long_as_a_known_one(studio: Studio) -> None:
     assert hasher.costs[1:] == hasher.costs[:1] * 3
 
 
-def test_beyond_loopback_it_needs_users_and_says_how(studio: Studio) -> None:
-    users = Users(studio.catalog, studio.clock, hasher=QUICK)
+def test_beyond_loopback_it_needs_users_and_says_how(project: Project) -> None:
+    users = Users(project.catalog, project.clock, hasher=QUICK)
     for host in ("127.0.0.1", "localhost", "::1"):
-        need_users(users, host)
+        require_users(users, host)
     for host in ("0.0.0.0", "192.168.1.2", "::", ""):
         with pytest.raises(GateClosedError, match="dayreel users add"):
-            need_users(users, host)
+            require_users(users, host)
     users.add("Root", "admin", by="test")
-    need_users(users, "0.0.0.0")
+    require_users(users, "0.0.0.0")
 
 
 OUTSIDE = (
@@ -273,10 +273,10 @@ OF_OTHER_KINDS = ("metadata.json", ".pipeline/final_video.done", "out.mp4", "bes
 
 @pytest.mark.parametrize("path", OUTSIDE + BESIDE + ODD + OF_OTHER_KINDS)
 def test_media_serves_only_the_contents_own_images_and_videos(
-    vera: Browser, studio: Studio, tmp_path: Path, path: str
+    vera: Browser, project: Project, tmp_path: Path, path: str
 ) -> None:
-    folder = studio.contents.folder(CONTENT)
-    take = studio.contents.folder(f"{CONTENT}-t2")
+    folder = project.contents.folder(CONTENT)
+    take = project.contents.folder(f"{CONTENT}-t2")
     take.mkdir()
     for place in (take, folder.parent, tmp_path):
         (place / "secret.mp4").write_bytes(b"secret")
@@ -301,9 +301,9 @@ def test_media_can_be_seeked_and_is_not_sent_again(vera: Browser) -> None:
     assert vera.get("/media/..%2f..%2fvar/x.mp4").status_code == 404
 
 
-def test_docs_are_this_projects_pages_and_nothing_else(vera: Browser, studio: Studio, desk: Starlette) -> None:
+def test_docs_are_this_projects_pages_and_nothing_else(vera: Browser, project: Project, desk: Starlette) -> None:
     """What the runbook links of Dagster's pages lead to."""
-    folder = studio.settings.root / "docs" / "how-to"
+    folder = project.settings.root / "docs" / "how-to"
     folder.mkdir(parents=True)
     (folder / "operate.md").write_text("# Operating <b>", encoding="utf-8")
     (folder / "notes.txt").write_text("secret", encoding="utf-8")
@@ -325,8 +325,8 @@ def test_docs_are_this_projects_pages_and_nothing_else(vera: Browser, studio: St
     assert Browser(desk).get(runbook_link("how-to/operate")).status_code == 303
 
 
-def test_a_chart_is_served_to_people_and_nothing_beside_it(vera: Browser, studio: Studio, desk: Starlette) -> None:
-    files = open_mart_files(studio.settings)
+def test_a_chart_is_served_to_people_and_nothing_beside_it(vera: Browser, project: Project, desk: Starlette) -> None:
+    files = open_mart_files(project.settings)
     files.write_charts("2026-11-16", "all", {"approval_rate": b"a picture"})
     (files.root / "secret.png").write_bytes(b"a secret")
     found = vera.get(chart_link("2026-11-16", "all", "approval_rate"))
@@ -360,7 +360,7 @@ def test_nothing_that_is_sent_becomes_a_header(ana: Browser, olga: Browser, desk
         assert answer.status_code < 500, answer.url
 
 
-def test_oversized_and_malformed_bodies_are_refused_unread(ana: Browser, studio: Studio) -> None:
+def test_oversized_and_malformed_bodies_are_refused_unread(ana: Browser, project: Project) -> None:
     big = b"caption=" + b"x" * 300_000
     form = {**OURS, "content-type": "application/x-www-form-urlencoded"}
     assert ana.post(f"{PAGE}/edit", content=big, headers=form).status_code == 413
@@ -368,14 +368,14 @@ def test_oversized_and_malformed_bodies_are_refused_unread(ana: Browser, studio:
     assert ana.post(f"{PAGE}/edit", content=b"&".join([b"a=1"] * 600), headers=form).status_code == 400
     assert ana.post(f"{PAGE}/edit", content=b"a=\xff%ff", headers=form).status_code == 400
     assert ana.post(f"{PAGE}/edit", json={"caption": "x"}, headers=OURS).status_code == 400
-    assert content_row(studio, CONTENT).caption == "Clay, patience"
+    assert content_row(project, CONTENT).caption == "Clay, patience"
 
 
-def test_no_field_of_a_form_holds_what_postgresql_cannot_keep(ana: Browser, studio: Studio) -> None:
+def test_no_field_of_a_form_holds_what_postgresql_cannot_keep(ana: Browser, project: Project) -> None:
     answer = ana.submit(f"/content/{CONTENT}/reject", f"/content/{CONTENT}", note="too\0dark")
     assert answer.status_code == 400
     assert "NUL" in answer.text
-    assert not is_decided(studio)
+    assert not is_decided(project)
 
 
 def test_every_response_has_headers_that_block_foreign_code(ana: Browser) -> None:
@@ -387,17 +387,17 @@ def test_every_response_has_headers_that_block_foreign_code(ana: Browser) -> Non
         assert headers["referrer-policy"] == "same-origin"
 
 
-def test_what_a_model_wrote_is_text_on_every_page(ana: Browser, studio: Studio) -> None:
+def test_what_a_model_wrote_is_text_on_every_page(ana: Browser, project: Project) -> None:
     evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
     ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption=evil, note=evil)
     for path in ("/", PAGE):
         page = ana.open(path)
         assert "<script>alert" not in page
         assert "<img src=x" not in page
-    assert content_row(studio, CONTENT).caption == evil
+    assert content_row(project, CONTENT).caption == evil
 
 
-def test_a_script_token_never_exceeds_its_persons_permissions(desk: Starlette, studio: Studio) -> None:
+def test_a_script_token_never_exceeds_its_persons_permissions(desk: Starlette, project: Project) -> None:
     viewer = {"authorization": f"Bearer {token_of(desk, 'Robot', 'viewer')}", "accept": "*/*"}
     reviewer = {"authorization": f"Bearer {token_of(desk, 'Bot', 'reviewer')}", "accept": "*/*"}
     script = Browser(desk)
@@ -410,63 +410,63 @@ def test_a_script_token_never_exceeds_its_persons_permissions(desk: Starlette, s
     assert stale.status_code == 409
     assert "revision 1" in stale.json()["error"]
     assert script.post(f"{PAGE}/approve", data={"revision": 1}, headers=reviewer).json()["done"] == "approved"
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = newest_verdict(connection, CONTENT)
     assert row is not None
     assert (row.decided_by, row.via) == ("Bot", "api")
 
 
-def test_a_script_token_loses_what_its_person_may_no_longer(desk: Starlette, studio: Studio) -> None:
+def test_a_script_token_loses_what_its_person_may_no_longer(desk: Starlette, project: Project) -> None:
     headers = {"authorization": f"Bearer {token_of(desk, 'Rita', 'reviewer')}", "accept": "*/*"}
-    with studio.catalog.write("users") as connection:
+    with project.catalog.write("users") as connection:
         connection.execute(update(users).where(users.c.name == "Rita").values(role="viewer"))
     assert Browser(desk).post(f"{PAGE}/approve", data={"revision": 1}, headers=headers).status_code == 403
-    assert not is_decided(studio)
+    assert not is_decided(project)
 
 
-def test_the_trusted_header_is_opt_in_and_only_from_the_proxy(studio: Studio, ana: Browser) -> None:
+def test_the_trusted_header_is_opt_in_and_only_from_the_proxy(project: Project, ana: Browser) -> None:
     named = {"x-forwarded-user": "Ana"}
-    assert Browser(desk_on(studio)).get("/", headers=named).status_code == 303
-    behind = studio.settings.model_copy(
+    assert Browser(desk_on(project)).get("/", headers=named).status_code == 303
+    behind = project.settings.model_copy(
         update={"desk_trusted_header": "X-Forwarded-User", "desk_trusted_proxies": "10.0.0.9"}
     )
-    app = desk_on(Studio(behind, studio.clock, studio.catalog))
+    app = desk_on(Project(behind, project.clock, project.catalog))
     assert Browser(app, client=("10.0.0.9", 5)).get("/", headers=named).status_code == 200
     assert Browser(app, client=("10.0.0.8", 5)).get("/", headers=named).status_code == 303
     assert Browser(app, client=("10.0.0.9", 5)).get("/", headers={"x-forwarded-user": "Eve"}).status_code == 303
 
 
-def test_no_secret_is_kept_in_the_clear(desk: Starlette, ana: Browser, studio: Studio) -> None:
-    room = desk.state.room
-    token = room.visits.make_token(room.users.named("Ana"), "script", by="Ana")
-    link = room.users.invite_again("Ana", by="test")
+def test_no_secret_is_kept_in_the_clear(desk: Starlette, ana: Browser, project: Project) -> None:
+    state = desk.state.desk
+    token = state.sessions.make_token(state.users.named("Ana"), "script", by="Ana")
+    link = state.users.invite_again("Ana", by="test")
     session = ana.cookies["dayreel_session"].rpartition(".")[0]
-    with studio.catalog.engine.connect() as connection:
+    with project.catalog.engine.connect() as connection:
         connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-    kept = Path(studio.settings.catalog.removeprefix("sqlite:///")).read_bytes()
+    kept = Path(project.settings.catalog.removeprefix("sqlite:///")).read_bytes()
     for secret in (PASSWORD, token, link, session):
         assert secret.encode() not in kept
-    assert (studio.settings.var_dir / "desk.key").stat().st_mode & 0o077 == 0
+    assert (project.settings.var_dir / "desk.key").stat().st_mode & 0o077 == 0
 
 
 def test_ones_own_sessions_and_tokens_can_be_ended_nobody_elses(desk: Starlette, ana: Browser, ben: Browser) -> None:
-    room = desk.state.room
-    bens = room.visits.sessions_of(room.users.named("Ben").id)[0].key
+    state = desk.state.desk
+    bens = state.sessions.sessions_of(state.users.named("Ben").id)[0].key
     ana.submit("/account/sessions/end", key=bens)
     assert ben.get("/").status_code == 200
     page = ana.submit("/account/tokens", label="nightly", role="viewer").text
     token = page.partition("<code>dr_")[2].partition("</code>")[0]
     bearer = {"authorization": f"Bearer dr_{token}"}
     assert Browser(desk).get("/", headers=bearer).status_code == 200
-    key = room.visits.tokens_of(room.users.named("Ana").id)[0].key
+    key = state.sessions.tokens_of(state.users.named("Ana").id)[0].key
     ben.submit("/account/tokens/revoke", key=key)
     assert Browser(desk).get("/", headers=bearer).status_code == 200
     ana.submit("/account/tokens/revoke", key=key)
     assert Browser(desk).get("/", headers={**bearer, "accept": "*/*"}).status_code == 401
 
 
-def test_the_last_admin_cannot_lock_everybody_out(desk: Starlette, studio: Studio) -> None:
-    users: Users = desk.state.room.users
+def test_the_last_admin_cannot_lock_everybody_out(desk: Starlette, project: Project) -> None:
+    users: Users = desk.state.desk.users
     root = Browser(desk)
     come_in(root, f"/welcome/{users.first_link()}", "Root")
     assert root.submit("/people/disable", "/people", name="Root").status_code == 400

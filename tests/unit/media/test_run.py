@@ -11,8 +11,8 @@ import ffmpeg as graph
 import pytest
 
 from dayreel.errors import MediaError, UnfinishedError
-from dayreel.leash import leashed
-from dayreel.media.run import aside, run_ffmpeg
+from dayreel.media.run import atomic_output, run_ffmpeg
+from dayreel.process_guard import supervised
 from tests.waiting import WITHIN_S, is_running, wait_until
 
 
@@ -41,7 +41,7 @@ def noise(to: Path, seconds: int = 1) -> object:
 
 def test_a_file_appears_whole_under_its_name(tmp_path: Path) -> None:
     dest = tmp_path / "a.txt"
-    with aside(dest, doing="write") as written:
+    with atomic_output(dest, doing="write") as written:
         written.write_text("whole")
         assert not dest.exists()
         assert written.suffix == dest.suffix
@@ -54,7 +54,7 @@ def test_a_failure_leaves_no_trace_and_keeps_what_was_there(tmp_path: Path) -> N
     dest.write_text("before")
 
     def interrupted() -> None:
-        with aside(dest, doing="write") as written:
+        with atomic_output(dest, doing="write") as written:
             written.write_text("half")
             raise KeyboardInterrupt
 
@@ -71,7 +71,7 @@ def test_day_old_leftovers_are_swept_and_younger_work_is_kept(tmp_path: Path) ->
     days_ago = time.time() - 2 * 86_400
     os.utime(old, (days_ago, days_ago))
     os.utime(other, (days_ago, days_ago))
-    with aside(tmp_path / "a.mp4", doing="write") as written:
+    with atomic_output(tmp_path / "a.mp4", doing="write") as written:
         written.write_text("x")
     assert not old.exists()
     assert young.exists()
@@ -80,7 +80,10 @@ def test_day_old_leftovers_are_swept_and_younger_work_is_kept(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MediaError, match="could not be written"), aside(tmp_path / "file" / "a.mp4", doing="write"):
+    with (
+        pytest.raises(MediaError, match="could not be written"),
+        atomic_output(tmp_path / "file" / "a.mp4", doing="write"),
+    ):
         pass
 
 
@@ -88,7 +91,7 @@ def test_a_full_disk_names_its_path_and_leaves_no_partial_file(small_disk: Path,
     dest = small_disk / "a.nut"
     with (
         pytest.raises(MediaError, match=r"the disk is full: '.*small' has \d+\.\d MB free"),
-        aside(dest, doing="make noise") as written,
+        atomic_output(dest, doing="make noise") as written,
     ):
         run_ffmpeg(noise(written), ffmpeg=ffmpeg, doing="make noise", folder=small_disk)
     assert list(small_disk.iterdir()) == []
@@ -97,7 +100,7 @@ def test_a_full_disk_names_its_path_and_leaves_no_partial_file(small_disk: Path,
 def test_python_writing_to_a_full_disk_is_said_the_same_way(small_disk: Path) -> None:
     with (
         pytest.raises(MediaError, match="the disk is full"),
-        aside(small_disk / "a.jpg", doing="write a still") as written,
+        atomic_output(small_disk / "a.jpg", doing="write a still") as written,
     ):
         written.write_bytes(bytes(1_000_000))
     assert list(small_disk.iterdir()) == []
@@ -171,8 +174,8 @@ def test_a_supervised_program_ends_even_if_its_parent_is_killed(tmp_path: Path) 
     told = tmp_path / "told"
     program = fake_ffmpeg(tmp_path, f"echo $$ > {told}.new; mv {told}.new {told}; exec sleep 60")
     holding = (
-        "import subprocess, sys, time; from dayreel.leash import leashed; "
-        "subprocess.Popen(leashed(sys.argv[1:]), stdin=subprocess.PIPE); time.sleep(60)"
+        "import subprocess, sys, time; from dayreel.process_guard import supervised; "
+        "subprocess.Popen(supervised(sys.argv[1:]), stdin=subprocess.PIPE); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", holding, str(program)]) as holder:
         wait_until(told.exists)
@@ -189,7 +192,7 @@ def test_a_program_ended_by_a_signal_may_be_tried_again(tmp_path: Path) -> None:
 def test_a_supervised_program_passes_on_output_and_exit_code(tmp_path: Path) -> None:
     for code in (0, 3):
         program = fake_ffmpeg(tmp_path, f"echo hello; exit {code}")
-        with subprocess.Popen(leashed([str(program)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(supervised([str(program)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.read() == b"hello\n"
             assert process.wait(WITHIN_S) == code  # its standard input is still held

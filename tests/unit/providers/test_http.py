@@ -24,24 +24,24 @@ def make_http(*, read_s: float = 60, total_s: float = 120) -> Http:
     return Http("vendor", headers=headers, secrets=[KEY], read_s=read_s, total_s=total_s)
 
 
-@pytest.mark.parametrize("acting", [True, False])
-def test_a_connection_that_never_stood_can_be_tried_again(acting: bool) -> None:
+@pytest.mark.parametrize("has_side_effects", [True, False])
+def test_a_connection_that_never_stood_can_be_tried_again(has_side_effects: bool) -> None:
     with pytest.raises(TransientError, match="no connection to vendor"):
-        make_http().send("POST", unused_url(), attempted="post", acting=acting)
+        make_http().send("POST", unused_url(), attempted="post", has_side_effects=has_side_effects)
 
 
 def test_a_name_nobody_knows_counts_as_never_connected() -> None:
     with pytest.raises(TransientError, match="no connection"):
-        make_http().send("POST", "http://nobody.invalid/", attempted="post", acting=True)
+        make_http().send("POST", "http://nobody.invalid/", attempted="post", has_side_effects=True)
 
 
 @pytest.mark.parametrize("lost", [Say(lost=True), Say(body={"long": "x" * 2000}, cut=500)])
 def test_a_lost_answer_is_in_doubt_only_when_the_call_acts(lost: Say) -> None:
     with scripted(lost) as server:
         with pytest.raises(UnknownOutcomeError):
-            make_http().send("POST", server.url, attempted="pay", acting=True)
+            make_http().send("POST", server.url, attempted="pay", has_side_effects=True)
         with pytest.raises(TransientError):
-            make_http().send("GET", server.url, attempted="read", acting=False)
+            make_http().send("GET", server.url, attempted="read", has_side_effects=False)
     assert len(server.asked) == 2, "one request per call, no hidden retries"
 
 
@@ -49,7 +49,7 @@ def test_a_vendor_that_says_nothing_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(UnknownOutcomeError, match="ReadTimeout"):
-            make_http(read_s=0.05).send("POST", url, attempted="pay", acting=True)
+            make_http(read_s=0.05).send("POST", url, attempted="pay", has_side_effects=True)
 
 
 def test_a_vendor_that_drips_is_given_up_in_time() -> None:
@@ -69,16 +69,16 @@ def test_a_vendor_that_drips_is_given_up_in_time() -> None:
         thread = threading.Thread(target=drip, daemon=True)
         thread.start()
         with pytest.raises(TransientError, match="ReadTimeout"):
-            make_http(read_s=30, total_s=0.2).send("GET", url, attempted="read", acting=False)
+            make_http(read_s=30, total_s=0.2).send("GET", url, attempted="read", has_side_effects=False)
         thread.join(WITHIN_S)
         assert not thread.is_alive()
 
 
-@pytest.mark.parametrize(("method", "acting"), [("POST", True), ("GET", True), ("POST", False)])
-def test_what_acts_or_carries_a_body_is_never_redirected(method: str, acting: bool) -> None:
+@pytest.mark.parametrize(("method", "has_side_effects"), [("POST", True), ("GET", True), ("POST", False)])
+def test_what_acts_or_carries_a_body_is_never_redirected(method: str, has_side_effects: bool) -> None:
     """The body of a read may hold keys: a token's renewal is one."""
     with scripted(Say(307, headers={"Location": "/elsewhere"})) as server:
-        reply = make_http().send(method, server.url, attempted="pay", acting=acting)
+        reply = make_http().send(method, server.url, attempted="pay", has_side_effects=has_side_effects)
     assert reply.status == 307
     assert len(server.asked) == 1
     assert isinstance(reply.error("moved"), PermanentError)
@@ -90,12 +90,12 @@ def test_a_netrc_never_replaces_the_key(tmp_path: Path, monkeypatch: pytest.Monk
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with scripted(Say(body={})) as server:
-        make_http().send("GET", server.url, attempted="read", acting=False)
+        make_http().send("GET", server.url, attempted="read", has_side_effects=False)
     assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize(
-    ("status", "acting", "kind"),
+    ("status", "has_side_effects", "kind"),
     [
         (408, True, TransientError),
         (429, True, TransientError),
@@ -112,9 +112,11 @@ def test_a_netrc_never_replaces_the_key(tmp_path: Path, monkeypatch: pytest.Monk
         (422, True, PermanentError),
     ],
 )
-def test_a_status_without_better_knowledge_has_one_meaning(status: int, acting: bool, kind: type) -> None:
+def test_a_status_without_better_knowledge_has_one_meaning(status: int, has_side_effects: bool, kind: type) -> None:
     with scripted(Say(status, {"error": "no"}, {"Retry-After": "7"})) as server:
-        reply = make_http().send("POST" if acting else "GET", server.url, attempted="call", acting=acting)
+        reply = make_http().send(
+            "POST" if has_side_effects else "GET", server.url, attempted="call", has_side_effects=has_side_effects
+        )
     error = reply.error(reply.words)
     assert type(error) is kind
     assert f"HTTP {status}" in str(error)
@@ -124,23 +126,25 @@ def test_a_status_without_better_knowledge_has_one_meaning(status: int, acting: 
 def test_a_non_json_answer_is_typed_by_the_calls_side_effects() -> None:
     with scripted(Say(200, b"<html>hello</html>")) as server:
         with pytest.raises(UnknownOutcomeError, match="no JSON object"):
-            make_http().send("POST", server.url, attempted="pay", acting=True).document()
+            make_http().send("POST", server.url, attempted="pay", has_side_effects=True).document()
         with pytest.raises(TransientError, match="no JSON object"):
-            make_http().send("GET", server.url, attempted="read", acting=False).document()
+            make_http().send("GET", server.url, attempted="read", has_side_effects=False).document()
 
 
 def test_no_secret_is_in_any_message() -> None:
     told = []
     with scripted(Say(401, {"error": f"bad key {KEY}"})) as server:
-        reply = make_http().send("GET", f"{server.url}/?access_token={KEY}", attempted="read", acting=False)
+        reply = make_http().send("GET", f"{server.url}/?access_token={KEY}", attempted="read", has_side_effects=False)
         told += [reply.words, str(reply.error(f"bad key {KEY}"))]
     for url in (f"{unused_url()}/?access_token={KEY}", f"http:///{KEY}", f"nonsense://{KEY}"):
         with pytest.raises((TransientError, ConfigurationError)) as caught:
-            make_http().send("GET", url, attempted="read", acting=False)
+            make_http().send("GET", url, attempted="read", has_side_effects=False)
         told.append(str(caught.value))
         assert caught.value.__suppress_context__, "requests' own message holds the address"
     with pytest.raises(ConfigurationError) as caught_header:
-        Http("vendor", headers={"X": f"{KEY}\nX-Evil: 1"}).send("GET", server.url, attempted="read", acting=False)
+        Http("vendor", headers={"X": f"{KEY}\nX-Evil: 1"}).send(
+            "GET", server.url, attempted="read", has_side_effects=False
+        )
     told.append(str(caught_header.value))
     assert not [line for line in told if KEY in line]
 

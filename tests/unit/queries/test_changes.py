@@ -8,41 +8,41 @@ from sqlalchemy import func, select
 from dayreel.queries.changes import changes_since, newest_marker
 from dayreel.queries.renders import render_state
 from dayreel.services.making.renders import fire
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import state_transitions
 from tests.fakes.catalogs import fresh_catalog
-from tests.fakes.studio import reviewable
+from tests.fakes.project import reviewable
 
 
-def test_the_change_marker_works_on_both_databases(catalog_url: str, make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio(catalog=fresh_catalog(catalog_url))
-    assert newest_marker(studio) == 0
-    row = reviewable(studio)
-    before = newest_marker(studio)
-    assert changes_since(studio, before).contents == {}
-    fire(studio, row.id, 2, "start", progress=0, detail="queued")
-    changes = changes_since(studio, before)
+def test_the_change_marker_works_on_both_databases(catalog_url: str, make_project: Callable[..., Project]) -> None:
+    project = make_project(catalog=fresh_catalog(catalog_url))
+    assert newest_marker(project) == 0
+    row = reviewable(project)
+    before = newest_marker(project)
+    assert changes_since(project, before).contents == {}
+    fire(project, row.id, 2, "start", progress=0, detail="queued")
+    changes = changes_since(project, before)
     assert changes.marker > before
     assert changes.contents[row.id].renders[0].sequence == 2
 
 
 @pytest.mark.postgres
-def test_a_marker_that_is_committed_late_is_noticed(postgres_url: str, make_studio: Callable[..., Studio]) -> None:
+def test_a_marker_that_is_committed_late_is_noticed(postgres_url: str, make_project: Callable[..., Project]) -> None:
     """Numbers are given out before the commit, so a lower one may appear after a higher one was read."""
-    studio = make_studio(catalog=fresh_catalog(postgres_url))
-    row = reviewable(studio)
-    fire(studio, row.id, 1, "start", progress=0, detail="queued")
-    with studio.catalog.write() as connection:
+    project = make_project(catalog=fresh_catalog(postgres_url))
+    row = reviewable(project)
+    fire(project, row.id, 1, "start", progress=0, detail="queued")
+    with project.catalog.write() as connection:
         late = connection.execute(select(func.max(state_transitions.c.id))).scalar_one()
         kept = dict(
             connection.execute(select(state_transitions).where(state_transitions.c.id == late)).mappings().one()
         )
         connection.execute(state_transitions.update().where(state_transitions.c.id == late).values(id=late + 1))
-    seen = changes_since(studio, late + 1)
-    assert (seen.contents, changes_since(studio, late + 1, seen.window).contents) == ({}, {})
-    with studio.catalog.write() as connection:
+    seen = changes_since(project, late + 1)
+    assert (seen.contents, changes_since(project, late + 1, seen.window).contents) == ({}, {})
+    with project.catalog.write() as connection:
         connection.execute(state_transitions.insert().values(**kept))
-    assert list(changes_since(studio, late + 1, seen.window).contents) == [row.id]
+    assert list(changes_since(project, late + 1, seen.window).contents) == [row.id]
 
 
 @pytest.mark.parametrize(

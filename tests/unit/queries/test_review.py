@@ -11,16 +11,16 @@ from dayreel.cli import run
 from dayreel.errors import StaleState
 from dayreel.providers.notifiers.discord_cards import embed_of
 from dayreel.providers.notifiers.slack_cards import blocks_of
-from dayreel.queries.review import bound_by, read_seen, review_of
+from dayreel.queries.review import parse_snapshot, review_of, scope_of_words
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import post_request
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.review_cards import card_of
-from dayreel.services.studio import Studio
 from dayreel.tui.review import _page
 from tests.fakes.desk import desk_on, person
-from tests.fakes.studio import channel_of, reviewable, write_channel
+from tests.fakes.project import channel_of, reviewable, write_channel
 
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 PLATFORMS = {
     "instagram": {"hashtags": ["#handmade"]},
     "tiktok": {"privacy": "SELF_ONLY"},
@@ -29,77 +29,77 @@ PLATFORMS = {
 }
 
 
-def test_the_captions_shown_are_the_captions_sent(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"platforms": PLATFORMS}})
-    row = reviewable(studio)
-    shown = {one.platform: (one.text, one.title) for one in review_of(studio, row.id).words}
+def test_the_captions_shown_are_the_captions_sent(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": PLATFORMS}})
+    row = reviewable(project)
+    shown = {one.platform: (one.text, one.title) for one in review_of(project, row.id).words}
     assert list(shown) == list(PLATFORMS)
     for name, (words, title) in shown.items():
-        sent = post_request(studio, channel_of(studio), row, name)
+        sent = post_request(project, channel_of(project), row, name)
         assert words == sent.caption
         assert title in (None, sent.title)
 
 
-def test_a_review_without_channel_or_manifest_shows_the_rest(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    (studio.settings.channels_dir / "crafts.yaml").write_text("title: [")
-    (studio.contents.folder(row.id) / "metadata.json").write_text("{")
-    shown = review_of(studio, row.id)
+def test_a_review_without_channel_or_manifest_shows_the_rest(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
+    (project.settings.channels_dir / "crafts.yaml").write_text("title: [")
+    (project.contents.folder(row.id) / "metadata.json").write_text("{")
+    shown = review_of(project, row.id)
     assert "crafts.yaml" in (shown.trouble or "")
     assert "metadata.json" in (shown.trouble or "")
     assert shown.row.caption == "Clay, patience"
 
 
-def test_only_video_words_and_fields_change_what_is_bound(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    before = review_of(studio, row.id)
-    decide(studio, row.id, "approved", by="bob", via="cli")
-    assert review_of(studio, row.id).bound == before.bound
-    decide(studio, row.id, "edited", by="bob", via="cli", caption="Other words")
-    assert review_of(studio, row.id).bound != before.bound
+def test_only_video_words_and_fields_change_what_is_bound(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
+    before = review_of(project, row.id)
+    decide(project, row.id, "approved", by="bob", via="cli")
+    assert review_of(project, row.id).bound == before.bound
+    decide(project, row.id, "edited", by="bob", via="cli", caption="Other words")
+    assert review_of(project, row.id).bound != before.bound
 
 
-def every_word(studio: Studio, content_id: str) -> list[str]:
+def every_word(project: Project, content_id: str) -> list[str]:
     """Return every line that an approval of a content binds, besides the caption that is in all of them."""
-    bound = review_of(studio, content_id).bound
+    bound = review_of(project, content_id).bound
     assert bound is not None
     assert bound.words is not None
     lines = [line for words in bound.words.values() for line in (words["title"], *(words["text"] or "").splitlines())]
     return [line for line in lines if line]
 
 
-def test_the_title_that_an_outbox_binds_is_shown(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"title": "Things made by hand", "platforms": PLATFORMS}})
-    row = reviewable(studio)
-    shown = {words.platform: words for words in review_of(studio, row.id).words}
+def test_the_title_that_an_outbox_binds_is_shown(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"title": "Things made by hand", "platforms": PLATFORMS}})
+    row = reviewable(project)
+    shown = {words.platform: words for words in review_of(project, row.id).words}
     assert shown["outbox"].title == "Things made by hand"
-    assert bound_by(row, shown.values()) == review_of(studio, row.id).bound
+    assert scope_of_words(row, shown.values()) == review_of(project, row.id).bound
     assert dict(shown["tiktok"].settings)["privacy"] == "SELF_ONLY"
-    assert "Things made by hand" in every_word(studio, row.id)
+    assert "Things made by hand" in every_word(project, row.id)
 
 
 def test_every_face_shows_every_word_that_is_bound(
-    make_studio: MakeStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    studio = make_studio(channels={"crafts": {"title": "Things made by hand", "platforms": PLATFORMS}})
-    row, channel = reviewable(studio), channel_of(studio)
+    project = make_project(channels={"crafts": {"title": "Things made by hand", "platforms": PLATFORMS}})
+    row, channel = reviewable(project), channel_of(project)
     monkeypatch.chdir(tmp_path)
     assert run(["review", "list"]) == 0
     prompt = capsys.readouterr().out
     assert run(["review", "list", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)[0]["platforms"]
-    page = unescape(person(desk_on(studio), "Ana", "reviewer").open(f"/content/{row.id}"))
-    queue = unescape(person(desk_on(studio), "Ben", "reviewer").open("/"))
-    terminal = "\n".join(line.plain for line in _page(review_of(studio, row.id)))
-    card = card_of(studio, channel, row, revision=1, newest=None)
+    page = unescape(person(desk_on(project), "Ana", "reviewer").open(f"/content/{row.id}"))
+    queue = unescape(person(desk_on(project), "Ben", "reviewer").open("/"))
+    terminal = "\n".join(line.plain for line in _page(review_of(project, row.id)))
+    card = card_of(project, channel, row, revision=1, newest=None)
     slack, discord = json.dumps(blocks_of(card)), json.dumps(embed_of(card))
-    for word in {word for line in every_word(studio, row.id) for word in line.split()}:
+    for word in {word for line in every_word(project, row.id) for word in line.split()}:
         for face in (prompt, page, queue, terminal, slack):
             assert word in face, word
         assert word in discord.replace("\\\\", ""), word
-    bound = review_of(studio, row.id).bound
+    bound = review_of(project, row.id).bound
     assert bound is not None
     assert {name: (one["title"], one["text"]) for name, one in document.items()} == {
         name: (words["title"], words["text"]) for name, words in (bound.words or {}).items()
@@ -108,12 +108,12 @@ def test_every_face_shows_every_word_that_is_bound(
         assert "SELF_ONLY" in face
 
 
-def test_a_card_is_stale_once_a_title_has_changed(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"title": "Things made by hand", "platforms": PLATFORMS}})
-    row = reviewable(studio)
-    card = card_of(studio, channel_of(studio), row, revision=1, newest=None)
+def test_a_card_is_stale_once_a_title_has_changed(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"title": "Things made by hand", "platforms": PLATFORMS}})
+    row = reviewable(project)
+    card = card_of(project, channel_of(project), row, revision=1, newest=None)
     assert len(card.ticket) <= 90
-    write_channel(studio.settings.root, "crafts", title="Other things", platforms=PLATFORMS)
-    seen = read_seen(card.ticket.split()[1])
+    write_channel(project.settings.root, "crafts", title="Other things", platforms=PLATFORMS)
+    seen = parse_snapshot(card.ticket.split()[1])
     with pytest.raises(StaleState, match="the title or the hashtags"):
-        decide(make_studio(channels={}), row.id, "approved", by="ana", via="slack", seen=seen)
+        decide(make_project(channels={}), row.id, "approved", by="ana", via="slack", seen=seen)

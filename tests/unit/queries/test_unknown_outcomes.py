@@ -21,15 +21,15 @@ from dayreel.processes import this_process
 from dayreel.queries.queue import dashboard
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.rules.key_like import HIDDEN
+from dayreel.services.project import Project
 from dayreel.services.setting_up.examine import check_outcomes
-from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.stores import leases
 from dayreel.stores.catalog.tables import content, decisions, effects, platform_posts
 from dayreel.tui.unknown import UnknownScreen
 from tests.fakes.desk import Browser, desk_on, person
-from tests.fakes.studio import reviewable
+from tests.fakes.project import reviewable
 
 OVER = timedelta(minutes=-1)
 LONG_OVER = -leases.LEASE + OVER
@@ -110,7 +110,7 @@ class Away:
 class Faces:
     """Everything that names unknown outcomes, on one project."""
 
-    studio: Studio
+    project: Project
     browser: Browser
     capsys: pytest.CaptureFixture[str]
 
@@ -138,8 +138,8 @@ class Faces:
 
     def terminal(self) -> set[int]:
         """What the terminal lists; its day counts as many."""
-        listed = {outcome.effect_id for outcome in UnknownScreen().look(self.studio).here}
-        assert {outcome.effect_id for outcome in dashboard(self.studio).alarms.unknown.here} == listed
+        listed = {outcome.effect_id for outcome in UnknownScreen().look(self.project).here}
+        assert {outcome.effect_id for outcome in dashboard(self.project).alarms.unknown.here} == listed
         return listed
 
     def status(self) -> set[int]:
@@ -151,12 +151,12 @@ class Faces:
 
     def doctor(self) -> set[int]:
         """What `dayreel doctor` names."""
-        (check,) = check_outcomes(self.studio.settings)
+        (check,) = check_outcomes(self.project.settings)
         return numbers(check.found)
 
     def sensor(self) -> set[int]:
         """What the sensor starts a look at."""
-        return {number for chore in due_chores(self.studio, target="slack") for number in numbers(chore.about)}
+        return {number for chore in due_chores(self.project, target="slack") for number in numbers(chore.about)}
 
 
 def numbers(text: str) -> set[int]:
@@ -165,22 +165,22 @@ def numbers(text: str) -> set[int]:
 
 @pytest.fixture
 def faces(
-    make_studio: Callable[..., Studio],
+    make_project: Callable[..., Project],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Faces:
     monkeypatch.chdir(tmp_path)
     away = dict.fromkeys(("fal", "instagram", "tiktok", "anthropic", "slack"), Away())
-    studio = make_studio(clock=SystemClock(), providers=away)
-    now = studio.clock.now()
-    with studio.catalog.write() as connection:
+    project = make_project(clock=SystemClock(), providers=away)
+    now = project.clock.now()
+    with project.catalog.write() as connection:
         for content_id, world in WORLDS.items():
             channel, _, day = content_id.partition("-")
             fixed = {"take": 1, "state": "publishing", "created_at": now, "updated_at": now}
             values = {"id": content_id, "channel": channel, "day": datetime.fromisoformat(day).date(), "world": world}
             connection.execute(insert(content).values(**values, **fixed, storage_path=content_id))
-    return Faces(studio, person(desk_on(studio), "Olga", "operator"), capsys)
+    return Faces(project, person(desk_on(project), "Olga", "operator"), capsys)
 
 
 @pytest.fixture
@@ -204,8 +204,8 @@ def test_every_face_names_the_same_outcomes(
 ) -> None:
     leases.end(at_work)
     at_work.clear()
-    expected = arrange(faces.studio, at_work, acts, posts, said)
-    assert {outcome.effect_id for outcome in unknown_outcomes(faces.studio).here} == expected
+    expected = arrange(faces.project, at_work, acts, posts, said)
+    assert {outcome.effect_id for outcome in unknown_outcomes(faces.project).here} == expected
     assert faces.banner() == len(expected)
     of_contents = [number for number in expected if acts[number - 1][0] is not None]
     assert faces.content_pages() == faces.queue() == len(of_contents)
@@ -217,14 +217,14 @@ def test_every_face_names_the_same_outcomes(
         "sensor": faces.sensor(),
     }
     assert looked_at == dict.fromkeys(looked_at, expected)
-    known = {row["id"]: row["state"] for row in ledger(faces.studio)}
+    known = {row["id"]: row["state"] for row in ledger(faces.project)}
     under_way = {number for number, state in known.items() if state in ("confirmed", "sent")} - expected
-    told = {one.effect_id for one in reconcile(faces.studio)}
+    told = {one.effect_id for one in reconcile(faces.project)}
     assert told - under_way == expected
 
 
 def arrange(
-    studio: Studio,
+    project: Project,
     at_work: set[tuple[str, int]],
     acts: list[tuple[str | None, tuple[str, str], Standing, str]],
     posts: dict[tuple[str, str], str],
@@ -232,7 +232,7 @@ def arrange(
 ) -> set[int]:
     """Write these rows down in place of those before; return the effects whose outcome is unknown in this world."""
     expected: set[int] = set()
-    with studio.catalog.write("money") as connection:
+    with project.catalog.write("money") as connection:
         for table in (platform_posts, decisions, effects):
             connection.execute(delete(table))
         connection.execute(update(content).values(state="publishing"))
@@ -241,7 +241,7 @@ def arrange(
             its_world = world if content_id is None else WORLDS[content_id]
             connection.execute(
                 insert(effects).values(
-                    **effect_values(studio, number),
+                    **effect_values(project, number),
                     content_id=content_id,
                     channel=None if about_none else "crafts",
                     kind="notification" if about_none else kind,
@@ -249,22 +249,22 @@ def arrange(
                     world=its_world,
                     state=standing.state,
                     owner=standing.owner,
-                    lease_until_at=studio.clock.now() + standing.lease,
+                    lease_until_at=project.clock.now() + standing.lease,
                 )
             )
             if standing.has_thread:
-                at_work.add((studio.catalog.url, number))
-            if standing.is_unknown and its_world == studio.settings.world:
+                at_work.add((project.catalog.url, number))
+            if standing.is_unknown and its_world == project.settings.world:
                 expected.add(number)
         leases.begin(at_work)
         for content_id, verdict in said:
-            connection.execute(insert(decisions).values(**decision_values(studio, content_id), verdict=verdict))
+            connection.execute(insert(decisions).values(**decision_values(project, content_id), verdict=verdict))
         for number, ((content_id, platform), state) in enumerate(posts.items(), start=100):
-            values = {**effect_values(studio, number), "content_id": content_id, "channel": "crafts", "kind": "post"}
+            values = {**effect_values(project, number), "content_id": content_id, "channel": "crafts", "kind": "post"}
             values |= {"target": platform, "world": WORLDS[content_id], "state": "confirmed"}
             connection.execute(insert(effects).values(**values))
             decided = connection.execute(
-                insert(decisions).values(**decision_values(studio, content_id), verdict="approved")
+                insert(decisions).values(**decision_values(project, content_id), verdict="approved")
             )
             key = decided.inserted_primary_key
             assert key is not None
@@ -277,14 +277,14 @@ def arrange(
                     decision_id=key[0],
                     state=state,
                     video_sha256="0" * 64,
-                    updated_at=studio.clock.now(),
+                    updated_at=project.clock.now(),
                 )
             )
     return expected
 
 
-def effect_values(studio: Studio, number: int) -> dict[str, Any]:
-    now = studio.clock.now()
+def effect_values(project: Project, number: int) -> dict[str, Any]:
+    now = project.clock.now()
     result = {"state": "posted", "post_id": f"p{number}", "url": f"https://p.example/{number}", "raw": {}}
     return {
         "id": number,
@@ -301,27 +301,27 @@ def effect_values(studio: Studio, number: int) -> dict[str, Any]:
     }
 
 
-def decision_values(studio: Studio, content_id: str) -> dict[str, Any]:
+def decision_values(project: Project, content_id: str) -> dict[str, Any]:
     values = {"content_id": content_id, "revision": 1, "video_sha256": "0" * 64, "caption": "c", "fields": {}}
-    return {**values, "decided_by": "ana", "via": "cli", "decided_at": studio.clock.now()}
+    return {**values, "decided_by": "ana", "via": "cli", "decided_at": project.clock.now()}
 
 
-def ledger(studio: Studio) -> list[Any]:
-    with studio.catalog.read() as connection:
+def ledger(project: Project) -> list[Any]:
+    with project.catalog.read() as connection:
         return list(connection.execute(effects.select()).mappings())
 
 
-def test_each_outcome_comes_with_what_a_person_needs(make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    with studio.catalog.write("money") as connection:
-        lost = {**effect_values(studio, 7), "content_id": row.id, "channel": "crafts", "kind": "post"}
+def test_each_outcome_comes_with_what_a_person_needs(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    row = reviewable(project)
+    with project.catalog.write("money") as connection:
+        lost = {**effect_values(project, 7), "content_id": row.id, "channel": "crafts", "kind": "post"}
         lost |= {"target": "instagram", "world": "sandbox", "state": "unknown", "error": "the connection was lost"}
         lost["handle"] = {"container_id": "c1", "upload_url": "https://upload.example/secret", "status": None}
         connection.execute(insert(effects).values(**lost))
-        other = {**effect_values(studio, 8), "content_id": None, "channel": None, "kind": "notification"}
+        other = {**effect_values(project, 8), "content_id": None, "channel": None, "kind": "notification"}
         connection.execute(insert(effects).values(**other, target="slack", world="live", state="unknown"))
-    unknown = unknown_outcomes(studio)
+    unknown = unknown_outcomes(project)
     (outcome,) = unknown.of(row.id)
     assert (outcome.effect_id, outcome.kind, outcome.target, outcome.state) == (7, "post", "instagram", "unknown")
     assert (outcome.evidence, outcome.reserved_usd) == ("the connection was lost", Decimal("0.25"))
@@ -331,15 +331,15 @@ def test_each_outcome_comes_with_what_a_person_needs(make_studio: Callable[..., 
     assert (unknown.of(None), unknown.elsewhere, unknown.other_world) == ((), 1, "live")
 
 
-def test_what_is_left_unfinished_says_why(make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_what_is_left_unfinished_says_why(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    row = reviewable(project)
     sent = {"content_id": row.id, "channel": "crafts", "kind": "segment", "target": "fal", "world": "sandbox"}
-    with studio.catalog.write("money") as connection:
+    with project.catalog.write("money") as connection:
         for number, owner in ((1, DEAD), (2, None)):
-            values = {**effect_values(studio, number), **sent, "owner": owner, "state": "sent"}
-            connection.execute(insert(effects).values(**values, lease_until_at=studio.clock.now() + LONG_OVER))
-    gone, given_back = unknown_outcomes(studio).here
+            values = {**effect_values(project, number), **sent, "owner": owner, "state": "sent"}
+            connection.execute(insert(effects).values(**values, lease_until_at=project.clock.now() + LONG_OVER))
+    gone, given_back = unknown_outcomes(project).here
     assert (gone.evidence, given_back.evidence) == (
         "the process that sent it is gone",
         "nobody has gone on with it",
@@ -347,10 +347,10 @@ def test_what_is_left_unfinished_says_why(make_studio: Callable[..., Studio]) ->
 
 
 def test_status_never_hides_an_old_unknown_outcome(
-    faces: Faces, make_studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch
+    faces: Faces, make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dayreel.cli.status_command.SHOWN", 1)
-    arrange(faces.studio, set(), [("crafts-2026-11-19", ("post", "instagram"), STANDINGS[3], "sandbox")], {}, [])
+    arrange(faces.project, set(), [("crafts-2026-11-19", ("post", "instagram"), STANDINGS[3], "sandbox")], {}, [])
     faces.capsys.readouterr()
     assert run(["status", "--json"]) == 0
     ids = [document["content_id"] for document in json.loads(faces.capsys.readouterr().out)]

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from dayreel.rules.approval import Bound, Words, what_changed
+from dayreel.rules.approval import ApprovalScope, Words, what_changed
 
 FIELDS: dict[str, dict[str, Any]] = {
     "instagram": {"ai_disclosure": True, "share_to_feed": True},
     "tiktok": {"privacy": "SELF_ONLY"},
 }
-APPROVED = Bound("a" * 64, "Clay", FIELDS)
+APPROVED = ApprovalScope("a" * 64, "Clay", FIELDS)
 
 
 def test_nothing_changed_means_it_holds() -> None:
@@ -49,10 +49,10 @@ WORDS: Words = {
     "tiktok": {"title": None, "text": "Clay\n\ndr-1"},
     "youtube": {"title": "Clay", "text": "Clay\n\n#craft\n\ndr-1"},
 }
-WORD_FOR_WORD = Bound("a" * 64, "Clay", {**FIELDS, "youtube": {}}, WORDS)
+WORD_FOR_WORD = ApprovalScope("a" * 64, "Clay", {**FIELDS, "youtube": {}}, WORDS)
 
 
-def reworded(platform: str, **words: str) -> Bound:
+def reworded(platform: str, **words: str) -> ApprovalScope:
     return replace(WORD_FOR_WORD, words={**WORDS, platform: {**WORDS[platform], **words}})
 
 
@@ -84,5 +84,5 @@ def test_an_older_approval_without_words_holds_for_the_rest() -> None:
 
 
 def test_everything_that_changed_is_listed() -> None:
-    now = Bound("b" * 64, "other", {**FIELDS, "instagram": {"ai_disclosure": False, "share_to_feed": True}})
+    now = ApprovalScope("b" * 64, "other", {**FIELDS, "instagram": {"ai_disclosure": False, "share_to_feed": True}})
     assert len(what_changed(APPROVED, now, "instagram")) == 3

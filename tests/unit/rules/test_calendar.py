@@ -8,7 +8,7 @@ import pytest
 
 from dayreel.rules.calendar import why_not_made, window_state
 from dayreel.schemas.channel import Channel
-from tests.fakes.studio import CRAFTS
+from tests.fakes.project import CRAFTS
 
 MADRID, NEW_YORK = "Europe/Madrid", "America/New_York"
 

@@ -6,11 +6,11 @@ from typing import Any, get_args
 
 import pytest
 
-from dayreel.rules.approval import Bound
+from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.calendar import WindowState
 from dayreel.rules.gates import Facts, GateName, check_gates, closed
 
-BOUND = Bound("a" * 64, "Clay", {"instagram": {"ai_disclosure": True}})
+BOUND = ApprovalScope("a" * 64, "Clay", {"instagram": {"ai_disclosure": True}})
 OPENS = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 OPEN = Facts(
     platform="instagram",

@@ -8,7 +8,7 @@ import pytest
 from dayreel.rules.post_words import post_marker, post_words
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
-from tests.fakes.studio import CRAFTS
+from tests.fakes.project import CRAFTS
 
 ID = "crafts-2026-11-20"
 IDEA = Idea(idea="A jar rises", caption="Clay, patience", hashtags=("#craft",), topic="clay")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 
-from dayreel.sandbox import presses
+from dayreel.sandbox import interactions
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
 from tests.waiting import WITHIN_S
@@ -26,7 +26,7 @@ ROW = {"type": 1, "components": [BUTTON]}
 
 @pytest.fixture(autouse=True)
 def _three_seconds_do_not_pass(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(presses, "DEADLINE_S", WITHIN_S)
+    monkeypatch.setattr(interactions, "DEADLINE_S", WITHIN_S)
     with sandbox.standing_still():
         yield
 

@@ -14,8 +14,8 @@ from dayreel.services.effects.ledger import EffectLedger
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import NINE, FakeClock
+from tests.fakes.project import CRAFTS
 from tests.fakes.rows import CONTENT_ID
-from tests.fakes.studio import CRAFTS
 
 DAY = date(2026, 11, 20)
 HALF = Decimal("0.50")

@@ -22,7 +22,7 @@ from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform, Killed, Step, World
 from tests.fakes.prepared import lay_out, reviewable_project
-from tests.fakes.studio import channel_of, content_row, ledger_rows, make_studio, reviewable, write_channel
+from tests.fakes.project import channel_of, content_row, ledger_rows, make_project, reviewable, write_channel
 
 ID = "crafts-2026-11-20"
 STEPS: tuple[Step, ...] = get_args(Step)
@@ -49,28 +49,28 @@ class WhatIsLive(RuleBasedStateMachine):
         lay_out(reviewable_project(video=b"video 0"), self.root)
         self.clock = FakeClock()
         self.world = World()
-        self.studio = make_studio(self.root, channels={}, clock=self.clock)
+        self.project = make_project(self.root, channels={}, clock=self.clock)
         self.approved: Approved | None = None
         self.seen_live = 0
 
     def teardown(self) -> None:
-        self.studio.catalog.close()
+        self.project.catalog.close()
         shutil.rmtree(self.root)
 
     def now(self) -> Approved:
-        video = sha256_of(self.studio.contents.folder(ID) / "final_video.mp4")
-        row = content_row(self.studio, ID)
-        fields = bound_fields(channel_of(self.studio))["instagram"]
+        video = sha256_of(self.project.contents.folder(ID) / "final_video.mp4")
+        row = content_row(self.project, ID)
+        fields = bound_fields(channel_of(self.project))["instagram"]
         return Approved(video, row.caption or "", fields, self.idea().hashtags)
 
     def idea(self) -> Idea:
-        found = self.studio.contents.manifest(ID).idea
+        found = self.project.contents.manifest(ID).idea
         assert found is not None
         return found
 
     def say(self, verdict: Verdict, **more: Any) -> bool:
         try:
-            decide(self.studio, ID, verdict, by="ana", via="cli", **more)
+            decide(self.project, ID, verdict, by="ana", via="cli", **more)
         except DayreelError:
             return False  # not possible from here: nothing was said
         self.approved = self.now() if verdict == "approved" else None
@@ -105,10 +105,10 @@ class WhatIsLive(RuleBasedStateMachine):
     def render_again(self, number: int) -> None:
         before = self.now()
         try:
-            reviewable(self.studio, video=f"video {number}".encode())
+            reviewable(self.project, video=f"video {number}".encode())
         except DayreelError:
             return  # it is publishing or posted: its video can no longer change
-        if self.now() != before or content_row(self.studio, ID).state == "review_pending":
+        if self.now() != before or content_row(self.project, ID).state == "review_pending":
             self.approved = None
 
     def edit(self, words: str) -> None:
@@ -125,20 +125,20 @@ class WhatIsLive(RuleBasedStateMachine):
 
     def change_the_ideas_hashtags(self, tag: str) -> None:
         """By hand, in the manifest: whatever makes a new idea leads back to review by itself."""
-        self.studio.contents.update(ID, idea=self.idea().model_copy(update={"hashtags": (tag,)}))
+        self.project.contents.update(ID, idea=self.idea().model_copy(update={"hashtags": (tag,)}))
 
     def look_up(self) -> None:
-        self.studio.providers["instagram"] = FakePlatform(world=self.world)
-        reconcile(self.studio)
-        reopen_refused(self.studio, ID)
+        self.project.providers["instagram"] = FakePlatform(world=self.world)
+        reconcile(self.project)
+        reopen_refused(self.project, ID)
 
     def publish(self, step: Any) -> None:
         current = self.now()
-        in_doubt = [row for row in ledger_rows(self.studio, kind="post") if row["state"] in ("sent", "unknown")]
+        in_doubt = [row for row in ledger_rows(self.project, kind="post") if row["state"] in ("sent", "unknown")]
         steps = [step] * (3 if step == "transient" else 1)
         platform = FakePlatform(world=self.world, steps=steps)
         try:
-            publish_post(self.studio, channel_of(self.studio), ID, "instagram", provider=platform)
+            publish_post(self.project, channel_of(self.project), ID, "instagram", provider=platform)
         except GateClosedError:
             assert platform.posted == []
             # What may be out already is looked up first; a clean slate may not be held at all.
@@ -147,8 +147,8 @@ class WhatIsLive(RuleBasedStateMachine):
         except ProviderError:
             pass
         except Killed:
-            self.studio.catalog.close()
-            self.studio = make_studio(self.root, channels={}, clock=self.clock)
+            self.project.catalog.close()
+            self.project = make_project(self.root, channels={}, clock=self.clock)
 
     @invariant()
     def there_is_never_more_than_one_post(self) -> None:
@@ -168,7 +168,7 @@ class WhatIsLive(RuleBasedStateMachine):
 
     @invariant()
     def a_content_that_is_posted_is_live(self) -> None:
-        if content_row(self.studio, ID).state == "posted":
+        if content_row(self.project, ID).state == "posted":
             assert len(self.world.live) == 1
 
 

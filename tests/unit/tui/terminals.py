@@ -18,10 +18,10 @@ from textual.pilot import Pilot
 from dayreel.queries.rows import ContentRow
 from dayreel.schemas.content import CheckResult
 from dayreel.services.making.renders import fire
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.tui.app import DayreelTerminal
+from tests.fakes.project import DAY, reviewable
 from tests.fakes.rows import add_content, add_effect
-from tests.fakes.studio import DAY, reviewable
 from tests.waiting import WITHIN_S
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -32,8 +32,8 @@ WAIT_S = WITHIN_S
 class WatchedTerminal(DayreelTerminal):
     """A terminal that says when its screen has changed."""
 
-    def __init__(self, studio: Studio, **wishes: Any) -> None:
-        super().__init__(studio, **wishes)
+    def __init__(self, project: Project, **wishes: Any) -> None:
+        super().__init__(project, **wishes)
         self.changed = asyncio.Event()
 
     def post_display_hook(self) -> None:
@@ -72,9 +72,9 @@ def no_player(path: Path) -> str:
     raise AssertionError(f"nobody asked to play {path}")
 
 
-def terminal(studio: Studio, *, person: str = "alma", **wishes: Any) -> WatchedTerminal:
+def terminal(project: Project, *, person: str = "alma", **wishes: Any) -> WatchedTerminal:
     """Return a terminal that looks twenty times a second, plays nothing and has no colour, unless told otherwise."""
-    return WatchedTerminal(studio, person=person, **{"every_s": 0.05, "play": no_player, "colour": False, **wishes})
+    return WatchedTerminal(project, person=person, **{"every_s": 0.05, "play": no_player, "colour": False, **wishes})
 
 
 @asynccontextmanager
@@ -157,37 +157,37 @@ async def same_as_stored(
 # -- data ----------------------------------------------------------------------------------------------------------
 
 
-def with_checks(studio: Studio) -> ContentRow:
+def with_checks(project: Project) -> ContentRow:
     """Bring a content to its review, with two checks."""
-    row = reviewable(studio)
-    final = studio.contents.manifest(row.id).final_video
+    row = reviewable(project)
+    final = project.contents.manifest(row.id).final_video
     assert final is not None
     checks = (
         CheckResult(name="duration", passed=True, value="15.0 s", expected="15 s", message="It lasts 15.0 s."),
         CheckResult(name="loudness", passed=False, value="-9", expected="-14", message="-9 LUFS, asked for -14."),
     )
-    studio.contents.update(row.id, final_video=final.model_copy(update={"checks": checks}))
+    project.contents.update(row.id, final_video=final.model_copy(update={"checks": checks}))
     return row
 
 
-def a_busy_day(studio: Studio) -> ContentRow:
-    """Fill a studio with contents in many states, one of them with an unknown effect."""
-    row = with_checks(studio)
+def a_busy_day(project: Project) -> ContentRow:
+    """Fill a project with contents in many states, one of them with an unknown effect."""
+    row = with_checks(project)
     yesterday, before = DAY - timedelta(days=1), DAY - timedelta(days=2)
     refusal = "fal refused segment 1: the prompt was flagged."
-    add_content(studio.catalog, f"histories-{DAY}", "rendering", idea="The first clock of the town")
-    add_content(studio.catalog, f"crafts-{yesterday}", "posted", idea="A basket from one willow")
-    add_content(studio.catalog, f"histories-{yesterday}", "failed", error=refusal)
-    add_content(studio.catalog, f"crafts-{before}", "rejected", idea="A spoon, and another spoon")
-    add_effect(studio.catalog, row.id, sequence=2)
-    rendering(studio, f"histories-{DAY}")
+    add_content(project.catalog, f"histories-{DAY}", "rendering", idea="The first clock of the town")
+    add_content(project.catalog, f"crafts-{yesterday}", "posted", idea="A basket from one willow")
+    add_content(project.catalog, f"histories-{yesterday}", "failed", error=refusal)
+    add_content(project.catalog, f"crafts-{before}", "rejected", idea="A spoon, and another spoon")
+    add_effect(project.catalog, row.id, sequence=2)
+    rendering(project, f"histories-{DAY}")
     return row
 
 
-def rendering(studio: Studio, content_id: str) -> None:
+def rendering(project: Project, content_id: str) -> None:
     """Let three segments be as far as they can be apart: complete, half way, queued."""
     for sequence in (1, 2, 3):
-        fire(studio, content_id, sequence, "start", progress=0, detail="queued at fal")
+        fire(project, content_id, sequence, "start", progress=0, detail="queued at fal")
     for sequence, progress in ((1, 100), (2, 45)):
-        fire(studio, content_id, sequence, "progress", progress=progress, detail=f"{progress} %")
-    fire(studio, content_id, 1, "complete", progress=100, detail="5.0 s, 720x1280")
+        fire(project, content_id, sequence, "progress", progress=progress, detail=f"{progress} %")
+    fire(project, content_id, 1, "complete", progress=100, detail="5.0 s, 720x1280")

@@ -11,8 +11,8 @@ from sqlalchemy import update
 
 from dayreel.errors import MediaError
 from dayreel.queries.review import review_of
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.stores.catalog.tables import content
 from dayreel.tui import player
 from dayreel.tui.dialogs import length_of
@@ -21,7 +21,7 @@ from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
 from dayreel.tui.words import bar, left, one_line, plain, size, usd
 from tests.fakes.clock import NINE
-from tests.fakes.studio import reviewable
+from tests.fakes.project import reviewable
 from tests.unit.tui.terminals import (
     Keyboard,
     WatchedTerminal,
@@ -32,7 +32,7 @@ from tests.unit.tui.terminals import (
     until_so,
 )
 
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 PLATFORMS = {
     "instagram": {"hashtags": ["#handmade"]},
     "tiktok": {"privacy": "SELF_ONLY"},
@@ -49,9 +49,9 @@ def sheet(path: Path) -> Path:
     return path
 
 
-def test_captions_that_do_not_fit_say_by_how_much(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    (words,) = review_of(studio, reviewable(studio).id).words_for("x" * 2200)
+def test_captions_that_do_not_fit_say_by_how_much(make_project: MakeProject) -> None:
+    project = make_project()
+    (words,) = review_of(project, reviewable(project).id).words_for("x" * 2200)
     assert length_of(words) == "does not fit"
     assert words.problem is not None
     assert "instagram takes 2200" in words.problem
@@ -75,11 +75,11 @@ def test_a_terminal_is_given_no_orders_by_what_it_shows(given: str | None, shown
     assert plain(given) == shown
 
 
-def test_orders_in_a_caption_reach_no_screen(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    decide(studio, row.id, "edited", by="b\x1bob", via="api", caption="Clay", note="\x1b[2J")
-    with studio.catalog.write() as connection:  # as one written before such characters were refused
+def test_orders_in_a_caption_reach_no_screen(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
+    decide(project, row.id, "edited", by="b\x1bob", via="api", caption="Clay", note="\x1b[2J")
+    with project.catalog.write() as connection:  # as one written before such characters were refused
         connection.execute(update(content).values(caption="[red]Clay[/red] \x1b]0;owned\x07"))
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
@@ -88,7 +88,7 @@ def test_orders_in_a_caption_reach_no_screen(make_studio: MakeStudio) -> None:
         await until(app, "[red]Clay[/red]", "b·ob")
         assert not {"\x1b", "\x07"} & set(text(app))
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
 def test_how_figures_are_written() -> None:
@@ -108,9 +108,9 @@ def test_how_figures_are_written() -> None:
 # -- keys ----------------------------------------------------------------------------------------------------------
 
 
-def test_keys_are_laid_out_again_only_when_they_change(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_keys_are_laid_out_again_only_when_they_change(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, row.id, "Open")
@@ -122,7 +122,7 @@ def test_keys_are_laid_out_again_only_when_they_change(make_studio: MakeStudio) 
         app.screen.set_focus(None)
         await until(app, row.id, gone="Open")
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
 # -- pictures ------------------------------------------------------------------------------------------------------
@@ -151,10 +151,10 @@ def test_what_is_no_picture_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("colour", [True, False])
-def test_the_contact_sheet_is_shown_where_there_is_colour(make_studio: MakeStudio, *, colour: bool) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    sheet(studio.contents.folder(row.id) / "contact_sheet.jpg")
+def test_the_contact_sheet_is_shown_where_there_is_colour(make_project: MakeProject, *, colour: bool) -> None:
+    project = make_project()
+    row = reviewable(project)
+    sheet(project.contents.folder(row.id) / "contact_sheet.jpg")
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, row.id)
@@ -168,15 +168,15 @@ def test_the_contact_sheet_is_shown_where_there_is_colour(make_studio: MakeStudi
             await keyboard.press("p")
             assert UPPER_HALF not in await until(app, "at a prompt: dayreel review approve")
 
-    run(terminal(studio, colour=colour), story)
+    run(terminal(project, colour=colour), story)
 
 
 # -- the player ----------------------------------------------------------------------------------------------------
 
 
-def test_o_hands_the_final_video_to_the_player(make_studio: MakeStudio) -> None:
-    studio, played = make_studio(), list[Path]()
-    row = reviewable(studio)
+def test_o_hands_the_final_video_to_the_player(make_project: MakeProject) -> None:
+    project, played = make_project(), list[Path]()
+    row = reviewable(project)
 
     def play(path: Path) -> str:
         played.append(path)
@@ -193,8 +193,8 @@ def test_o_hands_the_final_video_to_the_player(make_studio: MakeStudio) -> None:
         await keyboard.press("o")
         await until(app, "There is no desktop here. Copy it:")
 
-    run(terminal(studio, play=play), story)
-    assert played == [studio.contents.folder(row.id) / "final_video.mp4"] * 2
+    run(terminal(project, play=play), story)
+    assert played == [project.contents.folder(row.id) / "final_video.mp4"] * 2
 
 
 def test_the_player_is_given_no_secret() -> None:

@@ -22,12 +22,12 @@ from dayreel.queries.queue import dashboard
 from dayreel.services.audit import recent_acts
 from dayreel.services.configure import write_config
 from dayreel.services.making.renders import fire
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.engine import Catalog
 from tests.fakes.clock import FakeClock
+from tests.fakes.project import DAY, content_row, ledger_rows, reviewable
+from tests.fakes.project import make_project as studio_at
 from tests.fakes.rows import add_content, add_effect
-from tests.fakes.studio import DAY, content_row, ledger_rows, reviewable
-from tests.fakes.studio import make_studio as studio_at
 from tests.unit.tui.terminals import (
     WAIT_S,
     Keyboard,
@@ -39,22 +39,22 @@ from tests.unit.tui.terminals import (
     until,
 )
 
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 
 
-def switch(studio: Studio) -> tuple[str, str | None, str | None]:
-    with studio.catalog.read() as connection:
+def switch(project: Project) -> tuple[str, str | None, str | None]:
+    with project.catalog.read() as connection:
         value = read_config(connection, "switch")
     return value.value, value.updated_by, value.note
 
 
-def catalog_file(studio: Studio) -> Path:
-    return Path(studio.settings.catalog.removeprefix("sqlite:///"))
+def catalog_file(project: Project) -> Path:
+    return Path(project.settings.catalog.removeprefix("sqlite:///"))
 
 
-def test_the_main_screens_look_as_they_are_stored(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {}, "histories": {"platforms": {"youtube": {}}}})
-    a_busy_day(studio)
+def test_the_main_screens_look_as_they_are_stored(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {}, "histories": {"platforms": {"youtube": {}}}})
+    a_busy_day(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await same_as_stored(app, keyboard, "day", "posted (1)")
@@ -71,48 +71,48 @@ def test_the_main_screens_look_as_they_are_stored(make_studio: MakeStudio) -> No
         await keyboard.press("4")
         await same_as_stored(app, keyboard, "money", "$0.25 of $25.00")
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
-def test_the_day_and_the_renders_move_by_themselves(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    add_content(studio.catalog, f"crafts-{DAY}", "rendering")
+def test_the_day_and_the_renders_move_by_themselves(make_project: MakeProject) -> None:
+    project = make_project()
+    add_content(project.catalog, f"crafts-{DAY}", "rendering")
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "rendering (1)", "starting")
-        fire(studio, f"crafts-{DAY}", 1, "start", progress=0, detail="queued")
+        fire(project, f"crafts-{DAY}", 1, "start", progress=0, detail="queued")
         await until(app, "0 of 1 segments")
         await keyboard.press("2")
         await until(app, "queued")
-        fire(studio, f"crafts-{DAY}", 1, "progress", progress=70, detail="70 %")
+        fire(project, f"crafts-{DAY}", 1, "progress", progress=70, detail="70 %")
         await until(app, "rendering ██████████████░░░░░░ 70 %")
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
-def test_the_highlight_stays_on_its_content_as_the_list_changes(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    add_content(studio.catalog, f"crafts-{DAY - timedelta(days=3)}", "failed", error="no money")
+def test_the_highlight_stays_on_its_content_as_the_list_changes(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
+    add_content(project.catalog, f"crafts-{DAY - timedelta(days=3)}", "failed", error="no money")
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "failed (1)")
         await keyboard.press("down")
-        add_content(studio.catalog, f"crafts-{DAY - timedelta(days=1)}", "review_pending")
+        add_content(project.catalog, f"crafts-{DAY - timedelta(days=1)}", "review_pending")
         await until(app, "waits for your decision (2)")
         await keyboard.press("up", "up", "enter")
         await until(app, f"{row.id} Crafts")
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
 # -- the catalog goes away -----------------------------------------------------------------------------------------
 
 
-def test_a_lost_catalog_is_a_banner_and_its_return_is_noticed(make_studio: MakeStudio, tmp_path: Path) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    file, away = catalog_file(studio), tmp_path / "away"
+def test_a_lost_catalog_is_a_banner_and_its_return_is_noticed(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    row = reviewable(project)
+    file, away = catalog_file(project), tmp_path / "away"
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, row.id)
@@ -129,15 +129,15 @@ def test_a_lost_catalog_is_a_banner_and_its_return_is_noticed(make_studio: MakeS
         await keyboard.press("a", "y")
         await until(app, "Recorded: revision 1 approved by alma")
 
-    run(terminal(studio), story)
-    assert content_row(studio, row.id).state == "approved"
+    run(terminal(project), story)
+    assert content_row(project, row.id).state == "approved"
 
 
-def test_a_replaced_catalog_is_read_instead_of_the_old_one(make_studio: MakeStudio, tmp_path: Path) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_a_replaced_catalog_is_read_instead_of_the_old_one(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    row = reviewable(project)
     backup = tmp_path / "backup.db"
-    with sqlite3.connect(catalog_file(studio)) as source, sqlite3.connect(backup) as copy:
+    with sqlite3.connect(catalog_file(project)) as source, sqlite3.connect(backup) as copy:
         source.backup(copy)
         copy.execute("UPDATE content SET idea = 'From the backup'")
     source.close()
@@ -146,11 +146,11 @@ def test_a_replaced_catalog_is_read_instead_of_the_old_one(make_studio: MakeStud
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, f"A jar rises on {row.id[:7]}")
         for name in ("catalog.db-wal", "catalog.db-shm"):
-            (catalog_file(studio).parent / name).unlink(missing_ok=True)
-        backup.rename(catalog_file(studio))
+            (catalog_file(project).parent / name).unlink(missing_ok=True)
+        backup.rename(catalog_file(project))
         await until(app, "From the backup")
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
 def test_a_locked_catalog_refuses_a_decision_and_takes_the_next(
@@ -158,9 +158,9 @@ def test_a_locked_catalog_refuses_a_decision_and_takes_the_next(
 ) -> None:
     studio_at(tmp_path).catalog.close()
     catalog = Catalog(f"sqlite:///{tmp_path / 'var' / 'catalog.db'}", busy_timeout_s=0.1)
-    studio = studio_at(tmp_path, catalog=catalog)
-    reviewable(studio)
-    holder = sqlite3.connect(catalog_file(studio), isolation_level=None)
+    project = studio_at(tmp_path, catalog=catalog)
+    reviewable(project)
+    holder = sqlite3.connect(catalog_file(project), isolation_level=None)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "waits for your decision")
@@ -174,24 +174,24 @@ def test_a_locked_catalog_refuses_a_decision_and_takes_the_next(
         await until(app, "Recorded: revision 1 approved by alma")
 
     try:
-        run(terminal(studio), story)
+        run(terminal(project), story)
     finally:
         holder.close()
         catalog.close()
 
 
 def test_a_catalog_that_does_not_answer_never_stops_the_keys(
-    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
-    studio = make_studio(clock=clock)
-    row, answers, read = reviewable(studio), threading.Event(), dashboard
+    project = make_project(clock=clock)
+    row, answers, read = reviewable(project), threading.Event(), dashboard
     threads = set()
 
-    def slow(studio: Studio) -> object:
+    def slow(project: Project) -> object:
         threads.add(threading.get_ident())
         assert answers.wait(WAIT_S)
-        return read(studio)
+        return read(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         clock.move(seconds=7)
@@ -203,16 +203,16 @@ def test_a_catalog_that_does_not_answer_never_stops_the_keys(
         await until(app, row.id, gone="has not answered")
 
     monkeypatch.setattr("dayreel.tui.dashboard.dashboard", slow)
-    run(terminal(studio), story)
+    run(terminal(project), story)
     assert threading.get_ident() not in threads
 
 
 # -- unknown outcomes ----------------------------------------------------------------------------------------------
 
 
-def test_what_is_not_there_is_released_by_a_person(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    effect_id = add_effect(studio.catalog, reviewable(studio).id)
+def test_what_is_not_there_is_released_by_a_person(make_project: MakeProject) -> None:
+    project = make_project()
+    effect_id = add_effect(project.catalog, reviewable(project).id)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "Outcomes that nobody knows: 1; press 3.", "1 unknown!")
@@ -223,14 +223,14 @@ def test_what_is_not_there_is_released_by_a_person(make_studio: MakeStudio) -> N
         await keyboard.press("y")
         await until(app, f"Effect {effect_id}: released.", "Every outcome is known.")
 
-    run(terminal(studio), story)
-    (effect,) = ledger_rows(studio, id=effect_id)
+    run(terminal(project), story)
+    (effect,) = ledger_rows(project, id=effect_id)
     assert (effect["state"], effect["error"]) == ("intended", "alma looked: not there")
 
 
-def test_what_was_found_goes_on_under_its_id(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    effect_id = add_effect(studio.catalog, reviewable(studio).id)
+def test_what_was_found_goes_on_under_its_id(make_project: MakeProject) -> None:
+    project = make_project()
+    effect_id = add_effect(project.catalog, reviewable(project).id)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("3")
@@ -241,33 +241,33 @@ def test_what_was_found_goes_on_under_its_id(make_studio: MakeStudio) -> None:
         await keyboard.press("enter")
         await until(app, f"Effect {effect_id}: goes_on.")
 
-    run(terminal(studio), story)
-    (effect,) = ledger_rows(studio, id=effect_id)
+    run(terminal(project), story)
+    (effect,) = ledger_rows(project, id=effect_id)
     assert (effect["state"], effect["handle"]["request_id"]) == ("sent", "req-77")
 
 
-def test_a_ruling_on_an_effect_that_moved_meanwhile_is_refused(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    effect_id = add_effect(studio.catalog, reviewable(studio).id)
+def test_a_ruling_on_an_effect_that_moved_meanwhile_is_refused(make_project: MakeProject) -> None:
+    project = make_project()
+    effect_id = add_effect(project.catalog, reviewable(project).id)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("3")
         await until(app, "connection reset")
         await keyboard.press("n")
         await until(app, "is released")
-        studio.ledger.rule(effect_id, "unknown", "fal knows nothing about it now")
+        project.ledger.record_outcome(effect_id, "unknown", "fal knows nothing about it now")
         await keyboard.press("y")
         await until(app, f"Effect {effect_id} was looked at again: fal knows nothing", "nothing was recorded")
 
-    run(terminal(studio, every_s=3600), story)
-    assert ledger_rows(studio, id=effect_id)[0]["state"] == "unknown"
+    run(terminal(project, every_s=3600), story)
+    assert ledger_rows(project, id=effect_id)[0]["state"] == "unknown"
 
 
 # -- money ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_studio: MakeStudio) -> None:
-    studio = make_studio()
+def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_project: MakeProject) -> None:
+    project = make_project()
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("4")
@@ -280,27 +280,27 @@ def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_studio: MakeSt
         await keyboard.press("1")
         await until(app, "The kill switch has stopped everything")
 
-    run(terminal(studio), story)
-    assert switch(studio) == ("off", "alma", "wrong prices")
-    with studio.catalog.read() as connection:
+    run(terminal(project), story)
+    assert switch(project) == ("off", "alma", "wrong prices")
+    with project.catalog.read() as connection:
         assert [(one.act, one.actor, one.via) for one in recent_acts(connection)] == [("set off", "alma", "tui")]
 
 
-def test_a_switch_that_somebody_else_turned_first_is_left_alone(make_studio: MakeStudio) -> None:
-    studio = make_studio()
+def test_a_switch_that_somebody_else_turned_first_is_left_alone(make_project: MakeProject) -> None:
+    project = make_project()
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("4")
         await until(app, "Buying and posting are allowed")
-        with studio.catalog.write() as connection:
-            write_config(connection, "switch", "off", by="bob", at=studio.clock.now(), note="first")
+        with project.catalog.write() as connection:
+            write_config(connection, "switch", "off", by="bob", at=project.clock.now(), note="first")
         await keyboard.press("s")
         app.screen.query_one(Input).value = "second"
         await keyboard.press("enter")
         await until(app, "The kill switch is off already, by bob. Nothing was changed.")
 
-    run(terminal(studio, every_s=3600), story)
-    assert switch(studio) == ("off", "bob", "first")
+    run(terminal(project, every_s=3600), story)
+    assert switch(project) == ("off", "bob", "first")
 
 
 # -- the command ---------------------------------------------------------------------------------------------------
@@ -313,9 +313,9 @@ def test_the_command_wants_a_terminal() -> None:
 
 
 def test_the_command_runs_in_a_real_terminal_and_leaves_with_q(tmp_path: Path) -> None:
-    studio = studio_at(tmp_path)
-    reviewable(studio)
-    studio.catalog.close()
+    project = studio_at(tmp_path)
+    reviewable(project)
+    project.catalog.close()
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "DAYREEL_REVIEWER": "alma"}
     line = [sys.executable, "-m", "dayreel", "tui"]

@@ -7,17 +7,17 @@ from pathlib import Path
 from textual.widgets import Input, TextArea
 
 from dayreel.queries.rows import decisions_after
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
-from tests.fakes.studio import content_row, reviewable
+from tests.fakes.project import content_row, reviewable
 from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, running, terminal, text, until
 
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 NEVER_S = 3600.0
 
 
-def said(studio: Studio) -> list[tuple[str, int, str, str, str | None]]:
-    with studio.catalog.read() as connection:
+def said(project: Project) -> list[tuple[str, int, str, str, str | None]]:
+    with project.catalog.read() as connection:
         rows = decisions_after(connection, 0, limit=10)
     return [(row.verdict, row.revision, row.decided_by, row.via, row.note) for row in rows]
 
@@ -28,9 +28,9 @@ async def open_review(app: WatchedTerminal, keyboard: Keyboard) -> None:
     await until(app, "revision 1, review_pending")
 
 
-def test_editing_and_approving_needs_only_the_keyboard(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_editing_and_approving_needs_only_the_keyboard(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
@@ -40,21 +40,21 @@ def test_editing_and_approving_needs_only_the_keyboard(make_studio: MakeStudio) 
         await until(app, "Clay, patience!", "edited by alma via tui", gone="Press u")
         await keyboard.press("a")
         await until(app, f"Approve revision 1 of {row.id}")
-        assert said(studio) == [("edited", 1, "alma", "tui", None)]
+        assert said(project) == [("edited", 1, "alma", "tui", None)]
         await keyboard.press("y")
         await until(app, "revision 1, approved", "Recorded: revision 1 approved by alma")
         await keyboard.press("escape")
         await until(app, "approved (1)", "by alma")
 
-    run(terminal(studio), story)
-    assert said(studio) == [("edited", 1, "alma", "tui", None), ("approved", 1, "alma", "tui", None)]
-    now = content_row(studio, row.id)
+    run(terminal(project), story)
+    assert said(project) == [("edited", 1, "alma", "tui", None), ("approved", 1, "alma", "tui", None)]
+    now = content_row(project, row.id)
     assert (now.state, now.caption) == ("approved", "Clay, patience!")
 
 
-def test_a_rejection_carries_its_reason(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    reviewable(studio)
+def test_a_rejection_carries_its_reason(make_project: MakeProject) -> None:
+    project = make_project()
+    reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
@@ -66,19 +66,19 @@ def test_a_rejection_carries_its_reason(make_studio: MakeStudio) -> None:
         await keyboard.press("enter")
         await until(app, "revision 1, rejected", "the hands are wrong")
 
-    run(terminal(studio), story)
-    assert said(studio) == [("rejected", 1, "alma", "tui", "the hands are wrong")]
+    run(terminal(project), story)
+    assert said(project) == [("rejected", 1, "alma", "tui", "the hands are wrong")]
 
 
-def test_a_rejected_day_gets_another_take_after_its_price(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_a_rejected_day_gets_another_take_after_its_price(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
     started: list[tuple[Sequence[str], str]] = []
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
         await keyboard.press("n")  # nothing is decided yet, so there is nothing to make again
-        decide(studio, row.id, "rejected", by="ben", via="cli", note="six fingers")
+        decide(project, row.id, "rejected", by="ben", via="cli", note="six fingers")
         await until(app, "revision 1, rejected", "New take")
         await keyboard.press("n")
         await until(app, "Make another take of Crafts, 2026-11-20, for about $1.51?")
@@ -86,13 +86,13 @@ def test_a_rejected_day_gets_another_take_after_its_price(make_studio: MakeStudi
         await keyboard.press("y")
         await until(app, f"{row.id}-t2 is being made")
 
-    run(terminal(studio, start=lambda _studio, line, by: started.append((line, by))), story)
+    run(terminal(project, start=lambda _project, line, by: started.append((line, by))), story)
     assert started == [(("run", "--date", "2026-11-20", "--channel", "crafts"), "alma")]
 
 
-def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
@@ -107,13 +107,13 @@ def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_studio: MakeStu
         await keyboard.press("y")
         await until(app, "review_pending, 24 h 0 min left", "recalled by alma")
 
-    run(terminal(studio), story)
-    assert [one[0] for one in said(studio)] == ["held", "recalled"]
+    run(terminal(project), story)
+    assert [one[0] for one in said(project)] == ["held", "recalled"]
 
 
-def test_going_back_or_changing_nothing_decides_nothing(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    reviewable(studio)
+def test_going_back_or_changing_nothing_decides_nothing(make_project: MakeProject) -> None:
+    project = make_project()
+    reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
@@ -123,63 +123,63 @@ def test_going_back_or_changing_nothing_decides_nothing(make_studio: MakeStudio)
             await keyboard.press(back)
             assert not app.screen.is_modal
 
-    run(terminal(studio), story)
-    assert said(studio) == []
+    run(terminal(project), story)
+    assert said(project) == []
 
 
-def test_a_decision_on_a_replaced_revision_is_refused_clearly(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    reviewable(studio)
+def test_a_decision_on_a_replaced_revision_is_refused_clearly(make_project: MakeProject) -> None:
+    project = make_project()
+    reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
         await keyboard.press("a")
         await until(app, "Approve revision 1")
-        reviewable(studio, video=b"another video")
+        reviewable(project, video=b"another video")
         await keyboard.press("y")
         await until(app, "it is revision 2 now", "u Update")
         assert "revision 1, review_pending" in text(app)
         await keyboard.press("u")
         await until(app, "revision 2, review_pending", gone="Press u")
 
-    run(terminal(studio), story)
-    assert said(studio) == []
+    run(terminal(project), story)
+    assert said(project) == []
 
 
-def test_the_refusal_is_shown_even_before_the_screen_refreshes(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_the_refusal_is_shown_even_before_the_screen_refreshes(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
-        reviewable(studio, video=b"another video")
+        reviewable(project, video=b"another video")
         app.screen.look_now = lambda: None  # type: ignore[attr-defined]
         await keyboard.press("a", "y")
         await until(app, f"You saw revision 1 of {row.id}, and it is revision 2 now.", "nothing was recorded")
 
-    run(terminal(studio, every_s=NEVER_S), story)
-    assert said(studio) == []
+    run(terminal(project, every_s=NEVER_S), story)
+    assert said(project) == []
 
 
-def test_words_changed_since_they_were_shown_are_not_approved(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_words_changed_since_they_were_shown_are_not_approved(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
-        decide(studio, row.id, "edited", by="bob", via="desk", caption="Buy now")
+        decide(project, row.id, "edited", by="bob", via="desk", caption="Buy now")
         app.screen.look_now = lambda: None  # type: ignore[attr-defined]
         await keyboard.press("a", "y")
         await until(app, f"{row.id} has changed since you saw it: 'bob' edited it at 2026", "nothing was recorded")
 
-    run(terminal(studio, every_s=NEVER_S), story)
-    assert [verdict for verdict, *_ in said(studio)] == ["edited"]
+    run(terminal(project, every_s=NEVER_S), story)
+    assert [verdict for verdict, *_ in said(project)] == ["edited"]
 
 
-def test_of_two_reviewers_the_second_sees_who_won_and_when(make_studio: MakeStudio, tmp_path: Path) -> None:
-    mine = make_studio()
+def test_of_two_reviewers_the_second_sees_who_won_and_when(make_project: MakeProject, tmp_path: Path) -> None:
+    mine = make_project()
     row = reviewable(mine)
-    theirs = make_studio(clock=mine.clock)
+    theirs = make_project(clock=mine.clock)
 
     async def story() -> None:
         alma, bob = terminal(mine, every_s=NEVER_S), terminal(theirs, person="bob", every_s=NEVER_S)
@@ -196,34 +196,34 @@ def test_of_two_reviewers_the_second_sees_who_won_and_when(make_studio: MakeStud
     assert said(mine) == [("approved", 1, "alma", "tui", None)]
 
 
-def test_what_somebody_else_decided_appears_by_itself(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
+def test_what_somebody_else_decided_appears_by_itself(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
-        decide(studio, row.id, "rejected", by="bob", via="desk", note="too dark")
+        decide(project, row.id, "rejected", by="bob", via="desk", note="too dark")
         await until(app, "revision 1, rejected", "rejected by bob via desk: too dark")
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
-def test_somebody_who_may_not_decide_is_told_who_may(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"review": {"who": ["bob"]}}})
-    reviewable(studio)
+def test_somebody_who_may_not_decide_is_told_who_may(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"review": {"who": ["bob"]}}})
+    reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
         await keyboard.press("a", "y")
         await until(app, "'alma' may not decide on channel 'crafts'. Those who may: bob")
 
-    run(terminal(studio), story)
-    assert said(studio) == []
+    run(terminal(project), story)
+    assert said(project) == []
 
 
-def test_the_lengths_follow_while_a_caption_is_typed(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
-    reviewable(studio)
+def test_the_lengths_follow_while_a_caption_is_typed(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    reviewable(project)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await open_review(app, keyboard)
@@ -234,13 +234,13 @@ def test_the_lengths_follow_while_a_caption_is_typed(make_studio: MakeStudio) ->
         app.screen.query_one(TextArea).text = "1 < 2"
         await until(app, "youtube The caption has '<'", "instagram")
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
-def test_keys_that_cannot_decide_now_do_nothing(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    row = reviewable(studio)
-    decide(studio, row.id, "approved", by="bob", via="cli")
+def test_keys_that_cannot_decide_now_do_nothing(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project)
+    decide(project, row.id, "approved", by="bob", via="cli")
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "approved (1)")
@@ -249,5 +249,5 @@ def test_keys_that_cannot_decide_now_do_nothing(make_studio: MakeStudio) -> None
         await keyboard.press("a", "y")
         await until(app, "revision 1, approved", gone="Approve revision")
 
-    run(terminal(studio), story)
-    assert len(said(studio)) == 1
+    run(terminal(project), story)
+    assert len(said(project)) == 1

@@ -15,7 +15,7 @@ from dayreel.schemas.channel import Channel, Platforms
 from dayreel.services.setting_up.examine import check_vendors
 from dayreel.vendors import registry
 from dayreel.vendors.registry import label_of, names, unusable, vendor_named, where_to_look
-from tests.fakes.studio import CRAFTS
+from tests.fakes.project import CRAFTS
 
 VOICE = """
 from dayreel.vendors.record import Setting, Vendor
@@ -146,8 +146,8 @@ def test_a_name_that_two_packages_bring_names_both(install: Install) -> None:
 LIVE = """
 import sys
 from dayreel.services.setting_up import examine, prove_keys
-from dayreel.services.studio import Studio
-from dayreel.services.tell_people import notifier_name
+from dayreel.services.project import Project
+from dayreel.services.notify_people import notifier_name
 from dayreel.settings import Settings
 from dayreel.vendors.registry import vendors
 assert notifier_name(Settings(_env_file=None, world="live")) == "log" and len(vendors()) > 10

@@ -5,7 +5,7 @@
     plan          what one seed does: which kills, which faults
     child         code that runs in forked processes: the driver, the person, the auditor
     sandbox       one sandbox world per worker, with its clips made once
-    scenario      one seed from a fresh project to its verdict
+    scenario      one seed from a fresh deployment to its verdict
     worker        plays seeds one after the other
     play          deals seeds out to workers
     report        the sums, and the sentence a person reads

@@ -40,9 +40,9 @@ from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.measure_posts import measure_posts
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.settings import Settings
@@ -62,20 +62,22 @@ class Place:
     """Where a scenario happens.
 
     Attributes:
-        catalog_url: None is the project's own SQLite file.
+        catalog_url: None is the deployment's own SQLite file.
         hurries: how much faster than real time every wait passes; deadlines included.
     """
 
-    project: Path
+    deployment: Path
     world_url: str
     media_cache: Path
     catalog_url: str | None = None
     hurries: float = 1.0
 
-    def studio(self, actor: str) -> Studio:
-        """Open the studio."""
-        settings = Settings(root=self.project, sandbox_url=self.world_url, catalog_url=self.catalog_url, timezone=ZONE)
-        return Studio(settings, HurriedClock(self.hurries), open_catalog(settings.catalog), actor=actor)
+    def project(self, actor: str) -> Project:
+        """Open the project."""
+        settings = Settings(
+            root=self.deployment, sandbox_url=self.world_url, catalog_url=self.catalog_url, timezone=ZONE
+        )
+        return Project(settings, HurriedClock(self.hurries), open_catalog(settings.catalog), actor=actor)
 
 
 class HurriedClock:
@@ -163,21 +165,21 @@ def drive(place: Place, plan: Plan, kill: Kill | None, grave: Path) -> Document:
         _forget_doubts()
     if not plan.real_media:
         reused_media(place.media_cache).start()
-    studio = place.studio("driver")
+    project = place.project("driver")
     if plan.looks_first:
-        reconcile(studio)
-    errors = _make_and_publish(studio)
-    return {"done": not errors and is_done(studio), "errors": errors, "passed": checkpoints.passed}
+        reconcile(project)
+    errors = _make_and_publish(project)
+    return {"done": not errors and is_done(project), "errors": errors, "passed": checkpoints.passed}
 
 
 def warm_up(place: Place) -> None:
     """Do it all in this process, without hooks, and leave nothing open; what composition makes is kept."""
-    studio = place.studio("warm-up")
+    project = place.project("warm-up")
     try:
         with reused_media(place.media_cache):
-            errors = _make_and_publish(studio)
+            errors = _make_and_publish(project)
     finally:
-        studio.catalog.close()
+        project.catalog.close()
     assert not errors, errors
 
 
@@ -191,47 +193,47 @@ def _forget_doubts() -> None:
     EffectLedger._settle = forgetful  # type: ignore[method-assign]
 
 
-def _make_and_publish(studio: Studio) -> list[str]:
+def _make_and_publish(project: Project) -> list[str]:
     try:
-        content_id = _make(studio)
+        content_id = _make(project)
     except DayreelError as error:
         return [f"{type(error).__name__}: {error}"]
-    return _publish(studio, content_id)
+    return _publish(project, content_id)
 
 
-def _make(studio: Studio) -> str:
-    channel, day = studio.channels.load(CHANNEL), today()
-    make_idea(studio, channel, day, model=studio.connect(channel.ideas.provider))
+def _make(project: Project) -> str:
+    channel, day = project.channels.load(CHANNEL), today()
+    make_idea(project, channel, day, model=project.connect(channel.ideas.provider))
     assert channel.prompts is not None
-    write_prompts(studio, channel, day, model=studio.connect(channel.prompts.provider))
-    render_segments(studio, channel, day, source=studio.connect(channel.video.provider))
-    content_id = compose_video(studio, channel, day).content_id
-    with studio.catalog.read() as connection:
+    write_prompts(project, channel, day, model=project.connect(channel.prompts.provider))
+    render_segments(project, channel, day, source=project.connect(channel.video.provider))
+    content_id = compose_video(project, channel, day).content_id
+    with project.catalog.read() as connection:
         row = get_content(connection, content_id)
     if row.state == "review_pending":
-        decide(studio, content_id, "approved", by="a person", via="cli", revision=row.revision)
+        decide(project, content_id, "approved", by="a person", via="cli", revision=row.revision)
     return content_id
 
 
-def _publish(studio: Studio, content_id: str) -> list[str]:
-    channel = studio.channels.load(CHANNEL)
-    platforms: dict[str, PlatformProvider] = {name: studio.connect(name) for name in channel.platforms.chosen()}
+def _publish(project: Project, content_id: str) -> list[str]:
+    channel = project.channels.load(CHANNEL)
+    platforms: dict[str, PlatformProvider] = {name: project.connect(name) for name in channel.platforms.chosen()}
     errors = []
     for name in channel.platforms.chosen():
         try:
-            publish_post(studio, channel, content_id, name, provider=platforms[name])
+            publish_post(project, channel, content_id, name, provider=platforms[name])
         except DayreelError as error:
             errors.append(f"{name}: {type(error).__name__}: {error}")
     if not errors:
-        measured = measure_posts(studio, today(), platforms=platforms)
+        measured = measure_posts(project, today(), platforms=platforms)
         errors += [f"measure {one.platform}: {one.error}" for one in measured if one.error]
     return errors
 
 
-def is_done(studio: Studio) -> bool:
+def is_done(project: Project) -> bool:
     """Whether the content and each of its posts are posted."""
-    channel = studio.channels.load(CHANNEL)
-    with studio.catalog.read() as connection:
+    channel = project.channels.load(CHANNEL)
+    with project.catalog.read() as connection:
         row = current_content(connection, CHANNEL, today())
         if row is None or row.state != "posted":
             return False
@@ -306,18 +308,18 @@ def mend(place: Place, dashboards: Mapping[str, Any]) -> Document:
     Returns:
         `parked`: how many unknown outcomes took a person; `resolved`: what was said of each; `errors`.
     """
-    studio = place.studio("a person")
-    told = reconcile(studio)
-    parked = [one for one in told if one.outcome == "parked" and _is_unknown(studio, one.effect_id)]
+    project = place.project("a person")
+    told = reconcile(project)
+    parked = [one for one in told if one.outcome == "parked" and _is_unknown(project, one.effect_id)]
     resolved = []
     for one in parked:
-        found = _look(studio, one.effect_id, dashboards)
-        resolve(studio, one.effect_id, found=found, by="a person", note="seen on the dashboard")
+        found = _look(project, one.effect_id, dashboards)
+        resolve(project, one.effect_id, found=found, by="a person", note="seen on the dashboard")
         resolved.append(f"{one.kind} {one.sequence} at {one.target}: {found or 'not there'}")
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = current_content(connection, CHANNEL, today())
     if row is not None:
-        reopen_refused(studio, row.id)
+        reopen_refused(project, row.id)
     if dashboards["refused"]:
         _change_topic(place)
     return {"parked": len(parked), "resolved": resolved}
@@ -325,23 +327,23 @@ def mend(place: Place, dashboards: Mapping[str, Any]) -> Document:
 
 def _change_topic(place: Place) -> None:
     """Do what a model's refusal asks for."""
-    file = place.project / "channels" / f"{CHANNEL}.yaml"
+    file = place.deployment / "channels" / f"{CHANNEL}.yaml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     document["topic"] += ", filmed kindly"
     _keep_bytes(yaml.safe_dump(document).encode(), file)
 
 
-def _is_unknown(studio: Studio, effect_id: int) -> bool:
-    return studio.ledger.get(effect_id).state == "unknown"
+def _is_unknown(project: Project, effect_id: int) -> bool:
+    return project.ledger.get(effect_id).state == "unknown"
 
 
-def _look(studio: Studio, effect_id: int, dashboards: Mapping[str, Any]) -> str | None:
-    effect = studio.ledger.get(effect_id)
+def _look(project: Project, effect_id: int, dashboards: Mapping[str, Any]) -> str | None:
+    effect = project.ledger.get(effect_id)
     if effect.key.kind == "post":
         marker = post_marker(effect.key.content_id)
         posts = [post for post in dashboards["posts"] if post["platform"] == effect.key.target]
         return next((post["id"] for post in posts if marker in json.dumps(post)), None)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         handles = list(connection.execute(select(effects.c.handle).where(effects.c.kind == "segment")).scalars())
     return unclaimed(effect, handles, dashboards["generations"])
 
@@ -361,16 +363,16 @@ def unclaimed(effect: Effect, handles: Iterable[Mapping[str, Any]], generations:
 
 def audit(place: Place) -> Document:
     """Return what our own books say once the sweeper has come by, for comparison with what the vendors say."""
-    studio = place.studio("auditor")
-    reconcile(studio)
-    with studio.catalog.read() as connection:
+    project = place.project("auditor")
+    reconcile(project)
+    with project.catalog.read() as connection:
         rows = [dict(row) for row in connection.execute(select(effects).order_by(effects.c.id)).mappings()]
         row = current_content(connection, CHANNEL, today())
         posts = [vars(post) for post in posts_of(connection, [row.id])] if row else []
         drawn = [dict(one) for one in connection.execute(select(renders.c.sequence, renders.c.state)).mappings()]
         logs = list(connection.execute(select(processing_logs.c.status)).scalars())
         snapshots = list(connection.execute(select(metric_snapshots.c.platform)).scalars())
-    channel: Channel = studio.channels.load(CHANNEL)
+    channel: Channel = project.channels.load(CHANNEL)
     return {
         "state": row.state if row else None,
         "video_sha256": row.video_sha256 if row else None,

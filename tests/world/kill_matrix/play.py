@@ -29,12 +29,12 @@ def play(
     started = time.monotonic()
     results: list[Result] = []
     checkpoints = [0]
-    room = Path(tempfile.mkdtemp(prefix="dayreel-kills-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
-    (room / "media").mkdir()
+    deployment = Path(tempfile.mkdtemp(prefix="dayreel-kills-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
+    (deployment / "media").mkdir()
 
     def work(index: int) -> None:
-        command = [sys.executable, "-m", "tests.world.kill_matrix.worker", str(room / f"worker{index}")]
-        command += [str(room / "media"), postgres or "-", ",".join(map(str, seeds[index::workers]))]
+        command = [sys.executable, "-m", "tests.world.kill_matrix.worker", str(deployment / f"worker{index}")]
+        command += [str(deployment / "media"), postgres or "-", ",".join(map(str, seeds[index::workers]))]
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT, env=environment) as process:
             assert process.stdout is not None
@@ -53,7 +53,7 @@ def play(
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, range(workers)))
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(deployment, ignore_errors=True)
     results.sort(key=lambda one: one.seed)
     return Report(
         results, len(seeds), max(checkpoints), time.monotonic() - started, "postgres" if postgres else "sqlite"

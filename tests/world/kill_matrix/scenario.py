@@ -1,4 +1,4 @@
-"""One seed from a fresh project to its verdict."""
+"""One seed from a fresh deployment to its verdict."""
 
 import functools
 import gc
@@ -24,16 +24,16 @@ class Stage:
     """Everything the scenarios of one worker share.
 
     Args:
-        room: a folder of this worker; deleted with everything in it by whoever made it.
-        template: a project whose catalog is at the newest schema; copied for each scenario.
+        project: a folder of this worker; deleted with everything in it by whoever made it.
+        template: a deployment whose catalog is at the newest schema; copied for each scenario.
         media_cache: shared between workers.
         catalogs: makes an empty PostgreSQL catalog and returns its URL; None is SQLite.
     """
 
     def __init__(
-        self, room: Path, world: WorldProcess, *, template: Path, media_cache: Path, catalogs: Any = None
+        self, project: Path, world: WorldProcess, *, template: Path, media_cache: Path, catalogs: Any = None
     ) -> None:
-        self._room = room
+        self._room = project
         self._world = world
         self._template = template
         self._media_cache = media_cache
@@ -90,12 +90,12 @@ class Stage:
         return result
 
     def _set_up(self, plan: Plan) -> Place:
-        project = self._room / "project"
-        shutil.rmtree(project, ignore_errors=True)
-        shutil.copytree(self._template, project)
+        deployment = self._room / "deployment"
+        shutil.rmtree(deployment, ignore_errors=True)
+        shutil.copytree(self._template, deployment)
         self._world.begin(seconds=plan.renders_s, faults=plan.faults)
         return Place(
-            project=project,
+            deployment=deployment,
             world_url=self._world.url,
             media_cache=self._media_cache,
             catalog_url=self._catalogs() if self._catalogs else None,

@@ -47,7 +47,7 @@ WARM = (
 )
 
 
-def main(room: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
+def main(project: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
     """Play the seeds."""
     from tests.world.kill_matrix.plan import plan_of
     from tests.world.kill_matrix.sandbox import WorldProcess
@@ -55,19 +55,19 @@ def main(room: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None
 
     for name in WARM:
         importlib.import_module(name)
-    room.mkdir(parents=True)
-    template = make_project(room / "template")
-    catalogs = None if postgres == "-" else _catalogs(postgres, room.name)
-    with WorldProcess(room / "world", media_cache) as world:
-        stage = Stage(room, world, template=template, media_cache=media_cache, catalogs=catalogs)
+    project.mkdir(parents=True)
+    template = make_deployment(project / "template")
+    catalogs = None if postgres == "-" else _catalogs(postgres, project.name)
+    with WorldProcess(project / "world", media_cache) as world:
+        stage = Stage(project, world, template=template, media_cache=media_cache, catalogs=catalogs)
         checkpoints = len(stage.rehearse())
         _say({"checkpoints": checkpoints})
         for seed in seeds:
             _say(stage.play(plan_of(seed, checkpoints=checkpoints)).as_json())
 
 
-def make_project(root: Path) -> Path:
-    """Make a project with one channel of two short segments and an empty catalog, and return its folder."""
+def make_deployment(root: Path) -> Path:
+    """Make a deployment with one channel of two short segments and an empty catalog, and return its folder."""
     from dayreel.settings import Settings
     from dayreel.stores.catalog.engine import open_catalog
 

@@ -19,21 +19,23 @@ class Acme:
         headers = {"Authorization": f"Bearer {self._key}"}
         self.http = Http("Acme", headers=headers, secrets=(self._key,), clock=access.clock)
 
-    def call(self, method: str, path: str, *, attempted: str, acting: bool, json: object = None) -> Reply:
+    def call(self, method: str, path: str, *, attempted: str, has_side_effects: bool, json: object = None) -> Reply:
         """Return a good answer.
 
         Raises:
             TransientError, PermanentError: Acme says in its own words that nothing was done.
             UnknownOutcomeError: the answer to an acting call is lost, or is somebody else's.
         """
-        reply = self.http.send(method, self._base + path, attempted=attempted, acting=acting, json=json)
+        reply = self.http.send(
+            method, self._base + path, attempted=attempted, has_side_effects=has_side_effects, json=json
+        )
         if reply.ok:
             return reply
         raise self._refused(reply)
 
     def begin(self, path: str, *, attempted: str, json: object) -> str:
         """Make something and return its id; raises as an acting call."""
-        reply = self.call("POST", path, attempted=attempted, acting=True, json=json)
+        reply = self.call("POST", path, attempted=attempted, has_side_effects=True, json=json)
         made = reply.json()
         id_ = made.get("id") if isinstance(made, dict) else None
         if not isinstance(id_, str):
@@ -44,7 +46,7 @@ class Acme:
         read = reply.json()
         why = read.get("acme_error") if isinstance(read, dict) else None
         if not isinstance(why, str):
-            if not reply.acting:
+            if not reply.has_side_effects:
                 return reply.error(reply.words)
             words = readable(f"HTTP {reply.status}, {reply.words}", secrets=(self._key,))
             return UnknownOutcomeError(attempted=reply.attempted, answer=words)

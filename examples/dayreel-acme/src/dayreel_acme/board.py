@@ -60,7 +60,7 @@ class AcmeBoard:
         """Look for a pin with the request's marker."""
         try:
             path = f"/pins?marker={request.marker}"
-            found = self._api.call("GET", path, attempted="look for a pin", acting=False).document()
+            found = self._api.call("GET", path, attempted="look for a pin", has_side_effects=False).document()
         except ProviderError as error:
             return Finding("unclear", error.message)
         if not found.get("id"):
@@ -71,7 +71,7 @@ class AcmeBoard:
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return how many people walked by."""
         path = f"/counters?ids={','.join(post_ids)}"
-        seen = self._api.call("GET", path, attempted="count who walked by", acting=False).document()
+        seen = self._api.call("GET", path, attempted="count who walked by", has_side_effects=False).document()
         return [Counters(id_, self._clock.now(), views=int(seen[id_])) for id_ in post_ids if id_ in seen]
 
     def _body(self, request: PostRequest) -> dict[str, Any]:

@@ -26,7 +26,9 @@ class AcmePager:
 
     def find(self, marker: str) -> dict[str, Any] | None:
         """Look for a message with this marker."""
-        found = self._api.call("GET", f"/pages/{marker}", attempted="look for a page", acting=False).document()
+        found = self._api.call(
+            "GET", f"/pages/{marker}", attempted="look for a page", has_side_effects=False
+        ).document()
         return {"id": found["id"]} if found.get("id") else None
 
 

@@ -36,7 +36,7 @@ class AcmeVideo:
     def follow(self, handle: dict[str, Any]) -> Job:
         """Return where the job stands."""
         path = f"/jobs/{handle['request_id']}"
-        job = self._api.call("GET", path, attempted="follow a job of Acme", acting=False).document()
+        job = self._api.call("GET", path, attempted="follow a job of Acme", has_side_effects=False).document()
         return Job("done" if job.get("file") else "running", file_url=job.get("file"))
 
     def find(self, key: EffectKey) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ class AcmeVoice:
         """Write the spoken text to `dest`. See the contract for the errors."""
         attempted = f"speak {len(text)} characters with Acme's voice {voice!r}"
         json = {"text": text, "voice": voice, "rate": rate}
-        reply = self._api.call("POST", "/speech", attempted=attempted, acting=False, json=json)
+        reply = self._api.call("POST", "/speech", attempted=attempted, has_side_effects=False, json=json)
         aside = dest.with_name(dest.name + ".part")
         aside.write_bytes(reply.body)
         try:

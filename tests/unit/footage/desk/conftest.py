@@ -1,5 +1,5 @@
-"""The studio, the desk and the people of the other pages' tests."""
+"""The project, the desk and the people of the other pages' tests."""
 
-from tests.unit.desk.conftest import ana, ben, desk, olga, project, studio, vera
+from tests.unit.desk.conftest import ana, ben, desk, olga, project, vera
 
-__all__ = ["ana", "ben", "desk", "olga", "project", "studio", "vera"]
+__all__ = ["ana", "ben", "desk", "olga", "project", "vera"]

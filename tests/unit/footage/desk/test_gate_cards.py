@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from dayreel.errors import GateClosedError, UsageError
-from dayreel.footage.library.chat_gates import gate_press
+from dayreel.footage.library.chat_gates import gate_interaction
 from dayreel.footage.library.gate_cards import gate_card
 from dayreel.footage.library.gates import answer, look_up_again
 from dayreel.footage.library.ingest import ingest, movie_name
-from dayreel.footage.library.news import tell_news
+from dayreel.footage.library.news import notify_news
 from dayreel.footage.library.open_library import Library, open_library
 from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.schemas.library import FilePlan, LibraryPlan
 from dayreel.footage.stores.reads import GateRow, get_gate
 from dayreel.providers.lookup.contract import Found
-from dayreel.providers.notifiers.contract import Card, Press, ReviewNotifier
+from dayreel.providers.notifiers.contract import Card, Interaction, ReviewNotifier
 from dayreel.schemas.effect import Permit
+from dayreel.services.project import Project
 from dayreel.services.reviewing.chat_review import ROOMS
-from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.chats import Chat, chat_on
@@ -40,20 +40,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture(params=["slack", "discord"])
-def chat(request: pytest.FixtureRequest, studio: Studio, world: RunningSandbox, tiny_clip: Path) -> Chat:
+def chat(request: pytest.FixtureRequest, project: Project, world: RunningSandbox, tiny_clip: Path) -> Chat:
     """A chat in which a remux review was asked."""
     world.clear_faults()
     world.reset()
-    library = make_library(studio)
+    library = make_library(project)
     ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
     run_pass(library)
     pretend_to_work(library, "remux")
     run_pass(library)
-    made = chat_on(library.studio, world, request.param)
-    settings = made.studio.settings.model_copy(update={"library": library.root})
-    here = replace(made.studio, settings=settings)
+    made = chat_on(library.project, world, request.param)
+    settings = made.project.settings.model_copy(update={"library": library.root})
+    here = replace(made.project, settings=settings)
     made = Chat(made.name, here, world, desk_on(here))
-    assert "was told" in tell_news(here, notifier=here.connect(made.name))[0]
+    assert "was told" in notify_news(here, notifier=here.connect(made.name))[0]
     return made
 
 
@@ -65,16 +65,16 @@ class Titles:
 
 
 def gate(chat: Chat) -> GateRow:
-    with chat.studio.catalog.read() as connection:
+    with chat.project.catalog.read() as connection:
         return get_gate(connection, 1)
 
 
 def library_of(chat: Chat) -> Library:
-    return open_library(chat.studio)
+    return open_library(chat.project)
 
 
 def test_a_question_card_is_sent_once_and_answered_by_a_press(chat: Chat) -> None:
-    assert tell_news(chat.studio, notifier=chat.studio.connect(chat.name)) == []
+    assert notify_news(chat.project, notifier=chat.project.connect(chat.name)) == []
     assert chat.buttons() == ["Approve", "Reject"]
     for words in ("Hidden Falls", "its language is fra", "/library#question-1"):
         assert words in chat.words()
@@ -96,11 +96,11 @@ def test_a_press_after_another_answer_shows_who_was_first(chat: Chat) -> None:
 
 
 def due(chat: Chat) -> list[str]:
-    return [one.name for one in due_chores(chat.studio, target=chat.name) if one.name == "library_cards"]
+    return [one.name for one in due_chores(chat.project, target=chat.name) if one.name == "library_cards"]
 
 
-def see_to_messages(chat: Chat) -> list[str]:
-    return do_chore(chat.studio, "library_cards", notifier=chat.studio.connect(chat.name))
+def deliver_messages(chat: Chat) -> list[str]:
+    return do_chore(chat.project, "library_cards", notifier=chat.project.connect(chat.name))
 
 
 def test_a_card_answered_elsewhere_loses_its_buttons_by_itself(chat: Chat) -> None:
@@ -108,7 +108,7 @@ def test_a_card_answered_elsewhere_loses_its_buttons_by_itself(chat: Chat) -> No
     answer(library_of(chat), 1, "rejected", by="Ana", via="cli")
     assert chat.buttons() == ["Approve", "Reject"], "whoever answers there holds no messenger's key"
     assert due(chat) == ["library_cards"]
-    (said,) = see_to_messages(chat)
+    (said,) = deliver_messages(chat)
     assert "shows how it stands" in said
     assert chat.buttons() == []
     assert "Rejected by Ana" in chat.words()
@@ -122,7 +122,7 @@ def test_a_superseded_card_says_so_without_a_press(chat: Chat) -> None:
     os.utime(marker, (1, 1))
     run_pass(library)
     assert gate(chat).status == "superseded"
-    see_to_messages(chat)
+    deliver_messages(chat)
     assert chat.buttons() == []
     assert "there is a newer question" in chat.words()
 
@@ -130,16 +130,16 @@ def test_a_superseded_card_says_so_without_a_press(chat: Chat) -> None:
 def test_a_card_whose_update_failed_stays_due_until_it_succeeds(chat: Chat) -> None:
     answer(library_of(chat), 1, "approved", by="Ana", via="desk")
     chat.world.arm(chat.name, "update", "error", times=3, status=503)
-    (said,) = see_to_messages(chat)
+    (said,) = deliver_messages(chat)
     assert "still shows it as it was" in said
     assert due(chat) == ["library_cards"]
-    see_to_messages(chat)
+    deliver_messages(chat)
     assert (chat.buttons(), due(chat)) == ([], [])
 
 
 def test_a_card_with_an_unknown_outcome_is_updated_once_known(chat: Chat) -> None:
     def ask_is(state: str) -> None:
-        with chat.studio.catalog.write("money") as connection:
+        with chat.project.catalog.write("money") as connection:
             connection.execute(effects.update().where(effects.c.state != "intended").values(state=state))
 
     ask_is("unknown")
@@ -151,8 +151,8 @@ def test_a_card_with_an_unknown_outcome_is_updated_once_known(chat: Chat) -> Non
 
 def test_an_answer_given_while_a_card_is_being_sent_is_shown(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever answers then finds no card yet that had to follow."""
-    notifier: ReviewNotifier = chat.studio.connect(chat.name)
-    with chat.studio.catalog.write("money") as connection:
+    notifier: ReviewNotifier = chat.project.connect(chat.name)
+    with chat.project.catalog.write("money") as connection:
         connection.execute(effects.delete())
     ask = notifier.ask
 
@@ -161,8 +161,8 @@ def test_an_answer_given_while_a_card_is_being_sent_is_shown(chat: Chat, monkeyp
         return ask(permit, card, preview=preview)
 
     monkeypatch.setattr(notifier, "ask", ask_slowly)
-    tell_news(chat.studio, notifier=notifier)
-    see_to_messages(chat)
+    notify_news(chat.project, notifier=notifier)
+    deliver_messages(chat)
     assert chat.buttons() == []
 
 
@@ -173,36 +173,36 @@ def test_a_new_lookup_updates_the_card_and_voids_old_buttons(
     run_pass(library_of(chat))
     pretend_to_work(library_of(chat), "transcode")
     run_pass(library_of(chat))
-    notifier: ReviewNotifier = chat.studio.connect(chat.name)
-    tell_news(chat.studio, notifier=notifier)
+    notifier: ReviewNotifier = chat.project.connect(chat.name)
+    notify_news(chat.project, notifier=notifier)
     stale = chat.sign(button="approve")
-    studio = replace(chat.studio, providers={**chat.studio.providers, "tmdb": Titles()})
-    library = replace(library_of(chat), studio=studio)
+    project = replace(chat.project, providers={**chat.project.providers, "tmdb": Titles()})
+    library = replace(library_of(chat), project=project)
     look_up_again(replace(library, plan=LibraryPlan(file=FilePlan(lookup="tmdb"))), 2, by="Ana", via="desk")
-    see_to_messages(chat)
+    deliver_messages(chat)
     assert "Falls: Uncut" in chat.words()
     assert chat.buttons() == ["Approve", "Reject"]
     assert len(chat.messages()) == 2
     assert chat.deliver(stale).status_code == 200
     assert "looked up again" in chat.whispers()[-1]
     chat.press("approve")
-    with chat.studio.catalog.read() as connection:
+    with chat.project.catalog.read() as connection:
         assert get_gate(connection, 3).status == "approved"
     assert chat.buttons() == []
-    assert tell_news(chat.studio, notifier=notifier) == []
+    assert notify_news(chat.project, notifier=notifier) == []
 
 
 def test_a_press_elsewhere_or_for_something_else_is_refused(chat: Chat) -> None:
-    room = str(chat.studio.variable(ROOMS[chat.name]))
-    with chat.studio.catalog.read() as connection:
-        ticket = gate_card(chat.studio, connection, gate(chat)).ticket
-    good = Press("approve", ticket, "U1", "Eve", room)
-    assert gate_press(chat.studio, chat.name, good) is not None
-    assert gate_press(chat.studio, chat.name, replace(good, ticket="crafts-2026-11-20 r1")) is None
+    state = str(chat.project.variable(ROOMS[chat.name]))
+    with chat.project.catalog.read() as connection:
+        ticket = gate_card(chat.project, connection, gate(chat)).ticket
+    good = Interaction("approve", ticket, "U1", "Eve", state)
+    assert gate_interaction(chat.project, chat.name, good) is not None
+    assert gate_interaction(chat.project, chat.name, replace(good, ticket="crafts-2026-11-20 r1")) is None
     with pytest.raises(GateClosedError, match="another one"):
-        gate_press(chat.studio, chat.name, replace(good, place="C0ELSEWHERE"))
+        gate_interaction(chat.project, chat.name, replace(good, place="C0ELSEWHERE"))
     for wrong in ("footage 1 0123456789abcdef", "footage 9 x", "footage", "footage -1 x"):
         with pytest.raises(UsageError):
-            gate_press(chat.studio, chat.name, replace(good, ticket=wrong))
+            gate_interaction(chat.project, chat.name, replace(good, ticket=wrong))
     with pytest.raises(UsageError):
-        gate_press(chat.studio, chat.name, replace(good, act="caption"))
+        gate_interaction(chat.project, chat.name, replace(good, act="caption"))

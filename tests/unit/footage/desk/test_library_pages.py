@@ -16,7 +16,7 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.schemas.job import JobProgress
 from dayreel.footage.stores.reads import GateRow, get_gate, jobs_of
 from dayreel.services.audit import recent_acts
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import human_approvals
 from tests.fakes.desk import Browser, csrf_of, desk_on, person
 from tests.fakes.library import drop, make_library, pretend_to_work
@@ -26,13 +26,13 @@ ITEM = f"/library/items/{FALLS.item_id}"
 
 
 @pytest.fixture
-def library(make_studio: Callable[..., Studio]) -> Library:
-    return make_library(make_studio())
+def library(make_project: Callable[..., Project]) -> Library:
+    return make_library(make_project())
 
 
 @pytest.fixture
 def desk(library: Library) -> Starlette:
-    return desk_on(library.studio)
+    return desk_on(library.project)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class NoTitles:
 
 
 def gate(library: Library, number: int) -> GateRow:
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         return get_gate(connection, number)
 
 
@@ -77,7 +77,7 @@ def test_a_reviewer_can_look_up_titles_again_where_configured(transcoded: Librar
     assert "Look up again" not in ana.open("/library")
     with (transcoded.root / "library.yaml").open("a") as plan:
         plan.write("file: {lookup: tmdb}\n")
-    transcoded.studio.providers["tmdb"] = NoTitles()
+    transcoded.project.providers["tmdb"] = NoTitles()
     assert ana.submit("/library/questions/2/look-up", "/library").headers["location"].endswith("question-looked-up")
     page = ana.open("/library")
     assert page.count("tmdb could not be asked") == 1
@@ -127,9 +127,9 @@ def test_lookup_results_are_shown_with_the_names_and_escaped(library: Library, a
     prompt = {"folder": "f", "names": {"a.mp4": "movies/A/A.mp4"}, "looked_up": {"by": "tmdb", "said": said}}
     drop(library, FALLS, "rip")
     run_pass(library)
-    with library.studio.catalog.write() as connection:
+    with library.project.catalog.write() as connection:
         row = {"item_id": FALLS.item_id, "approval_type": "naming_confirm", "status": "pending", "prompt_data": prompt}
-        at = library.studio.clock.now()
+        at = library.project.clock.now()
         connection.execute(insert(human_approvals).values(**row, subject_sha256="s", requested_at=at))
     assert "tmdb calls it &#39;&lt;b&gt;Falls&lt;/b&gt;&#39; (2019), movie/7" in ana.open("/library")
 
@@ -163,7 +163,7 @@ def test_a_job_shows_progress_and_operators_cancel_or_retry_it(
 ) -> None:
     ingest(library, FALLS, [tiny_clip])
     run_pass(library)
-    claim = library.queue.claim(["remux"], worker="attic", now=library.studio.clock.now())
+    claim = library.queue.claim(["remux"], worker="attic", now=library.project.clock.now())
     assert claim is not None
     claim.progress(JobProgress(percent=40, fps=23.5, eta_s=185, detail="remux: tiny.mp4"))
     work = ana.open("/library/work")
@@ -174,7 +174,7 @@ def test_a_job_shows_progress_and_operators_cancel_or_retry_it(
     assert olga.submit(f"/library/jobs/{claim.spec.job}/cancel", "/library").status_code == 303
     assert claim.is_cancelled()
     assert olga.submit(f"/library/jobs/{claim.spec.job}/retry", "/library").status_code == 409
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         act = recent_acts(connection, limit=1)[0]
     assert (act.actor, act.via, act.act, act.target) == ("Olga", "desk", "cancel job", claim.spec.job)
 
@@ -186,7 +186,7 @@ def test_a_failed_job_is_tried_again_under_the_persons_name(library: Library, ol
     run_pass(library)
     assert "the disc is scratched" in olga.open("/library")
     assert olga.submit(f"/library/jobs/{job}/retry", "/library").status_code == 303
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         assert [(one.id, one.state) for one in jobs_of(connection)] == [(job, "queued")]
         assert recent_acts(connection, limit=1)[0].actor == "Olga"
 
@@ -219,8 +219,8 @@ def test_an_absent_folder_shows_a_banner_and_records_nothing(transcoded: Library
     assert gate(transcoded, 2).status == "pending"
 
 
-def test_without_a_shared_folder_the_page_says_what_it_takes(make_studio: Callable[..., Studio]) -> None:
-    vera = person(desk_on(make_studio()), "Vera", "viewer")
+def test_without_a_shared_folder_the_page_says_what_it_takes(make_project: Callable[..., Project]) -> None:
+    vera = person(desk_on(make_project()), "Vera", "viewer")
     assert 'href="/library"' not in vera.open("/account")
     answer = vera.get("/library")
     assert (answer.status_code, "DAYREEL_LIBRARY is not set" in answer.text) == (503, True)

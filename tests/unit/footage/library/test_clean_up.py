@@ -14,7 +14,7 @@ from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild
 from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.stores.reads import jobs_of
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.fakes.clock import FakeClock
 from tests.fakes.library import drop, item, library_with, make_library, pretend_to_work
 
@@ -22,13 +22,13 @@ FALLS, COAST = movie_name("Hidden Falls", 2019), movie_name("Blue Coast", 2020)
 
 
 @pytest.fixture
-def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
+def library(make_project: Callable[..., Project], tiny_clip: Path) -> Library:
     """A library with a movie that waits for its remux."""
-    return library_with(make_studio(), FALLS, tiny_clip)
+    return library_with(make_project(), FALLS, tiny_clip)
 
 
 def pass_days(library: Library, days: int) -> None:
-    clock = library.studio.clock
+    clock = library.project.clock
     assert isinstance(clock, FakeClock)
     clock.move(days=days)
 
@@ -45,7 +45,7 @@ def removals(library: Library) -> list[str]:
 def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> None:
     job = pretend_to_work(library, "remux")
     run_pass(library)
-    known = jobs_document(library.studio.catalog)
+    known = jobs_document(library.project.catalog)
     pass_days(library, 89)
     assert removals(library) == []
     assert folders(library) == [f"completed/{job}.1"]
@@ -55,9 +55,9 @@ def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> N
     ]
     assert folders(library) == []
     assert run_pass(library) == []
-    assert jobs_document(library.studio.catalog) == known
+    assert jobs_document(library.project.catalog) == known
     rebuild(library)
-    assert [one["job"] for one in jobs_document(library.studio.catalog)] == [job], "the catalog is all that knows it"
+    assert [one["job"] for one in jobs_document(library.project.catalog)] == [job], "the catalog is all that knows it"
     assert item(library, FALLS.item_id).state == "remuxed"
 
 
@@ -100,7 +100,7 @@ def test_jobs_stay_without_a_day_limit_or_a_catalog_entry(
     pretend_to_work(library, "remux")
     run_pass(library)
     pass_days(library, 1000)
-    always = make_library(library.studio, keep_jobs_days=None)
+    always = make_library(library.project, keep_jobs_days=None)
     assert removals(always) == []
     strange = library.root / ".pipeline/jobs/completed/p5-20200101T090000-remux-somebody-elses.1"
     strange.mkdir()
@@ -122,5 +122,5 @@ def test_a_look_over_years_of_jobs_removes_some_at_a_time(
     for left in (1, 0, 0):
         removals(library)
         assert len(folders(library)) == left
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         assert len(jobs_of(connection, states=["completed"])) == 2

@@ -18,7 +18,7 @@ from dayreel.footage.schemas.library import FilePlan
 from dayreel.footage.stores.reads import jobs_of
 from dayreel.providers.lookup.contract import Found
 from dayreel.services.audit import recent_acts
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.engine import Catalog
 from tests.fakes.library import drop, item, make_library
 
@@ -55,17 +55,17 @@ Ask = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def ask(make_studio: Callable[..., Studio], tiny_clip: Path) -> Ask:
+def ask(make_project: Callable[..., Project], tiny_clip: Path) -> Ask:
     """Bring an item to the question about its name, and return what a person is shown."""
 
     def question(titles: Titles, name: ItemName = FALLS, lookup: str = "tmdb", **plan: Any) -> dict[str, Any]:
-        studio = make_studio(providers={"tmdb": titles})
-        titles.catalog = studio.catalog
-        library = make_library(studio, remux_review=False, file=FilePlan(lookup=lookup), **plan)
+        project = make_project(providers={"tmdb": titles})
+        titles.catalog = project.catalog
+        library = make_library(project, remux_review=False, file=FilePlan(lookup=lookup), **plan)
         for stage in ("rip", "remux", "transcode"):
             drop(library, name, stage, tiny_clip)
             run_pass(library)
-        (gate,) = gates_document(studio.catalog)
+        (gate,) = gates_document(project.catalog)
         answer(library, gate["id"], "approved", by="ana", via="cli")
         assert item(library, name.item_id).state == "transcoded"
         prompt: dict[str, Any] = gate["prompt"]
@@ -118,12 +118,12 @@ def test_nothing_found_leaves_the_plain_proposal_and_says_so(ask: Ask) -> None:
     assert prompt["looked_up"]["said"] == "tmdb knows nothing called 'Unknown'"
 
 
-def test_a_token_that_is_not_set_keeps_nobody_waiting(make_studio: Callable[..., Studio], tiny_clip: Path) -> None:
-    library = make_library(make_studio(world="live"), remux_review=False, file=FilePlan(lookup="tmdb"))
+def test_a_token_that_is_not_set_keeps_nobody_waiting(make_project: Callable[..., Project], tiny_clip: Path) -> None:
+    library = make_library(make_project(world="live"), remux_review=False, file=FilePlan(lookup="tmdb"))
     for stage in ("rip", "remux", "transcode"):
         drop(library, FALLS, stage, tiny_clip)
         run_pass(library)
-    (gate,) = gates_document(library.studio.catalog)
+    (gate,) = gates_document(library.project.catalog)
     assert "TMDB_TOKEN is not set" in gate["prompt"]["looked_up"]["said"]
 
 
@@ -131,12 +131,12 @@ Asked = tuple[Library, Titles]
 
 
 @pytest.fixture
-def offline(make_studio: Callable[..., Studio], tiny_clip: Path) -> Asked:
+def offline(make_project: Callable[..., Project], tiny_clip: Path) -> Asked:
     """An item whose question about its name was asked while nobody could be asked for titles."""
     titles = Titles(TransientError(attempted="look it up", answer="HTTP 503"))
-    studio = make_studio(providers={"tmdb": titles})
-    titles.catalog = studio.catalog
-    library = make_library(studio, remux_review=False, file=FilePlan(lookup="tmdb"))
+    project = make_project(providers={"tmdb": titles})
+    titles.catalog = project.catalog
+    library = make_library(project, remux_review=False, file=FilePlan(lookup="tmdb"))
     for stage in ("rip", "remux", "transcode"):
         drop(library, FALLS, stage, tiny_clip)
         run_pass(library)
@@ -151,14 +151,14 @@ def test_a_new_title_lookup_asks_again_so_no_name_goes_unseen(
     asked = look_up_again(library, 1, by="ana", via="cli")
     assert asked.id == 2
     assert asked.prompt_data["names"] == {"tiny.mp4": "movies/Hidden Falls Uncut (2019)/Hidden Falls Uncut (2019).mp4"}
-    assert [gate["id"] for gate in gates_document(library.studio.catalog)] == [2]
+    assert [gate["id"] for gate in gates_document(library.project.catalog)] == [2]
     with pytest.raises(StaleState, match="looked up again"):
         answer(library, 1, "approved", by="ben", via="desk")
     run_pass(library)
-    assert [gate["id"] for gate in gates_document(library.studio.catalog)] == [2], "it is asked once"
+    assert [gate["id"] for gate in gates_document(library.project.catalog)] == [2], "it is asked once"
     answer(library, 2, "approved", by="ben", via="desk")
     run_pass(library)
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         (job,) = [one for one in jobs_of(connection, item_id=FALLS.item_id) if one.role == "file"]
         assert [(one.act, one.actor) for one in recent_acts(connection)] == [("look up titles", "ana")]
     assert job.spec["parameters"]["names"] == asked.prompt_data["names"]
@@ -168,7 +168,7 @@ def test_a_lookup_with_nothing_new_keeps_the_question(offline: Asked) -> None:
     library, titles = offline
     assert look_up_again(library, 1, by="ana", via="cli").id == 1
     assert len(titles.asked) == 2
-    assert gates_document(library.studio.catalog)[0]["id"] == 1
+    assert gates_document(library.project.catalog)[0]["id"] == 1
 
 
 def test_an_answer_that_comes_while_titles_are_looked_up_stands(offline: Asked) -> None:
@@ -176,7 +176,7 @@ def test_an_answer_that_comes_while_titles_are_looked_up_stands(offline: Asked) 
     titles.error, titles.meanwhile = None, lambda: answer(library, 1, "approved", by="ben", via="desk")
     with pytest.raises(StaleState, match="answered first by 'ben'"):
         look_up_again(library, 1, by="ana", via="cli")
-    assert gates_document(library.studio.catalog) == []
+    assert gates_document(library.project.catalog) == []
 
 
 def test_what_cannot_be_looked_up_again_is_said(offline: Asked, tiny_clip: Path) -> None:

@@ -14,20 +14,20 @@ from dayreel.footage.library.migrate_v1 import migrate_v1
 from dayreel.footage.library.open_library import Library, open_library
 from dayreel.footage.library.run_pass import run_pass
 from dayreel.queries.config import read_config
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.fakes.library import drop, item, make_library, pretend_to_work
 
 
 @pytest.fixture
-def library(make_studio: Callable[..., Studio]) -> Library:
-    return make_library(make_studio(), remux_review=False, naming_confirm=False)
+def library(make_project: Callable[..., Project]) -> Library:
+    return make_library(make_project(), remux_review=False, naming_confirm=False)
 
 
 def test_the_same_bytes_are_not_taken_twice_under_another_name(library: Library, tiny_clip: Path) -> None:
     ingest(library, movie_name("One", None), [tiny_clip])
     with pytest.raises(UsageError, match="byte for byte, in movie-one"):
         ingest(library, movie_name("Two", None), [tiny_clip])
-    assert [one["item_id"] for one in items_document(library.studio.catalog)] == ["movie-one"]
+    assert [one["item_id"] for one in items_document(library.project.catalog)] == ["movie-one"]
 
 
 def test_similar_footage_is_ingested_only_when_a_person_insists(
@@ -59,7 +59,7 @@ def test_an_undecodable_file_is_quarantined_and_left_in_place(
 
 def test_a_disc_of_a_series_knows_its_season(library: Library, tiny_clip: Path) -> None:
     ingest(library, disc_name("Blue Coast", 2, 1), [tiny_clip])
-    told = items_document(library.studio.catalog)[0]
+    told = items_document(library.project.catalog)[0]
     assert (told["item_id"], told["series"], told["season"], told["disc"]) == (
         "tv-blue_coast-s02_disc1",
         "Blue Coast",
@@ -80,14 +80,14 @@ def test_a_plan_without_reviews_brings_footage_to_channels(library: Library, tin
     assert (path.name, item_id, others) == ("Hidden Falls (2019).mp4", "movie-hidden_falls_2019", [])
 
 
-def test_a_missing_variable_or_bad_plan_says_what_to_do(make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio()
+def test_a_missing_variable_or_bad_plan_says_what_to_do(make_project: Callable[..., Project]) -> None:
+    project = make_project()
     with pytest.raises(ConfigurationError, match="DAYREEL_LIBRARY"):
-        open_library(studio)
-    library = make_library(studio)
+        open_library(project)
+    library = make_library(project)
     (library.root / "library.yaml").write_text("transcode: {preset: mpeg1}\nhdr: keep\n", encoding="utf-8")
     with pytest.raises(ConfigurationError) as refusal:
-        open_library(library.studio)
+        open_library(library.project)
     assert "library.yaml:1: transcode.preset: it has to be 'h264', 'h265' or 'av1'" in str(refusal.value)
     assert "library.yaml:2: hdr: unknown field; allowed here: file, " in str(refusal.value)
 
@@ -116,7 +116,7 @@ def test_clips_and_settings_of_the_older_system_are_taken_once(library: Library,
     before = older.read_bytes()
     told = {one.what: (one.outcome, one.told) for one in migrate_v1(library, older, dry_run=True)}
     assert told["clip Waterfall"][0] == "would be taken"
-    assert items_document(library.studio.catalog) == []
+    assert items_document(library.project.catalog) == []
 
     told = {one.what: (one.outcome, one.told) for one in migrate_v1(library, older, dry_run=False)}
     assert told["clip Waterfall"][0] == "taken"
@@ -126,12 +126,12 @@ def test_clips_and_settings_of_the_older_system_are_taken_once(library: Library,
     assert told["setting dryRun"][0] == "left"  # real posts are never allowed by another system's word
     assert told["setting theme"] == ("left", "dayreel has no such setting")
     assert told["jobs"][0] == "left"
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         assert read_config(connection, "switch").value == "off"
 
     again = {one.what: one.outcome for one in migrate_v1(library, older, dry_run=False)}
     assert (again["clip Waterfall"], again["setting killSwitch"]) == ("there already", "there already")
-    assert len(items_document(library.studio.catalog)) == 1
+    assert len(items_document(library.project.catalog)) == 1
     assert older.read_bytes() == before
 
 

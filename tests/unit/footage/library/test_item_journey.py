@@ -18,23 +18,23 @@ from dayreel.footage.library.rebuild import rebuild
 from dayreel.footage.library.run_pass import due_library, run_pass
 from dayreel.footage.rules.paths import ItemName
 from dayreel.footage.schemas.job import JobFile, JobResult
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.stores.files import sha256_of
 from tests.fakes.library import drop, item, make_library, pretend_to_work
-from tests.fakes.studio import transitions
+from tests.fakes.project import transitions
 
 FALLS = movie_name("Hidden Falls", 2019)
 
 
 @pytest.fixture
-def library(make_studio: Callable[..., Studio]) -> Library:
-    return make_library(make_studio())
+def library(make_project: Callable[..., Project]) -> Library:
+    return make_library(make_project())
 
 
 def waiting(library: Library) -> dict[str, int]:
     """The questions that wait: item to number."""
-    return {gate["item_id"]: gate["id"] for gate in gates_document(library.studio.catalog)}
+    return {gate["item_id"]: gate["id"] for gate in gates_document(library.project.catalog)}
 
 
 def filed(library: Library, name: ItemName, clip: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_item_goes_from_disc_to_library_via_two_questions(library: Library, t
     run_pass(library)
     pretend_to_work(library, "remux")
     run_pass(library)
-    shown = gates_document(library.studio.catalog)[0]
+    shown = gates_document(library.project.catalog)[0]
     assert shown["type"] == "remux_review"
     assert [stream["reason"] for stream in shown["prompt"]["files"][0]["streams"]][-1] == "its language is fra"
     assert pretend_to_work(library, "transcode") is None  # nobody has agreed yet
@@ -66,7 +66,7 @@ def test_an_item_goes_from_disc_to_library_via_two_questions(library: Library, t
     run_pass(library)
     pretend_to_work(library, "transcode")
     run_pass(library)
-    shown = gates_document(library.studio.catalog)[0]
+    shown = gates_document(library.project.catalog)[0]
     assert shown["prompt"]["names"] == {"tiny.mp4": "movies/Hidden Falls (2019)/Hidden Falls (2019).mp4"}
     names = {"tiny.mp4": "movies/Hidden Falls (2019)/Hidden Falls.mp4"}
     answer(library, shown["id"], "approved", by="bo", via="desk", response={"names": names})
@@ -77,7 +77,7 @@ def test_an_item_goes_from_disc_to_library_via_two_questions(library: Library, t
     there = library.root / "4-library/movies/Hidden Falls (2019)/Hidden Falls.mp4"
     assert there.read_bytes() == tiny_clip.read_bytes()
     assert item(library, FALLS.item_id).state == "in_library"
-    assert transitions(library.studio, FALLS.item_id) == [
+    assert transitions(library.project, FALLS.item_id) == [
         ("ripped", "rip", "ripped"),
         ("ripped", "remux", "remuxed"),
         ("remuxed", "transcode", "transcoded"),
@@ -107,7 +107,7 @@ def test_the_catalog_can_be_made_anew_from_the_folder_alone(library: Library, ti
     ]
     assert len(after["jobs"]) == 3
     assert run_pass(library) == []
-    assert jobs_document(library.studio.catalog)[0]["state"] == "completed"
+    assert jobs_document(library.project.catalog)[0]["state"] == "completed"
 
 
 def test_a_half_done_item_resumes_after_a_rebuild_unasked(library: Library, tiny_clip: Path) -> None:
@@ -145,7 +145,7 @@ def test_everything_missed_while_not_running_takes_one_pass(library: Library, ti
         drop(library, FALLS, stage, tiny_clip)
     run_pass(library)
     assert item(library, FALLS.item_id).state == "transcoded"
-    assert [event for _, event, _ in transitions(library.studio, FALLS.item_id)] == ["rip", "remux", "transcode"]
+    assert [event for _, event, _ in transitions(library.project, FALLS.item_id)] == ["rip", "remux", "transcode"]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_other_streams_mean_another_remux_and_a_plain_no_rests(library: Library,
         answer(library, gate, "approved", by="ana", via="cli", response={"keep": [0, 2]})
     answer(library, gate, "rejected", by="ana", via="cli", response={"keep": [0, 2]})
     run_pass(library)
-    claim = library.queue.claim(["remux"], worker="w", now=library.studio.clock.now())
+    claim = library.queue.claim(["remux"], worker="w", now=library.project.clock.now())
     assert claim is not None
     assert claim.spec.parameters["keep"] == [0, 2]
 
@@ -290,7 +290,7 @@ def test_a_failed_job_stops_its_item_until_somebody_tries_again(library: Library
 def test_a_cancelled_job_is_told_as_one_and_can_be_brought_back(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
     run_pass(library)
-    job = jobs_document(library.studio.catalog)[0]["job"]
+    job = jobs_document(library.project.catalog)[0]["job"]
     assert "brings it back" in cancel_job(library, job)
     assert "was cancelled" in str(item(library, FALLS.item_id).error)
     retry_job(library, job)
@@ -301,7 +301,7 @@ def completed_and_not_installed(library: Library, name: ItemName, clip: Path) ->
     """Do an item's remux up to the point at which a worker dies; return the job and its folder's result."""
     ingest(library, name, [clip], even_if_alike=True)
     run_pass(library)
-    now = library.studio.clock.now()
+    now = library.project.clock.now()
     claim = library.queue.claim(["remux"], worker="mortal", now=now)
     assert claim is not None
     claim.aside.mkdir(parents=True, exist_ok=True)
@@ -364,7 +364,7 @@ def test_the_discs_of_a_season_are_numbered_consecutively(
         drop(library, disc, "remux", make_clip(colour))
         drop(library, disc, "transcode", make_clip(colour))
     run_pass(library)
-    names = [name for gate in gates_document(library.studio.catalog) for name in gate["prompt"]["names"].values()]
+    names = [name for gate in gates_document(library.project.catalog) for name in gate["prompt"]["names"].values()]
     assert names == [
         "tv/Blue Coast/Season 02/Blue Coast - S02E01.mp4",
         "tv/Blue Coast/Season 02/Blue Coast - S02E02.mp4",
@@ -406,38 +406,40 @@ def test_folders_with_the_same_id_are_reported_and_left_alone(library: Library, 
     drop(library, ItemName("movie", "hidden-falls-2019"), "rip", tiny_clip)
     said = " ".join(run_pass(library))
     assert "has the same id as" in said
-    assert len(items_document(library.studio.catalog)) == 1
+    assert len(items_document(library.project.catalog)) == 1
 
 
 def test_sources_are_removed_only_by_plan_and_once_verified(
-    make_studio: Callable[..., Studio], tiny_clip: Path
+    make_project: Callable[..., Project], tiny_clip: Path
 ) -> None:
-    library = make_library(make_studio(), remove_sources=("rip", "remux"))
+    library = make_library(make_project(), remove_sources=("rip", "remux"))
     filed(library, FALLS, tiny_clip)
     assert not list((library.root / FALLS.folder("rip")).glob("*.mp4"))
     assert not list((library.root / FALLS.folder("remux")).glob("*.mp4"))
     assert list((library.root / FALLS.folder("transcode")).glob("*.mp4"))
 
 
-def test_sources_stay_when_the_library_has_something_else(make_studio: Callable[..., Studio], tiny_clip: Path) -> None:
-    library = make_library(make_studio())
+def test_sources_stay_when_the_library_has_something_else(
+    make_project: Callable[..., Project], tiny_clip: Path
+) -> None:
+    library = make_library(make_project())
     filed(library, FALLS, tiny_clip)
     there = library.root / "4-library/movies/Hidden Falls (2019)/Hidden Falls (2019).mp4"
     there.write_bytes(b"y" * there.stat().st_size)
-    careful = make_library(library.studio, remove_sources=("rip",))
+    careful = make_library(library.project, remove_sources=("rip",))
     assert "its sources stay" in " ".join(run_pass(careful))
     assert (library.root / FALLS.folder("rip") / "tiny.mp4").is_file()
 
 
 def test_the_list_says_what_each_item_waits_for(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
-    assert items_document(library.studio.catalog)[0]["next"] == "a worker remuxes it"
+    assert items_document(library.project.catalog)[0]["next"] == "a worker remuxes it"
     run_pass(library)
-    assert items_document(library.studio.catalog)[0]["next"] == "remux: queued"
+    assert items_document(library.project.catalog)[0]["next"] == "remux: queued"
     pretend_to_work(library, "remux")
     run_pass(library)
     gate = waiting(library)[FALLS.item_id]
-    assert items_document(library.studio.catalog)[0]["next"] == f"dayreel library answer {gate} approved"
+    assert items_document(library.project.catalog)[0]["next"] == f"dayreel library answer {gate} approved"
 
 
 def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(
@@ -451,7 +453,7 @@ def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(
     run_pass(library)
     for stage in ("rip", "remux", "transcode"):  # of what is filed, the library alone is left
         shutil.rmtree(library.root / FALLS.folder(stage))
-    careful = make_library(library.studio, remove_sources=("rip",))
+    careful = make_library(library.project, remove_sources=("rip",))
     for damaged in (FALLS.marker_dir("file"), lake.marker_dir("remux")):
         (library.root / damaged / "metadata.json").write_text("{")
     coast = movie_name("Blue Coast", 2020)
@@ -461,7 +463,7 @@ def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(
     assert f"left alone: {FALLS.item_id!r} in the library: " in said
     assert f"{lake.item_id}: " in said
     assert f"{coast.item_id}: remux job" in said
-    assert due_chores(library.studio, target="log") is not None
+    assert due_chores(library.project, target="log") is not None
 
 
 def test_a_share_that_stumbles_holds_up_no_other_chore(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,4 +471,4 @@ def test_a_share_that_stumbles_holds_up_no_other_chore(library: Library, monkeyp
         raise StoreError("The shared folder answered: input/output error.")
 
     monkeypatch.setattr("dayreel.footage.library.chores.due_library", stumble)
-    assert [one.name for one in due_chores(library.studio, target="log")] == []
+    assert [one.name for one in due_chores(library.project, target="log")] == []

@@ -12,28 +12,28 @@ from dayreel.footage.library.open_library import WATCH_LOCK, Library
 from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.worker.presence import WORKERS, Presence
 from dayreel.schemas.check import Check
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.locks import hold
 from tests.fakes.library import make_library
 
 
 @pytest.fixture
-def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
+def library(make_project: Callable[..., Project], tiny_clip: Path) -> Library:
     """A library in which a remux waits."""
-    library = make_library(make_studio())
+    library = make_library(make_project())
     ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
     run_pass(library)
     return library
 
 
 def looked(library: Library) -> dict[str, Check]:
-    return {one.name: one for one in check_library(library.studio.settings) if one.name.startswith("library ")}
+    return {one.name: one for one in check_library(library.project.settings) if one.name.startswith("library ")}
 
 
 def test_a_working_library_is_ok_and_names_workers_and_watcher(library: Library) -> None:
-    locks, now = library.studio.settings.var_dir / "locks", library.studio.clock.now()
+    locks, now = library.project.settings.var_dir / "locks", library.project.clock.now()
     with (
-        Presence(library.root, "attic", ["remux"], library.studio.clock),
+        Presence(library.root, "attic", ["remux"], library.project.clock),
         hold(locks, WATCH_LOCK, what="watch", at=now),
     ):
         found = looked(library)
@@ -51,7 +51,7 @@ def test_a_library_that_nobody_gets_on_with_says_what_to_start(library: Library)
     assert "nobody does remux, and jobs wait" in found["library workers"].found
     assert "`dayreel worker --roles remux --name NAME`" in found["library workers"].next_step
 
-    with Presence(library.root, "attic", ["remux"], library.studio.clock):
+    with Presence(library.root, "attic", ["remux"], library.project.clock):
         os.utime(library.root / WORKERS / "attic.json", (0, 0))
         found = looked(library)
     assert "attic (remux)" in found["library workers"].found
@@ -60,7 +60,7 @@ def test_a_library_that_nobody_gets_on_with_says_what_to_start(library: Library)
 
 
 def test_a_stalled_job_and_a_stray_folder_are_named_and_kept(library: Library) -> None:
-    claim = library.queue.claim(["remux"], worker="attic", now=library.studio.clock.now())
+    claim = library.queue.claim(["remux"], worker="attic", now=library.project.clock.now())
     assert claim is not None
     running = library.root / ".pipeline/jobs/running" / f"{claim.spec.job}.1"
     os.utime(running / "heartbeat", (0, 0))

@@ -10,11 +10,11 @@ from dayreel.errors import MediaError, TransientError
 from dayreel.footage.library.gates import answer
 from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.jobs import cancel_job, retry_job
-from dayreel.footage.library.news import library_news, tell_news
+from dayreel.footage.library.news import library_news, notify_news
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild
 from dayreel.footage.library.run_pass import run_pass
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.locks import hold
 from tests.fakes.library import make_library, pretend_to_work
@@ -25,13 +25,13 @@ BLUE = movie_name("Blue Coast", 2020)
 
 
 @pytest.fixture
-def library(make_studio: Callable[..., Studio]) -> Library:
+def library(make_project: Callable[..., Project]) -> Library:
     """A library in a project that has made no content: a data team that does footage alone hears of it too."""
-    return make_library(make_studio())
+    return make_library(make_project())
 
 
 def due(library: Library) -> list[str]:
-    return [one.name for one in due_chores(library.studio, target="log") if one.name.startswith("library")]
+    return [one.name for one in due_chores(library.project, target="log") if one.name.startswith("library")]
 
 
 def asked(library: Library, clip: Path) -> None:
@@ -44,10 +44,10 @@ def asked(library: Library, clip: Path) -> None:
 
 def test_a_question_is_notified_once_even_after_a_rebuild(library: Library, tiny_clip: Path) -> None:
     notifier = FakeNotifier()
-    assert tell_news(library.studio, notifier=notifier) == []
+    assert notify_news(library.project, notifier=notifier) == []
     asked(library, tiny_clip)
     assert due(library) == ["library_news"]
-    do_chore(library.studio, "library_news", notifier=notifier)
+    do_chore(library.project, "library_news", notifier=notifier)
     (message,) = notifier.messages
     assert message.text == (
         "Own footage needs somebody:\n"
@@ -58,13 +58,15 @@ def test_a_question_is_notified_once_even_after_a_rebuild(library: Library, tiny
     rebuild(library)
     run_pass(library)
     assert due(library) == []
-    assert tell_news(library.studio, notifier=notifier) == []
-    assert tell_news(library.studio, notifier=FakeNotifier(name="ntfy")) != [], "another way to tell has told nothing"
+    assert notify_news(library.project, notifier=notifier) == []
+    assert notify_news(library.project, notifier=FakeNotifier(name="ntfy")) != [], (
+        "another way to tell has told nothing"
+    )
 
 
 def test_failures_are_notified_together_but_not_a_persons_acts(library: Library, tiny_clip: Path) -> None:
     notifier = FakeNotifier()
-    page = library.studio.settings.root / "page.mov"
+    page = library.project.settings.root / "page.mov"
     page.write_text("<html>404</html>")
     with pytest.raises(MediaError):
         ingest(library, BLUE, [page])
@@ -73,7 +75,7 @@ def test_failures_are_notified_together_but_not_a_persons_acts(library: Library,
     job = pretend_to_work(library, "remux", error="the disc is scratched")
     assert job is not None
     run_pass(library)
-    (said,) = tell_news(library.studio, notifier=notifier)
+    (said,) = notify_news(library.project, notifier=notifier)
     (message,) = notifier.messages
     assert said.startswith("own footage: log was told: ")
     assert "Blue Coast: " in message.text
@@ -82,25 +84,25 @@ def test_failures_are_notified_together_but_not_a_persons_acts(library: Library,
     assert f"`dayreel jobs retry {job}`" in message.text
 
     retry_job(library, job)
-    assert tell_news(library.studio, notifier=notifier) == []
+    assert notify_news(library.project, notifier=notifier) == []
     cancel_job(library, job)
     run_pass(library)
-    assert tell_news(library.studio, notifier=notifier) == [], "somebody cancelled it, and knows"
+    assert notify_news(library.project, notifier=notifier) == [], "somebody cancelled it, and knows"
     retry_job(library, job)
     pretend_to_work(library, "remux", error="it is scratched")
     run_pass(library)
-    assert len(tell_news(library.studio, notifier=notifier)) == 1, "another attempt has failed"
+    assert len(notify_news(library.project, notifier=notifier)) == 1, "another attempt has failed"
     assert len(notifier.messages) == 2
 
 
 def test_a_failed_message_is_retried_unless_answered_meanwhile(library: Library, tiny_clip: Path) -> None:
     notifier = FakeNotifier([TransientError(attempted="post", answer="503")] * 3)
     asked(library, tiny_clip)
-    (said,) = tell_news(library.studio, notifier=notifier)
+    (said,) = notify_news(library.project, notifier=notifier)
     assert "was not told" in said
     assert due(library) == ["library_news"]
     answer(library, 1, "approved", by="ana", via="cli")
-    assert library_news(library.studio, target="log") == []
+    assert library_news(library.project, target="log") == []
     assert notifier.messages == []
 
 
@@ -111,11 +113,11 @@ def test_many_things_are_one_message_that_names_a_few(library: Library, tmp_path
         with pytest.raises(MediaError):
             ingest(library, movie_name(f"Film {number}", 2000 + number), [page])
     notifier = FakeNotifier()
-    tell_news(library.studio, notifier=notifier)
+    notify_news(library.project, notifier=notifier)
     (message,) = notifier.messages
     assert message.text.count("\n") == 10
     assert message.text.splitlines()[-2] == "- and 2 more: `dayreel library list`"
-    assert library_news(library.studio, target="log") == []
+    assert library_news(library.project, target="log") == []
 
 
 def test_an_absent_share_holds_up_no_news_and_no_other_chore(library: Library, tiny_clip: Path) -> None:
@@ -125,8 +127,8 @@ def test_an_absent_share_holds_up_no_news_and_no_other_chore(library: Library, t
 
 
 def test_what_another_process_sees_to_is_no_failure(library: Library) -> None:
-    locks, now = library.studio.settings.var_dir / "locks", library.studio.clock.now()
+    locks, now = library.project.settings.var_dir / "locks", library.project.clock.now()
     notifier = FakeNotifier()
     with hold(locks, "library", what="tend", at=now), hold(locks, "library-news", what="tell", at=now):
         for name in ("library", "library_news"):
-            assert "Another process is already at it" in do_chore(library.studio, name, notifier=notifier)[0]
+            assert "Another process is already at it" in do_chore(library.project, name, notifier=notifier)[0]

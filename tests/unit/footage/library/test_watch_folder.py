@@ -14,7 +14,7 @@ from dayreel.footage.library.ingest import movie_name
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.library.watch_folder import matters, watch_folder
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.fakes.library import drop, make_library
 from tests.waiting import WITHIN_S, wait_until
 
@@ -22,8 +22,8 @@ FALLS = movie_name("Hidden Falls", 2019)
 
 
 @pytest.fixture
-def library(make_studio: Callable[..., Studio]) -> Library:
-    return make_library(make_studio(clock=SystemClock()))
+def library(make_project: Callable[..., Project]) -> Library:
+    return make_library(make_project(clock=SystemClock()))
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def watched(library: Library) -> Iterator[list[str]]:
     """Watch until the block ends; gives what the watch says."""
     said: list[str] = []
     stop = threading.Event()
-    options = {"stop": stop, "tell": said.append, "tell_trouble": lambda error: said.append(str(error))}
+    options = {"stop": stop, "tell": said.append, "notify_trouble": lambda error: said.append(str(error))}
     thread = threading.Thread(target=watch_folder, args=(library,), kwargs=options)
     thread.start()
     try:
@@ -128,7 +128,7 @@ def test_an_absent_share_is_reported_once_and_resumed_when_back(library: Library
         said.append(words)
         stop.set()
 
-    watch_folder(library, stop=stop, tell=tell, tell_trouble=lambda error: said.append(f"trouble: {error.message}"))
+    watch_folder(library, stop=stop, tell=tell, notify_trouble=lambda error: said.append(f"trouble: {error.message}"))
     assert stop.tries == 3
     assert said[0].startswith("trouble: There is no library.yaml in ")
     assert said[1] == f"{FALLS.item_id}: rip done"

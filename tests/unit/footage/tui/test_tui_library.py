@@ -18,9 +18,9 @@ from dayreel.footage.tui.library import LibraryScreen
 from dayreel.footage.worker.presence import Presence
 from dayreel.providers.lookup.contract import Found
 from dayreel.services.audit import recent_acts
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.fakes.library import library_with, pretend_to_work
-from tests.fakes.studio import reviewable
+from tests.fakes.project import reviewable
 from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, same_as_stored, terminal, text, until
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -28,9 +28,9 @@ FALLS = movie_name("Hidden Falls", 2019)
 
 
 @pytest.fixture
-def library(make_studio: Callable[..., Studio], tiny_clip: Path) -> Library:
+def library(make_project: Callable[..., Project], tiny_clip: Path) -> Library:
     """A movie that waits for a worker."""
-    return library_with(make_studio(), FALLS, tiny_clip)
+    return library_with(make_project(), FALLS, tiny_clip)
 
 
 def work(library: Library, role: str) -> None:
@@ -39,7 +39,7 @@ def work(library: Library, role: str) -> None:
 
 
 def gate(library: Library, number: int) -> GateRow:
-    with library.studio.catalog.read() as connection:
+    with library.project.catalog.read() as connection:
         return get_gate(connection, number)
 
 
@@ -72,7 +72,7 @@ def test_answering_both_questions_by_keyboard_matches_snapshots(library: Library
         await keyboard.press("a", "y")
         await until(app, "Recorded: question 2")
 
-    run(terminal(library.studio), story)
+    run(terminal(library.project), story)
     assert [(one.responded_by, one.via) for one in (gate(library, 1), gate(library, 2))] == [("alma", "tui")] * 2
     assert gate(library, 2).response_data == {"names": {"tiny.mp4": "movies/Falls/Falls.mp4"}}
 
@@ -92,8 +92,8 @@ def test_titles_are_looked_up_again_with_a_key(library: Library) -> None:
     with (library.root / "library.yaml").open("a") as plan:
         plan.write("file: {lookup: tmdb}\n")
     titles = Titles()
-    library.studio.providers["tmdb"] = titles
-    library = open_library(library.studio)
+    library.project.providers["tmdb"] = titles
+    library = open_library(library.project)
     work(library, "remux")
     answer(library, 1, "approved", by="ana", via="cli")
     run_pass(library)
@@ -110,7 +110,7 @@ def test_titles_are_looked_up_again_with_a_key(library: Library) -> None:
         await keyboard.press("a", "y")
         await until(app, "Recorded: question 3")
 
-    run(terminal(library.studio), story)
+    run(terminal(library.project), story)
     assert (gate(library, 2).status, gate(library, 3).status) == ("superseded", "approved")
 
 
@@ -135,12 +135,12 @@ def test_streams_can_be_typed_and_a_late_answer_shows_the_first(library: Library
         await keyboard.press("y")
         await until(app, "answered first by 'ben'", "rejected by ben via cli, to keep [0, 2]")
 
-    run(terminal(library.studio), story)
+    run(terminal(library.project), story)
     assert gate(library, 1).responded_by == "ben"
 
 
 def test_jobs_and_workers_are_seen_and_a_job_is_cancelled(library: Library) -> None:
-    claim = library.queue.claim(["remux"], worker="attic", now=library.studio.clock.now())
+    claim = library.queue.claim(["remux"], worker="attic", now=library.project.clock.now())
     assert claim is not None
     claim.progress(JobProgress(percent=40, fps=23.5, eta_s=185, detail="12 of 30 min"))
 
@@ -155,8 +155,8 @@ def test_jobs_and_workers_are_seen_and_a_job_is_cancelled(library: Library) -> N
         await until(app, "stops as soon as its worker")
         assert claim.is_cancelled()
 
-    run(terminal(library.studio), story)
-    with library.studio.catalog.read() as connection:
+    run(terminal(library.project), story)
+    with library.project.catalog.read() as connection:
         assert recent_acts(connection, limit=1)[0].via == "tui"
 
 
@@ -170,8 +170,8 @@ def test_a_failed_job_is_tried_again(library: Library) -> None:
         await keyboard.press("t")
         await until(app, "is waiting for a worker again")
 
-    run(terminal(library.studio), story)
-    with library.studio.catalog.read() as connection:
+    run(terminal(library.project), story)
+    with library.project.catalog.read() as connection:
         assert [one.state for one in jobs_of(connection)] == ["queued"]
 
 
@@ -182,22 +182,22 @@ def test_an_absent_folder_is_reported_and_its_items_still_shown(library: Library
         await keyboard.press("5")
         await until(app, "so it is no shared folder of dayreel", "movie-hidden_falls_2019")
 
-    run(terminal(library.studio), story)
+    run(terminal(library.project), story)
 
 
-def test_without_a_shared_folder_the_key_says_what_it_takes(make_studio: Callable[..., Studio]) -> None:
+def test_without_a_shared_folder_the_key_says_what_it_takes(make_project: Callable[..., Project]) -> None:
     """And what the screen has to say about itself, before or after, does not take the answer's place."""
-    studio = make_studio()
+    project = make_project()
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("5")
         await until(app, "DAYREEL_LIBRARY is not set", "There is nothing yet")
         assert app.current_mode == "day"
-        row = reviewable(studio)
+        row = reviewable(project)
         await until(app, row.id, gone="There is nothing yet")
         assert "DAYREEL_LIBRARY is not set" in text(app)
 
-    run(terminal(studio), story)
+    run(terminal(project), story)
 
 
 def test_keys_can_be_asked_for_before_the_list_is_there() -> None:

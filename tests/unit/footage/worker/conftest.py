@@ -90,7 +90,7 @@ class SharedFolder:
             clock=self.clock,
             stop=self.stop,
             tell=self.ended.append,
-            tell_trouble=self.troubles.append,
+            notify_trouble=self.troubles.append,
             once=True,
         )
         assert not self.troubles

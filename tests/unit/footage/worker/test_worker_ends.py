@@ -188,7 +188,7 @@ def test_a_second_worker_finishes_the_job_of_a_killed_one(shared: SharedFolder, 
     with worker_process(shared, "first") as first:
         wait_until(begun.exists)
         first.kill()
-    wait_until(lambda: not is_running(int(begun.read_text())))  # its leash ends what it had started
+    wait_until(lambda: not is_running(int(begun.read_text())))  # its process_guard ends what it had started
     let_the_lease_pass(shared, spec)
     shared.plan()
     with worker_process(shared, "second") as second:

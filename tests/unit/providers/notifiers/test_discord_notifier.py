@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.notifiers.contract import Card, Message, Press, ReviewNotifier
+from dayreel.providers.notifiers.contract import Card, Interaction, Message, ReviewNotifier
 from dayreel.providers.notifiers.discord import DiscordNotifier
 from dayreel.providers.notifiers.slack import SlackNotifier
 from dayreel.sandbox.discord import problems_of
@@ -20,7 +20,7 @@ PERMIT = make_permit("notification", "discord")
 MESSAGE = Message("Ready: *pots* @everyone", marker="m-1", link="http://127.0.0.1:8700/x")
 POSTED = {"id": "1300000000000000001"}
 CARD = Card("c/r1", "c 1.2.abc", "Crafts · c", "A *jar* [rises](http://x)", "Clay & <b>", ("revision 1",), "http://d/c")
-PRESS = Press("approve", "c 1.2.abc", "42", "ana", "C0TEST", way_back={"application": "11", "token": "tok.en"})
+PRESS = Interaction("approve", "c 1.2.abc", "42", "ana", "C0TEST", way_back={"application": "11", "token": "tok.en"})
 
 
 def at(url: str) -> ReviewNotifier:
@@ -120,7 +120,7 @@ def test_what_is_safe_to_repeat_is_never_in_doubt(say: Say) -> None:
     with scripted(say) as server:
         acts: tuple[Callable[[], object], ...] = (
             lambda: at(server.url).redraw(PERMIT, {"channel": "120", "id": "1"}, CARD),
-            lambda: at(server.url).whisper(PRESS, "no"),
+            lambda: at(server.url).reply_ephemeral(PRESS, "no"),
             lambda: at(server.url).find("m-1"),
         )
         for act in acts:
@@ -131,7 +131,7 @@ def test_what_is_safe_to_repeat_is_never_in_doubt(say: Say) -> None:
 def test_an_ephemeral_reply_hides_the_interaction_token_it_uses() -> None:
     with scripted(Say(404, {"code": 10015, "message": "Unknown Webhook tok.en"})) as server:
         with pytest.raises(PermanentError) as caught:
-            at(server.url).whisper(PRESS, "no")
+            at(server.url).reply_ephemeral(PRESS, "no")
         assert server.asked[0].path == "/api/webhooks/11/tok.en"
         assert "authorization" not in server.asked[0].headers
     assert "tok.en" not in str(caught.value) + repr(PRESS)
@@ -142,7 +142,7 @@ def test_an_ephemeral_reply_hides_the_interaction_token_it_uses() -> None:
 )
 def test_a_way_back_that_is_none_is_not_followed(way_back: dict[str, str]) -> None:
     with scripted(Say()) as server, pytest.raises(PermanentError, match="no way back"):
-        at(server.url).whisper(Press("approve", "t", "42", "ana", "120", way_back=way_back), "no")
+        at(server.url).reply_ephemeral(Interaction("approve", "t", "42", "ana", "120", way_back=way_back), "no")
     assert server.asked == []
 
 

@@ -10,7 +10,7 @@ from dayreel.errors import ConfigurationError, PermanentError, ProviderError, Tr
 from dayreel.providers.notifiers.contract import Message, Notifier
 from dayreel.providers.notifiers.ntfy import NtfyNotifier
 from dayreel.providers.notifiers.webhook import WebhookNotifier, sign
-from dayreel.schemas.effect import HOUSE, EffectKey
+from dayreel.schemas.effect import NO_CONTENT, EffectKey
 from tests.fakes.clock import FakeClock
 from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import Say, scripted, unused_url
@@ -61,7 +61,7 @@ def test_the_webhook_gets_a_signed_body_and_an_idempotency_key() -> None:
 
 
 def test_a_webhook_without_content_sends_a_null_content_id() -> None:
-    key = EffectKey(HOUSE, "notification", "webhook", 1, "f")
+    key = EffectKey(NO_CONTENT, "notification", "webhook", 1, "f")
     with scripted(Say(204)) as server:
         webhook(server.url).send(replace(PERMIT, key=key), MESSAGE)
     assert server.asked[0].json()["content_id"] is None

@@ -46,7 +46,7 @@ def test_a_slice_is_sent_with_its_length_and_nothing_more(tmp_path: Path) -> Non
     path.write_bytes(bytes(range(256)) * 100)
     with path.open("rb") as file, scripted(Say(200)) as server:
         Http("vendor").send(
-            "PUT", server.url, attempted="send", acting=False, data=FileSlice(file, first=300, length=1000)
+            "PUT", server.url, attempted="send", has_side_effects=False, data=FileSlice(file, first=300, length=1000)
         )
         (asked,) = server.asked
     assert asked.headers["content-length"] == "1000"

@@ -121,14 +121,14 @@ STATUS = {10: 401, 11: 429, 12: 400, 13: 429, 50: 503}
 
 
 @pytest.mark.parametrize("number", sorted(CODES))
-@pytest.mark.parametrize("acting", [True, False])
-def test_every_code_has_one_verdict(number: int, acting: bool) -> None:
+@pytest.mark.parametrize("has_side_effects", [True, False])
+def test_every_code_has_one_verdict(number: int, has_side_effects: bool) -> None:
     meaning, step = CODES[number]
-    doubt = UnknownOutcomeError if acting else TransientError
+    doubt = UnknownOutcomeError if has_side_effects else TransientError
     verdict: type[ProviderError] = {"retry": TransientError, "refuse": PermanentError, "doubt": doubt}[meaning]
     say = code(number, STATUS[number // 100], f"no, {SECRET}, {ACCESS}")
     with scripted(say) as server, pytest.raises(verdict) as caught:
-        at(server.url).submit(PERMIT, REQUEST) if acting else at(server.url).follow(HANDLE)
+        at(server.url).submit(PERMIT, REQUEST) if has_side_effects else at(server.url).follow(HANDLE)
     assert type(caught.value) is verdict
     text = str(caught.value)
     assert f"code {number}" in text

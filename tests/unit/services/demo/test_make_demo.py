@@ -29,13 +29,13 @@ from dayreel.services.marts.draw_charts import CHARTS
 from dayreel.services.marts.query_marts import answer, opened_marts
 from dayreel.services.marts.tables import MARTS
 from dayreel.services.marts.write_report import Report, parse_week, write_reports
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, state_transitions
 from dayreel.stores.mart_bucket import open_mart_files
 from tests.fakes.clock import FakeClock
-from tests.fakes.studio import status_documents
+from tests.fakes.project import status_documents
 
 ROOT = Path(__file__).parents[4]
 DAYS = 10
@@ -51,20 +51,20 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 @pytest.fixture(scope="module")
-def studio(demo: Demo) -> Iterator[Studio]:
+def project(demo: Demo) -> Iterator[Project]:
     settings = load_settings(demo.root)
     with open_catalog(settings.catalog) as catalog:
-        yield Studio(settings, FakeClock(NOW), catalog, actor="ana")
+        yield Project(settings, FakeClock(NOW), catalog, actor="ana")
 
 
 @pytest.fixture(scope="module")
-def sql(studio: Studio) -> Iterator[duckdb.DuckDBPyConnection]:
-    with opened_marts(mart_files(studio)) as connection:
+def sql(project: Project) -> Iterator[duckdb.DuckDBPyConnection]:
+    with opened_marts(mart_files(project)) as connection:
         yield connection
 
 
-def test_a_demo_has_a_content_per_channel_and_day_mostly_posted(demo: Demo, studio: Studio) -> None:
-    told = status_documents(studio)
+def test_a_demo_has_a_content_per_channel_and_day_mostly_posted(demo: Demo, project: Project) -> None:
+    told = status_documents(project)
     assert (len(told), demo.contents) == (2 * DAYS, 2 * DAYS)
     states = {one["state"] for one in told}
     assert states <= {"posted", "rejected", "publishing", "failed"}
@@ -73,9 +73,9 @@ def test_a_demo_has_a_content_per_channel_and_day_mostly_posted(demo: Demo, stud
     assert {one["world"] for one in told} == {"sandbox"}
 
 
-def test_its_rows_are_those_that_the_real_path_writes(studio: Studio) -> None:
+def test_its_rows_are_those_that_the_real_path_writes(project: Project) -> None:
     """Every purchase went through the ledger, every step through the lifecycle, every stage through the log."""
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         counted = connection.execute(select(effects.c.kind, func.count().label("number")).group_by(effects.c.kind))
         kinds = {row.kind: row.number for row in counted}
         layers = set(connection.execute(select(processing_logs.c.layer)).scalars())
@@ -89,18 +89,18 @@ def test_its_rows_are_those_that_the_real_path_writes(studio: Studio) -> None:
     assert real == 0
 
 
-def test_every_final_video_plays_and_is_a_file_of_its_own(studio: Studio) -> None:
-    told = status_documents(studio)
-    videos = [studio.settings.content_dir / one["final_video"] for one in told]
+def test_every_final_video_plays_and_is_a_file_of_its_own(project: Project) -> None:
+    told = status_documents(project)
+    videos = [project.settings.content_dir / one["final_video"] for one in told]
     assert len({path.read_bytes() for path in videos}) == len(videos)
     decode_fully(videos[0])
 
 
-def test_what_was_spent_in_the_marts_is_what_the_ledger_says(studio: Studio) -> None:
-    with studio.catalog.read() as connection:
+def test_what_was_spent_in_the_marts_is_what_the_ledger_says(project: Project) -> None:
+    with project.catalog.read() as connection:
         settled = connection.execute(select(func.sum(effects.c.settled_usd))).scalar()
-    spend = read_mart(mart_files(studio), "finance/spend")["settled_usd"]
-    contents = read_mart(mart_files(studio), "content/performance")["cost_usd"]
+    spend = read_mart(mart_files(project), "finance/spend")["settled_usd"]
+    contents = read_mart(mart_files(project), "content/performance")["cost_usd"]
     assert sum(spend, Decimal(0)) == sum(contents, Decimal(0)) == Decimal(settled or 0)
 
 
@@ -116,10 +116,10 @@ def test_the_promised_gaps_are_in_the_marts_with_their_reasons(demo: Demo, sql: 
     assert any("nothing was measured" in reason for reason in found.values())
 
 
-def test_the_sandbox_world_knows_the_posts_afterwards(demo: Demo, studio: Studio) -> None:
+def test_the_sandbox_world_knows_the_posts_afterwards(demo: Demo, project: Project) -> None:
     from dayreel.sandbox.world import World
 
-    world = World(studio.settings.sandbox_dir)
+    world = World(project.settings.sandbox_dir)
     try:
         assert len(world.store.all("post")) == demo.posts
     finally:
@@ -136,8 +136,8 @@ def test_a_demo_refuses_a_folder_that_holds_anything(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def reports(studio: Studio) -> list[Report]:
-    return write_reports(studio, WEEK)
+def reports(project: Project) -> list[Report]:
+    return write_reports(project, WEEK)
 
 
 def test_every_channel_has_a_page_that_needs_nothing_else(reports: list[Report]) -> None:
@@ -206,8 +206,8 @@ def test_refused_and_unknown_posts_are_shown_in_page_and_text(reports: list[Repo
     assert "<b>1</b>posts of unknown outcome" in crafts.path.read_text(encoding="utf-8")
 
 
-def test_every_week_has_its_charts_beside_the_marts(studio: Studio) -> None:
-    files = mart_files(studio)
+def test_every_week_has_its_charts_beside_the_marts(project: Project) -> None:
+    files = mart_files(project)
     for week in files.partitions("summary/weekly"):
         assert sorted(files.chart_names(week, "all")) == sorted(CHARTS)
 
@@ -241,14 +241,16 @@ def test_dagsters_pages_show_charts_short_tables_and_checks(demo: Demo, monkeypa
         assert any("HTTP 503" in str(one.description) for one in failed)
 
 
-def test_a_report_is_the_same_when_it_is_written_again(studio: Studio, reports: list[Report], monkeypatch: Any) -> None:
+def test_a_report_is_the_same_when_it_is_written_again(
+    project: Project, reports: list[Report], monkeypatch: Any
+) -> None:
     """Marts and charts are not made again here: see `test_build_marts`, `test_draw_charts`."""
-    files, scope = mart_files(studio), (WEEK.isoformat(), reports[0].channel)
+    files, scope = mart_files(project), (WEEK.isoformat(), reports[0].channel)
     charts = {name: files.chart(*scope, name) for name in CHARTS}
     before = reports[0].path.read_bytes()
     monkeypatch.setattr(write_report, "refresh_marts", lambda *_days, **_more: 0)
     monkeypatch.setattr(write_report, "draw_all", lambda _data: charts)
-    (again,) = write_reports(studio, WEEK, channels=[reports[0].channel])
+    (again,) = write_reports(project, WEEK, channels=[reports[0].channel])
     assert again.path.read_bytes() == before
 
 
@@ -334,13 +336,13 @@ def rows_of_question(sql: duckdb.DuckDBPyConnection, number: int) -> list[dict[s
     return rows
 
 
-def test_the_cheapest_topic_is_the_one_that_the_ledger_says(studio: Studio, sql: duckdb.DuckDBPyConnection) -> None:
+def test_the_cheapest_topic_is_the_one_that_the_ledger_says(project: Project, sql: duckdb.DuckDBPyConnection) -> None:
     """Worked out anew: dollars of the ledger over views, per topic; one video alone is never the cheapest topic."""
     paid = select(effects.c.content_id, func.sum(effects.c.settled_usd)).group_by(effects.c.content_id)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         cost = dict(connection.execute(paid).all())
     topics: dict[str, list[tuple[float, int]]] = {}
-    for one in read_mart(mart_files(studio), "content/performance").to_dict("records"):
+    for one in read_mart(mart_files(project), "content/performance").to_dict("records"):
         if not pd.isna(one["views_7d"]) and one["views_7d"] > 0:
             topics.setdefault(one["topic"], []).append((float(cost[one["content_id"]]), int(one["views_7d"])))
     told = rows_of_question(sql, 1)
@@ -358,11 +360,11 @@ def test_no_winner_is_reported_before_there_is_enough_data(sql: duckdb.DuckDBPyC
 
 
 def test_last_weeks_spending_is_the_ledgers_against_the_caps(
-    demo: Demo, studio: Studio, sql: duckdb.DuckDBPyConnection
+    demo: Demo, project: Project, sql: duckdb.DuckDBPyConnection
 ) -> None:
     rows = rows_of_question(sql, 3)
     since = demo.last - timedelta(days=6)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         paid = connection.execute(select(func.sum(effects.c.settled_usd)).where(effects.c.spent_on >= since)).scalar()
     assert (len(rows), rows[0]["day"], {row["week_usd"] for row in rows}) == (7, since, {paid})
     assert {(row["cap_day_usd"], row["cap_month_usd"]) for row in rows} == {(Decimal(25), Decimal(300))}

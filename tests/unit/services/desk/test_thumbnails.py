@@ -10,7 +10,7 @@ from PIL import Image
 
 from dayreel.schemas.content import FileRecord
 from dayreel.services.desk.thumbnails import thumbnails
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.files import sha256_of
 
 ID = "asmr_crafts-2026-11-20"
@@ -30,26 +30,26 @@ def draw(path: Path) -> FileRecord:
     return FileRecord(path=name, sha256=sha256_of(path), size_bytes=path.stat().st_size)
 
 
-def test_each_video_gets_one_small_picture_that_is_kept(make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio()
-    folder = studio.contents.folder(ID)
+def test_each_video_gets_one_small_picture_that_is_kept(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    folder = project.contents.folder(ID)
     video = draw(folder / "raw" / "video_1.mp4")
-    made = thumbnails(studio, ID, [video])
+    made = thumbnails(project, ID, [video])
     ((picture, shows),) = made
     assert shows == "raw/video_1.mp4"
     assert picture == f"thumbnails/video_1-{video.sha256[:12]}.jpg"
     with Image.open(folder / picture) as seen:
         assert seen.size == (240, 427)
     before = (folder / picture).stat().st_mtime_ns
-    assert thumbnails(studio, ID, [video]) == made
+    assert thumbnails(project, ID, [video]) == made
     assert (folder / picture).stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("content", [None, b"an error page"])
-def test_what_cannot_be_seen_is_left_out(make_studio: Callable[..., Studio], content: bytes | None) -> None:
-    studio = make_studio()
-    path = studio.contents.folder(ID) / "final_video.mp4"
+def test_what_cannot_be_seen_is_left_out(make_project: Callable[..., Project], content: bytes | None) -> None:
+    project = make_project()
+    path = project.contents.folder(ID) / "final_video.mp4"
     path.parent.mkdir(parents=True)
     if content is not None:
         path.write_bytes(content)
-    assert thumbnails(studio, ID, [FileRecord(path="final_video.mp4", sha256="0" * 64, size_bytes=1)]) == []
+    assert thumbnails(project, ID, [FileRecord(path="final_video.mp4", sha256="0" * 64, size_bytes=1)]) == []

@@ -7,8 +7,8 @@ import pytest
 
 from dayreel.errors import BusyError, StaleState, UsageError
 from dayreel.services.audit import recent_acts
+from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
-from dayreel.services.desk.visits import Throttle, Visits
 from dayreel.stores.catalog.engine import Catalog
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import PASSWORD, QUICK
@@ -16,7 +16,7 @@ from tests.fakes.desk import PASSWORD, QUICK
 
 def test_a_person_comes_in_works_and_is_locked_out(catalog: Catalog) -> None:
     clock = FakeClock()
-    users, visits = Users(catalog, clock, hasher=QUICK), Visits(catalog, clock)
+    users, sessions = Users(catalog, clock, hasher=QUICK), Sessions(catalog, clock)
     link = users.first_link()
     assert link is not None
     root = users.accept(link, name="  Root ", password=PASSWORD)
@@ -25,15 +25,15 @@ def test_a_person_comes_in_works_and_is_locked_out(catalog: Catalog) -> None:
     assert users.check_password("ANA", PASSWORD) == ana
     assert users.check_password("Ana", PASSWORD + "x") is None
     assert users.check_password("Nobody", PASSWORD) is None
-    secret = visits.begin(ana, agent="a browser")
-    token = visits.make_token(ana, "script", role="admin", by="Ana")
-    for visitor in (visits.visitor(secret), visits.bearer(token), visits.named("ana")):
+    secret = sessions.begin(ana, agent="a browser")
+    token = sessions.make_token(ana, "script", role="admin", by="Ana")
+    for visitor in (sessions.visitor(secret), sessions.bearer(token), sessions.named("ana")):
         assert visitor is not None
         assert (visitor.name, visitor.role) == ("Ana", "reviewer")
     users.disable("Ana", by="Root")
-    assert (visits.visitor(secret), visits.bearer(token), visits.named("Ana")) == (None, None, None)
+    assert (sessions.visitor(secret), sessions.bearer(token), sessions.named("Ana")) == (None, None, None)
     users.enable("Ana", by="Root")
-    assert visits.visitor(secret) is None, "enabling brought an ended session back"
+    assert sessions.visitor(secret) is None, "enabling brought an ended session back"
     with catalog.read() as connection:
         assert [(one.actor, one.act, one.target) for one in recent_acts(connection)][:2] == [
             ("Root", "enable user", "Ana"),
@@ -64,25 +64,25 @@ def test_one_link_makes_one_admin_however_many_use_it_at_once(catalog: Catalog) 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one(sqlite_catalog: Catalog) -> None:
     clock = FakeClock()
-    users, visits = Users(sqlite_catalog, clock, hasher=QUICK), Visits(sqlite_catalog, clock)
+    users, sessions = Users(sqlite_catalog, clock, hasher=QUICK), Sessions(sqlite_catalog, clock)
     ana = users.accept(users.add("Ana", "viewer", by="test"), name="", password=PASSWORD)
-    secret = visits.begin(ana, agent="")
+    secret = sessions.begin(ana, agent="")
     older, newer = users.invite_again("Ana", by="test"), users.invite_again("Ana", by="test")
     assert users.invited(older) is None, "two links hold at once"
     users.accept(newer, name="", password="another pass phrase")
-    assert visits.visitor(secret) is None
+    assert sessions.visitor(secret) is None
     assert users.check_password("Ana", PASSWORD) is None
 
 
 def test_a_used_session_lasts_to_its_end_and_an_idle_one_ends(catalog: Catalog) -> None:
     clock = FakeClock()
-    users, visits = Users(catalog, clock, hasher=QUICK), Visits(catalog, clock)
+    users, sessions = Users(catalog, clock, hasher=QUICK), Sessions(catalog, clock)
     ana = users.accept(users.add("Ana", "viewer", by="test"), name="", password=PASSWORD)
-    used, idle = visits.begin(ana, agent=""), visits.begin(ana, agent="")
+    used, idle = sessions.begin(ana, agent=""), sessions.begin(ana, agent="")
     for _ in range(6):
         clock.move(days=2, hours=6)
-        assert (visits.visitor(used) is not None) == (clock.now() < FakeClock().now() + timedelta(days=14))
-    assert visits.visitor(idle) is None
+        assert (sessions.visitor(used) is not None) == (clock.now() < FakeClock().now() + timedelta(days=14))
+    assert sessions.visitor(idle) is None
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b", "line\x1bfeed", "\u202egnirts"])

@@ -24,7 +24,7 @@ from dayreel.errors import (
 )
 from dayreel.processes import owner_of, this_process
 from dayreel.schemas.effect import EffectKey, Permit
-from dayreel.services.effects.intent import Done, Intent, NotMade, Record
+from dayreel.services.effects.intent import Done, Intent, Record, VendorFailed
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.leases import LEASE
@@ -415,7 +415,7 @@ def test_only_the_services_own_word_lets_go_of_a_handle(
     ready: Catalog, error: TransientError | PermanentError, state: str, settled: Decimal | None
 ) -> None:
     with pytest.raises(type(error)):
-        ledger_of(ready).perform(intent(), raises(NotMade(error), after={"request_id": "r1"}))
+        ledger_of(ready).perform(intent(), raises(VendorFailed(error), after={"request_id": "r1"}))
     row = row_of(ready)
     assert (row["state"], row["handle"], row["settled_usd"]) == (state, {}, settled)
 
@@ -509,7 +509,7 @@ def test_a_ruling_settles_releases_or_keeps_the_money(
     ledger = ledger_of(ready)
     with pytest.raises(UnknownOutcomeError):
         ledger.perform(intent(), raises(LOST))
-    ledger.rule(row_of(ready)["id"], state, "ana looked", handle={"request_id": "r9"}, cost_usd=cost)
+    ledger.record_outcome(row_of(ready)["id"], state, "ana looked", handle={"request_id": "r9"}, cost_usd=cost)
     row = row_of(ready)
     assert (row["state"], row["reserved_usd"], row["settled_usd"]) == (state, reserved, settled)
     assert (row["error"], row["handle"]) == ("ana looked", {"request_id": "r9"})
@@ -520,7 +520,7 @@ def test_nobody_rules_on_what_is_known_or_under_way(ready: Catalog, living: str)
     ledger = ledger_of(ready)
     done = ledger.perform(intent(), brings())
     with pytest.raises(BusyError, match="is confirmed now"):
-        ledger.rule(done.id, "intended", "looked")
+        ledger.record_outcome(done.id, "intended", "looked")
     sent_by(ready, living, sequence=2)
     with pytest.raises(BusyError, match="is sent now"):
-        ledger.rule(row_of(ready, 2)["id"], "intended", "looked")
+        ledger.record_outcome(row_of(ready, 2)["id"], "intended", "looked")

@@ -143,7 +143,7 @@ def test_possible_spending_counts_and_released_money_does_not(either: Catalog) -
     buy(ledger)
     with pytest.raises(GateClosedError, match=r"\$0.2000 of cap.content_usd"):
         buy(ledger)
-    ledger.rule(row_of(either, 9001)["id"], "intended", "it is not there")
+    ledger.record_outcome(row_of(either, 9001)["id"], "intended", "it is not there")
     buy(ledger)
 
 

@@ -11,10 +11,10 @@ from dayreel.errors import ConfigurationError, GateClosedError, PermanentError, 
 from dayreel.providers.llm.contract import Answer, Question
 from dayreel.services.making.ask import MAX_ANSWERS, Asked, Unusable, ask
 from dayreel.services.making.open_content import open_content
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import reconcile
 from tests.fakes.language_model import FakeLanguageModel, answer
-from tests.fakes.studio import DAY, channel_of, ledger_rows
+from tests.fakes.project import DAY, channel_of, ledger_rows
 
 LOST = UnknownOutcomeError(attempted="ask", answer="the connection closed")
 DOWN = TransientError(attempted="ask", answer="HTTP 529")
@@ -27,8 +27,8 @@ class Line(BaseModel):
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
-    return make_studio()
+def project(make_project: Callable[..., Project]) -> Project:
+    return make_project()
 
 
 def question(**changes: Any) -> Question:
@@ -46,13 +46,13 @@ def question(**changes: Any) -> Question:
 
 
 def say(
-    studio: Studio, *says: Answer | Exception, accept: Callable[[Line], None] = lambda _line: None, **changes: Any
+    project: Project, *says: Answer | Exception, accept: Callable[[Line], None] = lambda _line: None, **changes: Any
 ) -> tuple[Asked[Line], FakeLanguageModel]:
     model = FakeLanguageModel(says)
-    row = open_content(studio, channel_of(studio), DAY)
+    row = open_content(project, channel_of(project), DAY)
     asked = ask(
-        studio,
-        channel_of(studio),
+        project,
+        channel_of(project),
         row,
         layer="idea",
         model=model,
@@ -63,10 +63,10 @@ def say(
     return asked, model
 
 
-def test_a_usable_answer_is_paid_once_and_kept(studio: Studio) -> None:
-    asked, model = say(studio, GOOD)
+def test_a_usable_answer_is_paid_once_and_kept(project: Project) -> None:
+    asked, model = say(project, GOOD)
     assert (asked.document.text, asked.cost_usd, len(asked.effect_ids)) == ("clay", COST, 1)
-    (row,) = ledger_rows(studio)
+    (row,) = ledger_rows(project)
     assert (row["state"], row["settled_usd"], row["layer"], row["model"]) == (
         "confirmed",
         COST,
@@ -75,7 +75,7 @@ def test_a_usable_answer_is_paid_once_and_kept(studio: Studio) -> None:
     )
     assert row["reserved_usd"] >= row["settled_usd"]
     assert model.permits[0].effect_id == row["id"]
-    again, silent = say(studio)
+    again, silent = say(project)
     assert (again, silent.asked) == (asked, [])
 
 
@@ -88,84 +88,84 @@ def test_a_usable_answer_is_paid_once_and_kept(studio: Studio) -> None:
         (answer(""), "Your last answer had faults"),
     ],
 )
-def test_an_unusable_answer_is_paid_and_retried_with_a_hint(studio: Studio, bad: Answer, hint: str) -> None:
-    asked, model = say(studio, bad, GOOD)
+def test_an_unusable_answer_is_paid_and_retried_with_a_hint(project: Project, bad: Answer, hint: str) -> None:
+    asked, model = say(project, bad, GOOD)
     assert [one.prompt.startswith("Say clay.") for one in model.asked] == [True, True]
     assert model.asked[0].prompt == "Say clay."
     assert hint in model.asked[1].prompt
     assert (len(asked.effect_ids), asked.cost_usd) == (2, 2 * COST)
 
 
-def test_an_answer_the_caller_rejects_is_retried_with_its_hint(studio: Studio) -> None:
+def test_an_answer_the_caller_rejects_is_retried_with_its_hint(project: Project) -> None:
     def accept(line: Line) -> None:
         if line.text == "mud":
             raise Unusable("it is mud", "Not mud.")
 
-    asked, model = say(studio, answer({"text": "mud"}), GOOD, accept=accept)
+    asked, model = say(project, answer({"text": "mud"}), GOOD, accept=accept)
     assert asked.document.text == "clay"
     assert model.asked[1].prompt == "Say clay.\n\nNot mud."
 
 
-def test_after_too_many_useless_answers_it_lists_the_reasons(studio: Studio) -> None:
+def test_after_too_many_useless_answers_it_lists_the_reasons(project: Project) -> None:
     with pytest.raises(PermanentError) as told:
-        say(studio, *[answer(finish="cut")] * 9)
+        say(project, *[answer(finish="cut")] * 9)
     assert told.value.message.count("it was cut off") == MAX_ANSWERS
-    assert len(ledger_rows(studio)) == MAX_ANSWERS
+    assert len(ledger_rows(project)) == MAX_ANSWERS
 
 
-def test_a_refusal_is_paid_told_and_not_argued_with(studio: Studio) -> None:
+def test_a_refusal_is_paid_told_and_not_argued_with(project: Project) -> None:
     with pytest.raises(PermanentError, match="the model refused: not about this"):
-        say(studio, answer(finish="refused", refusal="not about this"))
-    (row,) = ledger_rows(studio)
+        say(project, answer(finish="refused", refusal="not about this"))
+    (row,) = ledger_rows(project)
     assert row["settled_usd"] == COST
 
 
-def test_a_service_that_is_down_is_tried_three_times_for_free(studio: Studio) -> None:
+def test_a_service_that_is_down_is_tried_three_times_for_free(project: Project) -> None:
     with pytest.raises(TransientError):
-        say(studio, DOWN, DOWN, DOWN)
-    (row,) = ledger_rows(studio)
+        say(project, DOWN, DOWN, DOWN)
+    (row,) = ledger_rows(project)
     assert (row["state"], row["attempts"], row["reserved_usd"]) == ("intended", 3, 0)
-    asked, model = say(studio, DOWN, GOOD)
+    asked, model = say(project, DOWN, GOOD)
     assert (asked.cost_usd, len(model.asked)) == (COST, 2)
 
 
-def test_a_lost_answer_is_retried_and_written_off_at_full_cost(studio: Studio) -> None:
-    asked, model = say(studio, LOST, GOOD)
+def test_a_lost_answer_is_retried_and_written_off_at_full_cost(project: Project) -> None:
+    asked, model = say(project, LOST, GOOD)
     assert (asked.document.text, len(model.asked)) == ("clay", 2)
-    lost, good = ledger_rows(studio)
+    lost, good = ledger_rows(project)
     assert (lost["state"], good["state"]) == ("unknown", "confirmed")
-    (told,) = reconcile(studio)
+    (told,) = reconcile(project)
     assert told.outcome == "written_off"
-    (lost, _) = ledger_rows(studio)
+    (lost, _) = ledger_rows(project)
     assert (lost["state"], lost["settled_usd"]) == ("confirmed", lost["reserved_usd"])
-    again, silent = say(studio)
+    again, silent = say(project)
     assert (again.document.text, silent.asked) == ("clay", [])
     assert again.cost_usd == asked.cost_usd + lost["settled_usd"]
 
 
-def test_a_written_off_answer_does_not_change_later_questions(studio: Studio) -> None:
+def test_a_written_off_answer_does_not_change_later_questions(project: Project) -> None:
     """The process dies before the stage is done: what was asked with a hint is found again, not paid again."""
-    _, model = say(studio, answer(finish="cut"), LOST, GOOD)
+    _, model = say(project, answer(finish="cut"), LOST, GOOD)
     assert len(model.asked) == 3
-    reconcile(studio)
-    again, silent = say(studio)
+    reconcile(project)
+    again, silent = say(project)
     assert (again.document.text, silent.asked) == ("clay", [])
 
 
-def test_lost_answers_are_bounded(studio: Studio) -> None:
+def test_lost_answers_are_bounded(project: Project) -> None:
     with pytest.raises(PermanentError, match="answer 4 was lost"):
-        say(studio, *[LOST] * 9)
-    assert len(ledger_rows(studio, state="unknown")) == MAX_ANSWERS
+        say(project, *[LOST] * 9)
+    assert len(ledger_rows(project, state="unknown")) == MAX_ANSWERS
 
 
-def test_a_cap_stops_the_question_before_it_is_asked(make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio(config={"cap.day_usd": "0.001"})
+def test_a_cap_stops_the_question_before_it_is_asked(make_project: Callable[..., Project]) -> None:
+    project = make_project(config={"cap.day_usd": "0.001"})
     with pytest.raises(GateClosedError, match=r"cap\.day_usd"):
-        say(studio, GOOD)
-    assert ledger_rows(studio) == []
+        say(project, GOOD)
+    assert ledger_rows(project) == []
 
 
-def test_a_model_without_a_price_is_not_asked(studio: Studio) -> None:
+def test_a_model_without_a_price_is_not_asked(project: Project) -> None:
     with pytest.raises(ConfigurationError, match="has no price"):
-        say(studio, GOOD, model="claude-fable-9")
-    assert ledger_rows(studio) == []
+        say(project, GOOD, model="claude-fable-9")
+    assert ledger_rows(project) == []

@@ -16,9 +16,9 @@ from dayreel.schemas.content import FileRecord, NarrationTrack, SpokenWord
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.caption_video import write_captions
 from dayreel.services.making.make_idea import make_idea
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
-from tests.fakes.studio import CRAFTS, channel_of, today
+from tests.fakes.project import CRAFTS, channel_of, today
 
 pytestmark = pytest.mark.slow
 
@@ -33,19 +33,19 @@ def make_file(path: Path, duration_s: float, *, picture: bool) -> Path:
 
 
 @pytest.fixture
-def spoken(make_studio: Callable[..., Studio]) -> tuple[Channel, Callable[..., Manifest], Path]:
-    studio = make_studio(channels={"crafts": WISH})
-    channel = channel_of(studio)
+def spoken(make_project: Callable[..., Project]) -> tuple[Channel, Callable[..., Manifest], Path]:
+    project = make_project(channels={"crafts": WISH})
+    channel = channel_of(project)
     says = FakeLanguageModel([answer(idea(narration="A jar rises"))])
-    content_id = make_idea(studio, channel, today(studio), model=says).content_id
-    folder = studio.contents.folder(content_id)
+    content_id = make_idea(project, channel, today(project), model=says).content_id
+    folder = project.contents.folder(content_id)
 
     def with_narration(duration_s: float, *words: tuple[str, float, float]) -> Manifest:
         path = make_file(folder / "narration.wav", duration_s, picture=False)
         file = FileRecord(path=path.name, sha256="0" * 64, size_bytes=path.stat().st_size)
         timed = tuple(SpokenWord(text=text, start_s=start, end_s=end) for text, start, end in words)
         track = NarrationTrack(file=file, duration_s=duration_s, provider="edge", voice="v", words=timed)
-        return studio.contents.update(content_id, narration=track)
+        return project.contents.update(content_id, narration=track)
 
     return channel, with_narration, folder
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from dayreel.services.making.code_versions import code_versions
-from dayreel.services.studio import Studio
-from tests.fakes.studio import channel_of, write_channel
+from dayreel.services.project import Project
+from tests.fakes.project import channel_of, write_channel
 
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 
 
-def versions(studio: Studio) -> dict[str, str]:
-    return code_versions(studio.settings.channels_dir, channel_of(studio))
+def versions(project: Project) -> dict[str, str]:
+    return code_versions(project.settings.channels_dir, channel_of(project))
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -38,22 +38,22 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     ],
 )
 def test_a_setting_changes_the_stages_that_follow_it(
-    make_studio: MakeStudio, change: dict[str, Any], stages: set[str]
+    make_project: MakeProject, change: dict[str, Any], stages: set[str]
 ) -> None:
-    studio = make_studio()
-    before = versions(studio)
-    write_channel(studio.settings.root, "crafts", **change)
-    assert changed(before, versions(studio)) == stages
+    project = make_project()
+    before = versions(project)
+    write_channel(project.settings.root, "crafts", **change)
+    assert changed(before, versions(project)) == stages
 
 
-def test_a_template_of_ones_own_is_followed(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    before = versions(studio)
-    own = studio.settings.channels_dir / "templates" / "crafts"
+def test_a_template_of_ones_own_is_followed(make_project: MakeProject) -> None:
+    project = make_project()
+    before = versions(project)
+    own = project.settings.channels_dir / "templates" / "crafts"
     own.mkdir(parents=True)
     (own / "prompts.md.j2").write_text("Write {{ segments.count }} prompts.")
-    assert changed(before, versions(studio)) == {"prompts"}
+    assert changed(before, versions(project)) == {"prompts"}
 
 
-def test_versions_begin_with_the_codes_own(make_studio: MakeStudio) -> None:
-    assert all(version.partition("-")[0].isdecimal() for version in versions(make_studio()).values())
+def test_versions_begin_with_the_codes_own(make_project: MakeProject) -> None:
+    assert all(version.partition("-")[0].isdecimal() for version in versions(make_project()).values())

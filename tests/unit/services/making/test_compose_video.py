@@ -13,9 +13,9 @@ from dayreel.schemas.content import Idea, Segment
 from dayreel.services.making.compose_video import compose_video
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, Work, run_stage
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
-from tests.fakes.studio import DAY, channel_of, content_row
+from tests.fakes.project import DAY, channel_of, content_row
 
 ID = "crafts-2026-11-20"
 SMALL = {"segments": {"count": 2, "duration_s": 1, "resolution": "480p"}}
@@ -33,8 +33,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio], clip: Path) -> Studio:
-    opened = make_studio(channels={"crafts": SMALL})
+def project(make_project: Callable[..., Project], clip: Path) -> Project:
+    opened = make_project(channels={"crafts": SMALL})
     row = open_content(opened, channel_of(opened), DAY)
     said = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
     run_stage(opened, row, Work("ideas", "f", "a"), lambda: Product({"idea": said}, {"caption": said.caption}))
@@ -54,33 +54,33 @@ def studio(make_studio: Callable[..., Studio], clip: Path) -> Studio:
     return opened
 
 
-def test_a_composed_video_waits_for_review_and_is_composed_once(studio: Studio) -> None:
-    final = compose_video(studio, channel_of(studio), DAY).manifest.final_video
+def test_a_composed_video_waits_for_review_and_is_composed_once(project: Project) -> None:
+    final = compose_video(project, channel_of(project), DAY).manifest.final_video
     assert final is not None
     assert (final.revision, final.width, final.height) == (1, 480, 854)
-    row = content_row(studio, ID)
+    row = content_row(project, ID)
     assert (row.state, row.revision, row.video_sha256) == ("review_pending", 1, final.file.sha256)
-    folder = studio.contents.folder(ID)
+    folder = project.contents.folder(ID)
     assert all((folder / name).is_file() for name in ("final_video.mp4", final.poster, final.contact_sheet))
-    assert compose_video(studio, channel_of(studio), DAY).reused
+    assert compose_video(project, channel_of(project), DAY).reused
 
-    decide(studio, ID, "approved", by="ana", via="cli")
+    decide(project, ID, "approved", by="ana", via="cli")
     (folder / "final_video.mp4").write_bytes(b"damaged")
-    again = compose_video(studio, channel_of(studio), DAY)
-    assert (again.reused, content_row(studio, ID).state) == (False, "review_pending")
+    again = compose_video(project, channel_of(project), DAY)
+    assert (again.reused, content_row(project, ID).state) == (False, "review_pending")
     assert not [path for path in folder.iterdir() if path.suffix in (".tmp", ".part")]
 
 
-def test_an_unreadable_segment_is_reported_and_makes_no_video(studio: Studio) -> None:
-    (studio.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"<html>not found</html>")
+def test_an_unreadable_segment_is_reported_and_makes_no_video(project: Project) -> None:
+    (project.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"<html>not found</html>")
     with pytest.raises(MediaError, match=r"video_2\.mp4"):
-        compose_video(studio, channel_of(studio), DAY)
-    assert not (studio.contents.folder(ID) / "final_video.mp4").exists()
-    row = content_row(studio, ID)
+        compose_video(project, channel_of(project), DAY)
+    assert not (project.contents.folder(ID) / "final_video.mp4").exists()
+    row = content_row(project, ID)
     assert (row.state, row.last_good_state) == ("failed", "composing")
 
 
-def test_without_segments_there_is_nothing_to_compose(make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio()
+def test_without_segments_there_is_nothing_to_compose(make_project: Callable[..., Project]) -> None:
+    project = make_project()
     with pytest.raises(UsageError, match="has no raw_segments yet"):
-        compose_video(studio, channel_of(studio), DAY)
+        compose_video(project, channel_of(project), DAY)

@@ -26,7 +26,7 @@ from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.open_content import day_lock, open_content, open_new_take
 from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.stores.catalog import tables
@@ -34,60 +34,60 @@ from dayreel.stores.leases import LEASE
 from dayreel.stores.locks import hold
 from tests.fakes.clock import FakeClock
 from tests.fakes.prepared import files_of, lay_out
-from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, transitions
-from tests.fakes.studio import make_studio as new_studio
+from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, transitions
+from tests.fakes.project import make_project as new_project
 from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
 
 ID = "crafts-2026-11-20"
 RUNNING = Job("running", progress="rendering")
 FAILED = Job("failed", error="the prompt was flagged", error_code="content_policy")
 UNLUCKY = Job("failed", error="a worker died", retry_helps=True)
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
     """A content with an idea and three prompts, and money enough."""
-    studio = new_studio(tmp_path_factory.mktemp("prepared"), config={"cap.content_usd": "9"})
-    prepare(studio)
-    studio.catalog.close()
-    return files_of(studio.settings.root)
+    project = new_project(tmp_path_factory.mktemp("prepared"), config={"cap.content_usd": "9"})
+    prepare(project)
+    project.catalog.close()
+    return files_of(project.settings.root)
 
 
 @pytest.fixture
-def studio(project: Mapping[str, bytes], make_studio: MakeStudio, tmp_path: Path) -> Studio:
-    lay_out(project, tmp_path)
-    return make_studio(channels={})
+def project(prepared: Mapping[str, bytes], make_project: MakeProject, tmp_path: Path) -> Project:
+    lay_out(prepared, tmp_path)
+    return make_project(channels={})
 
 
-def prepare(studio: Studio, *, words: str = "clay") -> None:
-    row = open_content(studio, channel_of(studio), DAY)
+def prepare(project: Project, *, words: str = "clay") -> None:
+    row = open_content(project, channel_of(project), DAY)
     said = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
     prompts = PromptSet(
         prompts=tuple(VideoPrompt(video_prompt=f"{words} {number}", audio_prompt="rain") for number in (1, 2, 3))
     )
-    run_stage(studio, row, Work("ideas", "f", "a"), lambda: Product({"idea": said}, {"idea": said.idea}))
-    run_stage(studio, row, Work("prompts", words, "o"), lambda: Product({"prompts": prompts}))
+    run_stage(project, row, Work("ideas", "f", "a"), lambda: Product({"idea": said}, {"idea": said.idea}))
+    run_stage(project, row, Work("prompts", words, "o"), lambda: Product({"prompts": prompts}))
 
 
-def render(studio: Studio, source: FakeVideoGenerator) -> StageResult:
-    return render_segments(studio, channel_of(studio), DAY, source=source)
+def render(project: Project, source: FakeVideoGenerator) -> StageResult:
+    return render_segments(project, channel_of(project), DAY, source=source)
 
 
-def states(studio: Studio) -> list[str]:
-    with studio.catalog.read() as connection:
+def states(project: Project) -> list[str]:
+    with project.catalog.read() as connection:
         return [one.state for one in renders_of(connection, [ID]).get(ID, ())]
 
 
-def effects(studio: Studio) -> dict[int, dict[str, Any]]:
-    rows = ledger_rows(studio, kind="segment")
+def effects(project: Project) -> dict[int, dict[str, Any]]:
+    rows = ledger_rows(project, kind="segment")
     assert len({row["sequence"] for row in rows}) == len(rows)
     return {row["sequence"]: row for row in rows}
 
 
-def seeds(studio: Studio) -> list[int | None]:
+def seeds(project: Project) -> list[int | None]:
     """Return the seed of each segment: None where nobody has asked for another clip."""
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         query = select(tables.renders.c.seed).order_by(tables.renders.c.sequence)
         return list(connection.execute(query).scalars())
 
@@ -96,173 +96,173 @@ def numbers(source: FakeVideoGenerator) -> list[int]:
     return sorted(number for number, _ in source.submitted)
 
 
-def test_segments_are_bought_together_and_paid_from_the_ledger(studio: Studio, tiny_clip: Path) -> None:
+def test_segments_are_bought_together_and_paid_from_the_ledger(project: Project, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip, together=3)
-    result = render(studio, source)
+    result = render(project, source)
     assert numbers(source) == [1, 2, 3]
     assert result.record.cost_usd == Decimal("1.5")
     assert [one.sequence for one in result.manifest.segments] == [1, 2, 3]
     first = result.manifest.segments[0]
     assert (first.width, first.height, first.has_audio, first.seed, first.provider) == (72, 128, True, 7, "fal")
-    assert first.request_id == effects(studio)[1]["handle"]["request_id"]
-    assert (studio.contents.folder(ID) / "raw" / "video_3.mp4").read_bytes() == tiny_clip.read_bytes()
-    assert states(studio) == ["completed"] * 3
-    assert content_row(studio, ID).state == "rendering"
-    assert all(row["settled_usd"] == Decimal("0.5") for row in effects(studio).values())
+    assert first.request_id == effects(project)[1]["handle"]["request_id"]
+    assert (project.contents.folder(ID) / "raw" / "video_3.mp4").read_bytes() == tiny_clip.read_bytes()
+    assert states(project) == ["completed"] * 3
+    assert content_row(project, ID).state == "rendering"
+    assert all(row["settled_usd"] == Decimal("0.5") for row in effects(project).values())
     request = dict(source.submitted)[2]
     assert (request.prompt, request.duration_s, request.resolution) == ("clay 2\n\nSound: rain", 5, "720p")
 
 
-def test_done_segments_are_reused_and_damaged_ones_refetched(studio: Studio, tiny_clip: Path) -> None:
-    render(studio, FakeVideoGenerator(tiny_clip))
+def test_done_segments_are_reused_and_damaged_ones_refetched(project: Project, tiny_clip: Path) -> None:
+    render(project, FakeVideoGenerator(tiny_clip))
     again = FakeVideoGenerator(tiny_clip)
-    assert render(studio, again).reused is True
-    (studio.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"damaged")
-    assert render(studio, again).reused is False
+    assert render(project, again).reused is True
+    (project.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"damaged")
+    assert render(project, again).reused is False
     assert (again.submitted, "video_2.mp4" in again.fetched) == ([], True)
 
 
-def test_other_prompts_are_other_segments(studio: Studio, tiny_clip: Path) -> None:
-    render(studio, FakeVideoGenerator(tiny_clip))
-    prepare(studio, words="glass")
+def test_other_prompts_are_other_segments(project: Project, tiny_clip: Path) -> None:
+    render(project, FakeVideoGenerator(tiny_clip))
+    prepare(project, words="glass")
     source = FakeVideoGenerator(tiny_clip)
-    render(studio, source)
+    render(project, source)
     assert numbers(source) == [1, 2, 3]
 
 
-def test_a_killed_process_leaves_ids_that_the_next_one_resumes(studio: Studio, tiny_clip: Path) -> None:
+def test_a_killed_process_leaves_ids_that_the_next_one_resumes(project: Project, tiny_clip: Path) -> None:
     class Killed(BaseException):
         pass
 
     dying = FakeVideoGenerator(tiny_clip, jobs={number: [Killed()] for number in (1, 2, 3)})
     with pytest.raises(Killed):
-        render(studio, dying)
-    bought = {number: row["handle"]["request_id"] for number, row in effects(studio).items()}
-    assert {row["state"] for row in effects(studio).values()} == {"sent"}
+        render(project, dying)
+    bought = {number: row["handle"]["request_id"] for number, row in effects(project).items()}
+    assert {row["state"] for row in effects(project).values()} == {"sent"}
     source = FakeVideoGenerator(tiny_clip)
-    render(studio, source)
+    render(project, source)
     assert source.submitted == []
     assert sorted(source.followed) == sorted(bought.values())
-    assert sum(row["settled_usd"] for row in effects(studio).values()) == Decimal("1.5")
+    assert sum(row["settled_usd"] for row in effects(project).values()) == Decimal("1.5")
 
 
-def test_when_one_fails_the_others_are_kept_for_the_next_run(studio: Studio, tiny_clip: Path) -> None:
+def test_when_one_fails_the_others_are_kept_for_the_next_run(project: Project, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip, jobs={2: [FAILED]})
     with pytest.raises(PermanentError, match=r"make segment 2 of crafts-2026-11-20 with fal.*the prompt was flagged"):
-        render(studio, source)
-    assert states(studio) == ["completed", "failed", "completed"]
-    assert {number: row["state"] for number, row in effects(studio).items()} == {
+        render(project, source)
+    assert states(project) == ["completed", "failed", "completed"]
+    assert {number: row["state"] for number, row in effects(project).items()} == {
         1: "confirmed",
         2: "refused",
         3: "confirmed",
     }
-    assert (content_row(studio, ID).state, content_row(studio, ID).last_good_state) == ("failed", "rendering")
+    assert (content_row(project, ID).state, content_row(project, ID).last_good_state) == ("failed", "rendering")
     with pytest.raises(PermanentError, match="refused earlier"):
-        render(studio, FakeVideoGenerator(tiny_clip))
-    assert reopen_refused(studio, ID) == 1
+        render(project, FakeVideoGenerator(tiny_clip))
+    assert reopen_refused(project, ID) == 1
     again = FakeVideoGenerator(tiny_clip)
-    assert render(studio, again).record.cost_usd == Decimal("1.5")
+    assert render(project, again).record.cost_usd == Decimal("1.5")
     assert numbers(again) == [2]
 
 
-def test_a_job_that_failed_by_chance_is_free_and_bought_again(studio: Studio, tiny_clip: Path) -> None:
+def test_a_job_that_failed_by_chance_is_free_and_bought_again(project: Project, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip, jobs={1: [UNLUCKY, DONE]})
-    assert render(studio, source).record.cost_usd == Decimal("1.5")
+    assert render(project, source).record.cost_usd == Decimal("1.5")
     assert numbers(source) == [1, 1, 2, 3]
-    assert (effects(studio)[1]["attempts"], effects(studio)[1]["settled_usd"]) == (2, Decimal("0.5"))
+    assert (effects(project)[1]["attempts"], effects(project)[1]["settled_usd"]) == (2, Decimal("0.5"))
 
 
-def test_a_stuck_job_is_left_at_the_deadline_and_resumed_later(studio: Studio, tiny_clip: Path) -> None:
+def test_a_stuck_job_is_left_at_the_deadline_and_resumed_later(project: Project, tiny_clip: Path) -> None:
     stuck = FakeVideoGenerator(tiny_clip, jobs={2: [RUNNING]})
     with pytest.raises(TransientError, match=r"still running after 20 minutes.*it is not bought again"):
-        render(studio, stuck)
-    row = effects(studio)[2]
+        render(project, stuck)
+    row = effects(project)[2]
     assert (row["state"], row["reserved_usd"], row["attempts"]) == ("sent", Decimal("0.5"), 1)
-    assert isinstance(studio.clock, FakeClock)
-    assert RENDER_DEADLINE_S <= studio.clock.monotonic() < RENDER_DEADLINE_S + 60
-    assert max(studio.clock.slept) <= 10
+    assert isinstance(project.clock, FakeClock)
+    assert RENDER_DEADLINE_S <= project.clock.monotonic() < RENDER_DEADLINE_S + 60
+    assert max(project.clock.slept) <= 10
     later = FakeVideoGenerator(tiny_clip)
-    render(studio, later)
+    render(project, later)
     assert (later.submitted, later.followed) == ([], [row["handle"]["request_id"]])
 
 
-def test_a_read_that_fails_is_only_a_read(studio: Studio, tiny_clip: Path) -> None:
+def test_a_read_that_fails_is_only_a_read(project: Project, tiny_clip: Path) -> None:
     down = TransientError(attempted="read", answer="HTTP 502")
     source = FakeVideoGenerator(tiny_clip, jobs={3: [down, down, RUNNING, down, DONE]})
-    render(studio, source)
+    render(project, source)
     assert numbers(source) == [1, 2, 3]
 
 
-def test_a_refused_submit_costs_nothing_and_a_lost_one_parks(studio: Studio, tiny_clip: Path) -> None:
+def test_a_refused_submit_costs_nothing_and_a_lost_one_parks(project: Project, tiny_clip: Path) -> None:
     lost = UnknownOutcomeError(attempted="submit", answer="the connection closed")
     source = FakeVideoGenerator(tiny_clip, submits=[lost], finds=cannot_look_up())
     with pytest.raises(UnknownOutcomeError):
-        render(studio, source)
-    (unknown,) = ledger_rows(studio, state="unknown")
-    studio.providers["fal"] = source
-    (told,) = reconcile(studio)
+        render(project, source)
+    (unknown,) = ledger_rows(project, state="unknown")
+    project.providers["fal"] = source
+    (told,) = reconcile(project)
     assert (told.outcome, told.effect_id) == ("parked", unknown["id"])
     assert f"dayreel reconcile --effect {unknown['id']} --found ID (or --not-there)" in told.next_step
-    assert ledger_rows(studio, state="unknown")[0]["reserved_usd"] == Decimal("0.5")
+    assert ledger_rows(project, state="unknown")[0]["reserved_usd"] == Decimal("0.5")
     again = FakeVideoGenerator(tiny_clip)
     with pytest.raises(UnknownOutcomeError):
-        render(studio, again)
+        render(project, again)
     assert again.submitted == []
-    found = resolve(studio, unknown["id"], found=f"r9-s{unknown['sequence']}", by="ana")
+    found = resolve(project, unknown["id"], found=f"r9-s{unknown['sequence']}", by="ana")
     assert found.outcome == "goes_on"
-    render(studio, again)
+    render(project, again)
     assert (again.submitted, again.followed) == ([], [f"r9-s{unknown['sequence']}"])
 
 
 @pytest.mark.parametrize("damage", [b"", b"<html>not found</html>", "half"])
-def test_a_damaged_download_is_fetched_again_and_never_rebought(studio: Studio, tiny_clip: Path, damage: Any) -> None:
+def test_a_damaged_download_is_fetched_again_and_never_rebought(project: Project, tiny_clip: Path, damage: Any) -> None:
     broken = tiny_clip.read_bytes()[: tiny_clip.stat().st_size // 2] if damage == "half" else damage
     source = FakeVideoGenerator(tiny_clip, downloads=[broken])
-    render(studio, source)
+    render(project, source)
     assert (len(source.submitted), len(source.fetched)) == (3, 4)
-    assert all(studio.contents.is_intact(ID, one.file) for one in studio.contents.manifest(ID).segments)
+    assert all(project.contents.is_intact(ID, one.file) for one in project.contents.manifest(ID).segments)
 
 
-def test_a_file_that_stays_damaged_is_an_error_and_stays_paid(studio: Studio, tiny_clip: Path) -> None:
+def test_a_file_that_stays_damaged_is_an_error_and_stays_paid(project: Project, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip, downloads=[b"<html>"] * 6)
     with pytest.raises(MediaError):
-        render(studio, source)
+        render(project, source)
     again = FakeVideoGenerator(tiny_clip)
-    render(studio, again)
+    render(project, again)
     assert again.submitted == []
 
 
-def test_a_download_that_breaks_off_is_tried_again(studio: Studio, tiny_clip: Path) -> None:
+def test_a_download_that_breaks_off_is_tried_again(project: Project, tiny_clip: Path) -> None:
     off = TransientError(attempted="fetch", answer="broke off")
     source = FakeVideoGenerator(tiny_clip, downloads=[off, off])
-    render(studio, source)
+    render(project, source)
     assert len(source.fetched) == 5
 
 
-def test_caps_hold_segment_by_segment(make_studio: MakeStudio, tiny_clip: Path) -> None:
-    studio = make_studio(config={"cap.content_usd": "1.20"})
-    prepare(studio)
+def test_caps_hold_segment_by_segment(make_project: MakeProject, tiny_clip: Path) -> None:
+    project = make_project(config={"cap.content_usd": "1.20"})
+    prepare(project)
     source = FakeVideoGenerator(tiny_clip)
     with pytest.raises(GateClosedError, match=r"cap\.content_usd = \$1\.20"):
-        render(studio, source)
+        render(project, source)
     assert len(source.submitted) == 2
-    assert sum(row["settled_usd"] or 0 for row in ledger_rows(studio)) == 1
+    assert sum(row["settled_usd"] or 0 for row in ledger_rows(project)) == 1
 
 
-def test_two_runs_under_a_ten_cent_daily_cap_spend_at_most_that(make_studio: MakeStudio, tiny_clip: Path) -> None:
+def test_two_runs_under_a_ten_cent_daily_cap_spend_at_most_that(make_project: MakeProject, tiny_clip: Path) -> None:
     """Each segment costs $0.05: of six that two channels want at once, two are bought."""
     small = {"segments": {"count": 3, "duration_s": 1, "resolution": "480p"}}
-    studio = make_studio(channels={"crafts": small, "glass": small}, config={"cap.day_usd": "0.10"})
-    prepare(studio)
-    row = open_content(studio, channel_of(studio, "glass"), DAY)
-    manifest = studio.contents.manifest(ID)
+    project = make_project(channels={"crafts": small, "glass": small}, config={"cap.day_usd": "0.10"})
+    prepare(project)
+    row = open_content(project, channel_of(project, "glass"), DAY)
+    manifest = project.contents.manifest(ID)
     fields = {"idea": manifest.idea, "prompts": manifest.prompts}
-    run_stage(studio, row, Work("prompts", "f", "o"), lambda: Product(fields))
+    run_stage(project, row, Work("prompts", "f", "o"), lambda: Product(fields))
     source, outcomes = FakeVideoGenerator(tiny_clip), []
 
     def one_run(name: str) -> None:
         try:
-            render_segments(make_studio(channels={}), channel_of(studio, name), DAY, source=source)
+            render_segments(make_project(channels={}), channel_of(project, name), DAY, source=source)
         except GateClosedError as refusal:
             outcomes.append(str(refusal))
 
@@ -274,13 +274,13 @@ def test_two_runs_under_a_ten_cent_daily_cap_spend_at_most_that(make_studio: Mak
     assert len(outcomes) == 2
     assert all("cap.day_usd = $0.10" in outcome for outcome in outcomes)
     assert len(source.submitted) == 2
-    assert sum(row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(studio)) == Decimal("0.10")
+    assert sum(row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(project)) == Decimal("0.10")
 
 
-def test_progress_is_told_step_by_step_and_a_poll_is_no_event(studio: Studio, tiny_clip: Path) -> None:
+def test_progress_is_told_step_by_step_and_a_poll_is_no_event(project: Project, tiny_clip: Path) -> None:
     queued = Job("queued", progress="3 before you")
-    render(studio, FakeVideoGenerator(tiny_clip, jobs={1: [queued, queued, RUNNING, RUNNING, RUNNING, DONE]}))
-    assert [event for _, event, _ in transitions(studio, f"{ID}#1")] == [
+    render(project, FakeVideoGenerator(tiny_clip, jobs={1: [queued, queued, RUNNING, RUNNING, RUNNING, DONE]}))
+    assert [event for _, event, _ in transitions(project, f"{ID}#1")] == [
         "start",
         "progress",
         "progress",
@@ -289,40 +289,40 @@ def test_progress_is_told_step_by_step_and_a_poll_is_no_event(studio: Studio, ti
     ]
 
 
-def test_one_segment_is_recreated_and_the_good_ones_are_kept(studio: Studio, tiny_clip: Path) -> None:
-    before = render(studio, FakeVideoGenerator(tiny_clip)).manifest.segments
-    regenerate_segment(studio, ID, 2)
+def test_one_segment_is_recreated_and_the_good_ones_are_kept(project: Project, tiny_clip: Path) -> None:
+    before = render(project, FakeVideoGenerator(tiny_clip)).manifest.segments
+    regenerate_segment(project, ID, 2)
     source = FakeVideoGenerator(tiny_clip)
-    after = render(studio, source).manifest.segments
+    after = render(project, source).manifest.segments
     assert numbers(source) == [2]
     assert dict(source.submitted)[2].seed == 1
     assert source.fetched == ["video_2.mp4"], "the vendor's links to the good ones may be long dead"
     assert (after[0], after[2]) == (before[0], before[2])
-    regenerate_segment(studio, ID, 2)
+    regenerate_segment(project, ID, 2)
     source = FakeVideoGenerator(tiny_clip)
-    render(studio, source)
+    render(project, source)
     assert dict(source.submitted)[2].seed == 2
     with pytest.raises(UsageError, match=r"no segment 4.*1, 2, 3"):
-        regenerate_segment(studio, ID, 4)
+        regenerate_segment(project, ID, 4)
 
 
-def left_running(studio: Studio, clip: Path, **more: Any) -> FakeVideoGenerator:
+def left_running(project: Project, clip: Path, **more: Any) -> FakeVideoGenerator:
     """Leave segment 2 at its deadline, and return its service."""
     stuck = FakeVideoGenerator(clip, jobs={2: [RUNNING]}, **more)
     with pytest.raises(TransientError):
-        render(studio, stuck)
-    studio.providers["fal"] = stuck
+        render(project, stuck)
+    project.providers["fal"] = stuck
     return stuck
 
 
-def test_cancelling_stops_what_runs_and_keeps_what_is_done(studio: Studio, tiny_clip: Path) -> None:
-    stuck = left_running(studio, tiny_clip)
-    assert cancel_renders(studio, ID) == ["segment 2: fal stops it; it is not billed"]
-    row = effects(studio)[2]
+def test_cancelling_stops_what_runs_and_keeps_what_is_done(project: Project, tiny_clip: Path) -> None:
+    stuck = left_running(project, tiny_clip)
+    assert cancel_renders(project, ID) == ["segment 2: fal stops it; it is not billed"]
+    row = effects(project)[2]
     assert stuck.cancelled == [row["handle"]["request_id"]]
     assert (row["state"], row["settled_usd"]) == ("refused", 0)
-    assert states(studio)[1] == "failed"
-    assert cancel_renders(studio, ID) == []
+    assert states(project)[1] == "failed"
+    assert cancel_renders(project, ID) == []
 
 
 @pytest.mark.parametrize(
@@ -333,30 +333,30 @@ def test_cancelling_stops_what_runs_and_keeps_what_is_done(studio: Studio, tiny_
     ],
 )
 def test_a_wish_to_cancel_is_no_proof_that_nothing_was_made(
-    studio: Studio, tiny_clip: Path, then: Job, words: str, state: str, settled: Decimal | None
+    project: Project, tiny_clip: Path, then: Job, words: str, state: str, settled: Decimal | None
 ) -> None:
-    stuck = left_running(studio, tiny_clip)
+    stuck = left_running(project, tiny_clip)
     stuck.after_cancel = then
-    assert cancel_renders(studio, ID) == [f"segment 2: {words}"]
-    row = effects(studio)[2]
+    assert cancel_renders(project, ID) == [f"segment 2: {words}"]
+    row = effects(project)[2]
     assert (row["state"], row["settled_usd"], row["reserved_usd"]) == (state, settled, Decimal("0.5"))
 
 
-def test_what_another_process_follows_is_left_to_it_to_settle(studio: Studio, tiny_clip: Path) -> None:
-    stuck = left_running(studio, tiny_clip)
-    with studio.catalog.write() as connection:
-        theirs = {"owner": "another-host:1:1.00", "lease_until_at": studio.clock.now() + LEASE}
+def test_what_another_process_follows_is_left_to_it_to_settle(project: Project, tiny_clip: Path) -> None:
+    stuck = left_running(project, tiny_clip)
+    with project.catalog.write() as connection:
+        theirs = {"owner": "another-host:1:1.00", "lease_until_at": project.clock.now() + LEASE}
         connection.execute(update(tables.effects).where(tables.effects.c.sequence == 2).values(**theirs))
-    (said,) = cancel_renders(studio, ID)
+    (said,) = cancel_renders(project, ID)
     assert "process another-host:1:1.00, which follows it" in said
-    assert (effects(studio)[2]["state"], len(stuck.cancelled)) == ("sent", 1)
+    assert (effects(project)[2]["state"], len(stuck.cancelled)) == ("sent", 1)
     said = r"Segment 2 .* is being made right now, by process 1 on another-host since 2026-11-20T09:\d\d:00\+00:00"
     with pytest.raises(BusyError, match=said):
-        regenerate_segment(studio, ID, 2)
-    assert seeds(studio) == [None] * 3
+        regenerate_segment(project, ID, 2)
+    assert seeds(project) == [None] * 3
 
 
-def test_a_segment_cannot_be_regenerated_while_content_is_made(studio: Studio, tiny_clip: Path) -> None:
+def test_a_segment_cannot_be_regenerated_while_content_is_made(project: Project, tiny_clip: Path) -> None:
     """Not even of a segment that is done, or waits for its next try: the process that is at it would not know."""
     turned_away: list[str] = []
     one_at_a_time = threading.Lock()
@@ -364,64 +364,64 @@ def test_a_segment_cannot_be_regenerated_while_content_is_made(studio: Studio, t
     class Asked(FakeVideoGenerator):
         def follow(self, handle: dict[str, Any]) -> Job:
             with one_at_a_time, pytest.raises(BusyError) as refusal:
-                regenerate_segment(studio, ID, 2)
+                regenerate_segment(project, ID, 2)
             turned_away.append(refusal.value.message)
             return super().follow(handle)
 
     source = Asked(tiny_clip, together=3)
-    render(studio, source)
+    render(project, source)
     who = f"to make raw_segments of {ID} (process {os.getpid()}, since 2026-11-20T09:00:00+00:00)"
     assert set(turned_away) == {f"Another process is already at it: {who}."}
-    assert (numbers(source), seeds(studio)) == ([1, 2, 3], [None] * 3)
+    assert (numbers(source), seeds(project)) == ([1, 2, 3], [None] * 3)
 
 
-def test_a_segment_cannot_be_regenerated_between_steps_of_a_day(studio: Studio, tiny_clip: Path) -> None:
-    render(studio, FakeVideoGenerator(tiny_clip))
-    locks, what = studio.settings.var_dir / "locks", f"make crafts for {DAY}"
+def test_a_segment_cannot_be_regenerated_between_steps_of_a_day(project: Project, tiny_clip: Path) -> None:
+    render(project, FakeVideoGenerator(tiny_clip))
+    locks, what = project.settings.var_dir / "locks", f"make crafts for {DAY}"
     with (
-        hold(locks, day_lock("crafts", DAY), what=what, at=studio.clock.now()),
+        hold(locks, day_lock("crafts", DAY), what=what, at=project.clock.now()),
         pytest.raises(BusyError, match=f"to make crafts for {DAY}"),
     ):
-        regenerate_segment(studio, ID, 2)
-    assert seeds(studio) == [None] * 3
-    regenerate_segment(studio, ID, 2)
-    assert seeds(studio) == [None, 1, None]
+        regenerate_segment(project, ID, 2)
+    assert seeds(project) == [None] * 3
+    regenerate_segment(project, ID, 2)
+    assert seeds(project) == [None, 1, None]
 
 
-def test_a_job_that_cannot_be_cancelled_is_kept(studio: Studio, tiny_clip: Path) -> None:
-    left_running(studio, tiny_clip, cancels=False)
-    assert cancel_renders(studio, ID) == ["segment 2: fal has finished it or cannot stop it; it is kept"]
-    assert effects(studio)[2]["state"] == "sent"
+def test_a_job_that_cannot_be_cancelled_is_kept(project: Project, tiny_clip: Path) -> None:
+    left_running(project, tiny_clip, cancels=False)
+    assert cancel_renders(project, ID) == ["segment 2: fal has finished it or cannot stop it; it is kept"]
+    assert effects(project)[2]["state"] == "sent"
 
 
-def test_a_segment_of_an_earlier_take_is_not_made_anew(studio: Studio, tiny_clip: Path) -> None:
-    row = content_row(studio, ID)
-    with studio.catalog.write() as connection:
+def test_a_segment_of_an_earlier_take_is_not_made_anew(project: Project, tiny_clip: Path) -> None:
+    row = content_row(project, ID)
+    with project.catalog.write() as connection:
         connection.execute(update(tables.content).values(state="rejected"))
-    newest = open_new_take(studio, row)
-    for act in (lambda: regenerate_segment(studio, ID, 2), lambda: reopen_refused(studio, ID)):
+    newest = open_new_take(project, row)
+    for act in (lambda: regenerate_segment(project, ID, 2), lambda: reopen_refused(project, ID)):
         with pytest.raises(UsageError, match="is not the newest take") as refusal:
             act()
         assert newest.id in refusal.value.next_step
 
 
-def test_a_refused_segment_holds_no_money_once_it_is_reopened(make_studio: MakeStudio, tiny_clip: Path) -> None:
+def test_a_refused_segment_holds_no_money_once_it_is_reopened(make_project: MakeProject, tiny_clip: Path) -> None:
     """Its old reservation must not count against the cap beside the new one."""
-    studio = make_studio(config={"cap.content_usd": "1.50"})
-    prepare(studio)
+    project = make_project(config={"cap.content_usd": "1.50"})
+    prepare(project)
     with pytest.raises(PermanentError):
-        render(studio, FakeVideoGenerator(tiny_clip, jobs={2: [FAILED]}))
-    reopen_refused(studio, ID)
-    assert effects(studio)[2]["reserved_usd"] == 0
-    assert render(studio, FakeVideoGenerator(tiny_clip)).record.cost_usd == Decimal("1.5")
+        render(project, FakeVideoGenerator(tiny_clip, jobs={2: [FAILED]}))
+    reopen_refused(project, ID)
+    assert effects(project)[2]["reserved_usd"] == 0
+    assert render(project, FakeVideoGenerator(tiny_clip)).record.cost_usd == Decimal("1.5")
 
 
-def test_what_is_missing_is_said_before_anything_is_bought(make_studio: MakeStudio, tiny_clip: Path) -> None:
+def test_what_is_missing_is_said_before_anything_is_bought(make_project: MakeProject, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip)
-    studio = make_studio(channels={"crafts": {"video": {"provider": "fal", "model": "fal-ai/new"}}})
+    project = make_project(channels={"crafts": {"video": {"provider": "fal", "model": "fal-ai/new"}}})
     with pytest.raises(UsageError, match="has no idea yet"):
-        render(studio, source)
-    prepare(studio)
+        render(project, source)
+    prepare(project)
     with pytest.raises(ConfigurationError, match="'fal-ai/new' has no price"):
-        render(studio, source)
-    assert (source.submitted, ledger_rows(studio, kind="segment")) == ([], [])
+        render(project, source)
+    assert (source.submitted, ledger_rows(project, kind="segment")) == ([], [])

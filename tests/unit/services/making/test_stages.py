@@ -12,10 +12,10 @@ from dayreel.queries.rows import ContentRow
 from dayreel.schemas.content import Idea, NarrationTrack
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import processing_logs
 from dayreel.stores.locks import hold
-from tests.fakes.studio import DAY, channel_of, content_row, transitions
+from tests.fakes.project import DAY, channel_of, content_row, transitions
 
 ID = "crafts-2026-11-20"
 IDEA = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
@@ -27,91 +27,91 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
-    return make_studio(run_id="run-1", actor="ana")
+def project(make_project: Callable[..., Project]) -> Project:
+    return make_project(run_id="run-1", actor="ana")
 
 
 @pytest.fixture
-def row(studio: Studio) -> ContentRow:
-    return open_content(studio, channel_of(studio), DAY)
+def row(project: Project) -> ContentRow:
+    return open_content(project, channel_of(project), DAY)
 
 
-def run(studio: Studio, row: ContentRow, fingerprint: str = "f1", *, made: list[str] | None = None) -> StageResult:
+def run(project: Project, row: ContentRow, fingerprint: str = "f1", *, made: list[str] | None = None) -> StageResult:
     def make() -> Product:
         if made is not None:
             made.append(fingerprint)
         return Product({"idea": IDEA}, {"idea": IDEA.idea}, Decimal("0.5"), (7,), {"n": 1})
 
-    return run_stage(studio, row, Work("ideas", fingerprint, "anthropic", "m"), make)
+    return run_stage(project, row, Work("ideas", fingerprint, "anthropic", "m"), make)
 
 
-def fail(studio: Studio, row: ContentRow, error: BaseException = NO) -> None:
+def fail(project: Project, row: ContentRow, error: BaseException = NO) -> None:
     def make() -> Product:
         raise error
 
-    run_stage(studio, row, Work("prompts", "p1", "openai"), make)
+    run_stage(project, row, Work("prompts", "p1", "openai"), make)
 
 
-def logs(studio: Studio) -> list[dict[str, Any]]:
-    with studio.catalog.read() as connection:
+def logs(project: Project) -> list[dict[str, Any]]:
+    with project.catalog.read() as connection:
         query = select(processing_logs).order_by(processing_logs.c.id)
         return [dict(one) for one in connection.execute(query).mappings()]
 
 
-def test_a_stage_is_reused_while_its_fingerprint_is_unchanged(studio: Studio, row: ContentRow) -> None:
+def test_a_stage_is_reused_while_its_fingerprint_is_unchanged(project: Project, row: ContentRow) -> None:
     made: list[str] = []
-    first, second = run(studio, row, made=made), run(studio, row, made=made)
+    first, second = run(project, row, made=made), run(project, row, made=made)
     assert (first.reused, second.reused, made) == (False, True, ["f1"])
     assert second.record == first.record
-    assert run(studio, row, "f2", made=made).reused is False
+    assert run(project, row, "f2", made=made).reused is False
     assert made == ["f1", "f2"]
-    assert [(one["status"], one["layer"], one["cost_usd"], one["run_id"]) for one in logs(studio)] == [
+    assert [(one["status"], one["layer"], one["cost_usd"], one["run_id"]) for one in logs(project)] == [
         ("completed", "idea", Decimal("0.5"), "run-1")
     ] * 2
 
 
-def test_a_damaged_or_missing_file_is_made_again(studio: Studio, row: ContentRow) -> None:
-    path = studio.contents.folder(ID) / "narration.mp3"
+def test_a_damaged_or_missing_file_is_made_again(project: Project, row: ContentRow) -> None:
+    path = project.contents.folder(ID) / "narration.mp3"
 
     def speak() -> Product:
         path.write_bytes(b"spoken")
-        file = studio.contents.record(ID, path)
+        file = project.contents.record(ID, path)
         return Product({"narration": NarrationTrack(file=file, duration_s=1, provider="edge", voice="v")})
 
     work = Work("narration", "f1", "edge")
-    assert run_stage(studio, row, work, speak).reused is False
-    assert run_stage(studio, row, work, speak).reused is True
+    assert run_stage(project, row, work, speak).reused is False
+    assert run_stage(project, row, work, speak).reused is True
     path.write_bytes(b"spokem")
-    assert run_stage(studio, row, work, speak).reused is False
+    assert run_stage(project, row, work, speak).reused is False
     path.unlink()
-    assert run_stage(studio, row, work, speak).reused is False
+    assert run_stage(project, row, work, speak).reused is False
     assert path.read_bytes() == b"spoken"
 
 
-def test_a_failed_stage_is_logged_and_the_next_run_continues(studio: Studio, row: ContentRow) -> None:
-    run(studio, row)
+def test_a_failed_stage_is_logged_and_the_next_run_continues(project: Project, row: ContentRow) -> None:
+    run(project, row)
     with pytest.raises(PermanentError):
-        fail(studio, row)
-    failed = content_row(studio, ID)
+        fail(project, row)
+    failed = content_row(project, ID)
     assert (failed.state, failed.last_good_state) == ("failed", "scripting")
     assert "out of credit" in str(failed.error)
-    assert (logs(studio)[-1]["status"], "out of credit" in logs(studio)[-1]["error_message"]) == ("failed", True)
-    run_stage(studio, row, Work("prompts", "p1", "openai"), lambda: Product({}))
-    assert (content_row(studio, ID).state, content_row(studio, ID).error) == ("scripting", None)
-    assert [event for _, event, _ in transitions(studio, ID)] == ["script", "script", "fail", "retry", "script"]
-    assert run(studio, row).reused is True
+    assert (logs(project)[-1]["status"], "out of credit" in logs(project)[-1]["error_message"]) == ("failed", True)
+    run_stage(project, row, Work("prompts", "p1", "openai"), lambda: Product({}))
+    assert (content_row(project, ID).state, content_row(project, ID).error) == ("scripting", None)
+    assert [event for _, event, _ in transitions(project, ID)] == ["script", "script", "fail", "retry", "script"]
+    assert run(project, row).reused is True
 
 
-def test_a_killed_process_leaves_a_stage_that_is_simply_made(studio: Studio, row: ContentRow) -> None:
+def test_a_killed_process_leaves_a_stage_that_is_simply_made(project: Project, row: ContentRow) -> None:
     with pytest.raises(Killed):
-        fail(studio, row, Killed())
-    assert content_row(studio, ID).state == "scripting"
-    run_stage(studio, row, Work("prompts", "p1", "openai"), lambda: Product({}))
-    assert [one["status"] for one in logs(studio)] == ["started", "completed"]
+        fail(project, row, Killed())
+    assert content_row(project, ID).state == "scripting"
+    run_stage(project, row, Work("prompts", "p1", "openai"), lambda: Product({}))
+    assert [one["status"] for one in logs(project)] == ["started", "completed"]
 
 
 def test_dying_around_the_manifest_leaves_both_sides_complete(
-    studio: Studio, row: ContentRow, monkeypatch: pytest.MonkeyPatch
+    project: Project, row: ContentRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The catalog's columns come first: a stage that counts as done is never without them."""
 
@@ -119,30 +119,30 @@ def test_dying_around_the_manifest_leaves_both_sides_complete(
         raise Killed
 
     with monkeypatch.context() as dying:
-        dying.setattr(studio.contents, "update", die)
+        dying.setattr(project.contents, "update", die)
         with pytest.raises(Killed):
-            run(studio, row)
-    assert content_row(studio, ID).idea == IDEA.idea
-    assert run(studio, row).reused is False
-    assert run(studio, row).reused is True
+            run(project, row)
+    assert content_row(project, ID).idea == IDEA.idea
+    assert run(project, row).reused is False
+    assert run(project, row).reused is True
 
 
-def test_a_second_process_on_the_same_content_is_told(studio: Studio, row: ContentRow) -> None:
-    locks = studio.settings.var_dir / "locks"
+def test_a_second_process_on_the_same_content_is_told(project: Project, row: ContentRow) -> None:
+    locks = project.settings.var_dir / "locks"
     with (
-        hold(locks, ID, what=f"make prompts of {ID}", at=studio.clock.now()),
+        hold(locks, ID, what=f"make prompts of {ID}", at=project.clock.now()),
         pytest.raises(BusyError, match=f"to make prompts of {ID}"),
     ):
-        run(studio, row)
-    assert (content_row(studio, ID).state, logs(studio)) == ("pending", [])
+        run(project, row)
+    assert (content_row(project, ID).state, logs(project)) == ("pending", [])
 
 
-def test_the_record_shows_provider_duration_cost_and_parameters(studio: Studio, row: ContentRow) -> None:
+def test_the_record_shows_provider_duration_cost_and_parameters(project: Project, row: ContentRow) -> None:
     def slow() -> Product:
-        studio.clock.sleep(2.5)
+        project.clock.sleep(2.5)
         return Product({}, cost_usd=Decimal("0.1"), effect_ids=(3, 4), parameters={"count": 2})
 
-    record = run_stage(studio, row, Work("prompts", "p9", "openai", "gpt-6-luna"), slow).record
+    record = run_stage(project, row, Work("prompts", "p9", "openai", "gpt-6-luna"), slow).record
     assert record.model_dump(mode="json") == {
         "fingerprint": "p9",
         "finished_at": "2026-11-20T09:00:02.500000Z",

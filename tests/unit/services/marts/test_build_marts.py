@@ -14,17 +14,17 @@ from dayreel.errors import TransientError
 from dayreel.providers.platforms.contract import Counters
 from dayreel.services.configure import write_config
 from dayreel.services.marts import rollups
-from dayreel.services.marts.build_marts import build_mart, days_of, days_to_tell, mart_files, read_mart, refresh_marts
+from dayreel.services.marts.build_marts import build_mart, days_of, days_to_report, mart_files, read_mart, refresh_marts
 from dayreel.services.marts.frames import period_of
 from dayreel.services.marts.tables import MARTS
 from dayreel.services.measure_posts import measure_posts
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform
 from tests.fakes.prepared import files_of, lay_out
-from tests.fakes.studio import channel_of, make_studio, reviewable
+from tests.fakes.project import channel_of, make_project, reviewable
 
 pytestmark = pytest.mark.slow
 
@@ -32,27 +32,27 @@ DAY = date(2026, 11, 20)
 BOTH = {"crafts": {"platforms": {"instagram": {}, "tiktok": {"privacy": "SELF_ONLY"}}}}
 
 
-def posted(studio: Studio, clock: FakeClock) -> str:
+def posted(project: Project, clock: FakeClock) -> str:
     """Make, approve after three hours, and post one content on both platforms."""
-    row = reviewable(studio)
+    row = reviewable(project)
     clock.move(hours=3)
-    decide(studio, row.id, "approved", by="ana", via="cli", note="lovely")
+    decide(project, row.id, "approved", by="ana", via="cli", note="lovely")
     for name in ("instagram", "tiktok"):
-        publish_post(studio, channel_of(studio), row.id, name, provider=studio.connect(name))
+        publish_post(project, channel_of(project), row.id, name, provider=project.connect(name))
     return row.id
 
 
-def measure(studio: Studio, clock: FakeClock, views: int | None) -> None:
+def measure(project: Project, clock: FakeClock, views: int | None) -> None:
     """Measure: Instagram tells `views`, or cannot be asked; TikTok always tells 10."""
     now = clock.now()
-    posts = {name: studio.connect(name).world.live[0].post_id for name in ("instagram", "tiktok")}
+    posts = {name: project.connect(name).world.live[0].post_id for name in ("instagram", "tiktok")}
     gone = TransientError(attempted="read insights", answer="HTTP 503")
     counts = {
         "instagram": gone if views is None else [Counters(posts["instagram"], now, views=views, likes=views // 10)],
         "tiktok": [Counters(posts["tiktok"], now, views=10)],
     }
     platforms = {name: FakePlatform(name, counts=told) for name, told in counts.items()}
-    measure_posts(studio, now.date(), platforms=platforms)
+    measure_posts(project, now.date(), platforms=platforms)
 
 
 @pytest.fixture(scope="module")
@@ -60,26 +60,26 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
     """One content of the 20th: posted at noon, measured on the 21st and the 23rd; on the 22nd Instagram was away."""
     root, clock = tmp_path_factory.mktemp("week"), FakeClock()
     platforms = {name: FakePlatform(name) for name in ("instagram", "tiktok")}
-    studio = make_studio(root, channels=BOTH, clock=clock, providers=platforms)
-    posted(studio, clock)
+    project = make_project(root, channels=BOTH, clock=clock, providers=platforms)
+    posted(project, clock)
     for views in (100, None, 250):
         clock.move(hours=24)
-        measure(studio, clock, views)
-    refresh_marts(studio, [DAY + timedelta(days=offset) for offset in range(4)])
-    studio.catalog.close()
+        measure(project, clock, views)
+    refresh_marts(project, [DAY + timedelta(days=offset) for offset in range(4)])
+    project.catalog.close()
     return files_of(root)
 
 
 @pytest.fixture
-def week(project: Mapping[str, bytes], make_studio: Callable[..., Studio], tmp_path: Path) -> Studio:
+def week(project: Mapping[str, bytes], make_project: Callable[..., Project], tmp_path: Path) -> Project:
     """That project for this test alone, three days and three hours after its content was made."""
     lay_out(project, tmp_path)
     clock = FakeClock()
     clock.move(days=3, hours=3)
-    return make_studio(channels={}, clock=clock)
+    return make_project(channels={}, clock=clock)
 
 
-def test_a_platform_outage_is_a_gap_that_the_next_gain_covers(week: Studio) -> None:
+def test_a_platform_outage_is_a_gap_that_the_next_gain_covers(week: Project) -> None:
     told = read_mart(mart_files(week), "engagement/daily")
     told = told[told["platform"] == "instagram"].sort_values("day")
     assert list(told["status"]) == ["measured", "missing", "measured"]
@@ -88,7 +88,7 @@ def test_a_platform_outage_is_a_gap_that_the_next_gain_covers(week: Studio) -> N
     assert list(told["hours_covered"].dropna()) == [24.0, 48.0]
 
 
-def test_a_content_has_one_row_with_verdict_and_views_by_age(week: Studio) -> None:
+def test_a_content_has_one_row_with_verdict_and_views_by_age(week: Project) -> None:
     (row,) = read_mart(mart_files(week), "content/performance").to_dict("records")
     assert (row["content_id"], row["topic"], row["verdict"], row["reason"]) == (
         "crafts-2026-11-20", "clay", "approved", "lovely",
@@ -97,7 +97,7 @@ def test_a_content_has_one_row_with_verdict_and_views_by_age(week: Studio) -> No
     assert (row["cost_usd"], row["simulated"]) == (Decimal("0.000000"), True)
 
 
-def test_a_decision_tells_how_long_people_were_waited_for(week: Studio) -> None:
+def test_a_decision_tells_how_long_people_were_waited_for(week: Project) -> None:
     (row,) = read_mart(mart_files(week), "review/outcomes").to_dict("records")
     assert (row["verdict"], row["decided_by"], row["hours_to_decision"], row["reason"]) == (
         "approved",
@@ -107,7 +107,7 @@ def test_a_decision_tells_how_long_people_were_waited_for(week: Studio) -> None:
     )
 
 
-def test_health_counts_posts_and_measurements(week: Studio) -> None:
+def test_health_counts_posts_and_measurements(week: Project) -> None:
     told = read_mart(mart_files(week), "factory/health")
     sent = told[told["layer"] == "distribution"]
     assert sorted(sent["provider"]) == ["instagram", "tiktok"]
@@ -117,7 +117,7 @@ def test_health_counts_posts_and_measurements(week: Studio) -> None:
     assert "HTTP 503" in away["last_error"].iloc[0]
 
 
-def test_the_week_sums_its_days_and_names_the_missing_one(week: Studio) -> None:
+def test_the_week_sums_its_days_and_names_the_missing_one(week: Project) -> None:
     (row,) = read_mart(mart_files(week), "summary/weekly", ["2026-11-16"]).to_dict("records")
     # the week ends on Sunday the 22nd: Instagram's 100 and TikTok's 10 of the 21st, nothing new on the 22nd
     assert (row["made"], row["approved"], row["posts"], row["views_gained"]) == (1, 1, 2, 110)
@@ -127,7 +127,7 @@ def test_the_week_sums_its_days_and_names_the_missing_one(week: Studio) -> None:
     assert (month["views_gained"], month["days_measured"]) == (260, 3)
 
 
-def test_building_a_partition_again_gives_the_same_bytes(week: Studio) -> None:
+def test_building_a_partition_again_gives_the_same_bytes(week: Project) -> None:
     """For the one mart that grows with what is measured; the others keep to it in another world, see below."""
     files = mart_files(week)
     assert files.partitions("content/performance")
@@ -138,7 +138,7 @@ def test_building_a_partition_again_gives_the_same_bytes(week: Studio) -> None:
         assert path.read_bytes() == before
 
 
-def test_a_days_bytes_do_not_depend_on_build_day_caps_or_world(week: Studio) -> None:
+def test_a_days_bytes_do_not_depend_on_build_day_caps_or_world(week: Project) -> None:
     """A month later, after both caps were raised, and in a project that has gone live: the past is what it was."""
     files = mart_files(week)
     names = [name for name in MARTS if name != "content/performance"]  # which grows with what is measured
@@ -157,14 +157,14 @@ def test_a_days_bytes_do_not_depend_on_build_day_caps_or_world(week: Studio) -> 
             assert files.path(name, partition).read_bytes() == told, (name, partition)
 
 
-def test_a_file_says_nothing_of_when_and_where_it_was_written(week: Studio) -> None:
+def test_a_file_says_nothing_of_when_and_where_it_was_written(week: Project) -> None:
     files = mart_files(week)
     for name in MARTS:
         footer = pq.read_metadata(files.path(name, files.partitions(name)[0]))
         assert set(footer.metadata or ()) <= {b"ARROW:schema"}, name
 
 
-def test_simulated_and_real_numbers_are_never_added_up(week: Studio) -> None:
+def test_simulated_and_real_numbers_are_never_added_up(week: Project) -> None:
     """The same content once more, as if it had been made for real with nine times the views."""
     files = mart_files(week)
     days = [day.isoformat() for day in days_of("2026-11-16", "week")]
@@ -178,7 +178,7 @@ def test_simulated_and_real_numbers_are_never_added_up(week: Studio) -> None:
     ]  # fmt: skip
 
 
-def test_a_week_in_which_nothing_was_told_gained_nothing_known(week: Studio) -> None:
+def test_a_week_in_which_nothing_was_told_gained_nothing_known(week: Project) -> None:
     """Not zero: a chart would show a channel that nobody watches."""
     files = mart_files(week)
     days = [day.isoformat() for day in days_of("2026-11-16", "week")]
@@ -188,7 +188,7 @@ def test_a_week_in_which_nothing_was_told_gained_nothing_known(week: Studio) -> 
     assert (row["views_gained"], row["usd_per_1000_views"], row["engagement_rate"]) == (None, None, None)
 
 
-def test_distant_days_built_together_equal_those_built_alone(week: Studio) -> None:
+def test_distant_days_built_together_equal_those_built_alone(week: Project) -> None:
     files = mart_files(week)
     days = [DAY - timedelta(days=70), DAY + timedelta(days=1), DAY + timedelta(days=40)]
     refresh_marts(week, days)
@@ -201,18 +201,18 @@ def test_distant_days_built_together_equal_those_built_alone(week: Studio) -> No
 
 
 def test_days_to_report_run_from_first_content_to_last_measured(
-    week: Studio,
+    week: Project,
 ) -> None:
     """The newest measurement is of the 23rd: on the 24th it is not missing, it has not been made yet."""
     clock = FakeClock()
     clock.move(days=3, hours=12)
     on_the_23rd = replace(week, clock=clock)
     first, last = date(2026, 11, 1), date(2026, 11, 30)
-    assert days_to_tell(on_the_23rd, first, last) == [date(2026, 11, day) for day in (20, 21, 22, 23)]
+    assert days_to_report(on_the_23rd, first, last) == [date(2026, 11, day) for day in (20, 21, 22, 23)]
     clock.move(hours=24)
-    assert days_to_tell(on_the_23rd, first, last)[-1] == date(2026, 11, 23)
+    assert days_to_report(on_the_23rd, first, last)[-1] == date(2026, 11, 23)
     clock.move(hours=24)
-    assert days_to_tell(on_the_23rd, first, last)[-1] == date(2026, 11, 24)
+    assert days_to_report(on_the_23rd, first, last)[-1] == date(2026, 11, 24)
 
 
 def test_every_column_says_what_it_is_and_every_key_is_a_column() -> None:
@@ -221,7 +221,7 @@ def test_every_column_says_what_it_is_and_every_key_is_a_column() -> None:
         assert all(len(column.description) > 3 for column in mart.columns), mart.name
 
 
-def test_a_mart_that_cannot_be_written_leaves_the_old_one(week: Studio) -> None:
+def test_a_mart_that_cannot_be_written_leaves_the_old_one(week: Project) -> None:
     files = mart_files(week)
     path = files.path("engagement/daily", "2026-11-21")
     before = path.read_bytes()

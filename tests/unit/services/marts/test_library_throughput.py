@@ -13,12 +13,12 @@ from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.jobs import cancel_job
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.run_pass import run_pass
-from dayreel.services.marts.build_marts import build_mart, days_to_tell, mart_files, read_mart, refresh_marts
+from dayreel.services.marts.build_marts import build_mart, days_to_report, mart_files, read_mart, refresh_marts
 from dayreel.services.marts.query_marts import answer, opened_marts
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import jobs, media_items
 from tests.fakes.library import make_library, pretend_to_work
-from tests.fakes.studio import DAY
+from tests.fakes.project import DAY
 from tests.unit.services.marts.hand_made import at, rows_of
 
 NAME = "library/throughput"
@@ -26,9 +26,9 @@ HAND_MADE = date(2026, 11, 10)
 DOCS = Path(__file__).parents[4] / "docs" / "how-to" / "analytics.md"
 
 
-def put(studio: Studio, *rows: dict[str, Any]) -> None:
+def put(project: Project, *rows: dict[str, Any]) -> None:
     """Write jobs down as the controller does, each of an item of its own."""
-    with studio.catalog.write("library") as connection:
+    with project.catalog.write("library") as connection:
         for row in rows:
             item = {"id": row["item_id"], "kind": "movie", "leaf": row["item_id"], "title": row["item_id"]}
             moments = {"created_at": row["requested_at"], "updated_at": row["requested_at"]}
@@ -49,13 +49,13 @@ def moment(time: str) -> datetime:
 
 
 @pytest.fixture
-def by_hand(make_studio: Callable[..., Studio]) -> Studio:
+def by_hand(make_project: Callable[..., Project]) -> Project:
     """Seven jobs: the fifth was run by a host whose clock is late, the sixth lost its worker, the last ended later."""
-    studio = make_studio()
+    project = make_project()
     h265 = {"parameters": {"preset": "h265"}}
     av1 = {"parameters": {"preset": "av1"}}
     put(
-        studio,
+        project,
         job(1, "remux", "completed", "09:00:00", "09:00:30", "09:02:00.500", output_bytes=990),
         job(
             2, "transcode", "completed", "10:00", "12:00", "13:30", output_bytes=330, fence=2, spec=h265, worker="barn"
@@ -66,10 +66,10 @@ def by_hand(make_studio: Callable[..., Studio]) -> Studio:
         job(6, "remux", "failed", "12:00", "12:10", None),
         job(7, "remux", "completed", "23:50", "23:55", "11 00:10", output_bytes=1),
     )
-    return studio
+    return project
 
 
-def test_a_job_tells_its_wait_its_time_and_what_it_saved(by_hand: Studio) -> None:
+def test_a_job_tells_its_wait_its_time_and_what_it_saved(by_hand: Project) -> None:
     files = mart_files(by_hand)
     files.write(NAME, HAND_MADE.isoformat(), build_mart(by_hand, files, NAME, HAND_MADE.isoformat()))
     told = read_mart(files, NAME)
@@ -88,7 +88,7 @@ def test_a_job_tells_its_wait_its_time_and_what_it_saved(by_hand: Studio) -> Non
     assert (next_day["job"], next_day["day"], next_day["input_bytes"]) == ("p5-7", date(2026, 11, 11), 1000)
 
 
-def test_the_docs_example_query_gives_the_hand_computed_answer(by_hand: Studio) -> None:
+def test_the_docs_example_query_gives_the_hand_computed_answer(by_hand: Project) -> None:
     """Remuxes waited 30 and 600 s, median 315; the done one took 90.5 s. The h265 made 330 bytes of 1,000."""
     files = mart_files(by_hand)
     files.write(NAME, HAND_MADE.isoformat(), build_mart(by_hand, files, NAME, HAND_MADE.isoformat()))
@@ -113,11 +113,11 @@ def test_the_docs_example_query_gives_the_hand_computed_answer(by_hand: Studio) 
 
 
 def test_what_the_controller_writes_down_is_what_the_mart_tells(
-    make_studio: Callable[..., Studio], tiny_clip: Path
+    make_project: Callable[..., Project], tiny_clip: Path
 ) -> None:
-    library: Library = make_library(make_studio(), remux_review=False)
-    studio = library.studio
-    assert days_to_tell(studio, DAY, DAY) == []
+    library: Library = make_library(make_project(), remux_review=False)
+    project = library.project
+    assert days_to_report(project, DAY, DAY) == []
     ingest(library, movie_name("Hidden Falls", 2019), [tiny_clip])
     run_pass(library)
     done = pretend_to_work(library, "remux")
@@ -125,11 +125,11 @@ def test_what_the_controller_writes_down_is_what_the_mart_tells(
     (waiting,) = library.queue.jobs("pending")
     cancel_job(library, waiting.job)
     run_pass(library)
-    day = studio.clock.now().date()
-    studio.clock.sleep(86_400)
-    assert days_to_tell(studio, day, day) == [day]
-    refresh_marts(studio, [day])
-    told = read_mart(mart_files(studio), NAME)
+    day = project.clock.now().date()
+    project.clock.sleep(86_400)
+    assert days_to_report(project, day, day) == [day]
+    refresh_marts(project, [day])
+    told = read_mart(mart_files(project), NAME)
     size = tiny_clip.stat().st_size
     assert sorted(rows_of(told, "job", "outcome", "worker", "input_bytes", "output_bytes", by=("job",))) == sorted(
         [(done, "done", "pretender", size, size), (waiting.job, "cancelled", "test", size, None)]

@@ -17,182 +17,182 @@ from dayreel.rules.gates import GateName
 from dayreel.rules.post_words import post_marker
 from dayreel.services.configure import write_config
 from dayreel.services.effects.ledger import EffectLedger
+from dayreel.services.project import Project
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
 from dayreel.services.publishing.publish_post import Posted, publish_post
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.stores.catalog.tables import content, decisions, effects
 from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform, Killed, World
 from tests.fakes.prepared import lay_out, reviewable_project
-from tests.fakes.studio import channel_of, content_row, ledger_rows, reviewable, transitions, write_channel
+from tests.fakes.project import channel_of, content_row, ledger_rows, reviewable, transitions, write_channel
 
 ID = "crafts-2026-11-20"
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 
 
 @pytest.fixture
-def studio(make_studio: MakeStudio, tmp_path: Path) -> Studio:
+def project(make_project: MakeProject, tmp_path: Path) -> Project:
     lay_out(reviewable_project(is_approved=True), tmp_path)
-    return make_studio(channels={})
+    return make_project(channels={})
 
 
-def approve(studio: Studio, **more: Any) -> None:
-    row = reviewable(studio, **more)
-    decide(studio, row.id, "approved", by="ana", via="cli")
+def approve(project: Project, **more: Any) -> None:
+    row = reviewable(project, **more)
+    decide(project, row.id, "approved", by="ana", via="cli")
 
 
-def publish(studio: Studio, platform: FakePlatform, content_id: str = ID) -> Posted:
+def publish(project: Project, platform: FakePlatform, content_id: str = ID) -> Posted:
     name, _, _ = content_id.partition("-")
-    return publish_post(studio, channel_of(studio, name), content_id, platform.name, provider=platform)
+    return publish_post(project, channel_of(project, name), content_id, platform.name, provider=platform)
 
 
-def plan(studio: Studio, platform: FakePlatform) -> Plan:
-    studio.providers[platform.name] = platform
-    (told,) = plan_posts(studio, channel_of(studio), ID)
+def plan(project: Project, platform: FakePlatform) -> Plan:
+    project.providers[platform.name] = platform
+    (told,) = plan_posts(project, channel_of(project), ID)
     return told
 
 
-def post_row(studio: Studio, platform: str = "instagram", content_id: str = ID) -> dict[str, Any]:
-    with studio.catalog.read() as connection:
+def post_row(project: Project, platform: str = "instagram", content_id: str = ID) -> dict[str, Any]:
+    with project.catalog.read() as connection:
         return next(vars(post) for post in posts_of(connection, [content_id]) if post.platform == platform)
 
 
-def set_config(studio: Studio, name: str, value: str) -> None:
-    with studio.catalog.write() as connection:
-        write_config(connection, name, value, by="ana", at=studio.clock.now())
+def set_config(project: Project, name: str, value: str) -> None:
+    with project.catalog.write() as connection:
+        write_config(connection, name, value, by="ana", at=project.clock.now())
 
 
-def test_the_approved_words_go_live_with_hashtags_and_marker(studio: Studio) -> None:
+def test_the_approved_words_go_live_with_hashtags_and_marker(project: Project) -> None:
     platform = FakePlatform()
-    posted = publish(studio, platform)
+    posted = publish(project, platform)
     (live,) = platform.world.live
     marker = post_marker(ID)
     assert live.caption == f"Clay, patience\n\n#craft #handmade\n\n{marker}"
-    assert live.video_sha256 == sha256_of(studio.contents.folder(ID) / "final_video.mp4")
+    assert live.video_sha256 == sha256_of(project.contents.folder(ID) / "final_video.mp4")
     assert live.fields == {"ai_disclosure": True, "share_to_feed": True, "hashtags": ["#handmade"]}
     assert (posted.state, posted.post_id, posted.fresh) == ("posted", "p-c1", True)
     assert posted.url == "https://instagram.example/p/p-c1"
     assert posted.decision.decided_by == "ana"
-    row = post_row(studio)
+    row = post_row(project)
     assert (row["state"], row["post_id"], row["posted_at"], row["posted_on"].isoformat()) == (
         "posted",
         "p-c1",
-        studio.clock.now(),
+        project.clock.now(),
         "2026-11-20",
     )
-    assert content_row(studio, ID).state == "posted"
-    assert [event for _, event, _ in transitions(studio, ID)][-3:] == ["approve", "publish", "finish"]
+    assert content_row(project, ID).state == "posted"
+    assert [event for _, event, _ in transitions(project, ID)][-3:] == ["approve", "publish", "finish"]
 
 
-def test_publishing_again_finds_the_post_and_sends_nothing(studio: Studio) -> None:
+def test_publishing_again_finds_the_post_and_sends_nothing(project: Project) -> None:
     platform = FakePlatform()
-    first = publish(studio, platform)
-    again = publish(studio, platform)
+    first = publish(project, platform)
+    again = publish(project, platform)
     assert (again.fresh, again.post_id, again.effect.id) == (False, first.post_id, first.effect.id)
     assert len(platform.posted) == 1
 
 
-def test_the_content_is_posted_only_when_all_its_platforms_are(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
-    approve(studio)
-    publish(studio, FakePlatform())
-    assert content_row(studio, ID).state == "publishing"
-    publish(studio, FakePlatform("youtube"))
-    row = content_row(studio, ID)
-    assert (row.state, row.posted_at) == ("posted", studio.clock.now())
+def test_the_content_is_posted_only_when_all_its_platforms_are(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(project)
+    publish(project, FakePlatform())
+    assert content_row(project, ID).state == "publishing"
+    publish(project, FakePlatform("youtube"))
+    row = content_row(project, ID)
+    assert (row.state, row.posted_at) == ("posted", project.clock.now())
 
 
-def test_a_post_that_is_still_processing_is_no_success_yet(studio: Studio) -> None:
+def test_a_post_that_is_still_processing_is_no_success_yet(project: Project) -> None:
     platform = FakePlatform(steps=["processing"])
-    assert publish(studio, platform).state == "processing"
-    assert (post_row(studio)["state"], post_row(studio)["post_url"]) == ("processing", None)
-    assert content_row(studio, ID).state == "publishing"
-    assert publish(studio, platform).fresh is False
+    assert publish(project, platform).state == "processing"
+    assert (post_row(project)["state"], post_row(project)["post_url"]) == ("processing", None)
+    assert content_row(project, ID).state == "publishing"
+    assert publish(project, platform).fresh is False
     assert len(platform.world.live) == 1
 
 
 # -- what an approval is for ---------------------------------------------------------------------------------------
 
 
-def change_the_hashtags(studio: Studio, *tags: str) -> None:
-    idea = studio.contents.manifest(ID).idea
+def change_the_hashtags(project: Project, *tags: str) -> None:
+    idea = project.contents.manifest(ID).idea
     assert idea is not None
-    studio.contents.update(ID, idea=idea.model_copy(update={"hashtags": tags}))
+    project.contents.update(ID, idea=idea.model_copy(update={"hashtags": tags}))
 
 
-def forget_the_words(studio: Studio) -> None:
+def forget_the_words(project: Project) -> None:
     """Make the approvals there are as they were before they bound words."""
-    with studio.catalog.write() as connection:
+    with project.catalog.write() as connection:
         connection.execute(update(decisions).values(words=null()))
 
 
-def test_hashtags_other_than_the_approved_ones_do_not_go_out(studio: Studio) -> None:
-    change_the_hashtags(studio, "#clay")
+def test_hashtags_other_than_the_approved_ones_do_not_go_out(project: Project) -> None:
+    change_the_hashtags(project, "#clay")
     platform = FakePlatform()
     said = (
         r"approved by ana, but since then changed: the hashtags on instagram \(approved '#craft #handmade', now '#clay"
     )
     with pytest.raises(GateClosedError, match=said):
-        publish(studio, platform)
-    assert (platform.posted, ledger_rows(studio, kind="post")) == ([], [])
-    decide(studio, ID, "recalled", by="ana", via="cli")
-    decide(studio, ID, "approved", by="ana", via="cli")
-    publish(studio, platform)
+        publish(project, platform)
+    assert (platform.posted, ledger_rows(project, kind="post")) == ([], [])
+    decide(project, ID, "recalled", by="ana", via="cli")
+    decide(project, ID, "approved", by="ana", via="cli")
+    publish(project, platform)
     assert "#clay #handmade" in platform.world.live[0].caption
 
 
-def test_the_channels_title_is_bound_where_it_goes_out(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"platforms": {"outbox": {}, "instagram": {}}}})
-    approve(studio)
-    write_channel(studio.settings.root, "crafts", title="Pots", platforms={"outbox": {}, "instagram": {}})
+def test_the_channels_title_is_bound_where_it_goes_out(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"outbox": {}, "instagram": {}}}})
+    approve(project)
+    write_channel(project.settings.root, "crafts", title="Pots", platforms={"outbox": {}, "instagram": {}})
     with pytest.raises(GateClosedError, match=r"the title on outbox \(approved 'Crafts', now 'Pots'\)"):
-        publish(studio, FakePlatform("outbox"))
-    assert publish(studio, FakePlatform()).state == "posted", "Instagram gets no title"
+        publish(project, FakePlatform("outbox"))
+    assert publish(project, FakePlatform()).state == "posted", "Instagram gets no title"
 
 
-def test_an_older_approval_without_words_still_lets_a_post_out(studio: Studio) -> None:
-    forget_the_words(studio)
-    change_the_hashtags(studio, "#clay")
-    assert publish(studio, FakePlatform()).state == "posted"
+def test_an_older_approval_without_words_still_lets_a_post_out(project: Project) -> None:
+    forget_the_words(project)
+    change_the_hashtags(project, "#clay")
+    assert publish(project, FakePlatform()).state == "posted"
 
 
 # -- gates ---------------------------------------------------------------------------------------------------------
 
 
-def close_switch(studio: Studio) -> FakePlatform:
-    set_config(studio, "switch", "off")
+def close_switch(project: Project) -> FakePlatform:
+    set_config(project, "switch", "off")
     return FakePlatform()
 
 
-def close_window(studio: Studio) -> FakePlatform:
-    write_channel(studio.settings.root, "crafts", publish_windows=["18:00-19:00"])
+def close_window(project: Project) -> FakePlatform:
+    write_channel(project.settings.root, "crafts", publish_windows=["18:00-19:00"])
     return FakePlatform()
 
 
-def close_quota(studio: Studio) -> FakePlatform:
+def close_quota(project: Project) -> FakePlatform:
     return FakePlatform(quota=Quota(25, 25, "24 h"))
 
 
-def reject(studio: Studio) -> FakePlatform:
-    decide(studio, ID, "rejected", by="ben", via="cli")
+def reject(project: Project) -> FakePlatform:
+    decide(project, ID, "rejected", by="ben", via="cli")
     return FakePlatform()
 
 
-def edit(studio: Studio) -> FakePlatform:
-    decide(studio, ID, "edited", by="ben", via="cli", caption="other words")
+def edit(project: Project) -> FakePlatform:
+    decide(project, ID, "edited", by="ben", via="cli", caption="other words")
     return FakePlatform()
 
 
-def change_fields(studio: Studio) -> FakePlatform:
-    write_channel(studio.settings.root, "crafts", platforms={"instagram": {"ai_disclosure": False}})
+def change_fields(project: Project) -> FakePlatform:
+    write_channel(project.settings.root, "crafts", platforms={"instagram": {"ai_disclosure": False}})
     return FakePlatform()
 
 
-def render_again(studio: Studio) -> FakePlatform:
-    reviewable(studio, video=b"other bytes")
+def render_again(project: Project) -> FakePlatform:
+    reviewable(project, video=b"other bytes")
     return FakePlatform()
 
 
@@ -209,22 +209,22 @@ CLOSING = [
 
 @pytest.mark.parametrize(("close", "words"), CLOSING, ids=[close.__name__ for close, _ in CLOSING])
 def test_a_closed_gate_stops_the_post_and_is_named(
-    studio: Studio, close: Callable[[Studio], FakePlatform], words: str
+    project: Project, close: Callable[[Project], FakePlatform], words: str
 ) -> None:
-    platform = close(studio)
-    told = plan(studio, platform)
+    platform = close(project)
+    told = plan(project, platform)
     assert not told.may_go_out
     assert any(words in gate.message for gate in told.gates if not gate.is_open)
     with pytest.raises(GateClosedError) as refusal:
-        publish(studio, platform)
+        publish(project, platform)
     assert words in refusal.value.message
     assert "dayreel publish crafts-2026-11-20 --plan" in refusal.value.next_step
-    assert (platform.posted, ledger_rows(studio, kind="post")) == ([], [])
+    assert (platform.posted, ledger_rows(project, kind="post")) == ([], [])
 
 
-def between_the_looks(studio: Studio, happens: Callable[[], None]) -> None:
+def between_the_looks(project: Project, happens: Callable[[], None]) -> None:
     """Let something happen once, after the first look at the gates and before the claim."""
-    ledger = studio.ledger
+    ledger = project.ledger
     perform = ledger.perform
 
     def later(*arguments: Any) -> Any:
@@ -235,279 +235,279 @@ def between_the_looks(studio: Studio, happens: Callable[[], None]) -> None:
     vars(ledger)["perform"] = later
 
 
-def test_a_gate_that_closes_after_the_first_check_stops_a_claim(studio: Studio) -> None:
+def test_a_gate_that_closes_after_the_first_check_stops_a_claim(project: Project) -> None:
     platform = FakePlatform()
-    between_the_looks(studio, lambda: set_config(studio, "switch", "off"))
+    between_the_looks(project, lambda: set_config(project, "switch", "off"))
     with pytest.raises(GateClosedError, match="kill switch"):
-        publish(studio, platform)
+        publish(project, platform)
     assert platform.posted == []
-    (row,) = ledger_rows(studio, kind="post")
-    assert (row["state"], row["attempts"], post_row(studio)["state"]) == ("intended", 0, "failed")
-    set_config(studio, "switch", "on")
-    assert publish(studio, platform).state == "posted"
+    (row,) = ledger_rows(project, kind="post")
+    assert (row["state"], row["attempts"], post_row(project)["state"]) == ("intended", 0, "failed")
+    set_config(project, "switch", "on")
+    assert publish(project, platform).state == "posted"
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "edited"])
-def test_a_decision_reversed_before_the_claim_stops_the_post(studio: Studio, verdict: Any) -> None:
+def test_a_decision_reversed_before_the_claim_stops_the_post(project: Project, verdict: Any) -> None:
     platform = FakePlatform()
-    between_the_looks(studio, lambda: say(studio, verdict))
+    between_the_looks(project, lambda: say(project, verdict))
     with pytest.raises(GateClosedError, match=f"the newest decision is {verdict}, by ben"):
-        publish(studio, platform)
+        publish(project, platform)
     assert platform.posted == []
 
 
-def test_words_approved_during_preparation_are_the_ones_posted(studio: Studio) -> None:
+def test_words_approved_during_preparation_are_the_ones_posted(project: Project) -> None:
     """The request was prepared before; the approval that then holds is for other words."""
 
     class Slow(FakePlatform):
         def quota(self) -> Quota | None:
             if not self.asked:
                 self.asked = True
-                say(studio, "edited")
-                say(studio, "approved")
+                say(project, "edited")
+                say(project, "approved")
             return None
 
         asked = False
 
     platform = Slow()
     with pytest.raises(GateClosedError, match="changed while it was being prepared"):
-        publish(studio, platform)
+        publish(project, platform)
     assert platform.posted == []
-    publish(studio, platform)
+    publish(project, platform)
     assert [live.caption.split("\n")[0] for live in platform.world.live] == ["Ben's words"]
 
 
-def say(studio: Studio, verdict: Any, content_id: str = ID) -> None:
-    decide(studio, content_id, verdict, by="ben", via="cli", caption="Ben's words")
+def say(project: Project, verdict: Any, content_id: str = ID) -> None:
+    decide(project, content_id, verdict, by="ben", via="cli", caption="Ben's words")
 
 
-def test_the_live_world_is_a_dry_run_until_a_person_enables_it(make_studio: MakeStudio) -> None:
-    studio = make_studio(world="live")
-    approve(studio)
+def test_the_live_world_is_a_dry_run_until_a_person_enables_it(make_project: MakeProject) -> None:
+    project = make_project(world="live")
+    approve(project)
     platform = FakePlatform()
     with pytest.raises(GateClosedError, match=r"dayreel config set publish\.instagram live"):
-        publish(studio, platform)
-    set_config(studio, "publish.instagram", "live")
-    assert publish(studio, platform).state == "posted"
+        publish(project, platform)
+    set_config(project, "publish.instagram", "live")
+    assert publish(project, platform).state == "posted"
 
 
-def test_what_the_sandbox_made_never_reaches_a_real_platform(make_studio: MakeStudio) -> None:
-    studio = make_studio()
-    approve(studio)
-    live = make_studio(world="live", config={"publish.instagram": "live"})
+def test_what_the_sandbox_made_never_reaches_a_real_platform(make_project: MakeProject) -> None:
+    project = make_project()
+    approve(project)
+    live = make_project(world="live", config={"publish.instagram": "live"})
     platform = FakePlatform()
     with pytest.raises(GateClosedError, match="made in the sandbox world, which may never be posted to the live one"):
         publish(live, platform)
     assert platform.posted == []
 
 
-def test_a_day_takes_so_many_posts_per_platform(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
+def test_a_day_takes_so_many_posts_per_platform(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"max_posts_per_day": 1}})
     platform = FakePlatform()
     days = [datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]
     for number, day in enumerate(days):
-        approve(studio, day=day, video=f"video {number}".encode())
-    publish(studio, platform, "crafts-2026-11-19")
+        approve(project, day=day, video=f"video {number}".encode())
+    publish(project, platform, "crafts-2026-11-19")
     with pytest.raises(GateClosedError, match="1 of 1 posts of today are used"):
-        publish(studio, platform)
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(hours=15)  # the next day
-    publish(studio, platform)
+        publish(project, platform)
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(hours=15)  # the next day
+    publish(project, platform)
 
 
-def test_the_day_that_posts_count_on_is_the_channels_own(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1, "timezone": "Asia/Tokyo"}})
+def test_the_day_that_posts_count_on_is_the_channels_own(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"max_posts_per_day": 1, "timezone": "Asia/Tokyo"}})
     for number, day in enumerate([datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]):
-        approve(studio, day=day, video=f"video {number}".encode())
+        approve(project, day=day, video=f"video {number}".encode())
     platform = FakePlatform()
-    assert isinstance(studio.clock, FakeClock)
+    assert isinstance(project.clock, FakeClock)
     for hours, content_id, posted_on in ((5.5, "crafts-2026-11-19", "2026-11-20"), (1, ID, "2026-11-21")):
-        studio.clock.move(hours=hours)  # half past eleven at night in Tokyo, then half past midnight: one day in UTC
-        publish(studio, platform, content_id)
-        assert post_row(studio, content_id=content_id)["posted_on"].isoformat() == posted_on
+        project.clock.move(hours=hours)  # half past eleven at night in Tokyo, then half past midnight: one day in UTC
+        publish(project, platform, content_id)
+        assert post_row(project, content_id=content_id)["posted_on"].isoformat() == posted_on
 
 
 @pytest.mark.parametrize("step", ["post", "lost_answer"])
-def test_a_post_in_flight_or_maybe_out_counts_for_the_day(make_studio: MakeStudio, step: Any) -> None:
-    studio = make_studio(channels={"crafts": {"max_posts_per_day": 1}})
+def test_a_post_in_flight_or_maybe_out_counts_for_the_day(make_project: MakeProject, step: Any) -> None:
+    project = make_project(channels={"crafts": {"max_posts_per_day": 1}})
     for number, day in enumerate([datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]):
-        approve(studio, day=day, video=f"video {number}".encode())
+        approve(project, day=day, video=f"video {number}".encode())
     told: list[str] = []
 
     class Meanwhile(FakePlatform):
         def post(self, permit: Any, request: Any, **more: Any) -> Any:
             with pytest.raises(GateClosedError) as refusal:
-                publish(studio, FakePlatform(world=self.world), ID)
+                publish(project, FakePlatform(world=self.world), ID)
             told.append(refusal.value.message)
             return super().post(permit, request, **more)
 
     platform = Meanwhile(steps=[step])
     with contextlib.suppress(UnknownOutcomeError):
-        publish(studio, platform, "crafts-2026-11-19")
+        publish(project, platform, "crafts-2026-11-19")
     with pytest.raises(GateClosedError, match="1 of 1 posts of today are used"):
-        publish(studio, platform, ID)
+        publish(project, platform, ID)
     assert "1 of 1 posts of today are used" in told[0]
     assert len(platform.world.live) == 1
 
 
-def test_the_same_video_is_not_posted_twice_to_one_account(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {}, "glass": {}})
-    approve(studio)
-    approve(studio, name="glass")
-    publish(studio, FakePlatform())
+def test_the_same_video_is_not_posted_twice_to_one_account(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {}, "glass": {}})
+    approve(project)
+    approve(project, name="glass")
+    publish(project, FakePlatform())
     with pytest.raises(GateClosedError, match=r"already posted to this account: crafts-2026-11-20 https://instagram"):
-        publish(studio, FakePlatform(), "glass-2026-11-20")
-    publish(studio, FakePlatform(account="another-account"), "glass-2026-11-20")
+        publish(project, FakePlatform(), "glass-2026-11-20")
+    publish(project, FakePlatform(account="another-account"), "glass-2026-11-20")
 
 
-def test_a_post_that_may_be_out_counts_as_posted_and_not_failed(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {}, "glass": {}})
-    approve(studio)
-    approve(studio, name="glass")
+def test_a_post_that_may_be_out_counts_as_posted_and_not_failed(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {}, "glass": {}})
+    approve(project)
+    approve(project, name="glass")
     world = World()
     with pytest.raises(Killed):
-        publish(studio, FakePlatform(world=world, steps=["killed_after_publish"]))
-    set_config(studio, "switch", "off")
+        publish(project, FakePlatform(world=world, steps=["killed_after_publish"]))
+    set_config(project, "switch", "off")
     with pytest.raises(GateClosedError, match="kill switch"):
-        publish(studio, FakePlatform(world=world))
-    assert post_row(studio)["state"] == "sending"
-    set_config(studio, "switch", "on")
+        publish(project, FakePlatform(world=world))
+    assert post_row(project)["state"] == "sending"
+    set_config(project, "switch", "on")
     with pytest.raises(GateClosedError, match="already posted to this account: crafts-2026-11-20"):
-        publish(studio, FakePlatform(world=world), "glass-2026-11-20")
+        publish(project, FakePlatform(world=world), "glass-2026-11-20")
 
 
-def test_a_refused_token_closes_only_its_own_platforms_gate(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
-    approve(studio)
+def test_a_refused_token_closes_only_its_own_platforms_gate(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(project)
 
     class Refused(FakePlatform):
         def quota(self) -> Quota | None:
             raise PermanentError(attempted="read the quota", answer="HTTP 401, the token has expired")
 
-    studio.providers.update(instagram=Refused(), youtube=FakePlatform("youtube"))
-    refused, fine = plan_posts(studio, channel_of(studio), ID)
+    project.providers.update(instagram=Refused(), youtube=FakePlatform("youtube"))
+    refused, fine = plan_posts(project, channel_of(project), ID)
     (closed,) = [gate for gate in refused.gates if not gate.is_open]
     assert (closed.name, "the token has expired" in closed.message, fine.may_go_out) == ("token", True, True)
     with pytest.raises(GateClosedError, match="the token has expired"):
-        publish(studio, Refused())
+        publish(project, Refused())
 
 
-def test_an_unreachable_or_keyless_platform_is_shown_as_closed(make_studio: MakeStudio) -> None:
-    studio = make_studio(
+def test_an_unreachable_or_keyless_platform_is_shown_as_closed(make_project: MakeProject) -> None:
+    project = make_project(
         world="live",
         config={"publish.instagram": "live"},
         channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}},
     )
-    approve(studio)
+    approve(project)
 
     class Down(FakePlatform):
         def quota(self) -> Quota | None:
             raise TransientError(attempted="read the quota", answer="HTTP 503")
 
-    studio.providers["instagram"] = Down()
+    project.providers["instagram"] = Down()
     told = {
         one.platform: [gate.message for gate in one.gates if gate.name == "token"]
-        for one in plan_posts(studio, channel_of(studio), ID)
+        for one in plan_posts(project, channel_of(project), ID)
     }
     assert "could not be asked now" in told["instagram"][0]
     assert "YOUTUBE_CLIENT_ID" in told["youtube"][0]
 
 
-def test_the_plan_shows_gates_and_requests_and_sends_nothing(studio: Studio) -> None:
+def test_the_plan_shows_gates_and_requests_and_sends_nothing(project: Project) -> None:
     platform = FakePlatform()
-    told = plan(studio, platform)
+    told = plan(project, platform)
     assert told.may_go_out
     assert {gate.name for gate in told.gates} == set(get_args(GateName))
     (call,) = told.calls
     assert "Clay, patience" in call.body["caption"]
-    assert (platform.posted, ledger_rows(studio)) == ([], [])
+    assert (platform.posted, ledger_rows(project)) == ([], [])
 
 
-def test_a_video_that_differs_from_the_catalogs_is_not_posted(studio: Studio) -> None:
+def test_a_video_that_differs_from_the_catalogs_is_not_posted(project: Project) -> None:
     """A process that died between the two, or a folder of another machine: approved is what the catalog says."""
-    with studio.catalog.write() as connection:
+    with project.catalog.write() as connection:
         connection.execute(update(content).values(video_sha256="a" * 64))
         connection.execute(update(decisions).values(video_sha256="a" * 64))
     platform = FakePlatform()
     with pytest.raises(GateClosedError, match="changed while it was being prepared"):
-        publish(studio, platform)
+        publish(project, platform)
     assert platform.posted == []
 
 
-def test_a_platform_that_the_channel_does_not_have_is_refused(studio: Studio) -> None:
+def test_a_platform_that_the_channel_does_not_have_is_refused(project: Project) -> None:
     with pytest.raises(UsageError, match=r"does not publish to 'tiktok'.*instagram"):
-        publish(studio, FakePlatform("tiktok"))
+        publish(project, FakePlatform("tiktok"))
 
 
 # -- trouble -------------------------------------------------------------------------------------------------------
 
 
-def test_a_definite_failure_is_retried_and_then_shown_as_failed(studio: Studio) -> None:
+def test_a_definite_failure_is_retried_and_then_shown_as_failed(project: Project) -> None:
     platform = FakePlatform(steps=["transient"] * 3)
     with pytest.raises(TransientError):
-        publish(studio, platform)
-    row = post_row(studio)
+        publish(project, platform)
+    row = post_row(project)
     assert (row["state"], "HTTP 503" in row["error_message"]) == ("failed", True)
     assert (len(platform.posted), platform.world.live) == (3, [])
-    assert publish(studio, platform).state == "posted"
-    assert post_row(studio)["error_message"] is None
+    assert publish(project, platform).state == "posted"
+    assert post_row(project)["error_message"] is None
 
 
-def test_a_refused_post_is_failed_with_the_platforms_words(studio: Studio) -> None:
+def test_a_refused_post_is_failed_with_the_platforms_words(project: Project) -> None:
     platform = FakePlatform(steps=["refused"])
     for _ in range(2):
         with pytest.raises(PermanentError, match="the caption is not allowed"):
-            publish(studio, platform)
-    assert (post_row(studio)["state"], len(platform.posted)) == ("failed", 1)
+            publish(project, platform)
+    assert (post_row(project)["state"], len(platform.posted)) == ("failed", 1)
 
 
-def test_an_unpostable_request_is_shown_as_failed_not_sending(studio: Studio) -> None:
+def test_an_unpostable_request_is_shown_as_failed_not_sending(project: Project) -> None:
     platform = FakePlatform(steps=[UsageError("the video has 91 s and instagram takes 90")])
     with pytest.raises(UsageError):
-        publish(studio, platform)
-    assert (post_row(studio)["state"], "91 s" in post_row(studio)["error_message"]) == ("failed", True)
-    assert ledger_rows(studio, kind="post")[0]["state"] == "intended"
+        publish(project, platform)
+    assert (post_row(project)["state"], "91 s" in post_row(project)["error_message"]) == ("failed", True)
+    assert ledger_rows(project, kind="post")[0]["state"] == "intended"
 
 
 @pytest.mark.parametrize("step", ["lost_answer", "lost_request"])
-def test_an_unknown_post_is_never_resent_before_reconciling(studio: Studio, step: Any) -> None:
+def test_an_unknown_post_is_never_resent_before_reconciling(project: Project, step: Any) -> None:
     platform = FakePlatform(steps=[step])
     for _ in range(3):
         with pytest.raises(UnknownOutcomeError):
-            publish(studio, platform)
-    assert (post_row(studio)["state"], len(platform.posted)) == ("unknown", 1)
-    studio.providers["instagram"] = platform
-    (told,) = reconcile(studio)
+            publish(project, platform)
+    assert (post_row(project)["state"], len(platform.posted)) == ("unknown", 1)
+    project.providers["instagram"] = platform
+    (told,) = reconcile(project)
     assert told.outcome == ("confirmed" if step == "lost_answer" else "released")
-    assert publish(studio, platform).state == "posted"
+    assert publish(project, platform).state == "posted"
     assert len(platform.world.live) == 1
 
 
 @pytest.mark.parametrize("step", ["killed_before", "killed_with_container", "killed_after_publish"])
-def test_a_killed_process_is_gone_on_from_and_posts_once(studio: Studio, step: Any) -> None:
+def test_a_killed_process_is_gone_on_from_and_posts_once(project: Project, step: Any) -> None:
     platform = FakePlatform(steps=[step])
     with pytest.raises(Killed):
-        publish(studio, platform)
-    assert post_row(studio)["state"] == "sending"
-    assert publish(studio, platform).state == "posted"
+        publish(project, platform)
+    assert post_row(project)["state"] == "sending"
+    assert publish(project, platform).state == "posted"
     assert len(platform.world.live) == 1
     assert len(platform.world.containers) == 1
 
 
-def test_a_crash_between_a_post_and_its_row_is_reconciled(studio: Studio) -> None:
+def test_a_crash_between_a_post_and_its_row_is_reconciled(project: Project) -> None:
     """The ledger knows that it is out, the post's row does not: a look settles it, and so does publishing again."""
     platform = FakePlatform()
-    studio.providers["instagram"] = platform
+    project.providers["instagram"] = platform
     with pytest.MonkeyPatch.context() as dying:
         dying.setattr("dayreel.services.publishing.publish_post.settle_post", _die)
         with pytest.raises(Killed):
-            publish(studio, platform)
-    assert (post_row(studio)["state"], ledger_rows(studio, kind="post")[0]["state"]) == ("sending", "confirmed")
-    (told,) = reconcile(studio)
+            publish(project, platform)
+    assert (post_row(project)["state"], ledger_rows(project, kind="post")[0]["state"]) == ("sending", "confirmed")
+    (told,) = reconcile(project)
     assert told.outcome == "confirmed"
-    assert post_row(studio)["state"] == "posted"
-    assert content_row(studio, ID).state == "posted"
-    assert publish(studio, platform).fresh is False
+    assert post_row(project)["state"] == "posted"
+    assert content_row(project, ID).state == "posted"
+    assert publish(project, platform).fresh is False
     assert len(platform.posted) == 1
 
 
@@ -516,93 +516,93 @@ def _die(*_arguments: object, **_more: object) -> None:
 
 
 def test_a_caption_one_platform_refuses_is_edited_for_it_alone(
-    make_studio: MakeStudio,
+    make_project: MakeProject,
 ) -> None:
-    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
-    approve(studio)
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(project)
     instagram, youtube = FakePlatform(), FakePlatform("youtube", steps=["refused"])
-    publish(studio, instagram)
+    publish(project, instagram)
     with pytest.raises(PermanentError):
-        publish(studio, youtube)
-    say(studio, "edited")
-    assert content_row(studio, ID).state == "review_pending"
-    say(studio, "approved")
-    assert publish(studio, instagram).fresh is False
-    publish(studio, youtube)
+        publish(project, youtube)
+    say(project, "edited")
+    assert content_row(project, ID).state == "review_pending"
+    say(project, "approved")
+    assert publish(project, instagram).fresh is False
+    publish(project, youtube)
     assert [len(one.world.live) for one in (instagram, youtube)] == [1, 1]
     assert youtube.world.live[0].caption.startswith("Ben's words")
-    assert content_row(studio, ID).state == "posted"
+    assert content_row(project, ID).state == "posted"
 
 
-def test_a_rejection_during_a_post_stops_the_other_platforms(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
-    approve(studio)
+def test_a_rejection_during_a_post_stops_the_other_platforms(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {}}}})
+    approve(project)
 
     class Meanwhile(FakePlatform):
         def post(self, permit: Any, request: Any, **more: Any) -> Any:
-            say(studio, "rejected")
+            say(project, "rejected")
             return super().post(permit, request, **more)
 
-    assert publish(studio, Meanwhile()).state == "posted"
+    assert publish(project, Meanwhile()).state == "posted"
     with pytest.raises(GateClosedError, match="the newest decision is rejected, by ben"):
-        publish(studio, FakePlatform("youtube"))
-    assert (content_row(studio, ID).state, post_row(studio)["state"]) == ("rejected", "posted")
+        publish(project, FakePlatform("youtube"))
+    assert (content_row(project, ID).state, post_row(project)["state"]) == ("rejected", "posted")
 
 
-def test_a_post_confirmed_during_a_new_review_ends_as_posted(studio: Studio) -> None:
+def test_a_post_confirmed_during_a_new_review_ends_as_posted(project: Project) -> None:
     platform = FakePlatform(steps=["lost_answer"])
     with pytest.raises(UnknownOutcomeError):
-        publish(studio, platform)
-    say(studio, "edited")
-    studio.providers["instagram"] = platform
-    (told,) = reconcile(studio)
-    assert (told.outcome, content_row(studio, ID).state) == ("confirmed", "review_pending")
-    say(studio, "approved")
-    assert publish(studio, platform).fresh is False
-    assert (content_row(studio, ID).state, len(platform.world.live)) == ("posted", 1)
+        publish(project, platform)
+    say(project, "edited")
+    project.providers["instagram"] = platform
+    (told,) = reconcile(project)
+    assert (told.outcome, content_row(project, ID).state) == ("confirmed", "review_pending")
+    say(project, "approved")
+    assert publish(project, platform).fresh is False
+    assert (content_row(project, ID).state, len(platform.world.live)) == ("posted", 1)
 
 
-def test_a_post_confirmed_later_keeps_the_time_it_was_sent(studio: Studio) -> None:
+def test_a_post_confirmed_later_keeps_the_time_it_was_sent(project: Project) -> None:
     platform = FakePlatform(steps=["lost_answer"])
     with pytest.raises(UnknownOutcomeError):
-        publish(studio, platform)
-    sent_at = studio.clock.now()
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(hours=20)
-    studio.providers["instagram"] = platform
-    reconcile(studio)
-    assert (post_row(studio)["posted_at"], post_row(studio)["posted_on"].isoformat()) == (sent_at, "2026-11-20")
+        publish(project, platform)
+    sent_at = project.clock.now()
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(hours=20)
+    project.providers["instagram"] = platform
+    reconcile(project)
+    assert (post_row(project)["posted_at"], post_row(project)["posted_on"].isoformat()) == (sent_at, "2026-11-20")
 
 
-def test_a_post_in_progress_in_another_process_is_left_to_it(studio: Studio) -> None:
+def test_a_post_in_progress_in_another_process_is_left_to_it(project: Project) -> None:
     platform = FakePlatform(steps=["killed_with_container"])
     with pytest.raises(Killed):
-        publish(studio, platform)
-    with studio.catalog.write() as connection:
+        publish(project, platform)
+    with project.catalog.write() as connection:
         connection.execute(update(effects).values(owner="another-host:1:1.00"))
     with pytest.raises(BusyError, match="another-host"):
-        publish(studio, platform)
-    assert (len(platform.posted), post_row(studio)["state"]) == (1, "sending")
+        publish(project, platform)
+    assert (len(platform.posted), post_row(project)["state"]) == (1, "sending")
 
 
-def test_another_request_is_not_sent_while_the_first_may_be_out(studio: Studio) -> None:
+def test_another_request_is_not_sent_while_the_first_may_be_out(project: Project) -> None:
     """The channel's fields change and are approved anew while the first post's outcome is unknown."""
     world = World()
     with pytest.raises(UnknownOutcomeError):
-        publish(studio, FakePlatform(world=world, steps=["lost_answer"]))
-    write_channel(studio.settings.root, "crafts", platforms={"instagram": {"hashtags": ["#other"]}})
-    say(studio, "edited")
-    decide(studio, ID, "approved", by="ana", via="cli")
+        publish(project, FakePlatform(world=world, steps=["lost_answer"]))
+    write_channel(project.settings.root, "crafts", platforms={"instagram": {"hashtags": ["#other"]}})
+    say(project, "edited")
+    decide(project, ID, "approved", by="ana", via="cli")
     with pytest.raises(GateClosedError, match=r"another post on instagram that is unknown \(effect 1\)"):
-        publish(studio, FakePlatform(world=world))
+        publish(project, FakePlatform(world=world))
     assert len(world.live) == 1
 
 
-def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studio: MakeStudio) -> None:
+def test_two_processes_that_publish_at_once_post_once(project: Project, make_project: MakeProject) -> None:
     world, together, outcomes = World(), threading.Barrier(4), []
 
     def one_process(number: int) -> None:
-        mine = make_studio(channels={})
+        mine = make_project(channels={})
         vars(mine)["ledger"] = EffectLedger(
             mine.catalog, mine.clock, world="sandbox", timezone="UTC", owner=f"h{number}:1:1"
         )
@@ -620,44 +620,44 @@ def test_two_processes_that_publish_at_once_post_once(studio: Studio, make_studi
     assert len(outcomes) == 4
     assert "posted" in outcomes
     assert len(world.live) == 1
-    assert post_row(studio)["state"] == "posted"
+    assert post_row(project)["state"] == "posted"
 
 
-def test_a_post_that_somebody_else_made_meanwhile_is_returned(studio: Studio) -> None:
+def test_a_post_that_somebody_else_made_meanwhile_is_returned(project: Project) -> None:
     world = World()
 
     class AskedMeanwhile(FakePlatform):
         """While it is asked what it takes now, another process posts the content and is done."""
 
         def account(self) -> str:
-            publish(studio, FakePlatform(world=world))
+            publish(project, FakePlatform(world=world))
             return super().account()
 
     platform = AskedMeanwhile(world=world)
-    posted = publish(studio, platform)
+    posted = publish(project, platform)
     assert (posted.state, posted.fresh, len(world.live), platform.posted) == ("posted", False, 1, [])
-    assert content_row(studio, ID).state == "posted"
+    assert content_row(project, ID).state == "posted"
 
 
-def test_a_live_posts_plan_shows_its_url_and_would_send_nothing(studio: Studio) -> None:
+def test_a_live_posts_plan_shows_its_url_and_would_send_nothing(project: Project) -> None:
     platform = FakePlatform()
-    posted = publish(studio, platform)
-    told = plan(studio, platform)
+    posted = publish(project, platform)
+    told = plan(project, platform)
     assert (told.posted, told.may_go_out, told.calls) == (posted.url, False, [])
 
 
-def test_an_unknown_posts_plan_says_that_reconcile_looks_first(studio: Studio) -> None:
+def test_an_unknown_posts_plan_says_that_reconcile_looks_first(project: Project) -> None:
     platform = FakePlatform(steps=["lost_answer"])
     with pytest.raises(UnknownOutcomeError):
-        publish(studio, platform)
-    told = plan(studio, platform)
+        publish(project, platform)
+    told = plan(project, platform)
     assert (told.posted, told.may_go_out) == (None, False)
     assert "`dayreel reconcile` looks first" in str(told.problem)
 
 
-def test_the_plan_notices_that_the_file_is_not_the_approved_one(studio: Studio) -> None:
-    (studio.contents.folder(ID) / "final_video.mp4").write_bytes(b"something else")
-    told = plan(studio, FakePlatform())
+def test_the_plan_notices_that_the_file_is_not_the_approved_one(project: Project) -> None:
+    (project.contents.folder(ID) / "final_video.mp4").write_bytes(b"something else")
+    told = plan(project, FakePlatform())
     assert not told.may_go_out
     assert "were approved" in str(told.problem)
     assert f"`dayreel review reject {ID}`" in str(told.problem)

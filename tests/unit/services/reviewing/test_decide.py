@@ -10,33 +10,41 @@ import pytest
 from sqlalchemy import select, text
 
 from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
-from dayreel.queries.review import Seen, Verdict, bound_fields, bound_of, read_seen, seen_of, seen_text
+from dayreel.queries.review import (
+    ReviewSnapshot,
+    Verdict,
+    approval_scope,
+    bound_fields,
+    parse_snapshot,
+    snapshot_for_review,
+    snapshot_text,
+)
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.schemas.channel import Channel
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import decisions
 from tests.fakes.catalogs import PostgresServer, fresh_catalog
 from tests.fakes.clock import FakeClock
 from tests.fakes.prepared import lay_out, reviewable_project
-from tests.fakes.studio import CRAFTS, channel_of, content_row, make_studio, reviewable, transitions, write_channel
+from tests.fakes.project import CRAFTS, channel_of, content_row, make_project, reviewable, transitions, write_channel
 from tests.waiting import wait_until
 
 ID = "crafts-2026-11-20"
-MakeStudio = Callable[..., Studio]
+MakeProject = Callable[..., Project]
 
 
-def say(studio: Studio, verdict: Verdict, *, by: str = "ana", **more: Any) -> DecisionRow:
-    return decide(studio, ID, verdict, by=by, via="cli", **more)
+def say(project: Project, verdict: Verdict, *, by: str = "ana", **more: Any) -> DecisionRow:
+    return decide(project, ID, verdict, by=by, via="cli", **more)
 
 
-def seen(studio: Studio) -> Seen:
-    return seen_of(content_row(studio, ID), channel_of(studio))
+def seen(project: Project) -> ReviewSnapshot:
+    return snapshot_for_review(content_row(project, ID), channel_of(project))
 
 
-def all_decisions(studio: Studio) -> list[tuple[str, str]]:
-    with studio.catalog.read() as connection:
+def all_decisions(project: Project) -> list[tuple[str, str]]:
+    with project.catalog.read() as connection:
         query = select(decisions.c.verdict, decisions.c.decided_by).order_by(decisions.c.id)
         return [tuple(row) for row in connection.execute(query)]
 
@@ -47,129 +55,129 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def studio(make_studio: MakeStudio, clock: FakeClock, tmp_path: Path) -> Studio:
+def project(make_project: MakeProject, clock: FakeClock, tmp_path: Path) -> Project:
     lay_out(reviewable_project(), tmp_path)
-    return make_studio(channels={}, clock=clock)
+    return make_project(channels={}, clock=clock)
 
 
-def test_an_approval_binds_video_caption_and_platform_fields(studio: Studio) -> None:
-    row = content_row(studio, ID)
-    said = say(studio, "approved", note="lovely")
+def test_an_approval_binds_video_caption_and_platform_fields(project: Project) -> None:
+    row = content_row(project, ID)
+    said = say(project, "approved", note="lovely")
     assert (said.video_sha256, said.caption, said.revision) == (row.video_sha256, "Clay, patience", 1)
     fields = {"instagram": {"ai_disclosure": True, "share_to_feed": True, "hashtags": ["#handmade"]}}
-    assert said.fields == fields == bound_fields(channel_of(studio))
-    assert said.words == bound_of(row, channel_of(studio), studio.contents.manifest(ID).idea).words
+    assert said.fields == fields == bound_fields(channel_of(project))
+    assert said.words == approval_scope(row, channel_of(project), project.contents.manifest(ID).idea).words
     assert said.words is not None
     assert "Clay, patience\n\n#craft #handmade\n\n" in str(said.words["instagram"]["text"])
-    assert (said.decided_by, said.via, said.note, said.decided_at) == ("ana", "cli", "lovely", studio.clock.now())
-    assert content_row(studio, ID).state == "approved"
-    assert transitions(studio, ID)[-1] == ("review_pending", "approve", "approved")
+    assert (said.decided_by, said.via, said.note, said.decided_at) == ("ana", "cli", "lovely", project.clock.now())
+    assert content_row(project, ID).state == "approved"
+    assert transitions(project, ID)[-1] == ("review_pending", "approve", "approved")
 
 
-def test_a_decision_is_durable_before_it_returns(studio: Studio) -> None:
-    say(studio, "rejected")
-    with Catalog(studio.settings.catalog) as another, another.read() as connection:
+def test_a_decision_is_durable_before_it_returns(project: Project) -> None:
+    say(project, "rejected")
+    with Catalog(project.settings.catalog) as another, another.read() as connection:
         newest = newest_verdict(connection, ID)
     assert newest is not None
     assert newest.verdict == "rejected"
 
 
-def test_a_decision_on_an_older_revision_is_refused_unrecorded(studio: Studio) -> None:
-    reviewable(studio, video=b"another video")
+def test_a_decision_on_an_older_revision_is_refused_unrecorded(project: Project) -> None:
+    reviewable(project, video=b"another video")
     with pytest.raises(StaleState, match=r"You saw revision 1 of crafts-2026-11-20, and it is revision 2 now"):
-        say(studio, "approved", revision=1)
-    assert (all_decisions(studio), content_row(studio, ID).state) == ([], "review_pending")
-    assert say(studio, "approved", revision=2).revision == 2
+        say(project, "approved", revision=1)
+    assert (all_decisions(project), content_row(project, ID).state) == ([], "review_pending")
+    assert say(project, "approved", revision=2).revision == 2
 
 
-def test_a_late_decision_is_refused_with_who_was_first_and_when(studio: Studio) -> None:
-    say(studio, "approved", by="ben")
+def test_a_late_decision_is_refused_with_who_was_first_and_when(project: Project) -> None:
+    say(project, "approved", by="ben")
     with pytest.raises(StaleState, match=r"approved already: 'ben' approved it at 2026-11-20 09:00:00 UTC \(via cli"):
-        say(studio, "approved")
-    assert all_decisions(studio) == [("approved", "ben")]
+        say(project, "approved")
+    assert all_decisions(project) == [("approved", "ben")]
 
 
 @pytest.mark.parametrize("first", ["approved", "rejected", "edited"])
 @pytest.mark.parametrize("second", ["approved", "rejected", "edited"])
 def test_whoever_has_not_seen_the_newest_decision_is_told_of_it(
-    studio: Studio, first: Verdict, second: Verdict
+    project: Project, first: Verdict, second: Verdict
 ) -> None:
     """A tab that was open before the other one spoke: also an edit, which leaves the video as it is."""
-    old = seen(studio)
-    say(studio, first, by="ben", seen=old, caption="Ben's words" if first == "edited" else None)
+    old = seen(project)
+    say(project, first, by="ben", seen=old, caption="Ben's words" if first == "edited" else None)
     with pytest.raises(StaleState, match=rf"'ben'.*{first[:4]}.* at 2026-11-20 09:00:00 UTC"):
-        say(studio, second, seen=old, caption="Ana's words")
-    assert all_decisions(studio) == [(first, "ben")]
+        say(project, second, seen=old, caption="Ana's words")
+    assert all_decisions(project) == [(first, "ben")]
     if first == "edited":
-        say(studio, second, seen=seen(studio), caption="Ana's words")
+        say(project, second, seen=seen(project), caption="Ana's words")
 
 
-def test_whoever_saw_other_platform_fields_is_told_so(studio: Studio) -> None:
-    old = seen(studio)
-    write_channel(studio.settings.root, "crafts", platforms={"instagram": {"ai_disclosure": False}})
+def test_whoever_saw_other_platform_fields_is_told_so(project: Project) -> None:
+    old = seen(project)
+    write_channel(project.settings.root, "crafts", platforms={"instagram": {"ai_disclosure": False}})
     with pytest.raises(StaleState, match=r"the platform fields in channels/crafts\.yaml"):
-        say(studio, "approved", seen=old)
-    assert all_decisions(studio) == []
+        say(project, "approved", seen=old)
+    assert all_decisions(project) == []
 
 
-def test_changed_hashtags_are_refused_if_the_page_showed_them(studio: Studio) -> None:
-    row, channel = content_row(studio, ID), channel_of(studio)
-    idea = studio.contents.manifest(ID).idea
+def test_changed_hashtags_are_refused_if_the_page_showed_them(project: Project) -> None:
+    row, channel = content_row(project, ID), channel_of(project)
+    idea = project.contents.manifest(ID).idea
     assert idea is not None
-    of_a_page = seen_of(row, channel, bound_of(row, channel, idea))
-    assert read_seen(seen_text(of_a_page)) == of_a_page
-    studio.contents.update(ID, idea=idea.model_copy(update={"hashtags": ("#rain",)}))
+    of_a_page = snapshot_for_review(row, channel, approval_scope(row, channel, idea))
+    assert parse_snapshot(snapshot_text(of_a_page)) == of_a_page
+    project.contents.update(ID, idea=idea.model_copy(update={"hashtags": ("#rain",)}))
     with pytest.raises(StaleState, match="the title or the hashtags that a platform gets"):
-        say(studio, "approved", seen=of_a_page)
-    assert all_decisions(studio) == []
-    of_a_card = read_seen(seen_text(seen(studio)))
-    assert "#rain" in str(say(studio, "approved", seen=of_a_card).words)
+        say(project, "approved", seen=of_a_page)
+    assert all_decisions(project) == []
+    of_a_card = parse_snapshot(snapshot_text(seen(project)))
+    assert "#rain" in str(say(project, "approved", seen=of_a_card).words)
 
 
-def test_two_approvals_count_together_only_for_the_same_words(make_studio: MakeStudio) -> None:
-    studio = make_studio(channels={"crafts": {"review": {"approvals": 2}}})
-    reviewable(studio)
-    idea = studio.contents.manifest(ID).idea
+def test_two_approvals_count_together_only_for_the_same_words(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"review": {"approvals": 2}}})
+    reviewable(project)
+    idea = project.contents.manifest(ID).idea
     assert idea is not None
-    assert say(studio, "approved").verdict == "endorsed"
-    studio.contents.update(ID, idea=idea.model_copy(update={"hashtags": ("#rain",)}))
-    assert say(studio, "approved", by="ben").verdict == "endorsed", "ana approved other hashtags"
-    assert say(studio, "approved").verdict == "approved"
+    assert say(project, "approved").verdict == "endorsed"
+    project.contents.update(ID, idea=idea.model_copy(update={"hashtags": ("#rain",)}))
+    assert say(project, "approved", by="ben").verdict == "endorsed", "ana approved other hashtags"
+    assert say(project, "approved").verdict == "approved"
 
 
 @pytest.mark.parametrize("verdicts", [("approved", "approved"), ("approved", "rejected"), ("edited", "approved")])
 def test_of_two_concurrent_decisions_one_wins_and_one_is_stale(
-    studio: Studio, verdicts: tuple[Verdict, Verdict]
+    project: Project, verdicts: tuple[Verdict, Verdict]
 ) -> None:
-    check_that_one_of_two_wins(studio.settings.root, studio.catalog, verdicts)
+    check_that_one_of_two_wins(project.settings.root, project.catalog, verdicts)
 
 
 @pytest.mark.postgres
 @pytest.mark.slow
 def test_of_two_concurrent_decisions_one_wins_on_postgresql(
-    make_studio: MakeStudio, postgres_server: PostgresServer
+    make_project: MakeProject, postgres_server: PostgresServer
 ) -> None:
     with fresh_catalog(postgres_server.new_schema()) as catalog:
-        studio = make_studio(catalog=catalog)
-        reviewable(studio)
-        check_that_one_of_two_wins(studio.settings.root, catalog, ("rejected", "approved"))
+        project = make_project(catalog=catalog)
+        reviewable(project)
+        check_that_one_of_two_wins(project.settings.root, catalog, ("rejected", "approved"))
 
 
 @pytest.mark.postgres
 @pytest.mark.slow
 def test_postgresql_blocks_decisions_until_a_claim_commits(
-    make_studio: MakeStudio, postgres_server: PostgresServer
+    make_project: MakeProject, postgres_server: PostgresServer
 ) -> None:
     """The two hold different locks; what keeps them apart is the content's row."""
     with fresh_catalog(postgres_server.new_schema()) as catalog:
-        studio = make_studio(catalog=catalog)
-        reviewable(studio)
-        say(studio, "approved")
+        project = make_project(catalog=catalog)
+        reviewable(project)
+        say(project, "approved")
         order: list[str] = []
 
         def change_my_mind() -> None:
             with Catalog(catalog.url) as mine:
-                say(make_studio(channels={}, catalog=mine), "rejected")
+                say(make_project(channels={}, catalog=mine), "rejected")
                 order.append("rejected")
 
         person = threading.Thread(target=change_my_mind)
@@ -191,14 +199,14 @@ def somebody_waits_for_a_row(catalog: Catalog) -> bool:
 
 def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Verdict, Verdict]) -> None:
     together, outcomes = threading.Barrier(2), []
-    shown = seen(make_studio(root, channels={}, catalog=catalog))
+    shown = seen(make_project(root, channels={}, catalog=catalog))
 
     def person(name: str, verdict: Verdict) -> None:
         with Catalog(catalog.url) as mine:
-            studio = make_studio(root, channels={}, catalog=mine)
+            project = make_project(root, channels={}, catalog=mine)
             together.wait(120)
             try:
-                say(studio, verdict, by=name, seen=shown, caption="words")
+                say(project, verdict, by=name, seen=shown, caption="words")
                 outcomes.append(("won", name))
             except StaleState as told:
                 outcomes.append(("told", str(told)))
@@ -215,128 +223,128 @@ def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Ver
     assert kind == "told"
     assert repr(winner) in told
     assert "2026-11-20 09:00:00 UTC" in told
-    assert [by for _, by in all_decisions(make_studio(root, channels={}, catalog=catalog))] == [winner]
+    assert [by for _, by in all_decisions(make_project(root, channels={}, catalog=catalog))] == [winner]
 
 
-def test_an_edit_changes_the_caption_and_asks_again(studio: Studio) -> None:
-    say(studio, "approved")
-    edited = say(studio, "edited", caption="  Clay & rain ")
-    row = content_row(studio, ID)
+def test_an_edit_changes_the_caption_and_asks_again(project: Project) -> None:
+    say(project, "approved")
+    edited = say(project, "edited", caption="  Clay & rain ")
+    row = content_row(project, ID)
     assert (row.caption, row.state, row.revision, edited.caption) == ("Clay & rain", "review_pending", 1, "Clay & rain")
-    assert say(studio, "approved").caption == "Clay & rain"
+    assert say(project, "approved").caption == "Clay & rain"
 
 
 @pytest.mark.parametrize("caption", [None, "", "  \n "])
-def test_an_edit_without_words_is_refused(studio: Studio, caption: str | None) -> None:
+def test_an_edit_without_words_is_refused(project: Project, caption: str | None) -> None:
     with pytest.raises(UsageError, match="caption is empty"):
-        say(studio, "edited", caption=caption)
-    assert all_decisions(studio) == []
+        say(project, "edited", caption=caption)
+    assert all_decisions(project) == []
 
 
-def test_a_caption_given_with_an_approval_changes_nothing(studio: Studio) -> None:
-    assert say(studio, "approved", caption="sneaked in").caption == "Clay, patience"
+def test_a_caption_given_with_an_approval_changes_nothing(project: Project) -> None:
+    assert say(project, "approved", caption="sneaked in").caption == "Clay, patience"
 
 
-def test_only_those_whom_the_channel_names_may_decide(studio: Studio) -> None:
-    write_channel(studio.settings.root, "crafts", review={"who": ["ben", "eva"]})
+def test_only_those_whom_the_channel_names_may_decide(project: Project) -> None:
+    write_channel(project.settings.root, "crafts", review={"who": ["ben", "eva"]})
     with pytest.raises(GateClosedError, match=r"'ana' may not decide on channel 'crafts'.*ben, eva"):
-        say(studio, "approved")
-    assert all_decisions(studio) == []
-    say(studio, "approved", by="eva")
+        say(project, "approved")
+    assert all_decisions(project) == []
+    say(project, "approved", by="eva")
 
 
-def test_minds_may_change(studio: Studio) -> None:
+def test_minds_may_change(project: Project) -> None:
     minds: tuple[Verdict, ...] = ("approved", "rejected", "approved")
     for verdict in minds:
-        say(studio, verdict)
-        assert content_row(studio, ID).state == verdict
+        say(project, verdict)
+        assert content_row(project, ID).state == verdict
 
 
-def test_missing_or_unfinished_content_cannot_be_decided(make_studio: MakeStudio) -> None:
-    studio = make_studio()
+def test_missing_or_unfinished_content_cannot_be_decided(make_project: MakeProject) -> None:
+    project = make_project()
     with pytest.raises(UsageError, match="There is no content 'crafts-2026-11-20'"):
-        say(studio, "approved")
+        say(project, "approved")
     from dayreel.services.making.open_content import open_content
 
-    channel: Channel = channel_of(studio)
-    open_content(studio, channel, studio.clock.now().date())
+    channel: Channel = channel_of(project)
+    open_content(project, channel, project.clock.now().date())
     with pytest.raises(UsageError, match="has no final video yet"):
-        say(studio, "approved")
+        say(project, "approved")
 
 
 @pytest.mark.parametrize("content_id", ["nonsense", "../crafts-2026-11-20", "glass-2026-11-20"])
-def test_an_id_that_is_none_is_refused(studio: Studio, content_id: str) -> None:
+def test_an_id_that_is_none_is_refused(project: Project, content_id: str) -> None:
     with pytest.raises(UsageError):
-        decide(studio, content_id, "approved", by="ana", via="cli")
+        decide(project, content_id, "approved", by="ana", via="cli")
 
 
 # -- hold, recall, two people ------------------------------------------------------------------------------------
 
 
-def test_a_hold_stops_the_clock_and_a_recall_starts_it_anew(studio: Studio, clock: FakeClock) -> None:
-    before = content_row(studio, ID).review_deadline_at
-    say(studio, "held", note="waiting for the client")
-    assert (content_row(studio, ID).state, content_row(studio, ID).review_deadline_at) == ("review_pending", None)
+def test_a_hold_stops_the_clock_and_a_recall_starts_it_anew(project: Project, clock: FakeClock) -> None:
+    before = content_row(project, ID).review_deadline_at
+    say(project, "held", note="waiting for the client")
+    assert (content_row(project, ID).state, content_row(project, ID).review_deadline_at) == ("review_pending", None)
     with pytest.raises(StaleState, match="'ana' held it"):
-        say(studio, "held", by="ben")
+        say(project, "held", by="ben")
     clock.move(hours=5)
-    say(studio, "recalled")
-    after = content_row(studio, ID).review_deadline_at
+    say(project, "recalled")
+    after = content_row(project, ID).review_deadline_at
     assert before is not None
     assert after is not None
     assert after - before == timedelta(hours=5)
 
 
 @pytest.mark.parametrize("verdict", ["held", "recalled"])
-def test_what_was_approved_can_be_stopped_before_it_goes_out(studio: Studio, verdict: Verdict) -> None:
-    say(studio, "approved")
-    say(studio, verdict, by="ben")
-    assert content_row(studio, ID).state == "review_pending"
-    say(studio, "approved")
-    assert content_row(studio, ID).state == "approved"
+def test_what_was_approved_can_be_stopped_before_it_goes_out(project: Project, verdict: Verdict) -> None:
+    say(project, "approved")
+    say(project, verdict, by="ben")
+    assert content_row(project, ID).state == "review_pending"
+    say(project, "approved")
+    assert content_row(project, ID).state == "approved"
 
 
-def test_there_is_nothing_to_recall_without_a_decision(studio: Studio) -> None:
+def test_there_is_nothing_to_recall_without_a_decision(project: Project) -> None:
     with pytest.raises(UsageError, match="nothing to recall"):
-        say(studio, "recalled")
-    assert all_decisions(studio) == []
+        say(project, "recalled")
+    assert all_decisions(project) == []
 
 
-def test_an_edit_after_an_approval_restarts_the_review_deadline(studio: Studio, clock: FakeClock) -> None:
+def test_an_edit_after_an_approval_restarts_the_review_deadline(project: Project, clock: FakeClock) -> None:
     """With the old deadline, a caption mended a day later would have expired at once."""
-    say(studio, "approved")
+    say(project, "approved")
     clock.move(hours=48)
-    say(studio, "edited", caption="Clay and rain")
-    assert content_row(studio, ID).review_deadline_at == studio.clock.now() + timedelta(hours=24)
+    say(project, "edited", caption="Clay and rain")
+    assert content_row(project, ID).review_deadline_at == project.clock.now() + timedelta(hours=24)
 
 
-def test_the_second_of_two_required_approvals_approves(studio: Studio) -> None:
-    write_channel(studio.settings.root, "crafts", review={"approvals": 2})
-    bens_page = seen(studio)
-    assert say(studio, "approved", by="ana").verdict == "endorsed"
-    assert content_row(studio, ID).state == "review_pending"
+def test_the_second_of_two_required_approvals_approves(project: Project) -> None:
+    write_channel(project.settings.root, "crafts", review={"approvals": 2})
+    bens_page = seen(project)
+    assert say(project, "approved", by="ana").verdict == "endorsed"
+    assert content_row(project, ID).state == "review_pending"
     for again in ("ana", "Ana"):
         with pytest.raises(StaleState, match="has approved crafts-2026-11-20 already"):
-            say(studio, "approved", by=again)
+            say(project, "approved", by=again)
     # Ben's page was opened before; it shows exactly what Ana approved.
-    assert say(studio, "approved", by="ben", seen=bens_page).verdict == "approved"
-    assert content_row(studio, ID).state == "approved"
-    assert all_decisions(studio) == [("endorsed", "ana"), ("approved", "ben")]
+    assert say(project, "approved", by="ben", seen=bens_page).verdict == "approved"
+    assert content_row(project, ID).state == "approved"
+    assert all_decisions(project) == [("endorsed", "ana"), ("approved", "ben")]
 
 
 @pytest.mark.parametrize("between", ["edited", "held", "recalled"])
-def test_a_verdict_between_two_approvals_voids_the_first(studio: Studio, between: Verdict) -> None:
-    write_channel(studio.settings.root, "crafts", review={"approvals": 2})
-    say(studio, "approved", by="ana")
-    say(studio, between, by="ben", caption="Other words")
-    assert say(studio, "approved", by="ben").verdict == "endorsed"
-    assert say(studio, "approved", by="ana").verdict == "approved"
+def test_a_verdict_between_two_approvals_voids_the_first(project: Project, between: Verdict) -> None:
+    write_channel(project.settings.root, "crafts", review={"approvals": 2})
+    say(project, "approved", by="ana")
+    say(project, between, by="ben", caption="Other words")
+    assert say(project, "approved", by="ben").verdict == "endorsed"
+    assert say(project, "approved", by="ana").verdict == "approved"
 
 
-def test_a_channel_with_fewer_names_than_approvals_is_refused(studio: Studio) -> None:
-    write_channel(studio.settings.root, "crafts", review={"approvals": 2, "who": ["ana", "Ana"]})
+def test_a_channel_with_fewer_names_than_approvals_is_refused(project: Project) -> None:
+    write_channel(project.settings.root, "crafts", review={"approvals": 2, "who": ["ana", "Ana"]})
     with pytest.raises(ConfigurationError, match="needs that many names"):
-        channel_of(studio)
+        channel_of(project)
 
 
 def test_the_channel_of_the_fake_is_what_the_tests_think() -> None:

@@ -6,55 +6,56 @@ from datetime import timedelta
 import pytest
 
 from dayreel.errors import PermanentError
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.request_review import notify_reviewers, request_review
-from dayreel.services.studio import Studio
 from tests.fakes.notifier import FakeNotifier
-from tests.fakes.studio import channel_of, content_row, reviewable, transitions
+from tests.fakes.project import channel_of, content_row, reviewable, transitions
 
 ID = "crafts-2026-11-20"
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
-    opened = make_studio(channels={"crafts": {"review": {"timeout_h": 6}}})
+def project(make_project: Callable[..., Project]) -> Project:
+    opened = make_project(channels={"crafts": {"review": {"timeout_h": 6}}})
     reviewable(opened)
     return opened
 
 
-def test_asking_again_keeps_the_channels_review_deadline(studio: Studio) -> None:
-    row = content_row(studio, ID)
-    assert row.review_deadline_at == studio.clock.now() + timedelta(hours=6)
-    before = transitions(studio, ID)
-    studio.clock.sleep(60)
-    assert request_review(studio, channel_of(studio), ID) == row
-    assert transitions(studio, ID) == before
+def test_asking_again_keeps_the_channels_review_deadline(project: Project) -> None:
+    row = content_row(project, ID)
+    assert row.review_deadline_at == project.clock.now() + timedelta(hours=6)
+    before = transitions(project, ID)
+    project.clock.sleep(60)
+    assert request_review(project, channel_of(project), ID) == row
+    assert transitions(project, ID) == before
 
 
-def test_a_decision_stands_until_a_new_video_needs_review(studio: Studio) -> None:
-    decide(studio, ID, "approved", by="ana", via="cli")
-    assert request_review(studio, channel_of(studio), ID).state == "approved"
-    assert reviewable(studio, video=b"anew").state == "review_pending"
+def test_a_decision_stands_until_a_new_video_needs_review(project: Project) -> None:
+    decide(project, ID, "approved", by="ana", via="cli")
+    assert request_review(project, channel_of(project), ID).state == "approved"
+    assert reviewable(project, video=b"anew").state == "review_pending"
 
 
-def test_people_are_told_once_per_revision(studio: Studio) -> None:
+def test_people_are_told_once_per_revision(project: Project) -> None:
     notifier = FakeNotifier()
     for _ in range(2):
         assert (
-            notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier) == "log was told"
+            notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+            == "log was told"
         )
     (message,) = notifier.messages
     assert message.marker == f"{ID}/r1"
     assert "waits for review until 2026-11-20T15:00+00:00" in message.text
     assert f"dayreel review approve {ID}" in message.text
-    row = reviewable(studio, video=b"anew")
-    notify_reviewers(studio, channel_of(studio), row, notifier=notifier)
+    row = reviewable(project, video=b"anew")
+    notify_reviewers(project, channel_of(project), row, notifier=notifier)
     assert [one.marker for one in notifier.messages] == [f"{ID}/r1", f"{ID}/r2"]
 
 
-def test_a_failed_notification_is_reported_and_blocks_nothing(studio: Studio) -> None:
+def test_a_failed_notification_is_reported_and_blocks_nothing(project: Project) -> None:
     notifier = FakeNotifier([PermanentError(attempted="post", answer="channel_not_found")])
-    said = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    said = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
     assert said.startswith("log was not told: ")
     assert "channel_not_found" in said
-    assert content_row(studio, ID).state == "review_pending"
+    assert content_row(project, ID).state == "review_pending"

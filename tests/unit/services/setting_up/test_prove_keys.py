@@ -14,9 +14,9 @@ from dayreel.services.setting_up.prove_keys import prove, vendors_in_use
 from dayreel.settings import Settings
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import vendor_named, vendors
+from tests.fakes.project import CRAFTS
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
-from tests.fakes.studio import CRAFTS
 
 KEYED = ("anthropic", "openai", "fal", "kling", "instagram", "tiktok", "youtube", "slack", "tmdb")
 

@@ -15,10 +15,10 @@ from dayreel.providers.video.contract import Job
 from dayreel.queries.rows import posts_of
 from dayreel.schemas.effect import EffectKey, EffectKind
 from dayreel.services.effects.intent import Intent
+from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.request_review import notify_reviewers
-from dayreel.services.studio import Studio
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
 from dayreel.stores.catalog.tables import effects
@@ -26,7 +26,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.platform import FakePlatform, Killed
 from tests.fakes.prepared import lay_out, reviewable_project
-from tests.fakes.studio import DAY, channel_of, content_row, ledger_rows, status_documents, write_channel
+from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, status_documents, write_channel
 from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
 
 ID = "crafts-2026-11-20"
@@ -35,13 +35,13 @@ DEAD = f"{socket.gethostname()}:4000000:1.00"
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio], tmp_path: Path) -> Studio:
+def project(make_project: Callable[..., Project], tmp_path: Path) -> Project:
     lay_out(reviewable_project(), tmp_path)
-    return make_studio(channels={})
+    return make_project(channels={})
 
 
 def leave(
-    studio: Studio,
+    project: Project,
     kind: EffectKind,
     target: str,
     *,
@@ -52,7 +52,7 @@ def leave(
     """Leave an effect whose outcome is not known, and return its number."""
     key = EffectKey(ID, kind, target, sequence, "f")
     wanted = Intent(
-        key, channel_of(studio), DAY, "video", most_usd=Decimal("0.5"), request={"model": "m", "marker": "the-marker"}
+        key, channel_of(project), DAY, "video", most_usd=Decimal("0.5"), request={"model": "m", "marker": "the-marker"}
     )
 
     def act(_permit: object, _handle: object, record: Callable[[dict[str, Any]], None]) -> Any:
@@ -61,15 +61,15 @@ def leave(
         raise error
 
     with pytest.raises(type(error)):
-        studio.ledger.perform(wanted, act)
-    return int(ledger_rows(studio, kind=kind, sequence=sequence)[-1]["id"])
+        project.ledger.perform(wanted, act)
+    return int(ledger_rows(project, kind=kind, sequence=sequence)[-1]["id"])
 
 
-def leave_post(studio: Studio, platform: FakePlatform) -> None:
-    decide(studio, ID, "approved", by="ana", via="cli")
-    studio.providers["instagram"] = platform
+def leave_post(project: Project, platform: FakePlatform) -> None:
+    decide(project, ID, "approved", by="ana", via="cli")
+    project.providers["instagram"] = platform
     with pytest.raises((UnknownOutcomeError, Killed)):
-        publish_post(studio, channel_of(studio), ID, "instagram", provider=platform)
+        publish_post(project, channel_of(project), ID, "instagram", provider=platform)
 
 
 def only(told: list[Reconciled]) -> Reconciled:
@@ -77,48 +77,48 @@ def only(told: list[Reconciled]) -> Reconciled:
     return one
 
 
-def effect(studio: Studio, number: int) -> dict[str, Any]:
-    return next(row for row in ledger_rows(studio) if row["id"] == number)
+def effect(project: Project, number: int) -> dict[str, Any]:
+    return next(row for row in ledger_rows(project) if row["id"] == number)
 
 
-def post(studio: Studio) -> dict[str, Any]:
-    with studio.catalog.read() as connection:
+def post(project: Project) -> dict[str, Any]:
+    with project.catalog.read() as connection:
         (row,) = posts_of(connection, [ID])
     return vars(row)
 
 
-def test_with_nothing_in_doubt_nothing_is_asked(studio: Studio) -> None:
-    assert reconcile(studio) == []
+def test_with_nothing_in_doubt_nothing_is_asked(project: Project) -> None:
+    assert reconcile(project) == []
 
 
 # -- posts ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_post_that_is_there_is_confirmed_with_its_address(studio: Studio) -> None:
+def test_a_post_that_is_there_is_confirmed_with_its_address(project: Project) -> None:
     platform = FakePlatform(steps=["lost_answer"])
-    leave_post(studio, platform)
-    told = only(reconcile(studio))
+    leave_post(project, platform)
+    told = only(reconcile(project))
     assert (told.outcome, told.kind, told.evidence) == ("confirmed", "post", "found p-c1 by its marker")
-    assert (post(studio)["state"], post(studio)["post_url"]) == ("posted", "https://instagram.example/p/p-c1")
-    assert content_row(studio, ID).state == "posted"
-    assert reconcile(studio) == []
+    assert (post(project)["state"], post(project)["post_url"]) == ("posted", "https://instagram.example/p/p-c1")
+    assert content_row(project, ID).state == "posted"
+    assert reconcile(project) == []
     assert len(platform.posted) == 1
 
 
-def test_a_post_that_is_certainly_not_there_is_released(studio: Studio) -> None:
-    leave_post(studio, FakePlatform(steps=["lost_request"]))
-    told = only(reconcile(studio))
+def test_a_post_that_is_certainly_not_there_is_released(project: Project) -> None:
+    leave_post(project, FakePlatform(steps=["lost_request"]))
+    told = only(reconcile(project))
     assert (told.outcome, told.next_step) == ("released", f"dayreel publish {ID}")
-    row = ledger_rows(studio, kind="post")[0]
-    assert (row["state"], row["handle"], post(studio)["state"]) == ("intended", {}, "failed")
+    row = ledger_rows(project, kind="post")[0]
+    assert (row["state"], row["handle"], post(project)["state"]) == ("intended", {}, "failed")
 
 
-def test_a_post_that_is_half_way_goes_on_from_its_handle(studio: Studio) -> None:
+def test_a_post_that_is_half_way_goes_on_from_its_handle(project: Project) -> None:
     finding = Finding("resumable", "the upload has 3 of 9 chunks", handle={"session": "s1"})
-    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=finding))
-    told = only(reconcile(studio))
+    leave_post(project, FakePlatform(steps=["lost_answer"], sees=finding))
+    told = only(reconcile(project))
     assert (told.outcome, told.evidence) == ("goes_on", "the upload has 3 of 9 chunks")
-    row = ledger_rows(studio, kind="post")[0]
+    row = ledger_rows(project, kind="post")[0]
     assert (row["state"], row["handle"]) == ("intended", {"session": "s1"})
 
 
@@ -131,77 +131,77 @@ def test_a_post_that_is_half_way_goes_on_from_its_handle(studio: Studio) -> None
     ],
     ids=["unclear", "down", "expired"],
 )
-def test_an_unclear_outcome_is_parked_with_its_evidence(studio: Studio, sees: Any) -> None:
-    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=sees))
+def test_an_unclear_outcome_is_parked_with_its_evidence(project: Project, sees: Any) -> None:
+    leave_post(project, FakePlatform(steps=["lost_answer"], sees=sees))
     for _ in range(2):
-        told = only(reconcile(studio))
+        told = only(reconcile(project))
         assert told.outcome == "parked"
         assert told.next_step.endswith(f"dayreel reconcile --effect {told.effect_id} --found ID (or --not-there)")
-    row = effect(studio, told.effect_id)
+    row = effect(project, told.effect_id)
     assert (row["state"], row["error"]) == ("unknown", told.evidence)
-    assert (post(studio)["state"], post(studio)["error_message"]) == ("unknown", told.evidence)
+    assert (post(project)["state"], post(project)["error_message"]) == ("unknown", told.evidence)
 
 
-def test_a_killed_post_is_looked_up_too(studio: Studio) -> None:
-    leave_post(studio, FakePlatform(steps=["killed_after_publish"]))
-    assert only(reconcile(studio)).outcome == "confirmed"
+def test_a_killed_post_is_looked_up_too(project: Project) -> None:
+    leave_post(project, FakePlatform(steps=["killed_after_publish"]))
+    assert only(reconcile(project)).outcome == "confirmed"
 
 
-def test_a_processing_post_is_checked_until_it_is_public(studio: Studio) -> None:
-    decide(studio, ID, "approved", by="ana", via="cli")
+def test_a_processing_post_is_checked_until_it_is_public(project: Project) -> None:
+    decide(project, ID, "approved", by="ana", via="cli")
     slow = FakePlatform(steps=["processing"], sees=Finding("resumable", "still processing"))
-    studio.providers["instagram"] = slow
-    publish_post(studio, channel_of(studio), ID, "instagram", provider=slow)
-    told = only(reconcile(studio))
-    assert (told.outcome, post(studio)["state"]) == ("goes_on", "processing")
-    studio.providers["instagram"] = FakePlatform(world=slow.world)
-    assert only(reconcile(studio)).outcome == "confirmed"
-    assert (post(studio)["state"], content_row(studio, ID).state) == ("posted", "posted")
+    project.providers["instagram"] = slow
+    publish_post(project, channel_of(project), ID, "instagram", provider=slow)
+    told = only(reconcile(project))
+    assert (told.outcome, post(project)["state"]) == ("goes_on", "processing")
+    project.providers["instagram"] = FakePlatform(world=slow.world)
+    assert only(reconcile(project)).outcome == "confirmed"
+    assert (post(project)["state"], content_row(project, ID).state) == ("posted", "posted")
 
 
 @pytest.mark.parametrize(
     ("verdict", "outcome", "state"), [("absent", "released", "failed"), ("unclear", "parked", "unknown")]
 )
 def test_a_post_its_platform_gave_up_does_not_stay_processing(
-    studio: Studio, verdict: Any, outcome: str, state: str
+    project: Project, verdict: Any, outcome: str, state: str
 ) -> None:
-    decide(studio, ID, "approved", by="ana", via="cli")
+    decide(project, ID, "approved", by="ana", via="cli")
     slow = FakePlatform(steps=["processing"], sees=Finding(verdict, "the platform refused the file"))
-    studio.providers["instagram"] = slow
-    publish_post(studio, channel_of(studio), ID, "instagram", provider=slow)
-    told = only(reconcile(studio))
-    assert (told.outcome, post(studio)["state"]) == (outcome, state)
-    assert post(studio)["error_message"] == "the platform refused the file"
+    project.providers["instagram"] = slow
+    publish_post(project, channel_of(project), ID, "instagram", provider=slow)
+    told = only(reconcile(project))
+    assert (told.outcome, post(project)["state"]) == (outcome, state)
+    assert post(project)["error_message"] == "the platform refused the file"
 
 
 @pytest.mark.parametrize(("found", "state"), [("17900", "posted"), (None, "failed")])
-def test_a_person_says_what_became_of_a_post(studio: Studio, found: str | None, state: str) -> None:
-    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=Finding("unclear", "?")))
-    number = only(reconcile(studio)).effect_id
-    told = resolve(studio, number, found=found, by="ana", note="looked at the app")
+def test_a_person_says_what_became_of_a_post(project: Project, found: str | None, state: str) -> None:
+    leave_post(project, FakePlatform(steps=["lost_answer"], sees=Finding("unclear", "?")))
+    number = only(reconcile(project)).effect_id
+    told = resolve(project, number, found=found, by="ana", note="looked at the app")
     assert told.outcome == ("confirmed" if found else "released")
     assert told.evidence.startswith("ana looked: ")
     assert told.evidence.endswith("(looked at the app)")
-    assert (post(studio)["state"], post(studio)["post_id"]) == (state, found)
+    assert (post(project)["state"], post(project)["post_id"]) == (state, found)
 
 
 # -- segments ------------------------------------------------------------------------------------------------------
 
 
-def test_a_segment_nobody_can_look_up_keeps_its_money_reserved(studio: Studio, tiny_clip: Path) -> None:
-    number = leave(studio, "segment", "fal")
-    studio.providers["fal"] = FakeVideoGenerator(tiny_clip, finds=cannot_look_up())
-    assert only(reconcile(studio)).outcome == "parked"
-    assert (effect(studio, number)["state"], effect(studio, number)["reserved_usd"]) == ("unknown", Decimal("0.5"))
+def test_a_segment_nobody_can_look_up_keeps_its_money_reserved(project: Project, tiny_clip: Path) -> None:
+    number = leave(project, "segment", "fal")
+    project.providers["fal"] = FakeVideoGenerator(tiny_clip, finds=cannot_look_up())
+    assert only(reconcile(project)).outcome == "parked"
+    assert (effect(project, number)["state"], effect(project, number)["reserved_usd"]) == ("unknown", Decimal("0.5"))
 
 
-def test_a_segment_that_its_service_has_goes_on(studio: Studio, tiny_clip: Path) -> None:
-    number = leave(studio, "segment", "kling")
+def test_a_segment_that_its_service_has_goes_on(project: Project, tiny_clip: Path) -> None:
+    number = leave(project, "segment", "kling")
     source = FakeVideoGenerator(tiny_clip, name="kling", finds={"task_id": "t1"})
-    studio.providers["kling"] = source
-    told = only(reconcile(studio))
+    project.providers["kling"] = source
+    told = only(reconcile(project))
     assert (told.outcome, told.next_step) == ("goes_on", f"dayreel retry {ID}")
-    row = effect(studio, number)
+    row = effect(project, number)
     assert (row["state"], row["handle"], row["reserved_usd"]) == (
         "sent",
         {"model": "m", "task_id": "t1"},
@@ -210,15 +210,15 @@ def test_a_segment_that_its_service_has_goes_on(studio: Studio, tiny_clip: Path)
     assert source.looked_for[0].sequence == 1
 
 
-def test_a_segment_that_its_service_does_not_know_is_released(studio: Studio, tiny_clip: Path) -> None:
-    number = leave(studio, "segment", "kling")
-    studio.providers["kling"] = FakeVideoGenerator(tiny_clip, name="kling", finds=None)
-    told = only(reconcile(studio))
+def test_a_segment_that_its_service_does_not_know_is_released(project: Project, tiny_clip: Path) -> None:
+    number = leave(project, "segment", "kling")
+    project.providers["kling"] = FakeVideoGenerator(tiny_clip, name="kling", finds=None)
+    told = only(reconcile(project))
     assert (told.outcome, "only just now" in told.evidence, told.next_step) == ("parked", True, "dayreel reconcile")
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(minutes=2)
-    assert only(reconcile(studio)).outcome == "released"
-    assert (effect(studio, number)["state"], effect(studio, number)["reserved_usd"]) == ("intended", 0)
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(minutes=2)
+    assert only(reconcile(project)).outcome == "released"
+    assert (effect(project, number)["state"], effect(project, number)["reserved_usd"]) == ("intended", 0)
 
 
 RUNNING = Job("running")
@@ -240,13 +240,13 @@ DENIED = PermanentError(attempted="read", answer="HTTP 404")
     ],
 )
 def test_the_service_is_asked_about_a_segment_whose_id_is_known(
-    studio: Studio, tiny_clip: Path, says: Any, outcome: str, state: str, settled: Decimal | None, handle: Any
+    project: Project, tiny_clip: Path, says: Any, outcome: str, state: str, settled: Decimal | None, handle: Any
 ) -> None:
-    number = leave(studio, "segment", "fal", error=Killed(), handle={"request_id": "r1-s1"})
+    number = leave(project, "segment", "fal", error=Killed(), handle={"request_id": "r1-s1"})
     source = FakeVideoGenerator(tiny_clip, jobs={1: [says]})
-    studio.providers["fal"] = source
-    told = only(reconcile(studio))
-    row = effect(studio, number)
+    project.providers["fal"] = source
+    told = only(reconcile(project))
+    row = effect(project, number)
     assert (told.outcome, row["state"], row["settled_usd"], row["handle"]) == (outcome, state, settled, handle)
     assert told.next_step.startswith(f"dayreel retry {ID}")
     assert (source.submitted, source.followed) == ([], ["r1-s1"])
@@ -254,68 +254,71 @@ def test_the_service_is_asked_about_a_segment_whose_id_is_known(
         assert row["result"] == {"file_url": "file://done", "seed": 7, "request_id": "r1-s1"}
 
 
-def test_a_person_cannot_give_two_segments_the_same_request(studio: Studio) -> None:
-    first, second = leave(studio, "segment", "fal"), leave(studio, "segment", "fal", sequence=2)
-    resolve(studio, first, found="r7", by="ana")
+def test_a_person_cannot_give_two_segments_the_same_request(project: Project) -> None:
+    first, second = leave(project, "segment", "fal"), leave(project, "segment", "fal", sequence=2)
+    resolve(project, first, found="r7", by="ana")
     with pytest.raises(UsageError, match=f"'r7' is the request of effect {first} already"):
-        resolve(studio, second, found="r7", by="ana")
-    assert effect(studio, second)["state"] == "unknown"
+        resolve(project, second, found="r7", by="ana")
+    assert effect(project, second)["state"] == "unknown"
 
 
 @pytest.mark.parametrize(
     ("target", "handle"),
     [("fal", {"request_id": "r7", "model": "m"}), ("kling", {"task_id": "r7", "model": "m"})],
 )
-def test_a_person_finds_a_segment_on_the_dashboard(studio: Studio, target: str, handle: dict[str, Any]) -> None:
-    number = leave(studio, "segment", target)
-    assert resolve(studio, number, found="r7", by="ana").outcome == "goes_on"
-    assert (effect(studio, number)["state"], effect(studio, number)["handle"]) == ("sent", handle)
+def test_a_person_finds_a_segment_on_the_dashboard(project: Project, target: str, handle: dict[str, Any]) -> None:
+    number = leave(project, "segment", target)
+    assert resolve(project, number, found="r7", by="ana").outcome == "goes_on"
+    assert (effect(project, number)["state"], effect(project, number)["handle"]) == ("sent", handle)
 
 
-def test_a_person_says_that_a_segment_is_not_there(studio: Studio) -> None:
-    number = leave(studio, "segment", "fal")
-    told = resolve(studio, number, found=None, by="ana")
+def test_a_person_says_that_a_segment_is_not_there(project: Project) -> None:
+    number = leave(project, "segment", "fal")
+    told = resolve(project, number, found=None, by="ana")
     assert (told.outcome, told.next_step) == ("released", f"dayreel retry {ID}")
-    assert effect(studio, number)["reserved_usd"] == 0
+    assert effect(project, number)["reserved_usd"] == 0
 
 
 # -- texts and messages ----------------------------------------------------------------------------------------------
 
 
-def test_a_lost_llm_answer_is_written_off_at_its_maximum_cost(studio: Studio) -> None:
-    number = leave(studio, "llm", "anthropic")
-    told = only(reconcile(studio))
+def test_a_lost_llm_answer_is_written_off_at_its_maximum_cost(project: Project) -> None:
+    number = leave(project, "llm", "anthropic")
+    told = only(reconcile(project))
     assert (told.outcome, "$0.5000" in told.evidence) == ("written_off", True)
-    row = effect(studio, number)
+    row = effect(project, number)
     assert (row["state"], row["settled_usd"], row["result"]) == ("confirmed", Decimal("0.5"), {"lost": True})
 
 
-def test_an_llm_answer_a_person_has_seen_is_billed_but_lost(studio: Studio) -> None:
-    number = leave(studio, "llm", "anthropic")
-    assert resolve(studio, number, found="msg_1", by="ana").outcome == "written_off"
-    assert (effect(studio, number)["settled_usd"], effect(studio, number)["result"]) == (Decimal("0.5"), {"lost": True})
+def test_an_llm_answer_a_person_has_seen_is_billed_but_lost(project: Project) -> None:
+    number = leave(project, "llm", "anthropic")
+    assert resolve(project, number, found="msg_1", by="ana").outcome == "written_off"
+    assert (effect(project, number)["settled_usd"], effect(project, number)["result"]) == (
+        Decimal("0.5"),
+        {"lost": True},
+    )
 
 
-def test_a_message_sent_only_just_now_may_still_arrive(studio: Studio) -> None:
+def test_a_message_sent_only_just_now_may_still_arrive(project: Project) -> None:
     notifier = FakeNotifier([LOST])
-    studio.providers["log"] = notifier
-    notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
-    told = only(reconcile(studio))
+    project.providers["log"] = notifier
+    notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+    told = only(reconcile(project))
     assert (told.outcome, "only just now" in told.evidence, told.next_step) == ("parked", True, "dayreel reconcile")
-    assert "was not told" in notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    assert "was not told" in notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
     assert notifier.messages == []
 
 
 @pytest.mark.parametrize(("delivered", "outcome"), [(True, "confirmed"), (False, "released")])
-def test_a_lost_message_is_looked_up_by_its_marker(studio: Studio, delivered: bool, outcome: str) -> None:
+def test_a_lost_message_is_looked_up_by_its_marker(project: Project, delivered: bool, outcome: str) -> None:
     notifier = FakeNotifier([LOST], delivered=delivered)
-    studio.providers["log"] = notifier
-    said = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    project.providers["log"] = notifier
+    said = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
     assert "was not told" in said
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(minutes=2)
-    assert only(reconcile(studio)).outcome == outcome
-    again = notify_reviewers(studio, channel_of(studio), content_row(studio, ID), notifier=notifier)
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(minutes=2)
+    assert only(reconcile(project)).outcome == outcome
+    again = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
     assert again == "log was told"
     assert len(notifier.messages) == 1
 
@@ -323,92 +326,92 @@ def test_a_lost_message_is_looked_up_by_its_marker(studio: Studio, delivered: bo
 # -- everything ------------------------------------------------------------------------------------------------------
 
 
-def test_whoever_is_at_work_is_left_alone(studio: Studio) -> None:
-    leave(studio, "segment", "fal", error=Killed(), handle={"request_id": "r1"})
-    with studio.catalog.write() as connection:
+def test_whoever_is_at_work_is_left_alone(project: Project) -> None:
+    leave(project, "segment", "fal", error=Killed(), handle={"request_id": "r1"})
+    with project.catalog.write() as connection:
         connection.execute(update(effects).values(owner="another-host:1:1.00"))
-    before = ledger_rows(studio)
-    assert reconcile(studio) == []
-    assert ledger_rows(studio) == before
+    before = ledger_rows(project)
+    assert reconcile(project) == []
+    assert ledger_rows(project) == before
 
 
-def test_the_other_world_is_not_looked_at(studio: Studio, make_studio: Callable[..., Studio]) -> None:
-    leave(studio, "llm", "anthropic")
-    assert reconcile(make_studio(world="live", channels={})) == []
+def test_the_other_world_is_not_looked_at(project: Project, make_project: Callable[..., Project]) -> None:
+    leave(project, "llm", "anthropic")
+    assert reconcile(make_project(world="live", channels={})) == []
 
 
-def test_an_unreachable_vendor_does_not_block_the_others(studio: Studio) -> None:
+def test_an_unreachable_vendor_does_not_block_the_others(project: Project) -> None:
     class NoKey(dict[str, Any]):
         def __contains__(self, name: object) -> bool:
             raise ConfigurationError("FAL_KEY is not set, and the live world needs it.")
 
-    leave(studio, "segment", "fal")
-    leave(studio, "llm", "anthropic")
-    object.__setattr__(studio, "providers", NoKey())
-    assert [one.outcome for one in reconcile(studio)] == ["parked", "written_off"]
+    leave(project, "segment", "fal")
+    leave(project, "llm", "anthropic")
+    object.__setattr__(project, "providers", NoKey())
+    assert [one.outcome for one in reconcile(project)] == ["parked", "written_off"]
 
 
-def test_a_broken_channel_file_does_not_hold_the_others_back(studio: Studio) -> None:
-    leave_post(studio, FakePlatform(steps=["lost_answer"]))
-    leave(studio, "llm", "anthropic")
-    (studio.settings.channels_dir / "crafts.yaml").write_text("title: [")
-    assert [one.outcome for one in reconcile(studio)] == ["parked", "written_off"]
-    write_channel(studio.settings.root, "crafts")
-    assert [one.outcome for one in reconcile(studio)] == ["confirmed"]
-    assert post(studio)["state"] == "posted"
+def test_a_broken_channel_file_does_not_hold_the_others_back(project: Project) -> None:
+    leave_post(project, FakePlatform(steps=["lost_answer"]))
+    leave(project, "llm", "anthropic")
+    (project.settings.channels_dir / "crafts.yaml").write_text("title: [")
+    assert [one.outcome for one in reconcile(project)] == ["parked", "written_off"]
+    write_channel(project.settings.root, "crafts")
+    assert [one.outcome for one in reconcile(project)] == ["confirmed"]
+    assert post(project)["state"] == "posted"
 
 
-def test_a_post_without_a_public_id_stays_posted_and_is_polled(studio: Studio) -> None:
+def test_a_post_without_a_public_id_stays_posted_and_is_polled(project: Project) -> None:
     nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
     platform = FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless))
-    leave_post(studio, platform)
-    assert only(reconcile(studio)).outcome == "confirmed"
-    assert (post(studio)["state"], post(studio)["post_id"]) == ("posted", "v_pub_1")
-    (shown,) = status_documents(studio)
+    leave_post(project, platform)
+    assert only(reconcile(project)).outcome == "confirmed"
+    assert (post(project)["state"], post(project)["post_id"]) == ("posted", "v_pub_1")
+    (shown,) = status_documents(project)
     told_post = shown["posts"]["instagram"]
     assert (told_post["state"], told_post["public_id"]) == ("posted", "pending")
     assert told_post["since"] == "2026-11-20T09:00:00+00:00"
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(hours=30)
-    told = only(reconcile(studio))
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(hours=30)
+    told = only(reconcile(project))
     assert (told.outcome, "30.0 h after it was sent" in told.evidence) == ("goes_on", True)
-    assert [one.about for one in due_chores(studio, target="log")] == ["public id of post 1"]
+    assert [one.about for one in due_chores(project, target="log")] == ["public id of post 1"]
     named = Receipt("posted", "77", "https://t.example/77", {})
-    studio.providers["instagram"] = FakePlatform(sees=Finding("live", "PUBLISH_COMPLETE", named))
-    assert only(reconcile(studio)).outcome == "confirmed"
-    assert (post(studio)["post_id"], post(studio)["post_url"]) == ("77", "https://t.example/77")
-    assert (reconcile(studio), due_chores(studio, target="log")) == ([], [])
-    assert "public_id" not in status_documents(studio)[0]["posts"]["instagram"]
+    project.providers["instagram"] = FakePlatform(sees=Finding("live", "PUBLISH_COMPLETE", named))
+    assert only(reconcile(project)).outcome == "confirmed"
+    assert (post(project)["post_id"], post(project)["post_url"]) == ("77", "https://t.example/77")
+    assert (reconcile(project), due_chores(project, target="log")) == ([], [])
+    assert "public_id" not in status_documents(project)[0]["posts"]["instagram"]
 
 
-def test_a_post_that_is_never_named_is_left_alone_after_a_week(studio: Studio) -> None:
+def test_a_post_that_is_never_named_is_left_alone_after_a_week(project: Project) -> None:
     nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
-    leave_post(studio, FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless)))
-    reconcile(studio)
-    assert isinstance(studio.clock, FakeClock)
-    studio.clock.move(days=8)
-    assert (reconcile(studio), due_chores(studio, target="log")) == ([], [])
-    assert status_documents(studio)[0]["posts"]["instagram"]["public_id"] == "pending"
+    leave_post(project, FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless)))
+    reconcile(project)
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(days=8)
+    assert (reconcile(project), due_chores(project, target="log")) == ([], [])
+    assert status_documents(project)[0]["posts"]["instagram"]["public_id"] == "pending"
 
 
-def test_an_effect_settled_meanwhile_does_not_block_the_others(studio: Studio, tiny_clip: Path) -> None:
-    number = leave(studio, "segment", "kling")
-    leave(studio, "llm", "anthropic")
+def test_an_effect_settled_meanwhile_does_not_block_the_others(project: Project, tiny_clip: Path) -> None:
+    number = leave(project, "segment", "kling")
+    leave(project, "llm", "anthropic")
 
     class Meanwhile(FakeVideoGenerator):
         def find(self, key: EffectKey) -> dict[str, Any] | None:
-            studio.ledger.rule(number, "confirmed", "somebody else was quicker")
+            project.ledger.record_outcome(number, "confirmed", "somebody else was quicker")
             return None
 
-    studio.providers["kling"] = Meanwhile(tiny_clip, name="kling")
-    assert [one.outcome for one in reconcile(studio)] == ["at_work", "written_off"]
-    assert effect(studio, number)["state"] == "confirmed"
+    project.providers["kling"] = Meanwhile(tiny_clip, name="kling")
+    assert [one.outcome for one in reconcile(project)] == ["at_work", "written_off"]
+    assert effect(project, number)["state"] == "confirmed"
 
 
 @pytest.mark.parametrize("number", [999, None])
-def test_a_person_cannot_rule_on_what_is_known_or_not_there(studio: Studio, number: int | None) -> None:
-    leave(studio, "llm", "anthropic")
-    reconcile(studio)
-    known = number or int(ledger_rows(studio)[0]["id"])
+def test_a_person_cannot_rule_on_what_is_known_or_not_there(project: Project, number: int | None) -> None:
+    leave(project, "llm", "anthropic")
+    reconcile(project)
+    known = number or int(ledger_rows(project)[0]["id"])
     with pytest.raises(UsageError, match="not there, not unknown" if number else "is confirmed, not unknown"):
-        resolve(studio, known, found=None, by="ana")
+        resolve(project, known, found=None, by="ana")

@@ -1,4 +1,4 @@
-"""What every part of the desk works with: the studio, the people, the signing key, the templates, the feed."""
+"""What every part of the desk works with: the project, the people, the signing key, the templates, the feed."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ from jinja2 import Environment
 
 from dayreel.desk.live import Feed
 from dayreel.desk.queue_cache import QueueCache
+from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
-from dayreel.services.desk.visits import Throttle, Visits
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 
 @dataclass(frozen=True)
-class Room:
+class DeskState:
     """The desk's furniture, set up once by `app.create_desk`.
 
     Attributes:
@@ -31,9 +31,9 @@ class Room:
         public_url: the address people type, where it is not the one the desk listens on.
     """
 
-    studio: Studio
+    project: Project
     users: Users
-    visits: Visits
+    sessions: Sessions
     logins: Throttle
     queue_cache: QueueCache
     feed: Feed
@@ -41,7 +41,7 @@ class Room:
     notices: Mapping[str, str]
     more_pages: tuple[tuple[str, str, str], ...]
     secret: bytes
-    start: Callable[[Studio, Sequence[str], str], object]
+    start: Callable[[Project, Sequence[str], str], object]
     dagster_url: str | None
     public_url: str | None
     trusted_header: str | None

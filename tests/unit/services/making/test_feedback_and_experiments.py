@@ -11,49 +11,49 @@ from sqlalchemy import insert
 
 from dayreel.rules.experiments import assign_variant
 from dayreel.schemas.channel import Channel
-from dayreel.services.making.learn import lessons_for
 from dayreel.services.making.make_idea import make_idea
+from dayreel.services.making.performance_feedback import lessons_for
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.marts import frames
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import metric_snapshots
 from tests.fakes.clock import FakeClock
 from tests.fakes.language_model import SUBJECTS, FakeLanguageModel, answer, idea
+from tests.fakes.project import CRAFTS, channel_of, today
 from tests.fakes.rows import add_post
-from tests.fakes.studio import CRAFTS, channel_of, today
 
 HOOKS: dict[str, Any] = {"name": "hooks", "variants": {"A": "Begin with the hands.", "B": "Begin with a question."}}
 
 
-def measured(studio: Studio, day: date, number: int, views: int) -> None:
+def measured(project: Project, day: date, number: int, views: int) -> None:
     """Write down a content of a day that had so many views after 24 hours."""
-    add_post(studio.catalog, f"crafts-{day}", number, at=studio.clock.now())
-    with studio.catalog.write() as connection:
+    add_post(project.catalog, f"crafts-{day}", number, at=project.clock.now())
+    with project.catalog.write() as connection:
         connection.execute(
             insert(metric_snapshots).values(
                 post_row_id=number, content_id=f"crafts-{day}", platform="instagram", post_id=f"p{number}",
-                observed_at=studio.clock.now() + timedelta(hours=24), observed_on=day, age_h=24.0, views=views,
+                observed_at=project.clock.now() + timedelta(hours=24), observed_on=day, age_h=24.0, views=views,
                 simulated=True,
             )
         )  # fmt: skip
 
 
-def with_history(make_studio: Callable[..., Studio], count: int, **channel: Any) -> Studio:
+def with_history(make_project: Callable[..., Project], count: int, **channel: Any) -> Project:
     """A channel whose last days had 100, 200, 300 ... views, the newest day the most."""
-    studio = make_studio(channels={"crafts": {"learn_from_results": True, **channel}})
+    project = make_project(channels={"crafts": {"learn_from_results": True, **channel}})
     for number in range(1, count + 1):
-        measured(studio, today(studio) - timedelta(days=count + 1 - number), number, 100 * number)
-    return studio
+        measured(project, today(project) - timedelta(days=count + 1 - number), number, 100 * number)
+    return project
 
 
 def test_the_best_and_worst_recent_ideas_are_shown_and_recorded(
-    make_studio: Callable[..., Studio],
+    make_project: Callable[..., Project],
 ) -> None:
-    studio = with_history(make_studio, 8)
+    project = with_history(make_project, 8)
     model = FakeLanguageModel()
-    made = make_idea(studio, channel_of(studio), today(studio), model=model)
+    made = make_idea(project, channel_of(project), today(project), model=model)
     learned = made.record.parameters["learned_from"]
-    day = today(studio)
+    day = today(project)
     assert learned == {
         "age": "24h",
         "best": [f"crafts-{day - timedelta(days=back)}" for back in (1, 2, 3)],
@@ -64,71 +64,71 @@ def test_the_best_and_worst_recent_ideas_are_shown_and_recorded(
     assert asked.index("did worst") < asked.index("Idea number 1 (100 views)")
 
 
-def test_too_few_measured_ideas_teach_nothing_and_record_that(make_studio: Callable[..., Studio]) -> None:
-    studio = with_history(make_studio, 3)
+def test_too_few_measured_ideas_teach_nothing_and_record_that(make_project: Callable[..., Project]) -> None:
+    project = with_history(make_project, 3)
     model = FakeLanguageModel()
-    made = make_idea(studio, channel_of(studio), today(studio), model=model)
+    made = make_idea(project, channel_of(project), today(project), model=model)
     assert made.record.parameters["learned_from"] == {"age": "7d", "best": [], "worst": []}
     assert "did best" not in model.asked[0].prompt
 
 
-def test_what_is_older_than_thirty_days_teaches_nothing(make_studio: Callable[..., Studio]) -> None:
-    studio = with_history(make_studio, 8)
-    later = today(studio) + timedelta(days=28)
-    assert lessons_for(studio, channel_of(studio), later).best == ()
+def test_what_is_older_than_thirty_days_teaches_nothing(make_project: Callable[..., Project]) -> None:
+    project = with_history(make_project, 8)
+    later = today(project) + timedelta(days=28)
+    assert lessons_for(project, channel_of(project), later).best == ()
 
 
-def test_sandbox_measurements_teach_nothing_in_the_live_world(make_studio: Callable[..., Studio]) -> None:
-    studio = with_history(make_studio, 8)
-    live = replace(studio, settings=studio.settings.model_copy(update={"world": "live"}))
-    assert lessons_for(studio, channel_of(studio), today(studio)).best
-    assert not lessons_for(live, channel_of(studio), today(studio)).best
+def test_sandbox_measurements_teach_nothing_in_the_live_world(make_project: Callable[..., Project]) -> None:
+    project = with_history(make_project, 8)
+    live = replace(project, settings=project.settings.model_copy(update={"world": "live"}))
+    assert lessons_for(project, channel_of(project), today(project)).best
+    assert not lessons_for(live, channel_of(project), today(project)).best
 
 
-def test_a_channel_that_does_not_learn_asks_as_before(make_studio: Callable[..., Studio]) -> None:
-    studio = with_history(make_studio, 8, learn_from_results=False)
+def test_a_channel_that_does_not_learn_asks_as_before(make_project: Callable[..., Project]) -> None:
+    project = with_history(make_project, 8, learn_from_results=False)
     model = FakeLanguageModel()
-    made = make_idea(studio, channel_of(studio), today(studio), model=model)
+    made = make_idea(project, channel_of(project), today(project), model=model)
     assert "learned_from" not in made.record.parameters
     assert "did best" not in model.asked[0].prompt
 
 
-def test_new_results_do_not_make_an_idea_again(make_studio: Callable[..., Studio]) -> None:
-    studio = with_history(make_studio, 8)
+def test_new_results_do_not_make_an_idea_again(make_project: Callable[..., Project]) -> None:
+    project = with_history(make_project, 8)
     model = FakeLanguageModel()
-    make_idea(studio, channel_of(studio), today(studio), model=model)
-    measured(studio, today(studio) - timedelta(days=20), 20, 99_000)
-    assert make_idea(studio, channel_of(studio), today(studio), model=model).reused
+    make_idea(project, channel_of(project), today(project), model=model)
+    measured(project, today(project) - timedelta(days=20), 20, 99_000)
+    assert make_idea(project, channel_of(project), today(project), model=model).reused
     assert len(model.asked) == 1
 
 
 def test_a_days_variant_adds_its_words_and_reaches_the_marts(
-    make_studio: Callable[..., Studio],
+    make_project: Callable[..., Project],
 ) -> None:
     clock = FakeClock()
-    studio = make_studio(channels={"crafts": {"experiment": HOOKS}}, clock=clock)
+    project = make_project(channels={"crafts": {"experiment": HOOKS}}, clock=clock)
     seen = set()
     for number in range(4):
         model = FakeLanguageModel([answer(idea(SUBJECTS[number]))])
-        day = today(studio)
-        made = make_idea(studio, channel_of(studio), day, model=model)
+        day = today(project)
+        made = make_idea(project, channel_of(project), day, model=model)
         variant = assign_variant(["A", "B"], channel="crafts", experiment="hooks", day=day)
         assert made.record.parameters["variant"] == variant
         assert model.asked[0].prompt.endswith(HOOKS["variants"][variant])
-        told = frames.made_from(studio, [made.content_id])
+        told = frames.made_from(project, [made.content_id])
         assert (told["experiment"].iloc[0], told["variant"].iloc[0]) == ("hooks", variant)
         seen.add(variant)
         clock.move(days=1)
     assert seen == {"A", "B"}
 
 
-def test_an_experiment_on_prompts_leaves_the_idea_unchanged(make_studio: Callable[..., Studio]) -> None:
-    studio = make_studio(channels={"crafts": {"experiment": {**HOOKS, "layer": "prompt"}}})
+def test_an_experiment_on_prompts_leaves_the_idea_unchanged(make_project: Callable[..., Project]) -> None:
+    project = make_project(channels={"crafts": {"experiment": {**HOOKS, "layer": "prompt"}}})
     model = FakeLanguageModel()
-    made = make_idea(studio, channel_of(studio), today(studio), model=model)
+    made = make_idea(project, channel_of(project), today(project), model=model)
     assert "experiment" not in made.record.parameters
     writer = FakeLanguageModel(name="openai")
-    prompts = write_prompts(studio, channel_of(studio), today(studio), model=writer)
+    prompts = write_prompts(project, channel_of(project), today(project), model=writer)
     assert prompts.record.parameters["experiment"] == "hooks"
     assert writer.asked[0].prompt.endswith(HOOKS["variants"][prompts.record.parameters["variant"]])
 

@@ -23,12 +23,12 @@ from dayreel.desk import sessions
 from dayreel.desk.dagster_paths import DagsterPath, read_path
 from dayreel.desk.forms import read_body
 from dayreel.desk.graphql_rules import MOST_BYTES, read_operation, signed_launch
-from dayreel.desk.pages.frame import Visit, status_code, tell
-from dayreel.desk.room import Room
+from dayreel.desk.pages.page import PageRequest, status_code, tell
+from dayreel.desk.state import DeskState
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, UsageError
 from dayreel.rules.roles import may
 from dayreel.services.audit import note_act
-from dayreel.services.desk.visits import Visitor
+from dayreel.services.desk.sessions import Visitor
 
 # RFC 9110, section 7.6.1; and what would tell Dagster more about a person than it needs.
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade"}
@@ -39,37 +39,37 @@ _NOT_PASSED_BACK = frozenset((*_HOP_BY_HOP, "transfer-encoding", "set-cookie", "
 _POLICY_VIOLATED = 1008
 
 
-class Door:
+class DagsterProxy:
     """Lets people through to one Dagster web server."""
 
-    def __init__(self, room: Room, *, client: httpx.AsyncClient | None = None) -> None:
+    def __init__(self, desk: DeskState, *, client: httpx.AsyncClient | None = None) -> None:
         """Prepare; nothing is connected yet."""
-        self._room = room
+        self._desk = desk
         self._client = client
 
     async def http(self, request: Request) -> Response:
         """Pass one request on, or say why not."""
-        visit = Visit(self._room, request, None, {})
+        page_request = PageRequest(self._desk, request, None, {})
         try:
-            who = await run_in_threadpool(sessions.identify, self._room, request)
+            who = await run_in_threadpool(sessions.identify, self._desk, request)
             if who is None:
                 return _to_login(request)
-            visit = Visit(self._room, request, who, {})
+            page_request = PageRequest(self._desk, request, who, {})
             return await self._let_through(request, who)
         except DayreelError as error:
             if "text/html" in request.headers.get("accept", "") and request.method == "GET":
-                return await run_in_threadpool(tell, visit, error)
+                return await run_in_threadpool(tell, page_request, error)
             code = status_code(error, request.method)
             return JSONResponse({"errors": [{"message": str(error)}], "error": str(error)}, code)
 
     async def websocket(self, socket: WebSocket) -> None:
         """Pass a websocket's messages on in both directions; subscriptions and queries only."""
-        who = await run_in_threadpool(sessions.identify, self._room, socket)
-        is_ours = who is not None and (who.how == "token" or sessions.is_same_origin(self._room, socket, must_say=True))
-        if not is_ours or self._room.dagster_url is None or not _leads_to_graphql(_raw_path(socket)):
+        who = await run_in_threadpool(sessions.identify, self._desk, socket)
+        is_ours = who is not None and (who.how == "token" or sessions.is_same_origin(self._desk, socket, must_say=True))
+        if not is_ours or self._desk.dagster_url is None or not _leads_to_graphql(_raw_path(socket)):
             await socket.close(_POLICY_VIOLATED)
             return
-        url = "ws" + self._room.dagster_url.removeprefix("http") + "/dagster/graphql"
+        url = "ws" + self._desk.dagster_url.removeprefix("http") + "/dagster/graphql"
         protocols = [websockets.Subprotocol(one) for one in socket.scope.get("subprotocols", [])]
         try:
             async with websockets.connect(url, subprotocols=protocols or None, max_size=None, proxy=None) as upstream:
@@ -93,10 +93,10 @@ class Door:
             if path.is_report:
                 return Response("Method not allowed.\n", 405, media_type="text/plain", headers={"allow": "POST"})
             return await self._forward(request, path, b"")
-        _need_own_origin(self._room, request, who)
+        _require_own_origin(self._desk, request, who)
         if request.method != "POST" or not path.is_report:
             return Response("Method not allowed.\n", 405, media_type="text/plain", headers={"allow": "GET"})
-        _need_operator(who, path.segments[0])
+        _require_operator(who, path.segments[0])
         body = await read_body(request, MOST_BYTES)
         await self._note(who, path.segments[0], path.written, {})
         return await self._forward(request, path, body)
@@ -104,34 +104,34 @@ class Door:
     async def _graphql(self, request: Request, who: Visitor, path: DagsterPath) -> Response:
         if request.method != "POST":
             return Response("GraphQL is POST only here.\n", 405, media_type="text/plain", headers={"allow": "POST"})
-        _need_own_origin(self._room, request, who)
+        _require_own_origin(self._desk, request, who)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise UsageError("GraphQL is sent as application/json here.", next_step="Nothing was done in Dagster.")
         operation = read_operation(await read_body(request, MOST_BYTES))
         body = operation.body
         if operation.kind == "mutation":
-            _need_operator(who, ", ".join(operation.fields))
+            _require_operator(who, ", ".join(operation.fields))
             body = signed_launch(operation, actor=who.name)
             await self._note(who, "dagster", ", ".join(operation.fields), _told(body))
         return await self._forward(request, path, json.dumps(body).encode(), drop_query=True)
 
     async def _note(self, who: Visitor, act: str, target: str, detail: dict[str, Any]) -> None:
         def write() -> None:
-            with self._room.studio.catalog.write() as connection:
-                at = self._room.studio.clock.now()
+            with self._desk.project.catalog.write() as connection:
+                at = self._desk.project.clock.now()
                 note_act(connection, act, target, actor=who.name, at=at, via=who.how, detail=detail)
 
         await run_in_threadpool(write)
 
     async def _forward(self, request: Request, path: DagsterPath, body: bytes, *, drop_query: bool = False) -> Response:
-        if self._room.dagster_url is None:
+        if self._desk.dagster_url is None:
             raise ConfigurationError("Dagster's web server is not behind this desk.", next_step="Start `dayreel up`.")
         if self._client is None:
             # No limit on how long an answer may take: some of Dagster's pages do; the browser gives up before.
             limits = httpx.Timeout(None, connect=5.0)
             self._client = httpx.AsyncClient(timeout=limits, trust_env=False, follow_redirects=False)
         query = b"" if drop_query else request.scope.get("query_string", b"")
-        url = httpx.URL(self._room.dagster_url).copy_with(
+        url = httpx.URL(self._desk.dagster_url).copy_with(
             raw_path=path.written.encode() + (b"?" + query if query else b"")
         )
         headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_PASSED_ON]
@@ -146,8 +146,8 @@ class Door:
         back = StreamingResponse(_parts(answer), answer.status_code)
         # Starlette builds absolute redirects from the address it was asked at, which is nobody else's.
         where = answer.headers.get("location", "")
-        if where.startswith(self._room.dagster_url):
-            answer.headers["location"] = where.removeprefix(self._room.dagster_url)
+        if where.startswith(self._desk.dagster_url):
+            answer.headers["location"] = where.removeprefix(self._desk.dagster_url)
         back.raw_headers = [
             (name.lower(), value)
             for name, value in answer.headers.raw
@@ -175,7 +175,7 @@ def _leads_to_graphql(raw: bytes) -> bool:
         return False
 
 
-def _need_operator(who: Visitor, what: str) -> None:
+def _require_operator(who: Visitor, what: str) -> None:
     if not may(who.role, "operator"):
         raise GateClosedError(
             f"This takes the role operator, and {who.name!r} is {who.role}: {what}.",
@@ -183,8 +183,8 @@ def _need_operator(who: Visitor, what: str) -> None:
         )
 
 
-def _need_own_origin(room: Room, request: Request, who: Visitor) -> None:
-    if who.how != "token" and not sessions.is_same_origin(room, request, must_say=True):
+def _require_own_origin(desk: DeskState, request: Request, who: Visitor) -> None:
+    if who.how != "token" and not sessions.is_same_origin(desk, request, must_say=True):
         raise GateClosedError("Another site sent this request.", next_step="Nothing was done in Dagster.")
 
 

@@ -1,4 +1,4 @@
-"""The studio as a resource: settings, catalog, content folders and channels for one step.
+"""The project as a resource: settings, catalog, content folders and channels for one step.
 
 See https://docs.dagster.io/guides/build/external-resources. Vendors have resources of their own beside this one.
 """
@@ -11,12 +11,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from dayreel.services.studio import Studio, open_studio
+from dayreel.services.project import Project, open_project
 from dayreel.settings import load_settings
 from dayreel.stores.s3 import connect_s3
 
 
-class StudioResource(dg.ConfigurableResource):
+class ProjectResource(dg.ConfigurableResource):
     """Where dayreel works: the project's folders and its catalog, as the environment says."""
 
     root: str | None = Field(None, description="project root; left out, the folder that holds workspace.yaml")
@@ -26,8 +26,8 @@ class StudioResource(dg.ConfigurableResource):
         return connect_s3
 
     @contextmanager
-    def open(self, *, run_id: str | None = None, actor: str = "dagster") -> Iterator[Studio]:
-        """Give a studio whose catalog is closed again afterwards.
+    def open(self, *, run_id: str | None = None, actor: str = "dagster") -> Iterator[Project]:
+        """Give a project whose catalog is closed again afterwards.
 
         Args:
             run_id: the run that works, for the record.
@@ -37,8 +37,8 @@ class StudioResource(dg.ConfigurableResource):
             ConfigurationError, StoreError: the environment or the catalog cannot be used.
         """
         settings = load_settings(Path(self.root) if self.root else None)
-        studio = open_studio(settings, run_id=run_id, actor=actor, s3=self.connect_s3())
+        project = open_project(settings, run_id=run_id, actor=actor, s3=self.connect_s3())
         try:
-            yield studio
+            yield project
         finally:
-            studio.catalog.close()
+            project.catalog.close()

@@ -1,6 +1,6 @@
 """What every use case works with: the records of a project, the ledger, and the ways out to the vendors.
 
-A `Studio` is built once per process or Dagster step and handed to the services. It decides nothing. What only looks
+A `Project` is built once per process or Dagster step and handed to the services. It decides nothing. What only looks
 takes `dayreel.records.Records`.
 """
 
@@ -25,7 +25,7 @@ from dayreel.vendors.registry import sandbox_variables, vendor_named
 
 
 @dataclass(frozen=True)
-class Studio(Records):
+class Project(Records):
     """One place to work in: its records, and what acts on them.
 
     Attributes:
@@ -101,20 +101,20 @@ class Studio(Records):
         return self.settings.variable(name)
 
 
-def open_studio(
+def open_project(
     settings: Settings | None = None,
     *,
     run_id: str | None = None,
     actor: str | None = None,
     s3: Callable[[], Any] = connect_s3,
-) -> Studio:
-    """Open a studio on the environment.
+) -> Project:
+    """Open a project on the environment.
 
     Raises:
         ConfigurationError, StoreError: the settings or the catalog cannot be used.
     """
     settings = settings or load_settings()
-    return Studio(
+    return Project(
         settings=settings,
         clock=SystemClock(),
         catalog=open_catalog(settings.catalog),

@@ -39,7 +39,7 @@ class Visitor:
 
 
 @dataclass(frozen=True)
-class Ticket:
+class Credential:
     """One session or API token, for the page that revokes them."""
 
     key: str
@@ -50,7 +50,7 @@ class Ticket:
     expires_at: datetime | None
 
 
-class Visits:
+class Sessions:
     """Sessions and tokens of one catalog."""
 
     def __init__(self, catalog: Catalog, clock: Clock) -> None:
@@ -104,7 +104,7 @@ class Visits:
             if connection.execute(update(sessions).where(*its).values(revoked_at=now)).rowcount:
                 note_act(connection, "end session", by, actor=by, at=now)
 
-    def sessions_of(self, user_id: int) -> list[Ticket]:
+    def sessions_of(self, user_id: int) -> list[Credential]:
         """Return somebody's open sessions, newest first."""
         now = self._clock.now()
         query = select(sessions).where(
@@ -113,7 +113,7 @@ class Visits:
         with self._catalog.read() as connection:
             rows = connection.execute(query.order_by(sessions.c.created_at.desc())).mappings().all()
         return [
-            Ticket(row["id"], row["agent"], None, row["created_at"], row["last_seen_at"], row["expires_at"])
+            Credential(row["id"], row["agent"], None, row["created_at"], row["last_seen_at"], row["expires_at"])
             for row in rows
         ]
 
@@ -166,13 +166,15 @@ class Visits:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else Visitor(row["id"], row["name"], row["role"], "header", f"header:{row['id']}")
 
-    def tokens_of(self, user_id: int) -> list[Ticket]:
+    def tokens_of(self, user_id: int) -> list[Credential]:
         """Return somebody's usable tokens, newest first."""
         query = select(api_tokens).where(api_tokens.c.user_id == user_id, api_tokens.c.revoked_at.is_(None))
         with self._catalog.read() as connection:
             rows = connection.execute(query.order_by(api_tokens.c.id.desc())).mappings().all()
         return [
-            Ticket(str(row["id"]), row["label"], row["role"], row["created_at"], row["last_used_at"], row["expires_at"])
+            Credential(
+                str(row["id"]), row["label"], row["role"], row["created_at"], row["last_used_at"], row["expires_at"]
+            )
             for row in rows
         ]
 

@@ -1,4 +1,4 @@
-"""A real studio on a temporary project: real catalog, real folders, real channel files; only the vendors are fakes."""
+"""A real project on a temporary project: real catalog, real folders, real channel files; only the vendors are fakes."""
 
 import os
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from dayreel.schemas.content import FinalVideo, Idea
 from dayreel.services.configure import write_config
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, Work, run_stage
+from dayreel.services.project import Project
 from dayreel.services.reviewing.request_review import request_review
-from dayreel.services.studio import Studio
 from dayreel.settings import Settings, World
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects, state_transitions
@@ -41,7 +41,7 @@ CRAFTS: dict[str, Any] = {
 }
 
 
-def make_studio(
+def make_project(
     root: Path,
     *,
     channels: Mapping[str, Mapping[str, Any]] | None = None,
@@ -53,8 +53,8 @@ def make_studio(
     config: Mapping[str, str] | None = None,
     actor: str = "test",
     run_id: str | None = None,
-) -> Studio:
-    """Return a studio on a project at `root`, which is made when it is not there yet.
+) -> Project:
+    """Return a project on a project at `root`, which is made when it is not there yet.
 
     Args:
         channels: per channel, what differs from `CRAFTS`; default is one channel, `crafts`. None removes a field.
@@ -74,7 +74,7 @@ def make_studio(
     with catalog.write() as connection:
         for key, value in (config or {}).items():
             write_config(connection, key, value, by="test", at=clock.now())
-    return Studio(settings, clock, catalog, run_id=run_id, actor=actor, providers=dict(providers or {}))
+    return Project(settings, clock, catalog, run_id=run_id, actor=actor, providers=dict(providers or {}))
 
 
 def settings_at(root: Path, **fields: Any) -> Settings:
@@ -95,34 +95,34 @@ def write_channel(root: Path, name: str, **changes: Any) -> None:
     (root / "channels" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def channel_of(studio: Studio, name: str = "crafts") -> Channel:
+def channel_of(project: Project, name: str = "crafts") -> Channel:
     """Return a channel as its file says now."""
-    return studio.channels.load(name)
+    return project.channels.load(name)
 
 
-def today(studio: Studio, name: str = "crafts") -> date:
+def today(project: Project, name: str = "crafts") -> date:
     """Return the channel's present day."""
-    return local_day(studio.clock.now(), channel_of(studio, name).timezone)
+    return local_day(project.clock.now(), channel_of(project, name).timezone)
 
 
 def reviewable(
-    studio: Studio, *, video: bytes = b"a video", name: str = "crafts", day: date | None = None
+    project: Project, *, video: bytes = b"a video", name: str = "crafts", day: date | None = None
 ) -> ContentRow:
     """Bring a content to its review without ffmpeg or vendors: an idea, and these bytes as the final video.
 
     Called again with other bytes, it is a re-render.
     """
-    channel = channel_of(studio, name)
-    row = open_content(studio, channel, day or today(studio, name))
+    channel = channel_of(project, name)
+    row = open_content(project, channel, day or today(project, name))
     said = Idea(idea=f"A jar rises on {row.id}", caption="Clay, patience", hashtags=("#craft",), topic="clay")
     written = {"idea": said.idea, "topic": said.topic, "caption": said.caption}
-    run_stage(studio, row, Work("ideas", "f1", "anthropic"), lambda: Product({"idea": said}, written))
+    run_stage(project, row, Work("ideas", "f1", "anthropic"), lambda: Product({"idea": said}, written))
 
     def compose() -> Product:
-        path = studio.contents.folder(row.id) / "final_video.mp4"
+        path = project.contents.folder(row.id) / "final_video.mp4"
         path.write_bytes(video)
-        before = studio.contents.manifest(row.id).final_video
-        file = studio.contents.record(row.id, path)
+        before = project.contents.manifest(row.id).final_video
+        file = project.contents.record(row.id, path)
         revision = 1 if before is None else before.revision + (before.file.sha256 != file.sha256)
         final = FinalVideo(
             file=file,
@@ -135,40 +135,40 @@ def reviewable(
             mode="copy",
             poster="poster.jpg",
             contact_sheet="contact_sheet.jpg",
-            made_at=studio.clock.now(),
+            made_at=project.clock.now(),
         )
         return Product(
             {"final_video": final},
             {"revision": revision, "video_sha256": file.sha256, "final_video_path": f"{row.id}/final_video.mp4"},
         )
 
-    run_stage(studio, row, Work("final_video", fingerprint(video=video.hex()), "ffmpeg"), compose)
-    request_review(studio, channel, row.id)
-    return content_row(studio, row.id)
+    run_stage(project, row, Work("final_video", fingerprint(video=video.hex()), "ffmpeg"), compose)
+    request_review(project, channel, row.id)
+    return content_row(project, row.id)
 
 
-def status_documents(studio: Studio, **where: Any) -> list[dict[str, Any]]:
+def status_documents(project: Project, **where: Any) -> list[dict[str, Any]]:
     """Return what `dayreel status --json` prints of contents."""
-    return [content_document(content) for content in status_of(studio, **where).contents]
+    return [content_document(content) for content in status_of(project, **where).contents]
 
 
-def content_row(studio: Studio, content_id: str) -> ContentRow:
+def content_row(project: Project, content_id: str) -> ContentRow:
     """Return a content as the catalog has it now."""
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return get_content(connection, content_id)
 
 
-def ledger_rows(studio: Studio, **where: Any) -> list[dict[str, Any]]:
+def ledger_rows(project: Project, **where: Any) -> list[dict[str, Any]]:
     """Return the ledger's rows, oldest first, with these values."""
     query = select(effects).order_by(effects.c.id)
     for name, value in where.items():
         query = query.where(effects.c[name] == value)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def transitions(studio: Studio, entity_id: str) -> list[tuple[str, str, str]]:
+def transitions(project: Project, entity_id: str) -> list[tuple[str, str, str]]:
     """Return (from, event, to) of every step an entity made."""
     query = select(state_transitions).where(state_transitions.c.entity_id == entity_id).order_by(state_transitions.c.id)
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return [(row["from_state"], row["event"], row["to_state"]) for row in connection.execute(query).mappings()]

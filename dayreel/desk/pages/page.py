@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dayreel.desk import sessions
-from dayreel.desk.forms import Form, OversizedError, need_own_form, one, read_form
-from dayreel.desk.room import Room
+from dayreel.desk.forms import Form, OversizedError, one, read_form, require_csrf
+from dayreel.desk.state import DeskState
 from dayreel.errors import (
     BusyError,
     ConfigurationError,
@@ -26,9 +26,9 @@ from dayreel.errors import (
 from dayreel.queries.alarms import alarms
 from dayreel.rules.roles import Role, may
 from dayreel.services.audit import note_act
-from dayreel.services.desk.visits import Visitor
+from dayreel.services.desk.sessions import Visitor
 from dayreel.services.footage_hooks import footage_hooks
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 # What a page says after a redirect; fixed words, so that no link can put others into the desk's mouth.
 NOTICES = {
@@ -60,15 +60,15 @@ NOTICES = {
 
 
 @dataclass(frozen=True)
-class Visit:
+class PageRequest:
     """One request to a page.
 
     Attributes:
         who: None only on the pages that are open to everybody.
     """
 
-    room: Room
-    request: Request
+    desk: DeskState
+    http: Request
     who: Visitor | None
     form: Form
 
@@ -80,9 +80,9 @@ class Visit:
         return self.who
 
     @property
-    def studio(self) -> Studio:
-        """The studio, with this person as the one who works."""
-        return replace(self.room.studio, actor=self.person.name)
+    def project(self) -> Project:
+        """The project, with this person as the one who works."""
+        return replace(self.desk.project, actor=self.person.name)
 
     @property
     def via(self) -> str:
@@ -92,21 +92,21 @@ class Visit:
     @property
     def wants_json(self) -> bool:
         """Whether a program asks."""
-        accepted = self.request.headers.get("accept", "")
+        accepted = self.http.headers.get("accept", "")
         return accepted.startswith("application/json") or (self.who is not None and self.who.how == "token")
 
     @property
     def csrf(self) -> str:
         """The token that this person's forms carry."""
-        return sessions.csrf_token(self.room, self.who, sessions.visit_of(self.room, self.request))
+        return sessions.csrf_token(self.desk, self.who, sessions.login_nonce(self.desk, self.http))
 
     def path(self, name: str) -> str:
         """Return a part of the path."""
-        return str(self.request.path_params[name])
+        return str(self.http.path_params[name])
 
     def query(self, name: str, default: str = "") -> str:
         """Return a parameter of the address."""
-        return self.request.query_params.get(name, default)
+        return self.http.query_params.get(name, default)
 
     def field(self, name: str) -> str:
         """Return a field of the form, or an empty string."""
@@ -114,8 +114,8 @@ class Visit:
 
     def note(self, act: str, target: str) -> None:
         """Leave a line in the record of acts: this person did `act` to `target`, now."""
-        with self.room.studio.catalog.write() as connection:
-            at = self.room.studio.clock.now()
+        with self.desk.project.catalog.write() as connection:
+            at = self.desk.project.clock.now()
             note_act(connection, act, target, actor=self.person.name, at=at, via=self.via)
 
     def may(self, role: Role) -> bool:
@@ -124,26 +124,26 @@ class Visit:
 
     def show(self, template: str, *, status: int = 200, **shown: Any) -> Response:
         """Return a page."""
-        text = self.room.templates.get_template(template).render(
-            visit=self,
+        text = self.desk.templates.get_template(template).render(
+            request=self,
             who=self.who,
             csrf=self.csrf,
-            now=self.room.studio.clock.now(),
-            notice=self.room.notices.get(self.query("done")),
-            world=self.room.studio.settings.world,
-            alarms=None if self.who is None else alarms(self.room.studio),
+            now=self.desk.project.clock.now(),
+            notice=self.desk.notices.get(self.query("done")),
+            world=self.desk.project.settings.world,
+            alarms=None if self.who is None else alarms(self.desk.project),
             questions=None if self.who is None else self._questions(),
-            has_dagster=self.room.dagster_url is not None,
+            has_dagster=self.desk.dagster_url is not None,
             **shown,
         )
         return Response(text, status, media_type="text/html; charset=utf-8")
 
     def _questions(self) -> int | None:
         """Return how many questions about own footage wait for a person; None where there is no shared folder."""
-        footage = footage_hooks(self.room.studio.settings)
+        footage = footage_hooks(self.desk.project.settings)
         if footage is None:
             return None
-        with self.room.studio.catalog.read() as connection:
+        with self.desk.project.catalog.read() as connection:
             return footage.waiting(connection)
 
     def done(self, where: str, notice: str, **told: Any) -> Response:
@@ -153,56 +153,58 @@ class Visit:
         return RedirectResponse(f"{where}{'&' if '?' in where else '?'}{urlencode({'done': notice})}", 303)
 
 
-Handler = Callable[[Visit], Response]
+Handler = Callable[[PageRequest], Response]
 
 
-def page(room: Room, handler: Handler, *, role: Role | None = "viewer") -> Callable[[Request], Any]:
+def page(desk: DeskState, handler: Handler, *, role: Role | None = "viewer") -> Callable[[Request], Any]:
     """Return an endpoint that calls `handler` for people of `role` and above; None: for everybody.
 
     Handlers work with the catalog, so they run in a thread; POSTs reach them only with a form of our own.
     """
 
     async def endpoint(request: Request) -> Response:
-        visit = Visit(room, request, None, {})
+        page_request = PageRequest(desk, request, None, {})
         try:
-            visit = replace(visit, who=await run_in_threadpool(sessions.identify, room, request))
-            refusal = _refusal(visit, role)
+            page_request = replace(page_request, who=await run_in_threadpool(sessions.identify, desk, request))
+            refusal = _refusal(page_request, role)
             if refusal is not None:
                 return refusal
             if request.method == "POST":
-                visit = replace(visit, form=await read_form(request))
-                need_own_form(room, request, visit.who, visit.form)
-            return await run_in_threadpool(handler, visit)
+                page_request = replace(page_request, form=await read_form(request))
+                require_csrf(desk, request, page_request.who, page_request.form)
+            return await run_in_threadpool(handler, page_request)
         except DayreelError as error:
-            return await run_in_threadpool(partial(tell, visit, error))
+            return await run_in_threadpool(partial(tell, page_request, error))
 
     return endpoint
 
 
-def _refusal(visit: Visit, role: Role | None) -> Response | None:
+def _refusal(page_request: PageRequest, role: Role | None) -> Response | None:
     if role is None:
         return None
-    if visit.who is None:
+    if page_request.who is None:
         # Only a page that a person opens leads to the login; everything else is told plainly.
-        if visit.request.method == "GET" and "text/html" in visit.request.headers.get("accept", ""):
-            wanted = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
+        if page_request.http.method == "GET" and "text/html" in page_request.http.headers.get("accept", ""):
+            wanted = page_request.http.url.path + (
+                f"?{page_request.http.url.query}" if page_request.http.url.query else ""
+            )
             return RedirectResponse(f"/login?next={quote(wanted, safe='')}", 303)
         return JSONResponse({"error": "Nobody is logged in."}, 401, headers={"www-authenticate": "Bearer"})
-    if not visit.may(role):
+    if not page_request.may(role):
         raise GateClosedError(
-            f"This takes the role {role}, and {visit.who.name!r} is {visit.who.role}.",
+            f"This takes the role {role}, and {page_request.who.name!r} is {page_request.who.role}.",
             next_step="Ask an admin of this desk.",
         )
     return None
 
 
-def tell(visit: Visit, error: DayreelError, **shown: Any) -> Response:
+def tell(page_request: PageRequest, error: DayreelError, **shown: Any) -> Response:
     """Return an error as a page, or as JSON for programs, with the status that says what kind it is."""
-    status = status_code(error, visit.request.method)
-    if visit.wants_json:
+    status = status_code(error, page_request.http.method)
+    if page_request.wants_json:
         return JSONResponse({"error": error.message, "next_step": error.next_step}, status)
     try:
-        return visit.show("error.html", status=status, error=error, **{"draft": None, "back": None, **shown})
+        return page_request.show("error.html", status=status, error=error, **{"draft": None, "back": None, **shown})
     except StoreError:  # the page itself asks the catalog, which may be what is wrong
         return Response(f"{error}\n", status, media_type="text/plain; charset=utf-8")
 

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 
 from dayreel.desk.graphql_rules import read_operation, signed_launch
 from dayreel.errors import UsageError
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import acts
 from tests.fakes.desk import Browser, desk_on, person, served, token_of
 from tests.fakes.scripted_server import unused_url
@@ -73,8 +73,8 @@ def dagster(upstream: tuple[Dagster, str]) -> Dagster:
 
 
 @pytest.fixture
-def door(studio: Studio, dagster: Dagster, upstream: tuple[Dagster, str]) -> Starlette:
-    return desk_on(studio, dagster_url=upstream[1])
+def door(project: Project, dagster: Dagster, upstream: tuple[Dagster, str]) -> Starlette:
+    return desk_on(project, dagster_url=upstream[1])
 
 
 class People(dict[str, Browser]):
@@ -215,7 +215,7 @@ def test_what_cannot_be_understood_is_refused(people: People, dagster: Dagster, 
 
 
 def test_a_launched_run_is_tagged_with_the_person_and_recorded(
-    people: People, dagster: Dagster, studio: Studio
+    people: People, dagster: Dagster, project: Project
 ) -> None:
     forged = [{"key": "dayreel/actor", "value": "Somebody else"}, {"key": "mine", "value": "kept"}]
     variables = {"p": {"mode": "default", "executionMetadata": {"tags": forged}}}
@@ -226,7 +226,7 @@ def test_a_launched_run_is_tagged_with_the_person_and_recorded(
         {"key": "mine", "value": "kept"},
         {"key": "dayreel/actor", "value": "Operator"},
     ]
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         row = connection.execute(select(acts).where(acts.c.act == "dagster")).mappings().one()
     assert (row["actor"], row["target"]) == ("Operator", "launchPipelineExecution")
 
@@ -290,8 +290,8 @@ def test_no_other_method_passes(people: People, dagster: Dagster) -> None:
     assert dagster.asked == []
 
 
-def test_without_dagster_it_says_how_to_start_it(studio: Studio) -> None:
-    with person(desk_on(studio, dagster_url=unused_url()), "Vera", "viewer") as browser:
+def test_without_dagster_it_says_how_to_start_it(project: Project) -> None:
+    with person(desk_on(project, dagster_url=unused_url()), "Vera", "viewer") as browser:
         answer = browser.get("/dagster/runs")
     assert answer.status_code == 503
     assert "dayreel up" in answer.text

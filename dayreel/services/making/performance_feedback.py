@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from dayreel.schemas.channel import Channel
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 
 DAYS = 30
 SHOWN = 3
@@ -52,7 +52,7 @@ class Lessons:
         }
 
 
-def lessons_for(studio: Studio, channel: Channel, day: date) -> Lessons:
+def lessons_for(project: Project, channel: Channel, day: date) -> Lessons:
     """Return what the thirty days before `day` have taught, by views at seven days, or else at one.
 
     Raises:
@@ -62,12 +62,12 @@ def lessons_for(studio: Studio, channel: Channel, day: date) -> Lessons:
     from dayreel.services.marts import frames  # noqa: PLC0415
     from dayreel.services.marts.content_performance import add_views_at_ages  # noqa: PLC0415
 
-    measured = frames.contents_between(studio, day - timedelta(days=DAYS), day - timedelta(days=1), [channel.name])
-    measured = measured[measured["world"] == studio.settings.world].reset_index(drop=True)
+    measured = frames.contents_between(project, day - timedelta(days=DAYS), day - timedelta(days=1), [channel.name])
+    measured = measured[measured["world"] == project.settings.world].reset_index(drop=True)
     ids = list(measured["content_id"])
     if len(ids) < LEAST:
         return Lessons("7d", (), ())
-    add_views_at_ages(measured, frames.posts_of_contents(studio, ids), frames.snapshots_of_contents(studio, ids))
+    add_views_at_ages(measured, frames.posts_of_contents(project, ids), frames.snapshots_of_contents(project, ids))
     for age in ("7d", "24h"):
         known = measured[measured[f"views_{age}"].notna() & measured["idea"].notna()]
         if len(known) >= LEAST:

@@ -18,7 +18,7 @@ LONGEST_WAIT_S = 60.0
 T = TypeVar("T")
 
 
-def patiently(clock: Clock, act: Callable[[], T]) -> T:
+def retry_transient(clock: Clock, act: Callable[[], T]) -> T:
     """Return what `act` returns, trying again after a `TransientError`.
 
     Raises:

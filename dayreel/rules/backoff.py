@@ -10,7 +10,7 @@ _PAUSES = (
 )
 
 
-def turn_of(now: datetime, since: datetime) -> int:
+def backoff_slot(now: datetime, since: datetime) -> int:
     """Return the number of the present turn of something that has waited since a moment: it changes when it is due.
 
     A moment in the future (a clock that was set back) counts as now.

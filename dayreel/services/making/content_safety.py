@@ -18,7 +18,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea, Layer, PromptSet
 from dayreel.services.making.ask import Asked, Unusable, ask
 from dayreel.services.making.templating import render
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.blocked_terms import default_terms
 
 
@@ -39,7 +39,7 @@ class SafetyGate:
         model, model_name: who takes the second look; the one that wrote the text.
     """
 
-    studio: Studio
+    project: Project
     channel: Channel
     row: ContentRow
     layer: Layer
@@ -82,10 +82,10 @@ class SafetyGate:
 
     def _look(self, text: str) -> SafetyVerdict:
         prompt = render(
-            self.studio.settings.channels_dir, self.channel.content_type, "safety", channel=self.channel, text=text
+            self.project.settings.channels_dir, self.channel.content_type, "safety", channel=self.channel, text=text
         )
         asked = ask(
-            self.studio,
+            self.project,
             self.channel,
             self.row,
             layer=self.layer,

@@ -5,8 +5,8 @@ from datetime import date
 
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.queries.rows import ContentRow, current_content
-from dayreel.services.studio import Studio
-from dayreel.services.tell_people import tell_once
+from dayreel.services.notify_people import notify_once
+from dayreel.services.project import Project
 
 _LONGEST = 600
 
@@ -22,24 +22,24 @@ class FailedRun:
     said: str
 
 
-def run_url(studio: Studio, run_id: str) -> str:
+def run_url(project: Project, run_id: str) -> str:
     """Return the page of a run in Dagster's UI."""
-    return f"{studio.settings.desk_address}/dagster/runs/{run_id}"
+    return f"{project.settings.desk_address}/dagster/runs/{run_id}"
 
 
-def tell_failure(studio: Studio, failed: FailedRun, *, notifier: Notifier) -> str:
+def notify_run_failure(project: Project, failed: FailedRun, *, notifier: Notifier) -> str:
     """Tell people about a failed run; return in a sentence what became of it.
 
     The message belongs to the content of its channel and day, where there is one.
     """
     what = " ".join(part for part in (failed.job, failed.channel, failed.day) if part)
     said = failed.said if len(failed.said) <= _LONGEST else failed.said[:_LONGEST] + " ..."
-    text = f"A run failed ({what}): {said}\n{run_url(studio, failed.run_id)}"
-    return tell_once(studio, _content_of(studio, failed), f"failed/{failed.run_id}", text, notifier=notifier)
+    text = f"A run failed ({what}): {said}\n{run_url(project, failed.run_id)}"
+    return notify_once(project, _content_of(project, failed), f"failed/{failed.run_id}", text, notifier=notifier)
 
 
-def _content_of(studio: Studio, failed: FailedRun) -> ContentRow | None:
-    if failed.channel not in studio.channels.names() or not failed.day:
+def _content_of(project: Project, failed: FailedRun) -> ContentRow | None:
+    if failed.channel not in project.channels.names() or not failed.day:
         return None
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return current_content(connection, failed.channel, date.fromisoformat(failed.day))

@@ -11,7 +11,7 @@ from dayreel.errors import ConfigurationError, StoreError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.stores.channel_files import named_files
 from dayreel.stores.price_list import PriceList
 
@@ -19,7 +19,7 @@ NO_SPACE_BYTES = 500 * 10**6
 """Below this a day cannot be made."""
 
 
-def need_ready(studio: Studio, channel: Channel, *, free_bytes: int | None = None) -> None:
+def preflight(project: Project, channel: Channel, *, free_bytes: int | None = None) -> None:
     """Refuse to buy for a video that could not be finished.
 
     Args:
@@ -30,27 +30,27 @@ def need_ready(studio: Studio, channel: Channel, *, free_bytes: int | None = Non
         StoreError: the disk is full.
         MediaError: the ffmpeg that is set is not there.
     """
-    free = shutil.disk_usage(studio.settings.root).free if free_bytes is None else free_bytes
+    free = shutil.disk_usage(project.settings.root).free if free_bytes is None else free_bytes
     if free < NO_SPACE_BYTES:
         raise StoreError(
-            f"{free / 10**6:.0f} MB are free at {studio.settings.root}, and a day needs up to "
+            f"{free / 10**6:.0f} MB are free at {project.settings.root}, and a day needs up to "
             f"{NO_SPACE_BYTES / 10**6:.0f} while it is made; nothing was bought.",
             next_step="Make room, then the same command goes on.",
         )
-    find_ffmpeg(studio.settings.ffmpeg)
-    need_files(studio, channel)
-    for _, problem in priced(studio.prices, channel):
+    find_ffmpeg(project.settings.ffmpeg)
+    require_files(project, channel)
+    for _, problem in priced(project.prices, channel):
         if problem is not None:
             raise problem
 
 
-def need_files(studio: Studio, channel: Channel, part: str = "") -> None:
+def require_files(project: Project, channel: Channel, part: str = "") -> None:
     """Refuse when a file that the channel names, in fields that begin with `part`, is not there.
 
     Raises:
         ConfigurationError: says which field names what.
     """
-    for field, path in named_files(studio.settings.channels_dir, channel).items():
+    for field, path in named_files(project.settings.channels_dir, channel).items():
         if field.startswith(part) and not path.exists():
             raise ConfigurationError(
                 f"Channel {channel.name!r} names {str(path)!r} as its {field}, and that is not there.",

@@ -1,4 +1,4 @@
-"""A whole project in a temporary folder: channel files, catalog, content, the graph built by `build_defs`.
+"""A whole deployment in a temporary folder: channel files, catalog, content, the graph built by `build_defs`.
 
 `clips` channels cost nothing and are made in about two seconds; `crafts` buys from a sandbox world. All of them live in
 `tests.days.ZONE`.
@@ -23,12 +23,12 @@ import yaml
 from dayreel.cli import run as dayreel
 from dayreel.clock import Clock, SystemClock
 from dayreel.queries.review import Verdict
+from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from dayreel.services.studio import Studio
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from pipeline_assets.definitions import build_defs
-from resources.studio import StudioResource
+from resources.project import ProjectResource
 from tests.days import ZONE, days_ago, today
 from tests.fakes.catalogs import fresh_catalog
 from tests.fakes.rows import add_content, add_effect
@@ -71,12 +71,12 @@ def make_footage(path: Path, *, duration_s: float = 3, size: str = "480x854", ra
 
 @lru_cache(maxsize=8)
 def _defs_of(root: Path, _environment: str, _channels: tuple[str, ...]) -> dg.Definitions:
-    """Build a graph once for all tests whose project says the same and stands in the same folder."""
+    """Build a graph once for all tests whose deployment says the same and stands in the same folder."""
     return build_defs(load_settings(root))
 
 
-class Project:
-    """One project on disk. Everything in it is real; only the vendors are the sandbox world's."""
+class Deployment:
+    """One deployment on disk. Everything in it is real; only the vendors are the sandbox world's."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -91,7 +91,7 @@ class Project:
         sandbox_url: str | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> Self:
-        """Write a project's files, with these variables in its `.env`, in the place of whatever is there."""
+        """Write a deployment's files, with these variables in its `.env`, in the place of whatever is there."""
         self = cls(root)
         shutil.rmtree(root, ignore_errors=True)
         (root / "channels").mkdir(parents=True)
@@ -116,8 +116,8 @@ class Project:
         (root / "channels" / "notes" / "calendar.csv").write_text("\n".join(lines), encoding="utf-8")
         return self
 
-    def copy(self, root: Path) -> "Project":
-        """Return the same project, with everything that was made in it, in another folder, whose content goes."""
+    def copy(self, root: Path) -> "Deployment":
+        """Return the same deployment, with everything that was made in it, in another folder, whose content goes."""
 
         def link(source: str, target: str) -> None:
             # Media are only ever replaced, never written into; everything else must be a file of its own.
@@ -125,7 +125,7 @@ class Project:
 
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(self.root, root, copy_function=link)
-        return Project(root)
+        return Deployment(root)
 
     def write_channel(self, name: str, fields: Mapping[str, Any]) -> None:
         document = {"active_from": days_ago(30).isoformat(), "timezone": ZONE, **fields}
@@ -143,10 +143,10 @@ class Project:
         return _defs_of(self.root, self.settings.model_dump_json(), words)
 
     @contextlib.contextmanager
-    def studio(self, *, clock: Clock | None = None, actor: str = "ana") -> Iterator[Studio]:
+    def project(self, *, clock: Clock | None = None, actor: str = "ana") -> Iterator[Project]:
         catalog = open_catalog(self.settings.catalog)
         try:
-            yield Studio(self.settings, clock or SystemClock(), catalog, actor=actor)
+            yield Project(self.settings, clock or SystemClock(), catalog, actor=actor)
         finally:
             catalog.close()
 
@@ -181,23 +181,25 @@ class Project:
             instance_ref=None if instance.is_ephemeral else instance.get_ref(),
             cursor=cursor,
             repository_def=repository,
-            resources={"studio": StudioResource(root=str(self.root))},
+            resources={"project": ProjectResource(root=str(self.root))},
         )
         return repository.get_sensor_def(sensor).evaluate_tick(context)
 
     def add_content(self, content_id: str, state: str, **columns: Any) -> str:
         """Write a content that was begun just now, see `tests.fakes.rows`."""
-        with self.studio() as room:
-            return add_content(room.catalog, content_id, state, **{"at": room.clock.now(), "revision": 1, **columns})
+        with self.project() as project:
+            return add_content(
+                project.catalog, content_id, state, **{"at": project.clock.now(), "revision": 1, **columns}
+            )
 
     def add_effect(self, content_id: str, **columns: Any) -> None:
         """Write an act of this moment into the ledger, see `tests.fakes.rows`."""
-        with self.studio() as room:
-            add_effect(room.catalog, content_id, **{"at": room.clock.now(), "spent_on": today(), **columns})
+        with self.project() as project:
+            add_effect(project.catalog, content_id, **{"at": project.clock.now(), "spent_on": today(), **columns})
 
     def decide(self, content_id: str, verdict: Verdict, **more: Any) -> int:
-        with self.studio() as room:
-            return decide(room, content_id, verdict, by="ana", via="cli", **more).id
+        with self.project() as project:
+            return decide(project, content_id, verdict, by="ana", via="cli", **more).id
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
@@ -229,19 +231,19 @@ def shell_script() -> str:
     return found[1]
 
 
-def mark(project: Project, content_id: str, name: str, file: Path, *, producer: str = "render-farm-2") -> Path:
+def mark(deployment: Deployment, content_id: str, name: str, file: Path, *, producer: str = "render-farm-2") -> Path:
     """Run the script as a worker would, and return the marker."""
-    folder = project.settings.content_dir / content_id
+    folder = deployment.settings.content_dir / content_id
     (folder / "incoming").mkdir(parents=True, exist_ok=True)
     (folder / "incoming" / file.name).hardlink_to(file)
-    script = project.root / "mark.sh"
+    script = deployment.root / "mark.sh"
     script.write_text(shell_script(), encoding="utf-8")
     printed = io.StringIO()
-    with contextlib.chdir(project.root), contextlib.redirect_stdout(printed):
+    with contextlib.chdir(deployment.root), contextlib.redirect_stdout(printed):
         assert dayreel(["channels", "spec", content_id.partition("-")[0]]) == 0
     spec = printed.getvalue().strip()
     subprocess.run(
         ["sh", str(script), content_id, name, f"incoming/{file.name}", producer, spec],
-        cwd=project.root, check=True, timeout=300,
+        cwd=deployment.root, check=True, timeout=300,
     )  # fmt: skip
     return folder / ".pipeline" / f"{name}.done"

@@ -15,11 +15,11 @@ from dayreel.services.reviewing.expire_reviews import overdue_reviews
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.tables import content
 from dayreel.stores.leases import LEASE
-from pipeline_assets.house_jobs import Failure
+from pipeline_assets.maintenance_jobs import Failure
 from tests.days import today
 from tests.fakes.clock import NINE, FakeClock
 from tests.fakes.sandbox import RunningSandbox
-from tests.orchestration.project import Project, failures, reason_of
+from tests.orchestration.deployment import Deployment, failures, reason_of
 
 DAY = today()
 NOTES_ID = f"notes-{DAY}"
@@ -29,82 +29,82 @@ def _messages(sandbox: RunningSandbox) -> list[str]:
     return [str(one["text"]) for one in sandbox.effects()["messages"]]
 
 
-def _obey(project: Project, instance: dg.DagsterInstance, request: dg.RunRequest, job: str) -> Any:
-    return project.defs.resolve_job_def(job).execute_in_process(
+def _obey(deployment: Deployment, instance: dg.DagsterInstance, request: dg.RunRequest, job: str) -> Any:
+    return deployment.defs.resolve_job_def(job).execute_in_process(
         instance=instance, run_config=request.run_config, tags=request.tags, raise_on_error=False
     )
 
 
-def _hours_from_now(project: Project, hours: float) -> None:
-    with project.studio() as room, room.catalog.write() as connection:
-        deadline = room.clock.now() + timedelta(hours=hours)
+def _hours_from_now(deployment: Deployment, hours: float) -> None:
+    with deployment.project() as project, project.catalog.write() as connection:
+        deadline = project.clock.now() + timedelta(hours=hours)
         connection.execute(update(content).where(content.c.id == NOTES_ID).values(review_deadline_at=deadline))
 
 
-def test_with_nothing_in_doubt_nothing_is_started(made: Project, instance: dg.DagsterInstance) -> None:
+def test_with_nothing_in_doubt_nothing_is_started(made: Deployment, instance: dg.DagsterInstance) -> None:
     assert "nothing is in doubt or overdue" in reason_of(made.tick(instance, "chore_due_sensor"))
 
 
 def test_people_are_reminded_once_and_then_the_review_expires(
-    made: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+    made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
-    with made.studio() as room, room.catalog.read() as connection:
+    with made.project() as project, project.catalog.read() as connection:
         deadline = get_content(connection, NOTES_ID).review_deadline_at
     assert deadline is not None
-    with made.studio(clock=FakeClock(deadline - timedelta(hours=7))) as room:
-        assert due_chores(room, target="slack") == []
-    with made.studio(clock=FakeClock(deadline - timedelta(hours=5))) as room:
-        (chore,) = due_chores(room, target="slack")
+    with made.project(clock=FakeClock(deadline - timedelta(hours=7))) as project:
+        assert due_chores(project, target="slack") == []
+    with made.project(clock=FakeClock(deadline - timedelta(hours=5))) as project:
+        (chore,) = due_chores(project, target="slack")
         assert chore.name == "reviews"
-        do_chore(room, "reviews", notifier=room.connect("slack"))
-        assert due_chores(room, target="slack") == []
-        do_chore(room, "reviews", notifier=room.connect("slack"))
+        do_chore(project, "reviews", notifier=project.connect("slack"))
+        assert due_chores(project, target="slack") == []
+        do_chore(project, "reviews", notifier=project.connect("slack"))
     assert len([text for text in _messages(sandbox) if "still waits for review" in text]) == 1
-    with made.studio(clock=FakeClock(deadline + timedelta(hours=1))) as room:
-        do_chore(room, "reviews", notifier=room.connect("slack"))
-        with room.catalog.read() as connection:
+    with made.project(clock=FakeClock(deadline + timedelta(hours=1))) as project:
+        do_chore(project, "reviews", notifier=project.connect("slack"))
+        with project.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "expired"
-        assert overdue_reviews(room, target="slack") == []
+        assert overdue_reviews(project, target="slack") == []
     assert len([text for text in _messages(sandbox) if "has expired" in text]) == 1
 
 
-def test_the_sensor_starts_the_run_that_expires(made: Project, instance: dg.DagsterInstance) -> None:
+def test_the_sensor_starts_the_run_that_expires(made: Deployment, instance: dg.DagsterInstance) -> None:
     _hours_from_now(made, -1)
     (request,) = made.tick(instance, "chore_due_sensor").run_requests
     assert request.tags["dayreel/trigger"].startswith("reviews: expire notes-")
-    assert _obey(made, instance, request, "keep_house").success
+    assert _obey(made, instance, request, "maintenance").success
     assert made.tick(instance, "chore_due_sensor").run_requests == []
 
 
-def test_a_decision_that_comes_in_between_wins(made: Project) -> None:
+def test_a_decision_that_comes_in_between_wins(made: Deployment) -> None:
     _hours_from_now(made, -1)
-    with made.studio() as room:
-        overdue = overdue_reviews(room, target="slack")
+    with made.project() as project:
+        overdue = overdue_reviews(project, target="slack")
         assert [one.act for one in overdue] == ["expire"]
         made.decide(NOTES_ID, "approved")
-        assert do_chore(room, "reviews", notifier=room.connect("slack")) == []
-        with room.catalog.read() as connection:
+        assert do_chore(project, "reviews", notifier=project.connect("slack")) == []
+        with project.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "approved"
 
 
-def test_a_message_that_cannot_be_sent_holds_nothing_back(made: Project, sandbox: RunningSandbox) -> None:
+def test_a_message_that_cannot_be_sent_holds_nothing_back(made: Deployment, sandbox: RunningSandbox) -> None:
     _hours_from_now(made, -1)
     sandbox.arm("slack", "post", "error", times=9, code="is_archived")
-    with made.studio() as room:
-        told = do_chore(room, "reviews", notifier=room.connect("slack"))
-        with room.catalog.read() as connection:
+    with made.project() as project:
+        told = do_chore(project, "reviews", notifier=project.connect("slack"))
+        with project.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "expired"
     assert "slack was not told" in told[0]
 
 
-def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Project) -> None:
+def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Deployment) -> None:
     made.add_effect(NOTES_ID, at=NINE)
 
     def turns(minutes: range) -> int:
         keys = set()
         for ahead in minutes:
-            with made.studio(clock=FakeClock(NINE + timedelta(minutes=ahead))) as room:
-                (key,) = [one.key for one in due_chores(room, target="slack") if one.name == "reconcile"]
+            with made.project(clock=FakeClock(NINE + timedelta(minutes=ahead))) as project:
+                (key,) = [one.key for one in due_chores(project, target="slack") if one.name == "reconcile"]
             keys.add(key)
         return len(keys)
 
@@ -113,47 +113,47 @@ def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Project) -> None
     assert turns(range(48 * 60, 54 * 60, 60)) == 2
 
 
-def test_what_a_living_process_is_sending_is_no_doubt(made: Project) -> None:
+def test_what_a_living_process_is_sending_is_no_doubt(made: Deployment) -> None:
     """Process 1 lives as long as the machine."""
     made.add_effect(NOTES_ID, state="sent", owner=owner_of(1), lease_until_at=datetime.now(UTC))
-    with made.studio() as room:
-        assert due_chores(room, target="slack") == []
+    with made.project() as project:
+        assert due_chores(project, target="slack") == []
 
 
-def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Project) -> None:
+def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Deployment) -> None:
     handle = {"request_id": "r1"}
     made.add_effect(NOTES_ID, at=NINE, state="sent", owner=None, handle=handle, lease_until_at=NINE + LEASE)
     dues = []
     for minutes in (0, 19, 21):
-        with made.studio(clock=FakeClock(NINE + timedelta(minutes=minutes))) as room:
-            dues.append([one.name for one in due_chores(room, target="slack")])
+        with made.project(clock=FakeClock(NINE + timedelta(minutes=minutes))) as project:
+            dues.append([one.name for one in due_chores(project, target="slack")])
     assert dues == [[], [], ["reconcile"]]
 
 
-def test_what_this_process_has_left_behind_is_a_doubt(made: Project) -> None:
+def test_what_this_process_has_left_behind_is_a_doubt(made: Deployment) -> None:
     made.add_effect(NOTES_ID, state="sent", owner=this_process(), lease_until_at=datetime.now(UTC))
-    with made.studio() as room:
-        assert [one.name for one in due_chores(room, target="slack")] == ["reconcile"]
+    with made.project() as project:
+        assert [one.name for one in due_chores(project, target="slack")] == ["reconcile"]
 
 
-def test_the_run_writes_off_what_nobody_can_look_up(made: Project, instance: dg.DagsterInstance) -> None:
+def test_the_run_writes_off_what_nobody_can_look_up(made: Deployment, instance: dg.DagsterInstance) -> None:
     made.add_effect(NOTES_ID, kind="llm", target="anthropic", layer="idea")
     (request,) = made.tick(instance, "chore_due_sensor").run_requests
-    result = _obey(made, instance, request, "keep_house")
+    result = _obey(made, instance, request, "maintenance")
     assert result.success, failures(result)
-    with made.studio() as room:
-        assert [one for one in due_chores(room, target="slack") if one.name == "reconcile"] == []
+    with made.project() as project:
+        assert [one for one in due_chores(project, target="slack") if one.name == "reconcile"] == []
 
 
-def test_work_that_nobody_has_gone_on_with_is_told_once(made: Project, sandbox: RunningSandbox) -> None:
-    with made.studio() as room, room.catalog.write() as connection:
+def test_work_that_nobody_has_gone_on_with_is_told_once(made: Deployment, sandbox: RunningSandbox) -> None:
+    with made.project() as project, project.catalog.write() as connection:
         connection.execute(update(content).values(state="rendering", updated_at=NINE))
     dues = []
     for minutes in (0, 115, 121):
-        with made.studio(clock=FakeClock(NINE + timedelta(minutes=minutes))) as room:
-            dues.append([one.name for one in due_chores(room, target="slack")])
+        with made.project(clock=FakeClock(NINE + timedelta(minutes=minutes))) as project:
+            dues.append([one.name for one in due_chores(project, target="slack")])
             for _ in range(2):
-                do_chore(room, "stalled", notifier=room.connect("slack"))
+                do_chore(project, "stalled", notifier=project.connect("slack"))
     assert dues == [[], [], ["stalled"]]
     (said,) = [text for text in _messages(sandbox) if "nothing goes on" in text]
     assert f"`dayreel retry {NOTES_ID}`" in said
@@ -161,21 +161,21 @@ def test_work_that_nobody_has_gone_on_with_is_told_once(made: Project, sandbox: 
 
 @pytest.mark.parametrize(("spent", "levels"), [("7.99", []), ("8.00", ["80"]), ("10.00", ["100"])])
 def test_people_are_told_once_when_the_days_money_runs_out(
-    made: Project, sandbox: RunningSandbox, spent: str, levels: list[str]
+    made: Deployment, sandbox: RunningSandbox, spent: str, levels: list[str]
 ) -> None:
-    with made.studio() as room, room.catalog.write() as connection:
-        write_config(connection, "cap.day_usd", "10", by="ana", at=room.clock.now())
+    with made.project() as project, project.catalog.write() as connection:
+        write_config(connection, "cap.day_usd", "10", by="ana", at=project.clock.now())
     made.add_effect(NOTES_ID, state="confirmed", settled_usd=Decimal(spent))
-    with made.studio() as room:
-        due = [one for one in due_chores(room, target="slack") if one.name == "budgets"]
+    with made.project() as project:
+        due = [one for one in due_chores(project, target="slack") if one.name == "budgets"]
         assert [one.about.rsplit("/", 1)[1] for one in due] == levels
         for _ in range(2):
-            do_chore(room, "budgets", notifier=room.connect("slack"))
-        assert [one for one in due_chores(room, target="slack") if one.name == "budgets"] == []
+            do_chore(project, "budgets", notifier=project.connect("slack"))
+        assert [one for one in due_chores(project, target="slack") if one.name == "budgets"] == []
     assert len([text for text in _messages(sandbox) if "of cap.day_usd" in text]) == len(levels)
 
 
-def test_a_failed_run_is_told_once(made: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox) -> None:
+def test_a_failed_run_is_told_once(made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox) -> None:
     failed = made.run(instance, "publish", DAY, ["notes", "posts", "outbox"], tags={"channel": "notes"})
     assert not failed.success
     sensor = made.defs.get_repository_def().get_sensor_def("run_failed_sensor")
@@ -187,17 +187,17 @@ def test_a_failed_run_is_told_once(made: Project, instance: dg.DagsterInstance, 
     assert isinstance(request, dg.RunRequest)
     assert request.run_key == f"failed:{failed.run_id}"
     for _ in range(2):
-        assert _obey(made, instance, request, "tell_failure").success
+        assert _obey(made, instance, request, "notify_run_failure").success
     (text,) = [text for text in _messages(sandbox) if "A run failed" in text]
     assert f"publish notes {DAY}" in text
     assert f"/runs/{failed.run_id}" in text
 
 
-def test_a_failure_to_tell_is_not_told(made: Project, instance: dg.DagsterInstance) -> None:
+def test_a_failure_to_tell_is_not_told(made: Deployment, instance: dg.DagsterInstance) -> None:
     sensor = made.defs.get_repository_def().get_sensor_def("run_failed_sensor")
-    failed = made.defs.resolve_job_def("tell_failure").execute_in_process(
+    failed = made.defs.resolve_job_def("notify_run_failure").execute_in_process(
         instance=instance,
-        run_config=dg.RunConfig(ops={"tell": Failure(run_id="x", job="j", channel="notes", day="no day", said="s")}),
+        run_config=dg.RunConfig(ops={"notify": Failure(run_id="x", job="j", channel="notes", day="no day", said="s")}),
         raise_on_error=False,
     )
     assert not failed.success
@@ -209,12 +209,12 @@ def test_a_failure_to_tell_is_not_told(made: Project, instance: dg.DagsterInstan
 
 
 def test_a_lost_answer_is_looked_up_by_the_sensors_run(
-    bought: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+    bought: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     """The request for a language model whose answer was lost is written off, and the day can go on."""
     sandbox.arm("openai", "responses", "lose_answer", times=4)
     result = bought.run(instance, "make_day_crafts", DAY, ["crafts", "ideas"])
     assert not result.success
     (request,) = bought.tick(instance, "chore_due_sensor").run_requests
-    assert _obey(bought, instance, request, "keep_house").success
+    assert _obey(bought, instance, request, "maintenance").success
     assert bought.tick(instance, "chore_due_sensor").run_requests == []

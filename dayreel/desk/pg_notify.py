@@ -20,7 +20,7 @@ _GATHER_S = 0.02
 _log = logging.getLogger(__name__)
 
 
-class Listening:
+class NotificationListener:
     """The one ear on a catalog; `wait` is called by one task at a time."""
 
     def __init__(self, catalog: Catalog, *, poll_s: float) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
-from dayreel.services.patience import MAX_ATTEMPTS, patiently
+from dayreel.services.retry_transient import MAX_ATTEMPTS, retry_transient
 from tests.fakes.clock import FakeClock
 
 
@@ -24,7 +24,7 @@ def failing(error: Exception, times: int) -> tuple[Callable[[], str], list[int]]
 def test_an_undelivered_call_is_retried_after_1_and_2_seconds() -> None:
     clock = FakeClock()
     act, tries = failing(TransientError(attempted="read", answer="HTTP 503"), 2)
-    assert patiently(clock, act) == "done"
+    assert retry_transient(clock, act) == "done"
     assert (len(tries), clock.slept) == (3, [1, 2])
 
 
@@ -32,7 +32,7 @@ def test_the_last_error_is_raised_as_it_is() -> None:
     error = TransientError(attempted="read", answer="HTTP 503")
     act, tries = failing(error, 9)
     with pytest.raises(TransientError) as raised:
-        patiently(FakeClock(), act)
+        retry_transient(FakeClock(), act)
     assert raised.value is error
     assert len(tries) == MAX_ATTEMPTS
 
@@ -50,7 +50,7 @@ def test_nothing_else_is_tried_again(error: Exception) -> None:
     clock = FakeClock()
     act, tries = failing(error, 9)
     with pytest.raises(type(error)):
-        patiently(clock, act)
+        retry_transient(clock, act)
     assert (len(tries), clock.slept) == (1, [])
 
 
@@ -58,5 +58,5 @@ def test_nothing_else_is_tried_again(error: Exception) -> None:
 def test_the_service_says_how_long(asked: float) -> None:
     clock = FakeClock()
     act, _ = failing(TransientError(attempted="read", answer="HTTP 429", retry_after_s=asked), 1)
-    patiently(clock, act)
+    retry_transient(clock, act)
     assert clock.slept == [asked]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dayreel.rules.turns import turn_of
+from dayreel.rules.backoff import backoff_slot
 
 SINCE = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 
@@ -22,9 +22,11 @@ SINCE = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 )
 def test_a_turn_lasts_as_long_as_what_waits_is_old(age: timedelta, pause: timedelta) -> None:
     now = SINCE + age
-    first = datetime.fromtimestamp(turn_of(now, SINCE) * pause.total_seconds(), UTC)
+    first = datetime.fromtimestamp(backoff_slot(now, SINCE) * pause.total_seconds(), UTC)
     assert first <= now < first + pause
 
 
 def test_a_clock_that_was_set_back_makes_nothing_wait() -> None:
-    assert turn_of(SINCE - timedelta(days=3), SINCE) == turn_of(SINCE - timedelta(days=3), SINCE - timedelta(days=3))
+    assert backoff_slot(SINCE - timedelta(days=3), SINCE) == backoff_slot(
+        SINCE - timedelta(days=3), SINCE - timedelta(days=3)
+    )

@@ -14,10 +14,10 @@ from dayreel.errors import ProviderError
 from dayreel.providers.notifiers.contract import Card, Message, Notifier, ReviewNotifier
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.schemas.effect import HOUSE, EffectKey, Permit
+from dayreel.schemas.effect import NO_CONTENT, EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.effects.ledger import reopen
-from dayreel.services.studio import Studio
+from dayreel.services.project import Project
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
 from dayreel.vendors.registry import sandbox_variables, vendors
@@ -34,8 +34,8 @@ def notifier_name(settings: Settings) -> str:
     return next(vendor.name for vendor in vendors("notifiers") if vendor.is_set_up(variable))
 
 
-def tell_once(
-    studio: Studio,
+def notify_once(
+    project: Project,
     row: ContentRow | None,
     subject: str,
     text: str,
@@ -53,7 +53,7 @@ def tell_once(
         row: the content that the message belongs to; None where it is about none.
         subject: what it is about, unique within the content: `reminder/r1`.
         name: what people see in place of a content's id, where the message is about no content.
-        about: the single things that it tells, for `told_about`.
+        about: the single things that it tells, for `notified_about`.
         card: what a chat shows instead of the text, with its buttons; its marker has to be `marker_of(name, subject)`.
 
     Raises:
@@ -72,12 +72,12 @@ def tell_once(
         record(sent)
         return Done({"marker": marker, **handle, **sent})
 
-    channel = None if row is None else studio.channels.load(row.channel)
-    day = house_day(studio) if row is None else row.day
+    channel = None if row is None else project.channels.load(row.channel)
+    day = day_of_project(project) if row is None else row.day
     if row is None:
-        _reopen_rested(studio, key)
+        _reopen_rested(project, key)
     try:
-        studio.ledger.perform(Intent(key, channel, day, "review", request=request), act)
+        project.ledger.perform(Intent(key, channel, day, "review", request=request), act)
     except ProviderError as error:
         return f"{name}: {notifier.name} was not told: {error}"
     return f"{name}: {notifier.name} was told: {text}"
@@ -88,13 +88,13 @@ def marker_of(name: str, subject: str) -> str:
     return f"{name}/{subject}"
 
 
-def was_told(studio: Studio, row: ContentRow, subject: str, *, target: str) -> bool:
+def was_notified(project: Project, row: ContentRow, subject: str, *, target: str) -> bool:
     """Return whether `subject` was told, or may have been: what is unknown is looked up, never repeated."""
-    effect = studio.ledger.find(key_of(row, subject, target))
+    effect = project.ledger.find(key_of(row, subject, target))
     return effect is not None and effect.state in _TOLD
 
 
-def told_about(studio: Studio, *, target: str) -> set[str]:
+def notified_about(project: Project, *, target: str) -> set[str]:
     """Return every single thing that the newest thousand messages about no content were about.
 
     What was refused counts as told for a day: nobody but time brings it up again.
@@ -102,39 +102,39 @@ def told_about(studio: Studio, *, target: str) -> set[str]:
     query = (
         select(effects.c.request)
         .where(
-            *_house(studio),
+            *_about_no_content(project),
             effects.c.target == target,
             effects.c.state.in_(_TOLD),
-            not_(_rested(studio)),
+            not_(_rested(project)),
         )
         .order_by(effects.c.id.desc())
         .limit(_REMEMBERED)
     )
-    with studio.catalog.read() as connection:
+    with project.catalog.read() as connection:
         return {one for request in connection.execute(query).scalars() for one in request.get("about", ())}
 
 
-def house_day(studio: Studio) -> date:
+def day_of_project(project: Project) -> date:
     """Return the day of a message that belongs to no channel: today, in the project's own zone."""
-    return local_day(studio.clock.now(), studio.settings.timezone)
+    return local_day(project.clock.now(), project.settings.timezone)
 
 
 def key_of(row: ContentRow | None, subject: str, target: str) -> EffectKey:
     """Return the key of the message about a subject."""
-    return EffectKey(HOUSE if row is None else row.id, "notification", target, 1, fingerprint(subject=subject))
+    return EffectKey(NO_CONTENT if row is None else row.id, "notification", target, 1, fingerprint(subject=subject))
 
 
-def _house(studio: Studio) -> tuple[ColumnElement[bool], ...]:
+def _about_no_content(project: Project) -> tuple[ColumnElement[bool], ...]:
     kind = effects.c.kind == "notification"
-    return effects.c.content_id.is_(None), effects.c.world == studio.settings.world, kind
+    return effects.c.content_id.is_(None), effects.c.world == project.settings.world, kind
 
 
-def _rested(studio: Studio) -> ColumnElement[bool]:
-    return and_(effects.c.state == "refused", effects.c.settled_at <= studio.clock.now() - REFUSED_RESTS)
+def _rested(project: Project) -> ColumnElement[bool]:
+    return and_(effects.c.state == "refused", effects.c.settled_at <= project.clock.now() - REFUSED_RESTS)
 
 
-def _reopen_rested(studio: Studio, key: EffectKey) -> None:
+def _reopen_rested(project: Project, key: EffectKey) -> None:
     """Let a refused message about no content be tried again: there is no content to `dayreel retry`."""
-    with studio.catalog.write("money") as connection:
+    with project.catalog.write("money") as connection:
         same = (effects.c.target == key.target, effects.c.fingerprint == key.fingerprint)
-        reopen(connection, *_house(studio), *same, _rested(studio))
+        reopen(connection, *_about_no_content(project), *same, _rested(project))

@@ -1,7 +1,8 @@
 """Runs a program for as long as somebody holds the other end of its standard input, and not a moment longer.
 
-Started as a script, on its own: `leash.py GRACE PROGRAM ARGUMENT...`. However the holder ends, kill -9 included, the
-system closes the pipe, and the program is ended with all that it started: asked to, and after GRACE seconds made to.
+Started as a script, on its own: `process_guard.py GRACE PROGRAM ARGUMENT...`. However the holder ends, kill -9
+included, the system closes the pipe, and the program is ended with all that it started: asked to, and after GRACE
+seconds made to.
 Knows nothing of dayreel, so that starting it takes no time.
 """
 
@@ -18,8 +19,8 @@ GRACE_S = 5.0
 _LEASH_ENDS_WITHIN_S = GRACE_S + 10
 
 
-def leashed(command: Sequence[str], grace_s: float = GRACE_S) -> list[str]:
-    """Return the command that runs `command` on a leash; give it a pipe as its standard input and keep that open.
+def supervised(command: Sequence[str], grace_s: float = GRACE_S) -> list[str]:
+    """Return the command that runs `command` supervised; give it a pipe as its standard input and keep that open.
 
     Args:
         grace_s: how long it may take to end when it is asked to, at most `GRACE_S`.
@@ -28,7 +29,7 @@ def leashed(command: Sequence[str], grace_s: float = GRACE_S) -> list[str]:
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """Let go of a leashed program, or kill one that is not leashed, and wait until it is gone."""
+    """Let go of a supervised program, or kill one that is not supervised, and wait until it is gone."""
     if process.stdin is not None:
         process.stdin.close()
         try:
