@@ -9,6 +9,7 @@ from dayreel.schemas.effect import NO_CONTENT
 
 if TYPE_CHECKING:
     from dayreel.queries.review import PlatformWords
+    from dayreel.rules.quality import JudgedCheck
 
 
 def content_document(status: ContentStatus) -> dict[str, Any]:
@@ -53,6 +54,18 @@ def words_lines(words: "PlatformWords") -> list[str]:
     if words.dropped_hashtags:
         lines.append(f"left out, because there is no room: {' '.join(words.dropped_hashtags)}")
     return [*lines, f"CANNOT BE SENT: {words.problem}"] if words.problem else lines
+
+
+def check_document(check: "JudgedCheck") -> dict[str, Any]:
+    """Return one check of a final video, and the waiver that covers it; `FAILED` keeps it from being approved."""
+    waiver = check.waiver
+    document = {
+        "name": check.name,
+        "verdict": check.verdict,
+        "value": check.result.value,
+        "expected": check.result.expected,
+    }
+    return document if waiver is None else document | {"waived_by": waiver.waived_by, "reason": waiver.reason}
 
 
 def no_content_document(unknown: Sequence[UnknownOutcome]) -> dict[str, Any]:

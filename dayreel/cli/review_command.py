@@ -1,20 +1,20 @@
 """`dayreel review`: what waits for a decision, and the decision itself. Never imports Dagster."""
 
-from collections.abc import Sequence
-
 import click
 
-from dayreel.cli.documents import content_document, words_document, words_lines
+from dayreel.cli.documents import check_document, content_document, words_document, words_lines
 from dayreel.cli.output import print_json, print_table
-from dayreel.errors import DayreelError, StaleState
+from dayreel.errors import StaleState
 from dayreel.queries.contents import status_of
 from dayreel.queries.prices import known_day_cost
-from dayreel.queries.review import PlatformWords, ReviewSnapshot, Verdict, snapshot_for_review, words_of
+from dayreel.queries.review import ReviewSnapshot, Verdict, review_of, snapshot_for_review
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
-from dayreel.records import Records, opened_records
+from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_content_id
+from dayreel.rules.quality import summary
 from dayreel.services.project import Project, open_project, person
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.waive import waive_check
 from dayreel.settings import load_settings
 
 _BY = click.option("--by", metavar="NAME", help="who decides; default is you")
@@ -31,15 +31,18 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def list_waiting(as_json: bool) -> None:
-    """List what waits for a decision, with every word that an approval would be for."""
+    """List what waits for a decision, with its checks and every word that an approval would be for."""
     with opened_records() as records:
         waiting = status_of(records, states=("review_pending",)).contents
-        words = {content.row.id: _words(records, content.row.id) for content in waiting}
+        reviews = {content.row.id: review_of(records, content.row.id) for content in waiting}
     if as_json:
         print_json(
             [
                 content_document(content)
-                | {"platforms": {one.platform: words_document(one) for one in words[content.row.id][0]}}
+                | {
+                    "platforms": {one.platform: words_document(one) for one in reviews[content.row.id].words},
+                    "checks": [check_document(check) for check in reviews[content.row.id].checks],
+                }
                 for content in waiting
             ]
         )
@@ -60,21 +63,16 @@ def list_waiting(as_json: bool) -> None:
             for content in waiting
         ],
     )
-    for content_id, (platforms, trouble) in words.items():
-        for one in platforms:
+    for content_id, review in reviews.items():
+        click.echo(f"\n{content_id}: {summary(review.checks)}")
+        for check in review.failed_checks:
+            click.echo(f"  dayreel review waive {content_id} {check.name} --reason TEXT")
+        for one in review.words:
             click.echo(f"\n{content_id} on {one.platform} gets")
             for line in words_lines(one):
                 click.echo(f"  {line}".rstrip())
-        if trouble:
-            click.echo(f"\n{content_id}: {trouble}")
-
-
-def _words(records: Records, content_id: str) -> tuple[Sequence[PlatformWords], str]:
-    """Return what each platform gets, or why that cannot be said."""
-    try:
-        return words_of(records, content_id), ""
-    except DayreelError as error:
-        return (), str(error)
+        if review.trouble:
+            click.echo(f"\n{content_id}: {review.trouble}")
 
 
 @command.command("approve")
@@ -105,6 +103,25 @@ def reject(content_id: str, by: str | None, note: str | None, revision: int | No
         usd = known_day_cost(records, parse_content_id(content_id).channel)
     price = "" if usd is None else f", for about ${usd:.2f}"
     click.echo(f"Another take of the same day{price}: dayreel retry {content_id} --new-take")
+
+
+@command.command("waive")
+@click.argument("content_id")
+@click.argument("check")
+@click.option("--reason", required=True, metavar="TEXT", help="why this failed check does not matter")
+@_BY
+@_REVISION
+def waive(content_id: str, check: str, reason: str, by: str | None, revision: int | None) -> None:
+    """Let a video be approved although this check failed: for exactly this video, in your name."""
+    settings = load_settings()
+    project = open_project(settings)
+    try:
+        name = by or person(settings)
+        waived = waive_check(project, content_id, check, by=name, via="cli", reason=reason, revision=revision)
+    finally:
+        project.catalog.close()
+    click.echo(f"{content_id}: {waived.name} is waived by {name}.")
+    click.echo(f"It waits for approval: dayreel review approve {content_id}")
 
 
 @command.command("edit")

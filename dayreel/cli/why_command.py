@@ -47,6 +47,11 @@ def document_of(story: Story) -> dict[str, Any]:
             | {"is_for_the_video_there_is": decision.video_sha256 == row.video_sha256}
             for decision in story.decisions
         ],
+        "waivers": [
+            {name: value for name, value in vars(waiver).items() if name != "content_id"}
+            | {"is_for_the_video_there_is": waiver.video_sha256 == row.video_sha256}
+            for waiver in story.waivers
+        ],
         "video": dumped.get("final_video"),
         "segments": dumped.get("segments", []),
         "renders": [vars(render) for render in story.renders],
@@ -106,6 +111,7 @@ def page(story: dict[str, Any]) -> list[str]:
     for title, part in (
         ("Online", _posts(story)),
         ("Decided", _decisions(story)),
+        ("Waived checks", _waivers(story)),
         ("The video", _video(story)),
         ("Segments", _segments(story)),
         ("Narration", _narration(story)),
@@ -154,6 +160,15 @@ def _decisions(story: dict[str, Any]) -> list[str]:
         + (f": {one['note']}" if one["note"] else "")
         + (f", to {one['caption']!r}" if one["verdict"] == "edited" else "")
         for one in story["decisions"]
+    ]
+
+
+def _waivers(story: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['waived_at']} {one['waived_by']} waived {one['check_name']} ({one['value']}; asked: {one['expected']}) "
+        f"via {one['via']}{'' if one['is_for_the_video_there_is'] else ', not of the video there is now'}: "
+        f"{one['reason']}"
+        for one in story["waivers"]
     ]
 
 

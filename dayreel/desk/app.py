@@ -110,6 +110,7 @@ def _routes(desk: DeskState, door: DagsterProxy, footage: DeskPages | None) -> l
         act("/content/{content_id}/hold", content.hold, "reviewer"),
         act("/content/{content_id}/recall", content.recall, "reviewer"),
         act("/content/{content_id}/preview", content.preview, "viewer"),
+        act("/content/{content_id}/waive", content.waive, "reviewer"),
         act("/content/{content_id}/regenerate", content.regenerate, "reviewer"),
         act("/content/{content_id}/retake", content.retake, "reviewer"),
         act("/content/{content_id}/publish", content.publish, "operator"),

@@ -1,6 +1,6 @@
 """What waits for somebody? Contents by state, those that people are needed for first, a screenful at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,11 +8,13 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.queries.alarms import Alarms, read_alarms
 from dayreel.queries.contents import ContentStatus, read_status
+from dayreel.queries.quality import judge, waivers_of
 from dayreel.queries.review import PlatformWords, ReviewSnapshot, platform_words, scope_of_words, snapshot_for_review
 from dayreel.queries.rows import ContentRow, as_row, list_contents
 from dayreel.records import Records
+from dayreel.rules.quality import JudgedCheck, Waiver, failed_checks
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import CheckResult, FinalVideo, Idea
+from dayreel.schemas.content import FinalVideo, Idea
 from dayreel.stores.catalog.tables import content
 
 PAGE_SIZE = 25
@@ -59,7 +61,7 @@ class QueueItem:
     title: str
     seen: ReviewSnapshot | None
     poster: str | None
-    checks: tuple[CheckResult, ...]
+    checks: tuple[JudgedCheck, ...]
     words: tuple[PlatformWords, ...]
 
     @property
@@ -70,7 +72,7 @@ class QueueItem:
     @property
     def can_be_decided(self) -> bool:
         """Whether it can be approved from the queue."""
-        return self.row.state == "review_pending" and self.seen is not None
+        return self.row.state == "review_pending" and self.seen is not None and not failed_checks(self.checks)
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,10 @@ def queue_of(
         pages = max(1, -(-counts[chosen] // PAGE_SIZE))
         page = min(max(page, 1), pages)
         statuses = read_status(records, connection, _rows(connection, chosen, page, of_channel)).contents
+        waived = waivers_of(connection, [status.row.id for status in statuses])
     load = files.channels()
-    return Queue(chosen, counts, tuple(_item(records, files, load, status) for status in statuses), page, pages)
+    items = tuple(_item(records, files, load, status, waived.get(status.row.id, ())) for status in statuses)
+    return Queue(chosen, counts, items, page, pages)
 
 
 def dashboard(records: Records) -> Dashboard:
@@ -169,7 +173,11 @@ def _rows(connection: Connection, view: str, page: int, where: Sequence[ColumnEl
 
 
 def _item(
-    records: Records, files: ContentFiles, load: Callable[[str], Channel | None], status: ContentStatus
+    records: Records,
+    files: ContentFiles,
+    load: Callable[[str], Channel | None],
+    status: ContentStatus,
+    waived: Iterable[Waiver],
 ) -> QueueItem:
     row = status.row
     (final, idea), channel = files.made(row), load(row.channel)
@@ -181,6 +189,6 @@ def _item(
         title=channel.title if channel else row.channel,
         seen=None if row.video_sha256 is None or channel is None else snapshot_for_review(row, channel, bound),
         poster=final.poster if final is not None and records.contents.has(row.id, final.poster) else None,
-        checks=() if final is None else final.checks,
+        checks=judge(row, final, waived),
         words=words,
     )

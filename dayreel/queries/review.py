@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from dayreel.errors import DayreelError, UsageError
 from dayreel.queries.contents import ContentStatus, PostStatus, read_status
 from dayreel.queries.prices import expected_day_cost, expected_segment_cost
+from dayreel.queries.quality import checks_of, waivers_of
 from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.rows import (
     ContentRow,
@@ -35,8 +36,9 @@ from dayreel.rules.captions import measure
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import CONTENT
 from dayreel.rules.post_words import post_caption, post_title, post_words
+from dayreel.rules.quality import JudgedCheck, failed_checks
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.schemas.content import CheckResult, Idea
+from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
 from dayreel.vendors.record import CaptionUnit
 from dayreel.vendors.registry import platform_named
@@ -207,6 +209,7 @@ class Review:
         can_retake: whether the day can have another take, for about `take_usd`.
         take_usd, segment_usd: in dollars; None where the channel or the price of a model is not known.
         words: what each platform gets; none without a channel.
+        checks: those of its final video, what failed first.
         looked_at: when this was read, to the minute.
     """
 
@@ -225,6 +228,7 @@ class Review:
     words: tuple[PlatformWords, ...]
     files: tuple[FileFact, ...]
     renders: tuple[Render, ...]
+    checks: tuple[JudgedCheck, ...]
     history: tuple[Moment, ...]
     looked_at: datetime
 
@@ -249,9 +253,9 @@ class Review:
         return self.manifest.idea if self.manifest else None
 
     @property
-    def checks(self) -> tuple[CheckResult, ...]:
-        """The quality checks of its final video."""
-        return self.manifest.final_video.checks if self.manifest and self.manifest.final_video else ()
+    def failed_checks(self) -> tuple[JudgedCheck, ...]:
+        """The checks that keep it from being approved until somebody waives them."""
+        return failed_checks(self.checks)
 
     @property
     def unknown(self) -> tuple[UnknownOutcome, ...]:
@@ -308,6 +312,10 @@ def review_of(records: Records, content_id: str) -> Review:
     idea = manifest.idea if manifest else None
     bound = approval_scope(row, channel, idea) if channel else None
     newest = status.newest.verdict if status.newest else None
+    with records.catalog.read() as connection:
+        checks = checks_of(connection, row, manifest.final_video if manifest else None)
+        who_approved = () if bound is None else approvers(connection, row.id, bound)
+    possible = possible_events(row, newest) if channel and row.video_sha256 is not None else frozenset()
     is_newest_take = current is not None and current.id == row.id
     take_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_day_cost(records, channel))
     segment_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_segment_cost(records, channel))
@@ -318,8 +326,8 @@ def review_of(records: Records, content_id: str) -> Review:
         trouble=" ".join(filter(None, (no_channel, no_manifest, no_bucket))) or None,
         bound=bound,
         seen=snapshot_for_review(row, channel, bound) if channel and row.video_sha256 is not None else None,
-        possible=possible_events(row, newest) if channel and row.video_sha256 is not None else frozenset(),
-        approvers=_approvers(records, row, bound),
+        possible=possible - {"approve"} if failed_checks(checks) else possible,
+        approvers=who_approved,
         can_regenerate=is_newest_take and row.state not in ("publishing", "posted") and bool(renders),
         can_retake=is_newest_take and is_over(row, records.settings.world),
         take_usd=take_usd,
@@ -327,6 +335,7 @@ def review_of(records: Records, content_id: str) -> Review:
         words=() if channel is None else platform_words(channel, row.id, row.caption or "", idea),
         files=_files(records, row, manifest),
         renders=renders,
+        checks=checks,
         history=history,
         looked_at=records.clock.now().replace(second=0, microsecond=0),
     )
@@ -402,13 +411,6 @@ def _as_written(value: Any) -> str:
     return "none" if value in (None, "") else str(value)
 
 
-def _approvers(records: Records, row: ContentRow, bound: ApprovalScope | None) -> tuple[str, ...]:
-    if bound is None:
-        return ()
-    with records.catalog.read() as connection:
-        return approvers(connection, row.id, bound)
-
-
 def _load(load: Callable[[], Loaded]) -> tuple[Loaded | None, str | None]:
     try:
         return load(), None
@@ -437,10 +439,14 @@ def _file(what: FileKind, path: Path) -> FileFact:
 
 
 def _history(connection: Connection, content_id: str) -> tuple[Moment, ...]:
-    """Return decisions and steps, newest first; a decision's own step is left out."""
+    """Return decisions, waivers and steps, newest first; a decision's own step is left out."""
     moments = [
         Moment(row.decided_at, row.decided_by, row.verdict, row.note, row.revision, row.via)
         for row in decisions_of(connection, content_id)
+    ]
+    moments += [
+        Moment(waiver.waived_at, waiver.waived_by, f"waived {waiver.check_name} ({waiver.value})", waiver.reason)
+        for waiver in waivers_of(connection, [content_id]).get(content_id, ())
     ]
     moments += [
         Moment(step.at, step.actor, f"{step.from_state} → {step.to_state}", step.notes)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, or_, select
 
 from dayreel.errors import UsageError
+from dayreel.queries.quality import waivers_of
 from dayreel.queries.renders import Render, renders_of
 from dayreel.queries.rows import (
     ContentRow,
@@ -27,6 +28,7 @@ from dayreel.queries.rows import (
 from dayreel.records import Records
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.key_like import without_keys
+from dayreel.rules.quality import Waiver
 from dayreel.schemas.manifest import Manifest, StageRecord
 from dayreel.stores.catalog.tables import (
     effects,
@@ -132,6 +134,7 @@ class Story:
     manifest: Manifest | None
     posts: tuple[StoryPost, ...]
     decisions: tuple[DecisionRow, ...]
+    waivers: tuple[Waiver, ...]
     renders: tuple[Render, ...]
     effects: tuple[StoryEffect, ...]
     runs: tuple[StoryRun, ...]
@@ -197,6 +200,7 @@ def story_of(records: Records, content_id: str) -> Story:
             manifest=manifest,
             posts=posts,
             decisions=decisions_of(connection, content_id),
+            waivers=waivers_of(connection, [content_id]).get(content_id, ()),
             renders=renders_of(connection, [row.id]).get(row.id, ()),
             effects=acts,
             runs=_runs(f"{records.settings.desk_address}/dagster/runs", manifest, log, acts, posts),

@@ -11,9 +11,21 @@ from typing import Literal
 
 from dayreel.rules.approval import ApprovalScope, what_changed
 from dayreel.rules.calendar import WindowState
+from dayreel.rules.quality import JudgedCheck, failed_checks, summary
 
 GateName = Literal[
-    "switch", "pause", "world", "dry_run", "token", "approval", "window", "per_day", "quota", "novelty", "state"
+    "switch",
+    "pause",
+    "world",
+    "dry_run",
+    "token",
+    "approval",
+    "quality",
+    "window",
+    "per_day",
+    "quota",
+    "novelty",
+    "state",
 ]
 
 STOPPED = "the kill switch has stopped everything: nothing is bought and nothing is posted until `dayreel switch on`"
@@ -36,6 +48,7 @@ class Facts:
         paused: why the channel rests, or None when it does not.
         approvers: who has approved exactly what would go out.
         approvals_needed: how many people have to.
+        checks: those of the video, each with its waiver.
     """
 
     platform: str
@@ -58,6 +71,7 @@ class Facts:
     paused: str | None
     approvers: tuple[str, ...]
     approvals_needed: int
+    checks: tuple[JudgedCheck, ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,7 @@ def check_gates(facts: Facts) -> list[Gate]:
         _token(facts),
         _state(facts),
         _approval(facts),
+        _quality(facts),
         _window(facts),
         _per_day(facts),
         _quota(facts),
@@ -153,6 +168,10 @@ def _approval(facts: Facts) -> Gate:
         )
     by = " and ".join(facts.approvers) or facts.decided_by
     return _open("approval", f"approved by {by}, and nothing has changed since")
+
+
+def _quality(facts: Facts) -> Gate:
+    return Gate("quality", is_open=not failed_checks(facts.checks), message=summary(facts.checks))
 
 
 def _window(facts: Facts) -> Gate:

@@ -22,6 +22,7 @@ from dayreel.rules.approval import ApprovalScope
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.start_work import making_of
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption, length_of
 from dayreel.tui.live import LiveScreen
@@ -44,6 +45,7 @@ class ReviewScreen(LiveScreen[Review]):
         Binding("a", "approve", "Approve"),
         Binding("r", "reject", "Reject"),
         Binding("e", "edit", "Edit"),
+        Binding("w", "waive", "Waive"),
         Binding("h", "hold", "Hold"),
         Binding("c", "recall", "Recall"),
         Binding("n", "retake", "New take"),
@@ -93,6 +95,8 @@ class ReviewScreen(LiveScreen[Review]):
         del parameters
         if action in _VERDICT_OF:
             return True if self.view is not None and action in self.view.possible else None
+        if action == "waive":
+            return self.view is not None and bool(self.view.failed_checks)
         if action == "update":
             return self._newer is not None
         if action == "retake":
@@ -145,6 +149,28 @@ class ReviewScreen(LiveScreen[Review]):
                 self._decide(seen, "held", note=reason)
 
         self.app.push_screen(AskLine(f"Hold {seen.row.id}: it neither goes out nor expires. Why?"), go_on)
+
+    def action_waive(self) -> None:
+        """Ask why the first failed check does not matter, then waive it."""
+        seen = self.view
+        if seen is None or not seen.failed_checks:
+            return
+        check = seen.failed_checks[0]
+        person = self.terminal.link.person
+
+        def record(project: Project, reason: str) -> str:
+            revision = seen.row.revision
+            waive_check(project, seen.row.id, check.name, by=person, via="tui", reason=reason, revision=revision)
+            return f"Recorded: {check.name} waived by {plain(person)}."
+
+        def go_on(reason: str | None) -> None:
+            if reason:
+                self.act(
+                    lambda project: record(project, reason), meanwhile=f"Recording that {check.name} is waived ..."
+                )
+
+        question = f"Check {check.name} of {seen.row.id} failed. {check.result.message} Why does it not matter?"
+        self.app.push_screen(AskLine(question), go_on)
 
     def action_recall(self) -> None:
         """Ask, then take an approval or a hold back."""
@@ -308,12 +334,11 @@ def _section(title: str, lines: list[str]) -> Iterator[Content]:
 
 
 def _checks(view: Review) -> Iterator[Content]:
-    failed = [one for one in view.checks if not one.passed]
-    told = f"checks  {len(view.checks) - len(failed)} of {len(view.checks)} passed"
-    yield from _section(told if view.checks else "checks  none yet", [])
-    for one in (*failed, *(one for one in view.checks if one.passed)):
-        mark, style = ("ok  ", "") if one.passed else ("FAIL", "bold $error")
-        yield Content.assemble("  ", (mark, style), f" {one.name}: {one_line(one.message)}")
+    passed = sum(check.result.passed for check in view.checks)
+    yield from _section(f"checks  {passed} of {len(view.checks)} passed" if view.checks else "checks  none yet", [])
+    for check in view.checks:
+        style = "bold $error" if check.is_failed else ""
+        yield Content.assemble("  ", (f"{check.verdict:6}", style), f" {check.name}: {one_line(check.sentence)}")
 
 
 def _told(size_bytes: int | None) -> str:

@@ -16,7 +16,7 @@ from dayreel.queries.contents import status_of
 from dayreel.queries.rows import ContentRow, get_content
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import FinalVideo, Idea
+from dayreel.schemas.content import CheckResult, FinalVideo, Idea
 from dayreel.services.configure import write_config
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, Work, run_stage
@@ -105,8 +105,18 @@ def today(project: Project, name: str = "crafts") -> date:
     return local_day(project.clock.now(), channel_of(project, name).timezone)
 
 
+def check_result(name: str, *, passed: bool = False, value: str = "0.90 s black") -> CheckResult:
+    """Return what a quality check found, by default that it failed."""
+    return CheckResult(name=name, passed=passed, value=value, expected="at most 0.5 s", message=f"It has {value}.")
+
+
 def reviewable(
-    project: Project, *, video: bytes = b"a video", name: str = "crafts", day: date | None = None
+    project: Project,
+    *,
+    video: bytes = b"a video",
+    name: str = "crafts",
+    day: date | None = None,
+    checks: tuple[CheckResult, ...] = (),
 ) -> ContentRow:
     """Bring a content to its review without ffmpeg or vendors: an idea, and these bytes as the final video.
 
@@ -135,6 +145,7 @@ def reviewable(
             mode="copy",
             poster="poster.jpg",
             contact_sheet="contact_sheet.jpg",
+            checks=checks,
             made_at=project.clock.now(),
         )
         return Product(

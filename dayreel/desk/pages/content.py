@@ -10,7 +10,8 @@ from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.gates import closed
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
-from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.decide import Via, decide
+from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.retry_content import regenerate_segment
 from dayreel.services.upkeep.start_work import making_of, publishing_of
 
@@ -60,6 +61,25 @@ def hold(request: PageRequest) -> Response:
 def recall(request: PageRequest) -> Response:
     """Take an approval or a hold back."""
     return _decide(request, "recall")
+
+
+def waive(request: PageRequest) -> Response:
+    """Let the video be approved although a check failed, with a reason."""
+    content_id, reason = request.path("content_id"), request.field("reason")
+    via: Via = "api" if request.via == "api" else "desk"
+    try:
+        check = waive_check(
+            request.project,
+            content_id,
+            request.field("check"),
+            by=request.person.name,
+            via=via,
+            reason=reason,
+            revision=_revision(request),
+        )
+    except (StaleState, BusyError, UsageError) as error:
+        return tell(request, error, draft=reason, back=f"/content/{content_id}")
+    return request.done(f"/content/{content_id}", "waived", content_id=content_id, check=check.name)
 
 
 def regenerate(request: PageRequest) -> Response:

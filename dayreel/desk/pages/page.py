@@ -38,6 +38,7 @@ NOTICES = {
     "endorsed": "Your approval is recorded. It takes another person's before it goes out.",
     "held": "On hold: it does not go out and does not expire until somebody decides again.",
     "recalled": "It waits for its review again.",
+    "waived": "The check is waived in your name. The video still waits for approval.",
     "pinned": "That day is about this now.",
     "unpinned": "Nothing is pinned to that day any more.",
     "paused": "The channel rests: nothing of it is begun, bought or posted.",

@@ -13,6 +13,7 @@ from dayreel.clock import local_day
 from dayreel.errors import PermanentError
 from dayreel.providers.platforms.contract import PlatformProvider, Quota
 from dayreel.queries.config import read_config
+from dayreel.queries.quality import checks_of
 from dayreel.queries.review import approval_scope
 from dayreel.queries.rows import ContentRow, approvers, newest_verdict, pause_of
 from dayreel.rules.approval import ApprovalScope
@@ -61,7 +62,8 @@ def facts_of(
     now = project.clock.now()
     newest = newest_verdict(connection, row.id)
     approved = newest if newest is not None and newest.verdict == "approved" else None
-    current = approval_scope(row, channel, project.contents.manifest(row.id).idea)
+    manifest = project.contents.manifest(row.id)
+    current = approval_scope(row, channel, manifest.idea)
     quota = account.quota
     return Facts(
         platform=platform,
@@ -86,6 +88,7 @@ def facts_of(
         paused=why_paused(channel, pause_of(connection, channel.name), now),
         approvers=approvers(connection, row.id, current),
         approvals_needed=channel.review.approvals,
+        checks=checks_of(connection, row, manifest.final_video),
     )
 
 

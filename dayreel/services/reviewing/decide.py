@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.queries.quality import checks_of
 from dayreel.queries.review import (
     EVENTS,
     ReviewSnapshot,
@@ -26,8 +27,9 @@ from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.captions import kept_caption
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.lifecycle import CONTENT, move
+from dayreel.rules.quality import JudgedCheck, failed_checks, not_passed
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.content import Idea
+from dayreel.schemas.manifest import Manifest
 from dayreel.services.project import Project
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.tables import content, decisions, state_transitions
@@ -60,30 +62,69 @@ def decide(
 
     Raises:
         UsageError: no such content, it waits for no such decision, or the caption cannot be kept.
-        GateClosedError: `by` may not decide on this channel.
+        GateClosedError: `by` may not decide on this channel, or a failed check is not waived.
         StaleState: the person saw another revision, or somebody else decided first; says who and when.
         StoreError: what would go out with an approval cannot be read.
     """
     channel = project.channels.load(parse_content_id(content_id).channel)
-    # An approval is for every word that goes out, which takes the manifest; the bucket is not asked in the transaction.
-    idea = _idea(project, content_id) if verdict == "approved" else None
+    # An approval is for every word that goes out and every check, which takes the manifest; the bucket is not asked in
+    # the transaction.
+    manifest = fetched_manifest(project, content_id) if verdict == "approved" else None
     with project.catalog.write("decisions") as connection:
         row = get_content(connection, content_id)
-        _may_decide(channel, by)
-        _saw_this(connection, row, seen.revision if seen else revision)
+        may_decide(channel, by)
+        saw_this(connection, row, seen.revision if seen else revision)
         _still_possible(connection, row, verdict)
-        bound = approval_scope(row, channel, idea) if verdict == "approved" else None
+        bound = None if manifest is None else approval_scope(row, channel, manifest.idea)
         _saw_all_of_it(connection, row, channel, seen, bound)
+        if manifest is not None:
+            _require_quality(connection, row, manifest)
         return _record(project, connection, channel, row, verdict, bound, by=by, via=via, caption=caption, note=note)
 
 
-def _idea(project: Project, content_id: str) -> Idea | None:
+def fetched_manifest(project: Project, content_id: str) -> Manifest:
+    """Return the manifest of a content, from the bucket where that has a newer one.
+
+    Raises:
+        UsageError: no such content.
+        StoreError: it cannot be read.
+    """
     with project.catalog.read() as connection:
         get_content(connection, content_id)
-    return project.contents.fetched(content_id).idea
+    return project.contents.fetched(content_id)
 
 
-def _may_decide(channel: Channel, by: str) -> None:
+def present_checks(connection: Connection, row: ContentRow, manifest: Manifest) -> tuple[JudgedCheck, ...]:
+    """Return the checks of the video that waits, from a manifest that was read before this transaction.
+
+    Raises:
+        StaleState: the manifest is about another video.
+    """
+    final = manifest.final_video
+    if final is None or final.file.sha256 != row.video_sha256:
+        raise StaleState(
+            f"The checks in the folder of {row.id} are those of another video than the one that waits.",
+            next_step="It is being made again, or its folder is an older one; look again, then decide again.",
+        )
+    return checks_of(connection, row, final)
+
+
+def _require_quality(connection: Connection, row: ContentRow, manifest: Manifest) -> None:
+    failed = failed_checks(present_checks(connection, row, manifest))
+    if failed:
+        raise GateClosedError(
+            f"{row.id} was not approved: {not_passed(failed)}.",
+            next_step=f"Reject it, or waive each failed check with a reason: `dayreel review waive {row.id} "
+            f"{failed[0].name} --reason TEXT`; nothing was recorded.",
+        )
+
+
+def may_decide(channel: Channel, by: str) -> None:
+    """Refuse somebody who has no say on a channel.
+
+    Raises:
+        GateClosedError: names those who may decide.
+    """
     if channel.review.who and by not in channel.review.who:
         raise GateClosedError(
             f"{by!r} may not decide on channel {channel.name!r}.",
@@ -91,7 +132,13 @@ def _may_decide(channel: Channel, by: str) -> None:
         )
 
 
-def _saw_this(connection: Connection, row: ContentRow, revision: int | None) -> None:
+def saw_this(connection: Connection, row: ContentRow, revision: int | None) -> None:
+    """Refuse somebody who saw another final video than there is now.
+
+    Raises:
+        UsageError: there is no final video yet.
+        StaleState: it is another revision.
+    """
     if row.video_sha256 is None:
         raise UsageError(
             f"{row.id} has no final video yet (it is {row.state}).", next_step="`dayreel status` shows how far it is."

@@ -11,7 +11,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.project import Project
-from dayreel.services.reviewing.review_cards import ask_in_chat, redraw_cards
+from dayreel.services.reviewing.review_cards import ask_in_chat, checks_in_words, redraw_cards
 from dayreel.services.transitions import advance
 
 
@@ -68,7 +68,8 @@ def _send_text(project: Project, channel: Channel, row: ContentRow, notifier: No
     text = (
         f"{row.id} (revision {row.revision}) waits for review until "
         f"{row.review_deadline_at.isoformat(timespec='minutes') if row.review_deadline_at else 'further notice'}.\n"
-        f"{row.idea}\n`dayreel review approve {row.id}` or `dayreel review reject {row.id}`"
+        f"{row.idea}\n{checks_in_words(project, row)}\n"
+        f"`dayreel review approve {row.id}` or `dayreel review reject {row.id}`"
     )
 
     marker = f"{row.id}/r{row.revision}"

@@ -22,14 +22,17 @@ from dayreel.errors import (
 )
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.small_copy import small_copy
-from dayreel.providers.notifiers.contract import PREVIEW, Card, Notifier, ReviewNotifier
+from dayreel.providers.notifiers.contract import PREVIEW, Button, Card, Notifier, ReviewNotifier
 from dayreel.queries.prices import known_day_cost
+from dayreel.queries.quality import checks_of
 from dayreel.queries.review import approval_scope, platform_words, snapshot_for_review, snapshot_text
 from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.quality import JudgedCheck, failed_checks, summary
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea, Layer
 from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.schemas.manifest import Manifest
 from dayreel.services.effects.intent import Done, Intent, Record
 from dayreel.services.effects.ledger import effect_of
 from dayreel.services.project import Project
@@ -51,11 +54,15 @@ def card_of(project: Project, channel: Channel, row: ContentRow, *, revision: in
     Args:
         newest: the newest decision on the content.
     """
-    idea = _idea(project, row)
+    manifest = _manifest(project, row)
+    idea, checks = manifest.idea if manifest else None, _checks(project, row, manifest)
     until = row.review_deadline_at
     facts = [f"revision {revision}", f"until {until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"]
     if newest is not None and newest.verdict in _OPEN_WORDS and newest.revision == revision:
         facts.append(_OPEN_WORDS[newest.verdict].format(by=newest.decided_by, wanted=channel.review.approvals))
+    if revision == row.revision:
+        facts.append(summary(checks))
+    buttons: tuple[Button, ...] = ("reject", "edit") if failed_checks(checks) else ("approve", "reject", "edit")
     return Card(
         marker=f"{row.id}/r{revision}",
         ticket=f"{row.id} {snapshot_text(snapshot_for_review(row, channel, approval_scope(row, channel, idea)))}",
@@ -66,12 +73,23 @@ def card_of(project: Project, channel: Channel, row: ContentRow, *, revision: in
         link=f"{project.settings.desk_address}/content/{row.id}",
         outcome=_outcome(project, row, revision, newest),
         words=_words(channel, row, idea),
+        buttons=buttons,
     )
 
 
-def _idea(project: Project, row: ContentRow) -> Idea | None:
+def checks_in_words(project: Project, row: ContentRow) -> str:
+    """Return in one line how the checks of a content's video stand."""
+    return summary(_checks(project, row, _manifest(project, row)))
+
+
+def _checks(project: Project, row: ContentRow, manifest: Manifest | None) -> tuple[JudgedCheck, ...]:
+    with project.catalog.read() as connection:
+        return checks_of(connection, row, manifest.final_video if manifest else None)
+
+
+def _manifest(project: Project, row: ContentRow) -> Manifest | None:
     try:
-        return project.contents.manifest(row.id).idea
+        return project.contents.manifest(row.id)
     except DayreelError:
         return None  # the approval itself refuses then, and says why
 

@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from dayreel.errors import ConfigurationError, StoreError
 
 BUSY_TIMEOUT_S = 10.0
-HEAD = "0008"
+HEAD = "0009"
 
 NEWS = "dayreel_news"
 """The channel on which PostgreSQL tells that something was committed, see `stores.catalog.news`."""

@@ -149,6 +149,23 @@ decisions = Table(
     info={"row": "what one person decided about one revision"},
 )
 
+waivers = Table(
+    "waivers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_id", ForeignKey("content.id", ondelete="CASCADE"), nullable=False),
+    Column("check_name", String(50), nullable=False),
+    Column("video_sha256", String(64), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("expected", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("waived_by", String(255), nullable=False),
+    Column("via", String(20), nullable=False),
+    Column("waived_at", Moment, nullable=False),
+    Index("idx_waivers_content_id", "content_id"),
+    info={"row": "one failed check of one video that a person has waived, and why"},
+)
+
 state_transitions = Table(
     "state_transitions",
     metadata,

@@ -1,6 +1,7 @@
 """`dayreel review`: at a prompt nothing shows that somebody else has decided, so reversing them takes a word."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from dayreel.cli import run
 from dayreel.queries.rows import list_contents
-from tests.fakes.project import make_project, reviewable
+from tests.fakes.project import check_result, make_project, reviewable
 
 
 @pytest.fixture
@@ -77,3 +78,24 @@ def test_whoever_says_no_to_the_price_begins_nothing(
     with project.catalog.read() as connection:
         assert [row.id for row in list_contents(connection)] == [ID]
     project.catalog.close()
+
+
+def test_a_failed_check_is_listed_and_waived_at_the_prompt(
+    review: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path, channels={})
+    reviewable(project, video=b"a dark video", checks=(check_result("not_black"),))
+    project.catalog.close()
+    assert review("list", "--json") == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed["checks"] == [
+        {"name": "not_black", "verdict": "FAILED", "value": "0.90 s black", "expected": "at most 0.5 s"}
+    ]
+    assert review("approve", ID, "--by", "ana") == 1
+    assert f"dayreel review waive {ID} not_black --reason TEXT" in capsys.readouterr().err
+    assert review("list") == 0
+    assert f"{ID}: 0 of 1 checks passed; not_black FAILED (It has 0.90 s black)" in capsys.readouterr().out
+    assert review("waive", ID, "not_black", "--by", "ana", "--reason", "a night scene") == 0
+    assert review("list") == 0
+    assert "not_black waived (It has 0.90 s black. Waived by ana: a night scene)" in capsys.readouterr().out
+    assert review("approve", ID, "--by", "ben") == 0

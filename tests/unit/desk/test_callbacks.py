@@ -22,9 +22,10 @@ from dayreel.services.reviewing import chat_review
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
+from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from tests.fakes.chats import CONTENT, Chat, chat_on
-from tests.fakes.project import channel_of, content_row, ledger_rows, reviewable, write_channel
+from tests.fakes.project import channel_of, check_result, content_row, ledger_rows, reviewable, write_channel
 from tests.fakes.sandbox import RunningSandbox
 from tests.waiting import WITHIN_S, wait_until
 
@@ -99,6 +100,20 @@ def test_a_review_is_asked_once_with_buttons_and_its_preview(chat: Chat) -> None
         assert upload["files"][0]["title"] == f"{CONTENT}/r1/preview"
     else:
         assert message["attachments"][0]["size"] == len(b"a video")
+
+
+def test_a_card_with_a_failed_check_offers_no_approval(chat: Chat) -> None:
+    final = chat.project.contents.manifest(CONTENT).final_video
+    assert final is not None
+    chat.project.contents.update(CONTENT, final_video=final.model_copy(update={"checks": (check_result("not_black"),)}))
+    chat.press("approve")
+    assert decision(chat) is None
+    assert "not_black FAILED" in chat.whispers()[-1]
+    assert chat.buttons() == ["Reject", "Edit caption"]
+    assert "not_black FAILED" in chat.words().replace("\\", "")
+    waive_check(chat.project, CONTENT, "not_black", by="ana", via="desk", reason="a night scene")
+    assert chat.buttons() == ["Approve", "Reject", "Edit caption"]
+    assert "Waived by ana: a night scene" in chat.words().replace("\\", "")
 
 
 @pytest.mark.parametrize(

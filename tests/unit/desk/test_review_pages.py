@@ -13,7 +13,7 @@ from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from tests.fakes.desk import Browser, desk_on, person, seen_on
 from tests.fakes.platform import FakePlatform
-from tests.fakes.project import channel_of, content_row, ledger_rows, reviewable, write_channel
+from tests.fakes.project import channel_of, check_result, content_row, ledger_rows, reviewable, write_channel
 from tests.fakes.rows import add_effect
 
 CONTENT = "crafts-2026-11-20"
@@ -61,6 +61,25 @@ def test_a_rejection_needs_a_reason(ana: Browser, project: Project) -> None:
     assert verdict(project) is None
     assert ana.submit(f"{PAGE}/reject", PAGE, seen=seen, note="the hands are wrong").status_code == 303
     assert verdict(project) == ("rejected", "Ana", "desk")
+
+
+def test_a_reviewer_waives_a_failed_check_before_it_is_approved(ana: Browser, vera: Browser, project: Project) -> None:
+    reviewable(project, video=b"a dark video", checks=(check_result("not_black"),))
+    page, queue = ana.open(PAGE), ana.open("/")
+    assert "Approve <small>" not in page
+    assert f'action="{PAGE}/waive"' in page
+    assert "1 of 1 checks failed: not black" in queue
+    assert f'value="{CONTENT}@' not in queue, "a failed check cannot be approved with the others"
+    refused = ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(page))
+    assert refused.status_code == 403
+    assert "not_black FAILED" in refused.text
+    waiver = {"check": "not_black", "revision": "2", "reason": "it is a night scene"}
+    assert vera.submit(f"{PAGE}/waive", "/account", **waiver).status_code == 403
+    assert ana.submit(f"{PAGE}/waive", PAGE, **{**waiver, "reason": " "}).status_code == 400
+    assert ana.submit(f"{PAGE}/waive", PAGE, **waiver).status_code == 303
+    page = ana.open(PAGE)
+    assert "waived by Ana: it is a night scene" in page
+    assert ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(page)).status_code == 303
 
 
 def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, project: Project) -> None:

@@ -9,6 +9,8 @@ import pytest
 from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.calendar import WindowState
 from dayreel.rules.gates import Facts, GateName, check_gates, closed
+from dayreel.rules.quality import JudgedCheck
+from tests.fakes.project import check_result
 
 BOUND = ApprovalScope("a" * 64, "Clay", {"instagram": {"ai_disclosure": True}})
 OPENS = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
@@ -33,7 +35,9 @@ OPEN = Facts(
     paused=None,
     approvers=("ana",),
     approvals_needed=1,
+    checks=(JudgedCheck(check_result("loudness", passed=True), None),),
 )
+FAILED = JudgedCheck(check_result("not_black"), None)
 
 CLOSED: list[tuple[GateName, dict[str, Any], str]] = [
     ("switch", {"switch_on": False}, "dayreel switch on"),
@@ -65,6 +69,7 @@ CLOSED: list[tuple[GateName, dict[str, Any], str]] = [
     ("approval", {"newest_verdict": "held", "approved": None}, "the newest decision is held, by ana"),
     ("approval", {"newest_verdict": "endorsed", "approved": None}, "the newest decision is endorsed, by ana"),
     ("approval", {"approvals_needed": 2}, "1 of 2 people have approved exactly this: ana"),
+    ("quality", {"checks": (FAILED,)}, "0 of 1 checks passed; not_black FAILED (It has 0.90 s black)"),
     ("window", {"window": WindowState(is_open=False, opens_at=OPENS)}, "the next opens at 2026-11-20T18:00+00:00"),
     ("window", {"window": WindowState(is_open=False, opens_at=None)}, "outside the publish windows"),
     ("per_day", {"posted_today": 3}, "3 of 3 posts of today are used"),
@@ -84,6 +89,7 @@ def test_gates_are_checked_in_a_fixed_order_and_can_all_be_open() -> None:
         "token",
         "state",
         "approval",
+        "quality",
         "window",
         "per_day",
         "quota",
@@ -118,6 +124,7 @@ def test_all_of_them_can_be_closed_at_once_and_each_says_so() -> None:
         posted_today=9,
         quota_used=99,
         same_video_at="elsewhere",
+        checks=(FAILED,),
     )
     assert len(closed(check_gates(facts))) == len(get_args(GateName))
 

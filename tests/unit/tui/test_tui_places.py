@@ -59,7 +59,7 @@ def test_the_main_screens_look_as_they_are_stored(make_project: MakeProject) -> 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await same_as_stored(app, keyboard, "day", "posted (1)")
         await keyboard.press("enter")
-        await same_as_stored(app, keyboard, "review", "revision 1", "FAIL loudness")
+        await same_as_stored(app, keyboard, "review", "revision 1", "FAILED loudness")
         await keyboard.press("a")
         await same_as_stored(app, keyboard, "approve", "Approve revision 1")
         await keyboard.press("escape", "e")

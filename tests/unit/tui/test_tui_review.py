@@ -9,7 +9,7 @@ from textual.widgets import Input, TextArea
 from dayreel.queries.rows import decisions_after
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
-from tests.fakes.project import content_row, reviewable
+from tests.fakes.project import check_result, content_row, reviewable
 from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, running, terminal, text, until
 
 MakeProject = Callable[..., Project]
@@ -251,3 +251,25 @@ def test_keys_that_cannot_decide_now_do_nothing(make_project: MakeProject) -> No
 
     run(terminal(project), story)
     assert len(said(project)) == 1
+
+
+def test_failed_checks_are_waived_one_by_one(make_project: MakeProject) -> None:
+    project = make_project()
+    row = reviewable(project, checks=(check_result("not_black"), check_result("decodes_fully", value="3 errors")))
+
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await open_review(app, keyboard)
+        await keyboard.press("a")  # dimmed: nothing happens
+        for check, reason in (("not_black", "a night scene"), ("decodes_fully", "only the last frame")):
+            await keyboard.press("w")
+            await until(app, f"Check {check} of {row.id} failed", "Why does it not matter?")
+            app.screen.query_one(Input).value = reason
+            await keyboard.press("enter")
+            await until(app, f"Recorded: {check} waived by alma", f"Waived by alma: {reason}")
+        await keyboard.press("a")
+        await until(app, f"Approve revision 1 of {row.id}")
+        await keyboard.press("y")
+        await until(app, "revision 1, approved")
+
+    run(terminal(project), story)
+    assert [decision[0] for decision in said(project)] == ["approved"]

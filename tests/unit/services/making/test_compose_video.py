@@ -15,6 +15,7 @@ from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.waive import waive_check
 from tests.fakes.project import DAY, channel_of, content_row
 
 ID = "crafts-2026-11-20"
@@ -64,6 +65,7 @@ def test_a_composed_video_waits_for_review_and_is_composed_once(project: Project
     assert all((folder / name).is_file() for name in ("final_video.mp4", final.poster, final.contact_sheet))
     assert compose_video(project, channel_of(project), DAY).reused
 
+    waive_check(project, ID, "fits_platforms", by="ana", via="cli", reason="two seconds are short for Instagram")
     decide(project, ID, "approved", by="ana", via="cli")
     (folder / "final_video.mp4").write_bytes(b"damaged")
     again = compose_video(project, channel_of(project), DAY)
