@@ -236,7 +236,7 @@ async def history(call: Call) -> Response:
     channel = _channel(fields)
     limit = min(999, int(fields.get("limit", 100)))
     thread = fields.get("ts") if call.request.url.path.endswith("replies") else None
-    messages = [message for message in call.world.store.all("message") if message["channel"] == channel]
+    messages = [message for message in call.world.store.all("message") if message.get("channel") == channel]
     if thread:
         messages = [message for message in messages if thread in (message["ts"], message.get("thread_ts"))]
     else:

@@ -5,8 +5,9 @@
         with bench(VENDOR, tmp_path, Sample(voice="ana")) as running:
             check(running)
 
-Each check raises `ContractBrokenError` and says what it saw. What a single vendor says and refuses belongs into its own
-tests. Nothing of dayreel itself uses this package.
+Each check raises `ContractBrokenError` and says what it saw. A vendor that speaks to nobody (a program, a folder) has
+the checks that need no stand-in. What a single vendor says and refuses belongs into its own tests. Nothing of dayreel
+itself uses this package.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import hashlib
 import itertools
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,6 +37,7 @@ from dayreel.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from dayreel.providers.http import Http
 from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Message
 from dayreel.providers.platforms.contract import PostRequest
@@ -44,7 +46,7 @@ from dayreel.sandbox.world import World
 from dayreel.schemas.effect import EffectKey, EffectKind, Permit
 from dayreel.testing.proxy import ACTED, SHAPES, HostileProxy, hostile_proxy
 from dayreel.vendors.access import Access
-from dayreel.vendors.record import Vendor
+from dayreel.vendors.record import Family, Vendor
 
 DEADLINE_S = 60.0
 _ACTS: dict[str, EffectKind] = {
@@ -73,7 +75,12 @@ class Sample:
 
     Attributes:
         fields: of a platform's part of a channel file.
-        video: a file that a platform takes, and how long it is.
+        video: a file that a platform takes or an address is opened for, and how long it is.
+        variables: values of its variables, besides those that its record has for the sandbox world.
+        stand_in: of a vendor whose record has none, as there.
+        address: the variable that holds its address, where people choose it (a server of their own). Such a vendor is
+            connected as in the live world, at the stand-in with `path` behind it.
+        count: how many effects there are below a folder, for a vendor that leaves them there.
     """
 
     model: str = ""
@@ -81,6 +88,11 @@ class Sample:
     fields: dict[str, Any] = field(default_factory=dict)
     video: Path | None = None
     duration_s: float = 0
+    variables: Mapping[str, str] = field(default_factory=dict)
+    stand_in: str = ""
+    address: str = ""
+    path: str = ""
+    count: Callable[[Path], int] | None = None
 
 
 class _QuickClock:
@@ -114,26 +126,50 @@ class Bench:
 
     def client(self, url: str | None = None, **changes: str | None) -> Any:
         """Return a client; `changes` are other values of its variables, None takes one away."""
-        variables = {name: value for name, value in {**self.variables, **changes}.items() if value is not None}
+        sample, base = self.sample, url or self.proxy.url
+        given = {**self.variables, **({sample.address: base + sample.path} if sample.address else {}), **changes}
+        variables = {name: value for name, value in given.items() if value is not None}
         clock = _QuickClock(lambda seconds: self._ask(lambda world: world.advance(seconds)))
-        return self.record.connect(Access("sandbox", variables.get, url or self.proxy.url, clock, self.root))
+        if sample.address:
+            return self.record.connect(Access("live", variables.get, None, clock, self.root))
+        return self.record.connect(Access("sandbox", variables.get, base, clock, self.root))
 
     def act(self, client: Any) -> Any:
         """Make the one call that its family is about."""
         name, sample = self.record.name, self.sample
-        if self.record.family == "llm":
-            question = Question(sample.model, "You write.", "An idea", _SHAPE, "idea")
-            return client.ask(_permit("llm", name), question)
-        if self.record.family == "video":
-            return client.submit(_permit("segment", name), self.segment())
-        if self.record.family == "speech":
-            return client.speak("A quiet loom.", voice=sample.voice, rate="+0%", dest=self.root / "speech.audio")
-        if self.record.family == "notifiers":
-            return client.send(_permit("notification", name), Message("hello", marker="m-1"))
-        if self.record.family == "platforms":
-            self.handle = {}
-            return client.post(_permit("post", name), self.post(), handle={}, record=self._keep)
-        return client.movie("Hidden Falls", 2019)
+        question = Question(sample.model, "You write.", "An idea", _SHAPE, "idea")
+        calls: dict[Family, Callable[[], Any]] = {
+            "llm": lambda: client.ask(_permit("llm", name), question),
+            "video": lambda: self._make_or_list(client),
+            "speech": lambda: client.speak(
+                "A quiet loom.", voice=sample.voice, rate="+0%", dest=self.root / "speech.audio"
+            ),
+            "notifiers": lambda: client.send(_permit("notification", name), Message("hello", marker="m-1")),
+            "platforms": lambda: self._post(client),
+            "public_urls": lambda: self._open(client),
+            "lookup": lambda: client.movie("Hidden Falls", 2019),
+        }
+        return calls[self.record.family]()
+
+    def _make_or_list(self, client: Any) -> Any:
+        if not self.record.models:  # own footage: there is nothing to make
+            return client.files(self.video.parent)
+        return client.submit(_permit("segment", self.record.name), self.segment())
+
+    def _post(self, client: Any) -> Any:
+        self.handle = {}
+        return client.post(_permit("post", self.record.name), self.post(), handle={}, record=self._keep)
+
+    def _open(self, client: Any) -> None:
+        with client(self.video):
+            pass
+
+    @property
+    def video(self) -> Path:
+        """The sample's file."""
+        if self.sample.video is None:
+            raise ValueError(f"the contract of {self.record.family} needs `Sample(video=...)`")
+        return self.sample.video
 
     def _keep(self, handle: dict[str, Any]) -> None:
         self.handle = dict(handle)
@@ -146,12 +182,10 @@ class Bench:
 
     def post(self) -> PostRequest:
         """Return what a platform is asked to post."""
-        if self.sample.video is None:
-            raise ValueError("a platform's contract needs `Sample(video=..., duration_s=...)`")
-        data = self.sample.video.read_bytes()
+        data = self.video.read_bytes()
         return PostRequest(
             content_id="crafts-2026-11-20",
-            video=self.sample.video,
+            video=self.video,
             video_sha256=hashlib.sha256(data).hexdigest(),
             size_bytes=len(data),
             duration_s=self.sample.duration_s,
@@ -162,9 +196,12 @@ class Bench:
         )
 
     def effects(self) -> int:
-        """Return how many generations, posts and messages the stand-in has."""
-        told = self._ask(lambda world: world.effects(""))
-        return sum(len(told[kind]) for kind in ("generations", "posts", "messages"))
+        """Return how many generations, posts and messages there are; what is spoken costs nothing, and counts not."""
+        if self.sample.count is not None:
+            return self.sample.count(self.root)
+        effects = self._ask(lambda world: world.effects(""))
+        bought = [generation for generation in effects["generations"] if generation["kind"] != "speech"]
+        return len(bought) + len(effects["posts"]) + len(effects["messages"])
 
     def finds(self) -> bool:
         """Return whether what the call did is found again; yes where the vendor has no way to look."""
@@ -199,11 +236,9 @@ class Bench:
 @contextmanager
 def bench(record: Vendor, root: Path, sample: Sample | None = None) -> Iterator[Bench]:
     """Run a vendor's stand-in below `root`, with a proxy in front, until the block ends."""
-    if record.stand_in is None:
-        raise ValueError(f"{record.name} has no stand-in to run its contract against")
-    module, _, function = record.stand_in.partition(":")
-    world = World(root / "world")
-    app = Starlette(routes=getattr(import_module(module), function)(world))
+    sample, world = sample or Sample(), World(root / "world")
+    module, _, function = (record.stand_in or sample.stand_in).partition(":")
+    app = Starlette(routes=getattr(import_module(module), function)(world) if module else [])
     with _served(app) as (url, loop), hostile_proxy(url) as proxy:
 
         def ask(question: Callable[[World], Any]) -> Any:
@@ -212,9 +247,9 @@ def bench(record: Vendor, root: Path, sample: Sample | None = None) -> Iterator[
 
             return asyncio.run_coroutine_threadsafe(answer(), loop).result(DEADLINE_S)
 
-        variables = {one.variable: one.sandbox for one in record.settings if one.sandbox is not None}
+        values = {setting.variable: setting.sandbox for setting in record.settings if setting.sandbox is not None}
         ask(lambda world: world.set_pace({"rate_limits": False}))
-        yield Bench(record, sample or Sample(), root, proxy, variables, ask)
+        yield Bench(record, sample, root, proxy, {**values, **sample.variables}, ask)
     world.store.close()
 
 
@@ -237,11 +272,18 @@ def _served(app: Starlette) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
         thread.join(DEADLINE_S)
 
 
-def checks_of(record: Vendor) -> list[Callable[[Bench], None]]:
-    """Return the checks of a vendor's contract."""
-    keys = [wrong_keys_are_refused] if any(one.secret and one.required for one in record.settings) else []
-    checks = [missing_variables_are_named, the_stand_in_serves, no_connection_is_transient, nothing_done_is_denied]
+def checks_of(record: Vendor, sample: Sample | None = None) -> list[Callable[[Bench], None]]:
+    """Return the checks of a vendor's contract; `sample` matters where it names the stand-in."""
+    if not record.stand_in and not (sample and sample.stand_in):
+        return [missing_variables_are_named, it_works]
+    keys = [wrong_keys_are_refused] if _keys_of(record) else []
+    checks = [missing_variables_are_named, it_works, no_connection_is_transient, nothing_done_is_denied]
     return [*checks, no_secret_is_shown, connections_have_deadlines, *keys]
+
+
+def _keys_of(record: Vendor) -> list[str]:
+    """Return the variables by which a vendor knows who asks."""
+    return [setting.variable for setting in record.settings if setting.secret and setting.required]
 
 
 def missing_variables_are_named(bench: Bench) -> None:
@@ -255,19 +297,42 @@ def missing_variables_are_named(bench: Bench) -> None:
             raise ContractBrokenError(f"it connects without {variable}")
 
 
-def the_stand_in_serves(bench: Bench) -> None:
-    """The call works, counts once, and files are whole; the client is called like its record."""
+def it_works(bench: Bench) -> None:
+    """The call works, counts once, and what it leaves is whole; the client is called like its record."""
     client = bench.client()
+    if bench.record.family == "public_urls":
+        _open_and_close(bench, client)
+        return
     _expect(client.name == bench.record.name, f"the client is called {client.name!r}")
     answer = bench.act(client)
-    _expect(bench.effects() == (bench.record.family in _ACTS), f"{bench.effects()} effects after one call")
+    if bench.record.stand_in or bench.sample.stand_in or bench.sample.count:
+        _expect(bench.effects() == (bench.record.family in _ACTS), f"{bench.effects()} effects after one call")
     if bench.record.family == "speech":
         _expect(answer.path.stat().st_size > 0 and answer.duration_s > 0, f"it says {answer}")
     if bench.record.family == "notifiers" and "looks up lost messages" in bench.record.can:
         _expect(client.find("m-1") is not None, "a message that was sent is not found by its marker")
         _expect(client.find("m-2") is None, "a message that nobody sent is found")
-    if bench.record.family == "video":
+    if bench.record.family == "platforms":
+        _expect(bench.finds(), "what was posted is not found")
+    if bench.record.family == "video" and not bench.record.models:
+        _expect(bench.video in answer, f"{bench.video.name} is not among {answer}")
+    elif bench.record.family == "video":
         _finish(bench, client, answer)
+
+
+def _open_and_close(bench: Bench, client: Any) -> None:
+    """An address gives the file and parts of it as long as its block runs, and nothing afterwards."""
+    http, content = Http("the address", read_s=DEADLINE_S), bench.video.read_bytes()
+    with client(bench.video) as url:
+        whole = http.send("GET", url, attempted="fetch the file", has_side_effects=False)
+        _expect(whole.ok and whole.body == content, f"the file is not what is served: HTTP {whole.status}")
+        part = http.send("GET", url, attempted="fetch a part", has_side_effects=False, headers={"Range": "bytes=2-5"})
+        _expect(part.body == content[2:6], f"a part is not what is served: HTTP {part.status}, {len(part.body)} bytes")
+    try:
+        after = http.send("GET", url, attempted="fetch it afterwards", has_side_effects=False)
+    except TransientError:  # nobody listens there any more
+        return
+    _expect(not after.ok, "it is still public after its block")
 
 
 def _finish(bench: Bench, client: Any, handle: dict[str, Any]) -> None:
@@ -283,8 +348,10 @@ def _finish(bench: Bench, client: Any, handle: dict[str, Any]) -> None:
 
 def wrong_keys_are_refused(bench: Bench) -> None:
     """A wrong key is permanent, and nothing is done."""
-    secrets = [one.variable for one in bench.record.settings if one.secret and one.required]
-    wrong = dict.fromkeys(secrets, "wrong-0123456789-0123456789-0123456789")
+    keys = [variable for variable in _keys_of(bench.record) if variable != bench.sample.address]
+    if not keys:  # its address is all that there is to know
+        return
+    wrong = dict.fromkeys(keys, "wrong-0123456789-0123456789-0123456789")
     error = _raised(PermanentError, lambda: bench.act(bench.client(**wrong)))
     _expect(bool(error.next_step), f"it says not what to do: {error}")
     _expect(bench.effects() == 0, "it was done all the same")
@@ -321,8 +388,8 @@ def nothing_done_is_denied(bench: Bench) -> None:
 
 def no_secret_is_shown(bench: Bench) -> None:
     """No answer brings a secret into an error, with its causes."""
-    known = (bench.variables.get(one.variable) or "" for one in bench.record.settings if one.secret)
-    secrets = [value for value in known if len(value) >= _SHORTEST_SECRET]
+    known = [bench.variables.get(setting.variable) or "" for setting in bench.record.settings if setting.secret]
+    secrets = [value for value in (*known, bench.sample.path) if len(value) >= _SHORTEST_SECRET]
     for shape in SHAPES:
         for step, outcome in bench.outcomes(shape):
             shown = "".join(map(repr, _chain(outcome))) if isinstance(outcome, BaseException) else repr(outcome)

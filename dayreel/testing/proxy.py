@@ -6,9 +6,10 @@ lets the vendor act and then loses or replaces its answer.
 
 import http.client
 import json
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -81,7 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         proxy, body = self.server.proxy, self._body()
         if not proxy.next_is_hostile():
-            self._say(*self._ask(body))
+            if self.headers.get("Upgrade", "").lower() == "websocket":
+                self._pass_on()
+            else:
+                self._say(*self._ask(body))
         elif proxy.shape in ACTED:
             self._ask(body)
             if proxy.shape.endswith("502"):
@@ -102,6 +106,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
         self.rfile.readline()
         return b"".join(pieces)
+
+    def _pass_on(self) -> None:
+        """Hand a websocket's bytes on, both ways, until one side ends."""
+        target = urlsplit(self.server.proxy.behind)
+        with socket.create_connection((str(target.hostname), int(target.port or 80)), timeout=20) as vendor:
+            head = [
+                f"{self.command} {self.path} HTTP/1.1",
+                *(f"{name}: {value}" for name, value in self.headers.items()),
+            ]
+            vendor.sendall("\r\n".join([*head, "", ""]).encode("latin-1"))
+            there = threading.Thread(target=_copy, args=(self.rfile.read1, vendor), daemon=True)
+            there.start()
+            _copy(vendor.recv, self.connection)
+            there.join(20)
 
     def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         target = urlsplit(self.server.proxy.behind)
@@ -130,6 +148,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the standard library calls it so
         """Keep quiet."""
+
+
+def _copy(read: Callable[[int], bytes], into: socket.socket) -> None:
+    with suppress(OSError):  # whoever has gone has heard enough
+        while block := read(65536):
+            into.sendall(block)
+        into.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

@@ -137,7 +137,11 @@ VENDOR: Final = Vendor(
     about="A topic of an ntfy server.",
     connect=connect,
     settings=(
-        Setting("NTFY_TOPIC", "a topic of ntfy, hard to guess; alerts go there where no chat is set"),
+        Setting(
+            "NTFY_TOPIC",
+            "a topic of ntfy, hard to guess; alerts go there where no chat is set",
+            sandbox="sandbox-ntfy-topic",
+        ),
         Setting("NTFY_SERVER", "an ntfy server; default is https://ntfy.sh", secret=False, required=False),
         Setting("NTFY_TOKEN", "for an ntfy server that wants one", required=False),
     ),
@@ -145,4 +149,5 @@ VENDOR: Final = Vendor(
     prove=prove,
     order=3,
     refusals=frozenset(map(str, NEXT_STEPS)),
+    stand_in="dayreel.sandbox.ntfy:mount",
 )

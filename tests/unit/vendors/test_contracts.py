@@ -1,5 +1,6 @@
 """Our own vendors keep their families' contracts, and the kit notices who does not."""
 
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,22 +21,45 @@ from dayreel.testing import (
     no_secret_is_shown,
     nothing_done_is_denied,
 )
-from dayreel.vendors.registry import vendor_named
+from dayreel.vendors.registry import names, vendor_named
+from tests.fakes.espeak import make_espeak
+from tests.fakes.receivers import BUCKET_KEY
 
+BUCKET = {"STORAGE_BUCKET": "reels", "STORAGE_ACCESS_KEY_ID": BUCKET_KEY, "STORAGE_SECRET_ACCESS_KEY": "marked-secret"}
 SAMPLES = {
     "anthropic": Sample(model="claude-haiku-5-5"),
     "openai": Sample(model="gpt-6-luna"),
     "fal": Sample(),
     "kling": Sample(),
-    "slack": Sample(),
-    "discord": Sample(),
-    "tmdb": Sample(),
+    "clips": Sample(),
+    "edge": Sample(voice="en-GB-SoniaNeural"),
+    "espeak": Sample(voice="en-us"),
     "instagram": Sample(duration_s=4),
     "tiktok": Sample(fields={"privacy": "SELF_ONLY"}, duration_s=4),
     "youtube": Sample(fields={"privacy": "private"}, duration_s=4),
+    "outbox": Sample(duration_s=4, count=lambda root: len(list((root / "outbox").iterdir()))),
+    "quick_tunnel": Sample(),
+    "presigned_s3": Sample(
+        stand_in="tests.fakes.receivers:bucket", address="STORAGE_ENDPOINT", path="/s3", variables=BUCKET
+    ),
+    "tmdb": Sample(),
+    "slack": Sample(),
+    "discord": Sample(),
+    "ntfy": Sample(),
+    "webhook": Sample(
+        stand_in="tests.fakes.receivers:webhook",
+        address="WEBHOOK_URL",
+        path="/hook/marked-key",
+        variables={"WEBHOOK_SECRET": "marked-webhook-secret"},
+    ),
+    "log": Sample(),
 }
 pytestmark = pytest.mark.slow
-CASES = [(name, check) for name in SAMPLES for check in checks_of(vendor_named(name))]
+CASES = [(name, check) for name, sample in SAMPLES.items() for check in checks_of(vendor_named(name), sample)]
+
+
+def test_every_vendor_of_ours_is_kept_to_its_contract() -> None:
+    assert set(SAMPLES) == set(names()), "Add what the kit asks the vendor for to SAMPLES."
 
 
 class Faithless:
@@ -93,6 +117,11 @@ def test_a_vendor_that_breaks_a_promise_is_noticed(
     broken = replace(slack, connect=lambda access: Faithless(slack.connect(access), act))
     with bench(broken, tmp_path) as running, pytest.raises(ContractBrokenError, match=seen):
         check(running)
+
+
+@pytest.fixture(autouse=True)
+def _espeak_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(make_espeak(tmp_path).parent), prepend=os.pathsep)
 
 
 @pytest.fixture(autouse=True)

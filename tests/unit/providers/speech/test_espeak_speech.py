@@ -1,8 +1,6 @@
 """espeak-ng: as a separate program. Where it is not installed, a script with its command line takes its place."""
 
 import shutil
-import stat
-import sys
 import wave
 from pathlib import Path
 
@@ -11,37 +9,14 @@ import pytest
 from dayreel.errors import PermanentError, TransientError
 from dayreel.providers.speech.contract import Speech, SpeechProvider
 from dayreel.providers.speech.espeak import EspeakSpeech, estimated_words, words_per_minute
+from tests.fakes.espeak import make_espeak
 
 TEXT = "The first kiln stood, near the river"
-STAND_IN = """#!{python}
-import os, sys, time, wave
-arguments = sys.argv[1:]
-voice, speed, path = (arguments[arguments.index(flag) + 1] for flag in ("-v", "-s", "-w"))
-assert arguments[-1] == "--stdin"
-text = sys.stdin.buffer.read().decode("utf-8")
-if voice == "nobody":
-    sys.exit("Error: The specified espeak-ng voice does not exist.")
-if voice == "slow":
-    time.sleep(600)
-open({seen!r}, "w").write(repr((dict(os.environ), speed, text)))
-if voice == "broken":
-    open(path, "wb").write(b"half a file")
-    sys.exit(0)
-with wave.open(path, "wb") as out:
-    out.setnchannels(1)
-    out.setsampwidth(2)
-    out.setframerate(22050)
-    out.writeframes(b"\\0\\0" * (0 if voice == "silent" else 22050 * 2))
-"""
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> str:
-    script = tmp_path / "bin" / "espeak-ng"
-    script.parent.mkdir()
-    script.write_text(STAND_IN.format(python=sys.executable, seen=str(tmp_path / "seen")))
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    return str(script)
+    return str(make_espeak(tmp_path))
 
 
 def speak(provider: SpeechProvider, dest: Path, *, text: str = TEXT, voice: str = "en-us") -> Speech:
