@@ -61,7 +61,7 @@ def mount(world: World) -> list[Route]:
             ("GET", "/anthropic/v1/models", "models"): list_models,
             ("GET", "/anthropic/v1/models/{model}", "models"): read_model,
         },
-        SPECIAL_FAULTS,
+        special_faults=SPECIAL_FAULTS,
     )
 
 

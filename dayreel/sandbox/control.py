@@ -15,7 +15,7 @@ from dayreel.errors import UsageError
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.faults import Faults
 from dayreel.sandbox.interactions import press
-from dayreel.sandbox.world import PACE, Document, World
+from dayreel.sandbox.world import Document, World
 
 VERSION: Final = 1
 Control = Callable[[Request], Awaitable[Response]]
@@ -145,11 +145,7 @@ class ControlPlane:
 
     async def pace(self, request: Request) -> Response:
         """Read or change the world's settings."""
-        return JSONResponse(
-            self._world.set_pace(await _body(request))
-            if request.method == "POST"
-            else {name: self._world.pace(name) for name in PACE}
-        )
+        return JSONResponse(self._world.set_pace(await _body(request) if request.method == "POST" else {}))
 
     async def press(self, request: Request) -> Response:
         """Press a button of a message in a chat, or send the form that was opened."""

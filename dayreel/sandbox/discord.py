@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.wire import Call, Handler, Refused, RouteName, routes
+from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
 from dayreel.sandbox.world import Document, World
 
 FILE_LIMIT: Final = 10 * 1024 * 1024
@@ -30,7 +30,7 @@ _PRIVATE: Final = 64
 def mount(world: World) -> list[Route]:
     """Return the routes under `/discord/api/v10`."""
     base = "/discord/api/v10"
-    table: dict[tuple[str, str, str | RouteName], Handler] = {
+    table: dict[Place, Handler] = {
         ("GET", f"{base}/users/@me", "auth"): me,
         ("GET", f"{base}/channels/{{channel_id}}", "auth"): channel,
         ("POST", f"{base}/channels/{{channel_id}}/messages", "post"): post_message,

@@ -109,7 +109,8 @@ def mount(world: World) -> list[Route]:
             ("POST", f"{queue}/{{sub:path}}", "submit"): submit,
             ("POST", queue, "submit"): submit,
         },
-        SPECIAL_FAULTS,
+        special_faults=SPECIAL_FAULTS,
+        pace={"fal_queue_s": 0.2, "fal_render_s": 0.6},
     )
 
 

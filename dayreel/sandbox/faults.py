@@ -4,29 +4,14 @@ Here is the list of what can be armed and the record of what was fired. How a fa
 vendor's own file.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from dayreel.errors import UsageError
 from dayreel.sandbox.world import Document, World
 
-ROUTES: Final[dict[str, tuple[str, ...]]] = {}
-"""Short route names by service; they join as stand-ins are mounted."""
-
 EVERYWHERE: Final = ("lose_answer", "error_after_accept", "error", "delay", "expired_token", "quota")
-
-SPECIAL: Final[dict[str, Mapping[str, tuple[str, ...]]]] = {}
-"""Kinds by service that mean something only for some of its routes; they join as stand-ins are mounted.
-
-On `*` they fire on the first route that knows them.
-"""
-
-
-def offer(service: str, names: Iterable[str], special: Mapping[str, tuple[str, ...]] | None = None) -> None:
-    """Let the routes of a stand-in be armed, and with the special kinds (kind to routes) that it shows itself."""
-    ROUTES[service] = tuple(dict.fromkeys((*ROUTES.get(service, ()), *names)))
-    SPECIAL[service] = {**SPECIAL.get(service, {}), **(special or {})}
+"""Kinds that any route shows. Those that only some routes show are the stand-in's, see `wire.routes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +43,6 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 1.0
     bytes: int = 0
-
-    def fits(self, service: str, route: str) -> bool:
-        """Tell whether it fires on this call."""
-        if self.times <= 0 or self.service not in (service, "*") or self.route not in (route, "*"):
-            return False
-        return self.kind in EVERYWHERE or route in SPECIAL.get(service, {}).get(self.kind, ())
 
 
 class Faults:
@@ -103,25 +82,31 @@ class Faults:
         self._store.put("fault", str(number), asdict(fault))
         return fault
 
-    @staticmethod
-    def _check(service: str, route: str, kind: str) -> None:
+    def _check(self, service: str, route: str, kind: str) -> None:
         """Refuse what could never fire."""
-        if service not in ROUTES:
-            raise UsageError(f"No service {service!r} in the sandbox world; it has {', '.join(ROUTES)}.")
-        if route != "*" and route not in ROUTES[service]:
-            raise UsageError(f"{service} has no route {route!r}; it has {', '.join(ROUTES[service])} and '*'.")
-        special = SPECIAL.get(service, {})
+        services = self._world.services
+        if service not in services:
+            raise UsageError(f"No service {service!r} in the sandbox world; it has {', '.join(services)}.")
+        routes, special = services[service].routes, services[service].special_faults
+        if route != "*" and route not in routes:
+            raise UsageError(f"{service} has no route {route!r}; it has {', '.join(routes)} and '*'.")
         if kind not in EVERYWHERE and kind not in special:
             raise UsageError(f"No fault kind {kind!r} for {service}; it has {', '.join((*EVERYWHERE, *special))}.")
         if kind in special and route != "*" and route not in special[kind]:
             raise UsageError(f"Fault kind {kind!r} fires on {service} {', '.join(special[kind])}, not on {route!r}.")
+
+    def _fires(self, fault: Fault, service: str, route: str) -> bool:
+        """Return whether a fault fires on this call; a special one armed on `*` on the first route that knows it."""
+        if fault.times <= 0 or fault.service not in (service, "*") or fault.route not in (route, "*"):
+            return False
+        return fault.kind in EVERYWHERE or route in self._world.services[service].special_faults.get(fault.kind, ())
 
     def take(self, service: str, route: str) -> Fault | None:
         """Return the oldest armed fault that fits this call and count it as fired, or None."""
         with self._store.lock:
             for row in self._store.all("fault"):
                 fault = Fault(**row)
-                if fault.fits(service, route):
+                if self._fires(fault, service, route):
                     self._store.merge("fault", str(fault.id), times=fault.times - 1)
                     number = self._store.count_up("fired")
                     fired = {"fault_id": fault.id, "service": service, "route": route, "kind": fault.kind}

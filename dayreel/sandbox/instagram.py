@@ -16,9 +16,9 @@ from starlette.routing import Route
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
 from dayreel.sandbox.counters import Counters, counters
-from dayreel.sandbox.faults import Fault, offer
+from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import MediaFacts, inspect
-from dayreel.sandbox.wire import BrokenOff, Call, Handler, Refused, RouteName, receive_file, routes, sha256_of
+from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, World
 
 DAY_S: Final = 86_400
@@ -42,7 +42,7 @@ SPECIAL_FAULTS: Final = {
 
 def mount(world: World) -> list[Route]:
     """Return the routes under `/instagram/graph` (with and without a version) and `/instagram/rupload`."""
-    edges: dict[tuple[str, str, str | RouteName], Handler] = {
+    edges: dict[Place, Handler] = {
         ("GET", "refresh_access_token", "token"): refresh_token,
         ("GET", "oauth/access_token", "token"): exchange_token,
         ("GET", "debug_token", "token"): debug_token,
@@ -54,13 +54,14 @@ def mount(world: World) -> list[Route]:
         ("GET", "{node}/media", "list"): list_media,
         ("GET", "{node}", _node_route): read_node,
     }
-    table: dict[tuple[str, str, str | RouteName], Handler] = {}
+    table: dict[Place, Handler] = {}
     for (method, path, name), handler in edges.items():
         for prefix in ("/instagram/graph/{version:version}", "/instagram/graph"):
             table[method, f"{prefix}/{path}", name] = handler
     table["POST", "/instagram/rupload/ig-api-upload/{version}/{container}", "rupload"] = rupload
-    offer("instagram", ("status", "media"))  # which of them a node is, its id says
-    return routes(world, "instagram", _fault_answer, table, SPECIAL_FAULTS)
+    world.offer("instagram", ("status", "media"))  # which of them a node is, its id says
+    pace = {"instagram_processing_s": 0.6, "instagram_quota_total": 100}
+    return routes(world, "instagram", _fault_answer, table, special_faults=SPECIAL_FAULTS, pace=pace)
 
 
 def error(

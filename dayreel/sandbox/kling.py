@@ -43,7 +43,8 @@ def mount(world: World) -> list[Route]:
             ("GET", _TASKS, "status"): list_tasks,
             ("GET,HEAD", "/kling/files/{task_id}/output.mp4", "file"): file,
         },
-        SPECIAL_FAULTS,
+        special_faults=SPECIAL_FAULTS,
+        pace={"kling_render_s": 0.8},
     )
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.wire import Call, Refused, routes
+from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
 from dayreel.sandbox.world import World
 
 KEPT: Final = timedelta(hours=12)
@@ -23,7 +23,10 @@ _TOPIC: Final = re.compile(r"[-_A-Za-z0-9]{1,64}")
 
 def mount(world: World) -> list[Route]:
     """Return the routes under `/ntfy`."""
-    table = {("POST", "/ntfy/", "publish"): publish, ("GET", "/ntfy/{topic}/json", "messages"): messages}
+    table: dict[Place, Handler] = {
+        ("POST", "/ntfy/", "publish"): publish,
+        ("GET", "/ntfy/{topic}/json", "messages"): messages,
+    }
     return routes(world, "ntfy", _fault_answer, table)
 
 

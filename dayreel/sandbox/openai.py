@@ -38,7 +38,7 @@ def mount(world: World) -> list[Route]:
             ("GET", "/openai/v1/models", "models"): list_models,
             ("GET", "/openai/v1/models/{model}", "models"): read_model,
         },
-        SPECIAL_FAULTS,
+        special_faults=SPECIAL_FAULTS,
     )
 
 

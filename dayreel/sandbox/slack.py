@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.wire import BrokenOff, Call, Handler, Refused, RouteName, receive_file, routes, sha256_of
+from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, World
 
 TEXT_LIMIT: Final = 40_000
@@ -25,7 +25,7 @@ BOT_USER: Final = "U0SANDBOX"
 
 def mount(world: World) -> list[Route]:
     """Return the routes under `/slack`."""
-    table: dict[tuple[str, str, str | RouteName], Handler] = {
+    table: dict[Place, Handler] = {
         ("POST", "/slack/upload/{file_id}", "file"): upload,
     }
     methods: dict[str, tuple[str, Handler]] = {

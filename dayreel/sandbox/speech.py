@@ -23,7 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dayreel.sandbox import credentials
 from dayreel.sandbox.clips import run_ffmpeg
-from dayreel.sandbox.faults import Fault, Faults, offer
+from dayreel.sandbox.faults import Fault, Faults
 from dayreel.sandbox.wire import Call, forget_connection, routes
 from dayreel.sandbox.world import Document, World
 
@@ -53,7 +53,7 @@ def mount(world: World) -> list[BaseRoute]:
     async def speak(socket: WebSocket) -> None:
         await _Conversation(world, socket).run()
 
-    offer("speech", ("synthesize",))
+    world.offer("speech", ("synthesize",))
     voices = routes(world, "speech", _fault_answer, {("GET", "/speech/voices/list", "voices"): list_voices})
     return [*voices, WebSocketRoute("/speech/{path:path}", speak)]
 

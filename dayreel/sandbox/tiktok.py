@@ -60,7 +60,16 @@ def mount(world: World) -> list[Route]:
             ("POST", f"{v2}/oauth/token/", "token"): oauth_token,
             ("PUT", "/tiktok/upload/{publish_id}", "upload"): upload,
         },
-        SPECIAL_FAULTS,
+        special_faults=SPECIAL_FAULTS,
+        pace={
+            "tiktok_processing_s": 0.6,
+            "tiktok_public_id_s": 1.5,
+            "tiktok_audited": True,
+            "tiktok_private_account": False,
+            "tiktok_single_use_refresh": False,
+            "tiktok_list_private": True,
+            "rate_limits": False,
+        },
     )
 
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.wire import Call, Handler, Refused, RouteName, routes
+from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
 from dayreel.sandbox.world import Document, World
 
 FILMS: Final[tuple[Document, ...]] = (
@@ -27,7 +27,7 @@ _SEASONS: Final = 3
 
 def mount(world: World) -> list[Route]:
     """Return the routes under `/tmdb/3`."""
-    table: dict[tuple[str, str, str | RouteName], Handler] = {
+    table: dict[Place, Handler] = {
         ("GET", "/tmdb/3/authentication", "auth"): authentication,
         ("GET", "/tmdb/3/search/movie", "movie"): search_movie,
         ("GET", "/tmdb/3/search/tv", "tv"): search_tv,

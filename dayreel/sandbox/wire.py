@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dayreel.errors import DayreelError
-from dayreel.sandbox.faults import Fault, Faults, offer
+from dayreel.sandbox.faults import Fault, Faults
 from dayreel.sandbox.world import Document, World
 
 Address = tuple[str, int]
@@ -147,6 +147,8 @@ class Call:
 Handler = Callable[[Call], Awaitable[Response]]
 FaultAnswer = Callable[[str, Fault], Response]
 RouteName = Callable[[World, Request], str]
+Place = tuple[str, str, str | RouteName]
+"""Methods, path and short name of a route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,14 +269,19 @@ def routes(
     world: World,
     service: str,
     fault_answer: FaultAnswer,
-    table: Mapping[tuple[str, str, str | RouteName], Handler],
-    special: Mapping[str, tuple[str, ...]] | None = None,
+    table: Mapping[Place, Handler],
+    *,
+    special_faults: Mapping[str, tuple[str, ...]] | None = None,
+    pace: Mapping[str, Any] | None = None,
 ) -> list[Route]:
-    """Return Starlette routes for a vendor's table of `(method, path, short name) -> handler`; each can be armed.
+    """Return the routes of a vendor, each of which can be armed with faults.
 
-    `special` are the kinds of faults that the handlers show themselves, and the routes of each.
+    Args:
+        special_faults: kinds of faults that the handlers show themselves, and the routes of each.
+        pace: the vendor's settings in the world and their defaults; times are seconds of world time.
     """
-    offer(service, (name for _, _, name in table if isinstance(name, str)), special)
+    names = [name for _, _, name in table if isinstance(name, str)]
+    world.offer(service, names, special_faults=special_faults, pace=pace)
     return [
         Route(path, Endpoint(world, service, name, handler, fault_answer), methods=method.split(","))
         for (method, path, name), handler in table.items()

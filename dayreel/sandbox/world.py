@@ -10,11 +10,12 @@ import shutil
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from dayreel.clock import Clock, SystemClock
@@ -22,22 +23,13 @@ from dayreel.errors import UsageError
 
 Document = dict[str, Any]
 
-PACE: Final[Document] = {
-    "fal_queue_s": 0.2,
-    "fal_render_s": 0.6,
-    "kling_render_s": 0.8,
-    "instagram_processing_s": 0.6,
-    "tiktok_processing_s": 0.6,
-    "tiktok_public_id_s": 1.5,
-    "youtube_processing_s": 1.0,
-    "rate_limits": False,
-    "tiktok_audited": True,
-    "tiktok_private_account": False,
-    "tiktok_single_use_refresh": False,
-    "tiktok_list_private": True,
-    "instagram_quota_total": 100,
-}
-"""Settings of the world and their defaults; `POST /_world/pace` changes them. Times are seconds of world time."""
+
+@dataclass(slots=True)
+class Service:
+    """What of a stand-in can be armed: its routes, and special kinds of faults with the routes that show them."""
+
+    routes: tuple[str, ...] = ()
+    special_faults: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Store:
@@ -136,6 +128,8 @@ class World:
         self.root.mkdir(parents=True, exist_ok=True)
         self.clock = clock or SystemClock()
         self.settlers: list[Callable[[], None]] = []
+        self.services: dict[str, Service] = {}
+        self.default_pace: Document = {}
         self.store = Store(self.root / "world.sqlite")
         self._salt()
 
@@ -167,11 +161,25 @@ class World:
         """Return how many seconds of world time have passed since a moment it wrote down."""
         return (self.now() - datetime.fromisoformat(iso_moment)).total_seconds()
 
-    # -- settings -----------------------------------------------------------------------------------------
+    # -- stand-ins and their settings ---------------------------------------------------------------------
+
+    def offer(
+        self,
+        service: str,
+        routes: Iterable[str],
+        *,
+        special_faults: Mapping[str, tuple[str, ...]] | None = None,
+        pace: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Let the routes of a stand-in be armed, and its settings be changed; may be called again with more."""
+        known = self.services.setdefault(service, Service())
+        known.routes = tuple(dict.fromkeys((*known.routes, *routes)))
+        known.special_faults |= special_faults or {}
+        self.default_pace |= pace or {}
 
     def pace(self, name: str) -> Any:
         """Return one of the world's settings."""
-        return (self.store.get("world", "pace") or {}).get(name, PACE[name])
+        return (self.store.get("world", "pace") or {}).get(name, self.default_pace[name])
 
     def set_pace(self, changes: Document) -> Document:
         """Change settings and return them all.
@@ -179,10 +187,10 @@ class World:
         Raises:
             UsageError: a name that is not a setting.
         """
-        unknown = sorted(set(changes) - set(PACE))
+        unknown = sorted(set(changes) - set(self.default_pace))
         if unknown:
-            raise UsageError(f"The sandbox world has no setting {unknown[0]!r}; it has {', '.join(PACE)}.")
-        return {**PACE, **self.store.merge("world", "pace", **changes)}
+            raise UsageError(f"The sandbox world has no setting {unknown[0]!r}; it has {', '.join(self.default_pace)}.")
+        return {**self.default_pace, **self.store.merge("world", "pace", **changes)}
 
     # -- ids and files ------------------------------------------------------------------------------------
 

@@ -46,7 +46,8 @@ def mount(world: World) -> list[Route]:
             ("GET", f"{v3}/channels", "list"): channels,
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,
         },
-        SPECIAL_FAULTS,
+        special_faults=SPECIAL_FAULTS,
+        pace={"youtube_processing_s": 1.0},
     )
 
 

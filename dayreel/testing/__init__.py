@@ -248,7 +248,6 @@ def bench(record: Vendor, root: Path, sample: Sample | None = None) -> Iterator[
             return asyncio.run_coroutine_threadsafe(answer(), loop).result(DEADLINE_S)
 
         values = {setting.variable: setting.sandbox for setting in record.settings if setting.sandbox is not None}
-        ask(lambda world: world.set_pace({"rate_limits": False}))
         yield Bench(record, sample, root, proxy, {**values, **sample.variables}, ask)
     world.store.close()
 

@@ -7,7 +7,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.wire import Call, Refused, routes
+from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
 from dayreel.sandbox.world import World
 
 BUCKET_KEY = "sandbox-bucket-key"
@@ -50,7 +50,11 @@ def bucket(world: World) -> list[Route]:
         return Response("<ListBucketResult/>", media_type="application/xml")
 
     key = "/s3/{bucket}/{key:path}"
-    table = {("PUT", key, "put"): put, ("GET,HEAD", key, "get"): get, ("DELETE", key, "delete"): delete}
+    table: dict[Place, Handler] = {
+        ("PUT", key, "put"): put,
+        ("GET,HEAD", key, "get"): get,
+        ("DELETE", key, "delete"): delete,
+    }
     return routes(world, "bucket", _fault_answer, {("GET,HEAD", "/s3/{bucket}", "list"): listing, **table})
 
 

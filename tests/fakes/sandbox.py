@@ -105,6 +105,10 @@ class RunningSandbox:
         """Disarm everything and let go of what was stuck."""
         self._ask(lambda world: Faults(world).clear())
 
+    def services(self) -> list[str]:
+        """Return what can be armed."""
+        return self._ask(lambda world: list(world.services))
+
     def fired(self) -> list[dict[str, Any]]:
         """Return the faults that fired, oldest first."""
         return list(self._ask(lambda world: Faults(world).listing())["fired"])

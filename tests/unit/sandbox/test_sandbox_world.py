@@ -18,14 +18,14 @@ import requests
 from starlette.responses import Response
 
 from dayreel.errors import UsageError
-from dayreel.sandbox import faults as faults_module
+from dayreel.sandbox import fal, openai
 from dayreel.sandbox.__main__ import main
 from dayreel.sandbox.app import create_app
 from dayreel.sandbox.counters import counters
-from dayreel.sandbox.faults import EVERYWHERE, ROUTES, SPECIAL, Faults
+from dayreel.sandbox.faults import EVERYWHERE, Faults
 from dayreel.sandbox.server import serve_preferring
 from dayreel.sandbox.wire import Call, routes
-from dayreel.sandbox.world import PACE, World
+from dayreel.sandbox.world import World
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.sandbox.conftest import QUICK, wait_for
 from tests.unit.sandbox.test_sandbox_instagram import Graph
@@ -73,7 +73,7 @@ def test_the_control_plane_says_and_does_what_a_test_asks(sandbox: RunningSandbo
     assert told(sandbox, "GET", "pace")["fal_queue_s"] == 7
     assert told(sandbox, "GET", "effects") == sandbox.effects()
     assert told(sandbox, "POST", "reset") == {"reset": True}
-    assert told(sandbox, "GET", "pace")["fal_queue_s"] == PACE["fal_queue_s"]
+    assert told(sandbox, "GET", "pace")["fal_queue_s"] == 0.2
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,14 @@ def test_a_delay_only_delays(sandbox: RunningSandbox) -> None:
 
 
 def test_every_service_answers_the_common_faults_in_its_own_way(sandbox: RunningSandbox) -> None:
-    for service in ROUTES:
+    services = sandbox.services()
+    assert len(services) > 10
+    for service in services:
         for kind in ("error", "expired_token", "quota"):
             assert sandbox.arm(service, "*", kind) > 0
 
 
-def test_a_stand_in_of_another_package_can_be_armed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults_module, "ROUTES", dict(ROUTES))
+def test_a_stand_in_of_another_package_can_be_armed(tmp_path: Path) -> None:
     world = World(tmp_path)
 
     async def speech(_call: Call) -> Response:
@@ -140,6 +141,8 @@ def test_a_stand_in_of_another_package_can_be_armed(tmp_path: Path, monkeypatch:
 
 def test_a_special_fault_waits_for_a_route_that_knows_it(tmp_path: Path) -> None:
     world = World(tmp_path)
+    fal.mount(world)
+    openai.mount(world)
     faults = Faults(world)
     faults.arm({"service": "fal", "route": "*", "kind": "truncated_file"})
     assert faults.take("fal", "submit") is None
@@ -153,6 +156,7 @@ def test_a_special_fault_waits_for_a_route_that_knows_it(tmp_path: Path) -> None
 
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     world = World(tmp_path)
+    fal.mount(world)
     with pytest.raises(UsageError, match="fal_queue_s"):
         world.set_pace({"speed": 1})
     world.store.close()
@@ -273,10 +277,11 @@ def test_a_taken_default_port_is_replaced_by_a_free_one(tmp_path: Path) -> None:
 
 
 def test_the_docs_name_every_route_fault_and_setting(tmp_path: Path) -> None:
-    create_app(tmp_path).state.world.store.close()  # every stand-in offers its routes
-    assert len(ROUTES) > 10
+    world: World = create_app(tmp_path).state.world
+    world.store.close()
     text = (Path(__file__).parents[3] / "docs" / "reference" / "sandbox.md").read_text()
     words = set(re.findall(r"[a-z_]+", text))
-    kinds = {*EVERYWHERE, *(kind for special in SPECIAL.values() for kind in special)}
-    routes = {route for names in ROUTES.values() for route in names}
-    assert sorted((kinds | routes | set(PACE) | set(ROUTES)) - words) == []
+    kinds = {*EVERYWHERE, *(kind for service in world.services.values() for kind in service.special_faults)}
+    routes = {route for service in world.services.values() for route in service.routes}
+    assert len(world.services) > 10
+    assert sorted((kinds | routes | set(world.default_pace) | set(world.services)) - words) == []
