@@ -117,7 +117,7 @@ class Settings(BaseSettings):
         try:
             return ZoneInfo(zone).key
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("it is no IANA time zone; write it like Europe/Madrid") from None
+            raise ValueError("it is not a valid IANA time zone; write it like Europe/Madrid") from None
 
     @field_validator("first_day")
     @classmethod
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         except ValueError:
             is_written_as_days_are = False
         if not is_written_as_days_are:
-            raise ValueError("it is no day; write it like 2026-11-01")
+            raise ValueError("it is not a valid day; write it like 2026-11-01")
         return day
 
     @cached_property

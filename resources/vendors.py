@@ -83,5 +83,5 @@ def _about(setting: Setting) -> str:
 
 
 def _name(given: FromEnvironment | dg.EnvVar) -> str:
-    # Dagster puts the EnvVar it was given back into the field, until the resource is made anew for a run.
+    # Dagster puts the EnvVar it was given back into the field, until the resource is made again for a run.
     return given.env_var_name if isinstance(given, dg.EnvVar) else given.env

@@ -14,13 +14,13 @@ def build_failure_sensor() -> dg.SensorDefinition:
     def run_failed(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
         run = context.dagster_run
         if run.job_name == NOTIFY_RUN_FAILURE:
-            return dg.SkipReason("a message that could not be sent is no reason for another one")
+            return dg.SkipReason("a message that could not be sent is not a reason for another one")
         failure = Failure(
             run_id=run.run_id,
             job=run.job_name,
             channel=run.tags.get("channel", ""),
             day=run.tags.get("dagster/partition", ""),
-            said=_said(context),
+            said=_error_text(context),
         )
         return dg.RunRequest(
             run_key=f"failed:{run.run_id}",
@@ -38,7 +38,7 @@ def build_failure_sensor() -> dg.SensorDefinition:
     return sensor
 
 
-def _said(context: dg.RunFailureSensorContext) -> str:
+def _error_text(context: dg.RunFailureSensorContext) -> str:
     """Return what the failed steps said, or the run itself where no step did."""
     said: list[str] = []
     for event in context.get_step_failure_events():

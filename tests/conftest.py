@@ -101,7 +101,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session")
 def _ffmpeg_was_tried() -> None:
-    """The ffmpeg that comes as a wheel is tried out once in a process, which is no test's own doing."""
+    """The ffmpeg that comes as a wheel is tried out once in a process, which is not a test's own doing."""
     from dayreel.media.ffmpeg_binary import find_ffmpeg
 
     find_ffmpeg()

@@ -21,7 +21,7 @@ COMMANDS = {
     "review": "list, approve, reject or edit what waits for a decision",
     "publish": "publish what was approved, or show with --plan what would be sent",
     "tui": "review, watch and resolve with the keyboard, in a terminal",
-    "retry": "go on with a failed content, or make a new take",
+    "retry": "continue a failed content, or make a new take",
     "why": "one page about a content or a post: from view count back to prompt",
     "backfill": "make the days that are missing or failed, up to their reviews",
     "reconcile": "look up every act whose outcome is not known",

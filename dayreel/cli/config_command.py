@@ -22,7 +22,7 @@ def list_all(as_json: bool) -> None:
     with open_catalog(load_settings().catalog) as catalog, catalog.read() as connection:
         values = [read_config(connection, name) for name in keys()]
     if as_json:
-        print_json([_told(value) for value in values])
+        print_json([_document(value) for value in values])
         return
     print_table(
         ("setting", "value", "from", "what it is"),
@@ -39,7 +39,7 @@ def get(name: str, as_json: bool) -> None:
     with open_catalog(load_settings().catalog) as catalog, catalog.read() as connection:
         value = read_config(connection, name)
     if as_json:
-        print_json(_told(value))
+        print_json(_document(value))
     else:
         click.echo(value.value)
 
@@ -69,7 +69,7 @@ def _origin(value: Value) -> str:
     return f"{value.updated_by}, {value.updated_at:%Y-%m-%d %H:%M}" if value.updated_at else value.origin
 
 
-def _told(value: Value) -> dict[str, object]:
+def _document(value: Value) -> dict[str, object]:
     return {
         "name": value.key.name,
         "value": value.value,

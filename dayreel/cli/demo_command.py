@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 @click.command("demo")
 @click.option("--days", type=int, default=60, show_default=True, help="how many days, up to yesterday")
 @click.option("--into", type=click.Path(path_type=Path), help="an empty folder; default is var/demo of this project")
-@click.option("--dagster/--no-dagster", "tells_dagster", default=True, help="also fill Dagster's pages (default)")
+@click.option("--dagster/--no-dagster", "reports_to_dagster", default=True, help="also fill Dagster's pages (default)")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(days: int, into: Path | None, tells_dagster: bool, as_json: bool) -> None:
+def command(days: int, into: Path | None, reports_to_dagster: bool, as_json: bool) -> None:
     """Make a demo project in the sandbox world: made, reviewed, posted and measured content, simulated throughout."""
     from dayreel.services.demo.make_demo import make_demo
     from dayreel.settings import find_root
@@ -28,7 +28,7 @@ def command(days: int, into: Path | None, tells_dagster: bool, as_json: bool) ->
     started = time.monotonic()
     click.echo(f"Making {days} days of simulated content in {root} ...", err=True)
     demo = make_demo(root, here, days=days)
-    events = _tell_dagster(root, demo) if tells_dagster else 0
+    events = _report_to_dagster(root, demo) if reports_to_dagster else 0
     told = {
         "root": str(root), "first": demo.first, "last": demo.last, "contents": demo.contents, "posts": demo.posts,
         "mart_files": demo.files, "dagster_events": events, "gaps": demo.gaps,
@@ -46,7 +46,7 @@ def command(days: int, into: Path | None, tells_dagster: bool, as_json: bool) ->
     )
 
 
-def _tell_dagster(root: Path, demo: "Demo") -> int:
+def _report_to_dagster(root: Path, demo: "Demo") -> int:
     """Fill the event log of the demo's own Dagster instance, never of another one."""
     from dayreel.cli.launch import report_history
     from dayreel.settings import load_settings

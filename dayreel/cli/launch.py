@@ -117,7 +117,7 @@ def run_job(
 
     Raises:
         ConfigurationError: the channel files or the Dagster instance cannot be used.
-        UsageError: the day is no partition.
+        UsageError: the day is not a partition.
         KeyboardInterrupt: somebody stopped it; Dagster makes of that a step that failed, and its caller would go on
             with whatever comes next.
     """
@@ -138,15 +138,15 @@ def run_job(
             )
         except dg.DagsterUnknownPartitionError as error:
             raise UsageError(
-                f"{partition_key} is no partition: they go from DAYREEL_FIRST_DAY ({settings.first_day}) to today in "
-                f"DAYREEL_TIMEZONE ({settings.timezone}).",
+                f"{partition_key} is not a partition: those go from DAYREEL_FIRST_DAY ({settings.first_day}) to today "
+                f"in DAYREEL_TIMEZONE ({settings.timezone}).",
                 next_step="Nothing was done; for other days change those two in .env.",
             ) from error
         failed = [event for event in result.all_events if event.is_step_failure]
         if any(_was_stopped(event) for event in failed):
-            click.echo("What is made and paid is kept; the same command goes on from there.", err=True)
+            click.echo("What is made and paid is kept; the same command continues from there.", err=True)
             raise KeyboardInterrupt
-        failures = tuple((str(event.step_key).replace("__", "/"), _said(event)) for event in failed)
+        failures = tuple((str(event.step_key).replace("__", "/"), _error_text(event)) for event in failed)
         return Launched(result.run_id, result.success, failures)
 
 
@@ -214,7 +214,7 @@ def _was_stopped(event: Any) -> bool:
     return error is not None and error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
-def _said(event: Any) -> str:
+def _error_text(event: Any) -> str:
     data = event.step_failure_data
     if data.user_failure_data is not None and data.user_failure_data.description:
         return str(data.user_failure_data.description)

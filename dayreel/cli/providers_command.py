@@ -22,11 +22,18 @@ def command(as_json: bool) -> None:
     print_table(
         ("family", "vendor", f"ready ({settings.world})", "can", "needs", "takes"),
         [
-            (one.family, one.name, "yes" if one.ready else "no", ", ".join(one.can), _told(one.needs), _told(one.takes))
+            (
+                one.family,
+                one.name,
+                "yes" if one.ready else "no",
+                ", ".join(one.can),
+                _variables(one.needs),
+                _variables(one.takes),
+            )
             for one in listed
         ],
     )
 
 
-def _told(variables: dict[str, bool]) -> str:
+def _variables(variables: dict[str, bool]) -> str:
     return "\n".join(f"{name} ({'set' if is_set else 'not set'})" for name, is_set in variables.items())

@@ -25,7 +25,7 @@ def command(effect_id: int | None, found: str | None, not_there: bool, note: str
     project = open_project(settings)
     try:
         if effect_id is not None:
-            told = [resolve(project, effect_id, found=found, by=person(settings), note=note)]
+            told = [resolve(project, effect_id, reference=found, by=person(settings), note=note)]
         else:
             told = reconcile(project)
     finally:

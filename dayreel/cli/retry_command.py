@@ -1,4 +1,4 @@
-"""`dayreel retry`: go on with a content that stopped, make one segment again, or make another take of the day."""
+"""`dayreel retry`: continue a content that stopped, make one segment again, or make another take of the day."""
 
 import sys
 

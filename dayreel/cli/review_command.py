@@ -144,7 +144,7 @@ def edit(content_id: str, caption: str, by: str | None, note: str | None, revisi
 def hold(content_id: str, by: str | None, note: str | None, revision: int | None) -> None:
     """Keep it from going out and from expiring, until somebody decides again; what is out stays out."""
     _decide(content_id, "held", by=by, note=note, revision=revision)
-    click.echo(f"It goes on with: dayreel review approve {content_id}")
+    click.echo(f"It continues: dayreel review approve {content_id}")
 
 
 @command.command("recall")

@@ -199,7 +199,7 @@ def _announce(settings: Settings, children: list[Child]) -> None:
             if time.monotonic() > deadline:
                 raise ConfigurationError(
                     f"The {child.program.name} did not answer within {START_DEADLINE_S:.0f} s.",
-                    next_step=f"Its log is {_told(settings, child.log)}.",
+                    next_step=f"Its log is {_shown_path(settings, child.log)}.",
                 )
             time.sleep(_LOOK_EVERY_S)
         click.echo(f"{child.program.label:15} {place}")
@@ -224,7 +224,7 @@ def print_first_login(settings: Settings) -> None:
 
 
 def _is_kept(output: IO[str]) -> bool:
-    """Tell whether an output is systemd's journal, as systemd.exec(5) says."""
+    """Return whether an output is systemd's journal, as systemd.exec(5) says."""
     if "JOURNAL_STREAM" not in os.environ:
         return False
     there = os.fstat(output.fileno())
@@ -237,11 +237,11 @@ def _require_alive(settings: Settings, children: list[Child]) -> None:
         if code is not None:
             raise ConfigurationError(
                 f"The {child.program.name} stopped by itself with exit code {code}, so everything was stopped.",
-                next_step=f"Its log is {_told(settings, child.log)}; `dayreel doctor` checks what it needs.",
+                next_step=f"Its log is {_shown_path(settings, child.log)}; `dayreel doctor` checks what it needs.",
             )
 
 
-def _told(settings: Settings, path: Path) -> str:
+def _shown_path(settings: Settings, path: Path) -> str:
     return str(path.relative_to(settings.root))
 
 

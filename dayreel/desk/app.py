@@ -223,7 +223,9 @@ def _templates(folders: tuple[Path, ...]) -> Environment:
     environment.globals.update(most_caption=MOST_CHARACTERS)
     environment.filters.update(platform=label_of, unit=UNIT_NAMES.__getitem__)
     environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
-    environment.filters.update(seen=snapshot_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, told=_told)
+    environment.filters.update(
+        seen=snapshot_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, as_text=_as_text
+    )
     return environment
 
 
@@ -243,11 +245,11 @@ def _lasts(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
 
 
-def _told(value: object) -> str:
+def _as_text(value: object) -> str:
     """Return a fact of a document in words: lists with commas, what is nested as `name: value`."""
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {_told(one)}" for name, one in value.items())
-    return ", ".join(map(_told, value)) if isinstance(value, list) else str(value)
+        return "; ".join(f"{name}: {_as_text(one)}" for name, one in value.items())
+    return ", ".join(map(_as_text, value)) if isinstance(value, list) else str(value)
 
 
 def _iso(moment: datetime) -> str:

@@ -54,7 +54,7 @@ def read_path(raw: bytes) -> DagsterPath:
     try:
         path = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
-        raise _refused("it is no UTF-8") from None
+        raise _refused("it is not UTF-8") from None
     lowered = raw.lower()
     if b"%2f" in lowered or b"%5c" in lowered or "\\" in path:
         raise _refused("it holds an encoded or a backward slash")

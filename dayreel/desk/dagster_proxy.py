@@ -112,7 +112,7 @@ class DagsterProxy:
         if operation.kind == "mutation":
             _require_operator(who, ", ".join(operation.fields))
             body = signed_launch(operation, actor=who.name)
-            await self._note(who, "dagster", ", ".join(operation.fields), _told(body))
+            await self._note(who, "dagster", ", ".join(operation.fields), _audit_detail(body))
         return await self._forward(request, path, json.dumps(body).encode(), drop_query=True)
 
     async def _note(self, who: Visitor, act: str, target: str, detail: dict[str, Any]) -> None:
@@ -188,7 +188,7 @@ def _require_own_origin(desk: DeskState, request: Request, who: Visitor) -> None
         raise GateClosedError("Another site sent this request.", next_step="Nothing was done in Dagster.")
 
 
-def _told(body: dict[str, Any]) -> dict[str, Any]:
+def _audit_detail(body: dict[str, Any]) -> dict[str, Any]:
     """Return what the record keeps of a mutation: its name and variables, not more of them than one can read."""
     text = json.dumps(body.get("variables"), default=str)
     return {"operation": body.get("operationName"), "variables": text[:2000]}

@@ -50,7 +50,7 @@ async def read_form(request: Request) -> Form:
 
     Raises:
         OversizedError: it is larger than any of ours.
-        UsageError: it is no ordinary form.
+        UsageError: it is not an ordinary form.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await read_body(request, MOST_BYTES)

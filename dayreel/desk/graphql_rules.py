@@ -49,12 +49,12 @@ def read_operation(raw: bytes | str) -> Operation:
     """Understand a GraphQL request, or refuse it.
 
     Raises:
-        UsageError: it is no single JSON object with a query that can be parsed.
+        UsageError: it is not a single JSON object with a query that can be parsed.
     """
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
-        raise _refused("its body is no JSON") from None
+        raise _refused("its body is not JSON") from None
     if not isinstance(body, dict) or not isinstance(body.get("query"), str):
         raise _refused("it holds no single query")
     if isinstance(body.get("variables"), str):

@@ -199,7 +199,7 @@ class Feed:
                         changes = await self._in_thread(changes_since, self._records, cursor, window)
                         cursor, window = changes.marker, changes.window
                         for live in changes.contents.values():
-                            self._tell(live, changes.marker)
+                            self._notify(live, changes.marker)
                 except DayreelError as error:
                     # Heartbeats tell those who watch that the desk is there; the catalog comes back or not.
                     _log.warning("The catalog cannot be read for the live view: %s", error)
@@ -208,7 +208,7 @@ class Feed:
         finally:
             listening.close()
 
-    def _tell(self, live: ContentStatus, marker: int) -> None:
+    def _notify(self, live: ContentStatus, marker: int) -> None:
         known = self._latest.get(live.row.id)
         if known is not None and known[0] == live:
             return  # it was only looked at again

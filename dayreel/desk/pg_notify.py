@@ -12,7 +12,7 @@ from dayreel.errors import StoreError
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.news import News
 
-# PostgreSQL is looked at so often even when it says nothing: a notification is no promise.
+# PostgreSQL is looked at so often even when it says nothing: a notification is not a promise.
 LOOK_ANYWAY_S = 1.0
 # Commits come in bursts; so long they are gathered.
 _GATHER_S = 0.02

@@ -1,6 +1,6 @@
 """Who is asking: the signed session cookie, a script's bearer token, or the header of a trusted proxy.
 
-Cookies are read and set here alone. A session's secret is made anew at every login, whatever the browser brought.
+Cookies are read and set here alone. Every login gets a new session secret, whatever the browser brought.
 """
 
 import hmac

@@ -34,7 +34,7 @@ class FfmpegFacts:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether every filter and encoder that dayreel uses is present."""
+        """Return whether every filter and encoder that dayreel uses is present."""
         return not self.missing_filters and not self.missing_encoders
 
 

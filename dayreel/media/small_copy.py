@@ -12,7 +12,7 @@ _WIDTH = 540
 _AUDIO_BIT_RATE = 64_000
 _LEAST_VIDEO_BIT_RATE = 80_000
 _MARGIN = 0.85
-"""Rate control is no promise, and the container wants some bytes too."""
+"""Rate control is not a promise, and the container wants some bytes too."""
 _DEADLINE_S = 120.0
 
 

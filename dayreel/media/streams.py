@@ -83,17 +83,17 @@ class VideoStream(Labels):
 
     @property
     def is_hdr(self) -> bool:
-        """Tell whether the transfer curve is PQ or HLG."""
+        """Return whether the transfer curve is PQ or HLG."""
         return self.color_transfer in _HDR_TRANSFERS
 
     @property
     def is_full_range(self) -> bool:
-        """Tell whether black is 0 and white 255."""
+        """Return whether black is 0 and white 255."""
         return self.color_range == "pc" or self.pix_fmt.startswith("yuvj")
 
     @property
     def is_rgb(self) -> bool:
-        """Tell whether the picture is stored as red, green and blue."""
+        """Return whether the picture is stored as red, green and blue."""
         return self.pix_fmt.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "pal", "0rgb", "0bgr"))
 
     @property
@@ -113,7 +113,7 @@ class VideoStream(Labels):
 
     @property
     def is_on_its_side(self) -> bool:
-        """Tell whether it is turned by a quarter for showing."""
+        """Return whether it is turned by a quarter for showing."""
         return self.rotation % 180 != 0
 
 
@@ -286,7 +286,7 @@ def _duration_s(stream: Any, container_duration_s: float) -> float:
 
 
 def _is_constant_rate(stream: AvVideoStream, duration_s: float) -> bool:
-    """Tell whether the average rate, the base rate and the number of frames agree with one another."""
+    """Return whether the average rate, the base rate and the number of frames agree with one another."""
     if not stream.average_rate or stream.average_rate != stream.base_rate or not stream.frames:
         return False
     return abs(stream.frames / float(stream.average_rate) - duration_s) < 0.5 / float(stream.average_rate)

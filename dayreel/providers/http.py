@@ -59,7 +59,7 @@ def secret_parts(url: str, *, shortest: int = _SHORTEST_PART) -> tuple[str, ...]
     """Return what is kept out of messages where an address itself is a key: a server may say any part of it back.
 
     Args:
-        shortest: parts of the path and of the query that are shorter, in characters, are no keys.
+        shortest: parts of the path and of the query that are shorter, in characters, are not keys.
     """
     try:
         parts = urlsplit(url)
@@ -134,7 +134,7 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the status is 2xx."""
+        """Return whether the status is 2xx."""
         return 200 <= self.status < 300  # noqa: PLR2004  HTTP's own borders
 
     @property
@@ -372,7 +372,7 @@ def _transport_error(
 
 
 def never_connected(error: "requests.exceptions.RequestException") -> bool:
-    """Tell whether no connection to the vendor ever stood, so that nothing can have been sent."""
+    """Return whether no connection to the vendor ever stood, so that nothing can have been sent."""
     import requests  # noqa: PLC0415
     from urllib3.exceptions import (  # noqa: PLC0415
         ConnectTimeoutError,
@@ -390,7 +390,7 @@ def never_connected(error: "requests.exceptions.RequestException") -> bool:
 
 
 def certificate_refused(error: BaseException | None) -> bool:
-    """Tell whether a connection failed because the other side's certificate is not trusted."""
+    """Return whether a connection failed because the other side's certificate is not trusted."""
     seen = 0
     while error is not None and seen < 10:  # noqa: PLR2004  a chain longer than that is a loop
         if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):

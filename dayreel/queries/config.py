@@ -23,9 +23,11 @@ Origin = Literal["default", "catalog", "environment"]
 
 
 def _usd(text: str) -> str:
-    # Decimal itself takes 1e999, 2_0 and digits of every script: a slip of the fingers that is no cap at all.
+    # Decimal itself takes 1e999, 2_0 and digits of every script: a slip of the fingers that is not a cap at all.
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,4})?", text):
-        raise UsageError(f"{text!r} is no amount of dollars.", next_step="Write it like 2.00; the most is 999999.")
+        raise UsageError(
+            f"{text!r} is not a valid amount of dollars.", next_step="Write it like 2.00; the most is 999999."
+        )
     return text
 
 

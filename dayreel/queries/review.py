@@ -306,7 +306,7 @@ def review_of(records: Records, content_id: str) -> Review:
         history = _history(connection, row.id)
     channel, no_channel = _load(lambda: records.channels.load(row.channel))
     _fetched, no_bucket = _load(lambda: records.contents.fetch(row.id))
-    # A take that was only just opened has no folder yet, which is no trouble.
+    # A take that was only just opened has no folder yet, which is not a problem.
     is_new = row.state == "pending" and not records.contents.exists(row.id)
     manifest, no_manifest = (None, None) if is_new else _load(lambda: records.contents.manifest(row.id))
     idea = manifest.idea if manifest else None

@@ -2,7 +2,7 @@
 
 An act's outcome is unknown when its effect says so, or when it was sent and abandoned (`stores.leases.is_abandoned`).
 Only acts of the project's present world count: those of the other world cannot be looked up from here, and are told by
-their number alone. What is known to be under way (a post that its platform processes) is no unknown outcome.
+their number alone. What is known to be under way (a post that its platform processes) is not an unknown outcome.
 """
 
 from collections.abc import Mapping
@@ -128,7 +128,7 @@ def _outcome(row: RowMapping) -> UnknownOutcome:
 
 def _without_evidence(row: RowMapping) -> str:
     if row["state"] == "sent":
-        return "nobody has gone on with it" if row["owner"] is None else "the process that sent it is gone"
+        return "nobody has continued it" if row["owner"] is None else "the process that sent it is gone"
     return "nothing came back"
 
 

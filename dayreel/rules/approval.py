@@ -49,15 +49,15 @@ def what_changed(approved: ApprovalScope, current: ApprovalScope, platform: str)
             for name in sorted(before.keys() | now.keys())
             if before.get(name) != now.get(name)
         ]
-        changes += _changed_words(approved, current, platform, is_told=bool(changes))
+        changes += _changed_words(approved, current, platform, is_explained=bool(changes))
     return changes
 
 
-def _changed_words(approved: ApprovalScope, current: ApprovalScope, platform: str, *, is_told: bool) -> list[str]:
+def _changed_words(approved: ApprovalScope, current: ApprovalScope, platform: str, *, is_explained: bool) -> list[str]:
     """Return in words what a platform would get that was not approved; an older approval binds none of it.
 
     Args:
-        is_told: something that words are made from is named already.
+        is_explained: something that words are made from is named already.
     """
     if approved.words is None or current.words is None:
         return []
@@ -68,7 +68,7 @@ def _changed_words(approved: ApprovalScope, current: ApprovalScope, platform: st
     tags_before, tags_now = _hashtags(before), _hashtags(now)
     if tags_before != tags_now:
         changes.append(f"the hashtags on {platform} (approved {tags_before!r}, now {tags_now!r})")
-    if before.get("text") != now.get("text") and not changes and not is_told:
+    if before.get("text") != now.get("text") and not changes and not is_explained:
         changes.append(f"the text on {platform}, which is put together in another way now")
     return changes
 

@@ -151,7 +151,7 @@ def _new_hashtags(text: str, hashtags: Iterable[str]) -> list[str]:
         word = raw.strip().removeprefix("#")
         if not word or not _HASHTAG.fullmatch(f"#{word}"):
             raise UsageError(
-                f"{raw!r} is no hashtag: it has to be one word of letters, digits and underscores.",
+                f"{raw!r} is not a valid hashtag: it has to be one word of letters, digits and underscores.",
                 next_step="Correct `hashtags` in the channel's file.",
             )
         if word.casefold() not in seen:

@@ -30,7 +30,7 @@ def parse_content_id(text: str) -> ContentId:
     """
     found = _ID.fullmatch(text)
     if found is None:
-        raise UsageError(f"{text!r} is no content id.", next_step="One looks like `asmr_crafts-2026-11-20`.")
+        raise UsageError(f"{text!r} is not a valid content id.", next_step="One looks like `asmr_crafts-2026-11-20`.")
     return ContentId(found["channel"], parse_day(found["day"]), int(found["take"] or 1))
 
 
@@ -45,4 +45,4 @@ def parse_day(text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise UsageError(f"{text!r} is no day.", next_step="Write days as YYYY-MM-DD, for example 2026-11-20.")
+    raise UsageError(f"{text!r} is not a valid day.", next_step="Write days as YYYY-MM-DD, for example 2026-11-20.")

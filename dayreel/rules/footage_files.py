@@ -10,5 +10,5 @@ FOOTAGE_SUFFIXES: Final = frozenset(
 
 
 def is_footage(path: PurePath) -> bool:
-    """Tell whether a file's name says that it is moving picture; what is in it is for `media.probe` to say."""
+    """Return whether a file's name says that it is moving picture; what is in it is for `media.probe` to say."""
     return path.suffix.lower() in FOOTAGE_SUFFIXES

@@ -27,7 +27,7 @@ class MarkerName:
 
 
 def parse_marker_name(name: str) -> MarkerName | None:
-    """Return what a file name says, or None when it is no marker of ours."""
+    """Return what a file name says, or None when it is not a marker of ours."""
     if name == "final_video.done":
         return MarkerName("final_video")
     found = _SEGMENT.match(name)

@@ -11,7 +11,7 @@ from dayreel.errors import UsageError
 Role = Literal["viewer", "reviewer", "operator", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
-# viewer: sees everything, Dagster too. reviewer: approves, rejects, edits, has a segment made anew.
+# viewer: sees everything, Dagster too. reviewer: approves, rejects, edits, has a segment made again.
 # operator: kill switch, unknown effects, launches in Dagster. admin: people, their roles, the record of acts.
 
 

@@ -82,7 +82,7 @@ def verify_discord(headers: Headers, body: bytes, *, public_key: str, now: datet
 
     if not _HEX_32.fullmatch(public_key.strip()):
         raise ConfigurationError(
-            "Discord's public key is no key: it has 64 hexadecimal digits.",
+            "Discord's public key is not a valid key: it has 64 hexadecimal digits.",
             next_step="Copy it from the Discord developer portal, General Information.",
         )
     found = _stamped(headers, "x-signature-timestamp", "x-signature-ed25519", body, now)

@@ -104,7 +104,7 @@ def _model(name: str) -> Document:
 async def messages(call: Call) -> Response:
     """Answer `POST /v1/messages`."""
     request = await _checked(call)
-    said = _said(request)
+    said = _prompt_text(request)
     number = call.world.new_digest("anthropic")
     schema = ((request.get("output_config") or {}).get("format") or {}).get("schema")
     block, text = _answer(request, schema, said)
@@ -257,7 +257,7 @@ def _check_limits(schema: Document, where: str) -> None:
             raise Refused(error(400, f"{where}: For 'array' type, property 'maxItems' is not supported"))
 
 
-def _said(request: Document) -> str:
+def _prompt_text(request: Document) -> str:
     """Return all text of the request, in order."""
     system = request.get("system") or ""
     parts = [system if isinstance(system, str) else _text(system)]

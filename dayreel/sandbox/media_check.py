@@ -54,7 +54,7 @@ def inspect(path: Path) -> MediaFacts:
     """Read a received file and decode the first frame of it.
 
     Raises:
-        MediaError: it is no media file, or it cannot be decoded.
+        MediaError: it is not a media file, or it cannot be decoded.
     """
     try:
         with av.open(str(path)) as box:
@@ -81,7 +81,7 @@ def inspect(path: Path) -> MediaFacts:
 
 
 def is_faststart(path: Path) -> bool:
-    """Tell whether `moov` comes before `mdat` among a file's outermost boxes."""
+    """Return whether `moov` comes before `mdat` among a file's outermost boxes."""
     size = path.stat().st_size
     with path.open("rb") as file:
         position = 0

@@ -399,7 +399,7 @@ def _settle_one(world: World, publish: Document) -> Document:
 
 
 def _is_public(world: World, publish: Document) -> bool:
-    """Tell whether moderation has passed a public post, which is when its id is handed out."""
+    """Return whether moderation has passed a public post, which is when its id is handed out."""
     is_meant_for_all = publish["post_info"].get("privacy_level") == "PUBLIC_TO_EVERYONE"
     return is_meant_for_all and world.age_s(publish["complete_at"]) >= float(world.pace("tiktok_public_id_s"))
 

@@ -116,7 +116,7 @@ class Call:
         return f"{self.request.url.scheme}://{self.request.url.netloc}"
 
     def has(self, kind: str) -> bool:
-        """Tell whether this call carries a fault of this kind."""
+        """Return whether this call carries a fault of this kind."""
         return self.fault is not None and self.fault.kind == kind
 
     def bearer(self, scheme: str = "Bearer") -> str:

@@ -374,7 +374,7 @@ def _list(kind: str, items: list[Document]) -> JSONResponse:
     return JSONResponse({"kind": f"youtube#{kind}", "etag": "sandbox", "items": items, "pageInfo": page})
 
 
-def _found(call: Call, parts: list[str]) -> list[Document]:
+def _requested_videos(call: Call, parts: list[str]) -> list[Document]:
     posts = [call.world.post("youtube", id_) for id_ in _ids(call)]
     videos = [_video(call, post) for post in posts if post]
     shown = ("kind", "etag", "id", *parts)
@@ -384,13 +384,13 @@ def _found(call: Call, parts: list[str]) -> list[Document]:
 async def list_videos(call: Call) -> Response:
     """Answer up to 50 videos by id; ids it does not know are left out."""
     _authorized(call)
-    return _list("videoListResponse", _found(call, _parts(call)))
+    return _list("videoListResponse", _requested_videos(call, _parts(call)))
 
 
 async def batch_statistics(call: Call) -> Response:
     """Answer the statistics of up to 50 videos."""
     _authorized(call)
-    return _list("batchGetStatsResponse", _found(call, _parts(call)))
+    return _list("batchGetStatsResponse", _requested_videos(call, _parts(call)))
 
 
 async def channels(call: Call) -> Response:

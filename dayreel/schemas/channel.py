@@ -132,7 +132,7 @@ class Safety(Strict):
     def _terms_have_letters(cls, terms: tuple[str, ...]) -> tuple[str, ...]:
         for term in terms:
             if not any(letter.isalnum() for letter in term):
-                raise ValueError(f"{term!r} is no term")
+                raise ValueError(f"{term!r} is not a valid term")
         return terms
 
 
@@ -258,7 +258,7 @@ class Channel(Strict):
         try:
             return ZoneInfo(zone).key
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{zone!r} is no IANA time zone; write it like `Europe/Madrid`") from None
+            raise ValueError(f"{zone!r} is not a valid IANA time zone; write it like `Europe/Madrid`") from None
 
     @field_validator("narration", mode="before")
     @classmethod
@@ -276,7 +276,7 @@ class Channel(Strict):
     def _windows_are_readable(cls, windows: tuple[str, ...]) -> tuple[str, ...]:
         for window in windows:
             if not _WINDOW.match(window):
-                raise ValueError(f"{window!r} is no window; write it like `18:00-21:30` (end at most 24:00)")
+                raise ValueError(f"{window!r} is not a valid window; write it like `18:00-21:30` (end at most 24:00)")
             start, end = window.split("-")
             if start == end:
                 raise ValueError(f"{window!r} is empty: it starts and ends at the same minute")

@@ -65,10 +65,10 @@ class DagsterServer:
             "title": title,
             "tags": [{"key": key, "value": value} for key, value in tags.items()],
         }
-        told = self._ask(_LAUNCH, {"params": params})["launchPartitionBackfill"]
-        if told["__typename"] != "LaunchBackfillSuccess":
-            raise self._refused(f"backfill {job}", told.get("message") or told["__typename"])
-        return str(told["backfillId"])
+        launched = self._ask(_LAUNCH, {"params": params})["launchPartitionBackfill"]
+        if launched["__typename"] != "LaunchBackfillSuccess":
+            raise self._refused(f"backfill {job}", launched.get("message") or launched["__typename"])
+        return str(launched["backfillId"])
 
     def status(self, backfill_id: str) -> BackfillStatus:
         """Return how far a backfill is.
@@ -76,13 +76,13 @@ class DagsterServer:
         Raises:
             ConfigurationError: the server knows none of that id, or is gone.
         """
-        told = self._ask(_STATUS, {"id": backfill_id})["partitionBackfillOrError"]
-        if told["__typename"] != "PartitionBackfill":
-            raise self._refused(f"look at backfill {backfill_id!r}", told.get("message") or told["__typename"])
+        backfill = self._ask(_STATUS, {"id": backfill_id})["partitionBackfillOrError"]
+        if backfill["__typename"] != "PartitionBackfill":
+            raise self._refused(f"look at backfill {backfill_id!r}", backfill.get("message") or backfill["__typename"])
         runs: dict[str, int] = {}
-        for run in told["runs"]:
+        for run in backfill["runs"]:
             runs[run["status"]] = runs.get(run["status"], 0) + 1
-        return BackfillStatus(told["status"], runs, (told["error"] or {}).get("message"))
+        return BackfillStatus(backfill["status"], runs, (backfill["error"] or {}).get("message"))
 
     def serves(self, dagster_home: str) -> bool:
         """Return whether this is the server of that instance, with living daemons that would do the work."""
@@ -90,7 +90,9 @@ class DagsterServer:
             instance = self._ask(_WHO, {})["instance"]
         except (OSError, ValueError, KeyError, ConfigurationError):  # whatever is there, it is not ours
             return False
-        healthy = {one["daemonType"] for one in instance["daemonHealth"]["allDaemonStatuses"] if one["healthy"]}
+        healthy = {
+            daemon["daemonType"] for daemon in instance["daemonHealth"]["allDaemonStatuses"] if daemon["healthy"]
+        }
         return dagster_home in (instance["info"] or "") and healthy >= _NEEDED_DAEMONS
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,17 +100,17 @@ class DagsterServer:
             answer = requests.post(
                 f"{self.url}/graphql", json={"query": query, "variables": dict(variables)}, timeout=_TIMEOUT_S
             )
-            told = answer.json()
+            answer_body = answer.json()
         except OSError as error:
             raise self._refused("ask it something", str(error)) from error
-        if answer.status_code != requests.codes.ok or told.get("errors"):
-            raise self._refused("ask it something", str(told.get("errors") or answer.status_code))
-        data: dict[str, Any] = told["data"]
+        if answer.status_code != requests.codes.ok or answer_body.get("errors"):
+            raise self._refused("ask it something", str(answer_body.get("errors") or answer.status_code))
+        data: dict[str, Any] = answer_body["data"]
         return data
 
-    def _refused(self, attempted: str, said: str) -> ConfigurationError:
+    def _refused(self, attempted: str, answer: str) -> ConfigurationError:
         return ConfigurationError(
-            f"Tried to {attempted} at Dagster's web server {self.url}; it answered: {said}.",
+            f"Tried to {attempted} at Dagster's web server {self.url}; it answered: {answer}.",
             next_step="Its log is var/logs/webserver.log; without it the same command works in its own process.",
         )
 

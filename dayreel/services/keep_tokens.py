@@ -121,9 +121,9 @@ class _Work:
 
     def refuse_seed(self, kept: "Kept", why: PermanentError) -> "Kept":
         """Remember that a newer token does not work; the one that does stays."""
-        said = f"a newer token in the environment was refused, so the stored one is used: {why.message}"
-        self.vault.note(self.seed.vendor, kept, error=said, at=self._now, refused_seed_sha256=self.seed.sha256)
-        return replace(kept, refused_seed_sha256=self.seed.sha256, error=said, version=kept.version + 1)
+        error = f"a newer token in the environment was refused, so the stored one is used: {why.message}"
+        self.vault.note(self.seed.vendor, kept, error=error, at=self._now, refused_seed_sha256=self.seed.sha256)
+        return replace(kept, refused_seed_sha256=self.seed.sha256, error=error, version=kept.version + 1)
 
     def renew(self, kept: "Kept") -> str:
         """Renew; while the old token still works, a renewal that does not is only written down."""
@@ -162,8 +162,8 @@ def token_findings(settings: Settings, now: datetime) -> Iterator[Check]:
 def _finding(settings: Settings, seed: Seed, rule: RenewalRule, now: datetime) -> Check:
     name = f"token of {seed.vendor}"
     if settings.token_key is None:
-        found = "it can be renewed, but there is no DAYREEL_TOKEN_KEY to keep it with"
-        return Check(name, "warn", found, "`dayreel setup` makes the key; until then the token simply ends.")
+        detail = "it can be renewed, but there is no DAYREEL_TOKEN_KEY to keep it with"
+        return Check(name, "warn", detail, "`dayreel setup` makes the key; until then the token simply ends.")
     try:
         kept = _stored(settings.catalog, settings.token_key, seed.vendor)
     except DayreelError as error:
@@ -197,5 +197,5 @@ def _left(token: Token, now: datetime) -> str:
         left = (end - now).total_seconds() / 86_400
         return f"{left:.1f} days left" if left > 0 else f"ended {-left:.1f} days ago"
 
-    said = f"access token: {days(token.expires_at)}"
-    return said if token.refresh_expires_at is None else f"{said}; refresh token: {days(token.refresh_expires_at)}"
+    access = f"access token: {days(token.expires_at)}"
+    return access if token.refresh_expires_at is None else f"{access}; refresh token: {days(token.refresh_expires_at)}"

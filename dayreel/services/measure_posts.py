@@ -46,9 +46,9 @@ class Measured:
 def gaps_of(measured: Iterable[Measured]) -> list[str]:
     """Return in words what each platform did not tell; empty when every one answered for every post."""
     return [
-        f"{one.platform}: {one.error or 'no answer for ' + ', '.join(one.missing)}"
-        for one in measured
-        if one.error or one.missing
+        f"{platform.platform}: {platform.error or 'no answer for ' + ', '.join(platform.missing)}"
+        for platform in measured
+        if platform.error or platform.missing
     ]
 
 
@@ -78,7 +78,7 @@ def measure_posts(
     A platform that cannot be asked leaves a visible gap (`error`) and never holds the others back.
 
     Args:
-        analytics: also write each content's `analytics.json` anew.
+        analytics: also write each content's `analytics.json` again.
 
     Raises:
         UsageError: `day` is not today: platforms report totals as of now, so history cannot be measured.
@@ -105,20 +105,22 @@ def _measure(
     started_at = project.clock.now()
     everything = tuple(post["post_id"] for post in posts)
     try:
-        counted = {one.post_id: one for one in provider.counters(everything)} if provider is not None else None
+        counted = (
+            {counter.post_id: counter for counter in provider.counters(everything)} if provider is not None else None
+        )
     except ProviderError as error:
         return _logged(project, started_at, Measured(platform, 0, everything, str(error)))
     if counted is None:
         return _logged(project, started_at, Measured(platform, 0, everything, "no channel publishes there any more"))
-    found = [post for post in posts if post["post_id"] in counted]
+    answered = [post for post in posts if post["post_id"] in counted]
     with project.catalog.write() as connection:
-        for post in found:
+        for post in answered:
             connection.execute(
                 insert(metric_snapshots).values(**_snapshot(project, day, post, counted[post["post_id"]]))
             )
     missing = tuple(post["post_id"] for post in posts if post["post_id"] not in counted)
-    told = [views for post in found if (views := counted[post["post_id"]].views) is not None]
-    measured = Measured(platform, len(found), missing, None, sum(told) if told else None)
+    views_known = [views for post in answered if (views := counted[post["post_id"]].views) is not None]
+    measured = Measured(platform, len(answered), missing, None, sum(views_known) if views_known else None)
     return _logged(project, started_at, measured)
 
 
@@ -165,7 +167,7 @@ def write_analytics(project: Project, content_id: str) -> None:
     query = select(metric_snapshots).where(metric_snapshots.c.content_id == content_id).order_by(metric_snapshots.c.id)
     with project.catalog.read() as connection:
         rows = list(connection.execute(query).mappings())
-    told = [
+    snapshots = [
         {
             "platform": row["platform"],
             "post_id": row["post_id"],
@@ -178,5 +180,5 @@ def write_analytics(project: Project, content_id: str) -> None:
     ]
     folder = project.contents.folder(content_id)
     if folder.is_dir():
-        atomic_write_text(folder / "analytics.json", json.dumps(told, indent=2))
+        atomic_write_text(folder / "analytics.json", json.dumps(snapshots, indent=2))
         project.contents.keep(content_id)

@@ -111,7 +111,7 @@ def notified_about(project: Project, *, target: str) -> set[str]:
         .limit(_REMEMBERED)
     )
     with project.catalog.read() as connection:
-        return {one for request in connection.execute(query).scalars() for one in request.get("about", ())}
+        return {subject for request in connection.execute(query).scalars() for subject in request.get("about", ())}
 
 
 def day_of_project(project: Project) -> date:

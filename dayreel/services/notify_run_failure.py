@@ -33,8 +33,8 @@ def notify_run_failure(project: Project, failed: FailedRun, *, notifier: Notifie
     The message belongs to the content of its channel and day, where there is one.
     """
     what = " ".join(part for part in (failed.job, failed.channel, failed.day) if part)
-    said = failed.said if len(failed.said) <= _LONGEST else failed.said[:_LONGEST] + " ..."
-    text = f"A run failed ({what}): {said}\n{run_url(project, failed.run_id)}"
+    error = failed.said if len(failed.said) <= _LONGEST else failed.said[:_LONGEST] + " ..."
+    text = f"A run failed ({what}): {error}\n{run_url(project, failed.run_id)}"
     return notify_once(project, _content_of(project, failed), f"failed/{failed.run_id}", text, notifier=notifier)
 
 

@@ -37,9 +37,9 @@ def who_listens(port: int) -> Listener | None:
     try:
         holder = next(
             (
-                one.pid
-                for one in psutil.net_connections(kind="tcp")
-                if one.status == psutil.CONN_LISTEN and one.laddr[1:2] == (port,) and one.pid
+                connection.pid
+                for connection in psutil.net_connections(kind="tcp")
+                if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,) and connection.pid
             ),
             None,
         )

@@ -48,8 +48,8 @@ def find_sandbox(settings: Settings) -> str | None:
     """
     if settings.sandbox_url:
         return settings.sandbox_url
-    found = _ours(settings)
-    return found.url if found is not None and found.code == _CODE else None
+    running = _ours(settings)
+    return running.url if running is not None and running.code == _CODE else None
 
 
 def ensure_sandbox(
@@ -66,15 +66,15 @@ def ensure_sandbox(
         ConfigurationError: it did not come up (names its log), or one of other code does not leave.
         BusyError: another command has been starting it for too long.
     """
-    found = find_sandbox(settings)
-    if found is not None:
-        return found
+    running = find_sandbox(settings)
+    if running is not None:
+        return running
     with hold(
         settings.var_dir / "locks", "sandbox", what="start the sandbox world", at=clock.now(), wait_s=START_DEADLINE_S
     ):
-        found = find_sandbox(settings)
-        if found is not None:
-            return found
+        running = find_sandbox(settings)
+        if running is not None:
+            return running
         dismiss_older(settings, clock)
         settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
         return _wait_for(settings, clock, (start or partial(_start_apart, settings))())
@@ -89,27 +89,27 @@ def dismiss_older(settings: Settings, clock: Clock) -> None:
     older = _ours(settings)
     if settings.sandbox_url or older is None or older.code == _CODE:
         return
-    told = f"The sandbox world at {older.url} (process {older.pid}) runs other code than this"
+    attempted = f"The sandbox world at {older.url} (process {older.pid}) runs other code than this"
     if older.stays:
         raise ConfigurationError(
-            f"{told}.", next_step="Stop the `dayreel up` or `dayreel sandbox` that runs it, and start that again."
+            f"{attempted}.", next_step="Stop the `dayreel up` or `dayreel sandbox` that runs it, and start that again."
         )
     with contextlib.suppress(requests.RequestException):  # whether it has left is looked at, not believed
         requests.post(f"{older.url}/_world/leave", timeout=_ASK_TIMEOUT_S)
     if not poll(lambda: _ours(settings) is None or None, clock=clock, interval_s=0.1, deadline_s=START_DEADLINE_S):
         raise ConfigurationError(
-            f"{told} and did not leave within {START_DEADLINE_S:.0f} s.", next_step="Stop that process."
+            f"{attempted} and did not leave within {START_DEADLINE_S:.0f} s.", next_step="Stop that process."
         )
 
 
 def _ours(settings: Settings) -> _Running | None:
     """Return what runs for this project, whatever its code, as it says itself; None when nothing of ours answers."""
     try:
-        told = json.loads((settings.sandbox_dir / "server.json").read_text(encoding="utf-8"))
-        world = requests.get(f"{told['url']}/_world", timeout=_ASK_TIMEOUT_S).json()
+        recorded = json.loads((settings.sandbox_dir / "server.json").read_text(encoding="utf-8"))
+        world = requests.get(f"{recorded['url']}/_world", timeout=_ASK_TIMEOUT_S).json()
         if Path(world["root"]) != settings.sandbox_dir.resolve():
             return None
-        return _Running(told["url"], told["pid"], world.get("code", ""), stays=world.get("stays", True))
+        return _Running(recorded["url"], recorded["pid"], world.get("code", ""), stays=world.get("stays", True))
     except (OSError, ValueError, KeyError):  # requests' errors are OSErrors
         return None
 

@@ -67,7 +67,7 @@ class ContentBucket:
         """Remember where; nothing is asked yet.
 
         Raises:
-            ConfigurationError: `place` is no name of a bucket.
+            ConfigurationError: `place` is not a valid name of a bucket.
         """
         self._place = content_place(place)
         self._connect = connect
@@ -225,7 +225,7 @@ class ContentBucket:
         try:
             document: dict[str, Any] = json.loads(content)
         except ValueError as error:
-            raise self._place.refused(attempted, f"it is no JSON ({error})") from error
+            raise self._place.refused(attempted, f"it is not JSON ({error})") from error
         return document
 
     def _refuse_conflict(self, content_id: str, folder: Path, notes: "_Notes", there: dict[str, Any]) -> None:
@@ -252,7 +252,7 @@ class _Notes:
         self._folder = folder
         self._path = folder / ".pipeline" / "bucket.json"
         self._noted: dict[str, dict[str, Any]] = {}
-        with suppress(OSError, ValueError):  # only a help: without it everything is compared anew
+        with suppress(OSError, ValueError):  # only a help: without it everything is compared again
             self._noted = json.loads(self._path.read_text(encoding="utf-8"))
 
     def look(self, path: str) -> dict[str, Any]:

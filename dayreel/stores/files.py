@@ -8,16 +8,16 @@ from pathlib import Path
 BLOCK = 1024 * 1024
 
 
-def sha256_of(path: Path, *, pulse: Callable[[], None] | None = None, is_read_anew: bool = False) -> str:
+def sha256_of(path: Path, *, pulse: Callable[[], None] | None = None, bypasses_cache: bool = False) -> str:
     """Return the SHA-256 (hex) of a file, read in blocks so that size does not matter.
 
     Args:
         pulse: called between blocks; what it raises ends the work.
-        is_read_anew: read it from the device, not from what the system remembers of it, where the system allows.
+        bypasses_cache: read it from the device, not from what the system remembers of it, where the system allows.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        if is_read_anew:
+        if bypasses_cache:
             forget_pages(file.fileno())
         while block := file.read(BLOCK):
             digest.update(block)

@@ -47,10 +47,10 @@ def is_at_work(row: RowMapping, *, catalog_url: str, now: datetime, us: str | No
 
 
 def is_abandoned(row: RowMapping, *, catalog_url: str, now: datetime) -> bool:
-    """Return whether nobody goes on with a sent effect.
+    """Return whether nobody continues a sent effect.
 
     A process that is gone has abandoned it at once. One that was given back with its vendor's id is for the next run to
-    go on with, and is abandoned only when none did until long after its lease.
+    continue, and is abandoned only when none did until long after its lease.
     """
     if row["owner"] is None:
         return bool((row["lease_until_at"] or row["sent_at"]) + LEASE < now)

@@ -37,7 +37,7 @@ class MartBucket(MartFiles):
         """Remember where; nothing is asked yet.
 
         Raises:
-            ConfigurationError: `place` is no name of a bucket.
+            ConfigurationError: `place` is not a valid name of a bucket.
         """
         self._place = mart_place(place)
         # Two places never share a copy.

@@ -55,7 +55,7 @@ class Place:
         found = _PLACE.fullmatch(text)
         if found is None:
             raise ConfigurationError(
-                f"{variable} is {text!r}, which is no bucket.",
+                f"{variable} is {text!r}, which is not a valid bucket.",
                 next_step=f"Write it like {example} or {example}/dayreel, without s3://.",
             )
         return cls(variable, found[1], f"{found[2]}/" if found[2] else "", safe)

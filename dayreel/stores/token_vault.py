@@ -58,7 +58,7 @@ class TokenVault:
         """Read the key.
 
         Raises:
-            ConfigurationError: it is no Fernet key; the message never shows it.
+            ConfigurationError: it is not a valid Fernet key; the message never shows it.
         """
         self._catalog = catalog
         self._wait_s = wait_s
@@ -66,7 +66,7 @@ class TokenVault:
             self._seal = MultiFernet([Fernet(part.strip()) for part in key.get_secret_value().split(",")])
         except ValueError:
             raise ConfigurationError(
-                f"{KEY_VARIABLE} is no key: it must be 32 bytes in URL-safe base64.",
+                f"{KEY_VARIABLE} is not a valid key: it must be 32 bytes in URL-safe base64.",
                 next_step="`dayreel setup` makes one. If tokens are stored already, put the old key back instead.",
             ) from None
 

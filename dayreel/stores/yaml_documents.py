@@ -38,20 +38,20 @@ _READ_OTHERWISE = (
 # What pydantic says of a value that does not fit, in our words.
 _IN_WORDS = {
     "string_type": "write it as text, in quotes",
-    "int_parsing": "it is no whole number",
-    "int_type": "it is no whole number",
-    "int_from_float": "it is no whole number",
-    "float_parsing": "it is no number",
-    "float_type": "it is no number",
-    "decimal_parsing": "it is no number",
-    "decimal_type": "it is no number",
-    "finite_number": "it is no number",
+    "int_parsing": "it is not a whole number",
+    "int_type": "it is not a whole number",
+    "int_from_float": "it is not a whole number",
+    "float_parsing": "it is not a number",
+    "float_type": "it is not a number",
+    "decimal_parsing": "it is not a number",
+    "decimal_type": "it is not a number",
+    "finite_number": "it is not a number",
     "bool_parsing": "write true or false",
     "bool_type": "write true or false",
     "tuple_type": "write it as a list, like [a, b]",
-    "date_from_datetime_parsing": "it is no day; write it like 2026-11-20",
-    "date_parsing": "it is no day; write it like 2026-11-20",
-    "date_type": "it is no day; write it like 2026-11-20",
+    "date_from_datetime_parsing": "it is not a valid day; write it like 2026-11-20",
+    "date_parsing": "it is not a valid day; write it like 2026-11-20",
+    "date_type": "it is not a valid day; write it like 2026-11-20",
 }
 _MAPPINGS = {"model_type", "model_attributes_type", "dict_type"}
 
@@ -73,7 +73,7 @@ else:
 class _Reading(_Base):
     """What both loaders add: a value that cannot exist (2026-13-45) keeps its place in the file.
 
-    Of YAML 1.1 they leave out that 18:30 is the number 1110, and that no, off, yes and on are no words: people write
+    Of YAML 1.1 they leave out that 18:30 is the number 1110, and that no, off, yes and on are not words: people write
     times and languages. A field that is true or false takes the words all the same.
     """
 
@@ -123,7 +123,7 @@ def parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
         said = getattr(error, "problem", None) or "cannot be read as YAML"
         raise Unreadable(path.name, mark.line + 1 if mark else 1, str(said)) from error
     if not isinstance(node, yaml.MappingNode):
-        raise Unreadable(path.name, 1, f"{path.name} is no mapping of fields to values")
+        raise Unreadable(path.name, 1, f"{path.name} is not a mapping of fields to values")
     _refuse_repeated_keys(node, path.name)
     return node, document
 

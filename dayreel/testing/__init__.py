@@ -336,7 +336,7 @@ def _open_and_close(bench: Bench, client: Any) -> None:
 
 def _finish(bench: Bench, client: Any, handle: dict[str, Any]) -> None:
     for _ in range(600):
-        job = bench.client().follow(handle)  # another process goes on from the handle alone
+        job = bench.client().follow(handle)  # another process continues from the handle alone
         if job.state in ("done", "failed"):
             break
         threading.Event().wait(0.1)

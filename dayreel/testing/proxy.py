@@ -48,7 +48,7 @@ class HostileProxy:
             return self.count == self.turns_at
 
 
-def said_back(shape: str, echo: str) -> tuple[int, str, bytes]:
+def proxied_answer(shape: str, echo: str) -> tuple[int, str, bytes]:
     """Return status, type and body of an answer that repeats `echo` wherever a vendor's message could be."""
     kind, _, status = shape.partition(" ")
     if kind == "text":
@@ -94,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             # What is most likely a key comes first: messages are cut.
             key = self.headers.get("Authorization", "")
             echo = f"{key} {self.path} {body[:2000].decode('utf-8', 'replace')} {dict(self.headers)}"
-            status, kind, said = said_back(proxy.shape, echo)
+            status, kind, said = proxied_answer(proxy.shape, echo)
             self._say(status, {"Content-Type": kind, "request-id": "req_1"}, said)
 
     def _body(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Lists that are filled anew while a person moves in them."""
+"""Lists that are filled again while a person moves in them."""
 
 from typing import ClassVar
 

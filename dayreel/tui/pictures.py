@@ -23,7 +23,7 @@ def half_blocks(picture: Path, *, columns: int, most_rows: int) -> list[list[tup
     """Return a picture as rows of (upper, lower) pixels, as large as fits into so many characters.
 
     Raises:
-        MediaError: it is not there, or it is no picture.
+        MediaError: it is not there, or it is not a picture.
     """
     try:
         with Image.open(picture) as opened:

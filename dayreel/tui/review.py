@@ -281,7 +281,7 @@ def _page(view: Review) -> Iterator[Content]:
     yield Content.assemble((f"{row.id}  {view.title}", "bold"))
     yield Content(f"revision {row.revision}, {row.state}{_waits(view)}, made in the {row.world} world")
     if decided:
-        yield Content.styled(f"last decision  {_said(decided[0])}", "$accent")
+        yield Content.styled(f"last decision  {_decision_text(decided[0])}", "$accent")
     for trouble in (
         one_line(row.error),
         *(f"not out on {post.platform}: {one_line(post.error)}" for post in view.status.failed_posts),
@@ -298,9 +298,11 @@ def _page(view: Review) -> Iterator[Content]:
     yield from _checks(view)
     costs = ", ".join(f"{layer} {usd(cost)}" for layer, cost in view.status.costs) or "nothing"
     yield from _section(f"costs  {usd(view.status.cost_usd)}" if view.status.costs else "costs", [costs])
-    yield from _section("files", [f"{one.what:14} {_told(one.size_bytes):>9}  {one.path.name}" for one in view.files])
+    yield from _section(
+        "files", [f"{one.what:14} {_size_text(one.size_bytes):>9}  {one.path.name}" for one in view.files]
+    )
     if len(decided) > 1:
-        yield from _section("decisions before", [_said(moment) for moment in decided[1:]])
+        yield from _section("decisions before", [_decision_text(moment) for moment in decided[1:]])
     if view.status.next_step:
         yield Content.styled(f"\nat a prompt: {view.status.next_step}", "dim")
 
@@ -341,11 +343,11 @@ def _checks(view: Review) -> Iterator[Content]:
         yield Content.assemble("  ", (f"{check.verdict:6}", style), f" {check.name}: {one_line(check.sentence)}")
 
 
-def _told(size_bytes: int | None) -> str:
+def _size_text(size_bytes: int | None) -> str:
     return "missing" if size_bytes is None else size(size_bytes)
 
 
-def _said(moment: Moment) -> str:
+def _decision_text(moment: Moment) -> str:
     note = f": {one_line(moment.note)}" if moment.note else ""
     by = plain(moment.who)
     return f"{moment.at:%Y-%m-%d %H:%M}  r{moment.revision} {moment.what} by {by} via {moment.via}{note}"

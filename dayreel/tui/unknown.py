@@ -48,10 +48,10 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
         """Fill the list again, and tell the evidence of the highlighted one."""
         options = [Option(_line(one), id=str(one.effect_id)) for one in view.here]
         show_options(self.query_one("#doubts", OptionList), options)
-        self._tell()
+        self._show_evidence()
 
     @on(OptionList.OptionHighlighted)
-    def _tell(self) -> None:
+    def _show_evidence(self) -> None:
         doubt = self._chosen()
         self.query_one("#told", Static).update(_evidence(doubt) if doubt else Content("Every outcome is known."))
         self.refresh_bindings()
@@ -104,7 +104,7 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
 
         def say(project: Project) -> str:
             require_unchanged(project, doubt)
-            told = resolve(project, doubt.effect_id, found=found, by=person)
+            told = resolve(project, doubt.effect_id, reference=found, by=person)
             return f"Effect {told.effect_id}: {told.outcome}. {told.next_step}".strip()
 
         self.act(say, meanwhile=f"Recording what you found about effect {doubt.effect_id} ...")

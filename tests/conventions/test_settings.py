@@ -1,6 +1,6 @@
 """`.env.example` says the same as `dayreel.settings.Settings` and the vendors' records: every variable, what it is.
 
-`python -m tests.conventions.test_settings` writes it anew.
+`python -m tests.conventions.test_settings` writes it again.
 """
 
 import re
@@ -54,7 +54,9 @@ def rendered() -> str:
 
 
 def test_the_example_is_that_of_the_settings() -> None:
-    assert EXAMPLE.read_text(encoding="utf-8") == rendered(), "python -m tests.conventions.test_settings writes it anew"
+    assert EXAMPLE.read_text(encoding="utf-8") == rendered(), (
+        "python -m tests.conventions.test_settings writes it again"
+    )
 
 
 @pytest.mark.parametrize("variable", DESCRIBED)
@@ -97,9 +99,9 @@ def test_the_environment_wins_and_empty_is_not_set(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("DAYREEL_TIMEZONE", "Mars/Olympus", "it is no IANA time zone; write it like Europe/Madrid"),
-        ("DAYREEL_FIRST_DAY", "2026-13-01", "it is no day; write it like 2026-11-01"),
-        ("DAYREEL_FIRST_DAY", "20261101", "it is no day; write it like 2026-11-01"),
+        ("DAYREEL_TIMEZONE", "Mars/Olympus", "it is not a valid IANA time zone; write it like Europe/Madrid"),
+        ("DAYREEL_FIRST_DAY", "2026-13-01", "it is not a valid day; write it like 2026-11-01"),
+        ("DAYREEL_FIRST_DAY", "20261101", "it is not a valid day; write it like 2026-11-01"),
     ],
 )
 def test_a_value_only_dagster_would_reject_is_refused_at_once(

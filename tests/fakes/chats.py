@@ -33,7 +33,7 @@ class Chat:
         return self.message_id(-1)
 
     def messages(self) -> list[dict[str, Any]]:
-        """Return the messages that are no reply in a thread, oldest first."""
+        """Return the messages that are not replies in a thread, oldest first."""
         found = [one for one in self.world.effects()["messages"] if one["service"] == self.name]
         return [one for one in found if not one.get("thread_ts")]
 

@@ -175,7 +175,7 @@ def see_that_the_decision_was_honoured_once(daemons: Daemons) -> None:
 
 
 def see_that_the_marker_was_found_once(daemons: Daemons) -> None:
-    """The chain goes on from the segments that were made elsewhere, in one run."""
+    """The chain continues from the segments that were made elsewhere, in one run."""
     content_id = f"notes-{MARKED}"
     daemons.until("the marked day waits for review", lambda: daemons.states().get(content_id) == "review_pending")
     with daemons.deployment.project() as project:

@@ -1,4 +1,4 @@
-"""The graph in words: what `graph.json` holds. `python -m tests.orchestration.graph_snapshot` writes it anew."""
+"""The graph in words: what `graph.json` holds. `python -m tests.orchestration.graph_snapshot` writes it again."""
 
 import json
 import shutil

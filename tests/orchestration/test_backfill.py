@@ -95,7 +95,7 @@ def test_days_beyond_the_cap_are_left_out_instead_of_failing(bought: Deployment)
 
 
 def test_a_range_that_runs_backwards_is_refused(deployment: Deployment) -> None:
-    with pytest.raises(UsageError, match="no range"):
+    with pytest.raises(UsageError, match="not a range"):
         _plan(deployment, 1, 2)
 
 

@@ -123,7 +123,7 @@ def test_a_day_nobody_decided_on_cannot_be_published(made: Deployment, instance:
     assert "Nobody has decided" in failures(result)["notes/posts/outbox"]
 
 
-def test_a_video_made_anew_voids_its_approval(
+def test_a_remade_video_voids_its_approval(
     made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
     made.decide(NOTES_ID, "approved")

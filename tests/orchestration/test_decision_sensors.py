@@ -27,7 +27,7 @@ def _decision(deployment: Deployment, *content_ids: str) -> None:
 
 
 def _poison(deployment: Deployment, state: str) -> None:
-    """Decide on contents of a channel that is gone, and of a day that is no partition."""
+    """Decide on contents of a channel that is gone, and of a day that is not a partition."""
     for channel, day in (("gone", days_ago(1)), ("notes", date(1999, 1, 1))):
         _decision(deployment, deployment.add_content(f"{channel}-{day}", state))
 
@@ -81,7 +81,7 @@ def test_a_rejection_is_recorded_and_nothing_is_posted(made: Deployment, instanc
 
 
 def test_poison_rows_are_named_and_the_next_goes_through(made: Deployment, instance: dg.DagsterInstance) -> None:
-    """A channel that is gone, a day that is no partition: an unknown key would otherwise fail every tick for ever."""
+    """A channel that is gone, a day that is not a partition: an unknown key would otherwise fail every tick."""
     _poison(made, "review_pending")
     last = made.decide(NOTES_ID, "approved")
     tick = made.tick(instance, "decision_recorded_sensor")

@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
 
 @pytest.fixture(scope="module")
 def daemons(made_once: Made, world: RunningSandbox, place: Path) -> Iterator[Daemons]:
-    """Before the daemon starts there is something to post, something to go on with, and a run to launch.
+    """Before the daemon starts there is something to post, something to continue, and a run to launch.
 
     The launch shows as well that plain Dagster loads the graph from its root, by the shipped workspace.yaml.
     """

@@ -126,7 +126,7 @@ def test_a_day_that_is_not_decided_explains_itself_too(made: Deployment) -> None
 
 def test_an_unknown_content_is_refused_in_a_sentence(made: Deployment) -> None:
     with made.project() as project:
-        with pytest.raises(UsageError, match="is no content id"):
+        with pytest.raises(UsageError, match="is not a valid content id"):
             find_content_id(project, "what is this")
         with pytest.raises(UsageError, match="There is no content"):
             find_content_id(project, "notes-2001-01-01")

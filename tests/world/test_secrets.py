@@ -55,7 +55,7 @@ MARKED |= {credentials.INSTAGRAM_LOGIN_TOKEN, "marked-press-0001"}
 CARD = Card("m-1", "t", "Crafts", "wool", "words", (), "http://127.0.0.1:8700/x")
 # What vendors hand out on the way: Google's access tokens, the token made of Kling's keys, TikTok's new ones.
 ISSUED = re.compile(r"ya29\.sandbox-\w+|eyJ[\w-]{10,}\.[\w-]+|act\.sandbox-[0-9a-f]{8}|rft\.sandbox-[0-9a-f]{8}")
-# The address of an upload is a key as well: kept as a handle, to go on from, and never in a message.
+# The address of an upload is a key as well: kept as a handle, to continue from, and never in a message.
 UPLOAD = re.compile(r"upload_(?:id|token)=\w+|/slack/upload/\w+")
 SENT_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 

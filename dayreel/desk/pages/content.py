@@ -91,7 +91,7 @@ def regenerate(request: PageRequest) -> Response:
     """
     content_id, sequence = request.path("content_id"), request.field("segment")
     if not sequence.isdecimal() or len(sequence) > 3:  # noqa: PLR2004
-        raise UsageError(f"{sequence!r} is no segment.", next_step="Choose one of those on the page.")
+        raise UsageError(f"{sequence!r} is not a segment.", next_step="Choose one of those on the page.")
     found = review_of(request.desk.project, content_id)
     if not found.can_regenerate:
         raise UsageError(

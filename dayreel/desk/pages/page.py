@@ -42,7 +42,7 @@ NOTICES = {
     "pinned": "That day is about this now.",
     "unpinned": "Nothing is pinned to that day any more.",
     "paused": "The channel rests: nothing of it is begun, bought or posted.",
-    "resumed": "The channel goes on.",
+    "resumed": "The channel continues.",
     "regenerating": "That segment is made again; the final video is composed from it then.",
     "making": "That day is being made.",
     "skipped": "That day is left out.",

@@ -54,7 +54,7 @@ def _show(request: PageRequest, looked_up: list[Reconciled] | None) -> Response:
 def _resolve(request: PageRequest, named: str | None) -> Response:
     number = request.path("effect_id")
     note = request.field("note").strip()[:500] or None
-    told = resolve(request.project, int(number), found=named, by=request.person.name, note=note)
+    told = resolve(request.project, int(number), reference=named, by=request.person.name, note=note)
     with request.desk.project.catalog.write() as connection:
         detail = {"found": named, "note": note, "outcome": told.outcome}
         at, who = request.desk.project.clock.now(), request.person.name

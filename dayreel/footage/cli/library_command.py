@@ -143,17 +143,17 @@ def scan(as_json: bool) -> None:
     from dayreel.footage.library.run_pass import run_pass
 
     with opened_library() as library:
-        _tell(run_pass(library), as_json=as_json, nothing="Nothing is new.")
+        _print_notes(run_pass(library), as_json=as_json, nothing="Nothing is new.")
 
 
 @command.command("rebuild")
 @_JSON
 def rebuild(as_json: bool) -> None:
-    """Make the catalog's items, answers and jobs anew from the shared folder alone."""
-    from dayreel.footage.library.rebuild import rebuild as make_anew
+    """Rebuild the catalog's items, answers and jobs from the shared folder alone."""
+    from dayreel.footage.library.rebuild import rebuild as rebuild_catalog
 
     with opened_library() as library:
-        _tell(make_anew(library), as_json=as_json, nothing="The shared folder has no items.")
+        _print_notes(rebuild_catalog(library), as_json=as_json, nothing="The shared folder has no items.")
 
 
 @command.command("watch")
@@ -187,7 +187,9 @@ def _response(library: "Library", gate: int, keep: str | None, names: tuple[str,
         try:
             response["keep"] = [int(part) for part in keep.split(",")]
         except ValueError:
-            raise UsageError(f"--keep {keep!r} is no list of numbers.", next_step="Like --keep 0,1,3.") from None
+            raise UsageError(
+                f"--keep {keep!r} is not a valid list of numbers.", next_step="Like --keep 0,1,3."
+            ) from None
     if names:
         from dayreel.footage.stores.reads import get_gate
 
@@ -219,7 +221,7 @@ def _lines(gate: dict[str, Any]) -> Iterator[str]:
         yield gate["prompt"]["looked_up"]["said"]
 
 
-def _tell(said: list[str], *, as_json: bool, nothing: str) -> None:
+def _print_notes(said: list[str], *, as_json: bool, nothing: str) -> None:
     if as_json:
         print_json(said)
     for one in () if as_json else said or [nothing]:

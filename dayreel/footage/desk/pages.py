@@ -64,7 +64,7 @@ def keep_others(request: PageRequest) -> Response:
     """Have a remux made again with the streams that are ticked.
 
     Raises:
-        UsageError: nothing is ticked, or something that is no stream of it.
+        UsageError: nothing is ticked, or something that is not a stream of it.
     """
     ticked = request.form.get("keep", ())
     if not all(index.isdecimal() and len(index) < 5 for index in ticked):  # noqa: PLR2004
@@ -138,7 +138,7 @@ PAGES: Final = DeskPages(
     nav=("/library", "Library", "library"),
     notices={
         "question-approved": "Approved. It goes on by itself.",
-        "question-rejected": "Rejected. It rests until somebody makes it anew.",
+        "question-rejected": "Rejected. It rests until somebody makes it again.",
         "question-again": "It is made again with those streams, and asked again.",
         "question-looked-up": "Looked up again. What came of it stands with the question.",
         "job-cancelled": "That job stops as soon as its worker looks; one that waited is cancelled.",

@@ -61,10 +61,10 @@ def gate_interaction(project: Project, chat: Chat, press: Interaction) -> Callab
         return None
     require_room(project, chat, press)
     if press.act not in _VERDICTS or not number.isdecimal() or len(number) > 9:  # noqa: PLR2004
-        raise UsageError("That is no answer to a question about own footage.")
+        raise UsageError("That is not an answer to a question about own footage.")
     with project.catalog.read() as connection:
         gate = get_gate(connection, int(number))
-    if gate.subject_sha256[:16] != subject:  # a catalog that was made anew numbers its questions anew
+    if gate.subject_sha256[:16] != subject:  # a rebuilt catalog gives its questions new numbers
         raise UsageError(f"Question {number} is another one by now.", next_step="Look at the newest message.")
 
     def act(notifier: ReviewNotifier) -> None:

@@ -82,7 +82,7 @@ def _jobs(jobs: list[JobInfo], stalled: list[JobInfo]) -> Check:
     strange = [job for job in jobs if job.place in ("pending", "running") and job.problem]
     if strange:
         told = "; ".join(f"{job.job}: {job.problem}" for job in strange[:_FEW])
-        step = "No worker takes these; look at their folders below .pipeline/jobs, and take away what is no job."
+        step = "No worker takes these; look at their folders below .pipeline/jobs, and take away what is not a job."
         return Check("library jobs", "warn", f"{said}; {told}", step)
     if stalled:
         names = ", ".join(job.job for job in stalled[:_FEW])

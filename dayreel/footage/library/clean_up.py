@@ -45,7 +45,7 @@ def remove_ended_jobs(library: Library) -> list[str]:
 
 
 def is_over(connection: Connection, job: JobRow) -> bool:
-    """Tell whether an ended job's item has moved on since it was sent: nobody waits for it any more."""
+    """Return whether an ended job's item has moved on since it was sent: nobody waits for it any more."""
     moved = moved_at(connection, job.item_id)
     return moved is not None and job.requested_at < moved
 
@@ -93,7 +93,7 @@ def _remove(library: Library, row: ItemRow) -> list[str]:
         return []  # filed by a script: where its files are is not known, so nothing proves that they are there
     for file in filed.files:
         path = library.root / filed.folder / file.path
-        if not path.is_file() or sha256_of(path, is_read_anew=True) != file.sha256:
+        if not path.is_file() or sha256_of(path, bypasses_cache=True) != file.sha256:
             return [f"{row.id}: its sources stay: {file.path!r} in the library is not what was filed"]
     gone = _unlink(library, manifest)
     metadata = {**row.metadata, "removed": gone}

@@ -161,7 +161,7 @@ def _next(row: ItemRow, job: JobRow | None, gate: GateRow | None, refusal: GateR
     if row.error is not None:
         return f"dayreel library show {row.id}"
     if refusal is not None and refusal.approval_type == GATE_AFTER.get(row.state):
-        again = "a worker makes it again" if refusal.response_data else "make it anew and touch its marker again"
+        again = "a worker makes it again" if refusal.response_data else "make it again and touch its marker again"
         return f"{refusal.responded_by} said no: {again}"
     return _NEXT[row.state]
 

@@ -39,13 +39,13 @@ def gate_card(project: Project, connection: Connection, gate: GateRow) -> Card:
         ticket=f"{TICKET} {gate.id} {gate.subject_sha256[:16]}",
         title=f"Own footage · {get_item(connection, gate.item_id).title}",
         idea=ASKED[gate.approval_type].capitalize(),
-        caption="\n".join(_told(gate.prompt_data)),
+        caption="\n".join(_caption_lines(gate.prompt_data)),
         facts=(f"question {gate.id}", "others: at the desk"),
         link=f"{project.settings.desk_address}/library#question-{gate.id}",
         outcome=_outcome(gate),
         buttons=("approve", "reject"),
         about="Streams" if is_remux else "Names",
-        warning="It rests until somebody makes it anew.",
+        warning="It rests until somebody makes it again.",
     )
 
 
@@ -134,11 +134,11 @@ def _outcome(gate: GateRow) -> str | None:
     if gate.status == "pending":
         return None
     if gate.responded_at is None:
-        return "Superseded: it was made anew since, and there is a newer question."
+        return "Superseded: it was made again since, and there is a newer question."
     return f"{gate.status.capitalize()} by {gate.responded_by}, {gate.responded_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _told(prompt: dict[str, Any]) -> Iterator[str]:
+def _caption_lines(prompt: dict[str, Any]) -> Iterator[str]:
     for file in prompt.get("files", []):
         yield file["path"]
         for one in file["streams"]:

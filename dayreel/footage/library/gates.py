@@ -1,6 +1,6 @@
 """Questions to people about an item, and their answers. The only writer of `human_approvals`; every face comes here.
 
-What a person is shown is kept with the question, and an answer names the question: when the item was made anew since,
+What a person is shown is kept with the question, and an answer names the question: when the item was made again since,
 the question is superseded and the answer refused. Answers go into the manifest too, so that the folder alone says them.
 """
 
@@ -53,7 +53,7 @@ def ask(library: Library, row: ItemRow, manifest: ItemManifest, gate: GateType) 
     looked_up = find_titles(library, manifest) if gate == "naming_confirm" else None
     with library.project.catalog.write("library") as connection:
         prompt = _prompt(connection, row, manifest, gate, looked_up)
-        _ask_anew(library, connection, row, gate, subject_of(manifest, gate), prompt)
+        _ask_again(library, connection, row, gate, subject_of(manifest, gate), prompt)
     return f"{row.id}: a person is asked: {gate}"
 
 
@@ -64,7 +64,7 @@ def look_up_again(library: Library, gate_id: int, *, by: str, via: str) -> GateR
 
     Raises:
         UsageError: there is no such question, it is not about names, or the plan asks nobody for titles.
-        StaleState: it was answered already, or the item was made anew since.
+        StaleState: it was answered already, or the item was made again since.
         StateError, StoreError: the manifest cannot be read, or the catalog not be written.
     """
     with library.project.catalog.read() as connection:
@@ -90,10 +90,10 @@ def look_up_again(library: Library, gate_id: int, *, by: str, via: str) -> GateR
             return gate
         now, detail = library.project.clock.now(), {"question": gate_id}
         note_act(connection, "look up titles", row.id, actor=by, at=now, via=via, detail=detail)
-        return _ask_anew(library, connection, row, "naming_confirm", gate.subject_sha256, prompt)
+        return _ask_again(library, connection, row, "naming_confirm", gate.subject_sha256, prompt)
 
 
-def _ask_anew(
+def _ask_again(
     library: Library, connection: Connection, row: ItemRow, gate: GateType, subject: str, prompt: dict[str, Any]
 ) -> GateRow:
     """Put a question in the place of those that wait; their cards in chats follow."""
@@ -128,7 +128,7 @@ def answer(
 
     Raises:
         UsageError: no such question, or the response does not fit it. Nothing was recorded.
-        StaleState: it was answered already, or the item was made anew since; says who and when.
+        StaleState: it was answered already, or the item was made again since; says who and when.
         StateError, StoreError: it could not be written.
     """
     with library.project.catalog.write("library") as connection:
@@ -161,7 +161,7 @@ def answer(
 def _refuse_stale(gate: GateRow) -> None:
     if gate.status == "superseded":
         raise StaleState(
-            f"{gate.item_id} was made anew, or looked up again, since this question ({gate.approval_type}, number "
+            f"{gate.item_id} was made again, or looked up again, since this question ({gate.approval_type}, number "
             f"{gate.id}).",
             next_step="Look at the newest question about it; nothing was recorded.",
         )

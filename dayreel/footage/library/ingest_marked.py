@@ -23,7 +23,7 @@ from dayreel.stores.files import sha256_of
 
 
 def has_changes(row: ItemRow | None, found: FoundItem) -> bool:
-    """Tell whether the folder says something of an item that the catalog does not know."""
+    """Return whether the folder says something of an item that the catalog does not know."""
     stamps = stamps_of(row) if row is not None else {}
     return any(stamps.get(stage) != marker.stamp for stage, marker in found.stages.items())
 
@@ -160,7 +160,7 @@ def _checked(path: Path) -> tuple[JobFile, dict[str, Any]]:
     """Return a file with its hash, and what is in it, once all of it has decoded.
 
     Raises:
-        MediaError: it is no footage, damaged or cut off.
+        MediaError: it is not footage, damaged or cut off.
     """
     facts = probe(path)
     decode_fully(path)

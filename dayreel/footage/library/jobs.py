@@ -131,7 +131,7 @@ def settle_jobs(library: Library) -> list[str]:
             library.queue.submit(JobSpec.model_validate(row.spec))
             said.append(f"{row.id}: put into the queue again")
         else:
-            said += _settle_or_tell(library, row, info)
+            said += _settle_or_report(library, row, info)
     return said
 
 
@@ -139,7 +139,7 @@ def _listed(library: Library, *places: JobPlace) -> dict[str, JobInfo]:
     return {one.job: one for place in places for one in library.queue.jobs(place)}
 
 
-def _settle_or_tell(library: Library, row: JobRow, info: JobInfo) -> list[str]:
+def _settle_or_report(library: Library, row: JobRow, info: JobInfo) -> list[str]:
     """Settle one job; its trouble is told and does not stop the next. What is lost fails, until somebody retries it."""
     try:
         return _settle(library, row, info)
@@ -180,7 +180,7 @@ def _progress(library: Library, row: JobRow, info: JobInfo) -> None:
     percent = progress.percent if progress else 0
     detail = progress.detail if progress else ""
     if row.state == "rendering" and (row.progress, row.detail or "", row.fence) == (percent, detail, info.fence):
-        return  # nothing new to tell: a look is no event
+        return  # nothing new to tell: a look is not an event
     _fire(library, row, info, "progress", progress=percent, detail=detail)
 
 

@@ -74,7 +74,7 @@ def notify_news(project: Project, *, notifier: Notifier) -> list[str]:
 def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[LibraryNews]:
     return [
         LibraryNews(
-            # Not by number: a catalog that was made anew gives others to the same questions.
+            # Not by number: a catalog that was made again gives others to the same questions.
             f"question {gate.item_id} {gate.approval_type} {gate.subject_sha256[:12]}",
             f"{items[gate.item_id].title}: {ASKED[gate.approval_type]} "
             f"`dayreel library gates` shows question {gate.id}.",
@@ -104,7 +104,7 @@ def _which(row: ItemRow) -> str:
 
 
 def _failed(connection: Connection, items: dict[str, ItemRow]) -> list[LibraryNews]:
-    """Return the failed jobs that still hold up their item; what a person has cancelled is no news to people."""
+    """Return the failed jobs that still hold up their item; what a person has cancelled is not news to people."""
     failed = [job for job in jobs_of(connection, states=["failed"]) if items[job.item_id].error is not None]
     cancelled = _cancelled(connection, failed)
     return [

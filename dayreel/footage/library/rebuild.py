@@ -1,4 +1,4 @@
-"""Making the catalog's part about own footage anew from the shared folder alone: items, files, answers, jobs."""
+"""Rebuilding the catalog's part about own footage from the shared folder alone: items, files, answers, jobs."""
 
 from typing import Any
 

@@ -112,7 +112,7 @@ def library_page(project: Project, *, state: str | None = None) -> LibraryPage:
         StoreError: the catalog cannot be read.
     """
     if state is not None and state not in STATES:
-        raise UsageError(f"{state!r} is no state of items.", next_step=f"They are {', '.join(STATES)}.")
+        raise UsageError(f"{state!r} is not a valid state of items.", next_step=f"They are {', '.join(STATES)}.")
     catalog = project.catalog
     with catalog.read() as connection:
         counts = count_items(connection)

@@ -32,7 +32,7 @@ def watch_folder(
     notify_trouble: Callable[[DayreelError], None],
     poll: bool = False,
 ) -> None:
-    """Tend the library whenever something moves, until `stop` is set. The plan is read anew each time.
+    """Tend the library whenever something moves, until `stop` is set. The plan is read again each time.
 
     Args:
         tell: gets a sentence for everything that was done.
@@ -50,7 +50,7 @@ def watch_folder(
             if str(error) != trouble:
                 notify_trouble(error)
             trouble = str(error)
-            stop.wait(AWAY_S)  # and then watched anew: a share that was mounted again is another folder
+            stop.wait(AWAY_S)  # and then watched again: a share that was mounted again is another folder
 
 
 def _look(library: Library) -> list[str]:
@@ -101,7 +101,7 @@ def _moments(library: Library, stop: threading.Event, *, poll: bool) -> Iterator
 
 
 def matters(change: Change, path: str) -> bool:
-    """Tell whether a change can be news: anything but what workers and this process write all the time.
+    """Return whether a change can be news: anything but what workers and this process write all the time.
 
     A new folder is news, because what is put into it at once raises no event of its own.
     """

@@ -131,7 +131,7 @@ def choose_streams(facts: Probe, plan: RemuxPlan, only: Collection[int] | None =
 
 
 def same_language(one: str, other: str) -> bool:
-    """Tell whether two ISO 639-2 codes mean the same language: "deu" and "ger" do."""
+    """Return whether two ISO 639-2 codes mean the same language: "deu" and "ger" do."""
     return _TWINS.get(one.lower(), one.lower()) == _TWINS.get(other.lower(), other.lower())
 
 

@@ -37,7 +37,7 @@ def compare_footage(
 ) -> list[CheckResult]:
     """Look at both files and return one result per property, in the order in which they were looked at.
 
-    It ends after the first thing that makes the rest pointless: a file that is no media has no duration.
+    It ends after the first thing that makes the rest pointless: a file that is not media has no duration.
 
     Args:
         choices: what was to be kept; left out, the picture and some sound.

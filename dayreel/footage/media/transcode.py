@@ -1,4 +1,4 @@
-"""A film encoded anew as H.264, H.265 or AV1 in Matroska; sound, subtitles and chapters are carried over.
+"""A film encoded again as H.264, H.265 or AV1 in Matroska; sound, subtitles and chapters are carried over.
 
 What is shown stays the same: size as displayed, upright, moments of the frames, colours. What came out is looked at
 before it gets its name. HDR is kept, mapped or refused as the plan says. Graphs of final videos are `compose`.

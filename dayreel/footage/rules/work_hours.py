@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 
 def is_within_hours(hours: str | None, zone: str, now: datetime) -> bool:
-    """Tell whether the clock of `zone` (an IANA name) shows a time within `hours` at the moment `now` (aware).
+    """Return whether the clock of `zone` (an IANA name) shows a time within `hours` at the moment `now` (aware).
 
     The first minute counts, the last one does not; hours may go past midnight; the same time twice is the whole day.
 

@@ -38,7 +38,7 @@ def load_plan(root: Path) -> LibraryPlan:
     path = root / PLAN_FILE
     if not path.is_file():
         raise ConfigurationError(
-            f"There is no {PLAN_FILE} in {str(root)!r}, so it is no shared folder of dayreel.",
+            f"There is no {PLAN_FILE} in {str(root)!r}, so it is not a shared folder of dayreel.",
             next_step="Mount it, or make it one with `dayreel library init`.",
         )
     lines: dict[tuple[Any, ...], tuple[str, int]] = {}

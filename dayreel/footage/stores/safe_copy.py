@@ -58,7 +58,7 @@ def safe_copy(
             written = _write(source, aside, pulse, disk)
             _refuse_difference(written.sha256, sha256, f"{doing}; the original has SHA-256")
             shutil.copystat(source, aside)
-            read_back = sha256_of(aside, pulse=pulse, is_read_anew=True)
+            read_back = sha256_of(aside, pulse=pulse, bypasses_cache=True)
             _refuse_difference(read_back, written.sha256, f"{doing}; read back from the disk, the copy has SHA-256")
             disk.replace(str(aside), str(dest))
         finally:

@@ -84,7 +84,7 @@ class QuestionScreen(LiveScreen[GateView]):
         """Ask, then say no."""
         if self.view is not None:
             title = self.view.gate["title"]
-            self._ask(f"Reject? {title} rests until somebody makes it anew and touches its marker.", "rejected", {})
+            self._ask(f"Reject? {title} rests until somebody makes it again and touches its marker.", "rejected", {})
 
     def action_keep(self) -> None:
         """Ask which streams to keep, then have the remux made again with them."""
@@ -98,7 +98,7 @@ class QuestionScreen(LiveScreen[GateView]):
             if all(one.isdecimal() for one in numbers):
                 self._answer("rejected", {"keep": [int(one) for one in numbers]})
             else:
-                self.say(f"{words!r} is no list of numbers; like 0,1,3. Nothing was recorded.", bad=True)
+                self.say(f"{words!r} is not a valid list of numbers; like 0,1,3. Nothing was recorded.", bad=True)
 
         kept = ",".join(str(one["index"]) for one in self.view.streams if one["is_kept"])
         question = "Which streams are kept? It is made again with them, and asked again."

@@ -129,11 +129,11 @@ class Teller:
             whole = start + span * share
             fps = share * frames / (now - began) if frames and now > began else None
             eta_s = (now - self._started) * (1 - whole) / whole if whole >= _TOLD_FROM else None
-            self._tell(detail, whole, fps, eta_s)
+            self._report(detail, whole, fps, eta_s)
 
         return tell
 
-    def _tell(self, detail: str, whole: float, fps: float | None, eta_s: float | None) -> None:
+    def _report(self, detail: str, whole: float, fps: float | None, eta_s: float | None) -> None:
         told = JobProgress(
             percent=min(99, int(whole * 100)),
             fps=None if fps is None else round(fps, 1),

@@ -38,7 +38,7 @@ def work(
 
     Args:
         root: the shared folder as this machine sees it.
-        read_plan: reads its plan; asked anew for every job, so that a change needs no restart.
+        read_plan: reads its plan; asked again for every job, so that a change needs no restart.
         stop: set it to stop: the current job goes back at once.
         tell: called after every attempt.
         notify_trouble: called once when the folder or its plan cannot be used; the worker waits for it to come back.

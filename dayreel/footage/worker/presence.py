@@ -39,7 +39,7 @@ class WorkerStatus:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether it was heard of within the last minute."""
+        """Return whether it was heard of within the last minute."""
         return self.silent_s <= GONE_AFTER_S
 
 
@@ -152,7 +152,7 @@ class Presence:
                 self._disk.write(str(self._path), self._line(), settled=False)
 
     def _is_ours(self) -> bool:
-        """Tell whether the file is this worker's: one that was paused for long may have lost its name."""
+        """Return whether the file is this worker's: one that was paused for long may have lost its name."""
         there = _read(self._path, 0.0)
         return there is not None and (there.seen.host, there.seen.pid) == (self._seen.host, self._seen.pid)
 

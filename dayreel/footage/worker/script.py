@@ -131,7 +131,7 @@ def _outputs(aside: Path) -> list[Path]:
     """Return what a script has made, but for markers, which are written when the outputs are in place.
 
     Raises:
-        MediaError: something that is no plain file lies there.
+        MediaError: something that is not a plain file lies there.
     """
     found = []
     for path in sorted(aside.rglob("*")):

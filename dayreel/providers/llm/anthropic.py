@@ -100,7 +100,7 @@ class AnthropicModel:
         from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  brings httpx2
 
         try:
-            # Typed as `object`: what an answer that is no JSON comes back as is not what the SDK's types say.
+            # Typed as `object`: what an answer that is not JSON comes back as is not what the SDK's types say.
             message: object = self._client.messages.create(
                 model=question.model,
                 max_tokens=question.max_tokens,

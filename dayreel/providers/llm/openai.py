@@ -90,7 +90,7 @@ class OpenAIModel:
         from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  brings httpx2
 
         try:
-            # Typed as `object`: what an answer that is no JSON comes back as is not what the SDK's types say.
+            # Typed as `object`: what an answer that is not JSON comes back as is not what the SDK's types say.
             response: object = self._client.responses.create(
                 model=question.model,
                 instructions=question.system,

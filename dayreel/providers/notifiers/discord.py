@@ -198,7 +198,7 @@ def connect(access: Access) -> DiscordNotifier:
 
 
 def refused(reply: Reply) -> ProviderError:
-    """Return the typed error for an answer of Discord's that is no success."""
+    """Return the typed error for an answer of Discord's that is not a success."""
     answer = reply.json()
     told = answer if isinstance(answer, dict) else {}
     code = told.get("code") if isinstance(told.get("code"), int) else 0

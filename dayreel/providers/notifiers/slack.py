@@ -254,7 +254,7 @@ class SlackNotifier:
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
             raise lost(attempted=attempted, answer=f"the answer was lost on the way ({type(error).__name__})") from None
         if not isinstance(answer, dict):
-            raise lost(attempted=attempted, answer="something that is no JSON object")
+            raise lost(attempted=attempted, answer="something that is not a JSON object")
         return answer
 
     def _refused(
@@ -299,7 +299,7 @@ def connect(access: Access) -> SlackNotifier:
 
 
 def _never_sent(error: URLError, attempted: str) -> ProviderError:
-    # urllib wraps only what fails before the whole request has been handed over; a half request is no message.
+    # urllib wraps only what fails before the whole request has been handed over; a half request is not a message.
     if isinstance(error.reason, ssl.SSLCertVerificationError):
         return PermanentError(
             attempted=attempted,

@@ -50,12 +50,14 @@ class WebhookNotifier:
         """Keep the settings; nothing is sent.
 
         Raises:
-            ConfigurationError: the address is no http or https one.
+            ConfigurationError: the address is not an http or https one.
         """
         self._url = reveal(url, name="WEBHOOK_URL")
         parts = urlsplit(self._url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError("WEBHOOK_URL is no address.", next_step="Write it like https://example.com/hook.")
+            raise ConfigurationError(
+                "WEBHOOK_URL is not a valid address.", next_step="Write it like https://example.com/hook."
+            )
         self._secret = reveal(secret, name="WEBHOOK_SECRET") if secret else ""
         self._clock = clock
         hidden = (self._secret, *secret_parts(self._url, shortest=_SHORTEST_KEY))

@@ -60,7 +60,7 @@ def require_within_limits(platform: str, limits: PlatformLimits, request: PostRe
 def approved_file(request: PostRequest) -> Iterator[IO[bytes]]:
     """Open the video and yield it once it has proved to be the approved one.
 
-    The same open file is then streamed, so that a video rendered anew under the same name cannot get in between.
+    The same open file is then streamed, so that a video rendered again under the same name cannot get in between.
 
     Raises:
         UsageError: the file is missing or is not the one that was approved; nothing was sent.
@@ -85,7 +85,7 @@ def _not_approved(request: PostRequest, why: str) -> UsageError:
     return UsageError(
         f"The video {str(request.video)!r} {why}; it is not sent.",
         next_step=f"Put that file back; or `dayreel review reject {request.content_id}`, and `dayreel run` for its day "
-        "composes it anew for another review. What is out stays out.",
+        "composes it again for another review. What is out stays out.",
     )
 
 

@@ -61,7 +61,7 @@ class Finding:
     """What looking up a doubtful post found.
 
     `live`: it is there (see `receipt`). `absent`: it is certainly not there and sending is safe. `resumable`: not there
-    yet, and sending may go on from the handle. `unclear`: a person has to look.
+    yet, and sending may continue from the handle. `unclear`: a person has to look.
     """
 
     verdict: Literal["live", "absent", "resumable", "unclear"]

@@ -195,7 +195,7 @@ class InstagramPlatform:
         if state == "PUBLISHED":
             return self._recover(request, progress["container_id"])
         if progress["publishing"] and state not in ("FINISHED", "IN_PROGRESS"):
-            found = self._found_after_all(request, progress["container_id"], state)
+            found = self._recover_receipt(request, progress["container_id"], state)
             if found is not None:
                 return found
         is_usable = state == "FINISHED" or (state == "IN_PROGRESS" and progress["uploaded"])
@@ -371,7 +371,7 @@ class InstagramPlatform:
             return Receipt("processing", None, None, {"container_id": container, "read_error": error.message})
         return found or Receipt("processing", None, None, {"container_id": container})
 
-    def _found_after_all(self, request: PostRequest, container: str, state: str) -> Receipt | None:
+    def _recover_receipt(self, request: PostRequest, container: str, state: str) -> Receipt | None:
         # EXPIRED and ERROR say "never published"; a container that has gone says nothing.
         with doubt_remains(is_in_doubt=True):
             found = self._find(request.marker, None)

@@ -63,7 +63,7 @@ class OutboxPlatform:
         """Return what would be written.
 
         Raises:
-            UsageError: the caption does not fit, or the content id is no folder name.
+            UsageError: the caption does not fit, or the content id is not a folder name.
         """
         files = [_video_name(request), *self._texts(request)]
         return [
@@ -116,7 +116,7 @@ class OutboxPlatform:
     def _place(self, request: PostRequest) -> Path:
         name = request.content_id
         if Path(name).name != name or name.startswith("."):
-            raise UsageError(f"{name!r} is no content id that could be a folder's name.")
+            raise UsageError(f"{name!r} is not a content id that could be a folder's name.")
         return self._folder / name
 
     def _texts(self, request: PostRequest) -> dict[str, str]:

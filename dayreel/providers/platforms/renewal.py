@@ -118,7 +118,7 @@ def _tiktok_refusal(reply: Reply, answer: Mapping[str, Any], attempted: str) -> 
         return PermanentError(
             attempted=attempted,
             answer=f"{code}: {said}",
-            next_step="Connect the TikTok account again and set TIKTOK_ACCESS_TOKEN and TIKTOK_REFRESH_TOKEN anew.",
+            next_step="Connect the TikTok account again and set TIKTOK_ACCESS_TOKEN and TIKTOK_REFRESH_TOKEN again.",
             code=code,
         )
     if reply.ok or code:

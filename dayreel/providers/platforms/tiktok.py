@@ -164,7 +164,7 @@ class TikTokPlatform:
                 attempted="upload the video to TikTok",
                 answer="the upload address is no longer good",
                 reference=progress["publish_id"],
-                next_step="The next try announces the post anew.",
+                next_step="The next try announces the post again.",
             )
         return self._follow(request, progress)
 
@@ -246,7 +246,7 @@ class TikTokPlatform:
         return self._api.call(_STATUS, attempted=_FOLLOWING, json={"publish_id": publish_id}, reference=publish_id)
 
     def _go_on(self, request: PostRequest, progress: Progress) -> Receipt | None:
-        """Go on with an announced post; None when it certainly came to nothing and has to be announced anew."""
+        """Go on with an announced post; None when it certainly came to nothing and has to be announced again."""
         publish_id = str(progress["publish_id"])
         try:
             with doubt_remains(progress["finishing"]):
@@ -258,7 +258,7 @@ class TikTokPlatform:
         except UnknownOutcomeError as error:
             if error.code != "invalid_publish_id":
                 raise
-            return self._found_after_all(request, error)
+            return self._recover_receipt(request, error)
         if status.get("status") == "FAILED":
             failure = _failure(status, publish_id)
             if isinstance(failure, TransientError):
@@ -274,7 +274,7 @@ class TikTokPlatform:
                 return None
         return self._follow(request, progress)
 
-    def _found_after_all(self, request: PostRequest, doubt: UnknownOutcomeError) -> Receipt:
+    def _recover_receipt(self, request: PostRequest, doubt: UnknownOutcomeError) -> Receipt:
         with doubt_remains(is_in_doubt=True):
             video = find_by_marker(self._api, request.marker, None)
         if video is None:

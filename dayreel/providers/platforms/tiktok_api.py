@@ -86,7 +86,7 @@ class TikTokApi:
         Before the PUT that completes the file, `finishing` is committed: from then on the post may become public.
 
         Raises:
-            TransientError: broke off before the last chunk; the post goes on from the handle.
+            TransientError: broke off before the last chunk; the post continues from the handle.
             PermanentError: TikTok refused the bytes.
             UnknownOutcomeError: the answer to the last chunk was lost, or proves nothing.
             UsageError: the file is not the approved one.

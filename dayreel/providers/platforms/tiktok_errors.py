@@ -52,8 +52,8 @@ BY_CODE: dict[str, ErrorRow] = {
 }
 
 BY_FAIL_REASON: dict[str, ErrorRow] = {
-    "internal": ErrorRow("retry", "TikTok's own error while processing", "dayreel starts the post anew.", MINUTE_S),
-    "video_pull_failed": ErrorRow("retry", "TikTok could not fetch the video", "dayreel starts the post anew."),
+    "internal": ErrorRow("retry", "TikTok's own error while processing", "dayreel starts the post again.", MINUTE_S),
+    "video_pull_failed": ErrorRow("retry", "TikTok could not fetch the video", "dayreel starts the post again."),
     "file_format_check_failed": ErrorRow("refuse", "the file format is not accepted", _FIX_FILE),
     "duration_check_failed": ErrorRow("refuse", "the duration is not accepted", _FIX_FILE),
     "frame_rate_check_failed": ErrorRow("refuse", "the frame rate is not accepted", _FIX_FILE),

@@ -84,7 +84,7 @@ class YouTubePlatform:
         """Keep the settings; nothing is sent.
 
         Raises:
-            ConfigurationError: a secret is empty, or the chunk size is no multiple of 262144.
+            ConfigurationError: a secret is empty, or the chunk size is not a multiple of 262144.
         """
         if chunk_bytes <= 0 or chunk_bytes % CHUNK_UNIT:
             raise ConfigurationError(f"YouTube takes chunks in multiples of {CHUNK_UNIT} bytes, not {chunk_bytes}.")
@@ -197,7 +197,7 @@ class YouTubePlatform:
         return body, params
 
     def _ask_on_resume(self, request: PostRequest, progress: Progress) -> str | int | None:
-        """Return the id of the video that exists, or the byte to go on from, or None to open another session."""
+        """Return the id of the video that exists, or the byte to continue from, or None to open another session."""
         with doubt_remains(progress["finishing"]):
             found = ask_session(self._api, str(progress["session_uri"]), total=request.size_bytes)
             if found.state == "open":

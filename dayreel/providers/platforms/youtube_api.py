@@ -87,7 +87,7 @@ class YouTubeApi:
                 attempted=attempted,
                 answer="an address that is not YouTube's; the token is not sent there",
                 reference=reference,
-                next_step="Start the post anew; report it if it happens again.",
+                next_step="Start the post again; report it if it happens again.",
             )
 
         def once() -> Reply:

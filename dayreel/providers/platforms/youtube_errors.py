@@ -62,7 +62,7 @@ BY_UPLOAD_FAILURE: dict[str, ErrorRow] = {
     "codec": ErrorRow("refuse", "the codec is not accepted", _RECOMPOSE),
     "conversion": ErrorRow("refuse", "the video could not be converted", _RECOMPOSE),
     "emptyFile": ErrorRow("refuse", "the file is empty", _RECOMPOSE),
-    "invalidFile": ErrorRow("refuse", "the file is no video", _RECOMPOSE),
+    "invalidFile": ErrorRow("refuse", "the file is not a video", _RECOMPOSE),
     "tooSmall": ErrorRow("refuse", "the file is too small", _RECOMPOSE),
     "uploadAborted": ErrorRow("refuse", "the upload was aborted", "Retry the post."),
     "duplicate": ErrorRow("refuse", "YouTube takes it for a duplicate", _LOOK),

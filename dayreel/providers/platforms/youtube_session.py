@@ -90,7 +90,7 @@ def send_bytes(
     Before the PUT that completes the file, `finishing` is committed: from then on the video may exist.
 
     Raises:
-        TransientError: broke off before the last chunk, or YouTube takes no further bytes; go on from the handle.
+        TransientError: broke off before the last chunk, or YouTube takes no further bytes; continue from the handle.
         PermanentError: refused.
         UnknownOutcomeError: the answer to the last chunk was lost.
         UsageError: the file is not the approved one.

@@ -131,7 +131,7 @@ class PresignedS3:
         return (self._secret, self._key_id)
 
     def _sweep(self, client: Any) -> None:
-        """Delete what processes that were killed left behind; not being allowed to look is no reason to stop."""
+        """Delete what processes that were killed left behind; not being allowed to look is not a reason to stop."""
         before = self._clock.now() - timedelta(seconds=LIFETIME_S)
         try:
             found = client.list_objects_v2(Bucket=self._bucket, Prefix=PREFIX).get("Contents", [])

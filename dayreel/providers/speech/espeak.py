@@ -117,7 +117,7 @@ def _length_s(path: Path, attempted: str) -> float:
             duration_s = audio.getnframes() / audio.getframerate()
     except (OSError, EOFError, wave.Error) as error:
         raise PermanentError(
-            attempted=attempted, answer=f"a file that is no WAV ({readable(str(error))})", next_step=INSTALL
+            attempted=attempted, answer=f"a file that is not a WAV ({readable(str(error))})", next_step=INSTALL
         ) from None
     if duration_s == 0:
         raise PermanentError(attempted=attempted, answer="a file without sound")

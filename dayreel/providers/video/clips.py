@@ -1,7 +1,7 @@
 """Own footage instead of generation: which files of a folder can be used, and which one a segment is cut from.
 
-Nothing is generated, submitted or paid here, so this is no video generator. Cutting, scaling and looking inside a file
-is `dayreel.media`.
+Nothing is generated, submitted or paid here: this is not a video generator. Cutting, scaling and looking inside a
+file is `dayreel.media`.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def connect(access: Access) -> OwnFootage:
 def footage_in(folder: Path) -> list[Path]:
     """Return the files of `folder` (not of folders in it) that can be used, by name.
 
-    Hidden files, empty files and files that are no video by their suffix are left out.
+    Hidden files, empty files and files that are not a video by their suffix are left out.
 
     Raises:
         ConfigurationError: there is no such folder, or nothing usable in it.

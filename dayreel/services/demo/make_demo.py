@@ -263,7 +263,7 @@ class _Factory:
         if day == self.silent:
             return
         measured = measure_posts(self.project, day, platforms=self.platforms, analytics=False)
-        self._tell(("engagement", "snapshots"), day, snapshots=sum(one.snapshots for one in measured))
+        self._record(("engagement", "snapshots"), day, snapshots=sum(content.snapshots for content in measured))
         self.measured.append((day.isoformat(), gaps_of(measured)))
 
     def _live(self, channel: Channel, day: date) -> None:
@@ -276,10 +276,10 @@ class _Factory:
         who = self.dice.choice(PEOPLE)
         if chance < REJECTED and day not in self.surely_posted:
             decide(self.project, content_id, "rejected", by=who, via="cli", note=self.dice.choice(REASONS))
-            self._tell((channel.name, "reviews"), day, verdict="rejected")
+            self._record((channel.name, "reviews"), day, verdict="rejected")
             return
         decide(self.project, content_id, "approved", by=who, via="cli")
-        self._tell((channel.name, "reviews"), day, verdict="approved")
+        self._record((channel.name, "reviews"), day, verdict="approved")
         self.clock.sleep(60)
         for platform in channel.platforms.chosen():
             self._post(channel, day, content_id, platform)
@@ -290,23 +290,23 @@ class _Factory:
         except ProviderError:
             return  # it is on record as refused or unknown, which is what the demo wants to show
         self.posts += 1
-        self._tell((channel.name, "posts", platform), day, content_id=content_id)
+        self._record((channel.name, "posts", platform), day, content_id=content_id)
 
     def _make(self, channel: Channel, day: date) -> str:
         project, vendors = self.project, self.vendors
         made = make_idea(project, channel, day, model=vendors[channel.ideas.provider])
-        self._tell((channel.name, "ideas"), day, content_id=made.content_id)
+        self._record((channel.name, "ideas"), day, content_id=made.content_id)
         self.luck[made.content_id] = self._luck_of(channel, day, made.manifest.idea.topic if made.manifest.idea else "")
         if channel.prompts is not None:
             write_prompts(project, channel, day, model=vendors[channel.prompts.provider])
-            self._tell((channel.name, "prompts"), day, content_id=made.content_id)
+            self._record((channel.name, "prompts"), day, content_id=made.content_id)
         if channel.narration is not None:
             narrate(project, channel, day, speech=vendors["edge"])
-            self._tell((channel.name, "narration"), day, content_id=made.content_id)
+            self._record((channel.name, "narration"), day, content_id=made.content_id)
         render_segments(project, channel, day, source=vendors["fal"])
-        self._tell((channel.name, "raw_segments"), day, content_id=made.content_id)
+        self._record((channel.name, "raw_segments"), day, content_id=made.content_id)
         self._finish(channel, day)
-        self._tell((channel.name, "final_video"), day, content_id=made.content_id)
+        self._record((channel.name, "final_video"), day, content_id=made.content_id)
         return made.content_id
 
     def _finish(self, channel: Channel, day: date) -> None:
@@ -353,7 +353,7 @@ class _Factory:
         variant = 0.0 if trial is None else 0.22 if trial.variant == "B" else -0.22
         return min(0.999, max(0.0, LUCK.get(topic, 0.5) * 0.6 + 0.2 + variant + self.dice.gauss(0, 0.12)))
 
-    def _tell(self, path: tuple[str, ...], day: date, **facts: Any) -> None:
+    def _record(self, path: tuple[str, ...], day: date, **facts: Any) -> None:
         self.materialized.append((path, day.isoformat(), {**facts, "simulated": True, "made_by": "dayreel demo"}))
 
 

@@ -80,10 +80,10 @@ class DemoModel:
     def ask(self, _permit: Permit, question: Question) -> Answer:
         """Answer after a few seconds of the demo's time."""
         self._clock.sleep(self._dice.uniform(2, 9))
-        said = write(question.schema, f"{question.system}\n{question.prompt}")
-        if isinstance(said, dict) and "topic" in said:
-            said["topic"] = family_of(str(said["topic"]))
-        text = json.dumps(said, ensure_ascii=False)
+        document = write(question.schema, f"{question.system}\n{question.prompt}")
+        if isinstance(document, dict) and "topic" in document:
+            document["topic"] = family_of(str(document["topic"]))
+        text = json.dumps(document, ensure_ascii=False)
         asked = len(question.system) + len(question.prompt) + len(json.dumps(question.schema))
         number = hashlib.sha256(f"{question.prompt}/{self._clock.now()}".encode()).hexdigest()[:20]
         return Answer(text, "complete", question.model, asked // 4, len(text) // 4, f"demo_{number}")
@@ -205,8 +205,8 @@ class DemoPlatform:
         now = self._clock.now()
         if now.date().isoformat() in self._away:
             raise TransientError(attempted=f"read counters from {self.name}", answer="HTTP 503 service unavailable")
-        found = [(post_id, self._world.post(self.name, post_id)) for post_id in post_ids]
-        return [self._counted(post_id, post, now) for post_id, post in found if post and not self._is_gone(post, now)]
+        counted = [(post_id, self._world.post(self.name, post_id)) for post_id in post_ids]
+        return [self._counted(post_id, post, now) for post_id, post in counted if post and not self._is_gone(post, now)]
 
     def _is_gone(self, post: dict[str, Any], now: datetime) -> bool:
         since = self._gone.get(str(post["content_id"]))
@@ -214,18 +214,18 @@ class DemoPlatform:
 
     def _counted(self, post_id: str, post: dict[str, Any], now: datetime) -> Counters:
         age_s = (now - datetime.fromisoformat(post["created_at"])).total_seconds()
-        told = counters(self.name, post_id, age_s, float(post["duration_s"]))
+        counts = counters(self.name, post_id, age_s, float(post["duration_s"]))
         owner_only = self.name == "instagram"  # the others tell neither reach nor saves nor watch time
         return Counters(
             post_id,
             now,
-            views=told.views,
-            likes=told.likes,
-            comments=told.comments,
-            shares=None if self.name == "youtube" else told.shares,
-            reach=told.reach if owner_only else None,
-            saves=told.saves if owner_only else None,
-            watch_time_s=round(told.average_watch_s * told.views, 1) if owner_only else None,
+            views=counts.views,
+            likes=counts.likes,
+            comments=counts.comments,
+            shares=None if self.name == "youtube" else counts.shares,
+            reach=counts.reach if owner_only else None,
+            saves=counts.saves if owner_only else None,
+            watch_time_s=round(counts.average_watch_s * counts.views, 1) if owner_only else None,
         )
 
     def _id_of(self, content_id: str, duration_s: float) -> str:

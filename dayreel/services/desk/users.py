@@ -131,7 +131,7 @@ class Users:
             return _user(_named(connection, name))
 
     def enable(self, name: str, *, by: str) -> User:
-        """Let a disabled person in again; they log in anew.
+        """Let a disabled person in again; they log in again.
 
         Raises:
             UsageError: there is nobody of that name.
@@ -249,8 +249,10 @@ def name_key(name: str) -> str:
 
 def _usable_name(name: str) -> str:
     shown = " ".join(unicodedata.normalize("NFC", name).split())
-    if not 1 <= len(shown) <= LONGEST_NAME or any(unicodedata.category(one).startswith("C") for one in shown):
-        raise UsageError(f"{name!r} is no name for a person.", next_step="Choose 1 to 80 ordinary characters.")
+    if not 1 <= len(shown) <= LONGEST_NAME or any(
+        unicodedata.category(character).startswith("C") for character in shown
+    ):
+        raise UsageError(f"{name!r} is not a valid name for a person.", next_step="Choose 1 to 80 ordinary characters.")
     return shown
 
 

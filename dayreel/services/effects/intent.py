@@ -17,7 +17,7 @@ from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import EffectKey, Permit
 
 Record = Callable[[dict[str, Any]], None]
-"""Writes down what the provider gave us to go on from, before the next call."""
+"""Writes down what the provider gave us to continue from, before the next call."""
 
 Guard = Callable[[Connection], None]
 """A condition that is checked inside the transaction that claims the send; raises when it is closed."""

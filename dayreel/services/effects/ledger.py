@@ -97,9 +97,9 @@ class EffectLedger:
     ) -> int:
         """Write an intention down in the caller's transaction, unless it is there, and return its number."""
         query = select(effects.c.id).where(*self._is(key))
-        found = connection.execute(query).scalar()
-        if found is not None:
-            return int(found)
+        effect_id = connection.execute(query).scalar()
+        if effect_id is not None:
+            return int(effect_id)
         connection.execute(
             insert(effects).values(
                 content_id=None if key.content_id == NO_CONTENT else key.content_id,
@@ -217,7 +217,7 @@ class EffectLedger:
             self._settle(effect_id, "unknown", error=str(error), cost_usd=None)
         elif not intent.records_first and has_handle(self.get(effect_id).handle):
             # The request may still run, or be done, whatever went wrong while asking for it: it stays sent, with its
-            # reservation, for the next try to go on with.
+            # reservation, for the next try to continue.
             self._settle(effect_id, "sent", error=str(error), cost_usd=None)
         elif isinstance(error, PermanentError):
             self._settle(effect_id, "refused", error=str(error), cost_usd=Decimal(0))
@@ -228,7 +228,7 @@ class EffectLedger:
             self._settle(effect_id, "intended", error=str(error), cost_usd=None)
 
     def _claim(self, intent: Intent, begun: set[tuple[str, int]]) -> tuple[Effect, Permit | None]:
-        """Return the effect, with a permit when it is ours to send or to go on with; it is then among `begun`.
+        """Return the effect, with a permit when it is ours to send or to continue; it is then among `begun`.
 
         The transaction commits before anything is raised about an unknown outcome: parking is a change too.
         """
@@ -431,7 +431,7 @@ def reopen(connection: Connection, *which: ColumnElement[bool]) -> int:
 
 
 def has_handle(handle: Mapping[str, Any]) -> bool:
-    """Return whether the provider has given us anything to go on from."""
+    """Return whether the provider has given us anything to continue from."""
     return any(value is not None for value in handle.values())
 
 

@@ -76,11 +76,11 @@ def read_markers(project: Project, channel: Channel, content_id: str) -> Markers
     except OSError:
         return Markers({}, {})
     for file_name in names:
-        found = _read(folder, file_name, channel.segments)
-        if isinstance(found, str):
-            left_alone[file_name] = found
+        marker = _read(folder, file_name, channel.segments)
+        if isinstance(marker, str):
+            left_alone[file_name] = marker
         else:
-            usable[found[0]] = found[1]
+            usable[marker[0]] = marker[1]
     return Markers(usable, left_alone)
 
 
@@ -192,8 +192,8 @@ def _adopt_segments(
             )
             for number, (marker, aside, target) in enumerate(zip(markers, asides, targets, strict=True), start=1)
         ]
-        told = [{"file": marker.file, "producer": marker.producer, "sha256": marker.sha256} for marker in markers]
-        return Product({"segments": tuple(segments)}, parameters={"adopted": told})
+        sources = [{"file": marker.file, "producer": marker.producer, "sha256": marker.sha256} for marker in markers]
+        return Product({"segments": tuple(segments)}, parameters={"adopted": sources})
 
     return run_stage(project, row, work, make)
 
@@ -341,5 +341,5 @@ def _placed(project: Project, row: ContentRow, aside: Path, target: str) -> Path
 def _refusal(row: ContentRow, marker: Marker, reason: str) -> MediaError:
     return MediaError(
         f"Tried to take over {marker.file!r} of {row.id}, made by {marker.producer!r}: {reason}.",
-        next_step="Mend the file and write its marker anew, or delete the marker; nothing was changed.",
+        next_step="Fix the file and write its marker again, or delete the marker; nothing was changed.",
     )

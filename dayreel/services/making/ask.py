@@ -92,13 +92,13 @@ def ask(
             reasons.append(f"answer {sequence}: it was lost, and written off")
             continue
         try:
-            found = _read(row.id, effect.result, document)
-            accept(found)
+            parsed = _read(row.id, effect.result, document)
+            accept(parsed)
         except Unusable as unusable:
             reasons.append(f"answer {sequence}: {unusable.reason}")
             prompt = f"{question.prompt}\n\n{unusable.hint}".strip()
             continue
-        return Asked(found, tuple(effect_ids), cost_usd)
+        return Asked(parsed, tuple(effect_ids), cost_usd)
     raise PermanentError(
         attempted=f"get {question.schema_name} for {row.id} from {model.name} ({question.model})",
         answer="; ".join(reasons),

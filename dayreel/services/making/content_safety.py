@@ -54,11 +54,11 @@ class SafetyGate:
             Unusable: a blocked term stands in them, or the second look says that they are not safe.
             ProviderError, GateClosedError: the second look could not be taken, see `services.making.ask`.
         """
-        found = blocked_terms_in(self.channel, texts)
-        if found:
+        blocked = blocked_terms_in(self.channel, texts)
+        if blocked:
             raise Unusable(
-                f"it holds blocked terms ({', '.join(found)})",
-                f"Your last answer was refused for brand safety. Keep well away from: {', '.join(found)}.",
+                f"it holds blocked terms ({', '.join(blocked)})",
+                f"Your last answer was refused for brand safety. Keep well away from: {', '.join(blocked)}.",
             )
         if not self.channel.safety.second_look:
             return
@@ -119,7 +119,7 @@ def texts_of_idea(idea: Idea) -> tuple[str, ...]:
 
 def texts_of_prompts(prompts: PromptSet) -> tuple[str, ...]:
     """Return every prompt."""
-    return tuple(text for one in prompts.prompts for text in (one.video_prompt, one.audio_prompt))
+    return tuple(text for prompt in prompts.prompts for text in (prompt.video_prompt, prompt.audio_prompt))
 
 
 def refuse_blocked(channel: Channel, idea: Idea, *, source: str) -> None:
@@ -131,9 +131,9 @@ def refuse_blocked(channel: Channel, idea: Idea, *, source: str) -> None:
     Raises:
         UsageError: names the terms.
     """
-    found = blocked_terms_in(channel, texts_of_idea(idea))
-    if found:
+    blocked = blocked_terms_in(channel, texts_of_idea(idea))
+    if blocked:
         raise UsageError(
-            f"{source} holds blocked terms: {', '.join(found)}.",
+            f"{source} holds blocked terms: {', '.join(blocked)}.",
             next_step="Write it without them; the lists are `safety` in the channel's file and the packaged one.",
         )

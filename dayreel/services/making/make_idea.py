@@ -203,13 +203,15 @@ def _calendar_row(project: Project, channel: Channel, day: date) -> dict[str, st
             f"Tried to read the calendar {_shown(path)} of {channel.name!r}; it answered: {error}.",
             next_step=f"It is a CSV file in UTF-8 with the columns {', '.join(_CALENDAR_COLUMNS)}.",
         ) from error
-    found = [row for row in rows if (row.get("day") or "").strip() == day.isoformat()]
-    if len(found) != 1:
+    matching = [row for row in rows if (row.get("day") or "").strip() == day.isoformat()]
+    if len(matching) != 1:
         raise UsageError(
-            f"The calendar {_shown(path)} has {len(found) or 'no'} rows for {day}; there must be exactly one.",
+            f"The calendar {_shown(path)} has {len(matching) or 'no'} rows for {day}; there must be exactly one.",
             next_step=f"Write one row that begins with {day.isoformat()}, then run again.",
         )
-    return {str(key).strip(): (value or "").strip() for key, value in found[0].items() if isinstance(value, str | None)}
+    return {
+        str(key).strip(): (value or "").strip() for key, value in matching[0].items() if isinstance(value, str | None)
+    }
 
 
 def _from_calendar(project: Project, channel: Channel, day: date) -> Product:

@@ -37,18 +37,18 @@ class Lessons:
         """Return what is added to the question."""
         if not self.best:
             return ""
-        told = [f"Earlier ideas that did best (views after {self.age}). Learn what they share, but repeat none:"]
-        told += [f"- {one.idea} ({one.views} views)" for one in self.best]
-        told += [f"Earlier ideas that did worst (views after {self.age}). Avoid what they share:"]
-        told += [f"- {one.idea} ({one.views} views)" for one in self.worst]
-        return "\n".join(told)
+        lines = [f"Earlier ideas that did best (views after {self.age}). Learn what they share, but repeat none:"]
+        lines += [f"- {idea.idea} ({idea.views} views)" for idea in self.best]
+        lines += [f"Earlier ideas that did worst (views after {self.age}). Avoid what they share:"]
+        lines += [f"- {idea.idea} ({idea.views} views)" for idea in self.worst]
+        return "\n".join(lines)
 
     def recorded(self) -> dict[str, Any]:
         """Return which contents were shown, as the idea's record keeps it."""
         return {
             "age": self.age,
-            "best": [one.content_id for one in self.best],
-            "worst": [one.content_id for one in self.worst],
+            "best": [idea.content_id for idea in self.best],
+            "worst": [idea.content_id for idea in self.worst],
         }
 
 
@@ -72,9 +72,9 @@ def lessons_for(project: Project, channel: Channel, day: date) -> Lessons:
         known = measured[measured[f"views_{age}"].notna() & measured["idea"].notna()]
         if len(known) >= LEAST:
             ordered = known.sort_values([f"views_{age}", "content_id"], ascending=[False, True])
-            told = [
+            lessons = [
                 Lesson(str(row["content_id"]), str(row["idea"]), int(row[f"views_{age}"]))
                 for _, row in ordered.iterrows()
             ]
-            return Lessons(age, tuple(told[:SHOWN]), tuple(told[-SHOWN:]))
+            return Lessons(age, tuple(lessons[:SHOWN]), tuple(lessons[-SHOWN:]))
     return Lessons("7d", (), ())

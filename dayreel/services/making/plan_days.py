@@ -63,11 +63,17 @@ def pin_idea(
         if connection.execute(update(pinned_ideas).where(*of_this).values(**values)).rowcount == 0:
             connection.execute(insert(pinned_ideas).values(channel=name, day=day, **values))
         note_act(
-            connection, "pin idea", f"{name} {day}", actor=by, at=project.clock.now(), via=via, detail=_told(words)
+            connection,
+            "pin idea",
+            f"{name} {day}",
+            actor=by,
+            at=project.clock.now(),
+            via=via,
+            detail=_audit_detail(words),
         )
-        found = pinned_idea(connection, name, day)
-    assert found is not None  # noqa: S101  it was written just above, in this transaction
-    return found
+        pinned = pinned_idea(connection, name, day)
+    assert pinned is not None  # noqa: S101  it was written just above, in this transaction
+    return pinned
 
 
 def unpin_idea(project: Project, name: str, day: date, *, by: str, via: str) -> None:
@@ -216,5 +222,5 @@ def _require_its_day(project: Project, channel: Channel, day: date) -> None:
         raise UsageError(f"No idea can be pinned there: {refusal}.", next_step=f"See channels/{channel.name}.yaml.")
 
 
-def _told(words: Idea) -> dict[str, str]:
+def _audit_detail(words: Idea) -> dict[str, str]:
     return {"idea": words.idea[:200]}

@@ -35,7 +35,7 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
         raise StoreError(
             f"{free / 10**6:.0f} MB are free at {project.settings.root}, and a day needs up to "
             f"{NO_SPACE_BYTES / 10**6:.0f} while it is made; nothing was bought.",
-            next_step="Make room, then the same command goes on.",
+            next_step="Make room, then the same command continues.",
         )
     find_ffmpeg(project.settings.ffmpeg)
     require_files(project, channel)
@@ -54,7 +54,7 @@ def require_files(project: Project, channel: Channel, part: str = "") -> None:
         if field.startswith(part) and not path.exists():
             raise ConfigurationError(
                 f"Channel {channel.name!r} names {str(path)!r} as its {field}, and that is not there.",
-                next_step=f"Put it there, or correct channels/{channel.name}.yaml; then the same command goes on.",
+                next_step=f"Put it there, or correct channels/{channel.name}.yaml; then the same command continues.",
             )
 
 

@@ -1,7 +1,7 @@
 """Making the raw segments of a content: bought from a generation service, or cut from own footage.
 
 All segments are made at once, each in a thread that mostly waits. A request's id is committed before the first look at
-it, so a process that dies leaves a job that the next one goes on with. The file is fetched after the purchase is
+it, so a process that dies leaves a job that the next one continues. The file is fetched after the purchase is
 settled: a damaged download is fetched again, never bought again.
 """
 
@@ -82,7 +82,7 @@ def render_segments(
         source.check(request)
     work = Work(
         stage="raw_segments",
-        fingerprint=fingerprint(code=CODE_VERSION, provider=source.name, requests=[vars(one) for one in requests]),
+        fingerprint=fingerprint(code=CODE_VERSION, provider=source.name, requests=[vars(item) for item in requests]),
         provider=source.name,
         model=channel.video.model,
     )
@@ -90,12 +90,12 @@ def render_segments(
 
 
 def _seeds(project: Project, row: ContentRow) -> dict[int, int]:
-    """Return the seed of each segment that a person asked to be made anew."""
+    """Return the seed of each segment that a person asked to be made again."""
     query = select(renders.c.sequence, renders.c.seed).where(
         renders.c.content_id == row.id, renders.c.seed.is_not(None)
     )
     with project.catalog.read() as connection:
-        return {found.sequence: found.seed for found in connection.execute(query)}
+        return {seeded.sequence: seeded.seed for seeded in connection.execute(query)}
 
 
 def segment_request(channel: Channel, prompt: VideoPrompt, *, seed: int | None) -> SegmentRequest:
@@ -125,9 +125,9 @@ def _buy_all(
         raise next((error for error in failures if not isinstance(error, DayreelError)), failures[0])
     bought = [job.result() for job in jobs]
     return Product(
-        {"segments": tuple(one.segment for one in bought)},
-        cost_usd=sum((one.effect.settled_usd or Decimal(0) for one in bought), Decimal(0)),
-        effect_ids=tuple(one.effect.id for one in bought),
+        {"segments": tuple(purchase.segment for purchase in bought)},
+        cost_usd=sum((purchase.effect.settled_usd or Decimal(0) for purchase in bought), Decimal(0)),
+        effect_ids=tuple(purchase.effect.id for purchase in bought),
         parameters={"count": len(bought), "duration_s": channel.segments.duration_s},
     )
 
@@ -175,7 +175,7 @@ def _follow(
 
     Raises:
         VendorFailed: the service could not make it, and does not bill it; the job is forgotten.
-        TransientError: it is still running after twenty minutes; the job is kept, the next run goes on with it.
+        TransientError: it is still running after twenty minutes; the job is kept, the next run continues it.
         ProviderError: it could not be asked how the job stands; the job is kept.
     """
     deadline = project.clock.monotonic() + RENDER_DEADLINE_S
@@ -249,7 +249,7 @@ def segment_record(
     """Return the record of a segment's file that is in its place: its hash, what probing it tells, where it came from.
 
     Raises:
-        MediaError: it has no video, or is no media at all.
+        MediaError: it has no video, or is not media at all.
     """
     facts = probe(path)
     stream = facts.best_video_stream()

@@ -42,7 +42,7 @@ def fire(
 ) -> None:
     """Fire an event on a segment's render, made idle first when there is none.
 
-    A process that died leaves `queued` or `rendering` behind; `start` then goes on from there without a new state.
+    A process that died leaves `queued` or `rendering` behind; `start` then continues from there without a new state.
 
     Raises:
         UsageError: the state machine has no such move.
@@ -69,7 +69,7 @@ def fire(
         elif event in ("progress", "fail") and row.state == "failed":
             return  # a person has cancelled it under the hands of whoever followed it
         elif event == "progress" and row.state == "rendering" and row.detail == detail:
-            return  # nothing new to tell: a poll is no event
+            return  # nothing new to tell: a poll is not an event
         columns: dict[str, Any] = {} if effect_id is None else {"effect_id": effect_id}
         advance(
             connection,

@@ -56,9 +56,9 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
 
     gate = SafetyGate(project, channel, row, "prompt", model, source.model)
 
-    def accept(found: PromptSet) -> None:
-        _accept(found, channel.segments.count)
-        gate.admit(texts_of_prompts(found))
+    def accept(prompt_set: PromptSet) -> None:
+        _accept(prompt_set, channel.segments.count)
+        gate.admit(texts_of_prompts(prompt_set))
 
     def make() -> Product:
         asked = ask(
@@ -110,11 +110,11 @@ def _exactly(count: int) -> type[PromptSet]:
     return exact
 
 
-def _accept(found: PromptSet, count: int) -> None:
-    if len(found.prompts) != count:
-        raise Unusable(f"{len(found.prompts)} prompts instead of {count}", f"Write exactly {count} prompts.")
+def _accept(prompt_set: PromptSet, count: int) -> None:
+    if len(prompt_set.prompts) != count:
+        raise Unusable(f"{len(prompt_set.prompts)} prompts instead of {count}", f"Write exactly {count} prompts.")
     least, most = WORDS
-    for number, prompt in enumerate(found.prompts, start=1):
+    for number, prompt in enumerate(prompt_set.prompts, start=1):
         words = len(prompt.video_prompt.split())
         if not least <= words <= most:
             raise Unusable(

@@ -63,7 +63,7 @@ def days_to_report(project: Project, first: date, last: date) -> list[date]:
     """
     today = local_day(project.clock.now(), project.settings.timezone)
     begun = [
-        one for one in (frames.first_content_day(project), library_throughput.first_job_day(project)) if one is not None
+        day for day in (frames.first_content_day(project), library_throughput.first_job_day(project)) if day is not None
     ]
     if not begun:
         return []

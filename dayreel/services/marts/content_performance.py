@@ -60,7 +60,9 @@ def _add_costs(rows: pd.DataFrame, spent: pd.DataFrame) -> None:
 def _sum_per_content(rows: pd.DataFrame, counted: pd.DataFrame) -> pd.Series:
     sums = {content_id: total(group["usd"]) for content_id, group in counted.groupby("content_id")}
     nothing = money(total(pd.Series([], dtype=object)))
-    return pd.Series([sums.get(one, nothing) for one in rows["content_id"]], index=rows.index, dtype=object)
+    return pd.Series(
+        [sums.get(content_id, nothing) for content_id in rows["content_id"]], index=rows.index, dtype=object
+    )
 
 
 def add_views_at_ages(rows: pd.DataFrame, posts: pd.DataFrame, snapshots: pd.DataFrame) -> None:
@@ -76,12 +78,12 @@ def add_views_at_ages(rows: pd.DataFrame, posts: pd.DataFrame, snapshots: pd.Dat
         rows[f"views_{age}"] = looked_up(rows["content_id"], grouped["views"].sum(), "int").where(known)
     week = marks[(marks["age"] == "7d") & marks["views"].notna()]
     reactions = week[list(_REACTIONS)].sum(axis=1).groupby(week["content_id"]).sum()
-    told = looked_up(rows["content_id"], reactions, "float").round().astype("Int64")
-    rows["reactions_7d"] = told.where(rows["views_7d"].notna())
+    summed = looked_up(rows["content_id"], reactions, "float").round().astype("Int64")
+    rows["reactions_7d"] = summed.where(rows["views_7d"].notna())
 
 
 def _add_latest(rows: pd.DataFrame, snapshots: pd.DataFrame) -> None:
     latest = newest_per_post(snapshots)
-    told = latest[latest["views"].notna()].groupby("content_id")
-    rows["views_latest"] = looked_up(rows["content_id"], told["views"].sum(), "int")
-    rows["latest_age_h"] = looked_up(rows["content_id"], told["age_h"].min(), "float")
+    measured = latest[latest["views"].notna()].groupby("content_id")
+    rows["views_latest"] = looked_up(rows["content_id"], measured["views"].sum(), "int")
+    rows["latest_age_h"] = looked_up(rows["content_id"], measured["age_h"].min(), "float")

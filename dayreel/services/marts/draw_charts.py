@@ -55,17 +55,17 @@ class ChartData:
 def views_by_age(data: ChartData) -> Figure:
     """Draw the views of the newest week's posts by age, over the band of all posts (10 % to 90 %)."""
     figure, axes = _blank("Views by age", data, x="age of the post (days)", y="views per post")
-    told = data.daily[data.daily["views"].notna()].copy()
-    told["age_d"] = (told["age_h"].astype(float) / 24).round().astype(int)
-    told["views"] = told["views"].astype(float)
-    if told.empty:
+    measured = data.daily[data.daily["views"].notna()].copy()
+    measured["age_d"] = (measured["age_h"].astype(float) / 24).round().astype(int)
+    measured["views"] = measured["views"].astype(float)
+    if measured.empty:
         return _nothing(figure, axes)
-    by_age = told.groupby("age_d")["views"]
-    ages = range(int(told["age_d"].min()), int(told["age_d"].max()) + 1)
+    by_age = measured.groupby("age_d")["views"]
+    ages = range(int(measured["age_d"].min()), int(measured["age_d"].max()) + 1)
     low, high = (by_age.quantile(share).reindex(ages) for share in BAND)
     axes.fill_between(list(ages), low, high, color=_BAND_GREY, alpha=0.35, linewidth=0, label="8 of 10 posts")
     axes.plot(list(ages), by_age.median().reindex(ages), color=_INK, linewidth=1.6, label="median")
-    newest = told[told["posted_at"] >= pd.Timestamp(data.last - timedelta(days=6), tz="UTC")]
+    newest = measured[measured["posted_at"] >= pd.Timestamp(data.last - timedelta(days=6), tz="UTC")]
     for number, (_post, rows) in enumerate(newest.groupby("post_row_id")):
         line = rows.groupby("age_d")["views"].last().reindex(ages)
         label = "last 7 days" if number == 0 else None
@@ -79,19 +79,19 @@ def views_by_age(data: ChartData) -> Figure:
 def engagement_by_platform(data: ChartData) -> Figure:
     """Draw what posts gained in reactions a day, per platform; a day that was not measured breaks the line.
 
-    What was gained over a gap is divided by the days it covers: the first measurement after it is no peak.
+    What was gained over a gap is divided by the days it covers: the first measurement after it is not a peak.
     """
     figure, axes = _blank("Reactions by platform", data, x="", y="likes, comments,\nshares, saves per day")
     days = _days(data)
     reactions = data.daily[[f"{name}_gained" for name in ("likes", "comments", "shares", "saves")]]
     days_covered = (data.daily["hours_covered"].astype("Float64") / 24).round().clip(lower=1)
-    told = data.daily.assign(reactions=reactions.sum(axis=1, min_count=1).astype("Float64") / days_covered)
-    for platform, rows in told.groupby("platform"):
+    measured = data.daily.assign(reactions=reactions.sum(axis=1, min_count=1).astype("Float64") / days_covered)
+    for platform, rows in measured.groupby("platform"):
         line = rows.groupby("day")["reactions"].sum(min_count=1).reindex(days).astype(float)
         axes.plot(days, line, color=colour_of(str(platform)) or _ACCENT, linewidth=1.4, label=str(platform))
         alone = line.notna() & line.shift(1).isna() & line.shift(-1).isna()
         axes.plot(line.index[alone], line[alone], ".", color=colour_of(str(platform)) or _ACCENT, markersize=3)
-    if told.empty:
+    if measured.empty:
         return _nothing(figure, axes)
     _date_axis(axes, days)
     axes.set_ylim(bottom=0)
@@ -157,8 +157,10 @@ def cost_by_topic(data: ChartData) -> Figure:
     figure, axes = _blank(
         "Cost per 1,000 views by topic", data, x="US dollars per 1,000 views at 7 days\n(in brackets: contents)", y=""
     )
-    told = data.performance[data.performance["views_7d"].notna() & data.performance["topic"].notna()]
-    sums = told.assign(usd=told["cost_usd"].astype(float), views=told["views_7d"].astype(float)).groupby("topic")
+    measured = data.performance[data.performance["views_7d"].notna() & data.performance["topic"].notna()]
+    sums = measured.assign(usd=measured["cost_usd"].astype(float), views=measured["views_7d"].astype(float)).groupby(
+        "topic"
+    )
     counts = sums.size()
     per_thousand = (sums["usd"].sum() * 1000 / sums["views"].sum()).replace(float("inf"), float("nan")).dropna()
     if per_thousand.empty:

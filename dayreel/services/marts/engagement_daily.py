@@ -65,7 +65,7 @@ def _change(rows: pd.DataFrame, name: str) -> None:
 
 
 def _expected(rows: pd.DataFrame, snapshots: pd.DataFrame, day: date) -> pd.Series:
-    """Tell which posts should have been measured: those that were out when their platform was asked on this day."""
+    """Return which posts should have been measured: those that were out when their platform was asked on this day."""
     asked = looked_up(rows["platform"], snapshots.groupby("platform")["observed_at"].max(), "moment")
     out_before = rows["posted_at"] <= asked
     earlier_day = asked.isna() & (rows["posted_on"] < day)
@@ -73,14 +73,14 @@ def _expected(rows: pd.DataFrame, snapshots: pd.DataFrame, day: date) -> pd.Seri
 
 
 def _reasons(rows: pd.DataFrame, measured: pd.Series, snapshots: pd.DataFrame, failures: pd.DataFrame) -> pd.Series:
-    said = dict(zip(failures["platform"], failures["error"], strict=True))
+    reason_of = dict(zip(failures["platform"], failures["error"], strict=True))
     asked = set(snapshots["platform"])
 
     def why(platform: str) -> str:
         if platform in asked:
             return NO_ANSWER
-        if platform in said:
-            return str(said[platform])
+        if platform in reason_of:
+            return str(reason_of[platform])
         return f"no {platform} post was measured on this day" if asked else NOT_RUN
 
     reasons = [None if done else why(name) for name, done in zip(rows["platform"], measured, strict=True)]

@@ -23,7 +23,7 @@ def build(performance: pd.DataFrame) -> pd.DataFrame:
             for age in AGES:
                 known = group[group[f"views_{age}"].notna()]
                 a, b = (known[known["variant"] == name][f"views_{age}"].astype(float) for name in (name_a, name_b))
-                told = compare(name_a, list(a), name_b, list(b), pairs=len(pairs))
+                comparison = compare(name_a, list(a), name_b, list(b), pairs=len(pairs))
                 rows.append(
                     {
                         "channel": channel,
@@ -31,15 +31,15 @@ def build(performance: pd.DataFrame) -> pd.DataFrame:
                         "age": age,
                         "variant_a": name_a,
                         "variant_b": name_b,
-                        "n_a": told.n_a,
-                        "n_b": told.n_b,
+                        "n_a": comparison.n_a,
+                        "n_b": comparison.n_b,
                         "views_a": float(a.median()) if len(a) else None,
                         "views_b": float(b.median()) if len(b) else None,
-                        "ratio": told.ratio,
-                        "ratio_low": told.low,
-                        "ratio_high": told.high,
-                        "effect_size": told.effect_size,
-                        "verdict": told.verdict,
+                        "ratio": comparison.ratio,
+                        "ratio_low": comparison.low,
+                        "ratio_high": comparison.high,
+                        "effect_size": comparison.effect_size,
+                        "verdict": comparison.verdict,
                         "simulated": simulated,
                     }
                 )

@@ -22,7 +22,7 @@ def _row(day: date, key: dict[str, object], group: pd.DataFrame) -> dict[str, ob
     counts = group["outcome"].value_counts()
     completed, failed, unknown = (int(counts.get(name, 0)) for name in ("completed", "failed", "unknown"))
     ended = completed + failed + unknown
-    seconds = [float(one) for one in group["duration_s"].dropna()]
+    seconds = [float(value) for value in group["duration_s"].dropna()]
     errors = group[group["outcome"].isin(["failed", "unknown"])].sort_values("at")["error"].dropna()
     return {
         "day": day,

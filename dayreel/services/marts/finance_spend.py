@@ -46,8 +46,8 @@ def build_projection(
         worlds: those that have a row even if nothing was spent in them.
         caps_usd: `day` and `month`.
     """
-    told = sorted({*worlds, *spent["world"]})
-    return pd.DataFrame([_projected(day, spent[spent["world"] == one], one, caps_usd) for one in told])
+    worlds_shown = sorted({*worlds, *spent["world"]})
+    return pd.DataFrame([_projected(day, spent[spent["world"] == world], world, caps_usd) for world in worlds_shown])
 
 
 def _projected(day: date, counted: pd.DataFrame, world: str, caps_usd: Mapping[str, Decimal]) -> dict[str, object]:

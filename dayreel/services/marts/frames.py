@@ -151,7 +151,7 @@ def last_snapshots_before(project: Project, day: date, posts: pd.DataFrame) -> p
     indexed read a day, however long the history is.
     """
     wanted: dict[int, date] = dict(zip(posts["post_row_id"], posts["posted_on"], strict=True))
-    found: list[pd.DataFrame] = []
+    snapshots: list[pd.DataFrame] = []
     for back in range(1, WINDOW_DAYS + 1):
         earlier = day - timedelta(days=back)
         # A channel's calendar may be a day ahead of the factory's.
@@ -163,8 +163,8 @@ def last_snapshots_before(project: Project, day: date, posts: pd.DataFrame) -> p
         for number in set(rows["post_row_id"]):
             del wanted[number]
         if len(rows):
-            found.append(rows)
-    return pd.concat(found, ignore_index=True) if found else frame_of(SNAPSHOTS, [])
+            snapshots.append(rows)
+    return pd.concat(snapshots, ignore_index=True) if snapshots else frame_of(SNAPSHOTS, [])
 
 
 def posts_in_window(project: Project, day: date) -> pd.DataFrame:
@@ -197,8 +197,8 @@ def failed_measurements(project: Project, day: date) -> pd.DataFrame:
         .order_by(logs.c.id)
     )
     with project.catalog.read() as connection:
-        said = {str(told["platform"]): error for told, error in connection.execute(query)}
-    return frame_of(FAILURES, sorted(said.items()))
+        error_of = {str(row["platform"]): error for row, error in connection.execute(query)}
+    return frame_of(FAILURES, sorted(error_of.items()))
 
 
 def was_measured(project: Project, day: date) -> bool:
@@ -215,8 +215,8 @@ def was_measured(project: Project, day: date) -> bool:
 def first_content_day(project: Project) -> date | None:
     """Return the day of the oldest content, or None where nothing was made yet."""
     with project.catalog.read() as connection:
-        found: date | None = connection.execute(select(func.min(content.c.day))).scalar()
-    return found
+        first: date | None = connection.execute(select(func.min(content.c.day))).scalar()
+    return first
 
 
 def worlds_between(project: Project, first: date, last: date) -> list[str]:
@@ -235,7 +235,11 @@ def contents_between(project: Project, first: date, last: date, channels: Sequen
 
 def made_from(project: Project, content_ids: Sequence[str]) -> pd.DataFrame:
     """Return how each content was made, as its manifest says; one whose folder is gone is left out."""
-    rows = [_made(project.contents.manifest(one)) for one in content_ids if project.contents.exists(one)]
+    rows = [
+        _made(project.contents.manifest(content_id))
+        for content_id in content_ids
+        if project.contents.exists(content_id)
+    ]
     return frame_of(MADE, rows)
 
 
@@ -265,8 +269,20 @@ def decisions_on(project: Project, day: date) -> pd.DataFrame:
             )
         ]
         rows += [
-            (None, one.entity_id, one.channel, one.day, one.world, one.revision, "expired", None, None, None, one.at)
-            for one in connection.execute(
+            (
+                None,
+                move.entity_id,
+                move.channel,
+                move.day,
+                move.world,
+                move.revision,
+                "expired",
+                None,
+                None,
+                None,
+                move.at,
+            )
+            for move in connection.execute(
                 expired.where(
                     moves.c.entity == "content",
                     moves.c.event == "expire",
@@ -365,13 +381,13 @@ def _sends(connection: Connection, period: Period) -> list[tuple[Any, ...]]:
 
 def _made(manifest: Manifest) -> tuple[Any, ...]:
     idea, stages = manifest.idea, manifest.stages
-    said = "" if idea is None else (idea.narration or idea.caption or idea.idea).strip()
+    text = "" if idea is None else (idea.narration or idea.caption or idea.idea).strip()
     chosen: dict[str, Any] = {}
     for stage in ("ideas", "prompts"):
         if stage in stages and stages[stage].parameters.get("experiment"):
             chosen = stages[stage].parameters
     models = [stages[stage].model if stage in stages else None for stage in ("ideas", "prompts", "raw_segments")]
-    hook = _SENTENCE.split(said)[0] or None
+    hook = _SENTENCE.split(text)[0] or None
     return (manifest.content_id, hook, *models, chosen.get("experiment"), chosen.get("variant"))
 
 

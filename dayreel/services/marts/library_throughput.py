@@ -95,5 +95,5 @@ def jobs_ended_on(project: Project, day: date) -> pd.DataFrame:
 def first_job_day(project: Project) -> date | None:
     """Return the day on which the first job ended, or None where none has."""
     with project.catalog.read() as connection:
-        found = connection.execute(select(func.min(jobs.c.finished_at)).where(jobs.c.state.in_(_ENDED))).scalar()
-    return None if found is None else local_day(found, project.settings.timezone)
+        first = connection.execute(select(func.min(jobs.c.finished_at)).where(jobs.c.state.in_(_ENDED))).scalar()
+    return None if first is None else local_day(first, project.settings.timezone)

@@ -15,7 +15,7 @@ def build(day: date, *, decided: pd.DataFrame, requests: pd.DataFrame) -> pd.Dat
         left_on="decided_at",
         right_on="requested_at",
         by="content_id",
-        # An edit moves its content back to review at the very moment of the decision: that is no request it answers.
+        # An edit moves its content back to review at the very moment of the decision: that is not a request it answers.
         allow_exact_matches=False,
     )
     rows["day"] = day

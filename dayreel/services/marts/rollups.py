@@ -20,13 +20,13 @@ PARTS = ("content/performance", "engagement/daily", "finance/spend", "review/out
 
 def build(first: date, last: date, parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return one row per channel and world that appears in any of the period's daily marts (`PARTS`)."""
-    found = {
+    groups = {
         (str(channel), bool(simulated))
         for name in PARTS
         for channel, simulated in zip(parts[name]["channel"], parts[name]["simulated"], strict=True)
         if channel != EVERY_CHANNEL and not pd.isna(simulated)  # a file of an older shape does not say
     }
-    rows = [_row(first, last, one, {name: _of(parts[name], one) for name in PARTS}) for one in sorted(found)]
+    rows = [_row(first, last, group, {name: _of(parts[name], group) for name in PARTS}) for group in sorted(groups)]
     return pd.DataFrame(rows, columns=[column.name for column in SUMMARY_WEEKLY.columns])
 
 
@@ -80,8 +80,8 @@ def _sent(health: pd.DataFrame) -> dict[str, int]:
 
 
 def _gained(daily: pd.DataFrame, name: str) -> int | None:
-    told = daily[f"{name}_gained"].dropna()
-    return int(told.sum()) if len(told) else None
+    gained = daily[f"{name}_gained"].dropna()
+    return int(gained.sum()) if len(gained) else None
 
 
 def _per_thousand(spent: Decimal, views: int | None) -> float | None:
@@ -90,11 +90,11 @@ def _per_thousand(spent: Decimal, views: int | None) -> float | None:
 
 def _measured(daily: pd.DataFrame) -> dict[str, Any]:
     gaps = daily[(daily["status"] == "missing") & (daily["reason"] != NO_ANSWER)]
-    told = gaps.groupby("day")["reason"].agg(lambda reasons: "; ".join(sorted(set(reasons))))
+    reason_of = gaps.groupby("day")["reason"].agg(lambda reasons: "; ".join(sorted(set(reasons))))
     return {
         "days_measured": int(daily[daily["status"] == "measured"]["day"].nunique()),
-        "days_missing": len(told),
-        "missing": " | ".join(f"{day}: {why}" for day, why in told.items()) or None,
+        "days_missing": len(reason_of),
+        "missing": " | ".join(f"{day}: {why}" for day, why in reason_of.items()) or None,
     }
 
 

@@ -71,7 +71,7 @@ def table_of(mart: Mart, frame: pd.DataFrame) -> Any:
 
 
 def frame_from(table: Any) -> pd.DataFrame:
-    """Return an Arrow table as a frame with nullable types, so that a null count is no float."""
+    """Return an Arrow table as a frame with nullable types, so that a null count is not a float."""
     mapping = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = table.to_pandas(types_mapper=mapping.get)
     texts = [field.name for field in table.schema if field.type == pa.string()]
@@ -80,9 +80,9 @@ def frame_from(table: Any) -> pd.DataFrame:
     return frame
 
 
-def looked_up(keys: pd.Series, found: pd.Series, kind: Kind) -> pd.Series:
-    """Return `found`'s value of each key, null where it has none, typed even when there is nothing to find."""
-    values = found.to_dict()
+def looked_up(keys: pd.Series, source: pd.Series, kind: Kind) -> pd.Series:
+    """Return `source`'s value of each key, null where it has none, typed even when there is nothing to find."""
+    values = source.to_dict()
     return pd.Series([values.get(key) for key in keys], index=keys.index, dtype=_PANDAS[kind])
 
 

@@ -55,13 +55,15 @@ def parse_week(text: str) -> date:
     Raises:
         UsageError: it is neither.
     """
-    found = _WEEK.match(text)
+    match = _WEEK.match(text)
     try:
-        if found:
-            return date.fromisocalendar(int(found[1]), int(found[2]), 1)
+        if match:
+            return date.fromisocalendar(int(match[1]), int(match[2]), 1)
         return date.fromisoformat(period_key(date.fromisoformat(text), "week"))
     except ValueError:
-        raise UsageError(f"{text!r} is no week.", next_step="Write it like 2026-W46, or as a day in it.") from None
+        raise UsageError(
+            f"{text!r} is not a valid week.", next_step="Write it like 2026-W46, or as a day in it."
+        ) from None
 
 
 def last_full_week(project: Project) -> date:
@@ -82,7 +84,7 @@ def write_reports(project: Project, monday: date, *, channels: list[str] | None 
         OSError: a page could not be written.
     """
     known = set(mart_files(project).partitions("engagement/daily"))
-    # The week itself is built anew, and what came of contents that were measured in it; the rest is only drawn.
+    # The week itself is built again, and what came of contents that were measured in it; the rest is only drawn.
     there_is = days_to_report(project, monday - timedelta(days=7 * (WEEKS_SHOWN - 1)), monday + timedelta(days=6))
     refresh_marts(
         project,
@@ -129,7 +131,7 @@ def _write(project: Project, channel: Channel, monday: date) -> Report:
     charts = draw_all(data)
     files.write_charts(monday.isoformat(), channel.name, charts)
     summaries = read_mart(files, "summary/weekly", [(monday - timedelta(days=7 * n)).isoformat() for n in range(5)])
-    told = {
+    facts = {
         "title": channel.title,
         "channel": channel.name,
         "week": week,
@@ -143,8 +145,8 @@ def _write(project: Project, channel: Channel, monday: date) -> Report:
         "charts": {name: _as_data(picture, "png") for name, picture in charts.items()},
     }
     path = project.settings.var_dir / "reports" / f"{channel.name}-{week}.html"
-    atomic_write_text(path, _template("report.html.j2").render(**told) + "\n")
-    return Report(channel.name, week, path, _template("report.txt.j2").render(**told).strip())
+    atomic_write_text(path, _template("report.html.j2").render(**facts) + "\n")
+    return Report(channel.name, week, path, _template("report.txt.j2").render(**facts).strip())
 
 
 def _facts(summaries: pd.DataFrame, data: ChartData, monday: date) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def _facts(summaries: pd.DataFrame, data: ChartData, monday: date) -> dict[str, 
     newest = data.projection[data.projection["day"] <= data.last].sort_values("day").tail(1)
     week = data.outcomes[data.outcomes["day"].between(monday, data.last)]
     rejected = week[week["verdict"] == "rejected"]
-    reasons = [str(one) if one else "no reason given" for one in rejected["reason"]]
+    reasons = [str(reason) if reason else "no reason given" for reason in rejected["reason"]]
     return {
         "summary": this,
         "money": next(iter(_plain(newest)), None),
@@ -167,27 +169,29 @@ def _drifts(this: dict[str, Any] | None, before: list[dict[str, Any]]) -> list[s
     """Return in sentences what is not as it was in the four weeks before."""
     if this is None or not before:
         return []
-    told: list[str] = []
+    sentences: list[str] = []
     usual = [row["views_gained"] for row in before if row["views_gained"]]
     if usual and this["views_gained"] is not None:
         mean = sum(usual) / len(usual)
         change = this["views_gained"] / mean - 1
         if abs(change) >= DRIFT_VIEWS:
-            told.append(f"Views gained are {change:+.0%} against the mean of the {len(usual)} weeks before.")
+            sentences.append(f"Views gained are {change:+.0%} against the mean of the {len(usual)} weeks before.")
     rates = [row["approval_rate"] for row in before if row["approval_rate"] is not None]
     if rates and this["approval_rate"] is not None:
         change = this["approval_rate"] - sum(rates) / len(rates)
         if abs(change) >= DRIFT_APPROVAL:
-            told.append(
+            sentences.append(
                 f"The approval rate is {change * 100:+.0f} points against the mean of the {len(rates)} weeks before."
             )
     spends = [row["spent_usd"] for row in before if row["spent_usd"]]
     if spends and this["spent_usd"] > 2 * sum(spends, Decimal(0)) / len(spends):
-        told.append("Spending is more than twice the mean of the weeks before.")
+        sentences.append("Spending is more than twice the mean of the weeks before.")
     slow = [row["slowest_s"] for row in before if row["slowest_layer"] == this["slowest_layer"] and row["slowest_s"]]
     if slow and this["slowest_s"] > SLOWER * sum(slow) / len(slow):
-        told.append(f"The slowest stage, {this['slowest_layer']}, takes more than {SLOWER} times as long as before.")
-    return told
+        sentences.append(
+            f"The slowest stage, {this['slowest_layer']}, takes more than {SLOWER} times as long as before."
+        )
+    return sentences
 
 
 def _best_and_worst(project: Project, data: ChartData, monday: date) -> dict[str, Any]:

@@ -131,5 +131,5 @@ def _same_video(connection: Connection, row: ContentRow, platform: str, account:
             effects.c.state.in_(OUT),
         )
     )
-    found = connection.execute(query.limit(1)).one_or_none()
-    return None if found is None else f"{found.content_id} {found.post_url or ''}".strip()
+    twin = connection.execute(query.limit(1)).one_or_none()
+    return None if twin is None else f"{twin.content_id} {twin.post_url or ''}".strip()

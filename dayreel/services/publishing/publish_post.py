@@ -77,7 +77,7 @@ def publish_post(
     with project.catalog.read() as connection:
         gates_hold(connection)
     if not _begin(project, row, platform, request, account.id, key):
-        return _found(project, content_id, platform)  # somebody else has made it since we looked
+        return _existing_post(project, content_id, platform)  # somebody else has made it since we looked
     intent = Intent(
         key=key,
         channel=channel,
@@ -98,7 +98,7 @@ def publish_post(
         note_post(project, content_id, platform, state=_shown_state(project, key), error=str(error))
         raise
     settle_post(project, content_id, platform, _receipt(effect))
-    return replace(_found(project, content_id, platform), fresh=True)
+    return replace(_existing_post(project, content_id, platform), fresh=True)
 
 
 def _shown_state(project: Project, key: EffectKey) -> str:
@@ -289,12 +289,12 @@ def _out(connection: Connection, content_id: str, platform: Platform, *, lock: b
     return post if post is not None and post["state"] in ("posted", "processing") else None
 
 
-def _found(project: Project, content_id: str, platform: Platform) -> Posted:
+def _existing_post(project: Project, content_id: str, platform: Platform) -> Posted:
     with project.catalog.read() as connection:
-        found = _already(project, connection, content_id, platform)
-    if found is None:
+        effect_id = _already(project, connection, content_id, platform)
+    if effect_id is None:
         raise UsageError(f"{content_id} on {platform} has no post row.", next_step="Run `dayreel reconcile`.")
-    return found
+    return effect_id
 
 
 def _already(project: Project, connection: Connection, content_id: str, platform: Platform) -> Posted | None:

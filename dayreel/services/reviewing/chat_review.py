@@ -45,8 +45,8 @@ def check_interaction(project: Project, chat: Chat, press: Interaction) -> Asked
         GateClosedError: it happened in another room, or this person may not decide.
         ConfigurationError: the channel file cannot be read.
     """
-    content_id, _, told = press.ticket.partition(" ")
-    seen = parse_snapshot(told)
+    content_id, _, shown = press.ticket.partition(" ")
+    seen = parse_snapshot(shown)
     channel_name = parse_content_id(content_id).channel
     with project.catalog.read() as connection:
         get_content(connection, content_id)
@@ -104,8 +104,8 @@ def act_on_press(project: Project, notifier: ReviewNotifier, asked: Asked) -> No
 def catch_up(project: Project, notifier: ReviewNotifier, content_id: str, press: Interaction, refusal: str) -> None:
     """Make a content's messages show how it stands, and tell the person who pressed why nothing came of it."""
     try:
-        for said in redraw_cards(project, content_id):
-            _LOG.warning("%s: %s", content_id, said)
+        for problem in redraw_cards(project, content_id):
+            _LOG.warning("%s: %s", content_id, problem)
     except DayreelError as error:
         _LOG.warning("%s: its messages could not be changed: %s", content_id, error)
     notify_privately(notifier, press, refusal)

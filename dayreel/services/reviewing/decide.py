@@ -53,7 +53,7 @@ def decide(
     """Record a decision and move the content on.
 
     An approval is recorded as `endorsed` as long as `review.approvals` of the channel asks for more people. A hold
-    keeps a content from going out and from expiring; a recall, like an edit, asks for its review anew.
+    keeps a content from going out and from expiring; a recall, like an edit, asks for its review again.
 
     Args:
         revision: the revision of the final video the person saw; left out, the one there is now.
@@ -145,9 +145,9 @@ def saw_this(connection: Connection, row: ContentRow, revision: int | None) -> N
         )
     if revision is not None and revision != row.revision:
         newest = newest_verdict(connection, row.id)
-        said = f"; the newest decision is {newest.verdict} by {newest.decided_by!r}" if newest else ""
+        decided = f"; the newest decision is {newest.verdict} by {newest.decided_by!r}" if newest else ""
         raise StaleState(
-            f"You saw revision {revision} of {row.id}, and it is revision {row.revision} now{said}.",
+            f"You saw revision {revision} of {row.id}, and it is revision {row.revision} now{decided}.",
             next_step="Look at the new one, then decide again; nothing was recorded.",
         )
 
@@ -190,18 +190,22 @@ def _saw_all_of_it(
         .mappings()
         .all()
     )
-    only_endorsed = bool(since) and all(one["event"] == "endorse" and one["from_state"] == row.state for one in since)
+    only_endorsed = bool(since) and all(
+        event["event"] == "endorse" and event["from_state"] == row.state for event in since
+    )
     if only_endorsed and (seen.fields, seen.words) == (now.fields, now.words):
         return  # somebody else approved the very same thing meanwhile
-    told = [f"{one['actor']!r} {_PAST.get(one['event'], one['event'])} it at {_when(one['at'])}" for one in since]
+    changes = [
+        f"{event['actor']!r} {_PAST.get(event['event'], event['event'])} it at {_when(event['at'])}" for event in since
+    ]
     if seen.version == row.version:
-        told = (
+        changes = (
             [f"the platform fields in channels/{channel.name}.yaml"]
             if seen.fields != now.fields
             else ["the title or the hashtags that a platform gets"]
         )
     raise StaleState(
-        f"{row.id} has changed since you saw it: {'; '.join(told) or 'it was made anew'}.",
+        f"{row.id} has changed since you saw it: {'; '.join(changes) or 'it was made again'}.",
         next_step="Look at it as it is now, then decide again; nothing was recorded.",
     )
 

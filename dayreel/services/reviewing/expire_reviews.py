@@ -56,8 +56,8 @@ def remind_or_expire(project: Project, *, notifier: Notifier) -> list[str]:
     A decision that comes in between wins: what it has moved on is left alone.
     """
     return [
-        _remind(project, one.row, notifier) if one.act == "remind" else _expire(project, one.row, notifier)
-        for one in overdue_reviews(project, target=notifier.name)
+        _remind(project, review.row, notifier) if review.act == "remind" else _expire(project, review.row, notifier)
+        for review in overdue_reviews(project, target=notifier.name)
     ]
 
 
@@ -84,7 +84,7 @@ def _expire(project: Project, row: ContentRow, notifier: Notifier) -> str:
     now = project.clock.now()
     try:
         with project.catalog.write("decisions") as connection:
-            found = get_content(connection, row.id)
+            content = get_content(connection, row.id)
             advance(
                 connection,
                 "content",
@@ -92,7 +92,7 @@ def _expire(project: Project, row: ContentRow, notifier: Notifier) -> str:
                 "expire",
                 at=now,
                 actor=project.actor,
-                notes=f"nobody decided by {found.review_deadline_at}",
+                notes=f"nobody decided by {content.review_deadline_at}",
                 expected_version=row.version,
             )
     except (StaleState, UsageError) as first:

@@ -52,15 +52,15 @@ def notify_reviewers(project: Project, channel: Channel, row: ContentRow, *, not
     In a chat it is a card with buttons, and the cards of older revisions say that they are superseded. A message that
     cannot be sent never holds the video back: the review is open either way, and the sentence says so.
     """
-    told = redraw_cards(project, row.id)
+    notes = redraw_cards(project, row.id)
     try:
         if isinstance(notifier, ReviewNotifier):
-            told.append(ask_in_chat(project, channel, row, notifier=notifier))
+            notes.append(ask_in_chat(project, channel, row, notifier=notifier))
         else:
             _send_text(project, channel, row, notifier)
     except ProviderError as error:
         return f"{notifier.name} was not told: {error}"
-    return "; ".join([f"{notifier.name} was told", *filter(None, told)])
+    return "; ".join([f"{notifier.name} was told", *filter(None, notes)])
 
 
 def _send_text(project: Project, channel: Channel, row: ContentRow, notifier: Notifier) -> None:

@@ -113,18 +113,18 @@ def ask_in_chat(project: Project, channel: Channel, row: ContentRow, *, notifier
     card = card_of(project, channel, row, revision=row.revision, newest=None)
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))
     request = {"marker": card.marker, "text": card.title, "shown": shown_of(card)}
-    told: list[str] = []
+    notes: list[str] = []
 
     def ask(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
-        preview = _preview(project, row, notifier, told) if notifier.preview_rides_along else None
+        preview = _preview(project, row, notifier, notes) if notifier.preview_rides_along else None
         sent = notifier.ask(permit, card, preview=preview)
         record(sent)
         return Done({**request, **sent})
 
     asked = project.ledger.perform(Intent(key, channel, row.day, _LAYER, request=request), ask)
     if not notifier.preview_rides_along:
-        told += _attach(project, channel, row, asked, notifier)
-    return "; ".join(told)
+        notes += _attach(project, channel, row, asked, notifier)
+    return "; ".join(notes)
 
 
 def redraw_cards(project: Project, content_id: str) -> list[str]:
@@ -139,13 +139,15 @@ def redraw_cards(project: Project, content_id: str) -> list[str]:
         query = select(effects).where(effects.c.content_id == content_id, effects.c.kind == "notification")
         rows = connection.execute(query.where(effects.c.state == "confirmed").order_by(effects.c.id)).mappings()
         cards = [effect for effect in map(effect_of, rows) if "shown" in effect.result and "of" not in effect.result]
-    said = []
+    problems = []
     for card in cards:
         try:
             _redraw(project, row, newest, card)
         except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
-            said.append(f"the message at {card.key.target} still shows revision {card.key.sequence} as it was: {error}")
-    return said
+            problems.append(
+                f"the message at {card.key.target} still shows revision {card.key.sequence} as it was: {error}"
+            )
+    return problems
 
 
 def waiting_messages(project: Project, *, target: str) -> list[tuple[str, datetime]]:
@@ -165,8 +167,8 @@ def waiting_messages(project: Project, *, target: str) -> list[tuple[str, dateti
 
 def send_waiting(project: Project, *, notifier: Notifier) -> list[str]:
     """Try the cards that could not be sent or changed again; return a sentence for each content."""
-    told = []
-    for content_id in dict.fromkeys(one for one, _ in waiting_messages(project, target=notifier.name)):
+    outcomes = []
+    for content_id in dict.fromkeys(message for message, _ in waiting_messages(project, target=notifier.name)):
         with project.catalog.read() as connection:
             row = get_content(connection, content_id)
         left = redraw_cards(project, content_id)
@@ -175,8 +177,8 @@ def send_waiting(project: Project, *, notifier: Notifier) -> list[str]:
                 ask_in_chat(project, project.channels.load(row.channel), row, notifier=notifier)
             except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
                 left.append(str(error))
-        told.append(f"{content_id}: {'; '.join(left) or 'its message shows how it stands'}")
-    return told
+        outcomes.append(f"{content_id}: {'; '.join(left) or 'its message shows how it stands'}")
+    return outcomes
 
 
 def _is_wanted(connection: Connection, row: RowMapping, target: str) -> bool:
@@ -200,11 +202,11 @@ def _redraw(project: Project, row: ContentRow, newest: DecisionRow | None, asked
 
 def _attach(project: Project, channel: Channel, row: ContentRow, asked: Effect, notifier: ReviewNotifier) -> list[str]:
     marker = f"{row.id}/r{row.revision}{PREVIEW}"
-    told: list[str] = []
+    notes: list[str] = []
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(preview=row.revision))
 
     def attach(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
-        preview = _preview(project, row, notifier, told)
+        preview = _preview(project, row, notifier, notes)
         if preview is None:
             return Done({"marker": marker})
         sent = notifier.attach(permit, asked.result, preview, marker=marker)
@@ -214,11 +216,11 @@ def _attach(project: Project, channel: Channel, row: ContentRow, asked: Effect, 
     try:
         project.ledger.perform(Intent(key, channel, row.day, _LAYER, request={"marker": marker}), attach)
     except (ProviderError, GateClosedError, BusyError) as error:
-        told.append(f"without its preview: {error}")
-    return told
+        notes.append(f"without its preview: {error}")
+    return notes
 
 
-def _preview(project: Project, row: ContentRow, notifier: ReviewNotifier, told: list[str]) -> Path | None:
+def _preview(project: Project, row: ContentRow, notifier: ReviewNotifier, notes: list[str]) -> Path | None:
     """Return the video itself where it is small enough, else a small copy; None, and a sentence, where that fails."""
     try:
         final = project.contents.fetched(row.id).final_video
@@ -234,7 +236,7 @@ def _preview(project: Project, row: ContentRow, notifier: ReviewNotifier, told: 
             video, copy, most_bytes=notifier.preview_limit_bytes, ffmpeg=find_ffmpeg(project.settings.ffmpeg)
         )
     except (MediaError, StoreError, StaleState, OSError) as error:
-        told.append(f"without its preview: {error}")
+        notes.append(f"without its preview: {error}")
         return None
 
 
@@ -244,8 +246,8 @@ def _outcome(project: Project, row: ContentRow, revision: int, newest: DecisionR
     if row.state == "review_pending":
         return None
     if newest is not None and newest.verdict in ("approved", "rejected", "held"):
-        said = f"{newest.verdict.capitalize()} by {newest.decided_by}, {newest.decided_at:%Y-%m-%d %H:%M} UTC"
-        return f"{said}. {_retake(project, row)}" if row.state == "rejected" else said
+        verdict = f"{newest.verdict.capitalize()} by {newest.decided_by}, {newest.decided_at:%Y-%m-%d %H:%M} UTC"
+        return f"{verdict}. {_retake(project, row)}" if row.state == "rejected" else verdict
     if row.state == "expired":
         return "Expired: nobody decided in time."
     return f"Closed: it is {row.state}."

@@ -69,11 +69,14 @@ def examine(settings: Settings) -> list[Check]:
 
 def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Check:
     """Look at the interpreter that runs this."""
-    found = f"Python {version[0]}.{version[1]}"
+    version_text = f"Python {version[0]}.{version[1]}"
     if OLDEST_PYTHON <= version <= NEWEST_PYTHON:
-        return Check("python", "ok", found)
+        return Check("python", "ok", version_text)
     return Check(
-        "python", "fail", found, "dayreel needs Python 3.11, 3.12 or 3.13; make the environment anew with one."
+        "python",
+        "fail",
+        version_text,
+        "dayreel needs Python 3.11, 3.12 or 3.13; recreate the environment with one of them.",
     )
 
 
@@ -83,22 +86,22 @@ def check_ffmpeg(configured: str | None) -> Check:
         facts = ffmpeg_facts(find_ffmpeg(configured))
     except DayreelError as error:
         return Check("ffmpeg", "fail", error.message, error.next_step)
-    found = f"ffmpeg {facts.version} at {facts.path}"
+    location = f"ffmpeg {facts.version} at {facts.path}"
     if facts.is_complete:
-        return Check("ffmpeg", "ok", f"{found}, with every filter and encoder")
+        return Check("ffmpeg", "ok", f"{location}, with every filter and encoder")
     missing = ", ".join((*facts.missing_filters, *facts.missing_encoders))
-    return Check("ffmpeg", "fail", f"{found} lacks {missing}", HOW_TO_GET_ONE)
+    return Check("ffmpeg", "fail", f"{location} lacks {missing}", HOW_TO_GET_ONE)
 
 
 def check_disk(settings: Settings, free_bytes: int | None = None) -> Check:
     """Look at the space that is left where videos are kept."""
     free = shutil.disk_usage(settings.root).free if free_bytes is None else free_bytes
-    found = f"{free / 10**9:.1f} GB free at {settings.root}"
+    space = f"{free / 10**9:.1f} GB free at {settings.root}"
     if free < NO_SPACE_BYTES:
-        return Check("disk", "fail", found, "Make room: a day needs up to 500 MB a channel while it is made.")
+        return Check("disk", "fail", space, "Make room: a day needs up to 500 MB a channel while it is made.")
     if free < LITTLE_SPACE_BYTES:
-        return Check("disk", "warn", found, "Make room soon: below 0.5 GB nothing can be made.")
-    return Check("disk", "ok", found)
+        return Check("disk", "warn", space, "Make room soon: below 0.5 GB nothing can be made.")
+    return Check("disk", "ok", space)
 
 
 def check_buckets(settings: Settings, *, connect: Callable[[], Any] | None = None) -> list[Check]:
@@ -142,8 +145,8 @@ def check_channels(files: ChannelFiles) -> Check:
     """Look at every channel file."""
     problems = files.problems()
     if problems:
-        found = "; ".join(str(problem) for problem in problems)
-        return Check("channels", "fail", found, "Mend the files; `dayreel channels validate` checks them again.")
+        text = "; ".join(str(problem) for problem in problems)
+        return Check("channels", "fail", text, "Mend the files; `dayreel channels validate` checks them again.")
     names = files.names()
     if not names:
         return Check("channels", "warn", "there is no channel", "Copy one of channels/*.example to channels/NAME.yaml.")
@@ -175,7 +178,7 @@ def check_env_file(path: Path) -> list[Check]:
         if name in {key.variable for key in keys().values()}:
             wrong.append(f"{name} holds only in the environment itself, or as a setting (`dayreel config list`)")
         elif name.startswith("DAYREEL_") and name not in known:
-            wrong.append(f"{name} is no setting")
+            wrong.append(f"{name} is not a setting")
     if not wrong:
         return []
     step = "Take it out; .env.example has every name, and caps and switches are set with `dayreel config set`."
@@ -185,12 +188,14 @@ def check_env_file(path: Path) -> list[Check]:
 def check_vendors() -> list[Check]:
     """Look for vendors of other packages that cannot be used; without any, there is nothing to report."""
     step = "Update or uninstall that package; nothing else is affected."
-    return [Check(f"vendor {one.name}", "warn", f"{one.distribution}: {one.reason}", step) for one in unusable()]
+    return [
+        Check(f"vendor {vendor.name}", "warn", f"{vendor.distribution}: {vendor.reason}", step) for vendor in unusable()
+    ]
 
 
 def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
     """Look whether every variable that the live world needs is set, per channel; values are never shown."""
-    wanted = {name: [*making_vendors(one), *one.platforms.chosen()] for name, one in channels.items()}
+    wanted = {name: [*making_vendors(channel), *channel.platforms.chosen()] for name, channel in channels.items()}
     notifier = notifier_name(settings)
     if vendor_named(notifier).settings:
         wanted["notifications"] = [notifier]
@@ -236,9 +241,9 @@ def check_sandbox(settings: Settings) -> Check:
         except requests.RequestException as error:
             step = "Start that world, or leave DAYREEL_SANDBOX_URL empty to use the project's own."
             return Check("sandbox world", "fail", f"{settings.sandbox_url} does not answer: {error}", step)
-    found = find_sandbox(settings)
-    if found is not None:
-        return Check("sandbox world", "ok", f"answers at {found}")
+    sandbox = find_sandbox(settings)
+    if sandbox is not None:
+        return Check("sandbox world", "ok", f"answers at {sandbox}")
     holder = None if settings.sandbox_port is None else who_listens(settings.sandbox_port)
     if holder is not None:
         step = "Stop that, or choose another port with DAYREEL_SANDBOX_PORT."
@@ -259,7 +264,7 @@ def check_prices(settings: Settings, channels: Mapping[str, Channel]) -> Check:
             used.add(model)
             missing += [problem] if problem else []
     if missing:
-        return Check("prices", "fail", " ".join(one.message for one in missing), missing[0].next_step)
+        return Check("prices", "fail", " ".join(price.message for price in missing), missing[0].next_step)
     return Check("prices", "ok", ", ".join(sorted(used)) or "none needed")
 
 
@@ -297,7 +302,7 @@ def check_outcomes(settings: Settings) -> list[Check]:
         catalog.close()
     if not unknown:
         return [Check("outcomes", "ok", "the outcome of every act is known")]
-    which = ", ".join(f"effect {one.effect_id} ({one.kind} at {one.target})" for one in unknown)
+    which = ", ".join(f"effect {effect.effect_id} ({effect.kind} at {effect.target})" for effect in unknown)
     return [Check("outcomes", "warn", f"not known: {which}", "`dayreel reconcile` looks them up.")]
 
 

@@ -65,5 +65,5 @@ def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[
     if settings.world == "sandbox":
         return {**wanted, notifier_name(settings): []}
     used = [name for vendor in wanted if (uses := vendor_named(vendor).uses) for name in uses(settings.variable)]
-    told = [vendor.name for vendor in vendors("notifiers") if vendor.needs and vendor.is_set_up(settings.variable)]
-    return {**wanted, **{vendor: [] for vendor in (*used, *told)}}
+    notifiers = [vendor.name for vendor in vendors("notifiers") if vendor.needs and vendor.is_set_up(settings.variable)]
+    return {**wanted, **{vendor: [] for vendor in (*used, *notifiers)}}

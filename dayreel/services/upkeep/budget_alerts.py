@@ -36,14 +36,14 @@ def budget_alerts(project: Project, *, target: str) -> list[BudgetAlert]:
     """
     with project.catalog.read() as connection:
         alerts = [_alert(project, connection, cap) for cap in overall_caps(project, connection)]
-    return [one for one in alerts if one and not was_notified(project, one.row, one.subject, target=target)]
+    return [alert for alert in alerts if alert and not was_notified(project, alert.row, alert.subject, target=target)]
 
 
 def notify_budgets(project: Project, *, notifier: Notifier) -> list[str]:
     """Tell every alert once; return a sentence for each."""
     return [
-        notify_once(project, one.row, one.subject, _text(one), notifier=notifier)
-        for one in budget_alerts(project, target=notifier.name)
+        notify_once(project, alert.row, alert.subject, _text(alert), notifier=notifier)
+        for alert in budget_alerts(project, target=notifier.name)
     ]
 
 

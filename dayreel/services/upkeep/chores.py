@@ -54,7 +54,7 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
         chores.append(Chore("reconcile", f"reconcile:{key}", ", ".join(name for name, _ in doubtful)))
     overdue = overdue_reviews(project, target=target)
     if overdue:
-        ids = sorted(f"{one.act} {one.row.id} r{one.row.revision}" for one in overdue)
+        ids = sorted(f"{review.act} {review.row.id} r{review.row.revision}" for review in overdue)
         key = f"{fingerprint(overdue=ids)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
     waiting = waiting_messages(project, target=target)
@@ -92,8 +92,9 @@ def do_chore(project: Project, name: str, *, notifier: Notifier) -> list[str]:
     """
     acts: dict[str, Callable[[], list[str]]] = {
         "reconcile": lambda: [
-            f"{one.content_id}: {one.kind} at {one.target}: {one.outcome}: {one.evidence} {one.next_step}".strip()
-            for one in reconcile(project, limit=MOST_EFFECTS)
+            f"{effect.content_id}: {effect.kind} at {effect.target}: {effect.outcome}: "
+            f"{effect.evidence} {effect.next_step}".strip()
+            for effect in reconcile(project, limit=MOST_EFFECTS)
         ],
         "reviews": lambda: remind_or_expire(project, notifier=notifier),
         "messages": lambda: send_waiting(project, notifier=notifier),
@@ -129,7 +130,7 @@ def _doubtful(project: Project) -> list[tuple[str, datetime]]:
         posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
         unnamed = posts_without_public_id(connection, world=project.settings.world, since=now - LOOK_FOR_NAMES)
     return [
-        *((f"effect {one.effect_id} {one.state}", one.sent_at or now) for one in unknown),
+        *((f"effect {effect.effect_id} {effect.state}", effect.sent_at or now) for effect in unknown),
         *((f"post {post.id}", post.since) for post in posts),
         *((f"public id of post {post.id}", post.posted_at or now) for post in unnamed),
     ]

@@ -66,7 +66,7 @@ class DuePost:
 
 @dataclass(frozen=True)
 class NewDecisions:
-    """The next decisions, where to go on from, and those that were left out, each with its reason."""
+    """The next decisions, where to continue from, and those that were left out, each with its reason."""
 
     due: list[DueReview]
     cursor: int
@@ -89,7 +89,7 @@ def new_decisions(project: Project, cursor: int, *, days: Container[str]) -> New
             if content.channel not in names:
                 left_out.append(f"decision {row.id}: there is no channel {content.channel!r} any more")
             elif content.day.isoformat() not in days:
-                left_out.append(f"decision {row.id}: {content.day} is no partition")
+                left_out.append(f"decision {row.id}: {content.day} is not a partition")
             else:
                 due.append(
                     DueReview(row.id, content.id, content.channel, content.day, row.verdict, row.decided_by, row.via)

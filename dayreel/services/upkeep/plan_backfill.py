@@ -60,7 +60,7 @@ class BackfillPlan:
     @property
     def expected_usd(self) -> Decimal:
         """What all its days are expected to cost."""
-        return sum((one.expected_usd for one in self.days), Decimal(0))
+        return sum((day.expected_usd for day in self.days), Decimal(0))
 
 
 def plan_backfill(project: Project, channels: Sequence[Channel], first: date, last: date) -> BackfillPlan:
@@ -74,7 +74,8 @@ def plan_backfill(project: Project, channels: Sequence[Channel], first: date, la
     """
     if not timedelta() <= last - first < timedelta(days=MOST_DAYS):
         raise UsageError(
-            f"From {first} to {last} is no range of 1 to {MOST_DAYS} days.", next_step="Give --from and --to in order."
+            f"From {first} to {last} is not a range of 1 to {MOST_DAYS} days.",
+            next_step="Give --from and --to in order.",
         )
     left_usd = _left_today(project)
     planned: list[PlannedDay] = []
@@ -111,7 +112,7 @@ def _made(
     with project.catalog.read() as connection:
         ids = set(connection.execute(select(content.c.id).where(*of_range)).scalars())
         rows = [row for row in list_contents(connection, channels=names) if row.id in ids]
-        # What was sent and abandoned does not hold a day back: its run goes on with it.
+        # What was sent and abandoned does not hold a day back: its run continues it.
         unknown = read_unknown_outcomes(project, connection).here
         doubtful = {outcome.content_id for outcome in unknown if outcome.state == "unknown"}
         paid = {row.id: spent(connection, effects.c.content_id == row.id) for row in rows if row.state == "failed"}

@@ -41,7 +41,7 @@ class Reconciled:
     Attributes:
         outcome: `confirmed` it happened; `refused` it certainly did not, and trying again unchanged cannot help;
             `released` it certainly did not and may be sent again; `goes_on` it is under
-            way and the next run goes on with it; `parked` nobody can tell but a person; `written_off` a lost answer of
+            way and the next run continues it; `parked` nobody can tell but a person; `written_off` a lost answer of
             a language model, counted at the most it can have cost; `at_work` another process has taken it up.
         next_step: what to type next, or empty.
     """
@@ -57,7 +57,7 @@ class Reconciled:
 
 
 def reconcile(project: Project, *, limit: int | None = None) -> list[Reconciled]:
-    """Look up every unknown outcome, and go on with what its vendor has accepted and nobody is at.
+    """Look up every unknown outcome, and continue what its vendor has accepted and nobody is at.
 
     That is a request that was given back with its id, a post that is still processed, one that was confirmed and not
     written down, and one that its platform has not named yet.
@@ -89,37 +89,37 @@ def reconcile(project: Project, *, limit: int | None = None) -> list[Reconciled]
         unsettled = list(connection.execute(left_behind.order_by(effects.c.id).limit(limit)).mappings())
         since = project.clock.now() - LOOK_FOR_NAMES
         unnamed = posts_without_public_id(connection, world=project.settings.world, since=since)[:limit]
-    told = [_reconcile(project, project.ledger.get(number)) for number in numbers]
-    told += [_looked_at(project, post["effect_id"], _refresh) for post in pending]
-    told += [_looked_at(project, row["id"], _catch_up) for row in unsettled]
-    return told + [_looked_at(project, post.effect_id, _ask_for_name) for post in unnamed]
+    outcomes = [_reconcile(project, project.ledger.get(number)) for number in numbers]
+    outcomes += [_looked_at(project, post["effect_id"], _refresh) for post in pending]
+    outcomes += [_looked_at(project, row["id"], _catch_up) for row in unsettled]
+    return outcomes + [_looked_at(project, post.effect_id, _ask_for_name) for post in unnamed]
 
 
-def resolve(project: Project, effect_id: int, *, found: str | None, by: str, note: str | None = None) -> Reconciled:
+def resolve(project: Project, effect_id: int, *, reference: str | None, by: str, note: str | None = None) -> Reconciled:
     """Let a person say what nobody could look up.
 
     Args:
-        found: the provider's id of the request or post, as its dashboard shows it; None when it is not there.
+        reference: the provider's id of the request or post, as its dashboard shows it; None when it is not there.
 
     Raises:
         UsageError: there is no such effect, or its outcome is known.
     """
     effect = _unknown(project, effect_id)
-    evidence = f"{by} looked: {f'found as {found}' if found else 'not there'}" + (f" ({note})" if note else "")
-    if found is None:
+    evidence = f"{by} looked: {f'found as {reference}' if reference else 'not there'}" + (f" ({note})" if note else "")
+    if reference is None:
         return _release(project, effect, evidence)
     if effect.key.kind == "llm":
         # Wherever it was seen: its text is lost, and it was billed.
         return _write_off(project, effect, evidence)
     if effect.key.kind == "segment":
-        handle = _found_handle(effect, found)
+        handle = _handle_of(effect, reference)
         _refuse_anothers(project, effect, handle)
         project.ledger.record_outcome(effect_id, "sent", evidence, handle=handle)
-        return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
+        return _reconciled(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
     if effect.key.kind == "post":
-        return _confirm_post(project, effect, Receipt("posted", found, None), evidence)
-    project.ledger.record_outcome(effect_id, "confirmed", evidence, result={**effect.result, "reference": found})
-    return _told(effect, "confirmed", evidence)
+        return _confirm_post(project, effect, Receipt("posted", reference, None), evidence)
+    project.ledger.record_outcome(effect_id, "confirmed", evidence, result={**effect.result, "reference": reference})
+    return _reconciled(effect, "confirmed", evidence)
 
 
 # -- one effect --------------------------------------------------------------------------------------------------
@@ -130,16 +130,18 @@ def _reconcile(project: Project, effect: Effect) -> Reconciled:
         looks = {"llm": _write_off, "segment": look_up_segment, "post": _look_up_post}
         return looks.get(effect.key.kind, _look_up_message)(project, effect)
     except BusyError as error:
-        return _told(effect, "at_work", str(error))
+        return _reconciled(effect, "at_work", str(error))
     except (ProviderError, ConfigurationError) as error:
         # Looking is safe to repeat; not being able to look changes nothing about what is known.
         return _park_if_open(project, effect, f"could not be looked up now: {error}")
 
 
-def _write_off(project: Project, effect: Effect, said: str = "an answer that was lost cannot be fetched") -> Reconciled:
-    evidence = f"{said}; counted at ${effect.reserved_usd:.4f}, the most it can cost"
+def _write_off(
+    project: Project, effect: Effect, reason: str = "an answer that was lost cannot be fetched"
+) -> Reconciled:
+    evidence = f"{reason}; counted at ${effect.reserved_usd:.4f}, the most it can cost"
     project.ledger.record_outcome(effect.id, "confirmed", evidence, result={"lost": True}, cost_usd=effect.reserved_usd)
-    return _told(effect, "written_off", evidence)
+    return _reconciled(effect, "written_off", evidence)
 
 
 def look_up_segment(project: Project, effect: Effect) -> Reconciled:
@@ -163,7 +165,7 @@ def look_up_segment(project: Project, effect: Effect) -> Reconciled:
         evidence = f"{effect.key.target} has made it"
         clip = made_clip(effect.handle, job)
         project.ledger.record_outcome(effect.id, "confirmed", evidence, result=clip, cost_usd=effect.reserved_usd)
-        return _told(effect, "confirmed", evidence, retry)
+        return _reconciled(effect, "confirmed", evidence, retry)
     if job.state == "failed":
         evidence = f"{effect.key.target} could not make it: {job.error or 'no reason given'}"
         if job.retry_helps:
@@ -171,7 +173,7 @@ def look_up_segment(project: Project, effect: Effect) -> Reconciled:
         else:
             project.ledger.record_outcome(effect.id, "refused", evidence)
         end_render(project, effect.key.content_id, effect.key.sequence, "fail", detail=evidence)
-        return _told(effect, "released" if job.retry_helps else "refused", evidence, retry)
+        return _reconciled(effect, "released" if job.retry_helps else "refused", evidence, retry)
     return _stays_sent(project, effect, "goes_on", f"it is {job.state} at {effect.key.target}", retry)
 
 
@@ -184,13 +186,13 @@ def _look_for_submit(project: Project, effect: Effect, generator: VideoGenerator
         return _release_once_settled(project, effect, f"{effect.key.target} knows no such request")
     evidence = f"{effect.key.target} has it"
     project.ledger.record_outcome(effect.id, "sent", evidence, handle={"model": effect.request.get("model"), **handle})
-    return _told(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
+    return _reconciled(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
 
 
 def _stays_sent(project: Project, effect: Effect, outcome: Outcome, evidence: str, next_step: str) -> Reconciled:
     """Keep a request that has an id as it is: whatever went wrong while asking says nothing about it."""
     project.ledger.record_outcome(effect.id, "sent", evidence)
-    return _told(effect, outcome, evidence, next_step)
+    return _reconciled(effect, outcome, evidence, next_step)
 
 
 def _look_up_post(project: Project, effect: Effect) -> Reconciled:
@@ -202,7 +204,7 @@ def _look_up_post(project: Project, effect: Effect) -> Reconciled:
     if finding.verdict == "resumable":
         project.ledger.record_outcome(effect.id, "intended", finding.evidence, handle=finding.handle)
         note_post(project, effect.key.content_id, effect.key.target, state="failed", error=finding.evidence)
-        return _told(effect, "goes_on", finding.evidence, f"dayreel publish {effect.key.content_id}")
+        return _reconciled(effect, "goes_on", finding.evidence, f"dayreel publish {effect.key.content_id}")
     return _park(project, effect, finding.evidence)
 
 
@@ -213,7 +215,7 @@ def _look_up_message(project: Project, effect: Effect) -> Reconciled:
         return _release_once_settled(project, effect, "no such message is there")
     evidence = "the message is there"
     project.ledger.record_outcome(effect.id, "confirmed", evidence, result={**effect.request, **handle})
-    return _told(effect, "confirmed", evidence)
+    return _reconciled(effect, "confirmed", evidence)
 
 
 def _looked_at(project: Project, effect_id: int, look: Callable[[Project, Effect], Reconciled]) -> Reconciled:
@@ -222,7 +224,7 @@ def _looked_at(project: Project, effect_id: int, look: Callable[[Project, Effect
     try:
         return look(project, effect)
     except (ProviderError, ConfigurationError) as error:
-        return _told(effect, "parked", f"could not be looked up now: {error}", "dayreel reconcile")
+        return _reconciled(effect, "parked", f"could not be looked up now: {error}", "dayreel reconcile")
 
 
 def _refresh(project: Project, effect: Effect) -> Reconciled:
@@ -231,9 +233,9 @@ def _refresh(project: Project, effect: Effect) -> Reconciled:
     if finding.verdict == "live" and finding.receipt is not None:
         settle_post(project, effect.key.content_id, effect.key.target, finding.receipt, sent_at=effect.sent_at)
         outcome: Outcome = "confirmed" if finding.receipt.state == "posted" else "goes_on"
-        return _told(effect, outcome, finding.evidence, "" if outcome == "confirmed" else "dayreel reconcile")
+        return _reconciled(effect, outcome, finding.evidence, "" if outcome == "confirmed" else "dayreel reconcile")
     if finding.verdict == "resumable":
-        return _told(effect, "goes_on", finding.evidence, "dayreel reconcile")
+        return _reconciled(effect, "goes_on", finding.evidence, "dayreel reconcile")
     return _take_back(project, effect, finding)
 
 
@@ -243,9 +245,9 @@ def _ask_for_name(project: Project, effect: Effect) -> Reconciled:
     if receipt is None or receipt.post_id is None:
         age_h = (project.clock.now() - _sent_at(effect)).total_seconds() / 3600
         evidence = f"{effect.key.target} has posted it and gives it no public id yet, {age_h:.1f} h after it was sent"
-        return _told(effect, "goes_on", evidence, "dayreel reconcile")
+        return _reconciled(effect, "goes_on", evidence, "dayreel reconcile")
     settle_post(project, effect.key.content_id, effect.key.target, receipt)
-    return _told(effect, "confirmed", f"{effect.key.target} names it {receipt.post_id} now")
+    return _reconciled(effect, "confirmed", f"{effect.key.target} names it {receipt.post_id} now")
 
 
 def _take_back(project: Project, effect: Effect, finding: Finding) -> Reconciled:
@@ -255,8 +257,8 @@ def _take_back(project: Project, effect: Effect, finding: Finding) -> Reconciled
     state = "failed" if is_absent else "unknown"
     note_post(project, key.content_id, key.target, state=state, error=finding.evidence, was_processing=True)
     if is_absent:
-        return _told(effect, "released", finding.evidence, f"dayreel publish {key.content_id}")
-    return _told(effect, "parked", finding.evidence, _look_step(effect))
+        return _reconciled(effect, "released", finding.evidence, f"dayreel publish {key.content_id}")
+    return _reconciled(effect, "parked", finding.evidence, _look_step(effect))
 
 
 def _catch_up(project: Project, effect: Effect) -> Reconciled:
@@ -264,7 +266,9 @@ def _catch_up(project: Project, effect: Effect) -> Reconciled:
     result = effect.result
     receipt = Receipt(result["state"], result["post_id"], result["url"], result["raw"])
     settle_post(project, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
-    return _told(effect, "confirmed", "the platform had confirmed it, and its process died before it was written down")
+    return _reconciled(
+        effect, "confirmed", "the platform had confirmed it, and its process died before it was written down"
+    )
 
 
 def _find_post(project: Project, effect: Effect) -> Finding:
@@ -291,7 +295,7 @@ def _confirm_post(project: Project, effect: Effect, receipt: Receipt, evidence: 
     result = {"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw}
     project.ledger.record_outcome(effect.id, "confirmed", evidence, result=result, cost_usd=Decimal(0))
     settle_post(project, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
-    return _told(effect, "confirmed", evidence)
+    return _reconciled(effect, "confirmed", evidence)
 
 
 def _release(project: Project, effect: Effect, evidence: str, *, handle: Mapping[str, Any] | None = None) -> Reconciled:
@@ -299,8 +303,8 @@ def _release(project: Project, effect: Effect, evidence: str, *, handle: Mapping
     key = effect.key
     if key.kind == "post":
         note_post(project, key.content_id, key.target, state="failed", error=evidence)
-        return _told(effect, "released", evidence, f"dayreel publish {key.content_id}")
-    return _told(effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind == "segment" else "")
+        return _reconciled(effect, "released", evidence, f"dayreel publish {key.content_id}")
+    return _reconciled(effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind == "segment" else "")
 
 
 def _release_once_settled(project: Project, effect: Effect, evidence: str) -> Reconciled:
@@ -314,7 +318,7 @@ def _park(project: Project, effect: Effect, evidence: str, *, next_step: str = "
     project.ledger.record_outcome(effect.id, "unknown", evidence)
     if effect.key.kind == "post":
         note_post(project, effect.key.content_id, effect.key.target, state="unknown", error=evidence)
-    return _told(effect, "parked", evidence, next_step or _look_step(effect))
+    return _reconciled(effect, "parked", evidence, next_step or _look_step(effect))
 
 
 def _park_if_open(project: Project, effect: Effect, evidence: str) -> Reconciled:
@@ -322,7 +326,7 @@ def _park_if_open(project: Project, effect: Effect, evidence: str) -> Reconciled
     try:
         return _park(project, effect, evidence)
     except BusyError:
-        return _told(effect, "parked", evidence, "dayreel reconcile")
+        return _reconciled(effect, "parked", evidence, "dayreel reconcile")
 
 
 def _look_step(effect: Effect) -> str:
@@ -344,9 +348,9 @@ def _unknown(project: Project, effect_id: int) -> Effect:
     return effect_of(row)
 
 
-def _found_handle(effect: Effect, found: str) -> dict[str, Any]:
+def _handle_of(effect: Effect, handle: str) -> dict[str, Any]:
     """Return the handle by which a request that a person found can be followed, in the vendor's own terms."""
-    return {vendor_named(effect.key.target).handle: found, "model": effect.request.get("model")}
+    return {vendor_named(effect.key.target).handle: handle, "model": effect.request.get("model")}
 
 
 def _refuse_anothers(project: Project, effect: Effect, handle: dict[str, Any]) -> None:
@@ -364,6 +368,6 @@ def _refuse_anothers(project: Project, effect: Effect, handle: dict[str, Any]) -
         )
 
 
-def _told(effect: Effect, outcome: Outcome, evidence: str, next_step: str = "") -> Reconciled:
+def _reconciled(effect: Effect, outcome: Outcome, evidence: str, next_step: str = "") -> Reconciled:
     key = effect.key
     return Reconciled(effect.id, key.content_id, key.kind, key.target, key.sequence, outcome, evidence, next_step)

@@ -1,4 +1,4 @@
-"""Going on with a content that stopped: refused acts are opened again, one segment is made anew, a render is cancelled.
+"""Continuing a content that stopped: refused acts are opened again, one segment is made again, a render is cancelled.
 
 Each is a person's word; nothing here is done by itself, and nothing here sends anything.
 """
@@ -61,7 +61,7 @@ def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> 
 
 
 def regenerate_segment(project: Project, content_id: str, sequence: int) -> ContentRow:
-    """Ask for one segment to be made anew, with another seed; the other segments stay as they are.
+    """Ask for one segment to be made again, with another seed; the other segments stay as they are.
 
     What was decided about the old video is void as soon as the new one is composed. While somebody makes the content,
     nothing is changed: what they are just buying would be bought twice.
@@ -73,7 +73,7 @@ def regenerate_segment(project: Project, content_id: str, sequence: int) -> Cont
     with project.catalog.read() as connection:
         row = _newest_take(connection, content_id)
     with (
-        _nobody_makes(project, row, f"make segment {sequence} of {content_id} anew"),
+        _nobody_makes(project, row, f"make segment {sequence} of {content_id} again"),
         project.catalog.write() as connection,
     ):
         row = _newest_take(connection, content_id)
@@ -159,9 +159,9 @@ def _cancel(project: Project, row: RowMapping) -> str:
     if effect.state == "sent" and project.ledger.is_at_work(row):
         return f"{effect.key.target} is asked to stop it; process {row['owner']}, which follows it, sees how it ends"
     end_render(project, effect.key.content_id, effect.key.sequence, "cancel", detail="cancelled by a person")
-    told = look_up_segment(project, effect)
-    if told.outcome in ("refused", "released"):
+    lookup = look_up_segment(project, effect)
+    if lookup.outcome in ("refused", "released"):
         return f"{effect.key.target} stops it; it is not billed"
-    if told.outcome == "confirmed":
+    if lookup.outcome == "confirmed":
         return f"{effect.key.target} had made it by then; it is paid and kept"
     return f"{effect.key.target} is asked to stop it; `dayreel reconcile` says how it ended"

@@ -1,4 +1,4 @@
-"""Contents that were begun and that nobody has gone on with: found by their age, and told once with the next command.
+"""Contents that were begun and that nobody has continued: found by their age, and told once with the next command.
 
 A stage that fails says so itself; this is for a process that died and was not started again, or that hangs.
 """
@@ -48,5 +48,5 @@ def _subject(row: ContentRow) -> str:
 def _text(row: ContentRow) -> str:
     return (
         f"{row.id} has been {row.state} since {row.updated_at.isoformat(timespec='minutes')} and nothing goes on. "
-        f"`dayreel retry {row.id}` goes on from there; what is done and paid is kept."
+        f"`dayreel retry {row.id}` continues from there; what is done and paid is kept."
     )

@@ -80,9 +80,9 @@ def new_markers(project: Project, seen: Mapping[str, str], *, days: Container[st
         if seen.get(content_id) == digest[:16]:
             continue
         left_alone += [f"{content_id}/.pipeline/{file}: {reason}" for file, reason in markers.left_alone.items()]
-        found = _ready(project, channel, content_id, day, markers)
-        if found is not None:
-            ready.append(found)
+        marked = _ready(project, channel, content_id, day, markers)
+        if marked is not None:
+            ready.append(marked)
         elif markers.usable:
             left_alone.append(f"{content_id}: {len(markers.usable)} of {channel.segments.count} segments are marked")
     return NewMarkers(ready, left_alone, now_seen)

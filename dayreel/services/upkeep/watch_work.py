@@ -101,55 +101,58 @@ def _is_time(channel: Channel, now: time) -> bool:
 
 
 def _reviews(project: Project, memory: Memory, days: _Days, left_out: list[str]) -> list[Task]:
-    found = new_decisions(project, memory.decisions, days=days)
-    left_out += found.left_out
-    if all(f"decision:{one.decision_id}" in memory.done for one in found.due):
-        memory.decisions = found.cursor  # only past what was done: a stop in between forgets nobody's decision
+    news = new_decisions(project, memory.decisions, days=days)
+    left_out += news.left_out
+    if all(f"decision:{decision.decision_id}" in memory.done for decision in news.due):
+        memory.decisions = news.cursor  # only past what was done: a stop in between forgets nobody's decision
     return [
         Task(
-            f"decision:{one.decision_id}",
-            f"record that {one.decided_by} {one.verdict} {one.content_id}",
+            f"decision:{decision.decision_id}",
+            f"record that {decision.decided_by} {decision.verdict} {decision.content_id}",
             "publish",
-            one.day,
-            ((one.channel, "reviews"),),
-            f"decision {one.decision_id} by {one.decided_by} via {one.via}",
-            {"channel": one.channel},
+            decision.day,
+            ((decision.channel, "reviews"),),
+            f"decision {decision.decision_id} by {decision.decided_by} via {decision.via}",
+            {"channel": decision.channel},
         )
-        for one in found.due
+        for decision in news.due
     ]
 
 
 def _posts(project: Project, days: _Days, left_out: list[str]) -> list[Task]:
     return [
         Task(
-            one.key,
-            f"post {one.content_id} to {one.platform}",
+            post.key,
+            f"post {post.content_id} to {post.platform}",
             "publish",
-            one.day,
-            ((one.channel, "posts", one.platform),),
-            f"decision {one.decision_id} by {one.decided_by} via {one.via}",
-            {"channel": one.channel, "platform": one.platform},
+            post.day,
+            ((post.channel, "posts", post.platform),),
+            f"decision {post.decision_id} by {post.decided_by} via {post.via}",
+            {"channel": post.channel, "platform": post.platform},
         )
-        for one in due_posts(project, days=days, left_out=left_out)
+        for post in due_posts(project, days=days, left_out=left_out)
     ]
 
 
 def _markers(project: Project, days: _Days, left_out: list[str]) -> list[Task]:
-    found = new_markers(project, {}, days=days)
-    left_out += found.left_alone
+    news = new_markers(project, {}, days=days)
+    left_out += news.left_alone
     return [
         Task(
-            f"marker:{one.content_id}:{one.stage}:{one.digest}",
-            f"take over {one.stage} of {one.content_id}, made by {one.producer}",
+            f"marker:{marker.content_id}:{marker.stage}:{marker.digest}",
+            f"take over {marker.stage} of {marker.content_id}, made by {marker.producer}",
             "make_day",
-            one.day,
-            tuple((one.channel, name) for name in one.assets),
-            f"marker {one.stage} by {one.producer}",
-            {"channel": one.channel},
+            marker.day,
+            tuple((marker.channel, name) for name in marker.assets),
+            f"marker {marker.stage} by {marker.producer}",
+            {"channel": marker.channel},
         )
-        for one in found.ready
+        for marker in news.ready
     ]
 
 
 def _chores(project: Project, target: str) -> list[Task]:
-    return [Task(one.key, f"{one.name}: {one.about}", chore=one.name) for one in due_chores(project, target=target)]
+    return [
+        Task(chore.key, f"{chore.name}: {chore.about}", chore=chore.name)
+        for chore in due_chores(project, target=target)
+    ]

@@ -81,7 +81,7 @@ class Catalog:
             # The URL may hold a password, so it is not said again.
             except (ArgumentError, ImportError) as error:
                 raise ConfigurationError(
-                    f"DAYREEL_CATALOG_URL is no address of a catalog: {error}.",
+                    f"DAYREEL_CATALOG_URL is not a valid address of a catalog: {error}.",
                     next_step="Write it like postgresql://user:password@host/db, or leave it empty for SQLite in var/.",
                 ) from None
 

@@ -50,7 +50,7 @@ class News:
             self._raw.poll()
         except self._errors as error:
             raise StoreError(
-                "The connection for the catalog's news is lost.", next_step="It is opened anew."
+                "The connection for the catalog's news is lost.", next_step="It is opened again."
             ) from error
         count = len(self._raw.notifies)
         self._raw.notifies.clear()

@@ -103,7 +103,7 @@ class BackupManager:
         return [self.directory / name for name in reversed(self._names("damaged"))]
 
     def has_any(self) -> bool:
-        """Tell whether there is anything to go back to."""
+        """Return whether there is anything to go back to."""
         return bool(self._names("bak", "bak.gz"))
 
     def read(self, backup: str | Path) -> bytes:

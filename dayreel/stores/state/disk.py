@@ -155,7 +155,7 @@ class Disk:
             return []
 
     def is_same_file(self, one: str, other: str) -> bool:
-        """Tell whether two names are the same file on the device."""
+        """Return whether two names are the same file on the device."""
         try:
             return os.path.samefile(one, other)
         except FileNotFoundError:

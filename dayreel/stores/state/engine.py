@@ -118,14 +118,14 @@ class Engine:
 
     def begin(self, txn: StateTransaction) -> None:
         """Take the lock and put the document into `txn.data`; raises as `StateTransaction.__enter__` tells."""
-        with self._told("open a transaction on"):
+        with self._explained("open a transaction on"):
             self._make_room(txn)
             hold = self._lock.acquire(timeout_s=self._lock_timeout_s)
             self._begin(txn, hold)
 
     async def begin_async(self, txn: StateTransaction) -> None:
         """Take the lock without blocking the event loop, then go on as `begin` does."""
-        with self._told("open a transaction on"):
+        with self._explained("open a transaction on"):
             self._make_room(txn)
             hold = await self._lock.acquire_async(timeout_s=self._lock_timeout_s)
             self._begin(txn, hold)
@@ -385,7 +385,7 @@ class Engine:
     # -- words ---------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
+    def _explained(self, doing: str) -> Iterator[None]:
         """Turn the system's refusals before anything was written into one sentence."""
         try:
             yield

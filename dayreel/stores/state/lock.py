@@ -60,7 +60,7 @@ class Signature:
         )
 
     def is_gone(self) -> bool:
-        """Tell whether the process certainly ended; False also when that cannot be known from here."""
+        """Return whether the process certainly ended; False also when that cannot be known from here."""
         if self.host != _HOST or sys.platform == "win32":
             return False
         try:
@@ -271,7 +271,7 @@ class DocumentLock:
         return None
 
     def _is_current(self, fd: int) -> bool:
-        """Tell whether the locked file is still the one under the name: a removed lock file guards nothing."""
+        """Return whether the locked file is still the one under the name: a removed lock file guards nothing."""
         try:
             return os.path.samestat(os.fstat(fd), os.stat(self._path))
         except FileNotFoundError:

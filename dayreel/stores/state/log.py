@@ -25,7 +25,7 @@ _NEEDED: Final = ("timestamp", "operation", "success", "digest_after", "transact
 
 @dataclass(frozen=True, slots=True)
 class DamagedLine:
-    """A line of the log that is no record: number from 1, and whether it is the last one (then a crash cut it)."""
+    """A line of the log that is not a record: number from 1, and whether it is the last one (then a crash cut it)."""
 
     line: int
     is_last: bool
@@ -64,7 +64,7 @@ class TransactionLog:
         return None if record is None else str(record["digest_after"])
 
     def read_all(self) -> tuple[list[Record], list[DamagedLine]]:
-        """Return the document's records, oldest first, and the lines that are no records."""
+        """Return the document's records, oldest first, and the lines that are not records."""
         try:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:

@@ -138,7 +138,7 @@ class Reader:
             return None
 
     def is_known(self, raw: bytes) -> bool:
-        """Tell whether these are the bytes of `known`."""
+        """Return whether these are the bytes of `known`."""
         return self.known is not None and self.known.raw == raw
 
     def digest(self, raw: bytes | None) -> str:

@@ -64,7 +64,7 @@ class Report:
 
     @property
     def is_ok(self) -> bool:
-        """Tell whether nothing needs a person."""
+        """Return whether nothing needs a person."""
         return not self.problems
 
     def to_dict(self) -> dict[str, Any]:

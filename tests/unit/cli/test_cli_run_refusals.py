@@ -106,7 +106,7 @@ def test_ctrl_c_stops_the_command_and_starts_no_other_channel(
         monkeypatch.setenv("DAYREEL_SANDBOX_URL", vendor.url)
         told = dayreel("run", "--date", str(TODAY))
     assert told.code == 1
-    assert told.err.endswith("What is made and paid is kept; the same command goes on from there.\n\nStopped.\n")
+    assert told.err.endswith("What is made and paid is kept; the same command continues from there.\n\nStopped.\n")
     assert "tiny_histories" not in told.err
     assert len(vendor.asked) == 1
     assert [one.name for one in (project / "content").iterdir()] == [f"asmr_crafts-{TODAY}"]

@@ -107,7 +107,7 @@ def test_own_footage_has_one_watcher_and_needs_a_shared_folder(
         assert own_footage(settings) == []
     assert f"{shared} is watched already (process {os.getpid()}," in capsys.readouterr().out
     (shared / "library.yaml").unlink()
-    with pytest.raises(ConfigurationError, match="so it is no shared folder"):
+    with pytest.raises(ConfigurationError, match="so it is not a shared folder"):
         own_footage(settings)
     assert own_footage(settings.model_copy(update={"library": None})) == []
 

@@ -29,7 +29,7 @@ def test_default_caps_match_the_plan_and_no_account_posts_live() -> None:
         "cap.month_usd": "300.00",
     }
     live = {name for name, key in keys().items() if name.startswith("publish.") and key.default == "live"}
-    assert live <= {"publish.outbox"}  # a folder of one's own is no account
+    assert live <= {"publish.outbox"}  # a folder of one's own is not an account
 
 
 def test_a_change_is_kept_with_who_when_and_why(catalog: Catalog) -> None:

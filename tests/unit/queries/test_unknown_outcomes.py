@@ -73,7 +73,7 @@ STANDINGS = (
     Standing("sent", is_unknown=True, owner=DEAD),
     Standing("sent", is_unknown=False, owner=ELSEWHERE),
     Standing("sent", is_unknown=True, owner=ELSEWHERE, lease=OVER),
-    Standing("sent", is_unknown=False, lease=OVER),  # given back with its id: the next run goes on with it
+    Standing("sent", is_unknown=False, lease=OVER),  # given back with its id: the next run continues it
     Standing("sent", is_unknown=True, lease=LONG_OVER),
 )
 WORLDS = {"crafts-2026-11-20": "sandbox", "crafts-2026-11-19": "sandbox", "crafts-2026-11-18": "live"}
@@ -342,7 +342,7 @@ def test_what_is_left_unfinished_says_why(make_project: Callable[..., Project]) 
     gone, given_back = unknown_outcomes(project).here
     assert (gone.evidence, given_back.evidence) == (
         "the process that sent it is gone",
-        "nobody has gone on with it",
+        "nobody has continued it",
     )
 
 

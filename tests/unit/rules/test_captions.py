@@ -74,7 +74,7 @@ def test_instagram_takes_twenty_mentions_and_an_address_is_none() -> None:
 
 @pytest.mark.parametrize("bad", ["", "#", "two words", "a#b", "# gap"])
 def test_what_is_no_hashtag_is_refused_by_name(bad: str) -> None:
-    with pytest.raises(UsageError, match="no hashtag"):
+    with pytest.raises(UsageError, match="not a valid hashtag"):
         format_caption("instagram", "text", hashtags=(bad,))
 
 

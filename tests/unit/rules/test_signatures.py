@@ -210,7 +210,7 @@ def test_without_a_secret_nothing_is_checked_silently(secret: str) -> None:
 
 @pytest.mark.parametrize("key", ["", PUBLIC[:-2], "zz" * 32, f"{PUBLIC[:32]} {PUBLIC[32:]}"])
 def test_a_public_key_that_is_none_is_a_configuration_error(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="no key"):
+    with pytest.raises(ConfigurationError, match="not a valid key"):
         verify_discord([], BODY, public_key=key, now=NOW)
 
 

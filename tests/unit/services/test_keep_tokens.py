@@ -193,7 +193,7 @@ def test_a_wrong_token_key_is_refused_but_an_old_one_may_follow(tokens: Keeper) 
         tokens.get(TIKTOK, SecretStr(other))
     assert other not in str(refusal.value)
     assert tokens.get(TIKTOK, SecretStr(f"{other},{KEY.get_secret_value()}")) == got
-    with pytest.raises(ConfigurationError, match="is no key"):
+    with pytest.raises(ConfigurationError, match="is not a valid key"):
         tokens.get(TIKTOK, SecretStr("too short"))
 
 

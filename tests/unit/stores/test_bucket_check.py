@@ -152,4 +152,4 @@ def test_the_doctor_checks_only_the_configured_buckets(bucket: FakeBucket, tmp_p
     content, marts = check_buckets(named)
     assert (content.name, content.verdict) == ("bucket of content", "ok")
     assert (marts.name, marts.verdict) == ("bucket of marts", "fail")
-    assert "DAYREEL_MARTS_BUCKET is 's3://marts', which is no bucket" in marts.found
+    assert "DAYREEL_MARTS_BUCKET is 's3://marts', which is not a valid bucket" in marts.found

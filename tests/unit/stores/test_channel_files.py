@@ -85,7 +85,7 @@ def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) 
         ("platforms: {tiktok: {}}", "10: platforms.tiktok", "a direct post needs `privacy`"),
         ("platforms: {youtube: {privacy: secret}}", "10: platforms.youtube.privacy", "'public', 'unlisted' or"),
         ("budget: {per_day_usd: 0}", "10: budget.per_day_usd", "greater than 0"),
-        ("max_posts_per_day: many", "10: max_posts_per_day", "it is no whole number"),
+        ("max_posts_per_day: many", "10: max_posts_per_day", "it is not a whole number"),
         ("language: 12", "10: language", "write it as text, in quotes"),
         ("narration: loud", "10: narration", "write it as fields; allowed here: provider, rate, voice"),
         ("publish_windows: 18:00-20:00", "10: publish_windows", "write it as a list"),
@@ -142,8 +142,8 @@ def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
         (GOOD + "  provider: kling\n", 10, "'provider' is given twice"),
         (GOOD.replace("topic: A craft", "topic: {{date}}"), 2, "unhashable key"),
         (GOOD.replace("2026-11-01", "2026-13-45"), 4, "month must be in 1..12"),
-        ("- a list\n", 1, "no mapping of fields to values"),
-        ("", 1, "no mapping of fields to values"),
+        ("- a list\n", 1, "is not a mapping of fields to values"),
+        ("", 1, "is not a mapping of fields to values"),
     ],
 )
 def test_yaml_that_cannot_be_read_is_named_by_its_line(text: str, line: int, words: str, tmp_path: Path) -> None:

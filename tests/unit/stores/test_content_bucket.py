@@ -221,7 +221,7 @@ def test_a_store_that_does_not_answer_is_said_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["s3://videos", "Videos", "a", "videos/../x y"])
 def test_what_is_no_place_is_refused(place: str) -> None:
-    with pytest.raises(ConfigurationError, match="no bucket"):
+    with pytest.raises(ConfigurationError, match="not a valid bucket"):
         ContentBucket(place)
 
 

@@ -107,7 +107,7 @@ def test_an_object_that_is_not_a_partition_is_never_downloaded(store: FakeBucket
 
 @pytest.mark.parametrize("place", ["s3://marts", "Marts", "m", "marts/../other/..", ""])
 def test_what_is_no_bucket_is_refused(tmp_path: Path, place: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no bucket"):
+    with pytest.raises(ConfigurationError, match="is not a valid bucket"):
         MartBucket(place, tmp_path)
 
 

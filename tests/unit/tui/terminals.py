@@ -150,7 +150,7 @@ async def same_as_stored(
     await until_so(
         app,
         lambda: text(app) == stored,
-        lambda: f"the screen {name!r} has changed; {UPDATE}=1 stores it anew:\n{text(app)}",
+        lambda: f"the screen {name!r} has changed; {UPDATE}=1 stores it again:\n{text(app)}",
     )
 
 

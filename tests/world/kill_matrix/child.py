@@ -154,7 +154,7 @@ def _be_the_child(act: Callable[[], Document], answer: Path) -> None:
 
 
 def drive(place: Place, plan: Plan, kill: Kill | None, grave: Path) -> Document:
-    """Make the day, approve it, publish it everywhere, measure it; go on from whatever is there.
+    """Make the day, approve it, publish it everywhere, measure it; continue from whatever is there.
 
     Returns:
         `done`, `errors` (one sentence each, with its class), `passed` (names of the checkpoints).
@@ -314,7 +314,7 @@ def mend(place: Place, dashboards: Mapping[str, Any]) -> Document:
     resolved = []
     for one in parked:
         found = _look(project, one.effect_id, dashboards)
-        resolve(project, one.effect_id, found=found, by="a person", note="seen on the dashboard")
+        resolve(project, one.effect_id, reference=found, by="a person", note="seen on the dashboard")
         resolved.append(f"{one.kind} {one.sequence} at {one.target}: {found or 'not there'}")
     with project.catalog.read() as connection:
         row = current_content(connection, CHANNEL, today())

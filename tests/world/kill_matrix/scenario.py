@@ -180,7 +180,7 @@ def _judge_answers(result: Result, books: Document, calls: int, fired: list[tupl
     refusals = sum(kind == "refusal" for _, _, kind in fired)
     planned = 2
     result.llm_calls, result.llm_lost = calls, lost + swallowed
-    # After a refusal a person changes the topic: the idea and its prompts are asked for anew.
+    # After a refusal a person changes the topic: the idea and its prompts are asked for again.
     most = planned + lost + swallowed + no_good + 3 * refusals
     if not planned <= calls <= most:
         result.wrong.append(f"{calls} language model calls, {most} at the most ({lost} lost, {swallowed} swallowed)")

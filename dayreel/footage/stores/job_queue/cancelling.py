@@ -23,7 +23,7 @@ def cancel(places: Places, clock: Clock, job: str, by: str) -> None:
         StoreError: the shared folder refused.
     """
     for _ in range(_TRIES):
-        place, name = _found(places, job)
+        place, name = _locate(places, job)
         if place == "completed":
             raise StaleState(f"Job {job!r} is completed; there is nothing left to cancel.")
         if place == "failed":
@@ -53,7 +53,7 @@ def retry(places: Places, job: str, *, is_lost: bool = False) -> None:
         StoreError: the shared folder refused.
     """
     for _ in range(_TRIES):
-        place, name = _found(places, job)
+        place, name = _locate(places, job)
         if place != "failed" and not (is_lost and place == "completed"):
             raise StaleState(f"Job {job!r} is {place}; only one that has failed can be tried again.")
         folder = places.of(place, name)
@@ -94,7 +94,7 @@ def _keep_result(places: Places, folder: str, name: JobName) -> None:
             raise
 
 
-def _found(places: Places, job: str) -> tuple[JobPlace, JobName]:
+def _locate(places: Places, job: str) -> tuple[JobPlace, JobName]:
     found = places.where(job)
     if found is None:
         raise UsageError(f"There is no job {job!r} in {places.jobs}.", next_step=_GONE)

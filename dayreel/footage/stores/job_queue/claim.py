@@ -61,7 +61,7 @@ class Claim:
             self._places.disk.overwrite(f"{self._folder}/{job_files.HEARTBEAT}", beat)
 
     def is_cancelled(self) -> bool:
-        """Tell whether somebody has asked for the work to stop; then stop it and finish with outcome `cancelled`."""
+        """Return whether somebody has asked for the work to stop; then stop it and finish with outcome `cancelled`."""
         return os.path.exists(f"{self._folder}/{job_files.CANCEL}")  # noqa: PTH110  a share that stumbles says no
 
     def progress(self, progress: JobProgress) -> None:

@@ -23,8 +23,8 @@ class JobInfo:
     """One job, or what lies in a job's place without being one.
 
     Attributes:
-        job: its id; of what is no job, the name that it has.
-        fence: 0 of what is no job.
+        job: its id; of what is not a job, the name that it has.
+        fence: 0 of what is not a job.
         place: where it was listed.
     """
 
@@ -42,22 +42,22 @@ class JobInfo:
 
     @property
     def role(self) -> str | None:
-        """Who can do it; None of what is no job."""
+        """Who can do it; None of what is not a job."""
         return self._name.role if self._name else None
 
     @property
     def item_id(self) -> str | None:
-        """What it is done to; None of what is no job."""
+        """What it is done to; None of what is not a job."""
         return self._name.item_id if self._name else None
 
     @property
     def priority(self) -> int | None:
-        """How urgent it is, 0 most; None of what is no job."""
+        """How urgent it is, 0 most; None of what is not a job."""
         return self._name.priority if self._name else None
 
     @property
     def made_at(self) -> datetime | None:
-        """When it was made, as its name says; None of what is no job."""
+        """When it was made, as its name says; None of what is not a job."""
         return self._name.made_at if self._name else None
 
     @cached_property
@@ -67,7 +67,7 @@ class JobInfo:
             return f"{self.job!r} is not the name of a job's folder"
         try:
             if self._read(job_files.load_spec, any_fence=True) is None and self._places.where(self.job) is None:
-                return "it is not there any more, or it is no folder"
+                return "it is not there any more, or it is not a folder"
             if self.place in ("completed", "failed"):
                 self._read(job_files.load_result)
         except StoreError as error:
@@ -86,7 +86,7 @@ class JobInfo:
 
     @property
     def progress(self) -> JobProgress | None:
-        """How far its worker says it is; read anew each time."""
+        """How far its worker says it is; read again each time."""
         return self._without_problem(job_files.load_progress)
 
     @property

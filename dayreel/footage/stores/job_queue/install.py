@@ -18,7 +18,7 @@ from dayreel.stores.files import sha256_of
 
 
 class OutputLostError(StoreError):
-    """What a completed job has made is neither aside nor in place; only making it anew can help."""
+    """What a completed job has made is neither aside nor in place; only making it again can help."""
 
 
 def install(root: Path, spec: JobSpec, result: JobResult, *, disk: QueueDisk | None = None) -> None:
@@ -53,7 +53,7 @@ def install(root: Path, spec: JobSpec, result: JobResult, *, disk: QueueDisk | N
 
 
 def is_installed(root: Path, spec: JobSpec, result: JobResult) -> bool:
-    """Tell whether the marker in place is the one of this attempt, or of a newer job for the same role."""
+    """Return whether the marker in place is the one of this attempt, or of a newer job for the same role."""
     name = JobName(spec.job, result.fence)
     installed = _installed_by(Places(root.absolute(), QueueDisk()), spec)
     return installed is not None and (installed == name or installed.stamp > name.stamp)
@@ -90,7 +90,7 @@ def _place_one(disk: QueueDisk, source: str, target: str, output: JobFile, name:
     raise OutputLostError(
         f"Output {output.path!r} of job {name.job!r} is not aside with its {output.size_bytes} bytes, and what is in "
         f"place is not it.",
-        next_step=f"Somebody has changed the files; `dayreel jobs retry {name.job}` makes them anew.",
+        next_step=f"Somebody has changed the files; `dayreel jobs retry {name.job}` makes them again.",
     )
 
 

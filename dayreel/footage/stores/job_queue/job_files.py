@@ -67,10 +67,10 @@ def load_spec(disk: QueueDisk, folder: str, name: JobName) -> JobSpec:
             is in the place of a file that workers write; says what.
     """
     if os.path.islink(folder) or os.path.isfile(folder):
-        raise StoreError("it is no folder", next_step="A job is a folder with a spec.json in it.")
+        raise StoreError("it is not a folder", next_step="A job is a folder with a spec.json in it.")
     raw = _read(disk, folder, SPEC)
     if strange := _what_is_no_file(folder):
-        raise StoreError(f"{strange} is no plain file", next_step="Remove it: workers write a file there.")
+        raise StoreError(f"{strange} is not a plain file", next_step="Remove it: workers write a file there.")
     if raw is None:
         raise StoreError(f"{SPEC} is missing", next_step="Write the spec before the folder gets its name.")
     spec = parse(JobSpec, SPEC, raw)
@@ -121,7 +121,7 @@ def parse(shape: type[_Kept], file: str, raw: bytes) -> _Kept:
     """Return what a file holds.
 
     Raises:
-        StoreError: it is no such thing; names the fields and never repeats what is in them.
+        StoreError: it is not such a thing; names the fields and never repeats what is in them.
     """
     try:
         return shape.model_validate_json(raw)
@@ -148,7 +148,7 @@ def what_does_not_fit(spec: JobSpec, name: JobName) -> str | None:
         return f"it is for job {spec.job!r}, role {spec.role!r}, item {spec.item_id!r}, and its folder says otherwise"
     for told, path in (("output_dir", spec.output_dir), ("marker_dir", spec.marker_dir)):
         if path == "." or path.startswith(".") or f"{path}/".startswith(f"{QUEUE_ROOT}/"):
-            return f"{told}: {path!r} is no folder for outputs"
+            return f"{told}: {path!r} is not a folder for outputs"
     if not (math.isfinite(spec.lease_s) and math.isfinite(spec.retry_delay_s)):
         return "lease_s, retry_delay_s: a lease and a rest have an end"
     try:

@@ -1,4 +1,4 @@
-"""Names of jobs and of their folders. Pure; a name that does not follow the pattern to the letter is no job.
+"""Names of jobs and of their folders. Pure; a name that does not follow the pattern to the letter is not a job.
 
 A job's id is `p<priority>-<UTC time>-<role>-<item>`, so that a listing in order of names is one by urgency, then age.
 Its folder is called `<job>.<fence>`: the fence goes up by one whenever the job is handed to somebody else.
@@ -49,7 +49,7 @@ class JobName:
 
     @classmethod
     def parse(cls, folder: str) -> "JobName | None":
-        """Return whose folder this is, or None when it is no job's."""
+        """Return whose folder this is, or None when it is not a job's."""
         job, dot, fence = folder.rpartition(".")
         if not dot or not _FENCE.fullmatch(fence) or not _JOB.fullmatch(job):
             return None

@@ -95,19 +95,19 @@ class Places:
                     raise
 
     def root_is_there(self) -> bool:
-        """Tell whether the shared folder itself can be seen."""
+        """Return whether the shared folder itself can be seen."""
         return os.path.isdir(self.root)
 
     def has(self, place: JobPlace, name: JobName) -> bool:
-        """Tell whether a job's folder is in a place."""
+        """Return whether a job's folder is in a place."""
         return os.path.isdir(self.of(place, name))
 
     def is_writable(self) -> bool:
-        """Tell whether jobs can be moved at all, so that one that cannot is to blame itself."""
+        """Return whether jobs can be moved at all, so that one that cannot is to blame itself."""
         return all(os.access(self.of(place), os.W_OK | os.X_OK) for place in ("pending", "running"))
 
     def is_there(self) -> bool:
-        """Tell whether the queue itself can be seen, so that a job that cannot is really elsewhere."""
+        """Return whether the queue itself can be seen, so that a job that cannot is really elsewhere."""
         return os.path.isdir(self.of("running"))
 
     def aside(self, output_dir: str, name: JobName) -> str:

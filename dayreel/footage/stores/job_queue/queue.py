@@ -118,7 +118,7 @@ class JobQueue:
             StoreError: the shared folder refused.
         """
         cancelling.cancel(self._places, self._clock, job, by)
-        return self._found(job)
+        return self._locate(job)
 
     def retry(self, job: str, *, is_lost: bool = False) -> JobInfo:
         """Put a failed or cancelled job back among the pending ones, with the next fence; return it.
@@ -134,7 +134,7 @@ class JobQueue:
             StoreError: the shared folder refused.
         """
         cancelling.retry(self._places, job, is_lost=is_lost)
-        return self._found(job)
+        return self._locate(job)
 
     def remove(self, ended: JobInfo) -> bool:
         """Remove an ended job's folder in one step for whoever looks; return False when it has moved meanwhile.
@@ -160,7 +160,7 @@ class JobQueue:
         return JobInfo(self._places, "completed", str(name)) if self._places.has("completed", name) else None
 
     def jobs(self, place: JobPlace | None = None) -> list[JobInfo]:
-        """Return the jobs in a place, or in all, by urgency and age; what is no job is among them, with a `problem`.
+        """Return the jobs in a place, or in all, by urgency and age; what is not a job is among them, with a `problem`.
 
         Raises:
             StoreError: the shared folder cannot be read.
@@ -177,7 +177,7 @@ class JobQueue:
         found = self._places.where(job)
         return JobInfo(self._places, found[0], str(found[1])) if found else None
 
-    def _found(self, job: str) -> JobInfo:
+    def _locate(self, job: str) -> JobInfo:
         info = self.find(job)
         if info is None:
             raise StoreError(

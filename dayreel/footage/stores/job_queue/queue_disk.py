@@ -1,7 +1,7 @@
 """The acts on the shared folder that the queue consists of, one method each, what their refusals mean, and its clock.
 
 It is the state manager's `Disk` with what folders need. `atomic_write` must not be used for a job: it makes
-missing folders, and a worker that has lost its lease would make the folder of that lease anew.
+missing folders, and a worker that has lost its lease would make the folder of that lease again.
 """
 # ruff: noqa: PTH102, PTH106, PTH116  # system calls on purpose, as in stores.state.disk
 

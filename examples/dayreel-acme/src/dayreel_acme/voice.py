@@ -32,7 +32,7 @@ class AcmeVoice:
                 duration_s = audio.getnframes() / audio.getframerate()
         except (wave.Error, EOFError):
             aside.unlink()
-            raise PermanentError(attempted=attempted, answer="a file that is no WAV") from None
+            raise PermanentError(attempted=attempted, answer="a file that is not a WAV") from None
         aside.replace(dest)
         return Speech(dest, duration_s, estimated_words(text, duration_s))
 

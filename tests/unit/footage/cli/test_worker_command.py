@@ -41,7 +41,7 @@ def test_an_idle_worker_with_once_exits_and_logs_two_lines(
     [
         (("--roles", "rip", "--name", "a"), 2, "Workers do remux, transcode, file, not rip"),
         (("--roles", "remux", "--name", "a/b"), 2, "cannot be called 'a/b'"),
-        (("--roles", "remux", "--name", "a", "--library", "elsewhere"), 1, "so it is no shared folder"),
+        (("--roles", "remux", "--name", "a", "--library", "elsewhere"), 1, "so it is not a shared folder"),
     ],
 )
 def test_a_worker_that_cannot_work_says_why_at_once(

@@ -108,7 +108,7 @@ def test_whoever_comes_second_is_told_who_was_first(remuxed: Library, ana: Brows
     assert late.status_code == 409
     assert "answered first by &#39;Ana&#39;" in late.text
     assert gate(remuxed, 1).status == "rejected"
-    assert "Ana said no: make it anew and touch its marker again" in ben.open("/library")
+    assert "Ana said no: make it again and touch its marker again" in ben.open("/library")
 
 
 def test_choosing_other_streams_repeats_the_remux_with_them(remuxed: Library, ana: Browser) -> None:

@@ -1,4 +1,4 @@
-"""Films encoded anew: what is shown stays the same, or it is refused in a sentence."""
+"""Films encoded again: what is shown stays the same, or it is refused in a sentence."""
 
 from collections.abc import Callable
 from dataclasses import replace

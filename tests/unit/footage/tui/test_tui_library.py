@@ -122,7 +122,7 @@ def test_streams_can_be_typed_and_a_late_answer_shows_the_first(library: Library
         await until(app, "waits for your answer (1)")
         await keyboard.press("enter")
         await until(app, "its language is fra")
-        for words, told in (("0;1", "is no list of numbers"), ("0,7", "cannot be kept")):
+        for words, told in (("0;1", "is not a valid list of numbers"), ("0,7", "cannot be kept")):
             await keyboard.press("k")
             await until(app, "Which streams are kept?")
             assert app.screen.query_one(Input).value == "0,1"
@@ -180,7 +180,7 @@ def test_an_absent_folder_is_reported_and_its_items_still_shown(library: Library
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await keyboard.press("5")
-        await until(app, "so it is no shared folder of dayreel", "movie-hidden_falls_2019")
+        await until(app, "so it is not a shared folder of dayreel", "movie-hidden_falls_2019")
 
     run(terminal(library.project), story)
 

@@ -56,7 +56,7 @@ def test_a_missing_program_says_how_to_install_it(tmp_path: Path) -> None:
     ("voice", "text", "told"),
     [
         ("nobody", TEXT, "voice does not exist"),
-        ("broken", TEXT, "no WAV"),
+        ("broken", TEXT, "not a WAV"),
         ("silent", TEXT, "without sound"),
         ("en-us", "  ", "no text to speak"),
     ],

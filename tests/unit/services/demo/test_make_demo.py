@@ -260,7 +260,7 @@ def test_a_week_is_its_name_or_a_day_in_it() -> None:
 
 @pytest.mark.parametrize("week", ["2026-W60", "last", "2026-13-01"])
 def test_what_is_no_week_is_refused(week: str) -> None:
-    with pytest.raises(UsageError, match="is no week"):
+    with pytest.raises(UsageError, match="is not a valid week"):
         parse_week(week)
 
 
@@ -337,7 +337,7 @@ def rows_of_question(sql: duckdb.DuckDBPyConnection, number: int) -> list[dict[s
 
 
 def test_the_cheapest_topic_is_the_one_that_the_ledger_says(project: Project, sql: duckdb.DuckDBPyConnection) -> None:
-    """Worked out anew: dollars of the ledger over views, per topic; one video alone is never the cheapest topic."""
+    """Worked out again: dollars of the ledger over views, per topic; one video alone is never the cheapest topic."""
     paid = select(effects.c.content_id, func.sum(effects.c.settled_usd)).group_by(effects.c.content_id)
     with project.catalog.read() as connection:
         cost = dict(connection.execute(paid).all())

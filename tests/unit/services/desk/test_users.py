@@ -87,7 +87,7 @@ def test_a_used_session_lasts_to_its_end_and_an_idle_one_ends(catalog: Catalog) 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b", "line\x1bfeed", "\u202egnirts"])
 def test_a_name_that_could_fool_a_reader_is_refused(sqlite_catalog: Catalog, name: str) -> None:
-    with pytest.raises(UsageError, match="is no name"):
+    with pytest.raises(UsageError, match="is not a valid name"):
         Users(sqlite_catalog, FakeClock(), hasher=QUICK).add(name, "viewer", by="test")
 
 

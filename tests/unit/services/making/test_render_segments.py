@@ -1,4 +1,4 @@
-"""Raw segments: all at once, bought once, gone on with by their id, and fetched again rather than bought again."""
+"""Raw segments: all at once, bought once, continued by their id, and fetched again rather than bought again."""
 
 import os
 import threading
@@ -208,7 +208,7 @@ def test_a_refused_submit_costs_nothing_and_a_lost_one_parks(project: Project, t
     with pytest.raises(UnknownOutcomeError):
         render(project, again)
     assert again.submitted == []
-    found = resolve(project, unknown["id"], found=f"r9-s{unknown['sequence']}", by="ana")
+    found = resolve(project, unknown["id"], reference=f"r9-s{unknown['sequence']}", by="ana")
     assert found.outcome == "goes_on"
     render(project, again)
     assert (again.submitted, again.followed) == ([], [f"r9-s{unknown['sequence']}"])

@@ -96,7 +96,7 @@ def test_a_decision_is_timed_from_its_latest_review_request() -> None:
         [("c-1", at("2026-11-10 08:00")), ("c-1", at("2026-11-10 10:00")), ("c-2", at("2026-11-09 09:00"))],
     )
     told = frame_from(table_of(tables.REVIEW_OUTCOMES, review_outcomes.build(DAY, decided=decided, requests=requests)))
-    # the edit answers the request of 08:00; editing asks anew at 10:00, which the approval answers
+    # the edit answers the request of 08:00; editing asks again at 10:00, which the approval answers
     assert rows_of(told, "verdict", "hours_to_decision", by=("decided_at",)) == [
         ("expired", 24.0), ("edited", 2.0), ("approved", 0.5),
     ]  # fmt: skip

@@ -586,7 +586,7 @@ def test_a_post_in_progress_in_another_process_is_left_to_it(project: Project) -
 
 
 def test_another_request_is_not_sent_while_the_first_may_be_out(project: Project) -> None:
-    """The channel's fields change and are approved anew while the first post's outcome is unknown."""
+    """The channel's fields change and are approved again while the first post's outcome is unknown."""
     world = World()
     with pytest.raises(UnknownOutcomeError):
         publish(project, FakePlatform(world=world, steps=["lost_answer"]))

@@ -85,7 +85,7 @@ def test_a_cap_that_does_nothing_in_the_env_file_is_told(root: Path) -> None:
     (check,) = check_env_file(path)
     assert check.verdict == "warn"
     assert "DAYREEL_CAP_DAY_USD holds only in the environment itself" in check.found
-    assert "DAYREEL_WORDL is no setting" in check.found
+    assert "DAYREEL_WORDL is not a setting" in check.found
     assert "FAL_KEY" not in check.found
     path.write_text("DAYREEL_WORLD=sandbox\n")
     assert check_env_file(path) == []

@@ -46,7 +46,7 @@ def test_a_wrong_key_fails_says_what_to_do_and_is_not_shown(world: RunningSandbo
     proven = prove(way(world.url, **wrong), vendor, [])
     assert proven.verdict == "fail"
     assert proven.next_step
-    # An account or channel id is no secret; a key and a token are.
+    # An account or channel id is not a secret; a key and a token are.
     if vendor not in ("instagram", "slack"):
         assert "marked-wrong-value" not in proven.found + proven.next_step
 

@@ -57,7 +57,7 @@ def test_a_decision_no_run_can_record_is_skipped_with_a_reason(make_project: Mak
     assert [one.content_id for one in found.due] == ["crafts-2026-11-20"]
     assert found.left_out == [
         "decision 1: there is no channel 'glass' any more",
-        "decision 2: 2026-11-15 is no partition",
+        "decision 2: 2026-11-15 is not a partition",
     ]
     assert found.cursor == 3
 

@@ -178,7 +178,7 @@ def test_a_post_its_platform_gave_up_does_not_stay_processing(
 def test_a_person_says_what_became_of_a_post(project: Project, found: str | None, state: str) -> None:
     leave_post(project, FakePlatform(steps=["lost_answer"], sees=Finding("unclear", "?")))
     number = only(reconcile(project)).effect_id
-    told = resolve(project, number, found=found, by="ana", note="looked at the app")
+    told = resolve(project, number, reference=found, by="ana", note="looked at the app")
     assert told.outcome == ("confirmed" if found else "released")
     assert told.evidence.startswith("ana looked: ")
     assert told.evidence.endswith("(looked at the app)")
@@ -256,9 +256,9 @@ def test_the_service_is_asked_about_a_segment_whose_id_is_known(
 
 def test_a_person_cannot_give_two_segments_the_same_request(project: Project) -> None:
     first, second = leave(project, "segment", "fal"), leave(project, "segment", "fal", sequence=2)
-    resolve(project, first, found="r7", by="ana")
+    resolve(project, first, reference="r7", by="ana")
     with pytest.raises(UsageError, match=f"'r7' is the request of effect {first} already"):
-        resolve(project, second, found="r7", by="ana")
+        resolve(project, second, reference="r7", by="ana")
     assert effect(project, second)["state"] == "unknown"
 
 
@@ -268,13 +268,13 @@ def test_a_person_cannot_give_two_segments_the_same_request(project: Project) ->
 )
 def test_a_person_finds_a_segment_on_the_dashboard(project: Project, target: str, handle: dict[str, Any]) -> None:
     number = leave(project, "segment", target)
-    assert resolve(project, number, found="r7", by="ana").outcome == "goes_on"
+    assert resolve(project, number, reference="r7", by="ana").outcome == "goes_on"
     assert (effect(project, number)["state"], effect(project, number)["handle"]) == ("sent", handle)
 
 
 def test_a_person_says_that_a_segment_is_not_there(project: Project) -> None:
     number = leave(project, "segment", "fal")
-    told = resolve(project, number, found=None, by="ana")
+    told = resolve(project, number, reference=None, by="ana")
     assert (told.outcome, told.next_step) == ("released", f"dayreel retry {ID}")
     assert effect(project, number)["reserved_usd"] == 0
 
@@ -292,7 +292,7 @@ def test_a_lost_llm_answer_is_written_off_at_its_maximum_cost(project: Project) 
 
 def test_an_llm_answer_a_person_has_seen_is_billed_but_lost(project: Project) -> None:
     number = leave(project, "llm", "anthropic")
-    assert resolve(project, number, found="msg_1", by="ana").outcome == "written_off"
+    assert resolve(project, number, reference="msg_1", by="ana").outcome == "written_off"
     assert (effect(project, number)["settled_usd"], effect(project, number)["result"]) == (
         Decimal("0.5"),
         {"lost": True},
@@ -414,4 +414,4 @@ def test_a_person_cannot_rule_on_what_is_known_or_not_there(project: Project, nu
     reconcile(project)
     known = number or int(ledger_rows(project)[0]["id"])
     with pytest.raises(UsageError, match="not there, not unknown" if number else "is confirmed, not unknown"):
-        resolve(project, known, found=None, by="ana")
+        resolve(project, known, reference=None, by="ana")

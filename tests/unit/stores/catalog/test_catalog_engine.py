@@ -174,7 +174,7 @@ def test_an_unreachable_database_error_hides_the_password() -> None:
 
 @pytest.mark.parametrize("url", ["geheim", "nosuch://u:geheim@host/db"])
 def test_an_invalid_catalog_url_is_refused_without_repeating_it(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="DAYREEL_CATALOG_URL is no address of a catalog") as refusal:
+    with pytest.raises(ConfigurationError, match="DAYREEL_CATALOG_URL is not a valid address of a catalog") as refusal:
         Catalog(url)
     assert "geheim" not in str(refusal.value)
 

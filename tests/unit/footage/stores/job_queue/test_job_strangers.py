@@ -55,8 +55,8 @@ SPECS: dict[str, tuple[bytes | None, str]] = {
     "of another role": (changed(role="transcode"), "its folder says otherwise"),
     "out of the folder": (changed(output_dir="../../etc"), "inside the shared folder"),
     "absolute": (changed(output_dir="/etc"), "inside the shared folder"),
-    "into the queue": (changed(output_dir=".pipeline/jobs/completed"), "no folder for outputs"),
-    "the folder itself": (changed(marker_dir="."), "no folder for outputs"),
+    "into the queue": (changed(output_dir=".pipeline/jobs/completed"), "not a folder for outputs"),
+    "the folder itself": (changed(marker_dir="."), "not a folder for outputs"),
     "no such zone": (changed(timezone="Mars/Base"), "no zone"),
     "a zone that is a path": (changed(timezone="../../etc/passwd"), "no zone"),
     "no such hours": (changed(hours="25:00-26:00"), "hours"),
@@ -118,7 +118,7 @@ def test_a_file_or_a_link_in_a_jobs_place_is_left_alone(shared: Shared, put: Cal
     put(path)
     assert shared.must_claim().spec.item_id == "movie-good"
     assert shared.claim() is None
-    assert "no folder" in str(strange(shared).problem)
+    assert "not a folder" in str(strange(shared).problem)
     assert path.exists()
 
 
