@@ -60,6 +60,11 @@ def test_the_main_screens_look_as_they_are_stored(make_project: MakeProject) -> 
         await same_as_stored(app, keyboard, "day", "posted (1)")
         await keyboard.press("enter")
         await same_as_stored(app, keyboard, "review", "revision 1", "FAILED loudness")
+        await keyboard.press("w")
+        await until(app, "Why does it not matter?")
+        app.screen.query_one(Input).value = "loud on purpose"
+        await keyboard.press("enter")
+        await until(app, "loudness waived by alma")
         await keyboard.press("a")
         await same_as_stored(app, keyboard, "approve", "Approve revision 1")
         await keyboard.press("escape", "e")
