@@ -59,6 +59,6 @@ def answer_in(failure: BaseException) -> Answer | None:
     cause = failure if isinstance(failure, ClientError) else failure.__context__
     if not isinstance(cause, ClientError):
         return None
-    said = cause.response.get("Error", {})
-    code = str(said.get("Code") or "unknown")
-    return Answer(code, str(said.get("Message") or "no message"))
+    error_fields = cause.response.get("Error", {})
+    code = str(error_fields.get("Code") or "unknown")
+    return Answer(code, str(error_fields.get("Message") or "no message"))

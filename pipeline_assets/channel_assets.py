@@ -146,7 +146,7 @@ class _Build:
             deps=deps,
             needs={client} if client else set(),
             code_version=self.versions[name],
-            check_specs=[dg.AssetCheckSpec(one, asset=key) for one in checks],
+            check_specs=[dg.AssetCheckSpec(check_name, asset=key) for check_name in checks],
             **more,
         )
         def stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -167,8 +167,8 @@ class _Build:
 
         def show(_step: _Step, made: StageResult) -> dict[str, Any]:
             idea = made.manifest.idea
-            told = {"idea": idea.idea, "caption": idea.caption, "topic": idea.topic} if idea else {}
-            return {name: dg.MetadataValue.text(told.get(name, "")) for name in ("idea", "caption", "topic")}
+            facts = {"idea": idea.idea, "caption": idea.caption, "topic": idea.topic} if idea else {}
+            return {name: dg.MetadataValue.text(facts.get(name, "")) for name in ("idea", "caption", "topic")}
 
         return self.stage(
             "ideas",

@@ -60,5 +60,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
 def shown(files: MartFiles, week: str, names: Iterable[str]) -> dict[str, Any]:
     """Return the charts of a week, over all channels, as the asset's page shows them, and where they lie."""
-    told: dict[str, Any] = {name: dg.MetadataValue.md(picture(name, chart_link(week, ALWAYS, name))) for name in names}
-    return told | {"files": dg.MetadataValue.path(str(files.root / charts_folder(week, ALWAYS)))}
+    metadata: dict[str, Any] = {
+        name: dg.MetadataValue.md(picture(name, chart_link(week, ALWAYS, name))) for name in names
+    }
+    return metadata | {"files": dg.MetadataValue.path(str(files.root / charts_folder(week, ALWAYS)))}

@@ -112,8 +112,8 @@ def build_defs(
 
 def _replaced(ours: Iterable[Any] | None, theirs: Sequence[Any], names: Callable[[Any], AbstractSet[Any]]) -> list[Any]:
     """Return theirs, and those of ours that none of them takes the place of."""
-    taken = {name for one in theirs for name in names(one)}
-    return [*(one for one in ours or () if not names(one) & taken), *theirs]
+    taken = {name for definition in theirs for name in names(definition)}
+    return [*(definition for definition in ours or () if not names(definition) & taken), *theirs]
 
 
 def _footage(settings: Settings) -> list[dg.Definitions]:

@@ -62,10 +62,10 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         gaps = gaps_of(measured)
         return dg.MaterializeResult(
             metadata={
-                "snapshots": dg.MetadataValue.int(sum(one.snapshots for one in measured)),
-                "platforms": table([vars(one) for one in measured]),
+                "snapshots": dg.MetadataValue.int(sum(platform.snapshots for platform in measured)),
+                "platforms": table([vars(platform) for platform in measured]),
                 # Plotted per day; what a platform did not tell is a gap, not a zero.
-                **{f"views_{one.platform}": one.views for one in measured if one.views is not None},
+                **{f"views_{platform.platform}": platform.views for platform in measured if platform.views is not None},
             },
             check_results=[
                 dg.AssetCheckResult(

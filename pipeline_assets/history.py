@@ -17,19 +17,19 @@ _TAGS = {"made_by": "demo"}
 
 def events_of(
     files: MartFiles,
-    told: Sequence[tuple[tuple[str, ...], str, dict[str, Any]]],
+    recorded: Sequence[tuple[tuple[str, ...], str, dict[str, Any]]],
     measured: Sequence[tuple[str, list[str]]],
 ) -> list[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Return a materialization for everything that was made, and the check of every measurement.
 
     Args:
         files: the project's marts and charts, which are told as their assets tell them.
-        told: asset path, partition and facts of everything else.
+        recorded: asset path, partition and facts of everything else.
         measured: day of each measurement, and what was missing in it.
     """
     made = [
         dg.AssetMaterialization(dg.AssetKey(list(path)), partition=day, metadata=facts, tags=_TAGS)
-        for path, day, facts in told
+        for path, day, facts in recorded
     ]
     marts = [
         dg.AssetMaterialization(

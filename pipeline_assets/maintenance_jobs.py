@@ -39,8 +39,8 @@ def run_maintenance(context: dg.OpExecutionContext, config: Chores) -> None:
         notifier = context.resources.notifier.open(project)
         for name in chore_names(project):
             if not config.names or name in config.names:
-                told = do_chore(project, name, notifier=notifier)
-                context.log.info("%s: %s", name, "; ".join(told) or "nothing to do")
+                sentences = do_chore(project, name, notifier=notifier)
+                context.log.info("%s: %s", name, "; ".join(sentences) or "nothing to do")
 
 
 @dg.op(required_resource_keys={"project", "notifier"}, description="Notify people of a failed run, once.")

@@ -140,11 +140,11 @@ def build_condition(name: str) -> dg.AutomationCondition:
 
 def facts_of(rows: Any) -> dict[str, Any]:
     """Return what the page of a mart tells about one partition: how many rows, of which world, and few rows whole."""
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "dagster/row_count": rows.num_rows,
         "simulated": dg.MetadataValue.bool(any(rows.column("simulated").to_pylist())),
     }
-    return {**told, "rows": table(rows.to_pylist())} if 0 < rows.num_rows <= SHOWN_ROWS else told
+    return {**facts, "rows": table(rows.to_pylist())} if 0 < rows.num_rows <= SHOWN_ROWS else facts
 
 
 def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinition | None) -> dg.AssetsDefinition:

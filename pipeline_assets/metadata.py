@@ -24,7 +24,7 @@ KNOWN_MAKERS = frozenset({"calendar", "ffmpeg", *names("llm"), *names("video"), 
 def stage_metadata(result: StageResult, project: Project) -> dict[str, Any]:
     """Return the metadata that every stage has in common."""
     record = result.record
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "trigger": dg.MetadataValue.text(project.actor),
         "content_id": dg.MetadataValue.text(result.content_id),
         "reused": dg.MetadataValue.bool(result.reused),
@@ -36,13 +36,13 @@ def stage_metadata(result: StageResult, project: Project) -> dict[str, Any]:
         "simulated": dg.MetadataValue.bool(result.manifest.simulated),
     }
     if record.model is not None:
-        told["model"] = dg.MetadataValue.text(record.model)
+        metadata["model"] = dg.MetadataValue.text(record.model)
     if record.effect_ids:
-        told["effects"] = dg.MetadataValue.text(", ".join(str(number) for number in record.effect_ids))
-        told["request_ids"] = dg.MetadataValue.text(", ".join(request_ids(project, record.effect_ids)) or "none")
+        metadata["effects"] = dg.MetadataValue.text(", ".join(str(number) for number in record.effect_ids))
+        metadata["request_ids"] = dg.MetadataValue.text(", ".join(request_ids(project, record.effect_ids)) or "none")
     if record.provider not in KNOWN_MAKERS:
-        told["made_elsewhere_by"] = dg.MetadataValue.text(record.provider)
-    return told
+        metadata["made_elsewhere_by"] = dg.MetadataValue.text(record.provider)
+    return metadata
 
 
 def check_results(checks: tuple[CheckResult, ...], key: dg.AssetKey) -> list[dg.AssetCheckResult]:

@@ -30,11 +30,11 @@ def build_chore_sensor(notifier: str) -> dg.SensorDefinition:
             due = due_chores(opened, target=notifier)
         requests = [
             dg.RunRequest(
-                run_key=one.key,
-                run_config=dg.RunConfig(ops={"run_maintenance": Chores(names=[one.name])}),
-                tags={TRIGGER_TAG: f"{one.name}: {one.about}"[:200]},
+                run_key=chore.key,
+                run_config=dg.RunConfig(ops={"run_maintenance": Chores(names=[chore.name])}),
+                tags={TRIGGER_TAG: f"{chore.name}: {chore.about}"[:200]},
             )
-            for one in due
+            for chore in due
         ]
         return dg.SensorResult(
             run_requests=requests, skip_reason=None if requests else dg.SkipReason("nothing is in doubt or overdue")

@@ -26,20 +26,22 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
     )
     def decision_recorded(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
         with project.open(actor="sensor decision_recorded") as opened:
-            found = new_decisions(opened, int(context.cursor or 0), days=KnownDays(partitions))
-        for reason in found.left_out:
+            news = new_decisions(opened, int(context.cursor or 0), days=KnownDays(partitions))
+        for reason in news.left_out:
             context.log.warning("left out: %s", reason)
         requests = [
             dg.RunRequest(
-                run_key=f"decision:{one.decision_id}",
-                partition_key=one.day.isoformat(),
-                asset_selection=[dg.AssetKey([one.channel, "reviews"])],
-                tags=_tags(one.channel, one.content_id, one.decision_id, one.decided_by, one.via),
+                run_key=f"decision:{decision.decision_id}",
+                partition_key=decision.day.isoformat(),
+                asset_selection=[dg.AssetKey([decision.channel, "reviews"])],
+                tags=_tags(
+                    decision.channel, decision.content_id, decision.decision_id, decision.decided_by, decision.via
+                ),
             )
-            for one in found.due
+            for decision in news.due
         ]
-        skip = None if requests else dg.SkipReason("; ".join(found.left_out) or "no new decision")
-        return dg.SensorResult(run_requests=requests, cursor=str(found.cursor), skip_reason=skip)
+        skip = None if requests else dg.SkipReason("; ".join(news.left_out) or "no new decision")
+        return dg.SensorResult(run_requests=requests, cursor=str(news.cursor), skip_reason=skip)
 
     @dg.sensor(
         name="post_due_sensor",
@@ -56,15 +58,15 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
             context.log.warning("left out: %s", reason)
         requests = [
             dg.RunRequest(
-                run_key=one.key,
-                partition_key=one.day.isoformat(),
-                asset_selection=[dg.AssetKey([one.channel, "posts", one.platform])],
+                run_key=post.key,
+                partition_key=post.day.isoformat(),
+                asset_selection=[dg.AssetKey([post.channel, "posts", post.platform])],
                 tags={
-                    **_tags(one.channel, one.content_id, one.decision_id, one.decided_by, one.via),
-                    "platform": one.platform,
+                    **_tags(post.channel, post.content_id, post.decision_id, post.decided_by, post.via),
+                    "platform": post.platform,
                 },
             )
-            for one in due
+            for post in due
         ]
         requests = without_unfinished(context.instance, requests, same=(CONTENT_TAG, "platform"))
         nothing = "what is due has its run already" if due else "nothing approved is due"

@@ -40,10 +40,10 @@ def build_failure_sensor() -> dg.SensorDefinition:
 
 def _error_text(context: dg.RunFailureSensorContext) -> str:
     """Return what the failed steps said, or the run itself where no step did."""
-    said: list[str] = []
+    parts: list[str] = []
     for event in context.get_step_failure_events():
         data = event.step_failure_data
         ours = data.user_failure_data
         words = ours.description if ours is not None and ours.description else data.error.message if data.error else ""
-        said.append(f"{str(event.step_key).replace('__', '/')}: {str(words).strip()}")
-    return "; ".join(said) or context.failure_event.message or "it said nothing"
+        parts.append(f"{str(event.step_key).replace('__', '/')}: {str(words).strip()}")
+    return "; ".join(parts) or context.failure_event.message or "it said nothing"

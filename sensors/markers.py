@@ -29,23 +29,23 @@ def build_marker_sensor(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDe
     )
     def marker_found(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
         with project.open(actor="sensor marker_found") as opened:
-            found = new_markers(opened, json.loads(context.cursor or "{}"), days=KnownDays(partitions))
-        for reason in found.left_alone:
+            news = new_markers(opened, json.loads(context.cursor or "{}"), days=KnownDays(partitions))
+        for reason in news.left_alone:
             context.log.warning("left alone: %s", reason)
         requests = [
             dg.RunRequest(
-                run_key=f"marker:{one.content_id}:{one.stage}:{one.digest}",
-                partition_key=one.day.isoformat(),
-                asset_selection=[dg.AssetKey([one.channel, name]) for name in one.assets],
+                run_key=f"marker:{marker.content_id}:{marker.stage}:{marker.digest}",
+                partition_key=marker.day.isoformat(),
+                asset_selection=[dg.AssetKey([marker.channel, name]) for name in marker.assets],
                 tags={
-                    "channel": one.channel,
-                    CONTENT_TAG: one.content_id,
-                    TRIGGER_TAG: f"marker {one.stage} by {one.producer}",
+                    "channel": marker.channel,
+                    CONTENT_TAG: marker.content_id,
+                    TRIGGER_TAG: f"marker {marker.stage} by {marker.producer}",
                 },
             )
-            for one in found.ready
+            for marker in news.ready
         ]
-        skip = None if requests else dg.SkipReason("; ".join(found.left_alone) or "no new marker")
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps(found.seen), skip_reason=skip)
+        skip = None if requests else dg.SkipReason("; ".join(news.left_alone) or "no new marker")
+        return dg.SensorResult(run_requests=requests, cursor=json.dumps(news.seen), skip_reason=skip)
 
     return marker_found

@@ -40,4 +40,4 @@ def without_unfinished(
     under_way = {
         tuple(run.tags.get(tag) for tag in same) for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED))
     }
-    return [one for one in requests if tuple(one.tags.get(tag) for tag in same) not in under_way]
+    return [request for request in requests if tuple(request.tags.get(tag) for tag in same) not in under_way]

@@ -61,8 +61,8 @@ def _show_plan(plan: BackfillPlan, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "days": [vars(one) for one in plan.days],
-                "left_out": [vars(one) for one in plan.left_out],
+                "days": [vars(day) for day in plan.days],
+                "left_out": [vars(skipped) for skipped in plan.left_out],
                 "expected_usd": plan.expected_usd,
                 "today_left_usd": plan.today_left_usd,
             }
@@ -71,10 +71,10 @@ def _show_plan(plan: BackfillPlan, *, as_json: bool) -> None:
     if plan.days:
         print_table(
             ("day", "channel", "why", "about"),
-            [(one.day, one.channel, one.why, f"${one.expected_usd:.2f}") for one in plan.days],
+            [(day.day, day.channel, day.why, f"${day.expected_usd:.2f}") for day in plan.days],
         )
-    for one in plan.left_out:
-        click.echo(f"left out: {one.channel} {one.day}: {one.reason}")
+    for skipped in plan.left_out:
+        click.echo(f"left out: {skipped.channel} {skipped.day}: {skipped.reason}")
     click.echo(
         f"{len(plan.days)} days for about ${plan.expected_usd:.2f}; the caps leave ${plan.today_left_usd:.2f} today."
     )
@@ -98,54 +98,59 @@ def _make_here(settings: Settings, plan: BackfillPlan) -> None:
     files = ChannelFiles(settings.channels_dir)
     backfill_id = uuid4().hex[:8]
     who = f"backfill {backfill_id} by {person(settings)}"
-    for number, one in enumerate(plan.days, start=1):
-        click.echo(f"[{number}/{len(plan.days)}] {one.channel} {one.day} ({one.why})", err=True)
-        make_channel_day(settings, files.load(one.channel), one.day, who=who, tags={"dayreel/backfill": backfill_id})
+    for number, planned in enumerate(plan.days, start=1):
+        click.echo(f"[{number}/{len(plan.days)}] {planned.channel} {planned.day} ({planned.why})", err=True)
+        make_channel_day(
+            settings, files.load(planned.channel), planned.day, who=who, tags={"dayreel/backfill": backfill_id}
+        )
 
 
 def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -> None:
     who = person(settings)
     started: dict[str, str] = {}
-    for channel in sorted({one.channel for one in plan.days}):
-        days = [one.day.isoformat() for one in plan.days if one.channel == channel]
+    for channel in sorted({planned.channel for planned in plan.days}):
+        days = [planned.day.isoformat() for planned in plan.days if planned.channel == channel]
         tags = {"channel": channel, "dayreel/actor": f"backfill by {who}"}
         title = f"{channel}: {len(days)} days, by {who}"
         started[channel] = server.launch(f"make_day_{channel}", days, title=title, tags=tags)
         click.echo(f"{channel}: {len(days)} days, {server.door}/runs/b/{started[channel]}", err=True)
     click.echo("Ctrl-C stops watching; the runs go on.", err=True)
-    told = ""
+    shown = ""
     while True:
         states = {channel: server.status(backfill_id) for channel, backfill_id in started.items()}
         now = "; ".join(
             f"{channel}: "
-            + (", ".join(f"{count} {state.lower()}" for state, count in sorted(one.runs.items())) or "queued")
-            for channel, one in states.items()
+            + (", ".join(f"{count} {state.lower()}" for state, count in sorted(status.runs.items())) or "queued")
+            for channel, status in states.items()
         )
-        if now != told:
+        if now != shown:
             click.echo(now, err=True)
-            told = now
-        for channel, one in states.items():
-            if one.is_over and one.error:
-                click.echo(f"dayreel: {channel}: {one.error}", err=True)
-        if all(one.is_over for one in states.values()):
+            shown = now
+        for channel, progress in states.items():
+            if progress.is_over and progress.error:
+                click.echo(f"dayreel: {channel}: {progress.error}", err=True)
+        if all(backfill.is_over for backfill in states.values()):
             return
         time.sleep(POLL_S)
 
 
 def _show_result(settings: Settings, plan: BackfillPlan, *, as_json: bool) -> int:
-    wanted = {(one.channel, one.day.isoformat()) for one in plan.days}
+    wanted = {(day.channel, day.day.isoformat()) for day in plan.days}
     with opened_records(settings) as records:
         status = status_of(records, channels=sorted({channel for channel, _ in wanted}))
     # Takes of a day come in order, so its last is the one that stays.
-    newest = {(one["channel"], one["date"]): one for one in map(content_document, status.contents)}
-    told = [newest[key] for key in sorted(wanted) if key in newest]
-    made = [one for one in told if one["state"] not in (*WORKING, "failed")]
+    newest = {(document["channel"], document["date"]): document for document in map(content_document, status.contents)}
+    documents = [newest[key] for key in sorted(wanted) if key in newest]
+    made = [document for document in documents if document["state"] not in (*WORKING, "failed")]
     if as_json:
-        print_json(told)
+        print_json(documents)
     else:
         print_table(
             ("content", "state", "cost", "next"),
-            [(one["content_id"], one["state"], f"${one['cost_usd']}", one["next"]) for one in told],
+            [
+                (document["content_id"], document["state"], f"${document['cost_usd']}", document["next"])
+                for document in documents
+            ],
         )
         click.echo(f"{len(made)} of {len(wanted)} days are made; each waits for its review.")
     return 0 if len(made) == len(wanted) else 1

@@ -31,8 +31,8 @@ def list_all(as_json: bool) -> None:
     print_table(
         ("channel", "title", "ideas", "video", "publishes to"),
         [
-            (name, one.title, one.ideas.provider, one.video.provider, ", ".join(one.platforms.chosen()))
-            for name, one in channels.items()
+            (name, channel.title, channel.ideas.provider, channel.video.provider, ", ".join(channel.platforms.chosen()))
+            for name, channel in channels.items()
         ],
     )
 

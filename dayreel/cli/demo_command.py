@@ -29,17 +29,17 @@ def command(days: int, into: Path | None, reports_to_dagster: bool, as_json: boo
     click.echo(f"Making {days} days of simulated content in {root} ...", err=True)
     demo = make_demo(root, here, days=days)
     events = _report_to_dagster(root, demo) if reports_to_dagster else 0
-    told = {
+    summary = {
         "root": str(root), "first": demo.first, "last": demo.last, "contents": demo.contents, "posts": demo.posts,
         "mart_files": demo.files, "dagster_events": events, "gaps": demo.gaps,
         "seconds": round(time.monotonic() - started, 1), "simulated": True,
     }  # fmt: skip
     if as_json:
-        print_json(told)
+        print_json(summary)
         return
     click.echo(
         f"SIMULATED: {demo.contents} contents and {demo.posts} posts from {demo.first} to {demo.last}, "
-        f"in {told['seconds']} s.\nLook around:  cd {root}\n"
+        f"in {summary['seconds']} s.\nLook around:  cd {root}\n"
         '  dayreel sql --query "FROM content_performance'
         '"\n'
         "  dayreel report      dayreel status      dayreel up\nTen worked questions: docs/how-to/analytics.md"

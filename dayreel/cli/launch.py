@@ -79,13 +79,13 @@ def instance_of(settings: Settings) -> Iterator[Any]:
 
 def report_history(
     settings: Settings,
-    told: Sequence[tuple[tuple[str, ...], str, dict[str, Any]]],
+    recorded: Sequence[tuple[tuple[str, ...], str, dict[str, Any]]],
     measured: Sequence[tuple[str, list[str]]] = (),
 ) -> int:
     """Write what happened without a run into the event log, and return how many events.
 
     Args:
-        told: asset path, partition and facts of each materialization, see `pipeline_assets.history`.
+        recorded: asset path, partition and facts of each materialization, see `pipeline_assets.history`.
         measured: day of each measurement, and what was missing in it.
     """
     from dayreel.stores.mart_bucket import open_mart_files
@@ -94,7 +94,7 @@ def report_history(
         warnings.simplefilter("ignore")
         from pipeline_assets.history import events_of
 
-        events = events_of(open_mart_files(settings), told, measured)
+        events = events_of(open_mart_files(settings), recorded, measured)
         for event in events:
             instance.report_runless_asset_event(event)
     return len(events)
@@ -172,9 +172,9 @@ def _heartbeat(instance: Any) -> Check:
     beats = instance.get_daemon_heartbeats().values()
     age_s = min((time.time() - beat.timestamp for beat in beats), default=None)
     if age_s is None or age_s > RECENT_HEARTBEAT_S:
-        found = "never ran here" if age_s is None else f"last seen {age_s / 60:.0f} minutes ago"
+        status = "never ran here" if age_s is None else f"last seen {age_s / 60:.0f} minutes ago"
         step = "`dayreel up` starts it; without it nothing happens by itself: no schedule, no post after an approval."
-        return Check("dagster daemon", "warn", found, step)
+        return Check("dagster daemon", "warn", status, step)
     errors = [_in_a_line(error.message) for beat in beats for error in beat.errors or ()]
     if errors:
         return Check("dagster daemon", "fail", f"runs, with errors: {'; '.join(errors)}", "See var/logs/daemon.log.")
@@ -191,8 +191,8 @@ def _graph(settings: Settings) -> Check:
     except ConfigurationError as error:
         return Check("graph", "fail", error.message, error.next_step)
     except dg.DagsterError as error:
-        found = f"it cannot be built: {_in_a_line(error)}"
-        return Check("graph", "fail", found, "`dagster definitions validate` tells more.")
+        problem = f"it cannot be built: {_in_a_line(error)}"
+        return Check("graph", "fail", problem, "`dagster definitions validate` tells more.")
     return Check("graph", "ok", f"{len(keys)} assets")
 
 
@@ -204,8 +204,8 @@ def _definitions(settings: Settings) -> Any:
     return defs if is_first and settings == load_settings() else build_defs(settings)
 
 
-def _in_a_line(said: object, most: int = 400) -> str:
-    words = " ".join(str(said).split()).rstrip(".")
+def _in_a_line(text: object, most: int = 400) -> str:
+    words = " ".join(str(text).split()).rstrip(".")
     return words if len(words) <= most else f"{words[:most]} ..."
 
 

@@ -50,6 +50,6 @@ def _words(settings: Settings, channel: str, day: date) -> str:
     if row is None:
         return f"{channel}: starting"
     if row.state == "rendering" and renders:
-        told = ", ".join(f"segment {one.sequence} {one.state} {one.progress} %" for one in renders)
-        return f"{row.id}: {told}"
+        progress = ", ".join(f"segment {render.sequence} {render.state} {render.progress} %" for render in renders)
+        return f"{row.id}: {progress}"
     return f"{row.id}: {row.state}"

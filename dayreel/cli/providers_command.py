@@ -14,23 +14,23 @@ def command(as_json: bool) -> None:
     """List families, vendors, what they can do, the variables they need, and whether these are set."""
     settings = load_settings()
     listed = list_providers(settings)
-    for one in unusable():
-        click.echo(f"{one.name} of {one.distribution} cannot be used: {one.reason}", err=True)
+    for vendor in unusable():
+        click.echo(f"{vendor.name} of {vendor.distribution} cannot be used: {vendor.reason}", err=True)
     if as_json:
-        print_json([vars(one) for one in listed])
+        print_json([vars(vendor) for vendor in listed])
         return
     print_table(
         ("family", "vendor", f"ready ({settings.world})", "can", "needs", "takes"),
         [
             (
-                one.family,
-                one.name,
-                "yes" if one.ready else "no",
-                ", ".join(one.can),
-                _variables(one.needs),
-                _variables(one.takes),
+                vendor.family,
+                vendor.name,
+                "yes" if vendor.ready else "no",
+                ", ".join(vendor.can),
+                _variables(vendor.needs),
+                _variables(vendor.takes),
             )
-            for one in listed
+            for vendor in listed
         ],
     )
 

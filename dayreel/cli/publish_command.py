@@ -35,7 +35,7 @@ def command(content_id: str, plan: bool, as_json: bool) -> int:
 
 def _plan(project: Project, channel: Channel, content_id: str, *, as_json: bool) -> int:
     plans = plan_posts(project, channel, content_id)
-    captions = {one.platform: one for one in words_of(project, content_id)}
+    captions = {shown.platform: shown for shown in words_of(project, content_id)}
     if as_json:
         print_json(
             [
@@ -99,8 +99,8 @@ def publish_content(content_id: str, *, as_json: bool) -> int:
             actor=person(settings),
             tags={"channel": channel.name},
         )
-        for asset, said in ended.failures:
-            click.echo(f"dayreel: {asset}: {said}", err=True)
+        for asset, error in ended.failures:
+            click.echo(f"dayreel: {asset}: {error}", err=True)
         status = status_of(records, day=parsed.day)
     documents = [content_document(content) for content in status.contents if content.row.id == content_id]
     if as_json:

@@ -25,27 +25,27 @@ def command(effect_id: int | None, found: str | None, not_there: bool, note: str
     project = open_project(settings)
     try:
         if effect_id is not None:
-            told = [resolve(project, effect_id, reference=found, by=person(settings), note=note)]
+            outcomes = [resolve(project, effect_id, reference=found, by=person(settings), note=note)]
         else:
-            told = reconcile(project)
+            outcomes = reconcile(project)
     finally:
         project.catalog.close()
     if as_json:
-        print_json([vars(one) for one in told])
-    elif not told:
+        print_json([vars(outcome) for outcome in outcomes])
+    elif not outcomes:
         click.echo("The outcome of every act is known.")
     else:
         print_table(
             ("effect", "content", "what", "outcome", "evidence", "next"),
             [
                 (
-                    one.effect_id,
-                    one.content_id,
-                    f"{one.kind} {one.sequence} at {one.target}",
-                    one.outcome,
-                    one.evidence,
-                    one.next_step,
+                    outcome.effect_id,
+                    outcome.content_id,
+                    f"{outcome.kind} {outcome.sequence} at {outcome.target}",
+                    outcome.outcome,
+                    outcome.evidence,
+                    outcome.next_step,
                 )
-                for one in told
+                for outcome in outcomes
             ],
         )

@@ -40,7 +40,7 @@ def list_waiting(as_json: bool) -> None:
             [
                 content_document(content)
                 | {
-                    "platforms": {one.platform: words_document(one) for one in reviews[content.row.id].words},
+                    "platforms": {shown.platform: words_document(shown) for shown in reviews[content.row.id].words},
                     "checks": [check_document(check) for check in reviews[content.row.id].checks],
                 }
                 for content in waiting
@@ -67,9 +67,9 @@ def list_waiting(as_json: bool) -> None:
         click.echo(f"\n{content_id}: {summary(review.checks)}")
         for check in review.failed_checks:
             click.echo(f"  dayreel review waive {content_id} {check.name} --reason TEXT")
-        for one in review.words:
-            click.echo(f"\n{content_id} on {one.platform} gets")
-            for line in words_lines(one):
+        for shown in review.words:
+            click.echo(f"\n{content_id} on {shown.platform} gets")
+            for line in words_lines(shown):
                 click.echo(f"  {line}".rstrip())
         if review.trouble:
             click.echo(f"\n{content_id}: {review.trouble}")

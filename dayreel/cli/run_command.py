@@ -97,8 +97,8 @@ def make_channel_day(
     except DayreelError as error:
         click.echo(f"dayreel: {error}", err=True)
         return False
-    for asset, said in ended.failures:
-        click.echo(f"dayreel: {asset}: {said}", err=True)
+    for asset, reason in ended.failures:
+        click.echo(f"dayreel: {asset}: {reason}", err=True)
     return ended.success
 
 

@@ -43,12 +43,16 @@ def _set_up(settings: Settings, vendor: str, wanted: list[Wanted]) -> bool:
     """Ask until the answers work or the person gives up; return whether nothing is left broken."""
     click.echo(f"{vendor}")
     while True:
-        answers = {one.name: answer for one in wanted if (answer := _ask(one))}
-        missing = [one.name for one in wanted if one.is_needed and not one.is_set and one.name not in answers]
+        answers = {variable.name: answer for variable in wanted if (answer := _ask(variable))}
+        missing = [
+            variable.name
+            for variable in wanted
+            if variable.is_needed and not variable.is_set and variable.name not in answers
+        ]
         if missing:
             click.echo(f"  skipped: {', '.join(missing)} not set\n")
             return True
-        if not answers and not any(one.is_set for one in wanted):
+        if not answers and not any(variable.is_set for variable in wanted):
             click.echo("  nothing to set\n")
             return True
         proven = check_answers(settings, SystemClock(), vendor, answers)
@@ -59,15 +63,15 @@ def _set_up(settings: Settings, vendor: str, wanted: list[Wanted]) -> bool:
             return False
 
 
-def _ask(one: Wanted) -> str:
-    notes = [one.hint, "needed" if one.is_needed else "optional"]
-    notes += ["set already" for _ in range(one.is_set)]
-    notes += ["the environment's value wins over .env" for _ in range(one.wins_in_environment)]
+def _ask(variable: Wanted) -> str:
+    notes = [variable.hint, "needed" if variable.is_needed else "optional"]
+    notes += ["set already" for _ in range(variable.is_set)]
+    notes += ["the environment's value wins over .env" for _ in range(variable.wins_in_environment)]
     answer: str = click.prompt(
-        f"  {one.name} ({'; '.join(note for note in notes if note)})",
+        f"  {variable.name} ({'; '.join(note for note in notes if note)})",
         default="",
         show_default=False,
-        hide_input=one.is_secret,
+        hide_input=variable.is_secret,
     )
     return answer.strip()
 

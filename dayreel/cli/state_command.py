@@ -74,14 +74,14 @@ def verify(path: Path, *, as_json: bool) -> None:
 @_JSON
 def backups(path: Path, *, as_json: bool) -> None:
     """Print the backups, newest first, and whether each can be used."""
-    found = _existing(path).verify().backups
+    kept = _existing(path).verify().backups
     if as_json:
-        print_json([vars(backup) for backup in found])
+        print_json([vars(backup) for backup in kept])
         return
-    for backup in found:
+    for backup in kept:
         left_by = f"as {backup.transaction_id} left it" if backup.transaction_id else "not in the log"
         click.echo(f"{backup.name}  {left_by if backup.is_usable else 'CANNOT BE USED'}")
-    click.echo(f"{len(found)} backup(s)")
+    click.echo(f"{len(kept)} backup(s)")
 
 
 @state.command()

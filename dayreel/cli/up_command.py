@@ -216,11 +216,11 @@ def print_first_login(settings: Settings) -> None:
         users = Users(catalog, SystemClock())
         if not _is_kept(sys.stdout):
             token = users.first_link()
-            told = None if token is None else f"{settings.desk_address}/welcome/{token}"
+            link = None if token is None else f"{settings.desk_address}/welcome/{token}"
         else:
-            told = "`dayreel users add NAME --role admin` prints a link" if users.is_empty() else None
-    if told is not None:
-        click.echo(f"{'first login':15} {told}")
+            link = "`dayreel users add NAME --role admin` prints a link" if users.is_empty() else None
+    if link is not None:
+        click.echo(f"{'first login':15} {link}")
 
 
 def _is_kept(output: IO[str]) -> bool:

@@ -23,13 +23,15 @@ def list_users(as_json: bool) -> None:
     """List everybody."""
     with _people() as (_project, users):
         everybody = users.list()
-    told = [{**vars(user), "created_at": user.created_at.isoformat(timespec="seconds")} for user in everybody]
+    listed = [{**vars(user), "created_at": user.created_at.isoformat(timespec="seconds")} for user in everybody]
     if as_json:
-        print_json(told)
-    elif not told:
+        print_json(listed)
+    elif not listed:
         click.echo("Nobody yet. `dayreel up` prints a link that makes the first admin.")
     else:
-        rows = [(one.name, one.role, _stand(one.has_password, one.disabled_at), one.created_by) for one in everybody]
+        rows = [
+            (user.name, user.role, _stand(user.has_password, user.disabled_at), user.created_by) for user in everybody
+        ]
         print_table(("name", "role", "", "added by"), rows)
 
 

@@ -53,32 +53,32 @@ def watch(settings: Settings) -> int:
 def _loop(settings: Settings, stop: threading.Event) -> None:
     path = settings.var_dir / "watch.json"
     memory = _read(path)
-    told: set[str] = set()
+    reported: set[str] = set()
     while not stop.is_set():
         project = open_project(settings, actor="watch")
         try:
-            _work(settings, project, memory, path, stop, told)
+            _work(settings, project, memory, path, stop, reported)
         finally:
             project.catalog.close()
         stop.wait(POLL_S)
 
 
 def _work(
-    settings: Settings, project: Project, memory: Memory, path: Path, stop: threading.Event, told: set[str]
+    settings: Settings, project: Project, memory: Memory, path: Path, stop: threading.Event, reported: set[str]
 ) -> None:
     notifier = notifier_name(settings)
     tasks, left_out = next_work(project, memory, target=notifier)
     for reason in left_out:
-        if reason not in told:
+        if reason not in reported:
             click.echo(f"left out: {reason}", err=True)
-            told.add(reason)
+            reported.add(reason)
     for task in tasks:
         if stop.is_set():
             return  # what was not started is due again at the next start
         click.echo(task.about, err=True)
         try:
-            for said in _do(settings, project, task, notifier):
-                click.echo(f"  {said}", err=True)
+            for sentence in _do(settings, project, task, notifier):
+                click.echo(f"  {sentence}", err=True)
         except DayreelError as error:
             click.echo(f"dayreel: {error}", err=True)
         memory.done.append(task.key)
@@ -99,7 +99,7 @@ def _do(settings: Settings, project: Project, task: Task, notifier: str) -> list
         actor=task.trigger,
         tags=dict(task.tags),
     )
-    return [f"{asset}: {said}" for asset, said in ended.failures] or ["done"]
+    return [f"{asset}: {error}" for asset, error in ended.failures] or ["done"]
 
 
 def _read(path: Path) -> Memory:

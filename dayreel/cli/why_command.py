@@ -118,7 +118,7 @@ def page(story: dict[str, Any]) -> list[str]:
         ("Prompts", _prompts(story)),
         ("The idea", _idea(story)),
         ("Acts on the outside world", _effects(story)),
-        ("Runs", [f"{one['page']}  {one['did']}" for one in story["runs"]]),
+        ("Runs", [f"{run['page']}  {run['did']}" for run in story["runs"]]),
         ("What happened", _transitions(story)),
     ):
         if part:
@@ -135,8 +135,10 @@ def _posts(story: dict[str, Any]) -> list[str]:
         )
         if post["error"]:
             lines.append(f"  {post['error']}")
-        lines += [f"  sent: {_words(one['sent'])}" for one in story["effects"] if one["id"] == post["effect_id"]]
-        lines += [f"  {_snapshot(one)}" for one in post["snapshots"]]
+        lines += [
+            f"  sent: {_words(effect['sent'])}" for effect in story["effects"] if effect["id"] == post["effect_id"]
+        ]
+        lines += [f"  {_snapshot(snapshot)}" for snapshot in post["snapshots"]]
     return lines
 
 
@@ -145,30 +147,32 @@ def _words(sent: dict[str, Any]) -> str:
     return repr(sent.get("caption") or "")
 
 
-def _snapshot(one: dict[str, Any]) -> str:
+def _snapshot(snapshot: dict[str, Any]) -> str:
     counters = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
-    known = ", ".join(f"{name} {one[name]}" for name in counters if one[name] is not None)
-    simulated = " (simulated)" if one["simulated"] else ""
-    return f"{one['observed_at']}: {known or 'no counter was told'}{simulated}"
+    known = ", ".join(f"{name} {snapshot[name]}" for name in counters if snapshot[name] is not None)
+    simulated = " (simulated)" if snapshot["simulated"] else ""
+    return f"{snapshot['observed_at']}: {known or 'no counter was reported'}{simulated}"
 
 
 def _decisions(story: dict[str, Any]) -> list[str]:
     return [
-        f"{one['decided_at']} {one['decided_by']} {one['verdict']} revision {one['revision']} via {one['via']} "
-        f"(decision {one['id']}, video {one['video_sha256'][:12]}"
-        f"{'' if one['is_for_the_video_there_is'] else ', not the video there is now'})"
-        + (f": {one['note']}" if one["note"] else "")
-        + (f", to {one['caption']!r}" if one["verdict"] == "edited" else "")
-        for one in story["decisions"]
+        f"{decision['decided_at']} {decision['decided_by']} {decision['verdict']} "
+        f"revision {decision['revision']} via {decision['via']} "
+        f"(decision {decision['id']}, video {decision['video_sha256'][:12]}"
+        f"{'' if decision['is_for_the_video_there_is'] else ', not the video there is now'})"
+        + (f": {decision['note']}" if decision["note"] else "")
+        + (f", to {decision['caption']!r}" if decision["verdict"] == "edited" else "")
+        for decision in story["decisions"]
     ]
 
 
 def _waivers(story: dict[str, Any]) -> list[str]:
     return [
-        f"{one['waived_at']} {one['waived_by']} waived {one['check_name']} ({one['value']}; asked: {one['expected']}) "
-        f"via {one['via']}{'' if one['is_for_the_video_there_is'] else ', not of the video there is now'}: "
-        f"{one['reason']}"
-        for one in story["waivers"]
+        f"{waiver['waived_at']} {waiver['waived_by']} waived {waiver['check_name']} "
+        f"({waiver['value']}; asked: {waiver['expected']}) "
+        f"via {waiver['via']}{'' if waiver['is_for_the_video_there_is'] else ', not of the video there is now'}: "
+        f"{waiver['reason']}"
+        for waiver in story["waivers"]
     ]
 
 
@@ -177,7 +181,9 @@ def _video(story: dict[str, Any]) -> list[str]:
     if video is None:
         return []
     stage = story["stages"].get("final_video", {})
-    checks = [f"{'ok  ' if one['passed'] else 'FAIL'} {one['name']}: {one['message']}" for one in video["checks"]]
+    checks = [
+        f"{'ok  ' if check['passed'] else 'FAIL'} {check['name']}: {check['message']}" for check in video["checks"]
+    ]
     return [
         f"{video['file']['path']}, sha256 {video['file']['sha256']}",
         f"{video['duration_s']} s, {video['width']}x{video['height']}, {video['loudness_lufs']} LUFS",
@@ -188,10 +194,11 @@ def _video(story: dict[str, Any]) -> list[str]:
 
 def _segments(story: dict[str, Any]) -> list[str]:
     return [
-        f"{one['sequence']}: {one['file']['path']}, {one['provider']} {one['model'] or ''} seed {one['seed']} "
-        f"request {one['request_id']}, sha256 {one['file']['sha256'][:12]}"
-        + ("" if one["origin"] == "made" else f", made elsewhere by {one['origin']}")
-        for one in story["segments"]
+        f"{segment['sequence']}: {segment['file']['path']}, {segment['provider']} "
+        f"{segment['model'] or ''} seed {segment['seed']} "
+        f"request {segment['request_id']}, sha256 {segment['file']['sha256'][:12]}"
+        + ("" if segment["origin"] == "made" else f", made elsewhere by {segment['origin']}")
+        for segment in story["segments"]
     ]
 
 
@@ -202,8 +209,8 @@ def _narration(story: dict[str, Any]) -> list[str]:
 
 def _prompts(story: dict[str, Any]) -> list[str]:
     lines: list[str] = []
-    for one in story["prompts"]:
-        lines += [f"{one['segment']}: {one['video_prompt']}", f"   sound: {one['audio_prompt']}"]
+    for prompt in story["prompts"]:
+        lines += [f"{prompt['segment']}: {prompt['video_prompt']}", f"   sound: {prompt['audio_prompt']}"]
     return lines
 
 
@@ -221,17 +228,19 @@ def _idea(story: dict[str, Any]) -> list[str]:
 
 def _effects(story: dict[str, Any]) -> list[str]:
     return [
-        f"{one['id']}: {one['kind']} {one['sequence']} at {one['target']} {one['model'] or ''} {one['state']} "
-        f"${one['cost_usd']}{'' if one['settled'] else ' (reserved)'} {one['sent_at'] or ''} "
-        f"{one['came_back'].get('request_id') or one['came_back'].get('post_id') or ''}".rstrip()
-        + (f": {one['error']}" if one["error"] else "")
-        for one in story["effects"]
+        f"{effect['id']}: {effect['kind']} {effect['sequence']} at {effect['target']} "
+        f"{effect['model'] or ''} {effect['state']} "
+        f"${effect['cost_usd']}{'' if effect['settled'] else ' (reserved)'} {effect['sent_at'] or ''} "
+        f"{effect['came_back'].get('request_id') or effect['came_back'].get('post_id') or ''}".rstrip()
+        + (f": {effect['error']}" if effect["error"] else "")
+        for effect in story["effects"]
     ]
 
 
 def _transitions(story: dict[str, Any]) -> list[str]:
     return [
-        f"{one['at']} {one['from_state']} -> {one['to_state']} ({one['event']}, {one['trigger']}, by {one['actor']})"
-        + (f": {one['notes']}" if one["notes"] else "")
-        for one in story["transitions"]
+        f"{transition['at']} {transition['from_state']} -> {transition['to_state']} "
+        f"({transition['event']}, {transition['trigger']}, by {transition['actor']})"
+        + (f": {transition['notes']}" if transition["notes"] else "")
+        for transition in story["transitions"]
     ]

@@ -189,8 +189,8 @@ def _lost(desk: DeskState) -> Callable[[Request, Exception], Awaitable[Response]
 
     async def lost(request: Request, _error: Exception) -> Response:
         is_person = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-        found: Response = await show(request) if is_person else PlainTextResponse("Not Found\n", 404)
-        return found
+        answer: Response = await show(request) if is_person else PlainTextResponse("Not Found\n", 404)
+        return answer
 
     return lost
 
@@ -248,7 +248,7 @@ def _lasts(seconds: float) -> str:
 def _as_text(value: object) -> str:
     """Return a fact of a document in words: lists with commas, what is nested as `name: value`."""
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {_as_text(one)}" for name, one in value.items())
+        return "; ".join(f"{name}: {_as_text(part)}" for name, part in value.items())
     return ", ".join(map(_as_text, value)) if isinstance(value, list) else str(value)
 
 

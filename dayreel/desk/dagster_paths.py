@@ -67,9 +67,9 @@ def read_path(raw: bytes) -> DagsterPath:
     segments = tuple(rest.removesuffix("/").split("/")) if rest else ()
     if any(segment in ("", ".", "..") for segment in segments):
         raise _refused("it holds empty or dot segments")
-    found = DagsterPath(segments, ends_in_slash)
-    _require_plain_endpoint(found)
-    return found
+    checked = DagsterPath(segments, ends_in_slash)
+    _require_plain_endpoint(checked)
+    return checked
 
 
 def _require_plain_endpoint(path: DagsterPath) -> None:

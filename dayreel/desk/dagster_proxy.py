@@ -70,7 +70,7 @@ class DagsterProxy:
             await socket.close(_POLICY_VIOLATED)
             return
         url = "ws" + self._desk.dagster_url.removeprefix("http") + "/dagster/graphql"
-        protocols = [websockets.Subprotocol(one) for one in socket.scope.get("subprotocols", [])]
+        protocols = [websockets.Subprotocol(name) for name in socket.scope.get("subprotocols", [])]
         try:
             async with websockets.connect(url, subprotocols=protocols or None, max_size=None, proxy=None) as upstream:
                 await socket.accept(subprotocol=upstream.subprotocol)

@@ -77,14 +77,14 @@ def require_csrf(desk: DeskState, connection: HTTPConnection, visitor: Visitor |
         return
     if not is_same_origin(desk, connection):
         raise GateClosedError("Another site sent this form.", next_step=_OWN_PAGES)
-    if not is_csrf_token(desk, visitor, login_nonce(desk, connection), one(form, "csrf")):
+    if not is_csrf_token(desk, visitor, login_nonce(desk, connection), value_of(form, "csrf")):
         raise GateClosedError(
             "This form belongs to another session, or cookies are off.",
             next_step="Nothing was done. Load the page again and repeat it.",
         )
 
 
-def one(form: Form, name: str) -> str:
+def value_of(form: Form, name: str) -> str:
     """Return a field's value, or an empty string."""
     values = form.get(name, ())
     return values[0] if values else ""

@@ -63,15 +63,17 @@ def read_operation(raw: bytes | str) -> Operation:
         document = parse(body["query"], no_location=True, max_tokens=_MOST_TOKENS)
     except (GraphQLError, RecursionError):
         raise _refused("its query cannot be parsed") from None
-    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    operations = [definition for definition in document.definitions if isinstance(definition, OperationDefinitionNode)]
     if not operations:
         raise _refused("it holds no operation")
-    kinds = {one.operation for one in operations}
-    mutations = [one for one in operations if one.operation == OperationType.MUTATION]
-    if any(len(one.selection_set.selections) != len(_fields(one)) for one in mutations):
+    kinds = {operation.operation for operation in operations}
+    mutations = [operation for operation in operations if operation.operation == OperationType.MUTATION]
+    if any(len(mutation.selection_set.selections) != len(_fields(mutation)) for mutation in mutations):
         raise _refused("its mutation hides fields in a fragment")
     if mutations:
-        return Operation("mutation", tuple(field.name.value for one in mutations for field in _fields(one)), body)
+        return Operation(
+            "mutation", tuple(field.name.value for mutation in mutations for field in _fields(mutation)), body
+        )
     return Operation("subscription" if OperationType.SUBSCRIPTION in kinds else "query", (), body)
 
 
@@ -83,9 +85,9 @@ def signed_launch(operation: Operation, *, actor: str) -> dict[str, Any]:
     """
     body = operation.body
     document = parse(body["query"], no_location=True, max_tokens=_MOST_TOKENS)
-    for one in document.definitions:
-        if isinstance(one, OperationDefinitionNode) and one.operation == OperationType.MUTATION:
-            for field in _fields(one):
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode) and definition.operation == OperationType.MUTATION:
+            for field in _fields(definition):
                 if field.name.value in _LAUNCHES or field.name.value.lower().startswith("launch"):
                     _sign(body, field, actor)
     return body
@@ -102,10 +104,10 @@ def _sign(body: dict[str, Any], field: FieldNode, actor: str) -> None:
         path, value = _LAUNCHES[name].get(argument.name.value), argument.value
         given = variables.get(value.name.value) if isinstance(value, VariableNode) else None
         every: list[Any] = given if isinstance(given, list) else [given]
-        if path is None or not every or not all(isinstance(one, dict) for one in every):
+        if path is None or not every or not all(isinstance(item, dict) for item in every):
             raise _refused(f"{name} needs its {argument.name.value} as a variable, and nothing that is not known here")
-        for one in every:
-            _write_tag(one, path, actor)
+        for item in every:
+            _write_tag(item, path, actor)
 
 
 def _write_tag(params: dict[str, Any], path: tuple[str, ...], actor: str) -> None:

@@ -64,7 +64,7 @@ class Stream:
 
     def skip(self, event: bytes) -> None:
         """Leave out an event that was sent already: it came in while the present state was read."""
-        self._pending = {content_id: one for content_id, one in self._pending.items() if one != event}
+        self._pending = {content_id: pending for content_id, pending in self._pending.items() if pending != event}
         if not self._pending and not self._is_over:
             self._news.clear()
 

@@ -39,12 +39,12 @@ def media(request: PageRequest) -> Response:
     """
     contents, content_id = request.desk.project.contents, str(parse_content_id(request.path("content_id")))
     name = request.path("path")
-    found = _find(contents.folder(content_id), name)
-    if found is None and contents.fetch_file(content_id, name):
-        found = _find(contents.folder(content_id), name)
-    if found is None:
+    located = _find(contents.folder(content_id), name)
+    if located is None and contents.fetch_file(content_id, name):
+        located = _find(contents.folder(content_id), name)
+    if located is None:
         return Response("There is no such file.\n", 404, media_type="text/plain")
-    path, facts = found
+    path, facts = located
     tag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
     headers = {"cache-control": "private, no-cache", "etag": tag}
     if request.http.headers.get("if-none-match") == tag:
@@ -62,10 +62,10 @@ def chart(request: PageRequest) -> Response:
     """
     place = request.path("week"), request.path("scope"), request.path("name")
     files = open_mart_files(request.desk.project.settings)
-    found = files.chart(*place) if all(_CHART_PART.fullmatch(part) for part in place) else None
-    if found is None:
+    path = files.chart(*place) if all(_CHART_PART.fullmatch(part) for part in place) else None
+    if path is None:
         return Response("There is no such chart.\n", 404, media_type="text/plain")
-    return Response(found, headers={"cache-control": "private, no-cache"}, media_type="image/png")
+    return Response(path, headers={"cache-control": "private, no-cache"}, media_type="image/png")
 
 
 def _find(folder: Path, name: str) -> tuple[Path, os.stat_result] | None:

@@ -72,8 +72,8 @@ def fonts_folder() -> Path:
     Raises:
         MediaError: they are not there.
     """
-    found = find_spec("matplotlib")
-    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" if found and found.origin else Path()
+    spec = find_spec("matplotlib")
+    folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" if spec and spec.origin else Path()
     if not (folder / _FONT_FILE).is_file():
         raise MediaError(
             f"Looked for the font {_FONT_FILE!r} of matplotlib; it is not there.",
@@ -138,7 +138,7 @@ def _grouped(words: Sequence[SpokenWord], font: ImageFont.FreeTypeFont, room_px:
         if group:
             last = group[-1]
             is_full = len(group) == _MOST_WORDS or word.start_s - last.end_s > _LONGEST_PAUSE_S
-            too_wide = font.getlength(" ".join(one.text for one in (*group, word))) > room_px
+            too_wide = font.getlength(" ".join(each.text for each in (*group, word))) > room_px
             if is_full or too_wide or last.text.endswith(_SENTENCE_ENDS):
                 yield group
                 group = []

@@ -63,18 +63,18 @@ def check_final_video(
     """
     facts = probe(path)
     video = facts.best_video_stream()
-    found = analyse(facts, expected, ffmpeg=ffmpeg, deadline_s=deadline_s)
+    analysis = analyse(facts, expected, ffmpeg=ffmpeg, deadline_s=deadline_s)
     return [
         _dimensions(video, expected),
         _duration(facts, expected),
         _codecs(facts, video),
         _has_audio(facts),
-        _loudness(found, expected),
-        _true_peak(found, expected),
-        _not_black(found, expected),
-        _not_frozen(found, expected),
+        _loudness(analysis, expected),
+        _true_peak(analysis, expected),
+        _not_black(analysis, expected),
+        _not_frozen(analysis, expected),
         _faststart(facts),
-        _decodes_fully(found, facts, video),
+        _decodes_fully(analysis, facts, video),
     ]
 
 
@@ -123,7 +123,7 @@ def analyse(facts: Probe, expected: ExpectedVideo, *, ffmpeg: Path, deadline_s: 
     outputs = [picture]
     if audio is not None:
         outputs.append(node[str(audio.index)].filter("ebur128", peak="true", framelog="quiet"))
-    said = run_ffmpeg(
+    lines = run_ffmpeg(
         graph.output(*outputs, "-", f="null"),
         ffmpeg=ffmpeg,
         doing=f"analyse {str(facts.path)!r}",
@@ -131,34 +131,34 @@ def analyse(facts: Probe, expected: ExpectedVideo, *, ffmpeg: Path, deadline_s: 
         deadline_s=deadline_s,
         loglevel="info",
     )
-    return _read_analysis(said, facts)
+    return _read_analysis(lines, facts)
 
 
-def _read_analysis(said: str, facts: Probe) -> Analysis:
+def _read_analysis(log: str, facts: Probe) -> Analysis:
     ends_s = facts.best_video_stream().duration_s
-    frames = re.findall(r"frame= *(\d+)", said)
-    errors = [line for line in said.splitlines() if "[error]" in line or "[fatal]" in line]
-    black = [float(value) for value in re.findall(r"black_duration:([\d.]+)", said)]
-    starts = [float(value) for value in re.findall(r"freeze_start: ([\d.]+)", said)]
-    ends = [float(value) for value in re.findall(r"freeze_end: ([\d.]+)", said)]
+    frames = re.findall(r"frame= *(\d+)", log)
+    errors = [line for line in log.splitlines() if "[error]" in line or "[fatal]" in line]
+    black = [float(value) for value in re.findall(r"black_duration:([\d.]+)", log)]
+    starts = [float(value) for value in re.findall(r"freeze_start: ([\d.]+)", log)]
+    ends = [float(value) for value in re.findall(r"freeze_end: ([\d.]+)", log)]
     frozen = [end - start for start, end in zip(starts, [*ends, ends_s], strict=False)]
     return Analysis(
         frames=int(frames[-1]) if frames else 0,
         decode_errors=tuple(errors),
         longest_black_s=max(black, default=0.0),
         longest_freeze_s=max(frozen, default=0.0),
-        loudness_lufs=_summary_value(said, r"I: +(-?[\d.]+|-inf|nan) LUFS"),
-        true_peak_dbtp=_summary_value(said, r"Peak: +(-?[\d.]+|-inf|nan) dBFS"),
+        loudness_lufs=_summary_value(log, r"I: +(-?[\d.]+|-inf|nan) LUFS"),
+        true_peak_dbtp=_summary_value(log, r"Peak: +(-?[\d.]+|-inf|nan) dBFS"),
     )
 
 
-def _summary_value(said: str, pattern: str) -> float | None:
+def _summary_value(log: str, pattern: str) -> float | None:
     """Return a value of ebur128's summary; None where it reports silence (-70 LUFS, -inf)."""
-    summary = said.rpartition("Summary:")[2]
-    found = re.search(pattern, summary)
-    if found is None or found.group(1) in ("-inf", "nan") or float(found.group(1)) <= -70:  # noqa: PLR2004
+    summary = log.rpartition("Summary:")[2]
+    match = re.search(pattern, summary)
+    if match is None or match.group(1) in ("-inf", "nan") or float(match.group(1)) <= -70:  # noqa: PLR2004
         return None
-    return float(found.group(1))
+    return float(match.group(1))
 
 
 def _dimensions(video: VideoStream, expected: ExpectedVideo) -> CheckResult:
@@ -199,24 +199,24 @@ def _has_audio(facts: Probe) -> CheckResult:
     )
 
 
-def _loudness(found: Analysis, expected: ExpectedVideo) -> CheckResult:
-    value = "silent" if found.loudness_lufs is None else f"{found.loudness_lufs:.1f} LUFS"
+def _loudness(analysis: Analysis, expected: ExpectedVideo) -> CheckResult:
+    value = "silent" if analysis.loudness_lufs is None else f"{analysis.loudness_lufs:.1f} LUFS"
     if expected.loudness_lufs is None:
         return CheckResult(
             name="loudness", passed=True, value=value, expected="any, or silence", message=f"It is {value}, as planned."
         )
     due = f"{expected.loudness_lufs:.1f} ± {expected.loudness_tolerance_lu} LUFS"
     passed = (
-        found.loudness_lufs is not None
-        and abs(found.loudness_lufs - expected.loudness_lufs) <= expected.loudness_tolerance_lu
+        analysis.loudness_lufs is not None
+        and abs(analysis.loudness_lufs - expected.loudness_lufs) <= expected.loudness_tolerance_lu
     )
     return CheckResult(
         name="loudness", passed=passed, value=value, expected=due, message=f"It is {value}; {due} is due."
     )
 
 
-def _true_peak(found: Analysis, expected: ExpectedVideo) -> CheckResult:
-    peak = found.true_peak_dbtp
+def _true_peak(analysis: Analysis, expected: ExpectedVideo) -> CheckResult:
+    peak = analysis.true_peak_dbtp
     value = "silent" if peak is None else f"{peak:.1f} dBTP"
     due = f"at most {expected.max_true_peak_dbtp:.1f} dBTP"
     passed = peak is None or peak <= expected.max_true_peak_dbtp + _ROUNDING_DB
@@ -225,19 +225,19 @@ def _true_peak(found: Analysis, expected: ExpectedVideo) -> CheckResult:
     )
 
 
-def _not_black(found: Analysis, expected: ExpectedVideo) -> CheckResult:
-    value = f"{found.longest_black_s:.2f} s black"
+def _not_black(analysis: Analysis, expected: ExpectedVideo) -> CheckResult:
+    value = f"{analysis.longest_black_s:.2f} s black"
     due = f"at most {expected.max_black_s} s black"
-    passed = found.longest_black_s <= expected.max_black_s
+    passed = analysis.longest_black_s <= expected.max_black_s
     return CheckResult(
         name="not_black", passed=passed, value=value, expected=due, message=f"Its longest black stretch is {value}."
     )
 
 
-def _not_frozen(found: Analysis, expected: ExpectedVideo) -> CheckResult:
-    value = f"{found.longest_freeze_s:.2f} s motionless"
+def _not_frozen(analysis: Analysis, expected: ExpectedVideo) -> CheckResult:
+    value = f"{analysis.longest_freeze_s:.2f} s motionless"
     due = f"at most {expected.max_frozen_s} s motionless"
-    passed = found.longest_freeze_s <= expected.max_frozen_s
+    passed = analysis.longest_freeze_s <= expected.max_frozen_s
     return CheckResult(
         name="not_frozen",
         passed=passed,
@@ -255,17 +255,17 @@ def _faststart(facts: Probe) -> CheckResult:
     )
 
 
-def _decodes_fully(found: Analysis, facts: Probe, video: VideoStream) -> CheckResult:
+def _decodes_fully(analysis: Analysis, facts: Probe, video: VideoStream) -> CheckResult:
     due = video.frames or round(video.duration_s * video.fps)
-    passed = found.frames == due and not found.decode_errors
-    value = f"{found.frames} frames, {len(found.decode_errors)} errors"
-    said = f" The decoder said: {found.decode_errors[0]}" if found.decode_errors else ""
+    passed = analysis.frames == due and not analysis.decode_errors
+    value = f"{analysis.frames} frames, {len(analysis.decode_errors)} errors"
+    decoder_error = f" The decoder said: {analysis.decode_errors[0]}" if analysis.decode_errors else ""
     return CheckResult(
         name="decodes_fully",
         passed=passed,
         value=value,
         expected=f"{due} frames, 0 errors",
-        message=f"{found.frames} of {due} frames of {facts.path.name!r} decode.{said}",
+        message=f"{analysis.frames} of {due} frames of {facts.path.name!r} decode.{decoder_error}",
     )
 
 

@@ -49,13 +49,13 @@ def find_ffmpeg(configured: str | None = None) -> Path:
         MediaError: there is no executable; the message says how to get one.
     """
     if configured:
-        found = shutil.which(configured)
-        if found is None:
+        path = shutil.which(configured)
+        if path is None:
             raise MediaError(
                 f"Looked for the configured ffmpeg {configured!r}; no executable file is there.",
                 next_step="Correct the setting, or leave it empty to use the ffmpeg that comes as a wheel.",
             )
-        return Path(found)
+        return Path(path)
     try:
         return Path(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:

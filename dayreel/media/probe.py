@@ -210,12 +210,12 @@ def _describe(path: Path, container: av.container.InputContainer, size_bytes: in
     if name in _NOT_MEDIA_FORMATS:
         raise MediaError(f"Opened {str(path)!r}; it is {name!r}, not a video or sound file.")
     duration_s = (container.duration or 0) / av.time_base
-    told = (
+    first = (
         {track: FirstFrame(rotation) for track, rotation in outline.rotation.items()}
         if outline is not None
         else first_frames(container)
     )
-    streams = read_streams(container, told, duration_s)
+    streams = read_streams(container, first, duration_s)
     if not duration_s:
         durations = [stream.duration_s for stream in streams.video] + [stream.duration_s for stream in streams.audio]
         duration_s = max(durations, default=0.0)

@@ -109,10 +109,10 @@ def run_ffmpeg(
         ) from error
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-    said = _attend(process, doing, deadline_s, progress, duration_s, pulse)
+    lines = _attend(process, doing, deadline_s, progress, duration_s, pulse)
     if process.returncode != 0:
-        raise _run_error(doing, folder, process.returncode, said)
-    return "\n".join(said)
+        raise _run_error(doing, folder, process.returncode, lines)
+    return "\n".join(lines)
 
 
 def clean_environment() -> dict[str, str]:
@@ -203,10 +203,10 @@ def _report(shares: deque[float], progress: Progress | None) -> None:
             progress(share)
 
 
-def _run_error(doing: str, folder: Path, code: int, said: list[str]) -> MediaError:
-    if any(_DISK_FULL_WORDS in line for line in said):
+def _run_error(doing: str, folder: Path, code: int, lines: list[str]) -> MediaError:
+    if any(_DISK_FULL_WORDS in line for line in lines):
         return disk_full(folder, doing)
-    worst = [line for line in said if "[error]" in line or "[fatal]" in line] or said
+    worst = [line for line in lines if "[error]" in line or "[fatal]" in line] or lines
     words = "; ".join(re.sub(r"\[(error|fatal|[^\]]*@ 0x[0-9a-f]+)\] ?", "", line) for line in worst[-5:])
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     return (UnfinishedError if -code in _ENDED_FROM_OUTSIDE else MediaError)(

@@ -168,25 +168,25 @@ class FirstFrame:
 
 def first_frames(container: av.container.InputContainer) -> dict[int, FirstFrame]:
     """Return, by stream id, what the first frame of each video stream tells; leaves `container` at its beginning."""
-    told: dict[int, FirstFrame] = {}
+    first: dict[int, FirstFrame] = {}
     for stream in container.streams.video:
         if stream.codec_context is None:
             continue
         frame = next(container.decode(stream), None)
         if frame is not None:
             is_dolby_vision = any(frame.side_data.get(kind) is not None for kind in _DOLBY_VISION_SIDE_DATA)
-            told[stream.id] = FirstFrame(-frame.rotation % 360, is_dolby_vision)
+            first[stream.id] = FirstFrame(-frame.rotation % 360, is_dolby_vision)
         container.seek(0)
-    return told
+    return first
 
 
 def read_streams(
-    container: av.container.InputContainer, told: dict[int, FirstFrame], container_duration_s: float
+    container: av.container.InputContainer, first: dict[int, FirstFrame], container_duration_s: float
 ) -> Streams:
     """Describe every stream.
 
     Args:
-        told: by stream id, what is known of its first frame.
+        first: by stream id, what is known of its first frame.
         container_duration_s: for streams that do not say how long they last.
     """
     video: list[VideoStream] = []
@@ -199,7 +199,7 @@ def read_streams(
         elif stream.codec_context is None:
             others.append(OtherStream(stream.index, "unreadable", stream.type))
         elif isinstance(stream, AvVideoStream):
-            video.append(_video(stream, told.get(stream.id, FirstFrame()), container_duration_s))
+            video.append(_video(stream, first.get(stream.id, FirstFrame()), container_duration_s))
         elif isinstance(stream, AvAudioStream):
             audio.append(_audio(stream, container_duration_s))
         else:
@@ -255,8 +255,8 @@ def _audio(stream: AvAudioStream, container_duration_s: float) -> AudioStream:
 
 
 def _labels(stream: Any) -> dict[str, Any]:
-    said = {key.lower(): value for key, value in stream.metadata.items()}
-    title = said.get("title") or said.get("name") or ""
+    labels = {key.lower(): value for key, value in stream.metadata.items()}
+    title = labels.get("title") or labels.get("name") or ""
     return {
         "language": (stream.language or "und").lower(),
         "title": title,
@@ -279,10 +279,10 @@ def _start_s(stream: Any) -> float:
 def _duration_s(stream: Any, container_duration_s: float) -> float:
     if stream.duration is not None and stream.time_base:
         return float(stream.duration * stream.time_base)
-    said = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))  # Matroska, as FFmpeg and mkvmerge write it
-    if said is None:
+    match = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))  # Matroska, as FFmpeg and mkvmerge write it
+    if match is None:
         return container_duration_s
-    return int(said[1]) * 3600 + int(said[2]) * 60 + float(said[3])
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
 def _is_constant_rate(stream: AvVideoStream, duration_s: float) -> bool:

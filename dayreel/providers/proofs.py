@@ -34,12 +34,12 @@ def prove_models(http: Http, base: str, models: Sequence[str], refused: Callable
     return Proof("; ".join(["the key is accepted", *models]))
 
 
-def prove_scopes(found: str, wanted: Sequence[str], granted: Iterable[str]) -> Proof:
+def prove_scopes(detail: str, wanted: Sequence[str], granted: Iterable[str]) -> Proof:
     """Return what was found, with the wanted scopes that were not granted as its problem."""
     missing = [scope for scope in wanted if scope not in set(granted)]
     if missing:
-        return Proof(found, f"scopes are missing: {', '.join(missing)}", "Connect the account again and grant them.")
-    return Proof(f"{found}; {', '.join(wanted)}")
+        return Proof(detail, f"scopes are missing: {', '.join(missing)}", "Connect the account again and grant them.")
+    return Proof(f"{detail}; {', '.join(wanted)}")
 
 
 def prove_buttons(access: Access, variable: str) -> str:

@@ -95,7 +95,7 @@ def month_of(records: Records, files: ContentFiles, *, name: str | None, month: 
         raise UsageError("There is no channel yet.", next_step="Write one into channels/, see docs/how-to/channels.md.")
     channel = records.channels.load(name or names[0])
     load = files.channels()
-    titles = {one: found.title if (found := load(one)) else one for one in names}
+    titles = {known: loaded.title if (loaded := load(known)) else known for known in names}
     today = local_day(records.clock.now(), channel.timezone)
     first = _first_of(month) or today.replace(day=1)
     last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)

@@ -80,10 +80,10 @@ def status_now(records: Records, content_id: str) -> tuple[ContentStatus, int]:
         StoreError: the catalog cannot be read.
     """
     with records.catalog.read() as connection:
-        found, marker = _contents(records, connection, [content_id]), _newest(connection)
-    if content_id not in found:
+        contents, marker = _contents(records, connection, [content_id]), _newest(connection)
+    if content_id not in contents:
         raise UsageError(f"There is no content {content_id!r}.", next_step="`dayreel status --all` lists them.")
-    return found[content_id], marker
+    return contents[content_id], marker
 
 
 def _newest(connection: Connection) -> int:

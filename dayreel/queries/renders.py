@@ -46,10 +46,10 @@ class ContentRenders:
 def renders_of(connection: Connection, content_ids: Sequence[str]) -> dict[str, tuple[Render, ...]]:
     """Return the renders of each of these contents that has some, in the order of its segments."""
     query = select(renders).where(renders.c.content_id.in_(content_ids)).order_by(renders.c.sequence)
-    found: dict[str, tuple[Render, ...]] = {}
+    renders_by_content: dict[str, tuple[Render, ...]] = {}
     for row in connection.execute(query).mappings():
-        found[row["content_id"]] = (*found.get(row["content_id"], ()), _render(row))
-    return found
+        renders_by_content[row["content_id"]] = (*renders_by_content.get(row["content_id"], ()), _render(row))
+    return renders_by_content
 
 
 def newest_renders(records: Records) -> tuple[ContentRenders, ...]:
@@ -68,8 +68,8 @@ def newest_renders(records: Records) -> tuple[ContentRenders, ...]:
     )
     with records.catalog.read() as connection:
         rows = list(connection.execute(query))
-        found = renders_of(connection, [row.content_id for row in rows])
-    return tuple(ContentRenders(row.content_id, row.state, found[row.content_id]) for row in rows)
+        by_content = renders_of(connection, [row.content_id for row in rows])
+    return tuple(ContentRenders(row.content_id, row.state, by_content[row.content_id]) for row in rows)
 
 
 def render_state(states: Sequence[str]) -> str:

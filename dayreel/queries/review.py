@@ -369,9 +369,9 @@ def platform_words(channel: Channel, content_id: str, text: str, idea: Idea | No
 def scope_of_words(row: ContentRow, words: Iterable[PlatformWords]) -> ApprovalScope:
     """Return what an approval of these words is for; the same as `approval_scope`, where they are at hand already."""
     fields, bound = {}, {}
-    for one in words:
-        fields[one.platform] = dict(one.settings)
-        bound[one.platform] = {"title": one.title, "text": None if one.problem else one.text}
+    for shown in words:
+        fields[shown.platform] = dict(shown.settings)
+        bound[shown.platform] = {"title": shown.title, "text": None if shown.problem else shown.text}
     return ApprovalScope(row.video_sha256 or "", row.caption or "", fields, bound)
 
 

@@ -316,8 +316,8 @@ def posts_without_public_id(connection: Connection, *, world: str, since: dateti
         )
         .order_by(platform_posts.c.id)
     )
-    found = [(as_row(PostRow, row), row["result"]) for row in connection.execute(query).mappings()]
-    return [post for post, result in found if is_unnamed(post, result)]
+    posts_found = [(as_row(PostRow, row), row["result"]) for row in connection.execute(query).mappings()]
+    return [post for post, result in posts_found if is_unnamed(post, result)]
 
 
 def is_unnamed(post: PostRow, result: dict[str, Any]) -> bool:

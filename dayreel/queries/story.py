@@ -151,8 +151,8 @@ def request_ids(records: Records, effect_ids: Sequence[int]) -> list[str]:
     """Return the vendors' own ids of these effects, as far as they told one."""
     query = select(effects.c.result).where(effects.c.id.in_(effect_ids)).order_by(effects.c.id)
     with records.catalog.read() as connection:
-        found = list(connection.execute(query).scalars())
-    return [str(result["request_id"]) for result in found if result.get("request_id")]
+        request_ids_found = list(connection.execute(query).scalars())
+    return [str(result["request_id"]) for result in request_ids_found if result.get("request_id")]
 
 
 def find_content_id(records: Records, text: str) -> str:
@@ -170,9 +170,9 @@ def find_content_id(records: Records, text: str) -> str:
         )
     )
     with records.catalog.read() as connection:
-        found = connection.execute(posted.limit(1)).scalar()
-        if found is not None:
-            return str(found)
+        content_id = connection.execute(posted.limit(1)).scalar()
+        if content_id is not None:
+            return str(content_id)
         if text.startswith(("http://", "https://")):
             raise UsageError(
                 f"No post of ours has the address {text!r}.", next_step="`dayreel status --all --json` lists them."

@@ -145,7 +145,7 @@ def _assemble(text: str, hashtags: Sequence[str], tail: str) -> str:
 
 
 def _new_hashtags(text: str, hashtags: Iterable[str]) -> list[str]:
-    seen = {found.casefold() for found in _HASHTAG.findall(text)}
+    seen = {tag.casefold() for tag in _HASHTAG.findall(text)}
     fresh = []
     for raw in hashtags:
         word = raw.strip().removeprefix("#")
@@ -188,11 +188,11 @@ def _refuse_what_does_not_fit(platform: str, text: str, rules: CaptionRules) -> 
         ("mentions", len(_MENTION.findall(text)), rules.mention_limit),
         (UNIT_NAMES[rules.unit], measure(text, rules.unit), rules.limit),
     )
-    for what, found, limit in counts:
-        if limit is not None and found > limit:
+    for what, length, limit in counts:
+        if limit is not None and length > limit:
             raise UsageError(
-                f"The caption has {found} {what} and {platform} takes {limit}; dayreel does not cut a person's text.",
-                next_step=f"Edit the caption and take out {found - limit} {what}.",
+                f"The caption has {length} {what} and {platform} takes {limit}; dayreel does not cut a person's text.",
+                next_step=f"Edit the caption and take out {length - limit} {what}.",
             )
 
 

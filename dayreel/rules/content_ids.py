@@ -28,10 +28,10 @@ def parse_content_id(text: str) -> ContentId:
     Raises:
         UsageError: it is none; the message shows what one looks like.
     """
-    found = _ID.fullmatch(text)
-    if found is None:
+    match = _ID.fullmatch(text)
+    if match is None:
         raise UsageError(f"{text!r} is not a valid content id.", next_step="One looks like `asmr_crafts-2026-11-20`.")
-    return ContentId(found["channel"], parse_day(found["day"]), int(found["take"] or 1))
+    return ContentId(match["channel"], parse_day(match["day"]), int(match["take"] or 1))
 
 
 def parse_day(text: str) -> date:

@@ -45,13 +45,13 @@ def picture_row(content_id: str, pictures: Iterable[tuple[str, str]]) -> str:
         pictures: path of the picture and path of the video, both inside the content's folder; those for which there is
             no room are left out.
     """
-    told = ""
+    cells = ""
     for picture, video in pictures:
-        one = f"[![{_plain(video)}]({media_link(content_id, picture)})]({media_link(content_id, video)})"
-        if len(told) + 1 + len(one) > MOST_INLINE:
+        cell = f"[![{_plain(video)}]({media_link(content_id, picture)})]({media_link(content_id, video)})"
+        if len(cells) + 1 + len(cell) > MOST_INLINE:
             break
-        told += (" " if told else "") + one
-    return told
+        cells += (" " if cells else "") + cell
+    return cells
 
 
 def link(text: str, path: str) -> str:

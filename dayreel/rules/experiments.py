@@ -73,7 +73,7 @@ def compare(
     n_a, n_b = len(views_a), len(views_b)
     if min(n_a, n_b) < max(least, 2):
         return Comparison(n_a, n_b, None, None, None, None, NOT_ENOUGH)
-    logs_a, logs_b = [math.log1p(one) for one in views_a], [math.log1p(one) for one in views_b]
+    logs_a, logs_b = [math.log1p(views) for views in views_a], [math.log1p(views) for views in views_b]
     difference = fmean(logs_b) - fmean(logs_a)
     share_a, share_b = variance(logs_a) / n_a, variance(logs_b) / n_b
     error = math.sqrt(share_a + share_b)

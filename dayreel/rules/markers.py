@@ -30,8 +30,8 @@ def parse_marker_name(name: str) -> MarkerName | None:
     """Return what a file name says, or None when it is not a marker of ours."""
     if name == "final_video.done":
         return MarkerName("final_video")
-    found = _SEGMENT.match(name)
-    return None if found is None else MarkerName("raw_segments", int(found[1]))
+    match = _SEGMENT.match(name)
+    return None if match is None else MarkerName("raw_segments", int(match[1]))
 
 
 def spec_hash(spec: SegmentSpec) -> str:

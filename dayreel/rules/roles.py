@@ -32,6 +32,6 @@ def may(role: Role, needed: Role) -> bool:
     return ROLES.index(role) >= ROLES.index(needed)
 
 
-def lesser(one: Role, other: Role) -> Role:
+def lesser(role: Role, other: Role) -> Role:
     """Return the role of the two that may do less."""
-    return one if may(other, one) else other
+    return role if may(other, role) else other

@@ -55,10 +55,10 @@ def verify_slack(headers: Headers, body: bytes, *, signing_secret: str, now: dat
             "Slack's signing secret is empty, so no callback can be told from a forged one.",
             next_step="Copy it from the Slack app, Basic Information, App Credentials.",
         )
-    found = _stamped(headers, "x-slack-request-timestamp", "x-slack-signature", body, now)
-    if isinstance(found, Refused):
-        return found
-    timestamp, signature = found
+    stamped = _stamped(headers, "x-slack-request-timestamp", "x-slack-signature", body, now)
+    if isinstance(stamped, Refused):
+        return stamped
+    timestamp, signature = stamped
     if not _SLACK_SIGNATURE.fullmatch(signature):
         return Refused("the signature is not written like one")
     signed = b"v0:" + timestamp.encode() + b":" + body
@@ -85,10 +85,10 @@ def verify_discord(headers: Headers, body: bytes, *, public_key: str, now: datet
             "Discord's public key is not a valid key: it has 64 hexadecimal digits.",
             next_step="Copy it from the Discord developer portal, General Information.",
         )
-    found = _stamped(headers, "x-signature-timestamp", "x-signature-ed25519", body, now)
-    if isinstance(found, Refused):
-        return found
-    timestamp, signature = found
+    stamped = _stamped(headers, "x-signature-timestamp", "x-signature-ed25519", body, now)
+    if isinstance(stamped, Refused):
+        return stamped
+    timestamp, signature = stamped
     if not _HEX_64.fullmatch(signature):
         return Refused("the signature is not written like one")
     try:
@@ -132,9 +132,9 @@ def _stamped(
     """Return timestamp and signature once everything but the signature itself is in order."""
     if len(body) > MAX_BODY_BYTES:
         return Refused("the body is too large")
-    told = list(headers)
+    names = list(headers)
     timestamps, signatures = (
-        [value for name, value in told if name.lower() == wanted] for wanted in (timestamp_name, signature_name)
+        [value for name, value in names if name.lower() == wanted] for wanted in (timestamp_name, signature_name)
     )
     if len(timestamps) != 1 or len(signatures) != 1:
         return Refused("there is not exactly one timestamp and one signature")

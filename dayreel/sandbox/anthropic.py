@@ -104,10 +104,10 @@ def _model(name: str) -> Document:
 async def messages(call: Call) -> Response:
     """Answer `POST /v1/messages`."""
     request = await _checked(call)
-    said = _prompt_text(request)
+    prompt = _prompt_text(request)
     number = call.world.new_digest("anthropic")
     schema = ((request.get("output_config") or {}).get("format") or {}).get("schema")
-    block, text = _answer(request, schema, said)
+    block, text = _answer(request, schema, prompt)
     if call.has("off_schema"):
         text = json.dumps({"note": "this is not what was asked for"})
     tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
@@ -125,7 +125,7 @@ async def messages(call: Call) -> Response:
         content, stop, details = [], "refusal", {"type": "refusal", "category": "general_harms", "explanation": None}
         tokens_out = 1
     prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
-    call.world.bill_tokens("anthropic", f"msg_{number[:24]}", request["model"], said, (tokens_in, tokens_out), prices)
+    call.world.bill_tokens("anthropic", f"msg_{number[:24]}", request["model"], prompt, (tokens_in, tokens_out), prices)
     return JSONResponse(
         {
             "id": f"msg_{number[:24]}",
@@ -148,17 +148,17 @@ async def messages(call: Call) -> Response:
     )
 
 
-def _answer(request: Document, schema: Document | None, said: str) -> tuple[Document | None, str]:
+def _answer(request: Document, schema: Document | None, prompt: str) -> tuple[Document | None, str]:
     """Return a tool_use block, or None and the text of the answer; the text counts as output either way."""
     choice = request.get("tool_choice") or {}
     if choice.get("type") == "tool":
         tool = next((tool for tool in request.get("tools", []) if tool.get("name") == choice.get("name")), None)
         if tool is None:
             raise Refused(error(400, f"tool_choice.name: no tool named {choice.get('name')!r}"))
-        made = writer.write(tool.get("input_schema") or {"type": "object"}, said)
+        made = writer.write(tool.get("input_schema") or {"type": "object"}, prompt)
         block = {"type": "tool_use", "id": "toolu_sandbox", "name": tool["name"], "input": made}
         return block, json.dumps(made)
-    return None, writer.text_of(schema, said) if schema else writer.write_plain(said)
+    return None, writer.text_of(schema, prompt) if schema else writer.write_plain(prompt)
 
 
 def _check_key(call: Call) -> None:

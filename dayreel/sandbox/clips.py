@@ -235,8 +235,8 @@ def draw_label(wish: ClipWish, target: Path) -> None:
         fill=(0, 0, 0, 120),
     )
     pen.text((margin * 1.6, top), "SIMULATED", font=title, fill=(255, 255, 255, 235))
-    said = " ".join(wish.prompt.split()).encode("ascii", "replace").decode()
-    lines = textwrap.wrap(said, 58)[:2]
+    label = " ".join(wish.prompt.split()).encode("ascii", "replace").decode()
+    lines = textwrap.wrap(label, 58)[:2]
     pen.multiline_text(
         (margin, box[3] + margin),
         "\n".join(lines),

@@ -94,7 +94,7 @@ async def post_message(call: Call) -> Response:
             if known.get("nonce") == nonce and known["service"] == "discord" and is_young:
                 return JSONResponse(_shown(known))
     id_ = str(_FIRST_ID + call.world.store.count_up("discord_message"))
-    named = {int(one["id"]): str(one["filename"]) for one in wish.get("attachments") or []}
+    named = {int(attachment["id"]): str(attachment["filename"]) for attachment in wish.get("attachments") or []}
     facts = {"service": "discord", "created_at": call.world.now().isoformat(), "id": id_, "channel": room, "edits": 0}
     attached = [{"id": str(n), "filename": named.get(n, ""), "size": size} for n, size in files.items()]
     kept = {name: wish.get(name) for name in ("content", "embeds", "components")}
@@ -122,8 +122,8 @@ async def history(call: Call) -> Response:
     if not 1 <= limit <= 100:  # noqa: PLR2004
         raise Refused(error(400, 50035, "Invalid Form Body"))
     before = int(call.request.query_params.get("before", 2**63))
-    found = [one for one in reversed(call.world.store.all("message")) if one["service"] == "discord"]
-    return JSONResponse([_shown(one) for one in found if int(one["id"]) < before][:limit])
+    messages = [message for message in reversed(call.world.store.all("message")) if message["service"] == "discord"]
+    return JSONResponse([_shown(message) for message in messages if int(message["id"]) < before][:limit])
 
 
 async def follow_up(call: Call) -> Response:
@@ -149,8 +149,8 @@ async def _content(call: Call) -> tuple[Document, dict[int, int]]:
     files: dict[int, int] = {}
     if call.request.headers.get("content-type", "").startswith("multipart/form-data"):
         form = await call.request.form()
-        told = form.get("payload_json")
-        raw = told if isinstance(told, str) else await told.read() if told is not None else b""
+        payload = form.get("payload_json")
+        raw = payload if isinstance(payload, str) else await payload.read() if payload is not None else b""
         for name, part in form.items():
             if isinstance(part, UploadFile) and name.startswith("files["):
                 files[int(name[6:-1])] = len(await part.read())
@@ -211,7 +211,7 @@ def _problems_of_buttons(rows: list[Any]) -> Iterator[str]:
     if any(row.get("type") != 1 or not 1 <= len(row.get("components") or []) <= 5 for row in rows):  # noqa: PLR2004
         yield "a row has type 1 and 1 to 5 buttons"
     ids = [str(button.get("custom_id") or "") for button in buttons]
-    if len(set(ids)) != len(ids) or any(not 1 <= len(one) <= 100 for one in ids):  # noqa: PLR2004
+    if len(set(ids)) != len(ids) or any(not 1 <= len(button_id) <= 100 for button_id in ids):  # noqa: PLR2004
         yield "each custom_id is its own and has 1 to 100 characters"
     if any(button.get("type") != 2 or not 1 <= len(button.get("label") or "") <= 80 for button in buttons):  # noqa: PLR2004
         yield "a button has type 2 and a label of 1 to 80 characters"

@@ -235,8 +235,8 @@ def check(model: Model, arguments: Document) -> list[Problem]:
     for name, values in allowed.items():
         value = arguments.get(name, values[0])
         if type(value) is not type(values[0]) or value not in values:
-            said = ", ".join(repr(each) for each in values)
-            problems.append(_problem(name, f"Input should be one of {said}", "literal_error", value, expected=said))
+            listed = ", ".join(repr(each) for each in values)
+            problems.append(_problem(name, f"Input should be one of {listed}", "literal_error", value, expected=listed))
     problems += _check_rest(arguments)
     unknown = sorted(set(arguments) - model.fields)
     problems += [

@@ -43,8 +43,8 @@ async def press(world: World, wish: Document) -> Document:
     payload = _slack_payload(world, asked) if service == "slack" else _discord_payload(world, asked)
     at = str(int(wish.get("at") or world.now().timestamp()))
     body, headers = _SIGNED[service](payload, at)
-    told: Document = {"headers": headers, "body": body}
-    return {**told, **await _deliver(service, str(wish["to"]), told)} if wish.get("to") else told
+    delivered: Document = {"headers": headers, "body": body}
+    return {**delivered, **await _deliver(service, str(wish["to"]), delivered)} if wish.get("to") else delivered
 
 
 def _slack_payload(world: World, wish: Document) -> Document:
@@ -56,7 +56,7 @@ def _slack_payload(world: World, wish: Document) -> Document:
             raise UsageError(f"No form {wish['form']!r} was opened.")
         state = {"values": {"caption": {"caption": {"type": "plain_text_input", "value": wish.get("caption")}}}}
         return {"type": "view_submission", **common, "view": {**view, "state": state}, "response_urls": []}
-    message, button = _button(world, wish, "action_id", lambda one: one.get("elements") or [])
+    message, button = _button(world, wish, "action_id", lambda element: element.get("elements") or [])
     trigger = world.new_digest("slack_trigger")[:20]
     world.store.put("slack_trigger", trigger, {"at": world.now().isoformat(), "is_used": False})
     return {
@@ -85,7 +85,7 @@ def _discord_payload(world: World, wish: Document) -> Document:
     if wish.get("form"):
         typed = {"type": 18, "component": {"type": 4, "custom_id": "caption", "value": wish.get("caption") or ""}}
         return {"type": 5, **common, "data": {"custom_id": wish["form"], "components": [typed]}}
-    message, button = _button(world, wish, "custom_id", lambda one: one.get("components") or [])
+    message, button = _button(world, wish, "custom_id", lambda element: element.get("components") or [])
     data = {"component_type": 2, "custom_id": button["custom_id"]}
     return {"type": 3, **common, "data": data, "message": {"id": message["id"]}}
 
@@ -97,7 +97,7 @@ def _button(
     if message is None or message["service"] != wish["service"]:
         raise UsageError(f"There is no message {wish.get('message')!r}.")
     rows = message.get("blocks") or message.get("components") or []
-    for button in (one for row in rows for one in inside(row)):
+    for button in (element for row in rows for element in inside(row)):
         if str(wish.get("button")) in str(button.get(name)).replace("_", " ").split():
             return message, button
     raise UsageError(f"Message {wish.get('message')!r} has no button {wish.get('button')!r}.")
@@ -134,24 +134,24 @@ async def _deliver(service: str, address: str, request: Document) -> Document:
     except httpx.HTTPError as error:
         return {"status": 0, "answer": None, "problem": f"no answer within three seconds ({type(error).__name__})"}
     try:
-        said = answer.json() if answer.content else None
+        answer_body = answer.json() if answer.content else None
     except ValueError:
-        said = answer.text
-    problem = "" if answer.status_code != httpx.codes.OK else _PROBLEMS[service](said)
-    return {"status": answer.status_code, "answer": said, "problem": problem}
+        answer_body = answer.text
+    problem = "" if answer.status_code != httpx.codes.OK else _PROBLEMS[service](answer_body)
+    return {"status": answer.status_code, "answer": answer_body, "problem": problem}
 
 
-def _slack_problem(said: Any) -> str:
-    is_fine = said is None or said == {} or (isinstance(said, dict) and said.get("response_action") == "errors")
+def _slack_problem(answer: Any) -> str:
+    is_fine = answer is None or answer == {} or (isinstance(answer, dict) and answer.get("response_action") == "errors")
     return "" if is_fine else "Slack takes nothing, {} or a response_action"
 
 
-def _discord_problem(said: Any) -> str:
-    if not isinstance(said, dict) or said.get("type") not in _DISCORD_TYPES:
+def _discord_problem(answer: Any) -> str:
+    if not isinstance(answer, dict) or answer.get("type") not in _DISCORD_TYPES:
         return "Discord takes a JSON object with a type"
-    if said["type"] != _MODAL:
+    if answer["type"] != _MODAL:
         return ""
-    data = said["data"]
+    data = answer["data"]
     (label,) = data["components"]
     box = label["component"]
     is_form = label["type"] == 18 and box["type"] == 4 and 0 < len(label["label"]) <= 45  # noqa: PLR2004

@@ -96,12 +96,12 @@ async def responses(call: Call) -> Response:
     """Answer `POST /v1/responses`."""
     request = await _checked(call, "input")
     form = (request.get("text") or {}).get("format") or {}
-    said = "\n".join([str(request.get("instructions") or ""), _text(request["input"])])
-    text, is_cut = _written(call, form, form, said, request.get("max_output_tokens"))
+    prompt = "\n".join([str(request.get("instructions") or ""), _text(request["input"])])
+    text, is_cut = _written(call, form, form, prompt, request.get("max_output_tokens"))
     id_ = f"resp_{call.world.new_digest('openai')[:48]}"
     tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
     prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
-    call.world.bill_tokens("openai", id_, request["model"], said, (tokens_in, tokens_out), prices)
+    call.world.bill_tokens("openai", id_, request["model"], prompt, (tokens_in, tokens_out), prices)
     refused = call.has("refusal")
     part: Document = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
     if refused:
@@ -142,13 +142,13 @@ async def chat(call: Call) -> Response:
     """Answer `POST /v1/chat/completions`."""
     request = await _checked(call, "messages")
     form = request.get("response_format") or {}
-    said = "\n".join(_text(message.get("content") or "") for message in request["messages"])
+    prompt = "\n".join(_text(message.get("content") or "") for message in request["messages"])
     limit = request.get("max_completion_tokens") or request.get("max_tokens")
-    text, is_cut = _written(call, form, form.get("json_schema") or {}, said, limit)
+    text, is_cut = _written(call, form, form.get("json_schema") or {}, prompt, limit)
     id_ = f"chatcmpl-{call.world.new_digest('openai')[:29]}"
     tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
     prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
-    call.world.bill_tokens("openai", id_, request["model"], said, (tokens_in, tokens_out), prices)
+    call.world.bill_tokens("openai", id_, request["model"], prompt, (tokens_in, tokens_out), prices)
     refused = call.has("refusal")
     message = {"role": "assistant", "content": None if refused else text, "refusal": _REFUSAL if refused else None}
     return JSONResponse(
@@ -170,7 +170,7 @@ async def chat(call: Call) -> Response:
     )
 
 
-def _written(call: Call, form: Document, holder: Document, said: str, limit: int | None) -> tuple[str, bool]:
+def _written(call: Call, form: Document, holder: Document, prompt: str, limit: int | None) -> tuple[str, bool]:
     """Return the text and whether it was cut; `holder` is what the schema hangs on."""
     schema = None
     if form.get("type") == "json_schema":
@@ -185,7 +185,7 @@ def _written(call: Call, form: Document, holder: Document, said: str, limit: int
         return _REFUSAL, False
     if call.has("off_schema"):
         return json.dumps({"note": "this is not what was asked for"}), False
-    text = writer.text_of(schema, said) if schema else writer.write_plain(said)
+    text = writer.text_of(schema, prompt) if schema else writer.write_plain(prompt)
     if call.has("cut"):
         return text[: len(text) // _CUT_AT], True
     if limit is not None and tokens(text) > limit:

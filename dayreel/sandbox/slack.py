@@ -117,8 +117,8 @@ def _check_content(fields: Document) -> None:
     for index, block in enumerate(blocks):
         problem = _block_problem(block)
         if problem:
-            told = {"messages": [f"[ERROR] {problem} [json-pointer:/blocks/{index}]"]}
-            raise Refused(error("invalid_blocks", response_metadata=told))
+            metadata = {"messages": [f"[ERROR] {problem} [json-pointer:/blocks/{index}]"]}
+            raise Refused(error("invalid_blocks", response_metadata=metadata))
 
 
 def _block_problem(block: Any) -> str | None:

@@ -102,14 +102,14 @@ class Speech:
 
 def read_ssml(ssml: str) -> Speech | None:
     """Return what an SSML document asks for, or None when it is not one we know."""
-    found = re.search(r"<voice name='([^']*)'>\s*<prosody ([^>]*)>(.*?)</prosody>", ssml, re.DOTALL)
-    if not found:
+    match = re.search(r"<voice name='([^']*)'>\s*<prosody ([^>]*)>(.*?)</prosody>", ssml, re.DOTALL)
+    if not match:
         return None
-    rate = re.search(r"rate='([+-]\d+)%'", found[2])
-    name = found[1]
+    rate = re.search(r"rate='([+-]\d+)%'", match[2])
+    name = match[1]
     long_name = re.search(r"\((\w+-\w+), ([\w-]+)\)", name)
     voice = f"{long_name[1]}-{long_name[2]}" if long_name else name
-    return Speech(html.unescape(found[3]), voice, 1 + int(rate[1]) / 100 if rate else 1.0)
+    return Speech(html.unescape(match[3]), voice, 1 + int(rate[1]) / 100 if rate else 1.0)
 
 
 def words_of(speech: Speech) -> list[SpokenPart]:

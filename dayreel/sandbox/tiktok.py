@@ -311,11 +311,11 @@ def _chunk_range(call: Call, publish: Document) -> tuple[int, int]:
         raise Refused(Response("Do not send your token to the upload host.", 400))
     if headers.get("content-type") not in ("video/mp4", "video/quicktime", "video/webm"):
         raise Refused(Response("The Content-Type must be a video type.", 400))
-    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("content-range", ""))
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("content-range", ""))
     whole, done = int(source["video_size"]), int(publish["uploaded"])
-    if not found or int(found[3]) != whole or not int(found[1]) <= int(found[2]) < whole:
+    if not match or int(match[3]) != whole or not int(match[1]) <= int(match[2]) < whole:
         raise Refused(Response("The Content-Range is malformed.", 400))
-    first, last = int(found[1]), int(found[2])
+    first, last = int(match[1]), int(match[2])
     if headers.get("content-length") != str(last - first + 1):
         raise Refused(Response("The Content-Length does not match the Content-Range.", 400))
     if first != done:

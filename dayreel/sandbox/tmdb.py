@@ -80,14 +80,14 @@ async def search_movie(call: Call) -> Response:
 async def search_tv(call: Call) -> Response:
     """List the series with these words in their name."""
     words = _asked(call, "query")["query"].casefold()
-    return _page([one for one in SERIES if words in one["name"].casefold()])
+    return _page([series for series in SERIES if words in series["name"].casefold()])
 
 
 async def season(call: Call) -> Response:
     """List the episodes of one season."""
     _asked(call)
     id_, number = call.request.path_params["id"], call.request.path_params["number"]
-    if id_ not in {one["id"] for one in SERIES} or number > _SEASONS:
+    if id_ not in {series["id"] for series in SERIES} or number > _SEASONS:
         raise Refused(error(404, 34, "The resource you requested could not be found."))
     episodes = [{"episode_number": n, "season_number": number, "name": name} for n, name in enumerate(EPISODES, 1)]
     return JSONResponse({"id": id_ * 10 + number, "season_number": number, "episodes": episodes})

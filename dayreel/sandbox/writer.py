@@ -212,8 +212,8 @@ def _number(schema: Schema, request: Request, name: str, index: int) -> float:
 
 def _string(schema: Schema, request: Request, name: str, index: int) -> str:
     if schema.get("format") in ("date", "date-time"):
-        found = _DAY.search(request.text)
-        day = found.group() if found else "2026-01-01"
+        match = _DAY.search(request.text)
+        day = match.group() if match else "2026-01-01"
         return day if schema["format"] == "date" else f"{day}T09:00:00Z"
     if name == "narration" and _SILENCE.search(request.text):
         return ""

@@ -238,11 +238,11 @@ def _range(call: Call, session: Document) -> tuple[int | None, int | None, int |
     asked = re.fullmatch(r"bytes \*/(\d+|\*)", given)
     if asked:
         return None, None, None
-    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", given)
-    if not found:
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", given)
+    if not match:
         raise Refused(error(400, "badRequest", "Failed to parse Content-Range header.", domain="global"))
-    first, last = int(found[1]), int(found[2])
-    total = None if found[3] == "*" else int(found[3])
+    first, last = int(match[1]), int(match[2])
+    total = None if match[3] == "*" else int(match[3])
     size = last - first + 1
     is_final = total is not None and last + 1 == total
     problems = (

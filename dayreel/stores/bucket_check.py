@@ -79,8 +79,8 @@ def check_bucket(name: str, place: Place, *, connect: Callable[[], Any] | None =
         with suppress(RefusedError):  # a write whose answer was lost may have come through
             probe.delete()
         meaning, step = MEANINGS.get(refusal.code, _SILENCE if not refusal.has_answer else ("", refusal.next_step))
-        found = f"{where}: {meaning + '. ' if meaning else ''}{refusal.message}"
-        return Check(name, "fail", found, step.format(variable=place.variable))
+        detail = f"{where}: {meaning + '. ' if meaning else ''}{refusal.message}"
+        return Check(name, "fail", detail, step.format(variable=place.variable))
     try:
         probe.delete()
     except RefusedError as refusal:
@@ -115,7 +115,7 @@ class _Probe:
         back = self._do("read a probe from", lambda: bytes(self._client.get_object(**self._at)["Body"].read()))
         if back != self._words:
             return f"a probe of {len(self._words)} bytes came back as other {len(back)} bytes"
-        if [one["Key"] for one in listed.get("Contents", ())] != [self._at["Key"]]:
+        if [item["Key"] for item in listed.get("Contents", ())] != [self._at["Key"]]:
             return "a probe that was written is not in the bucket's list"
         return ""
 

@@ -49,7 +49,7 @@ class ChannelFiles:
             ConfigurationError: any file has problems; the message lists all of them.
         """
         read = {name: self._read(name) for name in self.names()}
-        problems = [str(problem) for _, found in read.values() for problem in found]
+        problems = [str(problem) for _, its_problems in read.values() for problem in its_problems]
         if problems:
             raise ConfigurationError(
                 "\n".join(["Read the channel files; some of them cannot be used:", *problems]),
@@ -99,8 +99,8 @@ class ChannelFiles:
                 raise Unreadable(path.name, 1, f"more than {MAX_EXTENDS} files extend one another")
             base = self.folder / f"{parent}.yaml"
             if not base.is_file():
-                said = f"there is no {base.name} beside it; write the name of a file there, without .yaml"
-                raise Unreadable(path.name, dict(lines_of(node))["extends",], said, field="extends")
+                message = f"there is no {base.name} beside it; write the name of a file there, without .yaml"
+                raise Unreadable(path.name, dict(lines_of(node))["extends",], message, field="extends")
             document = _merge(self._merged(base, lines, depth=depth + 1), document)
         lines.update({where: (path.name, line) for where, line in lines_of(node)})
         return document

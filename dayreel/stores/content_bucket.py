@@ -162,11 +162,11 @@ class ContentBucket:
         start = self._key(content_id, "")
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._place.bucket, Prefix=start)
         for page in pages:
-            for found in page.get("Contents", ()):
-                path = str(found["Key"]).removeprefix(start)
+            for item in page.get("Contents", ()):
+                path = str(item["Key"]).removeprefix(start)
                 # The bucket is open to others: only what a content consists of comes to this disk.
                 if path == MANIFEST or _is_part(path):
-                    yield path, str(found["ETag"])
+                    yield path, str(item["ETag"])
 
     def _tag(self, content_id: str, path: str) -> str | None:
         try:
@@ -302,5 +302,5 @@ def _is_part(path: str) -> bool:
 
 def _parts_of(folder: Path) -> list[str]:
     """Return what there is of a folder's parts, in order."""
-    found = {path for pattern in PARTS for path in folder.glob(pattern) if path.is_file() and not path.is_symlink()}
-    return sorted(name for path in found if _is_part(name := path.relative_to(folder).as_posix()))
+    paths = {path for pattern in PARTS for path in folder.glob(pattern) if path.is_file() and not path.is_symlink()}
+    return sorted(name for path in paths if _is_part(name := path.relative_to(folder).as_posix()))

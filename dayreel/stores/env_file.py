@@ -31,9 +31,9 @@ def write_env(path: Path, changes: Mapping[str, str], *, template: Path) -> None
 
 def _set(lines: list[str], name: str, line: str) -> None:
     for pattern in (rf"\s*(export\s+)?{name}\s*=", rf"\s*#\s*{name}\s*="):
-        found = [number for number, known in enumerate(lines) if re.match(pattern, known)]
-        if found:
-            lines[found[-1]] = line  # the last one is the one that counts
+        numbers = [number for number, known in enumerate(lines) if re.match(pattern, known)]
+        if numbers:
+            lines[numbers[-1]] = line  # the last one is the one that counts
             return
     lines.append(line)
 

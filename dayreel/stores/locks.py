@@ -28,8 +28,8 @@ def hold(folder: Path, name: str, *, what: str, at: datetime, wait_s: float = 0.
     holder = folder / f"{name}.holder.json"
 
     def busy() -> str:
-        told = _noted(holder)
-        return f"Another process is already at it: to {told.get('what', what)}{_who(told)}."
+        holder_facts = _noted(holder)
+        return f"Another process is already at it: to {holder_facts.get('what', what)}{_who(holder_facts)}."
 
     with alone(folder / f"{name}.lock", wait_s=wait_s, busy=busy):
         note = {"pid": os.getpid(), "since": at.isoformat(timespec="seconds"), "what": what}
@@ -76,11 +76,11 @@ def who_holds(folder: Path, name: str) -> str | None:
 def _noted(holder: Path) -> dict[str, Any]:
     # Only a help for people: the lock itself never depends on this file.
     try:
-        told = json.loads(holder.read_text(encoding="utf-8"))
+        facts = json.loads(holder.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return facts if isinstance(facts, dict) else {}
 
 
-def _who(told: dict[str, Any]) -> str:
-    return f" (process {told['pid']}, since {told['since']})" if {"pid", "since"} <= told.keys() else ""
+def _who(facts: dict[str, Any]) -> str:
+    return f" (process {facts['pid']}, since {facts['since']})" if {"pid", "since"} <= facts.keys() else ""

@@ -104,11 +104,11 @@ class MartBucket(MartFiles):
             Bucket=self._place.bucket, Prefix=self._place.prefix + folder
         )
         for page in pages:
-            for found in page.get("Contents", ()):
-                name = str(found["Key"]).removeprefix(self._place.prefix)
+            for item in page.get("Contents", ()):
+                name = str(item["Key"]).removeprefix(self._place.prefix)
                 # The bucket is open to others: only what a mart can be called is fetched to this disk.
                 if re.fullmatch(rf"{re.escape(folder)}[\w-]+\.parquet", name):
-                    yield name, str(found["ETag"])
+                    yield name, str(item["ETag"])
 
     def _content(self, name: str) -> bytes:
         content: bytes = self._client.get_object(Bucket=self._place.bucket, Key=self._place.prefix + name)[

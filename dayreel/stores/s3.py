@@ -52,13 +52,13 @@ class Place:
         Raises:
             ConfigurationError: it names none.
         """
-        found = _PLACE.fullmatch(text)
-        if found is None:
+        match = _PLACE.fullmatch(text)
+        if match is None:
             raise ConfigurationError(
                 f"{variable} is {text!r}, which is not a valid bucket.",
                 next_step=f"Write it like {example} or {example}/dayreel, without s3://.",
             )
-        return cls(variable, found[1], f"{found[2]}/" if found[2] else "", safe)
+        return cls(variable, match[1], f"{match[2]}/" if match[2] else "", safe)
 
     def asked(self, attempted: str, act: Callable[[], Answer]) -> Answer:
         """Do `act`, which asks the bucket.
@@ -72,9 +72,11 @@ class Place:
         try:
             return act()
         except s3_sdk.failures(OSError) as error:
-            said = s3_sdk.answer_in(error)
-            if said is not None:
-                raise self.refused(attempted, f"{said.code}: {said.words}", code=said.code) from None
+            error_fields = s3_sdk.answer_in(error)
+            if error_fields is not None:
+                raise self.refused(
+                    attempted, f"{error_fields.code}: {error_fields.words}", code=error_fields.code
+                ) from None
             name = type(error).__name__
             raise self.refused(attempted, f"no answer ({name})", code=name, has_answer=False) from error
 

@@ -78,7 +78,7 @@ class _Reading(_Base):
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML's own shape
-        first: [one for one in resolvers if one[0] not in {tag for tag, _, _ in _READ_OTHERWISE}]
+        first: [resolver for resolver in resolvers if resolver[0] not in {tag for tag, _, _ in _READ_OTHERWISE}]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -120,8 +120,8 @@ def parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
         raise Unreadable(path.name, 1, f"{path.name} cannot be read: {error}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or "cannot be read as YAML"
-        raise Unreadable(path.name, mark.line + 1 if mark else 1, str(said)) from error
+        problem = getattr(error, "problem", None) or "cannot be read as YAML"
+        raise Unreadable(path.name, mark.line + 1 if mark else 1, str(problem)) from error
     if not isinstance(node, yaml.MappingNode):
         raise Unreadable(path.name, 1, f"{path.name} is not a mapping of fields to values")
     _refuse_repeated_keys(node, path.name)
@@ -190,6 +190,6 @@ def _allowed(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
 def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     for option in (node, *node.get("anyOf", ()), *node.get("allOf", ())):
         if "$ref" in option:
-            found: dict[str, Any] = schema["$defs"][option["$ref"].rsplit("/", 1)[-1]]
-            return found
+            definition: dict[str, Any] = schema["$defs"][option["$ref"].rsplit("/", 1)[-1]]
+            return definition
     return node

@@ -94,8 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
             # What is most likely a key comes first: messages are cut.
             key = self.headers.get("Authorization", "")
             echo = f"{key} {self.path} {body[:2000].decode('utf-8', 'replace')} {dict(self.headers)}"
-            status, kind, said = proxied_answer(proxy.shape, echo)
-            self._say(status, {"Content-Type": kind, "request-id": "req_1"}, said)
+            status, kind, answer_parts = proxied_answer(proxy.shape, echo)
+            self._say(status, {"Content-Type": kind, "request-id": "req_1"}, answer_parts)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -129,10 +129,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             connection.request(self.command, self.path, body, headers)
             reply = connection.getresponse()
-            said = reply.read()
+            content = reply.read()
         finally:
             connection.close()
-        return reply.status, {name: value for name, value in reply.getheaders() if name.lower() not in dropped}, said
+        return reply.status, {name: value for name, value in reply.getheaders() if name.lower() not in dropped}, content
 
     def _say(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response_only(status)

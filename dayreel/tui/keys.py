@@ -16,7 +16,9 @@ class Keys(Footer):
         """Lay the keys out, unless they are there already, or the screen has been left."""
         if not self.is_attached:
             return
-        keys = [(one.binding, one.enabled) for one in self.screen.active_bindings.values() if one.binding.show]
+        keys = [
+            (active.binding, active.enabled) for active in self.screen.active_bindings.values() if active.binding.show
+        ]
         if keys != self._laid_out:
             self._laid_out = keys
             await super().recompose()

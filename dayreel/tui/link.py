@@ -39,11 +39,11 @@ class Link:
 
     def _require_catalog(self) -> None:
         """Refuse while a SQLite file is away (connecting would make an empty one); follow it when it is replaced."""
-        found = _identity(self.project)
-        if found != self._file:
+        identity = _identity(self.project)
+        if identity != self._file:
             self.project.catalog.engine.dispose()
-            self._file = found
-        if found is None and self.project.catalog.is_sqlite:
+            self._file = identity
+        if identity is None and self.project.catalog.is_sqlite:
             raise StoreError(
                 f"The catalog's file {self.project.catalog.engine.url.database!r} is not there, or not within reach.",
                 next_step="Put it back; this goes on by itself then.",
@@ -56,7 +56,7 @@ def _identity(project: Project) -> tuple[int, int] | None:
     if not project.catalog.is_sqlite or not path:
         return None
     try:
-        told = Path(path).stat()
+        stat = Path(path).stat()
     except OSError:  # not there, no right to look, a network disk that has gone
         return None
-    return told.st_dev, told.st_ino
+    return stat.st_dev, stat.st_ino

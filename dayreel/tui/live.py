@@ -128,16 +128,16 @@ class LiveScreen(Screen[None], Generic[View]):
         self.busy = True
         self.say(meanwhile)
         try:
-            told, bad = await self.terminal.link.ask(what), False
+            answer, bad = await self.terminal.link.ask(what), False
         except DayreelError as error:
-            told, bad = str(error), True
+            answer, bad = str(error), True
         finally:
             self.busy = False
         if self.is_running:
-            self.say(told, bad=bad)
+            self.say(answer, bad=bad)
             self.look_now()
         else:  # the person went back before the outcome was there; it is not lost
-            self.app.notify(told, severity="error" if bad else "information", markup=False)
+            self.app.notify(answer, severity="error" if bad else "information", markup=False)
 
     def action_library(self) -> None:
         """Go to own footage, or say what it takes."""
@@ -147,7 +147,7 @@ class LiveScreen(Screen[None], Generic[View]):
             self.app.switch_mode("library")
 
     def _tick(self) -> None:
-        visible = next((one for one in reversed(self.app.screen_stack) if not one.is_modal), None)
+        visible = next((screen for screen in reversed(self.app.screen_stack) if not screen.is_modal), None)
         if visible is not self:
             return
         if self._asked_at_s is None:

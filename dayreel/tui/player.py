@@ -42,7 +42,7 @@ def open_player(path: Path) -> str:
         _PLAYING.append(process)  # an opener that is the player itself; reaped with the next one
         return f"Playing {path.name}."
     finally:
-        _PLAYING[:] = [one for one in _PLAYING if one.poll() is None]
+        _PLAYING[:] = [opener_process for opener_process in _PLAYING if opener_process.poll() is None]
     if code != 0:
         raise MediaError(
             f"Tried to open {path.name!r} with {command[0]!r}; it ended with exit code {code}.",
@@ -60,8 +60,8 @@ def opener(environment: Mapping[str, str]) -> list[str] | None:
         return None if "SSH_CONNECTION" in environment else ["/usr/bin/open"]
     if not (environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")):
         return None
-    found = shutil.which("xdg-open", path=environment.get("PATH"))
-    return None if found is None else [found]
+    path = shutil.which("xdg-open", path=environment.get("PATH"))
+    return None if path is None else [path]
 
 
 def player_environment(environment: Mapping[str, str]) -> dict[str, str]:

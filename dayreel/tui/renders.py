@@ -38,7 +38,10 @@ class RendersScreen(LiveScreen[tuple[ContentRenders, ...]]):
 
     def show(self, view: tuple[ContentRenders, ...]) -> None:
         """Fill the list again."""
-        show_options(self.query_one("#renders", OptionList), [Option(_lines(one), id=one.content_id) for one in view])
+        show_options(
+            self.query_one("#renders", OptionList),
+            [Option(_lines(view_row), id=view_row.content_id) for view_row in view],
+        )
         self.note("" if view else "Nothing was rendered yet.")
 
     @on(OptionList.OptionSelected)

@@ -244,8 +244,8 @@ class ReviewScreen(LiveScreen[Review]):
                 note=note,
             )
             more = " Another person has to approve it too." if row.verdict == "endorsed" else ""
-            told = f"revision {row.revision} {row.verdict} by {plain(row.decided_by)}, decision {row.id}"
-            return f"Recorded: {told}.{more}"
+            decided = f"revision {row.revision} {row.verdict} by {plain(row.decided_by)}, decision {row.id}"
+            return f"Recorded: {decided}.{more}"
 
         self.act(record, meanwhile=f"Recording that revision {seen.row.revision} is {verdict} ...")
 
@@ -299,7 +299,7 @@ def _page(view: Review) -> Iterator[Content]:
     costs = ", ".join(f"{layer} {usd(cost)}" for layer, cost in view.status.costs) or "nothing"
     yield from _section(f"costs  {usd(view.status.cost_usd)}" if view.status.costs else "costs", [costs])
     yield from _section(
-        "files", [f"{one.what:14} {_size_text(one.size_bytes):>9}  {one.path.name}" for one in view.files]
+        "files", [f"{file.what:14} {_size_text(file.size_bytes):>9}  {file.path.name}" for file in view.files]
     )
     if len(decided) > 1:
         yield from _section("decisions before", [_decision_text(moment) for moment in decided[1:]])

@@ -46,7 +46,7 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
 
     def show(self, view: UnknownOutcomes) -> None:
         """Fill the list again, and tell the evidence of the highlighted one."""
-        options = [Option(_line(one), id=str(one.effect_id)) for one in view.here]
+        options = [Option(_line(doubt), id=str(doubt.effect_id)) for doubt in view.here]
         show_options(self.query_one("#doubts", OptionList), options)
         self._show_evidence()
 
@@ -67,9 +67,9 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
         if doubt is None:
             return
 
-        def go_on(found: str | None) -> None:
-            if found:
-                self._resolve(doubt, found)
+        def go_on(reference: str | None) -> None:
+            if reference:
+                self._resolve(doubt, reference)
 
         question = f"Under which id does {doubt.target} have {_what(doubt)} of {doubt.about}?"
         self.app.push_screen(AskLine(question, placeholder="the id that its dashboard shows"), go_on)
@@ -97,15 +97,15 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
     def _chosen(self) -> UnknownOutcome | None:
         option = self.query_one("#doubts", OptionList).highlighted_option
         wanted = None if option is None else option.id
-        return next((one for one in (self.view.here if self.view else ()) if str(one.effect_id) == wanted), None)
+        return next((doubt for doubt in (self.view.here if self.view else ()) if str(doubt.effect_id) == wanted), None)
 
-    def _resolve(self, doubt: UnknownOutcome, found: str | None) -> None:
+    def _resolve(self, doubt: UnknownOutcome, reference: str | None) -> None:
         person = self.terminal.link.person
 
         def say(project: Project) -> str:
             require_unchanged(project, doubt)
-            told = resolve(project, doubt.effect_id, reference=found, by=person)
-            return f"Effect {told.effect_id}: {told.outcome}. {told.next_step}".strip()
+            outcome = resolve(project, doubt.effect_id, reference=reference, by=person)
+            return f"Effect {outcome.effect_id}: {outcome.outcome}. {outcome.next_step}".strip()
 
         self.act(say, meanwhile=f"Recording what you found about effect {doubt.effect_id} ...")
 
@@ -116,7 +116,7 @@ def require_unchanged(project: Project, seen: UnknownOutcome) -> None:
     Raises:
         StaleState: says what it is now.
     """
-    now = next((one for one in unknown_outcomes(project).here if one.effect_id == seen.effect_id), None)
+    now = next((doubt for doubt in unknown_outcomes(project).here if doubt.effect_id == seen.effect_id), None)
     if now is None or now.version != seen.version:
         what = "is no longer unknown" if now is None else f"was looked at again: {one_line(now.evidence)}"
         raise StaleState(
@@ -144,7 +144,7 @@ def _what(doubt: UnknownOutcome) -> str:
     return f"{doubt.kind} {doubt.sequence}"
 
 
-def _summary(told: list[Reconciled]) -> str:
-    if not told:
+def _summary(outcomes: list[Reconciled]) -> str:
+    if not outcomes:
         return "The outcome of every act is known."
-    return " ".join(f"Effect {one.effect_id}: {one.outcome}." for one in told)
+    return " ".join(f"Effect {outcome.effect_id}: {outcome.outcome}." for outcome in outcomes)

@@ -11,7 +11,7 @@ from decimal import Decimal
 def plain(text: str | None) -> str:
     """Return words with nothing in them that a terminal would obey: control characters and changes of direction."""
     words = (text or "").replace("\r\n", "\n").replace("\t", " ")
-    return "".join("·" if _is_an_order(one) else one for one in words)
+    return "".join("·" if _is_an_order(character) else character for character in words)
 
 
 def _is_an_order(character: str) -> bool:

@@ -46,10 +46,10 @@ def vendor_named(name: str) -> Vendor:
     module = _own().get(name)
     if module is not None:
         return _loaded_own(module)
-    found = _plugged().get(name)
-    if found is None:
+    points = _plugged().get(name)
+    if points is None:
         raise UsageError(f"There is no provider {name!r}.", next_step=f"Providers are: {', '.join(names())}.")
-    loaded = _load(name, found)
+    loaded = _load(name, points)
     if isinstance(loaded, Unusable):
         raise ConfigurationError(
             f"The vendor {name!r} of {loaded.distribution} cannot be used: {loaded.reason}.",
@@ -126,18 +126,18 @@ def unusable() -> list[Unusable]:
         for name in _own().keys() & _plugged().keys()
         for point in _plugged()[name]
     ]
-    loaded = (_load(name, found) for name, found in _plugged().items() if name not in _own())
-    return problems + [one for one in loaded if isinstance(one, Unusable)]
+    loaded = (_load(name, points) for name, points in _plugged().items() if name not in _own())
+    return problems + [vendor for vendor in loaded if isinstance(vendor, Unusable)]
 
 
 @cache
 def _all() -> tuple[Vendor, ...]:
     loaded: Iterator[Vendor | Unusable] = (
-        _load(name, found) for name, found in _plugged().items() if name not in _own()
+        _load(name, points) for name, points in _plugged().items() if name not in _own()
     )
     own = [_loaded_own(module) for module in _own().values()]
-    found = [*own, *(vendor for vendor in loaded if isinstance(vendor, Vendor))]
-    return tuple(sorted(found, key=lambda vendor: (FAMILIES.index(vendor.family), vendor.order, vendor.name)))
+    vendors_found = [*own, *(vendor for vendor in loaded if isinstance(vendor, Vendor))]
+    return tuple(sorted(vendors_found, key=lambda vendor: (FAMILIES.index(vendor.family), vendor.order, vendor.name)))
 
 
 @cache
@@ -160,10 +160,10 @@ def _loaded_own(module: str) -> Vendor:
 
 @cache
 def _plugged() -> dict[str, list[EntryPoint]]:
-    found: dict[str, list[EntryPoint]] = {}
+    by_name: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=GROUP):
-        found.setdefault(point.name, []).append(point)
-    return found
+        by_name.setdefault(point.name, []).append(point)
+    return by_name
 
 
 @cache
@@ -182,11 +182,11 @@ def _load_point(point: EntryPoint) -> Vendor | str:
     return vendor
 
 
-def _load(name: str, found: list[EntryPoint]) -> Vendor | Unusable:
-    where = " and ".join(sorted(_distribution(point) for point in found))
-    if len(found) > 1:
+def _load(name: str, points: list[EntryPoint]) -> Vendor | Unusable:
+    where = " and ".join(sorted(_distribution(point) for point in points))
+    if len(points) > 1:
         return Unusable(name, where, "each of them brings a vendor of that name; uninstall one")
-    loaded = _load_point(found[0])
+    loaded = _load_point(points[0])
     return loaded if isinstance(loaded, Vendor) else Unusable(name, where, loaded)
 
 

@@ -73,7 +73,7 @@ def _stage_asset(stage: ItemStage, before: ItemStage | None) -> dg.AssetsDefinit
 def _metadata(story: StageStory, *, trigger: str) -> dict[str, dg.MetadataValue]:
     made = story.made
     size = sum(file.size_bytes for file in made.files)
-    told: dict[str, dg.MetadataValue] = {
+    metadata: dict[str, dg.MetadataValue] = {
         "title": dg.MetadataValue.text(story.manifest.title),
         "trigger": dg.MetadataValue.text(trigger),
         "made_by": dg.MetadataValue.text(made.made_by),
@@ -84,8 +84,8 @@ def _metadata(story: StageStory, *, trigger: str) -> dict[str, dg.MetadataValue]
         "evidence": dg.MetadataValue.json(made.facts),
     }
     if made.job is not None:
-        told["job"] = dg.MetadataValue.text(made.job)
+        metadata["job"] = dg.MetadataValue.text(made.job)
     answers = [answer.model_dump(mode="json") for answer in story.manifest.answers]
     if answers:
-        told["answers"] = dg.MetadataValue.json(answers)
-    return told
+        metadata["answers"] = dg.MetadataValue.json(answers)
+    return metadata

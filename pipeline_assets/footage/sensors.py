@@ -30,17 +30,17 @@ def build_item_sensor() -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=dg.SkipReason("no item has moved"))
         requests = [
             dg.RunRequest(
-                run_key=f"item:{one.transition_id}",
-                partition_key=one.item_id,
-                asset_selection=[item_key(one.stage)],
-                tags={"item": one.item_id, TRIGGER_TAG: one.trigger[:200]},
+                run_key=f"item:{move.transition_id}",
+                partition_key=move.item_id,
+                asset_selection=[item_key(move.stage)],
+                tags={"item": move.item_id, TRIGGER_TAG: move.trigger[:200]},
             )
-            for one in moves
+            for move in moves
         ]
         return dg.SensorResult(
             run_requests=requests,
             cursor=str(moves[-1].transition_id),
-            dynamic_partitions_requests=[ITEMS.build_add_request(sorted({one.item_id for one in moves}))],
+            dynamic_partitions_requests=[ITEMS.build_add_request(sorted({move.item_id for move in moves}))],
         )
 
     return item_moved

@@ -41,8 +41,8 @@ def day(request: PageRequest) -> Response:
         UsageError: no such channel, or no date.
     """
     project, name = request.desk.project, request.path("channel")
-    channel, found = day_of(project, request.desk.queue_cache, name, parse_day(request.path("day")))
-    return request.show("day.html", channel=channel, day=found, usd=known_day_cost(project, name))
+    channel, day_view = day_of(project, request.desk.queue_cache, name, parse_day(request.path("day")))
+    return request.show("day.html", channel=channel, day=day_view, usd=known_day_cost(project, name))
 
 
 def pin(request: PageRequest) -> Response:

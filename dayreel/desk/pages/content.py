@@ -29,7 +29,7 @@ def preview(request: PageRequest) -> Response:
     if not request.wants_json:
         return _shown(request, draft=text)
     words = words_of(request.desk.project, request.path("content_id"), caption=text)
-    return JSONResponse({"captions": [vars(one) for one in words]})
+    return JSONResponse({"captions": [vars(item) for item in words]})
 
 
 def approve(request: PageRequest) -> Response:
@@ -92,14 +92,14 @@ def regenerate(request: PageRequest) -> Response:
     content_id, sequence = request.path("content_id"), request.field("segment")
     if not sequence.isdecimal() or len(sequence) > 3:  # noqa: PLR2004
         raise UsageError(f"{sequence!r} is not a segment.", next_step="Choose one of those on the page.")
-    found = review_of(request.desk.project, content_id)
-    if not found.can_regenerate:
+    review = review_of(request.desk.project, content_id)
+    if not review.can_regenerate:
         raise UsageError(
-            f"No segment of {content_id} can be made again now (it is {found.row.state}).",
+            f"No segment of {content_id} can be made again now (it is {review.row.state}).",
             next_step="Only the newest take of a day, before it goes out.",
         )
     seen = _seen(request)
-    if seen is not None and (found.row.revision, found.row.version) != (seen.revision, seen.version):
+    if seen is not None and (review.row.revision, review.row.version) != (seen.revision, seen.version):
         raise StaleState(f"{content_id} has changed since you saw it.", next_step="Look at it as it is now.")
     row = regenerate_segment(request.project, content_id, int(sequence))
     request.note("regenerate segment", f"{content_id}#{sequence}")

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dayreel.desk import sessions
-from dayreel.desk.forms import Form, OversizedError, one, read_form, require_csrf
+from dayreel.desk.forms import Form, OversizedError, read_form, require_csrf, value_of
 from dayreel.desk.state import DeskState
 from dayreel.errors import (
     BusyError,
@@ -111,7 +111,7 @@ class PageRequest:
 
     def field(self, name: str) -> str:
         """Return a field of the form, or an empty string."""
-        return one(self.form, name)
+        return value_of(self.form, name)
 
     def note(self, act: str, target: str) -> None:
         """Leave a line in the record of acts: this person did `act` to `target`, now."""
@@ -147,10 +147,10 @@ class PageRequest:
         with self.desk.project.catalog.read() as connection:
             return footage.waiting(connection)
 
-    def done(self, where: str, notice: str, **told: Any) -> Response:
+    def done(self, where: str, notice: str, **details: Any) -> Response:
         """Return to a page after an act, or tell a program what came of it."""
         if self.wants_json:
-            return JSONResponse({"done": notice, **told})
+            return JSONResponse({"done": notice, **details})
         return RedirectResponse(f"{where}{'&' if '?' in where else '?'}{urlencode({'done': notice})}", 303)
 
 

@@ -14,14 +14,14 @@ _MOST_AT_ONCE = 100
 def queue(request: PageRequest) -> Response:
     """Show one page of one view."""
     number = request.query("page", "1")
-    found = queue_of(
+    view = queue_of(
         request.desk.project,
         request.desk.queue_cache,
         view=request.query("view", "review"),
         page=int(number) if number.isdecimal() and len(number) < 7 else 1,  # noqa: PLR2004
         channel=request.query("channel") or None,
     )
-    return request.show("queue.html", queue=found, views=VIEWS, channel=request.query("channel"))
+    return request.show("queue.html", queue=view, views=VIEWS, channel=request.query("channel"))
 
 
 def approve_many(request: PageRequest) -> Response:
@@ -33,12 +33,12 @@ def approve_many(request: PageRequest) -> Response:
     chosen = list(request.form.get("item", ()))
     if not chosen or len(chosen) > _MOST_AT_ONCE:
         raise UsageError(f"{len(chosen)} contents were chosen.", next_step=f"Tick 1 to {_MOST_AT_ONCE} of them.")
-    told = [_approve(request, item) for item in chosen]
-    refused = [one for one in told if one["refusal"]]
+    outcomes = [_approve(request, item) for item in chosen]
+    refused = [outcome for outcome in outcomes if outcome["refusal"]]
     status = 409 if refused else 200
     if request.wants_json:
-        return JSONResponse({"outcomes": told}, status)
-    return request.show("batch.html", status=status, outcomes=told)
+        return JSONResponse({"outcomes": outcomes}, status)
+    return request.show("batch.html", status=status, outcomes=outcomes)
 
 
 def _approve(request: PageRequest, item: str) -> dict[str, str | None]:

@@ -42,8 +42,8 @@ def not_there(request: PageRequest) -> Response:
 
 def look_again(request: PageRequest) -> Response:
     """Ask the providers once more; sends nothing and buys nothing."""
-    told = reconcile(request.project)
-    return _show(request, told)
+    outcomes = reconcile(request.project)
+    return _show(request, outcomes)
 
 
 def _show(request: PageRequest, looked_up: list[Reconciled] | None) -> Response:
@@ -54,9 +54,9 @@ def _show(request: PageRequest, looked_up: list[Reconciled] | None) -> Response:
 def _resolve(request: PageRequest, named: str | None) -> Response:
     number = request.path("effect_id")
     note = request.field("note").strip()[:500] or None
-    told = resolve(request.project, int(number), reference=named, by=request.person.name, note=note)
+    outcome = resolve(request.project, int(number), reference=named, by=request.person.name, note=note)
     with request.desk.project.catalog.write() as connection:
-        detail = {"found": named, "note": note, "outcome": told.outcome}
+        detail = {"found": named, "note": note, "outcome": outcome.outcome}
         at, who = request.desk.project.clock.now(), request.person.name
         note_act(connection, "resolve effect", f"effect {number}", actor=who, at=at, via=request.via, detail=detail)
-    return request.done("/unknown", "resolved", outcome=told.outcome)
+    return request.done("/unknown", "resolved", outcome=outcome.outcome)

@@ -207,8 +207,8 @@ def prove(access: Access, models: Sequence[str]) -> Proof:
     base = access.url(BASE_URL, "/openai/v1") + "/models"
 
     def refused(reply: Reply) -> ProviderError:
-        said = str(part_of(reply, "error").get("message") or reply.words)
-        return reply.error(said, next_step=NEXT_STEPS.get(reply.status, ""), code=str(reply.status))
+        message = str(part_of(reply, "error").get("message") or reply.words)
+        return reply.error(message, next_step=NEXT_STEPS.get(reply.status, ""), code=str(reply.status))
 
     return prove_models(
         Http("OpenAI", headers={"Authorization": f"Bearer {key}"}, secrets=(key,)), base, models, refused

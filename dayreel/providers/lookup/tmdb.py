@@ -86,7 +86,9 @@ class TmdbLookup:
         episodes = () if reply.status == _NOT_FOUND else _read(reply, _Season).episodes
         # Where nobody has given a name yet, TMDB says "Episode 5", which says nothing.
         named = {
-            one.episode_number: one.name for one in episodes if one.name not in ("", f"Episode {one.episode_number}")
+            episode.episode_number: episode.name
+            for episode in episodes
+            if episode.name not in ("", f"Episode {episode.episode_number}")
         }
         return Found(f"tv/{best.id}", best.title, best.year, named)
 
@@ -129,8 +131,8 @@ def _read(reply: Reply, shape: type[_Shape]) -> _Shape:
 
 def _refused(reply: Reply) -> ProviderError:
     answer = reply.json()
-    said = str(answer.get("status_message") or reply.words) if isinstance(answer, dict) else reply.words
-    return reply.error(said, next_step=NEXT_STEPS.get(reply.status, ""), code=str(reply.status))
+    message = str(answer.get("status_message") or reply.words) if isinstance(answer, dict) else reply.words
+    return reply.error(message, next_step=NEXT_STEPS.get(reply.status, ""), code=str(reply.status))
 
 
 def prove(access: Access, _models: Sequence[str]) -> Proof:

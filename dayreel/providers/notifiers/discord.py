@@ -167,10 +167,10 @@ class DiscordNotifier:
             from urllib3.fields import RequestField  # noqa: PLC0415  brings the whole of urllib3
             from urllib3.filepost import encode_multipart_formdata  # noqa: PLC0415
 
-            told = RequestField("payload_json", json.dumps(payload))
-            told.make_multipart(content_type="application/json")
+            fields = RequestField("payload_json", json.dumps(payload))
+            fields.make_multipart(content_type="application/json")
             data, kind = encode_multipart_formdata(
-                [told, RequestField.from_tuples("files[0]", (preview.name, preview.read_bytes(), "video/mp4"))]
+                [fields, RequestField.from_tuples("files[0]", (preview.name, preview.read_bytes(), "video/mp4"))]
             )
             body = {"data": data, "headers": {"Content-Type": kind}}
         reply = self._http.send(
@@ -200,11 +200,13 @@ def connect(access: Access) -> DiscordNotifier:
 def refused(reply: Reply) -> ProviderError:
     """Return the typed error for an answer of Discord's that is not a success."""
     answer = reply.json()
-    told = answer if isinstance(answer, dict) else {}
-    code = told.get("code") if isinstance(told.get("code"), int) else 0
-    said = readable(str(told.get("message") or reply.words), secrets=reply.secrets)
+    body = answer if isinstance(answer, dict) else {}
+    code = body.get("code") if isinstance(body.get("code"), int) else 0
+    message = readable(str(body.get("message") or reply.words), secrets=reply.secrets)
     step = NEXT_STEPS.get(code or 0) or NEXT_STEPS.get(reply.status, "")
-    return reply.error(f"{said} (code {code})" if code else said, next_step=step, code=str(code) if code else None)
+    return reply.error(
+        f"{message} (code {code})" if code else message, next_step=step, code=str(code) if code else None
+    )
 
 
 def prove(access: Access, _models: Sequence[str]) -> Proof:
@@ -221,8 +223,8 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
 
     bot = read("/users/@me", "ask Discord whose token it is")
     room = read(f"/channels/{access.secret('DISCORD_CHANNEL_ID')}", "ask Discord for the channel")
-    found = f"bot {bot.get('username')}, and it can see #{room.get('name')}; {prove_buttons(access, PUBLIC_KEY)}"
-    return Proof(found)
+    detail = f"bot {bot.get('username')}, and it can see #{room.get('name')}; {prove_buttons(access, PUBLIC_KEY)}"
+    return Proof(detail)
 
 
 VENDOR: Final = Vendor(

@@ -119,9 +119,9 @@ def _short(text: str) -> str:
 
 def _refused(reply: Reply) -> ProviderError:
     answer = reply.json()
-    said = str(answer.get("error") or reply.words) if isinstance(answer, dict) else reply.words
+    message = str(answer.get("error") or reply.words) if isinstance(answer, dict) else reply.words
     code = str(answer["code"]) if isinstance(answer, dict) and "code" in answer else None
-    return reply.error(readable(said, secrets=reply.secrets), next_step=NEXT_STEPS.get(reply.status, ""), code=code)
+    return reply.error(readable(message, secrets=reply.secrets), next_step=NEXT_STEPS.get(reply.status, ""), code=code)
 
 
 def prove(access: Access, _models: Sequence[str]) -> Proof:

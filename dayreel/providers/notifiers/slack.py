@@ -334,9 +334,9 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
 
     reply, who = call("auth.test")
     call("conversations.history", channel=access.secret("SLACK_CHANNEL_ID"), limit="1")
-    found = f"bot {who.get('user')} of {who.get('team')}, and it can read the channel; {prove_buttons(access, SECRET)}"
-    told = reply.headers.get("X-OAuth-Scopes")
-    return Proof(found) if told is None else prove_scopes(found, _SCOPES, told.replace(" ", "").split(","))
+    detail = f"bot {who.get('user')} of {who.get('team')}, and it can read the channel; {prove_buttons(access, SECRET)}"
+    scopes = reply.headers.get("X-OAuth-Scopes")
+    return Proof(detail) if scopes is None else prove_scopes(detail, _SCOPES, scopes.replace(" ", "").split(","))
 
 
 VENDOR: Final = Vendor(

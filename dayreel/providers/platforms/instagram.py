@@ -169,13 +169,13 @@ class InstagramPlatform:
         Raises:
             TransientError, PermanentError: it could not be read.
         """
-        found = self._graph.call(
+        limit = self._graph.call(
             "GET",
             f"{self._account_id}/content_publishing_limit",
             attempted="read Instagram's publishing limit",
             params={"fields": "config,quota_usage"},
         )
-        rows = found.get("data") or [{}]
+        rows = limit.get("data") or [{}]
         config = rows[0].get("config") or {}
         if "quota_total" not in config:
             raise TransientError(attempted="read Instagram's publishing limit", answer="no quota_total")
@@ -195,9 +195,9 @@ class InstagramPlatform:
         if state == "PUBLISHED":
             return self._recover(request, progress["container_id"])
         if progress["publishing"] and state not in ("FINISHED", "IN_PROGRESS"):
-            found = self._recover_receipt(request, progress["container_id"], state)
-            if found is not None:
-                return found
+            receipt = self._recover_receipt(request, progress["container_id"], state)
+            if receipt is not None:
+                return receipt
         is_usable = state == "FINISHED" or (state == "IN_PROGRESS" and progress["uploaded"])
         if not is_usable:
             self._fill_new_container(request, fields, progress)
@@ -275,7 +275,7 @@ class InstagramPlatform:
 
     def _status(self, container: str) -> tuple[str, str]:
         try:
-            found = self._graph.call(
+            status = self._graph.call(
                 "GET",
                 container,
                 attempted="read the Instagram container",
@@ -286,7 +286,7 @@ class InstagramPlatform:
             if error.code in GONE_CODES:
                 return _GONE, error.answer
             raise
-        return str(found.get("status_code")), str(found.get("status", ""))
+        return str(status.get("status_code")), str(status.get("status", ""))
 
     def _wait_until_finished(self, container: str) -> None:
         def probe() -> bool | None:
@@ -366,23 +366,23 @@ class InstagramPlatform:
 
     def _recover(self, request: PostRequest, container: str, sent_at: datetime | None = None) -> Receipt:
         try:
-            found = self._find(request.marker, sent_at)
+            receipt = self._find(request.marker, sent_at)
         except ProviderError as error:
             return Receipt("processing", None, None, {"container_id": container, "read_error": error.message})
-        return found or Receipt("processing", None, None, {"container_id": container})
+        return receipt or Receipt("processing", None, None, {"container_id": container})
 
     def _recover_receipt(self, request: PostRequest, container: str, state: str) -> Receipt | None:
         # EXPIRED and ERROR say "never published"; a container that has gone says nothing.
         with doubt_remains(is_in_doubt=True):
-            found = self._find(request.marker, None)
-        if found is None and state == _GONE:
+            receipt = self._find(request.marker, None)
+        if receipt is None and state == _GONE:
             raise UnknownOutcomeError(
                 attempted="find out what became of an Instagram post",
                 answer="the container has gone and no media carries the marker",
                 reference=container,
                 next_step=f"Look for {request.marker!r} in the account's posts.",
             )
-        return found
+        return receipt
 
     def _judge(self, request: PostRequest, handle: dict[str, Any], container: str, *, sent_at: datetime) -> Finding:
         state, words = self._status(container)
@@ -391,9 +391,9 @@ class InstagramPlatform:
             return Finding("live", f"{evidence}.", self._recover(request, container, sent_at))
         if state in ("FINISHED", "IN_PROGRESS"):
             return Finding("resumable", f"{evidence}: not published, and may go on.", handle=dict(handle))
-        found = self._find(request.marker, sent_at)
-        if found is not None:
-            return Finding("live", f"{evidence}, and media {found.post_id} carries the marker.", found)
+        receipt = self._find(request.marker, sent_at)
+        if receipt is not None:
+            return Finding("live", f"{evidence}, and media {receipt.post_id} carries the marker.", receipt)
         if state == _GONE and handle.get("publishing"):
             return Finding("unclear", f"{evidence} ({words}), and no media carries {request.marker!r}.")
         return Finding("absent", f"{evidence}: never published, and no media carries {request.marker!r}.")
@@ -506,14 +506,14 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     account = graph.call(
         "GET", access.secret("INSTAGRAM_ACCOUNT_ID"), attempted="read the Instagram account", params=params
     )
-    found = f"account {account.get('username')} ({account.get('id')})"
+    detail = f"account {account.get('username')} ({account.get('id')})"
     if is_login:
-        return Proof(f"{found}, Instagram Login")
+        return Proof(f"{detail}, Instagram Login")
     seen: dict[str, str | int] = {"input_token": token}
-    told = (
+    token_facts = (
         graph.call("GET", "debug_token", attempted="read the Instagram token's scopes", params=seen).get("data") or {}
     )
-    return prove_scopes(f"{found}, Facebook Login", _PAGE_SCOPES, told.get("scopes") or ())
+    return prove_scopes(f"{detail}, Facebook Login", _PAGE_SCOPES, token_facts.get("scopes") or ())
 
 
 VENDOR: Final = Vendor(

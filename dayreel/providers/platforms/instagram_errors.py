@@ -120,7 +120,7 @@ def find_row(error: dict[str, Any], *, status: int) -> ErrorRow:
 
 def find_row_in_status(text: str) -> tuple[ErrorRow, str]:
     """Return row and code for the `status` text of a container in state ERROR, which names a subcode."""
-    found = _SUBCODE.search(text)
-    if found is None or int(found[0]) not in BY_SUBCODE:
+    match = _SUBCODE.search(text)
+    if match is None or int(match[0]) not in BY_SUBCODE:
         return ErrorRow("refuse", "processing did not work", "Look at the video; then retry."), "ERROR"
-    return BY_SUBCODE[int(found[0])], found[0]
+    return BY_SUBCODE[int(match[0])], match[0]

@@ -133,9 +133,9 @@ class Graph:
         if not isinstance(error, dict):
             error = {}
         code = "/".join(str(part) for part in (error.get("code"), error.get("error_subcode")) if part is not None)
-        said = error.get("error_user_msg") or error.get("message")
+        message = error.get("error_user_msg") or error.get("message")
         trace = f", fbtrace_id {error['fbtrace_id']}" if error.get("fbtrace_id") else ""
-        words = readable(str(said), secrets=(self._token,)) if said else reply.words
+        words = readable(str(message), secrets=(self._token,)) if message else reply.words
         return to_error(
             find_row(error, status=reply.status),
             attempted=reply.attempted,

@@ -20,8 +20,8 @@ def read_counters(graph: Graph, post_ids: Sequence[str], *, observed_at: datetim
     Raises:
         TransientError, PermanentError: not readable at all.
     """
-    found = ((post_id, _insights(graph, post_id)) for post_id in post_ids)
-    return [_to_counters(post_id, values, observed_at) for post_id, values in found if values is not None]
+    insights = ((post_id, _insights(graph, post_id)) for post_id in post_ids)
+    return [_to_counters(post_id, values, observed_at) for post_id, values in insights if values is not None]
 
 
 def _insights(graph: Graph, media_id: str) -> dict[str, Any] | None:
@@ -43,7 +43,7 @@ _REFUSED: dict[str, Any] = {}
 def _ask(graph: Graph, media_id: str, metrics: Sequence[str]) -> dict[str, Any] | None:
     """Return values by metric, `_REFUSED` when one of them is not supported, None when the media is not known."""
     try:
-        found = graph.call(
+        body = graph.call(
             "GET",
             f"{media_id}/insights",
             attempted="read Instagram insights",
@@ -56,7 +56,7 @@ def _ask(graph: Graph, media_id: str, metrics: Sequence[str]) -> dict[str, Any] 
         if (error.code or "").split("/")[0] == "100":
             return _REFUSED
         raise
-    rows = [row for row in found.get("data", []) if row.get("values")]
+    rows = [row for row in body.get("data", []) if row.get("values")]
     return {row["name"]: row["values"][0].get("value") for row in rows}
 
 

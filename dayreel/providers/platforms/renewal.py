@@ -101,29 +101,29 @@ def _ask_instagram(
     error = answer.get("error") if isinstance(answer, dict) else None
     if reply.ok and error is None:
         return dict(answer)
-    found = error if isinstance(error, dict) else {}
-    said = readable(str(found.get("message") or reply.words), secrets=(value,))
-    code = str(found.get("code") or reply.status)
-    row = find_row(found, status=reply.status)
-    words = readable(f"HTTP {reply.status}, code {code}: {said}", secrets=(value,))
+    error_body = error if isinstance(error, dict) else {}
+    message = readable(str(error_body.get("message") or reply.words), secrets=(value,))
+    code = str(error_body.get("code") or reply.status)
+    row = find_row(error_body, status=reply.status)
+    words = readable(f"HTTP {reply.status}, code {code}: {message}", secrets=(value,))
     raise to_error(row, attempted=attempted, answer=words, code=code)
 
 
 def _tiktok_refusal(reply: Reply, answer: Mapping[str, Any], attempted: str) -> ProviderError:
     code = readable(str(answer["error"]), secrets=reply.secrets) if answer.get("error") else ""
-    said = readable(str(answer.get("error_description") or reply.words), secrets=reply.secrets)
+    message = readable(str(answer.get("error_description") or reply.words), secrets=reply.secrets)
     if reply.status >= 500:  # noqa: PLR2004  HTTP's own border; whatever a broken server says of the token
-        return reply.error(said)
+        return reply.error(message)
     if code in _INVALID:
         return PermanentError(
             attempted=attempted,
-            answer=f"{code}: {said}",
+            answer=f"{code}: {message}",
             next_step="Connect the TikTok account again and set TIKTOK_ACCESS_TOKEN and TIKTOK_REFRESH_TOKEN again.",
             code=code,
         )
     if reply.ok or code:
-        return TransientError(attempted=attempted, answer=f"{code or 'no access_token'}: {said}", code=code or None)
-    return reply.error(said)
+        return TransientError(attempted=attempted, answer=f"{code or 'no access_token'}: {message}", code=code or None)
+    return reply.error(message)
 
 
 def _after(now: datetime, answer: Mapping[str, Any], name: str) -> datetime | None:

@@ -450,14 +450,14 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     )
     creator = api.call("/v2/post/publish/creator_info/query/", attempted="ask TikTok what the account offers")
     offered = ", ".join(creator.get("privacy_level_options") or ())
-    found = f"account {creator.get('creator_username')}, offers {offered}"
+    detail = f"account {creator.get('creator_username')}, offers {offered}"
     try:
         api.call("/v2/video/list/", attempted="list TikTok videos", params={"fields": "id"}, json={"max_count": 1})
     except PermanentError as error:
         if error.code != "scope_not_authorized":
             raise
-        return Proof(found, "the scope video.list is missing, so posts get no counters", error.next_step)
-    return Proof(f"{found}; video.publish and video.list")
+        return Proof(detail, "the scope video.list is missing, so posts get no counters", error.next_step)
+    return Proof(f"{detail}; video.publish and video.list")
 
 
 VENDOR: Final = Vendor(

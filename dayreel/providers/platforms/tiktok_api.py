@@ -70,11 +70,11 @@ class TikTokApi:
     def _error(self, reply: Reply, error: dict[str, Any], reference: str | None) -> ProviderError:
         code = str(error.get("code") or reply.status)
         log = f", log_id {error['log_id']}" if error.get("log_id") else ""
-        said = readable(str(error["message"]), secrets=(self._token,)) if error.get("message") else reply.words
+        message = readable(str(error["message"]), secrets=(self._token,)) if error.get("message") else reply.words
         return to_error(
             find_row(code, status=reply.status),
             attempted=reply.attempted,
-            answer=readable(f"HTTP {reply.status}, {code}: {said}{log}", secrets=(self._token,)),
+            answer=readable(f"HTTP {reply.status}, {code}: {message}{log}", secrets=(self._token,)),
             code=code,
             reference=reference,
             retry_after_s=reply.wait_s,

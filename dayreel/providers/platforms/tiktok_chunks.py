@@ -47,7 +47,7 @@ def plan_chunks(size_bytes: int, *, chunk_bytes: int = MAX_CHUNK_BYTES) -> Chunk
 
 def held_bytes(content_range: str | None) -> int | None:
     """Return how many bytes the server has by its `Content-Range: bytes 0-N/TOTAL` (or `*/TOTAL`: none), or None."""
-    found = _HELD.match(content_range or "")
-    if found is None:
+    match = _HELD.match(content_range or "")
+    if match is None:
         return None
-    return int(found[1]) + 1 if found[1] else 0
+    return int(match[1]) + 1 if match[1] else 0

@@ -27,13 +27,13 @@ def query_videos(api: TikTokApi, video_ids: Sequence[str]) -> list[dict[str, Any
     """
     videos: list[dict[str, Any]] = []
     for start in range(0, len(video_ids), _BATCH):
-        found = api.call(
+        body = api.call(
             "/v2/video/query/",
             attempted="read TikTok videos",
             params={"fields": _FIELDS},
             json={"filters": {"video_ids": list(video_ids[start : start + _BATCH])}},
         )
-        videos.extend(found.get("videos") or [])
+        videos.extend(body.get("videos") or [])
     return videos
 
 
@@ -98,7 +98,7 @@ def _public_id_of(api: TikTokApi, publish_id: str) -> str:
 
 
 def _find(api: TikTokApi, markers: set[str], sent_at: datetime | None) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    videos: dict[str, dict[str, Any]] = {}
     cursor: dict[str, Any] = {}
     for _ in range(_PAGES):
         page = api.call(
@@ -109,14 +109,14 @@ def _find(api: TikTokApi, markers: set[str], sent_at: datetime | None) -> dict[s
         )
         for video in page.get("videos") or []:
             text = f"{video.get('video_description') or ''}\n{video.get('title') or ''}"
-            for marker in markers - found.keys():
+            for marker in markers - videos.keys():
                 if carries_marker(text, marker) and not _is_older(video, sent_at):
-                    found[marker] = video
+                    videos[marker] = video
         oldest = (page.get("videos") or [{}])[-1]
-        if len(found) == len(markers) or not page.get("has_more") or _is_older(oldest, sent_at):
+        if len(videos) == len(markers) or not page.get("has_more") or _is_older(oldest, sent_at):
             break
         cursor = {"cursor": page.get("cursor")}
-    return found
+    return videos
 
 
 def _is_older(video: dict[str, Any], sent_at: datetime | None) -> bool:

@@ -141,13 +141,13 @@ class YouTubePlatform:
         progress = Progress(handle, record)
         if progress["video_id"]:
             return self._follow(str(progress["video_id"]))
-        found = self._ask_on_resume(request, progress) if progress["session_uri"] else None
-        if isinstance(found, str):
-            progress.commit(video_id=found)
-            return self._follow(found)
-        if found is None:
+        resumed = self._ask_on_resume(request, progress) if progress["session_uri"] else None
+        if isinstance(resumed, str):
+            progress.commit(video_id=resumed)
+            return self._follow(resumed)
+        if resumed is None:
             progress.commit(session_uri=start_session(self._api, request, body, params), finishing=False)
-        state = send_bytes(self._api, request, progress, start=found or 0, chunk_bytes=self._chunk_bytes)
+        state = send_bytes(self._api, request, progress, start=resumed or 0, chunk_bytes=self._chunk_bytes)
         if state.video is None:
             raise self._session_gone(progress)
         progress.commit(video_id=str(state.video["id"]))
@@ -167,15 +167,15 @@ class YouTubePlatform:
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return the counters of these videos, 50 a call; what is switched off (likes, comments) is None."""
         observed_at = self._clock.now()
-        found: list[Counters] = []
+        counters_read: list[Counters] = []
         for start in range(0, len(post_ids), _BATCH):
             page = self._api.call(
                 "/youtube/v3/videos",
                 attempted="read YouTube statistics",
                 params={"part": "statistics", "id": ",".join(post_ids[start : start + _BATCH]), "maxResults": _BATCH},
             )
-            found.extend(_to_counters(video, observed_at) for video in page.get("items", []))
-        return found
+            counters_read.extend(_to_counters(video, observed_at) for video in page.get("items", []))
+        return counters_read
 
     # -- sending --------------------------------------------------------------------------------------------------
 
@@ -199,11 +199,11 @@ class YouTubePlatform:
     def _ask_on_resume(self, request: PostRequest, progress: Progress) -> str | int | None:
         """Return the id of the video that exists, or the byte to continue from, or None to open another session."""
         with doubt_remains(progress["finishing"]):
-            found = ask_session(self._api, str(progress["session_uri"]), total=request.size_bytes)
-            if found.state == "open":
-                return found.held_bytes
-            if found.video is not None:
-                return str(found.video["id"])
+            answer = ask_session(self._api, str(progress["session_uri"]), total=request.size_bytes)
+            if answer.state == "open":
+                return answer.held_bytes
+            if answer.video is not None:
+                return str(answer.video["id"])
             if not progress["finishing"]:
                 return None
             video_id = self._find(request.marker, None)
@@ -269,11 +269,11 @@ class YouTubePlatform:
         return Finding("live", f"YouTube shows video {video_id} as {status}.", Receipt(state, video_id, url, video))
 
     def _judge_session(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
-        found = ask_session(self._api, str(handle["session_uri"]), total=request.size_bytes)
-        if found.video is not None:
-            return self._judge_video(str(found.video["id"]))
-        if found.state == "open":
-            evidence = f"The upload holds {found.held_bytes} of {request.size_bytes} bytes, so there is no video yet."
+        answer = ask_session(self._api, str(handle["session_uri"]), total=request.size_bytes)
+        if answer.video is not None:
+            return self._judge_video(str(answer.video["id"]))
+        if answer.state == "open":
+            evidence = f"The upload holds {answer.held_bytes} of {request.size_bytes} bytes, so there is no video yet."
             return Finding("resumable", evidence, handle=dict(handle))
         video_id = self._find(request.marker, sent_at)
         if video_id is not None:
@@ -394,10 +394,10 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     if not mine:
         return Proof("", "the Google account has no YouTube channel", "Create a channel for it first.")
     channel_id, wanted = str(mine[0].get("id")), access.variable("YOUTUBE_CHANNEL_ID")
-    found = f"channel {(mine[0].get('snippet') or {}).get('title')} ({channel_id})"
+    detail = f"channel {(mine[0].get('snippet') or {}).get('title')} ({channel_id})"
     if wanted and wanted != channel_id:
-        return Proof(found, f"YOUTUBE_CHANNEL_ID is {wanted}", "Correct it, or connect the other channel.")
-    return prove_scopes(found, _SCOPES, scopes)
+        return Proof(detail, f"YOUTUBE_CHANNEL_ID is {wanted}", "Correct it, or connect the other channel.")
+    return prove_scopes(detail, _SCOPES, scopes)
 
 
 VENDOR: Final = Vendor(

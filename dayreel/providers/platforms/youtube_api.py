@@ -122,8 +122,8 @@ class YouTubeApi:
         body = reply.json() if isinstance(reply.json(), dict) else {}
         reason = reason_of(body, status=reply.status)
         error = body.get("error")
-        said = error.get("message") if isinstance(error, dict) else body.get("error_description")
-        words = readable(str(said), secrets=reply.secrets) if said else reply.words
+        message = error.get("message") if isinstance(error, dict) else body.get("error_description")
+        words = readable(str(message), secrets=reply.secrets) if message else reply.words
         return to_error(
             find_row(reason, status=reply.status),
             attempted=reply.attempted,

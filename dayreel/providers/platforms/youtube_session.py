@@ -98,15 +98,15 @@ def send_bytes(
     position, standstills = start, 0
     with approved_file(request) as file:
         while True:
-            found = _send_chunk(api, request, progress, file, first=position, chunk_bytes=chunk_bytes)
-            if found.state != "open":
-                return found
-            standstills = standstills + 1 if found.held_bytes <= position else 0
+            answer = _send_chunk(api, request, progress, file, first=position, chunk_bytes=chunk_bytes)
+            if answer.state != "open":
+                return answer
+            standstills = standstills + 1 if answer.held_bytes <= position else 0
             if standstills > _STANDSTILLS:
                 raise TransientError(
                     attempted=_UPLOADING, answer=f"no progress beyond byte {position}", retry_after_s=60
                 )
-            position = found.held_bytes
+            position = answer.held_bytes
 
 
 def _send_chunk(

@@ -118,8 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         first, length = part
         is_whole = length == offer.size_bytes
-        said = None if is_whole else f"bytes {first}-{first + length - 1}/{offer.size_bytes}"
-        self._head(HTTPStatus.OK if is_whole else HTTPStatus.PARTIAL_CONTENT, length, said)
+        content_range = None if is_whole else f"bytes {first}-{first + length - 1}/{offer.size_bytes}"
+        self._head(HTTPStatus.OK if is_whole else HTTPStatus.PARTIAL_CONTENT, length, content_range)
         if with_body:
             self._send(first, length)
 
@@ -154,12 +154,12 @@ def wanted_part(header: str | None, size_bytes: int) -> tuple[int, int] | None:
 
     A header that is missing, or that asks for several parts, means the whole file, as HTTP allows.
     """
-    found = _RANGE.match(header or "")
-    if found is None or found[0] == "bytes=-":
+    match = _RANGE.match(header or "")
+    if match is None or match[0] == "bytes=-":
         return 0, size_bytes
-    if not found[1]:
-        length = min(int(found[2]), size_bytes)
+    if not match[1]:
+        length = min(int(match[2]), size_bytes)
         return (size_bytes - length, length) if length else None
-    first = int(found[1])
-    last = min(int(found[2]) if found[2] else size_bytes - 1, size_bytes - 1)
+    first = int(match[1])
+    last = min(int(match[2]) if match[2] else size_bytes - 1, size_bytes - 1)
     return (first, last - first + 1) if first <= last else None

@@ -114,16 +114,16 @@ class PresignedS3:
         try:
             act()
         except s3_sdk.failures() as error:
-            said = s3_sdk.answer_in(error)
-            if said is None:
+            refusal = s3_sdk.answer_in(error)
+            if refusal is None:
                 raise TransientError(attempted=attempted, answer=f"no answer ({type(error).__name__})") from None
-            words = readable(said.words, secrets=self._secrets)
-            kind = TransientError if said.code in _PASSING else PermanentError
+            words = readable(refusal.words, secrets=self._secrets)
+            kind = TransientError if refusal.code in _PASSING else PermanentError
             raise kind(
                 attempted=attempted,
-                answer=f"{said.code}: {words}",
-                code=said.code,
-                next_step=NEXT_STEPS.get(said.code, ""),
+                answer=f"{refusal.code}: {words}",
+                code=refusal.code,
+                next_step=NEXT_STEPS.get(refusal.code, ""),
             ) from None
 
     @property
@@ -134,13 +134,13 @@ class PresignedS3:
         """Delete what processes that were killed left behind; not being allowed to look is not a reason to stop."""
         before = self._clock.now() - timedelta(seconds=LIFETIME_S)
         try:
-            found = client.list_objects_v2(Bucket=self._bucket, Prefix=PREFIX).get("Contents", [])
+            objects = client.list_objects_v2(Bucket=self._bucket, Prefix=PREFIX).get("Contents", [])
         except s3_sdk.failures() as error:
             _LOG.info("Bucket %s could not be looked through (%s).", self._bucket, type(error).__name__)
             return
-        for one in found:
-            if one["LastModified"] < before and one["Key"].startswith(PREFIX):
-                self._delete(client, one["Key"])
+        for item in objects:
+            if item["LastModified"] < before and item["Key"].startswith(PREFIX):
+                self._delete(client, item["Key"])
 
     def _delete(self, client: Any, key: str) -> None:
         try:

@@ -112,9 +112,9 @@ class _Tunnel:
         for raw in stream:
             line = raw.decode("utf-8", "replace")
             self._lines.append(line.strip())
-            found = _NAME.search(line)
-            if found is not None and not self._printed:
-                self._printed = found[1]
+            match = _NAME.search(line)
+            if match is not None and not self._printed:
+                self._printed = match[1]
 
     def name(self) -> str:
         return self._printed or str(self._ask("/quicktunnel").get("hostname") or "")
@@ -135,11 +135,11 @@ class _Tunnel:
     def failure(self, what: str) -> TransientError:
         if self.process.poll() is not None:
             self._listener.join(2)  # what it said last is why it ended
-        said = next((line for line in reversed(self._lines) if "ERR" in line or _TOO_MANY.search(line)), "")
+        reason = next((line for line in reversed(self._lines) if "ERR" in line or _TOO_MANY.search(line)), "")
         too_many = any(_TOO_MANY.search(line) for line in self._lines)
         return TransientError(
             attempted=_ATTEMPTED,
-            answer=f"{what}{f'; it said: {readable(said)}' if said else ''}",
+            answer=f"{what}{f'; it said: {readable(reason)}' if reason else ''}",
             next_step="Cloudflare limits how often tunnels are made: wait a quarter of an hour." if too_many else "",
             retry_after_s=_BACK_OFF_S if too_many else 60,
             code="rate_limited" if too_many else "no_tunnel",
@@ -198,8 +198,8 @@ def connect(access: Access) -> PublicUrl:
 def prove(access: Access, _models: Sequence[str]) -> Proof:
     """Look for the program; no tunnel is opened."""
     program = access.variable("DAYREEL_CLOUDFLARED") or "cloudflared"
-    found = shutil.which(program)
-    return Proof(f"at {found}") if found else Proof("", f"there is no {program} here", INSTALL)
+    path = shutil.which(program)
+    return Proof(f"at {path}") if path else Proof("", f"there is no {program} here", INSTALL)
 
 
 VENDOR: Final = Vendor(

@@ -126,8 +126,8 @@ def _length_s(path: Path, attempted: str) -> float:
 
 def prove(_access: Access, _models: Sequence[str]) -> Proof:
     """Look for the program."""
-    found = shutil.which("espeak-ng")
-    return Proof(f"at {found}") if found else Proof("", "there is no espeak-ng here", INSTALL)
+    path = shutil.which("espeak-ng")
+    return Proof(f"at {path}") if path else Proof("", "there is no espeak-ng here", INSTALL)
 
 
 VENDOR: Final = Vendor(

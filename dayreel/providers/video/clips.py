@@ -51,13 +51,13 @@ def footage_in(folder: Path) -> list[Path]:
             f"The folder of own footage {str(folder)!r} does not exist.",
             next_step="Make it and put video files in it, or change `video.folder` in the channel file.",
         )
-    found = sorted((path for path in folder.iterdir() if _is_usable(path)), key=lambda path: path.name)
-    if not found:
+    clips = sorted((path for path in folder.iterdir() if _is_usable(path)), key=lambda path: path.name)
+    if not clips:
         raise ConfigurationError(
             f"The folder of own footage {str(folder)!r} has no video file.",
             next_step=f"Put files in it that end in {', '.join(sorted(FOOTAGE_SUFFIXES))}.",
         )
-    return found
+    return clips
 
 
 def pick_footage(files: Sequence[Path], *, content_id: str, sequence: int) -> Path:

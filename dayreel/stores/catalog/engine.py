@@ -147,22 +147,22 @@ class Catalog:
 
     def _explained(self, act: str, error: DatabaseError) -> StoreError:
         where = self.engine.url.render_as_string(hide_password=True)
-        said = str(error.orig).strip().splitlines()[0]
-        if "locked" in said or "lock timeout" in said:
+        message = str(error.orig).strip().splitlines()[0]
+        if "locked" in message or "lock timeout" in message:
             return StoreError(
                 f"Tried to {act} the catalog {where!r}; another process held it for more than "
                 f"{self._busy_timeout_s:g} s.",
                 next_step="Nothing was changed; try again, and look for a stuck process if it stays so.",
             )
-        if "no such table" in said or "does not exist" in said:
+        if "no such table" in message or "does not exist" in message:
             return StoreError(
-                f"Tried to {act} the catalog {where!r}; its tables are not there ({said}).",
+                f"Tried to {act} the catalog {where!r}; its tables are not there ({message}).",
                 next_step="Run `dayreel doctor`, or any `dayreel run`, which brings the schema up to date.",
             )
         server = "Check DAYREEL_CATALOG_URL and that the database is up; nothing was changed."
         file = "Check that this file is the catalog, and that it and its folder can be written; nothing was changed."
         return StoreError(
-            f"Tried to {act} the catalog {where!r}; it answered: {said}.",
+            f"Tried to {act} the catalog {where!r}; it answered: {message}.",
             next_step=file if self.is_sqlite else server,
         )
 

@@ -38,28 +38,28 @@ def changed_paths(before: Mapping[str, Any] | None, after: Mapping[str, Any]) ->
     """
     if before is None:
         return [""]
-    found: list[str] = []
-    _compare(before, after, "", found)
-    if len(found) > MAX_PATHS:
-        return [*found[:MAX_PATHS], f"... {len(found)} places in all"]
-    return found
+    pointers: list[str] = []
+    _compare(before, after, "", pointers)
+    if len(pointers) > MAX_PATHS:
+        return [*pointers[:MAX_PATHS], f"... {len(pointers)} places in all"]
+    return pointers
 
 
-def _compare(before: Any, after: Any, pointer: str, found: list[str]) -> None:
+def _compare(before: Any, after: Any, pointer: str, pointers: list[str]) -> None:
     if isinstance(before, dict) and isinstance(after, dict):
-        _compare_dicts(before, after, pointer, found)
+        _compare_dicts(before, after, pointer, pointers)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             if old != new or type(old) is not type(new):
-                _compare(old, new, f"{pointer}/{index}", found)
+                _compare(old, new, f"{pointer}/{index}", pointers)
     else:
-        found.append(pointer)
+        pointers.append(pointer)
 
 
-def _compare_dicts(before: dict[str, Any], after: dict[str, Any], pointer: str, found: list[str]) -> None:
+def _compare_dicts(before: dict[str, Any], after: dict[str, Any], pointer: str, pointers: list[str]) -> None:
     for key, new in after.items():
         if key not in before:
-            found.append(f"{pointer}/{escape_pointer(key)}")
+            pointers.append(f"{pointer}/{escape_pointer(key)}")
         elif (old := before[key]) != new or type(old) is not type(new):
-            _compare(old, new, f"{pointer}/{escape_pointer(key)}", found)
-    found.extend(f"{pointer}/{escape_pointer(key)}" for key in before if key not in after)
+            _compare(old, new, f"{pointer}/{escape_pointer(key)}", pointers)
+    pointers.extend(f"{pointer}/{escape_pointer(key)}" for key in before if key not in after)

@@ -94,8 +94,8 @@ def atomic(path: Path) -> str:
         _require(state.read() == {"status": expected}, f"after the kill the document is {state.read()}")
     with state.transaction() as txn:
         txn.data["status"] = "going on"
-    said = [record["outcome"] for record in state.get_transaction_history()]
-    _require(said == ["committed", "recovered", "interrupted", "committed"], f"the log says {said}")
+    outcomes = [record["outcome"] for record in state.get_transaction_history()]
+    _require(outcomes == ["committed", "recovered", "interrupted", "committed"], f"the log says {outcomes}")
     return "killed before the rename: the old document; after it: the new one; the next transaction logs both"
 
 
@@ -137,25 +137,25 @@ def concurrent(path: Path) -> str:
 def locked(path: Path) -> str:
     """Ask for a lock that another thread holds, and for one that this thread holds."""
     state = PipelineState(path, lock_timeout_s=0.1)
-    told: list[str] = []
+    refusals: list[str] = []
     with state.transaction() as txn:
         txn.data["status"] = "held"
-        told.append(_refused(StateLockError, state.transaction().__enter__))
-        other = threading.Thread(target=lambda: told.append(_refused(StateLockError, lambda: state.write({}))))
+        refusals.append(_refused(StateLockError, state.transaction().__enter__))
+        other = threading.Thread(target=lambda: refusals.append(_refused(StateLockError, lambda: state.write({}))))
         other.start()
         other.join()
-    _require(len(told) > 1, "a second writer came in")
-    return f"nobody waits for ever: {told[-1].split(';')[1].split('.')[0].strip()}"
+    _require(len(refusals) > 1, "a second writer came in")
+    return f"nobody waits for ever: {refusals[-1].split(';')[1].split('.')[0].strip()}"
 
 
 def validated(path: Path) -> str:
     """Write what does not fit, and what JSON cannot give back."""
     state = PipelineState(path, schema=Phase)
     state.write({"status": "good"})
-    told = _refused(StateValidationError, lambda: state.write({"count": 1}))
+    refusal = _refused(StateValidationError, lambda: state.write({"count": 1}))
     _refused(StateValidationError, lambda: state.write({"status": "good", "more": float("nan")}))
     _require(state.read() == {"status": "good"}, "something wrong was written")
-    return f"nothing invalid reaches the disk: {told.split('; ')[1].split('. ')[0]}"
+    return f"nothing invalid reaches the disk: {refusal.split('; ')[1].split('. ')[0]}"
 
 
 def backed_up(path: Path) -> str:
@@ -164,8 +164,8 @@ def backed_up(path: Path) -> str:
     for count in range(6):
         state.write({"count": count})
     path.write_text('{"count": 5')
-    told = _refused(StateReadError, state.read)
-    _require("dayreel state restore" in told, "the error does not tell the way back")
+    refusal = _refused(StateReadError, state.read)
+    _require("dayreel state restore" in refusal, "the error does not tell the way back")
     state.restore_backup(state.list_backups()[0])
     _require(state.read() == {"count": 4}, "the backup is not the state before")
     return f"{len(state.list_backups())} backups kept, a damaged document restored from the newest"

@@ -154,10 +154,10 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def is_same_file(self, one: str, other: str) -> bool:
+    def is_same_file(self, first: str, other: str) -> bool:
         """Return whether two names are the same file on the device."""
         try:
-            return os.path.samefile(one, other)
+            return os.path.samefile(first, other)
         except FileNotFoundError:
             return False
 

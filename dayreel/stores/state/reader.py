@@ -209,6 +209,8 @@ class Reader:
 
 def _places(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    shown = "; ".join(f"/{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in problems[:_SHOWN_PROBLEMS])
+    shown = "; ".join(
+        f"/{'/'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems[:_SHOWN_PROBLEMS]
+    )
     hidden = len(problems) - _SHOWN_PROBLEMS
     return f"{shown} and {hidden} more" if hidden > 0 else shown

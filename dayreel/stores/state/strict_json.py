@@ -96,7 +96,7 @@ def _first_foreign(value: object, pointer: str, depth: int) -> tuple[str, str] |
         return _first_foreign_in_dict(value, pointer, depth)
     if isinstance(value, list):
         parts = (_first_foreign(part, f"{pointer}/{index}", depth + 1) for index, part in enumerate(value))
-        return next((found for found in parts if found), None)
+        return next((foreign for foreign in parts if foreign), None)
     return _foreign_scalar(value, pointer)
 
 
@@ -106,8 +106,8 @@ def _first_foreign_in_dict(value: dict[Any, Any], pointer: str, depth: int) -> t
             return pointer, f"the key {key!r} is {type(key).__name__}, and JSON keys are strings"
         if _SURROGATE.search(key):
             return pointer, "a key contains a lone surrogate, which UTF-8 cannot hold"
-        if found := _first_foreign(part, f"{pointer}/{escape_pointer(key)}", depth + 1):
-            return found
+        if foreign := _first_foreign(part, f"{pointer}/{escape_pointer(key)}", depth + 1):
+            return foreign
     return None
 
 

@@ -17,7 +17,11 @@ SAMPLES = {
 
 @pytest.mark.parametrize(
     ("name", "check"),
-    [pytest.param(name, one, id=f"{name}-{one.__name__}") for name in SAMPLES for one in checks_of(vendor_named(name))],
+    [
+        pytest.param(name, check, id=f"{name}-{check.__name__}")
+        for name in SAMPLES
+        for check in checks_of(vendor_named(name))
+    ],
 )
 def test_the_contract(name, check, tmp_path):
     video = tmp_path / "video.mp4"

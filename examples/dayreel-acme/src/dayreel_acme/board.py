@@ -60,12 +60,12 @@ class AcmeBoard:
         """Look for a pin with the request's marker."""
         try:
             path = f"/pins?marker={request.marker}"
-            found = self._api.call("GET", path, attempted="look for a pin", has_side_effects=False).document()
+            body = self._api.call("GET", path, attempted="look for a pin", has_side_effects=False).document()
         except ProviderError as error:
             return Finding("unclear", error.message)
-        if not found.get("id"):
+        if not body.get("id"):
             return Finding("absent", "Acme knows no pin with this marker")
-        id_ = str(found["id"])
+        id_ = str(body["id"])
         return Finding("live", f"pin {id_}", Receipt("posted", id_, f"https://acme.example/pins/{id_}"))
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:

@@ -26,10 +26,8 @@ class AcmePager:
 
     def find(self, marker: str) -> dict[str, Any] | None:
         """Look for a message with this marker."""
-        found = self._api.call(
-            "GET", f"/pages/{marker}", attempted="look for a page", has_side_effects=False
-        ).document()
-        return {"id": found["id"]} if found.get("id") else None
+        body = self._api.call("GET", f"/pages/{marker}", attempted="look for a page", has_side_effects=False).document()
+        return {"id": body["id"]} if body.get("id") else None
 
 
 def connect(access: Access) -> AcmePager:

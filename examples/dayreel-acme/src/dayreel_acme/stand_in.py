@@ -82,8 +82,8 @@ async def _page(call: Call) -> Response:
 
 async def _find(call: Call) -> Response:
     marker = call.request.path_params["marker"]
-    found = [one for one in _authorised(call).store.all("message") if one.get("marker") == marker]
-    return JSONResponse({"id": found[-1]["id"]} if found else {})
+    messages = [message for message in _authorised(call).store.all("message") if message.get("marker") == marker]
+    return JSONResponse({"id": messages[-1]["id"]} if messages else {})
 
 
 async def _pin(call: Call) -> Response:
@@ -95,8 +95,8 @@ async def _pin(call: Call) -> Response:
 
 async def _find_pin(call: Call) -> Response:
     marker = call.request.query_params["marker"]
-    found = [pin["id"] for pin in _authorised(call).posts("acme_board") if pin["marker"] == marker]
-    return JSONResponse({"id": found[-1]} if found else {})
+    pins = [pin["id"] for pin in _authorised(call).posts("acme_board") if pin["marker"] == marker]
+    return JSONResponse({"id": pins[-1]} if pins else {})
 
 
 async def _counters(call: Call) -> Response:
