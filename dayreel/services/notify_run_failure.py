@@ -13,13 +13,13 @@ _LONGEST = 600
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that failed: which job, for which channel and day (empty where it has none), and what was said."""
+    """A run that failed: which job, for which channel and day (empty where it has none), and its error."""
 
     run_id: str
     job: str
     channel: str
     day: str
-    said: str
+    error: str
 
 
 def run_url(project: Project, run_id: str) -> str:
@@ -33,7 +33,7 @@ def notify_run_failure(project: Project, failed: FailedRun, *, notifier: Notifie
     The message belongs to the content of its channel and day, where there is one.
     """
     what = " ".join(part for part in (failed.job, failed.channel, failed.day) if part)
-    error = failed.said if len(failed.said) <= _LONGEST else failed.said[:_LONGEST] + " ..."
+    error = failed.error if len(failed.error) <= _LONGEST else failed.error[:_LONGEST] + " ..."
     text = f"A run failed ({what}): {error}\n{run_url(project, failed.run_id)}"
     return notify_once(project, _content_of(project, failed), f"failed/{failed.run_id}", text, notifier=notifier)
 

@@ -21,15 +21,21 @@ def list_jobs(most: int, as_json: bool) -> None:
     from dayreel.footage.library.documents import jobs_document
 
     with opened_library() as library:
-        told = jobs_document(library.project.catalog, most=most)
+        documents = jobs_document(library.project.catalog, most=most)
     if as_json:
-        print_json(told)
-    elif not told:
+        print_json(documents)
+    elif not documents:
         click.echo("There are no jobs.")
     else:
         rows = [
-            (one["job"], one["state"], f"{one['progress']} %", one["worker"], one["error"] or one["detail"])
-            for one in told
+            (
+                document["job"],
+                document["state"],
+                f"{document['progress']} %",
+                document["worker"],
+                document["error"] or document["detail"],
+            )
+            for document in documents
         ]
         print_table(("job", "state", "", "worker", ""), rows)
 

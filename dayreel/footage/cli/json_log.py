@@ -37,22 +37,24 @@ class JsonLog:
             self.trouble(error, is_shown=False)
         self.close()
 
-    def note(self, event: str, words: str, *, level: int = logging.INFO, said: str | None = None, **facts: Any) -> None:
+    def note(
+        self, event: str, words: str, *, level: int = logging.INFO, to_show: str | None = None, **facts: Any
+    ) -> None:
         """Write one line, and say it on stderr.
 
         Args:
             words: the line's `message`.
-            said: what is said instead; an empty one says nothing.
+            to_show: what is printed instead of `words`; an empty one prints nothing.
             facts: further fields of the line.
         """
-        if shown := words if said is None else said:
+        if shown := words if to_show is None else to_show:
             click.echo(shown, err=True)
         self._logger.log(level, words, extra={"event": event, **facts})
 
     def trouble(self, error: DayreelError, *, is_shown: bool = True) -> None:
         """Write down what keeps the program from its work."""
-        said = f"dayreel: {error}" if is_shown else ""
-        self.note("trouble", str(error), level=logging.ERROR, said=said, kind=type(error).__name__)
+        shown = f"dayreel: {error}" if is_shown else ""
+        self.note("trouble", str(error), level=logging.ERROR, to_show=shown, kind=type(error).__name__)
 
     def close(self) -> None:
         """Close the file."""

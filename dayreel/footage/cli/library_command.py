@@ -42,15 +42,18 @@ def list_items(as_json: bool) -> None:
     from dayreel.footage.library.documents import items_document
 
     with opened_library() as library:
-        told = items_document(library.project.catalog)
+        documents = items_document(library.project.catalog)
     if as_json:
-        print_json(told)
-    elif not told:
+        print_json(documents)
+    elif not documents:
         click.echo("The library is empty. `dayreel ingest FILE` takes footage in.")
     else:
         print_table(
             ("item", "title", "state", "next"),
-            [(one["item_id"], one["title"], one["state"], one["error"] or one["next"]) for one in told],
+            [
+                (document["item_id"], document["title"], document["state"], document["error"] or document["next"])
+                for document in documents
+            ],
         )
 
 
@@ -62,19 +65,21 @@ def show(item: str, as_json: bool) -> None:
     from dayreel.footage.library.documents import item_document
 
     with opened_library() as library:
-        told = item_document(library, item)
+        document = item_document(library, item)
     if as_json:
-        print_json(told)
+        print_json(document)
         return
-    click.echo(f"{told['item_id']}: {told['title']} ({told['state']})")
-    if told["error"]:
-        click.echo(f"  {told['error']}")
-    for stage, made in told["stages"].items():
+    click.echo(f"{document['item_id']}: {document['title']} ({document['state']})")
+    if document["error"]:
+        click.echo(f"  {document['error']}")
+    for stage, made in document["stages"].items():
         click.echo(f"  {stage:<10} {made['folder']}  by {made['made_by']} at {made['made_at']}")
         for file in made["files"]:
             click.echo(f"             {file['path']}  {file['size_bytes']} bytes  {file['sha256'][:12]}")
-    for one in told["history"]:
-        click.echo(f"  {one['at']}  {one['to_state']:<12} {one['trigger']:<9} {one['actor']}: {one['notes'] or ''}")
+    for event in document["history"]:
+        click.echo(
+            f"  {event['at']}  {event['to_state']:<12} {event['trigger']:<9} {event['actor']}: {event['notes'] or ''}"
+        )
 
 
 @command.command("gates")
@@ -84,14 +89,14 @@ def gates(as_json: bool) -> None:
     from dayreel.footage.library.documents import gates_document
 
     with opened_library() as library:
-        told = gates_document(library.project.catalog)
+        documents = gates_document(library.project.catalog)
     if as_json:
-        print_json(told)
-    elif not told:
+        print_json(documents)
+    elif not documents:
         click.echo("Nobody is asked anything.")
-    for one in () if as_json else told:
-        click.echo(f"{one['id']}  {one['item_id']}  {one['type']}  since {one['requested_at']}")
-        for line in _lines(one):
+    for document in () if as_json else documents:
+        click.echo(f"{document['id']}  {document['item_id']}  {document['type']}  since {document['requested_at']}")
+        for line in _lines(document):
             click.echo(f"    {line}")
 
 
@@ -111,11 +116,11 @@ def answer(gate: int, verdict: str, keep: str | None, names: tuple[str, ...], by
 
     with opened_library() as library:
         response = _response(library, gate, keep, names)
-        said = record(library, gate, verdict, by=by or library.project.actor, via="cli", response=response)  # type: ignore[arg-type]
+        outcome = record(library, gate, verdict, by=by or library.project.actor, via="cli", response=response)  # type: ignore[arg-type]
     if as_json:
-        print_json(gate_document(said))
+        print_json(gate_document(outcome))
     else:
-        click.echo(f"{said.item_id}: {said.approval_type} {said.status} by {said.responded_by}.")
+        click.echo(f"{outcome.item_id}: {outcome.approval_type} {outcome.status} by {outcome.responded_by}.")
 
 
 @command.command("look-up")
@@ -174,7 +179,7 @@ def watch(poll: bool, log_dir: Path | None) -> int:
             open_log(log_dir or settings.var_dir / "logs", "library-watch") as log,
         ):
             words = f"Watching {library.root}."
-            log.note("started", words, said=f"{words} Ctrl-C stops.", library=str(library.root))
+            log.note("started", words, to_show=f"{words} Ctrl-C stops.", library=str(library.root))
             tell = partial(log.note, "tended")
             watch_folder(library, stop=stop, tell=tell, notify_trouble=log.trouble, poll=poll)
             log.note("stopped", "Stopped.")
@@ -195,7 +200,7 @@ def _response(library: "Library", gate: int, keep: str | None, names: tuple[str,
 
         with library.project.catalog.read() as connection:
             proposed: dict[str, str] = dict(get_gate(connection, gate).prompt_data.get("names", {}))
-        response["names"] = {**proposed, **dict(_pair(one) for one in names)}
+        response["names"] = {**proposed, **dict(_pair(pair) for pair in names)}
     return response
 
 
@@ -212,17 +217,17 @@ def _lines(gate: dict[str, Any]) -> Iterator[str]:
     for file in gate["prompt"].get("files", []):
         yield f"{file['path']}  {file['duration_s']} s"
         for stream in file["streams"]:
-            told = (f"{stream[name]}" for name in ("kind", "codec", "language", "title", "detail") if stream.get(name))
+            parts = (f"{stream[name]}" for name in ("kind", "codec", "language", "title", "detail") if stream.get(name))
             fate = "kept" if stream["is_kept"] else "DROPPED"
-            yield f"  {stream['index']:>2}  {fate:<7}  {' '.join(told)}  ({stream['reason']})"
+            yield f"  {stream['index']:>2}  {fate:<7}  {' '.join(parts)}  ({stream['reason']})"
     for file, name in gate["prompt"].get("names", {}).items():
         yield f"{file}  →  {name}"
     if "looked_up" in gate["prompt"]:
         yield gate["prompt"]["looked_up"]["said"]
 
 
-def _print_notes(said: list[str], *, as_json: bool, nothing: str) -> None:
+def _print_notes(sentences: list[str], *, as_json: bool, nothing: str) -> None:
     if as_json:
-        print_json(said)
-    for one in () if as_json else said or [nothing]:
-        click.echo(one)
+        print_json(sentences)
+    for sentence in () if as_json else sentences or [nothing]:
+        click.echo(sentence)

@@ -17,9 +17,9 @@ def command(database: Path, dry_run: bool, as_json: bool) -> int:
     from dayreel.footage.library.migrate_v1 import migrate_v1
 
     with opened_library() as library:
-        told = migrate_v1(library, database, dry_run=dry_run)
+        outcomes = migrate_v1(library, database, dry_run=dry_run)
     if as_json:
-        print_json([vars(one) for one in told])
+        print_json([vars(outcome) for outcome in outcomes])
     else:
-        print_table(("what", "", ""), [(one.what, one.outcome, one.told) for one in told])
-    return 1 if any(one.outcome == "left" and one.what.startswith("clip") for one in told) else 0
+        print_table(("what", "", ""), [(outcome.what, outcome.outcome, outcome.told) for outcome in outcomes])
+    return 1 if any(outcome.outcome == "left" and outcome.what.startswith("clip") for outcome in outcomes) else 0

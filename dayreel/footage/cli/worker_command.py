@@ -39,7 +39,7 @@ def command(roles: str, name: str, library: Path | None, log_dir: Path | None, o
     folder = log_dir or settings.var_dir / "logs"
     with open_log(folder, f"worker-{name}", worker=name) as log, until_notified() as stop:
         words = f"worker {name} does {', '.join(wanted)} of {root}"
-        log.note("started", words, said=f"{words}; Ctrl-C stops it", library=str(root), roles=wanted)
+        log.note("started", words, to_show=f"{words}; Ctrl-C stops it", library=str(root), roles=wanted)
         done = work(
             root.absolute(),
             wanted,
@@ -60,7 +60,7 @@ def note_end(log: JsonLog, ended: Ended) -> None:
     """Note how a job has ended."""
     log.note(
         "job",
-        f"{ended.job}: {ended.outcome} after {ended.seconds:.0f} s: {ended.said}",
+        f"{ended.job}: {ended.outcome} after {ended.seconds:.0f} s: {ended.detail}",
         level=logging.INFO if ended.outcome in ("done", "cancelled") else logging.WARNING,
         job=ended.job,
         role=ended.role,

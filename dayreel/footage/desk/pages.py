@@ -69,7 +69,7 @@ def keep_others(request: PageRequest) -> Response:
     ticked = request.form.get("keep", ())
     if not all(index.isdecimal() and len(index) < 5 for index in ticked):  # noqa: PLR2004
         raise UsageError("A stream is named by its number.", next_step="Send the form as the page does.")
-    return _answer(request, "rejected", {"keep": [int(index) for index in ticked]}, said="again")
+    return _answer(request, "rejected", {"keep": [int(index) for index in ticked]}, notice="again")
 
 
 def look_again(request: PageRequest) -> Response:
@@ -110,7 +110,7 @@ def _act_on_job(request: PageRequest, act: Callable[..., str], notice: str) -> R
 
 
 def _answer(
-    request: PageRequest, verdict: GateVerdict, response: dict[str, Any], *, said: str | None = None, typed: str = ""
+    request: PageRequest, verdict: GateVerdict, response: dict[str, Any], *, notice: str | None = None, typed: str = ""
 ) -> Response:
     number = int(request.path("gate_id"))
     try:
@@ -119,7 +119,7 @@ def _answer(
         )
     except (StaleState, BusyError, UsageError) as error:
         return tell(request, error, draft=typed or None, back="/library")
-    return request.done("/library", f"question-{said or verdict}", question=number, item_id=gate.item_id)
+    return request.done("/library", f"question-{notice or verdict}", question=number, item_id=gate.item_id)
 
 
 PAGES: Final = DeskPages(

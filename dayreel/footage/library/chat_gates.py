@@ -35,7 +35,7 @@ def ask_gate(project: Project, gate: GateRow, text: str, *, about: str, notifier
     """Post a question's card, once; return in a sentence what became of it."""
     with project.catalog.read() as connection:
         card = gate_card(project, connection, gate)
-    told = notify_once(
+    sentence = notify_once(
         project, None, card_subject(gate), text, notifier=notifier, name=FOOTAGE, about=[about], card=card
     )
     with project.catalog.write("library") as connection:
@@ -43,7 +43,7 @@ def ask_gate(project: Project, gate: GateRow, text: str, *, about: str, notifier
         now = newest_about(connection, gate)
         if now is not None and shown_of(gate_card(project, connection, now)) != shown_of(card):
             intend_redraws(project, connection, now)
-    return told
+    return sentence
 
 
 def gate_interaction(project: Project, chat: Chat, press: Interaction) -> Callable[[ReviewNotifier], None] | None:
@@ -87,5 +87,5 @@ def _follow(project: Project, gate_id: int) -> None:
         left = redraw_gate_cards(project, gate)
     except DayreelError as error:
         left = [str(error)]
-    for said in left:
-        _LOG.warning("question %d: %s", gate_id, said)
+    for problem in left:
+        _LOG.warning("question %d: %s", gate_id, problem)

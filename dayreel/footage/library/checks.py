@@ -26,15 +26,15 @@ def check_library(settings: Settings) -> list[Check]:
     root, clock = settings.library, SystemClock()
     if root is None:
         return []
-    found = check_folder(root, clock=clock)
+    checked = check_folder(root, clock=clock)
     if not root.is_dir():
-        return found
-    found += [_plan(root), _watch(settings.var_dir / "locks")]
+        return checked
+    checked += [_plan(root), _watch(settings.var_dir / "locks")]
     try:
         queue = JobQueue(root, clock=clock)
-        return [*found, *_work(queue.jobs(), queue.stalled(), list_workers(root))]
+        return [*checked, *_work(queue.jobs(), queue.stalled(), list_workers(root))]
     except StoreError as error:
-        return [*found, Check("library jobs", "fail", error.message, error.next_step)]
+        return [*checked, Check("library jobs", "fail", error.message, error.next_step)]
 
 
 def _plan(root: Path) -> Check:
@@ -43,8 +43,8 @@ def _plan(root: Path) -> Check:
     except ConfigurationError as error:
         return Check("library plan", "fail", error.message, error.next_step)
     asked = [gate for gate in ("remux_review", "naming_confirm") if getattr(plan, gate)]
-    said = f"{PLAN_FILE}: {plan.transcode.preset}, asks people: {', '.join(asked) or 'nothing'}"
-    return Check("library plan", "ok", said)
+    summary = f"{PLAN_FILE}: {plan.transcode.preset}, asks people: {', '.join(asked) or 'nothing'}"
+    return Check("library plan", "ok", summary)
 
 
 def _watch(locks: Path) -> Check:
@@ -56,36 +56,36 @@ def _watch(locks: Path) -> Check:
 
 
 def _work(jobs: list[JobInfo], stalled: list[JobInfo], workers: list[WorkerStatus]) -> list[Check]:
-    alive = [one for one in workers if one.is_alive]
+    alive = [worker for worker in workers if worker.is_alive]
     waiting = Counter(job.role for job in jobs if job.place == "pending" and job.role is not None)
-    idle = sorted(set(waiting) - {role for one in alive for role in one.seen.roles})
-    said = "; ".join(_worker(one) for one in workers) or "none has come yet"
-    people = Check("library workers", "ok", said)
+    idle = sorted(set(waiting) - {role for worker in alive for role in worker.seen.roles})
+    summary = "; ".join(_worker(worker) for worker in workers) or "none has come yet"
+    people = Check("library workers", "ok", summary)
     if idle:
         step = f"`dayreel worker --roles {','.join(idle)} --name NAME` on a machine that has the folder."
-        people = Check("library workers", "warn", f"{said}; nobody does {', '.join(idle)}, and jobs wait", step)
+        people = Check("library workers", "warn", f"{summary}; nobody does {', '.join(idle)}, and jobs wait", step)
     return [people, _jobs(jobs, stalled)]
 
 
-def _worker(one: WorkerStatus) -> str:
-    seen = one.seen
+def _worker(worker: WorkerStatus) -> str:
+    seen = worker.seen
     where = f"{seen.name} ({', '.join(seen.roles)}) on {seen.host}"
-    if not one.is_alive:
+    if not worker.is_alive:
         return f"{where}: gone, last seen {seen.seen_at.isoformat(timespec='seconds')}"
-    return f"{where}: seen {one.silent_s:.0f} s ago, {f'on {seen.job}' if seen.job else 'idle'}"
+    return f"{where}: seen {worker.silent_s:.0f} s ago, {f'on {seen.job}' if seen.job else 'idle'}"
 
 
 def _jobs(jobs: list[JobInfo], stalled: list[JobInfo]) -> Check:
     places = Counter(job.place for job in jobs)
-    said = ", ".join(f"{places[place]} {place}" for place in JOB_PLACES)
+    counts = ", ".join(f"{places[place]} {place}" for place in JOB_PLACES)
     # Only what may still be worked on is opened: a look stays cheap with years of completed jobs.
     strange = [job for job in jobs if job.place in ("pending", "running") and job.problem]
     if strange:
-        told = "; ".join(f"{job.job}: {job.problem}" for job in strange[:_FEW])
+        problems = "; ".join(f"{job.job}: {job.problem}" for job in strange[:_FEW])
         step = "No worker takes these; look at their folders below .pipeline/jobs, and take away what is not a job."
-        return Check("library jobs", "warn", f"{said}; {told}", step)
+        return Check("library jobs", "warn", f"{counts}; {problems}", step)
     if stalled:
         names = ", ".join(job.job for job in stalled[:_FEW])
         step = "Whoever watches or works takes them back within half a minute; start one, if none runs."
-        return Check("library jobs", "warn", f"{said}; {len(stalled)} stalled: {names}", step)
-    return Check("library jobs", "ok", said)
+        return Check("library jobs", "warn", f"{counts}; {len(stalled)} stalled: {names}", step)
+    return Check("library jobs", "ok", counts)

@@ -24,7 +24,7 @@ def _due_news(project: Project, target: str) -> tuple[str, str] | None:
     news = library_news(project, target=target)
     if not news:
         return None
-    key = fingerprint(news=[one.key for one in news])[:12]
+    key = fingerprint(news=[item.key for item in news])[:12]
     return f"{key}:{backoff_slot(project.clock.now(), news[-1].since)}", f"{len(news)} things to tell of own footage"
 
 

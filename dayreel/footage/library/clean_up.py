@@ -35,10 +35,10 @@ def remove_ended_jobs(library: Library) -> list[str]:
     if days is None:
         return []
     before = library.project.clock.now() - timedelta(days=days)
-    listed = {one.job: one for place in ("completed", "failed") for one in library.queue.jobs(place)}
+    listed = {job.job: job for place in ("completed", "failed") for job in library.queue.jobs(place)}
     # A job ended no earlier than it was made, and its name says when that was: only old names are asked about.
-    old = [one for one in listed.values() if one.made_at is not None and one.made_at < before]
-    gone = sum(library.queue.remove(one) for one in _that_may_go(library, old, before))
+    old = [job for job in listed.values() if job.made_at is not None and job.made_at < before]
+    gone = sum(library.queue.remove(job) for job in _that_may_go(library, old, before))
     if not gone:
         return []
     return [f"{gone} jobs that ended before {before:%Y-%m-%d} are removed from the queue; the catalog keeps them"]
@@ -51,16 +51,16 @@ def is_over(connection: Connection, job: JobRow) -> bool:
 
 
 def _that_may_go(library: Library, old: list[JobInfo], before: datetime) -> list[JobInfo]:
-    by_id = {one.job: one for one in old}
+    by_id = {job.job: job for job in old}
     ids = list(by_id)
     with library.project.catalog.read() as connection:
-        found = (
+        over = (
             row
             for start in range(0, len(ids), _ASKED_AT_ONCE)
             for row in ended_jobs(connection, ids[start : start + _ASKED_AT_ONCE], before=before)
             if is_over(connection, row)
         )
-        return [by_id[row.id] for row in islice(found, MOST)]
+        return [by_id[row.id] for row in islice(over, MOST)]
 
 
 def remove_sources(library: Library) -> list[str]:
@@ -76,7 +76,7 @@ def remove_sources(library: Library) -> list[str]:
         return []
     with library.project.catalog.read() as connection:
         rows = [row for row in list_items(connection, ["in_library"]) if "removed" not in row.metadata]
-    return [said for row in rows for said in _in_words(library, row)]
+    return [sentence for row in rows for sentence in _in_words(library, row)]
 
 
 def _in_words(library: Library, row: ItemRow) -> list[str]:

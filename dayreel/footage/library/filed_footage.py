@@ -22,20 +22,20 @@ def filed_footage(library: Library, titles: Sequence[str]) -> list[tuple[Path, s
     """
     with library.project.catalog.read() as connection:
         rows = [row for row in list_items(connection, ["in_library"]) if _matches(row.title, titles)]
-    found: list[tuple[Path, str]] = []
+    matching: list[tuple[Path, str]] = []
     for row in rows:
         manifest = library.items.manifest(name_of(row), "file")
         filed = manifest.stages.get("file") if manifest is not None else None
         for file in filed.files if filed is not None else ():
             path = library.root / filed.folder / file.path if filed is not None else library.root
             if path.is_file():
-                found.append((path, row.id))
-    if not found:
+                matching.append((path, row.id))
+    if not matching:
         raise ConfigurationError(
             f"No item of the library whose title is like {', '.join(map(repr, titles))} has a file there.",
             next_step="`dayreel library list` shows what there is and how far it is.",
         )
-    return sorted(found)
+    return sorted(matching)
 
 
 def _matches(title: str, patterns: Sequence[str]) -> bool:

@@ -72,7 +72,7 @@ def redraw_gate_cards(project: Project, gate: GateRow) -> list[str]:
     with project.catalog.read() as connection:
         card = gate_card(project, connection, newest_about(connection, gate) or gate)
         cards = [asked for asked in _asked(project, connection, gate) if asked.state == "confirmed"]
-    return [said for asked in cards if (said := _redrawn(project, asked, card))]
+    return [problem for asked in cards if (problem := _redrawn(project, asked, card))]
 
 
 def waiting_redraws(project: Project) -> list[tuple[str, datetime]]:
@@ -118,15 +118,15 @@ def _waiting(project: Project, connection: Connection) -> Iterator[tuple[RowMapp
     for row in [row for row in rows if row["world"] == project.settings.world and "question" in row["request"]]:
         item_id, subject = row["request"]["question"]
         gate = _newest(connection, item_id, subject)
-        found = connection.execute(select(effects).where(effects.c.id == row["request"]["of"])).mappings().one()
-        if gate is not None and found["state"] == "confirmed":
+        asked = connection.execute(select(effects).where(effects.c.id == row["request"]["of"])).mappings().one()
+        if gate is not None and asked["state"] == "confirmed":
             card = gate_card(project, connection, gate)
             if shown_of(card) == row["request"]["shown"]:
-                yield row, effect_of(found), card
+                yield row, effect_of(asked), card
 
 
 def _newest(connection: Connection, item_id: str, subject: str) -> GateRow | None:
-    about = [one for one in gates_of(connection, item_id=item_id) if one.subject_sha256 == subject]
+    about = [gate for gate in gates_of(connection, item_id=item_id) if gate.subject_sha256 == subject]
     return about[-1] if about else None
 
 
@@ -141,9 +141,9 @@ def _outcome(gate: GateRow) -> str | None:
 def _caption_lines(prompt: dict[str, Any]) -> Iterator[str]:
     for file in prompt.get("files", []):
         yield file["path"]
-        for one in file["streams"]:
-            words = " ".join(str(one[name]) for name in ("kind", "codec", "language", "title") if one.get(name))
-            yield f"{one['index']} {'kept' if one['is_kept'] else 'DROPPED'}: {words} ({one['reason']})"
+        for stream in file["streams"]:
+            words = " ".join(str(stream[name]) for name in ("kind", "codec", "language", "title") if stream.get(name))
+            yield f"{stream['index']} {'kept' if stream['is_kept'] else 'DROPPED'}: {words} ({stream['reason']})"
     if "looked_up" in prompt:
         yield prompt["looked_up"]["said"]
     for file, name in prompt.get("names", {}).items():

@@ -19,7 +19,7 @@ from dayreel.footage.rules.names import check_names, episode_names, movie_names
 from dayreel.footage.rules.paths import ItemName
 from dayreel.footage.schemas.library import GateAnswer, ItemManifest
 from dayreel.footage.stores.reads import GateRow, ItemRow, gates_of, get_gate, get_item, jobs_of
-from dayreel.providers.lookup.contract import Found
+from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.audit import note_act
@@ -42,8 +42,8 @@ def subject_of(manifest: ItemManifest, gate: GateType) -> str:
 def newest_gate(connection: Connection, row: ItemRow, manifest: ItemManifest, gate: GateType) -> NewestGate | None:
     """Return the newest question of a type about the item as it is now."""
     subject = subject_of(manifest, gate)
-    rows = [one for one in gates_of(connection, item_id=row.id) if one.approval_type == gate]
-    now = [one for one in rows if one.subject_sha256 == subject and one.status != "superseded"]
+    rows = [gate_row for gate_row in gates_of(connection, item_id=row.id) if gate_row.approval_type == gate]
+    now = [gate_row for gate_row in rows if gate_row.subject_sha256 == subject and gate_row.status != "superseded"]
     return NewestGate(now[-1].status, now[-1].response_data or {}) if now else None  # type: ignore[arg-type]
 
 
@@ -97,9 +97,11 @@ def _ask_again(
     library: Library, connection: Connection, row: ItemRow, gate: GateType, subject: str, prompt: dict[str, Any]
 ) -> GateRow:
     """Put a question in the place of those that wait; their cards in chats follow."""
-    before = [one for one in gates_of(connection, item_id=row.id) if one.status == "pending"]
+    before = [other for other in gates_of(connection, item_id=row.id) if other.status == "pending"]
     connection.execute(
-        update(human_approvals).where(human_approvals.c.id.in_([one.id for one in before])).values(status="superseded")
+        update(human_approvals)
+        .where(human_approvals.c.id.in_([other.id for other in before]))
+        .values(status="superseded")
     )
     connection.execute(
         insert(human_approvals).values(
@@ -112,8 +114,8 @@ def _ask_again(
         )
     )
     asked = gates_of(connection, item_id=row.id)[-1]
-    for one in (*before, asked):
-        intend_redraws(library.project, connection, one)
+    for each in (*before, asked):
+        intend_redraws(library.project, connection, each)
     return asked
 
 
@@ -138,7 +140,7 @@ def answer(
         checked = _checked(gate, row, verdict, response or {})
         _refuse_taken(connection, row, checked.get("names", {}))
         now = library.project.clock.now()
-        said = GateAnswer(
+        given = GateAnswer(
             subject=gate.subject_sha256,
             approval_type=gate.approval_type,
             status=verdict,
@@ -147,7 +149,7 @@ def answer(
             at=now,
             response=checked,
         )
-        _keep(library, row, said)
+        _keep(library, row, given)
         connection.execute(
             update(human_approvals)
             .where(human_approvals.c.id == gate_id, human_approvals.c.status == "pending")
@@ -205,16 +207,16 @@ def _checked(gate: GateRow, row: ItemRow, verdict: GateVerdict, response: dict[s
     return {}
 
 
-def _keep(library: Library, row: ItemRow, said: GateAnswer) -> None:
+def _keep(library: Library, row: ItemRow, gate_answer: GateAnswer) -> None:
     name = name_of(row)
-    stage = GATE_ABOUT[said.approval_type]
+    stage = GATE_ABOUT[gate_answer.approval_type]
     manifest = library.items.manifest(name, stage)
     if manifest is None:
         raise UsageError(
             f"The manifest of {row.id} is not beside its files any more.",
             next_step="`dayreel library scan` looks at the folder again; nothing was recorded.",
         )
-    library.items.save(name, stage, manifest.model_copy(update={"answers": (*manifest.answers, said)}))
+    library.items.save(name, stage, manifest.model_copy(update={"answers": (*manifest.answers, gate_answer)}))
 
 
 # -- what people are shown -------------------------------------------------------------------------------------------
@@ -227,15 +229,15 @@ def _prompt(
     if gate == "remux_review":
         return {"folder": made.folder, "files": _files_seen(made.facts, [file.path for file in made.files])}
     files = [file.path for file in made.files]
-    found = looked_up.found if looked_up is not None else None
-    names = free_names(connection, row, propose_names(connection, manifest, files, found=found))
+    match = looked_up.match if looked_up is not None else None
+    names = free_names(connection, row, propose_names(connection, manifest, files, match=match))
     shown = {"folder": made.folder, "names": names}
-    return shown if looked_up is None else {**shown, "looked_up": looked_up.told}
+    return shown if looked_up is None else {**shown, "looked_up": looked_up.evidence}
 
 
 def _files_seen(facts: dict[str, Any], paths: Sequence[str]) -> list[dict[str, Any]]:
     """Return each file with its source's streams: what each is, and whether and why it was dropped."""
-    seen = {one["path"]: one for one in facts.get("files", [])}
+    seen = {file["path"]: file for file in facts.get("files", [])}
     return [
         {
             "path": path,
@@ -247,22 +249,22 @@ def _files_seen(facts: dict[str, Any], paths: Sequence[str]) -> list[dict[str, A
 
 
 def propose_names(
-    connection: Connection, manifest: ItemManifest, files: Sequence[str], *, found: Found | None = None
+    connection: Connection, manifest: ItemManifest, files: Sequence[str], *, match: TitleMatch | None = None
 ) -> dict[str, str]:
     """Return the library's path of each file, as its title, year, series, season and disc suggest.
 
     Args:
-        found: what a service calls it, which then counts for title, year and episodes; numbers stay those of the discs.
+        match: what a service calls it, which then counts for title, year and episodes; numbers stay those of the discs.
     """
     if manifest.kind == "movie":
-        if found is None:
+        if match is None:
             return movie_names(manifest.title, manifest.year, files)
-        return movie_names(found.title, found.year or manifest.year, files)
+        return movie_names(match.title, match.year or manifest.year, files)
     season = manifest.season or 1
     before = _episodes_before(connection, manifest, season)
-    if found is None:
+    if match is None:
         return episode_names(manifest.series or manifest.title, season, before + 1, sorted(files))
-    return episode_names(found.title, season, before + 1, sorted(files), titles=found.episodes)
+    return episode_names(match.title, season, before + 1, sorted(files), titles=match.episodes)
 
 
 def _episodes_before(connection: Connection, manifest: ItemManifest, season: int) -> int:
@@ -298,7 +300,7 @@ def _taken(connection: Connection, row: ItemRow, names: dict[str, str]) -> dict[
     query = select(media_files.c.path, media_files.c.item_id).where(
         media_files.c.stage == "file", media_files.c.item_id != row.id, media_files.c.path.in_(names.values())
     )
-    filed = {one.path: one.item_id for one in connection.execute(query)}
+    filed = {file.path: file.item_id for file in connection.execute(query)}
     return {**_promised(connection, row, set(names.values())), **filed}
 
 
@@ -314,7 +316,7 @@ def _promised(connection: Connection, row: ItemRow, names: set[str]) -> dict[str
         )
     )
     sent = [job for job in jobs_of(connection, states=UNDER_WAY) if job.role == "file" and job.item_id != row.id]
-    promises = [(one.item_id, one.names or {}) for one in connection.execute(answered)]
+    promises = [(promised.item_id, promised.names or {}) for promised in connection.execute(answered)]
     promises += [(job.item_id, job.spec["parameters"].get("names", {})) for job in sent]
     return {name: item_id for item_id, given in promises for name in given.values() if name in names}
 

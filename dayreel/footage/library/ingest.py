@@ -106,7 +106,12 @@ def _look(library: Library, files: list[Path]) -> _Look:
         ).all()
     picture = perceptual_hash(files[0])
     return _Look(
-        picture, tuple(one.id for one in known if hash_distance(picture, one.perceptual_hash) <= LOOKS_THE_SAME)
+        picture,
+        tuple(
+            known_file.id
+            for known_file in known
+            if hash_distance(picture, known_file.perceptual_hash) <= LOOKS_THE_SAME
+        ),
     )
 
 

@@ -22,28 +22,28 @@ from dayreel.rules.footage_files import is_footage
 from dayreel.stores.files import sha256_of
 
 
-def has_changes(row: ItemRow | None, found: FoundItem) -> bool:
+def has_changes(row: ItemRow | None, found_item: FoundItem) -> bool:
     """Return whether the folder says something of an item that the catalog does not know."""
     stamps = stamps_of(row) if row is not None else {}
-    return any(stamps.get(stage) != marker.stamp for stage, marker in found.stages.items())
+    return any(stamps.get(stage) != marker.stamp for stage, marker in found_item.stages.items())
 
 
-def ingest_marked(library: Library, found: FoundItem) -> str:
+def ingest_marked(library: Library, found_item: FoundItem) -> str:
     """Take in every stage of an item that is marked and not known yet; return a sentence.
 
     Raises:
         StateError: the item's manifest is damaged.
         StoreError: the catalog cannot be written.
     """
-    name = found.name
+    name = found_item.name
     manifest = library.items.newest_manifest(name) or new_manifest(library, name)
     made: list[ItemStage] = []
     for stage in ITEM_STAGES:
-        marker = found.stages.get(stage)
+        marker = found_item.stages.get(stage)
         if marker is None or _is_known(manifest, stage, marker):
             continue
         try:
-            manifest = _with_stage(library, found, manifest, stage)
+            manifest = _with_stage(library, found_item, manifest, stage)
         except MediaError as refusal:
             record_refusal(library, name, str(refusal), refused={stage: marker.stamp})
             return f"{name.item_id}: {stage} refused: {refusal}"
@@ -55,33 +55,38 @@ def ingest_marked(library: Library, found: FoundItem) -> str:
     return f"{name.item_id}: {', '.join(made) or newest} done"
 
 
-def _with_stage(library: Library, found: FoundItem, manifest: ItemManifest, stage: ItemStage) -> ItemManifest:
+def _with_stage(library: Library, found_item: FoundItem, manifest: ItemManifest, stage: ItemStage) -> ItemManifest:
     """Return the manifest with a stage; what was made from an earlier version of it no longer counts.
 
     Raises:
         MediaError: what lies there cannot be used.
         StoreError: the shared folder cannot be read.
     """
-    marker = found.stages[stage]
+    marker = found_item.stages[stage]
     try:
-        made = _evidence(library, found.name, stage, marker, known=manifest.stages.get(stage))
+        made = _evidence(library, found_item.name, stage, marker, known=manifest.stages.get(stage))
         stages = {**manifest.stages, stage: made}
         if stage in manifest.stages:
-            for later in _made_from_before(manifest, found, stage):
-                library.items.supersede(found.stages.pop(later))
+            for later in _made_from_before(manifest, found_item, stage):
+                library.items.supersede(found_item.stages.pop(later))
                 stages.pop(later)
     except OSError as error:
         raise StoreError(
-            f"Tried to look at {stage} of {found.name.item_id}; the shared folder answered: {error.strerror or error}.",
+            f"Tried to look at {stage} of {found_item.name.item_id}; "
+            f"the shared folder answered: {error.strerror or error}.",
             next_step="The next look tries again; nothing was changed.",
         ) from error
     return manifest.model_copy(update={"stages": stages})
 
 
-def _made_from_before(manifest: ItemManifest, found: FoundItem, stage: ItemStage) -> list[ItemStage]:
+def _made_from_before(manifest: ItemManifest, found_item: FoundItem, stage: ItemStage) -> list[ItemStage]:
     """Return the later stages that have not been made again as well."""
     later = ITEM_STAGES[ITEM_STAGES.index(stage) + 1 :]
-    return [one for one in later if one in found.stages and _is_known(manifest, one, found.stages[one])]
+    return [
+        later_stage
+        for later_stage in later
+        if later_stage in found_item.stages and _is_known(manifest, later_stage, found_item.stages[later_stage])
+    ]
 
 
 def _is_known(manifest: ItemManifest, stage: ItemStage, marker: FoundMarker) -> bool:
@@ -169,6 +174,6 @@ def _checked(path: Path) -> tuple[JobFile, dict[str, Any]]:
         "path": path.name,
         "duration_s": round(facts.duration_s, 3),
         "video": f"{stream.codec} {stream.width}x{stream.height}",
-        "audio": [f"{one.codec} {one.channels} ch" for one in facts.audio],
+        "audio": [f"{track.codec} {track.channels} ch" for track in facts.audio],
     }
     return JobFile(path=path.name, size_bytes=facts.size_bytes, sha256=sha256_of(path)), seen

@@ -117,11 +117,11 @@ def settle_jobs(library: Library) -> list[str]:
     Raises:
         StoreError: the queue or the catalog cannot be used.
     """
-    said = [f"{one.job}: stalled, taken back" for one in library.queue.reap()]
+    sentences = [f"{taken_back.job}: stalled, taken back" for taken_back in library.queue.reap()]
     with library.project.catalog.read() as connection:
         rows = jobs_of(connection, states=UNDER_WAY)
     if not rows:
-        return said
+        return sentences
     listed = _listed(library, "pending", "running")
     if any(row.id not in listed for row in rows):  # only then is the history listed, once for all
         listed = {**_listed(library, "completed", "failed"), **listed}
@@ -129,14 +129,14 @@ def settle_jobs(library: Library) -> list[str]:
         info = listed.get(row.id) or library.queue.find(row.id)
         if info is None:  # the row was written and the folder was not, or somebody removed it
             library.queue.submit(JobSpec.model_validate(row.spec))
-            said.append(f"{row.id}: put into the queue again")
+            sentences.append(f"{row.id}: put into the queue again")
         else:
-            said += _settle_or_report(library, row, info)
-    return said
+            sentences += _settle_or_report(library, row, info)
+    return sentences
 
 
 def _listed(library: Library, *places: JobPlace) -> dict[str, JobInfo]:
-    return {one.job: one for place in places for one in library.queue.jobs(place)}
+    return {job.job: job for place in places for job in library.queue.jobs(place)}
 
 
 def _settle_or_report(library: Library, row: JobRow, info: JobInfo) -> list[str]:
@@ -159,7 +159,14 @@ def _settle(library: Library, row: JobRow, info: JobInfo) -> list[str]:
                 f"{row.id}: completed, but {why}. Mend its result.json, or remove its folder to have it done again."
             ]
         install(library.root, JobSpec.model_validate(row.spec), result)
-        _fire(library, row, info, "complete", progress=100, output_bytes=sum(one.size_bytes for one in result.outputs))
+        _fire(
+            library,
+            row,
+            info,
+            "complete",
+            progress=100,
+            output_bytes=sum(output.size_bytes for output in result.outputs),
+        )
         return [f"{row.id}: done by {result.worker}"]
     if info.place == "failed":
         cancelled = result is not None and result.outcome == "cancelled"
@@ -189,7 +196,7 @@ def _fire(library: Library, row: JobRow, info: JobInfo, event: str, **columns: A
     now = library.project.clock.now()
     result = info.result
     with library.project.catalog.write("library") as connection:
-        state = next(one.state for one in jobs_of(connection, item_id=row.item_id) if one.id == row.id)
+        state = next(job.state for job in jobs_of(connection, item_id=row.item_id) if job.id == row.id)
         if event == "complete" and state == "queued":
             advance(connection, "job", row.id, "progress", at=now, actor=library.project.actor)
         advance(

@@ -61,11 +61,11 @@ def migrate_v1(library: Library, database: Path, *, dry_run: bool) -> list[Migra
             f"{str(database)!r} has neither `clips` nor `settings`; it has {', '.join(document) or 'nothing'}.",
             next_step="Name the older system's data/app.db.json.",
         )
-    told = [_clip(library, database, clip, dry_run=dry_run) for clip in clips]
-    told += [_setting(library, name, value, dry_run=dry_run) for name, value in settings.items()]
+    outcomes = [_clip(library, database, clip, dry_run=dry_run) for clip in clips]
+    outcomes += [_setting(library, name, value, dry_run=dry_run) for name, value in settings.items()]
     rest = sorted(set(document) - {"clips", "settings"})
     return [
-        *told,
+        *outcomes,
         *(Migrated(name, "left", "dayreel takes clips and settings; this stays where it is") for name in rest),
     ]
 
@@ -93,7 +93,7 @@ def _clips(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _clip(library: Library, database: Path, clip: dict[str, Any], *, dry_run: bool) -> Migrated:
     title = str(next((clip[name] for name in _TITLES if clip.get(name)), "clip"))
-    path = next((found for found in _candidates(database, clip) if found.is_file()), None)
+    path = next((candidate for candidate in _candidates(database, clip) if candidate.is_file()), None)
     if path is None:
         named = next((clip[name] for name in _PATHS if clip.get(name)), None)
         return Migrated(f"clip {title}", "left", f"its file {named!r} is not there" if named else "it names no file")

@@ -45,8 +45,8 @@ def library_news(project: Project, *, target: str) -> list[LibraryNews]:
         news = [*_questions(connection, items), *_refused(items), *_failed(connection, items)]
     if not news:
         return []
-    told = notified_about(project, target=target)
-    return sorted((one for one in news if one.key not in told), key=lambda one: (one.since, one.key))
+    known = notified_about(project, target=target)
+    return sorted((item for item in news if item.key not in known), key=lambda item: (item.since, item.key))
 
 
 def notify_news(project: Project, *, notifier: Notifier) -> list[str]:
@@ -58,17 +58,20 @@ def notify_news(project: Project, *, notifier: Notifier) -> list[str]:
     now = project.clock.now()
     with hold(project.settings.var_dir / "locks", "library-news", what="tell people about own footage", at=now):
         news = library_news(project, target=notifier.name)
-        said = []
+        sentences = []
         if isinstance(notifier, ReviewNotifier):
-            asked = [(one, one.gate) for one in news if one.gate is not None]
-            said = [ask_gate(project, gate, one.words, about=one.key, notifier=notifier) for one, gate in asked]
-            news = [one for one in news if one.gate is None]
+            asked = [(item, item.gate) for item in news if item.gate is not None]
+            sentences = [
+                ask_gate(project, gate, gate_news.words, about=gate_news.key, notifier=notifier)
+                for gate_news, gate in asked
+            ]
+            news = [item for item in news if item.gate is None]
         if news:
-            keys = [one.key for one in news]
+            keys = [item.key for item in news]
             text = _text(news, f"{project.settings.desk_address}/library")
             subject = f"news/{fingerprint(news=keys)[:12]}"
-            said.append(notify_once(project, None, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
-        return said
+            sentences.append(notify_once(project, None, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
+        return sentences
 
 
 def _questions(connection: Connection, items: dict[str, ItemRow]) -> list[LibraryNews]:
@@ -132,12 +135,12 @@ def _cancelled(connection: Connection, failed: list[JobRow]) -> set[str]:
 
 
 def _text(news: list[LibraryNews], page: str) -> str:
-    lines = [f"- {one.words}" for one in news[:_FEW]]
+    lines = [f"- {item.words}" for item in news[:_FEW]]
     if len(news) > _FEW:
         lines.append(f"- and {len(news) - _FEW} more: `dayreel library list`")
     return "\n".join(["Own footage needs somebody:", *lines, page])
 
 
 def _short(error: str | None) -> str:
-    said = error or "no reason was given"
-    return said if len(said) <= _LONGEST else said[:_LONGEST] + " ..."
+    reason = error or "no reason was given"
+    return reason if len(reason) <= _LONGEST else reason[:_LONGEST] + " ..."

@@ -33,22 +33,22 @@ def rebuild(library: Library) -> list[str]:
         kept = [dict(row) for row in connection.execute(select(jobs)).mappings() if _is_history(connection, row)]
         connection.execute(delete(media_items))  # files, questions and jobs go with their items
     scan = library.items.scan()
-    said = [f"left alone: {reason}" for reason in scan.left_alone]
-    for item_id, found in sorted(scan.items.items()):
-        manifest = library.items.newest_manifest(found.name)
+    sentences = [f"left alone: {reason}" for reason in scan.left_alone]
+    for item_id, found_item in sorted(scan.items.items()):
+        manifest = library.items.newest_manifest(found_item.name)
         if manifest is None or not manifest.stages:
-            said.append(f"{item_id}: marked, and never taken in: the next look does")
+            sentences.append(f"{item_id}: marked, and never taken in: the next look does")
             continue
         newest = max(manifest.stages, key=ITEM_STAGES.index)
         record_item(library, manifest, made=(), newest=newest)
         _answers(library, manifest)
-        said.append(f"{item_id}: {newest}, {len(manifest.answers)} answers")
+        sentences.append(f"{item_id}: {newest}, {len(manifest.answers)} answers")
     listed = library.queue.jobs()
     for info in listed:
         _job(library, info)
     _jobs_of_before(library, kept, {info.job for info in listed})
-    said += [f"left alone: {info.problem}" for info in listed if info.problem]
-    return said
+    sentences += [f"left alone: {info.problem}" for info in listed if info.problem]
+    return sentences
 
 
 def _is_history(connection: Connection, row: RowMapping) -> bool:
@@ -66,21 +66,21 @@ def _jobs_of_before(library: Library, kept: list[dict[str, Any]], there: set[str
 
 def _answers(library: Library, manifest: ItemManifest) -> None:
     with library.project.catalog.write("library") as connection:
-        for said in manifest.answers:
-            connection.execute(insert(human_approvals).values(item_id=manifest.item_id, **_values(said)))
+        for given in manifest.answers:
+            connection.execute(insert(human_approvals).values(item_id=manifest.item_id, **_values(given)))
 
 
-def _values(said: GateAnswer) -> dict[str, object]:
+def _values(gate_answer: GateAnswer) -> dict[str, object]:
     return {
-        "approval_type": said.approval_type,
-        "status": said.status,
+        "approval_type": gate_answer.approval_type,
+        "status": gate_answer.status,
         "prompt_data": {},
-        "subject_sha256": said.subject,
-        "response_data": said.response,
-        "requested_at": said.at,
-        "responded_at": said.at,
-        "responded_by": said.by,
-        "via": said.via,
+        "subject_sha256": gate_answer.subject,
+        "response_data": gate_answer.response,
+        "requested_at": gate_answer.at,
+        "responded_at": gate_answer.at,
+        "responded_by": gate_answer.by,
+        "via": gate_answer.via,
     }
 
 

@@ -88,7 +88,7 @@ def _events(state: str, newest: ItemStage, made: Sequence[ItemStage], *, first: 
 
 def _move(library: Library, connection: Connection, manifest: ItemManifest, stage: ItemStage) -> None:
     done = manifest.stages.get(stage)
-    answer = next((one for one in reversed(manifest.answers) if _opens(one) == stage), None)
+    answer = next((given for given in reversed(manifest.answers) if _opens(given) == stage), None)
     trigger: Trigger = "auto"
     notes = f"by {done.made_by}" if done else "not needed: a later stage was found done"
     if done is not None and answer is not None:

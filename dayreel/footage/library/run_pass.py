@@ -34,14 +34,14 @@ def run_pass(library: Library) -> list[str]:
     """
     folder = library.project.settings.var_dir / "locks"
     with hold(folder, "library", what=f"tend {str(library.root)!r}", at=library.project.clock.now()):
-        said = settle_jobs(library)
+        sentences = settle_jobs(library)
         scan = library.items.scan()
-        said += [f"left alone: {reason}" for reason in scan.left_alone]
-        for found in _news(library, scan.items):
-            said += _in_words(found.name.item_id, partial(ingest_marked, library, found))
+        sentences += [f"left alone: {reason}" for reason in scan.left_alone]
+        for found_item in _news(library, scan.items):
+            sentences += _in_words(found_item.name.item_id, partial(ingest_marked, library, found_item))
         for row in _on_the_way(library):
-            said += _in_words(row.id, partial(_go_on, library, row))
-        return said + remove_sources(library) + remove_ended_jobs(library)
+            sentences += _in_words(row.id, partial(_go_on, library, row))
+        return sentences + remove_sources(library) + remove_ended_jobs(library)
 
 
 def due_library(library: Library) -> str | None:
@@ -50,20 +50,20 @@ def due_library(library: Library) -> str | None:
     Raises:
         StoreError: the catalog cannot be read.
     """
-    marked = [f"{one.name.item_id} {one.newest}" for one in _news(library, library.items.scan().items)]
+    marked = [f"{item.name.item_id} {item.newest}" for item in _news(library, library.items.scan().items)]
     with library.project.catalog.read() as connection:
         open_jobs = {row.id: row.state for row in jobs_of(connection, states=UNDER_WAY)}
-    waiting = {one.job for one in library.queue.jobs("pending")} if open_jobs else set()
+    waiting = {job.job for job in library.queue.jobs("pending")} if open_jobs else set()
     moved = sorted(job for job, state in open_jobs.items() if (job in waiting) != (state == "queued"))
     steps = [row.id for row in _on_the_way(library) if _goes_on(library, row)]
     return fingerprint(marked=marked, moved=moved, steps=steps)[:12] if marked or moved or steps else None
 
 
-def _news(library: Library, found: dict[str, FoundItem]) -> list[FoundItem]:
+def _news(library: Library, items: dict[str, FoundItem]) -> list[FoundItem]:
     """Return the items of which the folder says something that the catalog does not know."""
     with library.project.catalog.read() as connection:
         known = {row.id: row for row in list_items(connection)}
-    return [one for item_id, one in sorted(found.items()) if has_changes(known.get(item_id), one)]
+    return [item for item_id, item in sorted(items.items()) if has_changes(known.get(item_id), item)]
 
 
 def _on_the_way(library: Library) -> list[ItemRow]:
@@ -100,7 +100,7 @@ def _go_on(library: Library, row: ItemRow) -> str:
 def _in_words(about: str, act: Callable[[], str]) -> list[str]:
     """Do one thing; one item's trouble is told and does not stop the next."""
     try:
-        said = act()
+        sentences = act()
     except (DayreelError, OSError) as error:
         return [f"{about}: {error}"]
-    return [said] if said else []
+    return [sentences] if sentences else []

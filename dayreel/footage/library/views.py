@@ -116,10 +116,16 @@ def library_page(project: Project, *, state: str | None = None) -> LibraryPage:
     catalog = project.catalog
     with catalog.read() as connection:
         counts = count_items(connection)
-    shown = [one for one in STATES if one in counts and state in (None, one)]
+    shown = [shown_state for shown_state in STATES if shown_state in counts and state in (None, shown_state)]
     most = _FEW if state is None else _MOST
     groups = (
-        ItemGroup(one, STATES[one], counts[one], tuple(items_document(catalog, state=one, most=most))) for one in shown
+        ItemGroup(
+            shown_state,
+            STATES[shown_state],
+            counts[shown_state],
+            tuple(items_document(catalog, state=shown_state, most=most)),
+        )
+        for shown_state in shown
     )
     questions = tuple(_question(gate) for gate in gates_document(catalog)) if state is None else ()
     return LibraryPage(questions, tuple(groups), work_of(project))
@@ -132,14 +138,14 @@ def item_page(project: Project, item_id: str) -> ItemPage:
         UsageError: there is no such item.
         StoreError: the catalog cannot be read.
     """
-    told, trouble = remembered_item(project.catalog, item_id), ""
+    remembered, trouble = remembered_item(project.catalog, item_id), ""
     try:
-        told = item_document(_library(project), item_id)
+        remembered = item_document(_library(project), item_id)
     except (ConfigurationError, StateError, StoreError) as error:
-        told, trouble = {**told, "origin": [], "stages": {}}, str(error)
-    waiting = tuple(_question(gate) for gate in told["gates"] if gate["status"] == "pending")
+        remembered, trouble = {**remembered, "origin": [], "stages": {}}, str(error)
+    waiting = tuple(_question(gate) for gate in remembered["gates"] if gate["status"] == "pending")
     work = work_of(project, item_id=item_id)
-    return ItemPage(told, waiting, work, "" if work.trouble else trouble)
+    return ItemPage(remembered, waiting, work, "" if work.trouble else trouble)
 
 
 def question_of(project: Project, gate_id: int) -> GateView:
@@ -183,16 +189,16 @@ def _on_the_folder(project: Project) -> tuple[dict[str, dict[str, Any]], tuple[W
     """Return how far each running job is, who works, and why that cannot be told."""
     try:
         library = _library(project)
-        running = {one.job: one.progress for one in library.queue.jobs("running")}
+        running = {job.job: job.progress for job in library.queue.jobs("running")}
         workers = tuple(list_workers(library.root))
     except (ConfigurationError, StoreError) as error:
         return {}, (), str(error)
-    told = {
-        job: {"progress": one.percent, "detail": one.detail, "fps": one.fps, "eta_s": one.eta_s}
-        for job, one in running.items()
-        if one is not None
+    details = {
+        job: {"progress": progress.percent, "detail": progress.detail, "fps": progress.fps, "eta_s": progress.eta_s}
+        for job, progress in running.items()
+        if progress is not None
     }
-    return told, workers, ""
+    return details, workers, ""
 
 
 def _library(project: Project) -> Library:

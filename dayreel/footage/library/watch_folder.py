@@ -43,8 +43,8 @@ def watch_folder(
     while not stop.is_set():
         try:
             for _ in _moments(library, stop, poll=poll):
-                for said in _look(library):
-                    tell(said)
+                for sentence in _look(library):
+                    tell(sentence)
                 trouble = ""
         except (ConfigurationError, StoreError) as error:
             if str(error) != trouble:

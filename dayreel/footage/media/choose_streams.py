@@ -100,12 +100,12 @@ class StreamChoices:
     @property
     def kept(self) -> tuple[StreamChoice, ...]:
         """The streams that are kept, in the file's order."""
-        return tuple(one for one in self.streams if one.is_kept)
+        return tuple(stream for stream in self.streams if stream.is_kept)
 
     @property
     def dropped(self) -> tuple[StreamChoice, ...]:
         """The streams that are not, each with its reason."""
-        return tuple(one for one in self.streams if not one.is_kept)
+        return tuple(stream for stream in self.streams if not stream.is_kept)
 
 
 def choose_streams(facts: Probe, plan: RemuxPlan, only: Collection[int] | None = None) -> StreamChoices:
@@ -126,13 +126,13 @@ def choose_streams(facts: Probe, plan: RemuxPlan, only: Collection[int] | None =
         *(_subtitles(stream, plan) for stream in facts.subtitles),
         *(_other(stream) for stream in facts.others),
     ]
-    ordered = sorted(choices, key=lambda one: one.index)
-    return StreamChoices(tuple(one if only is None else _as_named(one, only) for one in ordered))
+    ordered = sorted(choices, key=lambda stream: stream.index)
+    return StreamChoices(tuple(stream if only is None else _as_named(stream, only) for stream in ordered))
 
 
-def same_language(one: str, other: str) -> bool:
+def same_language(first: str, other: str) -> bool:
     """Return whether two ISO 639-2 codes mean the same language: "deu" and "ger" do."""
-    return _TWINS.get(one.lower(), one.lower()) == _TWINS.get(other.lower(), other.lower())
+    return _TWINS.get(first.lower(), first.lower()) == _TWINS.get(other.lower(), other.lower())
 
 
 def _refuse_odd(facts: Probe, only: Collection[int]) -> None:
@@ -159,8 +159,8 @@ def _as_named(choice: StreamChoice, only: Collection[int]) -> StreamChoice:
             f"Chose stream {choice.index} ({choice.codec or choice.kind}); it cannot be kept: {choice.reason}.",
             next_step="Leave it out.",
         )
-    said = "a person left it out" if choice.is_kept else "a person chose it"
-    return replace(choice, is_kept=not choice.is_kept, reason=said)
+    reason = "a person left it out" if choice.is_kept else "a person chose it"
+    return replace(choice, is_kept=not choice.is_kept, reason=reason)
 
 
 def _picture(stream: VideoStream, best: VideoStream, facts: Probe) -> StreamChoice:
@@ -170,7 +170,7 @@ def _picture(stream: VideoStream, best: VideoStream, facts: Probe) -> StreamChoi
         if stream.index == best.index:
             return _choice(stream, "video", detail, kept=True, reason="the largest picture")
         return _choice(stream, "video", detail, kept=False, reason=f"stream {best.index} is the main picture")
-    covers = [one.index for one in facts.video if one.is_attached_picture and one.codec in _COVERS]
+    covers = [each.index for each in facts.video if each.is_attached_picture and each.codec in _COVERS]
     if stream.index not in covers:
         return _choice(stream, "cover", detail, kept=False, becomes="", reason=f"a cover may not be {stream.codec}")
     if stream.index != covers[0]:
@@ -183,7 +183,7 @@ def _sounds(facts: Probe, plan: RemuxPlan) -> Iterator[StreamChoice]:
     refusals = {stream.index: _unwanted(stream, plan) for stream in facts.audio}
     spared: set[int] = set()
     if all(refusals.values()):
-        spared = {one.index for one in facts.audio if not one.is_commentary} or set(refusals)
+        spared = {track.index for track in facts.audio if not track.is_commentary} or set(refusals)
     for stream in facts.audio:
         why_not = refusals[stream.index]
         is_kept = not why_not or stream.index in spared

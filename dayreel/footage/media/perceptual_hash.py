@@ -37,15 +37,15 @@ def perceptual_hash(video: Path | Probe, frames: int = FRAMES) -> str:
     return "".join(_frame_hash(frame, stream) for frame in _frames(facts, stream, frames))
 
 
-def hash_distance(one: str, other: str) -> float:
+def hash_distance(first: str, other: str) -> float:
     """Return how different two fingerprints are, 0.0 to 1.0: the share of their bits.
 
     Raises:
         ValueError: they were not made of the same number of frames.
     """
-    if len(one) != len(other) or not one:
+    if len(first) != len(other) or not first:
         raise ValueError("fingerprints of different lengths cannot be compared")
-    return (int(one, 16) ^ int(other, 16)).bit_count() / (4 * len(one))
+    return (int(first, 16) ^ int(other, 16)).bit_count() / (4 * len(first))
 
 
 def _frames(facts: Probe, video: VideoStream, count: int) -> Iterator[VideoFrame]:

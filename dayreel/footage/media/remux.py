@@ -107,17 +107,17 @@ def carry_over(facts: Probe, choices: StreamChoices, scratch: Path, picture: Nod
     streams: list[Node] = []
     options: dict[str, Any] = {"map_metadata": 0, "map_chapters": 0}
     main = facts.best_video_stream().index
-    kept = [one for one in choices.kept if one.kind != "cover"]
-    for place, one in enumerate(kept):
-        is_encoded = picture is not None and one.index == main
-        streams.append(picture if is_encoded else source[str(one.index)])
+    kept = [stream for stream in choices.kept if stream.kind != "cover"]
+    for place, stream in enumerate(kept):
+        is_encoded = picture is not None and stream.index == main
+        streams.append(picture if is_encoded else source[str(stream.index)])
         if not is_encoded:
-            options |= _codec_options(place, one, facts)
-        elif one.language != "und":
-            options["metadata:s:v:0"] = f"language={one.language}"
-        if one.title:
-            options[f"metadata:s:{place}"] = f"title={one.title}"
-    for cover in (one for one in choices.kept if one.kind == "cover"):
+            options |= _codec_options(place, stream, facts)
+        elif stream.language != "und":
+            options["metadata:s:v:0"] = f"language={stream.language}"
+        if stream.title:
+            options[f"metadata:s:{place}"] = f"title={stream.title}"
+    for cover in (stream for stream in choices.kept if stream.kind == "cover"):
         suffix, mime_type = _PICTURE_TYPES[cover.codec]
         options["attach"] = str(_extracted(facts.path, cover, scratch / f"cover.{suffix}"))
         options[f"metadata:s:{len(kept)}"] = f"mimetype={mime_type}"
@@ -131,13 +131,13 @@ def refuse_other_streams(made: Probe, choices: StreamChoices, doing: str, pictur
         MediaError: one is missing, is in another codec or lost its language; the message has both lists.
     """
     due: list[tuple[str, str, str]] = [
-        (one.kind, (picture_codec if one.kind == "video" and picture_codec else one.becomes), one.language)
-        for one in choices.kept
+        (stream.kind, (picture_codec if stream.kind == "video" and picture_codec else stream.becomes), stream.language)
+        for stream in choices.kept
     ]
-    found = written_streams(made)
-    if not _are_the_same(due, found):
+    written = written_streams(made)
+    if not _are_the_same(due, written):
         raise MediaError(
-            f"Tried to {doing}; {_listed(due)} were chosen, and the file has {_listed(found)}.",
+            f"Tried to {doing}; {_listed(due)} were chosen, and the file has {_listed(written)}.",
             next_step="Nothing was kept of it. Choose fewer streams, or report the file.",
         )
 
@@ -145,17 +145,17 @@ def refuse_other_streams(made: Probe, choices: StreamChoices, doing: str, pictur
 def written_streams(made: Probe) -> list[tuple[str, str, str]]:
     """Return (kind, codec, language) of every stream of a file, as choices call them."""
     return [
-        *(("cover" if one.is_attached_picture else "video", one.codec, one.language) for one in made.video),
-        *(("sound", one.codec, one.language) for one in made.audio),
-        *(("subtitles", one.codec, one.language) for one in made.subtitles),
-        *(("font" if one.kind == "attachment" else "other", one.codec, "und") for one in made.others),
+        *(("cover" if video.is_attached_picture else "video", video.codec, video.language) for video in made.video),
+        *(("sound", track.codec, track.language) for track in made.audio),
+        *(("subtitles", subtitle.codec, subtitle.language) for subtitle in made.subtitles),
+        *(("font" if other.kind == "attachment" else "other", other.codec, "und") for other in made.others),
     ]
 
 
-def _are_the_same(due: list[tuple[str, str, str]], found: list[tuple[str, str, str]]) -> bool:
-    if len(due) != len(found):
+def _are_the_same(due: list[tuple[str, str, str]], written: list[tuple[str, str, str]]) -> bool:
+    if len(due) != len(written):
         return False
-    pairs = zip(sorted(due, key=_by_kind), sorted(found, key=_by_kind), strict=True)
+    pairs = zip(sorted(due, key=_by_kind), sorted(written, key=_by_kind), strict=True)
     return all(a[:2] == b[:2] and same_language(a[2], b[2]) for a, b in pairs)
 
 
@@ -164,15 +164,15 @@ def _by_kind(stream: tuple[str, str, str]) -> str:
 
 
 def _listed(streams: list[tuple[str, str, str]]) -> str:
-    return ", ".join(" ".join(part for part in one if part not in ("", "und")) for one in streams) or "no streams"
+    return ", ".join(" ".join(part for part in stream if part not in ("", "und")) for stream in streams) or "no streams"
 
 
-def _codec_options(place: int, one: StreamChoice, facts: Probe) -> dict[str, Any]:
-    if one.becomes == one.codec:
+def _codec_options(place: int, choice: StreamChoice, facts: Probe) -> dict[str, Any]:
+    if choice.becomes == choice.codec:
         return {f"c:{place}": "copy"}
-    if one.becomes != "aac":
-        return {f"c:{place}": one.becomes}
-    channels = next(stream.channels for stream in facts.audio if stream.index == one.index)
+    if choice.becomes != "aac":
+        return {f"c:{place}": choice.becomes}
+    channels = next(stream.channels for stream in facts.audio if stream.index == choice.index)
     return {f"c:{place}": "aac", f"b:{place}": max(1, channels) * _AAC_BIT_RATE_PER_CHANNEL}
 
 

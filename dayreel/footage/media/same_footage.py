@@ -71,9 +71,9 @@ def refuse_other_footage(checks: list[CheckResult], source: Path, made: Path) ->
     """
     wrong = [check for check in checks if not check.passed]
     if wrong:
-        said = " ".join(check.message for check in wrong)
+        differences = " ".join(check.message for check in wrong)
         raise MediaError(
-            f"Compared {made.name!r} with its source {source.name!r}; it is not the same footage, whole. {said}",
+            f"Compared {made.name!r} with its source {source.name!r}; it is not the same footage, whole. {differences}",
             next_step="The output was dropped and the source was not touched. Look at what made it.",
         )
 
@@ -105,7 +105,7 @@ def _duration(before: Probe, after: Probe, limits: FootageLimits) -> CheckResult
 
 def _sound(before: Probe, after: Probe, choices: StreamChoices | None) -> CheckResult:
     most = len(before.audio)
-    due = min(1, most) if choices is None else sum(1 for one in choices.kept if one.kind == "sound")
+    due = min(1, most) if choices is None else sum(1 for stream in choices.kept if stream.kind == "sound")
     value = f"{len(after.audio)} sound streams"
     expected = f"at least {due} of {most}" if choices is None else f"{due} of {most}"
     if len(after.audio) == due or (choices is None and len(after.audio) >= due):

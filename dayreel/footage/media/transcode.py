@@ -142,7 +142,7 @@ def refuse_other_picture(made: VideoStream, planned: PlannedPicture, doing: str)
         "transfer": planned.color_transfer,
         "primaries": planned.color_primaries,
     }
-    found = {
+    actual = {
         "codec": made.codec,
         "size": f"{made.width}x{made.height}",
         "bits": str(made.bit_depth),
@@ -152,7 +152,7 @@ def refuse_other_picture(made: VideoStream, planned: PlannedPicture, doing: str)
         "transfer": made.color_transfer,
         "primaries": made.color_primaries,
     }
-    wrong = [f"{name} {found[name]} instead of {due[name]}" for name in due if found[name] != due[name]]
+    wrong = [f"{name} {actual[name]} instead of {due[name]}" for name in due if actual[name] != due[name]]
     if abs(float(made.sar / planned.sar) - 1) > _ASPECT_MAY_DIFFER:
         wrong.append(f"pixel aspect {made.sar} instead of {planned.sar}")
     if wrong:
@@ -163,28 +163,31 @@ def refuse_other_picture(made: VideoStream, planned: PlannedPicture, doing: str)
 
 
 def _refuse_colours(path: Path, video: VideoStream, plan: TranscodePlan) -> None:
-    said = f"Planned to encode {str(path)!r} as {plan.preset}"
+    planned = f"Planned to encode {str(path)!r} as {plan.preset}"
     keep_or_map = "Set `transcode.hdr` in library.yaml to `keep` (with h265 or av1) or `tonemap`."
     if video.is_dolby_vision and not video.is_hdr:
         raise MediaError(
-            f"{said}; it is Dolby Vision without an HDR10 or HLG picture underneath, whose colours only a licensed "
+            f"{planned}; it is Dolby Vision without an HDR10 or HLG picture underneath, whose colours only a licensed "
             "decoder shows right.",
             next_step="Use another version of it, or a script of your own for this item.",
         )
     if video.color_space not in (*SCALED_MATRICES, "unknown", "gbr"):
-        raise MediaError(f"{said}; its colours are stored as {video.color_space!r}, which is not supported.")
+        raise MediaError(f"{planned}; its colours are stored as {video.color_space!r}, which is not supported.")
     is_wide = "bt2020" in video.color_primaries or "bt2020" in video.color_space
     if is_wide and video.color_transfer == "unknown":
         raise MediaError(
-            f"{said}; it has BT.2020 colours and does not say whether they are SDR, PQ or HLG: any guess may be wrong.",
+            f"{planned}; it has BT.2020 colours and does not say whether they are SDR, PQ or HLG, "
+            "so any guess may be wrong.",
             next_step="Tag the source (mkvpropedit), or use another version of it.",
         )
     if not video.is_hdr:
         return
     if plan.hdr == "refuse":
-        raise MediaError(f"{said}; it is HDR ({video.color_transfer}), which the plan refuses.", next_step=keep_or_map)
+        raise MediaError(
+            f"{planned}; it is HDR ({video.color_transfer}), which the plan refuses.", next_step=keep_or_map
+        )
     if plan.hdr == "keep" and _TEN_BITS not in ENCODERS[plan.preset].bit_depths:
-        raise MediaError(f"{said}; it is HDR ({video.color_transfer}) and needs 10 bit.", next_step=keep_or_map)
+        raise MediaError(f"{planned}; it is HDR ({video.color_transfer}) and needs 10 bit.", next_step=keep_or_map)
 
 
 def _upright_size(video: VideoStream, max_height: int | None) -> tuple[int, int, Fraction]:

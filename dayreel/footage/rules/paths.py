@@ -67,14 +67,14 @@ class ItemName:
     @property
     def title(self) -> str:
         """The movie's title or the series, with spaces."""
-        found = _YEAR.match(_words(self._parts[0]))
-        return found["title"].strip() if found else _words(self._parts[0])
+        match = _YEAR.match(_words(self._parts[0]))
+        return match["title"].strip() if match else _words(self._parts[0])
 
     @property
     def year(self) -> int | None:
         """The year at the end of the name, if there is one."""
-        found = _YEAR.match(_words(self._parts[0]))
-        return int(found["year"]) if found else None
+        match = _YEAR.match(_words(self._parts[0]))
+        return int(match["year"]) if match else None
 
     @property
     def season(self) -> int | None:
@@ -101,8 +101,8 @@ class ItemName:
         return PurePosixPath(self.leaf).parts
 
     def _disc_part(self, group: int) -> int | None:
-        found = _DISC.search(_words(self._parts[-1])) if self.kind == "tv" else None
-        return int(found[group]) if found and found[group] else None
+        match = _DISC.search(_words(self._parts[-1])) if self.kind == "tv" else None
+        return int(match[group]) if match and match[group] else None
 
 
 def slug(text: str) -> str:

@@ -88,9 +88,9 @@ class ItemStore:
                 left_alone.append(
                     f"{leaf!r} has the same id as {known.name.leaf!r} ({name.item_id}): rename one of them"
                 )
-        for found in items.values():
-            found.stages = self.stages_of(found.name)
-        marked = {item_id: found for item_id, found in items.items() if found.stages}
+        for found_item in items.values():
+            found_item.stages = self.stages_of(found_item.name)
+        marked = {item_id: found_item for item_id, found_item in items.items() if found_item.stages}
         return Scan(marked, left_alone)
 
     def stages_of(self, name: ItemName) -> dict[ItemStage, FoundMarker]:
@@ -122,7 +122,7 @@ class ItemStore:
         """
         marked = self.stages_of(name)
         later_first = tuple(reversed(ITEM_STAGES))
-        for stage in sorted(later_first, key=lambda one: one not in marked):
+        for stage in sorted(later_first, key=lambda found_item: found_item not in marked):
             manifest = self.manifest(name, stage)
             if manifest is not None:
                 return manifest
@@ -169,7 +169,7 @@ class ItemStore:
 
     def _filed_only(self, seen: set[tuple[ItemKind, str]], left_alone: list[str]) -> Iterator[tuple[ItemKind, str]]:
         """Yield items of which only the library is left; their manifests say who they are."""
-        known = {ItemName(*one).item_id for one in seen}
+        known = {ItemName(*name).item_id for name in seen}
         for entry in _folders(self.root / FILED_ROOT):
             if entry.name not in known:
                 state = PipelineState(Path(entry.path) / _MANIFEST, schema=ItemManifest)

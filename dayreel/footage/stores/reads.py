@@ -170,10 +170,10 @@ def get_job(connection: Connection, job: str) -> JobRow:
     Raises:
         UsageError: there is none of that id.
     """
-    found = _find(connection, JobRow, jobs, job)
-    if found is None:
+    row = _find(connection, JobRow, jobs, job)
+    if row is None:
         raise UsageError(f"There is no job {job!r}.", next_step="`dayreel jobs list` shows them.")
-    return found
+    return row
 
 
 def items_with(connection: Connection, sha256: str) -> list[str]:

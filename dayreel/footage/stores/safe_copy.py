@@ -96,10 +96,10 @@ def _refuse_itself(source: Path, dest: Path, doing: str) -> None:
             raise StoreError(f"Tried to {doing}; they are the same file.", next_step="Nothing has to be copied.")
 
 
-def _refuse_difference(found: str, due: str | None, told: str) -> None:
-    if due is not None and found != due:
+def _refuse_difference(actual: str, due: str | None, what: str) -> None:
+    if due is not None and actual != due:
         raise StoreError(
-            f"Tried to {told} {found}, and {due} is due.",
+            f"Tried to {what} {actual}, and {due} is due.",
             next_step="The copy was dropped and the original kept. Check disks and network before trying again.",
         )
 

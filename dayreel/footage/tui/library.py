@@ -133,7 +133,7 @@ class LibraryScreen(LiveScreen[Shelf]):
     def _chosen(self) -> ListLine | None:
         option = self.query_one("#library", OptionList).highlighted_option
         wanted = None if option is None else option.id
-        return next((one for one in self.view.lines if one.about == wanted), None) if self.view and wanted else None
+        return next((line for line in self.view.lines if line.about == wanted), None) if self.view and wanted else None
 
 
 def _option(line: ListLine) -> Option:
@@ -173,8 +173,8 @@ def _work(work: WorkView) -> Iterator[ListLine]:
 def _job(job: Mapping[str, Any], note: str) -> str:
     drawn = bar(job["progress"] / 100, 10)
     head = f"  {plain(job['item_id']):32} {job['role']:9} {job['state']:9} {drawn} {job['progress']:>3} %"
-    told = [plain(job["worker"])] if job["worker"] else []
-    told += [f"{job['fps']} fps"] if job.get("fps") else []
-    told += [f"{round(job['eta_s'] / 60)} min left"] if job.get("eta_s") else []
-    told += [note] if note else []
-    return f"{head}\n      {', '.join(told)}" if told else head
+    parts = [plain(job["worker"])] if job["worker"] else []
+    parts += [f"{job['fps']} fps"] if job.get("fps") else []
+    parts += [f"{round(job['eta_s'] / 60)} min left"] if job.get("eta_s") else []
+    parts += [note] if note else []
+    return f"{head}\n      {', '.join(parts)}" if parts else head

@@ -95,12 +95,12 @@ class QuestionScreen(LiveScreen[GateView]):
             if words is None:
                 return
             numbers = words.replace(",", " ").split()
-            if all(one.isdecimal() for one in numbers):
-                self._answer("rejected", {"keep": [int(one) for one in numbers]})
+            if all(number.isdecimal() for number in numbers):
+                self._answer("rejected", {"keep": [int(number) for number in numbers]})
             else:
                 self.say(f"{words!r} is not a valid list of numbers; like 0,1,3. Nothing was recorded.", bad=True)
 
-        kept = ",".join(str(one["index"]) for one in self.view.streams if one["is_kept"])
+        kept = ",".join(str(stream["index"]) for stream in self.view.streams if stream["is_kept"])
         question = "Which streams are kept? It is made again with them, and asked again."
         self.app.push_screen(AskLine(question, value=kept), go_on)
 
@@ -142,8 +142,8 @@ class QuestionScreen(LiveScreen[GateView]):
         person, gate_id = self.terminal.link.person, self.gate_id
 
         def say(project: Project) -> str:
-            said = answer(open_library(project), gate_id, verdict, by=person, via="tui", response=response)
-            return f"Recorded: question {gate_id} about {said.item_id} {said.status} by {person}."
+            outcome = answer(open_library(project), gate_id, verdict, by=person, via="tui", response=response)
+            return f"Recorded: question {gate_id} about {outcome.item_id} {outcome.status} by {person}."
 
         self.act(say, meanwhile="Recording your answer ...")
 
@@ -187,7 +187,7 @@ def _page(view: GateView, names: Mapping[str, str] | None) -> Iterator[Content]:
     for layout in view.layouts:
         yield Content("")
         yield Content.styled(plain(", ".join(layout.files)), "bold")
-        yield from (Content(_stream(one)) for one in layout.streams)
+        yield from (Content(_stream(stream)) for stream in layout.streams)
         if not layout.streams:
             yield Content("  its streams were not recorded: a script made it")
     for file, name in (names or (gate["response"] or {}).get("names") or gate["prompt"].get("names", {})).items():
@@ -199,7 +199,7 @@ def _page(view: GateView, names: Mapping[str, str] | None) -> Iterator[Content]:
         yield Content(plain(gate["prompt"]["looked_up"]["said"]))
 
 
-def _stream(one: Mapping[str, Any]) -> str:
-    told = " ".join(str(one[name]) for name in ("kind", "codec", "language", "title", "detail") if one.get(name))
-    fate = "kept" if one["is_kept"] else "DROPPED"
-    return f"  {one['index']:>2}  {fate:7}  {one_line(told)}  ({one_line(one['reason'])})"
+def _stream(stream: Mapping[str, Any]) -> str:
+    text = " ".join(str(stream[name]) for name in ("kind", "codec", "language", "title", "detail") if stream.get(name))
+    fate = "kept" if stream["is_kept"] else "DROPPED"
+    return f"  {stream['index']:>2}  {fate:7}  {one_line(text)}  ({one_line(stream['reason'])})"

@@ -19,7 +19,7 @@ from dayreel.errors import ConfigurationError, MediaError, StoreError, Unfinishe
 from dayreel.footage.schemas.job import JobFile, JobResult
 from dayreel.footage.schemas.library import LibraryPlan, RolePlan
 from dayreel.footage.stores.job_queue import Claim, LeaseLostError, install
-from dayreel.footage.worker.lease import JobCancelledError, Lease, Teller, WorkerStoppingError
+from dayreel.footage.worker.lease import JobCancelledError, Lease, ProgressReporter, WorkerStoppingError
 from dayreel.footage.worker.roles import ROLES, JobTask, MadeFile
 from dayreel.footage.worker.script import run_script
 from dayreel.stores.files import sha256_of
@@ -52,7 +52,7 @@ class Ended:
     job: str
     role: str
     outcome: AttemptOutcome | Literal["lost"]
-    said: str
+    detail: str
     seconds: float
 
 
@@ -72,8 +72,8 @@ def attempt(claim: Claim, plan: LibraryPlan, bench: Bench) -> Ended:
     except LeaseLostError as error:
         claim.discard()
         return Ended(claim.spec.job, claim.spec.role, "lost", str(error), bench.clock.monotonic() - started)
-    said = result.error or ", ".join(file.path for file in result.outputs)
-    return Ended(claim.spec.job, claim.spec.role, result.outcome, said, bench.clock.monotonic() - started)
+    summary = result.error or ", ".join(file.path for file in result.outputs)
+    return Ended(claim.spec.job, claim.spec.role, result.outcome, summary, bench.clock.monotonic() - started)
 
 
 def _tried(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> JobResult:
@@ -102,8 +102,8 @@ def _tried(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> JobResul
 def _made(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> tuple[tuple[JobFile, ...], dict[str, Any]]:
     """Check the inputs, do the role and describe the outputs."""
     spec = claim.spec
-    teller = Teller(claim, bench.clock)
-    teller.part("check the inputs", start=0.0, span=0.0)(0.0)  # an earlier attempt's progress is over
+    reporter = ProgressReporter(claim, bench.clock)
+    reporter.part("check the inputs", start=0.0, span=0.0)(0.0)  # an earlier attempt's progress is over
     task = JobTask(
         spec=spec,
         root=bench.root,
@@ -112,18 +112,18 @@ def _made(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> tuple[tup
         ffmpeg=bench.ffmpeg,
         deadline_s=role.deadline_s,
         pulse=lease.pulse,
-        teller=teller,
+        reporter=reporter,
     )
     if not task.inputs:
         raise UsageError(f"Job {spec.job!r} has no inputs.")
     made = ROLES[spec.role](task) if role.script is None else run_script(role.script, task)
-    outputs = tuple(_described(one, claim.aside, lease.pulse) for one in made)
+    outputs = tuple(_described(output, claim.aside, lease.pulse) for output in made)
     facts = {
         "host": socket.gethostname(),
         "script": list(role.script) if role.script else None,
         "input_bytes": sum(file.size_bytes for file in spec.inputs),
         "output_bytes": sum(file.size_bytes for file in outputs),
-        "files": [one.facts for one in made],
+        "files": [output.facts for output in made],
     }
     return outputs, facts
 
@@ -143,10 +143,10 @@ def _checked(file: JobFile, root: Path, pulse: Callable[[], None]) -> Path:
             f"The input {file.path!r} has {size} bytes, and the job was made for one of {file.size_bytes}.",
             next_step="It has changed since: scan the library and submit the job again.",
         )
-    found = sha256_of(path, pulse=pulse)
-    if found != file.sha256:
+    sha256 = sha256_of(path, pulse=pulse)
+    if sha256 != file.sha256:
         raise MediaError(
-            f"The input {file.path!r} has SHA-256 {found}, and the job was made for {file.sha256}.",
+            f"The input {file.path!r} has SHA-256 {sha256}, and the job was made for {file.sha256}.",
             next_step="It has changed since: scan the library and submit the job again.",
         )
     return path

@@ -101,7 +101,7 @@ class Lease:
                     return
 
 
-class Teller:
+class ProgressReporter:
     """Tells the shared folder how far a job is, at most once a second."""
 
     def __init__(self, claim: Claim, clock: Clock) -> None:
@@ -134,13 +134,13 @@ class Teller:
         return tell
 
     def _report(self, detail: str, whole: float, fps: float | None, eta_s: float | None) -> None:
-        told = JobProgress(
+        progress = JobProgress(
             percent=min(99, int(whole * 100)),
             fps=None if fps is None else round(fps, 1),
             eta_s=None if eta_s is None else round(eta_s),
             detail=detail,
         )
         try:
-            self._claim.progress(told)
+            self._claim.progress(progress)
         except StoreError:
             return  # a help for people; the heartbeat finds out whether the folder is away

@@ -53,12 +53,12 @@ def list_workers(root: Path) -> list[WorkerStatus]:
     if not folder.is_dir():
         return []
     now = FolderClock(str(folder), QueueDisk()).now()
-    found = []
+    workers = []
     for path in sorted(folder.glob("[!.]*.json")):
         status = _read(path, now)
         if status is not None:
-            found.append(status)
-    return found
+            workers.append(status)
+    return workers
 
 
 class Presence:

@@ -17,7 +17,7 @@ from dayreel.footage.media.transcode import EVERYTHING, transcode
 from dayreel.footage.schemas.job import JobFile, JobSpec
 from dayreel.footage.schemas.library import LibraryPlan, RemuxPlan, RolePlan, TranscodePlan
 from dayreel.footage.stores.safe_copy import safe_copy
-from dayreel.footage.worker.lease import Teller
+from dayreel.footage.worker.lease import ProgressReporter
 from dayreel.media.probe import Probe, probe
 from dayreel.media.run import Progress, Pulse
 from dayreel.stores.files import sha256_of
@@ -52,7 +52,7 @@ class JobTask:
     ffmpeg: Path
     deadline_s: float
     pulse: Pulse
-    teller: Teller
+    reporter: ProgressReporter
 
     @property
     def limits(self) -> FootageLimits:
@@ -119,7 +119,7 @@ def do_file(task: JobTask) -> list[MadeFile]:
     done, made = 0, []
     for file, source in zip(task.spec.inputs, task.inputs, strict=True):
         name = names[file.path]
-        tell = task.teller.part(f"file {source.name}", start=done / total, span=file.size_bytes / total)
+        tell = task.reporter.part(f"file {source.name}", start=done / total, span=file.size_bytes / total)
         tell(0.0)
         _refuse_to_replace(task, name, file)
         safe_copy(source, task.aside / name, sha256=file.sha256, pulse=task.pulse)
@@ -148,10 +148,10 @@ def _one_by_one(
         before = probe(source)
         video = before.best_video_stream()
         frames = float(video.frames or video.duration_s * video.fps)
-        working = task.teller.part(f"{doing}: {source.name}", start=start, span=span * _WORK_SHARE, frames=frames)
+        working = task.reporter.part(f"{doing}: {source.name}", start=start, span=span * _WORK_SHARE, frames=frames)
         dest = task.aside / outputs[file.path]
         choices, after = make(source, dest, working)
-        task.teller.part(f"compare: {dest.name}", start=start + span * _WORK_SHARE, span=span)(0.0)
+        task.reporter.part(f"compare: {dest.name}", start=start + span * _WORK_SHARE, span=span)(0.0)
         checks = compare_footage(source, dest, task.limits, choices=choices, pulse=task.pulse)
         refuse_other_footage(checks, source, dest)
         done += file.size_bytes
@@ -191,7 +191,7 @@ def _output_names(task: JobTask) -> dict[str, str]:
 def _refuse_to_replace(task: JobTask, name: str, file: JobFile) -> None:
     """Let a name pass that is free, this item's own from before, or the same bytes; nothing else is written over."""
     there = task.root / task.spec.output_dir / name
-    own = {one.casefold() for one in task.spec.parameters.get("replaces", ())}
+    own = {path.casefold() for path in task.spec.parameters.get("replaces", ())}
     if name.casefold() in own or not there.exists():
         return
     is_as_long = there.is_file() and there.stat().st_size == file.size_bytes

@@ -45,13 +45,13 @@ def run_script(command: Sequence[str], task: JobTask) -> list[MadeFile]:
             next_step="Put it there and make it executable, or correct library.yaml.",
         )
     before = [path.stat() for path in task.inputs]
-    said = _run([program, *command[1:]], task)
+    output = _run([program, *command[1:]], task)
     _refuse_changed_inputs(task, before)
     outputs = _outputs(task.aside)
     films = [path for path in outputs if is_footage(path)]
     if not films and task.spec.role != "file":
         raise MediaError(
-            f"Job {task.spec.job!r}: the script ended well and made no film in OUTPUT_DIR. It said last: {said}"
+            f"Job {task.spec.job!r}: the script ended well and made no film in OUTPUT_DIR. It said last: {output}"
         )
     sources = _sources(task, films)
     return [_judged(path, sources.get(path), task) for path in outputs]
@@ -83,7 +83,7 @@ def _run(command: Sequence[str], task: JobTask) -> str:
     lines: deque[str] = deque(maxlen=_KEPT_LINES)
     reader = threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True)
     reader.start()
-    tell = task.teller.part(f"script {Path(command[0]).name}", start=0.0, span=1.0)
+    tell = task.reporter.part(f"script {Path(command[0]).name}", start=0.0, span=1.0)
     tell(0.0)
     try:
         while not _has_ended(process):
@@ -133,7 +133,7 @@ def _outputs(aside: Path) -> list[Path]:
     Raises:
         MediaError: something that is not a plain file lies there.
     """
-    found = []
+    outputs = []
     for path in sorted(aside.rglob("*")):
         inside = path.relative_to(aside).parts
         if MARKER_FOLDER in inside:
@@ -141,8 +141,8 @@ def _outputs(aside: Path) -> list[Path]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise MediaError(f"The script left {path.name!r} in OUTPUT_DIR, which is neither a file nor a folder.")
         if path.is_file():
-            found.append(path)
-    return found
+            outputs.append(path)
+    return outputs
 
 
 def _sources(task: JobTask, films: list[Path]) -> dict[Path, Path]:

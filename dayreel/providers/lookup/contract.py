@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Found:
+class TitleMatch:
     """A film or a series as the service knows it; `episodes` are the names of one season, by their number."""
 
     id: str
@@ -25,10 +25,10 @@ class TitleLookup(Protocol):
 
     name: str
 
-    def movie(self, title: str, year: int | None) -> Found | None:
+    def movie(self, title: str, year: int | None) -> TitleMatch | None:
         """Return the film that fits best, or None when the service knows none."""
         ...
 
-    def series(self, title: str, season: int) -> Found | None:
+    def series(self, title: str, season: int) -> TitleMatch | None:
         """Return the series that fits best with the season's episodes (none when it does not know it), or None."""
         ...

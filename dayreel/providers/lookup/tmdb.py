@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError
 
 from dayreel.errors import PermanentError, ProviderError
 from dayreel.providers.http import Http, Reply, reveal
-from dayreel.providers.lookup.contract import Found
+from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Proof, Setting, Vendor
 
@@ -68,14 +68,14 @@ class TmdbLookup:
         self._base = base_url.rstrip("/") + "/3/"
         self._http = Http("TMDB", headers=headers, secrets=(key,), connect_s=5, read_s=timeout_s, total_s=2 * timeout_s)
 
-    def movie(self, title: str, year: int | None) -> Found | None:
+    def movie(self, title: str, year: int | None) -> TitleMatch | None:
         """Return the film that fits best. See the contract for the errors."""
         params: dict[str, str | int] = {"query": title} if year is None else {"query": title, "year": year}
         hits = _read(self._get("search/movie", f"look up the film {title!r} at TMDB", params), _Hits).results
         best = _best(hits, title, year)
-        return Found(f"movie/{best.id}", best.title, best.year) if best is not None else None
+        return TitleMatch(f"movie/{best.id}", best.title, best.year) if best is not None else None
 
-    def series(self, title: str, season: int) -> Found | None:
+    def series(self, title: str, season: int) -> TitleMatch | None:
         """Return the series that fits best, with the season's episodes. See the contract for the errors."""
         hits = _read(self._get("search/tv", f"look up the series {title!r} at TMDB", {"query": title}), _Hits).results
         best = _best(hits, title, None)
@@ -90,7 +90,7 @@ class TmdbLookup:
             for episode in episodes
             if episode.name not in ("", f"Episode {episode.episode_number}")
         }
-        return Found(f"tv/{best.id}", best.title, best.year, named)
+        return TitleMatch(f"tv/{best.id}", best.title, best.year, named)
 
     def prove(self) -> None:
         """Ask whether the token is good; free.

@@ -95,10 +95,10 @@ def _keep_result(places: Places, folder: str, name: JobName) -> None:
 
 
 def _locate(places: Places, job: str) -> tuple[JobPlace, JobName]:
-    found = places.where(job)
-    if found is None:
+    located = places.where(job)
+    if located is None:
         raise UsageError(f"There is no job {job!r} in {places.jobs}.", next_step=_GONE)
-    return found
+    return located
 
 
 def _moving(what: str, job: str) -> BusyError:

@@ -47,7 +47,7 @@ class Claim:
         self.worker = worker
         self.claimed_at = claimed_at
         self.aside = Path(places.aside(spec.output_dir, name))
-        self._is_told_done = False
+        self._is_done_written = False
 
     def heartbeat(self) -> None:
         """Say that the work goes on; due well within `spec.lease_s`.
@@ -124,10 +124,10 @@ class Claim:
     def discard(self) -> None:
         """Remove what this attempt has made so far; for one who has stopped working after `LeaseLostError`.
 
-        What was told to be done stays: somebody may have completed the job for us where we do not see it yet, and
+        Outputs that were recorded as done stay: somebody may have completed the job for us where we do not see it yet, and
         nobody else has its outputs. If not, a sweep removes them.
         """
-        if not self._is_told_done:
+        if not self._is_done_written:
             self._places.disk.remove_tree(str(self.aside))
 
     def _end(self, result: JobResult, target: JobPlace) -> None:
@@ -135,7 +135,7 @@ class Claim:
             try:
                 if target == "completed":
                     self._settle_outputs(result)
-                    self._is_told_done = True
+                    self._is_done_written = True
                 self._places.disk.write(f"{self._folder}/{job_files.RESULT}", job_files.encode(result))
                 self._places.disk.overwrite(f"{self._folder}/{job_files.STATE}", job_files.line(target))
                 self._places.move("running", self._name, target)
@@ -226,14 +226,14 @@ def _signed(places: Places, clock: Clock, name: JobName, worker: str, claimed_at
     if (by := job_files.load_line(places.disk, running, job_files.CANCEL)) is not None:
         fail_cancelled(places, clock, "running", name, by)  # whoever cancelled it got no further than that
         return None
-    told = {
+    signature = {
         job_files.FENCE: str(name.fence),
         job_files.CLAIMED_BY: worker,
         job_files.CLAIMED_AT: claimed_at.isoformat(timespec="milliseconds"),
         job_files.PID: str(os.getpid()),
         job_files.STATE: "running",
     }
-    for file, text in told.items():
+    for file, text in signature.items():
         places.disk.overwrite(f"{running}/{file}", job_files.line(text))
     claim = Claim(places, clock, name, spec, worker=worker, claimed_at=claimed_at)
     places.disk.make_directories(str(claim.aside))

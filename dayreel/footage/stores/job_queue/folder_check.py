@@ -53,18 +53,18 @@ def _tried(scratch: str, clock: Clock, disk: QueueDisk) -> Iterator[Check]:
         folder = f"{scratch}/{name.replace(' ', '-')}"
         try:
             disk.make_directory(folder)
-            found = attempt(folder, clock, disk)
+            problem = attempt(folder, clock, disk)
         except OSError as error:
-            found = Check("", "fail", f"it refused: {error.strerror or error}", _OTHER_SHARE)
-        yield Check(f"shared folder: {name}", found.verdict, found.found, found.next_step)
+            problem = Check("", "fail", f"it refused: {error.strerror or error}", _OTHER_SHARE)
+        yield Check(f"shared folder: {name}", problem.verdict, problem.found, problem.next_step)
 
 
-def _ok(found: str) -> Check:
-    return Check("", "ok", found)
+def _ok(detail: str) -> Check:
+    return Check("", "ok", detail)
 
 
-def _fail(found: str) -> Check:
-    return Check("", "fail", found, _OTHER_SHARE)
+def _fail(detail: str) -> Check:
+    return Check("", "fail", detail, _OTHER_SHARE)
 
 
 def _exclusive_create(folder: str, _: Clock, disk: QueueDisk) -> Check:

@@ -110,7 +110,7 @@ class JobInfo:
 
     def earlier_results(self) -> list[JobResult]:
         """Return what came of the attempts before this one, oldest first, as far as it was told."""
-        found = []
+        results = []
         for fence in range(1, self.fence):
             name = JobName(self.job, fence)
 
@@ -118,8 +118,8 @@ class JobInfo:
                 file = job_files.earlier_result(name.fence)
                 return job_files.load_result(self._places.disk, folder, name, file)
 
-            found.append(self._ask(load, any_fence=True))
-        return [result for result in found if result is not None]
+            results.append(self._ask(load, any_fence=True))
+        return [result for result in results if result is not None]
 
     def _line(self, file: str) -> str | None:
         return self._ask(lambda folder, _: job_files.load_line(self._places.disk, folder, file))

@@ -126,9 +126,12 @@ def parse(shape: type[_Kept], file: str, raw: bytes) -> _Kept:
     try:
         return shape.model_validate_json(raw)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        told = [f"{'.'.join(str(part) for part in one['loc']) or 'the document'}: {one['msg']}" for one in found]
-        raise StoreError(f"{file}: {'; '.join(told[:_SHOWN_PROBLEMS])}") from None
+        problems = error.errors(include_url=False, include_input=False)
+        details = [
+            f"{'.'.join(str(part) for part in problem['loc']) or 'the document'}: {problem['msg']}"
+            for problem in problems
+        ]
+        raise StoreError(f"{file}: {'; '.join(details[:_SHOWN_PROBLEMS])}") from None
 
 
 def _read(disk: QueueDisk, folder: str, file: str) -> bytes | None:
@@ -146,9 +149,9 @@ def what_does_not_fit(spec: JobSpec, name: JobName) -> str | None:
     """Return why a spec cannot be the one of this job, or None when it can."""
     if (spec.job, spec.role, spec.item_id) != (name.job, name.role, name.item_id):
         return f"it is for job {spec.job!r}, role {spec.role!r}, item {spec.item_id!r}, and its folder says otherwise"
-    for told, path in (("output_dir", spec.output_dir), ("marker_dir", spec.marker_dir)):
+    for field, path in (("output_dir", spec.output_dir), ("marker_dir", spec.marker_dir)):
         if path == "." or path.startswith(".") or f"{path}/".startswith(f"{QUEUE_ROOT}/"):
-            return f"{told}: {path!r} is not a folder for outputs"
+            return f"{field}: {path!r} is not a folder for outputs"
     if not (math.isfinite(spec.lease_s) and math.isfinite(spec.retry_delay_s)):
         return "lease_s, retry_delay_s: a lease and a rest have an end"
     try:

@@ -88,7 +88,7 @@ class JobName:
         return JobName(self.job, self.fence + 1)
 
     def _part(self, name: str) -> str:
-        found = _JOB.fullmatch(self.job)
-        if found is None:  # made by hand in code, not parsed
+        match = _JOB.fullmatch(self.job)
+        if match is None:  # made by hand in code, not parsed
             raise UsageError(f"{self.job!r} is not the id of a job.")
-        return found[name]
+        return match[name]

@@ -52,12 +52,12 @@ class Places:
 
     def where(self, job: str) -> tuple[JobPlace, JobName] | None:
         """Return in which place a job is and under which fence, or None when it is in none."""
-        found: list[tuple[int, int]] = []
+        places: list[tuple[int, int]] = []
         for place in _LOOK:
-            found += [(name.fence, JOB_PLACES.index(place)) for name in self._of_job(place, job)]
-        if not found:
+            places += [(name.fence, JOB_PLACES.index(place)) for name in self._of_job(place, job)]
+        if not places:
             return None
-        fence, index = max(found)
+        fence, index = max(places)
         return JOB_PLACES[index], JobName(job, fence)
 
     def scan(self) -> list[tuple[JobPlace, str]]:
@@ -69,7 +69,7 @@ class Places:
                 name = JobName.parse(entry)
                 key, fence = (name.job, name.fence) if name else (f"{place}/{entry}", 0)
                 seen[key] = max(seen.get(key, (0, 0, entry)), (fence, index, entry))
-        return [(JOB_PLACES[index], entry) for _, index, entry in sorted(seen.values(), key=lambda one: one[1:])]
+        return [(JOB_PLACES[index], entry) for _, index, entry in sorted(seen.values(), key=lambda place: place[1:])]
 
     def move(self, place: JobPlace, name: JobName, to: JobPlace, new_name: JobName | None = None) -> None:
         """Move a job by one rename, and make that last.

@@ -174,8 +174,8 @@ class JobQueue:
         Raises:
             StoreError: the shared folder cannot be read.
         """
-        found = self._places.where(job)
-        return JobInfo(self._places, found[0], str(found[1])) if found else None
+        located = self._places.where(job)
+        return JobInfo(self._places, located[0], str(located[1])) if located else None
 
     def _locate(self, job: str) -> JobInfo:
         info = self.find(job)

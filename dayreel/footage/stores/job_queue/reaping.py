@@ -34,7 +34,7 @@ def reap(places: Places, clock: Clock, folder_clock: FolderClock) -> list[_Moved
             # It ended, or somebody else handed it on, between two of our looks.
             if error.errno not in GONE | TAKEN or not places.is_there():
                 raise cannot(f"hand on job {name.job!r}", error) from error
-    return [one for one in moved if one is not None]
+    return [outcome for outcome in moved if outcome is not None]
 
 
 def stalled(places: Places, folder_clock: FolderClock) -> list[JobName]:
@@ -82,17 +82,17 @@ def _hand_on(places: Places, clock: Clock, name: JobName, spec: JobSpec | None, 
     result = _result(places, folder, name, clock.now(), silent_s)
     if spec is None or name.fence >= spec.max_attempts:
         places.move("running", name, "failed")
-        told = {job_files.RESULT: job_files.encode(result), job_files.STATE: job_files.line("failed")}
-        places.tell(("failed", name), told)
+        documents = {job_files.RESULT: job_files.encode(result), job_files.STATE: job_files.line("failed")}
+        places.tell(("failed", name), documents)
         return "failed", name
     places.tell(("running", name), {job_files.REST: job_files.line("stalled")}, settled=False)
     onwards = name.handed_on()
     places.move("running", name, "pending", onwards)
-    told = {
+    documents = {
         job_files.earlier_result(name.fence): job_files.encode(result),
         job_files.STATE: job_files.line("pending"),
     }
-    places.tell(("pending", onwards), told)
+    places.tell(("pending", onwards), documents)
     return "pending", onwards
 
 

@@ -81,13 +81,13 @@ def _take_over(places: Places, folder_clock: FolderClock, name: JobName) -> None
 
 
 def _is_there(places: Places, spec: JobSpec) -> bool:
-    found = places.where(spec.job)
-    if found is None:
+    located = places.where(spec.job)
+    if located is None:
         return False
-    there = JobInfo(places, found[0], str(found[1])).spec
+    there = JobInfo(places, located[0], str(located[1])).spec
     if there is None or _work(there) != _work(spec):
         raise StoreError(
-            f"Tried to submit job {spec.job!r}; there is another one under this id among the {found[0]} ones.",
+            f"Tried to submit job {spec.job!r}; there is another one under this id among the {located[0]} ones.",
             next_step="Submit it under an id of its own.",
         )
     return True

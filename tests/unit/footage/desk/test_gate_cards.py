@@ -18,7 +18,7 @@ from dayreel.footage.library.open_library import Library, open_library
 from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.schemas.library import FilePlan, LibraryPlan
 from dayreel.footage.stores.reads import GateRow, get_gate
-from dayreel.providers.lookup.contract import Found
+from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.providers.notifiers.contract import Card, Interaction, ReviewNotifier
 from dayreel.schemas.effect import Permit
 from dayreel.services.project import Project
@@ -60,8 +60,8 @@ def chat(request: pytest.FixtureRequest, project: Project, world: RunningSandbox
 class Titles:
     """A service that knows one film."""
 
-    def movie(self, _title: str, _year: int | None) -> Found:
-        return Found("movie/7", "Falls: Uncut", 2019)
+    def movie(self, _title: str, _year: int | None) -> TitleMatch:
+        return TitleMatch("movie/7", "Falls: Uncut", 2019)
 
 
 def gate(chat: Chat) -> GateRow:

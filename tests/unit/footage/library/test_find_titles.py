@@ -16,7 +16,7 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.rules.paths import ItemName
 from dayreel.footage.schemas.library import FilePlan
 from dayreel.footage.stores.reads import jobs_of
-from dayreel.providers.lookup.contract import Found
+from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.services.audit import recent_acts
 from dayreel.services.project import Project
 from dayreel.stores.catalog.engine import Catalog
@@ -34,7 +34,7 @@ class Titles:
         self.catalog: Catalog | None = None
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def _say(self, title: str, more: Any, found: Found) -> Found | None:
+    def _say(self, title: str, more: Any, found: TitleMatch) -> TitleMatch | None:
         self.asked.append((title, more))
         assert self.catalog is not None
         self.meanwhile()
@@ -44,11 +44,11 @@ class Titles:
             raise self.error
         return found if "Unknown" not in title else None
 
-    def movie(self, title: str, year: int | None) -> Found | None:
-        return self._say(title, year, Found("movie/7", "Hidden Falls: Uncut", 2019))
+    def movie(self, title: str, year: int | None) -> TitleMatch | None:
+        return self._say(title, year, TitleMatch("movie/7", "Hidden Falls: Uncut", 2019))
 
-    def series(self, title: str, season: int) -> Found | None:
-        return self._say(title, season, Found("tv/8", "The Blue Coast", 2011, {1: "Low Tide"}))
+    def series(self, title: str, season: int) -> TitleMatch | None:
+        return self._say(title, season, TitleMatch("tv/8", "The Blue Coast", 2011, {1: "Low Tide"}))
 
 
 Ask = Callable[..., dict[str, Any]]

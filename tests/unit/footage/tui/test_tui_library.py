@@ -16,7 +16,7 @@ from dayreel.footage.schemas.job import JobProgress
 from dayreel.footage.stores.reads import GateRow, get_gate, jobs_of
 from dayreel.footage.tui.library import LibraryScreen
 from dayreel.footage.worker.presence import Presence
-from dayreel.providers.lookup.contract import Found
+from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.services.audit import recent_acts
 from dayreel.services.project import Project
 from tests.fakes.library import library_with, pretend_to_work
@@ -82,10 +82,10 @@ class Titles:
 
     is_away = True
 
-    def movie(self, _title: str, _year: int | None) -> Found:
+    def movie(self, _title: str, _year: int | None) -> TitleMatch:
         if self.is_away:
             raise TransientError(attempted="look it up", answer="HTTP 503")
-        return Found("movie/7", "Falls Uncut", 2019)
+        return TitleMatch("movie/7", "Falls Uncut", 2019)
 
 
 def test_titles_are_looked_up_again_with_a_key(library: Library) -> None:

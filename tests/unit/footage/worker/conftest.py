@@ -100,8 +100,8 @@ class SharedFolder:
         """Let a worker do one job, hold it to its outcome, and return what it said."""
         ended = self.work()
         assert ended is not None
-        assert ended.outcome == outcome, ended.said
-        return ended.said
+        assert ended.outcome == outcome, ended.detail
+        return ended.detail
 
     @contextmanager
     def working(self, name: str = "attic") -> Iterator[None]:

@@ -8,7 +8,7 @@ import requests
 
 from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError
-from dayreel.providers.lookup.contract import Found, TitleLookup
+from dayreel.providers.lookup.contract import TitleLookup, TitleMatch
 from dayreel.providers.lookup.tmdb import TmdbLookup
 from dayreel.sandbox.credentials import TMDB_TOKEN
 from dayreel.vendors.access import Access
@@ -34,14 +34,16 @@ def tmdb(world: RunningSandbox) -> Iterator[TitleLookup]:
 @pytest.mark.parametrize(
     ("title", "year", "found"),
     [
-        ("hidden falls", 2019, Found("movie/103", "Hidden Falls", 2019)),
-        ("Hidden Falls", None, Found("movie/102", "Hidden Falls", 1994)),
-        ("Falls", 2023, Found("movie/101", "Hidden Falls: The Return", 2023)),
-        ("A Wheel & a Kiln", 2001, Found("movie/104", "A Wheel & a Kiln", None)),
+        ("hidden falls", 2019, TitleMatch("movie/103", "Hidden Falls", 2019)),
+        ("Hidden Falls", None, TitleMatch("movie/102", "Hidden Falls", 1994)),
+        ("Falls", 2023, TitleMatch("movie/101", "Hidden Falls: The Return", 2023)),
+        ("A Wheel & a Kiln", 2001, TitleMatch("movie/104", "A Wheel & a Kiln", None)),
         ("Nobody's Film", 2019, None),
     ],
 )
-def test_the_film_that_fits_best_is_found(tmdb: TitleLookup, title: str, year: int | None, found: Found | None) -> None:
+def test_the_film_that_fits_best_is_found(
+    tmdb: TitleLookup, title: str, year: int | None, found: TitleMatch | None
+) -> None:
     assert tmdb.movie(title, year) == found
 
 
@@ -50,7 +52,7 @@ def test_a_series_has_the_known_episode_names_of_a_season(tmdb: TitleLookup) -> 
     assert found is not None
     assert (found.id, found.title, found.year) == ("tv/201", "Blue Coast", 2011)
     assert [number for number, _ in sorted(found.episodes.items())] == [1, 2, 3, 5, 6]  # the fourth has no name yet
-    assert tmdb.series("Blue Coast", 9) == Found("tv/201", "Blue Coast", 2011)
+    assert tmdb.series("Blue Coast", 9) == TitleMatch("tv/201", "Blue Coast", 2011)
     assert tmdb.series("Nobody's Series", 1) is None
 
 
