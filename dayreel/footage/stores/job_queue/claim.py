@@ -124,8 +124,8 @@ class Claim:
     def discard(self) -> None:
         """Remove what this attempt has made so far; for one who has stopped working after `LeaseLostError`.
 
-        Outputs that were recorded as done stay: somebody may have completed the job for us where we do not see it yet, and
-        nobody else has its outputs. If not, a sweep removes them.
+        Outputs that were recorded as done stay: somebody may have completed the job for us where we do not see it yet,
+        and nobody else has its outputs. If not, a sweep removes them.
         """
         if not self._is_done_written:
             self._places.disk.remove_tree(str(self.aside))
