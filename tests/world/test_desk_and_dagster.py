@@ -31,7 +31,7 @@ LAUNCH = """mutation Go($p: ExecutionParams!) { launchPipelineExecution(executio
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def deployment(tmp_path: Path) -> Path:
     """A deployment with one channel, and a Dagster of its own."""
     (tmp_path / "dagster_home").mkdir()
     shutil.copy(REPOSITORY / "dagster_home" / "dagster.yaml", tmp_path / "dagster_home")

@@ -56,7 +56,7 @@ def run(site: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def deployment(tmp_path: Path) -> Path:
     (tmp_path / "channels").mkdir()
     (tmp_path / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
     (tmp_path / "channels" / "acme.yaml").write_text(CHANNEL)

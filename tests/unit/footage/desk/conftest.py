@@ -1,5 +1,5 @@
 """The project, the desk and the people of the other pages' tests."""
 
-from tests.unit.desk.conftest import ana, ben, desk, olga, project, vera
+from tests.unit.desk.conftest import ana, ben, desk, olga, prepared, project, vera
 
-__all__ = ["ana", "ben", "desk", "olga", "project", "vera"]
+__all__ = ["ana", "ben", "desk", "olga", "prepared", "project", "vera"]
