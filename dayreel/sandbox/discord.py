@@ -1,6 +1,6 @@
 """Stand-in for the Discord bot API: messages with embeds, buttons and a file, edits, history, private follow-ups.
 
-What people press is in `presses`. Errors are `{"code", "message", "errors"}` with an HTTP status.
+People press by `interactions`. Errors are `{"code", "message", "errors"}` with an HTTP status.
 """
 
 import json
@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from nacl.signing import SigningKey
 from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.interactions import pressed_button
 from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Chat, Document, World
 
 FILE_LIMIT: Final = 10 * 1024 * 1024
 REQUEST_LIMIT: Final = 25 * 1024 * 1024
@@ -25,6 +27,8 @@ _BOT_ID: Final = credentials.DISCORD_APPLICATION_ID
 _FIRST_ID: Final = 1_300_000_000_000_000_000
 _EMBED_TOTAL: Final = 6000
 _PRIVATE: Final = 64
+_ANSWER_TYPES: Final = (1, 4, 5, 6, 7, 9)
+_MODAL: Final = 9
 
 
 def mount(world: World) -> list[Route]:
@@ -38,6 +42,7 @@ def mount(world: World) -> list[Route]:
         ("PATCH", f"{base}/channels/{{channel_id}}/messages/{{message_id}}", "update"): update,
         ("POST", f"{base}/webhooks/{{application_id}}/{{token}}", "follow_up"): follow_up,
     }
+    world.offer("discord", (), chat=Chat(_payload, _signed, _problem))
     return routes(world, "discord", _fault_answer, table)
 
 
@@ -207,7 +212,7 @@ def problems_of(wish: Document) -> Iterator[str]:
 
 
 def _problems_of_buttons(rows: list[Any]) -> Iterator[str]:
-    buttons = [button for row in rows for button in row.get("components") or []]
+    buttons = _buttons({"components": rows})
     if any(row.get("type") != 1 or not 1 <= len(row.get("components") or []) <= 5 for row in rows):  # noqa: PLR2004
         yield "a row has type 1 and 1 to 5 buttons"
     ids = [str(button.get("custom_id") or "") for button in buttons]
@@ -220,3 +225,53 @@ def _problems_of_buttons(rows: list[Any]) -> Iterator[str]:
 def _shown(message: Document) -> Document:
     shown = {name: message.get(name) for name in ("id", "content", "embeds", "components", "attachments")}
     return {**shown, "channel_id": message["channel"], "author": {"id": _BOT_ID, "bot": True}}
+
+
+# -- what people press ------------------------------------------------------------------------------------
+
+
+def _payload(world: World, wish: Document) -> Document:
+    token = world.new_digest("discord_token")[:40]
+    user = {"id": wish["user"], "username": wish["name"]}
+    world.store.put("discord_token", token, {"at": world.now().isoformat(), "user": wish["user"]})
+    common = {
+        "id": token[:18],
+        "application_id": credentials.DISCORD_APPLICATION_ID,
+        "token": token,
+        "version": 1,
+        "channel_id": credentials.DISCORD_CHANNEL_ID,
+        "member": {"user": user, "roles": []},
+    }
+    if wish.get("form"):
+        typed = {"type": 18, "component": {"type": 4, "custom_id": "caption", "value": wish.get("caption") or ""}}
+        return {"type": 5, **common, "data": {"custom_id": wish["form"], "components": [typed]}}
+    message, button = pressed_button(world, wish, "custom_id", _buttons)
+    data = {"component_type": 2, "custom_id": button["custom_id"]}
+    return {"type": 3, **common, "data": data, "message": {"id": message["id"]}}
+
+
+def _buttons(message: Document) -> list[Document]:
+    return [button for row in message.get("components") or [] for button in row.get("components") or []]
+
+
+def _signed(payload: Document, at: str) -> tuple[str, dict[str, str]]:
+    body = json.dumps(payload)
+    key = SigningKey(bytes.fromhex(credentials.DISCORD_SIGNING_SEED))
+    signature = key.sign(f"{at}{body}".encode()).signature.hex()
+    headers = {"X-Signature-Timestamp": at, "X-Signature-Ed25519": signature, "Content-Type": "application/json"}
+    return body, headers
+
+
+def _problem(said: Any) -> str:
+    if not isinstance(said, dict) or said.get("type") not in _ANSWER_TYPES:
+        return "Discord takes a JSON object with a type"
+    if said["type"] != _MODAL:
+        return ""
+    data = said["data"]
+    (label,) = data["components"]
+    box = label["component"]
+    is_form = label["type"] == 18 and box["type"] == 4 and 0 < len(label["label"]) <= 45  # noqa: PLR2004
+    fits = len(box.get("value", "")) <= box["max_length"] <= 4000 and len(data["title"]) <= 45  # noqa: PLR2004
+    if not is_form or not fits or not 1 <= len(data["custom_id"]) <= 100:  # noqa: PLR2004
+        return "the form is not as Discord wants it"
+    return ""

@@ -1,20 +1,25 @@
 """Stand-in for the Slack Web API: messages with metadata, history, three-step file upload, private answers, forms.
 
-What people press is in `presses`. Errors come with HTTP 200 and `ok: false`.
+People press by `interactions`. Errors come with HTTP 200 and `ok: false`.
 """
 
+import hashlib
+import hmac
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from dayreel.errors import UsageError
 from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.interactions import pressed_button
 from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Chat, Document, World
 
 TEXT_LIMIT: Final = 40_000
 BLOCK_LIMIT: Final = 50
@@ -41,6 +46,7 @@ def mount(world: World) -> list[Route]:
     }
     for name, (route, handler) in methods.items():
         table["GET,POST", f"/slack/api/{name}", route] = handler
+    world.offer("slack", (), chat=Chat(_payload, _signed, _problem))
     return routes(world, "slack", _fault_answer, table)
 
 
@@ -304,3 +310,46 @@ async def complete_upload(call: Call) -> Response:
         text = fields.get("initial_comment") or ""
         _kept(call, {"channel": channel, "ts": ts, "text": text, "thread_ts": fields.get("thread_ts"), "files": shared})
     return ok(files=[{"id": file["id"], "title": file["title"]} for file in shared])
+
+
+# -- what people press ------------------------------------------------------------------------------------
+
+
+def _payload(world: World, wish: Document) -> Document:
+    user = {"id": wish["user"], "username": wish["name"], "team_id": "T0SANDBOX"}
+    common = {"user": user, "team": {"id": "T0SANDBOX"}, "api_app_id": "A0SANDBOX"}
+    if wish.get("form"):
+        view = world.store.get("slack_view", str(wish["form"]))
+        if view is None:
+            raise UsageError(f"No form {wish['form']!r} was opened.")
+        state = {"values": {"caption": {"caption": {"type": "plain_text_input", "value": wish.get("caption")}}}}
+        return {"type": "view_submission", **common, "view": {**view, "state": state}, "response_urls": []}
+    message, button = pressed_button(world, wish, "action_id", _buttons)
+    trigger = world.new_digest("slack_trigger")[:20]
+    world.store.put("slack_trigger", trigger, {"at": world.now().isoformat(), "is_used": False})
+    return {
+        "type": "block_actions",
+        **common,
+        "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
+        "channel": {"id": message["channel"], "name": "reviews"},
+        "message": {"ts": message["ts"], "text": message.get("text", "")},
+        "trigger_id": trigger,
+        "actions": [{**button, "action_ts": message["ts"]}],
+    }
+
+
+def _buttons(message: Document) -> list[Document]:
+    return [element for block in message.get("blocks") or [] for element in block.get("elements") or []]
+
+
+def _signed(payload: Document, at: str) -> tuple[str, dict[str, str]]:
+    body = urlencode({"payload": json.dumps(payload)})
+    mac = hmac.new(credentials.SLACK_SIGNING_SECRET.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256)
+    kind = "application/x-www-form-urlencoded"
+    headers = {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": f"v0={mac.hexdigest()}", "Content-Type": kind}
+    return body, headers
+
+
+def _problem(said: Any) -> str:
+    is_fine = said is None or said == {} or (isinstance(said, dict) and said.get("response_action") == "errors")
+    return "" if is_fine else "Slack takes nothing, {} or a response_action"

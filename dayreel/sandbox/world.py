@@ -24,12 +24,28 @@ from dayreel.errors import UsageError
 Document = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """How a chat sends what people press, see `interactions`.
+
+    Attributes:
+        payload: returns what the vendor tells of a press, given the world and the wish for it.
+        signed: returns body and headers of the request, given that and the Unix seconds.
+        problem: returns what the vendor would not take of the answer, read as JSON; empty where it would.
+    """
+
+    payload: Callable[["World", Document], Document]
+    signed: Callable[[Document, str], tuple[str, dict[str, str]]]
+    problem: Callable[[Any], str]
+
+
 @dataclass(slots=True)
 class Service:
     """What of a stand-in can be armed: its routes, and special kinds of faults with the routes that show them."""
 
     routes: tuple[str, ...] = ()
     special_faults: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    chat: Chat | None = None
 
 
 class Store:
@@ -170,11 +186,13 @@ class World:
         *,
         special_faults: Mapping[str, tuple[str, ...]] | None = None,
         pace: Mapping[str, Any] | None = None,
+        chat: Chat | None = None,
     ) -> None:
-        """Let the routes of a stand-in be armed, and its settings be changed; may be called again with more."""
+        """Let a stand-in's routes be armed, its settings be changed, its buttons be pressed; adds to what it had."""
         known = self.services.setdefault(service, Service())
         known.routes = tuple(dict.fromkeys((*known.routes, *routes)))
         known.special_faults |= special_faults or {}
+        known.chat = chat or known.chat
         self.default_pace |= pace or {}
 
     def pace(self, name: str) -> Any:

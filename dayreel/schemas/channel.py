@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -142,14 +144,39 @@ class Review(Strict):
     timeout_h: float = Field(24, gt=0, le=24 * 30, description="hours until the review expires")
     who: tuple[str, ...] = Field((), description="names that may decide; empty means anybody who can reach dayreel")
     approvals: int = Field(1, ge=1, le=5, description="how many different people have to approve before it goes out")
-    slack: dict[str, str] = Field({}, description="Slack user id (`U0123ABCD`) to the name that decides")
-    discord: dict[str, str] = Field({}, description="Discord user id, in quotes, to the name that decides")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the schema of a file's part, with every chat that there is."""
+        return handler(_review_with(vendors("notifiers")).__pydantic_core_schema__ if cls is Review else schema)
+
+    def deciders(self, chat: str) -> dict[str, str]:
+        """Return whom a chat's ids of people stand for."""
+        return getattr(self, chat, {})
 
     @model_validator(mode="after")
     def _there_are_enough_people(self) -> "Review":
         if self.who and len({name.casefold() for name in self.who}) < self.approvals:
             raise ValueError(f"`approvals: {self.approvals}` needs that many names in `who`")
         return self
+
+
+def _read_review(part: object) -> object:
+    """Return the part of a channel file with a field for every chat that it names: whom its ids of people stand for."""
+    if not isinstance(part, Mapping):
+        return part
+    chats = [vendor for name in map(str, part) if name not in Review.model_fields and (vendor := _vendor(name))]
+    return _review_with(tuple(chats)).model_validate(dict(part))
+
+
+@cache
+def _review_with(chats: tuple[Vendor, ...]) -> type[Review]:
+    fields: dict[str, Any] = {
+        vendor.name: (dict[str, str], Field({}, description=f"{vendor.chat.person} to the name that decides"))
+        for vendor in chats
+        if vendor.chat is not None
+    }
+    return create_model("Review", __base__=Review, __doc__=Review.__doc__, **fields)
 
 
 class Platforms(RootModel[dict[str, SerializeAsAny[PostFields]]]):
@@ -171,7 +198,7 @@ class Platforms(RootModel[dict[str, SerializeAsAny[PostFields]]]):
     def _have_the_shape_of_their_platform(cls, parts: object) -> object:
         if not isinstance(parts, Mapping):
             return parts
-        shape = _shape_of([vendor for name in map(str, parts) if (vendor := _platform(name))])
+        shape = _shape_of([vendor for name in map(str, parts) if (vendor := _vendor(name))])
         posts = shape.model_validate(dict(parts))
         return {name: fields for name, fields in posts if fields is not None}
 
@@ -181,15 +208,14 @@ class Platforms(RootModel[dict[str, SerializeAsAny[PostFields]]]):
         return handler(_shape_of(vendors("platforms")).__pydantic_core_schema__)
 
 
-def _platform(name: str) -> Vendor | None:
-    """Return a platform's record; None where there is none of that name."""
+def _vendor(name: str) -> Vendor | None:
+    """Return a vendor's record; None where there is none of that name."""
     try:
-        vendor = vendor_named(name)
+        return vendor_named(name)
     except UsageError:
         return None
     except ConfigurationError as error:
         raise ValueError(str(error)) from None
-    return vendor if vendor.platform is not None else None
 
 
 def _shape_of(platforms: Iterable[Vendor]) -> type[Strict]:
@@ -242,7 +268,9 @@ class Channel(Strict):
     captions: Literal["off", "words"] = Field("off", description="`words` burns the spoken words in")
     brand: Brand = Field(Brand(), description="watermark, intro, outro, loudness")
     safety: Safety = Field(Safety(), description="what no idea and no prompt may hold")
-    review: Review = Field(Review(), description="who may decide, and until when")
+    review: Annotated[SerializeAsAny[Review], BeforeValidator(_read_review)] = Field(
+        Review(), description="who may decide, and until when"
+    )
     platforms: Platforms = Field(Platforms(), description="where the channel publishes; left out means not there")
     publish_windows: tuple[str, ...] = Field(("00:00-24:00",), description="local times, `HH:MM-HH:MM`")
     max_posts_per_day: int = Field(3, ge=1, le=50, description="per platform and local day")

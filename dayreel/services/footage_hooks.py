@@ -76,7 +76,7 @@ class FootageHooks:
     checks: Callable[[Settings], list[Check]]
     vendors: Callable[[Settings], list[str]]
     waiting: Callable[[Connection], int]
-    press: Callable[[Project, Literal["slack", "discord"], Interaction], Callable[[ReviewNotifier], None] | None]
+    press: Callable[[Project, str, Interaction], Callable[[ReviewNotifier], None] | None]
     desk: Callable[[], DeskPages]
     screen: Callable[[], "type[Screen[Any]]"]
 

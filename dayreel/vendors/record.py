@@ -136,6 +136,22 @@ class Platform:
     colour: str | None = None
 
 
+@dataclass(frozen=True)
+class Chat:
+    """What is particular to a notifier in which people decide with buttons; its client is a `ReviewNotifier`.
+
+    Attributes:
+        room: the variable with the id of the room where reviews are decided; a press elsewhere decides nothing.
+        person: what its ids of people are, for `review.NAME` of channel files: "Slack user id (`U0123ABCD`)".
+        callbacks: returns how its presses are proven, read and answered (`providers.notifiers.contract.Callbacks`);
+            None where what proves them is not set.
+    """
+
+    room: str
+    person: str
+    callbacks: Callable[[Variable], Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Vendor:
     """One vendor.
@@ -172,6 +188,7 @@ class Vendor:
     refusals: frozenset[str] = frozenset()
     stand_in: str | None = None
     platform: Platform | None = None
+    chat: Chat | None = None
 
     def __post_init__(self) -> None:
         """Fill in the label."""

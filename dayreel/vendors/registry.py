@@ -19,12 +19,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import get_args
 
 from dayreel.errors import ConfigurationError, UsageError
-from dayreel.vendors.record import Family, Platform, Vendor
+from dayreel.vendors.record import Chat, Family, Platform, Vendor
 
 GROUP = "dayreel.vendors"
 FAMILIES: tuple[Family, ...] = get_args(Family)
 _RECORD = re.compile(r"^VENDOR\b", re.MULTILINE)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST_CHAT = 20
+"""Decisions record the chat in which they were made, in a column of that width."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,20 @@ def platform_named(name: str) -> Platform:
     if platform is None:
         raise UsageError(f"{name!r} is not a platform.", next_step=f"Platforms are: {', '.join(names('platforms'))}.")
     return platform
+
+
+def chat_named(name: str) -> Chat:
+    """Return what is particular to a chat.
+
+    Raises:
+        UsageError: there is no chat of that name; lists those that are.
+        ConfigurationError: its package cannot be used.
+    """
+    chat = vendor_named(name).chat
+    if chat is None:
+        chats = [vendor.name for vendor in vendors("notifiers") if vendor.chat is not None]
+        raise UsageError(f"Nobody decides in {name!r}.", next_step=f"Chats are: {', '.join(chats)}.")
+    return chat
 
 
 def label_of(name: str) -> str:
@@ -179,6 +195,8 @@ def _load_point(point: EntryPoint) -> Vendor | str:
         return f"its entry point {point.name!r} and its name {vendor.name!r} have to be the same, in lower case"
     if (vendor.platform is not None) != (vendor.family == "platforms"):
         return "a vendor has a `platform` where its family is platforms, and nowhere else"
+    if vendor.chat is not None and (vendor.family != "notifiers" or len(vendor.name) > _LONGEST_CHAT):
+        return f"a `chat` is a notifier whose name has at most {_LONGEST_CHAT} letters"
     return vendor
 
 

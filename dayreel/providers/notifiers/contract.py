@@ -1,14 +1,16 @@
 """What every notifier offers: say something, once. What a chat offers beyond that: a question with buttons under it.
 
-How a vendor writes and signs what it sends back is in its own files; who may decide is
-`services.reviewing.chat_review`.
+A chat's client follows `ReviewNotifier`, and its record's `chat` says how presses come back (`Callbacks`). Receiving
+them is `desk.callbacks`; who may decide is `services.reviewing.chat_review`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from dayreel.rules.signatures import Headers, Refused, Verified
 from dayreel.schemas.effect import Permit
 
 PREVIEW = "/preview"
@@ -73,6 +75,54 @@ class Interaction:
     place: str
     caption: str = ""
     way_back: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class CallbackAnswer:
+    """What a chat is answered over HTTP: a status, and a JSON document where it wants one."""
+
+    status: int = 200
+    document: Mapping[str, Any] | None = None
+
+
+class Callbacks(Protocol):
+    """How what a chat sends to `/callbacks/NAME` is proven, read and answered.
+
+    Attributes:
+        taken: the answer to a press that will be acted on; the message is changed later.
+        pong: the answer to a request in which nobody did anything.
+    """
+
+    taken: CallbackAnswer
+    pong: CallbackAnswer
+
+    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | Refused:
+        """Return whether it comes from the vendor; nothing of the body is read before."""
+        ...
+
+    def read(self, body: bytes) -> Interaction | None:
+        """Return what somebody did; None where nobody did anything (a test of the address).
+
+        Raises:
+            ValueError: it is nothing that a card or a form of ours sends; the message has nothing of it.
+        """
+        ...
+
+    def denied(self, why: str) -> CallbackAnswer | None:
+        """Return the answer that only the person sees who may not decide; None: 403, and `reply_ephemeral` says why."""
+        ...
+
+    def form(self, client: Any, press: Interaction, card: Card) -> CallbackAnswer:
+        """Open the form for the caption, by this answer or by a call of the vendor's `client`.
+
+        Raises:
+            TransientError, PermanentError: it did not open; pressing again may help.
+        """
+        ...
+
+    def form_problem(self, text: str) -> CallbackAnswer:
+        """Return the answer to a sent form whose caption cannot be used."""
+        ...
 
 
 class Notifier(Protocol):

@@ -1,7 +1,7 @@
 """Discord: one message per send, found again by the marker in its footer; review cards that carry their preview.
 
 A `nonce` makes a repeat within a few minutes return the message that is there. How a card looks, and what comes back
-when somebody presses, is `discord_cards`; whether that comes from Discord is `rules.signatures`.
+when somebody presses, is `discord_cards` and `discord_callbacks`.
 """
 
 import hashlib
@@ -16,13 +16,13 @@ from pydantic import SecretStr
 from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.notifiers.contract import Card, Interaction, Message
+from dayreel.providers.notifiers.discord_callbacks import PUBLIC_KEY, callbacks
 from dayreel.providers.notifiers.discord_cards import buttons_of, embed_of, marker_of, private_message
 from dayreel.providers.proofs import prove_buttons
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
-from dayreel.vendors.record import Proof, Setting, Vendor
+from dayreel.vendors.record import Chat, Proof, Setting, Vendor
 
-PUBLIC_KEY: Final = "DISCORD_PUBLIC_KEY"
 BASE_URL: Final = "https://discord.com/api/v10"
 AGENT: Final = "DiscordBot (https://dayreel.invalid, 0.1)"
 _PAGE: Final = 100
@@ -254,4 +254,5 @@ VENDOR: Final = Vendor(
     order=2,
     refusals=frozenset(map(str, NEXT_STEPS)),
     stand_in="dayreel.sandbox.discord:mount",
+    chat=Chat("DISCORD_CHANNEL_ID", "Discord user id, in quotes,", callbacks),
 )

@@ -1,7 +1,7 @@
 """Slack: one message per send, found again by the marker in its metadata; review cards with a preview in their thread.
 
 The SDK's own retry of lost connections is switched off: a repeated postMessage is a second message. How a card looks,
-and what comes back when somebody presses, is `slack_cards`; whether that comes from Slack is `rules.signatures`.
+is `slack_cards`; what comes back when somebody presses is `slack_callbacks`.
 """
 
 import logging
@@ -19,11 +19,12 @@ from pydantic import SecretStr
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, retry_after_s, reveal, secret_parts, status_error
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Interaction, Message
+from dayreel.providers.notifiers.slack_callbacks import SECRET, callbacks
 from dayreel.providers.notifiers.slack_cards import blocks_of, escaped, form_of, text_of
 from dayreel.providers.proofs import prove_buttons, prove_scopes
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
-from dayreel.vendors.record import Proof, Setting, Vendor
+from dayreel.vendors.record import Chat, Proof, Setting, Vendor
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 _silenced_logger: Final = logging.getLogger("dayreel.silenced.slack_sdk")
 _silenced_logger.setLevel(logging.CRITICAL + 1)
 
-SECRET: Final = "SLACK_SIGNING_SECRET"  # noqa: S105  its variable
 BASE_URL: Final = "https://slack.com/api/"
 _SCOPES: Final = ("chat:write", "files:write", "channels:history")
 EVENT_TYPE: Final = "dayreel_notification"
@@ -364,4 +364,5 @@ VENDOR: Final = Vendor(
     order=1,
     refusals=frozenset(NEXT_STEPS),
     stand_in="dayreel.sandbox.slack:mount",
+    chat=Chat("SLACK_CHANNEL_ID", "Slack user id (`U0123ABCD`)", callbacks),
 )

@@ -6,7 +6,7 @@ through `services.reviewing.decide`, with exactly what its message showed.
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
 from dayreel.providers.notifiers.contract import Card, Interaction, ReviewNotifier
@@ -17,11 +17,12 @@ from dayreel.schemas.channel import Channel
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.review_cards import card_of, redraw_cards
+from dayreel.vendors.registry import chat_named
 
 _LOG = logging.getLogger("dayreel.chat")
 
-Chat = Literal["slack", "discord"]
-ROOMS: Final[dict[Chat, str]] = {"slack": "SLACK_CHANNEL_ID", "discord": "DISCORD_CHANNEL_ID"}
+Chat = str
+"""The name of a notifier whose record has a `chat`."""
 _VERDICTS: Final[dict[str, Verdict]] = {"approve": "approved", "reject": "rejected", "caption": "edited"}
 _LONGEST_NAME: Final = 60
 
@@ -61,7 +62,7 @@ def require_room(project: Project, chat: Chat, press: Interaction) -> None:
     Raises:
         GateClosedError: it happened elsewhere.
     """
-    if press.place != project.variable(ROOMS[chat]):
+    if press.place != project.variable(chat_named(chat).room):
         raise GateClosedError(f"Reviews are decided in one room of {chat}, and this is another one.")
 
 
@@ -128,8 +129,7 @@ def _decider(channel: Channel, chat: Chat, press: Interaction) -> str:
     Raises:
         GateClosedError: this person may not decide on the channel.
     """
-    known = channel.review.slack if chat == "slack" else channel.review.discord
-    name = known.get(press.person_id)
+    name = channel.review.deciders(chat).get(press.person_id)
     if name is None and channel.review.who:
         raise GateClosedError(
             f"You may not decide on channel {channel.name!r}: nobody with your {chat} id {press.person_id} is in it.",

@@ -7,7 +7,7 @@ a materialization, and an approval into posts, is up to the sensor that reads th
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -34,7 +34,8 @@ from dayreel.services.project import Project
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.tables import content, decisions, state_transitions
 
-Via = Literal["cli", "desk", "tui", "slack", "discord", "api"]
+Via = str
+"""Where somebody decided: `cli`, `desk`, `tui`, `api`, or the name of a chat."""
 _PAST: Mapping[str, str] = {**{event: verdict for verdict, event in EVENTS.items()}, "endorse": "endorsed"}
 
 

@@ -15,6 +15,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from dayreel.desk import callbacks
+from dayreel.providers.notifiers import slack_callbacks
 from dayreel.queries.rows import DecisionRow, newest_verdict
 from dayreel.sandbox import credentials, interactions
 from dayreel.services.project import Project
@@ -42,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
 def _patient_vendors(monkeypatch: pytest.MonkeyPatch) -> None:
     """The vendors' three seconds are real time, and this machine may be busy."""
     monkeypatch.setattr(interactions, "DEADLINE_S", WITHIN_S)
-    monkeypatch.setattr(callbacks, "_FORM_DEADLINE_S", WITHIN_S)
+    monkeypatch.setattr(slack_callbacks, "FORM_DEADLINE_S", WITHIN_S)
 
 
 @pytest.fixture(params=["slack", "discord"])

@@ -22,9 +22,9 @@ from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.providers.notifiers.contract import Card, Interaction, ReviewNotifier
 from dayreel.schemas.effect import Permit
 from dayreel.services.project import Project
-from dayreel.services.reviewing.chat_review import ROOMS
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.tables import effects
+from dayreel.vendors.registry import chat_named
 from tests.fakes.chats import Chat, chat_on
 from tests.fakes.desk import desk_on
 from tests.fakes.library import make_library, pretend_to_work
@@ -193,7 +193,7 @@ def test_a_new_lookup_updates_the_card_and_voids_old_buttons(
 
 
 def test_a_press_elsewhere_or_for_something_else_is_refused(chat: Chat) -> None:
-    state = str(chat.project.variable(ROOMS[chat.name]))
+    state = str(chat.project.variable(chat_named(chat.name).room))
     with chat.project.catalog.read() as connection:
         ticket = gate_card(chat.project, connection, gate(chat)).ticket
     good = Interaction("approve", ticket, "U1", "Eve", state)

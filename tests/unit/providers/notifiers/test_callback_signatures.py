@@ -13,6 +13,8 @@ from hypothesis import strategies as some
 from nacl.signing import SigningKey
 
 from dayreel.errors import ConfigurationError
+from dayreel.providers.notifiers.discord_callbacks import verify_discord
+from dayreel.providers.notifiers.slack_callbacks import verify_slack
 from dayreel.rules.signatures import (
     MAX_BODY_BYTES,
     WINDOW_S,
@@ -20,8 +22,6 @@ from dayreel.rules.signatures import (
     Refused,
     Repeats,
     Verified,
-    verify_discord,
-    verify_slack,
 )
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
