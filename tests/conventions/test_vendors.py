@@ -51,17 +51,11 @@ def test_a_variable_belongs_to_one_vendor() -> None:
     assert len(variables) == len(set(variables))
 
 
-# Who makes weeks of simulated content names whom it simulates; who serves the buttons of two chats knows both.
+# Who makes weeks of simulated content names whom it simulates; `clips` is what channel files call own footage.
 MAY_NAME = (
     "dayreel/providers/",
     "dayreel/sandbox/",
     "dayreel/services/demo/",
-    "dayreel/desk/callbacks.py",
-    "dayreel/rules/signatures.py",
-    "dayreel/schemas/channel.py",
-    "dayreel/services/footage_hooks.py",
-    "dayreel/services/reviewing/chat_review.py",
-    "dayreel/services/reviewing/decide.py",
 )
 # `log` is a word, and `clips` what channel files call own footage.
 NAMES = re.compile(rf"^(?:{'|'.join(vendor.name for vendor in vendors() if vendor.name not in ('clips', 'log'))})$")
