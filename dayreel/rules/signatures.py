@@ -75,9 +75,9 @@ def stamped(
     """
     if len(body) > MAX_BODY_BYTES:
         return Refused("the body is too large")
-    told = list(headers)
+    names = list(headers)
     timestamps, signatures = (
-        [value for name, value in told if name.lower() == wanted] for wanted in (timestamp_name, signature_name)
+        [value for name, value in names if name.lower() == wanted] for wanted in (timestamp_name, signature_name)
     )
     if len(timestamps) != 1 or len(signatures) != 1:
         return Refused("there is not exactly one timestamp and one signature")

@@ -70,8 +70,8 @@ async def _deliver(chat: Chat, address: str, request: Document) -> Document:
     except httpx.HTTPError as error:
         return {"status": 0, "answer": None, "problem": f"no answer within three seconds ({type(error).__name__})"}
     try:
-        said = answer.json() if answer.content else None
+        answer_body = answer.json() if answer.content else None
     except ValueError:
-        said = answer.text
-    problem = "" if answer.status_code != httpx.codes.OK else chat.problem(said)
-    return {"status": answer.status_code, "answer": said, "problem": problem}
+        answer_body = answer.text
+    problem = "" if answer.status_code != httpx.codes.OK else chat.problem(answer_body)
+    return {"status": answer.status_code, "answer": answer_body, "problem": problem}

@@ -36,10 +36,10 @@ def verify_discord(headers: Headers, body: bytes, *, public_key: str, now: datet
             "Discord's public key is not a valid key: it has 64 hexadecimal digits.",
             next_step="Copy it from the Discord developer portal, General Information.",
         )
-    found = stamped(headers, "x-signature-timestamp", "x-signature-ed25519", body, now)
-    if isinstance(found, Refused):
-        return found
-    timestamp, signature = found
+    stamp = stamped(headers, "x-signature-timestamp", "x-signature-ed25519", body, now)
+    if isinstance(stamp, Refused):
+        return stamp
+    timestamp, signature = stamp
     if not _HEX_64.fullmatch(signature):
         return Refused("the signature is not written like one")
     try:

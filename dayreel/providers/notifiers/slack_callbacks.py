@@ -32,10 +32,10 @@ def verify_slack(headers: Headers, body: bytes, *, signing_secret: str, now: dat
             "Slack's signing secret is empty, so no callback can be told from a forged one.",
             next_step="Copy it from the Slack app, Basic Information, App Credentials.",
         )
-    found = stamped(headers, "x-slack-request-timestamp", "x-slack-signature", body, now)
-    if isinstance(found, Refused):
-        return found
-    timestamp, signature = found
+    stamp = stamped(headers, "x-slack-request-timestamp", "x-slack-signature", body, now)
+    if isinstance(stamp, Refused):
+        return stamp
+    timestamp, signature = stamp
     if not _SIGNATURE.fullmatch(signature):
         return Refused("the signature is not written like one")
     signed = b"v0:" + timestamp.encode() + b":" + body
