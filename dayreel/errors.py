@@ -1,6 +1,6 @@
 """The one error tree. An error is typed where it is first understood and carries its verdict and the next step.
 
-    DayreelError                    anything a person is told in one sentence
+    DayreelError                    anything a person is shown in one sentence
     ├── UsageError                  the request itself is wrong (exit code 2); nothing was done
     ├── ConfigurationError          a file, a setting or a key is missing or wrong; nothing was done
     ├── StaleState                  somebody else changed it first; says who and to what
@@ -27,7 +27,7 @@ Verdict = Literal["retry", "refuse", "unknown"]
 
 
 class DayreelError(Exception):
-    """Anything a person is told in one sentence, with what to do next."""
+    """Anything a person is shown in one sentence, with what to do next."""
 
     exit_code: ClassVar[int] = 1
 

@@ -47,7 +47,7 @@ def is_alive(owner: str) -> bool | None:
 
 
 def _started(pid: int) -> str:
-    """Return when a process started. psutil tells it by the wall clock, which moves whenever that clock is set."""
+    """Return when a process started. psutil derives it from the wall clock, so it moves whenever that clock is set."""
     if not _BOOT_ID.exists():  # no Linux: there the system keeps the moment itself
         return f"{psutil.Process(pid).create_time():.2f}"
     try:

@@ -171,5 +171,5 @@ def _by_name(variables: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _variable(name: str) -> str:
-    """Return the variable that pydantic means: a field that has a name of its own is told by that one already."""
+    """Return the variable that pydantic means: pydantic already reports a field that has an alias by that alias."""
     return f"DAYREEL_{name}".upper() if name in Settings.model_fields else name

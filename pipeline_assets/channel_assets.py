@@ -365,7 +365,7 @@ def _final_of(manifest: Manifest) -> FinalVideo:
 
 
 def _final_video_metadata(step: _Step, channel: Channel, made: StageResult) -> dict[str, Any]:
-    """Tell the reviewers of a video that waits for them, and return what is worth seeing of it."""
+    """Notify the reviewers of a video that waits for them, and return the metadata to show."""
     project, final = step.project, _final_of(made.manifest)
     with project.catalog.read() as connection:
         row = get_content(connection, made.content_id)

@@ -50,7 +50,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
                 "`engagement/daily` has it as rows with `status = 'missing'` and the reason.",
             )
         ],
-        description="Views, likes, comments and shares of every post of the last 32 days, as the platforms told them "
+        description="Views, likes, comments and shares of every post of the last 32 days, as the platforms report them "
         f"on this day. Totals as of now: a past day cannot be measured afterwards. {runbook('explanation/engagement')}",
     )
     def snapshots(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -64,7 +64,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
             metadata={
                 "snapshots": dg.MetadataValue.int(sum(platform.snapshots for platform in measured)),
                 "platforms": table([vars(platform) for platform in measured]),
-                # Plotted per day; what a platform did not tell is a gap, not a zero.
+                # Plotted per day; what a platform did not report is a gap, not a zero.
                 **{f"views_{platform.platform}": platform.views for platform in measured if platform.views is not None},
             },
             check_results=[

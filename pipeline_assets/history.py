@@ -23,7 +23,7 @@ def events_of(
     """Return a materialization for everything that was made, and the check of every measurement.
 
     Args:
-        files: the project's marts and charts, which are told as their assets tell them.
+        files: the project's marts and charts, which are recorded as their assets record them.
         recorded: asset path, partition and facts of everything else.
         measured: day of each measurement, and what was missing in it.
     """

@@ -89,7 +89,7 @@ def _deps(name: str, channels: Sequence[Channel], *, has_library: bool) -> list[
         # The snapshot before lies on the day before, or further back after a gap.
         return [dg.AssetDep(SNAPSHOTS, partition_mapping=_days(-1, 0))]
     if name == "library/throughput":
-        # Filing is the last job of an item; what ended on the way is told with it, or with the next one.
+        # Filing is the last job of an item; what ended on the way is counted with it, or with the next one.
         return [FILED_FOOTAGE] if has_library else []
     if name == "finance/projection":
         return [dg.AssetDep(mart_key("finance/spend"))]
@@ -128,7 +128,7 @@ def _days(first: int, last: int) -> dg.TimeWindowPartitionMapping:
 def build_condition(name: str) -> dg.AutomationCondition:
     """Return `eager()` over more than the newest partition, and also where a day upstream is missing.
 
-    A day that was never measured has no snapshots, for ever; its mart is what tells so.
+    A day that was never measured never gets snapshots; its mart is where that shows.
     """
     condition = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
     lookback = _LOOKBACK.get(name)
@@ -139,7 +139,7 @@ def build_condition(name: str) -> dg.AutomationCondition:
 
 
 def facts_of(rows: Any) -> dict[str, Any]:
-    """Return what the page of a mart tells about one partition: how many rows, of which world, and few rows whole."""
+    """Return what the page of a mart shows of one partition: how many rows, of which world, and few rows in full."""
     facts: dict[str, Any] = {
         "dagster/row_count": rows.num_rows,
         "simulated": dg.MetadataValue.bool(any(rows.column("simulated").to_pylist())),
@@ -166,7 +166,7 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         deps=deps,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        # What is made from nothing in this project has nothing to tell, and is not run for.
+        # A mart whose upstream assets this project does not have stays empty, so nothing starts it.
         automation_condition=build_condition(mart.name) if deps else None,
         group_name="marts",
         owners=[OWNER],

@@ -14,7 +14,7 @@ def build_chore_sensor(notifier: str) -> dg.SensorDefinition:
     """Return the sensor that starts the chores.
 
     Args:
-        notifier: name of the notifier that tells people, for what was told already.
+        notifier: name of the notifier in use, for what was sent already.
     """
 
     @dg.sensor(

@@ -1,4 +1,4 @@
-"""What ticks need: which days are partitions, told without listing them all; which work has a run already."""
+"""What ticks need: which days are partitions, decided without listing them all; which work has a run already."""
 
 from collections.abc import Sequence
 

@@ -18,7 +18,7 @@ def command(host: str | None, port: int | None, dagster_url: str | None, no_link
     settings = load_settings()
     project = open_project(settings)
 
-    def tell(address: str) -> None:
+    def announce(address: str) -> None:
         click.echo(f"{'desk':15} {address}")
         link = None if no_link else first_link(project, address)
         if link is not None:
@@ -30,7 +30,7 @@ def command(host: str | None, port: int | None, dagster_url: str | None, no_link
             host=settings.desk_host if host is None else host,
             port=settings.desk_port if port is None else port,
             dagster_url=dagster_url,
-            tell=tell,
+            announce=announce,
         )
     finally:
         project.catalog.close()

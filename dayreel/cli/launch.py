@@ -61,7 +61,7 @@ def instance_of(settings: Settings) -> Iterator[Any]:
         from dagster._check import CheckError  # noqa: TID251
         from sqlalchemy.exc import SQLAlchemyError
 
-        # Dagster tells every event on the console otherwise; what people need is printed by the command.
+        # Dagster would print every event on the console; the command itself prints what people need.
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
         try:
             # A new instance makes its tables as it opens; two processes that do so at once stumble over one another.
@@ -192,7 +192,7 @@ def _graph(settings: Settings) -> Check:
         return Check("graph", "fail", error.message, error.next_step)
     except dg.DagsterError as error:
         problem = f"it cannot be built: {_in_a_line(error)}"
-        return Check("graph", "fail", problem, "`dagster definitions validate` tells more.")
+        return Check("graph", "fail", problem, "Run `dagster definitions validate` for the whole error.")
     return Check("graph", "ok", f"{len(keys)} assets")
 
 

@@ -1,4 +1,4 @@
-"""Being told to stop, for commands that run until somebody says so and finish what they are at first."""
+"""Stop signals, for commands that run until they are stopped and finish their current step first."""
 
 import os
 import signal

@@ -39,7 +39,9 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Program:
-    """One child: its command line, its environment, and how to tell that it is there (the URL, or None for not yet)."""
+    """One child: its command line, its environment, and how to check that it is ready (its URL, or None for not
+    yet).
+    """
 
     name: str
     label: str

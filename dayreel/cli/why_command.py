@@ -16,7 +16,7 @@ from dayreel.records import opened_records
 @click.argument("content_or_url", metavar="CONTENT_OR_URL")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(content_or_url: str, as_json: bool) -> None:
-    """Tell why something is online, or why it is not: from its posts back to its prompts."""
+    """Show why something is online, or why it is not: from its posts back to its prompts."""
     with opened_records() as records:
         story = document_of(story_of(records, find_content_id(records, content_or_url)))
     if as_json:

@@ -179,13 +179,13 @@ def _no_footage(_visit: PageRequest) -> Response:
 def _lost(desk: DeskState) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Return what answers at an address that is none of the desk's: a page with a way back for people."""
 
-    def tell(page_request: PageRequest) -> Response:
+    def not_found_page(page_request: PageRequest) -> Response:
         path = page_request.http.url.path
         raise UsageError(
             f"There is no page {path!r} here.", next_step="Perhaps the link is cut off; the queue is below."
         )
 
-    show = page(desk, tell, role=None)
+    show = page(desk, not_found_page, role=None)
 
     async def lost(request: Request, _error: Exception) -> Response:
         is_person = request.method == "GET" and "text/html" in request.headers.get("accept", "")

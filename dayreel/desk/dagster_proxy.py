@@ -23,14 +23,14 @@ from dayreel.desk import sessions
 from dayreel.desk.dagster_paths import DagsterPath, read_path
 from dayreel.desk.forms import read_body
 from dayreel.desk.graphql_rules import MOST_BYTES, read_operation, signed_launch
-from dayreel.desk.pages.page import PageRequest, status_code, tell
+from dayreel.desk.pages.page import PageRequest, show_error, status_code
 from dayreel.desk.state import DeskState
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, UsageError
 from dayreel.rules.roles import may
 from dayreel.services.audit import note_act
 from dayreel.services.desk.sessions import Visitor
 
-# RFC 9110, section 7.6.1; and what would tell Dagster more about a person than it needs.
+# RFC 9110, section 7.6.1; and what would give Dagster more of a person's data than it needs.
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade"}
 _NOT_PASSED_ON = frozenset(
     (*_HOP_BY_HOP, "transfer-encoding", "host", "content-length", "cookie", "authorization", "origin", "referer")
@@ -58,7 +58,7 @@ class DagsterProxy:
             return await self._let_through(request, who)
         except DayreelError as error:
             if "text/html" in request.headers.get("accept", "") and request.method == "GET":
-                return await run_in_threadpool(tell, page_request, error)
+                return await run_in_threadpool(show_error, page_request, error)
             code = status_code(error, request.method)
             return JSONResponse({"errors": [{"message": str(error)}], "error": str(error)}, code)
 

@@ -1,4 +1,4 @@
-"""What may pass through to Dagster's GraphQL, told from the request alone. Pure.
+"""What may pass through to Dagster's GraphQL, decided from the request alone. Pure.
 
 Everything in a document counts, not only the operation that is named: a document that holds a mutation is a mutation.
 """

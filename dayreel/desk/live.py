@@ -1,7 +1,7 @@
 """Following along: server-sent events from one reader of the catalog, however many people watch.
 
-While anybody watches, the reader looks at the change marker when PostgreSQL tells of a commit, with SQLite ten times a
-second. It reads what has changed once and hands the same bytes to every stream. A slow stream holds only the newest
+While anybody watches, the reader looks at the change marker when PostgreSQL notifies of a commit, with SQLite ten times
+a second. It reads what has changed once and hands the same bytes to every stream. A slow stream holds only the newest
 state of each content. Formats: the HTML standard,
 section 9.2 (`id`, `event`, `data`, `retry`); what is sent is `queries.changes`.
 """
@@ -151,10 +151,10 @@ class Feed:
             async with asyncio.timeout(_READY_DEADLINE_S):
                 await self._ready.wait()
         except TimeoutError:
-            raise StoreError("The catalog cannot be read now.", next_step="`dayreel doctor` tells why.") from None
+            raise StoreError("The catalog cannot be read now.", next_step="`dayreel doctor` shows why.") from None
 
     def is_over(self, content_id: str | None) -> bool:
-        """Return whether a content has come to an end of its lifecycle, as far as the feed has told."""
+        """Return whether a content has reached the end of its lifecycle, as far as the feed has reported."""
         known = self._latest.get(content_id) if content_id else None
         return known is not None and known[0].is_over
 
@@ -170,7 +170,7 @@ class Feed:
         return self._latest[content_id]
 
     async def missed(self, cursor: int) -> list[tuple[str, bytes]] | None:
-        """Return one event per content that changed after a marker; None when those are too many to tell.
+        """Return one event per content that changed after a marker; None when those are too many to send.
 
         Raises:
             StoreError: the catalog cannot be read.
@@ -201,7 +201,7 @@ class Feed:
                         for live in changes.contents.values():
                             self._notify(live, changes.marker)
                 except DayreelError as error:
-                    # Heartbeats tell those who watch that the desk is there; the catalog comes back or not.
+                    # Heartbeats show the watchers that the desk is alive, whether or not the catalog comes back.
                     _log.warning("The catalog cannot be read for the live view: %s", error)
                     await asyncio.sleep(_TROUBLE_PAUSE_S)
                 await listening.wait()
@@ -292,7 +292,7 @@ async def begin(feed: Feed, content_id: str, last_event_id: int | None) -> tuple
 
 
 async def begin_all(feed: Feed, last_event_id: int | None) -> tuple[Stream, bytes]:
-    """Begin to watch every content; what was missed in a gap comes first, or `reset` when it is too much to tell.
+    """Begin to watch every content; what was missed in a gap comes first, or `reset` when that is too much to send.
 
     Raises:
         StoreError: the catalog cannot be read.

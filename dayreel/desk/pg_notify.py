@@ -1,6 +1,6 @@
-"""Waiting for a change of the catalog on the event loop: PostgreSQL tells of one, SQLite is looked at now and then.
+"""Waiting for a change of the catalog on the event loop: PostgreSQL notifies of one, SQLite is polled.
 
-What has changed is `queries.changes`; who is told of it is `live`.
+What has changed is `queries.changes`; who is notified is `live`.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from dayreel.errors import StoreError
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.news import News
 
-# PostgreSQL is looked at so often even when it says nothing: a notification is not a promise.
+# PostgreSQL is polled at this rate even when it sends nothing: a notification can be lost.
 LOOK_ANYWAY_S = 1.0
 # Commits come in bursts; so long they are gathered.
 _GATHER_S = 0.02
@@ -27,7 +27,7 @@ class NotificationListener:
         """Prepare; the first `wait` connects.
 
         Args:
-            poll_s: how often it is looked where nothing tells.
+            poll_s: how often to poll where nothing notifies.
         """
         self._catalog = catalog
         self._poll_s = poll_s

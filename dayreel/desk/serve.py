@@ -1,4 +1,4 @@
-"""Running the desk: refusing where it must not listen, telling its address, serving until it is stopped."""
+"""Running the desk: refusing where it must not listen, announcing its address, serving until it is stopped."""
 
 import asyncio
 import contextlib
@@ -21,11 +21,11 @@ def first_link(project: Project, address: str) -> str | None:
     return None if token is None else f"{address}/welcome/{token}"
 
 
-def serve(project: Project, *, host: str, port: int, dagster_url: str | None, tell: Callable[[str], None]) -> None:
+def serve(project: Project, *, host: str, port: int, dagster_url: str | None, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        tell: is told when it listens.
+        announce: called with the desk's address once it listens.
 
     Raises:
         GateClosedError: `host` is beyond loopback and there are no users.
@@ -52,7 +52,7 @@ def serve(project: Project, *, host: str, port: int, dagster_url: str | None, te
             await asyncio.sleep(0.02)
         if server.started:
             here = {"desk_host": host, "desk_port": listening.getsockname()[1]}
-            tell(project.settings.model_copy(update=here).desk_address)
+            announce(project.settings.model_copy(update=here).desk_address)
         while not server.should_exit and not serving.done():
             await asyncio.sleep(0.1)
         await app.state.desk.feed.close()  # streams end first, or the server would wait for them

@@ -160,14 +160,14 @@ class Streams:
 
 @dataclass(frozen=True)
 class FirstFrame:
-    """What only a decoded frame tells: clockwise degrees, and whether it carries Dolby Vision."""
+    """What only a decoded frame reveals: clockwise degrees, and whether it carries Dolby Vision."""
 
     rotation: int = 0
     is_dolby_vision: bool = False
 
 
 def first_frames(container: av.container.InputContainer) -> dict[int, FirstFrame]:
-    """Return, by stream id, what the first frame of each video stream tells; leaves `container` at its beginning."""
+    """Return, by stream id, what the first frame of each video stream reveals; leaves `container` at its beginning."""
     first: dict[int, FirstFrame] = {}
     for stream in container.streams.video:
         if stream.codec_context is None:

@@ -193,7 +193,7 @@ def read_status(
 
 def _posts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[PostStatus, ...]]:
     rows = posts_of(connection, ids)
-    # Only the ledger tells which of those that are out without an address will yet have a public id, and which of those
+    # Only the ledger knows which of those that are out without an address will yet have a public id, and which of those
     # that failed were refused.
     numbers = [
         post.effect_id for post in rows if post.state == "failed" or (post.state == "posted" and post.post_url is None)

@@ -44,7 +44,8 @@ from dayreel.vendors.record import CaptionUnit
 from dayreel.vendors.registry import platform_named
 
 Loaded = TypeVar("Loaded")
-# What was seen rides on a chat's button with the content's id, in at most 90 characters; it tells changes from none.
+# What was seen rides on a chat's button with the content's id, in at most 90 characters; it is enough to detect a
+# change.
 _MARK = 8
 FileKind = Literal["final video", "poster", "contact sheet"]
 
@@ -292,7 +293,7 @@ class Review:
 def review_of(records: Records, content_id: str) -> Review:
     """Return what there is to see of a content, and to decide about it.
 
-    A channel file or a manifest that cannot be read is told in `trouble`; the rest is shown all the same.
+    A channel file or a manifest that cannot be read is reported in `trouble`; the rest is shown all the same.
 
     Raises:
         UsageError: there is no such content.

@@ -1,6 +1,6 @@
 """Where did a content come from, and what became of it? From its view counts back to its prompts, for `dayreel why`.
 
-What works like a key (an upload session, a signed URL) is never told, see `rules.key_like`.
+What works like a key (an upload session, a signed URL) is never shown, see `rules.key_like`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,13 +37,13 @@ from dayreel.stores.catalog.tables import (
     processing_logs,
 )
 
-# Long and told elsewhere on the page, or of no use to people.
+# Long and shown elsewhere on the page, or of no use to people.
 _LEFT_OUT = frozenset({"text", "schema"})
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A post's counters at one moment; None where the platform told none."""
+    """A post's counters at one moment; None where the platform reported none."""
 
     platform: str
     post_id: str
@@ -148,7 +148,7 @@ class Story:
 
 
 def request_ids(records: Records, effect_ids: Sequence[int]) -> list[str]:
-    """Return the vendors' own ids of these effects, as far as they told one."""
+    """Return the vendors' own ids of these effects, as far as they returned one."""
     query = select(effects.c.result).where(effects.c.id.in_(effect_ids)).order_by(effects.c.id)
     with records.catalog.read() as connection:
         request_ids_found = list(connection.execute(query).scalars())

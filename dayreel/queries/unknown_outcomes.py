@@ -1,8 +1,8 @@
 """Which outcomes are unknown? The one definition, for every face, for the services that look them up, and for sensors.
 
 An act's outcome is unknown when its effect says so, or when it was sent and abandoned (`stores.leases.is_abandoned`).
-Only acts of the project's present world count: those of the other world cannot be looked up from here, and are told by
-their number alone. What is known to be under way (a post that its platform processes) is not an unknown outcome.
+Only acts of the project's present world count: those of the other world cannot be looked up from here, and are reported
+by their number alone. What is known to be under way (a post that its platform processes) is not an unknown outcome.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class UnknownOutcome:
         content_id: None where it is about no content.
         state: `unknown`, or `sent` where it was abandoned.
         version: of the effect's row; a person's word about an older one is refused.
-        where_to_look: where a person finds out, when no program can tell.
+        where_to_look: where a person can look, when no program can find out.
         request: what was asked for, by name; what works like a key is hidden, here and in `handle`.
         handle: what its vendor calls it.
         next_step: the command that records what a person has found.

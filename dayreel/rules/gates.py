@@ -30,7 +30,7 @@ GateName = Literal[
 
 STOPPED = "the kill switch has stopped everything: nothing is bought and nothing is posted until `dayreel switch on`"
 ALLOWED = "buying and posting are allowed until `dayreel switch off`"
-"""What the kill switch does, wherever it is told: its positions alone can be read the wrong way round."""
+"""What the kill switch does, wherever it is shown: its positions alone can be read the wrong way round."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _dry_run(facts: Facts) -> Gate:
 
 def _token(facts: Facts) -> Gate:
     if facts.account_problem is None:
-        return _open("token", "the account answers to its token, as far as can be told without posting")
+        return _open("token", "the account answers to its token, as far as can be checked without posting")
     return _closed("token", f"the account cannot be used: {facts.account_problem}")
 
 
@@ -189,7 +189,7 @@ def _per_day(facts: Facts) -> Gate:
 
 def _quota(facts: Facts) -> Gate:
     if facts.quota_used is None or facts.quota_total is None:
-        return _open("quota", "the platform tells no quota")
+        return _open("quota", "the platform reports no quota")
     fits = facts.quota_used < facts.quota_total
     return Gate("quota", fits, f"the platform says {facts.quota_used} of {facts.quota_total} posts are used")
 

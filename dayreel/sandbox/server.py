@@ -37,7 +37,7 @@ class SandboxServer(uvicorn.Server):
         listener: the bound socket.
         root: where `server.json` goes.
         activity: when requests came, and how long to stay without one.
-        ready: told the URL once it listens.
+        ready: called with the URL once it listens.
     """
 
     def __init__(
@@ -129,14 +129,14 @@ def serve(
     idle_exit_s: float | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Run the sandbox world until it is told to stop or nobody has called for `idle_exit_s`.
+    """Run the sandbox world until it is stopped or nobody has called for `idle_exit_s`.
 
     Args:
         root: the world's folder; holds `server.json` {url, pid, started_at} while it listens.
         host: a loopback address.
         port: 0 takes a free one.
         idle_exit_s: None stays for ever.
-        ready: told the URL once it listens.
+        ready: called with the URL once it listens.
 
     Raises:
         ConfigurationError: the port is taken.

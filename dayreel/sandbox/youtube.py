@@ -190,7 +190,7 @@ def _file(world: World, session_id: str) -> Path:
 
 
 async def upload(call: Call) -> Response:
-    """Take bytes of a session, or tell how far it is; the Video once the last byte is in."""
+    """Take bytes of a session, or report how far it is; the Video once the last byte is in."""
     session = call.world.store.get("youtube_session", call.request.query_params.get("upload_id", ""))
     if session is None or call.world.age_s(session["created_at"]) > SESSION_LIFE_S:
         raise Refused(Response("Not Found", 404))

@@ -1,8 +1,8 @@
 """Keeping access tokens alive: renewed before they end, by one process at a time, never exchanged for a worse one.
 
 What a person puts into the environment is a seed. A new seed takes the place of the stored token only after the vendor
-has answered to it; one that is refused is remembered and told by `dayreel doctor`, and the stored one goes on working.
-Without DAYREEL_TOKEN_KEY nothing is stored, and tokens are used as they stand in the environment.
+has answered to it; one that is refused is remembered and reported by `dayreel doctor`, and the stored one keeps
+working. Without DAYREEL_TOKEN_KEY nothing is stored, and tokens are used as they stand in the environment.
 """
 
 import hashlib

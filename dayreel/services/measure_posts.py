@@ -1,7 +1,7 @@
 """Measuring posts: one append-only snapshot per post and call, and each content's `analytics.json`.
 
-Platforms tell totals as of now, so only today can be measured: a past day is never filled in afterwards. What a
-platform does not tell stays null. Each platform's measurement is written to `processing_logs` (layer `measurement`),
+Platforms report totals as of now, so only today can be measured: a past day is never filled in afterwards. What a
+platform does not report stays null. Each platform's measurement is written to `processing_logs` (layer `measurement`),
 so that a gap keeps its reason.
 """
 
@@ -33,7 +33,7 @@ class Measured:
     Attributes:
         missing: post ids the platform did not answer for.
         error: why the platform could not be asked, or None.
-        views: of all posts that were counted, together; None where the platform told of none.
+        views: of all posts that were counted, together; None where the platform reported none.
     """
 
     platform: str
@@ -44,7 +44,7 @@ class Measured:
 
 
 def gaps_of(measured: Iterable[Measured]) -> list[str]:
-    """Return in words what each platform did not tell; empty when every one answered for every post."""
+    """Return in words what each platform did not report; empty when every one answered for every post."""
     return [
         f"{platform.platform}: {platform.error or 'no answer for ' + ', '.join(platform.missing)}"
         for platform in measured

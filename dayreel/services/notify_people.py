@@ -1,6 +1,6 @@
-"""Telling people something once: a notification is an effect like any other, so a restart never says it twice.
+"""Notifying people once: a notification is an effect like any other, so a restart never sends it twice.
 
-And by whom they are told: the first notifier that is set up, in the order of their records, at last the log.
+The notifier is the first one that is set up, in the order of their records, and the log when there is none.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ REFUSED_RESTS: Final = timedelta(days=1)
 
 
 def notifier_name(settings: Settings) -> str:
-    """Return who tells people things: the first notifier that is set up (in the sandbox world: that has a stand-in)."""
+    """Return the project's notifier: the first one that is set up (in the sandbox world: that has a stand-in)."""
     variable = sandbox_variables().get if settings.world == "sandbox" else settings.variable
     return next(vendor.name for vendor in vendors("notifiers") if vendor.is_set_up(variable))
 
@@ -45,7 +45,7 @@ def notify_once(
     about: Sequence[str] = (),
     card: Card | None = None,
 ) -> str:
-    """Send `text` unless `subject` was told before; return in a sentence what became of it.
+    """Send `text` unless `subject` was sent before; return in a sentence what became of it.
 
     A message that cannot be sent holds nothing back; the sentence says so, and a later call tries again.
 
@@ -53,7 +53,7 @@ def notify_once(
         row: the content that the message belongs to; None where it is about none.
         subject: what it is about, unique within the content: `reminder/r1`.
         name: what people see in place of a content's id, where the message is about no content.
-        about: the single things that it tells, for `notified_about`.
+        about: the single things that it reports, for `notified_about`.
         card: what a chat shows instead of the text, with its buttons; its marker has to be `marker_of(name, subject)`.
 
     Raises:
@@ -79,8 +79,8 @@ def notify_once(
     try:
         project.ledger.perform(Intent(key, channel, day, "review", request=request), act)
     except ProviderError as error:
-        return f"{name}: {notifier.name} was not told: {error}"
-    return f"{name}: {notifier.name} was told: {text}"
+        return f"{name}: {notifier.name} was not notified: {error}"
+    return f"{name}: {notifier.name} was notified: {text}"
 
 
 def marker_of(name: str, subject: str) -> str:
@@ -89,7 +89,7 @@ def marker_of(name: str, subject: str) -> str:
 
 
 def was_notified(project: Project, row: ContentRow, subject: str, *, target: str) -> bool:
-    """Return whether `subject` was told, or may have been: what is unknown is looked up, never repeated."""
+    """Return whether `subject` was sent, or may have been: what is unknown is looked up, never repeated."""
     effect = project.ledger.find(key_of(row, subject, target))
     return effect is not None and effect.state in _TOLD
 
@@ -97,7 +97,7 @@ def was_notified(project: Project, row: ContentRow, subject: str, *, target: str
 def notified_about(project: Project, *, target: str) -> set[str]:
     """Return every single thing that the newest thousand messages about no content were about.
 
-    What was refused counts as told for a day: nobody but time brings it up again.
+    What was refused counts as sent for a day; after that it is tried again.
     """
     query = (
         select(effects.c.request)

@@ -1,4 +1,4 @@
-"""Telling people that a run has failed, once per run."""
+"""Notifying people that a run has failed, once per run."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +28,7 @@ def run_url(project: Project, run_id: str) -> str:
 
 
 def notify_run_failure(project: Project, failed: FailedRun, *, notifier: Notifier) -> str:
-    """Tell people about a failed run; return in a sentence what became of it.
+    """Notify people of a failed run; return the result in a sentence.
 
     The message belongs to the content of its channel and day, where there is one.
     """

@@ -1,4 +1,4 @@
-"""Who listens on a loopback port: one that is taken is told with its holder, never fought for."""
+"""Who listens on a loopback port: one that is taken is reported with its holder, never fought for."""
 
 import socket
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _PROBE_TIMEOUT_S = 0.5
 
 @dataclass(frozen=True)
 class Listener:
-    """A process that listens on a port; where the system does not tell, `pid` and `folder` are None."""
+    """A process that listens on a port; where the system does not report them, `pid` and `folder` are None."""
 
     port: int
     pid: int | None = None

@@ -1,4 +1,4 @@
-"""Named locks between processes: one works, the other is told who does. Freed by the system when a process dies."""
+"""Named locks between processes: one works, the other learns who does. Freed by the system when a process dies."""
 
 import json
 import os
@@ -39,7 +39,8 @@ def hold(folder: Path, name: str, *, what: str, at: datetime, wait_s: float = 0.
 
 @contextmanager
 def alone(path: Path, *, wait_s: float, busy: Callable[[], str]) -> Iterator[None]:
-    """Hold the lock at `path` while the block runs; for work too short to be told by name, see `hold` for other work.
+    """Hold the lock at `path` while the block runs; for work too short to be reported by name; see `hold` for other
+    work.
 
     Args:
         wait_s: how long to wait for another holder.

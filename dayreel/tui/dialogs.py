@@ -74,7 +74,7 @@ class EditCaption(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save", priority=True), BACK]
 
     def __init__(self, caption: str, preview: Callable[[str], Sequence[PlatformWords]]) -> None:
-        """Keep the caption there is, and what tells how each platform would get another one."""
+        """Keep the present caption, and the function that shows how each platform would get another one."""
         super().__init__()
         self._caption = caption
         self._preview = preview

@@ -26,7 +26,7 @@ class MoneyScreen(LiveScreen[Money]):
     def body(self) -> ComposeResult:
         """Make the place for it all."""
         with VerticalScroll(id="page", can_focus=True):
-            yield Static(id="told")
+            yield Static(id="detail")
 
     def look(self, project: Project) -> Money:
         """Read the sums."""
@@ -45,7 +45,7 @@ class MoneyScreen(LiveScreen[Money]):
             Content.styled("real posts", "bold"),
             *(Content(f"  {name:24} {mode}") for name, mode in view.publishing),
         ]
-        self.query_one("#told", Static).update(Content("\n").join(lines))
+        self.query_one("#detail", Static).update(Content("\n").join(lines))
 
     def action_switch(self) -> None:
         """Ask why, then turn the switch the other way."""

@@ -67,7 +67,7 @@ class ReviewScreen(LiveScreen[Review]):
     def body(self) -> ComposeResult:
         """Make the page, with the pictures at its end."""
         with VerticalScroll(id="page", can_focus=True):
-            yield Static(id="told")
+            yield Static(id="detail")
             yield HalfBlocks(id="pictures")
 
     def look(self, project: Project) -> Review:
@@ -87,7 +87,7 @@ class ReviewScreen(LiveScreen[Review]):
 
     def show(self, view: Review) -> None:
         """Lay the page out."""
-        self.query_one("#told", Static).update(Content("\n").join(_page(view)))
+        self.query_one("#detail", Static).update(Content("\n").join(_page(view)))
         self._draw(view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -38,14 +38,14 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
         """Make the list, and the place for the evidence below it."""
         yield OptionList(id="doubts", markup=False)
         with VerticalScroll(id="evidence", can_focus=True):
-            yield Static(id="told")
+            yield Static(id="detail")
 
     def look(self, project: Project) -> UnknownOutcomes:
         """Read the effects."""
         return unknown_outcomes(project)
 
     def show(self, view: UnknownOutcomes) -> None:
-        """Fill the list again, and tell the evidence of the highlighted one."""
+        """Fill the list again, and show the evidence of the highlighted one."""
         options = [Option(_line(doubt), id=str(doubt.effect_id)) for doubt in view.here]
         show_options(self.query_one("#doubts", OptionList), options)
         self._show_evidence()
@@ -53,7 +53,7 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
     @on(OptionList.OptionHighlighted)
     def _show_evidence(self) -> None:
         doubt = self._chosen()
-        self.query_one("#told", Static).update(_evidence(doubt) if doubt else Content("Every outcome is known."))
+        self.query_one("#detail", Static).update(_evidence(doubt) if doubt else Content("Every outcome is known."))
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

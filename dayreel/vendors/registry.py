@@ -158,7 +158,9 @@ def _all() -> tuple[Vendor, ...]:
 
 @cache
 def _own() -> dict[str, str]:
-    """Return our vendors' modules by name; told by their text, because importing each helper beside them takes long."""
+    """Return our vendors' modules by name; recognised by their text, because importing every helper beside them takes
+    long.
+    """
     from importlib.resources import files  # noqa: PLC0415  `dayreel status` asks for no vendor
 
     return {

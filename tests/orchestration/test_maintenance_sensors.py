@@ -94,7 +94,7 @@ def test_a_message_that_cannot_be_sent_holds_nothing_back(made: Deployment, sand
         told = do_chore(project, "reviews", notifier=project.connect("slack"))
         with project.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "expired"
-    assert "slack was not told" in told[0]
+    assert "slack was not notified" in told[0]
 
 
 def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Deployment) -> None:

@@ -2,7 +2,7 @@
 
 from starlette.responses import JSONResponse, Response
 
-from dayreel.desk.pages.page import PageRequest, tell
+from dayreel.desk.pages.page import PageRequest, show_error
 from dayreel.errors import BusyError, GateClosedError, StaleState, UsageError
 from dayreel.queries.review import EVENTS, ReviewSnapshot, Verdict, parse_snapshot, review_of, snapshot_text, words_of
 from dayreel.queries.rows import get_content
@@ -78,7 +78,7 @@ def waive(request: PageRequest) -> Response:
             revision=_revision(request),
         )
     except (StaleState, BusyError, UsageError) as error:
-        return tell(request, error, draft=reason, back=f"/content/{content_id}")
+        return show_error(request, error, draft=reason, back=f"/content/{content_id}")
     return request.done(f"/content/{content_id}", "waived", content_id=content_id, check=check.name)
 
 
@@ -170,7 +170,7 @@ def _decide(request: PageRequest, word: str) -> Response:
             note=request.field("note").strip()[:2000] or None,
         )
     except (StaleState, BusyError, UsageError) as error:
-        return tell(request, error, draft=caption or request.field("note"), back=f"/content/{content_id}")
+        return show_error(request, error, draft=caption or request.field("note"), back=f"/content/{content_id}")
     return request.done(f"/content/{content_id}", row.verdict, content_id=content_id, decision_id=row.id)
 
 

@@ -24,7 +24,9 @@ def login_form(request: PageRequest) -> Response:
 
 
 def login(request: PageRequest) -> Response:
-    """Log in; what is wrong is not told, and a name that does not exist takes as long as one that does."""
+    """Log in; the answer does not reveal what is wrong, and a name that does not exist takes as long as one that
+    does.
+    """
     name, onward = request.field("name"), own_path(request.field("next") or "/")
     address = request.http.client.host if request.http.client else "?"
     keys = (f"name:{name.strip().casefold()[:80]}", f"from:{address}")

@@ -1,4 +1,4 @@
-"""What all pages have in common: asking who it is, reading the form, showing a template, telling an error in words."""
+"""What all pages have in common: checking who asks, reading the form, rendering a template, showing an error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -148,7 +148,7 @@ class PageRequest:
             return footage.waiting(connection)
 
     def done(self, where: str, notice: str, **details: Any) -> Response:
-        """Return to a page after an act, or tell a program what came of it."""
+        """Redirect to a page after an act, or return its result to a program as JSON."""
         if self.wants_json:
             return JSONResponse({"done": notice, **details})
         return RedirectResponse(f"{where}{'&' if '?' in where else '?'}{urlencode({'done': notice})}", 303)
@@ -175,7 +175,7 @@ def page(desk: DeskState, handler: Handler, *, role: Role | None = "viewer") -> 
                 require_csrf(desk, request, page_request.who, page_request.form)
             return await run_in_threadpool(handler, page_request)
         except DayreelError as error:
-            return await run_in_threadpool(partial(tell, page_request, error))
+            return await run_in_threadpool(partial(show_error, page_request, error))
 
     return endpoint
 
@@ -184,7 +184,7 @@ def _refusal(page_request: PageRequest, role: Role | None) -> Response | None:
     if role is None:
         return None
     if page_request.who is None:
-        # Only a page that a person opens leads to the login; everything else is told plainly.
+        # Only a page that a person opens redirects to the login; a program gets a plain 401.
         if page_request.http.method == "GET" and "text/html" in page_request.http.headers.get("accept", ""):
             wanted = page_request.http.url.path + (
                 f"?{page_request.http.url.query}" if page_request.http.url.query else ""
@@ -199,7 +199,7 @@ def _refusal(page_request: PageRequest, role: Role | None) -> Response | None:
     return None
 
 
-def tell(page_request: PageRequest, error: DayreelError, **shown: Any) -> Response:
+def show_error(page_request: PageRequest, error: DayreelError, **shown: Any) -> Response:
     """Return an error as a page, or as JSON for programs, with the status that says what kind it is."""
     status = status_code(error, page_request.http.method)
     if page_request.wants_json:

@@ -32,7 +32,7 @@ class JsonLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Write down what ended the block (whoever looks on is told by the command line), and close the file."""
+        """Write down what ended the block (the command line shows it to whoever watches), and close the file."""
         if isinstance(error, DayreelError):
             self.trouble(error, is_shown=False)
         self.close()
@@ -40,7 +40,7 @@ class JsonLog:
     def note(
         self, event: str, words: str, *, level: int = logging.INFO, to_show: str | None = None, **facts: Any
     ) -> None:
-        """Write one line, and say it on stderr.
+        """Write one line, and print it on stderr.
 
         Args:
             words: the line's `message`.

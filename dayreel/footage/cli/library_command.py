@@ -180,8 +180,8 @@ def watch(poll: bool, log_dir: Path | None) -> int:
         ):
             words = f"Watching {library.root}."
             log.note("started", words, to_show=f"{words} Ctrl-C stops.", library=str(library.root))
-            tell = partial(log.note, "tended")
-            watch_folder(library, stop=stop, tell=tell, notify_trouble=log.trouble, poll=poll)
+            report = partial(log.note, "tended")
+            watch_folder(library, stop=stop, report=report, notify_trouble=log.trouble, poll=poll)
             log.note("stopped", "Stopped.")
     return 0
 

@@ -48,7 +48,7 @@ def command(roles: str, name: str, library: Path | None, log_dir: Path | None, o
             ffmpeg=find_ffmpeg(settings.ffmpeg),
             clock=SystemClock(),
             stop=stop,
-            tell=partial(note_end, log),
+            report=partial(note_end, log),
             notify_trouble=log.trouble,
             once=once,
         )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from dayreel.desk.pages.page import PageRequest, tell
+from dayreel.desk.pages.page import PageRequest, show_error
 from dayreel.errors import BusyError, StaleState, UsageError
 from dayreel.footage.library.gates import GateVerdict, answer, look_up_again
 from dayreel.footage.library.jobs import cancel_job, retry_job
@@ -82,7 +82,7 @@ def look_again(request: PageRequest) -> Response:
     try:
         gate = look_up_again(open_library(request.project), number, by=request.person.name, via=request.via)
     except (StaleState, BusyError) as error:
-        return tell(request, error, back="/library")
+        return show_error(request, error, back="/library")
     return request.done("/library", "question-looked-up", question=gate.id, item_id=gate.item_id)
 
 
@@ -118,7 +118,7 @@ def _answer(
             open_library(request.project), number, verdict, by=request.person.name, via=request.via, response=response
         )
     except (StaleState, BusyError, UsageError) as error:
-        return tell(request, error, draft=typed or None, back="/library")
+        return show_error(request, error, draft=typed or None, back="/library")
     return request.done("/library", f"question-{notice or verdict}", question=number, item_id=gate.item_id)
 
 

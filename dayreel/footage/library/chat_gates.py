@@ -49,7 +49,7 @@ def ask_gate(project: Project, gate: GateRow, text: str, *, about: str, notifier
 def gate_interaction(project: Project, chat: Chat, press: Interaction) -> Callable[[ReviewNotifier], None] | None:
     """Return what a press on a question's card sets off, without changing anything; None where it is on another card.
 
-    What is returned answers, makes the card show it, tells the person where it was refused, and raises no
+    What is returned records the answer, updates the card, replies to the person when it was refused, and raises no
     `DayreelError`.
 
     Raises:

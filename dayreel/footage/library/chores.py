@@ -1,4 +1,4 @@
-"""What own footage has to be done now and then: people told, cards in chats kept up, the shared folder looked at.
+"""The periodic work of own footage: people notified, cards in chats updated, the shared folder checked.
 
 `due` reads the catalog, and of the folder only what it takes to see that something has moved; see `upkeep.chores`.
 """
@@ -25,7 +25,10 @@ def _due_news(project: Project, target: str) -> tuple[str, str] | None:
     if not news:
         return None
     key = fingerprint(news=[item.key for item in news])[:12]
-    return f"{key}:{backoff_slot(project.clock.now(), news[-1].since)}", f"{len(news)} things to tell of own footage"
+    return (
+        f"{key}:{backoff_slot(project.clock.now(), news[-1].since)}",
+        f"{len(news)} items of news about own footage",
+    )
 
 
 def _due_cards(project: Project, _target: str) -> tuple[str, str] | None:

@@ -66,7 +66,7 @@ def _that_may_go(library: Library, old: list[JobInfo], before: datetime) -> list
 def remove_sources(library: Library) -> list[str]:
     """Remove the sources of every filed item that still has some; return a sentence for each.
 
-    One item's trouble (a damaged manifest, a file that cannot be removed) is told and does not stop the next.
+    One item's error (a damaged manifest, a file that cannot be removed) is reported and does not stop the next.
 
     Raises:
         StoreError: the catalog cannot be used.

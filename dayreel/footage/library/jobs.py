@@ -140,7 +140,7 @@ def _listed(library: Library, *places: JobPlace) -> dict[str, JobInfo]:
 
 
 def _settle_or_report(library: Library, row: JobRow, info: JobInfo) -> list[str]:
-    """Settle one job; its trouble is told and does not stop the next. What is lost fails, until somebody retries it."""
+    """Settle one job; its error is reported and does not stop the next. A lost job fails, until somebody retries it."""
     try:
         return _settle(library, row, info)
     except OutputLostError as error:
@@ -187,7 +187,7 @@ def _progress(library: Library, row: JobRow, info: JobInfo) -> None:
     percent = progress.percent if progress else 0
     detail = progress.detail if progress else ""
     if row.state == "rendering" and (row.progress, row.detail or "", row.fence) == (percent, detail, info.fence):
-        return  # nothing new to tell: a look is not an event
+        return  # no change to record: a look is not an event
     _fire(library, row, info, "progress", progress=percent, detail=detail)
 
 

@@ -1,7 +1,7 @@
 """Moving in from the older system (seed 000): clips and settings of its `data/app.db.json`. It is read, never changed.
 
-That file has no schema: what is looked for is told by name, and whatever is unknown is reported, never guessed. Another
-run takes only what is new: clips are told by their bytes, settings by their value.
+That file has no schema: fields are recognised by name, and whatever is unknown is reported, never guessed. Another
+run takes only what is new: clips are recognised by their bytes, settings by their value.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """What people should hear of own footage without looking: questions, refused footage, jobs that failed for good.
 
-It is told from the catalog by whoever tells everything else, never by the controller or a worker: those hold no key of
-any messenger, and the shared folder may be away. What is new is told together, in one message; each thing once.
+It is read from the catalog and sent by the project's notifier, never by the controller or a worker: those hold no key
+of any messenger, and the shared folder may be away. What is new is sent together, in one message; each thing once.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class LibraryNews:
-    """One thing to tell: `key` is what makes it new, `since` when it came up, `gate` the question that it is."""
+    """One thing to report: `key` is what makes it new, `since` when it came up, `gate` the question that it is."""
 
     key: str
     words: str
@@ -35,7 +35,7 @@ class LibraryNews:
 
 
 def library_news(project: Project, *, target: str) -> list[LibraryNews]:
-    """Return what nobody was told of yet, the oldest first. Reads the catalog and nothing else.
+    """Return what was not reported yet, the oldest first. Reads the catalog and nothing else.
 
     Args:
         target: the notifier's name.
@@ -50,13 +50,13 @@ def library_news(project: Project, *, target: str) -> list[LibraryNews]:
 
 
 def notify_news(project: Project, *, notifier: Notifier) -> list[str]:
-    """Tell what is new: in a chat each question as a card with buttons, the rest in one message; return sentences.
+    """Notify of what is new: in a chat each question as a card with buttons, the rest in one message; return sentences.
 
     Raises:
-        BusyError: another process is telling it.
+        BusyError: another process is sending it.
     """
     now = project.clock.now()
-    with hold(project.settings.var_dir / "locks", "library-news", what="tell people about own footage", at=now):
+    with hold(project.settings.var_dir / "locks", "library-news", what="notify people about own footage", at=now):
         news = library_news(project, target=notifier.name)
         sentences = []
         if isinstance(notifier, ReviewNotifier):
@@ -101,7 +101,7 @@ def _refused(items: dict[str, ItemRow]) -> list[LibraryNews]:
 
 
 def _which(row: ItemRow) -> str:
-    """Return what tells this refusal from another: the markers that were refused, or when an ingest was."""
+    """Return what distinguishes this refusal from another: the markers that were refused, or when an ingest was."""
     refused = row.metadata.get("refused")
     return fingerprint(refused=refused)[:12] if refused else row.updated_at.isoformat()
 

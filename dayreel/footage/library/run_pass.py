@@ -87,7 +87,7 @@ def _goes_on(library: Library, row: ItemRow) -> bool:
     try:
         return not isinstance(_step(library, row)[0], Rest)
     except StateError:
-        return False  # its manifest is damaged: `run_pass` tells that, and it holds nothing else up
+        return False  # its manifest is damaged: `run_pass` reports that, and it holds nothing else up
 
 
 def _go_on(library: Library, row: ItemRow) -> str:
@@ -98,7 +98,7 @@ def _go_on(library: Library, row: ItemRow) -> str:
 
 
 def _in_words(about: str, act: Callable[[], str]) -> list[str]:
-    """Do one thing; one item's trouble is told and does not stop the next."""
+    """Do one thing; one item's error is reported and does not stop the next."""
     try:
         sentences = act()
     except (DayreelError, OSError) as error:

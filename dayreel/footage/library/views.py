@@ -186,7 +186,7 @@ def work_of(project: Project, *, item_id: str | None = None) -> WorkView:
 
 
 def _on_the_folder(project: Project) -> tuple[dict[str, dict[str, Any]], tuple[WorkerStatus, ...], str]:
-    """Return how far each running job is, who works, and why that cannot be told."""
+    """Return how far each running job is, who works, and why that is not known."""
     try:
         library = _library(project)
         running = {job.job: job.progress for job in library.queue.jobs("running")}

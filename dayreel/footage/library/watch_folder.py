@@ -1,6 +1,6 @@
 """Noticing what moves on the shared folder within a second, for the controller. What it missed, the chores find.
 
-watchfiles tells of changes on this machine's file system; on a network share it has to poll, because changes of other
+watchfiles reports changes on this machine's file system; on a network share it has to poll, because changes of other
 machines raise no event here. Either way there is a look every `QUIET_S`, for what no event says: a lease that runs out.
 """
 
@@ -28,14 +28,14 @@ def watch_folder(
     library: Library,
     *,
     stop: threading.Event,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     notify_trouble: Callable[[DayreelError], None],
     poll: bool = False,
 ) -> None:
     """Tend the library whenever something moves, until `stop` is set. The plan is read again each time.
 
     Args:
-        tell: gets a sentence for everything that was done.
+        report: called with a sentence for everything that was done.
         notify_trouble: called once when the folder, its plan or the catalog cannot be used; it is waited for.
         poll: look for changes by polling, for network shares.
     """
@@ -44,7 +44,7 @@ def watch_folder(
         try:
             for _ in _moments(library, stop, poll=poll):
                 for sentence in _look(library):
-                    tell(sentence)
+                    report(sentence)
                 trouble = ""
         except (ConfigurationError, StoreError) as error:
             if str(error) != trouble:

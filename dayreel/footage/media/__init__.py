@@ -1,1 +1,1 @@
-"""What only the library does to video: choosing streams, remuxing, transcoding, telling footage apart."""
+"""What only the library does to video: choosing streams, remuxing, transcoding, comparing footage."""

@@ -75,7 +75,7 @@ class StreamChoice:
 
     Attributes:
         index: in the source file.
-        detail: what a person tells it by: size and rate, channels.
+        detail: what a person recognises it by: size and rate, channels.
         becomes: codec it is written as; the same as `codec` where it is copied.
         reason: why it is kept or dropped, as a clause.
     """

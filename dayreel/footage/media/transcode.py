@@ -94,7 +94,8 @@ def plan_picture(facts: Probe, plan: TranscodePlan) -> PlannedPicture:
     """Work out what the encoded picture will be; pure.
 
     Raises:
-        MediaError: HDR or other colours that the plan refuses, that the preset cannot hold, or that nobody can tell.
+        MediaError: HDR or other colours that the plan refuses, that the preset cannot hold, or that cannot be
+            determined.
     """
     video = facts.best_video_stream()
     _refuse_colours(facts.path, video, plan)

@@ -107,7 +107,7 @@ WORKER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
 
 
 class WorkerSeen(Shape):
-    """One worker as it last described itself; whether it is alive is told by the file's time on the folder's clock.
+    """One worker as it last described itself; whether it is alive is decided by the file's time on the folder's clock.
 
     Attributes:
         job: what it is working on.

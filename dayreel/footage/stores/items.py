@@ -34,7 +34,7 @@ OWN_FILES = frozenset({f"{_MANIFEST}.lock", "transactions.log", "state"})
 
 @dataclass(frozen=True)
 class FoundMarker:
-    """A stage that is marked as done: which file says so, and its stamp (mtime in ns), by which a new one is told."""
+    """A stage that is marked as done: which file says so, and its stamp (mtime in ns), to detect a newer one."""
 
     marker: Path
     stamp: int

@@ -34,7 +34,7 @@ class ListLine:
 
     Attributes:
         about: kind and name of what it is of: `question 3`, `item movie-a`, `job p5-…`; empty: it cannot be chosen.
-        note: what there is to know about it, told when it is opened.
+        note: what there is to know about it, shown when it is opened.
         state: of a job.
     """
 
@@ -78,7 +78,7 @@ class LibraryScreen(LiveScreen[Shelf]):
 
     @on(OptionList.OptionSelected)
     def open(self) -> None:
-        """Open a question, or tell what there is to know."""
+        """Open a question, or show what there is to know."""
         line = self._chosen()
         if line is None:
             return

@@ -46,7 +46,7 @@ class QuestionScreen(LiveScreen[GateView]):
     def body(self) -> ComposeResult:
         """Make the page."""
         with VerticalScroll(id="page", can_focus=True):
-            yield Static(id="told")
+            yield Static(id="detail")
 
     def look(self, project: Project) -> GateView:
         """Read the question."""
@@ -54,7 +54,7 @@ class QuestionScreen(LiveScreen[GateView]):
 
     def show(self, view: GateView) -> None:
         """Lay the page out."""
-        self.query_one("#told", Static).update(Content("\n").join(_page(view, self._names)))
+        self.query_one("#detail", Static).update(Content("\n").join(_page(view, self._names)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim the keys of what is not possible now; leave out those of the other kind of question."""

@@ -77,10 +77,10 @@ def attempt(claim: Claim, plan: LibraryPlan, bench: Bench) -> Ended:
 
 
 def _tried(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> JobResult:
-    """Do the work and return what is to be told of it.
+    """Do the work and return the result to report.
 
     Raises:
-        LeaseLostError: nothing is to be told.
+        LeaseLostError: there is nothing to report.
     """
     at = bench.clock.now()
     try:
@@ -180,7 +180,7 @@ def _result(
 
 
 def _end(claim: Claim, result: JobResult, bench: Bench, *, is_fault: bool = True) -> None:
-    """Tell the queue, and put the outputs of a job that is done into place; the folder may be away for a moment.
+    """Report to the queue, and put the outputs of a job that is done into place; the folder may be away for a moment.
 
     Raises:
         LeaseLostError: somebody else has the job.

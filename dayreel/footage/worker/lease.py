@@ -19,7 +19,7 @@ _BEATS_PER_LEASE = 4
 _LOOKS_EVERY_S = 0.5
 _TELLS_EVERY_S = 1.0
 _TOLD_FROM = 0.01
-"""Share of the work from which on the time left can be told."""
+"""Share of the work from which on the time left can be estimated."""
 
 
 class JobCancelledError(BusyError):
@@ -102,7 +102,7 @@ class Lease:
 
 
 class ProgressReporter:
-    """Tells the shared folder how far a job is, at most once a second."""
+    """Reports to the shared folder how far a job is, at most once a second."""
 
     def __init__(self, claim: Claim, clock: Clock) -> None:
         """Start counting now."""
@@ -112,7 +112,7 @@ class ProgressReporter:
         self._told_at = float("-inf")
 
     def part(self, detail: str, *, start: float, span: float, frames: float = 0.0) -> Callable[[float], None]:
-        """Return what one part of the job tells its share to, 0.0 to 1.0.
+        """Return the callback to which one part of the job reports its share, 0.0 to 1.0.
 
         Args:
             detail: what is being done, for people.
@@ -121,7 +121,7 @@ class ProgressReporter:
         """
         began = self._clock.monotonic()
 
-        def tell(share: float) -> None:
+        def report(share: float) -> None:
             now = self._clock.monotonic()
             if now - self._told_at < _TELLS_EVERY_S:
                 return
@@ -131,7 +131,7 @@ class ProgressReporter:
             eta_s = (now - self._started) * (1 - whole) / whole if whole >= _TOLD_FROM else None
             self._report(detail, whole, fps, eta_s)
 
-        return tell
+        return report
 
     def _report(self, detail: str, whole: float, fps: float | None, eta_s: float | None) -> None:
         progress = JobProgress(

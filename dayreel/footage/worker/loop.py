@@ -16,7 +16,7 @@ POLL_S = 2.0
 """Polling works on every kind of share; notifications of changes do not reach other machines on most."""
 _REAPS_EVERY_S = 30.0
 
-TellEnd = Callable[[Ended], None]
+ReportEnd = Callable[[Ended], None]
 TellTrouble = Callable[[DayreelError], None]
 
 
@@ -29,7 +29,7 @@ def work(
     ffmpeg: Path,
     clock: Clock,
     stop: threading.Event,
-    tell: TellEnd,
+    report: ReportEnd,
     notify_trouble: TellTrouble,
     once: bool = False,
     poll_s: float = POLL_S,
@@ -40,7 +40,7 @@ def work(
         root: the shared folder as this machine sees it.
         read_plan: reads its plan; asked again for every job, so that a change needs no restart.
         stop: set it to stop: the current job goes back at once.
-        tell: called after every attempt.
+        report: called after every attempt.
         notify_trouble: called once when the folder or its plan cannot be used; the worker waits for it to come back.
 
     Raises:
@@ -68,7 +68,7 @@ def work(
                 claim = queue.claim(roles, worker=name, now=clock.now())
                 if claim is not None:
                     ended = _attempted(claim, plan, bench, presence)
-                    tell(ended)
+                    report(ended)
                     done += ended.outcome == "done"
                 trouble = ""
             except (StoreError, ConfigurationError) as error:

@@ -119,8 +119,8 @@ def do_file(task: JobTask) -> list[MadeFile]:
     done, made = 0, []
     for file, source in zip(task.spec.inputs, task.inputs, strict=True):
         name = names[file.path]
-        tell = task.reporter.part(f"file {source.name}", start=done / total, span=file.size_bytes / total)
-        tell(0.0)
+        report = task.reporter.part(f"file {source.name}", start=done / total, span=file.size_bytes / total)
+        report(0.0)
         _refuse_to_replace(task, name, file)
         safe_copy(source, task.aside / name, sha256=file.sha256, pulse=task.pulse)
         done += file.size_bytes

@@ -83,8 +83,8 @@ def _run(command: Sequence[str], task: JobTask) -> str:
     lines: deque[str] = deque(maxlen=_KEPT_LINES)
     reader = threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True)
     reader.start()
-    tell = task.reporter.part(f"script {Path(command[0]).name}", start=0.0, span=1.0)
-    tell(0.0)
+    report = task.reporter.part(f"script {Path(command[0]).name}", start=0.0, span=1.0)
+    report(0.0)
     try:
         while not _has_ended(process):
             task.pulse()

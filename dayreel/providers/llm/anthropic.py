@@ -126,7 +126,8 @@ class AnthropicModel:
 
         code = str(error.error_code or error.type or "") or None
         words = str(error.api_message or error.message)
-        # Without credit the API says 400 invalid_request_error; only its sentence tells.
+        # Without credit the API answers 400 invalid_request_error; only the message distinguishes it from a bad
+        # request.
         broke = error.type == "billing_error" or "credit balance" in words.lower()
         return answered(
             error.status_code,

@@ -1,1 +1,1 @@
-"""Who is told."""
+"""Messengers: where notifications and review questions go."""

@@ -164,9 +164,9 @@ class ReviewNotifier(Notifier, Protocol):
         ...
 
     def reply_ephemeral(self, press: Interaction, text: str) -> None:
-        """Tell the one person who pressed, and nobody else. Safe to repeat.
+        """Reply to the person who pressed, visible to nobody else. Safe to repeat.
 
         Raises:
-            TransientError, PermanentError: it could not be told.
+            TransientError, PermanentError: the reply could not be sent.
         """
         ...

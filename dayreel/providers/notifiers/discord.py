@@ -110,7 +110,7 @@ class DiscordNotifier:
     def reply_ephemeral(self, press: Interaction, text: str) -> None:
         """Say something that only the person who pressed can see, within 15 minutes; see the contract."""
         application, token = press.way_back.get("application", ""), press.way_back.get("token", "")
-        attempted = f"tell {press.person_id!r} in Discord channel {press.place} what became of the press"
+        attempted = f"reply to {press.person_id!r} in Discord channel {press.place} with the result of the press"
         if not _ID.fullmatch(application) or not _INTERACTION_TOKEN.fullmatch(token):
             raise PermanentError(attempted=attempted, answer="the press had no way back")
         # The press's own token is the permission here; the bot's stays out of it.

@@ -153,7 +153,7 @@ class SlackNotifier:
         """Say something that only the person who pressed can see; see the contract."""
         self._call(
             lambda: self._client.chat_postEphemeral(channel=press.place, user=press.person_id, text=escaped(text)),
-            attempted=f"tell {press.person_id!r} in Slack channel {press.place} what became of the press",
+            attempted=f"reply to {press.person_id!r} in Slack channel {press.place} with the result of the press",
             has_side_effects=False,
         )
 

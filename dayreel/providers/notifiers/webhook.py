@@ -1,6 +1,6 @@
 """A plain webhook: one POST of JSON per message, signed where a secret is set. For whatever else people use.
 
-The receiver can tell a repeat by the header `Idempotency-Key`, which is the message's marker, and that it is ours by
+The receiver recognises a repeat by the header `Idempotency-Key`, which is the message's marker, and that it is ours by
 `X-Dayreel-Signature: v1=HEX`: HMAC-SHA256 with the secret over `v1:TIMESTAMP:BODY`, the timestamp in
 `X-Dayreel-Timestamp` (Unix seconds).
 """

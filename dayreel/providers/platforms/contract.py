@@ -81,7 +81,7 @@ class Quota:
 
 @dataclass(frozen=True)
 class Counters:
-    """One post's counters at one moment. What the platform does not tell is None, never 0."""
+    """One post's counters at one moment. What the platform does not report is None, never 0."""
 
     post_id: str
     observed_at: datetime

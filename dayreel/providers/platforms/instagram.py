@@ -461,7 +461,7 @@ def _is_older(media: dict[str, Any], sent_at: datetime) -> bool:
 
 
 def connect(access: Access) -> InstagramPlatform:
-    """Return the account of this world; what the token begins with tells which login it is from."""
+    """Return the account of this world; the token's prefix shows which login it is from."""
     token = access.secret("INSTAGRAM_ACCESS_TOKEN")
     is_login = token.startswith(_LOGIN_TOKEN)
     return InstagramPlatform(
@@ -529,7 +529,7 @@ VENDOR: Final = Vendor(
         ),
         Setting("INSTAGRAM_ACCOUNT_ID", "the professional account's id", secret=False, sandbox="17841400000000001"),
     ),
-    can=("posts", "looks up lost posts", "counters", "tells its quota", "renews its token"),
+    can=("posts", "looks up lost posts", "counters", "reports its quota", "renews its token"),
     prove=prove,
     where_to_look="the account's profile in the Instagram app, newest reels first",
     uses=_public_url_vendors,

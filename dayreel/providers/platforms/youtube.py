@@ -132,7 +132,7 @@ class YouTubePlatform:
         ]
 
     def quota(self) -> None:
-        """Return None: the Data API does not tell what is left of a quota."""
+        """Return None: the Data API does not report what is left of a quota."""
 
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
         """Post once, see `PlatformProvider.post`. The handle has session_uri, finishing and video_id."""
@@ -369,7 +369,7 @@ def connect(access: Access) -> YouTubePlatform:
 
 
 def prove(access: Access, _models: Sequence[str]) -> Proof:
-    """Renew the access token, which tells the scopes, and read the channel."""
+    """Renew the access token, whose answer lists the scopes, and read the channel."""
     token_url = access.url("https://oauth2.googleapis.com/token", "/google/token")
     secret = reveal(access.secret("YOUTUBE_CLIENT_SECRET"), name="YOUTUBE_CLIENT_SECRET")
     refresh = reveal(access.secret("YOUTUBE_REFRESH_TOKEN"), name="YOUTUBE_REFRESH_TOKEN")

@@ -1,7 +1,7 @@
 """Microsoft Edge's read-aloud voices through edge-tts: free, without a key and without a promise, so best effort.
 
 The library's `stream_sync` hangs for good when the service errors, so it is never used; every call has a deadline. A
-connection that closes in the middle ends its stream like a finished one, which is told apart here. 24 kHz mono MP3.
+connection that closes in the middle ends its stream like a finished one, which is detected here. 24 kHz mono MP3.
 """
 
 import asyncio

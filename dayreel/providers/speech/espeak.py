@@ -1,6 +1,6 @@
 """espeak-ng: a voice without network, as a separate program (it is under the GPL).
 
-It tells no word times; they are estimated from the length of the words, which is good enough for captions.
+It reports no word times; they are estimated from the length of the words, which is good enough for captions.
 """
 
 import os

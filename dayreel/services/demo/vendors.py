@@ -175,11 +175,11 @@ class DemoPlatform:
         return f"demo_{self.name}"
 
     def quota(self) -> Quota | None:
-        """Tell no quota."""
+        """Report no quota."""
         return None
 
     def post(self, _permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
-        """Post after a few seconds of the demo's time, or fail as it was told to."""
+        """Post after a few seconds of the demo's time, or fail as scripted."""
         del handle
         self._clock.sleep(6)
         record({"container": f"demo-{request.marker}"})
@@ -215,7 +215,7 @@ class DemoPlatform:
     def _counted(self, post_id: str, post: dict[str, Any], now: datetime) -> Counters:
         age_s = (now - datetime.fromisoformat(post["created_at"])).total_seconds()
         counts = counters(self.name, post_id, age_s, float(post["duration_s"]))
-        owner_only = self.name == "instagram"  # the others tell neither reach nor saves nor watch time
+        owner_only = self.name == "instagram"  # the others report neither reach nor saves nor watch time
         return Counters(
             post_id,
             now,

@@ -19,7 +19,7 @@ from dayreel.stores.catalog.tables import api_tokens, sessions, users
 LONGEST = timedelta(days=14)
 IDLE = timedelta(days=3)
 _NOTE_EVERY = timedelta(minutes=5)
-TOKEN_PREFIX = "dr_"  # noqa: S105  what a token begins with, so that scanners of leaked secrets can tell it
+TOKEN_PREFIX = "dr_"  # noqa: S105  what a token begins with, so that scanners for leaked secrets recognise it
 How = Literal["session", "token", "header"]
 
 

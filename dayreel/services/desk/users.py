@@ -152,7 +152,7 @@ class Users:
         """Use a one-time link: set the password, and make the first admin when nobody is there yet.
 
         Raises:
-            StaleState: the link was used, has run out, or never existed; nobody can tell which.
+            StaleState: the link was used, has run out, or never existed; the answer is the same for all three.
             UsageError: name or password cannot be used; the link still can.
         """
         _require_good_password(password)

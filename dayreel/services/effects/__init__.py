@@ -1,1 +1,1 @@
-"""The effect ledger and the money in it: what may be paid, posted, told and deleted, once."""
+"""The effect ledger and the money in it: what may be paid, posted, sent and deleted, once."""

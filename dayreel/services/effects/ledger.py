@@ -199,7 +199,8 @@ class EffectLedger:
             self._settle(effect.id, "intended" if again else "refused", error=str(ended), cost_usd=cost_usd, handle={})
             raise ended.error from None
         except DayreelError as error:
-            # Where the catalog is away, the row stays sent and is looked up later; told is what went wrong first.
+            # When the catalog is unreachable, the row stays sent and is looked up later; the first error is the one
+            # raised.
             with contextlib.suppress(StoreError):
                 self._settle_failure(effect.id, intent, error)
             raise
@@ -271,7 +272,8 @@ class EffectLedger:
 
     def _check(self, connection: Connection, intent: Intent, spent_on: date, amount_usd: Decimal) -> None:
         if intent.channel is not None and intent.key.kind != "notification":
-            # People are told things even when nothing may be bought or posted; `Intent` lets nothing else go unowned.
+            # Notifications go out even when nothing may be bought or posted. `Intent` requires a channel for everything
+            # else.
             claim = Claim(
                 content_id=intent.key.content_id,
                 channel=intent.channel,

@@ -1,7 +1,7 @@
-"""The loop: what the best and the worst measured ideas of the last thirty days tell the next one.
+"""The feedback loop: what the next idea can learn from the best and worst measured ones of the last thirty days.
 
-Ideas are compared by their views at the same age. With too few measured ones nothing is told: noise teaches nothing.
-What was measured in the sandbox world teaches nobody in the real one.
+Ideas are compared by their views at the same age. With too few measured ones nothing is passed on: noise teaches
+nothing. What was measured in the sandbox world teaches nobody in the real one.
 """
 
 from dataclasses import dataclass

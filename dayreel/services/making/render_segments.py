@@ -246,7 +246,7 @@ def segment_record(
     effect: Effect | None = None,
     origin: str = "made",
 ) -> Segment:
-    """Return the record of a segment's file that is in its place: its hash, what probing it tells, where it came from.
+    """Return the record of a segment's file that is in its place: its hash, what probing shows, where it came from.
 
     Raises:
         MediaError: it has no video, or is not media at all.

@@ -69,7 +69,7 @@ def fire(
         elif event in ("progress", "fail") and row.state == "failed":
             return  # a person has cancelled it under the hands of whoever followed it
         elif event == "progress" and row.state == "rendering" and row.detail == detail:
-            return  # nothing new to tell: a poll is not an event
+            return  # no change to record: a poll is not an event
         columns: dict[str, Any] = {} if effect_id is None else {"effect_id": effect_id}
         advance(
             connection,

@@ -37,7 +37,7 @@ EVENTS: dict[Stage, str] = {
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage is made from, so that "already done" can be told.
+    """What a stage is made from, so that "already done" can be detected.
 
     Attributes:
         fingerprint: hash of everything that decides the outcome.

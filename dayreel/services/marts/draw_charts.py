@@ -25,8 +25,8 @@ BAND = (0.1, 0.9)
 MOST_TOPICS = 8
 # One video says little about its topic.
 LEAST_CONTENTS = 3
-# Like those of the platforms of Okabe and Ito: told apart by people who see colours differently, and each dark enough
-# for a thin line on white.
+# Like those of the platforms of Okabe and Ito: distinguishable for people who see colours differently, and each dark
+# enough for a thin line on white.
 _INK, _SOFT, _ACCENT, _LIMIT = "#222222", "#5f6368", "#0072b2", "#d55e00"
 _BAND_GREY = "#9aa0a6"
 # What is left for the plot below the two lines of the title.

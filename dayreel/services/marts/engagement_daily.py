@@ -1,4 +1,4 @@
-"""`engagement/daily`: what each post gained on a day, with gaps as rows and counters that fall told apart.
+"""`engagement/daily`: what each post gained on a day, with gaps as rows and falling counters marked.
 
 Platforms report totals. A day's gain is the last total of the day minus the last one before it; a total that fell is
 no negative gain but `taken_back`, so that `total = sum(gained) - sum(taken_back)` holds whatever a platform does.

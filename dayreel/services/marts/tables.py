@@ -19,7 +19,7 @@ def _counter_columns() -> tuple[Column, ...]:
         kind: Kind = "float" if name == "watch_time_s" else "int"
         unit = "seconds watched" if name == "watch_time_s" else name
         made += [
-            Column(name, kind, f"{unit} in total, as told; null: not told"),
+            Column(name, kind, f"{unit} in total, as reported; null: not reported"),
             Column(f"{name}_gained", kind, f"{unit} gained since `since_at`, never negative; null: not known"),
             Column(f"{name}_taken_back", kind, f"{unit} by which the total fell since then; null: not known"),
         ]
@@ -77,7 +77,7 @@ ENGAGEMENT_COHORTS = Mart(
             Column(
                 name,
                 "float" if name == "watch_time_s" else "int",
-                f"{'seconds watched' if name == 'watch_time_s' else name} at that age; null: not told, or a gap",
+                f"{'seconds watched' if name == 'watch_time_s' else name} at that age; null: not reported, or a gap",
             )
             for name in COUNTERS
         ),
@@ -121,7 +121,7 @@ CONTENT_PERFORMANCE = Mart(
             )
             for age in MARKS_H
         ),
-        Column("reactions_7d", "int", "likes + comments + shares + saves at 7d, of those told; null: views not known"),
+        Column("reactions_7d", "int", "likes + comments + shares + saves at 7d, where reported; null: views not known"),
         Column("views_latest", "int", "newest totals together, at whatever age; null: never measured"),
         Column("latest_age_h", "float", "age of the youngest of them; null: never measured"),
         Column("usd_per_1000_views_7d", "float", "cost_usd per 1,000 views at 7 days; null: no such views"),
@@ -224,17 +224,17 @@ LIBRARY_THROUGHPUT = Mart(
         Column("item_id", "text", "the item it was for (catalog: media_items.id)"),
         Column("role", "text", "remux, transcode or file"),
         Column("preset", "text", "h264, h265 or av1, as the plan said; null: no transcode"),
-        Column("worker", "text", "who did the last attempt, or cancelled it while it waited; null: not told"),
-        Column("attempts", "int", "the number of the last attempt; null: not told"),
+        Column("worker", "text", "who did the last attempt, or cancelled it while it waited; null: not reported"),
+        Column("attempts", "int", "the number of the last attempt; null: not reported"),
         Column("outcome", "text", "`done`, `failed` for good, or `cancelled` by somebody"),
         Column("ended_at", "moment", "when it ended (UTC)"),
         Column(
             "queue_wait_s",
             "float",
             "seconds from being asked for to the start of the last attempt, earlier attempts and rests among them; "
-            "0 where the two hosts' clocks disagree; null: not told",
+            "0 where the two hosts' clocks disagree; null: not reported",
         ),
-        Column("seconds", "float", "seconds that the last attempt took, by its worker's clock; null: not told"),
+        Column("seconds", "float", "seconds that the last attempt took, by its worker's clock; null: not reported"),
         Column("input_bytes", "int", "bytes of what it read"),
         Column("output_bytes", "int", "bytes of what it made; null: it is not done"),
         Column("compression_ratio", "float", "output_bytes / input_bytes, below 1 is smaller; null: it is not done"),

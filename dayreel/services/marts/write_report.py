@@ -118,7 +118,7 @@ def chart_data(project: Project, monday: date, channel: str | None = None) -> Ch
 
 
 def _of(frame: pd.DataFrame, channel: str | None, simulated: bool) -> pd.DataFrame:
-    """Return the rows of one world, and of one channel where one is given and the mart is told by channel."""
+    """Return the rows of one world, and of one channel where one is given and the mart has a row per channel."""
     rows = frame[frame["simulated"] == simulated]
     return rows if channel is None or "channel" not in rows else rows[rows["channel"] == channel]
 

@@ -35,7 +35,7 @@ class Account:
 
     Attributes:
         id: its stable id; empty when there is no way to it.
-        problem: why it cannot be posted to: its token has ended or was refused. None as far as could be told.
+        problem: why it cannot be posted to: its token has ended or was refused. None as far as could be checked.
     """
 
     id: str

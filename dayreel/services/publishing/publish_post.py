@@ -124,7 +124,7 @@ def settle_post(
             .where(platform_posts.c.content_id == content_id, platform_posts.c.platform == platform)
             .values(
                 state=receipt.state,
-                # TikTok tells no id of a private post; its publish_id is what it can be asked by.
+                # TikTok returns no id for a private post; its status is asked by publish_id.
                 post_id=receipt.post_id or receipt.raw.get("publish_id"),
                 post_url=receipt.url,
                 posted_at=func.coalesce(platform_posts.c.posted_at, posted_at),
@@ -157,7 +157,7 @@ def note_post(
     """Write down that a post failed or that its outcome is unknown; what is posted stays posted.
 
     Args:
-        was_processing: the platform had accepted it, and has now given it up or no longer tells.
+        was_processing: the platform had accepted it, and has now given it up or no longer reports it.
     """
     settled = ("posted",) if was_processing else ("posted", "processing")
     with project.catalog.write() as connection:

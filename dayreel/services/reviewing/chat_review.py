@@ -85,7 +85,7 @@ def card_for_edit(project: Project, asked: Asked) -> Card:
 
 
 def act_on_press(project: Project, notifier: ReviewNotifier, asked: Asked) -> None:
-    """Decide, make the messages show it, and tell the person where it was refused. Never raises a `DayreelError`."""
+    """Decide, update the messages, and reply to the person when it was refused. Never raises a `DayreelError`."""
     press, refusal = asked.press, ""
     try:
         decide(
@@ -103,7 +103,7 @@ def act_on_press(project: Project, notifier: ReviewNotifier, asked: Asked) -> No
 
 
 def catch_up(project: Project, notifier: ReviewNotifier, content_id: str, press: Interaction, refusal: str) -> None:
-    """Make a content's messages show how it stands, and tell the person who pressed why nothing came of it."""
+    """Make a content's messages show its current state, and reply to the person who pressed why nothing came of it."""
     try:
         for problem in redraw_cards(project, content_id):
             _LOG.warning("%s: %s", content_id, problem)
@@ -113,14 +113,14 @@ def catch_up(project: Project, notifier: ReviewNotifier, content_id: str, press:
 
 
 def notify_privately(notifier: ReviewNotifier, press: Interaction, text: str) -> None:
-    """Tell the person who pressed, where there is something to tell; what cannot be told is in the log."""
+    """Reply to the person who pressed, if there is a message; a reply that cannot be sent is logged."""
     if not text:
         return
     _LOG.info("%s pressed %r: %s", press.person_id, press.act, text)
     try:
         notifier.reply_ephemeral(press, text)
     except (ProviderError, ConfigurationError) as error:
-        _LOG.warning("%s could not be told: %s", press.person_id, error)
+        _LOG.warning("The reply to %s could not be sent: %s", press.person_id, error)
 
 
 def _decider(channel: Channel, chat: Chat, press: Interaction) -> str:

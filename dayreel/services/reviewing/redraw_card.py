@@ -16,7 +16,7 @@ from dayreel.services.project import Project
 
 
 def shown_of(card: Card) -> str:
-    """Return what tells one picture of a card from another."""
+    """Return what distinguishes one version of a card from another."""
     ticket, facts = (card.ticket, list(card.facts)) if card.outcome is None else ("", [])
     more = {"words": card.words} if card.words and card.outcome is None else {}
     return fingerprint(ticket=ticket, facts=facts, caption=card.caption, said=card.outcome, **more)[:16]

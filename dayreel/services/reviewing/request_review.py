@@ -1,4 +1,4 @@
-"""Asking people to review a final video: the state, the deadline, and one message to whoever is told."""
+"""Asking people to review a final video: the state, the deadline, and one message to the reviewers."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ def request_review(project: Project, channel: Channel, content_id: str) -> Conte
 
 
 def notify_reviewers(project: Project, channel: Channel, row: ContentRow, *, notifier: Notifier) -> str:
-    """Tell people that a revision waits for them, once per revision; return in a sentence what became of it.
+    """Notify people that a revision waits for review, once per revision; return the result in a sentence.
 
     In a chat it is a card with buttons, and the cards of older revisions say that they are superseded. A message that
     cannot be sent never holds the video back: the review is open either way, and the sentence says so.
@@ -59,8 +59,8 @@ def notify_reviewers(project: Project, channel: Channel, row: ContentRow, *, not
         else:
             _send_text(project, channel, row, notifier)
     except ProviderError as error:
-        return f"{notifier.name} was not told: {error}"
-    return "; ".join([f"{notifier.name} was told", *filter(None, notes)])
+        return f"{notifier.name} was not notified: {error}"
+    return "; ".join([f"{notifier.name} was notified", *filter(None, notes)])
 
 
 def _send_text(project: Project, channel: Channel, row: ContentRow, notifier: Notifier) -> None:

@@ -105,10 +105,10 @@ def _words(channel: Channel, row: ContentRow, idea: Idea | None) -> tuple[tuple[
 
 
 def ask_in_chat(project: Project, channel: Channel, row: ContentRow, *, notifier: ReviewNotifier) -> str:
-    """Post the card of the present revision with its preview, once; return what is worth telling, or nothing.
+    """Post the card of the present revision with its preview, once; return what is worth reporting, or nothing.
 
     Raises:
-        ProviderError, GateClosedError, BusyError: the card is not there; a preview that is missing is only told.
+        ProviderError, GateClosedError, BusyError: the card is not there; a missing preview is only reported.
     """
     card = card_of(project, channel, row, revision=row.revision, newest=None)
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))

@@ -50,7 +50,7 @@ def examine(settings: Settings) -> list[Check]:
     files = ChannelFiles(settings.channels_dir)
     checks = [check_python(), check_ffmpeg(settings.ffmpeg), check_disk(settings), check_project(settings)]
     checks.append(check_channels(files))
-    # A file with problems was told just above; the others can still be looked into.
+    # A file with problems was reported just above; the others can still be checked.
     broken = {problem.file.removesuffix(".yaml") for problem in files.problems()}
     channels = {name: files.load(name) for name in files.names() if name not in broken}
     checks += check_sources(settings, channels)
@@ -170,7 +170,7 @@ def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[C
 
 
 def check_env_file(path: Path) -> list[Check]:
-    """Look for names in `.env` that do nothing there; without any, there is nothing to tell."""
+    """Look for names in `.env` that do nothing there; without any, there is nothing to report."""
     wrong = []
     known = {f"DAYREEL_{field}".upper() for field in Settings.model_fields}
     known |= {setting.variable for vendor in vendors() for setting in vendor.settings}

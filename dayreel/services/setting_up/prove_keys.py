@@ -15,7 +15,7 @@ from dayreel.vendors.registry import vendor_named, vendors
 
 
 def prove_keys(settings: Settings) -> list[Check]:
-    """Ask every vendor that a channel uses, and whoever tells people; costs nothing and changes nothing.
+    """Ask every vendor that a channel uses, and every notifier; costs nothing and changes nothing.
 
     Raises:
         ConfigurationError, StoreError: a channel file, the catalog or the sandbox world cannot be used.

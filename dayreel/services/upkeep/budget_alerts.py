@@ -1,4 +1,4 @@
-"""Telling people before a cap stops the work: at 80 % of a calendar day's or month's money, and when it is used up."""
+"""Notifying people before a cap stops the work: at 80 % of a calendar day's or month's cap, and when it is used up."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class BudgetAlert:
 
 
 def budget_alerts(project: Project, *, target: str) -> list[BudgetAlert]:
-    """Return the alerts that were not told yet, the highest level of each cap. Changes nothing.
+    """Return the alerts that were not sent yet, the highest level of each cap. Changes nothing.
 
     Args:
         target: the notifier's name.
@@ -40,7 +40,7 @@ def budget_alerts(project: Project, *, target: str) -> list[BudgetAlert]:
 
 
 def notify_budgets(project: Project, *, notifier: Notifier) -> list[str]:
-    """Tell every alert once; return a sentence for each."""
+    """Send every alert once; return a sentence for each."""
     return [
         notify_once(project, alert.row, alert.subject, _text(alert), notifier=notifier)
         for alert in budget_alerts(project, target=notifier.name)

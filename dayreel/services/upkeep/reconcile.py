@@ -41,7 +41,7 @@ class Reconciled:
     Attributes:
         outcome: `confirmed` it happened; `refused` it certainly did not, and trying again unchanged cannot help;
             `released` it certainly did not and may be sent again; `goes_on` it is under
-            way and the next run continues it; `parked` nobody can tell but a person; `written_off` a lost answer of
+            way and the next run continues it; `parked` only a person can find out; `written_off` a lost answer of
             a language model, counted at the most it can have cost; `at_work` another process has taken it up.
         next_step: what to type next, or empty.
     """
@@ -251,7 +251,7 @@ def _ask_for_name(project: Project, effect: Effect) -> Reconciled:
 
 
 def _take_back(project: Project, effect: Effect, finding: Finding) -> Reconciled:
-    """Say of an accepted post that its platform gave it up, or no longer tells; nothing is processed for ever."""
+    """Say of an accepted post that its platform gave it up, or no longer reports it; nothing is processed for ever."""
     key, is_absent = effect.key, finding.verdict == "absent"
     project.ledger.revoke_confirmation(effect.id, "intended" if is_absent else "unknown", finding.evidence)
     state = "failed" if is_absent else "unknown"

@@ -114,7 +114,7 @@ def _newest_take(connection: Connection, content_id: str) -> ContentRow:
 def _refuse_while_it_is_made(project: Project, connection: Connection, content_id: str, sequence: int) -> None:
     """Refuse to buy a second clip of a segment whose first one is just being made: it would be paid for nothing.
 
-    Also by a process of another machine, which no lock of this one tells of.
+    Also by a process of another machine, which a lock of this one cannot show.
     """
     query = select(effects).where(
         effects.c.content_id == content_id,

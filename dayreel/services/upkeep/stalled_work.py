@@ -1,4 +1,4 @@
-"""Contents that were begun and that nobody has continued: found by their age, and told once with the next command.
+"""Contents that were begun and not continued: found by their age, and reported once with the next command.
 
 A stage that fails says so itself; this is for a process that died and was not started again, or that hangs.
 """
@@ -16,7 +16,7 @@ LONGEST_STAGE = timedelta(hours=2)
 
 
 def stalled_work(project: Project, *, target: str) -> list[ContentRow]:
-    """Return the contents in the making that have not moved for two hours and that nobody was told of yet.
+    """Return the contents in the making that have not moved for two hours and were not reported yet.
 
     Args:
         target: the notifier's name.
@@ -34,7 +34,7 @@ def stalled_work(project: Project, *, target: str) -> list[ContentRow]:
 
 
 def notify_stalled(project: Project, *, notifier: Notifier) -> list[str]:
-    """Tell of each once per step it is stuck in; return a sentence for each."""
+    """Report each once per step it is stuck in; return a sentence for each."""
     return [
         notify_once(project, row, _subject(row), _text(row), notifier=notifier)
         for row in stalled_work(project, target=notifier.name)

@@ -70,7 +70,7 @@ def new_markers(project: Project, seen: Mapping[str, str], *, days: Container[st
         try:
             channel = channels.get(name) or project.channels.load(name)
         except ConfigurationError:
-            continue  # a channel file that cannot be read is told by `dayreel channels validate`, and at every run
+            continue  # a channel file that cannot be read is reported by `dayreel channels validate`, and at every run
         channels[name] = channel
         markers = read_markers(project, channel, content_id)
         digest = fingerprint(

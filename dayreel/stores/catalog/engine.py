@@ -20,7 +20,7 @@ BUSY_TIMEOUT_S = 10.0
 HEAD = "0009"
 
 NEWS = "dayreel_news"
-"""The channel on which PostgreSQL tells that something was committed, see `stores.catalog.news`."""
+"""The channel on which PostgreSQL notifies of a commit, see `stores.catalog.news`."""
 
 _WRITE = "dayreel_write"
 

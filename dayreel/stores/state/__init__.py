@@ -4,7 +4,7 @@
     with state.transaction() as txn:
         txn.data["phase1"]["status"] = "success"
 
-What is guaranteed, what that rests on and what it does not cover is told in docs/explanation/state.md; `python -m
+What is guaranteed, what that rests on and what it does not cover is described in docs/explanation/state.md; `python -m
 dayreel.stores.state.demo` shows it. The package stands on filelock, pydantic and two small modules of dayreel (its
 errors and its clock), and knows nothing of channels or videos.
 """

@@ -165,7 +165,7 @@ def backed_up(path: Path) -> str:
         state.write({"count": count})
     path.write_text('{"count": 5')
     refusal = _refused(StateReadError, state.read)
-    _require("dayreel state restore" in refusal, "the error does not tell the way back")
+    _require("dayreel state restore" in refusal, "the error does not name the way back")
     state.restore_backup(state.list_backups()[0])
     _require(state.read() == {"count": 4}, "the backup is not the state before")
     return f"{len(state.list_backups())} backups kept, a damaged document restored from the newest"

@@ -1,7 +1,7 @@
 """Every act on the file system that a commit consists of, one method each.
 
 That makes the order of a commit readable in one place (`engine`), and lets a test hand in a disk that fails, fills
-up or kills the process at any of these acts. What each `settle` (fsync) buys is told in docs/explanation/state.md.
+up or kills the process at any of these acts. What each `settle` (fsync) buys is described in docs/explanation/state.md.
 """
 # ruff: noqa: PTH102, PTH105, PTH108, PTH112, PTH120, PTH121, PTH208
 # System calls on purpose: this is the hot path, and each line is one step of a guarantee.

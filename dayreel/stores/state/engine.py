@@ -48,7 +48,7 @@ _LONGEST_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a hook is told about a commit that stands."""
+    """What a hook receives about a commit that stands."""
 
     path: str
     transaction_id: str
@@ -117,7 +117,7 @@ class Engine:
         self._last_transaction_id = ""
 
     def begin(self, txn: StateTransaction) -> None:
-        """Take the lock and put the document into `txn.data`; raises as `StateTransaction.__enter__` tells."""
+        """Take the lock and put the document into `txn.data`; raises what `StateTransaction.__enter__` documents."""
         with self._explained("open a transaction on"):
             self._make_room(txn)
             hold = self._lock.acquire(timeout_s=self._lock_timeout_s)

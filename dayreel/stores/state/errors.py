@@ -60,7 +60,7 @@ class StateConflictError(StateError, StaleState):
     """The document changed since the caller read it; nothing was done."""
 
     def __init__(self, message: str, *, next_step: str = "", expected: str, actual: str) -> None:
-        """Keep both digests, so that a caller can tell a repeated attempt from a foreign change."""
+        """Keep both digests, so that a caller can distinguish a repeated attempt from a foreign change."""
         super().__init__(message, next_step=next_step)
         self.expected = expected
         self.actual = actual

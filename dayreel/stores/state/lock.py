@@ -40,7 +40,7 @@ _HOST: Final = socket.gethostname()
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who holds the lock, or held it last; the digests tell, if it is cut short, on which side of the rename."""
+    """Who holds the lock, or held it last; the digests show, if it is cut short, on which side of the rename."""
 
     transaction_id: str
     pid: int
@@ -84,7 +84,7 @@ class Hold:
 
     Attributes:
         previous: the signature that was in the file, or None when there was none that could be read.
-        was_interrupted: whether the holder before ended without letting go (or left nothing to tell).
+        was_interrupted: whether the holder before ended without letting go (or left no record).
         pid: the process that took the lock; a forked child does not hold it.
         is_signed: whether the file names the present holder yet.
     """

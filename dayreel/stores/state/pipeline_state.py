@@ -131,7 +131,7 @@ class PipelineState:
             validate: check the schema; None does what `validate_on_read` says.
 
         Raises:
-            StateReadError: it is damaged, gone, or of an unknown version; the message tells the way back.
+            StateReadError: it is damaged, gone, or of an unknown version; the message names the way back.
             StateValidationError: it does not fit the schema.
         """
         return self.read_with_digest(validate)[0]
@@ -287,7 +287,7 @@ class PipelineState:
                 return record
         raise StateBackupError(
             f"Tried to restore {str(self.path)!r} as it was at {at.isoformat()}; its log begins later.",
-            next_step="`dayreel state history PATH` tells since when.",
+            next_step="`dayreel state history PATH` shows since when.",
         )
 
 

@@ -165,7 +165,7 @@ class Reader:
             ) from error
 
     def way_back(self) -> str:
-        """Return the sentence that tells a person how to get a readable document again."""
+        """Return the sentence on how to get a readable document again."""
         quoted = shlex.quote(self.path)
         try:
             newest = next(iter(self._backups.paths()), None)
@@ -175,7 +175,7 @@ class Reader:
             return "There is no backup; correct the file by hand, or replace the whole document with write()."
         return (
             f"The newest backup is {newest.name!r}: `dayreel state restore {quoted} --backup {newest.name}` puts it "
-            f"back; `dayreel state verify {quoted}` tells first what would be lost."
+            f"back; `dayreel state verify {quoted}` shows first what would be lost."
         )
 
     def _decode(self, raw: bytes) -> tuple[dict[str, Any], bool]:
@@ -199,7 +199,7 @@ class Reader:
         try:
             is_lost = self._backups.has_any() or self._log.last_digest() not in (None, ABSENT)
         except OSError as error:
-            raise self._unreadable(f"there is none, and whether there was one cannot be told: {error}") from error
+            raise self._unreadable(f"there is none, and whether there was one cannot be determined: {error}") from error
         if is_lost:
             raise self._unreadable("the file is gone, although its backups or its log say that it was there")
 

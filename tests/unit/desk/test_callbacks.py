@@ -267,7 +267,7 @@ def test_maintenance_sends_a_question_that_could_not_be_sent(chat: Chat) -> None
     row = reviewable(chat.project, video=b"anew")
     chat.world.arm(chat.name, "post", "error", times=3, status=503)
     notifier = chat.project.connect(chat.name)
-    assert "was not told" in notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
+    assert "was not notified" in notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
     assert [one.name for one in due_chores(chat.project, target=chat.name)] == ["messages"]
     do_chore(chat.project, "messages", notifier=notifier)
     assert (len(chat.messages()), chat.buttons(0)) == (2, [])

@@ -43,7 +43,7 @@ def tell(project: Project, notifier: FakeNotifier, subject: str = "news/1") -> s
 
 def test_a_message_about_no_content_is_sent_once_in_each_world(project: Project) -> None:
     notifier = FakeNotifier()
-    assert tell(project, notifier) == tell(project, notifier) == "own footage: log was told: Look here."
+    assert tell(project, notifier) == tell(project, notifier) == "own footage: log was notified: Look here."
     assert [one.marker for one in notifier.messages] == ["own footage/news/1"]
     assert notified_about(project, target="log") == {"a thing"}
     assert notified_about(project, target="slack") == set()
@@ -59,14 +59,14 @@ def test_a_message_about_no_content_is_sent_once_in_each_world(project: Project)
 def test_a_refused_message_about_no_content_is_retried_next_day(in_either: Project) -> None:
     """There is no content to retry, and somebody will have mended the key by then."""
     notifier = FakeNotifier([PermanentError(attempted="post", answer="invalid_auth")])
-    assert "was not told" in tell(in_either, notifier)
+    assert "was not notified" in tell(in_either, notifier)
     assert "a day later" in tell(in_either, notifier)
     assert notified_about(in_either, target="log") == {"a thing"}
     clock = in_either.clock
     assert isinstance(clock, FakeClock)
     clock.move(seconds=REFUSED_RESTS.total_seconds() + 60)
     assert notified_about(in_either, target="log") == set()
-    assert "was told" in tell(in_either, notifier)
+    assert "was notified" in tell(in_either, notifier)
     assert len(notifier.messages) == 1
 
 
@@ -106,7 +106,7 @@ def test_a_failed_run_is_told_where_nothing_was_ever_made(project: Project) -> N
     failed = FailedRun("r1", "measure_posts", "", "", "the catalog is away")
     for _ in range(2):
         assert notify_run_failure(project, failed, notifier=notifier).startswith(
-            "the house: log was told: A run failed"
+            "the house: log was notified: A run failed"
         )
     assert len(notifier.messages) == 1
 

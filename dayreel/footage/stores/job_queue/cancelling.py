@@ -81,7 +81,7 @@ def fail_cancelled(places: Places, clock: Clock, place: JobPlace, name: JobName,
     result = JobResult(
         outcome="cancelled", error=f"cancelled by {by}", worker=by, fence=name.fence, started_at=now, finished_at=now
     )
-    places.tell(
+    places.announce(
         ("failed", name), {job_files.RESULT: job_files.encode(result), job_files.STATE: job_files.line("failed")}
     )
 

@@ -65,13 +65,13 @@ class Claim:
         return os.path.exists(f"{self._folder}/{job_files.CANCEL}")  # noqa: PTH110  a share that stumbles says no
 
     def progress(self, progress: JobProgress) -> None:
-        """Tell how far the work is.
+        """Report how far the work is.
 
         Raises:
             LeaseLostError: somebody else has the job by now; stop working on it.
             StoreError: the shared folder refused.
         """
-        with self._holding("tell how far it is"):
+        with self._holding("report its progress"):
             path = f"{self._folder}/{job_files.PROGRESS}"
             self._places.disk.write(path, job_files.encode(progress), settled=False)
 
@@ -80,7 +80,7 @@ class Claim:
 
         Raises:
             LeaseLostError: somebody else has the job by now; nothing of this attempt counts.
-            StoreError: the shared folder refused (trying again can help), or an output is not in `aside` as told.
+            StoreError: the shared folder refused (trying again can help), or an output is not in `aside` as reported.
             ValueError: the result is `returned`, or of another attempt.
         """
         self._must_be_ours(result)
@@ -115,7 +115,7 @@ class Claim:
             disk.write(f"{self._folder}/{job_files.earlier_result(self.fence)}", job_files.encode(result))
             if is_fault:
                 rest = {job_files.REST: job_files.line(self.worker)}
-                self._places.tell(("running", self._name), rest, settled=False)
+                self._places.announce(("running", self._name), rest, settled=False)
             disk.overwrite(f"{self._folder}/{job_files.STATE}", job_files.line("pending"))
             self._places.move("running", self._name, "pending", onwards)
         self.discard()
@@ -217,7 +217,7 @@ def take(places: Places, clock: Clock, name: JobName, worker: str) -> Claim | No
         raise cannot(f"claim job {name.job!r}", error) from error
     except StoreError:
         _let_go(places, name)
-        return None  # its spec is none (any more): `JobInfo.problem` tells
+        return None  # it is not a valid spec (any more): `JobInfo.problem` says why
 
 
 def _signed(places: Places, clock: Clock, name: JobName, worker: str, claimed_at: datetime) -> Claim | None:

@@ -126,7 +126,7 @@ def _rename_race(folder: str, _: Clock, disk: QueueDisk) -> Check:
         for racer in racers:
             racer.join()
         if len(won) != 1:
-            return _fail(f"of two who moved the same folder at once, {len(won)} were told that they had it")
+            return _fail(f"of two who moved the same folder at once, {len(won)} were answered that they had it")
     return _ok(f"of two at once, one wins ({_ROUNDS} times)")
 
 
@@ -171,7 +171,7 @@ def _case(folder: str, _: Clock, disk: QueueDisk) -> Check:
     except FileExistsError:
         step = "Films whose names differ in case alone need different names there."
         return Check("", "warn", "kept, but 'a' and 'A' are the same name", step)
-    return _ok("kept, and told apart")
+    return _ok("kept, and distinguished")
 
 
 def _folder_fsync(folder: str, _: Clock, disk: QueueDisk) -> Check:

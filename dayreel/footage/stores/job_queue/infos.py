@@ -109,7 +109,7 @@ class JobInfo:
         return self._line(job_files.CANCEL)
 
     def earlier_results(self) -> list[JobResult]:
-        """Return what came of the attempts before this one, oldest first, as far as it was told."""
+        """Return what came of the attempts before this one, oldest first, as far as it is recorded."""
         results = []
         for fence in range(1, self.fence):
             name = JobName(self.job, fence)
@@ -128,7 +128,7 @@ class JobInfo:
         try:
             return self._read(load, any_fence=any_fence)
         except StoreError:
-            return None  # `problem` tells
+            return None  # `problem` says why
 
     def _read(self, load: Callable[..., _Answer | None], *, any_fence: bool = False) -> _Answer | None:
         return self._ask(lambda folder, name: load(self._places.disk, folder, name), any_fence=any_fence)

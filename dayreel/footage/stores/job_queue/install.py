@@ -78,7 +78,7 @@ def _put_in_place(places: Places, spec: JobSpec, result: JobResult, name: JobNam
 
 
 def _place_one(disk: QueueDisk, source: str, target: str, output: JobFile, name: JobName) -> None:
-    with contextlib.suppress(FileNotFoundError):  # it is in place already, or it is lost: told apart below
+    with contextlib.suppress(FileNotFoundError):  # it is in place already, or it is lost: decided below
         if Path(source).stat().st_size == output.size_bytes:
             disk.settle_existing(source)
             disk.replace(source, target)

@@ -81,7 +81,7 @@ class Places:
         self.disk.settle_directory(self.of(to))
         self.disk.settle_directory(self.of(place))
 
-    def tell(self, at: tuple[JobPlace, JobName], files: Mapping[str, bytes], *, settled: bool = True) -> None:
+    def announce(self, at: tuple[JobPlace, JobName], files: Mapping[str, bytes], *, settled: bool = True) -> None:
         """Write what people want to know into a job's folder, if it is still there and nothing strange is in the way.
 
         Raises:

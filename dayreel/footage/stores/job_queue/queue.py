@@ -201,7 +201,7 @@ class JobQueue:
         try:
             spec = job_files.load_spec(self._disk, self._places.of("pending", name), name)
         except (FileNotFoundError, StoreError):
-            return None  # taken meanwhile, or no job: `JobInfo.problem` tells
+            return None  # taken meanwhile, or not a job: `JobInfo.problem` says why
         self._specs[name.job] = spec
         return spec
 

@@ -83,21 +83,21 @@ def _hand_on(places: Places, clock: Clock, name: JobName, spec: JobSpec | None, 
     if spec is None or name.fence >= spec.max_attempts:
         places.move("running", name, "failed")
         documents = {job_files.RESULT: job_files.encode(result), job_files.STATE: job_files.line("failed")}
-        places.tell(("failed", name), documents)
+        places.announce(("failed", name), documents)
         return "failed", name
-    places.tell(("running", name), {job_files.REST: job_files.line("stalled")}, settled=False)
+    places.announce(("running", name), {job_files.REST: job_files.line("stalled")}, settled=False)
     onwards = name.handed_on()
     places.move("running", name, "pending", onwards)
     documents = {
         job_files.earlier_result(name.fence): job_files.encode(result),
         job_files.STATE: job_files.line("pending"),
     }
-    places.tell(("pending", onwards), documents)
+    places.announce(("pending", onwards), documents)
     return "pending", onwards
 
 
 def _has_ended(places: Places, folder: str, name: JobName) -> JobPlace | None:
-    """Return where the job belongs when its worker has told its end, and died before the last rename."""
+    """Return where the job belongs when its worker has recorded its end, and died before the last rename."""
     try:
         result = job_files.load_result(places.disk, folder, name)
     except StoreError:

@@ -53,7 +53,7 @@ def chat(request: pytest.FixtureRequest, project: Project, world: RunningSandbox
     settings = made.project.settings.model_copy(update={"library": library.root})
     here = replace(made.project, settings=settings)
     made = Chat(made.name, here, world, desk_on(here))
-    assert "was told" in notify_news(here, notifier=here.connect(made.name))[0]
+    assert "was notified" in notify_news(here, notifier=here.connect(made.name))[0]
     return made
 
 

@@ -77,7 +77,7 @@ def test_failures_are_notified_together_but_not_a_persons_acts(library: Library,
     run_pass(library)
     (said,) = notify_news(library.project, notifier=notifier)
     (message,) = notifier.messages
-    assert said.startswith("own footage: log was told: ")
+    assert said.startswith("own footage: log was notified: ")
     assert "Blue Coast: " in message.text
     assert f"`dayreel library show {BLUE.item_id}`" in message.text
     assert "Hidden Falls: its remux job failed for good: the disc is scratched" in message.text
@@ -99,7 +99,7 @@ def test_a_failed_message_is_retried_unless_answered_meanwhile(library: Library,
     notifier = FakeNotifier([TransientError(attempted="post", answer="503")] * 3)
     asked(library, tiny_clip)
     (said,) = notify_news(library.project, notifier=notifier)
-    assert "was not told" in said
+    assert "was not notified" in said
     assert due(library) == ["library_news"]
     answer(library, 1, "approved", by="ana", via="cli")
     assert library_news(library.project, target="log") == []

@@ -128,7 +128,7 @@ def test_an_absent_share_is_reported_once_and_resumed_when_back(library: Library
         said.append(words)
         stop.set()
 
-    watch_folder(library, stop=stop, tell=tell, notify_trouble=lambda error: said.append(f"trouble: {error.message}"))
+    watch_folder(library, stop=stop, report=tell, notify_trouble=lambda error: said.append(f"trouble: {error.message}"))
     assert stop.tries == 3
     assert said[0].startswith("trouble: There is no library.yaml in ")
     assert said[1] == f"{FALLS.item_id}: rip done"

@@ -89,7 +89,7 @@ class SharedFolder:
             ffmpeg=self.ffmpeg,
             clock=self.clock,
             stop=self.stop,
-            tell=self.ended.append,
+            report=self.ended.append,
             notify_trouble=self.troubles.append,
             once=True,
         )

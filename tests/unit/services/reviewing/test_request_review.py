@@ -42,7 +42,7 @@ def test_people_are_told_once_per_revision(project: Project) -> None:
     for _ in range(2):
         assert (
             notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
-            == "log was told"
+            == "log was notified"
         )
     (message,) = notifier.messages
     assert message.marker == f"{ID}/r1"
@@ -56,6 +56,6 @@ def test_people_are_told_once_per_revision(project: Project) -> None:
 def test_a_failed_notification_is_reported_and_blocks_nothing(project: Project) -> None:
     notifier = FakeNotifier([PermanentError(attempted="post", answer="channel_not_found")])
     said = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
-    assert said.startswith("log was not told: ")
+    assert said.startswith("log was not notified: ")
     assert "channel_not_found" in said
     assert content_row(project, ID).state == "review_pending"

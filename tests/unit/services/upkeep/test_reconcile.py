@@ -305,7 +305,9 @@ def test_a_message_sent_only_just_now_may_still_arrive(project: Project) -> None
     notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
     told = only(reconcile(project))
     assert (told.outcome, "only just now" in told.evidence, told.next_step) == ("parked", True, "dayreel reconcile")
-    assert "was not told" in notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+    assert "was not notified" in notify_reviewers(
+        project, channel_of(project), content_row(project, ID), notifier=notifier
+    )
     assert notifier.messages == []
 
 
@@ -314,12 +316,12 @@ def test_a_lost_message_is_looked_up_by_its_marker(project: Project, delivered: 
     notifier = FakeNotifier([LOST], delivered=delivered)
     project.providers["log"] = notifier
     said = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
-    assert "was not told" in said
+    assert "was not notified" in said
     assert isinstance(project.clock, FakeClock)
     project.clock.move(minutes=2)
     assert only(reconcile(project)).outcome == outcome
     again = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
-    assert again == "log was told"
+    assert again == "log was notified"
     assert len(notifier.messages) == 1
 
 

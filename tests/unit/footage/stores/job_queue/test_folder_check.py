@@ -109,7 +109,7 @@ def test_a_local_folder_passes_every_check_and_nothing_is_left(tmp_path: Path) -
         (MakesTwice(durable=False), "exclusive create", "fail", "the same folder could be made twice"),
         (WritesTwice(durable=False), "exclusive create", "fail", "the same file could be made twice"),
         (MovesOver(durable=False), "rename", "fail", "over one that is not empty"),
-        (Copies(durable=False), "rename race", "fail", "2 were told that they had it"),
+        (Copies(durable=False), "rename race", "fail", "2 were answered that they had it"),
         (HoldsOpenFiles(durable=False), "rename while written to", "warn", "cannot be moved"),
         (StandsStill(durable=False), "time of change", "fail", "every lease would end"),
         (FoldsCase(durable=False), "case of names", "warn", "the same name"),
