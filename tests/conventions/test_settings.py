@@ -20,7 +20,7 @@ HEAD = (
 )
 KEYS = (
     "# Keys: only DAYREEL_WORLD=live needs them, and only those of the vendors your channels name. Each comment says",
-    "# where its key comes from; `dayreel doctor` tells which are missing.",
+    "# where its key comes from; `dayreel doctor` shows which are missing.",
 )
 # Found from where a command is typed, never set.
 NOT_SET_BY_PEOPLE = {"root"}

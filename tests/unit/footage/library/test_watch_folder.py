@@ -31,7 +31,7 @@ def watched(library: Library) -> Iterator[list[str]]:
     """Watch until the block ends; gives what the watch says."""
     said: list[str] = []
     stop = threading.Event()
-    options = {"stop": stop, "tell": said.append, "notify_trouble": lambda error: said.append(str(error))}
+    options = {"stop": stop, "report": said.append, "notify_trouble": lambda error: said.append(str(error))}
     thread = threading.Thread(target=watch_folder, args=(library,), kwargs=options)
     thread.start()
     try:
