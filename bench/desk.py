@@ -117,7 +117,7 @@ async def queue_ms(project: Project, token: str, rounds: int) -> tuple[float, li
     transport = httpx.ASGITransport(create_desk(project))
     headers = {"authorization": f"Bearer {token}", "accept": "text/html"}
     taken, cpu = [], []
-    async with httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers=headers) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk.localhost", headers=headers) as client:
         for number in range(rounds + 1):
             begun, used = time.perf_counter(), time.process_time()
             answer = await client.get("/", params={"page": 1 + number % 3})

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     ffmpeg: str | None = Field(None, description="path of an ffmpeg; default is the one that comes as a wheel")
     sandbox_url: str | None = Field(None, description="use this sandbox world instead of the project's own")
     sandbox_port: int | None = Field(None, description="port of the sandbox world; default 8765, or a free one")
-    webserver_port: int = Field(3000, description="private port of Dagster's web server, behind the desk")
+    webserver_port: int = Field(3000, description="port of a Dagster that you start yourself, without a guard")
     dagster_postgres_url: SecretStr | None = Field(
         None, description="PostgreSQL for Dagster's own records; default is SQLite in dagster_home/"
     )

@@ -14,6 +14,8 @@ from dayreel.queries.contents import status_of
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.lifecycle import WORKING
+from dayreel.services.audit import note_act, note_outcome
+from dayreel.services.dagster_instance import ACTOR_TAG
 from dayreel.services.dagster_server import DagsterServer, find_server
 from dayreel.services.project import open_project, person
 from dayreel.services.sandbox_world import ensure_sandbox
@@ -108,12 +110,10 @@ def _make_here(settings: Settings, plan: BackfillPlan) -> None:
 def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -> None:
     who = person(settings)
     started: dict[str, str] = {}
-    for channel in sorted({planned.channel for planned in plan.days}):
-        days = [planned.day.isoformat() for planned in plan.days if planned.channel == channel]
-        tags = {"channel": channel, "dayreel/actor": f"backfill by {who}"}
-        title = f"{channel}: {len(days)} days, by {who}"
-        started[channel] = server.launch(f"make_day_{channel}", days, title=title, tags=tags)
-        click.echo(f"{channel}: {len(days)} days, {server.door}/runs/b/{started[channel]}", err=True)
+    for channel in sorted({one.channel for one in plan.days}):
+        days = [one.day.isoformat() for one in plan.days if one.channel == channel]
+        started[channel] = _launch(settings, server, channel, days, who)
+        click.echo(f"{channel}: {len(days)} days, {server.link}/runs/b/{started[channel]}", err=True)
     click.echo("Ctrl-C stops watching; the runs go on.", err=True)
     shown = ""
     while True:
@@ -132,6 +132,27 @@ def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -
         if all(backfill.is_over for backfill in states.values()):
             return
         time.sleep(POLL_S)
+
+
+def _launch(settings: Settings, server: DagsterServer, channel: str, days: list[str], who: str) -> str:
+    """Start a channel's days in Dagster, with a line in the record of acts as for whoever does so at the desk."""
+    job, title = f"make_day_{channel}", f"{channel}: {len(days)} days, by {who}"
+    project = open_project(settings)
+    try:
+        with project.catalog.write() as connection:
+            at, target = project.clock.now(), f"launchPartitionBackfill {job}"
+            number = note_act(connection, "dagster", target, actor=who, at=at, via="cli", detail={"days": days})
+        outcome = "no answer, so it may have happened"
+        try:
+            tags = {"channel": channel, ACTOR_TAG: f"backfill by {who}"}
+            backfill_id = server.launch(job, days, title=title, tags=tags)
+            outcome = f"backfill {backfill_id}"
+        finally:
+            with project.catalog.write() as connection:
+                note_outcome(connection, number, outcome)
+    finally:
+        project.catalog.close()
+    return backfill_id
 
 
 def _show_result(settings: Settings, plan: BackfillPlan, *, as_json: bool) -> int:

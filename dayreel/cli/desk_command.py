@@ -2,6 +2,7 @@
 
 import click
 
+from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.project import open_project
 from dayreel.settings import load_settings
 
@@ -9,7 +10,9 @@ from dayreel.settings import load_settings
 @click.command("desk")
 @click.option("--host", metavar="ADDRESS", help="where to listen; default is DAYREEL_DESK_HOST, loopback")
 @click.option("--port", type=int, metavar="N", help="default is DAYREEL_DESK_PORT; 0 takes a free one")
-@click.option("--dagster-url", metavar="URL", help="Dagster's web server, started with --path-prefix /dagster")
+@click.option(
+    "--dagster-url", metavar="URL", help="Dagster's web server, started with --path-prefix /dagster; or unix:SOCKET"
+)
 @click.option("--no-link", is_flag=True, hidden=True, help="print no first link; `dayreel up` does")
 def command(host: str | None, port: int | None, dagster_url: str | None, no_link: bool) -> None:
     """Serve the desk until Ctrl-C; at the first start, print the link that makes the first admin."""
@@ -29,7 +32,7 @@ def command(host: str | None, port: int | None, dagster_url: str | None, no_link
             project,
             host=settings.desk_host if host is None else host,
             port=settings.desk_port if port is None else port,
-            dagster_url=dagster_url,
+            dagster=None if dagster_url is None else DagsterAddress.parse(dagster_url),
             announce=announce,
         )
     finally:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import requests
 from dayreel.cli.launch import dagster_home
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
+from dayreel.services.dagster_address import is_answered, socket_name, socket_path
 from dayreel.services.desk.users import Users, require_users
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.ports import who_listens
@@ -66,11 +68,14 @@ def command(no_library: bool) -> int:
     settings = load_settings()
     what = "run Dagster for this project with `dayreel up`"
     with hold(settings.var_dir / "locks", "up", what=what, at=SystemClock().now()), stopped_by_signals():
-        _require_ports(settings)
+        _require_port(settings)
         with open_catalog(settings.catalog) as catalog:
             require_users(Users(catalog, SystemClock()), settings.desk_host)
         _make_instance(settings)
-        run_until_stopped(settings, [*_programs(settings), *([] if no_library else own_footage(settings))])
+        # Dagster's code servers listen on sockets in the folder for temporary files, with what rights the umask leaves.
+        with tempfile.TemporaryDirectory(prefix="dayreel-", ignore_cleanup_errors=True) as private_tmp:
+            programs = [*_programs(settings, private_tmp), *([] if no_library else own_footage(settings))]
+            run_until_stopped(settings, programs)
     return 0
 
 
@@ -119,25 +124,22 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _programs(settings: Settings) -> list[Program]:
-    bin_dir = Path(sys.executable).parent
-    # Nobody is meant to open this address: Dagster has no login, so people reach it through the desk, at /dagster.
-    url = f"http://127.0.0.1:{settings.webserver_port}"
-    address = settings.desk_address
-    desk = [sys.executable, "-m", "dayreel", "desk", "--dagster-url", url, "--no-link"]
+def _programs(settings: Settings, private_tmp: str) -> list[Program]:
+    # Dagster has no login, so none of its programs has a port: people reach it through the desk, at /dagster.
+    socket, workspace = socket_path(settings), str(settings.root / "workspace.yaml")
+    desk = [sys.executable, "-m", "dayreel", "desk", "--dagster-url", f"unix:{socket}", "--no-link"]
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(dagster_home(settings)),
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONWARNINGS": "ignore",
+        "TMPDIR": private_tmp,
     }
-    server = [str(bin_dir / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(settings.webserver_port)]
-    server += ["--path-prefix", "/dagster"]
-    daemon = [str(bin_dir / "dagster-daemon"), "run"]
-    workspace = ["-w", str(settings.root / "workspace.yaml")]
+    server = [sys.executable, "-m", "pipeline_assets.web_server", str(socket), workspace]
+    daemon = [str(Path(sys.executable).parent / "dagster-daemon"), "run", "-w", workspace]
     return [
-        Program("webserver", "Dagster", [*server, *workspace], environment, lambda: _dagster(url, address)),
-        Program("daemon", "daemon", [*daemon, *workspace], environment, lambda: "schedules and sensors run"),
+        Program("webserver", "Dagster", server, environment, lambda: _dagster(settings)),
+        Program("daemon", "daemon", daemon, environment, lambda: "schedules and sensors run"),
         Program("desk", "desk", desk, dict(os.environ), lambda: _desk(settings)),
     ]
 
@@ -247,8 +249,8 @@ def _shown_path(settings: Settings, path: Path) -> str:
     return str(path.relative_to(settings.root))
 
 
-def _dagster(url: str, address: str) -> str | None:
-    return f"{address}/dagster/" if _answers(f"{url}/dagster/server_info") else None
+def _dagster(settings: Settings) -> str | None:
+    return f"{settings.desk_address}/dagster/" if is_answered(socket_name(socket_path(settings))) else None
 
 
 def _desk(settings: Settings) -> str | None:
@@ -295,13 +297,10 @@ def _session(leader: int) -> list[psutil.Process]:
     return members
 
 
-def _require_ports(settings: Settings) -> None:
-    for port, variable in (
-        (settings.webserver_port, "DAYREEL_WEBSERVER_PORT"),
-        (settings.desk_port, "DAYREEL_DESK_PORT"),
-    ):
-        holder = who_listens(port)
-        if holder is not None:
-            raise ConfigurationError(
-                f"Port {holder.port} is taken by {holder}.", next_step=f"Stop that, or choose another with {variable}."
-            )
+def _require_port(settings: Settings) -> None:
+    holder = who_listens(settings.desk_port)
+    if holder is not None:
+        raise ConfigurationError(
+            f"Port {holder.port} is taken by {holder}.",
+            next_step="Stop that, or choose another with DAYREEL_DESK_PORT.",
+        )

@@ -1,4 +1,4 @@
-"""Assembling the desk: `create_desk` puts routes, people, signing key, feed and front door together."""
+"""Assembling the desk: `create_desk` puts routes, people, signing key, feed and front dagster_proxy together."""
 
 import contextlib
 import functools
@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 from argon2 import PasswordHasher
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from dayreel.desk.callbacks import callback_routes
 from dayreel.desk.dagster_proxy import DagsterProxy
 from dayreel.desk.docs import docs
 from dayreel.desk.headers import SecurityHeaders
+from dayreel.desk.hosts import OwnHosts
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import chart, media
 from dayreel.desk.pages import calendar, content, follow, login, money, people, queue, unknown
@@ -30,6 +32,7 @@ from dayreel.errors import UsageError
 from dayreel.queries.review import snapshot_text
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.roles import Role
+from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
 from dayreel.services.footage_hooks import DeskPages, footage_hooks, no_library
@@ -43,7 +46,8 @@ _HERE = Path(__file__).parent
 def create_desk(
     project: Project,
     *,
-    dagster_url: str | None = None,
+    dagster: DagsterAddress | None = None,
+    dagster_client: httpx.AsyncClient | None = None,
     hasher: PasswordHasher | None = None,
     start: Callable[[Project, Sequence[str], str], object] | None = None,
     poll_s: float = POLL_S,
@@ -51,7 +55,8 @@ def create_desk(
     """Return the desk as an ASGI application; the project's catalog stays open as long as it runs.
 
     Args:
-        dagster_url: where Dagster's web server answers, started with `--path-prefix /dagster`; None: not at all.
+        dagster: where Dagster's web server answers, started with `--path-prefix /dagster`; None: not at all.
+        dagster_client: what reaches it, for tests; default is a client of its own.
         hasher: argon2 with other costs, for tests.
         start: what starts a `dayreel` command beside the desk; default is a child process.
         poll_s: how often the catalog is looked at while somebody follows along.
@@ -70,22 +75,25 @@ def create_desk(
         more_pages=(footage.nav,) if footage else (),
         secret=signing_key(settings.var_dir),
         start=start or (lambda project, arguments, by: start_command(project, arguments, by=by)),
-        dagster_url=dagster_url,
+        dagster=dagster,
         public_url=settings.desk_url,
         trusted_header=settings.desk_trusted_header,
         trusted_proxies=frozenset(settings.desk_trusted_proxies.replace(",", " ").split()),
     )
-    door = DagsterProxy(desk)
+    dagster_proxy = DagsterProxy(desk, client=dagster_client)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         await desk.feed.close()
-        await door.close()
+        await dagster_proxy.close()
 
     app = Starlette(
-        routes=_routes(desk, door, footage),
-        middleware=[Middleware(SecurityHeaders, is_https=desk.is_https)],
+        routes=_routes(desk, dagster_proxy, footage),
+        middleware=[
+            Middleware(SecurityHeaders, is_https=desk.is_https),
+            Middleware(OwnHosts, settings=settings),
+        ],
         exception_handlers={404: _lost(desk)},
         lifespan=lifespan,
     )
@@ -93,7 +101,9 @@ def create_desk(
     return app
 
 
-def _routes(desk: DeskState, door: DagsterProxy, footage: DeskPages | None) -> list[Route | Mount | WebSocketRoute]:
+def _routes(
+    desk: DeskState, dagster_proxy: DagsterProxy, footage: DeskPages | None
+) -> list[Route | Mount | WebSocketRoute]:
     def see(path: str, handler: Handler, role: Role | None = "viewer") -> Route:
         return Route(path, page(desk, handler, role=role), methods=["GET"])
 
@@ -156,8 +166,8 @@ def _routes(desk: DeskState, door: DagsterProxy, footage: DeskPages | None) -> l
         Mount("/callbacks", routes=callback_routes(desk.project)),
         Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
         Route("/dagster", _dagster, methods=["GET"]),
-        WebSocketRoute("/dagster/{path:path}", door.websocket),
-        Route("/dagster/{path:path}", door.http, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
+        WebSocketRoute("/dagster/{path:path}", dagster_proxy.websocket),
+        Route("/dagster/{path:path}", dagster_proxy.http, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
     ]
 
 

@@ -1,8 +1,10 @@
-"""The front door to Dagster: its web server has no login, so everybody reaches it through here, under `/dagster`.
+"""The way to Dagster: its web server has no login, so everybody reaches it through here, under `/dagster`.
 
-Viewers and reviewers look; operators launch. GraphQL goes through as POST with JSON from our own pages, or over a
-websocket for subscriptions; never as GET, which Dagster would execute even when a picture in a text asks for it. Each
-mutation leaves a line in the record of acts, and what it starts carries the person as the tag `dayreel/actor`.
+Viewers and reviewers look; operators launch. Nothing of a request goes on as it came: the target is written from the
+route that matched (`dagster_routes`), GraphQL from the document that was judged (`graphql_rules`), and of the headers a
+list of harmless ones. GraphQL is POST with JSON from our own pages, or a websocket for subscriptions; never GET, which
+Dagster would execute even when a picture in a text asks for it. Each mutation is a line in the record of acts, with its
+outcome, and what it starts carries the person as the tag `dayreel/actor`.
 """
 
 import asyncio
@@ -20,23 +22,29 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dayreel.desk import sessions
-from dayreel.desk.dagster_paths import DagsterPath, read_path
+from dayreel.desk.dagster_routes import DagsterRoute, read_report_query, read_route
 from dayreel.desk.forms import read_body
-from dayreel.desk.graphql_rules import MOST_BYTES, read_operation, signed_launch
+from dayreel.desk.graphql_rules import MOST_BYTES, Operation, outcome_of, read_operation
 from dayreel.desk.pages.page import PageRequest, show_error, status_code
 from dayreel.desk.state import DeskState
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, UsageError
 from dayreel.rules.roles import may
-from dayreel.services.audit import note_act
+from dayreel.services.audit import note_act, note_outcome
+from dayreel.services.dagster_address import PATH_PREFIX
 from dayreel.services.desk.sessions import Visitor
 
-# RFC 9110, section 7.6.1; and what would give Dagster more of a person's data than it needs.
-_HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade"}
-_NOT_PASSED_ON = frozenset(
-    (*_HOP_BY_HOP, "transfer-encoding", "host", "content-length", "cookie", "authorization", "origin", "referer")
+_PASSED_ON = ("accept", "accept-encoding", "if-none-match", "if-modified-since", "if-range", "range", "user-agent")
+# RFC 9110, section 7.6.1; Dagster redirects nobody, and what it says of itself is not for browsers.
+_NOT_PASSED_BACK = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "te", "trailer", "upgrade", "transfer-encoding"),
+        *("set-cookie", "server", "date", "location"),
+    }
 )
-_NOT_PASSED_BACK = frozenset((*_HOP_BY_HOP, "transfer-encoding", "set-cookie", "server", "date"))
-_POLICY_VIOLATED = 1008
+_GRAPHQL = DagsterRoute("graphql", f"{PATH_PREFIX}/graphql", "graphql")
+_JSON = {"content-type": "application/json"}
+_TAGS = """query Tags($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"""
+_POLICY_VIOLATED, _TRY_AGAIN = 1008, 1013
 
 
 class DagsterProxy:
@@ -51,11 +59,12 @@ class DagsterProxy:
         """Pass one request on, or say why not."""
         page_request = PageRequest(self._desk, request, None, {})
         try:
+            route = read_route(_raw_path(request))
             who = await run_in_threadpool(sessions.identify, self._desk, request)
             if who is None:
                 return _to_login(request)
             page_request = PageRequest(self._desk, request, who, {})
-            return await self._let_through(request, who)
+            return await self._let_through(request, who, route)
         except DayreelError as error:
             if "text/html" in request.headers.get("accept", "") and request.method == "GET":
                 return await run_in_threadpool(show_error, page_request, error)
@@ -63,21 +72,23 @@ class DagsterProxy:
             return JSONResponse({"errors": [{"message": str(error)}], "error": str(error)}, code)
 
     async def websocket(self, socket: WebSocket) -> None:
-        """Pass a websocket's messages on in both directions; subscriptions and queries only."""
+        """Pass a websocket's messages on in both directions; subscriptions only."""
         who = await run_in_threadpool(sessions.identify, self._desk, socket)
         is_ours = who is not None and (who.how == "token" or sessions.is_same_origin(self._desk, socket, must_say=True))
-        if not is_ours or self._desk.dagster_url is None or not _leads_to_graphql(_raw_path(socket)):
+        if not is_ours or self._desk.dagster is None or not _leads_to_graphql(_raw_path(socket)):
             await socket.close(_POLICY_VIOLATED)
             return
-        url = "ws" + self._desk.dagster_url.removeprefix("http") + "/dagster/graphql"
-        protocols = [websockets.Subprotocol(name) for name in socket.scope.get("subprotocols", [])]
+        offered = [
+            websockets.Subprotocol(name) for name in socket.scope.get("subprotocols", []) if name == "graphql-ws"
+        ]
+        url = "ws" + self._desk.dagster.url.removeprefix("http") + _GRAPHQL.path
         try:
-            async with websockets.connect(url, subprotocols=protocols or None, max_size=None, proxy=None) as upstream:
+            async with self._connect(url, offered) as upstream:
                 await socket.accept(subprotocol=upstream.subprotocol)
                 await _both_ways(socket, upstream)
         except (OSError, websockets.WebSocketException):
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await socket.close(1013)
+                await socket.close(_TRY_AGAIN)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -85,75 +96,166 @@ class DagsterProxy:
         if client is not None:
             await client.aclose()
 
-    async def _let_through(self, request: Request, who: Visitor) -> Response:
-        path = read_path(_raw_path(request))
-        if path.is_graphql:
-            return await self._graphql(request, who, path)
-        if request.method in ("GET", "HEAD"):
-            if path.is_report:
-                return Response("Method not allowed.\n", 405, media_type="text/plain", headers={"allow": "POST"})
-            return await self._forward(request, path, b"")
-        _require_own_origin(self._desk, request, who)
-        if request.method != "POST" or not path.is_report:
-            return Response("Method not allowed.\n", 405, media_type="text/plain", headers={"allow": "GET"})
-        _require_operator(who, path.segments[0])
-        body = await read_body(request, MOST_BYTES)
-        await self._note(who, path.segments[0], path.written, {})
-        return await self._forward(request, path, body)
+    async def _let_through(self, request: Request, who: Visitor, route: DagsterRoute) -> Response:
+        if request.method not in route.methods:
+            allowed = ", ".join(route.methods)
+            return Response("Method not allowed.\n", 405, media_type="text/plain", headers={"allow": allowed})
+        if route.kind == "graphql":
+            return await self._graphql(request, who)
+        if route.kind == "report":
+            return await self._report(request, who, route)
+        answer = await self._send(request.method, route.path, _passed_on(request))
+        back = StreamingResponse(_parts(answer), answer.status_code)
+        back.raw_headers = _passed_back(answer)
+        return back
 
-    async def _graphql(self, request: Request, who: Visitor, path: DagsterPath) -> Response:
-        if request.method != "POST":
-            return Response("GraphQL is POST only here.\n", 405, media_type="text/plain", headers={"allow": "POST"})
+    async def _graphql(self, request: Request, who: Visitor) -> Response:
         _require_own_origin(self._desk, request, who)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        if _content_type(request) != "application/json":
             raise UsageError("GraphQL is sent as application/json here.", next_step="Nothing was done in Dagster.")
         operation = read_operation(await read_body(request, MOST_BYTES))
-        body = operation.body
-        if operation.kind == "mutation":
-            _require_operator(who, ", ".join(operation.fields))
-            body = signed_launch(operation, actor=who.name)
-            await self._note(who, "dagster", ", ".join(operation.fields), _audit_detail(body))
-        return await self._forward(request, path, json.dumps(body).encode(), drop_query=True)
+        headers = {**_passed_on(request), **_JSON}
+        if operation.kind != "mutation":
+            answer = await self._send("POST", _GRAPHQL.path, headers, json.dumps(operation.body).encode())
+            back = StreamingResponse(_parts(answer), answer.status_code)
+            back.raw_headers = _passed_back(answer)
+            return back
+        target = ", ".join(operation.fields)
+        number = await self._note(who, "dagster", target, operation.for_record())
+        async with self._outcome(number):
+            await self._require_no_claims(operation)
+            body = json.dumps(operation.signed(who.name)).encode()
+        return await self._act(number, _GRAPHQL.path, headers, body)
 
-    async def _note(self, who: Visitor, act: str, target: str, detail: dict[str, Any]) -> None:
-        def write() -> None:
+    async def _report(self, request: Request, who: Visitor, route: DagsterRoute) -> Response:
+        _require_own_origin(self._desk, request, who)
+        if _content_type(request) not in ("application/json", ""):
+            raise UsageError("Reports are sent as application/json here.", next_step="Nothing was done in Dagster.")
+        query = read_report_query(request.scope.get("query_string", b""))
+        body = await read_body(request, MOST_BYTES)
+        number = await self._note(who, route.name, route.path, {})
+        return await self._act(number, f"{route.path}{f'?{query}' if query else ''}", _JSON if body else {}, body)
+
+    async def _act(self, number: int, target: str, headers: dict[str, str], body: bytes) -> Response:
+        """Send what changes something, and write down what came of it before anybody hears."""
+        async with self._outcome(number, "no answer, so it may have happened"):
+            answer = await self._send("POST", target, headers, body)
+            try:
+                content = await answer.aread()
+            except httpx.TransportError as error:
+                raise _no_answer(error) from error
+            finally:
+                await answer.aclose()
+        await self._note_outcome(number, outcome_of(answer.status_code, content))
+        return Response(content, answer.status_code, media_type=answer.headers.get("content-type"))
+
+    async def _require_no_claims(self, operation: Operation) -> None:
+        """Let tags of dayreel's own pass only as copies of what the run has that is executed again.
+
+        Dagster's pages send every tag of a run with its re-execution. Nobody else may say that a run belongs to a
+        decision, a content or a person.
+        """
+        for claim in operation.claims():
+            owned = await self._tags_of(claim.follows) if claim.follows else {}
+            forged = sorted(key for key, value in claim.tags if owned.get(key) != value)
+            if forged:
+                raise GateClosedError(
+                    f"Tags that begin with dayreel/ are set by dayreel alone, and this request brings {forged[0]!r}.",
+                    next_step="Take it out of the run's tags and launch again. Nothing was done in Dagster.",
+                )
+
+    async def _tags_of(self, run_id: str) -> dict[str, str]:
+        body = json.dumps({"query": _TAGS, "variables": {"id": run_id}}).encode()
+        answer = await self._send("POST", _GRAPHQL.path, _JSON, body)
+        try:
+            content = json.loads(await answer.aread())
+            run = content["data"]["runOrError"]
+            return {tag["key"]: tag["value"] for tag in run.get("tags", ())}
+        except httpx.TransportError as error:
+            raise _no_answer(error) from error
+        except (ValueError, LookupError, TypeError):  # no such run: nothing can be copied from it
+            return {}
+        finally:
+            await answer.aclose()
+
+    async def _note(self, who: Visitor, act: str, target: str, detail: dict[str, Any]) -> int:
+        """Write down what somebody is about to do, or was refused.
+
+        Raises:
+            GateClosedError: it takes the role operator.
+        """
+        refusal = None
+        if not may(who.role, "operator"):
+            refusal = f"This takes the role operator, and {who.name!r} is {who.role}: {target}."
+            detail = {**detail, "outcome": f"refused: {refusal}"}
+
+        def write() -> int:
             with self._desk.project.catalog.write() as connection:
                 at = self._desk.project.clock.now()
-                note_act(connection, act, target, actor=who.name, at=at, via=who.how, detail=detail)
+                return note_act(connection, act, target, actor=who.name, at=at, via=who.how, detail=detail)
+
+        number = await run_in_threadpool(write)
+        if refusal is not None:
+            raise GateClosedError(refusal, next_step="Ask an admin of this desk. Nothing was done in Dagster.")
+        return number
+
+    async def _note_outcome(self, number: int, outcome: str) -> None:
+        def write() -> None:
+            with self._desk.project.catalog.write() as connection:
+                note_outcome(connection, number, outcome)
 
         await run_in_threadpool(write)
 
-    async def _forward(self, request: Request, path: DagsterPath, body: bytes, *, drop_query: bool = False) -> Response:
-        if self._desk.dagster_url is None:
+    @contextlib.asynccontextmanager
+    async def _outcome(self, number: int, otherwise: str = "refused") -> AsyncIterator[None]:
+        """Write down why an act did not come to its end."""
+        try:
+            yield
+        except DayreelError as error:
+            await self._note_outcome(number, f"{otherwise}: {error.message}"[:300])
+            raise
+
+    async def _send(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> httpx.Response:
+        if self._desk.dagster is None:
             raise ConfigurationError("Dagster's web server is not behind this desk.", next_step="Start `dayreel up`.")
         if self._client is None:
             # No limit on how long an answer may take: some of Dagster's pages do; the browser gives up before.
             limits = httpx.Timeout(None, connect=5.0)
-            self._client = httpx.AsyncClient(timeout=limits, trust_env=False, follow_redirects=False)
-        query = b"" if drop_query else request.scope.get("query_string", b"")
-        url = httpx.URL(self._desk.dagster_url).copy_with(
-            raw_path=path.written.encode() + (b"?" + query if query else b"")
-        )
-        headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_PASSED_ON]
-        sent = self._client.build_request(request.method, url, headers=headers, content=body)
+            transport = httpx.AsyncHTTPTransport(uds=self._desk.dagster.socket)
+            self._client = httpx.AsyncClient(transport=transport, timeout=limits, trust_env=False)
+        url = httpx.URL(self._desk.dagster.url).copy_with(raw_path=target.encode("ascii"))
         try:
-            answer = await self._client.send(sent, stream=True)
+            return await self._client.send(
+                self._client.build_request(method, url, headers=headers, content=body), stream=True
+            )
         except httpx.TransportError as error:
-            raise ConfigurationError(
-                f"Dagster's web server did not answer ({type(error).__name__}).",
-                next_step="`dayreel up` starts it; it takes some seconds. Its log is var/logs/webserver.log.",
-            ) from error
-        back = StreamingResponse(_parts(answer), answer.status_code)
-        # Starlette builds absolute redirects from the address it was asked at, which is nobody else's.
-        where = answer.headers.get("location", "")
-        if where.startswith(self._desk.dagster_url):
-            answer.headers["location"] = where.removeprefix(self._desk.dagster_url)
-        back.raw_headers = [
-            (name.lower(), value)
-            for name, value in answer.headers.raw
-            if name.decode("latin-1").lower() not in _NOT_PASSED_BACK
-        ]
-        return back
+            raise _no_answer(error) from error
+
+    def _connect(self, url: str, offered: list[websockets.Subprotocol]) -> websockets.connect:
+        options: dict[str, Any] = {"subprotocols": offered or None, "max_size": None, "proxy": None}
+        if self._desk.dagster is not None and self._desk.dagster.socket is not None:
+            return websockets.unix_connect(self._desk.dagster.socket, url, **options)
+        return websockets.connect(url, **options)
+
+
+def _no_answer(error: httpx.TransportError) -> ConfigurationError:
+    return ConfigurationError(
+        f"Dagster's web server did not answer ({type(error).__name__}).",
+        next_step="`dayreel up` starts it; it takes some seconds. Its log is var/logs/webserver.log.",
+    )
+
+
+def _passed_on(request: Request) -> dict[str, str]:
+    return {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+
+
+def _passed_back(answer: httpx.Response) -> list[tuple[bytes, bytes]]:
+    headers = ((name.lower(), value) for name, value in answer.headers.raw)
+    return [(name, value) for name, value in headers if name.decode("latin-1") not in _NOT_PASSED_BACK]
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _to_login(request: Request) -> Response:
@@ -170,28 +272,14 @@ def _raw_path(connection: HTTPConnection) -> bytes:
 
 def _leads_to_graphql(raw: bytes) -> bool:
     try:
-        return read_path(raw).is_graphql
+        return read_route(raw).kind == "graphql"
     except UsageError:
         return False
-
-
-def _require_operator(who: Visitor, what: str) -> None:
-    if not may(who.role, "operator"):
-        raise GateClosedError(
-            f"This takes the role operator, and {who.name!r} is {who.role}: {what}.",
-            next_step="Ask an admin of this desk. Nothing was done in Dagster.",
-        )
 
 
 def _require_own_origin(desk: DeskState, request: Request, who: Visitor) -> None:
     if who.how != "token" and not sessions.is_same_origin(desk, request, must_say=True):
         raise GateClosedError("Another site sent this request.", next_step="Nothing was done in Dagster.")
-
-
-def _audit_detail(body: dict[str, Any]) -> dict[str, Any]:
-    """Return what the record keeps of a mutation: its name and variables, not more of them than one can read."""
-    text = json.dumps(body.get("variables"), default=str)
-    return {"operation": body.get("operationName"), "variables": text[:2000]}
 
 
 async def _parts(answer: httpx.Response) -> AsyncIterator[bytes]:
@@ -219,9 +307,10 @@ async def _upwards(socket: WebSocket, upstream: websockets.ClientConnection) -> 
         if message["type"] != "websocket.receive":
             return
         text = message.get("text")
-        if text is None or not _is_harmless(text):
+        passed = None if text is None else _passed_message(text)
+        if passed is None:
             return
-        await upstream.send(text)
+        await upstream.send(passed)
 
 
 async def _downwards(socket: WebSocket, upstream: websockets.ClientConnection) -> None:
@@ -230,19 +319,20 @@ async def _downwards(socket: WebSocket, upstream: websockets.ClientConnection) -
             await socket.send_text(message)
 
 
-def _is_harmless(text: str) -> bool:
-    """Return whether a websocket message may pass: Dagster's protocol, and in it no document with a mutation."""
+def _passed_message(text: str) -> str | None:
+    """Write a websocket message again as it may go on: Dagster's protocol, and in it subscriptions alone; else None."""
     try:
         message = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(message, dict):
-        return False
-    if message.get("type") in ("connection_init", "connection_terminate", "stop"):
-        return True
-    if message.get("type") != "start":
-        return False
-    try:
-        return read_operation(json.dumps(message.get("payload"))).kind != "mutation"
-    except UsageError:
-        return False
+        kind, key = message["type"], message.get("id")
+        if kind in ("connection_init", "connection_terminate"):
+            return json.dumps({"type": kind})
+        if not isinstance(key, str | int):
+            return None
+        if kind == "stop":
+            return json.dumps({"type": kind, "id": key})
+        operation = read_operation(json.dumps(message["payload"])) if kind == "start" else None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, UsageError):
+        return None
+    if operation is None or operation.kind != "subscription":
+        return None
+    return json.dumps({"type": kind, "id": key, "payload": operation.body})

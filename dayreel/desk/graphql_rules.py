@@ -1,33 +1,96 @@
-"""What may pass through to Dagster's GraphQL, decided from the request alone. Pure.
+"""What may pass to Dagster's GraphQL: judged from the request alone, and written again from what was judged. Pure.
 
-Everything in a document counts, not only the operation that is named: a document that holds a mutation is a mutation.
+One request is one operation of one document; its text goes on as it was understood, printed from the parsed document.
+Mutations pass by name, from a list: one that this dayreel does not know is refused to everybody.
 """
 
+import functools
 import json
-from dataclasses import dataclass
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType, VariableNode, parse
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    parse,
+    print_ast,
+)
 
 from dayreel.errors import UsageError
-from dayreel.services.dagster_instance import ACTOR_TAG
+from dayreel.services.dagster_instance import ACTOR_TAG, OWN_TAGS
 
 MOST_BYTES = 4 * 1024 * 1024
-_MOST_TOKENS = 20_000
+# Dagster compares each two fields of one name: documents that grow with the square of their length stay small.
+_MOST_TOKENS = 10_000
+_MOST_OF_ONE_FIELD = 1_000
 
-# Mutations that start runs, and where in their arguments the tags of those runs are: dagster-graphql 1.13,
-# `schema/roots/mutation.py` and `schema/inputs.py`.
-_RUN: dict[str, tuple[str, ...]] = {"executionParams": ("executionMetadata", "tags")}
-_AGAIN: dict[str, tuple[str, ...]] = {"reexecutionParams": ("extraTags",)}
-_LAUNCHES: dict[str, dict[str, tuple[str, ...]]] = {
+# Mutations that start runs, and where in their arguments the tags of those runs and the run they follow are:
+# dagster-graphql 1.13, `schema/roots/mutation.py` and `schema/inputs.py`.
+_Path = tuple[str, ...]
+_RUN: dict[str, tuple[_Path, _Path]] = {
+    "executionParams": (("executionMetadata", "tags"), ("executionMetadata", "parentRunId"))
+}
+_AGAIN: dict[str, tuple[_Path, _Path]] = {"reexecutionParams": (("extraTags",), ("parentRunId",))}
+_LAUNCHES: dict[str, dict[str, tuple[_Path, _Path]]] = {
     "launchPipelineExecution": _RUN,
     "launchRun": _RUN,
     "launchPipelineReexecution": {**_RUN, **_AGAIN},
     "launchRunReexecution": {**_RUN, **_AGAIN},
-    "launchMultipleRuns": {"executionParamsList": ("executionMetadata", "tags")},
-    "launchPartitionBackfill": {"backfillParams": ("tags",)},
+    "launchMultipleRuns": {"executionParamsList": _RUN["executionParams"]},
+    "launchPartitionBackfill": {"backfillParams": (("tags",), ())},
     "reexecutePartitionBackfill": _AGAIN,
 }
+OPERATOR_MUTATIONS = frozenset(_LAUNCHES) | {
+    *("startSchedule", "stopRunningSchedule", "resetSchedule", "scheduleDryRun"),
+    *("startSensor", "stopSensor", "resetSensor", "setSensorCursor", "sensorDryRun"),
+    *("terminatePipelineExecution", "terminateRun", "terminateRuns", "deletePipelineRun", "deleteRun"),
+    *("resumePartitionBackfill", "cancelPartitionBackfill"),
+    *("reloadRepositoryLocation", "reloadWorkspace", "shutdownRepositoryLocation"),
+    *("wipeAssets", "reportRunlessAssetEvents", "reportAssetCheckEvaluations"),
+    *("addDynamicPartition", "deleteDynamicPartitions"),
+    *("setConcurrencyLimit", "deleteConcurrencyLimit", "freeConcurrencySlots", "freeConcurrencySlotsForRun"),
+    *("setAutoMaterializePaused", "setNuxSeen"),
+}
+CLOSED_MUTATIONS = frozenset(
+    # Telemetry is off; components that are written from the browser are files of the code.
+    {"logTelemetry", "setAppManagedComponent", "deleteAppManagedComponent", "refreshComponentState"}
+)
+
+_SECRET_NAME = re.compile(
+    r"pass(?:word|wd|phrase)?$|secret|token|api[_-]?key|private[_-]?key|credential|authori[sz]ation|cookie|dsn$",
+    re.IGNORECASE,
+)
+_HIDDEN = "(hidden)"
+_MOST_RECORDED = 2000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Tags of dayreel's own that a request brings for a run, and the run they may be copied from.
+
+    Attributes:
+        follows: the id of the run that is to be executed again, or None.
+        tags: what was brought, as key and value.
+    """
+
+    follows: str | None
+    tags: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Document:
+    text: str
+    name: str | None
+    kind: Literal["query", "mutation", "subscription"]
+    fields: tuple[FieldNode, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -35,82 +98,165 @@ class Operation:
     """One GraphQL request, understood.
 
     Attributes:
-        kind: the most that anything in the document may do.
-        fields: the names of the top-level fields of its mutations.
-        body: the request as JSON, as it may go on.
+        kind: what it does.
+        fields: the names of the top-level fields of a mutation.
+        body: the request as it may go on.
     """
 
     kind: Literal["query", "mutation", "subscription"]
     fields: tuple[str, ...]
     body: dict[str, Any]
+    _nodes: tuple[FieldNode, ...] = field(default=(), repr=False)
+
+    def claims(self) -> list[Claim]:
+        """Return every tag of dayreel's own that it brings for a run, by the run it is brought for.
+
+        Raises:
+            UsageError: it starts runs in a way in which nobody could see their tags.
+        """
+        found = []
+        for params, (_tags, parent) in self._launched():
+            tags = [(str(tag["key"]), str(tag.get("value"))) for tag in _tag_objects(params) if is_own_tag(tag["key"])]
+            follows: object = params
+            for step in parent:
+                follows = follows.get(step) if isinstance(follows, dict) else None
+            if tags:
+                found.append(Claim(follows if isinstance(follows, str) else None, tuple(tags)))
+        return found
+
+    def signed(self, actor: str) -> dict[str, Any]:
+        """Return the request with the person written on every run it starts.
+
+        Raises:
+            UsageError: it starts runs in a way in which nobody's name could be written on them.
+        """
+        for params, (path, _parent) in self._launched():
+            _write_tag(params, path, actor)
+        return self.body
+
+    def for_record(self) -> dict[str, Any]:
+        """Return what the record of acts keeps of it: its name, and its variables without secrets."""
+        text = json.dumps(_without_secrets(self.body.get("variables")), default=str, ensure_ascii=False)
+        return {"operation": self.body.get("operationName"), "variables": text[:_MOST_RECORDED]}
+
+    def _launched(self) -> Iterator[tuple[dict[str, Any], tuple[_Path, _Path]]]:
+        variables = self.body.get("variables")
+        for node in self._nodes:
+            name = node.name.value
+            if name not in _LAUNCHES:
+                continue
+            if not node.arguments or not isinstance(variables, dict):
+                raise _refused(f"{name} needs its arguments as variables")
+            for argument in node.arguments:
+                paths, value = _LAUNCHES[name].get(argument.name.value), argument.value
+                given = variables.get(value.name.value) if isinstance(value, VariableNode) else None
+                every: list[Any] = given if isinstance(given, list) else [given]
+                if paths is None or not every or not all(isinstance(one, dict) for one in every):
+                    what = argument.name.value
+                    raise _refused(f"{name} needs its {what} as a variable, and nothing that is not known here")
+                for params in every:
+                    yield params, paths
 
 
 def read_operation(raw: bytes | str) -> Operation:
     """Understand a GraphQL request, or refuse it.
 
     Raises:
-        UsageError: it is not a single JSON object with a query that can be parsed.
+        UsageError: it is not a single JSON object with a document of one operation, or holds a mutation that is closed.
     """
+    if len(raw) > MOST_BYTES:
+        raise _refused(f"it is longer than {MOST_BYTES} bytes")
     try:
-        body = json.loads(raw)
+        given = json.loads(raw)
     except (ValueError, RecursionError):
         raise _refused("its body is not JSON") from None
-    if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+    if not isinstance(given, dict) or not isinstance(given.get("query"), str):
         raise _refused("it holds no single query")
-    if isinstance(body.get("variables"), str):
-        raise _refused("its variables are a text")
+    variables, name = given.get("variables"), given.get("operationName")
+    if not isinstance(variables, dict | None):
+        raise _refused("its variables are not an object")
+    document = _read_document(given["query"])
+    if name is not None and name != document.name:
+        raise _refused("it names an operation that is not there")
+    body = {"operationName": document.name, "query": document.text, "variables": variables}
+    return Operation(document.kind, tuple(node.name.value for node in document.fields), body, document.fields)
+
+
+def is_own_tag(key: object) -> bool:
+    """Return whether a tag is dayreel's own, however its key is written."""
+    return unicodedata.normalize("NFKC", str(key)).strip().casefold().startswith(OWN_TAGS)
+
+
+def outcome_of(status: int, content: bytes) -> str:
+    """Return in a few words what Dagster answered to a mutation."""
     try:
-        document = parse(body["query"], no_location=True, max_tokens=_MOST_TOKENS)
+        answer = json.loads(content)
+        errors, data = answer.get("errors"), answer.get("data")
+        if errors:
+            return f"failed: {errors[0]['message']}"[:300]
+        said = [_said(value) for value in (data or {}).values()]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        said = []
+    return ", ".join(said)[:300] or f"status {status}"
+
+
+def _said(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    kind, message = value.get("__typename", "answered"), value.get("message")
+    return f"{kind}: {message}" if message else str(kind)
+
+
+@functools.lru_cache(maxsize=128)  # Dagster's pages ask the same documents again and again
+def _read_document(text: str) -> _Document:
+    try:
+        document = parse(text, no_location=True, max_tokens=_MOST_TOKENS)
+        printed = print_ast(document)
     except (GraphQLError, RecursionError):
         raise _refused("its query cannot be parsed") from None
-    operations = [definition for definition in document.definitions if isinstance(definition, OperationDefinitionNode)]
-    if not operations:
-        raise _refused("it holds no operation")
-    kinds = {operation.operation for operation in operations}
-    mutations = [operation for operation in operations if operation.operation == OperationType.MUTATION]
-    if any(len(mutation.selection_set.selections) != len(_fields(mutation)) for mutation in mutations):
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if len(operations) != 1:
+        raise _refused(f"it holds {len(operations)} operations, and one is passed on")
+    if _most_repeated(document) > _MOST_OF_ONE_FIELD:
+        raise _refused(f"it asks one field more than {_MOST_OF_ONE_FIELD} times")
+    (operation,) = operations
+    name = operation.name.value if operation.name else None
+    if operation.operation != OperationType.MUTATION:
+        return _Document(printed, name, "query" if operation.operation == OperationType.QUERY else "subscription", ())
+    fields = tuple(node for node in operation.selection_set.selections if isinstance(node, FieldNode))
+    if len(fields) != len(operation.selection_set.selections):
         raise _refused("its mutation hides fields in a fragment")
-    if mutations:
-        return Operation(
-            "mutation", tuple(field.name.value for mutation in mutations for field in _fields(mutation)), body
-        )
-    return Operation("subscription" if OperationType.SUBSCRIPTION in kinds else "query", (), body)
+    closed = sorted({node.name.value for node in fields} - OPERATOR_MUTATIONS - {"__typename"})
+    if closed:
+        raise _refused(f"the mutation {', '.join(closed)} is not on the list of what passes")
+    return _Document(printed, name, "mutation", fields)
 
 
-def signed_launch(operation: Operation, *, actor: str) -> dict[str, Any]:
-    """Return the request with the person written on every run it starts, whatever tags it came with.
-
-    Raises:
-        UsageError: it starts runs in a way on which nobody's name could be written.
-    """
-    body = operation.body
-    document = parse(body["query"], no_location=True, max_tokens=_MOST_TOKENS)
-    for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode) and definition.operation == OperationType.MUTATION:
-            for field in _fields(definition):
-                if field.name.value in _LAUNCHES or field.name.value.lower().startswith("launch"):
-                    _sign(body, field, actor)
-    return body
+def _most_repeated(document: DocumentNode) -> int:
+    """Return how often the field that is asked for most often is asked for."""
+    names: Counter[str] = Counter()
+    waiting = [getattr(definition, "selection_set", None) for definition in document.definitions]
+    while waiting:
+        for node in getattr(waiting.pop(), "selections", ()):
+            waiting.append(getattr(node, "selection_set", None))
+            if isinstance(node, FieldNode):
+                names[(node.alias or node.name).value] += 1
+    return max(names.values(), default=0)
 
 
-def _sign(body: dict[str, Any], field: FieldNode, actor: str) -> None:
-    name = field.name.value
-    if name not in _LAUNCHES:
-        raise _refused(f"nobody's name can be written on what {name} starts")
-    variables = body.get("variables")
-    if not field.arguments or not isinstance(variables, dict):
-        raise _refused(f"{name} needs its arguments as variables")
-    for argument in field.arguments:
-        path, value = _LAUNCHES[name].get(argument.name.value), argument.value
-        given = variables.get(value.name.value) if isinstance(value, VariableNode) else None
-        every: list[Any] = given if isinstance(given, list) else [given]
-        if path is None or not every or not all(isinstance(item, dict) for item in every):
-            raise _refused(f"{name} needs its {argument.name.value} as a variable, and nothing that is not known here")
-        for item in every:
-            _write_tag(item, path, actor)
+def _tag_objects(value: object) -> Iterator[dict[str, Any]]:
+    """Find what is written like a tag, wherever it stands in the parameters of a run."""
+    if isinstance(value, dict):
+        if "key" in value:
+            yield value
+        for inner in value.values():
+            yield from _tag_objects(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _tag_objects(inner)
 
 
-def _write_tag(params: dict[str, Any], path: tuple[str, ...], actor: str) -> None:
+def _write_tag(params: dict[str, Any], path: _Path, actor: str) -> None:
     holder = params
     for step in path[:-1]:
         inner = holder.get(step)
@@ -121,8 +267,23 @@ def _write_tag(params: dict[str, Any], path: tuple[str, ...], actor: str) -> Non
     holder[path[-1]] = [*others, {"key": ACTOR_TAG, "value": actor}]
 
 
-def _fields(operation: OperationDefinitionNode) -> list[FieldNode]:
-    return [node for node in operation.selection_set.selections if isinstance(node, FieldNode)]
+def _without_secrets(value: Any, name: str = "") -> Any:
+    if _SECRET_NAME.search(name) and value not in (None, "", [], {}):
+        return _HIDDEN
+    if isinstance(value, dict):
+        named = value.get("key") if isinstance(value.get("key"), str) else None
+        return {
+            key: _without_secrets(inner, named if named and key == "value" else str(key))
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_secrets(inner, name) for inner in value]
+    if name == "runConfigData" and isinstance(value, str):
+        try:
+            return _without_secrets(json.loads(value))
+        except (ValueError, RecursionError):
+            return f"({len(value)} characters of run configuration)"
+    return value
 
 
 def _refused(why: str) -> UsageError:

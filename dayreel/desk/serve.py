@@ -9,6 +9,7 @@ import uvicorn
 
 from dayreel.desk.app import create_desk
 from dayreel.errors import ConfigurationError
+from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.desk.users import Users, require_users
 from dayreel.services.project import Project
 
@@ -21,7 +22,9 @@ def first_link(project: Project, address: str) -> str | None:
     return None if token is None else f"{address}/welcome/{token}"
 
 
-def serve(project: Project, *, host: str, port: int, dagster_url: str | None, announce: Callable[[str], None]) -> None:
+def serve(
+    project: Project, *, host: str, port: int, dagster: DagsterAddress | None, announce: Callable[[str], None]
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
@@ -33,7 +36,7 @@ def serve(project: Project, *, host: str, port: int, dagster_url: str | None, an
     """
     require_users(Users(project.catalog, project.clock), host)
     listening = _listen(host, port)
-    app = create_desk(project, dagster_url=dagster_url)
+    app = create_desk(project, dagster=dagster)
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -13,6 +13,7 @@ from jinja2 import Environment
 
 from dayreel.desk.live import Feed
 from dayreel.desk.queue_cache import QueueCache
+from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
 from dayreel.services.project import Project
@@ -27,7 +28,7 @@ class DeskState:
         notices: what a page says after a redirect, by its name in the address.
         more_pages: what stands in the navigation behind the desk's own pages: address, name and icon.
         start: starts a `dayreel` command in the background, on behalf of a person.
-        dagster_url: where Dagster's web server answers, without its `/dagster`; None: nobody goes through.
+        dagster: where Dagster's web server answers; None: nobody goes through.
         public_url: the address people type, where it is not the one the desk listens on.
     """
 
@@ -42,7 +43,7 @@ class DeskState:
     more_pages: tuple[tuple[str, str, str], ...]
     secret: bytes
     start: Callable[[Project, Sequence[str], str], object]
-    dagster_url: str | None
+    dagster: DagsterAddress | None
     public_url: str | None
     trusted_header: str | None
     trusted_proxies: frozenset[str]

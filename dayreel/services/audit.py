@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from dayreel.stores.catalog.tables import acts
 
@@ -30,10 +30,16 @@ def note_act(
     at: datetime,
     via: str = "desk",
     detail: dict[str, Any] | None = None,
-) -> None:
-    """Write one line of the record in the caller's transaction."""
+) -> int:
+    """Write one line of the record in the caller's transaction, and return its number."""
     values = {"at": at, "actor": actor[:255], "via": via, "act": act, "target": target[:200], "detail": detail or {}}
-    connection.execute(insert(acts).values(**values))
+    return int(connection.execute(insert(acts).values(**values).returning(acts.c.id)).scalar_one())
+
+
+def note_outcome(connection: Connection, number: int, outcome: str) -> None:
+    """Add to a line of the record how the act ended."""
+    row = connection.execute(select(acts.c.detail).where(acts.c.id == number)).scalar_one()
+    connection.execute(update(acts).where(acts.c.id == number).values(detail={**row, "outcome": outcome}))
 
 
 def recent_acts(connection: Connection, *, limit: int = 200) -> list[Act]:

@@ -14,6 +14,8 @@ from dayreel.errors import ConfigurationError
 from dayreel.settings import Settings
 from dayreel.stores.s3 import use_plain_checksums
 
+OWN_TAGS = "dayreel/"
+"""How the keys of tags begin that dayreel sets, and clients of Dagster may not."""
 ACTOR_TAG = "dayreel/actor"
 """The tag of a run that names who started it."""
 POSTGRES_URL = "DAYREEL_DAGSTER_POSTGRES_URL"

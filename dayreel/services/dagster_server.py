@@ -1,12 +1,17 @@
-"""Asking the project's running Dagster web server to start a backfill: plain GraphQL over loopback, without Dagster."""
+"""Asking the project's running Dagster web server to start a backfill: plain GraphQL, without Dagster.
+
+It is asked on its socket, past the desk: whoever may open that is this project's own user. So this is the one client
+whose `dayreel/` tags are believed, and each launch is written to the record of acts here.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import requests
+import httpx
 
 from dayreel.errors import ConfigurationError
+from dayreel.services.dagster_address import PATH_PREFIX, SCHEME, DagsterAddress, is_answered, socket_path
 from dayreel.settings import Settings
 
 LOCATION = "dayreel"
@@ -41,14 +46,16 @@ class BackfillStatus:
 class DagsterServer:
     """One running web server."""
 
-    def __init__(self, url: str, *, door: str | None = None) -> None:
+    def __init__(self, address: DagsterAddress, path: str, *, link: str | None = None) -> None:
         """Keep the address; nothing is asked yet.
 
         Args:
-            door: the address at which people open its pages, where that is another one.
+            path: below which path it answers.
+            link: the address at which people open its pages, where that is another one.
         """
-        self.url = url
-        self.door = door or url
+        self.address = address
+        self.link = link or f"{address.url}{path}"
+        self._endpoint = f"{address.url}{path}/graphql"
 
     def launch(self, job: str, days: Sequence[str], *, title: str, tags: Mapping[str, str]) -> str:
         """Start one run of `job` per day, and return the backfill's id.
@@ -88,7 +95,7 @@ class DagsterServer:
         """Return whether this is the server of that instance, with living daemons that would do the work."""
         try:
             instance = self._ask(_WHO, {})["instance"]
-        except (OSError, ValueError, KeyError, ConfigurationError):  # whatever is there, it is not ours
+        except (KeyError, TypeError, ConfigurationError):  # whatever is there, it is not ours
             return False
         healthy = {
             daemon["daemonType"] for daemon in instance["daemonHealth"]["allDaemonStatuses"] if daemon["healthy"]
@@ -97,31 +104,31 @@ class DagsterServer:
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = requests.post(
-                f"{self.url}/graphql", json={"query": query, "variables": dict(variables)}, timeout=_TIMEOUT_S
-            )
-            answer_body = answer.json()
-        except OSError as error:
-            raise self._refused("ask it something", str(error)) from error
-        if answer.status_code != requests.codes.ok or answer_body.get("errors"):
-            raise self._refused("ask it something", str(answer_body.get("errors") or answer.status_code))
-        data: dict[str, Any] = answer_body["data"]
+            with httpx.Client(
+                transport=httpx.HTTPTransport(uds=self.address.socket), timeout=_TIMEOUT_S, trust_env=False
+            ) as client:
+                answer = client.post(self._endpoint, json={"query": query, "variables": dict(variables)})
+            content = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._refused("ask it something", str(error) or type(error).__name__) from error
+        if not answer.is_success or content.get("errors"):
+            raise self._refused("ask it something", str(content.get("errors") or answer.status_code))
+        data: dict[str, Any] = content["data"]
         return data
 
     def _refused(self, attempted: str, answer: str) -> ConfigurationError:
         return ConfigurationError(
-            f"Tried to {attempted} at Dagster's web server {self.url}; it answered: {answer}.",
+            f"Tried to {attempted} at Dagster's web server at {self.address}; it answered: {answer}.",
             next_step="Its log is var/logs/webserver.log; without it the same command works in its own process.",
         )
 
 
 def find_server(settings: Settings, dagster_home: str) -> DagsterServer | None:
     """Return the web server of this project's Dagster instance, or None when there is none that could do the work."""
-    # `dayreel up` starts it below /dagster, as the desk's front door needs it; one started by hand may be at the root.
-    for path in ("/dagster", ""):
-        # Under this path it was started by `dayreel up`, behind the desk: its own port knows nobody's name.
-        door = f"{settings.desk_address}{path}" if path else None
-        server = DagsterServer(f"http://127.0.0.1:{settings.webserver_port}{path}", door=door)
-        if server.serves(dagster_home):
-            return server
-    return None
+    link = f"{settings.desk_address}{PATH_PREFIX}"
+    by_hand = DagsterAddress(f"http://127.0.0.1:{settings.webserver_port}")
+    candidates = [DagsterServer(by_hand, PATH_PREFIX, link=link), DagsterServer(by_hand, "")]
+    up = DagsterAddress.parse(f"{SCHEME}{socket_path(settings)}")
+    if is_answered(str(up.socket)):
+        candidates.insert(0, DagsterServer(up, PATH_PREFIX, link=link))
+    return next((server for server in candidates if server.serves(dagster_home)), None)

@@ -68,7 +68,7 @@ class Chat:
 
     def deliver(self, request: dict[str, Any]) -> Any:
         """Post a request to the desk, and return its answer once the work behind it is done."""
-        with TestClient(self.desk) as client:
+        with TestClient(self.desk, base_url="http://desk.localhost") as client:
             return client.post(f"/callbacks/{self.name}", headers=request["headers"], content=request["body"])
 
 

@@ -29,7 +29,7 @@ class Browser(TestClient):
     """A test client that behaves like a person's browser: same-origin posts with the token of the page before."""
 
     def __init__(self, app: Starlette, **wishes: Any) -> None:
-        super().__init__(app, base_url="http://desk.test", follow_redirects=False, **wishes)
+        super().__init__(app, base_url="http://desk.localhost", follow_redirects=False, **wishes)
         self.headers["accept"] = "text/html"
 
     def open(self, path: str) -> str:
@@ -41,7 +41,7 @@ class Browser(TestClient):
     def submit(self, path: str, page: str | None = None, **fields: Any) -> Any:
         """Post a form as the page at `page` would."""
         token = csrf_of(self.open(page or "/account"))
-        return self.post(path, data={"csrf": token, **fields}, headers={"origin": "http://desk.test"})
+        return self.post(path, data={"csrf": token, **fields}, headers={"origin": "http://desk.localhost"})
 
 
 def csrf_of(page: str) -> str:
@@ -65,7 +65,7 @@ def person(app: Starlette, name: str, role: str) -> Browser:
     secret = state.sessions.begin(user, agent="test")
     cookie = state.signer("dayreel.cookie.dayreel_session").sign(secret).decode()
     browser = Browser(app)
-    browser.cookies.set("dayreel_session", cookie, domain="desk.test", path="/")
+    browser.cookies.set("dayreel_session", cookie, domain="desk.localhost", path="/")
     return browser
 
 

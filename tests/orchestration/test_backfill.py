@@ -11,7 +11,9 @@ import pytest
 from dayreel.cli import run as dayreel
 from dayreel.errors import UsageError
 from dayreel.queries.prices import expected_day_cost
+from dayreel.services.audit import recent_acts
 from dayreel.services.configure import write_config
+from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.dagster_server import BackfillStatus, DagsterServer
 from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
 from tests.days import days_ago, today
@@ -144,7 +146,7 @@ class FakeServer(DagsterServer):
     """A web server that takes whatever is launched, and makes nothing of it."""
 
     def __init__(self) -> None:
-        super().__init__("http://127.0.0.1:1", door=None)
+        super().__init__(DagsterAddress("http://127.0.0.1:1"), "")
         self.launched: list[tuple[str, list[str], dict[str, str]]] = []
 
     def launch(self, job: str, days: Sequence[str], *, title: str, tags: Mapping[str, str]) -> str:
@@ -166,6 +168,10 @@ def test_where_a_web_server_runs_the_days_are_launched_there(
     assert dayreel(["backfill", "--from", str(days_ago(1)), "--to", str(today()), "--yes"]) == 1
     tags = {"channel": "notes", "dayreel/actor": "backfill by ana"}
     assert server.launched == [("make_day_notes", [str(days_ago(1)), str(today())], tags)]
+    with deployment.project() as project, project.catalog.read() as connection:
+        (act, *_older) = recent_acts(connection)
+    assert (act.via, act.act, act.target) == ("cli", "dagster", "launchPartitionBackfill make_day_notes")
+    assert act.detail["outcome"] == "backfill abc"
     told = capsys.readouterr()
     assert "http://127.0.0.1:1/runs/b/abc" in told.err
     assert "notes: abc could do nothing" in told.err

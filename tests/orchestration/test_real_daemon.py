@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.dagster_server import DagsterServer, find_server
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.conftest import QUICK, Made
@@ -59,7 +60,7 @@ def daemons(made_once: Made, world: RunningSandbox, place: Path) -> Iterator[Dae
         seen = json.dumps({"__class__": "RunStatusSensorCursor", "record_id": 0})
         told = started.ask(SET_CURSOR, sensor=RUN_FAILED, cursor=seen)
         assert told["setSensorCursor"]["__typename"] == "Sensor"
-        server = DagsterServer(f"http://127.0.0.1:{started.port}", door=None)
+        server = DagsterServer(DagsterAddress(f"http://127.0.0.1:{started.port}"), "")
         launched = server.launch("make_day_notes", [TOO_EARLY.isoformat()], title="too early", tags={})
         assert not server.status(launched).is_over
         started.start_daemon("quick.yaml")
@@ -85,4 +86,4 @@ def test_why_names_the_runs_that_the_web_server_shows(daemons: Daemons) -> None:
 
 def test_the_web_server_of_a_healthy_daemon_is_found(daemons: Daemons) -> None:
     server = daemons.until("the daemon is healthy", lambda: find_server(daemons.deployment.settings, str(daemons.home)))
-    assert server.url == f"http://127.0.0.1:{daemons.port}"
+    assert server.link == f"http://127.0.0.1:{daemons.port}"

@@ -1,7 +1,6 @@
 """Dagster's own web server behind the desk's door, in a real browser: lineage is seen, and a viewer cannot launch."""
 
 import asyncio
-import functools
 import json
 import os
 import shutil
@@ -11,18 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from dayreel.clock import SystemClock
+from dayreel.services.audit import recent_acts
+from dayreel.services.dagster_address import DagsterAddress, is_answered
 from tests.fakes.chromium import DESKTOP, Chromium, Page, chromium, find_chromium
-from tests.fakes.desk import PASSWORD, desk_on, served
-from tests.fakes.ports import free_port
+from tests.fakes.desk import PASSWORD, Browser, desk_on, person, served
 from tests.fakes.project import make_project, today
 from tests.waiting import wait_until
 
 BROWSER = find_chromium()
-pytestmark = pytest.mark.skipif(
+needs_browser = pytest.mark.skipif(
     BROWSER is None, reason="no Chromium on this machine, so the door was seen by no browser"
 )
 REPOSITORY = Path(__file__).parents[2]
@@ -30,9 +29,10 @@ LAUNCH = """mutation Go($p: ExecutionParams!) { launchPipelineExecution(executio
   __typename ... on LaunchRunSuccess { run { runId tags { key value } } } ... on PythonError { message } } }"""
 
 
-@pytest.fixture
-def deployment(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A deployment with one channel, and a Dagster of its own."""
+    tmp_path = tmp_path_factory.mktemp("deployment")
     (tmp_path / "dagster_home").mkdir()
     shutil.copy(REPOSITORY / "dagster_home" / "dagster.yaml", tmp_path / "dagster_home")
     workspace = {"module_name": "pipeline_assets.definitions", "working_directory": str(REPOSITORY)}
@@ -44,12 +44,12 @@ def deployment(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def dagster(deployment: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def dagster(deployment: Path) -> Iterator[DagsterAddress]:
     """Dagster's web server as `dayreel up` starts it."""
-    port = free_port()
-    line = [str(Path(sys.executable).parent / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)]
-    line += ["--path-prefix", "/dagster", "-w", str(deployment / "workspace.yaml")]
+    address = DagsterAddress.parse(f"unix:{deployment / 'run' / 'dagster.sock'}")
+    line = [sys.executable, "-m", "pipeline_assets.web_server", str(deployment / "run" / "dagster.sock")]
+    line.append(str(deployment / "workspace.yaml"))
     environment = {**os.environ, "DAGSTER_HOME": str(deployment / "dagster_home"), "DAGSTER_DISABLE_TELEMETRY": "1"}
     environment["PYTHONWARNINGS"] = "ignore"
     log = deployment / "webserver.log"
@@ -58,21 +58,35 @@ def dagster(deployment: Path) -> Iterator[str]:
             line, cwd=deployment, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
-            is_over = functools.partial(_answers_or_ended, client, process)
-            wait_until(is_over, within_s=300, every_s=0.1, otherwise=log.read_text)
+        wait_until(
+            lambda: is_answered(str(address.socket)) or process.poll() is not None,
+            within_s=300, every_s=0.1, otherwise=log.read_text,
+        )  # fmt: skip
         assert process.poll() is None, log.read_text(encoding="utf-8")
-        yield f"http://127.0.0.1:{port}"
+        yield address
     finally:
         process.terminate()
         process.wait(120)
 
 
-def _answers_or_ended(client: httpx.Client, process: "subprocess.Popen[bytes]") -> bool:
-    try:
-        return client.get("/dagster/server_info").is_success
-    except httpx.TransportError:
-        return process.poll() is not None
+RUNS = "{ runsOrError { ... on Runs { results { runId } } } }"
+
+
+def launch_params(day: str) -> dict[str, Any]:
+    """What Dagster's pages send to launch the making of a day."""
+    selector = {"repositoryLocationName": "dayreel", "repositoryName": "__repository__"}
+    return {
+        "selector": {**selector, "pipelineName": "make_day_crafts"},
+        "mode": "default",
+        "runConfigData": {},
+        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
+    }
+
+
+def ask(browser: Browser, query: str, variables: dict[str, Any]) -> Any:
+    """Ask as Dagster's own pages do."""
+    headers = {"origin": "http://desk.localhost", "accept": "*/*"}
+    return browser.post("/dagster/graphql", json={"query": query, "variables": variables}, headers=headers)
 
 
 async def come_in(page: Page, link: str) -> None:
@@ -90,18 +104,44 @@ async def graphql(page: Page, query: str, variables: dict[str, Any]) -> tuple[in
     return told[0], json.loads(told[1])
 
 
-def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(deployment: Path, dagster: str) -> None:
+def test_a_launch_through_the_desk_is_tagged_and_repeated(deployment: Path, dagster: DagsterAddress) -> None:
+    """The whole way, without a browser: desk, socket, Dagster's own web server and its schema."""
     project = make_project(deployment, clock=SystemClock())
-    day = today(project).isoformat()
-    selector = {"repositoryLocationName": "dayreel", "repositoryName": "__repository__"}
-    tags = [{"key": "dagster/partition", "value": day}]
-    params = {
-        "selector": {**selector, "pipelineName": "make_day_crafts"},
-        "mode": "default",
-        "runConfigData": {},
-        "executionMetadata": {"tags": tags},
-    }
-    app = desk_on(project, dagster_url=dagster)
+    try:
+        app = desk_on(project, dagster=dagster)
+        with person(app, "Otto", "operator") as otto, person(app, "Vito", "viewer") as vito:
+            params = launch_params(today(project).isoformat())
+            assert ask(vito, LAUNCH, {"p": params}).status_code == 403
+            run = ask(otto, LAUNCH, {"p": params}).json()["data"]["launchPipelineExecution"]["run"]
+            assert {"key": "dayreel/actor", "value": "Otto"} in run["tags"]
+            params["executionMetadata"] = {"parentRunId": run["runId"], "rootRunId": run["runId"], "tags": run["tags"]}
+            again = ask(otto, LAUNCH, {"p": params}).json()["data"]["launchPipelineExecution"]
+            assert again["__typename"] == "LaunchRunSuccess", again
+            params["executionMetadata"]["tags"] = [*run["tags"], {"key": "dayreel/content", "value": "another"}]
+            assert ask(otto, LAUNCH, {"p": params}).status_code == 403
+            runs = ask(vito, RUNS, {}).json()["data"]["runsOrError"]["results"]
+            assert {one["runId"] for one in runs} >= {run["runId"], again["run"]["runId"]}
+            page = vito.get("/dagster/runs")
+            assert '"assetPrefix":"/dagster"' in page.text
+            assert vito.get(f"/dagster/download_debug/{run['runId']}").status_code == 200
+        with project.catalog.read() as connection:
+            outcomes = [
+                act.detail.get("outcome", "")
+                for act in recent_acts(connection)
+                if act.actor in ("Otto", "Vito") and act.act == "dagster"
+            ]
+        assert [outcome.partition(":")[0] for outcome in outcomes] == [
+            *("refused", "LaunchRunSuccess", "LaunchRunSuccess", "refused")
+        ]
+    finally:
+        project.catalog.close()
+
+
+@needs_browser
+def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(deployment: Path, dagster: DagsterAddress) -> None:
+    project = make_project(deployment, clock=SystemClock())
+    params = launch_params(today(project).isoformat())
+    app = desk_on(project, dagster=dagster)
 
     async def walk(browser: Chromium, url: str) -> None:
         page = await browser.tab(await browser.context(), DESKTOP)
@@ -116,7 +156,7 @@ def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(deployment: Path,
         await page.open(f"{url}/dagster/asset-groups")
         await page.wait("document.body.innerText.includes('crafts')", "no lineage", within_s=120)
         code, told = await graphql(page, "{ runsOrError { ... on Runs { results { runId } } } }", {})
-        assert [run["runId"] for run in told["data"]["runsOrError"]["results"]] == [launched["run"]["runId"]]
+        assert launched["run"]["runId"] in [run["runId"] for run in told["data"]["runsOrError"]["results"]]
         assert page.errors == []
         code, told = await graphql(page, LAUNCH, {"p": params})
         assert code == 403

@@ -134,7 +134,7 @@ class PageRequest:
             world=self.desk.project.settings.world,
             alarms=None if self.who is None else alarms(self.desk.project),
             questions=None if self.who is None else self._questions(),
-            has_dagster=self.desk.dagster_url is not None,
+            has_dagster=self.desk.dagster is not None,
             **shown,
         )
         return Response(text, status, media_type="text/html; charset=utf-8")

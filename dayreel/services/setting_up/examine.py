@@ -64,7 +64,7 @@ def examine(settings: Settings) -> list[Check]:
     checks += [check_prices(settings, channels), check_catalog(settings)]
     if checks[-1].verdict == "ok":
         checks += check_outcomes(settings)
-    return [*checks, check_port(settings)]
+    return [*checks, *check_ports(settings)]
 
 
 def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Check:
@@ -316,13 +316,19 @@ def _level(where: str, level: str | None) -> Check:
     return Check("catalog", "fail", f"{where} has schema {level}, newer than this dayreel's {HEAD}", step)
 
 
-def check_port(settings: Settings) -> Check:
-    """Look whether the web server's port is free, or held by this project's own."""
-    holder = who_listens(settings.webserver_port)
+def check_ports(settings: Settings) -> list[Check]:
+    """Look whether the desk's port is free or this project's own, and whether a Dagster answers on an open port."""
+    holder = who_listens(settings.desk_port)
     if holder is None:
-        return Check("web server port", "ok", f"{settings.webserver_port} is free")
-    if holder.folder == settings.root and "dagster" in (holder.name or ""):
-        url = f"http://127.0.0.1:{holder.port}"
-        return Check("web server port", "ok", f"Dagster of this project answers at {url} (process {holder.pid})")
-    step = "Stop that, or choose another with DAYREEL_WEBSERVER_PORT, before `dayreel up`."
-    return Check("web server port", "warn", f"{holder.port} is taken by {holder}", step)
+        checks = [Check("desk port", "ok", f"{settings.desk_port} is free")]
+    elif holder.folder == settings.root:
+        checks = [Check("desk port", "ok", f"this project answers on {holder.port} (process {holder.pid})")]
+    else:
+        step = "Stop that, or choose another with DAYREEL_DESK_PORT, before `dayreel up`."
+        checks = [Check("desk port", "warn", f"{holder.port} is taken by {holder}", step)]
+    dagster = who_listens(settings.webserver_port)
+    if dagster is not None and "dagster" in (dagster.name or ""):
+        found = f"it answers everybody on port {dagster.port}, any page in a browser of this machine too ({dagster})"
+        step = "Stop it where that matters: `dayreel up` serves Dagster behind the desk, with logins."
+        checks.append(Check("dagster web server", "warn", found, step))
+    return checks

@@ -30,12 +30,12 @@ STOP_WITHIN_S = 120.0  # a stuck stop is seen; a machine that is busy is not tak
 
 @pytest.fixture
 def ports(project: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Ports of our own for the web server and the sandbox world."""
-    web, world = free_port(), free_port()
-    monkeypatch.setenv("DAYREEL_WEBSERVER_PORT", str(web))
+    """Ports of our own for the desk and the sandbox world, and one at which nothing may answer."""
+    desk, world = free_port(), free_port()
+    monkeypatch.setenv("DAYREEL_DESK_PORT", str(desk))
     monkeypatch.setenv("DAYREEL_SANDBOX_PORT", str(world))
-    monkeypatch.setenv("DAYREEL_DESK_PORT", str(free_port()))
-    return web, world
+    monkeypatch.setenv("DAYREEL_WEBSERVER_PORT", str(free_port()))
+    return desk, world
 
 
 @dataclass
@@ -81,7 +81,7 @@ def test_a_port_that_is_taken_is_told_with_its_holder(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        monkeypatch.setenv("DAYREEL_WEBSERVER_PORT", str(port))
+        monkeypatch.setenv("DAYREEL_DESK_PORT", str(port))
         told = dayreel("up")
         assert told.code == 1
         assert f"Port {port} is taken by {who_listens(port)}" in told.err
@@ -125,28 +125,41 @@ def test_the_first_link_is_not_printed_to_the_systemd_journal(
     assert "/welcome/" not in said
 
 
+def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:
+    """Return the addresses at which they listen."""
+    found = [connection for process in processes for connection in process.net_connections("inet")]
+    waiting = (psutil.CONN_LISTEN, psutil.CONN_NONE)  # TCP and UDP
+    return {(one.laddr[0], one.laddr[1]) for one in found if one.status in waiting}
+
+
+def unix_sockets(processes: list[psutil.Process]) -> set[str]:
+    """Return the Unix sockets that they have made."""
+    return {str(one.laddr) for process in processes for one in process.net_connections("unix") if str(one.laddr)}
+
+
 @pytest.mark.slow
 def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
     up: Up, ports: tuple[int, int], shared: Path, project: Path, dayreel: Callable[..., Told]
 ) -> None:
-    web, world = ports
-    desk = f"http://127.0.0.1:{os.environ['DAYREEL_DESK_PORT']}"
+    desk, world = (f"http://127.0.0.1:{port}" for port in ports)
     assert f"{desk}\n" in up.said
     assert f"{desk}/dagster/\n" in up.said
     assert f"{desk}/welcome/" in up.said
-    assert f":{web}" not in up.said, "people go through the door, not past it"
-    assert f"http://127.0.0.1:{world}\n" in up.said
-    assert requests.get(f"http://127.0.0.1:{web}/dagster/server_info", timeout=STOP_WITHIN_S).ok
-    for port in ports:
-        assert {one.laddr.ip for one in psutil.net_connections("tcp") if one.laddr and one.laddr.port == port} == {
-            "127.0.0.1"
-        }
+    assert f"{world}\n" in up.said
+    answered = requests.get(f"{desk}/dagster/server_info", timeout=STOP_WITHIN_S)
+    assert answered.status_code == 401, "Dagster is behind the desk, and there is nobody yet"
+    children = up.offspring()
+    assert len([child for child in children if "grpc" in child.cmdline()]) >= 1, "a code server is running"
+    assert listening(children) == {("127.0.0.1", port) for port in ports}, "Dagster has no port"
+    for name in unix_sockets(children):
+        rights = [Path(name).stat().st_mode & 0o077, Path(name).parent.stat().st_mode & 0o077]
+        assert 0 in rights, f"others can open {name}"
+    assert str(project / "var/run/dagster.sock") in unix_sockets(children)
     second = dayreel("up")
     assert second.code == 1
     assert f"(process {up.process.pid}," in second.err
 
     wait_until((project / "var/locks" / f"{WATCH_LOCK}.holder.json").exists, within_s=STOP_WITHIN_S)
-    children = up.offspring()
     assert len(children) >= 3
     (watching,) = (child for child in children if child.cmdline()[-2:] == ["library", "watch"])
     assert (who_holds(project / "var/locks", WATCH_LOCK) or "").startswith(f"process {watching.pid},")

@@ -1,4 +1,4 @@
-"""The front door to Dagster: what passes, what does not, what the other side gets to see. That side is real
+"""The front proxied to Dagster: what passes, what does not, what the other side gets to see. That side is real
 HTTP and websockets on loopback, and writes down all it was asked."""
 
 import asyncio
@@ -10,30 +10,39 @@ from typing import Any
 
 import pytest
 import websockets
+from dagster_graphql.schema import create_schema
 from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from dayreel.desk.graphql_rules import read_operation, signed_launch
+from dayreel.desk.graphql_rules import CLOSED_MUTATIONS, OPERATOR_MUTATIONS, read_operation
 from dayreel.errors import UsageError
+from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import acts
 from tests.fakes.desk import Browser, desk_on, person, served, token_of
 from tests.fakes.scripted_server import unused_url
 from tests.waiting import WITHIN_S
 
-OURS = {"origin": "http://desk.test", "accept": "*/*"}
+OURS = {"origin": "http://desk.localhost", "accept": "*/*"}
 LAUNCH = "mutation Go($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename } }"
 QUERY = "query Runs { runsOrError { __typename } }"
 
 
 @dataclass
 class Dagster:
-    """Stands where Dagster's web server is, and remembers what reached it."""
+    """Stands where Dagster's web server is, and remembers what reached it.
 
+    Attributes:
+        answer: what GraphQL is answered.
+        tags: the tags of the runs that exist.
+    """
+
+    answer: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -42,7 +51,12 @@ class Dagster:
             body = await request.body()
             self.asked.append((request.method, str(request.url.path), dict(request.headers), body))
             headers = {"content-security-policy": "script-src 'self'", "set-cookie": "theirs=1", "x-dagster": "yes"}
-            if request.url.path.endswith("/moved"):
+            if b"runOrError" in body:
+                tags = self.tags.get(json.loads(body)["variables"]["id"])
+                return JSONResponse({"data": {"runOrError": {} if tags is None else {"tags": tags}}})
+            if request.url.path.endswith("/graphql"):
+                return JSONResponse(self.answer)
+            if "/moved/" in request.url.path:
                 return RedirectResponse(f"{request.base_url}dagster/moved/")
             return PlainTextResponse(f"dagster {request.url.query}", headers=headers)
 
@@ -68,13 +82,14 @@ def dagster(upstream: tuple[Dagster, str]) -> Dagster:
     """Dagster's web server, which nobody has asked anything yet."""
     dagster, _url = upstream
     dagster.asked.clear()
+    dagster.answer, dagster.tags = {}, {}
     dagster.said.clear()
     return dagster
 
 
 @pytest.fixture
-def door(project: Project, dagster: Dagster, upstream: tuple[Dagster, str]) -> Starlette:
-    return desk_on(project, dagster_url=upstream[1])
+def proxied(project: Project, dagster: Dagster, upstream: tuple[Dagster, str]) -> Starlette:
+    return desk_on(project, dagster=DagsterAddress(upstream[1]))
 
 
 class People(dict[str, Browser]):
@@ -91,8 +106,8 @@ class People(dict[str, Browser]):
 
 
 @pytest.fixture
-def people(door: Starlette) -> People:
-    return People(door)
+def people(proxied: Starlette) -> People:
+    return People(proxied)
 
 
 def ask(browser: Browser, query: Any, headers: dict[str, str] = OURS, **more: Any) -> Any:
@@ -102,19 +117,21 @@ def ask(browser: Browser, query: Any, headers: dict[str, str] = OURS, **more: An
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "operator"])
 def test_everybody_may_look(people: People, dagster: Dagster, role: str) -> None:
     with people[role] as browser:
-        page = browser.get("/dagster/runs/abc?tab=1")
-        assert page.text == "dagster tab=1"
+        assert browser.get("/dagster/runs/abc?query=mutation%7BwipeAssets%7D").text == "dagster "
         assert ask(browser, QUERY).status_code == 200
     assert [(method, path) for method, path, *_rest in dagster.asked] == [
-        ("GET", "/dagster/runs/abc"),
+        ("GET", "/dagster/"),
         ("POST", "/dagster/graphql"),
     ]
 
 
 def test_dagster_learns_no_cookies_or_tokens_and_sets_none(people: People, dagster: Dagster) -> None:
     with people["viewer"] as browser:
-        answer = browser.get("/dagster/runs", headers={"referer": "http://desk.test/welcome/secret"})
-    assert not {"cookie", "authorization", "referer", "origin"} & dagster.asked[0][2].keys()
+        answer = browser.get(
+            "/dagster/runs",
+            headers={"referer": "http://desk.localhost/welcome/secret", "x-http-method-override": "POST", "x-any": "1"},
+        )
+    assert dagster.asked[0][2].keys() <= {"host", "connection", "accept", "accept-encoding", "user-agent"}
     assert "set-cookie" not in answer.headers
     assert answer.headers["x-dagster"] == "yes"
     assert answer.headers["content-security-policy"] == "script-src 'self'; frame-ancestors 'self'"
@@ -122,11 +139,11 @@ def test_dagster_learns_no_cookies_or_tokens_and_sets_none(people: People, dagst
 
 def test_a_redirect_does_not_lead_past_the_door(people: People) -> None:
     with people["viewer"] as browser:
-        assert browser.get("/dagster/moved").headers["location"] == "/dagster/moved/"
+        assert "location" not in browser.get("/dagster/logs/moved/err").headers
 
 
-def test_strangers_reach_nothing(door: Starlette, dagster: Dagster) -> None:
-    stranger = Browser(door)
+def test_strangers_reach_nothing(proxied: Starlette, dagster: Dagster) -> None:
+    stranger = Browser(proxied)
     assert stranger.get("/dagster/runs", headers={"accept": "*/*"}).status_code == 401
     assert ask(stranger, QUERY).status_code == 401
     assert stranger.post("/dagster/report_asset_materialization/x", headers=OURS).status_code == 401
@@ -154,10 +171,10 @@ def raw_request(url: str, target: str, cookie: str) -> int:
         return int(line.makefile("rb").readline().split()[1])
 
 
-def test_a_path_that_leads_elsewhere_reaches_nothing(door: Starlette, people: People, dagster: Dagster) -> None:
+def test_a_path_that_leads_elsewhere_reaches_nothing(proxied: Starlette, people: People, dagster: Dagster) -> None:
     """As it was: a viewer's GET of `/dagster/x/../graphql?query=mutation...` ran the mutation in the admin's name."""
     cookie = f"dayreel_session={people['viewer'].cookies['dayreel_session']}"
-    with served(door) as url:
+    with served(proxied) as url:
         for path in ("x/../graphql", "./graphql", "x/%2e%2e/graphql", "/graphql", "x/../report_asset_check/y"):
             assert raw_request(url, f"/dagster/{path}?query=mutation%7BwipeAssets%7D", cookie) == 404
         assert dagster.asked == []
@@ -206,29 +223,127 @@ def test_whoever_is_no_operator_cannot_launch_or_change(
     assert dagster.asked == []
 
 
-@pytest.mark.parametrize("query", ["", "{", "mutation", "fragment F on X { y }", None, 7, ["query { x }"], "{" * 5000])
+TOO_DEEP, TOO_LONG = "{a" * 4000 + "}" * 4000, "{" + "a " * 1001 + "}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"query": QUERY}],
+        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0"}}},
+        {"query": QUERY, "variables": "{}"},
+        {"query": QUERY, "operationName": "Other"},
+        {"query": QUERY, "operationName": ["Runs"]},
+    ],
+    ids=["batch", "persisted", "variables as text", "another operation", "a list of operations"],
+)
+def test_only_one_operation_of_one_document_is_passed_on(people: People, dagster: Dagster, body: Any) -> None:
+    with people["operator"] as browser:
+        assert browser.post("/dagster/graphql", json=body, headers=OURS).status_code == 400
+    assert dagster.asked == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "{", "mutation", "fragment F on X { y }", None, 7, ["query { x }"], "{" * 5000, TOO_DEEP, TOO_LONG),
+        *("query A { a } query B { b }", "{ a } mutation B { reloadWorkspace { __typename } }"),
+    ],
+)
 def test_what_cannot_be_understood_is_refused(people: People, dagster: Dagster, query: Any) -> None:
     with people["operator"] as browser:
         assert ask(browser, query).status_code == 400
-        assert browser.post("/dagster/graphql", json=[{"query": QUERY}], headers=OURS).status_code == 400
     assert dagster.asked == []
+
+
+def recorded(project: Project) -> list[dict[str, Any]]:
+    """The record of what was done in Dagster, oldest first."""
+    with project.catalog.read() as connection:
+        rows = connection.execute(select(acts).where(acts.c.act.not_in(["log in", "add user"])).order_by(acts.c.id))
+        lines = [dict(row) for row in rows.mappings()]
+    return [line for line in lines if line["act"] == "dagster" or line["act"].startswith("report_")]
 
 
 def test_a_launched_run_is_tagged_with_the_person_and_recorded(
     people: People, dagster: Dagster, project: Project
 ) -> None:
-    forged = [{"key": "dayreel/actor", "value": "Somebody else"}, {"key": "mine", "value": "kept"}]
-    variables = {"p": {"mode": "default", "executionMetadata": {"tags": forged}}}
+    config = json.dumps({"ops": {"x": {"config": {"api_key": "sk-1", "size": 3}}}})
+    tags = [{"key": "mine", "value": "kept"}, {"key": "api_token", "value": "sk-2"}]
+    variables = {"p": {"mode": "default", "runConfigData": config, "executionMetadata": {"tags": tags}}}
+    dagster.answer = {"data": {"launchPipelineExecution": {"__typename": "PythonError", "message": "it broke"}}}
     with people["operator"] as browser:
         assert ask(browser, LAUNCH, variables=variables, operationName="Go").status_code == 200
     body = json.loads(dagster.asked[0][3])
-    assert body["variables"]["p"]["executionMetadata"]["tags"] == [
-        {"key": "mine", "value": "kept"},
-        {"key": "dayreel/actor", "value": "Operator"},
-    ]
-    with project.catalog.read() as connection:
-        row = connection.execute(select(acts).where(acts.c.act == "dagster")).mappings().one()
-    assert (row["actor"], row["target"]) == ("Operator", "launchPipelineExecution")
+    assert body["variables"]["p"]["executionMetadata"]["tags"] == [*tags, {"key": "dayreel/actor", "value": "Operator"}]
+    (line,) = recorded(project)
+    assert (line["actor"], line["target"]) == ("Operator", "launchPipelineExecution")
+    assert line["detail"]["operation"] == "Go"
+    assert line["detail"]["outcome"] == "PythonError: it broke"
+    assert "sk-" not in line["detail"]["variables"]
+    assert all(word in line["detail"]["variables"] for word in ("api_key", "api_token", "kept", '"size": 3'))
+
+
+def test_an_act_that_was_refused_or_not_answered_is_recorded(
+    people: People, dagster: Dagster, project: Project, proxied: Starlette
+) -> None:
+    ask(people["viewer"], MUTATIONS[3])
+    report = "/dagster/report_asset_check/x"
+    people["viewer"].post(report, headers=OURS)
+    assert [line["detail"]["outcome"].partition(":")[0] for line in recorded(project)] == ["refused", "refused"]
+    with person(desk_on(project, dagster=DagsterAddress(unused_url())), "Olga", "operator") as olga:
+        assert ask(olga, MUTATIONS[3]).status_code == 503
+    assert "it may have happened" in recorded(project)[-1]["detail"]["outcome"]
+    assert dagster.asked == []
+
+
+OWN = [{"key": "dayreel/trigger", "value": "decision 7 by ana"}]
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        (LAUNCH, {"p": {"executionMetadata": {"tags": OWN}}}),
+        (LAUNCH, {"p": {"executionMetadata": {"tags": [{"key": " Dayreel/Actor", "value": "Ana"}]}}}),
+        (LAUNCH, {"p": {"executionMetadata": {"tags": [{"key": "\uff44ayreel/actor", "value": "Ana"}]}}}),
+        (LAUNCH, {"p": {"executionMetadata": {"tags": OWN, "parentRunId": "unknown"}}}),
+        (LAUNCH, {"p": {"executionMetadata": {"parentRunId": "known", "tags": [*OWN, {**OWN[0], "value": "x"}]}}}),
+        (LAUNCH, {"p": {"newTags": OWN}}),
+        ("mutation($p: X) { launchPartitionBackfill(backfillParams: $p) { x } }", {"p": {"tags": OWN}}),
+        ("mutation($p: X) { launchRunReexecution(reexecutionParams: $p) { x } }", {"p": {"extraTags": OWN}}),
+        (
+            "mutation($p: X) { launchMultipleRuns(executionParamsList: $p) { x } }",
+            {"p": [{}, {"executionMetadata": {"tags": OWN}}]},
+        ),
+    ],
+)
+def test_nobody_brings_tags_of_dayreels_own(
+    people: People, dagster: Dagster, project: Project, query: str, variables: dict[str, Any]
+) -> None:
+    dagster.tags = {"known": OWN}
+    with people["operator"] as browser:
+        answer = ask(browser, query, variables=variables)
+    assert answer.status_code == 403
+    assert "are set by dayreel alone" in answer.json()["error"]
+    assert not any(b"launch" in body for _method, _path, _headers, body in dagster.asked)
+    assert recorded(project)[0]["detail"]["outcome"].startswith("refused")
+
+
+def test_a_run_that_is_executed_again_keeps_the_tags_it_has(people: People, dagster: Dagster) -> None:
+    """Dagster's pages send every tag of the run with its re-execution, the last one's name among them."""
+    dagster.tags = {"known": [*OWN, {"key": "dayreel/actor", "value": "Ana"}]}
+    brought = {"parentRunId": "known", "tags": [*dagster.tags["known"], {"key": "mine", "value": "x"}]}
+    with people["operator"] as browser:
+        assert ask(browser, LAUNCH, variables={"p": {"executionMetadata": brought}}).status_code == 200
+    sent = json.loads(dagster.asked[-1][3])["variables"]["p"]["executionMetadata"]["tags"]
+    assert sent == [*OWN, {"key": "mine", "value": "x"}, {"key": "dayreel/actor", "value": "Operator"}]
+
+
+def test_every_mutation_of_dagster_is_passed_or_closed() -> None:
+    names = set(create_schema().graphql_schema.mutation_type.fields)
+    assert names == OPERATOR_MUTATIONS | CLOSED_MUTATIONS
+    for name in sorted(CLOSED_MUTATIONS):
+        with pytest.raises(UsageError, match="not on the list"):
+            read_operation(json.dumps({"query": f"mutation {{ {name} {{ __typename }} }}"}))
 
 
 @pytest.mark.parametrize(
@@ -244,7 +359,7 @@ def test_a_launched_run_is_tagged_with_the_person_and_recorded(
     ],
 )
 def test_every_way_to_launch_is_signed(query: str, variables: dict[str, Any], where: tuple[Any, ...]) -> None:
-    body: Any = signed_launch(read_operation(json.dumps({"query": query, "variables": variables})), actor="Olga")
+    body: Any = read_operation(json.dumps({"query": query, "variables": variables})).signed("Olga")
     found = body["variables"]
     for step in where:
         found = found[step]
@@ -263,10 +378,10 @@ def test_every_way_to_launch_is_signed(query: str, variables: dict[str, Any], wh
 )  # fmt: skip
 def test_a_launch_on_which_no_name_can_be_written_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="not passed on"):
-        signed_launch(read_operation(json.dumps(body)), actor="Olga")
+        read_operation(json.dumps(body)).signed("Olga")
 
 
-def test_reports_from_outside_need_an_operator(people: People, dagster: Dagster, door: Starlette) -> None:
+def test_reports_from_outside_need_an_operator(people: People, dagster: Dagster, proxied: Starlette) -> None:
     path = "/dagster/report_asset_materialization/crafts/ideas"
     for role in ("viewer", "reviewer"):
         with people[role] as browser:
@@ -276,8 +391,8 @@ def test_reports_from_outside_need_an_operator(people: People, dagster: Dagster,
         assert browser.post(path, headers={"origin": "https://evil.test", "accept": "*/*"}).status_code == 403
         assert dagster.asked == []
         assert browser.post(path, json={"metadata": {}}, headers=OURS).status_code == 200
-    bearer = {"authorization": f"Bearer {token_of(door, 'Producer', 'operator')}", "accept": "*/*"}
-    with Browser(door) as script:
+    bearer = {"authorization": f"Bearer {token_of(proxied, 'Producer', 'operator')}", "accept": "*/*"}
+    with Browser(proxied) as script:
         assert script.post(path, json={}, headers=bearer).status_code == 200
     assert [path_ for _method, path_, *_rest in dagster.asked] == [path, path]
 
@@ -291,13 +406,13 @@ def test_no_other_method_passes(people: People, dagster: Dagster) -> None:
 
 
 def test_without_dagster_it_says_how_to_start_it(project: Project) -> None:
-    with person(desk_on(project, dagster_url=unused_url()), "Vera", "viewer") as browser:
+    with person(desk_on(project, dagster=DagsterAddress(unused_url())), "Vera", "viewer") as browser:
         answer = browser.get("/dagster/runs")
     assert answer.status_code == 503
     assert "dayreel up" in answer.text
 
 
-def talk(door: Starlette, *messages: str, headers: dict[str, str]) -> tuple[list[str], bool]:
+def talk(proxied: Starlette, *messages: str, headers: dict[str, str]) -> tuple[list[str], bool]:
     """Send messages over a real websocket; return the answers and whether it was still open at the end."""
 
     async def go(url: str) -> tuple[list[str], bool]:
@@ -316,7 +431,7 @@ def talk(door: Starlette, *messages: str, headers: dict[str, str]) -> tuple[list
         except (websockets.InvalidStatus, websockets.ConnectionClosed):
             return answers, False
 
-    with served(door) as url:
+    with served(proxied) as url:
         given = {**headers}
         if given.get("origin") == "own":
             given["origin"] = url
@@ -332,20 +447,34 @@ def cookie_of(browser: Browser) -> dict[str, str]:
     return {"cookie": f"dayreel_session={browser.cookies['dayreel_session']}"}
 
 
-def test_websockets_pass_subscriptions_and_refuse_mutations(door: Starlette, people: People, dagster: Dagster) -> None:
+def test_websockets_pass_subscriptions_and_refuse_mutations(
+    proxied: Starlette, people: People, dagster: Dagster
+) -> None:
     ours = {**cookie_of(people["operator"]), "origin": "own"}
     hello, follow = json.dumps({"type": "connection_init"}), start("subscription { pipelineRunLogs { __typename } }")
-    assert talk(door, hello, follow, headers=ours) == (["heard 1", "heard 2"], True)
-    for bad in (start(LAUNCH), start("{"), "no json", json.dumps({"type": "surprise"}), "[]"):
-        assert talk(door, bad, headers=ours) == ([], False)
-    assert dagster.said == [hello, follow]
+    assert talk(proxied, hello, follow, headers=ours) == (["heard 1", "heard 2"], True)
+    nested = json.dumps({"type": "start", "id": {"a": 1}, "payload": json.loads(follow)["payload"]})
+    for bad in (start(LAUNCH), start(QUERY), start("{"), "no json", json.dumps({"type": "surprise"}), "[]", nested):
+        assert talk(proxied, bad, headers=ours) == ([], False)
+    passed = [json.loads(text) for text in dagster.said]
+    assert passed[0] == {"type": "connection_init"}
+    assert passed[1]["payload"]["query"].split() == [
+        "subscription",
+        "{",
+        "pipelineRunLogs",
+        "{",
+        "__typename",
+        "}",
+        "}",
+    ]
+    assert len(passed) == 2
 
 
 def test_a_websocket_from_another_site_or_a_stranger_is_refused(
-    door: Starlette, people: People, dagster: Dagster
+    proxied: Starlette, people: People, dagster: Dagster
 ) -> None:
     hello = json.dumps({"type": "connection_init"})
     viewer = cookie_of(people["viewer"])
     for headers in ({**viewer, "origin": "https://evil.test"}, viewer, {"origin": "own"}):
-        assert talk(door, hello, headers=headers) == ([], False)
+        assert talk(proxied, hello, headers=headers) == ([], False)
     assert dagster.said == []

@@ -224,7 +224,7 @@ def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, project:
     told = ana.post(
         f"{PAGE}/preview",
         data={"csrf": re.search(r'csrf" value="([^"]+)', ana.open(PAGE))[1], "caption": "x" * 2300},  # type: ignore[index]
-        headers={"origin": "http://desk.test", "accept": "application/json"},
+        headers={"origin": "http://desk.localhost", "accept": "application/json"},
     ).json()["captions"]
     assert told[0]["platform"] == "instagram"
     assert told[0]["size"] == 2300

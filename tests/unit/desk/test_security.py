@@ -24,7 +24,7 @@ from tests.fakes.project import content_row
 
 CONTENT = "crafts-2026-11-20"
 PAGE = f"/content/{CONTENT}"
-OURS = {"origin": "http://desk.test"}
+OURS = {"origin": "http://desk.localhost"}
 OPEN_TO_ALL = {"/login", "/welcome/{token}", "/healthz", "/favicon.ico", "/favicon{rest:path}", "/static", "/dagster"}
 
 
@@ -82,8 +82,8 @@ def test_a_login_leads_nowhere_else(desk: Starlette, ana: Browser, onward: str) 
     [
         {"origin": "https://evil.test"},
         {"origin": "null"},
-        {"origin": "http://desk.test.evil.test"},
-        {"origin": "https://desk.test"},
+        {"origin": "http://desk.localhost.evil.test"},
+        {"origin": "https://desk.localhost"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],
@@ -471,6 +471,6 @@ def test_the_last_admin_cannot_lock_everybody_out(desk: Starlette, project: Proj
     come_in(root, f"/welcome/{users.first_link()}", "Root")
     assert root.submit("/people/disable", "/people", name="Root").status_code == 400
     page = root.submit("/people", "/people", name="Carla", role="viewer").text
-    assert "http://desk.test/welcome/" in page
+    assert "http://desk.localhost/welcome/" in page
     acts = [line for line in root.open("/people").splitlines() if "add user" in line]
     assert acts

@@ -94,7 +94,7 @@ def test_a_reviewer_sees_every_streams_reason_and_approves(remuxed: Library, ana
     assert "its language is fra" in vera.open("/library")
     assert "/library/questions/1/approve" not in vera.open("/library")
     assert vera.submit("/library/questions/1/approve").status_code == 403
-    assert ana.post("/library/questions/1/approve", headers={"origin": "http://desk.test"}).status_code == 403
+    assert ana.post("/library/questions/1/approve", headers={"origin": "http://desk.localhost"}).status_code == 403
     assert gate(remuxed, 1).status == "pending"
 
     assert ana.submit("/library/questions/1/approve", "/library").headers["location"].endswith("question-approved")
@@ -214,7 +214,7 @@ def test_an_absent_folder_shows_a_banner_and_records_nothing(transcoded: Library
         assert "The shared folder is not within reach" in page
         assert "Hidden Falls" in page
     body = {"csrf": token, "file": "tiny.mp4", "name": "movies/Falls/Falls.mp4"}
-    refused = olga.post("/library/questions/2/approve", data=body, headers={"origin": "http://desk.test"})
+    refused = olga.post("/library/questions/2/approve", data=body, headers={"origin": "http://desk.localhost"})
     assert refused.status_code == 503
     assert gate(transcoded, 2).status == "pending"
 

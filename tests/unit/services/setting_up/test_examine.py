@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import text
 
@@ -18,7 +19,7 @@ from dayreel.services.setting_up.examine import (
     check_env_file,
     check_ffmpeg,
     check_keys,
-    check_port,
+    check_ports,
     check_prices,
     check_project,
     check_python,
@@ -57,7 +58,7 @@ def channels_of(root: Path) -> dict[str, Channel]:
 
 @pytest.mark.slow
 def test_everything_is_fine_in_a_fresh_project(root: Path) -> None:
-    found = examine(Settings(root=root, webserver_port=free_port()))
+    found = examine(Settings(root=root, desk_port=free_port(), webserver_port=free_port()))
     assert {check.name: check.verdict for check in found} == {
         "python": "ok",
         "ffmpeg": "ok",
@@ -67,7 +68,7 @@ def test_everything_is_fine_in_a_fresh_project(root: Path) -> None:
         "sandbox world": "ok",
         "prices": "ok",
         "catalog": "ok",
-        "web server port": "ok",
+        "desk port": "ok",
     }
     assert not (root / "var" / "catalog.db").exists(), "the doctor made a catalog"
 
@@ -115,7 +116,7 @@ def test_little_space_warns_and_no_space_fails(root: Path, free: int, verdict: s
 @pytest.mark.slow
 def test_the_shared_folder_is_tried_out_where_one_is_set(root: Path, tmp_path: Path) -> None:
     def found(library: Path | None) -> dict[str, Check]:
-        checks = examine(Settings(root=root, library=library, webserver_port=free_port()))
+        checks = examine(Settings(root=root, library=library, desk_port=free_port(), webserver_port=free_port()))
         return {check.name: check for check in checks if check.name.startswith("shared folder")}
 
     assert found(None) == {}
@@ -133,7 +134,9 @@ def test_a_folder_that_is_no_project_is_told_what_it_lacks(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_a_broken_channel_file_does_not_stop_the_other_checks(root: Path) -> None:
     (root / "channels" / "broken.yaml").write_text("title: Broken\ncolour: blue\n", encoding="utf-8")
-    found = {check.name: check for check in examine(Settings(root=root, webserver_port=free_port()))}
+    found = {
+        check.name: check for check in examine(Settings(root=root, desk_port=free_port(), webserver_port=free_port()))
+    }
     assert found["channels"].verdict == "fail"
     assert "broken.yaml:2: colour: unknown field" in found["channels"].found
     assert found["prices"].verdict == "ok"
@@ -249,7 +252,18 @@ def test_a_sandbox_port_that_is_taken_fails_with_its_holder(root: Path, listener
     assert str(who_listens(listener)) in check.found
 
 
-def test_a_taken_web_server_port_is_told_with_its_holder(root: Path, listener: int) -> None:
-    check = check_port(Settings(root=root, webserver_port=listener))
+def test_a_taken_desk_port_is_shown_with_its_holder(root: Path, listener: int) -> None:
+    (check,) = check_ports(Settings(root=root, desk_port=listener, webserver_port=free_port()))
     assert check.verdict == "warn"
     assert f"{listener} is taken by {who_listens(listener)}" in check.found
+
+
+def test_a_dagster_with_a_port_of_its_own_is_warned_of(
+    root: Path, listener: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(root=root, desk_port=free_port(), webserver_port=listener)
+    assert [check.name for check in check_ports(settings)] == ["desk port"], "whatever else listens there is harmless"
+    monkeypatch.setattr(psutil.Process, "name", lambda _self: "dagster-webserver")
+    check = check_ports(settings)[1]
+    assert (check.name, check.verdict) == ("dagster web server", "warn")
+    assert f"port {listener}" in check.found

@@ -1,0 +1,69 @@
+"""Whom a request must be addressed to, and where it may come from, before anything else of it is looked at.
+
+A page of any web site can send requests to this machine: to an address of loopback, or to a name of its own that it
+lets
+point there. Such requests carry the site's name as `Origin` or as `Host`, so neither may be foreign. An IP address is
+never a site's name, and passes.
+"""
+
+import ipaddress
+import re
+import socket
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dayreel.settings import Settings
+
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::\d{1,5})?")
+_CALLBACKS = "/callbacks/"  # signed by who sends them, and sent by servers
+
+
+class OwnHosts:
+    """ASGI middleware: refuses what is addressed to a foreign host, or comes from a foreign origin."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        """Wrap `app`."""
+        self.app = app
+        public = urlsplit(settings.desk_url) if settings.desk_url else None
+        self._origin = f"{public.scheme}://{public.netloc}".lower() if public else None
+        names = ("localhost", socket.gethostname(), settings.desk_host, public.hostname if public else None)
+        self._names = frozenset(name.lower() for name in names if name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        problem = self._problem(scope) if scope["type"] in ("http", "websocket") else None
+        if problem is None:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        else:
+            await PlainTextResponse(f"{problem}\n", 421 if "address" in problem else 403)(scope, receive, send)
+
+    def _problem(self, scope: Scope) -> str | None:
+        headers = Headers(scope=scope)
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        if len(hosts) != 1 or not self._is_own(hosts[0]):
+            return (
+                f"This desk is not at the address {', '.join(hosts)[:200] or '(none)'!r}. "
+                "If people type it, set DAYREEL_DESK_URL to it."
+            )
+        own = self._origin or f"http://{hosts[0].lower()}"
+        if [origin for origin in origins if origin.lower() != own] and not scope["path"].startswith(_CALLBACKS):
+            return "Another site sent this request. Nothing was done."
+        return None
+
+    def _is_own(self, host: str) -> bool:
+        matched = _HOST.fullmatch(host)
+        if matched is None:
+            return False
+        name = (matched["v6"] or matched["name"]).lower().removesuffix(".")
+        if name in self._names or name.endswith(".localhost"):
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
