@@ -1,1 +1,1 @@
-"""Benchmarks: each holds a budget of the house plan as a ratio measured in one run, never as absolute seconds."""
+"""Benchmarks: each holds one of the budgets as a ratio measured in one run, never as absolute seconds."""

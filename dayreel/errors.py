@@ -23,7 +23,7 @@ from typing import ClassVar, Final, Literal
 
 _CODE: Final = re.compile(r"[A-Za-z0-9_./:-]{1,64}")
 
-Verdict = Literal["retry", "refuse", "unknown"]
+ErrorVerdict = Literal["retry", "refuse", "unknown"]
 
 
 class DayreelError(Exception):
@@ -89,7 +89,7 @@ class ProviderError(DayreelError):
         code: the vendor's own error code, for branching and for statistics.
     """
 
-    verdict: ClassVar[Verdict]
+    verdict: ClassVar[ErrorVerdict]
     _retry_words: ClassVar[str]
 
     def __init__(

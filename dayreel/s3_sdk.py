@@ -12,7 +12,7 @@ _PART_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Answer:
+class StoreRefusal:
     """What a store said when it refused: its own code, and its words."""
 
     code: str
@@ -51,7 +51,7 @@ def failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
     return (BotoCoreError, ClientError, Boto3Error, *more)
 
 
-def answer_in(failure: BaseException) -> Answer | None:
+def answer_in(failure: BaseException) -> StoreRefusal | None:
     """Return what the store said, or None where it did not answer."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
@@ -61,4 +61,4 @@ def answer_in(failure: BaseException) -> Answer | None:
         return None
     error_fields = cause.response.get("Error", {})
     code = str(error_fields.get("Code") or "unknown")
-    return Answer(code, str(error_fields.get("Message") or "no message"))
+    return StoreRefusal(code, str(error_fields.get("Message") or "no message"))

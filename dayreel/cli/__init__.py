@@ -39,7 +39,7 @@ COMMANDS = {
     "worker": "do the jobs of own footage on this machine: remux, transcode, file",
     "migrate-v1": "take over clips and settings of the older system",
     "sandbox": "run the sandbox world in the foreground",
-    "desk": "review in the browser, and the front door to Dagster, in the foreground",
+    "desk": "review in the browser, with Dagster behind its login, in the foreground",
     "users": "who may use the desk: add, list, disable, links, tokens",
     "up": "Dagster, the desk in front of it, and the sandbox world, until Ctrl-C",
     "doctor": "check this machine, the settings, the catalog and Dagster",

@@ -7,7 +7,7 @@ from dayreel.cli.output import print_json, print_table
 from dayreel.errors import StaleState
 from dayreel.queries.contents import status_of
 from dayreel.queries.prices import known_day_cost
-from dayreel.queries.review import ReviewSnapshot, Verdict, review_of, snapshot_for_review
+from dayreel.queries.review import DecisionVerdict, ReviewSnapshot, review_of, snapshot_for_review
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_content_id
@@ -160,7 +160,7 @@ def recall(content_id: str, by: str | None, note: str | None, revision: int | No
 
 def _decide(
     content_id: str,
-    verdict: Verdict,
+    verdict: DecisionVerdict,
     *,
     by: str | None,
     note: str | None,

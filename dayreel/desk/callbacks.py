@@ -17,11 +17,11 @@ from starlette.routing import Route
 from dayreel.desk.forms import OversizedError, read_body
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
 from dayreel.providers.notifiers.contract import LONGEST_CAPTION, CallbackAnswer, Callbacks, Interaction
-from dayreel.rules.signatures import MAX_BODY_BYTES, Headers, Refused, Repeats
+from dayreel.rules.signatures import MAX_BODY_BYTES, Headers, Repeats, UntrustedRequest
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.project import Project
 from dayreel.services.reviewing.chat_review import (
-    Asked,
+    CheckedInteraction,
     act_on_press,
     card_for_edit,
     catch_up,
@@ -109,7 +109,7 @@ class Receiver:
         """
         now = self._project.clock.now()
         proof = chat.callbacks.verify(headers, body, now=now)
-        if isinstance(proof, Refused):
+        if isinstance(proof, UntrustedRequest):
             raise _NotTakenError(401, proof.reason)
         try:
             press = chat.callbacks.read(body)
@@ -128,7 +128,7 @@ class Receiver:
         _LOG.warning("%s: %s may not decide: %s", chat.name, press.person_id, why)
         return _response(answer)
 
-    def _do(self, chat: _Chat, asked: Asked) -> Response:
+    def _do(self, chat: _Chat, asked: CheckedInteraction) -> Response:
         project, press, callbacks = self._project, asked.press, chat.callbacks
         notifier = project.connect(chat.name)
         if press.act == "edit":

@@ -188,7 +188,7 @@ class Feed:
     async def _read(self, ready: asyncio.Event) -> None:
         cursor: int | None = None
         window: int | None = None
-        listening = NotificationListener(self._records.catalog, poll_s=self._poll_s)
+        listener = NotificationListener(self._records.catalog, poll_s=self._poll_s)
         try:
             while True:
                 try:
@@ -204,9 +204,9 @@ class Feed:
                     # Heartbeats show the watchers that the desk is alive, whether or not the catalog comes back.
                     _log.warning("The catalog cannot be read for the live view: %s", error)
                     await asyncio.sleep(_TROUBLE_PAUSE_S)
-                await listening.wait()
+                await listener.wait()
         finally:
-            listening.close()
+            listener.close()
 
     def _notify(self, live: ContentStatus, marker: int) -> None:
         known = self._latest.get(live.row.id)

@@ -39,7 +39,7 @@ from dayreel.media.picture import (
     with_watermark,
 )
 from dayreel.media.probe import Probe, probe
-from dayreel.media.run import DEADLINE_S, Progress, atomic_output, run_ffmpeg
+from dayreel.media.run import DEADLINE_S, ProgressCallback, atomic_output, run_ffmpeg
 from dayreel.media.streams import AudioStream, VideoStream
 
 LONGEST_MISS_S = 0.05
@@ -146,7 +146,7 @@ def compose(
     *,
     plan: ComposePlan,
     ffmpeg: Path,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> Composed:
     """Make the final video at `dest` from `segments`, in order, and return what was measured on it.
@@ -382,7 +382,7 @@ def _write(
     sound: Sequence[AudioPart],
     level: Level | None,
     to: Path,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> None:
     tags = {f"metadata:g:{n}": f"{key}={value}" for n, (key, value) in enumerate(job.plan.metadata.items())}
     heard = levelled(joined(sound, 0), level)

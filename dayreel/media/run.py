@@ -25,7 +25,7 @@ from dayreel.clock import SystemClock
 from dayreel.errors import MediaError, UnfinishedError
 from dayreel.process_guard import end, supervised
 
-Progress = Callable[[float], None]
+ProgressCallback = Callable[[float], None]
 """Called with the finished share of the work, 0.0 to 1.0."""
 
 Pulse = Callable[[], None]
@@ -74,7 +74,7 @@ def run_ffmpeg(
     doing: str,
     folder: Path,
     deadline_s: float = DEADLINE_S,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     duration_s: float = 0.0,
     pulse: Pulse | None = None,
     loglevel: str = "warning",
@@ -138,7 +138,7 @@ def _attend(
     process: "subprocess.Popen[bytes]",
     doing: str,
     deadline_s: float,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
     duration_s: float,
     pulse: Pulse | None,
 ) -> list[str]:
@@ -196,7 +196,7 @@ def _drain_progress(pipe: IO[bytes], duration_s: float, keep: Callable[[float], 
             keep(min(1.0, max(0.0, int(value) / 1e6 / duration_s)))
 
 
-def _report(shares: deque[float], progress: Progress | None) -> None:
+def _report(shares: deque[float], progress: ProgressCallback | None) -> None:
     while shares:
         share = shares.popleft()
         if progress is not None:

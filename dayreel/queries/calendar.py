@@ -34,7 +34,7 @@ from dayreel.stores.catalog.tables import channel_pauses, content, pinned_ideas,
 
 # `off`: none of the channel's days. `before`: it is over, and the channel had made nothing yet. `missed`: it is over,
 # and nothing was made. `due`: it is today, the hour of making has come, and nothing is made yet.
-Kind = Literal["made", "pinned", "planned", "paused", "due", "missed", "skipped", "before", "off"]
+DayKind = Literal["made", "pinned", "planned", "paused", "due", "missed", "skipped", "before", "off"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Day:
     """
 
     day: date
-    kind: Kind
+    kind: DayKind
     is_today: bool
     made: ContentStatus | None
     poster: str | None
@@ -173,7 +173,7 @@ class _Look:
 
     def _kind(
         self, day: date, made: ContentStatus | None, pin: PinnedIdea | None, skipped: SkippedDay | None, *, is_off: bool
-    ) -> Kind:
+    ) -> DayKind:
         if made is not None:
             return "made"
         if is_off:
@@ -184,7 +184,7 @@ class _Look:
             return "missed" if self.begun_on is not None and day > self.begun_on else "before"
         return self._kind_ahead(day, pin)
 
-    def _kind_ahead(self, day: date, pin: PinnedIdea | None) -> Kind:
+    def _kind_ahead(self, day: date, pin: PinnedIdea | None) -> DayKind:
         if self.pause is not None and self.pause.covers(day):
             return "paused"
         if day == self.today and self._hour_has_come():

@@ -48,7 +48,7 @@ class Cap:
 
 
 @dataclass(frozen=True)
-class Money:
+class MoneyView:
     """Spend against caps, and what stops it.
 
     Attributes:
@@ -68,7 +68,7 @@ class Money:
         return switch_sentence(self.switch)
 
 
-def money_of(records: Records) -> Money:
+def money_of(records: Records) -> MoneyView:
     """Return what was spent in this world against every cap that holds today.
 
     A channel whose file is broken is left out: it buys nothing, and `dayreel channels` says what is wrong with it.
@@ -83,7 +83,7 @@ def money_of(records: Records) -> Money:
         overall = overall_caps(records, connection)
         this_month = (_ours(records), effects.c.spent_on >= overall[1].since)
         query = select(effects.c.layer, func.sum(_COUNTED)).where(*this_month).group_by(effects.c.layer)
-        return Money(
+        return MoneyView(
             world=records.settings.world,
             caps=(*overall, *(_channel_day(records, connection, channel) for channel in channels.values())),
             switch=read_config(connection, "switch"),

@@ -49,8 +49,8 @@ Loaded = TypeVar("Loaded")
 _MARK = 8
 FileKind = Literal["final video", "poster", "contact sheet"]
 
-Verdict = Literal["approved", "rejected", "edited", "held", "recalled"]
-EVENTS: Mapping[Verdict, str] = {
+DecisionVerdict = Literal["approved", "rejected", "edited", "held", "recalled"]
+EVENTS: Mapping[DecisionVerdict, str] = {
     "approved": "approve",
     "rejected": "reject",
     "edited": "edit",
@@ -177,7 +177,7 @@ class FileFact:
 
 
 @dataclass(frozen=True)
-class Moment:
+class HistoryEntry:
     """One line of a content's history: a decision, with the revision it was about and where it was made, or a step."""
 
     at: datetime
@@ -194,7 +194,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Review:
+class ContentReview:
     """Everything there is to see of one content.
 
     Attributes:
@@ -230,7 +230,7 @@ class Review:
     files: tuple[FileFact, ...]
     renders: tuple[Render, ...]
     checks: tuple[JudgedCheck, ...]
-    history: tuple[Moment, ...]
+    history: tuple[HistoryEntry, ...]
     looked_at: datetime
 
     @property
@@ -290,7 +290,7 @@ class Review:
         )
 
 
-def review_of(records: Records, content_id: str) -> Review:
+def review_of(records: Records, content_id: str) -> ContentReview:
     """Return what there is to see of a content, and to decide about it.
 
     A channel file or a manifest that cannot be read is reported in `trouble`; the rest is shown all the same.
@@ -320,7 +320,7 @@ def review_of(records: Records, content_id: str) -> Review:
     is_newest_take = current is not None and current.id == row.id
     take_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_day_cost(records, channel))
     segment_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_segment_cost(records, channel))
-    return Review(
+    return ContentReview(
         status=status,
         channel=channel,
         manifest=manifest,
@@ -439,18 +439,18 @@ def _file(what: FileKind, path: Path) -> FileFact:
         return FileFact(what, path, None)
 
 
-def _history(connection: Connection, content_id: str) -> tuple[Moment, ...]:
+def _history(connection: Connection, content_id: str) -> tuple[HistoryEntry, ...]:
     """Return decisions, waivers and steps, newest first; a decision's own step is left out."""
     moments = [
-        Moment(row.decided_at, row.decided_by, row.verdict, row.note, row.revision, row.via)
+        HistoryEntry(row.decided_at, row.decided_by, row.verdict, row.note, row.revision, row.via)
         for row in decisions_of(connection, content_id)
     ]
     moments += [
-        Moment(waiver.waived_at, waiver.waived_by, f"waived {waiver.check_name} ({waiver.value})", waiver.reason)
+        HistoryEntry(waiver.waived_at, waiver.waived_by, f"waived {waiver.check_name} ({waiver.value})", waiver.reason)
         for waiver in waivers_of(connection, [content_id]).get(content_id, ())
     ]
     moments += [
-        Moment(step.at, step.actor, f"{step.from_state} → {step.to_state}", step.notes)
+        HistoryEntry(step.at, step.actor, f"{step.from_state} → {step.to_state}", step.notes)
         for step in transitions_of(connection, content_id)
         if step.event not in (*EVENTS.values(), "endorse")
     ]

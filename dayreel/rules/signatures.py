@@ -1,8 +1,8 @@
 """What every signed callback has in common: one timestamp that is not old, one signature, and that it came once. Pure.
 
 How a vendor signs is in its own files. Whoever receives callbacks reads the raw body first, has it verified before
-reading anything in it, and answers 401 to a `Refused`, whose reason is for the log and never for the sender. Who may
-decide what is another question, and is asked afterwards.
+reading anything in it, and answers 401 to a `UntrustedRequest`, whose reason is for the log and never for the sender.
+Who may decide what is another question, and is asked afterwards.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class Refused:
+class UntrustedRequest:
     """Not to be trusted; `reason` has nothing of the request in it."""
 
     reason: str
@@ -67,24 +67,24 @@ class Repeats:
 
 def stamped(
     headers: Headers, timestamp_name: str, signature_name: str, body: bytes, now: datetime
-) -> tuple[str, str] | Refused:
+) -> tuple[str, str] | UntrustedRequest:
     """Return timestamp and signature once everything but the signature itself is in order.
 
     Args:
         timestamp_name, signature_name: of the two headers, in lower case.
     """
     if len(body) > MAX_BODY_BYTES:
-        return Refused("the body is too large")
+        return UntrustedRequest("the body is too large")
     names = list(headers)
     timestamps, signatures = (
         [value for name, value in names if name.lower() == wanted] for wanted in (timestamp_name, signature_name)
     )
     if len(timestamps) != 1 or len(signatures) != 1:
-        return Refused("there is not exactly one timestamp and one signature")
+        return UntrustedRequest("there is not exactly one timestamp and one signature")
     if not _TIMESTAMP.fullmatch(timestamps[0]):
-        return Refused("the timestamp is not written like one")
+        return UntrustedRequest("the timestamp is not written like one")
     if abs(now.timestamp() - int(timestamps[0])) > WINDOW_S:
-        return Refused("the timestamp is too far from now")
+        return UntrustedRequest("the timestamp is too far from now")
     return timestamps[0], signatures[0]
 
 

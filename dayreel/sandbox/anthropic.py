@@ -10,7 +10,7 @@ from starlette.routing import Route
 from dayreel.sandbox import credentials, writer
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes, tokens
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 PRICES_USD_PER_MTOK: Final[dict[str, tuple[Decimal, Decimal]]] = {
     "claude-haiku-5-5": (Decimal("0.10"), Decimal("0.50")),
@@ -50,7 +50,7 @@ SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "refusal"), ("messag
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/anthropic`."""
     return routes(
         world,

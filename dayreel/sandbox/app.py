@@ -15,7 +15,7 @@ from dayreel.clock import Clock
 from dayreel.sandbox import control
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.code_version import code_version
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 from dayreel.vendors.registry import vendors
 
 
@@ -40,7 +40,7 @@ class CountActivity:
             self._activity.last_at = time.monotonic()
 
 
-def _stand_ins(world: World) -> Iterator[BaseRoute]:
+def _stand_ins(world: SandboxWorld) -> Iterator[BaseRoute]:
     """Yield the routes of every stand-in that a vendor's record names."""
     for vendor in vendors():
         if vendor.stand_in is not None:
@@ -65,7 +65,7 @@ def create_app(
         activity: filled with when requests came.
         code: what it says it runs; None is this code.
     """
-    world = World(root, clock=clock)
+    world = SandboxWorld(root, clock=clock)
     activity = activity or Activity()
 
     @asynccontextmanager

@@ -15,13 +15,13 @@ from dayreel.errors import UsageError
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.faults import Faults
 from dayreel.sandbox.interactions import press
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 VERSION: Final = 1
 Control = Callable[[Request], Awaitable[Response]]
 
 
-def mount(world: World, token: str | None, activity: Activity, code: str) -> list[Route]:
+def mount(world: SandboxWorld, token: str | None, activity: Activity, code: str) -> list[Route]:
     """Return the routes of the control plane and the pages.
 
     Args:
@@ -94,7 +94,7 @@ async def _body(request: Request) -> Document:
 class ControlPlane:
     """Handlers of the control plane and the pages."""
 
-    def __init__(self, world: World, activity: Activity, code: str) -> None:
+    def __init__(self, world: SandboxWorld, activity: Activity, code: str) -> None:
         """Serve one world."""
         self._world = world
         self._activity = activity

@@ -10,7 +10,7 @@ _DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Counters:
+class SandboxCounters:
     """What the platforms count, at one moment."""
 
     views: int
@@ -22,7 +22,7 @@ class Counters:
     average_watch_s: float
 
 
-def counters(platform: str, post_id: str, age_s: float, duration_s: float) -> Counters:
+def counters(platform: str, post_id: str, age_s: float, duration_s: float) -> SandboxCounters:
     """Return a post's counters at an age; they never fall as the age grows.
 
     Args:
@@ -35,7 +35,7 @@ def counters(platform: str, post_id: str, age_s: float, duration_s: float) -> Co
     final = _TYPICAL_VIEWS[platform] * math.exp(dice.gauss(0, 1.0))
     half_life_s = _DAY_S * dice.uniform(0.6, 3.0)
     views = int(final * (1 - 0.5 ** (max(0.0, age_s) / half_life_s)))
-    return Counters(
+    return SandboxCounters(
         views=views,
         likes=int(views * dice.uniform(0.03, 0.11)),
         comments=int(views * dice.uniform(0.001, 0.008)),

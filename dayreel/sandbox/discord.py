@@ -17,7 +17,7 @@ from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.interactions import pressed_button
 from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
-from dayreel.sandbox.world import Chat, Document, World
+from dayreel.sandbox.world import ChatDelivery, Document, SandboxWorld
 
 FILE_LIMIT: Final = 10 * 1024 * 1024
 REQUEST_LIMIT: Final = 25 * 1024 * 1024
@@ -31,7 +31,7 @@ _ANSWER_TYPES: Final = (1, 4, 5, 6, 7, 9)
 _MODAL: Final = 9
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/discord/api/v10`."""
     base = "/discord/api/v10"
     table: dict[Place, Handler] = {
@@ -42,7 +42,7 @@ def mount(world: World) -> list[Route]:
         ("PATCH", f"{base}/channels/{{channel_id}}/messages/{{message_id}}", "update"): update,
         ("POST", f"{base}/webhooks/{{application_id}}/{{token}}", "follow_up"): follow_up,
     }
-    world.offer("discord", (), chat=Chat(_payload, _signed, _problem))
+    world.offer("discord", (), chat=ChatDelivery(_payload, _signed, _problem))
     return routes(world, "discord", _fault_answer, table)
 
 
@@ -230,7 +230,7 @@ def _shown(message: Document) -> Document:
 # -- what people press ------------------------------------------------------------------------------------
 
 
-def _payload(world: World, wish: Document) -> Document:
+def _payload(world: SandboxWorld, wish: Document) -> Document:
     token = world.new_digest("discord_token")[:40]
     user = {"id": wish["user"], "username": wish["name"]}
     world.store.put("discord_token", token, {"at": world.now().isoformat(), "user": wish["user"]})

@@ -18,7 +18,7 @@ from dayreel.errors import MediaError
 from dayreel.sandbox import clips, credentials
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 Problem = Document
 _PER_SECOND: Final = {"480p": Decimal("0.05"), "720p": Decimal("0.10"), "1080p": Decimal("0.15")}
@@ -94,7 +94,7 @@ SPECIAL_FAULTS: Final = {
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/fal`."""
     queue = "/fal/queue/{owner}/{app}"
     return routes(
@@ -192,7 +192,7 @@ async def submit(call: Call) -> Response:
     )
 
 
-def _bill(world: World, request: Document) -> None:
+def _bill(world: SandboxWorld, request: Document) -> None:
     arguments, model = request["arguments"], MODELS[request["model"]]
     duration_s, resolution = duration_of(arguments, model), resolution_of(arguments, model)
     world.bill(
@@ -312,7 +312,7 @@ def seed_of(request: Document) -> int:
     return given if given is not None else int(request["id"][:7], 16)
 
 
-def _start_rendering(world: World, request_id: str) -> None:
+def _start_rendering(world: SandboxWorld, request_id: str) -> None:
     """Render in the background, unless somebody does or it is not wanted any more."""
     request = world.store.get("fal_request", request_id)
     if request is None or request["cancelled"] or request_id in _RENDERING:
@@ -326,7 +326,7 @@ def _start_rendering(world: World, request_id: str) -> None:
     _RENDERING[request_id].add_done_callback(lambda _task: _RENDERING.pop(request_id, None))
 
 
-def phase(world: World, request: Document) -> str:
+def phase(world: SandboxWorld, request: Document) -> str:
     """Return IN_QUEUE, IN_PROGRESS or COMPLETED by the world's time and the state of the file."""
     if request["cancelled"]:
         return "COMPLETED"
@@ -368,7 +368,7 @@ async def status(call: Call) -> Response:
     return JSONResponse(body, 200)
 
 
-def _logs(world: World, request: Document) -> list[Document]:
+def _logs(world: SandboxWorld, request: Document) -> list[Document]:
     share = min(1.0, world.age_s(request["submitted_at"]) / max(0.01, world.pace("fal_render_s")))
     steps = [f"denoising: {percent}%" for percent in (0, 25, 50, 75, 100) if percent <= 100 * share]
     return [{"message": step, "level": "INFO", "source": "run", "timestamp": request["submitted_at"]} for step in steps]
@@ -417,7 +417,7 @@ async def result(call: Call) -> Response:
     return JSONResponse(body, headers={**headers, "x-fal-billable-units": seconds})
 
 
-def _clip(world: World, request: Document, **changes: Any) -> Any:
+def _clip(world: SandboxWorld, request: Document, **changes: Any) -> Any:
     return clips.render(wish_of(request, **changes), world.folder("files", "clips"))
 
 

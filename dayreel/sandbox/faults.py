@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from dayreel.errors import UsageError
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 EVERYWHERE: Final = ("lose_answer", "error_after_accept", "error", "delay", "expired_token", "quota")
 """Kinds that any route shows. Those that only some routes show are the stand-in's, see `wire.routes`."""
@@ -48,7 +48,7 @@ class Fault:
 class Faults:
     """The armed faults of a world and the record of those that fired; both survive a restart."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxWorld) -> None:
         """Use the world's store."""
         self._store = world.store
         self._world = world

@@ -15,11 +15,11 @@ from starlette.routing import Route
 
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
-from dayreel.sandbox.counters import Counters, counters
+from dayreel.sandbox.counters import SandboxCounters, counters
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import MediaFacts, inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 DAY_S: Final = 86_400
 LIMIT_BYTES: Final = 300_000_000
@@ -40,7 +40,7 @@ SPECIAL_FAULTS: Final = {
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/instagram/graph` (with and without a version) and `/instagram/rupload`."""
     edges: dict[Place, Handler] = {
         ("GET", "refresh_access_token", "token"): refresh_token,
@@ -119,7 +119,7 @@ async def _login(call: Call) -> tuple[str, Document]:
     return _kind_of(call.world, token), fields
 
 
-def _kind_of(world: World, token: str) -> str:
+def _kind_of(world: SandboxWorld, token: str) -> str:
     if token == credentials.INSTAGRAM_FACEBOOK_TOKEN:
         return "facebook"
     if token == credentials.INSTAGRAM_LOGIN_TOKEN or world.store.get("instagram_token", token):
@@ -202,11 +202,11 @@ def _check_container(fields: Document, login: str) -> bool:
     return is_resumable
 
 
-def _file(world: World, container_id: str) -> Path:
+def _file(world: SandboxWorld, container_id: str) -> Path:
     return world.folder("uploads", "instagram") / f"{container_id}.mp4"
 
 
-def _fetch_later(world: World, container: Document) -> None:
+def _fetch_later(world: SandboxWorld, container: Document) -> None:
     """Fetch the video in the background, as Meta does after it has answered."""
 
     async def work() -> None:
@@ -217,7 +217,7 @@ def _fetch_later(world: World, container: Document) -> None:
     task.add_done_callback(_FETCHES.discard)
 
 
-def _fetch(world: World, container_id: str, url: str) -> None:
+def _fetch(world: SandboxWorld, container_id: str, url: str) -> None:
     """Fetch a video from this machine; anything farther away is not reachable from the sandbox."""
     path = _file(world, container_id)
     host = urllib.parse.urlsplit(url).hostname
@@ -237,7 +237,7 @@ def _fetch(world: World, container_id: str, url: str) -> None:
         _take_in(world, container_id)
 
 
-def _take_in(world: World, container_id: str) -> None:
+def _take_in(world: SandboxWorld, container_id: str) -> None:
     """Look at a whole file and write down what became of it."""
     container = world.store.get("instagram_container", container_id) or {}
     path = _file(world, container_id)
@@ -316,7 +316,7 @@ def _upload_error(message: str, status: int, *, type_: str = "ProcessingFailedEr
     return JSONResponse({"debug_info": {"retriable": is_retriable, "type": type_, "message": message}}, status)
 
 
-def status_of(world: World, container: Document) -> tuple[str, str]:
+def status_of(world: SandboxWorld, container: Document) -> tuple[str, str]:
     """Return a container's status_code and the sentence beside it."""
     if container["published"]:
         return "PUBLISHED", "Published: Media has been successfully published."
@@ -334,7 +334,7 @@ def status_of(world: World, container: Document) -> tuple[str, str]:
 # -- nodes and edges --------------------------------------------------------------------------------------
 
 
-def _node_route(world: World, request: Request) -> str:
+def _node_route(world: SandboxWorld, request: Request) -> str:
     node = request.path_params["node"]
     if world.store.get("instagram_container", node):
         return "status"
@@ -396,7 +396,7 @@ def _chosen(known: Document, wanted: list[str]) -> Document:
     return {"id": known["id"], **{name: known[name] for name in wanted}}
 
 
-def _counted(call: Call, post: Document) -> Counters:
+def _counted(call: Call, post: Document) -> SandboxCounters:
     return counters("instagram", post["id"], call.world.age_s(post["created_at"]), post["duration_s"])
 
 
@@ -441,7 +441,7 @@ async def quota(call: Call) -> Response:
     return JSONResponse({"data": [{"config": config, "quota_usage": _used(call.world)}]})
 
 
-def _used(world: World) -> int:
+def _used(world: SandboxWorld) -> int:
     return sum(world.age_s(post["created_at"]) < DAY_S for post in world.posts("instagram"))
 
 
@@ -514,7 +514,7 @@ async def insights(call: Call) -> Response:
     )
 
 
-def _metric_values(counted: Counters, post_id: str) -> dict[str, Any]:
+def _metric_values(counted: SandboxCounters, post_id: str) -> dict[str, Any]:
     watch_ms = round(1000 * counted.average_watch_s)
     return {
         "views": counted.views,

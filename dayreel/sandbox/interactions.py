@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 import httpx
 
 from dayreel.errors import UsageError
-from dayreel.sandbox.world import Chat, Document, World
+from dayreel.sandbox.world import ChatDelivery, Document, SandboxWorld
 
 DEADLINE_S: Final = 3.0
 _WISHES: Final = {"service", "message", "button", "form", "caption", "user", "name", "to", "at"}
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
-async def press(world: World, wish: Document) -> Document:
+async def press(world: SandboxWorld, wish: Document) -> Document:
     """Press a button or send a form.
 
     Args:
@@ -40,7 +40,7 @@ async def press(world: World, wish: Document) -> Document:
 
 
 def pressed_button(
-    world: World, wish: Document, id_field: str, buttons_of: Callable[[Document], list[Document]]
+    world: SandboxWorld, wish: Document, id_field: str, buttons_of: Callable[[Document], list[Document]]
 ) -> tuple[Document, Document]:
     """Return the message and the button that a press is about.
 
@@ -61,7 +61,7 @@ def pressed_button(
     raise UsageError(f"Message {wish.get('message')!r} has no button {wish.get('button')!r}.")
 
 
-async def _deliver(chat: Chat, address: str, request: Document) -> Document:
+async def _deliver(chat: ChatDelivery, address: str, request: Document) -> Document:
     if urlsplit(address).hostname not in _LOOPBACK:
         raise UsageError("The sandbox world delivers to this machine only.")
     try:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from dayreel.sandbox import clips, credentials
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 MODELS: Final = frozenset({"kling-v1-6", "kling-v2-master", "kling-v2-1-master", "kling-v2-5-turbo", "kling-v2-6"})
 PRICE_USD_PER_S: Final = {"std": Decimal("0.042"), "pro": Decimal("0.07")}
@@ -31,7 +31,7 @@ SPECIAL_FAULTS: Final = {
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/kling`."""
     return routes(
         world,
@@ -127,7 +127,7 @@ async def submit(call: Call) -> Response:
     return answer(_shown(call, task))
 
 
-def _check(world: World, wish: Document) -> None:
+def _check(world: SandboxWorld, wish: Document) -> None:
     rules = (
         (isinstance(wish.get("prompt"), str) and 0 < len(wish["prompt"]) <= PROMPT_LIMIT, "prompt is invalid"),
         (wish["model_name"] in MODELS, f"model_name {wish['model_name']!r} is invalid"),
@@ -142,7 +142,7 @@ def _check(world: World, wish: Document) -> None:
             raise Refused(answer(None, code=1201, message=message, http_status=400))
 
 
-def _by_external_id(world: World, external_id: str | None) -> Document | None:
+def _by_external_id(world: SandboxWorld, external_id: str | None) -> Document | None:
     if not external_id:
         return None
     tasks = world.store.all("kling_task")
@@ -163,7 +163,7 @@ def _clip_wish(task: Document, **changes: Any) -> clips.ClipWish:
     return clips.ClipWish(**{**wanted, **changes})
 
 
-def _start_rendering(world: World, task: Document) -> None:
+def _start_rendering(world: SandboxWorld, task: Document) -> None:
     """Render in the background, unless somebody does."""
     if task["id"] in _RENDERING:
         return
@@ -176,7 +176,7 @@ def _start_rendering(world: World, task: Document) -> None:
     _RENDERING[task["id"]].add_done_callback(lambda _done: _RENDERING.pop(task["id"], None))
 
 
-def _state(world: World, task: Document) -> str:
+def _state(world: SandboxWorld, task: Document) -> str:
     age = world.age_s(task["created_at"])
     if age < world.pace("kling_render_s") / 4:
         return "submitted"

@@ -14,14 +14,14 @@ from starlette.routing import Route
 from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 
 KEPT: Final = timedelta(hours=12)
 LIMIT_BYTES: Final = 4096
 _TOPIC: Final = re.compile(r"[-_A-Za-z0-9]{1,64}")
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/ntfy`."""
     table: dict[Place, Handler] = {
         ("POST", "/ntfy/", "publish"): publish,

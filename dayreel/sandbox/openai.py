@@ -10,7 +10,7 @@ from starlette.routing import Route
 from dayreel.sandbox import credentials, writer
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes, tokens
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 PRICES_USD_PER_MTOK: Final[dict[str, tuple[Decimal, Decimal]]] = {
     "gpt-6-luna": (Decimal("0.10"), Decimal("0.50")),
@@ -26,7 +26,7 @@ SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "refusal"), ("respon
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/openai/v1`."""
     return routes(
         world,

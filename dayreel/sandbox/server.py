@@ -19,7 +19,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.app import create_app
 from dayreel.sandbox.wire import DroppableHTTP
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 
 USUAL_PORT: Final = 8765
 
@@ -63,7 +63,7 @@ class SandboxServer(uvicorn.Server):
         logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)
         host, port = listener.getsockname()[:2]
         self.url = f"http://{host}:{port}"
-        self.world: World = app.state.world
+        self.world: SandboxWorld = app.state.world
         self._file = root / "server.json"
         self._activity = activity
         self._ready = ready

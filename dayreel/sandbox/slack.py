@@ -19,7 +19,7 @@ from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.interactions import pressed_button
 from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
-from dayreel.sandbox.world import Chat, Document, World
+from dayreel.sandbox.world import ChatDelivery, Document, SandboxWorld
 
 TEXT_LIMIT: Final = 40_000
 BLOCK_LIMIT: Final = 50
@@ -28,7 +28,7 @@ _LIMITS: Final = {"section": 3000, "header": 150}
 BOT_USER: Final = "U0SANDBOX"
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/slack`."""
     table: dict[Place, Handler] = {
         ("POST", "/slack/upload/{file_id}", "file"): upload,
@@ -46,7 +46,7 @@ def mount(world: World) -> list[Route]:
     }
     for name, (route, handler) in methods.items():
         table["GET,POST", f"/slack/api/{name}", route] = handler
-    world.offer("slack", (), chat=Chat(_payload, _signed, _problem))
+    world.offer("slack", (), chat=ChatDelivery(_payload, _signed, _problem))
     return routes(world, "slack", _fault_answer, table)
 
 
@@ -265,7 +265,7 @@ async def get_upload_url(call: Call) -> Response:
     return ok(upload_url=f"{call.origin}/slack/upload/{id_}", file_id=id_)
 
 
-def _file(world: World, file_id: str) -> Path:
+def _file(world: SandboxWorld, file_id: str) -> Path:
     return world.folder("uploads", "slack") / file_id
 
 
@@ -315,7 +315,7 @@ async def complete_upload(call: Call) -> Response:
 # -- what people press ------------------------------------------------------------------------------------
 
 
-def _payload(world: World, wish: Document) -> Document:
+def _payload(world: SandboxWorld, wish: Document) -> Document:
     user = {"id": wish["user"], "username": wish["name"], "team_id": "T0SANDBOX"}
     common = {"user": user, "team": {"id": "T0SANDBOX"}, "api_app_id": "A0SANDBOX"}
     if wish.get("form"):

@@ -25,7 +25,7 @@ from dayreel.sandbox import credentials
 from dayreel.sandbox.clips import run_ffmpeg
 from dayreel.sandbox.faults import Fault, Faults
 from dayreel.sandbox.wire import Call, forget_connection, routes
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 TICKS_PER_S: Final = 10_000_000
 RATE_HZ: Final = 24_000
@@ -47,7 +47,7 @@ _BLOCK: Final = 720 * 6
 _VOWELS: Final = (730, 530, 660, 570, 300)
 
 
-def mount(world: World) -> list[BaseRoute]:
+def mount(world: SandboxWorld) -> list[BaseRoute]:
     """Return the routes under `/speech`."""
 
     async def speak(socket: WebSocket) -> None:
@@ -92,7 +92,7 @@ class SpokenPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class SsmlRequest:
     """What was asked for in SSML."""
 
     text: str
@@ -100,7 +100,7 @@ class Speech:
     rate: float
 
 
-def read_ssml(ssml: str) -> Speech | None:
+def read_ssml(ssml: str) -> SsmlRequest | None:
     """Return what an SSML document asks for, or None when it is not one we know."""
     match = re.search(r"<voice name='([^']*)'>\s*<prosody ([^>]*)>(.*?)</prosody>", ssml, re.DOTALL)
     if not match:
@@ -109,10 +109,10 @@ def read_ssml(ssml: str) -> Speech | None:
     name = match[1]
     long_name = re.search(r"\((\w+-\w+), ([\w-]+)\)", name)
     voice = f"{long_name[1]}-{long_name[2]}" if long_name else name
-    return Speech(html.unescape(match[3]), voice, 1 + int(rate[1]) / 100 if rate else 1.0)
+    return SsmlRequest(html.unescape(match[3]), voice, 1 + int(rate[1]) / 100 if rate else 1.0)
 
 
-def words_of(speech: Speech) -> list[SpokenPart]:
+def words_of(speech: SsmlRequest) -> list[SpokenPart]:
     """Return each word with its time: long words last longer, punctuation makes a pause."""
     parts: list[SpokenPart] = []
     at = _LEAD_IN_S
@@ -126,7 +126,7 @@ def words_of(speech: Speech) -> list[SpokenPart]:
     return parts
 
 
-def sentences_of(speech: Speech, words: list[SpokenPart]) -> list[SpokenPart]:
+def sentences_of(speech: SsmlRequest, words: list[SpokenPart]) -> list[SpokenPart]:
     """Return each sentence with its time."""
     sentences: list[SpokenPart] = []
     position = 0
@@ -167,7 +167,7 @@ def babble(words: list[SpokenPart], voice: str) -> bytes:
 class _Conversation:
     """One connection: a configuration, an SSML request, and the turn that answers it."""
 
-    def __init__(self, world: World, socket: WebSocket) -> None:
+    def __init__(self, world: SandboxWorld, socket: WebSocket) -> None:
         self._world = world
         self._socket = socket
         self._request_id = uuid4().hex
@@ -233,7 +233,7 @@ class _Conversation:
             await self._send_sound(speech, options["metadataoptions"], sound)
         await self._say("turn.end", {})
 
-    async def _send_sound(self, speech: Speech, options: Document, sound: bytes) -> None:
+    async def _send_sound(self, speech: SsmlRequest, options: Document, sound: bytes) -> None:
         """Send sound and boundaries in turn, the boundary of a word before most of its sound."""
         words = words_of(speech)
         marks: list[tuple[str, SpokenPart]] = []

@@ -17,7 +17,7 @@ from dayreel.sandbox.counters import counters
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import MediaFacts, inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 PUBLIC_OPTIONS: Final = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
 PRIVATE_OPTIONS: Final = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
@@ -41,7 +41,7 @@ SPECIAL_FAULTS: Final = {
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/tiktok`."""
     world.settlers.append(lambda: settle(world))
     v2 = "/tiktok/v2"
@@ -139,7 +139,7 @@ def _limit_rate(call: Call) -> None:
     store.put("tiktok_calls", call.route, {"at": [*recent, now]})
 
 
-def _options(world: World) -> tuple[str, ...]:
+def _options(world: SandboxWorld) -> tuple[str, ...]:
     return PRIVATE_OPTIONS if world.pace("tiktok_private_account") else PUBLIC_OPTIONS
 
 
@@ -209,7 +209,7 @@ def _start(call: Call, post_info: Document, source: Document, *, flow: str) -> R
     return answer({"publish_id": id_, "upload_url": address})
 
 
-def _check_post(world: World, post: Document) -> None:
+def _check_post(world: SandboxWorld, post: Document) -> None:
     """Refuse a post_info the real API would not take.
 
     Raises:
@@ -274,7 +274,7 @@ def chunk_problem(size: int, chunk: int, count: int) -> str | None:
 # -- bytes ------------------------------------------------------------------------------------------------
 
 
-def _file(world: World, publish_id: str) -> Path:
+def _file(world: SandboxWorld, publish_id: str) -> Path:
     return world.folder("uploads", "tiktok") / f"{publish_id.rsplit('.', 1)[-1]}.mp4"
 
 
@@ -329,7 +329,7 @@ def _chunk_range(call: Call, publish: Document) -> tuple[int, int]:
     return first, last
 
 
-def _take_in(world: World, publish_id: str) -> None:
+def _take_in(world: SandboxWorld, publish_id: str) -> None:
     """Look at the whole file and write down what became of it."""
     publish = world.store.get("tiktok_publish", publish_id) or {}
     path = _file(world, publish_id)
@@ -367,13 +367,13 @@ def _objection(facts: MediaFacts) -> str | None:
 # -- what became of it ------------------------------------------------------------------------------------
 
 
-def settle(world: World) -> None:
+def settle(world: SandboxWorld) -> None:
     """Let every upload whose processing time is over go live."""
     for publish in world.store.all("tiktok_publish"):
         _settle_one(world, publish)
 
 
-def _settle_one(world: World, publish: Document) -> Document:
+def _settle_one(world: SandboxWorld, publish: Document) -> Document:
     is_due = publish["uploaded_at"] and world.age_s(publish["uploaded_at"]) >= world.pace("tiktok_processing_s")
     if not is_due or publish["post_id"] or publish["fail_reason"] or publish["stuck"]:
         return publish
@@ -398,7 +398,7 @@ def _settle_one(world: World, publish: Document) -> Document:
     return world.store.merge("tiktok_publish", publish["id"], post_id=post_id, complete_at=world.now().isoformat())
 
 
-def _is_public(world: World, publish: Document) -> bool:
+def _is_public(world: SandboxWorld, publish: Document) -> bool:
     """Return whether moderation has passed a public post, which is when its id is handed out."""
     is_meant_for_all = publish["post_info"].get("privacy_level") == "PUBLIC_TO_EVERYONE"
     return is_meant_for_all and world.age_s(publish["complete_at"]) >= float(world.pace("tiktok_public_id_s"))
@@ -444,7 +444,7 @@ async def cancel(call: Call) -> Response:
 # -- videos -----------------------------------------------------------------------------------------------
 
 
-def _visible(world: World) -> list[Document]:
+def _visible(world: SandboxWorld) -> list[Document]:
     """Return the posts that `video/list` knows, newest first."""
     posts = list(reversed(world.posts("tiktok")))
     if world.pace("tiktok_list_private"):
@@ -559,7 +559,7 @@ async def oauth_token(call: Call) -> Response:
     )
 
 
-def _is_refreshable(world: World, token: str) -> bool:
+def _is_refreshable(world: SandboxWorld, token: str) -> bool:
     known = world.store.get("tiktok_refresh", token)
     if known is None:
         return token == credentials.TIKTOK_REFRESH_TOKEN

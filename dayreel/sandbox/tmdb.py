@@ -12,7 +12,7 @@ from starlette.routing import Route
 from dayreel.sandbox import credentials
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 FILMS: Final[tuple[Document, ...]] = (
     {"id": 101, "title": "Hidden Falls: The Return", "release_date": "2023-08-11"},
@@ -25,7 +25,7 @@ EPISODES: Final = ("Low Tide", "The Lamp / Relit", "Salt", "Episode 4", "Fog", "
 _SEASONS: Final = 3
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/tmdb/3`."""
     table: dict[Place, Handler] = {
         ("GET", "/tmdb/3/authentication", "auth"): authentication,

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dayreel.errors import DayreelError
 from dayreel.sandbox.faults import Fault, Faults
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 Address = tuple[str, int]
 _OPEN: Final[dict[tuple[Address | None, Address | None], asyncio.Transport]] = {}
@@ -105,7 +105,7 @@ class Call:
         fault: a fault of a special kind that the handler itself must show, or None.
     """
 
-    world: World
+    world: SandboxWorld
     request: Request
     route: str
     fault: Fault | None
@@ -146,7 +146,7 @@ class Call:
 
 Handler = Callable[[Call], Awaitable[Response]]
 FaultAnswer = Callable[[str, Fault], Response]
-RouteName = Callable[[World, Request], str]
+RouteName = Callable[[SandboxWorld, Request], str]
 Place = tuple[str, str, str | RouteName]
 """Methods, path and short name of a route."""
 
@@ -164,7 +164,7 @@ class Endpoint:
             error_after_accept.
     """
 
-    world: World
+    world: SandboxWorld
     service: str
     route: str | RouteName
     handler: Handler
@@ -266,7 +266,7 @@ def tokens(text: str) -> int:
 
 
 def routes(
-    world: World,
+    world: SandboxWorld,
     service: str,
     fault_answer: FaultAnswer,
     table: Mapping[Place, Handler],

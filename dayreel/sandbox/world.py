@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Chat:
+class ChatDelivery:
     """How a chat sends what people press, see `interactions`.
 
     Attributes:
@@ -34,7 +34,7 @@ class Chat:
         problem: returns what the vendor would not take of the answer, read as JSON; empty where it would.
     """
 
-    payload: Callable[["World", Document], Document]
+    payload: Callable[["SandboxWorld", Document], Document]
     signed: Callable[[Document, str], tuple[str, dict[str, str]]]
     problem: Callable[[Any], str]
 
@@ -45,7 +45,7 @@ class Service:
 
     routes: tuple[str, ...] = ()
     special_faults: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    chat: Chat | None = None
+    chat: ChatDelivery | None = None
 
 
 class Store:
@@ -130,7 +130,7 @@ class Store:
             self._db.close()
 
 
-class World:
+class SandboxWorld:
     """One sandbox world under one folder.
 
     Args:
@@ -186,7 +186,7 @@ class World:
         *,
         special_faults: Mapping[str, tuple[str, ...]] | None = None,
         pace: Mapping[str, Any] | None = None,
-        chat: Chat | None = None,
+        chat: ChatDelivery | None = None,
     ) -> None:
         """Let a stand-in's routes be armed, its settings be changed, its buttons be pressed; adds to what it had."""
         known = self.services.setdefault(service, Service())

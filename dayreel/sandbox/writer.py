@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 Schema = dict[str, Any]
-Answer = dict[str, Any]
+WrittenAnswer = dict[str, Any]
 
 UNSAFE_MARK: Final = "[sandbox-unsafe]"
 """A request that holds this mark is judged unsafe by the second look."""
@@ -45,9 +45,9 @@ _FIELDS: Final = (
 
 
 @cache
-def recorded() -> dict[str, list[Answer]]:
+def recorded() -> dict[str, list[WrittenAnswer]]:
     """Return every recorded answer: `crafts`, `histories`, and the prompts of each."""
-    content: dict[str, list[Answer]] = json.loads(files(__package__).joinpath("answers.json").read_text("utf-8"))
+    content: dict[str, list[WrittenAnswer]] = json.loads(files(__package__).joinpath("answers.json").read_text("utf-8"))
     return content
 
 
@@ -63,8 +63,8 @@ class Request:
     text: str
     schema: Schema
     dice: random.Random = field(init=False)
-    answer: Answer = field(init=False)
-    prompts: list[Answer] = field(init=False)
+    answer: WrittenAnswer = field(init=False)
+    prompts: list[WrittenAnswer] = field(init=False)
 
     def __post_init__(self) -> None:
         """Choose the answer."""
@@ -75,7 +75,7 @@ class Request:
         self.answer = (_named(self.text, kind) if "video_prompt" in schema else None) or self._of_the_day(kind)
         self.prompts = recorded()["craft_prompts" if self.answer in recorded()["crafts"] else "history_prompts"]
 
-    def _of_the_day(self, kind: str) -> Answer:
+    def _of_the_day(self, kind: str) -> WrittenAnswer:
         """Return the day's answer, or the next one whose subject the request does not name."""
         answers, day = recorded()[kind], _DAY.search(self.text)
         number = date.fromisoformat(day.group()).toordinal() if day else self.dice.randrange(len(answers))
@@ -87,11 +87,11 @@ class Request:
         return next((answer for answer in in_turn if not _is_named(answer, self.text)), in_turn[0])
 
 
-def _is_named(answer: Answer, text: str) -> bool:
+def _is_named(answer: WrittenAnswer, text: str) -> bool:
     return answer["idea"] in text or answer["topic"].lower().partition(":")[0] in text.lower()
 
 
-def _named(text: str, kind: str) -> Answer | None:
+def _named(text: str, kind: str) -> WrittenAnswer | None:
     """Return the answer whose idea a request holds, of whatever kind, or else the first of `kind` that it names."""
     whole = (answer for answers in ("crafts", "histories") for answer in recorded()[answers] if answer["idea"] in text)
     return next(whole, None) or next((answer for answer in recorded()[kind] if _is_named(answer, text)), None)

@@ -15,7 +15,7 @@ from dayreel.sandbox.counters import counters
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
-from dayreel.sandbox.world import Document, World
+from dayreel.sandbox.world import Document, SandboxWorld
 
 CHUNK_MULTIPLE: Final = 262_144
 SESSION_LIFE_S: Final = 7 * 86_400
@@ -29,7 +29,7 @@ SPECIAL_FAULTS: Final = {"break_off": ("upload",), "completed_with_error": ("ses
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
-def mount(world: World) -> list[Route]:
+def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/youtube` and `/google`."""
     v3 = "/youtube/youtube/v3"
     session = "/youtube/upload/youtube/v3/videos"
@@ -185,7 +185,7 @@ def _are_flags(status: Document) -> bool:
     return all(isinstance(status.get(name, False), bool) for name in names)
 
 
-def _file(world: World, session_id: str) -> Path:
+def _file(world: SandboxWorld, session_id: str) -> Path:
     return world.folder("uploads", "youtube") / f"{session_id}.mp4"
 
 
@@ -258,7 +258,7 @@ def _range(call: Call, session: Document) -> tuple[int | None, int | None, int |
     return first, last, total
 
 
-def _take_in(world: World, session: Document) -> str:
+def _take_in(world: SandboxWorld, session: Document) -> str:
     """Make the video of a finished session: it is live from now on."""
     path = _file(world, session["id"])
     reason: str | None = "conversion" if session["is_failing"] else None

@@ -36,7 +36,7 @@ Platform = str
 """A platform's name."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Usd = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=4)]
+UsdAmount = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=4)]
 
 _WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)$")
 
@@ -232,8 +232,8 @@ def _shape_of(platforms: Iterable[Vendor]) -> type[Strict]:
 class Budget(Strict):
     """Spending caps of this channel; left out, those of `dayreel config` hold. Caps over all channels hold always."""
 
-    per_content_usd: Usd | None = Field(None, description="per content: one take of one day")
-    per_day_usd: Usd | None = Field(None, description="per content day, all takes together")
+    per_content_usd: UsdAmount | None = Field(None, description="per content: one take of one day")
+    per_day_usd: UsdAmount | None = Field(None, description="per content day, all takes together")
 
 
 class Experiment(Strict):

@@ -1,5 +1,6 @@
 """Shapes around acts on the outside world: what is asked for, the permit to do it, how it stands."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,8 +9,13 @@ from typing import Any, Final, Literal
 EffectKind = Literal["llm", "segment", "post", "notification", "delete"]
 EffectState = Literal["intended", "sent", "confirmed", "refused", "unknown"]
 
-NO_CONTENT: Final = "the house"
-"""In a content's place where a message is about none. No content can be called so; in the catalog it is NULL."""
+RecordHandle = Callable[[dict[str, Any]], None]
+"""Commits what the vendor gave us to continue from, before the next call."""
+
+NO_CONTENT: Final = "(none)"
+"""Stands for the content of a message that is about none. No content can have this id; the catalog stores NULL, and
+a message that was sent keeps its whole marker, so this text may change.
+"""
 
 
 @dataclass(frozen=True)

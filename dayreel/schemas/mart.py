@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "int", "float", "usd", "day", "moment", "flag"]
+ColumnKind = Literal["text", "int", "float", "usd", "day", "moment", "flag"]
 Every = Literal["day", "week", "month", "always"]
 
 
@@ -12,7 +12,7 @@ class Column:
     """One column. The description says the unit, and what null means where it can be null."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     description: str
 
 

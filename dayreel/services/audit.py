@@ -10,7 +10,7 @@ from dayreel.stores.catalog.tables import acts
 
 
 @dataclass(frozen=True)
-class Act:
+class AuditEntry:
     """One line of the record."""
 
     at: datetime
@@ -42,10 +42,10 @@ def note_outcome(connection: Connection, number: int, outcome: str) -> None:
     connection.execute(update(acts).where(acts.c.id == number).values(detail={**row, "outcome": outcome}))
 
 
-def recent_acts(connection: Connection, *, limit: int = 200) -> list[Act]:
+def recent_acts(connection: Connection, *, limit: int = 200) -> list[AuditEntry]:
     """Return the newest lines of the record, newest first."""
     query = select(acts).order_by(acts.c.id.desc()).limit(limit)
     return [
-        Act(row["at"], row["actor"], row["via"], row["act"], row["target"], row["detail"])
+        AuditEntry(row["at"], row["actor"], row["via"], row["act"], row["target"], row["detail"])
         for row in connection.execute(query).mappings()
     ]

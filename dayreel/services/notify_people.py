@@ -14,15 +14,15 @@ from dayreel.errors import ProviderError
 from dayreel.providers.notifiers.contract import Card, Message, Notifier, ReviewNotifier
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.schemas.effect import NO_CONTENT, EffectKey, Permit
-from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.schemas.effect import NO_CONTENT, EffectKey, Permit, RecordHandle
+from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.effects.ledger import reopen
 from dayreel.services.project import Project
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
 from dayreel.vendors.registry import sandbox_variables, vendors
 
-_TOLD: Final = ("sent", "confirmed", "refused", "unknown")
+_NOTIFIED: Final = ("sent", "confirmed", "refused", "unknown")
 _REMEMBERED: Final = 1000
 REFUSED_RESTS: Final = timedelta(days=1)
 """A messenger that refuses (a wrong key, a room that is gone) is asked again after so long."""
@@ -60,11 +60,11 @@ def notify_once(
         ConfigurationError: the channel file of the content cannot be read.
     """
     key = key_of(row, subject, notifier.name)
-    name = name or key.content_id
+    name = name or ("project" if row is None else row.id)
     marker = marker_of(name, subject)
     request: dict[str, Any] = {"marker": marker, "text": text, **({"about": list(about)} if about else {})}
 
-    def act(permit: Permit, handle: dict[str, object], record: Record) -> Done:
+    def act(permit: Permit, handle: dict[str, object], record: RecordHandle) -> Done:
         if card is not None and isinstance(notifier, ReviewNotifier):
             sent = notifier.ask(permit, card, preview=None)
         else:
@@ -91,7 +91,7 @@ def marker_of(name: str, subject: str) -> str:
 def was_notified(project: Project, row: ContentRow, subject: str, *, target: str) -> bool:
     """Return whether `subject` was sent, or may have been: what is unknown is looked up, never repeated."""
     effect = project.ledger.find(key_of(row, subject, target))
-    return effect is not None and effect.state in _TOLD
+    return effect is not None and effect.state in _NOTIFIED
 
 
 def notified_about(project: Project, *, target: str) -> set[str]:
@@ -104,7 +104,7 @@ def notified_about(project: Project, *, target: str) -> set[str]:
         .where(
             *_about_no_content(project),
             effects.c.target == target,
-            effects.c.state.in_(_TOLD),
+            effects.c.state.in_(_NOTIFIED),
             not_(_rested(project)),
         )
         .order_by(effects.c.id.desc())

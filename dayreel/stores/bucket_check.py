@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dayreel.errors import ConfigurationError
 from dayreel.schemas.check import Check
-from dayreel.stores.s3 import Place, RefusedError, connect_s3
+from dayreel.stores.s3 import BucketLocation, RefusedError, connect_s3
 
 PROBES: Final = "dayreel-doctor/"
 """Below the place's prefix; whatever is left there may be deleted."""
@@ -60,7 +60,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
 """What the store, or the SDK before it asks, calls a refusal, to what it means and what a person can do."""
 
 
-def check_bucket(name: str, place: Place, *, connect: Callable[[], Any] | None = None) -> Check:
+def check_bucket(name: str, place: BucketLocation, *, connect: Callable[[], Any] | None = None) -> Check:
     """Write one small object into a place, find it, read it back and delete it; a refusal is a finding, no exception.
 
     Args:
@@ -95,7 +95,7 @@ def check_bucket(name: str, place: Place, *, connect: Callable[[], Any] | None =
 class _Probe:
     """One object that is ours for as long as the check takes."""
 
-    def __init__(self, client: Any, place: Place, key: str) -> None:
+    def __init__(self, client: Any, place: BucketLocation, key: str) -> None:
         self._client = client
         self._place = place
         self._at = {"Bucket": place.bucket, "Key": key}

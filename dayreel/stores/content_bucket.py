@@ -18,7 +18,7 @@ from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import StaleState
 from dayreel.s3_sdk import in_parts
 from dayreel.stores.locks import alone
-from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3, use_plain_checksums
+from dayreel.stores.s3 import GONE, BucketLocation, RefusedError, connect_s3, use_plain_checksums
 
 MANIFEST: Final = "metadata.json"
 PARTS: Final = (
@@ -41,13 +41,13 @@ _WAIT_S: Final = 600.0
 _CHANGED: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
-def content_place(text: str) -> Place:
+def content_place(text: str) -> BucketLocation:
     """Return the place that DAYREEL_CONTENT_BUCKET names.
 
     Raises:
         ConfigurationError: it names none.
     """
-    return Place.parse(
+    return BucketLocation.parse(
         text,
         variable="DAYREEL_CONTENT_BUCKET",
         example="my-videos",

@@ -13,16 +13,18 @@ from typing import Any
 from dayreel.atomic_write import atomic_write_bytes, atomic_write_text
 from dayreel.settings import Settings
 from dayreel.stores.mart_files import MartFiles, charts_folder
-from dayreel.stores.s3 import GONE, Place, RefusedError, connect_s3
+from dayreel.stores.s3 import GONE, BucketLocation, RefusedError, connect_s3
 
 
-def mart_place(text: str) -> Place:
+def mart_place(text: str) -> BucketLocation:
     """Return the place that DAYREEL_MARTS_BUCKET names.
 
     Raises:
         ConfigurationError: it names none.
     """
-    return Place.parse(text, variable="DAYREEL_MARTS_BUCKET", example="my-marts", safe="nothing is written by halves.")
+    return BucketLocation.parse(
+        text, variable="DAYREEL_MARTS_BUCKET", example="my-marts", safe="nothing is written by halves."
+    )
 
 
 class MartBucket(MartFiles):

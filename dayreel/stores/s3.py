@@ -32,7 +32,7 @@ class RefusedError(StoreError):
 
 
 @dataclass(frozen=True)
-class Place:
+class BucketLocation:
     """A bucket and where in it, and the setting that names it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Place:
     safe: str
 
     @classmethod
-    def parse(cls, text: str, *, variable: str, example: str, safe: str) -> "Place":
+    def parse(cls, text: str, *, variable: str, example: str, safe: str) -> "BucketLocation":
         """Return the place that `bucket` or `bucket/prefix` names.
 
         Raises:

@@ -42,7 +42,7 @@ from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Message
 from dayreel.providers.platforms.contract import PostRequest
 from dayreel.providers.video.contract import SegmentRequest
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 from dayreel.schemas.effect import EffectKey, EffectKind, Permit
 from dayreel.testing.proxy import ACTED, SHAPES, HostileProxy, hostile_proxy
 from dayreel.vendors.access import Access
@@ -121,7 +121,7 @@ class Bench:
     root: Path
     proxy: HostileProxy
     variables: dict[str, str]
-    _ask: Callable[[Callable[[World], Any]], Any]
+    _ask: Callable[[Callable[[SandboxWorld], Any]], Any]
     handle: dict[str, Any] = field(default_factory=dict)
 
     def client(self, url: str | None = None, **changes: str | None) -> Any:
@@ -236,12 +236,12 @@ class Bench:
 @contextmanager
 def bench(record: Vendor, root: Path, sample: Sample | None = None) -> Iterator[Bench]:
     """Run a vendor's stand-in below `root`, with a proxy in front, until the block ends."""
-    sample, world = sample or Sample(), World(root / "world")
+    sample, world = sample or Sample(), SandboxWorld(root / "world")
     module, _, function = (record.stand_in or sample.stand_in).partition(":")
     app = Starlette(routes=getattr(import_module(module), function)(world) if module else [])
     with _served(app) as (url, loop), hostile_proxy(url) as proxy:
 
-        def ask(question: Callable[[World], Any]) -> Any:
+        def ask(question: Callable[[SandboxWorld], Any]) -> Any:
             async def answer() -> Any:
                 return question(world)
 

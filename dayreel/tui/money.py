@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from dayreel.queries.config import Value, switch_sentence
-from dayreel.queries.money import Cap, Money, money_of
+from dayreel.queries.money import Cap, MoneyView, money_of
 from dayreel.services.project import Project
 from dayreel.services.turn_switch import turn_switch
 from dayreel.tui.dialogs import AskLine
@@ -17,7 +17,7 @@ from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.words import bar, one_line, plain, usd
 
 
-class MoneyScreen(LiveScreen[Money]):
+class MoneyScreen(LiveScreen[MoneyView]):
     """What was spent, and what stops it."""
 
     name_shown = "money"
@@ -28,11 +28,11 @@ class MoneyScreen(LiveScreen[Money]):
         with VerticalScroll(id="page", can_focus=True):
             yield Static(id="detail")
 
-    def look(self, project: Project) -> Money:
+    def look(self, project: Project) -> MoneyView:
         """Read the sums."""
         return money_of(project)
 
-    def show(self, view: Money) -> None:
+    def show(self, view: MoneyView) -> None:
         """Lay it out."""
         style = "bold $error" if view.switch.value == "off" else "bold"
         lines = [

@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from dayreel.errors import MediaError
-from dayreel.queries.review import EVENTS, Moment, PlatformWords, Review, Verdict, review_of
+from dayreel.queries.review import EVENTS, ContentReview, DecisionVerdict, HistoryEntry, PlatformWords, review_of
 from dayreel.rules.approval import ApprovalScope
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.project import Project
@@ -29,7 +29,7 @@ from dayreel.tui.live import LiveScreen
 from dayreel.tui.pictures import HalfBlocks, half_blocks
 from dayreel.tui.words import left, one_line, plain, size, usd
 
-_VERDICT_OF: dict[str, Verdict] = {event: verdict for verdict, event in EVENTS.items()}
+_VERDICT_OF: dict[str, DecisionVerdict] = {event: verdict for verdict, event in EVENTS.items()}
 _MOST_ROWS = 16
 _DECISIONS_SHOWN = 10
 
@@ -37,7 +37,7 @@ _DECISIONS_SHOWN = 10
 Scope = tuple[int, ApprovalScope | None]
 
 
-class ReviewScreen(LiveScreen[Review]):
+class ReviewScreen(LiveScreen[ContentReview]):
     """One content."""
 
     name_shown = "review"
@@ -60,7 +60,7 @@ class ReviewScreen(LiveScreen[Review]):
         """Show this content."""
         super().__init__()
         self.content_id = content_id
-        self._newer: Review | None = None
+        self._newer: ContentReview | None = None
         self._own_edit: Scope | None = None
         self._drawn: tuple[str | None, int] | None = None
 
@@ -70,11 +70,11 @@ class ReviewScreen(LiveScreen[Review]):
             yield Static(id="detail")
             yield HalfBlocks(id="pictures")
 
-    def look(self, project: Project) -> Review:
+    def look(self, project: Project) -> ContentReview:
         """Read the content."""
         return review_of(project, self.content_id)
 
-    def accept(self, view: Review) -> None:
+    def accept(self, view: ContentReview) -> None:
         """Keep what the person is reading when what a decision is for has changed underneath."""
         if self.view is None or scope_of(view) in (scope_of(self.view), self._own_edit):
             self._newer = None
@@ -85,7 +85,7 @@ class ReviewScreen(LiveScreen[Review]):
             self.say(f"{self.content_id} has changed: {what_changed(self.view, view)}. Press u to see it.", bad=True)
             self.refresh_bindings()
 
-    def show(self, view: Review) -> None:
+    def show(self, view: ContentReview) -> None:
         """Lay the page out."""
         self.query_one("#detail", Static).update(Content("\n").join(_page(view)))
         self._draw(view)
@@ -228,7 +228,9 @@ class ReviewScreen(LiveScreen[Review]):
         """Scroll to the contact sheet."""
         self.query_one("#page", VerticalScroll).scroll_end(animate=False)
 
-    def _decide(self, seen: Review, verdict: Verdict, *, caption: str | None = None, note: str | None = None) -> None:
+    def _decide(
+        self, seen: ContentReview, verdict: DecisionVerdict, *, caption: str | None = None, note: str | None = None
+    ) -> None:
         person = self.terminal.link.person
 
         def record(project: Project) -> str:
@@ -256,7 +258,7 @@ class ReviewScreen(LiveScreen[Review]):
         if self.view is not None:
             self._draw(self.view)
 
-    def _draw(self, view: Review) -> None:
+    def _draw(self, view: ContentReview) -> None:
         sheet = view.file("contact sheet")
         wanted = (view.row.video_sha256, self.size.width)
         if sheet is not None and self.terminal.has_colour and wanted != self._drawn:
@@ -276,7 +278,7 @@ class ReviewScreen(LiveScreen[Review]):
 # -- the page ----------------------------------------------------------------------------------------------------
 
 
-def _page(view: Review) -> Iterator[Content]:
+def _page(view: ContentReview) -> Iterator[Content]:
     row, decided = view.row, [moment for moment in view.history if moment.is_decision][:_DECISIONS_SHOWN]
     yield Content.assemble((f"{row.id}  {view.title}", "bold"))
     yield Content(f"revision {row.revision}, {row.state}{_waits(view)}, made in the {row.world} world")
@@ -307,7 +309,7 @@ def _page(view: Review) -> Iterator[Content]:
         yield Content.styled(f"\nat a prompt: {view.status.next_step}", "dim")
 
 
-def _waits(view: Review) -> str:
+def _waits(view: ContentReview) -> str:
     if view.is_held:
         return ", on hold"
     if view.row.state != "review_pending":
@@ -335,7 +337,7 @@ def _section(title: str, lines: list[str]) -> Iterator[Content]:
         yield Content("\n".join(f"  {part}" for part in line.split("\n")))
 
 
-def _checks(view: Review) -> Iterator[Content]:
+def _checks(view: ContentReview) -> Iterator[Content]:
     passed = sum(check.result.passed for check in view.checks)
     yield from _section(f"checks  {passed} of {len(view.checks)} passed" if view.checks else "checks  none yet", [])
     for check in view.checks:
@@ -347,18 +349,18 @@ def _size_text(size_bytes: int | None) -> str:
     return "missing" if size_bytes is None else size(size_bytes)
 
 
-def _decision_text(moment: Moment) -> str:
+def _decision_text(moment: HistoryEntry) -> str:
     note = f": {one_line(moment.note)}" if moment.note else ""
     by = plain(moment.who)
     return f"{moment.at:%Y-%m-%d %H:%M}  r{moment.revision} {moment.what} by {by} via {moment.via}{note}"
 
 
-def scope_of(view: Review) -> Scope:
+def scope_of(view: ContentReview) -> Scope:
     """Return what a decision on this page is for."""
     return view.row.revision, view.bound
 
 
-def what_changed(seen: Review, now: Review) -> str:
+def what_changed(seen: ContentReview, now: ContentReview) -> str:
     """Return in words what is no longer as the person saw it."""
     changes = []
     if seen.row.revision != now.row.revision:

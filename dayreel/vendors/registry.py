@@ -30,7 +30,7 @@ _LONGEST_CHAT = 20
 
 
 @dataclass(frozen=True)
-class Unusable:
+class UnusableVendor:
     """A vendor of another package that cannot be used, and why."""
 
     name: str
@@ -52,7 +52,7 @@ def vendor_named(name: str) -> Vendor:
     if points is None:
         raise UsageError(f"There is no provider {name!r}.", next_step=f"Providers are: {', '.join(names())}.")
     loaded = _load(name, points)
-    if isinstance(loaded, Unusable):
+    if isinstance(loaded, UnusableVendor):
         raise ConfigurationError(
             f"The vendor {name!r} of {loaded.distribution} cannot be used: {loaded.reason}.",
             next_step="Update or uninstall that package; `dayreel doctor` lists every vendor that cannot be used.",
@@ -135,20 +135,20 @@ def sandbox_variables() -> dict[str, str]:
     return {setting.variable: setting.sandbox for setting in settings if setting.sandbox is not None}
 
 
-def unusable() -> list[Unusable]:
+def unusable() -> list[UnusableVendor]:
     """Return every vendor of another package that cannot be used: it cannot be loaded, or its name is taken."""
     problems = [
-        Unusable(name, _distribution(point), "dayreel has a vendor of that name itself")
+        UnusableVendor(name, _distribution(point), "dayreel has a vendor of that name itself")
         for name in _own().keys() & _plugged().keys()
         for point in _plugged()[name]
     ]
     loaded = (_load(name, points) for name, points in _plugged().items() if name not in _own())
-    return problems + [vendor for vendor in loaded if isinstance(vendor, Unusable)]
+    return problems + [vendor for vendor in loaded if isinstance(vendor, UnusableVendor)]
 
 
 @cache
 def _all() -> tuple[Vendor, ...]:
-    loaded: Iterator[Vendor | Unusable] = (
+    loaded: Iterator[Vendor | UnusableVendor] = (
         _load(name, points) for name, points in _plugged().items() if name not in _own()
     )
     own = [_loaded_own(module) for module in _own().values()]
@@ -202,12 +202,12 @@ def _load_point(point: EntryPoint) -> Vendor | str:
     return vendor
 
 
-def _load(name: str, points: list[EntryPoint]) -> Vendor | Unusable:
+def _load(name: str, points: list[EntryPoint]) -> Vendor | UnusableVendor:
     where = " and ".join(sorted(_distribution(point) for point in points))
     if len(points) > 1:
-        return Unusable(name, where, "each of them brings a vendor of that name; uninstall one")
+        return UnusableVendor(name, where, "each of them brings a vendor of that name; uninstall one")
     loaded = _load_point(points[0])
-    return loaded if isinstance(loaded, Vendor) else Unusable(name, where, loaded)
+    return loaded if isinstance(loaded, Vendor) else UnusableVendor(name, where, loaded)
 
 
 def _distribution(point: EntryPoint) -> str:

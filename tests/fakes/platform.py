@@ -8,14 +8,13 @@ from typing import Any, Literal
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.platforms.contract import (
     Counters,
-    Finding,
     PlannedCall,
+    PostFinding,
     PostRequest,
     Quota,
     Receipt,
-    Record,
 )
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.stores.files import sha256_of
 
 Step = Literal[
@@ -74,7 +73,7 @@ class FakePlatform:
         quota: Quota | None = None,
         account: str = "account-1",
         counts: Sequence[Counters] | Exception = (),
-        sees: Finding | Exception | None = None,
+        sees: PostFinding | Exception | None = None,
     ) -> None:
         self.name = name
         self.world = world or World()
@@ -96,7 +95,7 @@ class FakePlatform:
     def quota(self) -> Quota | None:
         return self._quota
 
-    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
         self.posted.append(request)
         step = self.steps.pop(0) if self.steps else "post"
         if isinstance(step, Exception):
@@ -123,7 +122,7 @@ class FakePlatform:
             raise UnknownOutcomeError(attempted="publish", answer=MAYBE, reference=container)
         return self._receipt(live, "processing" if step == "processing" else "posted")
 
-    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: object) -> Finding:
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: object) -> PostFinding:
         self.looked_up.append(request.content_id)
         if isinstance(self._sees, Exception):
             raise self._sees
@@ -131,8 +130,8 @@ class FakePlatform:
             return self._sees
         for live in self.world.live:
             if request.marker in live.caption:
-                return Finding("live", f"found {live.post_id} by its marker", receipt=self._receipt(live, "posted"))
-        return Finding("absent", "neither the container nor a post with the marker is there")
+                return PostFinding("live", f"found {live.post_id} by its marker", receipt=self._receipt(live, "posted"))
+        return PostFinding("absent", "neither the container nor a post with the marker is there")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         self.counted.append(list(post_ids))

@@ -8,12 +8,12 @@ from starlette.routing import Route
 
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 
 BUCKET_KEY = "sandbox-bucket-key"
 
 
-def webhook(world: World) -> list[Route]:
+def webhook(world: SandboxWorld) -> list[Route]:
     """Return the one address of a receiver that takes whatever comes."""
 
     async def receive(call: Call) -> Response:
@@ -24,7 +24,7 @@ def webhook(world: World) -> list[Route]:
     return routes(world, "webhook", _fault_answer, {("POST", "/hook/{key}", "hook"): receive})
 
 
-def bucket(world: World) -> list[Route]:
+def bucket(world: SandboxWorld) -> list[Route]:
     """Return an S3 store that looks at the key's id, not at signatures."""
 
     def object_of(call: Call) -> Path:

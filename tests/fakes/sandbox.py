@@ -23,7 +23,7 @@ from dayreel.sandbox.credentials import SANDBOX_CREDENTIALS
 from dayreel.sandbox.faults import Faults
 from dayreel.sandbox.interactions import press
 from dayreel.sandbox.server import SandboxServer, build_server
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 from tests.fakes.clock import FakeClock
 
 Answer = TypeVar("Answer")
@@ -143,13 +143,13 @@ class RunningSandbox:
         """Make the world forget everything."""
         self._ask(lambda world: world.reset())
 
-    def _ask(self, question: Callable[[World], Answer]) -> Answer:
-        async def answer(world: World) -> Answer:
+    def _ask(self, question: Callable[[SandboxWorld], Answer]) -> Answer:
+        async def answer(world: SandboxWorld) -> Answer:
             return question(world)
 
         return self._await(answer)
 
-    def _await(self, question: Callable[[World], Coroutine[Any, Any, Answer]]) -> Answer:
+    def _await(self, question: Callable[[SandboxWorld], Coroutine[Any, Any, Answer]]) -> Answer:
         assert self._server is not None
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(question(self._server.world), self._loop).result(DEADLINE_S)

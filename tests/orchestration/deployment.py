@@ -22,7 +22,7 @@ import yaml
 
 from dayreel.cli import run as dayreel
 from dayreel.clock import Clock, SystemClock
-from dayreel.queries.review import Verdict
+from dayreel.queries.review import DecisionVerdict
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.settings import Settings, load_settings
@@ -197,7 +197,7 @@ class Deployment:
         with self.project() as project:
             add_effect(project.catalog, content_id, **{"at": project.clock.now(), "spent_on": today(), **columns})
 
-    def decide(self, content_id: str, verdict: Verdict, **more: Any) -> int:
+    def decide(self, content_id: str, verdict: DecisionVerdict, **more: Any) -> int:
         with self.project() as project:
             return decide(project, content_id, verdict, by="ana", via="cli", **more).id
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from dayreel.errors import DayreelError
 from dayreel.queries.changes import newest_marker
-from dayreel.queries.review import Verdict
+from dayreel.queries.review import DecisionVerdict
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.stores.catalog.tables import decisions
@@ -20,7 +20,7 @@ from tests.fakes.chromium import Page
 from tests.fakes.project import content_row
 
 # What Ben does around Ana's press; after each of them but `edited` her approval is refused, unless it came first.
-MEANWHILE: tuple[Verdict, ...] = ("edited", "held", "rejected", "approved")
+MEANWHILE: tuple[DecisionVerdict, ...] = ("edited", "held", "rejected", "approved")
 ANSWER = "(document.querySelector('.banner.good, h1 + .banner.bad') || {}).innerText"
 
 
@@ -63,7 +63,7 @@ async def answers(page: Page, project: Project, url: str, content_id: str, *, ro
     return seen
 
 
-async def _decide_later(project: Project, content_id: str, verdict: Verdict, after_s: float) -> None:
+async def _decide_later(project: Project, content_id: str, verdict: DecisionVerdict, after_s: float) -> None:
     await asyncio.sleep(after_s)
     caption = f"Clay, patience, {after_s}" if verdict == "edited" else None
     with contextlib.suppress(DayreelError):  # Ana was first, and that leaves nothing to decide

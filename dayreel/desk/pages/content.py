@@ -4,7 +4,15 @@ from starlette.responses import JSONResponse, Response
 
 from dayreel.desk.pages.page import PageRequest, show_error
 from dayreel.errors import BusyError, GateClosedError, StaleState, UsageError
-from dayreel.queries.review import EVENTS, ReviewSnapshot, Verdict, parse_snapshot, review_of, snapshot_text, words_of
+from dayreel.queries.review import (
+    EVENTS,
+    DecisionVerdict,
+    ReviewSnapshot,
+    parse_snapshot,
+    review_of,
+    snapshot_text,
+    words_of,
+)
 from dayreel.queries.rows import get_content
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.gates import closed
@@ -15,7 +23,7 @@ from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.retry_content import regenerate_segment
 from dayreel.services.upkeep.start_work import making_of, publishing_of
 
-_WORDS: dict[str, Verdict] = {event: verdict for verdict, event in EVENTS.items()}
+_WORDS: dict[str, DecisionVerdict] = {event: verdict for verdict, event in EVENTS.items()}
 
 
 def show(request: PageRequest) -> Response:

@@ -13,7 +13,7 @@ from dayreel.desk.state import DeskState
 from dayreel.errors import DayreelError
 from dayreel.queries.changes import status_now
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+AsyncEndpoint = Callable[[Request], Awaitable[Response]]
 
 
 def show_status(request: PageRequest) -> Response:
@@ -25,7 +25,7 @@ def show_status(request: PageRequest) -> Response:
     return JSONResponse(live_document(*status_now(request.desk.project, request.path("content_id"))))
 
 
-def events(desk: DeskState) -> Endpoint:
+def events(desk: DeskState) -> AsyncEndpoint:
     """Return the endpoint that streams: one content where the path names it, all of them otherwise."""
 
     async def endpoint(request: Request) -> Response:

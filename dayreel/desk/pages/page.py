@@ -154,10 +154,10 @@ class PageRequest:
         return RedirectResponse(f"{where}{'&' if '?' in where else '?'}{urlencode({'done': notice})}", 303)
 
 
-Handler = Callable[[PageRequest], Response]
+PageHandler = Callable[[PageRequest], Response]
 
 
-def page(desk: DeskState, handler: Handler, *, role: Role | None = "viewer") -> Callable[[Request], Any]:
+def page(desk: DeskState, handler: PageHandler, *, role: Role | None = "viewer") -> Callable[[Request], Any]:
     """Return an endpoint that calls `handler` for people of `role` and above; None: for everybody.
 
     Handlers work with the catalog, so they run in a thread; POSTs reach them only with a form of our own.

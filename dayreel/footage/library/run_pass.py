@@ -1,6 +1,6 @@
 """One pass over the library: settle jobs, take in what is marked, ask people, send jobs, remove what may go.
 
-The watcher does it whenever something moves, the house's chores whenever `due_library` says so; a lock lets one at a
+The watcher does it whenever something moves, the maintenance chore whenever `due_library` says so; a lock lets one at a
 time. Everything waits in the shared folder, so nothing is lost while nobody tends it.
 """
 

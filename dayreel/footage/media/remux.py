@@ -16,7 +16,7 @@ from dayreel.errors import MediaError
 from dayreel.footage.media.choose_streams import StreamChoice, StreamChoices, same_language
 from dayreel.media.picture import Node, source_input
 from dayreel.media.probe import ONLY_FILES, Probe, probe
-from dayreel.media.run import Progress, Pulse, atomic_output, run_ffmpeg
+from dayreel.media.run import ProgressCallback, Pulse, atomic_output, run_ffmpeg
 
 MATROSKA = ".mkv"
 _AAC_BIT_RATE_PER_CHANNEL = 96_000
@@ -28,7 +28,7 @@ class Running(TypedDict, total=False):
 
     ffmpeg: Required[Path]
     deadline_s: float
-    progress: Progress | None
+    progress: ProgressCallback | None
     pulse: Pulse | None
 
 

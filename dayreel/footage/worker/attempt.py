@@ -18,7 +18,7 @@ from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, MediaError, StoreError, UnfinishedError, UsageError
 from dayreel.footage.schemas.job import JobFile, JobResult
 from dayreel.footage.schemas.library import LibraryPlan, RolePlan
-from dayreel.footage.stores.job_queue import Claim, LeaseLostError, install
+from dayreel.footage.stores.job_queue import JobClaim, LeaseLostError, install
 from dayreel.footage.worker.lease import JobCancelledError, Lease, ProgressReporter, WorkerStoppingError
 from dayreel.footage.worker.roles import ROLES, JobTask, MadeFile
 from dayreel.footage.worker.script import run_script
@@ -30,7 +30,7 @@ _ENDING_REST_S = 2.0
 
 
 @dataclass(frozen=True)
-class Bench:
+class WorkerContext:
     """What a worker works with.
 
     Attributes:
@@ -56,7 +56,7 @@ class Ended:
     seconds: float
 
 
-def attempt(claim: Claim, plan: LibraryPlan, bench: Bench) -> Ended:
+def attempt(claim: JobClaim, plan: LibraryPlan, bench: WorkerContext) -> Ended:
     """Do a claimed job, whose role is one of `ROLES`, to its end.
 
     Raises:
@@ -76,7 +76,7 @@ def attempt(claim: Claim, plan: LibraryPlan, bench: Bench) -> Ended:
     return Ended(claim.spec.job, claim.spec.role, result.outcome, summary, bench.clock.monotonic() - started)
 
 
-def _tried(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> JobResult:
+def _tried(claim: JobClaim, role: RolePlan, bench: WorkerContext, lease: Lease) -> JobResult:
     """Do the work and return the result to report.
 
     Raises:
@@ -99,7 +99,9 @@ def _tried(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> JobResul
     return _result(claim, bench, at, "done", outputs=outputs, facts=facts)
 
 
-def _made(claim: Claim, role: RolePlan, bench: Bench, lease: Lease) -> tuple[tuple[JobFile, ...], dict[str, Any]]:
+def _made(
+    claim: JobClaim, role: RolePlan, bench: WorkerContext, lease: Lease
+) -> tuple[tuple[JobFile, ...], dict[str, Any]]:
     """Check the inputs, do the role and describe the outputs."""
     spec = claim.spec
     reporter = ProgressReporter(claim, bench.clock)
@@ -158,8 +160,8 @@ def _described(made: MadeFile, aside: Path, pulse: Callable[[], None]) -> JobFil
 
 
 def _result(
-    claim: Claim,
-    bench: Bench,
+    claim: JobClaim,
+    bench: WorkerContext,
     at: datetime,
     outcome: AttemptOutcome,
     *,
@@ -179,7 +181,7 @@ def _result(
     )
 
 
-def _end(claim: Claim, result: JobResult, bench: Bench, *, is_fault: bool = True) -> None:
+def _end(claim: JobClaim, result: JobResult, bench: WorkerContext, *, is_fault: bool = True) -> None:
     """Report to the queue, and put the outputs of a job that is done into place; the folder may be away for a moment.
 
     Raises:
@@ -194,7 +196,7 @@ def _end(claim: Claim, result: JobResult, bench: Bench, *, is_fault: bool = True
         _again(lambda: install(bench.root, claim.spec, result), bench)
 
 
-def _again(act: Callable[[], object], bench: Bench) -> None:
+def _again(act: Callable[[], object], bench: WorkerContext) -> None:
     for tries_left in reversed(range(_ENDING_TRIES)):
         try:
             act()

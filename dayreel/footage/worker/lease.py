@@ -13,7 +13,7 @@ from typing import Self
 from dayreel.clock import Clock
 from dayreel.errors import BusyError, DayreelError, StoreError, UnfinishedError
 from dayreel.footage.schemas.job import JobProgress
-from dayreel.footage.stores.job_queue import Claim, LeaseLostError
+from dayreel.footage.stores.job_queue import JobClaim, LeaseLostError
 
 _BEATS_PER_LEASE = 4
 _LOOKS_EVERY_S = 0.5
@@ -33,7 +33,7 @@ class WorkerStoppingError(BusyError):
 class Lease:
     """Holds a claim for as long as the block runs."""
 
-    def __init__(self, claim: Claim, clock: Clock, stop: threading.Event, deadline_s: float) -> None:
+    def __init__(self, claim: JobClaim, clock: Clock, stop: threading.Event, deadline_s: float) -> None:
         """Keep what is held; the first heartbeat was the claim itself."""
         self._deadline_s = deadline_s
         self._began_at = clock.monotonic()  # here, not in the thread, which a busy machine starts late
@@ -104,7 +104,7 @@ class Lease:
 class ProgressReporter:
     """Reports to the shared folder how far a job is, at most once a second."""
 
-    def __init__(self, claim: Claim, clock: Clock) -> None:
+    def __init__(self, claim: JobClaim, clock: Clock) -> None:
         """Start counting now."""
         self._claim = claim
         self._clock = clock

@@ -7,8 +7,8 @@ from pathlib import Path
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, DayreelError, StoreError, UsageError
 from dayreel.footage.schemas.library import LibraryPlan
-from dayreel.footage.stores.job_queue import Claim, JobQueue
-from dayreel.footage.worker.attempt import Bench, Ended, attempt
+from dayreel.footage.stores.job_queue import JobClaim, JobQueue
+from dayreel.footage.worker.attempt import Ended, WorkerContext, attempt
 from dayreel.footage.worker.presence import Presence
 from dayreel.footage.worker.roles import ROLES
 
@@ -54,7 +54,7 @@ def work(
         raise UsageError(f"Workers do {', '.join(ROLES)}, not {', '.join(unknown) or 'nothing'}.")
     read_plan(root)
     queue = JobQueue(root, clock=clock)
-    bench = Bench(root=root, name=name, ffmpeg=ffmpeg, clock=clock, stop=stop)
+    bench = WorkerContext(root=root, name=name, ffmpeg=ffmpeg, clock=clock, stop=stop)
     done = 0
     trouble = ""
     reaped_at = float("-inf")
@@ -83,7 +83,7 @@ def work(
     return done
 
 
-def _attempted(claim: Claim, plan: LibraryPlan, bench: Bench, presence: Presence) -> Ended:
+def _attempted(claim: JobClaim, plan: LibraryPlan, bench: WorkerContext, presence: Presence) -> Ended:
     presence.working_on(claim.spec.job)
     try:
         return attempt(claim, plan, bench)

@@ -19,7 +19,7 @@ from dayreel.footage.schemas.library import LibraryPlan, RemuxPlan, RolePlan, Tr
 from dayreel.footage.stores.safe_copy import safe_copy
 from dayreel.footage.worker.lease import ProgressReporter
 from dayreel.media.probe import Probe, probe
-from dayreel.media.run import Progress, Pulse
+from dayreel.media.run import ProgressCallback, Pulse
 from dayreel.stores.files import sha256_of
 
 _WORK_SHARE = 0.85
@@ -60,7 +60,7 @@ class JobTask:
         plan = settings_of(LibraryPlan, self.spec.parameters)
         return FootageLimits(plan.min_size_ratio, plan.max_duration_gap_s)
 
-    def running(self, progress: Progress) -> Running:
+    def running(self, progress: ProgressCallback) -> Running:
         """Return how ffmpeg is run for this job."""
         return {"ffmpeg": self.ffmpeg, "deadline_s": self.deadline_s, "progress": progress, "pulse": self.pulse}
 
@@ -84,7 +84,7 @@ def do_remux(task: JobTask) -> list[MadeFile]:
     plan = settings_of(RemuxPlan, task.spec.parameters)
     keep = task.spec.parameters.get("keep")
 
-    def make(source: Path, dest: Path, progress: Progress) -> tuple[StreamChoices, Probe]:
+    def make(source: Path, dest: Path, progress: ProgressCallback) -> tuple[StreamChoices, Probe]:
         facts = probe(source)
         choices = choose_streams(facts, plan, None if keep is None else _of_this_file(facts, keep))
         return choices, remux(source, dest, choices, **task.running(progress))
@@ -100,7 +100,7 @@ def do_transcode(task: JobTask) -> list[MadeFile]:
     """
     plan = settings_of(TranscodePlan, task.spec.parameters)
 
-    def make(source: Path, dest: Path, progress: Progress) -> tuple[StreamChoices, Probe]:
+    def make(source: Path, dest: Path, progress: ProgressCallback) -> tuple[StreamChoices, Probe]:
         made = transcode(source, dest, plan, **task.running(progress))
         return choose_streams(probe(source), EVERYTHING), made
 
@@ -136,7 +136,7 @@ ROLES: Mapping[str, Callable[[JobTask], list[MadeFile]]] = {
 
 
 def _one_by_one(
-    task: JobTask, doing: str, make: Callable[[Path, Path, Progress], tuple[StreamChoices, Probe]]
+    task: JobTask, doing: str, make: Callable[[Path, Path, ProgressCallback], tuple[StreamChoices, Probe]]
 ) -> list[MadeFile]:
     """Make one output per input and compare each with its source."""
     outputs = _output_names(task)

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from dayreel.rules.signatures import Headers, Refused, Verified
+from dayreel.rules.signatures import Headers, UntrustedRequest, Verified
 from dayreel.schemas.effect import Permit
 
 PREVIEW = "/preview"
@@ -96,7 +96,7 @@ class Callbacks(Protocol):
     taken: CallbackAnswer
     pong: CallbackAnswer
 
-    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | Refused:
+    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | UntrustedRequest:
         """Return whether it comes from the vendor; nothing of the body is read before."""
         ...
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from dayreel.errors import ConfigurationError
 from dayreel.providers.notifiers.contract import CallbackAnswer, Card, Interaction
 from dayreel.providers.notifiers.discord_cards import PONG, TAKEN, form_of, private, read_interaction
-from dayreel.rules.signatures import Headers, Refused, Verified, repeat_key, stamped
+from dayreel.rules.signatures import Headers, UntrustedRequest, Verified, repeat_key, stamped
 from dayreel.vendors.record import Variable
 
 PUBLIC_KEY: Final = "DISCORD_PUBLIC_KEY"
@@ -19,7 +19,7 @@ _HEX_32: Final = re.compile(r"[0-9a-fA-F]{64}")
 _HEX_64: Final = re.compile(r"[0-9a-fA-F]{128}")
 
 
-def verify_discord(headers: Headers, body: bytes, *, public_key: str, now: datetime) -> Verified | Refused:
+def verify_discord(headers: Headers, body: bytes, *, public_key: str, now: datetime) -> Verified | UntrustedRequest:
     """Check a request to the interactions endpoint; Discord sends wrong ones on purpose and wants 401.
 
     Args:
@@ -37,15 +37,15 @@ def verify_discord(headers: Headers, body: bytes, *, public_key: str, now: datet
             next_step="Copy it from the Discord developer portal, General Information.",
         )
     stamp = stamped(headers, "x-signature-timestamp", "x-signature-ed25519", body, now)
-    if isinstance(stamp, Refused):
+    if isinstance(stamp, UntrustedRequest):
         return stamp
     timestamp, signature = stamp
     if not _HEX_64.fullmatch(signature):
-        return Refused("the signature is not written like one")
+        return UntrustedRequest("the signature is not written like one")
     try:
         VerifyKey(bytes.fromhex(public_key.strip())).verify(timestamp.encode() + body, bytes.fromhex(signature))
     except BadSignatureError:
-        return Refused("the signature is not Discord's")
+        return UntrustedRequest("the signature is not Discord's")
     return Verified(repeat_key("discord", timestamp, body))
 
 
@@ -63,7 +63,7 @@ class DiscordCallbacks:
         """Keep the key."""
         self._public_key = public_key
 
-    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | Refused:
+    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | UntrustedRequest:
         """Check Discord's signature."""
         return verify_discord(headers, body, public_key=self._public_key, now=now)
 

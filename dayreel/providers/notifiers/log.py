@@ -27,7 +27,7 @@ class LogNotifier:
         return None
 
 
-def connect(access: Access) -> LogNotifier:  # noqa: ARG001  every vendor's file has the same door
+def connect(access: Access) -> LogNotifier:  # noqa: ARG001  every vendor's file has this function
     """Return the log; it is the same in every world."""
     return LogNotifier()
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from dayreel.errors import ConfigurationError
 from dayreel.providers.notifiers.contract import CallbackAnswer, Card, Interaction
 from dayreel.providers.notifiers.slack_cards import form_problem, read_interaction_of
-from dayreel.rules.signatures import Headers, Refused, Verified, repeat_key, stamped
+from dayreel.rules.signatures import Headers, UntrustedRequest, Verified, repeat_key, stamped
 from dayreel.vendors.record import Variable
 
 SECRET: Final = "SLACK_SIGNING_SECRET"  # noqa: S105  its variable
@@ -21,7 +21,7 @@ FORM_DEADLINE_S: Final = 2
 _SIGNATURE: Final = re.compile(r"v0=[0-9a-f]{64}")
 
 
-def verify_slack(headers: Headers, body: bytes, *, signing_secret: str, now: datetime) -> Verified | Refused:
+def verify_slack(headers: Headers, body: bytes, *, signing_secret: str, now: datetime) -> Verified | UntrustedRequest:
     """Check a request of Slack's interactivity or events.
 
     Raises:
@@ -33,15 +33,15 @@ def verify_slack(headers: Headers, body: bytes, *, signing_secret: str, now: dat
             next_step="Copy it from the Slack app, Basic Information, App Credentials.",
         )
     stamp = stamped(headers, "x-slack-request-timestamp", "x-slack-signature", body, now)
-    if isinstance(stamp, Refused):
+    if isinstance(stamp, UntrustedRequest):
         return stamp
     timestamp, signature = stamp
     if not _SIGNATURE.fullmatch(signature):
-        return Refused("the signature is not written like one")
+        return UntrustedRequest("the signature is not written like one")
     signed = b"v0:" + timestamp.encode() + b":" + body
     wanted = "v0=" + hmac.new(signing_secret.strip().encode(), signed, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(wanted, signature):
-        return Refused("the signature is not Slack's")
+        return UntrustedRequest("the signature is not Slack's")
     return Verified(repeat_key("slack", timestamp, body))
 
 
@@ -59,7 +59,7 @@ class SlackCallbacks:
         """Keep the secret."""
         self._signing_secret = signing_secret
 
-    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | Refused:
+    def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | UntrustedRequest:
         """Check Slack's signature."""
         return verify_slack(headers, body, signing_secret=self._signing_secret, now=now)
 

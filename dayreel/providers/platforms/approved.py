@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
-from dayreel.providers.platforms.contract import PostRequest, Record
+from dayreel.providers.platforms.contract import PostRequest
+from dayreel.schemas.effect import RecordHandle
 from dayreel.vendors.record import PlatformLimits
 
 Fields = TypeVar("Fields", bound=BaseModel)
@@ -122,7 +123,7 @@ class Progress:
     The whole handle is handed on each time, so that it does not matter whether the caller replaces or merges.
     """
 
-    def __init__(self, handle: dict[str, Any], record: Record) -> None:
+    def __init__(self, handle: dict[str, Any], record: RecordHandle) -> None:
         """Go on from `handle`."""
         self._known = dict(handle)
         self._record = record

@@ -5,15 +5,13 @@ public needs a permit. Handles are JSON objects that the caller commits through 
 another process can go on where this one died.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from dayreel.schemas.effect import Permit
-
-Record = Callable[[dict[str, Any]], None]
+from dayreel.schemas.effect import Permit, RecordHandle
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Finding:
+class PostFinding:
     """What looking up a doubtful post found.
 
     `live`: it is there (see `receipt`). `absent`: it is certainly not there and sending is safe. `resumable`: not there
@@ -112,7 +110,7 @@ class PlatformProvider(Protocol):
         """Return what the platform says is left, or None where it has no such answer."""
         ...
 
-    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
         """Post once, going on from `handle` (empty at first), committing every new id through `record` first.
 
         What `record` is given is always the whole handle, never a part of it.
@@ -125,7 +123,7 @@ class PlatformProvider(Protocol):
         """
         ...
 
-    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         """Find out what became of a post, without sending anything that could publish. Safe to repeat.
 
         A refusal to let us look is `unclear`, not an error: it must not be taken for a refused post.

@@ -24,12 +24,11 @@ from dayreel.providers.platforms.approved import (
 )
 from dayreel.providers.platforms.contract import (
     Counters,
-    Finding,
     PlannedCall,
+    PostFinding,
     PostRequest,
     Quota,
     Receipt,
-    Record,
 )
 from dayreel.providers.platforms.instagram_errors import BY_CODE, BY_SUBCODE, find_row_in_status
 from dayreel.providers.platforms.instagram_graph import GONE_CODES, Graph
@@ -38,7 +37,7 @@ from dayreel.providers.platforms.verdicts import to_error
 from dayreel.providers.proofs import prove_scopes
 from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.rules.captions import carries_marker, format_caption
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import (
@@ -184,7 +183,7 @@ class InstagramPlatform:
             used=int(rows[0].get("quota_usage", 0)), total=int(config["quota_total"]), window=f"rolling {hours} h"
         )
 
-    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
         """Post once, see `PlatformProvider.post`. The handle has container_id, uri, uploaded, publishing, media_id."""
         del permit  # asking for it is the point: nobody posts without one
         fields = self._container_fields(request, None)
@@ -209,17 +208,17 @@ class InstagramPlatform:
         progress.commit(media_id=media_id)
         return self._receipt(media_id)
 
-    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         """Read the container, then the account's newest media, see `PlatformProvider.look_up`."""
         container, media_id = handle.get("container_id"), handle.get("media_id")
         if not container and not media_id:
-            return Finding("absent", "No container was made, and only a container can be published.")
+            return PostFinding("absent", "No container was made, and only a container can be published.")
         try:
             if media_id:
-                return Finding("live", f"Instagram answered with media {media_id}.", self._receipt(media_id))
+                return PostFinding("live", f"Instagram answered with media {media_id}.", self._receipt(media_id))
             return self._judge(request, handle, str(container), sent_at=sent_at)
         except PermanentError as error:
-            return Finding("unclear", f"Instagram does not let us look: {error.message}")
+            return PostFinding("unclear", f"Instagram does not let us look: {error.message}")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return the insights of these media, see `instagram_insights`."""
@@ -384,19 +383,19 @@ class InstagramPlatform:
             )
         return receipt
 
-    def _judge(self, request: PostRequest, handle: dict[str, Any], container: str, *, sent_at: datetime) -> Finding:
+    def _judge(self, request: PostRequest, handle: dict[str, Any], container: str, *, sent_at: datetime) -> PostFinding:
         state, words = self._status(container)
         evidence = f"Container {container} is {state}"
         if state == "PUBLISHED":
-            return Finding("live", f"{evidence}.", self._recover(request, container, sent_at))
+            return PostFinding("live", f"{evidence}.", self._recover(request, container, sent_at))
         if state in ("FINISHED", "IN_PROGRESS"):
-            return Finding("resumable", f"{evidence}: not published, and may go on.", handle=dict(handle))
+            return PostFinding("resumable", f"{evidence}: not published, and may go on.", handle=dict(handle))
         receipt = self._find(request.marker, sent_at)
         if receipt is not None:
-            return Finding("live", f"{evidence}, and media {receipt.post_id} carries the marker.", receipt)
+            return PostFinding("live", f"{evidence}, and media {receipt.post_id} carries the marker.", receipt)
         if state == _GONE and handle.get("publishing"):
-            return Finding("unclear", f"{evidence} ({words}), and no media carries {request.marker!r}.")
-        return Finding("absent", f"{evidence}: never published, and no media carries {request.marker!r}.")
+            return PostFinding("unclear", f"{evidence} ({words}), and no media carries {request.marker!r}.")
+        return PostFinding("absent", f"{evidence}: never published, and no media carries {request.marker!r}.")
 
     def _find(self, marker: str, sent_at: datetime | None) -> Receipt | None:
         # `paging.next` would be a ready-made address, but one with the token in it.

@@ -21,15 +21,14 @@ from dayreel.errors import PermanentError, UsageError
 from dayreel.providers.platforms.approved import approved_file, read_fields
 from dayreel.providers.platforms.contract import (
     Counters,
-    Finding,
     PlannedCall,
+    PostFinding,
     PostRequest,
     Quota,
     Receipt,
-    Record,
 )
 from dayreel.rules.captions import format_caption
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import CaptionRules, Platform, Vendor
@@ -74,7 +73,7 @@ class OutboxPlatform:
         """Return None: a folder has no quota."""
         return None
 
-    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
         """Write the folder once, see `PlatformProvider.post`.
 
         Raises:
@@ -97,16 +96,16 @@ class OutboxPlatform:
             shutil.rmtree(aside, ignore_errors=True)
         return _receipt(place)
 
-    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         """Look whether the folder is there, see `PlatformProvider.look_up`."""
         del handle, sent_at
         place = self._place(request)
         if not place.exists():
-            return Finding("absent", f"There is no folder {str(place)!r}.")
+            return PostFinding("absent", f"There is no folder {str(place)!r}.")
         known = _read_marker(place)
         if known == self._facts(request):
-            return Finding("live", f"The folder {str(place)!r} holds this video.", _receipt(place))
-        return Finding("unclear", f"The folder {str(place)!r} holds something else: {known or 'no marker file'}.")
+            return PostFinding("live", f"The folder {str(place)!r} holds this video.", _receipt(place))
+        return PostFinding("unclear", f"The folder {str(place)!r} holds something else: {known or 'no marker file'}.")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return nothing: a folder is not watched by anybody."""

@@ -19,11 +19,10 @@ from dayreel.providers.platforms import renewal
 from dayreel.providers.platforms.approved import Progress, doubt_remains, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
-    Finding,
     PlannedCall,
+    PostFinding,
     PostRequest,
     Receipt,
-    Record,
 )
 from dayreel.providers.platforms.tiktok_api import TikTokApi
 from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, ChunkPlan, plan_chunks
@@ -31,7 +30,7 @@ from dayreel.providers.platforms.tiktok_errors import BY_CODE, BY_FAIL_REASON, f
 from dayreel.providers.platforms.tiktok_metrics import find_by_marker, public_id, query_videos, read_counters
 from dayreel.providers.platforms.verdicts import to_error
 from dayreel.rules.captions import format_caption
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import (
@@ -149,7 +148,7 @@ class TikTokPlatform:
     def quota(self) -> None:
         """Return None: TikTok has no answer to this; its refusal says when the day's posts are used up."""
 
-    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
         """Post once, see `PlatformProvider.post`. The handle has publish_id, upload_url, chunk_size, finishing."""
         del permit  # asking for it is the point: nobody posts without one
         body = self._init_body(request)
@@ -168,15 +167,15 @@ class TikTokPlatform:
             )
         return self._follow(request, progress)
 
-    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         """Read the post's status, then the account's newest videos, see `PlatformProvider.look_up`."""
         publish_id = handle.get("publish_id")
         if not publish_id:
-            return Finding("absent", "No bytes were sent, and nothing is posted before all of them are in.")
+            return PostFinding("absent", "No bytes were sent, and nothing is posted before all of them are in.")
         try:
             return self._judge(request, handle, str(publish_id), sent_at=sent_at)
         except PermanentError as error:
-            return Finding("unclear", f"TikTok does not let us look: {error.message}")
+            return PostFinding("unclear", f"TikTok does not let us look: {error.message}")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return counters; `post_ids` may be video ids, publish_ids or markers, see `tiktok_metrics.read_counters`."""
@@ -322,7 +321,9 @@ class TikTokPlatform:
             url = next((video["share_url"] for video in videos if video.get("share_url")), url)
         return Receipt("posted", video_id, url, raw)
 
-    def _judge(self, request: PostRequest, handle: dict[str, Any], publish_id: str, *, sent_at: datetime) -> Finding:
+    def _judge(
+        self, request: PostRequest, handle: dict[str, Any], publish_id: str, *, sent_at: datetime
+    ) -> PostFinding:
         try:
             status = self._status(publish_id)
         except PermanentError as error:
@@ -332,18 +333,20 @@ class TikTokPlatform:
         state = status.get("status")
         evidence = f"TikTok says {state} for {publish_id}"
         if state == "FAILED":
-            return Finding("absent", f"{evidence}: {status.get('fail_reason')}.")
+            return PostFinding("absent", f"{evidence}: {status.get('fail_reason')}.")
         if state == _IN_THE_INBOX:
-            return Finding("live", f"{evidence}: its owner has to finish it.", _waits_in_the_inbox(request, publish_id))
+            return PostFinding(
+                "live", f"{evidence}: its owner has to finish it.", _waits_in_the_inbox(request, publish_id)
+            )
         if state != "PUBLISH_COMPLETE":
             sent = f"{status.get('uploaded_bytes', 0)} of {request.size_bytes} bytes"
-            return Finding(
+            return PostFinding(
                 "resumable", f"{evidence} with {sent}; going on sends only what is missing.", handle=dict(handle)
             )
         receipt = self._receipt(request, status, publish_id, handle.get("username"))
         if receipt.post_id is None:
             receipt = self._resolved(request, receipt, sent_at)
-        return Finding("live", f"{evidence}.", receipt)
+        return PostFinding("live", f"{evidence}.", receipt)
 
     def _resolved(self, request: PostRequest, receipt: Receipt, sent_at: datetime) -> Receipt:
         # The list may hold a post before its status names the public id. Without the scope it stays pending.
@@ -359,14 +362,16 @@ class TikTokPlatform:
 
     def _judge_forgotten(
         self, request: PostRequest, handle: dict[str, Any], publish_id: str, *, sent_at: datetime
-    ) -> Finding:
+    ) -> PostFinding:
         video = find_by_marker(self._api, request.marker, sent_at)
         if video is not None:
             receipt = Receipt("posted", str(video["id"]), video.get("share_url"), video)
-            return Finding("live", f"Video {video['id']} carries the marker.", receipt)
+            return PostFinding("live", f"Video {video['id']} carries the marker.", receipt)
         if handle.get("finishing"):
-            return Finding("unclear", f"TikTok no longer knows {publish_id}, and no video carries {request.marker!r}.")
-        return Finding("absent", f"TikTok does not know {publish_id}, and its last byte was never sent.")
+            return PostFinding(
+                "unclear", f"TikTok no longer knows {publish_id}, and no video carries {request.marker!r}."
+            )
+        return PostFinding("absent", f"TikTok does not know {publish_id}, and its last byte was never sent.")
 
 
 def _is_inbox(request: PostRequest) -> bool:

@@ -17,11 +17,10 @@ from dayreel.providers.http import Http, reveal
 from dayreel.providers.platforms.approved import Progress, doubt_remains, read_fields, require_within_limits
 from dayreel.providers.platforms.contract import (
     Counters,
-    Finding,
     PlannedCall,
+    PostFinding,
     PostRequest,
     Receipt,
-    Record,
 )
 from dayreel.providers.platforms.verdicts import to_error
 from dayreel.providers.platforms.youtube_api import YouTubeApi
@@ -29,7 +28,7 @@ from dayreel.providers.platforms.youtube_errors import BY_REASON, BY_UPLOAD_FAIL
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
 from dayreel.providers.proofs import prove_scopes
 from dayreel.rules.captions import carries_marker, format_caption
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Proof, Setting, Vendor
@@ -134,7 +133,7 @@ class YouTubePlatform:
     def quota(self) -> None:
         """Return None: the Data API does not report what is left of a quota."""
 
-    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
         """Post once, see `PlatformProvider.post`. The handle has session_uri, finishing and video_id."""
         del permit  # asking for it is the point: nobody posts without one
         body, params = self._video_body(request)
@@ -153,16 +152,16 @@ class YouTubePlatform:
         progress.commit(video_id=str(state.video["id"]))
         return self._follow(str(state.video["id"]))
 
-    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         """Ask the session, then the channel's uploads, see `PlatformProvider.look_up`."""
         if not handle.get("session_uri") and not handle.get("video_id"):
-            return Finding("absent", "No upload was opened, so there is no video.")
+            return PostFinding("absent", "No upload was opened, so there is no video.")
         try:
             if handle.get("video_id"):
                 return self._judge_video(str(handle["video_id"]))
             return self._judge_session(request, handle, sent_at=sent_at)
         except PermanentError as error:
-            return Finding("unclear", f"YouTube does not let us look: {error.message}")
+            return PostFinding("unclear", f"YouTube does not let us look: {error.message}")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return the counters of these videos, 50 a call; what is switched off (likes, comments) is None."""
@@ -257,30 +256,30 @@ class YouTubePlatform:
         )
         return next(iter(page.get("items", [])), None)
 
-    def _judge_video(self, video_id: str) -> Finding:
+    def _judge_video(self, video_id: str) -> PostFinding:
         video = self._video(video_id)
         url = f"{self._watch_url}/{video_id}"
         if video is None:
-            return Finding("unclear", f"YouTube gave the id {video_id} and does not show the video.")
+            return PostFinding("unclear", f"YouTube gave the id {video_id} and does not show the video.")
         status = _upload_status(video)
         if status in _BROKEN:
-            return Finding("unclear", f"YouTube took video {video_id} and did not keep it: {_why(video)}.")
+            return PostFinding("unclear", f"YouTube took video {video_id} and did not keep it: {_why(video)}.")
         state: Any = "posted" if status == "processed" else "processing"
-        return Finding("live", f"YouTube shows video {video_id} as {status}.", Receipt(state, video_id, url, video))
+        return PostFinding("live", f"YouTube shows video {video_id} as {status}.", Receipt(state, video_id, url, video))
 
-    def _judge_session(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:
+    def _judge_session(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         answer = ask_session(self._api, str(handle["session_uri"]), total=request.size_bytes)
         if answer.video is not None:
             return self._judge_video(str(answer.video["id"]))
         if answer.state == "open":
             evidence = f"The upload holds {answer.held_bytes} of {request.size_bytes} bytes, so there is no video yet."
-            return Finding("resumable", evidence, handle=dict(handle))
+            return PostFinding("resumable", evidence, handle=dict(handle))
         video_id = self._find(request.marker, sent_at)
         if video_id is not None:
             return self._judge_video(video_id)
         if handle.get("finishing"):
-            return Finding("unclear", f"The upload session has gone, and no upload carries {request.marker!r}.")
-        return Finding("absent", "The upload session has gone before its last byte was sent.")
+            return PostFinding("unclear", f"The upload session has gone, and no upload carries {request.marker!r}.")
+        return PostFinding("absent", "The upload session has gone before its last byte was sent.")
 
     def _find(self, marker: str, sent_at: datetime | None) -> str | None:
         mine = self._api.call(

@@ -87,7 +87,7 @@ class EspeakSpeech:
             )
 
 
-def connect(access: Access) -> EspeakSpeech:  # noqa: ARG001  every vendor's file has the same door
+def connect(access: Access) -> EspeakSpeech:  # noqa: ARG001  every vendor's file has this function
     """Return espeak-ng; it is the same program in every world."""
     return EspeakSpeech()
 

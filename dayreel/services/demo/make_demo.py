@@ -28,7 +28,7 @@ from dayreel.errors import ProviderError, UsageError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo
 from dayreel.services.demo.vendors import LUCK, DemoClock, DemoGenerator, DemoModel, DemoPlatform, DemoSpeech
@@ -220,7 +220,7 @@ class _Factory:
         self.silent = silent
         self.surely_posted = {lost, refused, deleted}
         self.gaps = {away.isoformat(): "tiktok answered HTTP 503", silent.isoformat(): "the measurement did not run"}
-        world = World(project.settings.sandbox_dir, clock=clock)
+        world = SandboxWorld(project.settings.sandbox_dir, clock=clock)
         gone = {f"demo_crafts-{deleted}": datetime.combine(deleted + timedelta(days=3), time(0), tzinfo=UTC)}
         clip = _shared_clip(project.settings)
         self.clip, self.clip_s = clip, probe(clip).duration_s

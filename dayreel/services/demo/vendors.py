@@ -17,13 +17,13 @@ from typing import Any
 
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import Answer, Question
-from dayreel.providers.platforms.contract import Counters, PostRequest, Quota, Receipt, Record
+from dayreel.providers.platforms.contract import Counters, PostRequest, Quota, Receipt
 from dayreel.providers.speech.contract import Speech
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.sandbox.counters import counters
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 from dayreel.sandbox.writer import write
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import Permit, RecordHandle
 
 CANDIDATES = 5
 FAMILIES = {
@@ -151,7 +151,7 @@ class DemoPlatform:
     def __init__(
         self,
         name: str,
-        world: World,
+        world: SandboxWorld,
         clock: DemoClock,
         *,
         luck: Luck,
@@ -178,7 +178,7 @@ class DemoPlatform:
         """Report no quota."""
         return None
 
-    def post(self, _permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:
+    def post(self, _permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
         """Post after a few seconds of the demo's time, or fail as scripted."""
         del handle
         self._clock.sleep(6)

@@ -14,10 +14,7 @@ from sqlalchemy import Connection
 from dayreel.errors import PermanentError, TransientError
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
-from dayreel.schemas.effect import EffectKey, Permit
-
-Record = Callable[[dict[str, Any]], None]
-"""Writes down what the provider gave us to continue from, before the next call."""
+from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
 
 Guard = Callable[[Connection], None]
 """A condition that is checked inside the transaction that claims the send; raises when it is closed."""
@@ -43,7 +40,7 @@ class VendorFailed(Exception):  # noqa: N818  never leaves the ledger: `error` i
         self.error = error
 
 
-Act = Callable[[Permit, dict[str, Any], Record], Done]
+SendCall = Callable[[Permit, dict[str, Any], RecordHandle], Done]
 """Makes the calls: `act(permit, handle, record)`, where `handle` is what an earlier try recorded."""
 
 

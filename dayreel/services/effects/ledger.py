@@ -28,8 +28,8 @@ from dayreel.errors import (
 )
 from dayreel.processes import this_process
 from dayreel.schemas.content import Layer
-from dayreel.schemas.effect import NO_CONTENT, Effect, EffectKey, EffectState, Permit
-from dayreel.services.effects.intent import Act, Intent, Record, VendorFailed
+from dayreel.schemas.effect import NO_CONTENT, Effect, EffectKey, EffectState, Permit, RecordHandle
+from dayreel.services.effects.intent import Intent, SendCall, VendorFailed
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
 from dayreel.services.retry_transient import retry_transient
 from dayreel.stores import leases
@@ -69,7 +69,7 @@ class EffectLedger:
         self._run_id = run_id
         self._owner = owner or this_process()
 
-    def perform(self, intent: Intent, act: Act) -> Effect:
+    def perform(self, intent: Intent, act: SendCall) -> Effect:
         """Do `intent` exactly once, however often and in however many processes this is called.
 
         `act(permit, handle, record)` makes the calls; `handle` is what an earlier try recorded. A `TransientError`
@@ -182,7 +182,7 @@ class EffectLedger:
 
     # -- steps, each one transaction -----------------------------------------------------------------------------
 
-    def _attempt(self, intent: Intent, act: Act) -> Effect:
+    def _attempt(self, intent: Intent, act: SendCall) -> Effect:
         begun: set[tuple[str, int]] = set()
         try:
             effect, permit = self._claim(intent, begun)
@@ -190,7 +190,7 @@ class EffectLedger:
         finally:
             leases.end(begun)
 
-    def _act(self, effect: Effect, permit: Permit, intent: Intent, act: Act) -> Effect:
+    def _act(self, effect: Effect, permit: Permit, intent: Intent, act: SendCall) -> Effect:
         try:
             done = act(permit, dict(effect.handle), self._recorder(effect.id))
         except VendorFailed as ended:
@@ -348,7 +348,7 @@ class EffectLedger:
             effects.c.fingerprint == key.fingerprint,
         )
 
-    def _recorder(self, effect_id: int) -> Record:
+    def _recorder(self, effect_id: int) -> RecordHandle:
         """Return what an act records its handles with; it stops an act that was taken over while it slept."""
 
         retrying = Retrying(

@@ -19,8 +19,8 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import most_tokens_cost, tokens_cost
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
-from dayreel.schemas.effect import EffectKey, Permit
-from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
+from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.project import Project
 
 MAX_ANSWERS = 4
@@ -115,7 +115,7 @@ def _paid(
     model: LanguageModel,
     question: Question,
     key: EffectKey,
-) -> tuple[Intent, Callable[[Permit, dict[str, Any], Record], Done]]:
+) -> tuple[Intent, Callable[[Permit, dict[str, Any], RecordHandle], Done]]:
     price = project.prices.of(model.name, question.model)
     prompt = f"{question.system}{question.prompt}{question.schema}"
     intent = Intent(
@@ -128,7 +128,7 @@ def _paid(
         most_usd=most_tokens_cost(price, prompt=prompt, max_tokens=question.max_tokens),
     )
 
-    def act(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
+    def act(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:
         answer = model.ask(permit, question)
         cost = tokens_cost(price, input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
         return Done({**vars(answer)}, cost)

@@ -26,8 +26,8 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel, SegmentSpec
 from dayreel.schemas.content import Segment, VideoPrompt
-from dayreel.schemas.effect import Effect, EffectKey, Permit
-from dayreel.services.effects.intent import Done, Intent, Record, VendorFailed
+from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
+from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.services.effects.ledger import has_handle
 from dayreel.services.footage_hooks import require_footage
 from dayreel.services.making.open_content import open_content
@@ -142,7 +142,7 @@ def _buy(
         key=key, channel=channel, day=row.day, layer="video", most_usd=cost, model=request.model, request=vars(request)
     )
 
-    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         if not has_handle(handle):
             handle = source.submit(permit, request)
             record(handle)

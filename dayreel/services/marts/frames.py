@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection, Select, func, select
 
 from dayreel.schemas.manifest import Manifest
-from dayreel.schemas.mart import Kind
+from dayreel.schemas.mart import ColumnKind
 from dayreel.services.marts.shapes import frame_of
 from dayreel.services.measure_posts import WINDOW_DAYS
 from dayreel.services.project import Project
@@ -29,7 +29,7 @@ from dayreel.stores.catalog.tables import (
 )
 from dayreel.vendors.registry import posted_by_hand
 
-SNAPSHOTS: Mapping[str, Kind] = {
+SNAPSHOTS: Mapping[str, ColumnKind] = {
     "id": "int",
     "post_row_id": "int",
     "content_id": "text",
@@ -45,7 +45,7 @@ SNAPSHOTS: Mapping[str, Kind] = {
     "saves": "int",
     "watch_time_s": "float",
 }
-POSTS: Mapping[str, Kind] = {
+POSTS: Mapping[str, ColumnKind] = {
     "post_row_id": "int",
     "channel": "text",
     "content_id": "text",
@@ -55,8 +55,8 @@ POSTS: Mapping[str, Kind] = {
     "posted_on": "day",
     "simulated": "flag",
 }
-FAILURES: Mapping[str, Kind] = {"platform": "text", "error": "text"}
-CONTENTS: Mapping[str, Kind] = {
+FAILURES: Mapping[str, ColumnKind] = {"platform": "text", "error": "text"}
+CONTENTS: Mapping[str, ColumnKind] = {
     "content_id": "text",
     "channel": "text",
     "day": "day",
@@ -67,7 +67,7 @@ CONTENTS: Mapping[str, Kind] = {
     "idea": "text",
     "caption": "text",
 }
-MADE: Mapping[str, Kind] = {
+MADE: Mapping[str, ColumnKind] = {
     "content_id": "text",
     "hook": "text",
     "idea_model": "text",
@@ -76,7 +76,7 @@ MADE: Mapping[str, Kind] = {
     "experiment": "text",
     "variant": "text",
 }
-SPENT: Mapping[str, Kind] = {
+SPENT: Mapping[str, ColumnKind] = {
     "content_id": "text",
     "spent_on": "day",
     "channel": "text",
@@ -88,7 +88,7 @@ SPENT: Mapping[str, Kind] = {
     "reserved_usd": "usd",
     "settled_usd": "usd",
 }
-DECISIONS: Mapping[str, Kind] = {
+DECISIONS: Mapping[str, ColumnKind] = {
     "decision_id": "int",
     "content_id": "text",
     "channel": "text",
@@ -101,8 +101,8 @@ DECISIONS: Mapping[str, Kind] = {
     "reason": "text",
     "decided_at": "moment",
 }
-REQUESTS: Mapping[str, Kind] = {"content_id": "text", "requested_at": "moment"}
-WORK: Mapping[str, Kind] = {
+REQUESTS: Mapping[str, ColumnKind] = {"content_id": "text", "requested_at": "moment"}
+WORK: Mapping[str, ColumnKind] = {
     "channel": "text",
     "layer": "text",
     "provider": "text",
@@ -420,6 +420,6 @@ def _spent() -> Select[Any]:
     )
 
 
-def _read(project: Project, kinds: Mapping[str, Kind], query: Select[Any]) -> pd.DataFrame:
+def _read(project: Project, kinds: Mapping[str, ColumnKind], query: Select[Any]) -> pd.DataFrame:
     with project.catalog.read() as connection:
         return frame_of(kinds, connection.execute(query).all())

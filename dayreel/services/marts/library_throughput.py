@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import func, select
 
 from dayreel.clock import local_day
-from dayreel.schemas.mart import Kind
+from dayreel.schemas.mart import ColumnKind
 from dayreel.services.marts.frames import period_of
 from dayreel.services.marts.shapes import frame_of
 from dayreel.services.project import Project
@@ -34,7 +34,7 @@ def _seconds(spans: pd.Series) -> pd.Series:
     return seconds
 
 
-JOBS: Mapping[str, Kind] = {
+JOBS: Mapping[str, ColumnKind] = {
     "job": "text",
     "item_id": "text",
     "role": "text",

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from dayreel.schemas.mart import Kind, Mart
+from dayreel.schemas.mart import ColumnKind, Mart
 
-ARROW: Mapping[Kind, Any] = {
+ARROW: Mapping[ColumnKind, Any] = {
     "text": pa.string(),
     "int": pa.int64(),
     "float": pa.float64(),
@@ -21,7 +21,7 @@ ARROW: Mapping[Kind, Any] = {
     "moment": pa.timestamp("us", tz="UTC"),
     "flag": pa.bool_(),
 }
-_PANDAS: Mapping[Kind, str] = {
+_PANDAS: Mapping[ColumnKind, str] = {
     "text": "object",
     "int": "Int64",
     "float": "Float64",
@@ -33,7 +33,7 @@ _PANDAS: Mapping[Kind, str] = {
 _MICRO = Decimal("0.000001")
 
 
-def frame_of(kinds: Mapping[str, Kind], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+def frame_of(kinds: Mapping[str, ColumnKind], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """Return rows as a typed frame; no rows still give every column with its type.
 
     Args:
@@ -80,7 +80,7 @@ def frame_from(table: Any) -> pd.DataFrame:
     return frame
 
 
-def looked_up(keys: pd.Series, source: pd.Series, kind: Kind) -> pd.Series:
+def looked_up(keys: pd.Series, source: pd.Series, kind: ColumnKind) -> pd.Series:
     """Return `source`'s value of each key, null where it has none, typed even when there is nothing to find."""
     values = source.to_dict()
     return pd.Series([values.get(key) for key in keys], index=keys.index, dtype=_PANDAS[kind])
@@ -98,7 +98,7 @@ def total(amounts: pd.Series) -> Decimal:
     )
 
 
-def _array(series: pd.Series, kind: Kind) -> Any:
+def _array(series: pd.Series, kind: ColumnKind) -> Any:
     if kind == "usd":
         values = [None if value is None or pd.isna(value) else money(value) for value in series]
         return pa.array(values, type=ARROW[kind])

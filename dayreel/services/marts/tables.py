@@ -5,7 +5,7 @@ the graph and the docs read this without loading the libraries that build them.
 
 from collections.abc import Mapping
 
-from dayreel.schemas.mart import Column, Kind, Mart
+from dayreel.schemas.mart import Column, ColumnKind, Mart
 
 COUNTERS = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
 MARKS_H: Mapping[str, float] = {"1h": 1.0, "24h": 24.0, "7d": 168.0, "30d": 720.0}
@@ -16,7 +16,7 @@ GAINED = ("views", "likes", "comments", "shares", "saves")
 def _counter_columns() -> tuple[Column, ...]:
     made: list[Column] = []
     for name in COUNTERS:
-        kind: Kind = "float" if name == "watch_time_s" else "int"
+        kind: ColumnKind = "float" if name == "watch_time_s" else "int"
         unit = "seconds watched" if name == "watch_time_s" else name
         made += [
             Column(name, kind, f"{unit} in total, as reported; null: not reported"),

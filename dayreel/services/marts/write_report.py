@@ -40,7 +40,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class Report:
+class WeeklyReport:
     """One channel's week: where its page lies, and the text for a chat."""
 
     channel: str
@@ -72,7 +72,7 @@ def last_full_week(project: Project) -> date:
     return today - timedelta(days=today.weekday() + 7)
 
 
-def write_reports(project: Project, monday: date, *, channels: list[str] | None = None) -> list[Report]:
+def write_reports(project: Project, monday: date, *, channels: list[str] | None = None) -> list[WeeklyReport]:
     """Refresh the week's marts and write one report per channel into `var/reports`.
 
     Args:
@@ -123,7 +123,7 @@ def _of(frame: pd.DataFrame, channel: str | None, simulated: bool) -> pd.DataFra
     return rows if channel is None or "channel" not in rows else rows[rows["channel"] == channel]
 
 
-def _write(project: Project, channel: Channel, monday: date) -> Report:
+def _write(project: Project, channel: Channel, monday: date) -> WeeklyReport:
     files = mart_files(project)
     year, number, _ = monday.isocalendar()
     week = f"{year}-W{number:02d}"
@@ -146,7 +146,7 @@ def _write(project: Project, channel: Channel, monday: date) -> Report:
     }
     path = project.settings.var_dir / "reports" / f"{channel.name}-{week}.html"
     atomic_write_text(path, _template("report.html.j2").render(**facts) + "\n")
-    return Report(channel.name, week, path, _template("report.txt.j2").render(**facts).strip())
+    return WeeklyReport(channel.name, week, path, _template("report.txt.j2").render(**facts).strip())
 
 
 def _facts(summaries: pd.DataFrame, data: ChartData, monday: date) -> dict[str, Any]:

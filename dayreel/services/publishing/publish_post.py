@@ -20,9 +20,9 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.gates import check_gates, closed
 from dayreel.rules.post_words import post_caption, post_marker
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of
 from dayreel.services.transitions import advance
@@ -88,7 +88,7 @@ def publish_post(
         records_first=True,
     )
 
-    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         receipt = provider.post(permit, request, handle=handle, record=record)
         return Done({"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw})
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
 from dayreel.providers.notifiers.contract import Card, Interaction, ReviewNotifier
-from dayreel.queries.review import ReviewSnapshot, Verdict, parse_snapshot, snapshot_for_review
+from dayreel.queries.review import DecisionVerdict, ReviewSnapshot, parse_snapshot, snapshot_for_review
 from dayreel.queries.rows import get_content, newest_verdict
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
@@ -23,12 +23,12 @@ _LOG = logging.getLogger("dayreel.chat")
 
 Chat = str
 """The name of a notifier whose record has a `chat`."""
-_VERDICTS: Final[dict[str, Verdict]] = {"approve": "approved", "reject": "rejected", "caption": "edited"}
+_VERDICTS: Final[dict[str, DecisionVerdict]] = {"approve": "approved", "reject": "rejected", "caption": "edited"}
 _LONGEST_NAME: Final = 60
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckedInteraction:
     """A press by somebody who may decide; `name` goes into the record."""
 
     press: Interaction
@@ -38,7 +38,7 @@ class Asked:
     name: str
 
 
-def check_interaction(project: Project, chat: Chat, press: Interaction) -> Asked:
+def check_interaction(project: Project, chat: Chat, press: Interaction) -> CheckedInteraction:
     """Return who wants what, without changing anything.
 
     Raises:
@@ -53,7 +53,7 @@ def check_interaction(project: Project, chat: Chat, press: Interaction) -> Asked
         get_content(connection, content_id)
     require_room(project, chat, press)
     name = _decider(project.channels.load(channel_name), chat, press)
-    return Asked(press, chat, content_id, seen, name)
+    return CheckedInteraction(press, chat, content_id, seen, name)
 
 
 def require_room(project: Project, chat: Chat, press: Interaction) -> None:
@@ -66,7 +66,7 @@ def require_room(project: Project, chat: Chat, press: Interaction) -> None:
         raise GateClosedError(f"Reviews are decided in one room of {chat}, and this is another one.")
 
 
-def card_for_edit(project: Project, asked: Asked) -> Card:
+def card_for_edit(project: Project, asked: CheckedInteraction) -> Card:
     """Return the card whose caption somebody wants to change.
 
     Raises:
@@ -84,7 +84,7 @@ def card_for_edit(project: Project, asked: Asked) -> Card:
     return card_of(project, channel, row, revision=row.revision, newest=newest)
 
 
-def act_on_press(project: Project, notifier: ReviewNotifier, asked: Asked) -> None:
+def act_on_press(project: Project, notifier: ReviewNotifier, asked: CheckedInteraction) -> None:
     """Decide, update the messages, and reply to the person when it was refused. Never raises a `DayreelError`."""
     press, refusal = asked.press, ""
     try:

@@ -15,8 +15,8 @@ from dayreel.errors import GateClosedError, StaleState, UsageError
 from dayreel.queries.quality import checks_of
 from dayreel.queries.review import (
     EVENTS,
+    DecisionVerdict,
     ReviewSnapshot,
-    Verdict,
     approval_scope,
     bound_fields,
     possible_events,
@@ -42,7 +42,7 @@ _PAST: Mapping[str, str] = {**{event: verdict for verdict, event in EVENTS.items
 def decide(
     project: Project,
     content_id: str,
-    verdict: Verdict,
+    verdict: DecisionVerdict,
     *,
     by: str,
     via: Via,
@@ -153,7 +153,7 @@ def saw_this(connection: Connection, row: ContentRow, revision: int | None) -> N
         )
 
 
-def _still_possible(connection: Connection, row: ContentRow, verdict: Verdict) -> None:
+def _still_possible(connection: Connection, row: ContentRow, verdict: DecisionVerdict) -> None:
     newest = newest_verdict(connection, row.id)
     possible = possible_events(row, newest.verdict if newest else None)
     if EVENTS[verdict] in possible:
@@ -220,7 +220,7 @@ def _record(
     connection: Connection,
     channel: Channel,
     row: ContentRow,
-    verdict: Verdict,
+    verdict: DecisionVerdict,
     bound: ApprovalScope | None,
     *,
     by: str,

@@ -10,8 +10,8 @@ from typing import Any
 from dayreel.providers.notifiers.contract import Card, ReviewNotifier
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.effect import Effect, EffectKey, Permit
-from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
+from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.project import Project
 
 
@@ -45,7 +45,7 @@ def redraw_card(project: Project, asked: Effect, card: Card, *, channel: Channel
     notifier: ReviewNotifier = project.connect(asked.key.target)
     request = redraw_request(asked, card)
 
-    def redraw(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
+    def redraw(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:
         notifier.redraw(permit, asked.result, card)
         return Done(request)
 

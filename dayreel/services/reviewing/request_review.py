@@ -8,8 +8,8 @@ from dayreel.queries.rows import ContentRow, get_content
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import WORKING
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.effect import EffectKey, Permit
-from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
+from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.project import Project
 from dayreel.services.reviewing.review_cards import ask_in_chat, checks_in_words, redraw_cards
 from dayreel.services.transitions import advance
@@ -74,7 +74,7 @@ def _send_text(project: Project, channel: Channel, row: ContentRow, notifier: No
 
     marker = f"{row.id}/r{row.revision}"
 
-    def act(permit: Permit, handle: dict[str, object], record: Record) -> Done:
+    def act(permit: Permit, handle: dict[str, object], record: RecordHandle) -> Done:
         sent = notifier.send(permit, Message(text=text, marker=marker))
         record(sent)
         return Done({"marker": marker, **handle, **sent})

@@ -31,9 +31,9 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.quality import JudgedCheck, failed_checks, summary
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea, Layer
-from dayreel.schemas.effect import Effect, EffectKey, Permit
+from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.effects.intent import Done, Intent, Record
+from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.effects.ledger import effect_of
 from dayreel.services.project import Project
 from dayreel.services.reviewing.redraw_card import redraw_card, shown_of
@@ -115,7 +115,7 @@ def ask_in_chat(project: Project, channel: Channel, row: ContentRow, *, notifier
     request = {"marker": card.marker, "text": card.title, "shown": shown_of(card)}
     notes: list[str] = []
 
-    def ask(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+    def ask(permit: Permit, _handle: dict[str, Any], record: RecordHandle) -> Done:
         preview = _preview(project, row, notifier, notes) if notifier.preview_rides_along else None
         sent = notifier.ask(permit, card, preview=preview)
         record(sent)
@@ -205,7 +205,7 @@ def _attach(project: Project, channel: Channel, row: ContentRow, asked: Effect, 
     notes: list[str] = []
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(preview=row.revision))
 
-    def attach(permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+    def attach(permit: Permit, _handle: dict[str, Any], record: RecordHandle) -> Done:
         preview = _preview(project, row, notifier, notes)
         if preview is None:
             return Done({"marker": marker})

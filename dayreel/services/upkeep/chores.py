@@ -1,4 +1,4 @@
-"""What the house sees to by itself: unknown outcomes, unanswered reviews, messages, money, stalled work, own footage.
+"""The periodic maintenance: unknown outcomes, unanswered reviews, messages, money, stalled work, own footage.
 
 `due_chores` only reads the catalog, so a sensor may ask it every few seconds; `do_chore` asks vendors and people, and
 belongs into a run. What fails is due again later, ever more rarely, and never in a loop.

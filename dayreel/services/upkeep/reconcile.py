@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, TransientError, UsageError
 from dayreel.providers.notifiers.contract import Notifier
-from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
+from dayreel.providers.platforms.contract import PlatformProvider, PostFinding, PostRequest, Receipt
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
@@ -27,7 +27,7 @@ from dayreel.services.publishing.publish_post import note_post, settle_post
 from dayreel.stores.catalog.tables import effects, platform_posts
 from dayreel.vendors.registry import vendor_named
 
-Outcome = Literal["confirmed", "refused", "released", "goes_on", "parked", "written_off", "at_work"]
+ReconcileOutcome = Literal["confirmed", "refused", "released", "goes_on", "parked", "written_off", "at_work"]
 SETTLING = timedelta(minutes=2)
 """So long a request may still be on its way: until then "not there" proves nothing."""
 LOOK_FOR_NAMES = timedelta(days=7)
@@ -51,7 +51,7 @@ class Reconciled:
     kind: str
     target: str
     sequence: int
-    outcome: Outcome
+    outcome: ReconcileOutcome
     evidence: str
     next_step: str = ""
 
@@ -189,7 +189,9 @@ def _look_for_submit(project: Project, effect: Effect, generator: VideoGenerator
     return _reconciled(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
 
 
-def _stays_sent(project: Project, effect: Effect, outcome: Outcome, evidence: str, next_step: str) -> Reconciled:
+def _stays_sent(
+    project: Project, effect: Effect, outcome: ReconcileOutcome, evidence: str, next_step: str
+) -> Reconciled:
     """Keep a request that has an id as it is: whatever went wrong while asking says nothing about it."""
     project.ledger.record_outcome(effect.id, "sent", evidence)
     return _reconciled(effect, outcome, evidence, next_step)
@@ -232,7 +234,7 @@ def _refresh(project: Project, effect: Effect) -> Reconciled:
     finding = _find_post(project, effect)
     if finding.verdict == "live" and finding.receipt is not None:
         settle_post(project, effect.key.content_id, effect.key.target, finding.receipt, sent_at=effect.sent_at)
-        outcome: Outcome = "confirmed" if finding.receipt.state == "posted" else "goes_on"
+        outcome: ReconcileOutcome = "confirmed" if finding.receipt.state == "posted" else "goes_on"
         return _reconciled(effect, outcome, finding.evidence, "" if outcome == "confirmed" else "dayreel reconcile")
     if finding.verdict == "resumable":
         return _reconciled(effect, "goes_on", finding.evidence, "dayreel reconcile")
@@ -250,7 +252,7 @@ def _ask_for_name(project: Project, effect: Effect) -> Reconciled:
     return _reconciled(effect, "confirmed", f"{effect.key.target} names it {receipt.post_id} now")
 
 
-def _take_back(project: Project, effect: Effect, finding: Finding) -> Reconciled:
+def _take_back(project: Project, effect: Effect, finding: PostFinding) -> Reconciled:
     """Say of an accepted post that its platform gave it up, or no longer reports it; nothing is processed for ever."""
     key, is_absent = effect.key, finding.verdict == "absent"
     project.ledger.revoke_confirmation(effect.id, "intended" if is_absent else "unknown", finding.evidence)
@@ -271,7 +273,7 @@ def _catch_up(project: Project, effect: Effect) -> Reconciled:
     )
 
 
-def _find_post(project: Project, effect: Effect) -> Finding:
+def _find_post(project: Project, effect: Effect) -> PostFinding:
     platform: PlatformProvider = project.connect(effect.key.target)
     return platform.look_up(_as_asked(project, effect), effect.handle, sent_at=_sent_at(effect))
 
@@ -368,6 +370,6 @@ def _refuse_anothers(project: Project, effect: Effect, handle: dict[str, Any]) -
         )
 
 
-def _reconciled(effect: Effect, outcome: Outcome, evidence: str, next_step: str = "") -> Reconciled:
+def _reconciled(effect: Effect, outcome: ReconcileOutcome, evidence: str, next_step: str = "") -> Reconciled:
     key = effect.key
     return Reconciled(effect.id, key.content_id, key.kind, key.target, key.sequence, outcome, evidence, next_step)

@@ -9,8 +9,8 @@ from typing import Any
 
 from dayreel.stores.state.errors import StateMigrationError, StateValidationError
 
-Document = dict[str, Any]
-Migrations = Mapping[int, Callable[[Document], Document]]
+StateDocument = dict[str, Any]
+Migrations = Mapping[int, Callable[[StateDocument], StateDocument]]
 
 
 def current_version(migrations: Migrations) -> int:
@@ -25,7 +25,7 @@ def current_version(migrations: Migrations) -> int:
     return numbers[-1] + 1 if numbers else 0
 
 
-def migrate(document: Document, migrations: Migrations, *, field: str) -> Document:
+def migrate(document: StateDocument, migrations: Migrations, *, field: str) -> StateDocument:
     """Return `document` at the current version; the argument may be changed in place.
 
     Raises:
@@ -49,7 +49,7 @@ def migrate(document: Document, migrations: Migrations, *, field: str) -> Docume
     return document
 
 
-def require_current(document: Document, migrations: Migrations, *, field: str) -> None:
+def require_current(document: StateDocument, migrations: Migrations, *, field: str) -> None:
     """Refuse to write a document that the next read would take for an older or a newer one.
 
     Raises:
@@ -63,14 +63,14 @@ def require_current(document: Document, migrations: Migrations, *, field: str) -
         )
 
 
-def _version_of(document: Document, field: str) -> int:
+def _version_of(document: StateDocument, field: str) -> int:
     version = document.get(field, 0)
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:
         raise StateMigrationError(f"the document's {field} is {version!r}, and must be a whole number")
     return version
 
 
-def _step(document: Document, migrations: Migrations, version: int, field: str) -> Document:
+def _step(document: StateDocument, migrations: Migrations, version: int, field: str) -> StateDocument:
     try:
         document = migrations[version](document)
     except Exception as error:

@@ -18,7 +18,7 @@ import requests
 from aiohttp import ClientError
 
 from dayreel.sandbox import credentials
-from dayreel.sandbox.speech import Speech, read_ssml, words_of
+from dayreel.sandbox.speech import SsmlRequest, read_ssml, words_of
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.sandbox.conftest import wait_for
 
@@ -133,6 +133,6 @@ def test_voices_are_listed(speech: RunningSandbox) -> None:
 def test_ssml_of_both_voice_spellings_is_understood() -> None:
     long_name = "Microsoft Server Speech Text to Speech Voice (en-US, AriaNeural)"
     ssml = f"<speak><voice name='{long_name}'><prosody pitch='+0Hz' rate='-25%' volume='+0%'>Hi &amp; bye</prosody>"
-    assert read_ssml(ssml) == Speech("Hi & bye", "en-US-AriaNeural", 0.75)
+    assert read_ssml(ssml) == SsmlRequest("Hi & bye", "en-US-AriaNeural", 0.75)
     assert read_ssml("<speak/>") is None
-    assert words_of(Speech("... !", "x", 1.0)) == []
+    assert words_of(SsmlRequest("... !", "x", 1.0)) == []

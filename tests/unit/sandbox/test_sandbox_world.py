@@ -25,7 +25,7 @@ from dayreel.sandbox.counters import counters
 from dayreel.sandbox.faults import EVERYWHERE, Faults
 from dayreel.sandbox.server import serve_preferring
 from dayreel.sandbox.wire import Call, routes
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.sandbox.conftest import QUICK, wait_for
 from tests.unit.sandbox.test_sandbox_instagram import Graph
@@ -125,7 +125,7 @@ def test_every_service_answers_the_common_faults_in_its_own_way(sandbox: Running
 
 
 def test_a_stand_in_of_another_package_can_be_armed(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SandboxWorld(tmp_path)
 
     async def speech(_call: Call) -> Response:
         return Response(b"RIFF")
@@ -140,7 +140,7 @@ def test_a_stand_in_of_another_package_can_be_armed(tmp_path: Path) -> None:
 
 
 def test_a_special_fault_waits_for_a_route_that_knows_it(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SandboxWorld(tmp_path)
     fal.mount(world)
     openai.mount(world)
     faults = Faults(world)
@@ -155,7 +155,7 @@ def test_a_special_fault_waits_for_a_route_that_knows_it(tmp_path: Path) -> None
 
 
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SandboxWorld(tmp_path)
     fal.mount(world)
     with pytest.raises(UsageError, match="fal_queue_s"):
         world.set_pace({"speed": 1})
@@ -163,7 +163,7 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_worlds_never_hand_out_the_same_ids(tmp_path: Path) -> None:
-    one, other = World(tmp_path / "a"), World(tmp_path / "b")
+    one, other = SandboxWorld(tmp_path / "a"), SandboxWorld(tmp_path / "b")
     ids = [world.new_digest("x") for world in (one, other) for _ in range(3)]
     assert len(set(ids)) == 6
     numbers = [int(one.new_number("post", 17)) for _ in range(50)]
@@ -277,7 +277,7 @@ def test_a_taken_default_port_is_replaced_by_a_free_one(tmp_path: Path) -> None:
 
 
 def test_the_docs_name_every_route_fault_and_setting(tmp_path: Path) -> None:
-    world: World = create_app(tmp_path).state.world
+    world: SandboxWorld = create_app(tmp_path).state.world
     world.store.close()
     text = (Path(__file__).parents[3] / "docs" / "reference" / "sandbox.md").read_text()
     words = set(re.findall(r"[a-z_]+", text))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rapidfuzz.fuzz import token_set_ratio
 
-from dayreel.sandbox.speech import Speech, words_of
+from dayreel.sandbox.speech import SsmlRequest, words_of
 from dayreel.sandbox.writer import write
 from dayreel.schemas.content import Idea, PromptSet
 
@@ -100,6 +100,6 @@ def test_a_narration_stays_within_its_word_limit_on_every_day(topic: str) -> Non
     for day in range(1, 29):
         asked = f"{topic}, for 2026-02-{day:02d}. The narration is spoken over the video: at most 34 words, no more."
         narration = write(an_object(narration={"type": "string"}), asked)["narration"]
-        last = words_of(Speech(narration, "en-GB-SoniaNeural", 1.0))[-1]
+        last = words_of(SsmlRequest(narration, "en-GB-SoniaNeural", 1.0))[-1]
         assert 10 < len(narration.split()) <= 34
         assert last.start_s + last.duration_s < 15 * 1.15

@@ -19,8 +19,8 @@ from typing import Any
 
 from dayreel.errors import BusyError, GateClosedError
 from dayreel.queries.money import spent
-from dayreel.schemas.effect import Permit
-from dayreel.services.effects.intent import Done, Record
+from dayreel.schemas.effect import Permit, RecordHandle
+from dayreel.services.effects.intent import Done
 from dayreel.services.effects.ledger import has_handle
 from dayreel.stores.catalog.engine import Catalog
 from tests.unit.services.ledger import channel, intent, ledger_of
@@ -37,7 +37,7 @@ def buy_until_refused(catalog: Catalog, number: int, purchases: int, cap: Decima
     ledger = ledger_of(catalog)
     for sequence in range(number * purchases, (number + 1) * purchases):
 
-        def act(permit: Permit, _handle: dict[str, Any], _record: Record) -> Done:
+        def act(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:
             with catalog.read() as connection:
                 assert spent(connection) <= cap
             return Done({}, permit.reserved_usd)
@@ -55,7 +55,7 @@ def want_the_same(catalog: Catalog, number: int, purchases: int, _cap: Decimal) 
     for sequence in range(purchases):
         sent: list[str] = []
 
-        def act(_permit: Permit, handle: dict[str, Any], record: Record, sent: list[str] = sent) -> Done:
+        def act(_permit: Permit, handle: dict[str, Any], record: RecordHandle, sent: list[str] = sent) -> Done:
             if not has_handle(handle):
                 record({"request_id": f"from {number}"})
                 sent.append("sent")

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import select
 
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.effect import EffectKey, EffectKind, Permit
+from dayreel.schemas.effect import EffectKey, EffectKind, Permit, RecordHandle
 from dayreel.services.configure import write_config
-from dayreel.services.effects.intent import Act, Done, Intent, Record
+from dayreel.services.effects.intent import Done, Intent, SendCall
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
@@ -44,15 +44,15 @@ def intent(
     return Intent(key, of or channel(), day, "video", most_usd=most_usd, request={"prompt": "clay"}, **more)
 
 
-def brings(cost_usd: Decimal = HALF, **result: Any) -> Act:
+def brings(cost_usd: Decimal = HALF, **result: Any) -> SendCall:
     """Return an act that works at once."""
     return lambda _permit, _handle, _record: Done(result or {"file": "x"}, cost_usd)
 
 
-def raises(error: BaseException, *, after: dict[str, Any] | None = None) -> Act:
+def raises(error: BaseException, *, after: dict[str, Any] | None = None) -> SendCall:
     """Return an act that fails, perhaps after it has recorded a handle."""
 
-    def act(_permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+    def act(_permit: Permit, _handle: dict[str, Any], record: RecordHandle) -> Done:
         if after is not None:
             record(after)
         raise error

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dayreel.errors import DayreelError, GateClosedError, ProviderError
-from dayreel.queries.review import Verdict, bound_fields
+from dayreel.queries.review import DecisionVerdict, bound_fields
 from dayreel.rules.post_words import post_marker
 from dayreel.schemas.content import Idea
 from dayreel.services.publishing.publish_post import publish_post
@@ -68,7 +68,7 @@ class WhatIsLive(RuleBasedStateMachine):
         assert found is not None
         return found
 
-    def say(self, verdict: Verdict, **more: Any) -> bool:
+    def say(self, verdict: DecisionVerdict, **more: Any) -> bool:
         try:
             decide(self.project, ID, verdict, by="ana", via="cli", **more)
         except DayreelError:

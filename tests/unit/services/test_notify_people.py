@@ -106,7 +106,7 @@ def test_a_failed_run_is_told_where_nothing_was_ever_made(project: Project) -> N
     failed = FailedRun("r1", "measure_posts", "", "", "the catalog is away")
     for _ in range(2):
         assert notify_run_failure(project, failed, notifier=notifier).startswith(
-            "the house: log was notified: A run failed"
+            "project: log was notified: A run failed"
         )
     assert len(notifier.messages) == 1
 

@@ -11,7 +11,7 @@ The protocol, in a form that a shell script can follow, is docs/reference/worker
 inputs is `dayreel.footage.worker`; which jobs there should be is `dayreel.footage.library`.
 """
 
-from dayreel.footage.stores.job_queue.claim import Claim, LeaseLostError
+from dayreel.footage.stores.job_queue.claim import JobClaim, LeaseLostError
 from dayreel.footage.stores.job_queue.infos import JobInfo
 from dayreel.footage.stores.job_queue.install import OutputLostError, install, is_installed
 from dayreel.footage.stores.job_queue.names import JobName, job_id
@@ -19,8 +19,8 @@ from dayreel.footage.stores.job_queue.queue import JobQueue
 from dayreel.footage.stores.job_queue.queue_disk import FolderClock, QueueDisk
 
 __all__ = [
-    "Claim",
     "FolderClock",
+    "JobClaim",
     "JobInfo",
     "JobName",
     "JobQueue",

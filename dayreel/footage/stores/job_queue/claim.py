@@ -24,7 +24,7 @@ class LeaseLostError(BusyError):
     """The job was taken away, because its heartbeat was late or a person did it; drop what was made for it."""
 
 
-class Claim:
+class JobClaim:
     """A lease on one job under one fence, held by one worker.
 
     Attributes:
@@ -190,7 +190,7 @@ class Claim:
             raise cannot(f"{what}: job {self._name.job!r} under fence {self.fence}", error) from error
 
 
-def take(places: Places, clock: Clock, name: JobName, worker: str) -> Claim | None:
+def take(places: Places, clock: Clock, name: JobName, worker: str) -> JobClaim | None:
     """Claim a job; None when somebody was quicker, or when what lies there is none: it is then left as it was.
 
     Raises:
@@ -220,7 +220,7 @@ def take(places: Places, clock: Clock, name: JobName, worker: str) -> Claim | No
         return None  # it is not a valid spec (any more): `JobInfo.problem` says why
 
 
-def _signed(places: Places, clock: Clock, name: JobName, worker: str, claimed_at: datetime) -> Claim | None:
+def _signed(places: Places, clock: Clock, name: JobName, worker: str, claimed_at: datetime) -> JobClaim | None:
     running = places.of("running", name)
     spec = job_files.load_spec(places.disk, running, name)
     if (by := job_files.load_line(places.disk, running, job_files.CANCEL)) is not None:
@@ -235,7 +235,7 @@ def _signed(places: Places, clock: Clock, name: JobName, worker: str, claimed_at
     }
     for file, text in signature.items():
         places.disk.overwrite(f"{running}/{file}", job_files.line(text))
-    claim = Claim(places, clock, name, spec, worker=worker, claimed_at=claimed_at)
+    claim = JobClaim(places, clock, name, spec, worker=worker, claimed_at=claimed_at)
     places.disk.make_directories(str(claim.aside))
     return claim
 

@@ -11,7 +11,7 @@ from dayreel.errors import StoreError
 from dayreel.footage.rules.work_hours import is_within_hours
 from dayreel.footage.schemas.job import JobPlace, JobSpec
 from dayreel.footage.stores.job_queue import cancelling, job_files, reaping, submitting
-from dayreel.footage.stores.job_queue.claim import Claim, take
+from dayreel.footage.stores.job_queue.claim import JobClaim, take
 from dayreel.footage.stores.job_queue.infos import JobInfo
 from dayreel.footage.stores.job_queue.names import JobName
 from dayreel.footage.stores.job_queue.places import Places
@@ -62,7 +62,7 @@ class JobQueue:
         """
         return submitting.submit(self._places, self._clock, self._folder_clock, spec)
 
-    def claim(self, roles: Iterable[str], *, worker: str, now: datetime) -> Claim | None:
+    def claim(self, roles: Iterable[str], *, worker: str, now: datetime) -> JobClaim | None:
         """Take the most urgent job that one of `roles` may do at `now`, or None when there is none.
 
         What lies among the pending jobs and is none is left alone; `jobs` names it.

@@ -9,9 +9,9 @@ from pydantic import Field
 from dayreel.clock import Clock
 from dayreel.errors import ProviderError
 from dayreel.providers.platforms.approved import approved_file, read_fields, require_within_limits
-from dayreel.providers.platforms.contract import Counters, Finding, PlannedCall, PostRequest, Receipt, Record
+from dayreel.providers.platforms.contract import Counters, PlannedCall, PostFinding, PostRequest, Receipt
 from dayreel.rules.captions import format_caption
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Vendor
@@ -47,7 +47,7 @@ class AcmeBoard:
         """Return None: Acme tells nothing."""
         return
 
-    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: Record) -> Receipt:  # noqa: ARG002  the contract's parameters
+    def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:  # noqa: ARG002  the contract's parameters
         """Post once. See the contract for the errors."""
         require_within_limits(self.name, LIMITS, request)
         with approved_file(request) as video:
@@ -56,17 +56,17 @@ class AcmeBoard:
         record({"pin_id": id_})
         return Receipt("posted", id_, f"https://acme.example/pins/{id_}")
 
-    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> Finding:  # noqa: ARG002  the contract's parameters
+    def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:  # noqa: ARG002  the contract's parameters
         """Look for a pin with the request's marker."""
         try:
             path = f"/pins?marker={request.marker}"
             body = self._api.call("GET", path, attempted="look for a pin", has_side_effects=False).document()
         except ProviderError as error:
-            return Finding("unclear", error.message)
+            return PostFinding("unclear", error.message)
         if not body.get("id"):
-            return Finding("absent", "Acme knows no pin with this marker")
+            return PostFinding("absent", "Acme knows no pin with this marker")
         id_ = str(body["id"])
-        return Finding("live", f"pin {id_}", Receipt("posted", id_, f"https://acme.example/pins/{id_}"))
+        return PostFinding("live", f"pin {id_}", Receipt("posted", id_, f"https://acme.example/pins/{id_}"))
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return how many people walked by."""

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from dayreel.sandbox import clips
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes
-from dayreel.sandbox.world import World
+from dayreel.sandbox.world import SandboxWorld
 from dayreel_acme.api import KEY
 
 # A sixteenth of a second of a deep tone, for each letter.
@@ -20,18 +20,18 @@ _HUM = b"".join(
 )
 
 
-def speech(world: World) -> list[Route]:
+def speech(world: SandboxWorld) -> list[Route]:
     """Return the routes of the voice."""
     return routes(world, "acme_voice", _fault_answer, {("POST", "/acme/speech", "speech"): _speak})
 
 
-def pager(world: World) -> list[Route]:
+def pager(world: SandboxWorld) -> list[Route]:
     """Return the routes of the pager."""
     table = {("POST", "/acme/pages", "send"): _page, ("GET", "/acme/pages/{marker}", "find"): _find}
     return routes(world, "acme_pager", _fault_answer, table)
 
 
-def video(world: World) -> list[Route]:
+def video(world: SandboxWorld) -> list[Route]:
     """Return the routes of generated video."""
     table = {
         ("POST", "/acme/jobs", "submit"): _submit,
@@ -41,7 +41,7 @@ def video(world: World) -> list[Route]:
     return routes(world, "acme_video", _fault_answer, table)
 
 
-def board(world: World) -> list[Route]:
+def board(world: SandboxWorld) -> list[Route]:
     """Return the routes of the board."""
     table = {
         ("POST", "/acme/pins", "pin"): _pin,
@@ -55,7 +55,7 @@ def _fault_answer(_route: str, fault: Fault) -> Response:
     return JSONResponse({"acme_error": "out of order"}, fault.status or 500)
 
 
-def _authorised(call: Call) -> World:
+def _authorised(call: Call) -> SandboxWorld:
     if call.bearer() != KEY.sandbox:
         raise Refused(JSONResponse({"acme_error": "who are you?"}, 401))
     return call.world

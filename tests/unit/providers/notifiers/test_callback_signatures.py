@@ -19,8 +19,8 @@ from dayreel.rules.signatures import (
     MAX_BODY_BYTES,
     WINDOW_S,
     Headers,
-    Refused,
     Repeats,
+    UntrustedRequest,
     Verified,
 )
 
@@ -40,19 +40,21 @@ def discord_signature(stamp: str = STAMP, body: bytes = BODY) -> str:
     return KEY.sign(stamp.encode() + body).signature.hex()
 
 
-def slack(stamp: str = STAMP, signature: str | None = None, body: bytes = BODY, **more: object) -> Verified | Refused:
+def slack(
+    stamp: str = STAMP, signature: str | None = None, body: bytes = BODY, **more: object
+) -> Verified | UntrustedRequest:
     signed = slack_signature(stamp, body) if signature is None else signature
     headers: Headers = [("X-Slack-Request-Timestamp", stamp), ("X-Slack-Signature", signed)]
     return verify_slack(headers, body, signing_secret=SECRET, now=NOW)
 
 
-def discord(stamp: str = STAMP, signature: str | None = None, body: bytes = BODY) -> Verified | Refused:
+def discord(stamp: str = STAMP, signature: str | None = None, body: bytes = BODY) -> Verified | UntrustedRequest:
     signed = discord_signature(stamp, body) if signature is None else signature
     headers: Headers = [("X-Signature-Timestamp", stamp), ("X-Signature-Ed25519", signed)]
     return verify_discord(headers, body, public_key=PUBLIC, now=NOW)
 
 
-Verify = Callable[..., Verified | Refused]
+Verify = Callable[..., Verified | UntrustedRequest]
 BOTH = pytest.mark.parametrize("verify", [slack, discord])
 
 
@@ -80,7 +82,7 @@ def test_slacks_own_example_gets_in() -> None:
 @BOTH
 @pytest.mark.parametrize("away_s", [WINDOW_S + 1, -WINDOW_S - 1, 10**6, -(10**9)])
 def test_a_signed_but_old_or_future_timestamp_is_refused(verify: Verify, away_s: int) -> None:
-    assert verify(str(int(NOW.timestamp()) + away_s)) == Refused("the timestamp is too far from now")
+    assert verify(str(int(NOW.timestamp()) + away_s)) == UntrustedRequest("the timestamp is too far from now")
 
 
 @BOTH
@@ -109,7 +111,7 @@ ODD_STAMPS += [STAMP.translate({48 + digit: 0x0660 + digit for digit in range(10
 @BOTH
 @pytest.mark.parametrize("stamp", ODD_STAMPS)
 def test_an_oddly_written_timestamp_is_refused_without_an_error(verify: Verify, stamp: str) -> None:
-    assert verify(stamp) == Refused("the timestamp is not written like one")
+    assert verify(stamp) == UntrustedRequest("the timestamp is not written like one")
 
 
 SLACK, DISCORD = slack_signature(), discord_signature()
@@ -135,7 +137,7 @@ SLACK, DISCORD = slack_signature(), discord_signature()
     ],
 )
 def test_a_slack_signature_that_is_none_or_another_is_refused(signature: str) -> None:
-    assert isinstance(slack(signature=signature), Refused)
+    assert isinstance(slack(signature=signature), UntrustedRequest)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_a_slack_signature_that_is_none_or_another_is_refused(signature: str) ->
     ],
 )
 def test_a_discord_signature_that_is_none_or_another_is_refused(signature: str) -> None:
-    assert isinstance(discord(signature=signature), Refused)
+    assert isinstance(discord(signature=signature), UntrustedRequest)
 
 
 def test_a_discord_signature_plus_the_group_order_is_refused() -> None:
@@ -162,7 +164,7 @@ def test_a_discord_signature_plus_the_group_order_is_refused() -> None:
     order = 2**252 + 27742317777372353535851937790883648493
     raw = bytes.fromhex(DISCORD)
     shifted = (int.from_bytes(raw[32:], "little") + order).to_bytes(32, "little")
-    assert discord(signature=(raw[:32] + shifted).hex()) == Refused("the signature is not Discord's")
+    assert discord(signature=(raw[:32] + shifted).hex()) == UntrustedRequest("the signature is not Discord's")
 
 
 @BOTH
@@ -170,36 +172,36 @@ def test_one_changed_byte_of_the_body_is_refused(verify: Verify) -> None:
     sign = slack_signature if verify is slack else discord_signature
     for place in range(len(BODY)):
         changed = BODY[:place] + bytes([BODY[place] ^ 1]) + BODY[place + 1 :]
-        assert isinstance(verify(signature=sign(), body=changed), Refused)
+        assert isinstance(verify(signature=sign(), body=changed), UntrustedRequest)
 
 
 def test_a_shifted_boundary_of_timestamp_and_body_is_refused() -> None:
     """Discord signs timestamp and body without anything between them."""
     moved = discord_signature(STAMP, b"5" + BODY)
-    assert isinstance(discord(STAMP + "5", moved, BODY), Refused)
+    assert isinstance(discord(STAMP + "5", moved, BODY), UntrustedRequest)
 
 
 @BOTH
 def test_a_huge_body_is_refused_before_it_is_looked_at(verify: Verify) -> None:
-    assert verify(signature="", body=bytes(MAX_BODY_BYTES + 1)) == Refused("the body is too large")
+    assert verify(signature="", body=bytes(MAX_BODY_BYTES + 1)) == UntrustedRequest("the body is too large")
 
 
 @pytest.mark.parametrize("given_headers", [[], [("X-Slack-Signature", SLACK)], [("X-Slack-Request-Timestamp", STAMP)]])
 def test_missing_headers_are_refused(given_headers: list[tuple[str, str]]) -> None:
-    assert isinstance(verify_slack(given_headers, BODY, signing_secret=SECRET, now=NOW), Refused)
+    assert isinstance(verify_slack(given_headers, BODY, signing_secret=SECRET, now=NOW), UntrustedRequest)
 
 
 def test_repeated_headers_are_refused_whichever_is_the_good_one() -> None:
     good = [("X-Slack-Request-Timestamp", STAMP), ("X-Slack-Signature", SLACK)]
     for bad in (("x-slack-signature", "v0=" + "0" * 64), ("X-SLACK-REQUEST-TIMESTAMP", "1"), good[0], good[1]):
         for headers in itertools.permutations([*good, bad]):
-            assert isinstance(verify_slack(iter(headers), BODY, signing_secret=SECRET, now=NOW), Refused)
+            assert isinstance(verify_slack(iter(headers), BODY, signing_secret=SECRET, now=NOW), UntrustedRequest)
 
 
 @given(stamp=some.text(), signature=some.text(), body=some.binary(max_size=200))
 def test_nothing_at_all_gets_in_by_chance_or_raises(stamp: str, signature: str, body: bytes) -> None:
-    assert isinstance(slack(stamp, signature, body), Refused)
-    assert isinstance(discord(stamp, signature, body), Refused)
+    assert isinstance(slack(stamp, signature, body), UntrustedRequest)
+    assert isinstance(discord(stamp, signature, body), UntrustedRequest)
 
 
 @pytest.mark.parametrize("secret", ["", "  "])
@@ -214,7 +216,7 @@ def test_a_public_key_that_is_none_is_a_configuration_error(key: str) -> None:
         verify_discord([], BODY, public_key=key, now=NOW)
 
 
-def verified(found: Verified | Refused) -> Verified:
+def verified(found: Verified | UntrustedRequest) -> Verified:
     assert isinstance(found, Verified)
     return found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.platforms.contract import Finding, PlatformProvider, PostRequest, Receipt
+from dayreel.providers.platforms.contract import PlatformProvider, PostFinding, PostRequest, Receipt
 from dayreel.providers.platforms.instagram import InstagramPlatform
 from dayreel.providers.platforms.tiktok import TikTokPlatform
 from dayreel.providers.platforms.youtube import YouTubePlatform
@@ -130,7 +130,7 @@ class Story:
 
     raised: list[ProviderError]
     receipt: Receipt | None
-    findings: list[Finding]
+    findings: list[PostFinding]
 
 
 class Ledger:

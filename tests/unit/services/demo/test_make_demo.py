@@ -28,7 +28,7 @@ from dayreel.services.marts.build_marts import mart_files, read_mart
 from dayreel.services.marts.draw_charts import CHARTS
 from dayreel.services.marts.query_marts import answer, opened_marts
 from dayreel.services.marts.tables import MARTS
-from dayreel.services.marts.write_report import Report, parse_week, write_reports
+from dayreel.services.marts.write_report import WeeklyReport, parse_week, write_reports
 from dayreel.services.project import Project
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
@@ -117,9 +117,9 @@ def test_the_promised_gaps_are_in_the_marts_with_their_reasons(demo: Demo, sql: 
 
 
 def test_the_sandbox_world_knows_the_posts_afterwards(demo: Demo, project: Project) -> None:
-    from dayreel.sandbox.world import World
+    from dayreel.sandbox.world import SandboxWorld
 
-    world = World(project.settings.sandbox_dir)
+    world = SandboxWorld(project.settings.sandbox_dir)
     try:
         assert len(world.store.all("post")) == demo.posts
     finally:
@@ -136,11 +136,11 @@ def test_a_demo_refuses_a_folder_that_holds_anything(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def reports(project: Project) -> list[Report]:
+def reports(project: Project) -> list[WeeklyReport]:
     return write_reports(project, WEEK)
 
 
-def test_every_channel_has_a_page_that_needs_nothing_else(reports: list[Report]) -> None:
+def test_every_channel_has_a_page_that_needs_nothing_else(reports: list[WeeklyReport]) -> None:
     assert [report.channel for report in reports] == ["demo_crafts", "demo_histories"]
     for report in reports:
         page = report.path.read_text(encoding="utf-8")
@@ -151,7 +151,7 @@ def test_every_channel_has_a_page_that_needs_nothing_else(reports: list[Report])
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a chromium on the PATH")
-def test_the_page_opens_without_errors_or_sideways_scrolling(reports: list[Report], tmp_path: Path) -> None:
+def test_the_page_opens_without_errors_or_sideways_scrolling(reports: list[WeeklyReport], tmp_path: Path) -> None:
     """A script that only the test adds tells how wide the page is and what could not be shown.
 
     The page is in frames as wide as a phone and a desk's screen: a browser's own window may be no narrower than 500.
@@ -188,7 +188,7 @@ def test_the_page_opens_without_errors_or_sideways_scrolling(reports: list[Repor
         assert needed <= int(width)
 
 
-def test_the_text_says_what_was_made_spent_and_missing(reports: list[Report]) -> None:
+def test_the_text_says_what_was_made_spent_and_missing(reports: list[WeeklyReport]) -> None:
     text = reports[0].text
     assert text.startswith("[SIMULATED] Crafts you can hear (demo), week 2026-W47\nMade 7, approved ")
     assert "Month: $" in text
@@ -197,7 +197,7 @@ def test_the_text_says_what_was_made_spent_and_missing(reports: list[Report]) ->
     assert "Best: " in text
 
 
-def test_refused_and_unknown_posts_are_shown_in_page_and_text(reports: list[Report]) -> None:
+def test_refused_and_unknown_posts_are_shown_in_page_and_text(reports: list[WeeklyReport]) -> None:
     """One Instagram post of the 16th was refused; the answer to one YouTube post of the 19th was lost."""
     crafts, histories = reports
     assert ", refused 1. Views" in histories.text
@@ -242,7 +242,7 @@ def test_dagsters_pages_show_charts_short_tables_and_checks(demo: Demo, monkeypa
 
 
 def test_a_report_is_the_same_when_it_is_written_again(
-    project: Project, reports: list[Report], monkeypatch: Any
+    project: Project, reports: list[WeeklyReport], monkeypatch: Any
 ) -> None:
     """Marts and charts are not made again here: see `test_build_marts`, `test_draw_charts`."""
     files, scope = mart_files(project), (WEEK.isoformat(), reports[0].channel)

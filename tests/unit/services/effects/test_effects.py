@@ -23,8 +23,8 @@ from dayreel.errors import (
     UnknownOutcomeError,
 )
 from dayreel.processes import owner_of, this_process
-from dayreel.schemas.effect import EffectKey, Permit
-from dayreel.services.effects.intent import Done, Intent, Record, VendorFailed
+from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
+from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.leases import LEASE
@@ -90,7 +90,7 @@ def test_a_successful_effect_is_confirmed_with_its_real_price(ready: Catalog) ->
 
 
 def test_the_row_and_reservation_are_committed_before_the_call(either: Catalog) -> None:
-    def look(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def look(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         row = row_of(either)
         assert (row["state"], row["reserved_usd"], row["owner"]) == ("sent", HALF, this_process())
         assert row["lease_until_at"] == row["sent_at"] + LEASE
@@ -140,7 +140,7 @@ def test_a_refused_effect_stays_refused_and_says_how_to_retry(ready: Catalog) ->
 def test_an_undelivered_call_is_tried_three_times_with_backoff(ready: Catalog) -> None:
     clock, tries = FakeClock(), []
 
-    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         tries.append(row_of(ready)["attempts"])
         if len(tries) < 3:
             raise DOWN
@@ -217,7 +217,7 @@ def test_a_call_whose_handle_was_not_stored_is_not_repeated(ready: Catalog) -> N
 def test_recording_a_handle_waits_out_a_brief_catalog_outage(ready: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, write, away = FakeClock(), ready.write, [True, True, False]
 
-    def act(_permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+    def act(_permit: Permit, _handle: dict[str, Any], record: RecordHandle) -> Done:
         monkeypatch.setattr(ready, "write", lambda subject: down() if away.pop(0) else write(subject))
         record({"request_id": "r1"})
         monkeypatch.undo()
@@ -228,7 +228,7 @@ def test_recording_a_handle_waits_out_a_brief_catalog_outage(ready: Catalog, mon
 
 
 def test_an_id_that_could_not_be_stored_is_at_least_reported(ready: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    def act(_permit: Permit, _handle: dict[str, Any], record: Record) -> Done:
+    def act(_permit: Permit, _handle: dict[str, Any], record: RecordHandle) -> Done:
         monkeypatch.setattr(ready, "write", lambda _subject: down())
         record({"request_id": "r1", "status_url": "http://not-for-messages"})
         raise AssertionError("went on")
@@ -254,7 +254,7 @@ def down() -> Any:
 def test_a_handle_left_by_a_dead_process_keeps_its_reservation(ready: Catalog) -> None:
     sent_by(ready, gone(), handle={"request_id": "r1"})
 
-    def go_on(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def go_on(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         assert handle == {"request_id": "r1"}
         assert permit.reserved_usd == HALF
         return Done({"file": "r1.mp4"}, HALF)
@@ -268,7 +268,7 @@ def test_an_effect_that_records_first_resumes_without_a_handle(ready: Catalog) -
     sent_by(ready, gone(), records_first=True)
     seen: list[dict[str, Any]] = []
 
-    def go_on(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def go_on(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         seen.append(handle)
         return Done({})
 
@@ -304,7 +304,7 @@ def test_another_hosts_process_is_assumed_alive_until_lease_end(either: Catalog)
 def test_recording_a_handle_renews_the_lease(either: Catalog) -> None:
     clock = FakeClock()
 
-    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         clock.move(minutes=9)
         record({"request_id": "r1"})
         row = row_of(either)
@@ -318,7 +318,7 @@ def test_a_suspended_process_that_lost_its_lease_sends_no_more(either: Catalog) 
     """A suspended laptop wakes up after another host has taken its work over."""
     clock = FakeClock()
 
-    def wake_up_late(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def wake_up_late(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         clock.move(hours=1)
         with pytest.raises(BusyError):
             # On the same machine it is still seen at work; the other host only sees the lease.
@@ -337,7 +337,7 @@ def test_a_suspended_process_that_lost_its_lease_sends_no_more(either: Catalog) 
 def test_a_second_thread_is_refused_while_the_first_is_working(either: Catalog) -> None:
     begun, go_on, told = threading.Event(), threading.Event(), []
 
-    def slow(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def slow(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         begun.set()
         assert go_on.wait(120)
         return Done({}, HALF)
@@ -356,7 +356,7 @@ def test_many_threads_that_want_the_same_effect_do_it_once(either: Catalog) -> N
     done: list[int] = []
     together = threading.Barrier(8)
 
-    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         done.append(permit.effect_id)
         return Done({}, HALF)
 
@@ -392,7 +392,7 @@ def test_a_post_that_broke_off_goes_on_from_its_handle(ready: Catalog) -> None:
     """A second upload session beside the first would be a second video as soon as both are filled."""
     handles: list[dict[str, Any]] = []
 
-    def act(_permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def act(_permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         handles.append(handle)
         record({"session_uri": "s1"})
         raise DOWN
@@ -479,7 +479,7 @@ def test_the_kill_switch_holds_work_already_queued_or_begun(ready: Catalog) -> N
 def test_the_kill_switch_holds_between_two_tries(ready: Catalog) -> None:
     tries: list[int] = []
 
-    def act(permit: Permit, handle: dict[str, Any], record: Record) -> Done:
+    def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         tries.append(1)
         configure(ready, switch="off")
         raise DOWN

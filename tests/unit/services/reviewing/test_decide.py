@@ -11,8 +11,8 @@ from sqlalchemy import select, text
 
 from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
 from dayreel.queries.review import (
+    DecisionVerdict,
     ReviewSnapshot,
-    Verdict,
     approval_scope,
     bound_fields,
     parse_snapshot,
@@ -35,7 +35,7 @@ ID = "crafts-2026-11-20"
 MakeProject = Callable[..., Project]
 
 
-def say(project: Project, verdict: Verdict, *, by: str = "ana", **more: Any) -> DecisionRow:
+def say(project: Project, verdict: DecisionVerdict, *, by: str = "ana", **more: Any) -> DecisionRow:
     return decide(project, ID, verdict, by=by, via="cli", **more)
 
 
@@ -100,7 +100,7 @@ def test_a_late_decision_is_refused_with_who_was_first_and_when(project: Project
 @pytest.mark.parametrize("first", ["approved", "rejected", "edited"])
 @pytest.mark.parametrize("second", ["approved", "rejected", "edited"])
 def test_whoever_has_not_seen_the_newest_decision_is_told_of_it(
-    project: Project, first: Verdict, second: Verdict
+    project: Project, first: DecisionVerdict, second: DecisionVerdict
 ) -> None:
     """A tab that was open before the other one spoke: also an edit, which leaves the video as it is."""
     old = seen(project)
@@ -147,7 +147,7 @@ def test_two_approvals_count_together_only_for_the_same_words(make_project: Make
 
 @pytest.mark.parametrize("verdicts", [("approved", "approved"), ("approved", "rejected"), ("edited", "approved")])
 def test_of_two_concurrent_decisions_one_wins_and_one_is_stale(
-    project: Project, verdicts: tuple[Verdict, Verdict]
+    project: Project, verdicts: tuple[DecisionVerdict, DecisionVerdict]
 ) -> None:
     check_that_one_of_two_wins(project.settings.root, project.catalog, verdicts)
 
@@ -197,11 +197,11 @@ def somebody_waits_for_a_row(catalog: Catalog) -> bool:
         return bool(connection.execute(text(query)).scalar_one())
 
 
-def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Verdict, Verdict]) -> None:
+def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[DecisionVerdict, DecisionVerdict]) -> None:
     together, outcomes = threading.Barrier(2), []
     shown = seen(make_project(root, channels={}, catalog=catalog))
 
-    def person(name: str, verdict: Verdict) -> None:
+    def person(name: str, verdict: DecisionVerdict) -> None:
         with Catalog(catalog.url) as mine:
             project = make_project(root, channels={}, catalog=mine)
             together.wait(120)
@@ -254,7 +254,7 @@ def test_only_those_whom_the_channel_names_may_decide(project: Project) -> None:
 
 
 def test_minds_may_change(project: Project) -> None:
-    minds: tuple[Verdict, ...] = ("approved", "rejected", "approved")
+    minds: tuple[DecisionVerdict, ...] = ("approved", "rejected", "approved")
     for verdict in minds:
         say(project, verdict)
         assert content_row(project, ID).state == verdict
@@ -296,7 +296,7 @@ def test_a_hold_stops_the_clock_and_a_recall_starts_it_anew(project: Project, cl
 
 
 @pytest.mark.parametrize("verdict", ["held", "recalled"])
-def test_what_was_approved_can_be_stopped_before_it_goes_out(project: Project, verdict: Verdict) -> None:
+def test_what_was_approved_can_be_stopped_before_it_goes_out(project: Project, verdict: DecisionVerdict) -> None:
     say(project, "approved")
     say(project, verdict, by="ben")
     assert content_row(project, ID).state == "review_pending"
@@ -333,7 +333,7 @@ def test_the_second_of_two_required_approvals_approves(project: Project) -> None
 
 
 @pytest.mark.parametrize("between", ["edited", "held", "recalled"])
-def test_a_verdict_between_two_approvals_voids_the_first(project: Project, between: Verdict) -> None:
+def test_a_verdict_between_two_approvals_voids_the_first(project: Project, between: DecisionVerdict) -> None:
     write_channel(project.settings.root, "crafts", review={"approvals": 2})
     say(project, "approved", by="ana")
     say(project, between, by="ben", caption="Other words")

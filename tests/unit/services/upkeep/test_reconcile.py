@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
-from dayreel.providers.platforms.contract import Finding, Receipt
+from dayreel.providers.platforms.contract import PostFinding, Receipt
 from dayreel.providers.video.contract import Job
 from dayreel.queries.rows import posts_of
 from dayreel.schemas.effect import EffectKey, EffectKind
@@ -114,7 +114,7 @@ def test_a_post_that_is_certainly_not_there_is_released(project: Project) -> Non
 
 
 def test_a_post_that_is_half_way_goes_on_from_its_handle(project: Project) -> None:
-    finding = Finding("resumable", "the upload has 3 of 9 chunks", handle={"session": "s1"})
+    finding = PostFinding("resumable", "the upload has 3 of 9 chunks", handle={"session": "s1"})
     leave_post(project, FakePlatform(steps=["lost_answer"], sees=finding))
     told = only(reconcile(project))
     assert (told.outcome, told.evidence) == ("goes_on", "the upload has 3 of 9 chunks")
@@ -125,7 +125,7 @@ def test_a_post_that_is_half_way_goes_on_from_its_handle(project: Project) -> No
 @pytest.mark.parametrize(
     "sees",
     [
-        Finding("unclear", "two posts carry the marker"),
+        PostFinding("unclear", "two posts carry the marker"),
         TransientError(attempted="look", answer="HTTP 500"),
         PermanentError(attempted="look", answer="HTTP 401 the token has expired"),
     ],
@@ -149,7 +149,7 @@ def test_a_killed_post_is_looked_up_too(project: Project) -> None:
 
 def test_a_processing_post_is_checked_until_it_is_public(project: Project) -> None:
     decide(project, ID, "approved", by="ana", via="cli")
-    slow = FakePlatform(steps=["processing"], sees=Finding("resumable", "still processing"))
+    slow = FakePlatform(steps=["processing"], sees=PostFinding("resumable", "still processing"))
     project.providers["instagram"] = slow
     publish_post(project, channel_of(project), ID, "instagram", provider=slow)
     told = only(reconcile(project))
@@ -166,7 +166,7 @@ def test_a_post_its_platform_gave_up_does_not_stay_processing(
     project: Project, verdict: Any, outcome: str, state: str
 ) -> None:
     decide(project, ID, "approved", by="ana", via="cli")
-    slow = FakePlatform(steps=["processing"], sees=Finding(verdict, "the platform refused the file"))
+    slow = FakePlatform(steps=["processing"], sees=PostFinding(verdict, "the platform refused the file"))
     project.providers["instagram"] = slow
     publish_post(project, channel_of(project), ID, "instagram", provider=slow)
     told = only(reconcile(project))
@@ -176,7 +176,7 @@ def test_a_post_its_platform_gave_up_does_not_stay_processing(
 
 @pytest.mark.parametrize(("found", "state"), [("17900", "posted"), (None, "failed")])
 def test_a_person_says_what_became_of_a_post(project: Project, found: str | None, state: str) -> None:
-    leave_post(project, FakePlatform(steps=["lost_answer"], sees=Finding("unclear", "?")))
+    leave_post(project, FakePlatform(steps=["lost_answer"], sees=PostFinding("unclear", "?")))
     number = only(reconcile(project)).effect_id
     told = resolve(project, number, reference=found, by="ana", note="looked at the app")
     assert told.outcome == ("confirmed" if found else "released")
@@ -365,7 +365,7 @@ def test_a_broken_channel_file_does_not_hold_the_others_back(project: Project) -
 
 def test_a_post_without_a_public_id_stays_posted_and_is_polled(project: Project) -> None:
     nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
-    platform = FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless))
+    platform = FakePlatform(steps=["lost_answer"], sees=PostFinding("live", "PUBLISH_COMPLETE", nameless))
     leave_post(project, platform)
     assert only(reconcile(project)).outcome == "confirmed"
     assert (post(project)["state"], post(project)["post_id"]) == ("posted", "v_pub_1")
@@ -379,7 +379,7 @@ def test_a_post_without_a_public_id_stays_posted_and_is_polled(project: Project)
     assert (told.outcome, "30.0 h after it was sent" in told.evidence) == ("goes_on", True)
     assert [one.about for one in due_chores(project, target="log")] == ["public id of post 1"]
     named = Receipt("posted", "77", "https://t.example/77", {})
-    project.providers["instagram"] = FakePlatform(sees=Finding("live", "PUBLISH_COMPLETE", named))
+    project.providers["instagram"] = FakePlatform(sees=PostFinding("live", "PUBLISH_COMPLETE", named))
     assert only(reconcile(project)).outcome == "confirmed"
     assert (post(project)["post_id"], post(project)["post_url"]) == ("77", "https://t.example/77")
     assert (reconcile(project), due_chores(project, target="log")) == ([], [])
@@ -388,7 +388,7 @@ def test_a_post_without_a_public_id_stays_posted_and_is_polled(project: Project)
 
 def test_a_post_that_is_never_named_is_left_alone_after_a_week(project: Project) -> None:
     nameless = Receipt("posted", None, None, {"publish_id": "v_pub_1", "public_id_pending": True})
-    leave_post(project, FakePlatform(steps=["lost_answer"], sees=Finding("live", "PUBLISH_COMPLETE", nameless)))
+    leave_post(project, FakePlatform(steps=["lost_answer"], sees=PostFinding("live", "PUBLISH_COMPLETE", nameless)))
     reconcile(project)
     assert isinstance(project.clock, FakeClock)
     project.clock.move(days=8)

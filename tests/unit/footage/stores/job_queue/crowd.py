@@ -17,7 +17,7 @@ from typing import Any
 
 from dayreel.clock import SystemClock
 from dayreel.footage.schemas.job import JobResult
-from dayreel.footage.stores.job_queue import Claim, JobName, JobQueue, LeaseLostError, QueueDisk, install
+from dayreel.footage.stores.job_queue import JobClaim, JobName, JobQueue, LeaseLostError, QueueDisk, install
 from tests.unit.footage.stores.job_queue.jobs import Shared
 from tests.waiting import wait_until
 
@@ -38,7 +38,7 @@ class SkewedClock(SystemClock):
 
 
 def work(root: Path, name: str, *, skew_hours: float, work_s: float) -> None:
-    """Claim, do and install jobs until told to stop; hand on what others have left."""
+    """JobClaim, do and install jobs until told to stop; hand on what others have left."""
     clock = SkewedClock(skew_hours)
     queue = JobQueue(root, clock=clock, disk=DISK)
     (root / "log").mkdir(exist_ok=True)
@@ -58,7 +58,7 @@ def work(root: Path, name: str, *, skew_hours: float, work_s: float) -> None:
                 claim.discard()
 
 
-def do(root: Path, claim: Claim, clock: SkewedClock, work_s: float) -> None:
+def do(root: Path, claim: JobClaim, clock: SkewedClock, work_s: float) -> None:
     content = f"{claim.fence} {claim.worker}\n".encode()
     ends = clock.monotonic() + work_s
     while clock.monotonic() < ends:

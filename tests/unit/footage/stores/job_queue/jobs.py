@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.footage.schemas.job import JobFile, JobResult, JobSpec
-from dayreel.footage.stores.job_queue import Claim, FolderClock, JobQueue, QueueDisk, job_id
+from dayreel.footage.stores.job_queue import FolderClock, JobClaim, JobQueue, QueueDisk, job_id
 from tests.fakes.clock import NINE, FakeClock
 
 
@@ -40,10 +40,10 @@ class Shared:
         assert self.queue.submit(spec)
         return spec
 
-    def claim(self, *roles: str, worker: str = "attic", now: datetime = NINE) -> Claim | None:
+    def claim(self, *roles: str, worker: str = "attic", now: datetime = NINE) -> JobClaim | None:
         return self.queue.claim(roles or ("remux", "transcode"), worker=worker, now=now)
 
-    def must_claim(self, worker: str = "attic") -> Claim:
+    def must_claim(self, worker: str = "attic") -> JobClaim:
         claim = self.claim(worker=worker)
         assert claim is not None
         return claim
@@ -82,12 +82,12 @@ def make_spec(item: str = "movie-one", *, role: str = "remux", priority: int = 5
     return JobSpec(**facts | wishes)
 
 
-def make_result(claim: Claim, outcome: str = "done", *outputs: JobFile, **facts: Any) -> JobResult:
+def make_result(claim: JobClaim, outcome: str = "done", *outputs: JobFile, **facts: Any) -> JobResult:
     told: dict[str, Any] = {"outcome": outcome, "outputs": outputs, "worker": claim.worker, "fence": claim.fence}
     return JobResult(**told | {"started_at": NINE, "finished_at": NINE} | facts)
 
 
-def write_output(claim: Claim, path: str = "film.mkv", content: bytes = b"remuxed") -> JobFile:
+def write_output(claim: JobClaim, path: str = "film.mkv", content: bytes = b"remuxed") -> JobFile:
     target = claim.aside / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)

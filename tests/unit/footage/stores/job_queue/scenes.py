@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dayreel.footage.schemas.job import JobResult, JobSpec
-from dayreel.footage.stores.job_queue import Claim, QueueDisk, install, is_installed
+from dayreel.footage.stores.job_queue import JobClaim, QueueDisk, install, is_installed
 from tests.unit.footage.stores.job_queue.jobs import Shared, make_result, make_spec, write_output
 from tests.unit.footage.stores.job_queue.shared_disks import SteppingQueueDisk
 
@@ -12,7 +12,7 @@ SPEC = make_spec(max_attempts=9)
 CONTENT = {1: b"by the first", 2: b"by the second", 3: b"by the third"}
 
 
-def finished(claim: Claim) -> JobResult:
+def finished(claim: JobClaim) -> JobResult:
     return make_result(claim, "done", write_output(claim, content=CONTENT[claim.fence]))
 
 
@@ -23,7 +23,7 @@ class Scene:
         root.mkdir()
         self.shared = Shared(root)
         self.victim = Shared(root, disk)
-        self.claim: Claim | None = None
+        self.claim: JobClaim | None = None
         self.result: JobResult | None = None
         if kind != "submit":
             self.shared.queue.submit(SPEC)
@@ -56,7 +56,7 @@ class Scene:
         elif self.claim and self.result:
             self._end(kind, self.claim, self.result)
 
-    def _end(self, kind: str, claim: Claim, result: JobResult) -> None:
+    def _end(self, kind: str, claim: JobClaim, result: JobResult) -> None:
         if kind == "finish":
             claim.finish(result)
         elif kind == "install":

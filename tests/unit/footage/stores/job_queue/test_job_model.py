@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from dayreel.errors import BusyError, StaleState, UsageError
-from dayreel.footage.stores.job_queue import Claim, LeaseLostError
+from dayreel.footage.stores.job_queue import JobClaim, LeaseLostError
 from tests.unit.footage.stores.job_queue.jobs import Shared, make_result, make_spec
 from tests.unit.footage.stores.job_queue.shared_disks import CrashingQueueDisk
 from tests.unit.stores.state.disks import Crash
@@ -43,7 +43,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.shared = Shared(Path(self.folder.name))
         self.model: dict[str, Known] = {}
-        self.claims: list[tuple[str, Claim]] = []
+        self.claims: list[tuple[str, JobClaim]] = []
         self.finished: list[str] = []
 
     def teardown(self) -> None:
@@ -53,7 +53,7 @@ class QueueMachine(RuleBasedStateMachine):
     def begin(self, name: str) -> None:
         self.submit(name)
 
-    def valid(self, name: str, claim: Claim) -> bool:
+    def valid(self, name: str, claim: JobClaim) -> bool:
         known = self.model[name]
         return (known.place, known.fence) == ("running", claim.fence)
 
@@ -107,7 +107,7 @@ class QueueMachine(RuleBasedStateMachine):
         else:
             known.place = "failed"
 
-    def do(self, claim: Claim, outcome: str) -> None:
+    def do(self, claim: JobClaim, outcome: str) -> None:
         if outcome == "heartbeat":
             claim.heartbeat()
         elif outcome in ("returned", "stopping"):
@@ -115,7 +115,7 @@ class QueueMachine(RuleBasedStateMachine):
         else:
             claim.finish(make_result(claim, outcome))
 
-    def has_result(self, name: str, claim: Claim, outcome: str) -> bool:
+    def has_result(self, name: str, claim: JobClaim, outcome: str) -> bool:
         info = self.shared.queue.find(SPECS[name].job)
         assert info is not None
         told = info.result
