@@ -25,7 +25,7 @@ from dayreel.desk.hosts import OwnHosts
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.media import chart, media
 from dayreel.desk.pages import calendar, content, follow, login, money, people, queue, unknown
-from dayreel.desk.pages.page import NOTICES, Handler, PageRequest, page
+from dayreel.desk.pages.page import NOTICES, PageHandler, PageRequest, page
 from dayreel.desk.queue_cache import QueueCache
 from dayreel.desk.state import DeskState, signing_key
 from dayreel.errors import UsageError
@@ -104,10 +104,10 @@ def create_desk(
 def _routes(
     desk: DeskState, dagster_proxy: DagsterProxy, footage: DeskPages | None
 ) -> list[Route | Mount | WebSocketRoute]:
-    def see(path: str, handler: Handler, role: Role | None = "viewer") -> Route:
+    def see(path: str, handler: PageHandler, role: Role | None = "viewer") -> Route:
         return Route(path, page(desk, handler, role=role), methods=["GET"])
 
-    def act(path: str, handler: Handler, role: Role | None) -> Route:
+    def act(path: str, handler: PageHandler, role: Role | None) -> Route:
         return Route(path, page(desk, handler, role=role), methods=["POST"])
 
     return [

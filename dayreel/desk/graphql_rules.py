@@ -73,7 +73,7 @@ _MOST_RECORDED = 2000
 
 
 @dataclass(frozen=True)
-class Claim:
+class RunTagClaim:
     """Tags of dayreel's own that a request brings for a run, and the run they may be copied from.
 
     Attributes:
@@ -108,7 +108,7 @@ class Operation:
     body: dict[str, Any]
     _nodes: tuple[FieldNode, ...] = field(default=(), repr=False)
 
-    def claims(self) -> list[Claim]:
+    def claims(self) -> list[RunTagClaim]:
         """Return every tag of dayreel's own that it brings for a run, by the run it is brought for.
 
         Raises:
@@ -121,7 +121,7 @@ class Operation:
             for step in parent:
                 follows = follows.get(step) if isinstance(follows, dict) else None
             if tags:
-                found.append(Claim(follows if isinstance(follows, str) else None, tuple(tags)))
+                found.append(RunTagClaim(follows if isinstance(follows, str) else None, tuple(tags)))
         return found
 
     def signed(self, actor: str) -> dict[str, Any]:
