@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -63,7 +64,9 @@ class Settings(BaseSettings):
     desk_port: int = Field(8700, description="port of the desk, the one address people open")
     desk_url: str | None = Field(None, description="the desk's address as people type it, behind a proxy with TLS")
     desk_trusted_header: str | None = Field(None, description="header in which a company proxy names the person")
-    desk_trusted_proxies: str = Field("127.0.0.1 ::1", description="addresses whose trusted header is believed")
+    desk_trusted_proxies: str = Field(
+        "127.0.0.1 ::1", description="proxies whose headers are believed: addresses or networks"
+    )
     library: Path | None = Field(None, description="the shared folder of own footage, as this machine sees it")
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
@@ -92,6 +95,11 @@ class Settings(BaseSettings):
         return f"http://{f'[{host}]' if ':' in host else host}:{self.desk_port}"
 
     @property
+    def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the proxies whose headers about a person and an address are believed."""
+        return tuple(ip_network(text) for text in self.desk_trusted_proxies.replace(",", " ").split())
+
+    @property
     def channels_dir(self) -> Path:
         """Folder of the channel files."""
         return self.root / "channels"
@@ -118,6 +126,18 @@ class Settings(BaseSettings):
             return ZoneInfo(zone).key
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("it is not a valid IANA time zone; write it like Europe/Madrid") from None
+
+    @field_validator("desk_trusted_proxies")
+    @classmethod
+    def _networks_are_written_right(cls, text: str) -> str:
+        for network in text.replace(",", " ").split():
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError(
+                    f"{network!r} is not an address or a network; write it like 10.0.0.9 or 10.0.0.0/8"
+                ) from None
+        return text
 
     @field_validator("first_day")
     @classmethod

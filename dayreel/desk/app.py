@@ -78,7 +78,7 @@ def create_desk(
         dagster=dagster,
         public_url=settings.desk_url,
         trusted_header=settings.desk_trusted_header,
-        trusted_proxies=frozenset(settings.desk_trusted_proxies.replace(",", " ").split()),
+        trusted_proxies=settings.trusted_proxies,
     )
     dagster_proxy = DagsterProxy(desk, client=dagster_client)
 

@@ -5,6 +5,7 @@ Cookies are read and set here alone. Every login gets a new session secret, what
 
 import hmac
 import secrets
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature
@@ -24,12 +25,46 @@ def identify(desk: DeskState, connection: HTTPConnection) -> Visitor | None:
     scheme, _space, token = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return desk.sessions.bearer(token.strip())
-    if desk.trusted_header is not None and connection.client is not None:
-        name = connection.headers.get(desk.trusted_header, "")
-        if name and connection.client.host in desk.trusted_proxies:
-            return desk.sessions.named(name)
+    if desk.trusted_header is not None:
+        names = connection.headers.getlist(desk.trusted_header)
+        is_proxy = _is_trusted(desk, _address(connection.client.host if connection.client else ""))
+        if len(names) == 1 and names[0] and is_proxy:  # a second one is whoever stood before the proxy
+            return desk.sessions.named(names[0])
     secret = _read(desk, connection, _SESSION)
     return None if secret is None else desk.sessions.visitor(secret)
+
+
+def client_address(desk: DeskState, connection: HTTPConnection) -> str:
+    """Return from where somebody comes: an IPv4 address, or the network of 64 bits that an IPv6 customer has.
+
+    `X-Forwarded-For` is read where the desk is set up to be behind a proxy, and only as far as trusted proxies wrote
+    it: from its end to the first address that is not one of theirs.
+    """
+    peer = connection.client.host if connection.client else "?"
+    address = _address(peer)
+    if desk.is_behind_proxy:
+        forwarded = ",".join(connection.headers.getlist("x-forwarded-for")).split(",")
+        while forwarded and _is_trusted(desk, address):
+            earlier = _address(forwarded.pop().strip())
+            if earlier is None:
+                break
+            address = earlier
+    if address is None:
+        return peer
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)  # noqa: PLR2004
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _is_trusted(desk: DeskState, address: IPv4Address | IPv6Address | None) -> bool:
+    return address is not None and any(address in network for network in desk.trusted_proxies)
 
 
 def set_session(desk: DeskState, response: Response, secret: str) -> None:

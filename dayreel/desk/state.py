@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,7 +47,12 @@ class DeskState:
     dagster: DagsterAddress | None
     public_url: str | None
     trusted_header: str | None
-    trusted_proxies: frozenset[str]
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """Whether the desk is set up to be reached through a proxy."""
+        return self.public_url is not None or self.trusted_header is not None
 
     @property
     def is_https(self) -> bool:

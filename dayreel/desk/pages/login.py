@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from dayreel.desk import sessions
 from dayreel.desk.pages.page import PageRequest
 from dayreel.errors import BusyError, StaleState, UsageError
+from dayreel.services.desk.users import name_key
 
 
 def own_path(text: str) -> str:
@@ -28,17 +29,16 @@ def login(request: PageRequest) -> Response:
     does.
     """
     name, onward = request.field("name"), own_path(request.field("next") or "/")
-    address = request.http.client.host if request.http.client else "?"
-    keys = (f"name:{name.strip().casefold()[:80]}", f"from:{address}")
+    key = f"name:{name_key(name)[:80]} from:{sessions.client_address(request.desk, request.http)}"
     try:
-        request.desk.logins.try_once(*keys)
+        request.desk.logins.try_once(key)
     except BusyError as error:
         return _form(request, "login.html", status=429, onward=onward, name=name, refusal=str(error))
     user = request.desk.users.check_password(name, request.field("password"))
     if user is None:
         refusal = "That name and password do not belong together."
         return _form(request, "login.html", status=403, onward=onward, name=name, refusal=refusal)
-    request.desk.logins.forget(*keys)
+    request.desk.logins.forget(key)
     return _enter(request, request.desk.sessions.begin(user, agent=request.http.headers.get("user-agent", "")), onward)
 
 
@@ -60,8 +60,8 @@ def welcome_form(request: PageRequest) -> Response:
 def welcome(request: PageRequest) -> Response:
     """Use a one-time link up."""
     users, token = request.desk.users, request.path("token")
-    address = request.http.client.host if request.http.client else "?"
-    request.desk.logins.try_once(f"link:{address}")
+    key = f"link:{token[:80]} from:{sessions.client_address(request.desk, request.http)}"
+    request.desk.logins.try_once(key)
     try:
         if request.field("password") != request.field("again"):
             raise UsageError("The two passwords differ.", next_step="Type the same one twice.")
@@ -70,7 +70,7 @@ def welcome(request: PageRequest) -> Response:
         name = users.invited(token)
         shown = name or request.field("name")
         return _form(request, "welcome.html", status=400, name=shown, is_first=not name, refusal=str(error))
-    request.desk.logins.forget(f"link:{address}")
+    request.desk.logins.forget(key)
     return _enter(request, request.desk.sessions.begin(user, agent=request.http.headers.get("user-agent", "")), "/")
 
 

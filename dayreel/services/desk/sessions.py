@@ -193,7 +193,11 @@ class Sessions:
 
 
 class Throttle:
-    """How often something may be tried: `most` failures within `window`, then a pause; per key, in this process."""
+    """How often something may be tried: `most` failures within `window`, then a pause; per key, in this process.
+
+    A key names what is tried and from where, together: a key of the name alone lets anybody lock that person out, and
+    one of the address alone lets one person lock out everybody behind the same router.
+    """
 
     def __init__(self, clock: Clock, *, most: int = 5, window_s: float = 300.0, keys: int = 10_000) -> None:
         """Prepare.
@@ -208,30 +212,27 @@ class Throttle:
         self._failed: dict[str, list[float]] = {}
         self._lock = threading.Lock()
 
-    def try_once(self, *keys: str) -> None:
+    def try_once(self, key: str) -> None:
         """Count one try, before it is known how it ends, so that tries at the same time cannot slip through.
 
         Raises:
-            BusyError: one of the keys was tried too often; says how long to wait.
+            BusyError: the key was tried too often; says how long to wait.
         """
         now = self._clock.monotonic()
         with self._lock:
-            for key in keys:
-                recent = [at for at in self._failed.pop(key, []) if at > now - self._window_s]
-                self._failed[key] = recent
-                if len(recent) >= self._most:
-                    wait_s = int(recent[0] + self._window_s - now) + 1
-                    raise BusyError("Too many tries.", next_step=f"Wait {wait_s} s, then try again.")
-            for key in keys:
-                self._failed[key].append(now)
+            recent = [at for at in self._failed.pop(key, []) if at > now - self._window_s]
+            self._failed[key] = recent
+            if len(recent) >= self._most:
+                wait_s = int(recent[0] + self._window_s - now) + 1
+                raise BusyError("Too many tries.", next_step=f"Wait {wait_s} s, then try again.")
+            recent.append(now)
             while len(self._failed) > self._keys:
                 self._failed.pop(next(iter(self._failed)))
 
-    def forget(self, *keys: str) -> None:
-        """Clear keys: the try went well."""
+    def forget(self, key: str) -> None:
+        """Clear a key: the try went well."""
         with self._lock:
-            for key in keys:
-                self._failed.pop(key, None)
+            self._failed.pop(key, None)
 
 
 def _is_over(moment: datetime | None, now: datetime) -> bool:

@@ -7,9 +7,11 @@ import pytest
 from argon2 import Parameters, PasswordHasher, extract_parameters
 from sqlalchemy import update
 from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 from starlette.routing import Route
 
 from dayreel.desk.pages.login import own_path
+from dayreel.desk.sessions import client_address
 from dayreel.errors import GateClosedError
 from dayreel.queries.rows import newest_verdict
 from dayreel.rules.desk_links import chart_link, content_link, media_link, runbook_link
@@ -210,17 +212,49 @@ def test_the_first_link_makes_an_admin_and_then_none_is_issued(desk: Starlette) 
     assert users.first_link() is None
 
 
-def test_repeated_wrong_passwords_delay_even_the_right_one(desk: Starlette, ana: Browser, project: Project) -> None:
-    stranger = Browser(desk)
-    codes = [
-        stranger.submit("/login", "/login", name="Ana", password=f"wrong {number} word").status_code
-        for number in range(6)
-    ]
+def login_from(desk: Starlette, address: str, name: str, password: str, **headers: str) -> int:
+    """Return the status of a login from an address."""
+    browser = Browser(desk, client=(address, 50000))
+    browser.headers.update(headers)
+    return int(browser.submit("/login", "/login", name=name, password=password).status_code)
+
+
+def test_wrong_passwords_slow_down_one_name_from_one_address(
+    desk: Starlette, ana: Browser, ben: Browser, project: Project
+) -> None:
+    codes = [login_from(desk, "203.0.113.7", "Ana", f"wrong {number} word") for number in range(6)]
     assert codes == [403] * 5 + [429]
-    assert stranger.submit("/login", "/login", name=" ANA", password=PASSWORD).status_code == 429
+    assert login_from(desk, "203.0.113.7", " ANA", PASSWORD) == 429
+    assert login_from(desk, "203.0.113.7", "Ben", PASSWORD) == 303, "another person behind the same router"
+    assert login_from(desk, "203.0.113.8", "Ana", PASSWORD) == 303, "the same person elsewhere"
+    assert login_from(desk, "203.0.113.7", "Ana", PASSWORD) == 429
     assert isinstance(project.clock, FakeClock)
     project.clock.move(minutes=6)
-    assert stranger.submit("/login", "/login", name="Ana", password=PASSWORD).status_code == 303
+    assert login_from(desk, "203.0.113.7", "Ana", PASSWORD) == 303
+
+
+def test_a_forwarded_address_is_read_from_a_trusted_proxy_only(project: Project, ana: Browser) -> None:
+    behind = {"desk_url": "http://desk.localhost", "desk_trusted_proxies": "10.0.0.0/24 ::1"}
+    plain, proxied = (
+        desk_on(project),
+        desk_on(Project(project.settings.model_copy(update=behind), project.clock, project.catalog)),
+    )
+
+    def seen(desk: Starlette, peer: str, *forwarded: str) -> str:
+        headers = [(b"x-forwarded-for", text.encode()) for text in forwarded]
+        return client_address(
+            desk.state.desk, HTTPConnection({"type": "http", "client": (peer, 1), "headers": headers})
+        )
+
+    assert seen(plain, "127.0.0.1", "203.0.113.7") == "127.0.0.1", "no proxy is set up"
+    assert seen(proxied, "203.0.113.9", "203.0.113.7") == "203.0.113.9", "who connects is not a proxy"
+    assert seen(proxied, "10.0.0.9", "203.0.113.7") == "203.0.113.7"
+    assert seen(proxied, "10.0.0.9", "198.51.100.1, 203.0.113.7", "10.0.0.8") == "203.0.113.7", (
+        "what it was sent is not believed"
+    )
+    assert seen(proxied, "::ffff:10.0.0.9", "203.0.113.7, unknown") == "10.0.0.9"
+    assert seen(proxied, "::1", "2001:db8::1:2") == "2001:db8::/64"
+    assert seen(proxied, "10.0.0.9") == "10.0.0.9"
 
 
 class CountingHasher(PasswordHasher):
@@ -434,6 +468,8 @@ def test_the_trusted_header_is_opt_in_and_only_from_the_proxy(project: Project, 
     assert Browser(app, client=("10.0.0.9", 5)).get("/", headers=named).status_code == 200
     assert Browser(app, client=("10.0.0.8", 5)).get("/", headers=named).status_code == 303
     assert Browser(app, client=("10.0.0.9", 5)).get("/", headers={"x-forwarded-user": "Eve"}).status_code == 303
+    twice = [("x-forwarded-user", "Ana"), ("x-forwarded-user", "Eve"), ("accept", "text/html")]
+    assert Browser(app, client=("10.0.0.9", 5)).get("/", headers=twice).status_code == 303
 
 
 def test_no_secret_is_kept_in_the_clear(desk: Starlette, ana: Browser, project: Project) -> None:

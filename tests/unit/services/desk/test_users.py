@@ -97,7 +97,7 @@ def test_tries_are_counted_before_their_end_is_known() -> None:
     for _ in range(3):
         throttle.try_once("a")
     with pytest.raises(BusyError, match="Wait 61 s"):
-        throttle.try_once("a", "b")
+        throttle.try_once("a")
     throttle.try_once("b")
     clock.move(seconds=61)
     throttle.try_once("a")
