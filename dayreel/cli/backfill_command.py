@@ -167,9 +167,9 @@ def _show_result(settings: Settings, plan: BackfillPlan, *, as_json: bool) -> in
         print_json(documents)
     else:
         print_table(
-            ("content", "state", "cost", "next"),
+            ("content", "standing", "cost", "next"),
             [
-                (document["content_id"], document["state"], f"${document['cost_usd']}", document["next"])
+                (document["content_id"], document["standing"], f"${document['cost_usd']}", document["next"])
                 for document in documents
             ],
         )

@@ -13,6 +13,7 @@ from dayreel.services.making.templating import copy_packaged
 from dayreel.services.project import Project, open_project
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
+from dayreel.vendors.registry import names
 
 
 @click.group("channels")
@@ -26,7 +27,9 @@ def list_all(as_json: bool) -> None:
     """List the channels."""
     channels = ChannelFiles(load_settings().channels_dir).load_all()
     if as_json:
-        print_json([channel.model_dump(mode="json") for channel in channels.values()])
+        nowhere = dict.fromkeys(names("platforms"))
+        documents = [channel.model_dump(mode="json") for channel in channels.values()]
+        print_json([document | {"platforms": nowhere | document["platforms"]} for document in documents])
         return
     print_table(
         ("channel", "title", "ideas", "video", "publishes to"),
@@ -48,10 +51,8 @@ def validate(as_json: bool) -> int:
     else:
         for problem in problems:
             click.echo(str(problem), err=True)
-        names = files.names()
-        click.echo(
-            f"Channels: {len(names)}, problems: {len(problems)}." if problems else f"Channels: {len(names)}, all fine."
-        )
+        found = f"problems: {len(problems)}" if problems else "all fine"
+        click.echo(f"Channels: {len(files.names())}, {found}.")
     return 1 if problems else 0
 
 

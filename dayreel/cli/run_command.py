@@ -127,11 +127,11 @@ def show_days(settings: Settings, days: set[date], names: set[str], *, as_json: 
     if not documents:
         return
     print_table(
-        ("content", "state", "cost", "video", "next"),
+        ("content", "standing", "cost", "video", "next"),
         [
             (
                 document["content_id"],
-                document["state"],
+                document["standing"],
                 f"${document['cost_usd']}",
                 f"content/{document['final_video']}" if document["final_video"] else "",
                 document["next"],

@@ -6,18 +6,12 @@ import click
 
 from dayreel.cli.documents import content_document, no_content_document
 from dayreel.cli.output import print_json, print_paged
-from dayreel.queries.contents import ContentStatus, PostStatus, Status, status_of
+from dayreel.queries.contents import ContentStatus, PostStatus, Status, status_of, urgent_first
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 
 SHOWN = 20
 _TWO_DAYS_H = 48
-_ORDER = (
-    *("unknown outcome", "post failed", "failed", "review pending", "on hold"),
-    *("rendering", "composing", "voicing", "scripting", "pending"),
-    *("approved", "publishing", "expired", "rejected", "posted"),
-)
-_URGENCY = {standing: place for place, standing in enumerate(_ORDER)}
 _NOTHING_YET = "Nothing was made yet. `dayreel run` makes today's videos."
 
 
@@ -37,13 +31,8 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
         print_json([*documents, no_content_document(about_none)] if about_none else documents)
         return
     nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
-    lines = [line for content in _urgent_first(status) for line in _content_lines(content, now)] or [nothing]
+    lines = [line for content in urgent_first(status.contents) for line in _content_lines(content, now)] or [nothing]
     print_paged([*lines, *_unknown_lines(status)])
-
-
-def _urgent_first(status: Status) -> list[ContentStatus]:
-    """Return the contents in the order in which people are needed, the newest first within it."""
-    return sorted(status.contents, key=lambda content: _URGENCY.get(content.standing, len(_URGENCY)))
 
 
 def _content_lines(content: ContentStatus, now: datetime) -> list[str]:

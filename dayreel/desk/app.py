@@ -35,7 +35,7 @@ from dayreel.rules.roles import Role
 from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
-from dayreel.services.footage_hooks import DeskPages, footage_hooks, no_library
+from dayreel.services.footage_hooks import DeskPages, footage_hooks
 from dayreel.services.project import Project
 from dayreel.services.upkeep.start_work import start_command
 from dayreel.vendors.registry import label_of
@@ -139,7 +139,7 @@ def _routes(
         act("/unknown/look", unknown.look_again, "operator"),
         act("/unknown/{effect_id:int}/found", unknown.found, "operator"),
         act("/unknown/{effect_id:int}/not-there", unknown.not_there, "operator"),
-        *(_footage_routes(desk, footage) if footage else [see("/library", _no_footage)]),
+        *(_footage_routes(desk, footage) if footage else []),
         see("/media/{content_id}/{path:path}", media),
         see("/charts/{week}/{scope}/{name}.png", chart),
         see("/docs/{page:path}", docs),
@@ -180,10 +180,6 @@ def _footage_routes(desk: DeskState, footage: DeskPages) -> list[Route]:
     return [
         Route(path, page(desk, handler, role=role), methods=[method]) for method, path, handler, role in footage.routes
     ]
-
-
-def _no_footage(_visit: PageRequest) -> Response:
-    raise no_library()
 
 
 def _lost(desk: DeskState) -> Callable[[Request, Exception], Awaitable[Response]]:

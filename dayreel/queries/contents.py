@@ -3,7 +3,7 @@
 What a person sees before deciding about one of them is `review`; where one came from is `story`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,6 +27,12 @@ from dayreel.queries.unknown_outcomes import UnknownOutcome, UnknownOutcomes, re
 from dayreel.records import Records
 from dayreel.stores.catalog.tables import effects
 
+STANDINGS = (
+    *("unknown outcome", "post failed", "failed", "review pending", "on hold"),
+    *("rendering", "composing", "voicing", "scripting", "pending"),
+    *("approved", "publishing", "expired", "rejected", "posted"),
+)
+"""Every way in which a content can stand, the one that needs people most first: the order of every face's lists."""
 # What a person would type next about a content in this state; in any other, the command that makes its day.
 _NEXT: Mapping[str, str] = {
     "failed": "dayreel retry {id}",
@@ -107,7 +113,7 @@ class ContentStatus:
 
     @property
     def standing(self) -> str:
-        """How it stands for people: `unknown outcome`, `post failed`, `on hold`, or its lifecycle's state in words.
+        """How it stands for people, one of `STANDINGS`: in doubt, failed, on hold, or its lifecycle's state in words.
 
         The lifecycle's own state knows nothing of posts, holds or doubt.
         """
@@ -160,6 +166,11 @@ def status_of(
             older = {outcome.content_id for outcome in unknown if outcome.content_id} - {row.id for row in rows}
             rows += list_contents(connection, day=day, channels=channels, states=states, ids=sorted(older))
         return read_status(records, connection, rows)
+
+
+def urgent_first(contents: Iterable[ContentStatus]) -> list[ContentStatus]:
+    """Return contents in the order in which people are needed; those that stand alike keep their order."""
+    return sorted(contents, key=lambda content: STANDINGS.index(content.standing))
 
 
 def read_status(

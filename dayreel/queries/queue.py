@@ -1,5 +1,6 @@
 """What waits for somebody? Contents by state, those that people are needed for first, a screenful at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,7 +8,7 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.queries.alarms import Alarms, read_alarms
-from dayreel.queries.contents import ContentStatus, read_status
+from dayreel.queries.contents import STANDINGS, ContentStatus, read_status, urgent_first
 from dayreel.queries.quality import judge, waivers_of
 from dayreel.queries.review import PlatformWords, ReviewSnapshot, platform_words, scope_of_words, snapshot_for_review
 from dayreel.queries.rows import ContentRow, as_row, list_contents
@@ -27,13 +28,9 @@ VIEWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "posted": ("Posted", ("posted",)),
     "all": ("All", ()),
 }
-# What a person is asked for comes first, then what is under way, then what is over.
-_GROUPS = (
-    *("review_pending", "failed", "rendering", "composing", "voicing", "scripting", "pending"),
-    *("approved", "publishing", "expired", "rejected", "posted"),
-)
+# Most contents are over, and only the newest of these are read; whatever is not over is read whole, to be put in order.
 _OVER = ("expired", "rejected", "posted")
-_SHOWN, _SHOWN_OVER = 50, 8
+_OPEN = tuple(state for _title, states in VIEWS.values() for state in states if state not in _OVER)
 
 
 class ContentFiles(Protocol):
@@ -88,18 +85,23 @@ class Queue:
 
 @dataclass(frozen=True)
 class Group:
-    """The contents in one state, newest first; `total` counts those that are not among `contents` too."""
+    """The contents that stand alike, newest first; `total` counts those that are not among `contents` too."""
 
-    state: str
+    standing: str
     total: int
     contents: tuple[ContentStatus, ...]
 
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Every state that has contents, in the order in which people are needed, and what they should know besides."""
+    """Every standing that has contents, in the order in which people are needed, and what they should know besides.
+
+    Attributes:
+        more: how many contents there are beyond those of the groups.
+    """
 
     groups: tuple[Group, ...]
+    more: int
     alarms: Alarms
 
 
@@ -128,28 +130,36 @@ def queue_of(
     return Queue(chosen, counts, items, page, pages)
 
 
-def dashboard(records: Records) -> Dashboard:
-    """Return where everything stands.
+def dashboard(records: Records, *, limit: int = 100) -> Dashboard:
+    """Return where everything stands, the `limit` contents that need people most.
 
     Raises:
         StoreError: the catalog cannot be read.
     """
     with records.catalog.read() as connection:
-        totals = _count(connection, ())
-        groups = tuple(
-            Group(state, totals[state], _newest(records, connection, state)) for state in _GROUPS if state in totals
-        )
-        return Dashboard(groups, read_alarms(records, connection))
+        alarms = read_alarms(records, connection)
+        in_doubt = sorted({outcome.content_id for outcome in alarms.unknown.here if outcome.content_id})
+        doubtful = list_contents(connection, ids=in_doubt, states=_OVER)
+        rows = list_contents(connection, states=_OPEN) + doubtful
+        over = Counter(_count(connection, [content.c.state.in_(_OVER)]))
+        over.subtract(row.state for row in doubtful)
+        for state in _OVER:
+            room = max(limit - len(rows), 0)
+            newest = list_contents(connection, states=(state,), limit=room + len(doubtful))
+            rows += [row for row in newest if row not in doubtful][:room]
+        contents = urgent_first(read_status(records, connection, rows).contents)
+    totals = over + Counter(status.standing for status in contents if status.standing not in _OVER)
+    groups = (
+        Group(standing, totals[standing], tuple(status for status in contents[:limit] if status.standing == standing))
+        for standing in STANDINGS
+        if standing in totals
+    )
+    return Dashboard(tuple(groups), totals.total() - len(contents[:limit]), alarms)
 
 
 def _count(connection: Connection, where: Sequence[ColumnElement[bool]]) -> dict[str, int]:
     query = select(content.c.state, func.count()).where(*where).group_by(content.c.state)
     return {row[0]: row[1] for row in connection.execute(query)}
-
-
-def _newest(records: Records, connection: Connection, state: str) -> tuple[ContentStatus, ...]:
-    rows = list_contents(connection, states=(state,), limit=_SHOWN_OVER if state in _OVER else _SHOWN)
-    return read_status(records, connection, rows).contents
 
 
 def _rows(connection: Connection, view: str, page: int, where: Sequence[ColumnElement[bool]]) -> list[ContentRow]:

@@ -34,7 +34,7 @@ class DayreelTerminal(Terminal):
     #note, #said { background: $boost; }
     #note.-bad, #said.-bad { color: $warning; }
     #trouble { background: $error; color: $text; }
-    OptionList { height: 1fr; border: none; padding: 0; text-wrap: nowrap; text-overflow: ellipsis; }
+    OptionList { height: 1fr; border: none; padding: 0; scrollbar-gutter: stable; }
     OptionList:focus { border: none; }
     VerticalScroll { height: 1fr; padding: 0 1; }
     #evidence { border-top: solid $primary; }

@@ -1,4 +1,4 @@
-"""The first screen: every content, grouped by state, those that wait for a person first."""
+"""The first screen: every content by how it stands, those that wait for a person first, a hundred more at a time."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -18,20 +18,7 @@ from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.review import ReviewScreen
 from dayreel.tui.words import left, one_line, plain, usd
 
-TITLES = {
-    "review_pending": "waits for your decision",
-    "failed": "failed",
-    "rendering": "rendering",
-    "composing": "composing",
-    "voicing": "voicing",
-    "scripting": "scripting",
-    "pending": "pending",
-    "approved": "approved",
-    "publishing": "publishing",
-    "expired": "nobody decided in time",
-    "rejected": "rejected",
-    "posted": "posted",
-}
+PAGE = 100
 
 
 class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
@@ -40,19 +27,26 @@ class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
     name_shown = "the day"
     BINDINGS: ClassVar[list[BindingType]] = PLACES
 
+    def __init__(self) -> None:
+        """Begin with one page."""
+        super().__init__()
+        self._limit = PAGE
+
     def body(self) -> ComposeResult:
         """Make the list."""
         yield ContentList(id="contents", markup=False)
 
     def look(self, project: Project) -> tuple[Dashboard, datetime]:
         """Read every group, and to the minute when: how long is left is shown again every minute."""
-        return dashboard(project), project.clock.now().replace(second=0, microsecond=0)
+        return dashboard(project, limit=self._limit), project.clock.now().replace(second=0, microsecond=0)
 
     def show(self, view: tuple[Dashboard, datetime]) -> None:
         """Fill the list again; the same content stays highlighted wherever it has moved to."""
         contents = self.query_one("#contents", OptionList)
         day, now = view
-        show_options(contents, [option for group in day.groups for option in _options(group, now)])
+        # Its id differs from page to page, so that the highlight goes on to the first content that it brings.
+        more = [Option(f" {day.more} more: Enter shows them", id=f"more {self._limit}")] if day.more else []
+        show_options(contents, [*(option for group in day.groups for option in _options(group, now)), *more])
         alarms = []
         if day.alarms.stopped:
             alarms.append(f"{day.alarms.stopped} Press 4.")
@@ -64,22 +58,27 @@ class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
 
     @on(OptionList.OptionSelected)
     def open_content(self, event: OptionList.OptionSelected) -> None:
-        """Show one content."""
-        if event.option_id is not None:
+        """Show one content, or the next page of them."""
+        if event.option_id is not None and event.option_id.startswith("more "):
+            self._limit += PAGE
+            self.look_now()
+        elif event.option_id is not None:
             self.app.push_screen(ReviewScreen(event.option_id))
 
 
 def _options(group: Group, now: datetime) -> list[Option]:
-    more = f", the newest {len(group.contents)}" if group.total > len(group.contents) else ""
-    head = Option(Content.styled(f"{TITLES[group.state]} ({group.total}{more})", "bold"), disabled=True)
-    return [head, *(Option(_line(status, now), id=status.row.id) for status in group.contents)]
+    head = Option(Content.styled(f"{group.standing} ({group.total})", "bold"), disabled=True)
+    return [head, *(Option(_lines(status, now), id=status.row.id) for status in group.contents)]
 
 
-def _line(status: ContentStatus, now: datetime) -> Content:
-    row, unknown = status.row, f"{len(status.unknown)} unknown! " if status.unknown else ""
-    note, idea = _note(status, now), one_line(row.idea)
-    line = f" {row.id:26} {usd(status.cost_usd):>7}  {unknown}{note:18} {idea}"
-    return Content.styled(line, "$error") if status.standing in ("post failed", "failed") else Content(line)
+def _lines(status: ContentStatus, now: datetime) -> Content:
+    """Return one content: its whole id with what fits beside it on 80 columns, then its idea or errors, wrapped."""
+    row = status.row
+    errors = [one_line(row.error)] if row.state == "failed" else []
+    errors += [f"not out on {post.platform}: {one_line(post.error)}" for post in status.failed_posts]
+    lines = [Content(f" {row.id}  {usd(status.cost_usd)}  {_note(status, now)}".rstrip())]
+    lines += [Content.styled(f"   {text}", "$error" if errors else "dim") for text in errors or [one_line(row.idea)]]
+    return Content("\n").join(line for line in lines if line.plain.strip())
 
 
 def _note(status: ContentStatus, now: datetime) -> str:
@@ -87,17 +86,14 @@ def _note(status: ContentStatus, now: datetime) -> str:
     row = status.row
     match row.state:
         case "review_pending":
-            waits = f"{left(row.review_deadline_at, now)} left" if row.review_deadline_at else "on hold"
-            return f"r{row.revision}, {waits}"
-        case "failed":
-            return one_line(row.error)
+            waits = f", {left(row.review_deadline_at, now)} left" if row.review_deadline_at else ""
+            return f"revision {row.revision}{waits}"
         case "rendering":
             done = sum(render.state == "completed" for render in status.renders)
             return f"{done} of {len(status.renders)} segments" if status.renders else "starting"
         case "approved" | "rejected":
             return f"by {plain(status.newest.decided_by)}" if status.newest else ""
         case "publishing" | "posted":
-            posts = ", ".join(f"{post.platform} {post.state}" for post in status.posts)
-            return f"on hold, {posts}" if status.is_held else posts
+            return ", ".join(f"{post.platform} {post.state}" for post in status.posts)
         case _:
             return ""

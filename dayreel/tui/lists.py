@@ -14,11 +14,11 @@ class ContentList(OptionList):
 
 
 def show_options(shown: OptionList, options: list[Option]) -> None:
-    """Replace a list's options and keep what was highlighted, or highlight the first that can be."""
-    before = shown.highlighted_option.id if shown.highlighted_option is not None else None
+    """Replace a list's options and keep what was highlighted; where it is gone, highlight what is in its place now."""
+    before, place = shown.highlighted_option and shown.highlighted_option.id, shown.highlighted or 0
     shown.clear_options()
     shown.add_options(options)
-    ids = [option.id for option in options if not option.disabled]
-    chosen = before if before in ids else next(iter(ids), None)
-    if chosen is not None:
-        shown.highlighted = shown.get_option_index(chosen)
+    usable = [number for number, option in enumerate(options) if not option.disabled]
+    same = [number for number in usable if options[number].id == before]
+    if usable:
+        shown.highlighted = next(iter(same or [number for number in usable if number >= place] or usable[-1:]))

@@ -70,7 +70,7 @@ class MoneyScreen(LiveScreen[MoneyView]):
 
 def _cap(cap: Cap) -> Content:
     share = cap.share
-    line = f"  {cap.whose:24.24} {cap.when:10}  {bar(share, 16)} {usd(cap.used_usd):>8} of {usd(cap.limit_usd)}"
+    line = f"  {cap.whose:24} {cap.when:10}  {bar(share, 16)} {usd(cap.used_usd):>8} of {usd(cap.limit_usd)}"
     return Content.styled(line, "$error" if share >= 1 else "$warning" if share >= 0.8 else "")  # noqa: PLR2004
 
 

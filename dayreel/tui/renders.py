@@ -68,7 +68,7 @@ class RendersScreen(LiveScreen[tuple[ContentRenders, ...]]):
 
 
 def _lines(rendered: ContentRenders) -> Content:
-    lines = [Content.styled(f"{rendered.content_id}  {rendered.state}", "bold")]
+    lines = [Content.styled(f"{rendered.content_id}  {rendered.state.replace('_', ' ')}", "bold")]
     return Content("\n").join([*lines, *(Content(_line(part)) for part in rendered.renders)])
 
 

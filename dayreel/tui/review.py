@@ -281,7 +281,8 @@ class ReviewScreen(LiveScreen[ContentReview]):
 def _page(view: ContentReview) -> Iterator[Content]:
     row, decided = view.row, [moment for moment in view.history if moment.is_decision][:_DECISIONS_SHOWN]
     yield Content.assemble((f"{row.id}  {view.title}", "bold"))
-    yield Content(f"revision {row.revision}, {row.state}{_waits(view)}, made in the {row.world} world")
+    stands = ", ".join(dict.fromkeys((row.state.replace("_", " "), view.status.standing)))
+    yield Content(f"revision {row.revision}, {stands}{_waits(view)}, {row.world} world")
     if decided:
         yield Content.styled(f"last decision  {_decision_text(decided[0])}", "$accent")
     for trouble in (
@@ -310,9 +311,7 @@ def _page(view: ContentReview) -> Iterator[Content]:
 
 
 def _waits(view: ContentReview) -> str:
-    if view.is_held:
-        return ", on hold"
-    if view.row.state != "review_pending":
+    if view.row.state != "review_pending" or view.is_held:
         return ""
     return f", {left(view.row.review_deadline_at, view.looked_at)} left"
 

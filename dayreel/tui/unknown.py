@@ -28,7 +28,7 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
 
     name_shown = "unknown outcomes"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "found", "Found ID"),
+        Binding("f", "found", "Found"),
         Binding("n", "not_there", "Not there"),
         Binding("l", "look_up", "Look up"),
         *PLACES,

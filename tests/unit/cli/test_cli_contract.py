@@ -12,8 +12,10 @@ import pytest
 
 from dayreel import cli
 from dayreel.cli import COMMANDS, root
+from dayreel.cli.run_command import show_days
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
+from dayreel.vendors.registry import names
 from tests.fakes.rows import add_content
 from tests.unit.cli.conftest import Told
 
@@ -91,6 +93,18 @@ def test_json_is_one_document_alone_on_stdout(words: tuple[str, ...], dayreel: T
     assert told.code == 0
     assert isinstance(json.loads(told.out), list)
     assert told.err == ""
+
+
+def test_channels_list_names_every_platform(dayreel: Type) -> None:
+    documents = json.loads(dayreel("channels", "list", "--json").out)
+    assert {tuple(document["platforms"]) for document in documents} == {tuple(names("platforms"))}
+    assert {bool(fields) for document in documents for fields in document["platforms"].values()} == {True, False}
+
+
+def test_the_table_of_a_run_says_how_its_contents_stand(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content_id = put_content()
+    show_days(load_settings(project), {date(2026, 11, 20)}, {"asmr_crafts"}, as_json=False)
+    assert f"{content_id}  review pending  $0.0000" in capsys.readouterr().out
 
 
 def test_status_has_the_promised_shape(dayreel: Type) -> None:

@@ -344,3 +344,6 @@ def test_what_is_not_there_is_a_page_with_a_way_back(ana: Browser, desk: Starlet
     assert "There is no page &#39;/contents/crafts&#39; here" in nowhere.text
     assert 'href="/"' in nowhere.text
     assert ana.get("/contents/crafts", headers={"accept": "image/png"}).text == "Not Found\n"
+    without_library = ana.get("/library", headers={"accept": "text/html"})
+    assert without_library.status_code == 404
+    assert "There is no page &#39;/library&#39; here" in without_library.text

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
@@ -36,6 +37,7 @@ from tests.unit.tui.terminals import (
     run,
     same_as_stored,
     terminal,
+    text,
     until,
 )
 
@@ -95,6 +97,36 @@ def test_the_day_and_the_renders_move_by_themselves(make_project: MakeProject) -
     run(terminal(project), story)
 
 
+def test_two_hundred_contents_are_all_there_at_80_by_24(make_project: MakeProject) -> None:
+    """Each id in one piece, nothing cut off at the side, and the last one can be opened."""
+    name = "a_channel_with_a_name_of_forty_characters"[:40]
+    project = make_project(channels={name: {}})
+    days = [DAY - timedelta(days=back) for back in range(200)]
+    ids = [add_content(project.catalog, f"{name}-{day}", "posted", idea="A jar, " * 12 + "the end") for day in days]
+    add_content(project.catalog, f"{name}-{DAY + timedelta(days=1)}", "failed", error="no money, " * 30 + "none at all")
+
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        shown = await until(app, "failed (1)", "posted (200)", "none at all", "the end")
+        assert "…" not in shown
+        seen = set(re.findall(rf"{name}-\S+", shown))
+        await keyboard.press("end", "enter")
+        await until(app, ids[99])  # where the first page ended
+        await keyboard.press("end", "enter")
+        await until(app, ids[199], gone="more: Enter shows them")
+        await keyboard.press("home")
+        for _screenful in range(60):
+            shown = text(app)
+            assert "…" not in shown
+            assert max(map(len, shown.splitlines())) <= 80
+            seen |= set(re.findall(rf"{name}-\S+", shown))
+            await keyboard.press("pagedown")
+        assert seen >= set(ids)
+        await keyboard.press("end", "enter")
+        await until(app, f"{ids[199]} ", "revision 0, posted")
+
+    run(terminal(project), story)
+
+
 def test_the_highlight_stays_on_its_content_as_the_list_changes(make_project: MakeProject) -> None:
     project = make_project()
     row = reviewable(project)
@@ -103,9 +135,9 @@ def test_the_highlight_stays_on_its_content_as_the_list_changes(make_project: Ma
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "failed (1)")
         await keyboard.press("down")
-        add_content(project.catalog, f"crafts-{DAY - timedelta(days=1)}", "review_pending")
-        await until(app, "waits for your decision (2)")
-        await keyboard.press("up", "up", "enter")
+        add_content(project.catalog, f"crafts-{DAY - timedelta(days=1)}", "failed", error="no money either")
+        await until(app, "failed (2)")
+        await keyboard.press("enter")
         await until(app, f"{row.id} Crafts")
 
     run(terminal(project), story)
@@ -122,7 +154,7 @@ def test_a_lost_catalog_is_a_banner_and_its_return_is_noticed(make_project: Make
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, row.id)
         await keyboard.press("enter")
-        await until(app, "revision 1, review_pending")
+        await until(app, "revision 1, review pending")
         file.parent.rename(away)
         shown = await until(app, "is not there, or not within reach. Put it back", "What is shown is from before")
         assert "Clay, patience" in shown
@@ -130,7 +162,7 @@ def test_a_lost_catalog_is_a_banner_and_its_return_is_noticed(make_project: Make
         await until(app, "is not there, or", gone="Recording that")
         assert not file.exists()
         away.rename(file.parent)
-        await until(app, "revision 1, review_pending", gone="What is shown is from before")
+        await until(app, "revision 1, review pending", gone="What is shown is from before")
         await keyboard.press("a", "y")
         await until(app, "Recorded: revision 1 approved by alma")
 
@@ -168,9 +200,9 @@ def test_a_locked_catalog_refuses_a_decision_and_takes_the_next(
     holder = sqlite3.connect(catalog_file(project), isolation_level=None)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
-        await until(app, "waits for your decision")
+        await until(app, "review pending")
         await keyboard.press("enter")
-        await until(app, "revision 1, review_pending")
+        await until(app, "revision 1, review pending")
         holder.execute("BEGIN IMMEDIATE")
         await keyboard.press("a", "y")
         await until(app, "another process held it for more than 0.1 s")
@@ -193,10 +225,10 @@ def test_a_catalog_that_does_not_answer_never_stops_the_keys(
     row, answers, read = reviewable(project), threading.Event(), dashboard
     threads = set()
 
-    def slow(project: Project) -> object:
+    def slow(project: Project, *, limit: int) -> object:
         threads.add(threading.get_ident())
         assert answers.wait(WAIT_S)
-        return read(project)
+        return read(project, limit=limit)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         clock.move(seconds=7)
@@ -220,7 +252,7 @@ def test_what_is_not_there_is_released_by_a_person(make_project: MakeProject) ->
     effect_id = add_effect(project.catalog, reviewable(project).id)
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
-        await until(app, "Outcomes that nobody knows: 1; press 3.", "1 unknown!")
+        await until(app, "Outcomes that nobody knows: 1; press 3.", "unknown outcome (1)")
         await keyboard.press("3")
         await until(app, "evidence", "connection reset", "prompt: a jar rises")
         await keyboard.press("n")
@@ -332,7 +364,7 @@ def test_the_command_runs_in_a_real_terminal_and_leaves_with_q(tmp_path: Path) -
     killer = threading.Timer(300, process.send_signal, [signal.SIGKILL])
     killer.start()
     try:
-        while b"waits for your decision" not in seen:
+        while b"review pending" not in seen:
             seen += os.read(ours, 65536)
         os.write(ours, b"q")
         while True:

@@ -23,9 +23,9 @@ def said(project: Project) -> list[tuple[str, int, str, str, str | None]]:
 
 
 async def open_review(app: WatchedTerminal, keyboard: Keyboard) -> None:
-    await until(app, "waits for your decision")
+    await until(app, "review pending")
     await keyboard.press("enter")
-    await until(app, "revision 1, review_pending")
+    await until(app, "revision 1, review pending")
 
 
 def test_editing_and_approving_needs_only_the_keyboard(make_project: MakeProject) -> None:
@@ -101,11 +101,11 @@ def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_project: MakePr
         await until(app, "Why?")
         app.screen.query_one(Input).value = "the client looks"
         await keyboard.press("enter")
-        await until(app, "review_pending, on hold", "the client looks")
+        await until(app, "review pending, on hold", "the client looks")
         await keyboard.press("c")
         await until(app, f"Recall {row.id}?")
         await keyboard.press("y")
-        await until(app, "review_pending, 24 h 0 min left", "recalled by alma")
+        await until(app, "review pending, 24 h 0 min left", "recalled by alma")
 
     run(terminal(project), story)
     assert [one[0] for one in said(project)] == ["held", "recalled"]
@@ -138,9 +138,9 @@ def test_a_decision_on_a_replaced_revision_is_refused_clearly(make_project: Make
         reviewable(project, video=b"another video")
         await keyboard.press("y")
         await until(app, "it is revision 2 now", "u Update")
-        assert "revision 1, review_pending" in text(app)
+        assert "revision 1, review pending" in text(app)
         await keyboard.press("u")
-        await until(app, "revision 2, review_pending", gone="Press u")
+        await until(app, "revision 2, review pending", gone="Press u")
 
     run(terminal(project), story)
     assert said(project) == []
