@@ -17,6 +17,7 @@ from dayreel.stores.catalog.engine import Catalog, open_catalog
 from dayreel.stores.s3 import connect_s3
 
 if TYPE_CHECKING:
+    from dayreel.stores.catalog_copies import CatalogCopies
     from dayreel.stores.channel_files import ChannelFiles
     from dayreel.stores.contents import ContentStore
     from dayreel.stores.price_list import PriceList
@@ -46,6 +47,13 @@ class Records:
         place = self.settings.content_bucket
         bucket = None if place is None else ContentBucket(place, self.s3)
         return ContentStore(self.settings.content_dir, actor=self.actor, bucket=bucket)
+
+    @cached_property
+    def copies(self) -> "CatalogCopies":
+        """What the catalog knows, beside the contents."""
+        from dayreel.stores.catalog_copies import CatalogCopies  # noqa: PLC0415
+
+        return CatalogCopies(self.catalog, self.contents, self.clock)
 
     @cached_property
     def channels(self) -> "ChannelFiles":

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
         "127.0.0.1 ::1", description="proxies whose headers are believed: addresses or networks"
     )
     library: Path | None = Field(None, description="the shared folder of own footage, as this machine sees it")
+    backup_dir: Path | None = Field(
+        None, description="folder for a backup of the catalog a day, the last 14 are kept; default is none"
+    )
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
     token_key: SecretStr | None = Field(

@@ -6,6 +6,7 @@ from dayreel.cli.output import print_json, print_table
 from dayreel.errors import UsageError
 from dayreel.services.project import open_project, person
 from dayreel.services.upkeep.reconcile import reconcile, resolve
+from dayreel.services.upkeep.recover import hold_sentence, holds, recover, release
 from dayreel.settings import load_settings
 
 
@@ -13,9 +14,14 @@ from dayreel.settings import load_settings
 @click.option("--effect", "effect_id", type=int, metavar="N", help="resolve this effect yourself")
 @click.option("--found", metavar="ID", help="you found it at the provider, under this id")
 @click.option("--not-there", is_flag=True, help="you looked, and it is not there")
+@click.option(
+    "--release", "target", metavar="VENDOR", help="you looked there: let it be bought from or posted to again"
+)
 @click.option("--note", metavar="TEXT", help="why you are sure")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(effect_id: int | None, found: str | None, not_there: bool, note: str | None, as_json: bool) -> None:
+def command(
+    effect_id: int | None, found: str | None, not_there: bool, target: str | None, note: str | None, as_json: bool
+) -> None:
     """Look first, then confirm, release, or leave it for a person. Sends nothing."""
     if effect_id is not None and (found is None) == (not not_there):
         raise UsageError("Say what you found.", next_step="Give --found ID or --not-there.")
@@ -24,12 +30,21 @@ def command(effect_id: int | None, found: str | None, not_there: bool, note: str
     settings = load_settings()
     project = open_project(settings)
     try:
+        if target is not None:
+            release(project, target, by=person(settings), note=note)
+            click.echo(f"{target} may be bought from and posted to again.", err=True)
         if effect_id is not None:
             outcomes = [resolve(project, effect_id, reference=found, by=person(settings), note=note)]
         else:
+            recovered = recover(project)
+            for sentence in [] if recovered is None else recovered.sentences():
+                click.echo(sentence, err=True)
             outcomes = reconcile(project)
+        held = holds(project)
     finally:
         project.catalog.close()
+    for hold in held:
+        click.echo(hold_sentence(hold), err=True)
     if as_json:
         print_json([vars(outcome) for outcome in outcomes])
     elif not outcomes:

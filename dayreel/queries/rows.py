@@ -12,6 +12,7 @@ from dayreel.errors import UsageError
 from dayreel.rules.approval import ApprovalScope, Words
 from dayreel.rules.pauses import Pause
 from dayreel.stores.catalog.tables import (
+    acts,
     channel_pauses,
     content,
     decisions,
@@ -283,6 +284,19 @@ def pinned_idea(connection: Connection, channel: str, day: date) -> PinnedIdea |
     query = select(pinned_ideas).where(pinned_ideas.c.channel == channel, pinned_ideas.c.day == day)
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else as_row(PinnedIdea, row)
+
+
+def newest_backup_at(connection: Connection) -> datetime | None:
+    """Return when the catalog was last backed up, or None."""
+    query = select(acts.c.at).where(acts.c.act == "backup").order_by(acts.c.at.desc()).limit(1)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
+def oldest_content_at(connection: Connection) -> datetime | None:
+    """Return when the first content was begun, or None."""
+    found: datetime | None = connection.execute(select(func.min(content.c.created_at))).scalar()
+    return found
 
 
 def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[PostRow]:

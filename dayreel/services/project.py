@@ -36,6 +36,10 @@ class Project(Records):
     run_id: str | None = None
     providers: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Let the copies beside the contents follow whatever is committed from here."""
+        self.catalog.follow = self.copies.follow
+
     @cached_property
     def ledger(self) -> EffectLedger:
         """The effect ledger of this process."""
@@ -45,6 +49,7 @@ class Project(Records):
             world=self.settings.world,
             timezone=self.settings.timezone,
             run_id=self.run_id,
+            copies=self.copies,
         )
 
     @cached_property

@@ -25,6 +25,7 @@ PARTS: Final = (
     "idea.json",
     "prompts.json",
     "analytics.json",
+    "catalog.json",
     "captions.ass",
     "narration.*",
     "final_video.mp4",
@@ -76,6 +77,25 @@ class ContentBucket:
         """Return a file's address for people, `s3://...`; it opens nothing by itself."""
         return f"s3://{self._place.bucket}/{self._key(content_id, path)}"
 
+    def content_ids(self) -> list[str]:
+        """Return the contents that the bucket has.
+
+        Raises:
+            StoreError: the bucket could not be used.
+        """
+        start = self._place.prefix
+
+        def listed() -> list[str]:
+            paginator = self._client.get_paginator("list_objects_v2")
+            pages = paginator.paginate(Bucket=self._place.bucket, Prefix=start, Delimiter="/")
+            return [
+                str(folder["Prefix"]).removeprefix(start).rstrip("/")
+                for page in pages
+                for folder in page.get("CommonPrefixes", ())
+            ]
+
+        return self._place.asked("list the contents in", listed)
+
     def push(self, content_id: str, folder: Path) -> list[str]:
         """Put what has changed here since the last time, and return its paths.
 
@@ -122,8 +142,21 @@ class ContentBucket:
                 wanted.append(MANIFEST)
         return wanted
 
-    def get(self, content_id: str, folder: Path, path: str) -> bool:
+    def put(self, content_id: str, folder: Path, path: str) -> None:
+        """Put one file as it is here, whatever is there.
+
+        Raises:
+            StoreError: the bucket could not be used.
+        """
+        with _notes(folder) as notes:
+            seen = notes.look(path)
+            notes.note(path, self._put_file(content_id, folder, path), seen)
+
+    def get(self, content_id: str, folder: Path, path: str, *, only_newer: bool = False) -> bool:
         """Get one file that is not here, and return whether it is now.
+
+        Args:
+            only_newer: leave the one that is here, unless the bucket's was changed since both last agreed.
 
         Raises:
             StoreError: the bucket could not be used.
@@ -132,8 +165,9 @@ class ContentBucket:
         if tag is None:
             return False
         with _notes(folder) as notes:
-            self._get_file(content_id, folder, path)
-            notes.note(path, tag, notes.look(path))
+            if not only_newer or notes.is_missing(path, tag):
+                self._get_file(content_id, folder, path)
+                notes.note(path, tag, notes.look(path))
         return True
 
     def get_manifest(self, content_id: str, folder: Path, *, keep_manifest: Keep) -> bool:

@@ -44,6 +44,16 @@ class ContentStore:
             self.folder(content_id) / "metadata.json", schema=Manifest, validate_on_read=True, actor=self._actor
         )
 
+    def content_ids(self) -> list[str]:
+        """Return every content that has a folder here or in the bucket, in order.
+
+        Raises:
+            StoreError: the bucket could not be asked.
+        """
+        here = {folder.name for folder in self.root.iterdir() if folder.is_dir()} if self.root.is_dir() else set()
+        there = set() if self._bucket is None else set(self._bucket.content_ids())
+        return sorted(name for name in here | there if not name.startswith("."))
+
     def exists(self, content_id: str) -> bool:
         """Return whether the content has a manifest, which is here then.
 
@@ -95,6 +105,29 @@ class ContentStore:
             StoreError: the bucket could not be used.
         """
         return self._bucket is not None and self._bucket.get(content_id, self.folder(content_id), path)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines see what is kept here: there is a bucket."""
+        return self._bucket is not None
+
+    def keep_file(self, content_id: str, path: str) -> None:
+        """See that one file is there for the others as it is here.
+
+        Raises:
+            StoreError: the bucket could not be used.
+        """
+        if self._bucket is not None:
+            self._bucket.put(content_id, self.folder(content_id), path)
+
+    def fetch_newest(self, content_id: str, path: str) -> None:
+        """Get one file if another machine has changed it since it was here.
+
+        Raises:
+            StoreError: the bucket could not be used.
+        """
+        if self._bucket is not None:
+            self._bucket.get(content_id, self.folder(content_id), path, only_newer=True)
 
     def address(self, content_id: str, path: str) -> str | None:
         """Return where a file is kept for every machine, `s3://...`, or None."""

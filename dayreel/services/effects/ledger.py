@@ -30,11 +30,14 @@ from dayreel.processes import this_process
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import NO_CONTENT, Effect, EffectKey, EffectState, Permit, RecordHandle
 from dayreel.services.effects.intent import Intent, SendCall, VendorFailed
+from dayreel.services.effects.other_time import is_counted, refuse_other_time
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
 from dayreel.services.retry_transient import retry_transient
 from dayreel.stores import leases
 from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.epoch import count_send
 from dayreel.stores.catalog.tables import effects
+from dayreel.stores.catalog_copies import CatalogCopies
 
 # An id that could not be written down is a purchase that nobody can follow: a database that is away for a moment is
 # waited for, with the id in hand.
@@ -54,6 +57,7 @@ class EffectLedger:
         timezone: str,
         run_id: str | None = None,
         owner: str | None = None,
+        copies: CatalogCopies | None = None,
     ) -> None:
         """Keep the catalog, the clock and who we are.
 
@@ -61,6 +65,7 @@ class EffectLedger:
             world: `sandbox` or `live`; caps count each world for itself.
             timezone: zone of the calendar day and month that the overall caps count.
             owner: overrides `this_process()` in tests.
+            copies: what stands beside the contents; None where there are no folders.
         """
         self._catalog = catalog
         self._clock = clock
@@ -68,6 +73,7 @@ class EffectLedger:
         self._timezone = timezone
         self._run_id = run_id
         self._owner = owner or this_process()
+        self._copies = copies
 
     def perform(self, intent: Intent, act: SendCall) -> Effect:
         """Do `intent` exactly once, however often and in however many processes this is called.
@@ -184,11 +190,32 @@ class EffectLedger:
 
     def _attempt(self, intent: Intent, act: SendCall) -> Effect:
         begun: set[tuple[str, int]] = set()
+        if self._copies is not None and intent.key.content_id != NO_CONTENT:
+            self._copies.adopt(intent.key.content_id)
         try:
             effect, permit = self._claim(intent, begun)
+            if permit is not None:
+                self._write_ahead(effect, intent)
             return effect if permit is None else self._act(effect, permit, intent, act)
         finally:
             leases.end(begun)
+
+    def _write_ahead(self, effect: Effect, intent: Intent) -> None:
+        """See that a claim stands beside the content before anything leaves, so that a lost catalog knows of it.
+
+        Raises:
+            StoreError: it cannot be written there; nothing was sent.
+        """
+        if self._copies is None or not is_counted(intent.key):
+            return
+        try:
+            self._copies.require(intent.key.content_id)
+            self._copies.write_project()
+        except DayreelError as error:
+            self._settle(
+                effect.id, "sent" if has_handle(effect.handle) else "intended", error=str(error), cost_usd=None
+            )
+            raise
 
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: SendCall) -> Effect:
         try:
@@ -271,6 +298,8 @@ class EffectLedger:
         )
 
     def _check(self, connection: Connection, intent: Intent, spent_on: date, amount_usd: Decimal) -> None:
+        if self._copies is not None and is_counted(intent.key):
+            refuse_other_time(connection, self._copies.epoch(), intent.key.target, what=_words(intent.key))
         if intent.channel is not None and intent.key.kind != "notification":
             # Notifications go out even when nothing may be bought or posted. `Intent` requires a channel for everything
             # else.
@@ -292,6 +321,8 @@ class EffectLedger:
         now = self._clock.now()
         spent_on = local_day(now, self._timezone)
         self._check(connection, intent, spent_on, intent.most_usd)
+        if is_counted(intent.key):
+            count_send(connection, at=now)
         changed = connection.execute(
             update(effects)
             .where(effects.c.id == row["id"], effects.c.state == "intended", effects.c.version == row["version"])

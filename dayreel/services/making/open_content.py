@@ -60,6 +60,9 @@ def open_content(project: Project, channel: Channel, day: date) -> ContentRow:
         if row is None:
             row = _start(project, connection, ContentId(channel.name, day))
     project.contents.fetch(row.id)
+    if project.copies.adopt(row.id):  # another catalog has known it, and knew more of it
+        with project.catalog.read() as connection:
+            row = get_content(connection, row.id)
     project.contents.create(
         Manifest(
             content_id=row.id,

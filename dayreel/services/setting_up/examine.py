@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.queries.config import keys
+from dayreel.queries.rows import newest_backup_at, oldest_content_at
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
+from dayreel.services.effects.other_time import OTHER_TIME, is_of_other_time
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.preflight import NO_SPACE_BYTES, priced
@@ -43,6 +46,7 @@ OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
 LITTLE_SPACE_BYTES = 5 * 10**9
 _ASK_TIMEOUT_S = 2.0
+_DAY = timedelta(days=1)
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -64,6 +68,7 @@ def examine(settings: Settings) -> list[Check]:
     checks += [check_prices(settings, channels), check_catalog(settings)]
     if checks[-1].verdict == "ok":
         checks += check_outcomes(settings)
+        checks += check_backup(settings)
     return [*checks, *check_ports(settings)]
 
 
@@ -304,6 +309,27 @@ def check_outcomes(settings: Settings) -> list[Check]:
         return [Check("outcomes", "ok", "the outcome of every act is known")]
     which = ", ".join(f"effect {effect.effect_id} ({effect.kind} at {effect.target})" for effect in unknown)
     return [Check("outcomes", "warn", f"not known: {which}", "`dayreel reconcile` looks them up.")]
+
+
+def check_backup(settings: Settings, now: datetime | None = None) -> list[Check]:
+    """Look whether the catalog was backed up within a day, and whether it is of this time; a younger one may wait."""
+    catalog, now = Catalog(settings.catalog), now or SystemClock().now()
+    try:
+        if _is_missing(catalog) or schema_level(catalog) != HEAD:
+            return []
+        with catalog.read() as connection:
+            oldest, newest = oldest_content_at(connection), newest_backup_at(connection)
+        of_other_time = is_of_other_time(Records(settings, SystemClock(), catalog))
+    finally:
+        catalog.close()
+    checks = []
+    if of_other_time:
+        checks.append(Check("epoch", "warn", OTHER_TIME, "`dayreel reconcile` takes over what is on disk."))
+    if oldest is None or oldest > now - _DAY or (newest is not None and newest > now - _DAY):
+        return checks
+    last = "there is none" if newest is None else f"the last one is of {newest:%Y-%m-%d %H:%M} UTC"
+    step = "`dayreel backup FOLDER`, or set DAYREEL_BACKUP_DIR for one a day."
+    return [*checks, Check("backup", "warn", f"the catalog has no backup of the last day: {last}", step)]
 
 
 def _level(where: str, level: str | None) -> Check:

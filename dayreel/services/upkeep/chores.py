@@ -16,16 +16,18 @@ from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.services.effects.other_time import is_of_other_time
 from dayreel.services.footage_hooks import FootageChore, footage_hooks
 from dayreel.services.project import Project
 from dayreel.services.reviewing.expire_reviews import overdue_reviews, remind_or_expire
 from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
+from dayreel.services.upkeep.backups import is_backup_due, make_daily_backup
 from dayreel.services.upkeep.budget_alerts import budget_alerts, notify_budgets
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.upkeep.stalled_work import notify_stalled, stalled_work
 from dayreel.stores.catalog.tables import content, platform_posts
 
-CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled")
+CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled", "backup")
 MOST_EFFECTS = 100
 _RECENT = timedelta(days=30)
 
@@ -72,6 +74,8 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
         ids = sorted(row.id for row in stalled)
         key = f"{fingerprint(stalled=ids)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
+    if is_backup_due(project):
+        chores.append(Chore("backup", f"backup:{backoff_slot(now, now)}", "the day's backup of the catalog"))
     for name, chore in _of_footage(project).items():
         due = chore.due(project, target)
         if due is not None:
@@ -99,6 +103,7 @@ def do_chore(project: Project, name: str, *, notifier: Notifier) -> list[str]:
         "reviews": lambda: remind_or_expire(project, notifier=notifier),
         "messages": lambda: send_waiting(project, notifier=notifier),
         "budgets": lambda: notify_budgets(project, notifier=notifier),
+        "backup": lambda: make_daily_backup(project),
         "stalled": lambda: notify_stalled(project, notifier=notifier),
     }
     if name in acts:
@@ -129,7 +134,9 @@ def _doubtful(project: Project) -> list[tuple[str, datetime]]:
         unknown = read_unknown_outcomes(project, connection).here[-MOST_EFFECTS:]
         posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
         unnamed = posts_without_public_id(connection, world=project.settings.world, since=now - LOOK_FOR_NAMES)
+    other_time = [("a catalog of another time", now)] if is_of_other_time(project) else []
     return [
+        *other_time,
         *((f"effect {effect.effect_id} {effect.state}", effect.sent_at or now) for effect in unknown),
         *((f"post {post.id}", post.since) for post in posts),
         *((f"public id of post {post.id}", post.posted_at or now) for post in unnamed),

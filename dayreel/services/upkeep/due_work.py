@@ -16,6 +16,7 @@ from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.calendar import window_state
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.services.effects.other_time import OTHER_TIME, is_of_other_time
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import posted_today
 from dayreel.stores.catalog.tables import effects, platform_posts
@@ -110,6 +111,10 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
     now = project.clock.now()
     names = set(project.channels.names())
     due: list[DuePost] = []
+    if is_of_other_time(project):
+        if left_out is not None:
+            left_out.append(f"nothing is posted: {OTHER_TIME}; `dayreel reconcile` searches")
+        return []
     with project.catalog.read() as connection:
         if read_config(connection, "switch").value == "off":
             return []

@@ -24,6 +24,7 @@ from dayreel.services.effects.ledger import effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import note_post, settle_post
+from dayreel.services.upkeep.recover import recover
 from dayreel.stores.catalog.tables import effects, platform_posts
 from dayreel.vendors.registry import vendor_named
 
@@ -59,12 +60,15 @@ class Reconciled:
 def reconcile(project: Project, *, limit: int | None = None) -> list[Reconciled]:
     """Look up every unknown outcome, and continue what its vendor has accepted and nobody is at.
 
+    A catalog of another time is brought back first (`recover`): what it does not know nobody can look up.
+
     That is a request that was given back with its id, a post that is still processed, one that was confirmed and not
     written down, and one that its platform has not named yet.
 
     Args:
         limit: at most so many of each; those that were looked up least come first, so that none is forgotten.
     """
+    recover(project)
     here = effects.c.world == project.settings.world
     with project.catalog.read() as connection:
         unknown = read_unknown_outcomes(project, connection).here

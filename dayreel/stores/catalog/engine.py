@@ -5,7 +5,7 @@ what was read inside it still holds when it commits. Schema changes live in `mig
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityErr
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from dayreel.errors import ConfigurationError, StoreError
+from dayreel.stores.catalog.changes import Changes, noting_changes, watch
 
 BUSY_TIMEOUT_S = 10.0
-HEAD = "0009"
+HEAD = "0010"
 
 NEWS = "dayreel_news"
 """The channel on which PostgreSQL notifies of a commit, see `stores.catalog.news`."""
@@ -57,7 +58,12 @@ def _prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
 
 
 class Catalog:
-    """One catalog. Open it once per process; it is safe to share between threads."""
+    """One catalog. Open it once per process; it is safe to share between threads.
+
+    Attributes:
+        follow: called after each commit with the contents that were changed, and whether a row of
+            `changes.PROJECT_TABLES` was; it raises nothing, because what was committed stands.
+    """
 
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """Prepare the engine; nothing is connected yet.
@@ -70,6 +76,7 @@ class Catalog:
             ConfigurationError: the URL is none, or of a database there is no driver for.
         """
         self.url = url
+        self.follow: Callable[[frozenset[str], bool], None] | None = None
         self._busy_timeout_s = busy_timeout_s
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +91,8 @@ class Catalog:
                     f"DAYREEL_CATALOG_URL is not a valid address of a catalog: {error}.",
                     next_step="Write it like postgresql://user:password@host/db, or leave it empty for SQLite in var/.",
                 ) from None
+
+        watch(self.engine)
 
     @property
     def is_sqlite(self) -> bool:
@@ -110,15 +119,19 @@ class Catalog:
         Raises:
             StoreError: the database cannot be reached or stays locked for longer than ten seconds.
         """
+        changes = Changes()
         with self._in_words("write to"), self.engine.connect() as connection:
-            connection.execution_options(**{_WRITE: True})
+            connection.execution_options(**{_WRITE: True}, **noting_changes(changes))
             with connection.begin():
                 if not self.is_sqlite:
                     connection.execute(text(f"SET LOCAL lock_timeout = {int(self._busy_timeout_s * 1000)}"))
                     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": subject})
                 yield connection
+                content_ids = changes.finish(connection)
                 if not self.is_sqlite:
                     connection.execute(text(f"NOTIFY {NEWS}"))  # delivered at the commit, to whoever follows along
+        if self.follow is not None and (content_ids or changes.of_project):
+            self.follow(content_ids, changes.of_project)
 
     def close(self) -> None:
         """Give back every connection."""

@@ -68,6 +68,9 @@ content = Table(
     Column("updated_at", Moment, nullable=False),
     Column("completed_at", Moment),
     Column("posted_at", Moment),
+    # Counts the changes of every row of this content, and names the newest; the copy beside its files says the same.
+    Column("change_number", Integer, nullable=False, default=0, server_default="0"),
+    Column("change_token", String(16)),
     UniqueConstraint("channel", "day", "take"),
     CheckConstraint(_one_of("state", CONTENT_STATES), name="state"),
     Index("idx_content_state", "state"),
@@ -406,6 +409,34 @@ acts = Table(
     Column("detail", JSON, nullable=False),
     Index("idx_acts_at", "at"),
     info={"row": "one thing that somebody did to users, settings or the kill switch"},
+)
+
+# -- from which time this catalog is, see `stores.catalog.epoch` ---------------------------------------------------
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token", String(32), nullable=False),
+    Column("sends", Integer, nullable=False),
+    Column("change_number", Integer, nullable=False, default=0),
+    Column("began_at", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    info={"row": "one beginning of this catalog: made, restored from a backup, or rebuilt from the content folders"},
+)
+
+epoch_holds = Table(
+    "epoch_holds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target", String(50), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("since_at", Moment, nullable=False),
+    Column("released_at", Moment),
+    Column("released_by", String(255)),
+    Column("evidence", Text),
+    info={"row": "one vendor that nothing is sent to until it was searched for acts that the catalog does not know"},
 )
 
 # -- own footage: a cache of what the shared folder says, and its history, see `footage.library` ------------------
