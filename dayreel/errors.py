@@ -111,7 +111,7 @@ class ProviderError(DayreelError):
         self.answer = answer
         self.reference = reference
         self.retry_after_s = retry_after_s
-        # A vendor's code is a short word. Anything else is not one, and might say back what we sent.
+        # A vendor's code is a short word. Anything else may be an echo of what we sent.
         self.code = code if code is not None and _CODE.fullmatch(code) else None
 
 

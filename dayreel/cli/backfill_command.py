@@ -110,8 +110,8 @@ def _make_here(settings: Settings, plan: BackfillPlan) -> None:
 def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -> None:
     who = person(settings)
     started: dict[str, str] = {}
-    for channel in sorted({one.channel for one in plan.days}):
-        days = [one.day.isoformat() for one in plan.days if one.channel == channel]
+    for channel in sorted({planned.channel for planned in plan.days}):
+        days = [planned.day.isoformat() for planned in plan.days if planned.channel == channel]
         started[channel] = _launch(settings, server, channel, days, who)
         click.echo(f"{channel}: {len(days)} days, {server.link}/runs/b/{started[channel]}", err=True)
     click.echo("Ctrl-C stops watching; the runs go on.", err=True)

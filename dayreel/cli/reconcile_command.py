@@ -12,7 +12,7 @@ from dayreel.settings import load_settings
 
 @click.command("reconcile")
 @click.option("--effect", "effect_id", type=int, metavar="N", help="resolve this effect yourself")
-@click.option("--found", metavar="ID", help="you found it at the provider, under this id")
+@click.option("--found", "reference", metavar="ID", help="you found it at the provider, under this id")
 @click.option("--not-there", is_flag=True, help="you looked, and it is not there")
 @click.option(
     "--release", "target", metavar="VENDOR", help="you looked there: let it be bought from or posted to again"
@@ -20,12 +20,12 @@ from dayreel.settings import load_settings
 @click.option("--note", metavar="TEXT", help="why you are sure")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(
-    effect_id: int | None, found: str | None, not_there: bool, target: str | None, note: str | None, as_json: bool
+    effect_id: int | None, reference: str | None, not_there: bool, target: str | None, note: str | None, as_json: bool
 ) -> None:
     """Look first, then confirm, release, or leave it for a person. Sends nothing."""
-    if effect_id is not None and (found is None) == (not not_there):
+    if effect_id is not None and (reference is None) == (not not_there):
         raise UsageError("Say what you found.", next_step="Give --found ID or --not-there.")
-    if effect_id is None and (found or not_there):
+    if effect_id is None and (reference or not_there):
         raise UsageError("Say which effect you mean.", next_step="Give --effect N; `dayreel reconcile` lists them.")
     settings = load_settings()
     project = open_project(settings)
@@ -34,7 +34,7 @@ def command(
             release(project, target, by=person(settings), note=note)
             click.echo(f"{target} may be bought from and posted to again.", err=True)
         if effect_id is not None:
-            outcomes = [resolve(project, effect_id, reference=found, by=person(settings), note=note)]
+            outcomes = [resolve(project, effect_id, reference=reference, by=person(settings), note=note)]
         else:
             recovered = recover(project)
             for sentence in [] if recovered is None else recovered.sentences():

@@ -114,15 +114,15 @@ class Operation:
         Raises:
             UsageError: it starts runs in a way in which nobody could see their tags.
         """
-        found = []
+        claimed = []
         for params, (_tags, parent) in self._launched():
             tags = [(str(tag["key"]), str(tag.get("value"))) for tag in _tag_objects(params) if is_own_tag(tag["key"])]
             follows: object = params
             for step in parent:
                 follows = follows.get(step) if isinstance(follows, dict) else None
             if tags:
-                found.append(RunTagClaim(follows if isinstance(follows, str) else None, tuple(tags)))
-        return found
+                claimed.append(RunTagClaim(follows if isinstance(follows, str) else None, tuple(tags)))
+        return claimed
 
     def signed(self, actor: str) -> dict[str, Any]:
         """Return the request with the person written on every run it starts.
@@ -151,7 +151,7 @@ class Operation:
                 paths, value = _LAUNCHES[name].get(argument.name.value), argument.value
                 given = variables.get(value.name.value) if isinstance(value, VariableNode) else None
                 every: list[Any] = given if isinstance(given, list) else [given]
-                if paths is None or not every or not all(isinstance(one, dict) for one in every):
+                if paths is None or not every or not all(isinstance(item, dict) for item in every):
                     what = argument.name.value
                     raise _refused(f"{name} needs its {what} as a variable, and nothing that is not known here")
                 for params in every:
@@ -194,13 +194,13 @@ def outcome_of(status: int, content: bytes) -> str:
         errors, data = answer.get("errors"), answer.get("data")
         if errors:
             return f"failed: {errors[0]['message']}"[:300]
-        said = [_said(value) for value in (data or {}).values()]
+        results = [_result_text(value) for value in (data or {}).values()]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        said = []
-    return ", ".join(said)[:300] or f"status {status}"
+        results = []
+    return ", ".join(results)[:300] or f"status {status}"
 
 
-def _said(value: object) -> str:
+def _result_text(value: object) -> str:
     if not isinstance(value, dict):
         return str(value)
     kind, message = value.get("__typename", "answered"), value.get("message")

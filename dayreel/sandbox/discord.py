@@ -262,12 +262,12 @@ def _signed(payload: Document, at: str) -> tuple[str, dict[str, str]]:
     return body, headers
 
 
-def _problem(said: Any) -> str:
-    if not isinstance(said, dict) or said.get("type") not in _ANSWER_TYPES:
+def _problem(answer: Any) -> str:
+    if not isinstance(answer, dict) or answer.get("type") not in _ANSWER_TYPES:
         return "Discord takes a JSON object with a type"
-    if said["type"] != _MODAL:
+    if answer["type"] != _MODAL:
         return ""
-    data = said["data"]
+    data = answer["data"]
     (label,) = data["components"]
     box = label["component"]
     is_form = label["type"] == 18 and box["type"] == 4 and 0 < len(label["label"]) <= 45  # noqa: PLR2004

@@ -350,6 +350,6 @@ def _signed(payload: Document, at: str) -> tuple[str, dict[str, str]]:
     return body, headers
 
 
-def _problem(said: Any) -> str:
-    is_fine = said is None or said == {} or (isinstance(said, dict) and said.get("response_action") == "errors")
+def _problem(answer: Any) -> str:
+    is_fine = answer is None or answer == {} or (isinstance(answer, dict) and answer.get("response_action") == "errors")
     return "" if is_fine else "Slack takes nothing, {} or a response_action"

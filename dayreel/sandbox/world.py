@@ -29,7 +29,7 @@ class ChatDelivery:
     """How a chat sends what people press, see `interactions`.
 
     Attributes:
-        payload: returns what the vendor tells of a press, given the world and the wish for it.
+        payload: returns what the vendor sends for a press, given the world and the wish for it.
         signed: returns body and headers of the request, given that and the Unix seconds.
         problem: returns what the vendor would not take of the answer, read as JSON; empty where it would.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FootageChore:
-    """Something of own footage to see to now and then.
+    """A periodic chore of own footage.
 
     Attributes:
         due: given the notifier's name, under which key and about what it is due; None when it is not. Quick enough for

@@ -1,6 +1,6 @@
 """A server in front of a stand-in that passes everything on, and spoils the answer to one request.
 
-It says back all it got (addresses, headers, bodies: whatever a vendor could repeat in an error), loses the request, or
+It echoes all it got (addresses, headers, bodies: whatever a vendor could repeat in an error), loses the request, or
 lets the vendor act and then loses or replaces its answer.
 """
 

@@ -48,13 +48,13 @@ def _due_look(project: Project, _target: str) -> tuple[str, str] | None:
         due = due_library(open_library(project))
     except (ConfigurationError, StoreError, OSError) as error:
         # A share that is away for an hour holds nothing else up; `dayreel doctor` says so too.
-        _LOG.warning("Own footage cannot be seen to: %s", error)
+        _LOG.warning("The chores of own footage cannot run: %s", error)
         return None
     return None if due is None else (f"{due}:{backoff_slot(now, now)}", "own footage has moved")
 
 
 def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
-    """Do what another process of this machine may be doing right now: then it is seen to."""
+    """Run a chore unless another process of this machine is running it right now."""
     try:
         return act()
     except BusyError as error:

@@ -18,7 +18,7 @@ _STATES = {"pending": "queued", "running": "rendering", "completed": "completed"
 
 
 def rebuild(library: Library) -> list[str]:
-    """Forget every item of the catalog and read the folder again; transitions of before stay as history.
+    """Forget every item of the catalog and read the folder again; earlier transitions stay as history.
 
     So do the jobs whose folders are removed since, see `clean_up`.
 

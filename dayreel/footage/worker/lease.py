@@ -109,7 +109,7 @@ class ProgressReporter:
         self._claim = claim
         self._clock = clock
         self._started = clock.monotonic()
-        self._told_at = float("-inf")
+        self._reported_at = float("-inf")
 
     def part(self, detail: str, *, start: float, span: float, frames: float = 0.0) -> Callable[[float], None]:
         """Return the callback to which one part of the job reports its share, 0.0 to 1.0.
@@ -123,9 +123,9 @@ class ProgressReporter:
 
         def report(share: float) -> None:
             now = self._clock.monotonic()
-            if now - self._told_at < _TELLS_EVERY_S:
+            if now - self._reported_at < _TELLS_EVERY_S:
                 return
-            self._told_at = now
+            self._reported_at = now
             whole = start + span * share
             fps = share * frames / (now - began) if frames and now > began else None
             eta_s = (now - self._started) * (1 - whole) / whole if whole >= _TOLD_FROM else None

@@ -29,7 +29,7 @@ def verify_slack(headers: Headers, body: bytes, *, signing_secret: str, now: dat
     """
     if not signing_secret.strip():
         raise ConfigurationError(
-            "Slack's signing secret is empty, so no callback can be told from a forged one.",
+            "Slack's signing secret is empty, so a genuine callback cannot be distinguished from a forged one.",
             next_step="Copy it from the Slack app, Basic Information, App Credentials.",
         )
     stamp = stamped(headers, "x-slack-request-timestamp", "x-slack-signature", body, now)

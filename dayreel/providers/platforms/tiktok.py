@@ -245,7 +245,7 @@ class TikTokPlatform:
         return self._api.call(_STATUS, attempted=_FOLLOWING, json={"publish_id": publish_id}, reference=publish_id)
 
     def _go_on(self, request: PostRequest, progress: Progress) -> Receipt | None:
-        """Go on with an announced post; None when it certainly came to nothing and has to be announced again."""
+        """Continue an announced post; None when it certainly came to nothing and has to be announced again."""
         publish_id = str(progress["publish_id"])
         try:
             with doubt_remains(progress["finishing"]):

@@ -345,7 +345,7 @@ class EffectLedger:
         return Permit(row["id"], intent.key, intent.most_usd)
 
     def _take_over(self, connection: Connection, intent: Intent, row: RowMapping) -> Permit | None:
-        """Go on with an effect that a dead process sent; None when it had to be parked as unknown instead."""
+        """Continue an effect that a dead process sent; None when it had to be parked as unknown instead."""
         if self.is_at_work(row):
             raise BusyError(
                 f"Another process ({row['owner']}) has been at effect {row['id']}, to {_words(intent.key)}, since "

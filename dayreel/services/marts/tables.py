@@ -55,7 +55,7 @@ ENGAGEMENT_DAILY = Mart(
 ENGAGEMENT_COHORTS = Mart(
     "engagement/cohorts",
     "day",
-    "one post at one age (1 h, 24 h, 7 d, 30 d), on the day it was seen to have passed that age",
+    "one post at one age (1 h, 24 h, 7 d, 30 d), on the day a snapshot first showed it past that age",
     ("day", "post_row_id", "mark_h"),
     (
         Column("day", "day", "observation day on which the age was passed, in DAYREEL_TIMEZONE"),

@@ -354,7 +354,7 @@ def check_ports(settings: Settings) -> list[Check]:
         checks = [Check("desk port", "warn", f"{holder.port} is taken by {holder}", step)]
     dagster = who_listens(settings.webserver_port)
     if dagster is not None and "dagster" in (dagster.name or ""):
-        found = f"it answers everybody on port {dagster.port}, any page in a browser of this machine too ({dagster})"
+        exposure = f"it answers everybody on port {dagster.port}, any page in a browser of this machine too ({dagster})"
         step = "Stop it where that matters: `dayreel up` serves Dagster behind the desk, with logins."
-        checks.append(Check("dagster web server", "warn", found, step))
+        checks.append(Check("dagster web server", "warn", exposure, step))
     return checks

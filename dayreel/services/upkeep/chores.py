@@ -34,7 +34,7 @@ _RECENT = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Chore:
-    """Something to see to. The same `key` need not be done twice."""
+    """A chore that is due. The same `key` need not be done twice."""
 
     name: str
     key: str
@@ -89,7 +89,7 @@ def chore_names(project: Project) -> list[str]:
 
 
 def do_chore(project: Project, name: str, *, notifier: Notifier) -> list[str]:
-    """See to one chore; return a sentence for everything that was looked at.
+    """Do one chore; return a sentence for everything that was checked.
 
     Raises:
         DayreelError: as the services say.

@@ -44,7 +44,7 @@ class AcmeBoard:
         return [PlannedCall("POST", "https://api.acme.example/pins", self._body(request), "makes it public")]
 
     def quota(self) -> None:
-        """Return None: Acme tells nothing."""
+        """Return None: Acme reports no quota."""
         return
 
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:  # noqa: ARG002  the contract's parameters
