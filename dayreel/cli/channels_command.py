@@ -51,8 +51,8 @@ def validate(as_json: bool) -> int:
     else:
         for problem in problems:
             click.echo(str(problem), err=True)
-        found = f"problems: {len(problems)}" if problems else "all fine"
-        click.echo(f"Channels: {len(files.names())}, {found}.")
+        summary = f"problems: {len(problems)}" if problems else "all fine"
+        click.echo(f"Channels: {len(files.names())}, {summary}.")
     return 1 if problems else 0
 
 

@@ -289,14 +289,14 @@ def pinned_idea(connection: Connection, channel: str, day: date) -> PinnedIdea |
 def newest_backup_at(connection: Connection) -> datetime | None:
     """Return when the catalog was last backed up, or None."""
     query = select(acts.c.at).where(acts.c.act == "backup").order_by(acts.c.at.desc()).limit(1)
-    found: datetime | None = connection.execute(query).scalar()
-    return found
+    newest: datetime | None = connection.execute(query).scalar()
+    return newest
 
 
 def oldest_content_at(connection: Connection) -> datetime | None:
     """Return when the first content was begun, or None."""
-    found: datetime | None = connection.execute(select(func.min(content.c.created_at))).scalar()
-    return found
+    oldest: datetime | None = connection.execute(select(func.min(content.c.created_at))).scalar()
+    return oldest
 
 
 def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[PostRow]:

@@ -26,7 +26,7 @@ from dayreel.vendors.registry import platform_named
 
 
 @dataclass(frozen=True)
-class Hold:
+class VendorHold:
     """One vendor that nothing is sent to until a person has looked there.
 
     Attributes:
@@ -53,7 +53,7 @@ class Recovered:
     from_manifest: tuple[str, ...]
     sends: int
     missing: int
-    holds: tuple[Hold, ...]
+    holds: tuple[VendorHold, ...]
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -110,14 +110,16 @@ def recover(
     return Recovered(tuple(adopted), tuple(from_manifest), sends, missing, tuple(holds(project)))
 
 
-def holds(project: Project) -> list[Hold]:
+def holds(project: Project) -> list[VendorHold]:
     """Return what is held until a person has looked."""
     query = select(epoch_holds).where(epoch_holds.c.released_at.is_(None)).order_by(epoch_holds.c.id)
     with project.catalog.read() as connection:
-        return [Hold(row["target"], row["reason"], row["missing"]) for row in connection.execute(query).mappings()]
+        return [
+            VendorHold(row["target"], row["reason"], row["missing"]) for row in connection.execute(query).mappings()
+        ]
 
 
-def hold_sentence(hold: Hold) -> str:
+def hold_sentence(hold: VendorHold) -> str:
     """Return a hold for people, with what ends it."""
     return (
         f"{hold.target} is held: {hold.reason}. Look there, enter what you find (`dayreel reconcile` lists what is "

@@ -52,7 +52,7 @@ _OPTION: Final = "dayreel_changes"
 
 
 @dataclass
-class Changes:
+class ChangedContents:
     """What one transaction has changed.
 
     Attributes:
@@ -88,7 +88,7 @@ class Changes:
         return frozenset(ids)
 
 
-def noting_changes(changes: Changes) -> dict[str, Changes]:
+def noting_changes(changes: ChangedContents) -> dict[str, ChangedContents]:
     """Return the execution options by which a connection notes what it changes."""
     return {_OPTION: changes}
 
@@ -106,7 +106,7 @@ def watch(engine: Engine) -> None:
 def _note(
     connection: Connection, statement: Any, _many: Any, _parameters: Any, _options: Any, result: CursorResult[Any]
 ) -> None:
-    changes: Changes | None = connection.get_execution_options().get(_OPTION)
+    changes: ChangedContents | None = connection.get_execution_options().get(_OPTION)
     if changes is None or not isinstance(statement, UpdateBase) or not isinstance(statement.table, Table):
         return
     table = statement.table
@@ -126,11 +126,11 @@ def _content_of(table: Table, row: Mapping[str, Any]) -> str | None:
         return str(row["id"])
     if table is state_transitions:
         return str(row["entity_id"]).partition("#")[0] if row["entity"] in ("content", "render") else None
-    found = row.get("content_id")
-    return None if found is None else str(found)
+    content_id = row.get("content_id")
+    return None if content_id is None else str(content_id)
 
 
-def _note_where(changes: Changes, table: Table, statement: Any) -> None:
+def _note_where(changes: ChangedContents, table: Table, statement: Any) -> None:
     """Note the rows that an UPDATE names by their content or their key; of any other, every content of its table."""
     named = False
     for part in () if statement.whereclause is None else iterate(statement.whereclause):

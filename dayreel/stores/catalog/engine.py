@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityErr
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from dayreel.errors import ConfigurationError, StoreError
-from dayreel.stores.catalog.changes import Changes, noting_changes, watch
+from dayreel.stores.catalog.changes import ChangedContents, noting_changes, watch
 
 BUSY_TIMEOUT_S = 10.0
 HEAD = "0010"
@@ -119,7 +119,7 @@ class Catalog:
         Raises:
             StoreError: the database cannot be reached or stays locked for longer than ten seconds.
         """
-        changes = Changes()
+        changes = ChangedContents()
         with self._in_words("write to"), self.engine.connect() as connection:
             connection.execution_options(**{_WRITE: True}, **noting_changes(changes))
             with connection.begin():

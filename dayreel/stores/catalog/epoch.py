@@ -44,7 +44,7 @@ def begin_epoch(connection: Connection, reason: str, *, at: datetime) -> Epoch:
 
 def count_send(connection: Connection, *, at: datetime) -> Epoch:
     """Count one act that is about to be sent, in the transaction that claims it."""
-    # A catalog of before there were epochs begins its first one here.
+    # A catalog that is older than epochs begins its first one here.
     epoch = current_epoch(connection) or begin_epoch(connection, "made", at=at)
     connection.execute(update(epochs).where(epochs.c.token == epoch.token).values(sends=epochs.c.sends + 1))
     return Epoch(epoch.token, epoch.sends + 1)

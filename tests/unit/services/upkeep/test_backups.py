@@ -43,7 +43,7 @@ def everything(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_a_restored_backup_is_equal(make_project: MakeProject, catalog: Catalog, tmp_path: Path) -> None:
-    """On both databases: what is in it by then goes, and numbers go on from the highest."""
+    """On both databases: what is in it by then goes, and numbers continue from the highest."""
     project = make_project(catalog=catalog)
     content_id = posted(project, FakePlatform())
     with catalog.write() as connection:
