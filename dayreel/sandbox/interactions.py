@@ -1,8 +1,8 @@
 """People in the chats of the sandbox world: they press a button, or send the form that was opened for them.
 
-Each press becomes the signed request that the vendor would send; how, is the stand-in's (`world.Chat`). It is delivered
-when an address on this machine is given, and the answer is then held to what the vendor takes; otherwise it is only
-returned, for tests that bend it.
+Each press becomes the signed request that the vendor would send; how, is the stand-in's (`world.ChatDelivery`). It is
+delivered when an address on this machine is given, and the answer is then held to what the vendor takes; otherwise it
+is only returned, for tests that bend it.
 """
 
 from collections.abc import Callable

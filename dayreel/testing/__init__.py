@@ -15,9 +15,9 @@ import hashlib
 import itertools
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -36,12 +36,15 @@ from dayreel.errors import (
     ProviderError,
     TransientError,
     UnknownOutcomeError,
+    UsageError,
 )
 from dayreel.providers.http import Http
 from dayreel.providers.llm.contract import Question
-from dayreel.providers.notifiers.contract import Message
+from dayreel.providers.notifiers.contract import Card, Message, ReviewNotifier
 from dayreel.providers.platforms.contract import PostRequest
 from dayreel.providers.video.contract import SegmentRequest
+from dayreel.rules.signatures import UntrustedRequest, Verified
+from dayreel.sandbox.interactions import press
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.schemas.effect import EffectKey, EffectKind, Permit
 from dayreel.testing.proxy import ACTED, SHAPES, HostileProxy, hostile_proxy
@@ -121,8 +124,14 @@ class Bench:
     root: Path
     proxy: HostileProxy
     variables: dict[str, str]
-    _ask: Callable[[Callable[[SandboxWorld], Any]], Any]
+    _await: Callable[[Callable[[SandboxWorld], Awaitable[Any]]], Any]
     handle: dict[str, Any] = field(default_factory=dict)
+
+    def _ask(self, question: Callable[[SandboxWorld], Any]) -> Any:
+        async def answer(world: SandboxWorld) -> Any:
+            return question(world)
+
+        return self._await(answer)
 
     def client(self, url: str | None = None, **changes: str | None) -> Any:
         """Return a client; `changes` are other values of its variables, None takes one away."""
@@ -203,6 +212,10 @@ class Bench:
         bought = [generation for generation in effects["generations"] if generation["kind"] != "speech"]
         return len(bought) + len(effects["posts"]) + len(effects["messages"])
 
+    def press(self, wish: dict[str, Any]) -> Any:
+        """Return the signed request that a press in its stand-in becomes, see `dayreel.sandbox.interactions`."""
+        return self._await(lambda world: press(world, wish))
+
     def finds(self) -> bool:
         """Return whether what the call did is found again; yes where the vendor has no way to look."""
         client = self.client()
@@ -241,14 +254,14 @@ def bench(record: Vendor, root: Path, sample: Sample | None = None) -> Iterator[
     app = Starlette(routes=getattr(import_module(module), function)(world) if module else [])
     with _served(app) as (url, loop), hostile_proxy(url) as proxy:
 
-        def ask(question: Callable[[SandboxWorld], Any]) -> Any:
+        def wait_for(question: Callable[[SandboxWorld], Awaitable[Any]]) -> Any:
             async def answer() -> Any:
-                return question(world)
+                return await question(world)
 
             return asyncio.run_coroutine_threadsafe(answer(), loop).result(DEADLINE_S)
 
         values = {setting.variable: setting.sandbox for setting in record.settings if setting.sandbox is not None}
-        yield Bench(record, sample, root, proxy, {**values, **sample.variables}, ask)
+        yield Bench(record, sample, root, proxy, {**values, **sample.variables}, wait_for)
     world.store.close()
 
 
@@ -276,6 +289,7 @@ def checks_of(record: Vendor, sample: Sample | None = None) -> list[Callable[[Be
     if not record.stand_in and not (sample and sample.stand_in):
         return [missing_variables_are_named, it_works]
     keys = [wrong_keys_are_refused] if _keys_of(record) else []
+    keys += [buttons_decide] if record.chat is not None else []
     checks = [missing_variables_are_named, it_works, no_connection_is_transient, nothing_done_is_denied]
     return [*checks, no_secret_is_shown, connections_have_deadlines, *keys]
 
@@ -317,6 +331,40 @@ def it_works(bench: Bench) -> None:
         _expect(bench.video in answer, f"{bench.video.name} is not among {answer}")
     elif bench.record.family == "video":
         _finish(bench, client, answer)
+
+
+def buttons_decide(bench: Bench) -> None:
+    """A card's buttons come back signed, say what was pressed and by whom, and go once the card has an outcome."""
+    if bench.record.chat is None:
+        raise ValueError(f"{bench.record.name} is not a chat")
+    client, card = bench.client(), Card("m-1", "crafts-2026-11-20 1", "A loom", "It weaves", "Wool", (), "http://desk")
+    _expect(isinstance(client, ReviewNotifier), "its client does not follow `ReviewNotifier`")
+    _expect(bench.record.chat.callbacks(lambda _name: None) is None, "it takes presses that nothing proves")
+    callbacks, now = bench.record.chat.callbacks(bench.variables.get), SystemClock().now()
+    handle = client.ask(_permit("notification", bench.record.name), card, preview=None)
+    wish = {"service": bench.record.name, "user": "U1", "name": "ana", "at": int(now.timestamp())}
+    for button in card.buttons:
+        request = bench.press({**wish, "button": button})
+        headers, body = list(request["headers"].items()), request["body"].encode()
+        proof = callbacks.verify(headers, body, now=now)
+        _expect(isinstance(proof, Verified), f"it refuses its own press: {proof}")
+        _expect(callbacks.verify(headers, body, now=now) == proof, "the same press again is not known again")
+        for late in (now + timedelta(hours=1), now - timedelta(hours=1)):
+            _expect(isinstance(callbacks.verify(headers, body, now=late), UntrustedRequest), "it takes an old press")
+        for forged in (body + b" ", b"", body.replace(b"U1", b"U2")):
+            _expect(isinstance(callbacks.verify(headers, forged, now=now), UntrustedRequest), "it takes a forged press")
+        pressed = callbacks.read(body)
+        said = (pressed.act, pressed.ticket, pressed.person_id, pressed.place)
+        place = bench.variables.get(bench.record.chat.room)
+        _expect(said == (button, card.ticket, "U1", place), f"{button} pressed by U1 in {place} is read as {said}")
+        _expect("token" not in repr(pressed).lower(), f"a press shows what it came with: {pressed!r}")
+    client.reply_ephemeral(pressed, "You may not.")
+    client.redraw(_permit("notification", bench.record.name), handle, replace(card, outcome="Approved by ana"))
+    try:
+        bench.press({**wish, "button": "approve"})
+    except UsageError:
+        return
+    raise ContractBrokenError("a card with an outcome still has its buttons")
 
 
 def _open_and_close(bench: Bench, client: Any) -> None:

@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = answer  # noqa: N815  the standard library calls them so
+    do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do_DELETE = answer  # noqa: N815  the standard library calls them so
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the standard library calls it so
         """Keep quiet."""

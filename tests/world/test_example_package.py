@@ -1,15 +1,25 @@
-"""examples/dayreel-acme: built, installed beside dayreel, kept to its contracts, chosen and posted to by a channel."""
+"""examples/dayreel-acme: installed by pip into a fresh environment, kept to its contracts, chosen by a channel file.
+
+The environment is new and gets dayreel and the example as wheels, by pip. What dayreel itself depends on it sees where
+it is installed for the tests, because a machine without a registry has to be able to run them.
+"""
 
 import json
 import os
 import subprocess
 import sys
-import zipfile
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from tests.fakes.ports import free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -25,6 +35,7 @@ segments: {count: 1, duration_s: 5}
 video: {provider: acme_video, model: acme-1}
 narration: {provider: acme_voice, voice: ana}
 platforms: {acme_board: {wall: kitchen}}
+review: {who: [ana], acme_pager: {U7: ana}}
 """
 PRICE = """
 - provider: acme_video
@@ -35,56 +46,129 @@ PRICE = """
 """
 
 
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment; nothing of the checkout is on its path."""
+
+    bin: Path
+
+    def run(self, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run one of its programs in a folder."""
+        return subprocess.run(
+            [str(self.bin / command[0]), *command[1:]],
+            cwd=folder,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+
+
+def wheel_of(source: Path, folder: Path) -> Path:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=source, check=True, timeout=120, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the installed package: its wheel, unpacked as an installer does."""
-    folder = tmp_path_factory.mktemp("site")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
-    subprocess.run(build, cwd=EXAMPLE, check=True, timeout=120, capture_output=True)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder)
-    return folder
-
-
-def run(site: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
-    arguments = [sys.executable, "-m", *command]
-    return subprocess.run(
-        arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    root = tmp_path_factory.mktemp("fresh")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(root)], check=True, timeout=120)
+    environment = Environment(root / "bin")
+    where = environment.run(root, "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    (Path(where.stdout.strip()) / "what_is_installed.pth").write_text(sysconfig.get_path("purelib"))
+    wheels = [wheel_of(ROOT, root / "dayreel"), wheel_of(EXAMPLE, root / "acme")]
+    pip = [sys.executable, "-m", "pip", "--python", str(root / "bin" / "python"), "install", "--quiet", "--no-index"]
+    # The checkout's own dayreel is among what is installed, and would count for the wheel.
+    for options in (["--force-reinstall", "--no-deps", str(wheels[0])], [str(wheels[1])]):
+        done = subprocess.run([*pip, *options], capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return environment
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Path:
     (tmp_path / "channels").mkdir()
     (tmp_path / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
     (tmp_path / "channels" / "acme.yaml").write_text(CHANNEL)
     (tmp_path / "prices.yaml").write_text(PRICE)
-    (tmp_path / ".env").write_text(f"DAYREEL_SANDBOX_PORT={free_port()}\nDAYREEL_WEBSERVER_PORT={free_port()}\n")
+    ports = ("SANDBOX", "WEBSERVER", "DESK")
+    (tmp_path / ".env").write_text("".join(f"DAYREEL_{name}_PORT={free_port()}\n" for name in ports))
     return tmp_path
 
 
-def test_its_own_tests_pass_where_it_is_installed(site: Path) -> None:
-    done = run(site, EXAMPLE, "pytest", "-q", "-p", "no:cacheprovider", "tests")
+@contextmanager
+def running_desk(fresh: Environment, project: Path) -> Iterator[str]:
+    """Give the address of the project's desk."""
+    port = (project / ".env").read_text().partition("DESK_PORT=")[2].strip()
+    url = f"http://127.0.0.1:{port}"
+    with (project / "desk.log").open("wb") as log:
+        desk = subprocess.Popen(
+            [str(fresh.bin / "dayreel"), "desk"], cwd=project, env=fresh.variables, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: answers(url), otherwise=(project / "desk.log").read_text)
+        yield url
+    finally:
+        desk.terminate()
+        desk.wait(60)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/login", timeout=5).status_code < 500
+    except requests.ConnectionError:
+        return False
+
+
+def test_it_is_installed_as_anybody_would(fresh: Environment, tmp_path: Path) -> None:
+    found = fresh.run(
+        tmp_path, "python", "-c", "import dayreel, dayreel_acme; print(dayreel.__file__, dayreel_acme.__file__)"
+    )
+    assert all(str(fresh.bin.parent) in path for path in found.stdout.split()), found.stdout + found.stderr
+    assert len(found.stdout.split()) == 2
+
+
+def test_its_own_tests_pass_where_it_is_installed(fresh: Environment) -> None:
+    done = fresh.run(EXAMPLE, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_its_names_work_in_a_channel_file(site: Path, deployment: Path) -> None:
-    listed = run(site, deployment, "dayreel", "providers", "--json")
-    vendors = {one["name"]: one for one in json.loads(listed.stdout)}
+def test_its_vendors_make_ask_decide_and_post(fresh: Environment, project: Path) -> None:
+    listed = fresh.run(project, "dayreel", "providers", "--json")
+    vendors = {vendor["name"]: vendor for vendor in json.loads(listed.stdout)}
     assert vendors["acme_voice"]["needs"] == {"ACME_KEY": False}
     assert (vendors["acme_video"]["family"], vendors["acme_pager"]["ready"]) == ("video", True)
-    made = run(site, deployment, "dayreel", "run", "--channel", "acme", "--date", "2026-11-20")
+
+    made = fresh.run(project, "dayreel", "run", "--channel", "acme", "--date", "2026-11-20")
     assert made.returncode == 0, made.stdout + made.stderr
-    (manifest,) = deployment.glob("content/*/metadata.json")
+    (manifest,) = project.glob("content/*/metadata.json")
     assert {"acme_video", "acme_voice"} <= set(manifest.read_text().split('"'))
-    content_id = manifest.parent.name
-    for command in (("review", "approve", content_id, "--by", "ana"), ("publish", content_id)):
-        done = run(site, deployment, "dayreel", *command)
-        assert done.returncode == 0, done.stdout + done.stderr
-    (row,) = json.loads(run(site, deployment, "dayreel", "status", "--all", "--json").stdout)
-    assert row["posts"]["acme_board"]["state"] == "posted"
+
+    with running_desk(fresh, project) as desk:
+        world = json.loads((project / "var" / "sandbox" / "server.json").read_text())["url"]
+        press = {"service": "acme_pager", "button": "approve", "user": "U7", "name": "ana"}
+        wish = {**press, "to": f"{desk}/callbacks/acme_pager"}
+        pressed = requests.post(f"{world}/_world/press", json=wish, timeout=60)
+        assert (pressed.json().get("status"), pressed.json().get("problem")) == (200, ""), pressed.text
+        wait_until(lambda: status(fresh, project)["state"] != "review_pending", otherwise=pressed.text.__str__)
+
+    done = fresh.run(project, "dayreel", "publish", manifest.parent.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert status(fresh, project)["posts"]["acme_board"]["state"] == "posted"
+    why = fresh.run(project, "dayreel", "why", manifest.parent.name, "--json").stdout
+    assert "acme_pager" in why
+
+
+def status(fresh: Environment, project: Path) -> dict[str, Any]:
+    (row,) = json.loads(fresh.run(project, "dayreel", "status", "--all", "--json").stdout)
+    return dict(row)
 
 
 def test_nothing_in_dayreel_names_it() -> None:

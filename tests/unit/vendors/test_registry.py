@@ -31,6 +31,12 @@ class Fields(PostFields):
 VENDOR = Vendor("acme", "platforms", "A platform.", lambda access: None,
                 platform=Platform(Fields, CaptionRules(100, "bytes")))
 """
+CHAT = """
+from dayreel.vendors.record import Chat, Vendor
+
+CHAT = Chat("ACME_ROOM", "Acme id", lambda variable: None)
+VENDOR = Vendor("acme", "notifiers", "A chat.", lambda access: None, chat=CHAT)
+"""
 Install = Callable[..., None]
 
 
@@ -92,6 +98,22 @@ def test_a_platform_brings_its_fields_and_its_switch(install: Install) -> None:
     assert key_named("publish.acme").default == "dry-run"
 
 
+def test_a_chat_brings_a_field_for_its_people(install: Install) -> None:
+    install(CHAT)
+    review = channel(review={"who": ["ana"], "acme": {"7": "ana"}, "slack": {"U1": "ana"}}).review
+    assert (review.deciders("acme"), review.deciders("slack"), review.deciders("discord")) == (
+        {"7": "ana"},
+        {"U1": "ana"},
+        {},
+    )
+    with pytest.raises(ValidationError) as refusal:
+        channel(review={"acne": {"7": "ana"}})
+    assert [(error["loc"], error["type"]) for error in refusal.value.errors()] == [
+        (("review", "acne"), "extra_forbidden")
+    ]
+    assert Channel.model_json_schema()["$defs"]["Review"]["properties"]["acme"]["description"].startswith("Acme id to")
+
+
 def test_a_name_that_nobody_has_lists_those_there_are(install: Install) -> None:
     install(VOICE)
     with pytest.raises(ValidationError, match=r"it has to be 'edge', .* or 'acme'"):
@@ -107,6 +129,7 @@ def test_a_name_that_nobody_has_lists_those_there_are(install: Install) -> None:
     [
         ("import nowhere_at_all", "cannot be loaded (ModuleNotFoundError"),
         ("raise SystemError('at import')", "cannot be loaded (SystemError: at import)"),
+        (CHAT.replace("notifiers", "speech"), "a `chat` is a notifier"),
         ("VENDOR = 'acme'", "is not a Vendor"),
         (VOICE.replace('"acme"', '"acne"'), "have to be the same"),
         (VOICE.replace("speech", "platforms"), "has a `platform` where its family is platforms"),

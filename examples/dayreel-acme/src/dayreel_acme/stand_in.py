@@ -1,6 +1,9 @@
 """Acme's wire protocol, as the sandbox world speaks it in Acme's place."""
 
+import hashlib
+import hmac
 import io
+import json
 import math
 import wave
 from decimal import Decimal
@@ -10,9 +13,11 @@ from starlette.routing import Route
 
 from dayreel.sandbox import clips
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.wire import Call, Refused, routes
-from dayreel.sandbox.world import SandboxWorld
+from dayreel.sandbox.interactions import pressed_button
+from dayreel.sandbox.wire import Call, Handler, Place, Refused, routes
+from dayreel.sandbox.world import ChatDelivery, Document, SandboxWorld
 from dayreel_acme.api import KEY
+from dayreel_acme.pager import ROOM, SECRET
 
 # A sixteenth of a second of a deep tone, for each letter.
 _HUM = b"".join(
@@ -27,7 +32,13 @@ def speech(world: SandboxWorld) -> list[Route]:
 
 def pager(world: SandboxWorld) -> list[Route]:
     """Return the routes of the pager."""
-    table = {("POST", "/acme/pages", "send"): _page, ("GET", "/acme/pages/{marker}", "find"): _find}
+    table: dict[Place, Handler] = {
+        ("POST", "/acme/pages", "send"): _page,
+        ("PUT", "/acme/pages/{id}", "redraw"): _redraw,
+        ("GET", "/acme/pages", "find"): _find,
+        ("POST", "/acme/replies", "reply"): _reply,
+    }
+    world.offer("acme_pager", (), chat=ChatDelivery(_press, _signed, _problem))
     return routes(world, "acme_pager", _fault_answer, table)
 
 
@@ -74,16 +85,51 @@ async def _speak(call: Call) -> Response:
 
 
 async def _page(call: Call) -> Response:
-    world, asked = _authorised(call), await call.json() or {}
-    page = {"id": world.new_number("acme_page", 12), "text": asked.get("text"), "marker": asked.get("marker")}
-    world.store.put("message", f"acme:{page['id']}", {"service": "acme_pager", **page})
-    return JSONResponse(page)
+    world, page = _authorised(call), await call.json() or {}
+    if page.get("room") != ROOM.sandbox:
+        raise Refused(JSONResponse({"acme_error": "no such room"}, 404))
+    id_ = world.new_number("acme_page", 12)
+    world.store.put("message", f"acme:{id_}", {"service": "acme_pager", "id": id_, **page})
+    return JSONResponse({"id": id_})
+
+
+async def _redraw(call: Call) -> Response:
+    world, key = _authorised(call), f"acme:{call.request.path_params['id']}"
+    if world.store.get("message", key) is None:
+        raise Refused(JSONResponse({"acme_error": "no such page"}, 404))
+    world.store.merge("message", key, **(await call.json() or {}))
+    return JSONResponse({})
 
 
 async def _find(call: Call) -> Response:
-    marker = call.request.path_params["marker"]
-    messages = [message for message in _authorised(call).store.all("message") if message.get("marker") == marker]
-    return JSONResponse({"id": messages[-1]["id"]} if messages else {})
+    marker = call.request.query_params["marker"]
+    pages = [page for page in _authorised(call).store.all("message") if page.get("marker") == marker]
+    return JSONResponse({"id": pages[-1]["id"]} if pages else {})
+
+
+async def _reply(call: Call) -> Response:
+    world, reply = _authorised(call), await call.json() or {}
+    world.store.put("reply_ephemeral", world.new_number("acme_reply", 12), {"service": "acme_pager", **reply})
+    return JSONResponse({})
+
+
+def _press(world: SandboxWorld, wish: Document) -> Document:
+    """Return what the pager sends when somebody presses, or sends what was typed into the box."""
+    person = {"id": wish["user"], "name": wish["name"]}
+    if wish.get("form"):
+        return {"room": ROOM.sandbox, "person": person, "value": wish["form"], "caption": wish.get("caption")}
+    _, button = pressed_button(world, wish, "value", lambda page: page.get("buttons") or [])
+    return {"room": ROOM.sandbox, "person": person, "value": button["value"]}
+
+
+def _signed(press: Document, at: str) -> tuple[str, dict[str, str]]:
+    body = json.dumps(press)
+    mac = hmac.new(str(SECRET.sandbox).encode(), f"{at}.{body}".encode(), hashlib.sha256)
+    return body, {"X-Acme-Timestamp": at, "X-Acme-Signature": mac.hexdigest(), "Content-Type": "application/json"}
+
+
+def _problem(answer: object) -> str:
+    return "" if answer is None or isinstance(answer, dict) else "Acme takes nothing, or a JSON object"
 
 
 async def _pin(call: Call) -> Response:
