@@ -39,7 +39,7 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.services.making.open_content import open_content, open_new_take
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.marts.tables import MARTS
-from dayreel.services.project import Project, open_project
+from dayreel.services.project import Project, login_name, open_project
 from dayreel.services.reviewing.expire_reviews import remind_or_expire
 from dayreel.settings import load_settings
 from pipeline_assets.definitions import build_defs
@@ -164,7 +164,13 @@ def add_what_the_demo_lacks(root: Path) -> None:
     """Bring contents into every other state; days 1, 2 and 10 of `crafts` are missed."""
     everywhere = {"instagram": {"hashtags": ["#handmade"]}, "youtube": {}, "outbox": {"folder": "outbox"}}
     write_channel(root, "crafts", active_from=day(12), platforms=everywhere, timezone="America/Lima", make_at="03:00")
-    write_channel(root, "pairs", title="Two people", platforms={"tiktok": {"mode": "inbox"}}, review={"approvals": 2})
+    write_channel(
+        root,
+        "pairs",
+        title="Two people",
+        platforms={"tiktok": {"mode": "inbox"}},
+        review={"approvals": 2, "who": [login_name(), "ben"]},
+    )
     write_channel(root, "resting", title="Resting", active_from=day(3), platforms={"outbox": {}})
     with studio_at(root, NOW - timedelta(days=9)) as earlier:
         reviewable(earlier, day=day(9))
@@ -189,7 +195,7 @@ def add_what_the_demo_lacks(root: Path) -> None:
     done("review", "approve", f"crafts-{day(6)}")
     done("review", "edit", f"crafts-{day(6)}", "--caption", "Clay and more patience", "--by", "ben")
     done("review", "approve", f"crafts-{day(5)}")
-    done("review", "approve", f"pairs-{day(0)}")
+    done("review", "approve", f"pairs-{day(0)}", "--by", login_name())
     done("channels", "pin", "crafts", str(day(-2)), "--idea", "A potter mends a cracked jar with gold")
     done("channels", "pause", "resting", "--until", str(day(-8)), "--note", "holidays")
     done("config", "set", "cap.day_usd", "30")

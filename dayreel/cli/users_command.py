@@ -14,7 +14,7 @@ from dayreel.settings import load_settings
 
 @click.group("users")
 def command() -> None:
-    """Add, list and disable the people of the desk; make links and tokens for them."""
+    """Add and list people, change what they may do, map their accounts elsewhere, make links and tokens."""
 
 
 @command.command("list")
@@ -30,9 +30,16 @@ def list_users(as_json: bool) -> None:
         click.echo("Nobody yet. `dayreel up` prints a link that makes the first admin.")
     else:
         rows = [
-            (user.name, user.role, _stand(user.has_password, user.disabled_at), user.created_by) for user in everybody
+            (
+                user.name,
+                user.role,
+                _stand(user.has_password, user.disabled_at),
+                user.created_by,
+                ", ".join(f"{kind} {account}" for kind, account in user.accounts),
+            )
+            for user in everybody
         ]
-        print_table(("name", "role", "", "added by"), rows)
+        print_table(("name", "role", "", "added by", "accounts"), rows)
 
 
 @command.command("add")
@@ -66,6 +73,48 @@ def enable(name: str) -> None:
     """Let somebody in again."""
     with _people() as (project, users):
         click.echo(f"{users.enable(name, by=project.actor).name} may log in again.")
+
+
+@command.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+def role(name: str, role: str) -> None:
+    """Give somebody another role; their sessions end."""
+    with _people() as (project, users):
+        user = users.change_role(name, role, by=project.actor, via="cli")
+        click.echo(f"{user.name} is {user.role} now; whoever was logged in with that name logs in again.")
+
+
+@command.command("password")
+@click.argument("name")
+@click.password_option("--password", help="left out, it is asked for; never write it into a script")
+def password(name: str, password: str) -> None:
+    """Set somebody's password; their sessions and links end, their tokens stay."""
+    with _people() as (project, users):
+        user = users.change_password(name, password, by=project.actor, via="cli")
+        click.echo(f"{user.name} has a new password; whoever was logged in with that name logs in again.")
+
+
+@command.command("connect")
+@click.argument("name")
+@click.argument("kind")
+@click.argument("account")
+def connect(name: str, kind: str, account: str) -> None:
+    """Map an account elsewhere to a person: what it decides is theirs. KIND is a chat's name, or `login`."""
+    with _people() as (project, users):
+        users.connect(name, kind, account, by=project.actor, via="cli")
+        click.echo(f"The {kind} account {account} is {users.named(name).name}'s.")
+
+
+@command.command("disconnect")
+@click.argument("name")
+@click.argument("kind")
+@click.argument("account")
+def disconnect(name: str, kind: str, account: str) -> None:
+    """Take an account from a person; what was decided with it stays theirs."""
+    with _people() as (project, users):
+        users.disconnect(name, kind, account, by=project.actor, via="cli")
+        click.echo(f"The {kind} account {account} is nobody's.")
 
 
 @command.command("token")

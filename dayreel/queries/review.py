@@ -16,12 +16,12 @@ from sqlalchemy import Connection
 
 from dayreel.errors import DayreelError, UsageError
 from dayreel.queries.contents import ContentStatus, PostStatus, read_status
+from dayreel.queries.people import approvers
 from dayreel.queries.prices import expected_day_cost, expected_segment_cost
 from dayreel.queries.quality import checks_of, waivers_of
 from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.rows import (
     ContentRow,
-    approvers,
     current_content,
     decisions_of,
     get_content,
@@ -315,7 +315,7 @@ def review_of(records: Records, content_id: str) -> ContentReview:
     newest = status.newest.verdict if status.newest else None
     with records.catalog.read() as connection:
         checks = checks_of(connection, row, manifest.final_video if manifest else None)
-        who_approved = () if bound is None else approvers(connection, row.id, bound)
+        who_approved = approvers(connection, channel, row.id, bound) if channel and bound else ()
     possible = possible_events(row, newest) if channel and row.video_sha256 is not None else frozenset()
     is_newest_take = current is not None and current.id == row.id
     take_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_day_cost(records, channel))

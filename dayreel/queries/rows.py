@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, RowMapping, func, select
 
 from dayreel.errors import UsageError
-from dayreel.rules.approval import ApprovalScope, Words
+from dayreel.rules.approval import Words
 from dayreel.rules.pauses import Pause
 from dayreel.stores.catalog.tables import (
     acts,
@@ -247,22 +247,6 @@ def decisions_after(connection: Connection, cursor: int, *, limit: int) -> list[
     """Return decisions with a number above `cursor`, oldest first."""
     query = select(decisions).where(decisions.c.id > cursor).order_by(decisions.c.id).limit(limit)
     return [as_row(DecisionRow, row) for row in connection.execute(query).mappings()]
-
-
-def approvers(connection: Connection, content_id: str, current: ApprovalScope) -> tuple[str, ...]:
-    """Return who has approved exactly this since the newest other decision, the first one first; nobody twice.
-
-    One that is from before approvals bound the words of every platform counts for what it did bind.
-    """
-    query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id.desc())
-    names: dict[str, str] = {}
-    for row in connection.execute(query).mappings():
-        if row["verdict"] not in ("approved", "endorsed"):
-            break
-        words = current.words if row["words"] is None else row["words"]
-        if ApprovalScope(row["video_sha256"], row["caption"], row["fields"], words) == current:
-            names[row["decided_by"].casefold()] = row["decided_by"]
-    return tuple(reversed(names.values()))
 
 
 def pause_of(connection: Connection, channel: str) -> Pause | None:

@@ -27,6 +27,7 @@ from pydantic_core import CoreSchema
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.choices import VendorOf
+from dayreel.schemas.person import name_key
 from dayreel.schemas.posts import PostFields
 from dayreel.schemas.strict import Strict
 from dayreel.vendors.record import Vendor
@@ -154,10 +155,14 @@ class Review(Strict):
         """Return whom a chat's ids of people stand for."""
         return getattr(self, chat, {})
 
+    def allows(self, name: str) -> bool:
+        """Return whether `who` lets somebody of this name decide, however it is typed."""
+        return not self.who or name_key(name) in map(name_key, self.who)
+
     @model_validator(mode="after")
     def _there_are_enough_people(self) -> "Review":
-        if self.who and len({name.casefold() for name in self.who}) < self.approvals:
-            raise ValueError(f"`approvals: {self.approvals}` needs that many names in `who`")
+        if self.who and len({name_key(name) for name in self.who}) < self.approvals:
+            raise ValueError(f"`approvals: {self.approvals}` needs that many different names in `who`")
         return self
 
 

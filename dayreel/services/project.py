@@ -4,8 +4,8 @@ A `Project` is built once per process or Dagster step and handed to the services
 takes `dayreel.records.Records`.
 """
 
-import getpass
 import os
+import pwd
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -131,9 +131,12 @@ def open_project(
 
 def person(settings: Settings) -> str:
     """Return who is at the keyboard: DAYREEL_REVIEWER, or the login name."""
-    if settings.reviewer:
-        return settings.reviewer
+    return settings.reviewer or login_name()
+
+
+def login_name() -> str:
+    """Return the name of the system's account that this process runs under, whatever its environment says."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
         return f"uid {os.getuid()}"

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from dayreel.desk import sessions
 from dayreel.desk.pages.page import PageRequest
 from dayreel.errors import BusyError, StaleState, UsageError
-from dayreel.services.desk.users import name_key
+from dayreel.schemas.person import name_key
 
 
 def own_path(text: str) -> str:

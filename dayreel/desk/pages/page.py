@@ -55,6 +55,10 @@ NOTICES = {
     "session-ended": "That session is over.",
     "token-revoked": "That token no longer works.",
     "user-disabled": "They are locked out: every session and token of theirs has ended.",
+    "role-changed": "The role is changed; whoever was logged in with that name logs in again.",
+    "account-connected": "That account is theirs now.",
+    "account-disconnected": "That account is nobody's any more.",
+    "password-changed": "The password is changed. Log in with the new one.",
     "user-enabled": "They may log in again.",
     "logged-out": "You are logged out.",
 }

@@ -6,6 +6,7 @@ from dayreel.desk.pages.page import PageRequest
 from dayreel.errors import UsageError
 from dayreel.rules.roles import ROLES, role_named
 from dayreel.services.audit import recent_acts
+from dayreel.services.desk.users import account_kinds
 
 
 def account(request: PageRequest) -> Response:
@@ -61,6 +62,59 @@ def new_link(request: PageRequest) -> Response:
     return _people(request, link=request.desk.users.invite_again(request.field("name"), by=request.person.name))
 
 
+def change_role(request: PageRequest) -> Response:
+    """Give somebody another role; their sessions end.
+
+    Raises:
+        UsageError: there is no such person or role, or they are the last admin.
+    """
+    request.desk.users.change_role(request.field("name"), request.field("role"), by=request.person.name)
+    return request.done("/people", "role-changed")
+
+
+def connect_account(request: PageRequest) -> Response:
+    """Map an account elsewhere to somebody.
+
+    Raises:
+        UsageError: it is another person's, or none.
+    """
+    name, kind, account = (request.field(field) for field in ("name", "kind", "account"))
+    request.desk.users.connect(name, kind, account, by=request.person.name)
+    return request.done("/people", "account-connected")
+
+
+def disconnect_account(request: PageRequest) -> Response:
+    """Take an account elsewhere from somebody.
+
+    Raises:
+        UsageError: it is not theirs.
+    """
+    name, kind, account = (request.field(field) for field in ("name", "kind", "account"))
+    request.desk.users.disconnect(name, kind, account, by=request.person.name)
+    return request.done("/people", "account-disconnected")
+
+
+def change_password(request: PageRequest) -> Response:
+    """Change one's own password; every session ends, this one too.
+
+    Raises:
+        UsageError: the new password is typed in two ways, too short or too long, or a token asks.
+        GateClosedError: the present password is another.
+    """
+    if request.person.how == "token":
+        raise UsageError("A token changes no password.", next_step="Log in and change it on the page of your account.")
+    password = request.field("password")
+    if password != request.field("again"):
+        raise UsageError(
+            "The new password is typed in two ways.", next_step="Type the same twice; nothing was changed."
+        )
+    name, tries = request.person.name, f"password:{request.person.user_id}"
+    request.desk.logins.try_once(tries)
+    request.desk.users.change_password(name, password, by=name, present=request.field("present"))
+    request.desk.logins.forget(tries)
+    return request.done("/login", "password-changed")
+
+
 def disable_user(request: PageRequest) -> Response:
     """Lock somebody out."""
     request.desk.users.disable(request.field("name"), by=request.person.name)
@@ -91,4 +145,6 @@ def _people(request: PageRequest, *, link: str | None) -> Response:
         acts = recent_acts(connection)
     base = request.desk.public_url or f"http://{request.http.headers.get('host', '')}"
     shown = None if link is None else f"{base.rstrip('/')}/welcome/{link}"
-    return request.show("people.html", people=request.desk.users.list(), acts=acts, roles=ROLES, link=shown)
+    return request.show(
+        "people.html", people=request.desk.users.list(), acts=acts, roles=ROLES, kinds=account_kinds(), link=shown
+    )

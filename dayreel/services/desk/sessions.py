@@ -11,8 +11,9 @@ from sqlalchemy import RowMapping, insert, select, update
 from dayreel.clock import Clock
 from dayreel.errors import BusyError, UsageError
 from dayreel.rules.roles import Role, lesser
+from dayreel.schemas.person import name_key
 from dayreel.services.audit import note_act
-from dayreel.services.desk.users import User, hashed, name_key
+from dayreel.services.desk.users import User, hashed
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import api_tokens, sessions, users
 

@@ -7,24 +7,26 @@ argon2 hashes, links as SHA-256 of 256 random bits.
 import hashlib
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from dayreel.clock import Clock
 from dayreel.errors import GateClosedError, StaleState, UsageError
 from dayreel.rules.roles import Role, role_named
+from dayreel.schemas.person import LOGIN, LONGEST_NAME, name_key
 from dayreel.services.audit import note_act
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.tables import api_tokens, invitations, sessions, users
+from dayreel.stores.catalog.tables import api_tokens, invitations, person_accounts, sessions, users
+from dayreel.vendors.registry import vendors
 
 LINK_LIFETIME = timedelta(hours=24)
 SHORTEST_PASSWORD = 10
-LONGEST_NAME = 80
 LONGEST_PASSWORD = 500
+LONGEST_ACCOUNT = 100
 FIRST_LINK = "first start"
 
 
@@ -39,6 +41,8 @@ class User:
     created_at: datetime
     created_by: str
     disabled_at: datetime | None
+    accounts: tuple[tuple[str, str], ...] = ()
+    """Kind and id of each account elsewhere that is mapped to them; `list` alone fills it in."""
 
 
 class Users:
@@ -64,7 +68,11 @@ class Users:
     def list(self) -> list[User]:
         """Return everybody, in the order of their names."""
         with self._catalog.read() as connection:
-            return [_user(row) for row in connection.execute(select(users).order_by(users.c.name_key)).mappings()]
+            accounts: dict[int, list[tuple[str, str]]] = {}
+            for row in connection.execute(select(person_accounts).order_by(person_accounts.c.kind)).mappings():
+                accounts.setdefault(row["user_id"], []).append((row["kind"], row["account_id"]))
+            everybody = connection.execute(select(users).order_by(users.c.name_key)).mappings()
+            return [replace(_user(row), accounts=tuple(accounts.get(row["id"], ()))) for row in everybody]
 
     def named(self, name: str) -> User:
         """Return one person.
@@ -105,8 +113,7 @@ class Users:
             row = _named(connection, name)
             if row["disabled_at"] is not None:
                 raise UsageError(f"{row['name']!r} is disabled.", next_step="`dayreel users enable NAME` first.")
-            pending = (invitations.c.user_id == row["id"], invitations.c.used_at.is_(None))
-            connection.execute(update(invitations).where(*pending).values(used_at=self._now()))
+            self._end_links(connection, row["id"])
             note_act(connection, "new link", row["name"], actor=by, at=self._now())
             return self._invite(connection, row["id"], by=by)
 
@@ -118,10 +125,7 @@ class Users:
         """
         with self._catalog.write("users") as connection:
             row = _named(connection, name)
-            admins = (users.c.role == "admin", users.c.disabled_at.is_(None), users.c.id != row["id"])
-            others = connection.execute(select(func.count()).select_from(users).where(*admins)).scalar_one()
-            if row["role"] == "admin" and others == 0:
-                raise UsageError(f"{row['name']!r} is the last admin.", next_step="Add another admin first.")
+            _require_another_admin(connection, row)
             now = self._now()
             connection.execute(update(users).where(users.c.id == row["id"]).values(disabled_at=now))
             for table in (sessions, api_tokens):
@@ -141,6 +145,119 @@ class Users:
             connection.execute(update(users).where(users.c.id == row["id"]).values(disabled_at=None))
             note_act(connection, "enable user", row["name"], actor=by, at=self._now())
             return _user(_named(connection, name))
+
+    def change_role(self, name: str, role: str, *, by: str, via: str = "desk") -> User:
+        """Give somebody another role; their sessions end, and their tokens do no more than the new role may.
+
+        Raises:
+            UsageError: there is nobody of that name, no such role, or they are the last admin.
+        """
+        chosen = role_named(role)
+        with self._catalog.write("users") as connection:
+            row = _named(connection, name)
+            if row["role"] == chosen:
+                return _user(row)
+            if chosen != "admin":
+                _require_another_admin(connection, row)
+            connection.execute(update(users).where(users.c.id == row["id"]).values(role=chosen))
+            self._end_sessions(connection, row["id"])
+            detail = {"from": row["role"], "to": chosen}
+            note_act(connection, "change role", row["name"], actor=by, at=self._now(), via=via, detail=detail)
+            return _user(_named(connection, name))
+
+    def change_password(
+        self, name: str, password: str, *, by: str, present: str | None = None, via: str = "desk"
+    ) -> User:
+        """Set somebody's password; their sessions and pending links end, their tokens stay.
+
+        Args:
+            present: the password there is, for people who change their own; None for whoever runs the machine.
+
+        Raises:
+            UsageError: there is nobody of that name, they are disabled, or the password is too short or too long.
+            GateClosedError: `present` is not the password.
+        """
+        _require_good_password(password)
+        if present is not None and self.check_password(name, present) is None:
+            raise GateClosedError(
+                "The password was not changed: the present one is another.",
+                next_step="Try again, or ask an admin for a new link.",
+            )
+        made = self._hasher.hash(password)
+        with self._catalog.write("users") as connection:
+            row = _named(connection, name)
+            if row["disabled_at"] is not None:
+                raise UsageError(f"{row['name']!r} is disabled.", next_step="`dayreel users enable NAME` first.")
+            connection.execute(update(users).where(users.c.id == row["id"]).values(password_hash=made))
+            self._end_sessions(connection, row["id"])
+            self._end_links(connection, row["id"])
+            note_act(connection, "set password", row["name"], actor=by, at=self._now(), via=via)
+            return _user(_named(connection, name))
+
+    def connect(self, name: str, kind: str, account_id: str, *, by: str, via: str = "desk") -> None:
+        """Map an account elsewhere to a person: what it decides is then theirs.
+
+        Args:
+            kind: a chat's name, or `login`.
+
+        Raises:
+            UsageError: there is nobody of that name, no such kind, or the account is empty or another person's.
+        """
+        account = account_id.strip()
+        if kind not in account_kinds():
+            raise UsageError(
+                f"{kind!r} is not a kind of account.", next_step=f"Kinds are: {', '.join(account_kinds())}."
+            )
+        if not 1 <= len(account) <= LONGEST_ACCOUNT or not account.isprintable():
+            raise UsageError(
+                f"{account_id!r} is not an account of {kind}.", next_step="Give the user id, not the name."
+            )
+        its = (person_accounts.c.kind == kind, person_accounts.c.account_id == account)
+        with self._catalog.write("users") as connection:
+            row = _named(connection, name)
+            query = select(users.c.id, users.c.name).join(person_accounts, person_accounts.c.user_id == users.c.id)
+            holder = connection.execute(query.where(*its)).one_or_none()
+            if holder is not None and holder.id != row["id"]:
+                raise UsageError(
+                    f"The {kind} account {account!r} is {holder.name!r}'s already, and one account is one person's.",
+                    next_step=f"`dayreel users disconnect {holder.name!r} {kind} {account}` first.",
+                )
+            if holder is None:
+                values = {"kind": kind, "account_id": account, "user_id": row["id"]}
+                connection.execute(insert(person_accounts).values(**values, added_at=self._now(), added_by=by))
+                self._note_account(connection, "connect account", row["name"], kind, account, by=by, via=via)
+
+    def disconnect(self, name: str, kind: str, account_id: str, *, by: str, via: str = "desk") -> None:
+        """Take an account from a person; decisions that it made stay theirs.
+
+        Raises:
+            UsageError: there is nobody of that name, or the account is not theirs.
+        """
+        with self._catalog.write("users") as connection:
+            row = _named(connection, name)
+            its = (person_accounts.c.kind == kind, person_accounts.c.account_id == account_id)
+            if not connection.execute(
+                delete(person_accounts).where(*its, person_accounts.c.user_id == row["id"])
+            ).rowcount:
+                raise UsageError(
+                    f"{row['name']!r} has no {kind} account {account_id!r}.",
+                    next_step="`dayreel users list` shows them.",
+                )
+            self._note_account(connection, "disconnect account", row["name"], kind, account_id, by=by, via=via)
+
+    def _note_account(
+        self, connection: Connection, act: str, name: str, kind: str, account: str, *, by: str, via: str
+    ) -> None:
+        detail = {"kind": kind, "account": account}
+        note_act(connection, act, name, actor=by, at=self._now(), via=via, detail=detail)
+
+    def _end_sessions(self, connection: Connection, user_id: int) -> None:
+        past = (sessions.c.user_id == user_id, sessions.c.revoked_at.is_(None))
+        connection.execute(update(sessions).where(*past).values(revoked_at=self._now()))
+
+    def _end_links(self, connection: Connection, user_id: int) -> None:
+        pending = (invitations.c.user_id == user_id, invitations.c.used_at.is_(None))
+        connection.execute(update(invitations).where(*pending).values(used_at=self._now()))
 
     def invited(self, token: str) -> str | None:
         """Return whom a link is for: a name, or an empty string when the first admin may choose one; None: no link."""
@@ -170,8 +287,7 @@ class Users:
                 user_id = self._insert(connection, shown, "admin", password_hash=made, by=FIRST_LINK)
             else:
                 connection.execute(update(users).where(users.c.id == user_id).values(password_hash=made))
-                past = (sessions.c.user_id == user_id, sessions.c.revoked_at.is_(None))
-                connection.execute(update(sessions).where(*past).values(revoked_at=now))
+                self._end_sessions(connection, user_id)
             used = invitations.c.token_sha256 == row["token_sha256"]
             connection.execute(update(invitations).where(used).values(used_at=now))
             user = _user(connection.execute(select(users).where(users.c.id == user_id)).mappings().one())
@@ -224,6 +340,11 @@ class Users:
         return int(connection.execute(select(users.c.id).where(users.c.name_key == name_key(name))).scalar_one())
 
 
+def account_kinds() -> tuple[str, ...]:
+    """Return where people can have accounts: every chat in which people decide, and this machine."""
+    return (*(vendor.name for vendor in vendors("notifiers") if vendor.chat is not None), LOGIN)
+
+
 def require_users(users_of: Users, host: str) -> None:
     """Refuse to be reachable from other machines while anybody who comes first would become the admin.
 
@@ -240,11 +361,6 @@ def require_users(users_of: Users, host: str) -> None:
 def hashed(token: str) -> str:
     """Return what is kept of a random token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def name_key(name: str) -> str:
-    """Return by what a name is found: however it was typed."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()[:LONGEST_NAME]
 
 
 def _usable_name(name: str) -> str:
@@ -266,6 +382,13 @@ def _require_good_password(password: str) -> None:
 
 def _count(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(users)).scalar_one())
+
+
+def _require_another_admin(connection: Connection, row: RowMapping) -> None:
+    admins = (users.c.role == "admin", users.c.disabled_at.is_(None), users.c.id != row["id"])
+    others = connection.execute(select(func.count()).select_from(users).where(*admins)).scalar_one()
+    if row["role"] == "admin" and row["disabled_at"] is None and others == 0:
+        raise UsageError(f"{row['name']!r} is the last admin.", next_step="Add another admin first.")
 
 
 def _named(connection: Connection, name: str) -> RowMapping:

@@ -206,7 +206,7 @@ def require_planner(channel: Channel, by: str) -> None:
     Raises:
         GateClosedError: names those who may.
     """
-    if channel.review.who and by not in channel.review.who:
+    if not channel.review.allows(by):
         raise GateClosedError(
             f"{by!r} may not plan for channel {channel.name!r}.",
             next_step=f"Those who may: {', '.join(channel.review.who)} (`review.who` in its file).",

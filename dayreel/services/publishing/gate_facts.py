@@ -13,9 +13,10 @@ from dayreel.clock import local_day
 from dayreel.errors import PermanentError
 from dayreel.providers.platforms.contract import PlatformProvider, Quota
 from dayreel.queries.config import read_config
+from dayreel.queries.people import approvers
 from dayreel.queries.quality import checks_of
 from dayreel.queries.review import approval_scope
-from dayreel.queries.rows import ContentRow, approvers, newest_verdict, pause_of
+from dayreel.queries.rows import ContentRow, newest_verdict, pause_of
 from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.calendar import window_state
 from dayreel.rules.gates import Facts
@@ -86,7 +87,7 @@ def facts_of(
         quota_total=quota.total if quota else None,
         same_video_at=_same_video(connection, row, platform, account.id),
         paused=why_paused(channel, pause_of(connection, channel.name), now),
-        approvers=approvers(connection, row.id, current),
+        approvers=approvers(connection, channel, row.id, current),
         approvals_needed=channel.review.approvals,
         checks=checks_of(connection, row, manifest.final_video),
     )

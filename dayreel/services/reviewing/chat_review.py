@@ -10,10 +10,12 @@ from typing import Final
 
 from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, ProviderError, StaleState, UsageError
 from dayreel.providers.notifiers.contract import Card, Interaction, ReviewNotifier
+from dayreel.queries.people import decider, name_behind
 from dayreel.queries.review import DecisionVerdict, ReviewSnapshot, parse_snapshot, snapshot_for_review
 from dayreel.queries.rows import get_content, newest_verdict
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
+from dayreel.schemas.person import name_key
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.review_cards import card_of, redraw_cards
@@ -52,7 +54,7 @@ def check_interaction(project: Project, chat: Chat, press: Interaction) -> Check
     with project.catalog.read() as connection:
         get_content(connection, content_id)
     require_room(project, chat, press)
-    name = _decider(project.channels.load(channel_name), chat, press)
+    name = _decider(project, project.channels.load(channel_name), chat, press)
     return CheckedInteraction(press, chat, content_id, seen, name)
 
 
@@ -123,24 +125,32 @@ def notify_privately(notifier: ReviewNotifier, press: Interaction, text: str) ->
         _LOG.warning("The reply to %s could not be sent: %s", press.person_id, error)
 
 
-def _decider(channel: Channel, chat: Chat, press: Interaction) -> str:
-    """Return the name under which somebody decides: the channel file's, or one that nobody can take for another's.
+def _decider(project: Project, channel: Channel, chat: Chat, press: Interaction) -> str:
+    """Return the name under which somebody decides: whose account it is, or one that nobody can take for another's.
 
     Raises:
         GateClosedError: this person may not decide on the channel.
     """
-    name = channel.review.deciders(chat).get(press.person_id)
+    written = channel.review.deciders(chat).get(press.person_id)
+    with project.catalog.read() as connection:
+        mapped = name_behind(connection, chat, press.person_id)
+    if written is not None and mapped is not None and name_key(written) != name_key(mapped):
+        raise GateClosedError(
+            f"You may not decide on channel {channel.name!r}: your {chat} id {press.person_id} is mapped to two "
+            f"people, {written!r} in its file and {mapped!r} at the desk.",
+            next_step=f"Take it out of one of them: `dayreel users disconnect {mapped!r} {chat} {press.person_id}`.",
+        )
+    name = mapped or written
     if name is None and channel.review.who:
         raise GateClosedError(
             f"You may not decide on channel {channel.name!r}: nobody with your {chat} id {press.person_id} is in it.",
-            next_step=f"Add `{chat}: {{'{press.person_id}': NAME}}` to `review` in its file; NAME is one of `who`.",
+            next_step=f"`dayreel users connect NAME {chat} {press.person_id}`, or `{chat}: {{'{press.person_id}': "
+            "NAME}` under `review` in its file; NAME is one of `who`.",
         )
-    if name is not None and channel.review.who and name not in channel.review.who:
-        raise GateClosedError(
-            f"You may not decide on channel {channel.name!r}: {name!r} is not in `review.who`.",
-            next_step=f"Those who may: {', '.join(channel.review.who)}.",
-        )
-    return name or shown_name(chat, press)
+    if name is None:
+        return shown_name(chat, press)
+    with project.catalog.read() as connection:
+        return decider(connection, channel, name)
 
 
 def shown_name(chat: Chat, press: Interaction) -> str:

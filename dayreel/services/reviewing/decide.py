@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.queries.people import approvers, counts_as_person, decider, name_behind
 from dayreel.queries.quality import checks_of
 from dayreel.queries.review import (
     EVENTS,
@@ -22,7 +23,7 @@ from dayreel.queries.review import (
     possible_events,
     snapshot_for_review,
 )
-from dayreel.queries.rows import ContentRow, DecisionRow, approvers, get_content, newest_verdict
+from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.captions import kept_caption
 from dayreel.rules.content_ids import parse_content_id
@@ -30,7 +31,8 @@ from dayreel.rules.lifecycle import CONTENT, move
 from dayreel.rules.quality import JudgedCheck, failed_checks, not_passed
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.project import Project
+from dayreel.schemas.person import LOGIN, name_key
+from dayreel.services.project import Project, login_name
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.tables import content, decisions, state_transitions
 
@@ -73,7 +75,7 @@ def decide(
     manifest = fetched_manifest(project, content_id) if verdict == "approved" else None
     with project.catalog.write("decisions") as connection:
         row = get_content(connection, content_id)
-        may_decide(channel, by)
+        by = decider(connection, channel, by)
         saw_this(connection, row, seen.revision if seen else revision)
         _still_possible(connection, row, verdict)
         bound = None if manifest is None else approval_scope(row, channel, manifest.idea)
@@ -117,19 +119,6 @@ def _require_quality(connection: Connection, row: ContentRow, manifest: Manifest
             f"{row.id} was not approved: {not_passed(failed)}.",
             next_step=f"Reject it, or waive each failed check with a reason: `dayreel review waive {row.id} "
             f"{failed[0].name} --reason TEXT`; nothing was recorded.",
-        )
-
-
-def may_decide(channel: Channel, by: str) -> None:
-    """Refuse somebody who has no say on a channel.
-
-    Raises:
-        GateClosedError: names those who may decide.
-    """
-    if channel.review.who and by not in channel.review.who:
-        raise GateClosedError(
-            f"{by!r} may not decide on channel {channel.name!r}.",
-            next_step=f"Those who may: {', '.join(channel.review.who)} (`review.who` in its file).",
         )
 
 
@@ -232,7 +221,7 @@ def _record(
     now = project.clock.now()
     trigger: Trigger = "approval" if verdict == "approved" else "manual"
     recorded, event = str(verdict), EVENTS[verdict]
-    if bound is not None and not _is_the_last_needed(connection, channel, row, bound, by):
+    if bound is not None and not _is_the_last_needed(connection, channel, row, bound, by, via):
         recorded, event = "endorsed", "endorse"
     deadline = _deadline(channel, row, event, now)
     advance(connection, "content", row.id, event, at=now, actor=by, trigger=trigger, notes=note, **deadline)
@@ -259,23 +248,45 @@ def _record(
 
 
 def _is_the_last_needed(
-    connection: Connection, channel: Channel, row: ContentRow, bound: ApprovalScope, by: str
+    connection: Connection, channel: Channel, row: ContentRow, bound: ApprovalScope, by: str, via: Via
 ) -> bool:
     """Return whether enough people have approved with this one.
 
     Raises:
+        GateClosedError: several people are needed, and this one is not known, or speaks from somebody else's login.
         StaleState: this person has approved exactly this already, and another one has to.
     """
     needed = channel.review.approvals
     if needed == 1:
         return True
-    already = approvers(connection, row.id, bound)
-    if by.casefold() in {name.casefold() for name in already}:
+    _require_known_person(connection, channel, by, via)
+    already = approvers(connection, channel, row.id, bound)
+    if name_key(by) in map(name_key, already):
         raise StaleState(
             f"{by!r} has approved {row.id} already; channel {channel.name!r} asks for {needed} people.",
             next_step="Somebody else has to approve it too; nothing was recorded.",
         )
     return len(already) + 1 >= needed
+
+
+def _require_known_person(connection: Connection, channel: Channel, by: str, via: Via) -> None:
+    needed = channel.review.approvals
+    if not counts_as_person(connection, channel, by):
+        raise GateClosedError(
+            f"Channel {channel.name!r} asks for {needed} people, and {by!r} is not one that is known.",
+            next_step="`dayreel users add NAME` makes somebody known, `dayreel users connect NAME CHAT ID` maps an "
+            "account of a chat to them; nothing was recorded.",
+        )
+    if via not in ("cli", "tui"):
+        return  # the desk has authenticated them, and a chat's account is mapped to them
+    login = login_name()
+    if name_key(name_behind(connection, LOGIN, login) or login) != name_key(by):
+        raise GateClosedError(
+            f"{by!r} cannot approve from the login {login!r}: channel {channel.name!r} asks for {needed} people, and a "
+            "login speaks for one person alone.",
+            next_step=f"`dayreel users connect NAME login {login}` says whose login it is. Others approve at the "
+            "desk or in a chat; nothing was recorded.",
+        )
 
 
 def _deadline(channel: Channel, row: ContentRow, event: str, now: datetime) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from typing import Final
 from sqlalchemy import insert
 
 from dayreel.errors import StaleState, UsageError
+from dayreel.queries.people import decider
 from dayreel.queries.rows import get_content
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.quality import JudgedCheck, Waiver
 from dayreel.services.project import Project
-from dayreel.services.reviewing.decide import Via, fetched_manifest, may_decide, present_checks, saw_this
+from dayreel.services.reviewing.decide import Via, fetched_manifest, present_checks, saw_this
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.stores.catalog.tables import waivers
 
@@ -47,7 +48,7 @@ def waive_check(
     manifest = fetched_manifest(project, content_id)
     with project.catalog.write("decisions") as connection:
         row = get_content(connection, content_id, lock=True)
-        may_decide(channel, by)
+        by = decider(connection, channel, by)
         saw_this(connection, row, revision)
         checks = {check.name: check for check in present_checks(connection, row, manifest)}
         check = checks.get(check_name)

@@ -18,7 +18,7 @@ from dayreel.errors import ConfigurationError, StoreError
 from dayreel.stores.catalog.changes import ChangedContents, noting_changes, watch
 
 BUSY_TIMEOUT_S = 10.0
-HEAD = "0010"
+HEAD = "0011"
 
 NEWS = "dayreel_news"
 """The channel on which PostgreSQL notifies of a commit, see `stores.catalog.news`."""

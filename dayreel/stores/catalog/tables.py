@@ -354,6 +354,18 @@ users = Table(
     info={"row": "one person who may use the desk"},
 )
 
+person_accounts = Table(
+    "person_accounts",
+    metadata,
+    Column("kind", String(30), primary_key=True),
+    Column("account_id", String(100), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("added_at", Moment, nullable=False),
+    Column("added_by", String(255), nullable=False),
+    Index("idx_person_accounts_user_id", "user_id"),
+    info={"row": "one account of a person elsewhere: a chat's user id, or a login of the machine"},
+)
+
 sessions = Table(
     "sessions",
     metadata,

@@ -50,3 +50,22 @@ def test_beyond_loopback_the_desk_refuses_without_users(project: Path, dayreel: 
     told = dayreel("desk", "--host", "0.0.0.0", "--port", "0")
     assert told.code == 1
     assert "dayreel users add" in told.err
+
+
+def test_roles_passwords_and_accounts_are_changed_at_a_prompt(project: Path, dayreel: Callable[..., Told]) -> None:
+    for name, role in (("Olga", "admin"), ("Ana", "reviewer")):
+        dayreel("users", "add", name, "--role", role)
+    assert dayreel("users", "role", "ana", "operator").out.startswith("Ana is operator now")
+    assert dayreel("users", "role", "Olga", "viewer").code == 2
+    assert dayreel("users", "password", "Ana", "--password", "short").code == 2
+    assert dayreel("users", "password", "Ana", "--password", "three small words").code == 0
+    for kind, account in (("slack", "U1"), ("login", "ana")):
+        assert dayreel("users", "connect", "Ana", kind, account).code == 0
+    assert dayreel("users", "connect", "Olga", "slack", "U1").code == 2
+    assert dayreel("users", "connect", "Olga", "fax", "1").code == 2
+    listed = {user["name"]: user["accounts"] for user in json.loads(dayreel("users", "list", "--json").out)}
+    assert listed == {"Ana": [["login", "ana"], ["slack", "U1"]], "Olga": []}
+    assert dayreel("users", "disconnect", "Ana", "slack", "U1").code == 0
+    assert "login ana" in dayreel("users", "list").out
+    with open_catalog(load_settings().catalog) as catalog:
+        assert Users(catalog, FakeClock()).check_password("ana", "three small words") is not None

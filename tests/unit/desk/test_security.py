@@ -510,3 +510,32 @@ def test_the_last_admin_cannot_lock_everybody_out(desk: Starlette, project: Proj
     assert "http://desk.localhost/welcome/" in page
     acts = [line for line in root.open("/people").splitlines() if "add user" in line]
     assert acts
+
+
+def test_an_admin_changes_a_role_and_maps_an_account(desk: Starlette, ana: Browser) -> None:
+    root = person(desk, "Root", "admin")
+    assert ana.submit("/people/role", "/account", name="Ana", role="admin").status_code == 403
+    assert ana.submit("/people/connect", "/account", name="Ana", kind="slack", account="U1").status_code == 403
+    assert root.submit("/people/role", "/people", name="Ana", role="viewer").status_code == 303
+    assert ana.get("/").status_code == 303, "her session has ended"
+    assert root.submit("/people/connect", "/people", name="Ana", kind="slack", account="U1").status_code == 303
+    assert root.submit("/people/connect", "/people", name="Root", kind="slack", account="U1").status_code == 400
+    assert root.submit("/people/connect", "/people", name="Ana", kind="fax", account="1").status_code == 400
+    page = root.open("/people")
+    assert "slack <code>U1</code>" in page
+    assert "change role: Ana" in page
+    assert root.submit("/people/disconnect", "/people", name="Ana", kind="slack", account="U1").status_code == 303
+    assert "slack <code>U1</code>" not in root.open("/people")
+
+
+def test_a_changed_password_ends_every_session_of_its_person(desk: Starlette, ana: Browser) -> None:
+    new = {"password": "four other small words", "again": "four other small words"}
+    path = "/account/password"
+    assert ana.submit(path, "/account", present=PASSWORD, password="four words here", again="x").status_code == 400
+    assert ana.submit(path, "/account", present="a wrong guess", **new).status_code == 403
+    assert ana.open("/account")
+    answer = ana.submit(path, "/account", present=PASSWORD, **new)
+    assert answer.headers["location"].startswith("/login")
+    assert "The password is changed" in Browser(desk).open(answer.headers["location"])
+    assert ana.get("/").status_code == 303
+    assert desk.state.desk.users.check_password("Ana", PASSWORD) is None

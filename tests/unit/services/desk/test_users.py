@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from dayreel.errors import BusyError, StaleState, UsageError
+from dayreel.errors import BusyError, GateClosedError, StaleState, UsageError
 from dayreel.services.audit import recent_acts
 from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
@@ -103,3 +103,43 @@ def test_tries_are_counted_before_their_end_is_known() -> None:
     throttle.try_once("a")
     throttle.forget("a")
     throttle.try_once("c")
+
+
+def test_a_new_role_or_password_ends_the_sessions_and_is_noted(catalog: Catalog) -> None:
+    clock = FakeClock()
+    users, sessions = Users(catalog, clock, hasher=QUICK), Sessions(catalog, clock)
+    users.add("Olga", "admin", by="test")
+    ana = users.accept(users.add("Ana", "operator", by="test"), name="", password=PASSWORD)
+    token = sessions.make_token(ana, "nightly", by="Ana")
+
+    before = sessions.begin(ana, agent="x")
+    assert users.change_role("ANA", "viewer", by="Olga").role == "viewer"
+    assert sessions.visitor(before) is None
+    visitor = sessions.bearer(token)
+    assert visitor is not None
+    assert visitor.role == "viewer", "a token does no more than the new role may"
+
+    link, again = users.invite_again("Ana", by="Olga"), sessions.begin(users.named("Ana"), agent="x")
+    with pytest.raises(GateClosedError, match="the present one is another"):
+        users.change_password("Ana", "four other small words", by="Ana", present="wrong guess")
+    assert sessions.visitor(again) is not None
+    users.change_password("Ana", "four other small words", by="Ana", present=PASSWORD)
+    assert sessions.visitor(again) is None
+    assert users.invited(link) is None
+    assert users.check_password("Ana", PASSWORD) is None
+    assert users.check_password("Ana", "four other small words") is not None
+    with catalog.read() as connection:
+        noted = [(act.act, act.target, act.actor, act.detail) for act in recent_acts(connection)]
+    assert ("change role", "Ana", "Olga", {"from": "operator", "to": "viewer"}) in noted
+    assert noted[0] == ("set password", "Ana", "Ana", {})
+    assert PASSWORD not in str(noted)
+
+
+def test_the_last_admin_stays_one(sqlite_catalog: Catalog) -> None:
+    users = Users(sqlite_catalog, FakeClock(), hasher=QUICK)
+    for name in ("Olga", "Otto"):
+        users.add(name, "admin", by="test")
+    users.change_role("Otto", "viewer", by="Olga")
+    with pytest.raises(UsageError, match="'Olga' is the last admin"):
+        users.change_role("Olga", "viewer", by="Otto")
+    assert users.named("Olga").role == "admin"

@@ -32,11 +32,12 @@ from tests.fakes.project import CRAFTS, channel_of, content_row, make_project, r
 from tests.waiting import wait_until
 
 ID = "crafts-2026-11-20"
+TWO = {"approvals": 2, "who": ["ana", "ben"]}
 MakeProject = Callable[..., Project]
 
 
 def say(project: Project, verdict: DecisionVerdict, *, by: str = "ana", **more: Any) -> DecisionRow:
-    return decide(project, ID, verdict, by=by, via="cli", **more)
+    return decide(project, ID, verdict, by=by, **{"via": "cli", **more})
 
 
 def seen(project: Project) -> ReviewSnapshot:
@@ -135,14 +136,14 @@ def test_changed_hashtags_are_refused_if_the_page_showed_them(project: Project) 
 
 
 def test_two_approvals_count_together_only_for_the_same_words(make_project: MakeProject) -> None:
-    project = make_project(channels={"crafts": {"review": {"approvals": 2}}})
+    project = make_project(channels={"crafts": {"review": TWO}})
     reviewable(project)
     idea = project.contents.manifest(ID).idea
     assert idea is not None
-    assert say(project, "approved").verdict == "endorsed"
+    assert say(project, "approved", via="desk").verdict == "endorsed"
     project.contents.update(ID, idea=idea.model_copy(update={"hashtags": ("#rain",)}))
-    assert say(project, "approved", by="ben").verdict == "endorsed", "ana approved other hashtags"
-    assert say(project, "approved").verdict == "approved"
+    assert say(project, "approved", by="ben", via="desk").verdict == "endorsed", "ana approved other hashtags"
+    assert say(project, "approved", via="desk").verdict == "approved"
 
 
 @pytest.mark.parametrize("verdicts", [("approved", "approved"), ("approved", "rejected"), ("edited", "approved")])
@@ -319,31 +320,31 @@ def test_an_edit_after_an_approval_restarts_the_review_deadline(project: Project
 
 
 def test_the_second_of_two_required_approvals_approves(project: Project) -> None:
-    write_channel(project.settings.root, "crafts", review={"approvals": 2})
+    write_channel(project.settings.root, "crafts", review=TWO)
     bens_page = seen(project)
-    assert say(project, "approved", by="ana").verdict == "endorsed"
+    assert say(project, "approved", by="ana", via="desk").verdict == "endorsed"
     assert content_row(project, ID).state == "review_pending"
     for again in ("ana", "Ana"):
         with pytest.raises(StaleState, match="has approved crafts-2026-11-20 already"):
-            say(project, "approved", by=again)
+            say(project, "approved", by=again, via="desk")
     # Ben's page was opened before; it shows exactly what Ana approved.
-    assert say(project, "approved", by="ben", seen=bens_page).verdict == "approved"
+    assert say(project, "approved", by="ben", via="desk", seen=bens_page).verdict == "approved"
     assert content_row(project, ID).state == "approved"
     assert all_decisions(project) == [("endorsed", "ana"), ("approved", "ben")]
 
 
 @pytest.mark.parametrize("between", ["edited", "held", "recalled"])
 def test_a_verdict_between_two_approvals_voids_the_first(project: Project, between: DecisionVerdict) -> None:
-    write_channel(project.settings.root, "crafts", review={"approvals": 2})
-    say(project, "approved", by="ana")
+    write_channel(project.settings.root, "crafts", review=TWO)
+    say(project, "approved", by="ana", via="desk")
     say(project, between, by="ben", caption="Other words")
-    assert say(project, "approved", by="ben").verdict == "endorsed"
-    assert say(project, "approved", by="ana").verdict == "approved"
+    assert say(project, "approved", by="ben", via="desk").verdict == "endorsed"
+    assert say(project, "approved", by="ana", via="desk").verdict == "approved"
 
 
 def test_a_channel_with_fewer_names_than_approvals_is_refused(project: Project) -> None:
-    write_channel(project.settings.root, "crafts", review={"approvals": 2, "who": ["ana", "Ana"]})
-    with pytest.raises(ConfigurationError, match="needs that many names"):
+    write_channel(project.settings.root, "crafts", review={"approvals": 2, "who": ["ana", "\uff21\uff4e\uff41 "]})
+    with pytest.raises(ConfigurationError, match="needs that many different names"):
         channel_of(project)
 
 
