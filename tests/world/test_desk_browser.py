@@ -25,6 +25,7 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
+from dayreel.services.reviewing.decide import decide
 from dayreel.services.project import Project
 from tests.days import ZONE
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium
@@ -249,6 +250,30 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place, in_brows
 
     in_browser(walk)
     assert content_row(desk.project, desk.content_id).state == "approved"
+
+
+def test_a_previewed_draft_survives_what_others_do_meanwhile(desk: Place, in_browser: InBrowser) -> None:
+    """The caption of a preview is stored nowhere: an update of the page shows how things stand and keeps the draft."""
+
+    async def walk(browser: Chromium) -> None:
+        page = await browser.tab(await browser.context(), PHONE)
+        await come_in(page, desk.link("Ana"))
+        await page.open(f"{desk.url}/content/{desk.content_id}")
+        await page.type("#caption", "Clay, patience and a draft")
+        await page.press("[formaction$='/preview']")
+        await page.wait("document.body.dataset.connected === 'yes'", "the live view does not connect")
+        await page.say("window.sameDocument = true")
+        fire(desk.project, desk.content_id, 1, "start", progress=0, detail="queued")
+        await page.wait("Boolean(document.querySelector('[data-field=render-progress]'))", "the page is not updated")
+        decide(desk.project, desk.content_id, "edited", by="Ben", via="cli", caption="Clay, by Ben")
+        await page.wait("document.getElementById('history-panel').innerText.includes('Ben')", "the page is not updated")
+        assert await page.say("document.getElementById('moved').hidden") is False
+        assert await page.say("document.getElementById('caption').value") == "Clay, patience and a draft"
+        assert "Clay, patience and a draft" in await page.say("document.querySelector('[data-field=text]').innerText")
+        assert await page.say("window.sameDocument") is True
+        assert page.errors == []
+
+    in_browser(walk)
 
 
 def test_no_answer_is_lost_to_what_others_do_meanwhile(desk: Place, in_browser: InBrowser) -> None:
