@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError
 from dayreel.schemas.price import Price
+from dayreel.stores.yaml_documents import Unreadable, read_yaml
 
 _PACKAGED = Path(__file__).parent / "prices.yaml"
 
@@ -45,9 +45,9 @@ def load_prices(root: Path) -> PriceList:
         if not path.is_file():
             continue
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-            rows += [Price.model_validate(row) for row in document]
-        except (yaml.YAMLError, ValidationError, TypeError) as error:
+            _nodes, document = read_yaml(path)
+            rows += [Price.model_validate(row) for row in document or ()]
+        except (Unreadable, ValidationError, TypeError) as error:
             raise ConfigurationError(
                 f"Tried to read the prices in {path.name!r}; it answered: {error}.",
                 next_step="Each row needs provider, model, source, checked_on and a price, like the packaged ones.",

@@ -3,6 +3,7 @@
 Used by `channel_files` and `footage.stores.plan`; which files there are and what extends what is theirs.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Problem:
         return f"{self.file}:{self.line}: {self.field}: {self.message}"
 
 
+MOST_VALUES = 20_000
+"""A channel has a few dozen values; a hand-written plan of own footage, a few hundred."""
 # What a plain scalar is read as, where PyYAML's own YAML 1.1 has surprises: tag, pattern, first characters.
 _READ_OTHERWISE = (
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -60,8 +63,8 @@ class Unreadable(Exception):  # noqa: N818  its reader turns it into a problem
     """A file that cannot be read as a mapping at all, and where."""
 
     def __init__(self, file: str, line: int, message: str, *, field: str = "file") -> None:
-        super().__init__(message)
         self.problem = Problem(file, line, field, message)
+        super().__init__(str(self.problem))
 
 
 if TYPE_CHECKING:
@@ -105,23 +108,57 @@ for _loader in (_Loader, _QuickLoader):
 def _loaded(text: str, kind: type[_Reading]) -> tuple[yaml.Node | None, Any]:
     loader = kind(text)
     node = loader.get_single_node()
-    return node, loader.construct_document(node) if node is not None else {}
+    if node is None:
+        return None, {}
+    if _count_values(node, {}) > MOST_VALUES:
+        problem = f"its aliases repeat values until there are more than {MOST_VALUES} of them; write out what is meant"
+        raise yaml.composer.ComposerError(None, None, problem, node.start_mark)
+    return node, loader.construct_document(node)
 
 
-def parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
-    """Return a file as nodes, which know their lines, and as values."""
+def _count_values(node: yaml.Node, counted: dict[int, float]) -> float:
+    """Return how many values a document has once its aliases are followed; endless where one contains itself.
+
+    An alias is the same node again, so each is counted once: nine lines can stand for a billion values, and every later
+    reader follows them all.
+    """
+    if id(node) not in counted:
+        counted[id(node)] = math.inf
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        nested = parts if isinstance(node, yaml.CollectionNode) else ()
+        counted[id(node)] = 1 + sum(_count_values(part, counted) for part in nested)
+    return counted[id(node)]
+
+
+def read_yaml(path: Path) -> tuple[yaml.Node | None, Any]:
+    """Return a file as nodes, which know their lines, and as values.
+
+    Raises:
+        Unreadable: it is not there, is not YAML, or its aliases make it too large.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         try:
-            node, document = _loaded(text, _QuickLoader)
+            return _loaded(text, _QuickLoader)
         except yaml.YAMLError:
-            node, document = _loaded(text, _Loader)
+            return _loaded(text, _Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise Unreadable(path.name, 1, f"{path.name} cannot be read: {error}") from error
+    except RecursionError as error:
+        raise Unreadable(path.name, 1, "its values are nested too deep to be read") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "cannot be read as YAML"
         raise Unreadable(path.name, mark.line + 1 if mark else 1, str(problem)) from error
+
+
+def parsed(path: Path) -> tuple[yaml.MappingNode, dict[str, Any]]:
+    """Return a file that maps fields to values, as `read_yaml` does.
+
+    Raises:
+        Unreadable: it is something else, or a field is given twice.
+    """
+    node, document = read_yaml(path)
     if not isinstance(node, yaml.MappingNode):
         raise Unreadable(path.name, 1, f"{path.name} is not a mapping of fields to values")
     _refuse_repeated_keys(node, path.name)

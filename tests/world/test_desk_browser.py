@@ -25,8 +25,8 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.queries.rows import newest_verdict
 from dayreel.services.making.renders import fire
-from dayreel.services.reviewing.decide import decide
 from dayreel.services.project import Project
+from dayreel.services.reviewing.decide import decide
 from tests.days import ZONE
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium
 from tests.fakes.desk import PASSWORD, desk_on, served

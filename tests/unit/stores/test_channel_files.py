@@ -33,6 +33,32 @@ def said(folder: Path, text: str) -> list[str]:
     return [str(problem) for problem in files(folder, crafts=text).problems()]
 
 
+def laughs(levels: int) -> str:
+    """Return lines of which each stands for ten of the line before."""
+    rows = [f"x{number}: &x{number} [{', '.join([f'*x{number - 1}'] * 10)}]" for number in range(1, levels)]
+    return "\n".join(["x0: &x0 [ha, ha, ha, ha, ha, ha, ha, ha, ha, ha]", *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (laughs(9), "crafts.yaml:1: file: its aliases repeat values until there are more than 20000 of them"),
+        (laughs(9) + "merged: {<<: *x8}\n", "crafts.yaml:1: file: its aliases repeat values"),
+        ("a: &a {b: *a}\n", "crafts.yaml:1: file: its aliases repeat values"),
+        (f"a: {'[' * 3000}{']' * 3000}\n", "crafts.yaml:1: file: its values are nested too deep"),
+    ],
+    ids=["a billion laughs", "merged in", "a value that contains itself", "brackets in brackets"],
+)
+def test_a_small_file_cannot_stand_for_a_huge_one(tmp_path: Path, text: str, problem: str) -> None:
+    (reported,) = said(tmp_path, text)
+    assert reported.startswith(problem)
+
+
+def test_aliases_of_a_few_values_are_read(tmp_path: Path) -> None:
+    text = GOOD + "safety: {blocked_terms: &terms [knife, fire]}\nplatforms: {instagram: {hashtags: *terms}}\n"
+    assert said(tmp_path, text) == []
+
+
 def test_every_sample_is_valid() -> None:
     channels = ChannelFiles(SAMPLES)
     assert {"asmr_crafts", "tiny_histories"} <= set(channels.names())
