@@ -7,14 +7,16 @@ are read back, see `footage.stores.safe_copy`. What a file must contain to be us
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dayreel.errors import StoreError
+from dayreel.errors import DiskFullError
 
 SHARED = 0o666
 PRIVATE = 0o600
+PRIVATE_FOLDER = 0o700
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 """What the system answers when a disk is full, or what a person may use of it."""
@@ -30,7 +32,7 @@ def atomic_write(dest: Path, *, keeps_suffix: bool = True) -> Iterator[Path]:
         keeps_suffix: programs choose the format by it; without it nobody who lists such files takes a part for one.
 
     Raises:
-        StoreError: there is no room left; what was there before is untouched.
+        DiskFullError: there is no room left; what was there before is untouched.
         OSError: it could not be written for another reason; likewise.
     """
     with full_disk_reported(dest):
@@ -71,19 +73,29 @@ def put_in_place(written: Path, dest: Path) -> None:
         os.close(folder)
 
 
+def make_private(path: Path, *, mode: int) -> None:
+    """Take the right to a file or folder from everybody but its owner; what is not there or not ours is left alone."""
+    with suppress(OSError):
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(mode)
+
+
 @contextmanager
-def full_disk_reported(dest: Path) -> Iterator[None]:
-    """Turn the system's answer that a disk is full into a sentence about `dest`.
+def full_disk_reported(dest: Path | None = None) -> Iterator[None]:
+    """Turn the system's answer that a disk is full into a sentence; every face does so with what comes up to it.
+
+    Args:
+        dest: what was to be written; left out, what the system names.
 
     Raises:
-        StoreError: there is no room left.
+        DiskFullError: there is no room left.
     """
     try:
         yield
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        raise StoreError(
-            f"Tried to write {str(dest)!r}, but there is no room left; nothing was kept.",
+        raise DiskFullError(
+            f"Tried to write {str(dest or error.filename or 'a file')!r}, but there is no room left; nothing was kept.",
             next_step="Free some space and run it again.",
         ) from error

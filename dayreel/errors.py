@@ -10,6 +10,7 @@
     ├── MediaError                  ffmpeg or a media file: what was tried, on which file, what came back
     │   └── UnfinishedError         disk full, deadline passed, ended by a signal: the same work can succeed later
     ├── StoreError                  the catalog or an artifact store cannot be used
+    │   └── DiskFullError           there is no room left; the same work can succeed once there is
     └── ProviderError               an outside service; has a `verdict`
         ├── TransientError          `retry`: certainly not delivered (or a read); trying again can help
         ├── PermanentError          `refuse`: the service said no; trying again unchanged cannot help
@@ -75,6 +76,10 @@ class UnfinishedError(MediaError):
 
 class StoreError(DayreelError):
     """The catalog or an artifact store cannot be used."""
+
+
+class DiskFullError(StoreError):
+    """There is no room left where something had to be written; nothing is wrong with the work itself."""
 
 
 class ProviderError(DayreelError):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from dayreel.atomic_write import full_disk_reported
 from dayreel.errors import DayreelError, ProviderError
 from dayreel.services.dagster_instance import ACTOR_TAG
 from dayreel.services.project import Project
@@ -24,7 +25,10 @@ def open_project(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> I
         dagster.Failure: with the sentence as description, and verdict, reference and next step as metadata.
     """
     try:
-        with context.resources.project.open(run_id=context.run.run_id, actor=actor_of(context.run)) as project:
+        with (
+            full_disk_reported(),
+            context.resources.project.open(run_id=context.run.run_id, actor=actor_of(context.run)) as project,
+        ):
             yield project
     except DayreelError as error:
         metadata = {"next_step": dg.MetadataValue.text(error.next_step or "none")}

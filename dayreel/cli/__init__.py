@@ -13,6 +13,7 @@ from importlib import import_module
 
 import click
 
+from dayreel.atomic_write import full_disk_reported
 from dayreel.errors import DayreelError
 
 COMMANDS = {
@@ -102,7 +103,8 @@ def _bypass_proxies_on_loopback() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every expected failure is one sentence on stderr."""
     try:
-        outcome = root.main(args=arguments, prog_name="dayreel", standalone_mode=False)
+        with full_disk_reported():
+            outcome = root.main(args=arguments, prog_name="dayreel", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as wrong:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from dayreel.atomic_write import PRIVATE_FOLDER, make_private
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
 from dayreel.records import Records
@@ -119,6 +120,7 @@ def open_project(
         ConfigurationError, StoreError: the settings or the catalog cannot be used.
     """
     settings = settings or load_settings()
+    make_private(settings.var_dir, mode=PRIVATE_FOLDER)
     return Project(
         settings=settings,
         clock=SystemClock(),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import requests
 
+from dayreel.atomic_write import PRIVATE_FOLDER
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError
 from dayreel.sandbox.code_version import code_version
@@ -76,7 +77,8 @@ def ensure_sandbox(
         if running is not None:
             return running
         dismiss_older(settings, clock)
-        settings.sandbox_dir.mkdir(parents=True, exist_ok=True)
+        settings.var_dir.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        settings.sandbox_dir.mkdir(exist_ok=True)
         return _wait_for(settings, clock, (start or partial(_start_apart, settings))())
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from dayreel.atomic_write import full_disk_reported
 from dayreel.errors import StoreError
 from dayreel.services.project import Project
 
@@ -35,7 +36,8 @@ class Link:
 
     def _answer(self, question: Callable[[Project], Answer]) -> Answer:
         self._require_catalog()
-        return question(self.project)
+        with full_disk_reported():
+            return question(self.project)
 
     def _require_catalog(self) -> None:
         """Refuse while a SQLite file is away (connecting would make an empty one); follow it when it is replaced."""

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from dayreel.atomic_write import full_disk_reported
 from dayreel.desk import sessions
 from dayreel.desk.forms import Form, OversizedError, read_form, require_csrf, value_of
 from dayreel.desk.state import DeskState
@@ -17,6 +18,7 @@ from dayreel.errors import (
     BusyError,
     ConfigurationError,
     DayreelError,
+    DiskFullError,
     GateClosedError,
     ProviderError,
     StaleState,
@@ -177,7 +179,8 @@ def page(desk: DeskState, handler: PageHandler, *, role: Role | None = "viewer")
             if request.method == "POST":
                 page_request = replace(page_request, form=await read_form(request))
                 require_csrf(desk, request, page_request.who, page_request.form)
-            return await run_in_threadpool(handler, page_request)
+            with full_disk_reported():
+                return await run_in_threadpool(handler, page_request)
         except DayreelError as error:
             return await run_in_threadpool(partial(show_error, page_request, error))
 
@@ -224,5 +227,6 @@ def status_code(error: DayreelError, method: str) -> int:
         (GateClosedError, 403),
         (ProviderError, 502),
         (ConfigurationError, 503),
+        (DiskFullError, 507),
     )
     return next((status for kind, status in known if isinstance(error, kind)), 503)

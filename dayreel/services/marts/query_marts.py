@@ -1,6 +1,7 @@
 """Asking the marts in SQL: a DuckDB database in memory with one view per mart over its Parquet files.
 
-Nothing is copied: a view reads the files when it is asked. The database is closed to everything else on this machine.
+Nothing is copied: a view reads the files when it is asked, through Arrow. The database itself reaches no file at all,
+so that no statement can write, whatever its text.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from pyarrow.dataset import dataset
 
 from dayreel.errors import UsageError
 from dayreel.services.marts.shapes import schema_of
@@ -31,15 +33,10 @@ def opened_marts(files: MartFiles) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection.execute("SET TimeZone = 'UTC'")
         for name, mart in MARTS.items():
-            if files.partitions(name):
-                pattern = str(files.root / name / "*.parquet").replace("'", "''")
-                connection.execute(f"CREATE VIEW {mart.view} AS SELECT * FROM read_parquet('{pattern}')")  # noqa: S608
-            else:
-                empty = schema_of(mart).empty_table()
-                connection.register(f"{mart.view}_empty", empty)
-                connection.execute(f"CREATE VIEW {mart.view} AS SELECT * FROM {mart.view}_empty")  # noqa: S608
-        # Reading the marts is all this is for; a pasted query must not read other files or load extensions.
-        connection.execute(f"SET allowed_directories = ['{str(files.root).replace(chr(39), chr(39) * 2)}/']")
+            paths = [str(files.path(name, partition)) for partition in files.partitions(name)]
+            connection.register(mart.view, dataset(paths, schema=schema_of(mart), format="parquet"))
+        # A pasted query must not read or write other files, load extensions, or take variables of this program.
+        connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection

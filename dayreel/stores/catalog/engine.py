@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from dayreel.errors import ConfigurationError, StoreError
+from dayreel.atomic_write import PRIVATE, PRIVATE_FOLDER, make_private
+from dayreel.errors import ConfigurationError, DiskFullError, StoreError
 from dayreel.stores.catalog.changes import ChangedContents, noting_changes, watch
 
 BUSY_TIMEOUT_S = 10.0
@@ -24,6 +25,8 @@ NEWS = "dayreel_news"
 """The channel on which PostgreSQL notifies of a commit, see `stores.catalog.news`."""
 
 _WRITE = "dayreel_write"
+_NO_ROOM = ("database or disk is full", "No space left on device", "disk full")
+"""How SQLite and PostgreSQL say so."""
 
 
 def _keep_a_write_ahead_log(cursor: sqlite3.Cursor, within_s: float) -> None:
@@ -43,6 +46,9 @@ def _keep_a_write_ahead_log(cursor: sqlite3.Cursor, within_s: float) -> None:
 def _prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
+        path = engine.url.database
+        if path and path != ":memory:":
+            make_private(Path(path), mode=PRIVATE)  # before anything is in it; SQLite gives its log the same rights
         connection.isolation_level = None  # we say BEGIN ourselves, see below
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout_s * 1000)}")
@@ -79,7 +85,7 @@ class Catalog:
         self.follow: Callable[[frozenset[str], bool], None] | None = None
         self._busy_timeout_s = busy_timeout_s
         if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
             self.engine = create_engine(url, connect_args={"timeout": busy_timeout_s})
             _prepare_sqlite(self.engine, busy_timeout_s)
         else:
@@ -161,6 +167,11 @@ class Catalog:
     def _explained(self, act: str, error: DatabaseError) -> StoreError:
         where = self.engine.url.render_as_string(hide_password=True)
         message = str(error.orig).strip().splitlines()[0]
+        if any(words in message for words in _NO_ROOM):
+            return DiskFullError(
+                f"Tried to {act} the catalog {where!r}; its disk is full.",
+                next_step="Free some space there and try again; nothing was changed.",
+            )
         if "locked" in message or "lock timeout" in message:
             return StoreError(
                 f"Tried to {act} the catalog {where!r}; another process held it for more than "

@@ -1,6 +1,7 @@
 """Opening, reading, writing: nobody interleaves, nobody waits for ever, and every trouble is a sentence."""
 
 import sqlite3
+import stat
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from dayreel.errors import ConfigurationError, StoreError
-from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.engine import Catalog, open_catalog
 from dayreel.stores.catalog.tables import config, content, effects
 from tests.fakes.clock import NINE
 from tests.fakes.rows import add_content, add_decision, add_effect
@@ -185,3 +186,17 @@ def test_a_file_that_is_no_catalog_is_told_as_a_file(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"Check that this file is the catalog"), catalog.read() as connection:
         connection.execute(select(content))
     catalog.close()
+
+
+def test_only_its_owner_reads_a_catalog(tmp_path: Path) -> None:
+    """It holds password hashes; a file from before is closed to others when it is opened."""
+    path = tmp_path / "var" / "catalog.db"
+    with open_catalog(f"sqlite:///{path}") as catalog:
+        with catalog.read() as connection:
+            connection.execute(text("SELECT 1"))
+        kept = {file: stat.S_IMODE(file.stat().st_mode) for file in (path.parent, *path.parent.iterdir())}
+        assert kept.pop(path.parent) == 0o700
+        assert set(kept.values()) == {0o600}
+    path.chmod(0o644)
+    with open_catalog(f"sqlite:///{path}"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
