@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from dayreel.errors import DayreelError
-from dayreel.sandbox.server import serve, serve_preferring
+from dayreel.sandbox.server import serve
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,10 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
 
     try:
-        if wish.port is None:
-            serve_preferring(wish.root, idle_exit_s=wish.idle_exit_s, ready=say)
-        else:
-            serve(wish.root, port=wish.port, idle_exit_s=wish.idle_exit_s, ready=say)
+        serve(wish.root, port=wish.port, idle_exit_s=wish.idle_exit_s, ready=say)
     except DayreelError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1

@@ -220,25 +220,17 @@ def _check_output(config: Document) -> None:
         return
     if form.get("type") != "json_schema" or not isinstance(form.get("schema"), dict):
         raise Refused(error(400, "output_config.format: Input should have type 'json_schema' and a schema"))
-    check_schema(form["schema"], "output_config.format.schema")
+    check_schema(form["schema"])
 
 
-def check_schema(schema: Any, where: str) -> None:
+def check_schema(schema: Document) -> None:
     """Refuse what the real structured output refuses: open objects and limits it cannot hold.
 
     Raises:
         Refused: with a 400 that names the place.
     """
-    if not isinstance(schema, dict):
-        return
-    _check_limits(schema, where)
-    for name in ("properties", "$defs"):
-        for key, part in (schema.get(name) or {}).items():
-            check_schema(part, f"{where}.{name}.{key}")
-    check_schema(schema.get("items"), f"{where}.items")
-    for name in ("anyOf", "allOf"):
-        for index, part in enumerate(schema.get(name) or []):
-            check_schema(part, f"{where}.{name}.{index}")
+    for path, part in writer.parts_of(schema):
+        _check_limits(part, ".".join(("output_config.format.schema", *path)))
 
 
 def _check_limits(schema: Document, where: str) -> None:
@@ -259,12 +251,5 @@ def _check_limits(schema: Document, where: str) -> None:
 
 def _prompt_text(request: Document) -> str:
     """Return all text of the request, in order."""
-    system = request.get("system") or ""
-    parts = [system if isinstance(system, str) else _text(system)]
-    return "\n".join([*parts, *(_text(message["content"]) for message in request["messages"])])
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(str(block.get("text", "")) for block in content if isinstance(block, dict))
+    contents = [request.get("system") or "", *(message["content"] for message in request["messages"])]
+    return "\n".join(map(writer.words_in, contents))

@@ -79,6 +79,7 @@ def create_app(
             *_stand_ins(world),
         ],
         middleware=[Middleware(CountActivity, activity=activity)],
+        exception_handlers={404: control.post_page},
         lifespan=lifespan,
     )
     app.state.world = world

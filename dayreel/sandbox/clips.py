@@ -4,21 +4,25 @@ Rendered small with ffmpeg sources and scaled up, so that five seconds of 720x12
 All clips of one size share their codec parameters, so that they can be joined without encoding.
 """
 
+import asyncio
 import colorsys
+import contextlib
 import hashlib
 import os
 import random
 import subprocess
 import textwrap
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import imageio_ffmpeg
 from PIL import Image, ImageDraw, ImageFont
+from starlette.responses import FileResponse, Response
 
 from dayreel.errors import MediaError
+from dayreel.sandbox.wire import Call
 
 FPS: Final = 24
 METADATA_COMMENT: Final = "dayreel-sandbox"
@@ -85,6 +89,41 @@ def render(wish: ClipWish, folder: Path) -> Path:
             label.unlink(missing_ok=True)
             working.unlink(missing_ok=True)
     return final
+
+
+def is_rendered(wish: ClipWish, folder: Path) -> bool:
+    """Return whether the clip of a wish is in `folder`."""
+    return (folder / f"{wish.key}.mp4").exists()
+
+
+class Renderings:
+    """Clips that are rendered in the background, each once. A restart loses them: who finds none begins it again."""
+
+    def __init__(self) -> None:
+        """Render nothing yet."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, wish: ClipWish, folder: Path) -> None:
+        """Render a clip, unless it is being rendered."""
+
+        async def work() -> None:
+            with contextlib.suppress(FileNotFoundError):  # the world was reset, and its folder with it, meanwhile
+                await asyncio.to_thread(render, wish, folder)
+
+        if wish.key not in self._tasks:
+            self._tasks[wish.key] = asyncio.create_task(work())
+            self._tasks[wish.key].add_done_callback(lambda _task: self._tasks.pop(wish.key, None))
+
+
+async def deliver(call: Call, wish: ClipWish, folder: Path) -> Response:
+    """Return the clip of a wish as a file; what an armed fault is about, it is like."""
+    if call.has("no_video"):
+        wish = replace(wish, has_video=False, has_audio=True)
+    path = await asyncio.to_thread(render, wish, folder)
+    if call.has("truncated_file"):
+        whole = path.read_bytes()
+        return Response(whole[: len(whole) // 2], media_type="video/mp4")
+    return FileResponse(path, media_type="video/mp4")
 
 
 def run_ffmpeg(arguments_: list[str], *, what: str, data: bytes | None = None) -> bytes:

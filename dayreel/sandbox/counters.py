@@ -5,7 +5,6 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-_TYPICAL_VIEWS: Final = {"instagram": 2400.0, "tiktok": 1500.0, "youtube": 700.0}
 _DAY_S: Final = 86_400.0
 
 
@@ -22,17 +21,17 @@ class SandboxCounters:
     average_watch_s: float
 
 
-def counters(platform: str, post_id: str, age_s: float, duration_s: float) -> SandboxCounters:
+def counters(post: str, age_s: float, duration_s: float, *, typical_views: float) -> SandboxCounters:
     """Return a post's counters at an age; they never fall as the age grows.
 
     Args:
-        platform: `instagram`, `tiktok` or `youtube`.
-        post_id: what the luck of the post hangs on.
+        post: `platform/id`, on which the luck of the post hangs.
         age_s: seconds since it went live.
         duration_s: of the video, for the watch time.
+        typical_views: what a post on this platform has in the end, with luck neither good nor bad.
     """
-    dice = random.Random(f"{platform}/{post_id}")
-    final = _TYPICAL_VIEWS[platform] * math.exp(dice.gauss(0, 1.0))
+    dice = random.Random(post)
+    final = typical_views * math.exp(dice.gauss(0, 1.0))
     half_life_s = _DAY_S * dice.uniform(0.6, 3.0)
     views = int(final * (1 - 0.5 ** (max(0.0, age_s) / half_life_s)))
     return SandboxCounters(

@@ -5,16 +5,14 @@ COMPLETED with an `error`, the result then answers 422, and nothing is billed.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dayreel.errors import MediaError
 from dayreel.sandbox import clips, credentials
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes
@@ -22,7 +20,7 @@ from dayreel.sandbox.world import Document, SandboxWorld
 
 Problem = Document
 _PER_SECOND: Final = {"480p": Decimal("0.05"), "720p": Decimal("0.10"), "1080p": Decimal("0.15")}
-_RENDERING: Final[dict[str, asyncio.Task[None]]] = {}
+_RENDERINGS: Final = clips.Renderings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,19 +289,18 @@ def _known(call: Call) -> Document:
     return request
 
 
-def wish_of(request: Document, **changes: Any) -> clips.ClipWish:
+def wish_of(request: Document) -> clips.ClipWish:
     """Return what is rendered for a job."""
     arguments, model = request["arguments"], MODELS[request["model"]]
     width, height = clips.frame_size(resolution_of(arguments, model), arguments.get("aspect_ratio", model.aspects[0]))
-    wanted: Document = {
-        "prompt": arguments["prompt"],
-        "seed": seed_of(request),
-        "width": width,
-        "height": height,
-        "duration_s": duration_of(arguments, model),
-        "has_audio": not (model.sound_field and arguments.get(model.sound_field) is False),
-    }
-    return clips.ClipWish(**{**wanted, **changes})
+    return clips.ClipWish(
+        prompt=arguments["prompt"],
+        seed=seed_of(request),
+        width=width,
+        height=height,
+        duration_s=duration_of(arguments, model),
+        has_audio=not (model.sound_field and arguments.get(model.sound_field) is False),
+    )
 
 
 def seed_of(request: Document) -> int:
@@ -313,17 +310,9 @@ def seed_of(request: Document) -> int:
 
 
 def _start_rendering(world: SandboxWorld, request_id: str) -> None:
-    """Render in the background, unless somebody does or it is not wanted any more."""
     request = world.store.get("fal_request", request_id)
-    if request is None or request["cancelled"] or request_id in _RENDERING:
-        return
-
-    async def work() -> None:
-        with contextlib.suppress(FileNotFoundError):  # the world was reset, and its folder with it, meanwhile
-            await asyncio.to_thread(clips.render, wish_of(request), world.folder("files", "clips"))
-
-    _RENDERING[request_id] = asyncio.create_task(work())
-    _RENDERING[request_id].add_done_callback(lambda _task: _RENDERING.pop(request_id, None))
+    if request is not None and not request["cancelled"]:
+        _RENDERINGS.begin(wish_of(request), world.folder("files", "clips"))
 
 
 def phase(world: SandboxWorld, request: Document) -> str:
@@ -334,7 +323,7 @@ def phase(world: SandboxWorld, request: Document) -> str:
     if age < queue_s:
         return "IN_QUEUE"
     is_hopeless = request["problems"] or request["is_failing"]
-    is_there = is_hopeless or (world.folder("files", "clips") / f"{wish_of(request).key}.mp4").exists()
+    is_there = is_hopeless or clips.is_rendered(wish_of(request), world.folder("files", "clips"))
     if not is_there:  # the clock was moved, or a restart lost the one who rendered
         _start_rendering(world, request["id"])
     is_early = request["stuck"] or age < queue_s + float(world.pace("fal_render_s"))
@@ -399,8 +388,8 @@ async def result(call: Call) -> Response:
     if request["is_failing"]:
         problem = _problem("", "The model could not generate a video", "internal_server_error", None)
         return JSONResponse({"detail": [{**problem, "loc": ["body"]}]}, 500, headers=headers)
-    path = _clip(call.world, request)
     wish = wish_of(request)
+    path = clips.render(wish, call.world.folder("files", "clips"))
     video = {
         "url": f"{call.origin}/fal/files/{request['id']}/output.mp4",
         "content_type": "video/mp4",
@@ -415,10 +404,6 @@ async def result(call: Call) -> Response:
     seconds = str(wish.duration_s)
     body = {"video": video, "seed": seed_of(request), "actual_prompt": request["arguments"]["prompt"]}
     return JSONResponse(body, headers={**headers, "x-fal-billable-units": seconds})
-
-
-def _clip(world: SandboxWorld, request: Document, **changes: Any) -> Any:
-    return clips.render(wish_of(request, **changes), world.folder("files", "clips"))
 
 
 async def cancel(call: Call) -> Response:
@@ -438,11 +423,4 @@ async def file(call: Call) -> Response:
     request = call.world.store.get("fal_request", call.request.path_params["request_id"])
     if request is None or request["problems"] or call.request.path_params["name"] != "output.mp4":
         raise Refused(Response("Not Found", 404))
-    try:
-        path = await asyncio.to_thread(_clip, call.world, request, has_video=not call.has("no_video"))
-    except MediaError as problem:
-        raise Refused(infrastructure_error(500, str(problem), "internal_error")) from problem
-    if call.has("truncated_file"):
-        whole = path.read_bytes()
-        return Response(whole[: len(whole) // 2], media_type="video/mp4")
-    return FileResponse(path, media_type="video/mp4")
+    return await clips.deliver(call, wish_of(request), call.world.folder("files", "clips"))

@@ -32,6 +32,7 @@ REEL_METRICS: Final = (
 FACEBOOK_LOGIN_METRICS: Final = ("total_views", "total_likes", "total_comments")
 _NEED_CROSSPOST: Final = ("facebook_views", "crossposted_views")
 _FETCHES: Final[set[asyncio.Task[None]]] = set()
+TYPICAL_VIEWS: Final = 2400.0
 SPECIAL_FAULTS: Final = {
     "stuck": ("container", "status"),
     "completed_with_error": ("container", "status"),
@@ -397,7 +398,12 @@ def _chosen(known: Document, wanted: list[str]) -> Document:
 
 
 def _counted(call: Call, post: Document) -> SandboxCounters:
-    return counters("instagram", post["id"], call.world.age_s(post["created_at"]), post["duration_s"])
+    return counters(
+        f"instagram/{post['id']}",
+        call.world.age_s(post["created_at"]),
+        post["duration_s"],
+        typical_views=TYPICAL_VIEWS,
+    )
 
 
 def _media_fields(call: Call, post: Document, login: str) -> Document:

@@ -1,15 +1,13 @@
 """Stand-in for Kling's own API: JWT, text2video tasks, look-up by the caller's own id, files."""
 
-import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
 from decimal import Decimal
 from typing import Any, Final
 
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dayreel.sandbox import clips, credentials
@@ -20,7 +18,7 @@ from dayreel.sandbox.world import Document, SandboxWorld
 MODELS: Final = frozenset({"kling-v1-6", "kling-v2-master", "kling-v2-1-master", "kling-v2-5-turbo", "kling-v2-6"})
 PRICE_USD_PER_S: Final = {"std": Decimal("0.042"), "pro": Decimal("0.07")}
 PROMPT_LIMIT: Final = 2500
-_RENDERING: Final[dict[str, asyncio.Task[None]]] = {}
+_RENDERINGS: Final = clips.Renderings()
 _TASKS: Final = "/kling/v1/videos/text2video"
 SPECIAL_FAULTS: Final = {
     "stuck": ("submit", "status"),
@@ -149,31 +147,21 @@ def _by_external_id(world: SandboxWorld, external_id: str | None) -> Document | 
     return next((task for task in tasks if task["wish"].get("external_task_id") == external_id), None)
 
 
-def _clip_wish(task: Document, **changes: Any) -> clips.ClipWish:
+def _clip_wish(task: Document) -> clips.ClipWish:
     wish = task["wish"]
     width, height = clips.frame_size("1080p" if wish["mode"] == "pro" else "720p", wish["aspect_ratio"])
-    wanted: Document = {
-        "prompt": wish["prompt"],
-        "seed": int(task["id"][-7:]),
-        "width": width,
-        "height": height,
-        "duration_s": int(wish["duration"]),
-        "has_audio": wish.get("sound") == "on",
-    }
-    return clips.ClipWish(**{**wanted, **changes})
+    return clips.ClipWish(
+        prompt=wish["prompt"],
+        seed=int(task["id"][-7:]),
+        width=width,
+        height=height,
+        duration_s=int(wish["duration"]),
+        has_audio=wish.get("sound") == "on",
+    )
 
 
 def _start_rendering(world: SandboxWorld, task: Document) -> None:
-    """Render in the background, unless somebody does."""
-    if task["id"] in _RENDERING:
-        return
-
-    async def work() -> None:
-        with contextlib.suppress(FileNotFoundError):  # the world was reset, and its folder with it, meanwhile
-            await asyncio.to_thread(clips.render, _clip_wish(task), world.folder("files", "clips"))
-
-    _RENDERING[task["id"]] = asyncio.create_task(work())
-    _RENDERING[task["id"]].add_done_callback(lambda _done: _RENDERING.pop(task["id"], None))
+    _RENDERINGS.begin(_clip_wish(task), world.folder("files", "clips"))
 
 
 def _state(world: SandboxWorld, task: Document) -> str:
@@ -184,7 +172,7 @@ def _state(world: SandboxWorld, task: Document) -> str:
         return "processing"
     if task["is_failing"]:
         return "failed"
-    is_there = (world.folder("files", "clips") / f"{_clip_wish(task).key}.mp4").exists()
+    is_there = clips.is_rendered(_clip_wish(task), world.folder("files", "clips"))
     if not is_there:  # after a restart nobody is rendering any more
         _start_rendering(world, task)
     return "succeed" if is_there else "processing"
@@ -233,10 +221,4 @@ async def file(call: Call) -> Response:
     task = call.world.store.get("kling_task", call.request.path_params["task_id"])
     if task is None:
         raise Refused(Response("Not Found", 404))
-    changes = {"has_video": False, "has_audio": True} if call.has("no_video") else {}
-    folder = call.world.folder("files", "clips")
-    path = await asyncio.to_thread(clips.render, _clip_wish(task, **changes), folder)
-    if call.has("truncated_file"):
-        whole = path.read_bytes()
-        return Response(whole[: len(whole) // 2], media_type="video/mp4")
-    return FileResponse(path, media_type="video/mp4")
+    return await clips.deliver(call, _clip_wish(task), call.world.folder("files", "clips"))

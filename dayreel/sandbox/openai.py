@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -96,7 +96,7 @@ async def responses(call: Call) -> Response:
     """Answer `POST /v1/responses`."""
     request = await _checked(call, "input")
     form = (request.get("text") or {}).get("format") or {}
-    prompt = "\n".join([str(request.get("instructions") or ""), _text(request["input"])])
+    prompt = "\n".join([str(request.get("instructions") or ""), writer.words_in(request["input"])])
     text, is_cut = _written(call, form, form, prompt, request.get("max_output_tokens"))
     id_ = f"resp_{call.world.new_digest('openai')[:48]}"
     tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
@@ -142,7 +142,7 @@ async def chat(call: Call) -> Response:
     """Answer `POST /v1/chat/completions`."""
     request = await _checked(call, "messages")
     form = request.get("response_format") or {}
-    prompt = "\n".join(_text(message.get("content") or "") for message in request["messages"])
+    prompt = "\n".join(writer.words_in(message.get("content") or "") for message in request["messages"])
     limit = request.get("max_completion_tokens") or request.get("max_tokens")
     text, is_cut = _written(call, form, form.get("json_schema") or {}, prompt, limit)
     id_ = f"chatcmpl-{call.world.new_digest('openai')[:29]}"
@@ -180,7 +180,7 @@ def _written(call: Call, form: Document, holder: Document, prompt: str, limit: i
                 error(400, "Missing required parameter: 'name' or 'schema'.", code="missing_required_parameter")
             )
         if holder.get("strict"):
-            check_strict(schema, (), holder["name"])
+            check_strict(schema, holder["name"])
     if call.has("refusal"):
         return _REFUSAL, False
     if call.has("off_schema"):
@@ -211,36 +211,21 @@ async def _checked(call: Call, content: str) -> Document:
     return body
 
 
-def check_strict(schema: Any, path: tuple[str, ...], name: str) -> None:
+def check_strict(schema: Document, name: str) -> None:
     """Refuse what strict mode refuses: open objects and properties that are not required.
 
     Raises:
         Refused: with a 400 `invalid_json_schema` that names the place.
     """
-    if not isinstance(schema, dict):
-        return
-    context = f"Invalid schema for response_format '{name}': In context={path}"
-    if schema.get("type") == "object" or "properties" in schema:
-        if schema.get("additionalProperties") is not False:
-            message = f"{context}, 'additionalProperties' is required to be supplied and to be false."
-            raise Refused(error(400, message, code="invalid_json_schema", param="text.format.schema"))
-        missing = [key for key in schema.get("properties") or {} if key not in (schema.get("required") or [])]
-        if missing:
-            message = f"{context}, 'required' must include every key in properties. Missing '{missing[0]}'."
-            raise Refused(error(400, message, code="invalid_json_schema", param="text.format.schema"))
-    for part in ("properties", "$defs"):
-        for key, value in (schema.get(part) or {}).items():
-            check_strict(value, (*path, part, key), name)
-    check_strict(schema.get("items"), (*path, "items"), name)
-    for part in ("anyOf", "allOf"):
-        for index, value in enumerate(schema.get(part) or []):
-            check_strict(value, (*path, part, str(index)), name)
-
-
-def _text(content: Any) -> str:
-    """Return the text of an `input` or a message's content, whichever of its shapes was used."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, dict):
-        return _text(content.get("content") or content.get("text") or "")
-    return "\n".join(_text(part) for part in content)
+    for path, part in writer.parts_of(schema):
+        missing = [key for key in part.get("properties") or {} if key not in (part.get("required") or [])]
+        if part.get("type") != "object" and "properties" not in part:
+            continue
+        if part.get("additionalProperties") is not False:
+            problem = "'additionalProperties' is required to be supplied and to be false."
+        elif missing:
+            problem = f"'required' must include every key in properties. Missing '{missing[0]}'."
+        else:
+            continue
+        message = f"Invalid schema for response_format '{name}': In context={path}, {problem}"
+        raise Refused(error(400, message, code="invalid_json_schema", param="text.format.schema"))

@@ -93,7 +93,6 @@ class SandboxServer(uvicorn.Server):
 def build_server(
     root: Path,
     *,
-    host: str = "127.0.0.1",
     port: int = 0,
     idle_exit_s: float | None = None,
     ready: Callable[[str], None] | None = None,
@@ -107,11 +106,11 @@ def build_server(
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind(("127.0.0.1", port))
     except OSError as problem:
         listener.close()
         raise ConfigurationError(
-            f"The sandbox world cannot listen on {host}:{port}: {problem.strerror}.",
+            f"The sandbox world cannot listen on 127.0.0.1:{port}: {problem.strerror}.",
             next_step="Stop what uses the port, or choose another one with --port.",
         ) from problem
     root.mkdir(parents=True, exist_ok=True)
@@ -122,39 +121,24 @@ def build_server(
 
 
 def serve(
-    root: Path,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    idle_exit_s: float | None = None,
-    ready: Callable[[str], None] | None = None,
+    root: Path, *, port: int | None = None, idle_exit_s: float | None = None, ready: Callable[[str], None] | None = None
 ) -> None:
-    """Run the sandbox world until it is stopped or nobody has called for `idle_exit_s`.
+    """Run the sandbox world until it is asked to stop or nobody has called for `idle_exit_s`.
 
     Args:
         root: the world's folder; holds `server.json` {url, pid, started_at} while it listens.
-        host: a loopback address.
-        port: 0 takes a free one.
+        port: 0 takes a free one; None the usual one, or a free one where that is taken.
         idle_exit_s: None stays for ever.
         ready: called with the URL once it listens.
 
     Raises:
         ConfigurationError: the port is taken.
     """
-    server, listener = build_server(root, host=host, port=port, idle_exit_s=idle_exit_s, ready=ready)
-    asyncio.run(server.serve(sockets=[listener]))
-
-
-def serve_preferring(
-    root: Path,
-    *,
-    port: int = USUAL_PORT,
-    idle_exit_s: float | None = None,
-    ready: Callable[[str], None] | None = None,
-) -> None:
-    """Run on the usual port, or on a free one where that is taken."""
     try:
-        server, listener = build_server(root, port=port, idle_exit_s=idle_exit_s, ready=ready)
+        wanted = USUAL_PORT if port is None else port
+        server, listener = build_server(root, port=wanted, idle_exit_s=idle_exit_s, ready=ready)
     except ConfigurationError:
-        server, listener = build_server(root, port=0, idle_exit_s=idle_exit_s, ready=ready)
+        if port is not None:
+            raise
+        server, listener = build_server(root, idle_exit_s=idle_exit_s, ready=ready)
     asyncio.run(server.serve(sockets=[listener]))

@@ -33,6 +33,7 @@ VIDEO_FIELDS: Final = (
     *("id", "create_time", "cover_image_url", "share_url", "video_description", "duration", "height", "width"),
     *("title", "embed_html", "embed_link", "like_count", "comment_count", "share_count", "view_count"),
 )
+TYPICAL_VIEWS: Final = 1500.0
 SPECIAL_FAULTS: Final = {
     "stuck": ("init", "status"),
     "completed_with_error": ("init", "status"),
@@ -467,7 +468,12 @@ def _fields(call: Call) -> list[str]:
 
 def _video(call: Call, post: Document, wanted: list[str]) -> Document:
     created = datetime.fromisoformat(post["created_at"])
-    counted = counters("tiktok", post["id"], call.world.age_s(post["created_at"]), post["duration_s"])
+    counted = counters(
+        f"tiktok/{post['id']}",
+        call.world.age_s(post["created_at"]),
+        post["duration_s"],
+        typical_views=TYPICAL_VIEWS,
+    )
     known: Document = {
         "id": post["id"],
         "create_time": int(created.timestamp()),

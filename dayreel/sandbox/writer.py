@@ -9,6 +9,7 @@ import hashlib
 import json
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -111,6 +112,29 @@ def write_plain(text: str) -> str:
 def text_of(schema: Schema, text: str) -> str:
     """Return the instance as the JSON text a model would write."""
     return json.dumps(write(schema, text), ensure_ascii=False)
+
+
+def words_in(content: Any) -> str:
+    """Return the text of a message's content, whichever of the vendors' shapes was used."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict):
+        return words_in(content.get("content") or content.get("text") or "")
+    return "\n".join(words_in(part) for part in content)
+
+
+def parts_of(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Schema]]:
+    """Yield a schema and every schema in it, each with the way to it: what a vendor holds to its rules."""
+    if not isinstance(schema, dict):
+        return
+    yield path, schema
+    for name in ("properties", "$defs"):
+        for key, part in (schema.get(name) or {}).items():
+            yield from parts_of(part, (*path, name, key))
+    yield from parts_of(schema.get("items"), (*path, "items"))
+    for name in ("anyOf", "allOf"):
+        for index, part in enumerate(schema.get(name) or []):
+            yield from parts_of(part, (*path, name, str(index)))
 
 
 # -- shape ------------------------------------------------------------------------------------------------

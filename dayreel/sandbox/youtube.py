@@ -25,6 +25,7 @@ PRIVACIES: Final = ("public", "unlisted", "private")
 CATEGORIES: Final = frozenset({1, 2, 10, 15, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29})
 PARTS: Final = frozenset({"id", "snippet", "status", "statistics", "contentDetails", "processingDetails"})
 _MAX_IDS: Final = 50
+TYPICAL_VIEWS: Final = 700.0
 SPECIAL_FAULTS: Final = {"break_off": ("upload",), "completed_with_error": ("session",)}
 """Kinds of faults that the handlers here show, and on which routes."""
 
@@ -296,7 +297,12 @@ def _take_in(world: SandboxWorld, session: Document) -> str:
 
 def _video(call: Call, post: Document) -> Document:
     """Return the Video resource of a post, all parts."""
-    counted = counters("youtube", post["id"], call.world.age_s(post["created_at"]), post["duration_s"])
+    counted = counters(
+        f"youtube/{post['id']}",
+        call.world.age_s(post["created_at"]),
+        post["duration_s"],
+        typical_views=TYPICAL_VIEWS,
+    )
     is_done = call.world.age_s(post["created_at"]) >= call.world.pace("youtube_processing_s")
     state = "failed" if post["failure"] else "processed"
     status: Document = {

@@ -20,12 +20,18 @@ from dayreel.providers.llm.contract import Answer, Question
 from dayreel.providers.platforms.contract import Counters, PostRequest, Quota, Receipt
 from dayreel.providers.speech.contract import Speech
 from dayreel.providers.video.contract import Job, SegmentRequest
-from dayreel.sandbox.counters import counters
+from dayreel.sandbox import instagram, tiktok, youtube
+from dayreel.sandbox.counters import SandboxCounters, counters
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.sandbox.writer import write
 from dayreel.schemas.effect import Permit, RecordHandle
 
 CANDIDATES = 5
+TYPICAL_VIEWS = {
+    "instagram": instagram.TYPICAL_VIEWS,
+    "tiktok": tiktok.TYPICAL_VIEWS,
+    "youtube": youtube.TYPICAL_VIEWS,
+}
 FAMILIES = {
     "wood": ("wood carving", "violin making", "cooperage", "broom making", "umbrella making", "fan making"),
     "clay and glass": ("wheel pottery", "glassblowing", "mosaic", "enamelling", "kintsugi", "stained glass"),
@@ -214,7 +220,7 @@ class DemoPlatform:
 
     def _counted(self, post_id: str, post: dict[str, Any], now: datetime) -> Counters:
         age_s = (now - datetime.fromisoformat(post["created_at"])).total_seconds()
-        counts = counters(self.name, post_id, age_s, float(post["duration_s"]))
+        counts = self._counted_at(post_id, age_s, float(post["duration_s"]))
         owner_only = self.name == "instagram"  # the others report neither reach nor saves nor watch time
         return Counters(
             post_id,
@@ -228,6 +234,9 @@ class DemoPlatform:
             watch_time_s=round(counts.average_watch_s * counts.views, 1) if owner_only else None,
         )
 
+    def _counted_at(self, post_id: str, age_s: float, duration_s: float) -> SandboxCounters:
+        return counters(f"{self.name}/{post_id}", age_s, duration_s, typical_views=TYPICAL_VIEWS[self.name])
+
     def _id_of(self, content_id: str, duration_s: float) -> str:
         """Return one of several possible ids: the luckier the content, the more views its id will have."""
         month_s = 30 * 86_400.0
@@ -237,7 +246,7 @@ class DemoPlatform:
             "tiktok": [str(7 * 10**18 + int(name[:12], 16)) for name in names],
             "youtube": [f"Sb{name[:9]}" for name in names],
         }[self.name]
-        ordered = sorted(made, key=lambda post_id: counters(self.name, post_id, month_s, duration_s).views)
+        ordered = sorted(made, key=lambda post_id: self._counted_at(post_id, month_s, duration_s).views)
         return ordered[min(CANDIDATES - 1, int(self._luck(content_id) * CANDIDATES))]
 
 

@@ -18,12 +18,11 @@ import requests
 from starlette.responses import Response
 
 from dayreel.errors import UsageError
-from dayreel.sandbox import fal, openai
+from dayreel.sandbox import fal, instagram, openai, server, tiktok, youtube
 from dayreel.sandbox.__main__ import main
 from dayreel.sandbox.app import create_app
-from dayreel.sandbox.counters import counters
+from dayreel.sandbox.counters import SandboxCounters, counters
 from dayreel.sandbox.faults import EVERYWHERE, Faults
-from dayreel.sandbox.server import serve_preferring
 from dayreel.sandbox.wire import Call, routes
 from dayreel.sandbox.world import SandboxWorld
 from tests.fakes.sandbox import RunningSandbox
@@ -173,16 +172,19 @@ def test_two_worlds_never_hand_out_the_same_ids(tmp_path: Path) -> None:
     other.store.close()
 
 
-@pytest.mark.parametrize("platform", ["instagram", "tiktok", "youtube"])
-def test_counters_grow_and_flatten_and_are_the_same_each_time(platform: str) -> None:
-    days = [counters(platform, "17", day * 86_400.0, 15) for day in range(15)]
+@pytest.mark.parametrize("platform", [instagram, tiktok, youtube], ids=["instagram", "tiktok", "youtube"])
+def test_counters_grow_and_flatten_and_are_the_same_each_time(platform: Any) -> None:
+    def counted(post: str, days: int) -> SandboxCounters:
+        return counters(f"x/{post}", days * 86_400.0, 15, typical_views=platform.TYPICAL_VIEWS)
+
+    days = [counted("17", day) for day in range(15)]
     views = [day.views for day in days]
     assert views == sorted(views)
     assert views[0] == 0 < views[1]
     assert views[14] - views[13] < views[1] - views[0]
-    assert days == [counters(platform, "17", day * 86_400.0, 15) for day in range(15)]
+    assert days == [counted("17", day) for day in range(15)]
     assert all(day.likes <= day.reach <= day.views for day in days)
-    assert len({counters(platform, str(post), 86_400.0 * 9, 15).views for post in range(20)}) > 15
+    assert len({counted(str(post), 9).views for post in range(20)}) > 15
 
 
 @pytest.fixture
@@ -265,13 +267,14 @@ def test_a_taken_port_is_a_sentence_when_it_was_asked_for(tmp_path: Path, capsys
     assert f"127.0.0.1:{port}" in capsys.readouterr().err
 
 
-def test_a_taken_default_port_is_replaced_by_a_free_one(tmp_path: Path) -> None:
+def test_a_taken_default_port_is_replaced_by_a_free_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     urls: list[str] = []
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        serve_preferring(tmp_path, port=port, idle_exit_s=0.05, ready=urls.append)
+        monkeypatch.setattr(server, "USUAL_PORT", port)
+        server.serve(tmp_path, idle_exit_s=0.05, ready=urls.append)
     assert len(urls) == 1
     assert not urls[0].endswith(f":{port}")
 
