@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
     token_key: SecretStr | None = Field(
-        None, description="seals the tokens that dayreel renews by itself; `dayreel setup` makes one"
+        None, description="seals the tokens that dayreel renews automatically; `dayreel setup` makes one"
     )
 
     _variables: Mapping[str, str] = PrivateAttr(default_factory=lambda: _by_name(os.environ))

@@ -77,5 +77,5 @@ def _tell_failure() -> None:
     notify.alias("tell")()
 
 
-# What a team starts by script under the old names goes on to work for one release.
+# What a team starts by script under the old names keeps working for one release.
 old_names = [_keep_house, _tell_failure]

@@ -1,4 +1,4 @@
-"""The marts as assets: one per table, rebuilt by itself when what it is made from has changed.
+"""The marts as assets: one per table, rebuilt automatically when its inputs have changed.
 
 See https://docs.dagster.io/guides/automate/declarative-automation: it is used here only, where a run costs nothing and
 changes nothing outside. What a mart holds is `dayreel.services.marts`; a run over many partitions is one run.
@@ -28,7 +28,7 @@ _COLUMN_TYPES = {
     "text": "string", "int": "int64", "float": "float64", "usd": "decimal(12,6)", "day": "date32",
     "moment": "timestamp[us, UTC]", "flag": "bool",
 }  # fmt: skip
-# How far back a change makes a partition new by itself; older ones are rebuilt by hand (a backfill is one run).
+# How far back a change rebuilds a partition automatically; older ones are rebuilt by hand (a backfill is one run).
 _LOOKBACK: Mapping[str, timedelta] = {
     "engagement/daily": timedelta(days=3),
     "engagement/cohorts": timedelta(days=3),

@@ -26,7 +26,7 @@ def check_zones(settings: Settings, channels: dict[str, Channel]) -> None:
     """Refuse a channel whose day would be made before its partition exists.
 
     Raises:
-        ConfigurationError: names the channel and the setting that mends it.
+        ConfigurationError: names the channel and the setting that fixes it.
     """
     day = date(2026, 1, 15)
     for channel in channels.values():

@@ -1,4 +1,4 @@
-"""When a day is made and measured by itself.
+"""The schedules on which a day is made and measured.
 
 See https://docs.dagster.io/guides/automate/schedules. Each channel is made at its own local time; its partition is its
 own local day. A day on which the channel is not made or paused, or which somebody has left out, is skipped with the

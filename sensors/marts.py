@@ -1,7 +1,7 @@
 """What rebuilds the marts and their charts: Dagster's declarative automation, switched on, over nothing else.
 
-See https://docs.dagster.io/guides/automate/declarative-automation. The sensor that Dagster makes by itself is switched
-off, and would cover every asset; nothing that pays or publishes may hang on it.
+See https://docs.dagster.io/guides/automate/declarative-automation. The sensor that Dagster creates by default is
+switched off, and would cover every asset; nothing that pays or publishes may hang on it.
 """
 
 import dagster as dg

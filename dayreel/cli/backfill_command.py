@@ -114,7 +114,7 @@ def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -
         days = [planned.day.isoformat() for planned in plan.days if planned.channel == channel]
         started[channel] = _launch(settings, server, channel, days, who)
         click.echo(f"{channel}: {len(days)} days, {server.link}/runs/b/{started[channel]}", err=True)
-    click.echo("Ctrl-C stops watching; the runs go on.", err=True)
+    click.echo("Ctrl-C stops watching; the runs continue.", err=True)
     shown = ""
     while True:
         states = {channel: server.status(backfill_id) for channel, backfill_id in started.items()}

@@ -82,16 +82,16 @@ def pause(name: str, until: str | None, note: str | None) -> None:
     with _project() as project:
         last = parse_day(until) if until else None
         pause_channel(project, name, until=last, note=note, by=project.actor, via="cli")
-    click.echo(f"{name} rests {f'until {last}' if last else f'until `dayreel channels resume {name}`'}.")
+    click.echo(f"{name} is paused {f'until {last}' if last else f'until `dayreel channels resume {name}`'}.")
 
 
 @command.command("resume")
 @click.argument("name")
 def resume(name: str) -> None:
-    """Let a paused channel go on; days that passed meanwhile are made by `dayreel backfill`."""
+    """Resume a paused channel; days that passed meanwhile are made by `dayreel backfill`."""
     with _project() as project:
         resume_channel(project, name, by=project.actor, via="cli")
-    click.echo(f"{name} goes on.")
+    click.echo(f"{name} is resumed.")
 
 
 @command.command("pin")
@@ -108,10 +108,10 @@ def pin(name: str, day: str, idea: str | None, caption: str | None, remove: bool
         on = parse_day(day)
         if idea is None:
             unpin_idea(project, name, on, by=project.actor, via="cli")
-            click.echo(f"No idea is pinned to {name} on {on} any more.")
+            click.echo(f"Removed the idea that was pinned to {name} on {on}.")
         else:
             pin_idea(project, name, on, idea, caption=caption, by=project.actor, via="cli")
-            click.echo(f"{name} is about this on {on}: {idea.strip()}")
+            click.echo(f"Pinned to {name} on {on}: {idea.strip()}")
 
 
 @command.command("skip")
@@ -120,7 +120,7 @@ def pin(name: str, day: str, idea: str | None, caption: str | None, remove: bool
 @click.option("--note", metavar="TEXT", help="why")
 @click.option("--remove", is_flag=True, help="let the day be made after all")
 def skip(name: str, day: str, note: str | None, remove: bool) -> None:
-    """Leave one day (YYYY-MM-DD) out: it is not made, by itself or by a backfill."""
+    """Leave one day (YYYY-MM-DD) out: it is not made, by schedule or by a backfill."""
     on = parse_day(day)
     with _project() as project:
         if remove:

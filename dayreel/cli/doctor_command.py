@@ -15,7 +15,7 @@ _MARKS = {"ok": "ok", "warn": "warning", "fail": "FAILED"}
 @click.option("--live", is_flag=True, help="also ask every vendor in use one free question: does the key work?")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(live: bool, as_json: bool) -> int:
-    """Check everything dayreel needs; exit code 1 when something must be mended first."""
+    """Check everything dayreel needs; exit code 1 when something must be fixed first."""
     checks = _look(live=live)
     failed = sum(check.verdict == "fail" for check in checks)
     if as_json:

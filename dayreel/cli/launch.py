@@ -71,7 +71,7 @@ def instance_of(settings: Settings) -> Iterator[Any]:
         except (dg.DagsterError, CheckError, yaml.YAMLError, TypeError, SQLAlchemyError, OSError) as error:
             raise ConfigurationError(
                 f"Tried to open the Dagster instance in {str(home)!r}; it answered: {_in_a_line(error)}.",
-                next_step="Mend its dagster.yaml, or set DAGSTER_HOME to the folder that holds the right one.",
+                next_step="Fix its dagster.yaml, or set DAGSTER_HOME to the folder that holds the right one.",
             ) from error
         with opened as instance:
             yield instance
@@ -164,7 +164,7 @@ def examine_dagster(settings: Settings) -> list[Check]:
 def _instance(home: Path) -> Check:
     if (home / "dagster.yaml").is_file():
         return Check("dagster instance", "ok", str(home))
-    step = "Copy the project's dagster_home/dagster.yaml there: without it a killed run looks busy for ever."
+    step = "Copy the project's dagster_home/dagster.yaml there: without it a killed run looks busy forever."
     return Check("dagster instance", "warn", f"{home} has no dagster.yaml, so Dagster's defaults hold", step)
 
 
@@ -173,7 +173,7 @@ def _heartbeat(instance: Any) -> Check:
     age_s = min((time.time() - beat.timestamp for beat in beats), default=None)
     if age_s is None or age_s > RECENT_HEARTBEAT_S:
         status = "never ran here" if age_s is None else f"last seen {age_s / 60:.0f} minutes ago"
-        step = "`dayreel up` starts it; without it nothing happens by itself: no schedule, no post after an approval."
+        step = "`dayreel up` starts it; without it nothing is automatic: no schedule, no post after an approval."
         return Check("dagster daemon", "warn", status, step)
     errors = [_in_a_line(error.message) for beat in beats for error in beat.errors or ()]
     if errors:
@@ -221,13 +221,13 @@ def _error_text(event: Any) -> str:
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return str(error.message if error else "it failed and said nothing").strip()
+    return str(error.message if error else "it failed without a message").strip()
 
 
 def _end_orphans(instance: Any, dg: Any) -> None:
-    """Mark runs of the command line whose process was killed as failed, so that none looks busy for ever."""
+    """Mark runs of the command line whose process was killed as failed, so that none looks busy forever."""
     started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
     for run in instance.get_runs(filters=started):
         owner = run.tags.get(OWNER_TAG)
         if owner is not None and owner != this_process() and is_alive(owner) is False:
-            instance.report_run_failed(run, "The process that ran it is gone; `dayreel run` goes on where it stopped.")
+            instance.report_run_failed(run, "The process that ran it is gone; `dayreel run` continues from there.")

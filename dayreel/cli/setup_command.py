@@ -32,7 +32,7 @@ def command(vendors: tuple[str, ...]) -> int:
         from dayreel.stores.token_vault import new_key
 
         keep_answers(settings, {"DAYREEL_TOKEN_KEY": new_key()})
-        click.echo("Made DAYREEL_TOKEN_KEY: tokens are renewed by themselves from now on. Keep a copy of .env.")
+        click.echo("Made DAYREEL_TOKEN_KEY: tokens are renewed automatically from now on. Keep a copy of .env.")
     if settings.world != "live" and not failed and click.confirm("Work in the live world from now on?", default=False):
         keep_answers(settings, {"DAYREEL_WORLD": "live"})
     click.echo("`dayreel doctor --live` looks at everything again.")

@@ -83,7 +83,8 @@ def run_until_stopped(settings: Settings, programs: Sequence[Program]) -> None:
     """Start the sandbox world and these programs, print where each is, and stop them all at Ctrl-C.
 
     Raises:
-        ConfigurationError: one did not answer, or stopped by itself; names it and its log. The others are stopped too.
+        ConfigurationError: one did not answer, or stopped unexpectedly; names it and its log. The others are stopped
+            too.
     """
     children: list[Child] = []
     try:
@@ -240,7 +241,7 @@ def _require_alive(settings: Settings, children: list[Child]) -> None:
         code = child.process.poll()
         if code is not None:
             raise ConfigurationError(
-                f"The {child.program.name} stopped by itself with exit code {code}, so everything was stopped.",
+                f"The {child.program.name} stopped unexpectedly with exit code {code}, so everything was stopped.",
                 next_step=f"Its log is {_shown_path(settings, child.log)}; `dayreel doctor` checks what it needs.",
             )
 

@@ -150,4 +150,4 @@ def _print_link(project: Project, token: str) -> None:
 def _stand(has_password: bool, disabled_at: object) -> str:
     if disabled_at is not None:
         return "disabled"
-    return "" if has_password else "has not come in yet"
+    return "" if has_password else "has not logged in yet"

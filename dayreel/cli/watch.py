@@ -38,7 +38,10 @@ def watch(settings: Settings) -> int:
         until_notified() as stop,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch") as worker,
     ):
-        click.echo("Watching: days, decisions, posts, markers, doubts. Ctrl-C stops after the task at hand.", err=True)
+        click.echo(
+            "Watching days, decisions, posts, markers, unknown outcomes. Ctrl-C stops after the current task.",
+            err=True,
+        )
         loop = worker.submit(_loop, settings, stop)
         try:
             while not loop.done():

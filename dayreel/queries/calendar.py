@@ -1,4 +1,4 @@
-"""What is a channel's month like? What was made of its days, what is planned or pinned, when it rests.
+"""What is a channel's month like? What was made of its days, what is planned or pinned, when it is paused.
 
 Pinning and pausing is `services.making.plan_days`.
 """

@@ -45,7 +45,7 @@ class Facts:
         newest_verdict: verdict of the newest decision that is not an edit, or None.
         posted_today: posts on this platform and channel on the local day that are out or may be, this one not counted.
         same_video_at: where the same bytes were already posted to the same account, or None.
-        paused: why the channel rests, or None when it does not.
+        paused: why the channel is paused, or None when it is not.
         approvers: who has approved exactly what would go out.
         approvals_needed: how many people have to.
         checks: those of the video, each with its waiver.

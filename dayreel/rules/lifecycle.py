@@ -48,7 +48,7 @@ _DECIDED: dict[tuple[str, str], str] = {
     ("approved", "hold"): "review_pending",
     ("approved", "recall"): "review_pending",
     ("approved", "publish"): "publishing",
-    # What is out stays out: a hold stops the rest, and an approval lets it go on.
+    # What is out stays out: a hold stops the rest, and an approval lets it continue.
     ("publishing", "hold"): "publishing",
     ("publishing", "endorse"): "publishing",
     ("publishing", "approve"): "publishing",

@@ -1,4 +1,4 @@
-"""A channel that rests: a person's word that it makes, buys and posts nothing for a while. Pure.
+"""A channel's pause: a person's decision that it makes, buys and posts nothing for a while. Pure.
 
 Apart from `calendar`, so that those who only list contents need no channel schema.
 """
@@ -32,7 +32,7 @@ class Pause:
 
 
 def why_paused(channel: "Channel", pause: Pause | None, now: datetime) -> str | None:
-    """Return in a sentence why a channel rests now, or None when it does not."""
+    """Return in a sentence why a channel is paused now, or None when it is not."""
     if pause is None or not pause.covers(local_day(now, channel.timezone)):
         return None
     until = f" until {pause.until_on}" if pause.until_on else ""

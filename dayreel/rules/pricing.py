@@ -53,5 +53,5 @@ def seconds_cost(price: Price, *, duration_s: float, resolution: str) -> Decimal
 
 def _wrong_kind(price: Price, unit: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{price.provider} model {price.model!r} is not priced by {unit}.", next_step="Mend its row in prices.yaml."
+        f"{price.provider} model {price.model!r} is not priced by {unit}.", next_step="Fix its row in prices.yaml."
     )

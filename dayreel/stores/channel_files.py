@@ -53,7 +53,7 @@ class ChannelFiles:
         if problems:
             raise ConfigurationError(
                 "\n".join(["Read the channel files; some of them cannot be used:", *problems]),
-                next_step="Mend them, then try again; nothing was done.",
+                next_step="Fix them, then try again; nothing was done.",
             )
         return {name: channel for name, (channel, _) in read.items() if channel is not None}
 

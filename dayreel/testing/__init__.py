@@ -354,9 +354,9 @@ def buttons_decide(bench: Bench) -> None:
         for forged in (body + b" ", b"", body.replace(b"U1", b"U2")):
             _expect(isinstance(callbacks.verify(headers, forged, now=now), UntrustedRequest), "it takes a forged press")
         pressed = callbacks.read(body)
-        said = (pressed.act, pressed.ticket, pressed.person_id, pressed.place)
+        read = (pressed.act, pressed.ticket, pressed.person_id, pressed.place)
         place = bench.variables.get(bench.record.chat.room)
-        _expect(said == (button, card.ticket, "U1", place), f"{button} pressed by U1 in {place} is read as {said}")
+        _expect(read == (button, card.ticket, "U1", place), f"{button} pressed by U1 in {place} is read as {read}")
         _expect("token" not in repr(pressed).lower(), f"a press shows what it came with: {pressed!r}")
     client.reply_ephemeral(pressed, "You may not.")
     client.redraw(_permit("notification", bench.record.name), handle, replace(card, outcome="Approved by ana"))

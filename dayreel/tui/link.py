@@ -48,7 +48,7 @@ class Link:
         if identity is None and self.project.catalog.is_sqlite:
             raise StoreError(
                 f"The catalog's file {self.project.catalog.engine.url.database!r} is not there, or not within reach.",
-                next_step="Put it back; this goes on by itself then.",
+                next_step="Put it back; this screen then continues.",
             )
 
 

@@ -118,7 +118,7 @@ def pause(request: PageRequest) -> Response:
 
 
 def resume(request: PageRequest) -> Response:
-    """Let a paused channel go on."""
+    """Resume a paused channel."""
     name = request.path("channel")
     resume_channel(request.project, name, by=request.person.name, via=request.via)
     return request.done(f"/calendar?channel={name}", "resumed", channel=name)

@@ -108,7 +108,7 @@ def regenerate(request: PageRequest) -> Response:
         )
     seen = _seen(request)
     if seen is not None and (review.row.revision, review.row.version) != (seen.revision, seen.version):
-        raise StaleState(f"{content_id} has changed since you saw it.", next_step="Look at it as it is now.")
+        raise StaleState(f"{content_id} has changed since you saw it.", next_step="Review the current version.")
     row = regenerate_segment(request.project, content_id, int(sequence))
     request.note("regenerate segment", f"{content_id}#{sequence}")
     request.desk.start(request.project, making_of(row.channel, row.day), request.person.name)
@@ -142,7 +142,7 @@ def publish(request: PageRequest) -> Response:
     if not any(plan.may_go_out for plan in plans):
         raise GateClosedError(
             f"Nothing of {content_id} may go out now. {' '.join(map(_why_not, plans))}".strip(),
-            next_step="What an open window or a free place holds back goes out by itself then.",
+            next_step="What waits for a window or a free slot then goes out automatically.",
         )
     request.note("publish now", content_id)
     request.desk.start(request.project, publishing_of(content_id), request.person.name)

@@ -11,7 +11,7 @@ from dayreel.schemas.person import name_key
 
 
 def own_path(text: str) -> str:
-    """Return a path of the desk to go on to; whatever could lead elsewhere becomes the first page."""
+    """Return a path of the desk to continue to; whatever could lead elsewhere becomes the first page."""
     parts = urlsplit(text)
     is_plain = text.isprintable() and "\\" not in text and not parts.scheme and not parts.netloc
     return text if is_plain and text.startswith("/") and not text.startswith("//") else "/"
@@ -52,7 +52,7 @@ def welcome_form(request: PageRequest) -> Response:
     if name is None:
         raise StaleState(
             "This link was used already or has run out.",
-            next_step="`dayreel users link NAME` makes a new one; with nobody there yet, starting the desk does.",
+            next_step="`dayreel users link NAME` makes a new one; without any user, starting the desk makes one.",
         )
     return _form(request, "welcome.html", name=name, is_first=not name, refusal=None)
 

@@ -31,7 +31,7 @@ function apply(status, box) {
   if (!isNew && status.version <= Number(box.dataset.version)) return;
   box.dataset.version = Math.max(status.version, box.dataset.version);
   if (isDetail) refresh();
-  else say("Something has moved.");
+  else say("Something has changed.");
 }
 
 const isDetail = document.body.classList.contains("detail");
@@ -59,9 +59,9 @@ async function refresh() {
     const address = document.querySelector("[data-address]").dataset.address;
     const answer = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-store", redirect: "error" });
     if (answer.ok) patch(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    else say("This has moved on.");
+    else say("This has changed.");
   } catch {
-    say("This has moved on."); // the network is away; the event stream comes back by itself
+    say("This has changed."); // the network is away; the event stream reconnects
   } finally {
     isRefreshing = false;
   }
@@ -83,7 +83,7 @@ function patch(fresh) {
     const old = document.getElementById(region.id);
     if (regions.get(region.id) === region.innerHTML || (keepsBound && region.dataset.live === "bound")) continue;
     if (isInUse(old)) {
-      say("This has moved on.");
+      say("This has changed.");
       continue;
     }
     regions.set(region.id, region.innerHTML);
@@ -109,14 +109,14 @@ function follow(url) {
     const status = JSON.parse(event.data);
     const box = document.querySelector(`[data-content="${CSS.escape(status.content_id)}"]`);
     if (box) apply(status, box);
-    else say("Something has moved.");
+    else say("Something has changed.");
     document.body.dataset.live = status.event_id;
     if (status.terminal && url !== "/events") {
       source.close();
       document.body.dataset.connected = "over";
     }
   });
-  source.addEventListener("reset", () => (isDetail ? refresh() : say("Something has moved.")));
+  source.addEventListener("reset", () => (isDetail ? refresh() : say("Something has changed.")));
   source.addEventListener("open", () => { document.body.dataset.connected = "yes"; });
   source.addEventListener("error", () => { document.body.dataset.connected = "no"; });
   addEventListener("pagehide", () => source.close());
@@ -203,7 +203,7 @@ async function followWork() {
   if (!answer.ok) return;
   work.innerHTML = await answer.text();
   const marker = work.firstElementChild?.dataset.marker;
-  if (marker && marker !== work.dataset.marker) say("Something has moved.");
+  if (marker && marker !== work.dataset.marker) say("Something has changed.");
 }
 if (work) setInterval(() => followWork().catch(() => {}), 2000);
 if (document.body.dataset.events && window.EventSource) follow(document.body.dataset.events);

@@ -137,11 +137,11 @@ PAGES: Final = DeskPages(
     templates=Path(__file__).with_name("templates"),
     nav=("/library", "Library", "library"),
     notices={
-        "question-approved": "Approved. It goes on by itself.",
-        "question-rejected": "Rejected. It rests until somebody makes it again.",
+        "question-approved": "Approved. It continues automatically.",
+        "question-rejected": "Rejected. It stays as it is until somebody makes it again.",
         "question-again": "It is made again with those streams, and asked again.",
-        "question-looked-up": "Looked up again. What came of it stands with the question.",
-        "job-cancelled": "That job stops as soon as its worker looks; one that waited is cancelled.",
-        "job-retried": "That job waits for a worker again.",
+        "question-looked-up": "Looked up again. The result is shown with the question.",
+        "job-cancelled": "The job stops as soon as its worker notices; a waiting job is cancelled at once.",
+        "job-retried": "The job is queued again.",
     },
 )

@@ -26,7 +26,7 @@ _NEXT = {
     "remuxed": "a worker transcodes it",
     "transcoded": "a worker files it",
     "in_library": "",
-    "quarantined": "mend the file and ingest it again",
+    "quarantined": "fix the file and ingest it again",
 }
 
 

@@ -45,7 +45,7 @@ def gate_card(project: Project, connection: Connection, gate: GateRow) -> Card:
         outcome=_outcome(gate),
         buttons=("approve", "reject"),
         about="Streams" if is_remux else "Names",
-        warning="It rests until somebody makes it again.",
+        warning="It stays as it is until somebody makes it again.",
     )
 
 

@@ -155,9 +155,7 @@ def _settle(library: Library, row: JobRow, info: JobInfo) -> list[str]:
     if info.place == "completed":
         if result is None:
             why = info.problem or "its result is not there"
-            return [
-                f"{row.id}: completed, but {why}. Mend its result.json, or remove its folder to have it done again."
-            ]
+            return [f"{row.id}: completed, but {why}. Fix its result.json, or remove its folder to have it done again."]
         install(library.root, JobSpec.model_validate(row.spec), result)
         _fire(
             library,

@@ -1,7 +1,7 @@
 """Writing down in the catalog where an item is, as its manifest says: row, files, one transition per stage.
 
-The only writer of `media_items` and `media_files`. The manifest was written before; a crash in between is mended by the
-next look at the folder.
+The only writer of `media_items` and `media_files`. The manifest was written before; a crash in between is repaired by
+the next look at the folder.
 """
 
 from collections.abc import Sequence

@@ -54,7 +54,7 @@ def stage_story(library: Library, item_id: str, stage: ItemStage) -> StageStory:
         )
         raise UsageError(
             f"{item_id} is not {STATE_OF[stage].replace('_', ' ')} yet: it is {row.state}, and {waits}.",
-            next_step="Workers do that (`dayreel worker`); it is recorded here by itself when it is done.",
+            next_step="Workers do that (`dayreel worker`); it is recorded here automatically when it is done.",
         )
     return StageStory(manifest, made, fingerprint(stage=stage, files=list(made.files)))
 

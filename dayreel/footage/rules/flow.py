@@ -82,7 +82,9 @@ def next_step(state: str, *, gate: NewestGate | None, asks: bool, jobs: Mapping[
 
 
 def _after_no(state: str, gate: NewestGate, jobs: Mapping[str, str]) -> Step:
-    """A remux that was refused with other streams is made again with those; any other no rests until somebody acts."""
+    """A remux that was refused with other streams is made again with those; any other refusal waits until somebody
+    acts.
+    """
     if state == "remuxed" and "keep" in gate.response:
         return _job("remux", {"keep": gate.response["keep"]}, jobs)
     return Rest("a person said no")

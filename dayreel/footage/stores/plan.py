@@ -52,7 +52,7 @@ def load_plan(root: Path) -> LibraryPlan:
         problems = [problem_of(LibraryPlan, path.name, lines, fault) for fault in error.errors(include_url=False)]
     raise ConfigurationError(
         "\n".join([f"Read {str(path)!r}; it cannot be used:", *map(str, problems)]),
-        next_step="Mend it, then try again; nothing was done.",
+        next_step="Fix it, then try again; nothing was done.",
     )
 
 

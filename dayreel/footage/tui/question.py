@@ -84,7 +84,9 @@ class QuestionScreen(LiveScreen[GateView]):
         """Ask, then say no."""
         if self.view is not None:
             title = self.view.gate["title"]
-            self._ask(f"Reject? {title} rests until somebody makes it again and touches its marker.", "rejected", {})
+            self._ask(
+                f"Reject? {title} stays as it is until somebody makes it again and touches its marker.", "rejected", {}
+            )
 
     def action_keep(self) -> None:
         """Ask which streams to keep, then have the remux made again with them."""

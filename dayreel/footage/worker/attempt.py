@@ -1,7 +1,7 @@
 """One attempt at a job, from claim to its end: check the inputs, do the role, compare, finish, put into place.
 
 Whatever happens, the job is finished, given back with a sentence, or, once its lease is lost, dropped. What is wrong
-with the input fails it for good; what another try can mend gives it back.
+with the input fails it for good; what another try can fix puts it back into the queue.
 """
 
 import socket

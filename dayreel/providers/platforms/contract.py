@@ -2,7 +2,7 @@
 
 A platform never decides whether a post may go out: that is `dayreel.rules.gates`. Every call that makes something
 public needs a permit. Handles are JSON objects that the caller commits through `record` before the next call, so that
-another process can go on where this one died.
+another process can continue where this one died.
 """
 
 from collections.abc import Sequence
@@ -111,7 +111,7 @@ class PlatformProvider(Protocol):
         ...
 
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
-        """Post once, going on from `handle` (empty at first), committing every new id through `record` first.
+        """Post once, continuing from `handle` (empty at first), committing every new id through `record` first.
 
         What `record` is given is always the whole handle, never a part of it.
 

@@ -389,7 +389,7 @@ class InstagramPlatform:
         if state == "PUBLISHED":
             return PostFinding("live", f"{evidence}.", self._recover(request, container, sent_at))
         if state in ("FINISHED", "IN_PROGRESS"):
-            return PostFinding("resumable", f"{evidence}: not published, and may go on.", handle=dict(handle))
+            return PostFinding("resumable", f"{evidence}: not published, and can be continued.", handle=dict(handle))
         receipt = self._find(request.marker, sent_at)
         if receipt is not None:
             return PostFinding("live", f"{evidence}, and media {receipt.post_id} carries the marker.", receipt)
@@ -439,7 +439,7 @@ def _still_processing(container: str, wait_s: float) -> TransientError:
         attempted="wait for the Instagram container",
         answer="still being processed, so nothing has been published yet",
         reference=container,
-        next_step="The next try goes on waiting for the same container.",
+        next_step="The next try keeps waiting for the same container.",
         retry_after_s=wait_s,
         code="IN_PROGRESS",
     )

@@ -36,7 +36,7 @@ BY_SUBCODE: dict[int, ErrorRow] = {
         "refuse", "the activity looks like spam to Instagram", "Stop posting to this account and open the app."
     ),
     2207042: ErrorRow(
-        "retry", "the daily publish limit is reached", "Publishing goes on when the 24 h window has passed.", DAY_S
+        "retry", "the daily publish limit is reached", "Publishing continues when the 24 h window has passed.", DAY_S
     ),
     2207006: ErrorRow(
         "refuse", "the media was not found, or the token may not see it", "Check the account id and the token."
@@ -55,7 +55,7 @@ BY_SUBCODE: dict[int, ErrorRow] = {
         "refuse", "the video format is not supported", "Compose the video again (MP4, H.264, AAC, moov first)."
     ),
     2207052: ErrorRow("retry", "the video's URL could not be fetched", "Check that the public URL answers.", MINUTE_S),
-    2207027: ErrorRow("retry", "the container is not ready yet", "dayreel goes on polling the container.", MINUTE_S),
+    2207027: ErrorRow("retry", "the container is not ready yet", "dayreel keeps polling the container.", MINUTE_S),
     2207004: _COVER,
     2207005: _COVER,
     2207009: _COVER,

@@ -1,6 +1,6 @@
 """TikTok's Direct Post, and its inbox, with uploaded bytes (protocol reference, section 5).
 
-A post is announced (`init`), its bytes are sent, and TikTok then publishes by itself: nothing can be public before the
+A post is announced (`init`), its bytes are sent, and TikTok then publishes on its own: nothing can be public before the
 last byte is in, and everything may be after it. The public id comes later, only for public posts, and sometimes never;
 until then the publish_id is TikTok's own evidence. A draft in the inbox stays `processing` until its owner has posted
 it. The wire is `tiktok_api.py`, chunks are `tiktok_chunks.py`, error codes `tiktok_errors.py`, counters
@@ -341,7 +341,7 @@ class TikTokPlatform:
         if state != "PUBLISH_COMPLETE":
             sent = f"{status.get('uploaded_bytes', 0)} of {request.size_bytes} bytes"
             return PostFinding(
-                "resumable", f"{evidence} with {sent}; going on sends only what is missing.", handle=dict(handle)
+                "resumable", f"{evidence} with {sent}; continuing sends only what is missing.", handle=dict(handle)
             )
         receipt = self._receipt(request, status, publish_id, handle.get("username"))
         if receipt.post_id is None:

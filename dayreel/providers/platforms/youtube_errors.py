@@ -46,7 +46,7 @@ BY_REASON: dict[str, ErrorRow] = {
     "forbiddenPrivacySetting": _SETTING,
     "forbiddenLicenseSetting": _SETTING,
     "backendError": ErrorRow(
-        "retry", "YouTube's own server error", "dayreel goes on through the upload session.", MINUTE_S, is_certain=False
+        "retry", "YouTube's own server error", "dayreel continues the upload session.", MINUTE_S, is_certain=False
     ),
     "invalid_grant": ErrorRow("refuse", "the refresh token is revoked or has expired", _CONNECT),
     "invalid_client": ErrorRow(

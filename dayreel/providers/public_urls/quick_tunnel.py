@@ -84,7 +84,7 @@ class QuickTunnel:
         def look() -> str | None:
             nonlocal name, is_ready
             if tunnel.process.poll() is not None:
-                raise tunnel.failure("it ended by itself")
+                raise tunnel.failure("it ended unexpectedly")
             name = name or tunnel.name()
             is_ready = is_ready or tunnel.is_ready()
             # Asked too early, the name is remembered as missing for minutes: first the tunnel, then the name.

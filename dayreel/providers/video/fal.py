@@ -223,7 +223,7 @@ class FalVideo:
         video = result.get("video") if isinstance(result, dict) else None
         url = video.get("url") if isinstance(video, dict) else None
         if not isinstance(url, str) or not url:
-            # It was made, and so it is billed: nothing that may be bought again by itself.
+            # It was made, and so it is billed: nothing that may be bought again automatically.
             raise PermanentError(
                 attempted=attempted,
                 answer="a result without a video",

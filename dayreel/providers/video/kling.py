@@ -177,7 +177,7 @@ class KlingVideo:
             )
         url = _video_url(task)
         if url is None:
-            # It was made, and so it is billed: nothing that may be bought again by itself.
+            # It was made, and so it is billed: nothing that may be bought again automatically.
             raise PermanentError(
                 attempted=attempted,
                 answer="a task that succeeded, without a video",

@@ -2,7 +2,7 @@
 
     content/<content-id>/thumbnails/<name>-<hash>.jpg
 
-The name holds the hash of the video, so that a page about an earlier revision goes on showing what it was about.
+The name holds the hash of the video, so that a page about an earlier revision keeps showing what it was about.
 """
 
 from collections.abc import Iterable

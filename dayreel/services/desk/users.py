@@ -279,7 +279,7 @@ class Users:
             if row is None:
                 raise StaleState(
                     "This link was used already or has run out.",
-                    next_step="`dayreel users link NAME` makes a new one; with nobody there yet, `dayreel desk` does.",
+                    next_step="`dayreel users link NAME` makes a new one; without any user, `dayreel desk` makes one.",
                 )
             now, user_id = self._now(), row["user_id"]
             if user_id is None:
@@ -334,7 +334,7 @@ class Users:
 
     def _insert(self, connection: Connection, name: str, role: Role, *, password_hash: str | None, by: str) -> int:
         if connection.execute(select(users.c.id).where(users.c.name_key == name_key(name))).first() is not None:
-            raise UsageError(f"There is somebody called {name!r} already.", next_step="Choose another name.")
+            raise UsageError(f"There is already a user {name!r}.", next_step="Choose another name.")
         values = {"name": name, "name_key": name_key(name), "role": role, "password_hash": password_hash}
         connection.execute(insert(users).values(**values, created_at=self._now(), created_by=by))
         return int(connection.execute(select(users.c.id).where(users.c.name_key == name_key(name))).scalar_one())
@@ -394,7 +394,7 @@ def _require_another_admin(connection: Connection, row: RowMapping) -> None:
 def _named(connection: Connection, name: str) -> RowMapping:
     row = connection.execute(select(users).where(users.c.name_key == name_key(name))).mappings().one_or_none()
     if row is None:
-        raise UsageError(f"There is nobody called {name!r}.", next_step="`dayreel users list` lists them.")
+        raise UsageError(f"There is no user {name!r}.", next_step="`dayreel users list` lists them.")
     return row
 
 

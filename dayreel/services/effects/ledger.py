@@ -286,9 +286,9 @@ class EffectLedger:
                 attempted=_words(intent.key),
                 answer=f"it was refused earlier: {row['error']}",
                 reference=f"effect {row['id']}",
-                next_step="Mend the cause; it is tried again a day later."
+                next_step="Fix the cause; it is tried again a day later."
                 if intent.key.content_id == NO_CONTENT
-                else f"Mend the cause, then `dayreel retry {intent.key.content_id}`.",
+                else f"Fix the cause, then `dayreel retry {intent.key.content_id}`.",
             )
         raise UnknownOutcomeError(
             attempted=_words(intent.key),
@@ -348,7 +348,7 @@ class EffectLedger:
         """Continue an effect that a dead process sent; None when it had to be parked as unknown instead."""
         if self.is_at_work(row):
             raise BusyError(
-                f"Another process ({row['owner']}) has been at effect {row['id']}, to {_words(intent.key)}, since "
+                f"Another process ({row['owner']}) has worked on effect {row['id']}, to {_words(intent.key)}, since "
                 f"{row['sent_at'].isoformat(timespec='seconds')}.",
                 next_step="Wait for it; nothing was sent from here.",
             )
@@ -405,7 +405,7 @@ class EffectLedger:
                 row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
                 if row["state"] != "sent" or row["owner"] != self._owner:
                     raise BusyError(
-                        f"Effect {effect_id} was taken over by {row['owner'] or 'a look at it'} in the meantime.",
+                        f"Effect {effect_id} was taken over by {row['owner'] or 'a reconciliation'} in the meantime.",
                         next_step="Nothing more is sent from here; `dayreel status` shows how it ends.",
                     )
                 connection.execute(

@@ -228,7 +228,7 @@ def _from_calendar(project: Project, channel: Channel, day: date) -> Product:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise ConfigurationError(
             f"The calendar row of {channel.name!r} for {day} cannot be used: {faults}.",
-            next_step=f"Mend the row in channels/{channel.ideas.file}.",
+            next_step=f"Fix the row in channels/{channel.ideas.file}.",
         ) from None
     unspeakable = why_not_speakable(channel, idea.narration)
     if unspeakable is not None:

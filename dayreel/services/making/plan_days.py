@@ -1,4 +1,4 @@
-"""What people plan: an idea pinned to a channel's day, a day that is skipped, a channel that rests for a while.
+"""What people plan: an idea pinned to a channel's day, a day that is skipped, a channel that is paused for a while.
 
 All are rows of the catalog, changed here alone and by every face. `make_idea` takes a pinned idea instead of asking
 for one; a pause is asked before a day is begun, before anything is bought, and among the publishing gates; a skipped
@@ -119,7 +119,7 @@ def pause_channel(
 
 
 def resume_channel(project: Project, name: str, *, by: str, via: str) -> None:
-    """Let a paused channel go on. Days that passed meanwhile are not made by themselves.
+    """Resume a paused channel. Days that passed meanwhile are not made automatically.
 
     Raises:
         UsageError: no such channel, or it is not paused.
@@ -133,7 +133,7 @@ def resume_channel(project: Project, name: str, *, by: str, via: str) -> None:
 
 
 def skip_day(project: Project, name: str, day: date, *, note: str | None = None, by: str, via: str) -> None:
-    """Have a channel leave a day out: it is not made by itself, by a backfill, or at a prompt.
+    """Skip a day of a channel: it is not made by schedule, by a backfill, or at a prompt.
 
     Raises:
         UsageError: no such channel, it is not made on this day anyway, or the day is made already.

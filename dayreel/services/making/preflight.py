@@ -35,7 +35,7 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
         raise StoreError(
             f"{free / 10**6:.0f} MB are free at {project.settings.root}, and a day needs up to "
             f"{NO_SPACE_BYTES / 10**6:.0f} while it is made; nothing was bought.",
-            next_step="Make room, then the same command continues.",
+            next_step="Free some space, then the same command continues.",
         )
     find_ffmpeg(project.settings.ffmpeg)
     require_files(project, channel)

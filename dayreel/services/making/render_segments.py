@@ -207,7 +207,7 @@ def _follow(
                 answer=f"it is still {job.state} after {RENDER_DEADLINE_S / 60:.0f} minutes",
                 reference=reference,
                 retry_after_s=RENDER_DEADLINE_S,
-                next_step=f"`dayreel retry {row.id}` goes on waiting for the same request; it is not bought again.",
+                next_step=f"`dayreel retry {row.id}` keeps waiting for the same request; it is not bought again.",
             )
         project.clock.sleep(pause)
         pause = min(pause * 1.3, LONGEST_POLL_S)

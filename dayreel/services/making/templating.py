@@ -59,5 +59,5 @@ def render(channels_dir: Path, content_type: str, name: str, **values: Any) -> s
         raise ConfigurationError(
             f"Tried to fill in the template {name}.md.j2 for {content_type!r}; it answered: {error}"
             f"{f' (line {line})' if line else ''}.",
-            next_step="Mend channels/templates, or take the file away to use the packaged one.",
+            next_step="Fix channels/templates, or remove the file to use the packaged one.",
         ) from error

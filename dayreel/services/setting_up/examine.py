@@ -103,9 +103,9 @@ def check_disk(settings: Settings, free_bytes: int | None = None) -> Check:
     free = shutil.disk_usage(settings.root).free if free_bytes is None else free_bytes
     space = f"{free / 10**9:.1f} GB free at {settings.root}"
     if free < NO_SPACE_BYTES:
-        return Check("disk", "fail", space, "Make room: a day needs up to 500 MB a channel while it is made.")
+        return Check("disk", "fail", space, "Free some space: a day needs up to 500 MB a channel while it is made.")
     if free < LITTLE_SPACE_BYTES:
-        return Check("disk", "warn", space, "Make room soon: below 0.5 GB nothing can be made.")
+        return Check("disk", "warn", space, "Free some space soon: below 0.5 GB nothing can be made.")
     return Check("disk", "ok", space)
 
 
@@ -141,7 +141,10 @@ def check_project(settings: Settings) -> Check:
         probe.unlink()
     except OSError as error:
         return Check(
-            "project", "fail", f"{settings.var_dir} cannot be written: {error.strerror}", "Give yourself the right to."
+            "project",
+            "fail",
+            f"{settings.var_dir} cannot be written: {error.strerror}",
+            "Make it writable.",
         )
     return Check("project", "ok", f"{settings.root} ({settings.world} world)")
 
@@ -151,7 +154,7 @@ def check_channels(files: ChannelFiles) -> Check:
     problems = files.problems()
     if problems:
         text = "; ".join(str(problem) for problem in problems)
-        return Check("channels", "fail", text, "Mend the files; `dayreel channels validate` checks them again.")
+        return Check("channels", "fail", text, "Fix the files; `dayreel channels validate` checks them again.")
     names = files.names()
     if not names:
         return Check("channels", "warn", "there is no channel", "Copy one of channels/*.example to channels/NAME.yaml.")

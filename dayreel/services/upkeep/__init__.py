@@ -1,1 +1,1 @@
-"""What goes on beside the making: what is due, unknown, overdue, stalled or missing."""
+"""Maintenance beside the making of videos: what is due, unknown, overdue, stalled or missing."""

@@ -43,7 +43,7 @@ class Restored:
 
 
 def make_backup(project: Project, to: Path, *, name: str = "") -> Backup:
-    """Write a backup to a new file, or into a folder under a name with the time; others may go on working.
+    """Write a backup to a new file, or into a folder under a name with the time; others may keep working.
 
     Raises:
         UsageError: there is a file of that name already.

@@ -162,7 +162,7 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
 def _attempts(
     connection: Connection, content_ids: list[str], *, before: datetime
 ) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
-    """Return how often each post was sent, and those that must not be started by themselves (again)."""
+    """Return how often each post was sent, and those that must not be started automatically (again)."""
     query = select(
         platform_posts.c.content_id,
         platform_posts.c.platform,

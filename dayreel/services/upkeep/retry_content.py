@@ -1,6 +1,6 @@
 """Continuing a content that stopped: refused acts are opened again, one segment is made again, a render is cancelled.
 
-Each is a person's word; nothing here is done by itself, and nothing here sends anything.
+Each is a person's decision; nothing here runs automatically, and nothing here sends anything.
 """
 
 from collections.abc import Iterator

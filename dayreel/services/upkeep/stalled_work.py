@@ -47,6 +47,6 @@ def _subject(row: ContentRow) -> str:
 
 def _text(row: ContentRow) -> str:
     return (
-        f"{row.id} has been {row.state} since {row.updated_at.isoformat(timespec='minutes')} and nothing goes on. "
+        f"{row.id} has been {row.state} since {row.updated_at.isoformat(timespec='minutes')} and has made no progress. "
         f"`dayreel retry {row.id}` continues from there; what is done and paid is kept."
     )

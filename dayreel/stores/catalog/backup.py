@@ -34,7 +34,7 @@ class BackupFacts:
 
 
 def write_backup(catalog: Catalog, dest: Path) -> None:
-    """Write every row to a new SQLite file while others go on working; it is whole and checked, or not there.
+    """Write every row to a new SQLite file while others keep working; it is whole and checked, or not there.
 
     Raises:
         StoreError: the catalog cannot be read, or there is no room.

@@ -318,7 +318,7 @@ skipped_days = Table(
     info={"row": "one day that a person has a channel leave out"},
 )
 
-# -- tokens that dayreel renews by itself, see `stores.token_vault` -----------------------------------------------
+# -- tokens that dayreel renews automatically, see `stores.token_vault` -----------------------------------------------
 
 oauth_tokens = Table(
     "oauth_tokens",
@@ -334,7 +334,7 @@ oauth_tokens = Table(
     Column("error", Text),
     Column("version", Integer, nullable=False, default=1),
     Column("updated_at", Moment, nullable=False),
-    info={"row": "the tokens of one vendor that dayreel renews by itself, sealed with `DAYREEL_TOKEN_KEY`"},
+    info={"row": "the tokens of one vendor that dayreel renews automatically, sealed with `DAYREEL_TOKEN_KEY`"},
 )
 
 # -- people at the desk --------------------------------------------------------------------------------------------

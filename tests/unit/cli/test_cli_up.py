@@ -190,7 +190,7 @@ def test_a_dead_child_is_named_with_its_log_and_stops_the_rest(
     programs = [Program("daemon", "daemon", die, {}, lambda: "here"), Program("desk", "desk", run_on, {}, desk_stands)]
     with stopped_by_signals(), pytest.raises(ConfigurationError) as died:
         run_until_stopped(settings, programs)
-    assert "The daemon stopped by itself with exit code -9" in str(died.value)
+    assert "The daemon stopped unexpectedly with exit code -9" in str(died.value)
     assert "var/logs/daemon.log" in str(died.value)
     assert (project / "var" / "logs" / "daemon.log").is_file()
     assert not is_running(int((project / "offspring").read_text()))

@@ -25,7 +25,7 @@ def test_somebody_is_added_listed_given_a_token_and_locked_out(project: Path, da
     assert [(one["name"], one["role"]) for one in json.loads(dayreel("users", "list", "--json").out)] == [
         ("Ana", "reviewer")
     ]
-    assert "has not come in yet" in dayreel("users", "list").out
+    assert "has not logged in yet" in dayreel("users", "list").out
     token = dayreel("users", "token", "ana", "--label", "nightly", "--role", "admin").out.strip()
     with open_catalog(load_settings().catalog) as catalog:
         visitor = Sessions(catalog, SystemClock()).bearer(token)

@@ -51,7 +51,7 @@ class AcmePager:
         self._api.call("PUT", f"/pages/{handle['id']}", attempted=attempted, has_side_effects=False, json=_shown(card))
 
     def reply_ephemeral(self, press: Interaction, text: str) -> None:
-        """Tell the one person who pressed."""
+        """Reply to the person who pressed."""
         json = {"person": press.person_id, "text": text}
         self._api.call("POST", "/replies", attempted="reply to a press", has_side_effects=False, json=json)
 
@@ -115,7 +115,7 @@ class AcmeCallbacks:
         return Interaction(act, ticket, *who, caption)
 
     def denied(self, why: str) -> None:
-        """Return None: a reply tells the person why."""
+        """Return None: a reply says why."""
 
     def form(self, client: AcmePager, press: Interaction, card: Card) -> CallbackAnswer:
         """Open a box for the caption by the answer; what is typed comes back as another press."""

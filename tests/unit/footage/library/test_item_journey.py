@@ -348,7 +348,7 @@ def test_a_completed_job_with_a_bad_result_blocks_nothing(
     result.write_text("{", encoding="utf-8")
     other = movie_name("Quiet Harbour", 2021)
     ingest(library, other, [make_clip("blue")], even_if_alike=True)
-    assert "Mend its result.json" in next(one for one in run_pass(library) if one.startswith(job))
+    assert "Fix its result.json" in next(one for one in run_pass(library) if one.startswith(job))
     assert pretend_to_work(library, "remux") is not None
     result.write_text(whole, encoding="utf-8")
     run_pass(library)

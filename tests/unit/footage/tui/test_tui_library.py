@@ -130,7 +130,7 @@ def test_streams_can_be_typed_and_a_late_answer_shows_the_first(library: Library
             await keyboard.press("enter")
             await until(app, told)
         await keyboard.press("r")
-        await until(app, "rests until somebody")
+        await until(app, "stays as it is until somebody")
         answer(library, 1, "rejected", by="ben", via="cli", response={"keep": [0, 2]})
         await keyboard.press("y")
         await until(app, "answered first by 'ben'", "rejected by ben via cli, to keep [0, 2]")

@@ -37,7 +37,7 @@ def test_preflight_reports_late_problems_before_buying_the_idea(
 
 def test_nothing_is_bought_for_a_disk_that_could_not_hold_it(make_project: MakeProject) -> None:
     project = make_project()
-    with pytest.raises(StoreError, match=r"3 MB are free at .* up to 500 .* nothing was bought\. Make room"):
+    with pytest.raises(StoreError, match=r"3 MB are free at .* up to 500 .* nothing was bought\. Free some space"):
         preflight(project, channel_of(project), free_bytes=3_000_000)
     preflight(project, channel_of(project), free_bytes=NO_SPACE_BYTES)
 
