@@ -12,7 +12,8 @@ LONGEST_NAME = 80
 def name_key(name: str) -> str:
     """Return by what a person is known: the same for every case, spacing, width and normalisation of one name.
 
-    Letters that only look alike (Latin and Cyrillic a) stay two; they are told apart because only known people count.
+    Letters that only look alike (Latin and Cyrillic a) stay two; they are distinct people, because only known people
+    count.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     visible = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
