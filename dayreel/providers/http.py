@@ -29,7 +29,14 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _LONGEST_ANSWER = 400
 _SHORTEST_PART = 16
-_RETRYABLE_STATUSES = frozenset({408, 425, 429, 503})
+_RETRYABLE_STATUSES = frozenset({408, 425, 429})
+
+Refusals = Mapping[tuple[int, str], str]
+"""What proves that an acting request did nothing, a table for each acting route.
+
+HTTP status and the vendor's code, in the vendor's own error shape, to the place where its documents say that this is
+decided before anything is done.
+"""
 
 Body = bytes | IO[bytes] | Iterable[bytes] | Mapping[str, str]
 
@@ -96,21 +103,26 @@ def status_error(
     attempted: str,
     answer: str,
     has_side_effects: bool,
+    is_refused: bool = False,
     reference: str | None = None,
     next_step: str = "",
     wait_s: float | None = None,
     code: str | None = None,
 ) -> ProviderError:
-    """Return the error an HTTP status means when a vendor has no better knowledge.
+    """Return the error of an answer that is no success.
 
-    408, 425, 429 and 503 say that nothing was taken on. Other 5xx leave an acting call in doubt, because a gateway
-    answers them for work that goes on behind it; a read is simply repeated. Everything else was refused.
+    To an acting call no status proves anything: a proxy answers 408, 429, 503 or 403 for work that goes on behind it
+    (a 503 taken for "not accepted" once bought four segments for two). Its outcome is unknown unless `is_refused`.
+    Of a read, and of a refusal, 408, 425, 429 and 5xx can pass; everything else is final.
+
+    Args:
+        is_refused: the answer is the vendor's own error, in a table of `Refusals` beside its adapter.
     """
     kind: type[ProviderError] = PermanentError
-    if status in _RETRYABLE_STATUSES:
+    if has_side_effects and not is_refused:
+        kind = UnknownOutcomeError
+    elif status in _RETRYABLE_STATUSES or status >= 500:  # noqa: PLR2004  HTTP's own border
         kind = TransientError
-    elif status >= 500:  # noqa: PLR2004  HTTP's own border
-        kind = UnknownOutcomeError if has_side_effects else TransientError
     return kind(
         attempted=attempted,
         answer=f"HTTP {status}, {answer}",
@@ -168,14 +180,21 @@ class Reply:
         raise kind(attempted=self.attempted, answer=f"HTTP {self.status} with no JSON object: {self.words}")
 
     def error(
-        self, answer: str, *, reference: str | None = None, next_step: str = "", code: str | None = None
+        self,
+        answer: str,
+        *,
+        is_refused: bool = False,
+        reference: str | None = None,
+        next_step: str = "",
+        code: str | None = None,
     ) -> ProviderError:
-        """Return the typed error for this status, see `status_error`; `answer` is the vendor's own words."""
+        """Return the typed error for this answer, see `status_error`; `answer` is the vendor's own words."""
         return status_error(
             self.status,
             attempted=self.attempted,
             answer=readable(answer, secrets=self.secrets),
             has_side_effects=self.has_side_effects,
+            is_refused=is_refused,
             reference=reference,
             next_step=next_step,
             wait_s=self.wait_s,

@@ -5,13 +5,24 @@ vendor's own file.
 """
 
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from typing import Any, Final
 
 from dayreel.errors import UsageError
 from dayreel.sandbox.world import Document, SandboxWorld
 
-EVERYWHERE: Final = ("lose_answer", "error_after_accept", "error", "delay", "expired_token", "quota")
+EVERYWHERE: Final = (
+    "lose_answer",
+    "error_after_accept",
+    "answer_after_accept",
+    "error",
+    "delay",
+    "expired_token",
+    "quota",
+)
 """Kinds that any route shows. Those that only some routes show are the stand-in's, see `wire.routes`."""
+_UNREADABLE: Final = "unreadable"
+"""What `answer_after_accept` leaves behind for the reads that follow; nobody arms it by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +35,14 @@ class Fault:
         route: which call of it, or `*`.
         kind: what goes wrong.
         times: how many more times it fires.
-        status: HTTP status to answer with instead of the typical one (kind `error`).
+        status: HTTP status to answer with instead of the typical one (kinds `error` and `answer_after_accept`).
         code: the vendor's own error code to answer with (kind `error`).
-        body: a whole body to answer with (kind `error`).
+        body: a whole body to answer with (kinds `error` and `answer_after_accept`); a string is sent as it is.
         headers: more headers for that answer, such as `retry-after`.
         seconds: how long (kind `delay`).
-        bytes: how many bytes are still taken (kind `break_off`).
+        bytes: how many bytes are still taken (kind `break_off`), or sent of the vendor's own answer
+            (kind `answer_after_accept` without a body).
+        reads: how many reads of this service fail afterwards (kind `answer_after_accept`).
     """
 
     id: int
@@ -43,6 +56,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 1.0
     bytes: int = 0
+    reads: int = 0
 
 
 class Faults:
@@ -59,7 +73,7 @@ class Faults:
         Raises:
             UsageError: an unknown service, route, kind or field; the sentence lists what is allowed.
         """
-        fields = {"service", "route", "kind", "times", "status", "code", "body", "headers", "seconds", "bytes"}
+        fields = {each.name for each in dataclass_fields(Fault)} - {"id"}
         unknown = sorted(set(wish) - fields)
         if unknown:
             raise UsageError(f"A fault has no field {unknown[0]!r}; it has {', '.join(sorted(fields))}.")
@@ -78,9 +92,17 @@ class Faults:
             headers=dict(wish.get("headers") or {}),
             seconds=float(wish.get("seconds", 1.0)),
             bytes=int(wish.get("bytes", 0)),
+            reads=int(wish.get("reads", 0)),
         )
         self._store.put("fault", str(number), asdict(fault))
         return fault
+
+    def fail_reads_after(self, fired: Fault, service: str) -> None:
+        """Make the reads of a service unreadable that follow an `answer_after_accept`, as many as it says."""
+        if fired.reads > 0:
+            number = self._store.count_up("fault")
+            fault = Fault(id=number, service=service, route="*", kind=_UNREADABLE, times=fired.reads)
+            self._store.put("fault", str(number), asdict(fault))
 
     def _check(self, service: str, route: str, kind: str) -> None:
         """Refuse what could never fire."""
@@ -95,19 +117,23 @@ class Faults:
         if kind in special and route != "*" and route not in special[kind]:
             raise UsageError(f"Fault kind {kind!r} fires on {service} {', '.join(special[kind])}, not on {route!r}.")
 
-    def _fires(self, fault: Fault, service: str, route: str) -> bool:
+    def _fires(self, fault: Fault, service: str, route: str, *, is_read: bool) -> bool:
         """Return whether a fault fires on this call; a special one armed on `*` on the first route that knows it."""
         if fault.times <= 0 or fault.service not in (service, "*") or fault.route not in (route, "*"):
             return False
+        if fault.kind == _UNREADABLE:
+            return is_read
         return fault.kind in EVERYWHERE or route in self._world.services[service].special_faults.get(fault.kind, ())
 
-    def take(self, service: str, route: str) -> Fault | None:
+    def take(self, service: str, route: str, *, is_read: bool = False) -> Fault | None:
         """Return the oldest armed fault that fits this call and count it as fired, or None."""
         with self._store.lock:
             for row in self._store.all("fault"):
                 fault = Fault(**row)
-                if self._fires(fault, service, route):
+                if self._fires(fault, service, route, is_read=is_read):
                     self._store.merge("fault", str(fault.id), times=fault.times - 1)
+                    if fault.kind == _UNREADABLE:  # a part of the fault that fired before
+                        return fault
                     number = self._store.count_up("fired")
                     fired = {"fault_id": fault.id, "service": service, "route": route, "kind": fault.kind}
                     self._store.put("fired", str(number), {**fired, "at": self._world.now().isoformat()})

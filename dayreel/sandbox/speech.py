@@ -42,6 +42,7 @@ VOICES: Final = (
     ("es-ES-ElviraNeural", "Female"),
 )
 _PUNCTUATION: Final = '.,;:!?"()[]-\u2013\u2014\u2026'
+_CLOSED: Final = ("error_after_accept", "answer_after_accept")  # nothing stands in between a websocket's two ends
 _LEAD_IN_S: Final = 0.1
 _BLOCK: Final = 720 * 6
 _VOWELS: Final = (730, 530, 660, 570, 300)
@@ -191,12 +192,12 @@ class _Conversation:
         try:
             config = await self._message("speech.config")
             ssml = await self._message("ssml")
-            await self._turn(config, ssml, is_lost=kind in ("lose_answer", "error_after_accept"))
+            await self._turn(config, ssml, is_lost=kind in ("lose_answer", *_CLOSED))
         except WebSocketDisconnect:
             return
         if kind == "lose_answer" and transport is not None:
             transport.abort()
-        elif kind == "error_after_accept":
+        elif kind in _CLOSED:
             await self._socket.close(1011)
 
     async def _message(self, path: str) -> str:

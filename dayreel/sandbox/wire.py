@@ -174,10 +174,15 @@ class Endpoint:
         """Answer one request, with whatever fault is armed for it."""
         request = Request(scope, receive)
         route = self.route if isinstance(self.route, str) else self.route(self.world, request)
-        fault = None if request.method == "HEAD" else Faults(self.world).take(self.service, route)
+        faults = Faults(self.world)
+        fault = None if request.method == "HEAD" else faults.take(self.service, route, is_read=_is_read(request, route))
         kind = fault.kind if fault else ""
         if fault and kind == "delay":
             await asyncio.sleep(fault.seconds)
+        if kind == "unreadable":
+            await _drain(request)
+            await _proxy_page(503)(scope, receive, send)
+            return
         if fault and kind in ("error", "expired_token", "quota"):
             await _drain(request)
             await answer_fault(self.fault_answer, route, fault)(scope, receive, send)
@@ -196,6 +201,9 @@ class Endpoint:
             return
         if fault and kind == "error_after_accept":
             response = answer_fault(self.fault_answer, route, fault)
+        if fault and kind == "answer_after_accept":
+            response = await _odd_answer(response, fault)
+            faults.fail_reads_after(fault, self.service)
         await response(scope, receive, send)
 
 
@@ -210,6 +218,33 @@ def answer_fault(fault_answer: FaultAnswer, route: str, fault: Fault) -> Respons
     for name, value in fault.headers.items():
         response.headers[name] = value
     return response
+
+
+_READS_BY_POST: Final = frozenset({"status", "list", "creator"})
+"""Routes of vendors that read by POST (TikTok)."""
+
+
+def _is_read(request: Request, route: str) -> bool:
+    """Tell whether a call only looks: also YouTube's question to an upload, which is a PUT without bytes."""
+    asks_upload = request.headers.get("content-range", "").startswith("bytes */")
+    return request.method == "GET" or route in _READS_BY_POST or asks_upload
+
+
+async def _odd_answer(real: Response, fault: Fault) -> Response:
+    """Return what stands between us and a vendor that has acted: any status, headers and body, or half of its own."""
+    if fault.body is not None:
+        kind = JSONResponse if not isinstance(fault.body, str) else Response
+        return kind(fault.body, fault.status or 200, headers=fault.headers)
+    if fault.bytes:
+        kept = {name: value for name, value in real.headers.items() if name.lower() != "content-length"}
+        body = bytes(getattr(real, "body", b""))[: fault.bytes]
+        return Response(body, fault.status or real.status_code, headers={**kept, **fault.headers})
+    return _proxy_page(fault.status or 503, fault.headers)
+
+
+def _proxy_page(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    body = f"<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center></body></html>"
+    return Response(body, status, headers=headers, media_type="text/html")
 
 
 async def _drain(request: Request) -> None:

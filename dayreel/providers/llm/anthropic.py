@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from dayreel.errors import ProviderError, UnknownOutcomeError
-from dayreel.providers.http import Http, Reply, reveal
+from dayreel.providers.http import Http, Refusals, Reply, reveal
 from dayreel.providers.llm.contract import Answer, Finish, Question
 from dayreel.providers.proofs import part_of, prove_models
 from dayreel.schemas.effect import Permit
@@ -44,6 +44,23 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "overloaded_error": "It is tried again later.",
 }
 """The vendor's `error.type` to what a person can do."""
+
+_ERRORS: Final = "docs.anthropic.com, API errors: decided before the model is run"
+REFUSALS: Final[Refusals] = dict.fromkeys(
+    (
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (402, "billing_error"),
+        (403, "permission_error"),
+        (404, "not_found_error"),
+        (413, "request_too_large"),
+        (422, "invalid_request_error"),
+        (429, "rate_limit_error"),
+        (529, "overloaded_error"),
+    ),
+    _ERRORS,
+)
+"""Questions that cost nothing. `api_error` and `timeout_error` come also in the middle of an answer."""
 
 
 class AnthropicModel:
@@ -138,6 +155,7 @@ class AnthropicModel:
             reference=error.request_id,
             code="out_of_credit" if broke else code,
             next_step=_BILLING if broke else NEXT_STEPS.get(str(error.type), ""),
+            is_refused=(error.status_code, str(error.type)) in REFUSALS,
             final=broke,
         )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
-from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.http import Http, Reply, readable, reveal
+from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
+from dayreel.providers.http import Http, Refusals, Reply, readable, reveal
 from dayreel.providers.llm.contract import Answer, Finish, Question
 from dayreel.providers.proofs import part_of, prove_models
 from dayreel.schemas.effect import Permit
@@ -33,8 +33,29 @@ NEXT_STEPS: Final[Mapping[int, str]] = {
 }
 """HTTP status to what a person can do."""
 
+_ERRORS: Final = "platform.openai.com, Error codes: decided before the model is run"
+REFUSALS: Final[Refusals] = dict.fromkeys(
+    (
+        (400, "invalid_request_error"),
+        (401, "invalid_api_key"),
+        (401, "invalid_request_error"),
+        (403, "invalid_request_error"),
+        (403, "insufficient_permissions"),
+        (403, "model_not_found"),
+        (403, "unsupported_country_region_territory"),
+        (404, "model_not_found"),
+        (404, "invalid_request_error"),
+        (422, "invalid_request_error"),
+        (429, "billing_hard_limit_reached"),
+        (429, "billing_not_active"),
+        (429, "insufficient_quota"),
+        (429, "rate_limit_exceeded"),
+    ),
+    _ERRORS,
+)
+"""Questions that cost nothing, by `code` or `type`. `server_error` comes also in the middle of an answer."""
 _NO_CREDIT: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_FAILED_IN_PASSING: Final = frozenset({"server_error", "rate_limit_exceeded"})
+_MAY_BE_BILLED: Final = frozenset({"server_error", "rate_limit_exceeded"})
 _UNFINISHED: Final = frozenset({"queued", "in_progress", "cancelled"})
 
 
@@ -131,6 +152,7 @@ class OpenAIModel:
             reference=error.request_id,
             code="out_of_credit" if broke else (error.code or error.type),
             next_step=_BILLING if broke else NEXT_STEPS.get(error.status_code, ""),
+            is_refused=any((error.status_code, str(word)) in REFUSALS for word in (error.code, error.type)),
             final=broke,
         )
 
@@ -142,13 +164,13 @@ class OpenAIModel:
             return
         code = str(response.error.code) if response.error else "failed"
         words = response.error.message if response.error else "no reason given"
-        kind = TransientError if code in _FAILED_IN_PASSING else PermanentError
+        kind = UnknownOutcomeError if code in _MAY_BE_BILLED else PermanentError
         raise kind(
             attempted=attempted,
             answer=f"status failed, {code}: {readable(words, secrets=(self._key,))}",
             reference=response.id,
             code=code,
-            next_step="" if kind is TransientError else NEXT_STEPS[400],
+            next_step="" if kind is UnknownOutcomeError else NEXT_STEPS[400],
         )
 
 

@@ -12,7 +12,7 @@ from dayreel.providers.http import certificate_refused, readable, retry_after_s
 
 _UNUSABLE = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)
 _NEVER_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
-_NOT_BILLED = frozenset({408, 409, 429})
+_CAN_PASS = frozenset({408, 409, 429})
 
 
 def unanswered(cause: BaseException | None, *, vendor: str, attempted: str) -> ProviderError | ConfigurationError:
@@ -47,21 +47,26 @@ def answered(
     reference: str | None,
     code: str | None,
     next_step: str,
+    is_refused: bool,
     final: bool = False,
 ) -> ProviderError:
-    """Return the error for an answer that is none: 408, 409, 429 and 5xx were not billed, the rest was refused.
+    """Return the error for an answer that is none: unless it was refused, its tokens may be billed.
 
     Args:
         words: the vendor's own words; secrets are taken out of them.
+        is_refused: the answer is in the vendor's table of `Refusals`.
         final: the vendor says by its code that another try cannot help, whatever the status.
     """
-    passing = (status in _NOT_BILLED or status >= 500) and not final  # noqa: PLR2004  HTTP's own border
-    kind = TransientError if passing else PermanentError
+    can_pass = (status in _CAN_PASS or status >= 500) and not final  # noqa: PLR2004  HTTP's own border
+    kind: type[ProviderError] = UnknownOutcomeError
+    if is_refused:
+        kind = TransientError if can_pass else PermanentError
+    billed = "" if is_refused else "; the tokens may be billed"
     return kind(
         attempted=attempted,
-        answer=f"HTTP {status}, {readable(words, secrets=secrets)}",
+        answer=f"HTTP {status}, {readable(words, secrets=secrets)}{billed}",
         reference=reference,
         code=code,
         next_step=next_step,
-        retry_after_s=retry_after_s(headers) if passing else None,
+        retry_after_s=retry_after_s(headers) if can_pass else None,
     )

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
-from dayreel.providers.http import Http, Reply, readable, reveal
+from dayreel.providers.http import Http, Refusals, Reply, readable, reveal
 from dayreel.providers.notifiers.contract import Card, Interaction, Message
 from dayreel.providers.notifiers.discord_callbacks import PUBLIC_KEY, callbacks
 from dayreel.providers.notifiers.discord_cards import buttons_of, embed_of, marker_of, private_message
@@ -46,6 +46,19 @@ NEXT_STEPS: Final[Mapping[int, str]] = {
     50035: "Report it: dayreel asked wrongly.",
 }
 """HTTP status, or Discord's own code where it says one, to what a person can do."""
+
+_CODES: Final = "docs.discord.com, Opcodes and Status Codes, JSON error codes"
+REFUSALS: Final[Refusals] = {
+    (400, "50006"): _CODES,
+    (400, "50035"): _CODES,
+    (401, "0"): _CODES,
+    (403, "50001"): _CODES,
+    (403, "50013"): _CODES,
+    (404, "10003"): _CODES,
+    (413, "40005"): _CODES,
+    (429, "rate limit"): "docs.discord.com, Rate Limits: `retry_after` says when the call may be made",
+}
+"""What proves that no message was made."""
 
 
 class DiscordNotifier:
@@ -204,8 +217,12 @@ def refused(reply: Reply) -> ProviderError:
     code = body.get("code") if isinstance(body.get("code"), int) else 0
     message = readable(str(body.get("message") or reply.words), secrets=reply.secrets)
     step = NEXT_STEPS.get(code or 0) or NEXT_STEPS.get(reply.status, "")
+    shown = "rate limit" if "retry_after" in body else str(body.get("code", ""))
     return reply.error(
-        f"{message} (code {code})" if code else message, next_step=step, code=str(code) if code else None
+        f"{message} (code {code})" if code else message,
+        is_refused=(reply.status, shown) in REFUSALS,
+        next_step=step,
+        code=str(code) if code else None,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from dayreel.errors import ProviderError, UnknownOutcomeError
-from dayreel.providers.http import Http, Reply, readable, reveal
+from dayreel.providers.http import Http, Refusals, Reply, readable, reveal
 from dayreel.providers.notifiers.contract import Message
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
@@ -29,6 +29,12 @@ NEXT_STEPS: Final[Mapping[int, str]] = {
     429: "It is tried again later; ntfy.sh limits messages by address and day.",
 }
 """HTTP status to what a person can do."""
+
+REFUSALS: Final[Refusals] = {
+    (status, str(status)): "docs.ntfy.sh, errors: ntfy's five-digit codes of this status are checks before publishing"
+    for status in (400, 401, 403, 404, 413, 429)
+}
+"""What proves that no message was published; ntfy's own codes begin with the status."""
 
 
 class NtfyNotifier:
@@ -121,7 +127,12 @@ def _refused(reply: Reply) -> ProviderError:
     answer = reply.json()
     message = str(answer.get("error") or reply.words) if isinstance(answer, dict) else reply.words
     code = str(answer["code"]) if isinstance(answer, dict) and "code" in answer else None
-    return reply.error(readable(message, secrets=reply.secrets), next_step=NEXT_STEPS.get(reply.status, ""), code=code)
+    return reply.error(
+        readable(message, secrets=reply.secrets),
+        is_refused=code is not None and (reply.status, code[:3]) in REFUSALS,
+        next_step=NEXT_STEPS.get(reply.status, ""),
+        code=code,
+    )
 
 
 def prove(access: Access, _models: Sequence[str]) -> Proof:

@@ -17,7 +17,7 @@ from urllib.error import URLError
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.http import Http, Reply, readable, retry_after_s, reveal, secret_parts, status_error
+from dayreel.providers.http import Http, Refusals, Reply, readable, retry_after_s, reveal, secret_parts, status_error
 from dayreel.providers.notifiers.contract import PREVIEW, Card, Interaction, Message
 from dayreel.providers.notifiers.slack_callbacks import SECRET, callbacks
 from dayreel.providers.notifiers.slack_cards import blocks_of, escaped, form_of, text_of
@@ -65,8 +65,39 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
 }
 """The vendor's `error` to what a person can do."""
 
-_NOTHING_HAPPENED: Final = frozenset({"ratelimited", "rate_limited", "service_unavailable", "request_timeout"})
-_MAY_HAVE_HAPPENED: Final = frozenset({"internal_error", "fatal_error"})
+_ERRORS_PAGE: Final = "docs.slack.dev, chat.postMessage and files.completeUploadExternal, Errors"
+REFUSALS: Final[Refusals] = {
+    (429, "ratelimited"): "docs.slack.dev, Rate limits: the call was not carried out",
+    **dict.fromkeys(
+        (
+            (200, code)
+            for code in (
+                *NEXT_STEPS,
+                "as_user_not_supported",
+                "blocked_file_type",
+                "ekm_access_denied",
+                "file_not_found",
+                "invalid_arguments",
+                "invalid_channel",
+                "metadata_too_large",
+                "no_permission",
+                "no_text",
+                "not_allowed_token_type",
+                "org_login_required",
+                "rate_limited",
+                "request_timeout",
+                "restricted_action",
+                "team_access_not_granted",
+                "too_many_attachments",
+            )
+        ),
+        _ERRORS_PAGE,
+    ),
+}
+"""What proves that no message was sent. Of `internal_error` and `fatal_error` Slack says that one may have been."""
+_CAN_PASS: Final = frozenset(
+    {"ratelimited", "rate_limited", "service_unavailable", "request_timeout", "internal_error", "fatal_error"}
+)
 _ERROR_CODE: Final = re.compile(r"^[a-z0-9_:]+$")
 
 
@@ -264,21 +295,23 @@ class SlackNotifier:
         data = response.data if isinstance(response.data, dict) else {}
         code = str(data.get("error") or "")
         wait_s = retry_after_s(response.headers)
+        is_refused = (response.status_code, code) in REFUSALS
         if response.status_code != _OK:
             return status_error(
                 response.status_code,
                 attempted=attempted,
                 answer=readable(code, secrets=secrets),
                 has_side_effects=has_side_effects,
+                is_refused=is_refused,
                 next_step=NEXT_STEPS.get(code, ""),
                 wait_s=wait_s,
                 code=code if _ERROR_CODE.match(code) else None,
             )
         kind: type[ProviderError] = PermanentError
-        if code in _NOTHING_HAPPENED:
+        if has_side_effects and not is_refused:
+            kind = UnknownOutcomeError
+        elif code in _CAN_PASS or not _ERROR_CODE.match(code):
             kind = TransientError
-        elif code in _MAY_HAVE_HAPPENED or not _ERROR_CODE.match(code):
-            kind = UnknownOutcomeError if has_side_effects else TransientError
         needed = f" (needed: {data['needed']})" if data.get("needed") else ""
         return kind(
             attempted=attempted,

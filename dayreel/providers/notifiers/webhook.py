@@ -87,7 +87,8 @@ class WebhookNotifier:
             headers=headers,
         )
         if not reply.ok:
-            raise reply.error(reply.words, next_step=NEXT_STEPS.get(reply.status, ""))
+            # Taken for a refusal whatever it is: nobody can look it up, and the receiver knows a repeat by its key.
+            raise reply.error(reply.words, is_refused=True, next_step=NEXT_STEPS.get(reply.status, ""))
         return {"status": reply.status, "marker": message.marker}
 
     def find(self, marker: str) -> dict[str, Any] | None:

@@ -59,10 +59,11 @@ class PostFinding:
     """What looking up a doubtful post found.
 
     `live`: it is there (see `receipt`). `absent`: it is certainly not there and sending is safe. `resumable`: not there
-    yet, and sending may continue from the handle. `unclear`: a person has to look.
+    yet, and sending may continue from the handle. `refused`: the platform took it and gave it up, so it is certainly
+    not there, and sending it again unchanged cannot help. `unclear`: a person has to look.
     """
 
-    verdict: Literal["live", "absent", "resumable", "unclear"]
+    verdict: Literal["live", "absent", "resumable", "refused", "unclear"]
     evidence: str
     receipt: Receipt | None = None
     handle: dict[str, Any] | None = None
@@ -118,7 +119,7 @@ class PlatformProvider(Protocol):
         Raises:
             UsageError: the request cannot be posted as it is (caption, fields, file); nothing became public.
             TransientError: nothing became public and nothing can; the whole call may be repeated from the handle.
-            PermanentError: refused; nothing became public.
+            PermanentError: refused; it is believed, where something was recorded, only after a `look_up` agrees.
             UnknownOutcomeError: it may be public; `look_up` before anything else.
         """
         ...

@@ -213,6 +213,10 @@ class InstagramPlatform:
         container, media_id = handle.get("container_id"), handle.get("media_id")
         if not container and not media_id:
             return PostFinding("absent", "No container was made, and only a container can be published.")
+        if not media_id and handle.get("publishing") is False:
+            return PostFinding(
+                "resumable", f"Container {container} was never asked to be published.", handle=dict(handle)
+            )
         try:
             if media_id:
                 return PostFinding("live", f"Instagram answered with media {media_id}.", self._receipt(media_id))
@@ -336,18 +340,16 @@ class InstagramPlatform:
         except ProviderError as error:
             if error.code is None:  # no answer at all: somebody looks first, and not in the same breath
                 raise
-            if self._says_published(container):
+            # Any listed error can come after the reel went out (2207051 and 190 did), so every one means: read it.
+            with doubt_remains(is_in_doubt=True):
+                state = self._status(container)[0]
+            if state == "PUBLISHED":
                 return _PUBLISHED_BEFORE
+            if state == _GONE:
+                raise _nobody_knows(container) from None
             if error.code.startswith(_NOT_READY):
                 return None
             raise
-
-    def _says_published(self, container: str) -> bool:
-        # What a second publish of one container answers is not documented, so every error there means: read it.
-        try:
-            return self._status(container)[0] == "PUBLISHED"
-        except ProviderError:
-            return False
 
     def _receipt(self, media_id: str) -> Receipt:
         # A permalink that cannot be read must never lead to a second publish: the post stands.
@@ -375,12 +377,7 @@ class InstagramPlatform:
         with doubt_remains(is_in_doubt=True):
             receipt = self._find(request.marker, None)
         if receipt is None and state == _GONE:
-            raise UnknownOutcomeError(
-                attempted="find out what became of an Instagram post",
-                answer="the container has gone and no media carries the marker",
-                reference=container,
-                next_step=f"Look for {request.marker!r} in the account's posts.",
-            )
+            raise _nobody_knows(container)
         return receipt
 
     def _judge(self, request: PostRequest, handle: dict[str, Any], container: str, *, sent_at: datetime) -> PostFinding:
@@ -431,6 +428,15 @@ def _container_error(container: str, state: str, words: str) -> ProviderError:
     row, code = find_row_in_status(words)
     return to_error(
         row, attempted="wait for the Instagram container", answer=f"{state}: {words}", code=code, reference=container
+    )
+
+
+def _nobody_knows(container: str) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        attempted="find out what became of an Instagram post",
+        answer="the container has gone",
+        reference=container,
+        next_step="`dayreel reconcile` looks through the account's newest posts.",
     )
 
 

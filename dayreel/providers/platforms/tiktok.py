@@ -149,21 +149,25 @@ class TikTokPlatform:
         """Return None: TikTok has no answer to this; its refusal says when the day's posts are used up."""
 
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
-        """Post once, see `PlatformProvider.post`. The handle has publish_id, upload_url, chunk_size, finishing."""
+        """Post once, see `PlatformProvider.post`.
+
+        The handle has publish_id, upload_url, chunk_size, finishing, given_up.
+        """
         del permit  # asking for it is the point: nobody posts without one
         body = self._init_body(request)
         progress = Progress(handle, record)
-        if progress["publish_id"]:
+        if progress["publish_id"] and not progress["given_up"]:
             receipt = self._go_on(request, progress)
             if receipt is not None:
                 return receipt
         self._begin(request, body, progress)
         if not self._upload(request, progress, start=0):
-            raise TransientError(
+            kind = UnknownOutcomeError if progress["finishing"] else TransientError
+            raise kind(
                 attempted="upload the video to TikTok",
                 answer="the upload address is no longer good",
                 reference=progress["publish_id"],
-                next_step="The next try announces the post again.",
+                next_step="The next try asks TikTok how far it is.",
             )
         return self._follow(request, progress)
 
@@ -172,6 +176,10 @@ class TikTokPlatform:
         publish_id = handle.get("publish_id")
         if not publish_id:
             return PostFinding("absent", "No bytes were sent, and nothing is posted before all of them are in.")
+        if handle.get("given_up"):
+            return PostFinding("refused", f"TikTok gave up {publish_id}: {handle['given_up']}.", handle=dict(handle))
+        if handle.get("finishing") is False:
+            return PostFinding("resumable", f"The last byte of {publish_id} was never sent.", handle=dict(handle))
         try:
             return self._judge(request, handle, str(publish_id), sent_at=sent_at)
         except PermanentError as error:
@@ -231,6 +239,7 @@ class TikTokPlatform:
             chunk_size=body["source_info"]["chunk_size"],
             username=creator.get("creator_username"),
             finishing=False,
+            given_up=None,
         )
 
     def _upload(self, request: PostRequest, progress: Progress, *, start: int) -> bool:
@@ -259,8 +268,7 @@ class TikTokPlatform:
                 raise
             return self._recover_receipt(request, error)
         if status.get("status") == "FAILED":
-            failure = _failure(status, publish_id)
-            if isinstance(failure, TransientError):
+            if isinstance(failure := _failure(status, progress), TransientError):
                 return None
             raise failure
         if _is_incomplete(status, request, progress) and not self._upload(
@@ -300,7 +308,7 @@ class TikTokPlatform:
             raw = {"publish_id": publish_id, **({"read_error": problem[0]} if problem else {})}
             return Receipt("processing", None, None, raw)
         if status.get("status") == "FAILED":
-            raise _failure(status, publish_id)
+            raise _failure(status, progress)
         if status.get("status") == _IN_THE_INBOX:
             return _waits_in_the_inbox(request, publish_id)
         return self._receipt(request, status, publish_id, progress["username"])
@@ -333,7 +341,10 @@ class TikTokPlatform:
         state = status.get("status")
         evidence = f"TikTok says {state} for {publish_id}"
         if state == "FAILED":
-            return PostFinding("absent", f"{evidence}: {status.get('fail_reason')}.")
+            reason = str(status.get("fail_reason"))
+            if find_fail_row(reason).verdict == "retry":
+                return PostFinding("absent", f"{evidence}: {reason}.")
+            return PostFinding("refused", f"{evidence}: {reason}.", handle={**handle, "given_up": reason})
         if state == _IN_THE_INBOX:
             return PostFinding(
                 "live", f"{evidence}: its owner has to finish it.", _waits_in_the_inbox(request, publish_id)
@@ -398,11 +409,14 @@ def _is_incomplete(status: dict[str, Any], request: PostRequest, progress: Progr
     return not progress["finishing"] if uploaded is None else int(uploaded) < request.size_bytes
 
 
-def _failure(status: dict[str, Any], publish_id: str) -> ProviderError:
+def _failure(status: dict[str, Any], progress: Progress) -> ProviderError:
+    """Return the error of a post that TikTok gave up. A final one is noted: a person's retry announces it again."""
     reason = str(status.get("fail_reason") or "no reason")
-    return to_error(
-        find_fail_row(reason), attempted=_FOLLOWING, answer=f"FAILED, {reason}", code=reason, reference=publish_id
-    )
+    row = find_fail_row(reason)
+    if row.verdict == "refuse":
+        progress.commit(given_up=reason)
+    reference = str(progress["publish_id"])
+    return to_error(row, attempted=_FOLLOWING, answer=f"FAILED, {reason}", code=reason, reference=reference)
 
 
 def _require_offered(request: PostRequest, post_info: dict[str, Any], creator: dict[str, Any]) -> None:

@@ -88,7 +88,8 @@ class TikTokApi:
         Raises:
             TransientError: broke off before the last chunk; the post continues from the handle.
             PermanentError: TikTok refused the bytes.
-            UnknownOutcomeError: the answer to the last chunk was lost, or proves nothing.
+            UnknownOutcomeError: the answer to the last chunk was lost, or is no acceptance: no document says of any
+                error there that it comes before TikTok has the file.
             UsageError: the file is not the approved one.
         """
         position, corrections = start, 0
@@ -135,9 +136,9 @@ _CONTENT_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "vide
 
 def _put_error(reply: Reply, publish_id: str) -> ProviderError:
     kind: type[ProviderError] = PermanentError
-    if reply.status >= 500 or reply.status == 429:  # noqa: PLR2004  HTTP's own borders
-        kind = UnknownOutcomeError if reply.has_side_effects and reply.status >= 500 else TransientError  # noqa: PLR2004
-    elif reply.status == 416:  # noqa: PLR2004
+    if reply.has_side_effects:
+        kind = UnknownOutcomeError
+    elif reply.status in (408, 416, 425, 429) or reply.status >= 500:  # noqa: PLR2004  HTTP's own borders
         kind = TransientError
     return kind(
         attempted=_UPLOADING,

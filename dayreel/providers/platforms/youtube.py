@@ -134,31 +134,37 @@ class YouTubePlatform:
         """Return None: the Data API does not report what is left of a quota."""
 
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
-        """Post once, see `PlatformProvider.post`. The handle has session_uri, finishing and video_id."""
+        """Post once, see `PlatformProvider.post`. The handle has session_uri, finishing, video_id, given_up."""
         del permit  # asking for it is the point: nobody posts without one
         body, params = self._video_body(request)
         progress = Progress(handle, record)
-        if progress["video_id"]:
-            return self._follow(str(progress["video_id"]))
-        resumed = self._ask_on_resume(request, progress) if progress["session_uri"] else None
+        is_given_up = bool(progress["given_up"])
+        if progress["video_id"] and not is_given_up:
+            return self._follow(progress)
+        resumed = self._ask_on_resume(request, progress) if progress["session_uri"] and not is_given_up else None
         if isinstance(resumed, str):
             progress.commit(video_id=resumed)
-            return self._follow(resumed)
+            return self._follow(progress)
         if resumed is None:
-            progress.commit(session_uri=start_session(self._api, request, body, params), finishing=False)
+            uri = start_session(self._api, request, body, params)
+            progress.commit(session_uri=uri, finishing=False, video_id=None, given_up=None)
         state = send_bytes(self._api, request, progress, start=resumed or 0, chunk_bytes=self._chunk_bytes)
         if state.video is None:
             raise self._session_gone(progress)
         progress.commit(video_id=str(state.video["id"]))
-        return self._follow(str(state.video["id"]))
+        return self._follow(progress)
 
     def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         """Ask the session, then the channel's uploads, see `PlatformProvider.look_up`."""
         if not handle.get("session_uri") and not handle.get("video_id"):
             return PostFinding("absent", "No upload was opened, so there is no video.")
+        if handle.get("given_up"):
+            return _given_up(handle, str(handle["video_id"]), str(handle["given_up"]))
+        if not handle.get("video_id") and handle.get("finishing") is False:
+            return PostFinding("resumable", "The last byte of the upload was never sent.", handle=dict(handle))
         try:
             if handle.get("video_id"):
-                return self._judge_video(str(handle["video_id"]))
+                return self._judge_video(handle, str(handle["video_id"]))
             return self._judge_session(request, handle, sent_at=sent_at)
         except PermanentError as error:
             return PostFinding("unclear", f"YouTube does not let us look: {error.message}")
@@ -225,8 +231,9 @@ class YouTubePlatform:
 
     # -- following, and finding out -------------------------------------------------------------------------------
 
-    def _follow(self, video_id: str) -> Receipt:
+    def _follow(self, progress: Progress) -> Receipt:
         """Wait until the video is processed. It exists: only YouTube's own failed or rejected means it is not kept."""
+        video_id = str(progress["video_id"])
         url = f"{self._watch_url}/{video_id}"
         problem: list[str] = []
 
@@ -244,6 +251,7 @@ class YouTubePlatform:
         if not video:
             return Receipt("processing", video_id, url, {"read_error": problem[0]} if problem else {})
         if _upload_status(video) in _BROKEN:
+            progress.commit(given_up=_why(video))
             raise _upload_error(video, video_id)
         return Receipt("posted", video_id, url, video)
 
@@ -256,27 +264,27 @@ class YouTubePlatform:
         )
         return next(iter(page.get("items", [])), None)
 
-    def _judge_video(self, video_id: str) -> PostFinding:
+    def _judge_video(self, handle: dict[str, Any], video_id: str) -> PostFinding:
         video = self._video(video_id)
         url = f"{self._watch_url}/{video_id}"
         if video is None:
             return PostFinding("unclear", f"YouTube gave the id {video_id} and does not show the video.")
         status = _upload_status(video)
         if status in _BROKEN:
-            return PostFinding("unclear", f"YouTube took video {video_id} and did not keep it: {_why(video)}.")
+            return _given_up(handle, video_id, _why(video))
         state: Any = "posted" if status == "processed" else "processing"
         return PostFinding("live", f"YouTube shows video {video_id} as {status}.", Receipt(state, video_id, url, video))
 
     def _judge_session(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         answer = ask_session(self._api, str(handle["session_uri"]), total=request.size_bytes)
         if answer.video is not None:
-            return self._judge_video(str(answer.video["id"]))
+            return self._judge_video(handle, str(answer.video["id"]))
         if answer.state == "open":
             evidence = f"The upload holds {answer.held_bytes} of {request.size_bytes} bytes, so there is no video yet."
             return PostFinding("resumable", evidence, handle=dict(handle))
         video_id = self._find(request.marker, sent_at)
         if video_id is not None:
-            return self._judge_video(video_id)
+            return self._judge_video(handle, video_id)
         if handle.get("finishing"):
             return PostFinding("unclear", f"The upload session has gone, and no upload carries {request.marker!r}.")
         return PostFinding("absent", "The upload session has gone before its last byte was sent.")
@@ -307,6 +315,11 @@ class YouTubePlatform:
                 return None
             token = {"pageToken": page["nextPageToken"]}
         return None
+
+
+def _given_up(handle: dict[str, Any], video_id: str, why: str) -> PostFinding:
+    noted = {**handle, "video_id": video_id, "given_up": why}
+    return PostFinding("refused", f"YouTube took video {video_id} and did not keep it: {why}.", handle=noted)
 
 
 def _upload_status(video: dict[str, Any]) -> str:

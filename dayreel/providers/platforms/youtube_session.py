@@ -13,6 +13,7 @@ from dayreel.providers.http import Reply, secret_parts
 from dayreel.providers.platforms.approved import FileSlice, Progress, approved_file
 from dayreel.providers.platforms.contract import PostRequest
 from dayreel.providers.platforms.youtube_api import YouTubeApi
+from dayreel.providers.platforms.youtube_errors import BY_REASON
 
 CHUNK_UNIT = 262_144
 _HELD = re.compile(r"bytes=0-(\d+)")
@@ -127,20 +128,33 @@ def _send_chunk(
         data=FileSlice(file, first=first, length=last - first + 1),
         secrets=secret_parts(uri),
     )
+    if reply.ok or reply.status == 308:  # noqa: PLR2004  taken, wholly or so far
+        return _read(api, reply, is_publishing=is_final)
+    if is_final:
+        return _ask_after_the_last(api, reply, uri, total=total)
     if reply.status == 401 or reply.status >= 500:  # noqa: PLR2004  answered, but where do we stand? The session knows
-        return _ask_after(api, reply, uri, total=total, is_final=is_final)
-    return _read(api, reply, is_publishing=is_final)
-
-
-def _ask_after(api: YouTubeApi, reply: Reply, uri: str, *, total: int, is_final: bool) -> SessionState:
-    try:
         return ask_session(api, uri, total=total)
+    return _read(api, reply)
+
+
+def _ask_after_the_last(api: YouTubeApi, reply: Reply, uri: str, *, total: int) -> SessionState:
+    """Ask the session what became of the last byte: its answer was an error, and even a listed one proves nothing.
+
+    Raises:
+        TransientError, PermanentError: the session is open, so there is no video, and the error was a listed one.
+        UnknownOutcomeError: the session could not be asked.
+    """
+    try:
+        state = ask_session(api, uri, total=total)
     except (TransientError, PermanentError) as error:
-        if not is_final:
-            raise
         raise UnknownOutcomeError(
             attempted=_UPLOADING,
             answer=f"HTTP {reply.status}, and asking the upload where it stands: {error.answer}",
             next_step="`dayreel reconcile` asks again.",
             code=error.code,
         ) from error
+    refusal = api.error(reply)
+    is_listed = refusal.code in BY_REASON and refusal.code not in ("authError", "backendError")
+    if state.state == "open" and is_listed:
+        raise refusal
+    return state

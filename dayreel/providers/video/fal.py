@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.http import Http, Reply, readable, reveal, status_error
+from dayreel.providers.http import Http, Refusals, Reply, readable, reveal, status_error
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.providers.video.fal_models import MODELS, FalModel
 from dayreel.providers.video.request_check import check_request
@@ -51,6 +51,21 @@ RETRY_HELPS: Final = frozenset(
     }
 )
 """The vendor's error types after which the same request may well succeed."""
+
+_ERRORS_PAGE: Final = "fal.ai/docs, Model APIs, Errors"
+REFUSALS: Final[Refusals] = {
+    (400, "bad_request"): f"{_ERRORS_PAGE}: the body cannot be read",
+    (401, "unauthorized"): "fal.ai/docs, Inference API, Authentication: checked before the queue",
+    (402, "out_of_credit"): "fal.ai/docs, FAQ, Billing: a locked account queues nothing",
+    (403, "out_of_credit"): "fal.ai/docs, FAQ, Billing: a locked account queues nothing",
+    (403, "forbidden"): "fal.ai/docs, Inference API, Authentication: checked before the queue",
+    (404, "not_found"): f"{_ERRORS_PAGE}: there is no such application to queue for",
+    (422, "invalid_input"): f"{_ERRORS_PAGE}: the input was judged, and no id was given out",
+    (429, "concurrent_requests_limit"): f"{_ERRORS_PAGE}: too many at once; not queued",
+}
+"""What proves that a submit was not taken on. No 5xx does: the queue may have the request by then."""
+
+_BY_STATUS: Final = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "401": "Check FAL_KEY (fal.ai dashboard, Keys).",
@@ -270,11 +285,19 @@ def _adapter(model: str) -> FalModel:
 
 def _submit_refused(reply: Reply) -> ProviderError:
     reason = _reason(reply.body.decode("utf-8", "replace"), reply.headers.get("X-Fal-Error-Type"))
-    if _is_out_of_credit(reply.status, reason.words):
-        return reply.error(reason.words, next_step=NEXT_STEPS["out_of_credit"], code="out_of_credit")
-    in_doubt = reply.status in (500, 502, 504)
-    step = _DASHBOARD if in_doubt else NEXT_STEPS.get(reason.code or "", NEXT_STEPS.get(str(reply.status), ""))
-    return reply.error(reason.words, code=reason.code, next_step=step)
+    is_broke = _is_out_of_credit(reply.status, reason.words)
+    is_refused = reason.is_vendors and (reply.status, _refusal_code(reply.status, reason, is_broke)) in REFUSALS
+    if not is_refused:
+        return reply.error(reason.words, code=reason.code, next_step=_DASHBOARD)
+    code = "out_of_credit" if is_broke else reason.code
+    step = NEXT_STEPS.get(code or "", NEXT_STEPS.get(str(reply.status), ""))
+    return reply.error(reason.words, is_refused=True, code=code, next_step=step)
+
+
+def _refusal_code(status: int, reason: "_Reason", is_broke: bool) -> str:
+    if is_broke:
+        return "out_of_credit"
+    return "invalid_input" if reason.by_model else reason.code or _BY_STATUS.get(status, "")
 
 
 def _is_out_of_credit(status: int, words: str) -> bool:
@@ -286,11 +309,17 @@ def _is_out_of_credit(status: int, words: str) -> bool:
 
 @dataclass(frozen=True)
 class _Reason:
-    """Why fal says no. `by_model`: the model judged the input or gave up, so repeating the call shows it again."""
+    """Why fal says no.
+
+    Attributes:
+        by_model: the model judged the input or gave up, so repeating the call shows it again.
+        is_vendors: it has one of the vendor's two error shapes, and is no page of something in between.
+    """
 
     code: str | None
     words: str
     by_model: bool = False
+    is_vendors: bool = False
 
 
 def _reason(text: str, error_type: str | None) -> _Reason:
@@ -304,11 +333,11 @@ def _reason(text: str, error_type: str | None) -> _Reason:
     error_type = error_type or body.get("error_type")
     detail = body.get("detail")
     if not isinstance(detail, list):
-        return _Reason(error_type, str(detail or text))
+        return _Reason(error_type, str(detail or text), is_vendors=isinstance(detail, str))
     rows = [row for row in detail if isinstance(row, dict)]
     words = "; ".join(f"{'.'.join(str(part) for part in row.get('loc', []))}: {row.get('msg')}" for row in rows)
     first = next((str(row["type"]) for row in rows if row.get("type")), None)
-    return _Reason(error_type or first, words or text, by_model=True)
+    return _Reason(error_type or first, words or text, by_model=True, is_vendors=first is not None)
 
 
 def _last_message(logs: list[dict[str, Any]] | None) -> str:

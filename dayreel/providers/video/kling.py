@@ -78,10 +78,14 @@ CODES: Final[Mapping[int, tuple[Meaning, str]]] = {
     1303: ("retry", _LATER),
     1304: ("refuse", "Add this machine's address to the allow list in the Kling developer console."),
     5000: ("doubt", _CONSOLE),
-    5001: ("retry", "It is tried again later."),
+    5001: ("doubt", _CONSOLE),
     5002: ("doubt", _CONSOLE),
 }
-"""The vendor's `code` to what it means and what a person can do. `doubt` is a plain retry for reads."""
+"""The vendor's `code` to what it means and what a person can do. `doubt` is a plain retry for reads.
+
+The others are decided before a task is made (Kling API reference, General, Error codes: authentication, account,
+parameters, policy, limits); only they prove that a submit was not taken on.
+"""
 _NO_CREDIT: Final = frozenset({1101, 1102})
 _STATES: Final[Mapping[str, Literal["queued", "running"]]] = {"submitted": "queued", "processing": "running"}
 
@@ -259,7 +263,11 @@ def _data(reply: Reply, reference: str) -> dict[str, Any]:
         data = body.get("data")
         return data if isinstance(data, dict) else {}
     if isinstance(code, int) and code in CODES:
-        raise _refused(reply, code, str(body.get("message", "")), reference)
+        words = readable(str(body.get("message", "")), secrets=reply.secrets)
+        if reply.has_side_effects and "external_task_id" in words:
+            # That id is ours alone: an earlier submit, whose answer proved nothing, has arrived after all.
+            raise UnknownOutcomeError(attempted=reply.attempted, answer=f"code {code}: {words}", reference=reference)
+        raise _refused(reply, code, words, reference)
     if reply.ok:
         reply.document()
         raise _doubt(reply)(attempted=reply.attempted, answer=f"code {code!r}: {reply.words}", reference=reference)
@@ -276,7 +284,7 @@ def _refused(reply: Reply, code: int, words: str, reference: str) -> ProviderErr
     }
     return kinds[meaning](
         attempted=reply.attempted,
-        answer=f"HTTP {reply.status}, code {code}: {readable(words, secrets=reply.secrets)}",
+        answer=f"HTTP {reply.status}, code {code}: {words}",
         reference=reference,
         next_step=step,
         retry_after_s=reply.wait_s,

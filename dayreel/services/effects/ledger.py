@@ -27,6 +27,7 @@ from dayreel.errors import (
     UnknownOutcomeError,
 )
 from dayreel.processes import this_process
+from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import NO_CONTENT, Effect, EffectKey, EffectState, Permit, RecordHandle
 from dayreel.services.effects.intent import Intent, SendCall, VendorFailed
@@ -174,16 +175,26 @@ class EffectLedger:
                 values["result"] = dict(result)
             connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))
 
-    def revoke_confirmation(self, effect_id: int, state: Literal["intended", "unknown"], evidence: str) -> None:
+    def revoke_confirmation(
+        self,
+        effect_id: int,
+        state: Literal["intended", "refused", "unknown"],
+        evidence: str,
+        *,
+        handle: Mapping[str, Any] | None = None,
+    ) -> None:
         """Take back the confirmation of a post that its platform accepted and then did not keep; it costs nothing.
 
-        The handle stays: the next try begins by asking the platform about it.
+        The handle stays, or becomes what is given: the next try begins by asking the platform about it.
         """
+        values: dict[str, Any] = {"state": state, "error": evidence, "settled_usd": None, "settled_at": None}
+        if handle is not None:
+            values["handle"] = dict(handle)
         with self._catalog.write("money") as connection:
             connection.execute(
                 update(effects)
                 .where(effects.c.id == effect_id, effects.c.state == "confirmed", effects.c.kind == "post")
-                .values(state=state, error=evidence, settled_usd=None, settled_at=None, version=effects.c.version + 1)
+                .values(**values, version=effects.c.version + 1)
             )
 
     # -- steps, each one transaction -----------------------------------------------------------------------------
@@ -219,7 +230,7 @@ class EffectLedger:
 
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: SendCall) -> Effect:
         try:
-            done = act(permit, dict(effect.handle), self._recorder(effect.id))
+            done = act(permit, dict(effect.handle), self._recorder(effect.id, intent))
         except VendorFailed as ended:
             again = isinstance(ended.error, TransientError)
             cost_usd = None if again else Decimal(0)
@@ -379,7 +390,7 @@ class EffectLedger:
             effects.c.fingerprint == key.fingerprint,
         )
 
-    def _recorder(self, effect_id: int) -> RecordHandle:
+    def _recorder(self, effect_id: int, intent: Intent) -> RecordHandle:
         """Return what an act records its handles with; it stops an act that was taken over while it slept."""
 
         retrying = Retrying(
@@ -403,18 +414,60 @@ class EffectLedger:
         def write_down(patch: dict[str, Any]) -> None:
             with self._catalog.write("money") as connection:
                 row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
-                if row["state"] != "sent" or row["owner"] != self._owner:
-                    raise BusyError(
-                        f"Effect {effect_id} was taken over by {row['owner'] or 'a reconciliation'} in the meantime.",
-                        next_step="Nothing more is sent from here; `dayreel status` shows how it ends.",
+                is_ours = row["state"] == "sent" and row["owner"] == self._owner
+                if is_ours:
+                    connection.execute(
+                        update(effects)
+                        .where(effects.c.id == effect_id)
+                        .values(handle={**row["handle"], **patch}, lease_until_at=self._clock.now() + leases.LEASE)
                     )
-                connection.execute(
-                    update(effects)
-                    .where(effects.c.id == effect_id)
-                    .values(handle={**row["handle"], **patch}, lease_until_at=self._clock.now() + leases.LEASE)
+                else:
+                    self._keep_late(connection, row, intent, patch)
+            if not is_ours:
+                raise BusyError(
+                    f"Effect {effect_id} was taken over by {row['owner'] or 'a reconciliation'} in the meantime.",
+                    next_step="Nothing more is sent from here; `dayreel status` shows how it ends.",
                 )
 
         return record
+
+    def _keep_late(self, connection: Connection, row: RowMapping, intent: Intent, patch: Mapping[str, Any]) -> None:
+        """Keep what a vendor gave to a process that was taken for dead: a purchase nobody follows is billed unseen.
+
+        A row that waits for a look, or was let go, goes on with it. Where another request stands there by now, the late
+        one becomes a row of its own, which `reconcile` follows and settles. Ids of a post only complete what is known:
+        who was taken over publishes nothing, because that asks here first.
+        """
+        known = row["handle"]
+        is_open = row["state"] in ("intended", "sent", "unknown")
+        if intent.records_first:
+            if is_open and all(
+                known.get(name) in (None, value) for name, value in patch.items() if name.endswith("_id")
+            ):
+                connection.execute(update(effects).where(effects.c.id == row["id"]).values(handle={**known, **patch}))
+            return
+        now = self._clock.now()
+        goes_on = {
+            "state": "sent",
+            "owner": None,
+            "handle": dict(patch),
+            "error": f"its id came after the process was taken for dead: {patch}",
+            "reserved_usd": intent.most_usd,
+            "spent_on": row["spent_on"] or local_day(now, self._timezone),
+            "lease_until_at": now,
+        }
+        if row["state"] in ("intended", "unknown") and not has_handle(known):
+            version = row["version"] + 1
+            connection.execute(update(effects).where(effects.c.id == row["id"]).values(**goes_on, version=version))
+            return
+        own: dict[str, Any] = {
+            "fingerprint": fingerprint(of=row["fingerprint"], late=dict(patch)),
+            "result": {},
+            "settled_usd": None,
+            "settled_at": None,
+        }
+        copied = {name: value for name, value in row.items() if name != "id"}
+        connection.execute(insert(effects).values(**{**copied, **own, **goes_on}))
 
     def _settle(
         self,
@@ -446,14 +499,16 @@ class EffectLedger:
 def reopen(connection: Connection, *which: ColumnElement[bool]) -> int:
     """Let what was refused be tried again, in the caller's "money" transaction; return how many acts that are.
 
-    A refusal means that certainly nothing happened, so trying again is safe.
+    A refusal means that certainly nothing happened, so trying again is safe. A post keeps what its platform has given
+    to go on from: the next try looks there before it sends a byte. A refused purchase is over, by its service's word.
     """
+    refused = (*which, effects.c.state == "refused")
+    connection.execute(update(effects).where(*refused, effects.c.kind != "post").values(handle={}))
     opened = connection.execute(
         update(effects)
-        .where(*which, effects.c.state == "refused")
+        .where(*refused)
         .values(
             state="intended",
-            handle={},
             reserved_usd=Decimal(0),
             settled_usd=None,
             spent_on=None,

@@ -1,8 +1,8 @@
 """Asking a language model for one document, paid through the ledger, read strictly.
 
-An answer that was cut, off the schema or lost is asked for again under the next sequence number: a lost answer costs
-its tokens again, which is the one repeat that has no way to be looked up (docs/explanation/guarantees.md), so it is
-bounded.
+An answer that was cut, off the schema or lost is asked for again under the next sequence number. A lost answer may cost
+its tokens and cannot be looked up (docs/explanation/guarantees.md): it is booked at the most they can cost, and asked
+for again after a pause, within the caps.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from dayreel.errors import PermanentError, UnknownOutcomeError
+from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
@@ -22,6 +22,7 @@ from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.project import Project
+from dayreel.services.retry_transient import LONGEST_WAIT_S
 
 MAX_ANSWERS = 4
 MAX_SEQUENCES = 100
@@ -46,6 +47,12 @@ class Unusable(Exception):  # noqa: N818  never leaves this module's callers
     hint: str = ""
 
 
+class AnswersLostError(TransientError):
+    """Every answer got lost, and each may have been billed: trying again can help, and may cost as much again."""
+
+    _retry_words = "Each is booked at the most it can have cost; trying again can help."
+
+
 def ask(
     project: Project,
     channel: Channel,
@@ -57,7 +64,9 @@ def ask(
     document: type[Document],
     accept: Callable[[Document], None] = lambda _document: None,
 ) -> Asked[Document]:
-    """Ask until an answer can be used, four times at the most; answers that a person set aside do not count.
+    """Ask until an answer can be used, four times at the most.
+
+    Answers that a person set aside, and those that an earlier call lost, do not count.
 
     Args:
         accept: looks at a well-formed document and raises `Unusable` when it will not do.
@@ -65,23 +74,29 @@ def ask(
     Raises:
         PermanentError: the model refused, or no answer could be used; the reasons are listed.
         GateClosedError: a cap holds.
-        TransientError: the service is down.
+        TransientError: the service is down, or four answers in a row were lost; a later call asks again.
     """
     effect_ids: list[int] = []
     reasons: list[str] = []
+    lost: list[str] = []
     cost_usd = Decimal(0)
     prompt = question.prompt
     for sequence in range(1, MAX_SEQUENCES + 1):
-        if len(reasons) == MAX_ANSWERS:
+        if len(reasons) + len(lost) == MAX_ANSWERS:
             break
         asked = Question(
             question.model, question.system, prompt, question.schema, question.schema_name, question.max_tokens
         )
         key = EffectKey(row.id, "llm", model.name, sequence, fingerprint(layer=layer, asked=vars(asked)))
+        earlier = project.ledger.find(key)
+        if earlier is not None and earlier.state == "unknown":
+            continue
         try:
             effect = project.ledger.perform(*_paid(project, channel, row, layer, model, asked, key))
         except UnknownOutcomeError as error:
-            reasons.append(f"answer {sequence} was lost ({error.answer})")
+            lost.append(f"answer {sequence} was lost ({error.answer})")
+            if len(reasons) + len(lost) < MAX_ANSWERS:
+                project.clock.sleep(min(error.retry_after_s or 2.0 ** (len(lost) - 1), LONGEST_WAIT_S))
             continue
         if effect.result.get("set_aside"):
             continue
@@ -89,7 +104,6 @@ def ask(
         cost_usd += effect.settled_usd or Decimal(0)
         if effect.result.get("lost"):
             # The next question was asked before this was written off: it must stay the same, hint and all.
-            reasons.append(f"answer {sequence}: it was lost, and written off")
             continue
         try:
             parsed = _read(row.id, effect.result, document)
@@ -99,8 +113,15 @@ def ask(
             prompt = f"{question.prompt}\n\n{unusable.hint}".strip()
             continue
         return Asked(parsed, tuple(effect_ids), cost_usd)
+    attempted = f"get {question.schema_name} for {row.id} from {model.name} ({question.model})"
+    if lost:
+        raise AnswersLostError(
+            attempted=attempted,
+            answer="; ".join((*reasons, *lost)),
+            next_step=f"Look whether {model.name} is down; `dayreel run` asks again, as long as the caps allow.",
+        )
     raise PermanentError(
-        attempted=f"get {question.schema_name} for {row.id} from {model.name} ({question.model})",
+        attempted=attempted,
         answer="; ".join(reasons),
         next_step="Look at the channel's topic and templates, or choose another model; "
         f"`dayreel retry {row.id}` asks again.",

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from dayreel.clock import local_day
-from dayreel.errors import GateClosedError, ProviderError, UsageError
+from dayreel.errors import GateClosedError, PermanentError, ProviderError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import PlatformProvider, PostRequest, Receipt
 from dayreel.queries.review import bound_fields
 from dayreel.queries.rows import ContentRow, DecisionRow, decisions_after, get_content, newest_verdict, posts_of
@@ -23,6 +23,7 @@ from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.effects.intent import Done, Intent
+from dayreel.services.effects.ledger import has_handle
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of
 from dayreel.services.transitions import advance
@@ -89,7 +90,7 @@ def publish_post(
     )
 
     def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
-        receipt = provider.post(permit, request, handle=handle, record=record)
+        receipt = _post(project, provider, permit, request, handle, record)
         return Done({"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw})
 
     try:
@@ -99,6 +100,51 @@ def publish_post(
         raise
     settle_post(project, content_id, platform, _receipt(effect))
     return replace(_existing_post(project, content_id, platform), fresh=True)
+
+
+def _post(
+    project: Project,
+    provider: PlatformProvider,
+    permit: Permit,
+    request: PostRequest,
+    handle: dict[str, Any],
+    record: RecordHandle,
+) -> Receipt:
+    """Post once, and believe a refusal only after a look, where the platform has given us anything to look at.
+
+    Instagram published a reel and answered 190; one status read failed, the post counted as refused, and the retry that
+    was advised made a second one.
+    """
+    sent_at, known = project.clock.now(), dict(handle)
+
+    def note(patch: dict[str, Any]) -> None:
+        record(patch)
+        known.update(patch)
+
+    try:
+        return provider.post(permit, request, handle=handle, record=note)
+    except PermanentError as error:
+        if not has_handle(known):
+            raise
+        try:
+            finding = provider.look_up(request, known, sent_at=sent_at)
+        except ProviderError as unreadable:
+            raise _unproven(error, unreadable.answer) from error
+        if finding.verdict == "live" and finding.receipt is not None:
+            return finding.receipt
+        if finding.verdict in ("absent", "resumable", "refused"):
+            raise
+        raise _unproven(error, finding.evidence) from error
+
+
+def _unproven(refusal: PermanentError, evidence: str) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        attempted=refusal.attempted,
+        answer=f"{refusal.answer}; and a look after that: {evidence}",
+        reference=refusal.reference,
+        next_step="`dayreel reconcile` looks it up again.",
+        code=refusal.code,
+    )
 
 
 def _shown_state(project: Project, key: EffectKey) -> str:

@@ -19,7 +19,7 @@ from dayreel.providers.platforms.contract import PlatformProvider, PostFinding, 
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
-from dayreel.schemas.effect import Effect
+from dayreel.schemas.effect import Effect, EffectState
 from dayreel.services.effects.ledger import effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
 from dayreel.services.project import Project
@@ -207,10 +207,14 @@ def _look_up_post(project: Project, effect: Effect) -> Reconciled:
         return _confirm_post(project, effect, finding.receipt, finding.evidence)
     if finding.verdict == "absent":
         return _release(project, effect, finding.evidence, handle=finding.handle)
-    if finding.verdict == "resumable":
-        project.ledger.record_outcome(effect.id, "intended", finding.evidence, handle=finding.handle)
+    if finding.verdict in ("resumable", "refused"):
+        is_refused = finding.verdict == "refused"
+        state: EffectState = "refused" if is_refused else "intended"
+        project.ledger.record_outcome(effect.id, state, finding.evidence, handle=finding.handle)
         note_post(project, effect.key.content_id, effect.key.target, state="failed", error=finding.evidence)
-        return _reconciled(effect, "goes_on", finding.evidence, f"dayreel publish {effect.key.content_id}")
+        verb = "retry" if is_refused else "publish"
+        outcome: ReconcileOutcome = "refused" if is_refused else "goes_on"
+        return _reconciled(effect, outcome, finding.evidence, f"dayreel {verb} {effect.key.content_id}")
     return _park(project, effect, finding.evidence)
 
 
@@ -258,11 +262,15 @@ def _ask_for_name(project: Project, effect: Effect) -> Reconciled:
 
 def _take_back(project: Project, effect: Effect, finding: PostFinding) -> Reconciled:
     """Say of an accepted post that its platform gave it up, or no longer reports it; nothing is processed for ever."""
-    key, is_absent = effect.key, finding.verdict == "absent"
-    project.ledger.revoke_confirmation(effect.id, "intended" if is_absent else "unknown", finding.evidence)
-    state = "failed" if is_absent else "unknown"
-    note_post(project, key.content_id, key.target, state=state, error=finding.evidence, was_processing=True)
-    if is_absent:
+    key = effect.key
+    states: dict[str, Literal["intended", "refused", "unknown"]] = {"absent": "intended", "refused": "refused"}
+    state = states.get(finding.verdict, "unknown")
+    project.ledger.revoke_confirmation(effect.id, state, finding.evidence, handle=finding.handle)
+    shown = "unknown" if state == "unknown" else "failed"
+    note_post(project, key.content_id, key.target, state=shown, error=finding.evidence, was_processing=True)
+    if state == "refused":
+        return _reconciled(effect, "refused", finding.evidence, f"dayreel retry {key.content_id}")
+    if state == "intended":
         return _reconciled(effect, "released", finding.evidence, f"dayreel publish {key.content_id}")
     return _reconciled(effect, "parked", finding.evidence, _look_step(effect))
 

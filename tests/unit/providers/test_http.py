@@ -81,7 +81,7 @@ def test_what_acts_or_carries_a_body_is_never_redirected(method: str, has_side_e
         reply = make_http().send(method, server.url, attempted="pay", has_side_effects=has_side_effects)
     assert reply.status == 307
     assert len(server.asked) == 1
-    assert isinstance(reply.error("moved"), PermanentError)
+    assert isinstance(reply.error("moved"), UnknownOutcomeError if has_side_effects else PermanentError)
 
 
 def test_a_netrc_never_replaces_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,19 +97,20 @@ def test_a_netrc_never_replaces_the_key(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("status", "has_side_effects", "kind"),
     [
-        (408, True, TransientError),
-        (429, True, TransientError),
-        (503, True, TransientError),
+        (408, True, UnknownOutcomeError),
+        (425, True, UnknownOutcomeError),
+        (429, True, UnknownOutcomeError),
+        (503, True, UnknownOutcomeError),
         (500, True, UnknownOutcomeError),
         (502, True, UnknownOutcomeError),
         (504, True, UnknownOutcomeError),
         (500, False, TransientError),
         (504, False, TransientError),
-        (301, True, PermanentError),
-        (400, True, PermanentError),
+        (301, True, UnknownOutcomeError),
+        (400, True, UnknownOutcomeError),
         (401, False, PermanentError),
         (404, False, PermanentError),
-        (422, True, PermanentError),
+        (422, True, UnknownOutcomeError),
     ],
 )
 def test_a_status_without_better_knowledge_has_one_meaning(status: int, has_side_effects: bool, kind: type) -> None:
@@ -121,6 +122,8 @@ def test_a_status_without_better_knowledge_has_one_meaning(status: int, has_side
     assert type(error) is kind
     assert f"HTTP {status}" in str(error)
     assert error.retry_after_s == 7
+    refused = TransientError if status in (408, 425, 429) or status >= 500 else PermanentError
+    assert type(reply.error(reply.words, is_refused=True)) is refused
 
 
 def test_a_non_json_answer_is_typed_by_the_calls_side_effects() -> None:

@@ -43,6 +43,8 @@ class Row:
         more: dict[str, object] = {"seconds": 0.05} if self.kind == "delay" else {}
         if self.kind == "break_off":
             more["bytes"] = 1000
+        if self.kind == "answer_after_accept":
+            more["reads"] = 1
         return {"service": self.service, "route": self.route, "kind": self.kind, "times": self.times, **more}
 
     def __str__(self) -> str:

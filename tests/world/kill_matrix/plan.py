@@ -78,9 +78,9 @@ BY_HAND: Mapping[int, Plan] = {
         _by_hand(
             -7,
             "",
-            "anthropic/messages/error_after_accept openai/responses/error_after_accept fal/submit/error_after_accept "
-            "instagram/rupload/error_after_accept instagram/publish/error_after_accept "
-            "tiktok/upload/error_after_accept youtube/session/error_after_accept",
+            "anthropic/messages/error_after_accept openai/responses/answer_after_accept fal/submit/answer_after_accept "
+            "instagram/rupload/error_after_accept instagram/publish/answer_after_accept "
+            "tiktok/upload/answer_after_accept youtube/upload/answer_after_accept",
         ),
         _by_hand(
             -8,

@@ -174,16 +174,14 @@ def _judge_answers(result: Result, books: Document, calls: int, fired: list[tupl
     """Compare language model calls: one for each document, one more for each answer that was lost or no good."""
     rows = [one for one in books["effects"] if one["kind"] == "llm"]
     lost = sum(one["lost"] for one in rows)
-    # Answered with HTTP 500 after the tokens were used: by the vendors' word not billed, so it is asked again.
-    swallowed = sum(kind == "error_after_accept" for service, _, kind in fired if service in ("anthropic", "openai"))
     no_good = sum(kind in ("cut", "off_schema") for _, _, kind in fired)
     refusals = sum(kind == "refusal" for _, _, kind in fired)
     planned = 2
-    result.llm_calls, result.llm_lost = calls, lost + swallowed
+    result.llm_calls, result.llm_lost = calls, lost
     # After a refusal a person changes the topic: the idea and its prompts are asked for again.
-    most = planned + lost + swallowed + no_good + 3 * refusals
+    most = planned + lost + no_good + 3 * refusals
     if not planned <= calls <= most:
-        result.wrong.append(f"{calls} language model calls, {most} at the most ({lost} lost, {swallowed} swallowed)")
+        result.wrong.append(f"{calls} language model calls, {most} at the most ({lost} of them lost)")
     if len(rows) > planned + lost + no_good + 3 * refusals:
         result.wrong.append(f"{len(rows)} language model rows in the ledger, {lost} of them lost")
 

@@ -81,8 +81,8 @@ def test_usage_survives_what_cannot_be_used(vendor: str, access: Access, world: 
     [
         ({"kind": "lose_answer"}, UnknownOutcomeError, True),
         ({"kind": "error", "status": 429}, TransientError, False),
-        ({"kind": "error", "status": 500}, TransientError, False),
-        ({"kind": "error", "status": 503}, TransientError, False),
+        ({"kind": "error", "status": 500}, UnknownOutcomeError, False),
+        ({"kind": "error", "status": 503}, UnknownOutcomeError, False),
         ({"kind": "error", "status": 400}, PermanentError, False),
         ({"kind": "expired_token"}, PermanentError, False),
     ],

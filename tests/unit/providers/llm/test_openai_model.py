@@ -44,7 +44,7 @@ def response(*parts: dict[str, Any], status: str = "completed", **more: Any) -> 
 
 
 def error(code: str | None, words: str = "no") -> dict[str, Any]:
-    return {"error": {"message": words, "type": "some_type", "param": None, "code": code}}
+    return {"error": {"message": words, "type": "invalid_request_error", "param": None, "code": code}}
 
 
 def ask(url: str) -> Answer:
@@ -104,11 +104,11 @@ def test_a_refusal_keeps_its_words_and_usage() -> None:
         (404, "model_not_found", PermanentError, "`model`"),
         (422, None, PermanentError, "prompt templates"),
         (429, "insufficient_quota", PermanentError, "Add credit"),
-        (408, None, TransientError, ""),
-        (409, None, TransientError, ""),
+        (408, None, UnknownOutcomeError, ""),
+        (409, None, UnknownOutcomeError, ""),
         (429, "rate_limit_exceeded", TransientError, "later"),
-        (500, "server_error", TransientError, ""),
-        (503, None, TransientError, ""),
+        (500, "server_error", UnknownOutcomeError, ""),
+        (503, None, UnknownOutcomeError, ""),
     ],
 )
 def test_every_row_of_the_error_table_has_one_verdict(
@@ -128,7 +128,11 @@ def test_every_row_of_the_error_table_has_one_verdict(
 
 @pytest.mark.parametrize(
     ("code", "verdict"),
-    [("server_error", TransientError), ("rate_limit_exceeded", TransientError), ("invalid_prompt", PermanentError)],
+    [
+        ("server_error", UnknownOutcomeError),
+        ("rate_limit_exceeded", UnknownOutcomeError),
+        ("invalid_prompt", PermanentError),
+    ],
 )
 def test_a_failed_response_is_typed_by_its_code(code: str, verdict: type) -> None:
     body = response(status="failed", error={"code": code, "message": "it broke"})

@@ -238,7 +238,7 @@ def test_each_reason_of_a_failed_tiktok_post_has_its_verdict(reason: str, verdic
     check(caught.value, verdict, reason)
     with scripted(failed) as server:
         finding = make_tiktok(server.url).look_up(request, handle, sent_at=WaitingClock().now())
-    assert finding.verdict == "absent"
+    assert finding.verdict == ("absent" if verdict == "retry" else "refused")
     assert reason in finding.evidence
 
 
@@ -315,4 +315,6 @@ def test_an_upload_youtube_drops_is_refused_and_never_resent(status: dict[str, s
         )
     with scripted(token, shown) as server:
         finding = make_youtube(server.url).look_up(request, {"video_id": "v1"}, sent_at=WaitingClock().now())
-    assert finding.verdict == "unclear"
+    assert finding.verdict == "refused"
+    assert finding.handle is not None
+    assert finding.handle["given_up"]

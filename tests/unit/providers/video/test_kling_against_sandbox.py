@@ -63,7 +63,7 @@ def test_a_lost_submit_is_paid_once_in_doubt_and_found(kling: KlingVideo, world:
     found = kling.find(permit(3).key)
     assert found is not None
     assert kling.follow(found).state in ("queued", "running", "done")
-    with pytest.raises(PermanentError, match="already exists"):
+    with pytest.raises(UnknownOutcomeError, match="already exists"):
         kling.submit(permit(3), REQUEST)
     assert paid(world) == 1
 

@@ -330,8 +330,32 @@ def test_a_suspended_process_that_lost_its_lease_sends_no_more(either: Catalog) 
 
     with pytest.raises(BusyError, match=f"taken over by {FAR}"):
         ledger_of(either, clock, owner="here:1:1").perform(intent(), wake_up_late)
+    with either.read() as connection:
+        taken, late = connection.execute(effects.select().order_by(effects.c.id)).mappings()
+    assert (taken["state"], taken["owner"], taken["handle"]) == ("sent", FAR, {})
+    assert (late["state"], late["owner"], late["handle"]) == ("sent", None, {"request_id": "late"})
+    assert late["reserved_usd"] == HALF
+
+
+@pytest.mark.parametrize("meanwhile", ["unknown", "intended"])
+def test_an_id_that_comes_late_is_followed(either: Catalog, meanwhile: str) -> None:
+    """The process was taken for dead, and what it had sent was parked or let go."""
+
+    def wake_up_late(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
+        with either.write() as connection:
+            connection.execute(update(effects).values(state=meanwhile, owner=None, reserved_usd=0))
+        record({"request_id": "late"})
+        pytest.fail("went on although it was taken over")
+
+    with pytest.raises(BusyError):
+        ledger_of(either).perform(intent(), wake_up_late)
     row = row_of(either)
-    assert (row["state"], row["owner"], row["handle"]) == ("sent", FAR, {})
+    assert (row["state"], row["owner"], row["handle"], row["reserved_usd"]) == (
+        "sent",
+        None,
+        {"request_id": "late"},
+        HALF,
+    )
 
 
 def test_a_second_thread_is_refused_while_the_first_is_working(either: Catalog) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dayreel.errors import ConfigurationError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import Answer, Question
-from dayreel.services.making.ask import MAX_ANSWERS, Asked, Unusable, ask
+from dayreel.services.making.ask import MAX_ANSWERS, AnswersLostError, Asked, Unusable, ask
 from dayreel.services.making.open_content import open_content
 from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import reconcile
@@ -153,9 +153,12 @@ def test_a_written_off_answer_does_not_change_later_questions(project: Project) 
 
 
 def test_lost_answers_are_bounded(project: Project) -> None:
-    with pytest.raises(PermanentError, match="answer 4 was lost"):
+    with pytest.raises(AnswersLostError, match="answer 4 was lost"):
         say(project, *[LOST] * 9)
     assert len(ledger_rows(project, state="unknown")) == MAX_ANSWERS
+    reconcile(project)
+    asked, model = say(project, GOOD)
+    assert (asked.document.text, len(model.asked)) == ("clay", 1)
 
 
 def test_a_cap_stops_the_question_before_it_is_asked(make_project: Callable[..., Project]) -> None:

@@ -1,0 +1,20 @@
+"""A thousand odd answers after acceptance: 0 extra posts, 0 extra bills, and the ledger is never below the bill."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.world.odd_answers import every_scenario, stage
+
+SCENARIOS = 1000
+
+
+def test_a_thousand_odd_answers_post_once_and_pay_once(tmp_path: Path, figure: Callable[[str], None]) -> None:
+    with stage(tmp_path) as played:
+        verdicts = [played.play(scenario) for scenario in every_scenario()[:SCENARIOS]]
+    wrong = [verdict for verdict in verdicts if verdict.wrong]
+    posts, bills = (sum(getattr(verdict, name) for verdict in verdicts) for name in ("extra_posts", "extra_bills"))
+    looks = sum(verdict.looked_by_a_person for verdict in verdicts)
+    figure(f"{len(verdicts)} scenarios: {posts} extra posts, {bills} extra bills, {looks} looks of a person")
+    assert not wrong, (Counter(verdict.scenario.route for verdict in wrong), wrong[0])
+    assert posts == bills == 0

@@ -1,0 +1,75 @@
+"""Whatever an acting request is answered with after the vendor has acted: nothing is posted or bought a second time.
+
+How it is done is `tests.world.odd_answers`; here are the cases that once went wrong and a few drawn scenarios of each
+acting route. A thousand are in `tests/soak/test_odd_answers.py`.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.world.odd_answers import (
+    A_WHOLE_HOUR,
+    ANSWERS,
+    OWN_ERRORS,
+    READS,
+    ROUTES,
+    THEN,
+    Scenario,
+    Stage,
+    Verdict,
+    every_scenario,
+    stage,
+)
+
+OF_EACH_ROUTE = 3
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A world and prepared projects for all scenarios."""
+    with stage(tmp_path_factory.mktemp("odd")) as made:
+        yield made
+
+
+def holds(verdict: Verdict) -> None:
+    assert verdict.wrong == [], verdict
+    assert verdict.extra_posts == verdict.extra_bills == 0, verdict
+
+
+@pytest.mark.parametrize("answer", ["503 page", "408 page", "425 empty", "429 page"])
+def test_a_purchase_that_a_proxy_answers_is_paid_once(played: Stage, answer: str) -> None:
+    """It was four segments for two: each of these statuses counted as "not taken on"."""
+    holds(played.play(Scenario("fal/submit", answer, 0, "retry")))
+
+
+@pytest.mark.parametrize(
+    ("route", "number"),
+    [("instagram/publish", 0), ("instagram/publish", 1), ("youtube/upload", 0)],
+    ids=["2207051", "190", "forbidden"],
+)
+def test_a_listed_error_after_publishing_is_no_refusal(played: Stage, route: str, number: int) -> None:
+    """Refused without a look, because one read failed; the retry that was advised posted again."""
+    assert "error" in OWN_ERRORS[route][number]["body"]
+    holds(played.play(Scenario(route, "its own error", 1, "retry", number)))
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_drawn_answers_of_each_acting_route_act_once(played: Stage, route: str) -> None:
+    drawn = [scenario for scenario in every_scenario() if scenario.route == route][:OF_EACH_ROUTE]
+    for scenario in drawn:
+        holds(played.play(scenario))
+
+
+def test_the_matrix_holds_every_route_answer_outage_and_repair() -> None:
+    scenarios = every_scenario()
+    assert len(scenarios) == len(set(scenarios)) == len(ROUTES) * 18 * 3 * 4
+    assert len(ANSWERS) == 18
+    thousand = scenarios[:1000]
+    assert {(each.route, each.answer) for each in thousand} == {
+        (route, answer) for route in ROUTES for answer in ANSWERS
+    }
+    assert {(each.route, each.reads, each.then) for each in thousand} >= {
+        (route, reads, then) for route in ROUTES for reads in READS for then in THEN
+    }
+    assert A_WHOLE_HOUR in READS
