@@ -31,6 +31,8 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
 
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = _due(context)
+        # From the tick's own time: after downtime Dagster evaluates missed ticks late, and each still means the day
+        # it was due on.
         day = local_day(now, channel.timezone)
         refusal = why_not_made(channel, day, now)
         if refusal is None:
@@ -39,6 +41,8 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
         if refusal is not None:
             return dg.SkipReason(refusal)
         return dg.RunRequest(
+            # One run for each channel and day, whatever the ticks do when clocks change or the daemon restarts:
+            # Dagster starts no second run for a key.
             run_key=f"make:{channel.name}:{day}",
             partition_key=day.isoformat(),
             tags={"channel": channel.name, TRIGGER_TAG: f"schedule make_day_{channel.name}_schedule"},

@@ -41,6 +41,8 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
             for decision in news.due
         ]
         skip = None if requests else dg.SkipReason("; ".join(news.left_out) or "no new decision")
+        # The cursor moves past rows that were left out as well: a channel that is gone would stop every later
+        # decision.
         return dg.SensorResult(run_requests=requests, cursor=str(news.cursor), skip_reason=skip)
 
     @dg.sensor(
@@ -68,6 +70,8 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
             )
             for post in due
         ]
+        # The run key of a post contains its turn, so that a refused one is tried again later; without this filter a
+        # slow machine would queue a run per turn.
         requests = without_unfinished(context.instance, requests, same=(CONTENT_TAG, "platform"))
         nothing = "what is due has its run already" if due else "nothing approved is due"
         skip = None if requests else dg.SkipReason("; ".join(left_out) or nothing)

@@ -34,6 +34,8 @@ def build_marker_sensor(partitions: dg.DailyPartitionsDefinition) -> dg.SensorDe
             context.log.warning("left alone: %s", reason)
         requests = [
             dg.RunRequest(
+                # The digest is part of the key: Dagster never starts a second run for a key, and a corrected marker
+                # must start one.
                 run_key=f"marker:{marker.content_id}:{marker.stage}:{marker.digest}",
                 partition_key=marker.day.isoformat(),
                 asset_selection=[dg.AssetKey([marker.channel, name]) for name in marker.assets],

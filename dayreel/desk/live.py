@@ -120,6 +120,7 @@ class Feed:
             self._ready = asyncio.Event()
             self._latest.clear()
             self._task = asyncio.create_task(self._read(self._ready), name="catalog-reader")
+            # A reader that raised would otherwise leave every browser waiting on a stream without news.
             self._task.add_done_callback(self._let_go)
         return stream
 
@@ -176,6 +177,8 @@ class Feed:
             StoreError: the catalog cannot be read.
         """
         newest = await self._in_thread(newest_marker, self._records)
+        # A cursor beyond the newest marker is from a catalog that was replaced since (a restored backup): the browser
+        # has to load the page again.
         if cursor > newest or newest - cursor > _MOST_MISSED:
             return None
         changes = await self._in_thread(changes_since, self._records, cursor)
@@ -263,6 +266,7 @@ def live_document(live: ContentStatus, marker: int) -> dict[str, Any]:
 
 def as_event(live: ContentStatus, marker: int) -> bytes:
     """Return a content as one server-sent event; JSON on one line, so that nothing in it can end the event."""
+    # ASCII alone: U+2028 and U+0085 end a line for some clients, and an event with it.
     data = json.dumps(live_document(live, marker), ensure_ascii=True, separators=(",", ":"))
     return f"id: {marker}\nevent: status\nretry: {RETRY_MS}\ndata: {data}\n\n".encode("ascii")
 
@@ -314,6 +318,7 @@ class EventStream(StreamingResponse):
 
     def __init__(self, feed: Feed, stream: Stream, first: bytes) -> None:
         """Prepare; no proxy may gather events before it passes them on."""
+        # nginx gathers answers by default and would hand events over in bursts of kilobytes.
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         super().__init__(_events(feed, stream, first), media_type="text/event-stream", headers=headers)
         self._feed, self._stream = feed, stream
@@ -334,6 +339,7 @@ async def _events(feed: Feed, stream: Stream, first: bytes) -> AsyncIterator[byt
     loop = asyncio.get_running_loop()
     end = loop.time() + LONGEST_STREAM_S
     yield first
+    # The first event was read while the stream was joined already, so the feed may have pushed the same one.
     stream.skip(first)
     while loop.time() < end and not feed.is_over(stream.content_id):
         events = await stream.take(HEARTBEAT_S)

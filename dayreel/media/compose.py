@@ -170,6 +170,8 @@ def compose(
         job = _Job(parts, plan, frame, _copy_obstacle(parts, plan, frame), doing, ffmpeg, written.parent, deadline_s)
         job = _on_the_frame_grid(job)
         sound = [_narrated_sound(job)] if plan.narration else [part.sound for part in job.parts]
+        # The sources' sound is measured before anything is encoded, so that most files are right after one pass;
+        # `_corrected` repairs the rest on the sound alone.
         level = first_level(measure(sound, true_peak=False), plan.target)
         source = _encoded_picture(job) if job.why_encoded else _copied_picture(job)
         _write(job, source, sound, level, written, progress)
@@ -201,8 +203,11 @@ def encoder_options(*, preset: str, crf: int, fps: Fraction) -> dict[str, Any]:
         "profile:v": "high",
         "pix_fmt": "yuv420p",
         "g": round(fps * 2),
+        # Noise or confetti at constant quality can exceed what platforms accept, so CRF gets a ceiling.
         "maxrate": _HIGHEST_VIDEO_BIT_RATE,
         "bufsize": _HIGHEST_VIDEO_BIT_RATE,
+        # Untagged video is guessed by every player; browsers and phones then show different colours for the same
+        # file.
         "colorspace": "bt709",
         "color_primaries": "bt709",
         "color_trc": "bt709",
@@ -267,6 +272,8 @@ def _copy_obstacle(parts: Sequence[Part], plan: ComposePlan, frame: Frame) -> st
         why = _stream_obstacle(part.video, frame) or _difference(part.video, first)
         if why:
             return f"{part.path.name}: {why}"
+    # Video models deliver a few frames more or less than asked for. A copy keeps them, and over many segments the
+    # length would be off.
     miss_s = sum(part.video.duration_s for part in parts) - sum(part.duration_s for part in parts)
     if abs(miss_s) > LONGEST_MISS_S / 2:
         return f"the segments together are {miss_s:+.2f} s from the plan"
@@ -289,6 +296,8 @@ def _stream_obstacle(stream: VideoStream, frame: Frame) -> str:
 
 
 def _difference(stream: VideoStream, first: VideoStream) -> str:
+    # The concat demuxer writes only the first file's SPS/PPS. Parts with other ones decode to garbage in some
+    # players.
     if stream.parameters != first.parameters:
         return "codec parameters differ from the first part's"
     if stream.index != first.index:
@@ -332,6 +341,7 @@ def _narrated_sound(job: _Job) -> AudioPart:
         total_s=job.total_s,
     )
     mixed = job.folder / "mix.wav"
+    # Float samples: the mix may exceed full scale until it is levelled, and integers would clip it here.
     spec = graph.output(mix, str(mixed), f="wav", **{"c:a": "pcm_f32le"})
     run_ffmpeg(
         spec,
@@ -355,9 +365,11 @@ def _copied_picture(job: _Job) -> _Picture:
     listed = job.folder / "parts.ffconcat"
     lines = ["ffconcat version 1.0"]
     for part in job.parts:
+        # The quoting of ffconcat: a quote inside a quoted name is closed, escaped and opened again.
         quoted = str(part.path.absolute()).replace("'", r"'\''")
         lines += [f"file '{quoted}'", f"duration {part.duration_s:.6f}"]
     listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # `safe=0` permits absolute paths; the whitelist keeps a crafted list from opening a network address.
     source = graph.input(str(listed), f="concat", safe=0, protocol_whitelist="file,pipe")
     return _Picture(source[str(job.parts[0].video.index)], {"c:v": "copy"})
 
@@ -405,8 +417,11 @@ def _corrected(job: _Job, sound: Sequence[AudioPart], level: Level | None, writt
     silence) keeps under its peak and is returned as loud as it is, for the checks to report.
     """
     for round_number in range(_MOST_ROUNDS):
+        # Encoding to AAC changes peaks, so only the encoded file says whether the limit holds.
         measured = measure([AudioPart(written, 1, 0.0, job.total_s + 1)], true_peak=True)
         if level is not None:
+            # Loudness and peak can contradict each other (one click in silence). After three rounds the peak wins,
+            # because platforms limit what exceeds it.
             peak_only = round_number >= _LOUDNESS_ROUNDS
             level = corrected_level(level, measured, job.plan.target, peak_only=peak_only)
         if level is None or round_number == _MOST_ROUNDS - 1:
@@ -425,6 +440,7 @@ def _result(job: _Job, facts: Probe, measured: Loudness) -> Composed:
     """
     video = facts.best_video_stream()
     due = sum(job.frames) if job.why_encoded else sum(part.video.frames for part in job.parts)
+    # ffmpeg ends with 0 when an input is cut off: only counting frames notices it.
     if video.frames != due or abs(facts.duration_s - job.total_s) > LONGEST_MISS_S:
         raise MediaError(
             f"Tried to {job.doing}; {video.frames} frames and {facts.duration_s:.2f} s came out where {due} frames "

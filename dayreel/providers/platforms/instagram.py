@@ -191,9 +191,12 @@ class InstagramPlatform:
         if progress["media_id"]:
             return self._receipt(progress["media_id"])
         state = self._state_on_resume(progress)
+        # The answer to a publish was lost, and it had worked.
         if state == "PUBLISHED":
             return self._recover(request, progress["container_id"])
         if progress["publishing"] and state not in ("FINISHED", "IN_PROGRESS"):
+            # A publish was tried and the container can no longer be asked: look for the marker among the account's
+            # media before another container is made, or the reel may be posted twice.
             receipt = self._recover_receipt(request, progress["container_id"], state)
             if receipt is not None:
                 return receipt
@@ -201,6 +204,7 @@ class InstagramPlatform:
         if not is_usable:
             self._fill_new_container(request, fields, progress)
         self._wait_until_finished(progress["container_id"])
+        # Committed before the call: a process that dies inside it must leave a trace that it may have published.
         progress.commit(publishing=True)
         media_id = self._publish(progress["container_id"])
         if media_id is None:
@@ -286,6 +290,7 @@ class InstagramPlatform:
                 params={"fields": "status_code,status"},
             )
         except ProviderError as error:
+            # Meta answers 400 for an id that it has forgotten, the same as for one that never existed.
             if error.code in GONE_CODES:
                 return _GONE, error.answer
             raise
@@ -405,6 +410,8 @@ class InstagramPlatform:
                 params={"fields": _MEDIA_FIELDS, "limit": 25, **after},
             )
             for media in page.get("data", []):
+                # Newest first: what was posted before the send cannot be the lost one. The margin covers two clocks
+                # that disagree.
                 if sent_at is not None and _is_older(media, sent_at):
                     return None
                 if carries_marker(str(media.get("caption") or ""), marker):

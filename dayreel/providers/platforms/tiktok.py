@@ -228,6 +228,8 @@ class TikTokPlatform:
         if _is_inbox(request):
             made = self._api.call(_INBOX_INIT, attempted="announce the TikTok draft", json=body)
         else:
+            # TikTok's rules ask for this before every direct post: an account's options change when its owner makes
+            # it private.
             creator = self._api.call(_CREATOR_INFO, attempted="ask TikTok what the account offers")
             _require_offered(request, body["post_info"], creator)
             made = self._api.call(_INIT, attempted="announce the TikTok post", json=_respecting(body, creator))
@@ -317,6 +319,8 @@ class TikTokPlatform:
         video_id = public_id(status)
         raw: dict[str, Any] = {"publish_id": publish_id, "status": status.get("status")}
         if video_id is None:
+            # A public post gets its public id only after moderation, minutes to hours later; a private one never gets
+            # one.
             if request.fields.get("privacy") != "SELF_ONLY":
                 raw["public_id_pending"] = True
             return Receipt("posted", None, None, raw)

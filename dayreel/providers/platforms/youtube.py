@@ -197,6 +197,7 @@ class YouTubePlatform:
             },
         }
         params: dict[str, str | int] = {"uploadType": "resumable", "part": "snippet,status"}
+        # The default of the API is to notify, so only the refusal is sent.
         if not fields.notify_subscribers:
             params["notifySubscribers"] = "false"
         return body, params
@@ -211,6 +212,8 @@ class YouTubePlatform:
                 return str(answer.video["id"])
             if not progress["finishing"]:
                 return None
+            # A session is forgotten after about a week, also one whose upload had finished: only the marker still
+            # finds the video.
             video_id = self._find(request.marker, None)
         if video_id is None:
             raise self._session_gone(progress)
@@ -267,6 +270,7 @@ class YouTubePlatform:
     def _judge_video(self, handle: dict[str, Any], video_id: str) -> PostFinding:
         video = self._video(video_id)
         url = f"{self._watch_url}/{video_id}"
+        # Deleted by its owner, or hidden by YouTube: the id alone proves that it was accepted once.
         if video is None:
             return PostFinding("unclear", f"YouTube gave the id {video_id} and does not show the video.")
         status = _upload_status(video)
@@ -297,6 +301,7 @@ class YouTubePlatform:
         )
         if not mine.get("items"):
             raise PermanentError(attempted="find the channel's uploads", answer="no channel for this account")
+        # The uploads playlist costs one unit of quota, a search a hundred; and a search lags behind by hours.
         playlist = mine["items"][0]["contentDetails"]["relatedPlaylists"]["uploads"]
         token: dict[str, str] = {}
         for _ in range(_PAGES):

@@ -160,6 +160,8 @@ class EffectLedger:
         """
         with self._catalog.write("money") as connection:
             row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+            # A living process that is still sending knows more than anybody who looks: its answer may be seconds
+            # away.
             if row["state"] not in ("unknown", "sent") or (row["state"] == "sent" and self.is_at_work(row)):
                 raise BusyError(
                     f"Effect {effect_id} is {row['state']} now.", next_step="Look again: `dayreel reconcile`."
@@ -232,6 +234,8 @@ class EffectLedger:
         try:
             done = act(permit, dict(effect.handle), self._recorder(effect.id, intent))
         except VendorFailed as ended:
+            # The vendor itself said that the job ended without a result and unbilled, so the handle is cleared: the
+            # next try submits again instead of following a dead request.
             again = isinstance(ended.error, TransientError)
             cost_usd = None if again else Decimal(0)
             self._settle(effect.id, "intended" if again else "refused", error=str(ended), cost_usd=cost_usd, handle={})
@@ -243,6 +247,8 @@ class EffectLedger:
                 self._settle_failure(effect.id, intent, error)
             raise
         self._settle(effect.id, "confirmed", result=done.result, cost_usd=done.cost_usd)
+        # `_settle` updates only a row that is still ours. A process that slept through its lease (a suspended laptop)
+        # may have been taken over meanwhile, and the other one's verdict stands.
         settled = self.get(effect.id)
         if settled.state != "confirmed":
             raise BusyError(
@@ -254,6 +260,8 @@ class EffectLedger:
     def _settle_failure(self, effect_id: int, intent: Intent, error: DayreelError) -> None:
         if isinstance(error, UnknownOutcomeError):
             self._settle(effect_id, "unknown", error=str(error), cost_usd=None)
+        # A purchase with a request id: the vendor may be working on it. A post's handle means less, because it is
+        # recorded before the call that publishes.
         elif not intent.records_first and has_handle(self.get(effect_id).handle):
             # The request may still run, or be done, whatever went wrong while asking for it: it stays sent, with its
             # reservation, for the next try to continue.
@@ -364,8 +372,10 @@ class EffectLedger:
                 next_step="Wait for it; nothing was sent from here.",
             )
         values: dict[str, Any] = {"version": row["version"] + 1}
+        # Without a handle there is nothing to ask the vendor about, and sending again might pay or post twice.
         goes_on = intent.records_first or has_handle(row["handle"])
         if goes_on:
+            # Zero dollars: the money is reserved already, but the kill switch, pauses and gates count again.
             self._check(connection, intent, row["spent_on"], Decimal(0))
             values |= {"owner": self._owner, "lease_until_at": self._clock.now() + leases.LEASE, "run_id": self._run_id}
         else:
@@ -491,6 +501,8 @@ class EffectLedger:
         with self._catalog.write("money") as connection:
             connection.execute(
                 update(effects)
+                # The owner is part of the condition, so an act that lost its lease cannot overwrite the verdict of
+                # whoever took over.
                 .where(effects.c.id == effect_id, effects.c.state == "sent", effects.c.owner == self._owner)
                 .values(**values, version=effects.c.version + 1)
             )

@@ -114,6 +114,8 @@ def _buy_all(
 ) -> Product:
     """Make every segment at once; when some fail, those that are done are kept for the next try."""
     preflight(project, channel)
+    # Threads, not processes: they wait for the vendor. Leaving the block waits for all, so that one refusal does not
+    # abandon the other purchases.
     with ThreadPoolExecutor(max_workers=len(requests), thread_name_prefix="segment") as pool:
         jobs = [
             pool.submit(_buy, project, channel, row, source, request, number)
@@ -143,6 +145,7 @@ def _buy(
     )
 
     def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
+        # With a handle the segment was submitted, maybe by a process that died: only following it is free.
         if not has_handle(handle):
             handle = source.submit(permit, request)
             record(handle)
@@ -186,6 +189,7 @@ def _follow(
         job = retry_transient(project.clock, lambda: source.follow(handle))
         if job.state == "done":
             return made_clip(handle, job)
+        # A failed job is not billed (docs/reference/vendors/video.md), which is what makes another submission safe.
         if job.state == "failed":
             error = PermanentError if not job.retry_helps else TransientError
             raise VendorFailed(
@@ -201,6 +205,7 @@ def _follow(
             )
         running = job.state == "running"
         fire(project, row.id, sequence, "progress", progress=50 if running else 5, detail=job.progress or job.state)
+        # Vendors queue for a long time under load. The request id is kept, and giving up here costs nothing.
         if project.clock.monotonic() > deadline:
             raise TransientError(
                 attempted=attempted,
@@ -301,6 +306,7 @@ def _pick(files: Mapping[Path, str | None], row: ContentRow, spec: SegmentSpec) 
         length_s = probe(path).best_video_stream().duration_s
         uses = sum(picked == path for picked, _ in picks)
         room_s = length_s - spec.duration_s
+        # Repeated uses of one file are spread over its length; the epsilon lets the last one reach its very end.
         start_s = 0.0 if room_s <= 0 else (uses * spec.duration_s) % (room_s + 1e-9)
         pick = _Pick(path.name, sha256_of(path), round(start_s, 3), loops=room_s < 0, item=files[path])
         picks.append((path, pick))

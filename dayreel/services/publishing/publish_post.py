@@ -60,6 +60,7 @@ def publish_post(
         with project.catalog.write() as connection:
             _finish_when_all_are_out(project, connection, channel, content_id)
         return done
+    # Over the network, so before any transaction: a vendor that hangs must not hold the catalog.
     account = ask_account(project, provider)
     request = post_request(project, channel, row, platform)
     key = _key(request, platform)
@@ -269,6 +270,8 @@ def _refuse_second_post(connection: Connection, row: ContentRow, platform: str, 
             effects.c.content_id == row.id,
             effects.c.kind == "post",
             effects.c.target == platform,
+            # The same fingerprint is the same post, which the ledger sends once. Another one is a second post of the
+            # same content.
             effects.c.fingerprint != key.fingerprint,
             effects.c.state.in_(OUT),
         )
@@ -302,6 +305,7 @@ def _begin(
     """
     now = project.clock.now()
     with project.catalog.write("money") as connection:
+        # Two runs may be here for the same post (a click and a sensor): the row lock lets one of them find it done.
         if _out(connection, row.id, platform, lock=True) is not None:
             return False
         effect_id = project.ledger.intend(
@@ -310,6 +314,8 @@ def _begin(
         decision = newest_verdict(connection, row.id)
         if decision is None:
             raise GateClosedError(f"Nobody has decided on {row.id}.", next_step=f"`dayreel review approve {row.id}`.")
+        # The post's row names the effect and the decision before anything is sent: whoever looks later finds out by
+        # which approval it went out.
         values = {
             "account": account,
             "effect_id": effect_id,
