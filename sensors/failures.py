@@ -28,8 +28,6 @@ def build_failure_sensor() -> dg.SensorDefinition:
             tags={TRIGGER_TAG: f"failed run {run.run_id}"},
         )
 
-    # Called as a function because mypy cannot type the decorator's overloads. The message goes out in a run of its
-    # own: an error in a sensor would be retried at every tick, and nobody would see it as a failed run.
     # The message is sent by a run of its own: a sensor must not wait for a messenger, and a run that fails is seen and
     # can be tried again.
     sensor: dg.SensorDefinition = dg.run_failure_sensor(

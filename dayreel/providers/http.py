@@ -109,7 +109,7 @@ def status_error(
     wait_s: float | None = None,
     code: str | None = None,
 ) -> ProviderError:
-    """Return the error of an answer that is no success.
+    """Return the error of an answer that is not a success.
 
     To an acting call no status proves anything: a proxy answers 408, 429, 503 or 403 for work that goes on behind it
     (a 503 taken for "not accepted" once bought four segments for two). Its outcome is unknown unless `is_refused`.

@@ -225,7 +225,7 @@ _READS_BY_POST: Final = frozenset({"status", "list", "creator"})
 
 
 def _is_read(request: Request, route: str) -> bool:
-    """Tell whether a call only looks: also YouTube's question to an upload, which is a PUT without bytes."""
+    """Return whether a call only looks: also YouTube's question to an upload, which is a PUT without bytes."""
     asks_upload = request.headers.get("content-range", "").startswith("bytes */")
     return request.method == "GET" or route in _READS_BY_POST or asks_upload
 

@@ -12,7 +12,7 @@ def client_settings(*, key: str, base_url: str | None, timeout_s: float) -> dict
         "base_url": base_url,
         "max_retries": 0,
         "timeout": httpx2.Timeout(timeout_s, connect=10),
-        # Where a redirected question ends up, and whether the first place had answered it, nobody could tell.
+        # Where a redirected question ends up, and whether the first place had answered it, would not be known.
         "http_client": httpx2.Client(follow_redirects=False),
         # A kept connection that the vendor has dropped would turn "never sent" into "nobody knows".
         "default_headers": {"Connection": "close"},

@@ -88,7 +88,7 @@ class TikTokApi:
         Raises:
             TransientError: broke off before the last chunk; the post continues from the handle.
             PermanentError: TikTok refused the bytes.
-            UnknownOutcomeError: the answer to the last chunk was lost, or is no acceptance: no document says of any
+            UnknownOutcomeError: the answer to the last chunk was lost, or is not an acceptance: no document says of any
                 error there that it comes before TikTok has the file.
             UsageError: the file is not the approved one.
         """

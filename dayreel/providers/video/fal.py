@@ -313,7 +313,7 @@ class _Reason:
 
     Attributes:
         by_model: the model judged the input or gave up, so repeating the call shows it again.
-        is_vendors: it has one of the vendor's two error shapes, and is no page of something in between.
+        is_vendors: it has one of the vendor's two error shapes, and is not a page of something in between.
     """
 
     code: str | None

@@ -444,9 +444,9 @@ class EffectLedger:
     def _keep_late(self, connection: Connection, row: RowMapping, intent: Intent, patch: Mapping[str, Any]) -> None:
         """Keep what a vendor gave to a process that was taken for dead: a purchase nobody follows is billed unseen.
 
-        A row that waits for a look, or was let go, goes on with it. Where another request stands there by now, the late
-        one becomes a row of its own, which `reconcile` follows and settles. Ids of a post only complete what is known:
-        who was taken over publishes nothing, because that asks here first.
+        A row that waits for a look, or was let go, continues with it. Where another request stands there by now, the
+        late one becomes a row of its own, which `reconcile` follows and settles. Ids of a post only complete what is
+        known: who was taken over publishes nothing, because that asks here first.
         """
         known = row["handle"]
         is_open = row["state"] in ("intended", "sent", "unknown")
