@@ -22,12 +22,14 @@ from tests.fakes.catalogs import PostgresServer
 from tests.fakes.sandbox import RunningSandbox
 from tests.world.kill_matrix.child import CHANNEL, unclaimed
 from tests.world.kill_matrix.faults import EVERY_ROW
+from tests.world.kill_matrix.plan import SWAPPED
 from tests.world.kill_matrix.play import play
 from tests.world.kill_matrix.report import Report
 from tests.world.kill_matrix.worker import PROJECT, make_deployment
 
 SEEDS = 300
 SEEDS_ON_POSTGRESQL = 20
+SWAPPED_SEEDS = 100
 KILLED_RUNS = 6
 KILLED_PUBLISHES = 4
 Figure = Callable[[str], None]
@@ -53,6 +55,15 @@ def test_many_seeds_of_kills_and_faults_post_once_and_pay_once(figure: Figure) -
     figure(told(report))
     holds(report)
     assert len(report.fired) > 0.95 * len(EVERY_ROW)
+
+
+def test_an_older_or_lost_catalog_posts_once_and_pays_once(figure: Figure) -> None:
+    """Two kills, and the catalog of the first put back, or none, at any point; nobody but the sweeper looks."""
+    report = play(range(SWAPPED, SWAPPED + SWAPPED_SEEDS), workers=os.cpu_count() or 1)
+    figure(f"{report.total('swaps')} older or lost catalogs; {told(report)}")
+    holds(report)
+    assert report.total("swaps") >= SWAPPED_SEEDS
+    assert report.total("parked") <= SWAPPED_SEEDS / 10, "a kill between a purchase and its id takes a person"
 
 
 @pytest.mark.postgres

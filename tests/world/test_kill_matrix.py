@@ -9,10 +9,11 @@ from collections.abc import Iterable
 import pytest
 
 from tests.world.kill_matrix.faults import EVERY_ROW, ROUNDS
-from tests.world.kill_matrix.plan import BLIND_RETRY, BY_HAND, SHORT, plan_of
+from tests.world.kill_matrix.plan import BLIND_RETRY, BY_HAND, SHORT, SWAPPED, plan_of
 from tests.world.kill_matrix.play import play
 from tests.world.kill_matrix.report import Report, Result
 
+SWAPS = range(SWAPPED, SWAPPED + 3)
 EVERY_KIND = {row.kind for row in EVERY_ROW}
 BOUNDARIES = (
     "before commit", "after commit", "before rename", "after rename", "before POST", "after POST", "after GET",
@@ -27,7 +28,7 @@ def died_at(name: str, graves: Iterable[str]) -> bool:
 @pytest.fixture(scope="module")
 def results() -> dict[int, Result]:
     """What became of each seed written by hand: one worker plays them all."""
-    return {one.seed: one for one in play(list(BY_HAND)).results}
+    return {one.seed: one for one in play([*BY_HAND, *SWAPS]).results}
 
 
 def test_ten_seeds_of_kills_and_faults_post_once_and_pay_once(results: dict[int, Result]) -> None:
@@ -42,6 +43,17 @@ def test_ten_seeds_of_kills_and_faults_post_once_and_pay_once(results: dict[int,
         for kill in BY_HAND[seed].kills:
             assert kill.name is None or died_at(kill.name, results[seed].graves), (kill, results[seed])
     assert {fault.rpartition("/")[2] for fault in report.fired} == EVERY_KIND
+
+
+def test_an_older_or_lost_catalog_posts_once_and_pays_once(results: dict[int, Result]) -> None:
+    """At any point of the run, and once more when everything is posted; nobody but the sweeper looks."""
+    report = Report([results[seed] for seed in SWAPS], len(SWAPS), checkpoints=0, seconds=0, catalog="sqlite")
+
+    assert report.holds, "\n".join(report.lines())
+    assert {kind for seed in SWAPS for kind in plan_of(seed, checkpoints=450).swaps} == {"aside", "older", "lost"}
+    assert report.total("swaps") > len(SWAPS)
+    assert report.total("posts") == 3 * len(SWAPS)
+    assert report.total("generations") == 2 * len(SWAPS)
 
 
 def test_the_matrix_notices_a_ledger_that_retries_blindly(results: dict[int, Result]) -> None:

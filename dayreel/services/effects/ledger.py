@@ -438,6 +438,9 @@ class EffectLedger:
                     f"Effect {effect_id} was taken over by {row['owner'] or 'a reconciliation'} in the meantime.",
                     next_step="Nothing more is sent from here; `dayreel status` shows how it ends.",
                 )
+            if self._copies is not None and is_counted(intent.key):
+                # Where the catalog is lost, a copy without the handle would be taken for a proof that nothing happened.
+                self._copies.require(intent.key.content_id)
 
         return record
 

@@ -15,7 +15,7 @@ from tests.world.kill_matrix.play import play
 
 @click.command()
 @click.option("--seeds", default=60, show_default=True, help="how many seeds")
-@click.option("--from", "first", default=0, show_default=True, help="the first seed; -10 is that of the short matrix")
+@click.option("--from", "first", default=0, show_default=True, help="the first; -10: the short matrix, 1000000: swaps")
 @click.option("--only", type=int, help="just this seed, to look at it again")
 @click.option("--workers", default=2, show_default=True)
 @click.option("--postgres", metavar="URL", help="a PostgreSQL server to make catalogs on, instead of SQLite")

@@ -44,10 +44,12 @@ from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.reconcile import reconcile, resolve
+from dayreel.services.upkeep.recover import holds
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.settings import Settings
+from dayreel.stores.catalog.content_rows import read_content_rows
 from dayreel.stores.catalog.engine import open_catalog
-from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, renders
+from dayreel.stores.catalog.tables import decisions, effects, metric_snapshots, processing_logs, renders
 from dayreel.stores.files import sha256_of
 from tests.days import ZONE, today
 from tests.world.kill_matrix.checkpoints import Checkpoints
@@ -372,6 +374,8 @@ def audit(place: Place) -> Document:
         drawn = [dict(one) for one in connection.execute(select(renders.c.sequence, renders.c.state)).mappings()]
         logs = list(connection.execute(select(processing_logs.c.status)).scalars())
         snapshots = list(connection.execute(select(metric_snapshots.c.platform)).scalars())
+        approved = list(connection.execute(select(decisions.c.caption)).scalars())
+        copied = {} if row is None else read_content_rows(connection, row.id)
     channel: Channel = project.channels.load(CHANNEL)
     return {
         "state": row.state if row else None,
@@ -398,4 +402,7 @@ def audit(place: Place) -> Document:
         "renders": drawn,
         "logs": logs,
         "snapshots": snapshots,
+        "approved": approved,
+        "held": [hold.target for hold in holds(project)],
+        "is_copied": row is not None and (project.copies.read(row.id) or {}).items() >= copied.items(),
     }

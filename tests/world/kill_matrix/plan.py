@@ -7,8 +7,13 @@ that they are worth a place in a suite that people wait for.
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from tests.world.kill_matrix.faults import EVERY_ROW, ROUNDS, TABLE, Row
+
+Swap = Literal["aside", "older", "lost"]
+SWAPPED = 1_000_000
+"""From this seed on the catalog is put back or lost as well."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Plan:
         real_media: whether composition runs ffmpeg, or takes what the same inputs gave before.
         renders_s: how long the world takes to generate and process, in seconds.
         retries_blindly: whether a fault of ours is planted, to see that it is noticed: a ledger without doubts.
+        swaps: what becomes of the catalog after each process in turn: it is put aside, `older` (what was put aside
+            comes back), or `lost`; the content folders stay.
     """
 
     seed: int
@@ -44,6 +51,7 @@ class Plan:
     real_media: bool
     renders_s: float
     retries_blindly: bool = False
+    swaps: tuple[Swap, ...] = ()
 
 
 def _by_hand(seed: int, kills: str, faults: str, *, retries_blindly: bool = False) -> Plan:
@@ -119,6 +127,8 @@ def plan_of(seed: int, *, checkpoints: int) -> Plan:
     """
     if seed < 0:
         return BY_HAND[seed]
+    if seed >= SWAPPED:
+        return _swapped(seed, checkpoints)
     dice = random.Random(f"kill matrix {seed}")
     lap, number = divmod(seed // 2, checkpoints)
     order = list(range(1, checkpoints + 1))
@@ -141,6 +151,27 @@ def plan_of(seed: int, *, checkpoints: int) -> Plan:
         looks_first=dice.random() < 0.75,
         real_media=dice.random() < 0.04,
         renders_s=dice.choice((0.0, 0.0, 0.03)),
+    )
+
+
+def _swapped(seed: int, checkpoints: int) -> Plan:
+    """Return a plan in which two processes die, and the catalog comes back from the first or is lost at the second.
+
+    A third of them also change it once everything is posted.
+    """
+    dice = random.Random(f"swapped {seed}")
+    first = dice.randint(1, checkpoints)
+    swaps: list[Swap] = ["aside", dice.choice(("older", "lost"))]
+    if dice.random() < 1 / 3:
+        swaps.append(dice.choice(("older", "lost")))
+    return Plan(
+        seed=seed,
+        kills=(Kill(checkpoint=first), Kill(checkpoint=dice.randint(1, max(1, checkpoints - first)))),
+        faults=(),
+        looks_first=dice.random() < 0.5,
+        real_media=False,
+        renders_s=dice.choice((0.0, 0.03)),
+        swaps=tuple(swaps),
     )
 
 

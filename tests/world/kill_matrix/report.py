@@ -9,6 +9,7 @@ from tests.world.kill_matrix.faults import EVERY_ROW
 SUMS = (
     "kills",
     "resumes",
+    "swaps",
     "posts",
     "generations",
     "extra_posts",
@@ -18,6 +19,7 @@ SUMS = (
     "llm_lost",
 )
 WORDS = {
+    "swaps": "older or lost catalogs",
     "extra_posts": "extra posts",
     "extra_generations": "extra generations",
     "parked": "parked unknowns",
@@ -34,6 +36,7 @@ class Result:
     seed: int
     kills: int = 0
     resumes: int = 0
+    swaps: int = 0
     posts: int = 0
     generations: int = 0
     extra_posts: int = 0

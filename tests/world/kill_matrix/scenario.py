@@ -3,15 +3,17 @@
 import functools
 import gc
 import shutil
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tests.world.kill_matrix.child import Place, audit, drive, mend, run_child, warm_up
 from tests.world.kill_matrix.faults import Row
-from tests.world.kill_matrix.plan import Kill, Plan
+from tests.world.kill_matrix.plan import Kill, Plan, Swap
 from tests.world.kill_matrix.report import Result
 from tests.world.kill_matrix.sandbox import WorldProcess
 
@@ -58,10 +60,13 @@ class Stage:
         result = Result(plan.seed)
         place = self._set_up(plan)
         kills, armed, fired, errors = list(plan.kills), list(plan.faults), [], []
+        swaps = list(plan.swaps)
         for number in range(MOST_ROUNDS):
             kill = kills.pop(0) if kills else None
             ended = self._drive(place, plan, kill)
             result.resumes += number > 0
+            swapped = self._swap(place, swaps.pop(0)) if swaps else 0
+            result.swaps += swapped
             if ended.killed:
                 result.kills += 1
                 grave = self._room / "grave"
@@ -74,6 +79,8 @@ class Stage:
                 result.wrong.append(f"the driver crashed: {ended.document['crash']}")
                 break
             if ended.document["done"]:
+                if swapped or swaps:
+                    continue
                 break
             errors.append("; ".join(ended.document["errors"]) or "not done, and no error")
             fired += self._world.fired()
@@ -101,6 +108,18 @@ class Stage:
             catalog_url=self._catalogs() if self._catalogs else None,
             hurries=HURRY_WHEN_STUCK if any(row.needs_mending for row in plan.faults) else 1.0,
         )
+
+    def _swap(self, place: Place, swap: Swap) -> int:
+        """Do to the catalog's file what somebody does who stops everything first; return whether it was changed."""
+        catalog, aside = place.deployment / "var" / "catalog.db", self._room / "aside.db"
+        if swap == "aside":
+            with closing(sqlite3.connect(catalog)) as source, closing(sqlite3.connect(aside)) as target:
+                source.backup(target)
+            return 0
+        for file in catalog.parent.glob("catalog.db*"):
+            file.unlink()
+        shutil.copy(aside if swap == "older" else self._template / "var" / "catalog.db", catalog)
+        return 1
 
     def _drive(self, place: Place, plan: Plan, kill: Kill | None) -> Any:
         act = functools.partial(drive, place, plan, kill, self._room / "grave")
@@ -196,6 +215,12 @@ def _judge_rest(result: Result, books: Document) -> None:
         result.wrong.append(f"not confirmed in the ledger: {open_}")
     if [one["state"] for one in books["renders"]] != ["completed"] * books["segments"]:
         result.wrong.append(f"renders: {books['renders']}")
+    if not books["is_copied"]:
+        result.wrong.append("the copy beside the content says something else than the catalog")
+    if books["held"]:
+        result.wrong.append(f"held: {books['held']}")
+    if result.swaps and books["approved"] != [books["caption"]]:
+        result.wrong.append(f"approved: {books['approved']}, and the caption is {books['caption']!r}")
     # TikTok tells the id of a private post late or never, and nothing is measured before.
     if not {"instagram", "youtube"} <= set(books["snapshots"]):
         result.wrong.append(f"measured: {books['snapshots']}")
