@@ -74,6 +74,8 @@ class DagsterProxy:
     async def websocket(self, socket: WebSocket) -> None:
         """Pass a websocket's messages on in both directions; subscriptions only."""
         who = await run_in_threadpool(sessions.identify, self._desk, socket)
+        # Browsers send cookies with a websocket's handshake from any site, and CORS does not apply to it: only the
+        # origin shows who opened it.
         is_ours = who is not None and (who.how == "token" or sessions.is_same_origin(self._desk, socket, must_say=True))
         if not is_ours or self._desk.dagster is None or not _leads_to_graphql(_raw_path(socket)):
             await socket.close(_POLICY_VIOLATED)
@@ -116,6 +118,8 @@ class DagsterProxy:
         operation = read_operation(await read_body(request, MOST_BYTES))
         headers = {**_passed_on(request), **_JSON}
         if operation.kind != "mutation":
+            # Written from the parsed document, not passed on as it came: what was judged and what Dagster reads must
+            # be the same bytes.
             answer = await self._send("POST", _GRAPHQL.path, headers, json.dumps(operation.body).encode())
             back = StreamingResponse(_parts(answer), answer.status_code)
             back.raw_headers = _passed_back(answer)
@@ -223,6 +227,7 @@ class DagsterProxy:
             limits = httpx.Timeout(None, connect=5.0)
             transport = httpx.AsyncHTTPTransport(uds=self._desk.dagster.socket)
             self._client = httpx.AsyncClient(transport=transport, timeout=limits, trust_env=False)
+        # The raw path, because httpx would normalise dot segments and escapes once more after they were checked.
         url = httpx.URL(self._desk.dagster.url).copy_with(raw_path=target.encode("ascii"))
         try:
             return await self._client.send(
@@ -324,6 +329,7 @@ def _passed_message(text: str) -> str | None:
     try:
         message = json.loads(text)
         kind, key = message["type"], message.get("id")
+        # The payload of `connection_init` is dropped: Dagster needs none, and nobody has looked at it.
         if kind in ("connection_init", "connection_terminate"):
             return json.dumps({"type": kind})
         if not isinstance(key, str | int):

@@ -108,6 +108,7 @@ def run_ffmpeg(
             next_step="Run `dayreel doctor`: it says which ffmpeg is used and what it lacks.",
         ) from error
     with contextlib.suppress(ProcessLookupError, PermissionError):
+        # Encoding takes every core; the daemon's heartbeat and the desk on the same machine must still answer.
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
     lines = _attend(process, doing, deadline_s, progress, duration_s, pulse)
     if process.returncode != 0:
@@ -130,6 +131,7 @@ def disk_full(folder: Path, doing: str) -> UnfinishedError:
 
 
 def _command(ffmpeg: Path, loglevel: str, wants_progress: bool) -> list[str]:
+    # Without -nostdin ffmpeg reads keys from the terminal, and a stray `q` ends the job.
     command = [str(ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", f"level+{loglevel}"]
     return [*command, "-progress", "pipe:1"] if wants_progress else command
 
@@ -147,6 +149,7 @@ def _attend(
     assert process.stderr is not None  # noqa: S101
     lines: deque[str] = deque(maxlen=_KEPT_LINES)
     shares: deque[float] = deque()
+    # Both pipes are read all the time: ffmpeg blocks for ever once the buffer of one of them is full.
     readers = [
         threading.Thread(target=_drain, args=(process.stderr, lines.append), daemon=True),
         threading.Thread(target=_drain_progress, args=(process.stdout, duration_s, shares.append), daemon=True),
@@ -192,6 +195,7 @@ def _drain(pipe: IO[bytes], keep: Callable[[str], None]) -> None:
 def _drain_progress(pipe: IO[bytes], duration_s: float, keep: Callable[[float], None]) -> None:
     for line in pipe:
         key, _, value = line.decode(errors="replace").strip().partition("=")
+        # ffmpeg reports `N/A` and negative times before the first frame is out.
         if key == "out_time_us" and value.lstrip("-").isdigit() and duration_s > 0:
             keep(min(1.0, max(0.0, int(value) / 1e6 / duration_s)))
 

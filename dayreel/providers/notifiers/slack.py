@@ -131,6 +131,7 @@ class SlackNotifier:
     def _new_client(self, timeout_s: int) -> "WebClient":
         from slack_sdk import WebClient  # noqa: PLC0415  a quarter of a second of import
 
+        # The SDK's own retries are off: it would post a second message when the answer to the first was lost.
         return WebClient(
             token=self._token, base_url=self._base_url, timeout=timeout_s, retry_handlers=[], logger=_silenced_logger
         )
@@ -232,6 +233,7 @@ class SlackNotifier:
             for message in answer.get("messages") or []:
                 if _marker(message) == marker:
                     return {"channel": self._channel_id, "ts": str(message["ts"])}
+            # Slack sends an empty string after the last page.
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
             if cursor is None:
                 break
@@ -251,6 +253,8 @@ class SlackNotifier:
         answer = self._call(
             lambda: self._client.chat_postMessage(
                 channel=self._channel_id,
+                # The marker rides in the message's metadata: people do not see it, and `find` needs no scope to
+                # search.
                 metadata={"event_type": EVENT_TYPE, "event_payload": {"marker": marker}},
                 unfurl_links=False,
                 **content,
@@ -258,6 +262,7 @@ class SlackNotifier:
             attempted=attempted,
             has_side_effects=True,
         )
+        # Without the `ts` the card could never be updated, so an acceptance without it counts as unknown.
         if not answer.get("ts"):
             raise UnknownOutcomeError(attempted=attempted, answer="an acceptance without the message's ts")
         return {"channel": str(answer.get("channel") or self._channel_id), "ts": str(answer["ts"])}

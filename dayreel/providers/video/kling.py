@@ -200,6 +200,7 @@ class KlingVideo:
         return False
 
     def _task(self, task_id: str, *, attempted: str) -> dict[str, Any]:
+        # One route takes either id, Kling's own or ours.
         url = f"{self._tasks_url}/{quote(task_id, safe='')}"
         return _data(
             self._http().send("GET", url, attempted=attempted, has_side_effects=False, reference=task_id), task_id
@@ -220,6 +221,7 @@ class KlingVideo:
         claims = {
             "iss": self._access_key,
             "exp": int((now_at + timedelta(minutes=30)).timestamp()),
+            # Their servers refuse a token from the future, and clocks differ by seconds.
             "nbf": int((now_at - timedelta(seconds=5)).timestamp()),
         }
         signed = f"{_base64({'alg': 'HS256', 'typ': 'JWT'})}.{_base64(claims)}"
@@ -238,6 +240,7 @@ def connect(access: Access) -> KlingVideo:
 
 def external_task_id(key: EffectKey) -> str:
     """Return our own id of a task: the same effect always has the same one."""
+    # Derived from the effect, so that a submit whose answer was lost can be looked up by an id that we knew before.
     digest = hashlib.sha256(f"{key.content_id}/{key.sequence}/{key.fingerprint}".encode()).hexdigest()
     return f"dayreel-{digest[:24]}"
 

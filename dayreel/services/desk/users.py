@@ -88,6 +88,7 @@ class Users:
         with self._catalog.write("users") as connection:
             if _count(connection):
                 return None
+            # Each start prints a new link. The ones before it may be in a scrollback or a log, so they end.
             connection.execute(update(invitations).where(invitations.c.used_at.is_(None)).values(used_at=self._now()))
             return self._invite(connection, None, by=FIRST_LINK)
 
@@ -129,6 +130,7 @@ class Users:
             now = self._now()
             connection.execute(update(users).where(users.c.id == row["id"]).values(disabled_at=now))
             for table in (sessions, api_tokens):
+                # In the same transaction: a request between two of them would still be let in.
                 open_ones = (table.c.user_id == row["id"], table.c.revoked_at.is_(None))
                 connection.execute(update(table).where(*open_ones).values(revoked_at=now))
             note_act(connection, "disable user", row["name"], actor=by, at=now)

@@ -54,12 +54,15 @@ def _prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout_s * 1000)}")
         _keep_a_write_ahead_log(cursor, busy_timeout_s)
         cursor.execute("PRAGMA synchronous = FULL")  # a decision is durable before a face says so
+        # Off by default, and again for each connection.
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get(_WRITE)
+        # A plain BEGIN takes the write lock at the first write. If somebody else wrote since the first read, SQLite
+        # fails at once with "database is locked", whatever the timeout.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
@@ -90,6 +93,8 @@ class Catalog:
             _prepare_sqlite(self.engine, busy_timeout_s)
         else:
             try:
+                # A pooled connection may be dead after a restart of the server or an idle hour behind a firewall:
+                # better noticed here than between a claim and its commit.
                 self.engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
             # The URL may hold a password, so it is not said again.
             except (ArgumentError, ImportError) as error:
@@ -131,6 +136,8 @@ class Catalog:
             with connection.begin():
                 if not self.is_sqlite:
                     connection.execute(text(f"SET LOCAL lock_timeout = {int(self._busy_timeout_s * 1000)}"))
+                    # Under READ COMMITTED two transactions could both read the money that is left before either
+                    # reserves some.
                     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": subject})
                 yield connection
                 content_ids = changes.finish(connection)

@@ -61,6 +61,7 @@ class Signature:
 
     def is_gone(self) -> bool:
         """Return whether the process certainly ended; False also when that cannot be known from here."""
+        # A process of another host cannot be asked about, and `os.kill(pid, 0)` ends the process on Windows.
         if self.host != _HOST or sys.platform == "win32":
             return False
         try:
@@ -197,6 +198,8 @@ class DocumentLock:
 
     def announce(self, hold: Hold, digest_after: str) -> None:
         """Say in the lock file what the document is about to become."""
+        # Written in place, behind the rest: the file never changes its length, so a crash leaves either no digest or
+        # part of one, and the rename decides.
         self._disk.sign(hold.fd, digest_after.encode(), len(_PREFIX + _HELD + _AFTER))
 
     def release(self, hold: Hold, *, clean: bool = True) -> None:
@@ -230,6 +233,8 @@ class DocumentLock:
     def _try(self, *, is_async: bool) -> Hold | None:
         me = _Owner(threading.get_ident(), _current_task())
         with _owners_guard:
+            # Within one process the descriptor's lock does not exclude other threads on every system, so threads
+            # queue here first.
             owner = _owners.setdefault(self._path, me)
         if owner is not me:
             self._refuse_nesting(owner, me, is_async=is_async)
@@ -260,6 +265,8 @@ class DocumentLock:
         fd = os.open(self._path, _OPEN, 0o666)
         try:
             if lock_descriptor(fd, blocking=False):
+                # Somebody may have removed the file between opening and locking it; a lock on an unnamed file
+                # excludes nobody.
                 if self._is_current(fd):
                     previous = _parse(os.pread(fd, _RECORD_BYTES, 0))
                     return Hold(fd, previous, previous is None or previous.is_held, os.getpid())

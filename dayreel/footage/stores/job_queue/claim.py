@@ -107,6 +107,7 @@ class JobClaim:
         if self.is_cancelled():
             self._end(result.model_copy(update={"outcome": "cancelled"}), "failed")
             return "failed"
+        # The fence counts the attempts: it grows whenever the job is handed on.
         if is_fault and self.fence >= self.spec.max_attempts:
             self._end(result, "failed")
             return "failed"
@@ -134,6 +135,8 @@ class JobClaim:
         with self._holding(f"move it to {target}"):
             try:
                 if target == "completed":
+                    # On disk before the move announces them: after a power cut a completed job with empty files would
+                    # be filed as footage.
                     self._settle_outputs(result)
                     self._is_done_written = True
                 self._places.disk.write(f"{self._folder}/{job_files.RESULT}", job_files.encode(result))
@@ -156,6 +159,7 @@ class JobClaim:
 
     def _settle_outputs(self, result: JobResult) -> None:
         """Make the outputs and their names last before anything says that they are there."""
+        # The names too: fsync of a file does not make its directory entry last.
         folders = {self.aside, self.aside.parent}
         for output in result.outputs:
             path = self.aside / output.path
@@ -180,6 +184,8 @@ class JobClaim:
         try:
             yield
         except OSError as error:
+            # Only a folder that is gone from a share that is still there means a lost lease: an unmounted share looks
+            # the same from one path alone.
             is_lost = error.errno in GONE and self._places.is_there() and not self._places.has("running", self._name)
             if is_lost or error.errno in TAKEN:
                 raise LeaseLostError(
