@@ -45,9 +45,7 @@ def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/instagram/graph` (with and without a version) and `/instagram/rupload`."""
     edges: dict[Place, Handler] = {
         ("GET", "refresh_access_token", "token"): refresh_token,
-        ("GET", "oauth/access_token", "token"): exchange_token,
         ("GET", "debug_token", "token"): debug_token,
-        ("GET", "me/accounts", "account"): pages,
         ("GET", "{node}/content_publishing_limit", "quota"): quota,
         ("GET", "{node}/insights", "insights"): insights,
         ("POST", "{node}/media_publish", "publish"): publish,
@@ -60,7 +58,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         for prefix in ("/instagram/graph/{version:version}", "/instagram/graph"):
             table[method, f"{prefix}/{path}", name] = handler
     table["POST", "/instagram/rupload/ig-api-upload/{version}/{container}", "rupload"] = rupload
-    world.offer("instagram", ("status", "media"))  # which of them a node is, its id says
+    world.offer("instagram", ("status", "media", "account"))  # which of them a node is, its id says
     pace = {"instagram_processing_s": 0.6, "instagram_quota_total": 100}
     return routes(world, "instagram", _fault_answer, table, special_faults=SPECIAL_FAULTS, pace=pace)
 
@@ -555,16 +553,6 @@ async def refresh_token(call: Call) -> Response:
     return JSONResponse(body)
 
 
-async def exchange_token(call: Call) -> Response:
-    """Answer the exchange of a Facebook-Login token for a long-lived one."""
-    fields = await call.fields()
-    _kind_of(call.world, str(fields.get("fb_exchange_token", "")))
-    if fields.get("grant_type") != "fb_exchange_token":
-        raise Refused(error(100, "grant_type must be fb_exchange_token."))
-    token = credentials.INSTAGRAM_FACEBOOK_TOKEN
-    return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S})
-
-
 async def debug_token(call: Call) -> Response:
     """Answer what a token may do and until when."""
     _, fields = await _login(call)
@@ -572,14 +560,3 @@ async def debug_token(call: Call) -> Response:
     until = int(call.world.now().timestamp()) + 60 * DAY_S
     scopes = ["instagram_basic", "instagram_content_publish", "pages_read_engagement", "instagram_manage_insights"]
     return JSONResponse({"data": {"is_valid": True, "expires_at": until, "scopes": scopes, "type": "PAGE"}})
-
-
-async def pages(call: Call) -> Response:
-    """Answer the pages of the user with the Instagram account behind each."""
-    login, _ = await _login(call)
-    if login != "facebook":
-        raise Refused(error(100, "(#100) Tried accessing nonexisting field (accounts)"))
-    account = {"id": credentials.INSTAGRAM_ACCOUNT_ID, "username": credentials.INSTAGRAM_USERNAME}
-    token = credentials.INSTAGRAM_FACEBOOK_TOKEN
-    page = {"id": "1000000000001", "access_token": token, "instagram_business_account": account}
-    return JSONResponse({"data": [page]})

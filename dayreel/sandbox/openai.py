@@ -1,4 +1,4 @@
-"""Stand-in for the OpenAI API: Responses and chat completions with strict structured output, usage, errors."""
+"""Stand-in for the OpenAI API: Responses with strict structured output, usage, errors."""
 
 import json
 from decimal import Decimal
@@ -34,7 +34,6 @@ def mount(world: SandboxWorld) -> list[Route]:
         _fault_answer,
         {
             ("POST", "/openai/v1/responses", "responses"): responses,
-            ("POST", "/openai/v1/chat/completions", "chat"): chat,
             ("GET", "/openai/v1/models", "models"): list_models,
             ("GET", "/openai/v1/models/{model}", "models"): read_model,
         },
@@ -94,10 +93,10 @@ def _check_model(name: str) -> None:
 
 async def responses(call: Call) -> Response:
     """Answer `POST /v1/responses`."""
-    request = await _checked(call, "input")
+    request = await _checked(call)
     form = (request.get("text") or {}).get("format") or {}
     prompt = "\n".join([str(request.get("instructions") or ""), writer.words_in(request["input"])])
-    text, is_cut = _written(call, form, form, prompt, request.get("max_output_tokens"))
+    text, is_cut = _written(call, form, prompt, request.get("max_output_tokens"))
     id_ = f"resp_{call.world.new_digest('openai')[:48]}"
     tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
     prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
@@ -138,49 +137,17 @@ async def responses(call: Call) -> Response:
     )
 
 
-async def chat(call: Call) -> Response:
-    """Answer `POST /v1/chat/completions`."""
-    request = await _checked(call, "messages")
-    form = request.get("response_format") or {}
-    prompt = "\n".join(writer.words_in(message.get("content") or "") for message in request["messages"])
-    limit = request.get("max_completion_tokens") or request.get("max_tokens")
-    text, is_cut = _written(call, form, form.get("json_schema") or {}, prompt, limit)
-    id_ = f"chatcmpl-{call.world.new_digest('openai')[:29]}"
-    tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
-    prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
-    call.world.bill_tokens("openai", id_, request["model"], prompt, (tokens_in, tokens_out), prices)
-    refused = call.has("refusal")
-    message = {"role": "assistant", "content": None if refused else text, "refusal": _REFUSAL if refused else None}
-    return JSONResponse(
-        {
-            "id": id_,
-            "object": "chat.completion",
-            "created": int(call.world.now().timestamp()),
-            "model": request["model"],
-            "choices": [
-                {"index": 0, "message": message, "logprobs": None, "finish_reason": "length" if is_cut else "stop"}
-            ],
-            "usage": {
-                "prompt_tokens": tokens_in,
-                "completion_tokens": tokens_out,
-                "total_tokens": tokens_in + tokens_out,
-            },
-        },
-        headers={"x-request-id": f"req_{id_[9:29]}"},
-    )
-
-
-def _written(call: Call, form: Document, holder: Document, prompt: str, limit: int | None) -> tuple[str, bool]:
-    """Return the text and whether it was cut; `holder` is what the schema hangs on."""
+def _written(call: Call, form: Document, prompt: str, limit: int | None) -> tuple[str, bool]:
+    """Return the text and whether it was cut."""
     schema = None
     if form.get("type") == "json_schema":
-        schema = holder.get("schema")
-        if not isinstance(schema, dict) or not holder.get("name"):
+        schema = form.get("schema")
+        if not isinstance(schema, dict) or not form.get("name"):
             raise Refused(
                 error(400, "Missing required parameter: 'name' or 'schema'.", code="missing_required_parameter")
             )
-        if holder.get("strict"):
-            check_strict(schema, holder["name"])
+        if form.get("strict"):
+            check_strict(schema, form["name"])
     if call.has("refusal"):
         return _REFUSAL, False
     if call.has("off_schema"):
@@ -193,7 +160,7 @@ def _written(call: Call, form: Document, holder: Document, prompt: str, limit: i
     return text, False
 
 
-async def _checked(call: Call, content: str) -> Document:
+async def _checked(call: Call) -> Document:
     """Return the request when the real API would take it.
 
     Raises:
@@ -203,7 +170,7 @@ async def _checked(call: Call, content: str) -> Document:
     body = await call.json()
     if body is None:
         raise Refused(error(400, "We could not parse the JSON body of your request."))
-    for name in ("model", content):
+    for name in ("model", "input"):
         if not body.get(name):
             message = f"Missing required parameter: '{name}'."
             raise Refused(error(400, message, code="missing_required_parameter", param=name))

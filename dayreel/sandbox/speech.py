@@ -1,4 +1,4 @@
-"""Stand-in for the Edge read-aloud websocket: speech-like sound as MP3 with word or sentence boundaries.
+"""Stand-in for the Edge read-aloud websocket: speech-like sound as MP3 with word boundaries.
 
 Nobody speaks here: each word is a short babble whose length follows the word, so that captions, ducking and lengths can
 be built and tested offline.
@@ -17,29 +17,24 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import uuid4
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dayreel.sandbox import credentials
 from dayreel.sandbox.clips import run_ffmpeg
 from dayreel.sandbox.faults import Fault, Faults
-from dayreel.sandbox.wire import Call, forget_connection, routes
+from dayreel.sandbox.wire import forget_connection
 from dayreel.sandbox.world import Document, SandboxWorld
 
 TICKS_PER_S: Final = 10_000_000
 RATE_HZ: Final = 24_000
 OUTPUT_FORMAT: Final = "audio-24khz-48kbitrate-mono-mp3"
-VOICES: Final = (
-    ("en-US-EmmaMultilingualNeural", "Female"),
-    ("en-US-AndrewMultilingualNeural", "Male"),
-    ("en-US-AriaNeural", "Female"),
-    ("en-US-GuyNeural", "Male"),
-    ("en-GB-SoniaNeural", "Female"),
-    ("en-GB-RyanNeural", "Male"),
-    ("de-DE-KatjaNeural", "Female"),
-    ("fr-FR-DeniseNeural", "Female"),
-    ("es-ES-ElviraNeural", "Female"),
+VOICES: Final = frozenset(
+    {
+        *(f"en-US-{name}Neural" for name in ("EmmaMultilingual", "AndrewMultilingual", "Aria", "Guy")),
+        *("en-GB-SoniaNeural", "en-GB-RyanNeural", "de-DE-KatjaNeural", "fr-FR-DeniseNeural", "es-ES-ElviraNeural"),
+    }
 )
 _PUNCTUATION: Final = '.,;:!?"()[]-\u2013\u2014\u2026'
 _CLOSED: Final = ("error_after_accept", "answer_after_accept")  # nothing stands in between a websocket's two ends
@@ -55,8 +50,7 @@ def mount(world: SandboxWorld) -> list[BaseRoute]:
         await _Conversation(world, socket).run()
 
     world.offer("speech", ("synthesize",))
-    voices = routes(world, "speech", _fault_answer, {("GET", "/speech/voices/list", "voices"): list_voices})
-    return [*voices, WebSocketRoute("/speech/{path:path}", speak)]
+    return [WebSocketRoute("/speech/{path:path}", speak)]
 
 
 def _fault_answer(_route: str, fault: Fault) -> Response:
@@ -64,28 +58,9 @@ def _fault_answer(_route: str, fault: Fault) -> Response:
     return Response(status_code=fault.status or {"expired_token": 403, "quota": 429}.get(fault.kind, 500))
 
 
-async def list_voices(_call: Call) -> Response:
-    """List the voices, in the shape of the real list."""
-    return JSONResponse(
-        [
-            {
-                "Name": f"Microsoft Server Speech Text to Speech Voice ({name[:5]}, {name[6:]})",
-                "ShortName": name,
-                "Gender": gender,
-                "Locale": name[:5],
-                "SuggestedCodec": OUTPUT_FORMAT,
-                "FriendlyName": f"Sandbox {name[6:]} (simulated)",
-                "Status": "GA",
-                "VoiceTag": {"ContentCategories": ["General"], "VoicePersonalities": ["Friendly"]},
-            }
-            for name, gender in VOICES
-        ]
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class SpokenPart:
-    """A word (or sentence) and when it is heard, in seconds."""
+    """A word and when it is heard, in seconds."""
 
     text: str
     start_s: float
@@ -125,20 +100,6 @@ def words_of(speech: SsmlRequest) -> list[SpokenPart]:
             at += length + 0.04 / speech.rate
         at += {",": 0.15, ";": 0.2, ":": 0.2, ".": 0.35, "!": 0.35, "?": 0.35}.get(token[-1], 0.0) / speech.rate
     return parts
-
-
-def sentences_of(speech: SsmlRequest, words: list[SpokenPart]) -> list[SpokenPart]:
-    """Return each sentence with its time."""
-    sentences: list[SpokenPart] = []
-    position = 0
-    for text in re.findall(r"[^.!?]+[.!?]*", speech.text):
-        count = sum(bool(token.strip(_PUNCTUATION)) for token in text.split())
-        inside = words[position : position + count]
-        position += count
-        if inside:
-            length = inside[-1].start_s + inside[-1].duration_s - inside[0].start_s
-            sentences.append(SpokenPart(text.strip(), inside[0].start_s, length))
-    return sentences
 
 
 def babble(words: list[SpokenPart], voice: str) -> bytes:
@@ -215,7 +176,7 @@ class _Conversation:
         if options["outputFormat"] != OUTPUT_FORMAT or speech is None:
             await self._socket.close(1007, "unsupported output format or SSML")
             raise WebSocketDisconnect(1007)
-        is_speakable = speech.voice in {name for name, _ in VOICES} and bool(words_of(speech))
+        is_speakable = speech.voice in VOICES and bool(words_of(speech))
         sound = await asyncio.to_thread(babble, words_of(speech), speech.voice) if is_speakable else b""
         if sound:
             self._world.bill(
@@ -236,19 +197,14 @@ class _Conversation:
 
     async def _send_sound(self, speech: SsmlRequest, options: Document, sound: bytes) -> None:
         """Send sound and boundaries in turn, the boundary of a word before most of its sound."""
-        words = words_of(speech)
-        marks: list[tuple[str, SpokenPart]] = []
-        if options.get("wordBoundaryEnabled") == "true":
-            marks = [("WordBoundary", word) for word in words]
-        elif options.get("sentenceBoundaryEnabled") == "true":
-            marks = [("SentenceBoundary", sentence) for sentence in sentences_of(speech, words)]
+        marks = words_of(speech) if options.get("wordBoundaryEnabled") == "true" else []
         blocks = [sound[start : start + _BLOCK] for start in range(0, len(sound), _BLOCK)]
         for index, block in enumerate(blocks):
             await self._send_block(block)
             until_s = (index + 1) * _BLOCK * 8 / 48_000
             is_last = index == len(blocks) - 1
-            while marks and (is_last or marks[0][1].start_s < until_s):
-                await self._say("audio.metadata", {"Metadata": [_mark(*marks.pop(0))]})
+            while marks and (is_last or marks[0].start_s < until_s):
+                await self._say("audio.metadata", {"Metadata": [_mark(marks.pop(0))]})
         await self._socket.send_bytes(self._binary("Path:audio\r\n", b""))
 
     async def _send_block(self, block: bytes) -> None:
@@ -264,7 +220,7 @@ class _Conversation:
         await self._socket.send_text(f"{head}\r\n\r\n{json.dumps(body)}")
 
 
-def _mark(kind: str, part: SpokenPart) -> Document:
-    text = {"Text": html.escape(part.text, quote=False), "Length": len(part.text), "BoundaryType": kind}
-    offset, duration = round(part.start_s * TICKS_PER_S), round(part.duration_s * TICKS_PER_S)
-    return {"Type": kind, "Data": {"Offset": offset, "Duration": duration, "text": text}}
+def _mark(word: SpokenPart) -> Document:
+    text = {"Text": html.escape(word.text, quote=False), "Length": len(word.text), "BoundaryType": "WordBoundary"}
+    offset, duration = round(word.start_s * TICKS_PER_S), round(word.duration_s * TICKS_PER_S)
+    return {"Type": "WordBoundary", "Data": {"Offset": offset, "Duration": duration, "text": text}}

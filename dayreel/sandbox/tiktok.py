@@ -28,7 +28,7 @@ MAX_FILE: Final = 4 * 1024**3
 TITLE_LIMIT: Final = 2200
 MAX_DURATION_S: Final = 600
 UPLOAD_URL_LIFE_S: Final = 3600
-PER_MINUTE: Final = {"creator": 20, "init": 6, "status": 30, "list": 600, "token": 600, "cancel": 600}
+PER_MINUTE: Final = {"creator": 20, "init": 6, "status": 30, "list": 600, "token": 600}
 VIDEO_FIELDS: Final = (
     *("id", "create_time", "cover_image_url", "share_url", "video_description", "duration", "height", "width"),
     *("title", "embed_html", "embed_link", "like_count", "comment_count", "share_count", "view_count"),
@@ -55,7 +55,6 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("POST", f"{v2}/post/publish/video/init/", "init"): init_post,
             ("POST", f"{v2}/post/publish/inbox/video/init/", "init"): init_inbox,
             ("POST", f"{v2}/post/publish/status/fetch/", "status"): fetch_status,
-            ("POST", f"{v2}/post/publish/cancel/", "cancel"): cancel,
             ("POST", f"{v2}/video/list/", "list"): list_videos,
             ("POST", f"{v2}/video/query/", "list"): query_videos,
             ("POST", f"{v2}/oauth/token/", "token"): oauth_token,
@@ -434,12 +433,6 @@ def _state(call: Call, publish: Document) -> str:
         return "PUBLISH_COMPLETE"
     is_inbox = publish["flow"] == "v_inbox_file" and publish["uploaded_at"]
     return "SEND_TO_USER_INBOX" if is_inbox else "PROCESSING_UPLOAD"
-
-
-async def cancel(call: Call) -> Response:
-    """Answer a cancel: only pulls can be cancelled, and there are none here."""
-    await _checked(call)
-    raise Refused(error(400, "invalid_publish_id", "Only PULL_FROM_URL posts can be cancelled."))
 
 
 # -- videos -----------------------------------------------------------------------------------------------

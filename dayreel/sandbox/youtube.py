@@ -43,7 +43,6 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("POST", session, "session"): start_session,
             ("PUT", session, "upload"): upload,
             ("GET", f"{v3}/videos", "list"): list_videos,
-            ("GET", f"{v3}/videos:batchGetStats", "list"): batch_statistics,
             ("GET", f"{v3}/channels", "list"): channels,
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,
         },
@@ -391,12 +390,6 @@ async def list_videos(call: Call) -> Response:
     """Answer up to 50 videos by id; ids it does not know are left out."""
     _authorized(call)
     return _list("videoListResponse", _requested_videos(call, _parts(call)))
-
-
-async def batch_statistics(call: Call) -> Response:
-    """Answer the statistics of up to 50 videos."""
-    _authorized(call)
-    return _list("batchGetStatsResponse", _requested_videos(call, _parts(call)))
 
 
 async def channels(call: Call) -> Response:

@@ -73,7 +73,6 @@ TEXT = "A bear nobody shot became a toy & a friend. In 1902, somebody drew it."
 def speech(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
     token = f"TrustedClientToken={credentials.SPEECH_CLIENT_TOKEN}"
     monkeypatch.setattr(edge_tts.communicate, "WSS_URL", f"{sandbox.url.replace('http', 'ws')}/speech/edge/v1?{token}")
-    monkeypatch.setattr(edge_tts.voices, "VOICE_LIST", f"{sandbox.url}/speech/voices/list?{token}")
     return sandbox
 
 
@@ -104,11 +103,6 @@ def test_speech_comes_with_the_time_of_every_word(speech: RunningSandbox) -> Non
     assert (billed["kind"], billed["cost_usd"], billed["characters"]) == ("speech", "0", len(TEXT))
 
 
-def test_sentences_can_be_marked_instead(speech: RunningSandbox) -> None:
-    _, marks = spoken()
-    assert [mark["text"] for mark in marks] == [TEXT[:43], TEXT[44:]]
-
-
 def test_a_faster_rate_is_shorter(speech: RunningSandbox) -> None:
     assert len(spoken(rate="+50%")[0]) < 0.8 * len(spoken()[0])
 
@@ -123,11 +117,6 @@ def test_an_unknown_voice_or_a_lost_answer_gives_no_sound(speech: RunningSandbox
     with pytest.raises(ClientError):
         spoken()
     assert len(spoken()[0]) > 1000
-
-
-def test_voices_are_listed(speech: RunningSandbox) -> None:
-    voices = asyncio.run(edge_tts.list_voices())
-    assert "en-US-EmmaMultilingualNeural" in {voice["ShortName"] for voice in voices}
 
 
 def test_ssml_of_both_voice_spellings_is_understood() -> None:

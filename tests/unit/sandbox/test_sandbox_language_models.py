@@ -8,7 +8,6 @@ import anthropic
 import openai
 import pytest
 import requests
-from openai.types.chat import ChatCompletionMessageParam
 from openai.types.responses import ResponseFormatTextJSONSchemaConfigParam
 from pydantic import BaseModel
 from rapidfuzz.fuzz import token_set_ratio
@@ -215,17 +214,13 @@ def test_an_armed_error_is_typed_by_the_sdk_and_costs_nothing(
     assert sandbox.effects()["generations"] == []
 
 
-def test_openai_answers_both_of_its_apis(sandbox: RunningSandbox) -> None:
+def test_openai_answers_in_the_requests_schema(sandbox: RunningSandbox) -> None:
     with gpt(sandbox) as client:
         response = client.responses.parse(model="gpt-6-luna", input="an idea", text_format=StrictIdea)
-        chat = client.chat.completions.parse(
-            model="gpt-6-luna", messages=[{"role": "user", "content": "an idea"}], response_format=StrictIdea
-        )
     assert response.output_parsed is not None
     assert response.usage is not None
     assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens
-    assert chat.choices[0].message.parsed is not None
-    assert [item["vendor"] for item in sandbox.effects()["generations"]] == ["openai", "openai"]
+    assert [item["vendor"] for item in sandbox.effects()["generations"]] == ["openai"]
 
 
 def test_openai_shows_its_faults(sandbox: RunningSandbox) -> None:
@@ -236,13 +231,9 @@ def test_openai_shows_its_faults(sandbox: RunningSandbox) -> None:
             "incomplete",
             "max_output_tokens",
         )
-        sandbox.arm("openai", "chat", "cut")
-        ask: list[ChatCompletionMessageParam] = [{"role": "user", "content": "an idea"}]
-        with pytest.raises(openai.LengthFinishReasonError):
-            client.chat.completions.parse(model="gpt-6-luna", messages=ask, response_format=StrictIdea)
-        sandbox.arm("openai", "chat", "refusal")
-        refused = client.chat.completions.parse(model="gpt-6-luna", messages=ask, response_format=StrictIdea)
-        assert refused.choices[0].message.refusal
+        sandbox.arm("openai", "responses", "refusal")
+        refused = client.responses.create(model="gpt-6-luna", input="an idea")
+        assert "can't help with that" in repr(refused.output)
         sandbox.arm("openai", "responses", "quota")
         with pytest.raises(openai.RateLimitError) as caught:
             client.responses.create(model="gpt-6-luna", input="an idea")

@@ -92,7 +92,7 @@ def test_a_chunked_upload_becomes_a_live_short_with_statistics(
     assert isinstance(item["statistics"]["viewCount"], str)
     assert int(item["statistics"]["viewCount"]) > 0
     assert item["status"]["uploadStatus"] == "processed"
-    stats = youtube.get("videos:batchGetStats", part="statistics", id=f"{video_id},unknown").json()["items"]
+    stats = youtube.get("videos", part="statistics", id=f"{video_id},unknown").json()["items"]
     assert [each["id"] for each in stats] == [video_id]
 
 
