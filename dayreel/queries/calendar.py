@@ -76,7 +76,7 @@ class Month:
     pause: Pause | None
     ahead: tuple[PinnedIdea, ...]
     channels: Mapping[str, str]
-    resting: frozenset[str]
+    paused_channels: frozenset[str]
 
 
 def month_of(records: Records, files: ContentFiles, *, name: str | None, month: str | None) -> Month:
@@ -110,7 +110,7 @@ def month_of(records: Records, files: ContentFiles, *, name: str | None, month: 
         skips = {row["day"]: as_row(SkippedDay, row) for row in connection.execute(skipped).mappings()}
         begun_on = _begun_on(connection, channel.name)
         pause = pause_of(connection, channel.name)
-        resting = {
+        paused = {
             row.channel
             for row in connection.execute(select(channel_pauses))
             if Pause(row.until_on, row.paused_by, row.paused_at).covers(today)
@@ -128,7 +128,7 @@ def month_of(records: Records, files: ContentFiles, *, name: str | None, month: 
         pause=pause,
         ahead=tuple(pin for day, pin in pins.items() if day >= today),
         channels=titles,
-        resting=frozenset(resting),
+        paused_channels=frozenset(paused),
     )
 
 

@@ -133,8 +133,8 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
                     left_out.append(f"{row.id}: {error}")
                 continue
             channels[row.channel] = channel
-            rests = why_paused(channel, pause_of(connection, channel.name), now) is not None
-            if rests or not window_state(channel, now).is_open:
+            is_paused = why_paused(channel, pause_of(connection, channel.name), now) is not None
+            if is_paused or not window_state(channel, now).is_open:
                 continue
             due += [
                 DuePost(

@@ -536,6 +536,6 @@ def test_a_changed_password_ends_every_session_of_its_person(desk: Starlette, an
     assert ana.open("/account")
     answer = ana.submit(path, "/account", present=PASSWORD, **new)
     assert answer.headers["location"].startswith("/login")
-    assert "The password is changed" in Browser(desk).open(answer.headers["location"])
+    assert "Password changed" in Browser(desk).open(answer.headers["location"])
     assert ana.get("/").status_code == 303
     assert desk.state.desk.users.check_password("Ana", PASSWORD) is None
