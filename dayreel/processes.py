@@ -1,49 +1,71 @@
 """Who a process is and whether it still runs, in words that outlive it: what an effect's owner is written down as.
 
 A process id is given again, and the wall clock is set; neither may make a living process look dead. So a process is
-known by its host, its id, and when it started as the system itself counts that: in ticks since a boot that has a name.
+known by where it runs, its id, and when it started as the system itself counts that: in ticks since a boot that has a
+name. Where it runs is a machine, a boot of it and a PID namespace: two containers of one host name see different
+processes under the same ids, and a buyer was once taken for dead that way. A host name is for people alone.
 """
 
 import os
 import socket
+import uuid
+from functools import cache
 from pathlib import Path
 
 import psutil
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_MACHINE_ID = Path("/etc/machine-id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 _STARTED_FIELD = 19  # of /proc/PID/stat, counted behind the name in brackets, which may hold blanks
 
 
 def this_process() -> str:
-    """Return who we are: host, process id, and when it started."""
+    """Return who we are: host and where on it, process id, and when it started."""
     return owner_of(os.getpid())
 
 
 def owner_of(pid: int) -> str:
-    """Return who a running process of this host is.
+    """Return who a running process of this machine and PID namespace is.
 
     Raises:
         psutil.NoSuchProcess: there is none.
     """
-    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
+    return f"{socket.gethostname()}/{_place()}:{pid}:{_started(pid)}"
 
 
 def in_words(owner: str) -> str:
     """Return for people which process wrote `owner`."""
     host, pid, _started_at = owner.rsplit(":", 2)
-    return f"process {pid} on {host}"
+    return f"process {pid} on {host.partition('/')[0]}"
 
 
 def is_alive(owner: str) -> bool | None:
-    """Return whether the process that wrote `owner` still runs; None when it is on another host."""
+    """Return whether the process that wrote `owner` still runs; None when it cannot be seen from here.
+
+    That is when machine, boot and PID namespace are not all our own; then only the end of its lease ends it.
+    """
     host, pid, started = owner.rsplit(":", 2)
-    if host != socket.gethostname():
+    if host.partition("/")[2] != _place():
         return None
     try:
         # A killed process whose parent has not asked after it (PID 1 of many containers) stays on the list, dead.
         return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and _started(int(pid)) == started
     except psutil.NoSuchProcess:
         return False
+
+
+@cache
+def _place() -> str:
+    """Return the machine, its boot and the PID namespace that this process runs in."""
+    if not _BOOT_ID.exists():  # no Linux: there are no namespaces, and a boot is told by when processes started
+        return f"{uuid.getnode():x}"
+    machine = _MACHINE_ID.read_text(encoding="ascii").strip() if _MACHINE_ID.exists() else ""
+    try:
+        namespace = _PID_NAMESPACE.readlink().name.strip("pid:[]")
+    except OSError:  # a sandboxed kernel without namespaces to read: then it is like nobody else's
+        namespace = uuid.uuid4().hex[:8]
+    return f"{machine[:12]}-{_BOOT_ID.read_text(encoding='ascii')[:8]}-{namespace}"
 
 
 def _started(pid: int) -> str:

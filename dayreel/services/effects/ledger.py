@@ -26,7 +26,7 @@ from dayreel.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from dayreel.processes import this_process
+from dayreel.processes import in_words, this_process
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import NO_CONTENT, Effect, EffectKey, EffectState, Permit, RecordHandle
@@ -367,8 +367,8 @@ class EffectLedger:
         """Continue an effect that a dead process sent; None when it had to be parked as unknown instead."""
         if self.is_at_work(row):
             raise BusyError(
-                f"Another process ({row['owner']}) has worked on effect {row['id']}, to {_words(intent.key)}, since "
-                f"{row['sent_at'].isoformat(timespec='seconds')}.",
+                f"Another process ({in_words(row['owner'])}) has worked on effect {row['id']}, "
+                f"to {_words(intent.key)}, since {row['sent_at'].isoformat(timespec='seconds')}.",
                 next_step="Wait for it; nothing was sent from here.",
             )
         values: dict[str, Any] = {"version": row["version"] + 1}

@@ -157,7 +157,7 @@ def _cancel(project: Project, row: RowMapping) -> str:
     if not generator.cancel(effect.handle):
         return f"{effect.key.target} has finished it or cannot stop it; it is kept"
     if effect.state == "sent" and project.ledger.is_at_work(row):
-        return f"{effect.key.target} is asked to stop it; process {row['owner']}, which follows it, sees how it ends"
+        return f"{effect.key.target} is asked to stop it; {in_words(row['owner'])}, which follows it, sees how it ends"
     end_render(project, effect.key.content_id, effect.key.sequence, "cancel", detail="cancelled by a person")
     lookup = look_up_segment(project, effect)
     if lookup.outcome in ("refused", "released"):

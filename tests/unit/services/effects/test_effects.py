@@ -1,7 +1,6 @@
 """The effect ledger: an act happens once, whoever asks, however often, whatever dies."""
 
 import contextlib
-import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +21,7 @@ from dayreel.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from dayreel.processes import owner_of, this_process
+from dayreel.processes import in_words, owner_of, this_process
 from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.stores.catalog.engine import Catalog
@@ -68,7 +67,7 @@ def gone() -> str:
     """The owner's name of a process of this machine that is no more."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass
-    return f"{socket.gethostname()}:{process.pid}:1700000000.00"
+    return f"{this_process().rsplit(':', 2)[0]}:{process.pid}:1700000000.00"
 
 
 def sent_by(catalog: Catalog, owner: str, *, handle: dict[str, Any] | None = None, **more: Any) -> None:
@@ -285,7 +284,7 @@ def test_our_own_interrupted_process_resumes_by_itself(ready: Catalog) -> None:
 @pytest.mark.slow
 def test_a_living_process_is_not_disturbed(ready: Catalog, living: str) -> None:
     sent_by(ready, living, handle={"request_id": "r1"})
-    with pytest.raises(BusyError, match=f"{living}.*nothing was sent from here"):
+    with pytest.raises(BusyError, match=f"{in_words(living)}.*nothing was sent from here"):
         ledger_of(ready).perform(intent(), raises(AssertionError("sent twice")))
     assert row_of(ready)["owner"] == living
 

@@ -348,7 +348,7 @@ def test_what_another_process_follows_is_left_to_it_to_settle(project: Project, 
         theirs = {"owner": "another-host:1:1.00", "lease_until_at": project.clock.now() + LEASE}
         connection.execute(update(tables.effects).where(tables.effects.c.sequence == 2).values(**theirs))
     (said,) = cancel_renders(project, ID)
-    assert "process another-host:1:1.00, which follows it" in said
+    assert "process 1 on another-host, which follows it" in said
     assert (effects(project)[2]["state"], len(stuck.cancelled)) == ("sent", 1)
     said = r"Segment 2 .* is being made right now, by process 1 on another-host since 2026-11-20T09:\d\d:00\+00:00"
     with pytest.raises(BusyError, match=said):

@@ -1,6 +1,5 @@
 """Looking first: what is found is written down with its evidence, and nothing is ever sent. Then people rule."""
 
-import socket
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.processes import this_process
 from dayreel.providers.platforms.contract import PostFinding, Receipt
 from dayreel.providers.video.contract import Job
 from dayreel.queries.rows import posts_of
@@ -31,7 +31,7 @@ from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
 
 ID = "crafts-2026-11-20"
 LOST = UnknownOutcomeError(attempted="send", answer="the connection closed")
-DEAD = f"{socket.gethostname()}:4000000:1.00"
+DEAD = f"{this_process().rsplit(':', 2)[0]}:4000000:1.00"
 
 
 @pytest.fixture
