@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import click
 
-from dayreel.cli.documents import content_document
+from dayreel.cli.documents import content_document, print_contents
 from dayreel.cli.output import print_json, print_table
 from dayreel.clock import SystemClock
 from dayreel.errors import UsageError
@@ -17,7 +17,7 @@ from dayreel.rules.lifecycle import WORKING
 from dayreel.services.audit import note_act, note_outcome
 from dayreel.services.dagster_instance import ACTOR_TAG
 from dayreel.services.dagster_server import DagsterServer, find_server
-from dayreel.services.project import open_project, person
+from dayreel.services.project import opened_project, person
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
 from dayreel.settings import Settings, load_settings
@@ -52,11 +52,8 @@ def command(first: str, last: str, names: tuple[str, ...], dry_run: bool, yes: b
 def _planned(settings: Settings, names: tuple[str, ...], first: date, last: date) -> BackfillPlan:
     files = ChannelFiles(settings.channels_dir)
     channels = [files.load(name) for name in names] or list(files.load_all().values())
-    project = open_project(settings)
-    try:
+    with opened_project(settings) as project:
         return plan_backfill(project, channels, first, last)
-    finally:
-        project.catalog.close()
 
 
 def _show_plan(plan: BackfillPlan, *, as_json: bool) -> None:
@@ -137,8 +134,7 @@ def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -
 def _launch(settings: Settings, server: DagsterServer, channel: str, days: list[str], who: str) -> str:
     """Start a channel's days in Dagster, with a line in the record of acts as for whoever does so at the desk."""
     job, title = f"make_day_{channel}", f"{channel}: {len(days)} days, by {who}"
-    project = open_project(settings)
-    try:
+    with opened_project(settings) as project:
         with project.catalog.write() as connection:
             at, target = project.clock.now(), f"launchPartitionBackfill {job}"
             number = note_act(connection, "dagster", target, actor=who, at=at, via="cli", detail={"days": days})
@@ -150,8 +146,6 @@ def _launch(settings: Settings, server: DagsterServer, channel: str, days: list[
         finally:
             with project.catalog.write() as connection:
                 note_outcome(connection, number, outcome)
-    finally:
-        project.catalog.close()
     return backfill_id
 
 
@@ -163,15 +157,7 @@ def _show_result(settings: Settings, plan: BackfillPlan, *, as_json: bool) -> in
     newest = {(document["channel"], document["date"]): document for document in map(content_document, status.contents)}
     documents = [newest[key] for key in sorted(wanted) if key in newest]
     made = [document for document in documents if document["state"] not in (*WORKING, "failed")]
-    if as_json:
-        print_json(documents)
-    else:
-        print_table(
-            ("content", "standing", "cost", "next"),
-            [
-                (document["content_id"], document["standing"], f"${document['cost_usd']}", document["next"])
-                for document in documents
-            ],
-        )
+    print_contents(documents, as_json=as_json)
+    if not as_json:
         click.echo(f"{len(made)} of {len(wanted)} days are made; each waits for its review.")
     return 0 if len(made) == len(wanted) else 1

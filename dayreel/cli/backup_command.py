@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from dayreel.cli.output import print_json
-from dayreel.services.project import open_project
+from dayreel.services.project import opened_project
 from dayreel.services.upkeep.backups import make_backup
 
 
@@ -14,11 +14,8 @@ from dayreel.services.upkeep.backups import make_backup
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(to: Path, *, as_json: bool) -> None:
     """Write a backup of the catalog to the new file TO, or into the folder TO under a name with the time."""
-    project = open_project()
-    try:
+    with opened_project() as project:
         made = make_backup(project, to)
-    finally:
-        project.catalog.close()
     if as_json:
         print_json(vars(made))
     else:

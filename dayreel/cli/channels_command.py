@@ -1,8 +1,5 @@
 """`dayreel channels`: list and validate the channel files, let one rest, pin an idea. Never imports Dagster."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from dayreel.cli.output import print_json, print_table
@@ -10,7 +7,7 @@ from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
 from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, skip_day, unpin_idea, unskip_day
 from dayreel.services.making.templating import copy_packaged
-from dayreel.services.project import Project, open_project
+from dayreel.services.project import opened_project
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.registry import names
@@ -79,7 +76,7 @@ def templates(name: str) -> None:
 @click.option("--note", metavar="TEXT", help="why")
 def pause(name: str, until: str | None, note: str | None) -> None:
     """Let a channel rest: nothing of it is begun, bought or posted."""
-    with _project() as project:
+    with opened_project() as project:
         last = parse_day(until) if until else None
         pause_channel(project, name, until=last, note=note, by=project.actor, via="cli")
     click.echo(f"{name} is paused {f'until {last}' if last else f'until `dayreel channels resume {name}`'}.")
@@ -89,7 +86,7 @@ def pause(name: str, until: str | None, note: str | None) -> None:
 @click.argument("name")
 def resume(name: str) -> None:
     """Resume a paused channel; days that passed meanwhile are made by `dayreel backfill`."""
-    with _project() as project:
+    with opened_project() as project:
         resume_channel(project, name, by=project.actor, via="cli")
     click.echo(f"{name} is resumed.")
 
@@ -104,7 +101,7 @@ def pin(name: str, day: str, idea: str | None, caption: str | None, remove: bool
     """Set the idea of one day (YYYY-MM-DD) instead of having one written."""
     if remove == (idea is not None):
         raise click.UsageError("Give either --idea or --remove.")
-    with _project() as project:
+    with opened_project() as project:
         on = parse_day(day)
         if idea is None:
             unpin_idea(project, name, on, by=project.actor, via="cli")
@@ -122,18 +119,9 @@ def pin(name: str, day: str, idea: str | None, caption: str | None, remove: bool
 def skip(name: str, day: str, note: str | None, remove: bool) -> None:
     """Leave one day (YYYY-MM-DD) out: it is not made, by schedule or by a backfill."""
     on = parse_day(day)
-    with _project() as project:
+    with opened_project() as project:
         if remove:
             unskip_day(project, name, on, by=project.actor, via="cli")
         else:
             skip_day(project, name, on, note=note, by=project.actor, via="cli")
     click.echo(f"{name} may be made on {on} again." if remove else f"{name} skips {on}.")
-
-
-@contextmanager
-def _project() -> Iterator[Project]:
-    project = open_project(load_settings())
-    try:
-        yield project
-    finally:
-        project.catalog.close()

@@ -5,7 +5,7 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.queries.config import Value, key_named, keys, read_config
 from dayreel.services.configure import write_config
-from dayreel.services.project import open_project, person
+from dayreel.services.project import opened_project
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 
@@ -50,14 +50,9 @@ def get(name: str, as_json: bool) -> None:
 @click.option("--note", metavar="TEXT", help="why")
 def set_value(name: str, value: str, note: str | None) -> None:
     """Change one setting, for every process at once."""
-    settings = load_settings()
-    project = open_project(settings)
-    try:
-        with project.catalog.write("money") as connection:
-            now = project.clock.now()
-            changed = write_config(connection, name, value, by=person(settings), at=now, note=note)
-    finally:
-        project.catalog.close()
+    with opened_project() as project, project.catalog.write("money") as connection:
+        now = project.clock.now()
+        changed = write_config(connection, name, value, by=project.actor, at=now, note=note)
     click.echo(f"{name} is {changed.value} now.")
     if changed.origin == "environment":
         click.echo(f"But {changed.key.variable} in the environment wins over what was set.", err=True)

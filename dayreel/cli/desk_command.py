@@ -3,8 +3,7 @@
 import click
 
 from dayreel.services.dagster_address import DagsterAddress
-from dayreel.services.project import open_project
-from dayreel.settings import load_settings
+from dayreel.services.project import opened_project
 
 
 @click.command("desk")
@@ -18,16 +17,15 @@ def command(host: str | None, port: int | None, dagster_url: str | None, no_link
     """Serve the desk until Ctrl-C; at the first start, print the link that makes the first admin."""
     from dayreel.desk.serve import first_link, serve
 
-    settings = load_settings()
-    project = open_project(settings)
+    with opened_project() as project:
+        settings = project.settings
 
-    def announce(address: str) -> None:
-        click.echo(f"{'desk':15} {address}")
-        link = None if no_link else first_link(project, address)
-        if link is not None:
-            click.echo(f"{'first login':15} {link}")
+        def announce(address: str) -> None:
+            click.echo(f"{'desk':15} {address}")
+            link = None if no_link else first_link(project, address)
+            if link is not None:
+                click.echo(f"{'first login':15} {link}")
 
-    try:
         serve(
             project,
             host=settings.desk_host if host is None else host,
@@ -35,5 +33,3 @@ def command(host: str | None, port: int | None, dagster_url: str | None, no_link
             dagster=None if dagster_url is None else DagsterAddress.parse(dagster_url),
             announce=announce,
         )
-    finally:
-        project.catalog.close()

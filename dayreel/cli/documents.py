@@ -1,8 +1,9 @@
 """The JSON documents that `--json` promises, made from what the queries return. Their keys are a contract."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dayreel.cli.output import print_json, print_table
 from dayreel.queries.contents import ContentStatus, PostStatus
 from dayreel.queries.unknown_outcomes import UnknownOutcome
 from dayreel.schemas.effect import NO_CONTENT
@@ -35,6 +36,26 @@ def content_document(status: ContentStatus) -> dict[str, Any]:
         "error": row.error,
         "next": status.next_step,
     }
+
+
+def print_contents(documents: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print these documents of contents, or as a table how each stands, with its video and the command to type next."""
+    if as_json:
+        print_json(documents)
+    elif documents:
+        print_table(
+            ("content", "standing", "cost", "video", "next"),
+            [
+                (
+                    document["content_id"],
+                    document["standing"],
+                    f"${document['cost_usd']}",
+                    document["final_video"] and f"content/{document['final_video']}",
+                    document["next"],
+                )
+                for document in documents
+            ],
+        )
 
 
 def words_document(words: "PlatformWords") -> dict[str, Any]:

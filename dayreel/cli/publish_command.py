@@ -11,7 +11,7 @@ from dayreel.records import opened_records
 from dayreel.rules.captions import UNIT_NAMES
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.schemas.channel import Channel
-from dayreel.services.project import Project, open_project, person
+from dayreel.services.project import Project, opened_project, person
 from dayreel.services.publishing.plan_posts import plan_posts
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
@@ -25,12 +25,9 @@ def command(content_id: str, plan: bool, as_json: bool) -> int:
     """Publish a content to every platform of its channel, through every gate. Safe to repeat."""
     if not plan:
         return publish_content(content_id, as_json=as_json)
-    project = open_project(load_settings())
-    try:
+    with opened_project() as project:
         channel = project.channels.load(parse_content_id(content_id).channel)
         return _plan(project, channel, content_id, as_json=as_json)
-    finally:
-        project.catalog.close()
 
 
 def _plan(project: Project, channel: Channel, content_id: str, *, as_json: bool) -> int:

@@ -4,10 +4,9 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import UsageError
-from dayreel.services.project import open_project, person
+from dayreel.services.project import opened_project
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.recover import hold_sentence, holds, recover, release
-from dayreel.settings import load_settings
 
 
 @click.command("reconcile")
@@ -27,22 +26,18 @@ def command(
         raise UsageError("Say what you found.", next_step="Give --found ID or --not-there.")
     if effect_id is None and (reference or not_there):
         raise UsageError("Say which effect you mean.", next_step="Give --effect N; `dayreel reconcile` lists them.")
-    settings = load_settings()
-    project = open_project(settings)
-    try:
+    with opened_project() as project:
         if target is not None:
-            release(project, target, by=person(settings), note=note)
+            release(project, target, by=project.actor, note=note)
             click.echo(f"{target} may be bought from and posted to again.", err=True)
         if effect_id is not None:
-            outcomes = [resolve(project, effect_id, reference=reference, by=person(settings), note=note)]
+            outcomes = [resolve(project, effect_id, reference=reference, by=project.actor, note=note)]
         else:
             recovered = recover(project)
             for sentence in [] if recovered is None else recovered.sentences():
                 click.echo(sentence, err=True)
             outcomes = reconcile(project)
         held = holds(project)
-    finally:
-        project.catalog.close()
     for hold in held:
         click.echo(hold_sentence(hold), err=True)
     if as_json:

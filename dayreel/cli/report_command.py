@@ -16,14 +16,11 @@ from dayreel.cli.output import print_json
 def command(week: str | None, channels: tuple[str, ...], opens: bool | None, as_json: bool) -> None:
     """Write the report of a week: one page per channel, and the text for a chat on stdout."""
     from dayreel.services.marts.write_report import last_full_week, parse_week, write_reports
-    from dayreel.services.project import open_project
+    from dayreel.services.project import opened_project
 
-    project = open_project()
-    try:
+    with opened_project() as project:
         monday = parse_week(week) if week else last_full_week(project)
         reports = write_reports(project, monday, channels=list(channels) or None)
-    finally:
-        project.catalog.close()
     if as_json:
         print_json([{**vars(report), "path": str(report.path)} for report in reports])
     else:

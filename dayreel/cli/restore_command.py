@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from dayreel.cli.output import print_json
-from dayreel.services.project import open_project
+from dayreel.services.project import opened_project
 from dayreel.services.upkeep.backups import restore_backup
 
 
@@ -17,11 +17,8 @@ def command(source: Path, *, yes: bool, as_json: bool) -> None:
     """Put the backup FROM back. What was sent since is taken from the contents' folders; what nobody knows is held."""
     if not yes:
         click.confirm(f"Replace everything in the catalog by {source}?", abort=True, err=True)
-    project = open_project()
-    try:
+    with opened_project() as project:
         restored = restore_backup(project, source, by=project.actor)
-    finally:
-        project.catalog.close()
     facts, recovered = restored.facts, restored.recovered
     if as_json:
         print_json({**vars(facts), "before": restored.before, **recovered.document()})

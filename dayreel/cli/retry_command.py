@@ -9,7 +9,7 @@ from dayreel.errors import UsageError
 from dayreel.queries.review import review_of
 from dayreel.queries.rows import ContentRow, get_content
 from dayreel.services.making.open_content import open_new_take
-from dayreel.services.project import Project, open_project
+from dayreel.services.project import Project, opened_project
 from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.settings import load_settings
 
@@ -25,8 +25,7 @@ def command(content_id: str, new_take: bool, segment: int | None, cancel: bool, 
     if sum((new_take, segment is not None, cancel)) > 1:
         raise UsageError("--new-take, --segment and --cancel exclude one another.", next_step="Choose one.")
     settings = load_settings()
-    project = open_project(settings)
-    try:
+    with opened_project(settings) as project:
         if cancel:
             for sentence in cancel_renders(project, content_id) or ["Nothing of it is being generated."]:
                 click.echo(sentence)
@@ -35,8 +34,6 @@ def command(content_id: str, new_take: bool, segment: int | None, cancel: bool, 
             _ask_first(project, content_id, segment)
         row = _prepared(project, content_id, new_take=new_take, segment=segment)
         channel = project.channels.load(row.channel)
-    finally:
-        project.catalog.close()
     if row.state in ("approved", "publishing") and segment is None:
         from dayreel.cli.publish_command import publish_content
 

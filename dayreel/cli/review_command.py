@@ -1,5 +1,8 @@
 """`dayreel review`: what waits for a decision, and the decision itself. Never imports Dagster."""
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from dayreel.cli.documents import check_document, content_document, words_document, words_lines
@@ -12,20 +15,32 @@ from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.quality import summary
-from dayreel.services.project import Project, open_project, person
+from dayreel.services.project import Project, opened_project
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.waive import waive_check
-from dayreel.settings import load_settings
 
+_CONTENT = click.argument("content_id")
 _BY = click.option("--by", metavar="NAME", help="who decides; default is you")
 _NOTE = click.option("--note", metavar="TEXT", help="why")
 _OVERRULE = click.option("--overrule", is_flag=True, help="decide against what another person has decided")
 _REVISION = click.option("--revision", type=int, help="the revision you saw; a newer one is then refused")
+_CAPTION = click.option("--caption", required=True, metavar="TEXT", help="the new caption, without hashtags")
 
 
 @click.group("review")
 def command() -> None:
     """Decide about final videos. A decision is durable before this says so."""
+
+
+def _decision(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], click.Command]:
+    """Return what makes a function a command about one content, with these options; what is typed is for `_decide`."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        for option in reversed((_CONTENT, *options)):
+            function = option(function)
+        return command.command(function.__name__)(function)
+
+    return decorate
 
 
 @command.command("list")
@@ -75,109 +90,69 @@ def list_waiting(as_json: bool) -> None:
             click.echo(f"\n{content_id}: {review.trouble}")
 
 
-@command.command("approve")
-@click.argument("content_id")
-@_BY
-@_NOTE
-@_REVISION
-@_OVERRULE
-def approve(content_id: str, by: str | None, note: str | None, revision: int | None, overrule: bool) -> None:
+@_decision(_BY, _NOTE, _REVISION, _OVERRULE)
+def approve(content_id: str, **typed: Any) -> None:
     """Approve exactly this video, caption and platform fields."""
-    row = _decide(content_id, "approved", by=by, note=note, revision=revision, overrule=overrule)
+    row = _decide(content_id, "approved", **typed)
     if row.verdict == "endorsed":
         click.echo("It takes another person's approval before it goes out (`review.approvals` of the channel).")
     else:
         click.echo(f"The sensors publish it while `dayreel up` runs; or type: dayreel publish {content_id}")
 
 
-@command.command("reject")
-@click.argument("content_id")
-@_BY
-@_NOTE
-@_REVISION
-@_OVERRULE
-def reject(content_id: str, by: str | None, note: str | None, revision: int | None, overrule: bool) -> None:
+@_decision(_BY, _NOTE, _REVISION, _OVERRULE)
+def reject(content_id: str, **typed: Any) -> None:
     """Reject this video."""
-    _decide(content_id, "rejected", by=by, note=note, revision=revision, overrule=overrule)
+    _decide(content_id, "rejected", **typed)
     with opened_records() as records:
         usd = known_day_cost(records, parse_content_id(content_id).channel)
     price = "" if usd is None else f", for about ${usd:.2f}"
     click.echo(f"Another take of the same day{price}: dayreel retry {content_id} --new-take")
 
 
-@command.command("waive")
-@click.argument("content_id")
-@click.argument("check")
-@click.option("--reason", required=True, metavar="TEXT", help="why this failed check does not matter")
-@_BY
-@_REVISION
+@_decision(
+    click.argument("check"),
+    click.option("--reason", required=True, metavar="TEXT", help="why this failed check does not matter"),
+    _BY,
+    _REVISION,
+)
 def waive(content_id: str, check: str, reason: str, by: str | None, revision: int | None) -> None:
     """Let a video be approved although this check failed: for exactly this video, in your name."""
-    settings = load_settings()
-    project = open_project(settings)
-    try:
-        name = by or person(settings)
+    with opened_project() as project:
+        name = by or project.actor
         waived = waive_check(project, content_id, check, by=name, via="cli", reason=reason, revision=revision)
-    finally:
-        project.catalog.close()
     click.echo(f"{content_id}: {waived.name} is waived by {name}.")
     click.echo(f"It waits for approval: dayreel review approve {content_id}")
 
 
-@command.command("edit")
-@click.argument("content_id")
-@click.option("--caption", required=True, metavar="TEXT", help="the new caption, without hashtags")
-@_BY
-@_NOTE
-@_REVISION
-def edit(content_id: str, caption: str, by: str | None, note: str | None, revision: int | None) -> None:
+@_decision(_CAPTION, _BY, _NOTE, _REVISION)
+def edit(content_id: str, **typed: Any) -> None:
     """Change the caption; an approval that was given before is void then."""
-    _decide(content_id, "edited", by=by, note=note, revision=revision, caption=caption)
+    _decide(content_id, "edited", **typed)
     click.echo(f"It waits for approval of the new caption: dayreel review approve {content_id}")
 
 
-@command.command("hold")
-@click.argument("content_id")
-@_BY
-@_NOTE
-@_REVISION
-def hold(content_id: str, by: str | None, note: str | None, revision: int | None) -> None:
+@_decision(_BY, _NOTE, _REVISION)
+def hold(content_id: str, **typed: Any) -> None:
     """Keep it from going out and from expiring, until somebody decides again; what is out stays out."""
-    _decide(content_id, "held", by=by, note=note, revision=revision)
+    _decide(content_id, "held", **typed)
     click.echo(f"It continues: dayreel review approve {content_id}")
 
 
-@command.command("recall")
-@click.argument("content_id")
-@_BY
-@_NOTE
-@_REVISION
-def recall(content_id: str, by: str | None, note: str | None, revision: int | None) -> None:
+@_decision(_BY, _NOTE, _REVISION)
+def recall(content_id: str, **typed: Any) -> None:
     """Take an approval or a hold back: it waits for its review again."""
-    _decide(content_id, "recalled", by=by, note=note, revision=revision)
+    _decide(content_id, "recalled", **typed)
     click.echo(f"It waits for approval again: dayreel review approve {content_id}")
 
 
 def _decide(
-    content_id: str,
-    verdict: DecisionVerdict,
-    *,
-    by: str | None,
-    note: str | None,
-    revision: int | None,
-    caption: str | None = None,
-    overrule: bool = False,
+    content_id: str, verdict: DecisionVerdict, *, by: str | None, overrule: bool = False, **typed: Any
 ) -> DecisionRow:
-    settings = load_settings()
-    project = open_project(settings)
-    try:
-        name = by or person(settings)
+    with opened_project() as project:
+        name = by or project.actor
         seen = None if overrule or verdict not in ("approved", "rejected") else _seen_open(project, content_id, name)
-        row = decide(
-            project, content_id, verdict, by=name, via="cli", revision=revision, caption=caption, note=note, seen=seen
-        )
-    finally:
-        project.catalog.close()
+        row = decide(project, content_id, verdict, by=name, via="cli", seen=seen, **typed)
     click.echo(f"{content_id} (revision {row.revision}) is {row.verdict} by {row.decided_by}; decision {row.id}.")
     return row
 

@@ -5,8 +5,7 @@ from datetime import date
 
 import click
 
-from dayreel.cli.documents import content_document
-from dayreel.cli.output import print_json, print_table
+from dayreel.cli.documents import content_document, print_contents
 from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, UsageError
 from dayreel.queries.contents import status_of
@@ -14,7 +13,7 @@ from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import day_lock, why_not_begun
-from dayreel.services.project import open_project, person
+from dayreel.services.project import opened_project, person
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
@@ -59,13 +58,10 @@ def _days(
     settings: Settings, channels: Iterable[Channel], wanted: date | None
 ) -> Iterator[tuple[Channel, date, str | None]]:
     """Give each channel with the day to make, and why that must not be, or None."""
-    project = open_project(settings)
-    try:
+    with opened_project(settings) as project:
         for channel in channels:
             day = wanted or local_day(project.clock.now(), channel.timezone)
             yield channel, day, why_not_begun(project, channel, day)
-    finally:
-        project.catalog.close()
 
 
 def make_channel_day(
@@ -121,21 +117,4 @@ def show_days(settings: Settings, days: set[date], names: set[str], *, as_json: 
     with opened_records(settings) as records:
         statuses = [status_of(records, day=day, channels=sorted(names)) for day in sorted(days)]
     documents = [content_document(content) for status in statuses for content in status.contents]
-    if as_json:
-        print_json(documents)
-        return
-    if not documents:
-        return
-    print_table(
-        ("content", "standing", "cost", "video", "next"),
-        [
-            (
-                document["content_id"],
-                document["standing"],
-                f"${document['cost_usd']}",
-                f"content/{document['final_video']}" if document["final_video"] else "",
-                document["next"],
-            )
-            for document in documents
-        ],
-    )
+    print_contents(documents, as_json=as_json)

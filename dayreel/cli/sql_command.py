@@ -44,14 +44,11 @@ def _refresh() -> None:
 
     from dayreel.clock import local_day
     from dayreel.services.marts.build_marts import days_to_report, refresh_marts
-    from dayreel.services.project import open_project
+    from dayreel.services.project import opened_project
 
-    project = open_project()
-    try:
+    with opened_project() as project:
         today = local_day(project.clock.now(), project.settings.timezone)
         count = refresh_marts(project, days_to_report(project, today - timedelta(days=55), today))
-    finally:
-        project.catalog.close()
     click.echo(f"{count} files rebuilt.", err=True)
 
 

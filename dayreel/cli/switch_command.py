@@ -3,9 +3,8 @@
 import click
 
 from dayreel.queries.config import switch_sentence
-from dayreel.services.project import open_project, person
+from dayreel.services.project import opened_project
 from dayreel.services.turn_switch import turn_switch
-from dayreel.settings import load_settings
 
 
 @click.command("switch")
@@ -13,10 +12,6 @@ from dayreel.settings import load_settings
 @click.option("--note", metavar="TEXT", help="why")
 def command(position: str, note: str | None) -> None:
     """Stop (off) or allow (on) every purchase and every post."""
-    settings = load_settings()
-    project = open_project(settings)
-    try:
-        value = turn_switch(project, position, by=person(settings), via="cli", note=note)
-    finally:
-        project.catalog.close()
+    with opened_project() as project:
+        value = turn_switch(project, position, by=project.actor, via="cli", note=note)
     click.echo(switch_sentence(value))

@@ -15,15 +15,12 @@ def command() -> int:
             "`dayreel tui` needs a terminal, and this is a pipe or a file.",
             next_step="`dayreel status` and `dayreel review list` say the same in text, with --json for programs.",
         )
-    from dayreel.services.project import open_project, person
+    from dayreel.services.project import opened_project, person
     from dayreel.settings import load_settings
     from dayreel.tui.app import DayreelTerminal
 
     settings = load_settings()
-    project = open_project(settings)
-    try:
+    with opened_project(settings) as project:
         app = DayreelTerminal(project, person=person(settings))
         app.run(mouse=False)
-    finally:
-        project.catalog.close()
     return app.return_code or 0

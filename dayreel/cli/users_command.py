@@ -8,8 +8,7 @@ import click
 from dayreel.cli.output import print_json, print_table
 from dayreel.rules.roles import ROLES
 from dayreel.services.desk.users import Users
-from dayreel.services.project import Project, open_project
-from dayreel.settings import load_settings
+from dayreel.services.project import Project, opened_project
 
 
 @click.group("users")
@@ -135,11 +134,8 @@ def token(name: str, label: str, role: str | None, days: int) -> None:
 
 @contextmanager
 def _people() -> Iterator[tuple[Project, Users]]:
-    project = open_project(load_settings())
-    try:
+    with opened_project() as project:
         yield project, Users(project.catalog, project.clock)
-    finally:
-        project.catalog.close()
 
 
 def _print_link(project: Project, token: str) -> None:

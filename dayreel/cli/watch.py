@@ -15,7 +15,7 @@ from dayreel.cli.signals import until_notified
 from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
 from dayreel.services.notify_people import notifier_name
-from dayreel.services.project import Project, open_project
+from dayreel.services.project import Project, opened_project
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.upkeep.chores import do_chore
 from dayreel.services.upkeep.watch_work import Memory, Task, next_work
@@ -58,11 +58,8 @@ def _loop(settings: Settings, stop: threading.Event) -> None:
     memory = _read(path)
     reported: set[str] = set()
     while not stop.is_set():
-        project = open_project(settings, actor="watch")
-        try:
+        with opened_project(settings, actor="watch") as project:
             _work(settings, project, memory, path, stop, reported)
-        finally:
-            project.catalog.close()
         stop.wait(POLL_S)
 
 

@@ -1,8 +1,7 @@
 """`dayreel why`: one page from view count back to prompt. Never imports Dagster, and starts nothing."""
 
-from collections.abc import Mapping
-from datetime import date, datetime
-from decimal import Decimal
+import json
+from datetime import datetime
 from typing import Any
 
 import click
@@ -66,7 +65,7 @@ def document_of(story: Story) -> dict[str, Any]:
         ],
         "transitions": [vars(transition) for transition in story.transitions],
     }
-    plain: dict[str, Any] = _plain(document)
+    plain: dict[str, Any] = json.loads(json.dumps(document, default=_plain))
     return plain
 
 
@@ -87,16 +86,9 @@ def _post_document(post: StoryPost) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
+def _plain(value: Any) -> str:
+    """Return what JSON has no word for: moments to the second, days, dollars."""
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
 
 
 def page(story: dict[str, Any]) -> list[str]:

@@ -4,7 +4,6 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -29,8 +28,9 @@ from dayreel.desk.pages.page import NOTICES, PageHandler, PageRequest, page
 from dayreel.desk.queue_cache import QueueCache
 from dayreel.desk.state import DeskState, signing_key
 from dayreel.errors import UsageError
-from dayreel.queries.review import snapshot_text
+from dayreel.queries.review import EVENTS, snapshot_text
 from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
+from dayreel.rules.pricing import usd
 from dayreel.rules.roles import Role
 from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.desk.sessions import Sessions, Throttle
@@ -114,11 +114,10 @@ def _routes(
         see("/", queue.queue),
         act("/approve", queue.approve_many, "reviewer"),
         see("/content/{content_id}", content.show),
-        act("/content/{content_id}/approve", content.approve, "reviewer"),
-        act("/content/{content_id}/reject", content.reject, "reviewer"),
-        act("/content/{content_id}/edit", content.edit, "reviewer"),
-        act("/content/{content_id}/hold", content.hold, "reviewer"),
-        act("/content/{content_id}/recall", content.recall, "reviewer"),
+        *(
+            act(f"/content/{{content_id}}/{event}", content.decide_by(verdict), "reviewer")
+            for verdict, event in EVENTS.items()
+        ),
         act("/content/{content_id}/preview", content.preview, "viewer"),
         act("/content/{content_id}/waive", content.waive, "reviewer"),
         act("/content/{content_id}/regenerate", content.regenerate, "reviewer"),
@@ -232,15 +231,11 @@ def _templates(folders: tuple[Path, ...]) -> Environment:
     environment.lstrip_blocks = True
     environment.globals.update(most_caption=MOST_CHARACTERS)
     environment.filters.update(platform=label_of, unit=UNIT_NAMES.__getitem__)
-    environment.filters.update(usd=_usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
+    environment.filters.update(usd=usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
     environment.filters.update(
         seen=snapshot_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, as_text=_as_text
     )
     return environment
-
-
-def _usd(amount: Decimal) -> str:
-    return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}".rstrip("0")
 
 
 def _words(text: str) -> str:

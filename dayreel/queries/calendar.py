@@ -20,7 +20,7 @@ from dayreel.queries.rows import (
     ContentRow,
     PinnedIdea,
     SkippedDay,
-    as_row,
+    all_rows,
     current_content,
     pause_of,
     pinned_idea,
@@ -101,13 +101,13 @@ def month_of(records: Records, files: ContentFiles, *, name: str | None, month: 
     last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
     with records.catalog.read() as connection:
         of_month = (content.c.channel == channel.name, content.c.day.between(first, last))
-        rows = connection.execute(select(content).where(*of_month).order_by(content.c.take)).mappings()
-        newest = {row["day"]: as_row(ContentRow, row) for row in rows}
+        rows = all_rows(connection, ContentRow, select(content).where(*of_month).order_by(content.c.take))
+        newest = {row.day: row for row in rows}
         made = {status.row.day: status for status in read_status(records, connection, [*newest.values()]).contents}
         of_channel = select(pinned_ideas).where(pinned_ideas.c.channel == channel.name).order_by(pinned_ideas.c.day)
-        pins = {row["day"]: as_row(PinnedIdea, row) for row in connection.execute(of_channel).mappings()}
+        pins = {pin.day: pin for pin in all_rows(connection, PinnedIdea, of_channel)}
         skipped = select(skipped_days).where(skipped_days.c.channel == channel.name)
-        skips = {row["day"]: as_row(SkippedDay, row) for row in connection.execute(skipped).mappings()}
+        skips = {skip.day: skip for skip in all_rows(connection, SkippedDay, skipped)}
         begun_on = _begun_on(connection, channel.name)
         pause = pause_of(connection, channel.name)
         paused = {

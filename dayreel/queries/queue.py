@@ -11,7 +11,7 @@ from dayreel.queries.alarms import Alarms, read_alarms
 from dayreel.queries.contents import STANDINGS, ContentStatus, read_status, urgent_first
 from dayreel.queries.quality import judge, waivers_of
 from dayreel.queries.review import PlatformWords, ReviewSnapshot, platform_words, scope_of_words, snapshot_for_review
-from dayreel.queries.rows import ContentRow, as_row, list_contents
+from dayreel.queries.rows import ContentRow, all_rows, list_contents
 from dayreel.records import Records
 from dayreel.rules.quality import JudgedCheck, Waiver, failed_checks
 from dayreel.schemas.channel import Channel
@@ -179,7 +179,7 @@ def _rows(connection: Connection, view: str, page: int, where: Sequence[ColumnEl
     else:
         query = query.order_by(content.c.day.desc(), content.c.channel, content.c.take.desc())
     query = query.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
-    return [as_row(ContentRow, row) for row in connection.execute(query).mappings()]
+    return all_rows(connection, ContentRow, query)
 
 
 def _item(

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, case, func, select
+from sqlalchemy import Connection, case, func, select
 
+from dayreel.queries.rows import as_row
 from dayreel.records import Records
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.stores.catalog.tables import content, renders
@@ -48,7 +49,7 @@ def renders_of(connection: Connection, content_ids: Sequence[str]) -> dict[str, 
     query = select(renders).where(renders.c.content_id.in_(content_ids)).order_by(renders.c.sequence)
     renders_by_content: dict[str, tuple[Render, ...]] = {}
     for row in connection.execute(query).mappings():
-        renders_by_content[row["content_id"]] = (*renders_by_content.get(row["content_id"], ()), _render(row))
+        renders_by_content[row["content_id"]] = (*renders_by_content.get(row["content_id"], ()), as_row(Render, row))
     return renders_by_content
 
 
@@ -83,15 +84,3 @@ def render_state(states: Sequence[str]) -> str:
 def mean_progress(of: Sequence[Render]) -> int:
     """Return how far several renders are together, 0 to 100."""
     return round(sum(render.progress for render in of) / len(of)) if of else 0
-
-
-def _render(row: RowMapping) -> Render:
-    return Render(
-        sequence=row["sequence"],
-        state=row["state"],
-        progress=row["progress"],
-        detail=row["detail"],
-        effect_id=row["effect_id"],
-        version=row["version"],
-        updated_at=row["updated_at"],
-    )

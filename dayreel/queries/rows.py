@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from dayreel.errors import UsageError
 from dayreel.rules.approval import Words
@@ -140,9 +140,20 @@ class Transition:
     notes: str | None
 
 
-def as_row(kind: type[Row], row: RowMapping) -> Row:
-    """Return a row of the catalog as the dataclass with its columns."""
-    return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]  # of a dataclass
+def as_row(kind: type[Row], row: RowMapping, **others: Any) -> Row:
+    """Return a row of the catalog as the dataclass with its columns; `others` are the fields that are not columns."""
+    columns = {field.name: row[field.name] for field in fields(kind) if field.name not in others}  # type: ignore[arg-type]  # of a dataclass
+    return kind(**columns, **others)
+
+
+def all_rows(connection: Connection, kind: type[Row], query: Select[Any]) -> list[Row]:
+    """Return what a query finds, as dataclasses."""
+    return [as_row(kind, row) for row in connection.execute(query).mappings()]
+
+
+def first_row(connection: Connection, kind: type[Row], query: Select[Any]) -> Row | None:
+    """Return the first that a query finds, or None."""
+    return next(iter(all_rows(connection, kind, query.limit(1))), None)
 
 
 def get_content(connection: Connection, content_id: str, *, lock: bool = False) -> ContentRow:
@@ -164,8 +175,7 @@ def get_content(connection: Connection, content_id: str, *, lock: bool = False) 
 def current_content(connection: Connection, channel: str, day: date) -> ContentRow | None:
     """Return the newest take of a channel's day, or None when nothing was made for it yet."""
     query = select(content).where(content.c.channel == channel, content.c.day == day).order_by(content.c.take.desc())
-    row = connection.execute(query.limit(1)).mappings().one_or_none()
-    return None if row is None else as_row(ContentRow, row)
+    return first_row(connection, ContentRow, query)
 
 
 def is_held(row: ContentRow, newest: str | None) -> bool:
@@ -198,7 +208,7 @@ def list_contents(
         query = query.where(content.c.state.in_(states))
     if ids is not None:
         query = query.where(content.c.id.in_(ids))
-    return [as_row(ContentRow, row) for row in connection.execute(query).mappings()]
+    return all_rows(connection, ContentRow, query)
 
 
 def earlier_ideas(connection: Connection, channel: str, since: date, *, but: str) -> list[tuple[str, str]]:
@@ -214,7 +224,7 @@ def earlier_ideas(connection: Connection, channel: str, since: date, *, but: str
 def decisions_of(connection: Connection, content_id: str) -> tuple[DecisionRow, ...]:
     """Return every decision on a content, the first one first."""
     query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id)
-    return tuple(as_row(DecisionRow, row) for row in connection.execute(query).mappings())
+    return tuple(all_rows(connection, DecisionRow, query))
 
 
 def transitions_of(connection: Connection, content_id: str) -> tuple[Transition, ...]:
@@ -224,14 +234,13 @@ def transitions_of(connection: Connection, content_id: str) -> tuple[Transition,
         .where(state_transitions.c.entity == "content", state_transitions.c.entity_id == content_id)
         .order_by(state_transitions.c.id)
     )
-    return tuple(as_row(Transition, row) for row in connection.execute(query).mappings())
+    return tuple(all_rows(connection, Transition, query))
 
 
 def newest_verdict(connection: Connection, content_id: str) -> DecisionRow | None:
     """Return the newest decision on a content, edits included, or None."""
-    query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id.desc()).limit(1)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else as_row(DecisionRow, row)
+    query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id.desc())
+    return first_row(connection, DecisionRow, query)
 
 
 def newest_verdicts(connection: Connection, content_ids: Sequence[str]) -> dict[str, DecisionRow]:
@@ -240,13 +249,13 @@ def newest_verdicts(connection: Connection, content_ids: Sequence[str]) -> dict[
         select(func.max(decisions.c.id)).where(decisions.c.content_id.in_(content_ids)).group_by(decisions.c.content_id)
     )
     query = select(decisions).where(decisions.c.id.in_(newest))
-    return {row["content_id"]: as_row(DecisionRow, row) for row in connection.execute(query).mappings()}
+    return {row.content_id: row for row in all_rows(connection, DecisionRow, query)}
 
 
 def decisions_after(connection: Connection, cursor: int, *, limit: int) -> list[DecisionRow]:
     """Return decisions with a number above `cursor`, oldest first."""
     query = select(decisions).where(decisions.c.id > cursor).order_by(decisions.c.id).limit(limit)
-    return [as_row(DecisionRow, row) for row in connection.execute(query).mappings()]
+    return all_rows(connection, DecisionRow, query)
 
 
 def pause_of(connection: Connection, channel: str) -> Pause | None:
@@ -259,15 +268,13 @@ def pause_of(connection: Connection, channel: str) -> Pause | None:
 def skipped_day(connection: Connection, channel: str, day: date) -> SkippedDay | None:
     """Return the word of a person that a channel leaves this day out, or None."""
     query = select(skipped_days).where(skipped_days.c.channel == channel, skipped_days.c.day == day)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else as_row(SkippedDay, row)
+    return first_row(connection, SkippedDay, query)
 
 
 def pinned_idea(connection: Connection, channel: str, day: date) -> PinnedIdea | None:
     """Return the idea that a person has set for a channel's day, or None."""
     query = select(pinned_ideas).where(pinned_ideas.c.channel == channel, pinned_ideas.c.day == day)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else as_row(PinnedIdea, row)
+    return first_row(connection, PinnedIdea, query)
 
 
 def newest_backup_at(connection: Connection) -> datetime | None:
@@ -292,7 +299,7 @@ def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[PostRow
         .where(platform_posts.c.content_id.in_(content_ids))
         .order_by(platform_posts.c.content_id, platform_posts.c.platform)
     )
-    return [as_row(PostRow, row) for row in connection.execute(query).mappings()]
+    return all_rows(connection, PostRow, query)
 
 
 def posts_without_public_id(connection: Connection, *, world: str, since: datetime) -> list[PostRow]:

@@ -192,7 +192,10 @@ def story_of(records: Records, content_id: str) -> Story:
     with records.catalog.read() as connection:
         row = get_content(connection, content_id)
         acts = tuple(_effect(effect) for effect in _rows(connection, effects, content_id))
-        log = tuple(_log(line) for line in _rows(connection, processing_logs, content_id))
+        log = tuple(
+            as_row(LogLine, line, more=line["metadata"] or {})
+            for line in _rows(connection, processing_logs, content_id)
+        )
         posts = _posts(connection, content_id)
         return Story(
             row=row,
@@ -231,30 +234,15 @@ def _posts(connection: Connection, content_id: str) -> tuple[StoryPost, ...]:
 
 def _effect(effect: RowMapping) -> StoryEffect:
     settled = effect["settled_usd"] is not None
-    return StoryEffect(
-        id=effect["id"],
-        kind=effect["kind"],
-        target=effect["target"],
-        sequence=effect["sequence"],
-        layer=effect["layer"],
-        model=effect["model"],
-        state=effect["state"],
-        attempts=effect["attempts"],
+    return as_row(
+        StoryEffect,
+        effect,
         cost_usd=effect["settled_usd"] if settled else effect["reserved_usd"],
         settled=settled,
-        sent_at=effect["sent_at"],
-        settled_at=effect["settled_at"],
-        run_id=effect["run_id"],
-        error=effect["error"],
         sent=without_keys(effect["request"]),
         handle=without_keys(effect["handle"]),
         came_back=without_keys({name: value for name, value in effect["result"].items() if name not in _LEFT_OUT}),
     )
-
-
-def _log(line: RowMapping) -> LogLine:
-    names = ("layer", "status", "started_at", "completed_at", "cost_usd", "error_message", "run_id")
-    return LogLine(**{name: line[name] for name in names}, more=line["metadata"] or {})
 
 
 def _runs(

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
+from dayreel.queries.rows import as_row
 from dayreel.records import Records
 from dayreel.rules.key_like import without_keys
 from dayreel.schemas.effect import NO_CONTENT, EffectKind, EffectState
@@ -107,17 +108,10 @@ def resolving_command(effect_id: int) -> str:
 def _outcome(row: RowMapping) -> UnknownOutcome:
     from dayreel.vendors.registry import where_to_look  # noqa: PLC0415  brings records, only where one is wanted
 
-    return UnknownOutcome(
+    return as_row(
+        UnknownOutcome,
+        row,
         effect_id=row["id"],
-        version=row["version"],
-        content_id=row["content_id"],
-        kind=row["kind"],
-        target=row["target"],
-        sequence=row["sequence"],
-        state=row["state"],
-        sent_at=row["sent_at"],
-        reserved_usd=row["reserved_usd"],
-        error=row["error"],
         evidence=row["error"] or _without_evidence(row),
         where_to_look=where_to_look(row["target"]),
         request=_facts(row["request"]),

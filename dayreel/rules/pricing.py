@@ -55,3 +55,8 @@ def _wrong_kind(price: Price, unit: str) -> ConfigurationError:
     return ConfigurationError(
         f"{price.provider} model {price.model!r} is not priced by {unit}.", next_step="Fix its row in prices.yaml."
     )
+
+
+def usd(amount: Decimal) -> str:
+    """Return dollars to the cent, or to a hundredth of one where that is all there is: `$0.42`, `$0.0031`."""
+    return f"${amount:.4f}" if 0 < amount < Decimal("0.01") else f"${amount:.2f}"

@@ -6,7 +6,8 @@ takes `dayreel.records.Records`.
 
 import os
 import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -129,6 +130,16 @@ def open_project(
         actor=actor or person(settings),
         s3=s3,
     )
+
+
+@contextmanager
+def opened_project(settings: Settings | None = None, *, actor: str | None = None) -> Iterator[Project]:
+    """Give what `open_project` opens, and close its catalog afterwards."""
+    project = open_project(settings, actor=actor)
+    try:
+        yield project
+    finally:
+        project.catalog.close()
 
 
 def person(settings: Settings) -> str:

@@ -12,11 +12,12 @@ from textual.widgets.option_list import Option
 
 from dayreel.queries.contents import ContentStatus
 from dayreel.queries.queue import Dashboard, Group, dashboard
+from dayreel.rules.pricing import usd
 from dayreel.services.project import Project
-from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.review import ReviewScreen
-from dayreel.tui.words import left, one_line, plain, usd
+from dayreel.tui.widgets import ContentList, show_options
+from dayreel.tui.words import left, one_line, plain
 
 PAGE = 100
 

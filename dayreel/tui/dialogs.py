@@ -16,7 +16,7 @@ from textual.widgets import Input, Static, TextArea
 
 from dayreel.queries.review import PlatformWords
 from dayreel.rules.captions import UNIT_NAMES
-from dayreel.tui.keys import Keys
+from dayreel.tui.widgets import Keys
 from dayreel.tui.words import plain
 
 BACK = Binding("escape", "dismiss(None)", "Back")

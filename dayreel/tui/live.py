@@ -11,14 +11,14 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from dayreel.errors import DayreelError
 from dayreel.services.footage_hooks import footage_hooks, no_library
 from dayreel.services.project import Project
-from dayreel.tui.keys import Keys
 from dayreel.tui.terminal import Terminal
+from dayreel.tui.widgets import Keys
 from dayreel.tui.words import plain
 
 PATIENCE_S = 3.0
@@ -32,6 +32,7 @@ PLACES: list[BindingType] = [
 ]
 
 View = TypeVar("View")
+Answer = TypeVar("Answer")
 
 
 class LiveScreen(Screen[None], Generic[View]):
@@ -118,6 +119,15 @@ class LiveScreen(Screen[None], Generic[View]):
         line.update(Content(plain(words)))
         line.set_class(bad, "-bad")
         line.display = bool(words)
+
+    def ask(self, question: ModalScreen[Answer | None], then: Callable[[Answer], object]) -> None:
+        """Put a question before the person, and call `then` with the answer unless they went back."""
+
+        def answered(answer: Answer | None) -> None:
+            if answer is not None:
+                then(answer)
+
+        self.app.push_screen(question, answered)
 
     @work(group="act")
     async def act(self, what: Callable[[Project], str], *, meanwhile: str) -> None:

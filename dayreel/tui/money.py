@@ -10,11 +10,12 @@ from textual.widgets import Static
 
 from dayreel.queries.config import Value, switch_sentence
 from dayreel.queries.money import Cap, MoneyView, money_of
+from dayreel.rules.pricing import usd
 from dayreel.services.project import Project
 from dayreel.services.turn_switch import turn_switch
 from dayreel.tui.dialogs import AskLine
 from dayreel.tui.live import PLACES, LiveScreen
-from dayreel.tui.words import bar, one_line, plain, usd
+from dayreel.tui.words import bar, one_line, plain
 
 
 class MoneyScreen(LiveScreen[MoneyView]):
@@ -55,17 +56,17 @@ class MoneyScreen(LiveScreen[MoneyView]):
         wanted = "on" if seen == "off" else "off"
         what = "stop every purchase and every post" if wanted == "off" else "allow buying and posting again"
 
-        def go_on(note: str | None) -> None:
-            if note:
-                person = self.terminal.link.person
-                self.act(
-                    lambda project: switch_sentence(
-                        turn_switch(project, wanted, by=person, via="tui", note=note, seen=seen)
-                    ),
-                    meanwhile=f"Turning the kill switch {wanted} ...",
-                )
+        person = self.terminal.link.person
 
-        self.app.push_screen(AskLine(f"Turn the kill switch {wanted}: {what}. Why?"), go_on)
+        def turn(note: str) -> None:
+            self.act(
+                lambda project: switch_sentence(
+                    turn_switch(project, wanted, by=person, via="tui", note=note, seen=seen)
+                ),
+                meanwhile=f"Turning the kill switch {wanted} ...",
+            )
+
+        self.ask(AskLine(f"Turn the kill switch {wanted}: {what}. Why?"), turn)
 
 
 def _cap(cap: Cap) -> Content:

@@ -13,9 +13,9 @@ from dayreel.queries.renders import ContentRenders, Render, newest_renders
 from dayreel.services.project import Project
 from dayreel.services.upkeep.retry_content import cancel_renders
 from dayreel.tui.dialogs import Confirm
-from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen
 from dayreel.tui.review import ReviewScreen
+from dayreel.tui.widgets import ContentList, show_options
 from dayreel.tui.words import bar, one_line
 
 
@@ -60,11 +60,10 @@ class RendersScreen(LiveScreen[tuple[ContentRenders, ...]]):
         def stop(project: Project) -> str:
             return "; ".join(cancel_renders(project, content_id)) or f"Nothing of {content_id} is being rendered."
 
-        def go_on(yes: bool | None) -> None:
-            if yes:
-                self.act(stop, meanwhile=f"Stopping the renders of {content_id} ...")
-
-        self.app.push_screen(Confirm(f"Stop every render of {content_id} that is under way?"), go_on)
+        self.ask(
+            Confirm(f"Stop every render of {content_id} that is under way?"),
+            lambda _yes: self.act(stop, meanwhile=f"Stopping the renders of {content_id} ..."),
+        )
 
 
 def _lines(rendered: ContentRenders) -> Content:

@@ -19,6 +19,7 @@ from textual.widgets import Static
 from dayreel.errors import MediaError
 from dayreel.queries.review import EVENTS, ContentReview, DecisionVerdict, HistoryEntry, PlatformWords, review_of
 from dayreel.rules.approval import ApprovalScope
+from dayreel.rules.pricing import usd
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
@@ -27,7 +28,7 @@ from dayreel.services.upkeep.start_work import making_of
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption, length_of
 from dayreel.tui.live import LiveScreen
 from dayreel.tui.pictures import HalfBlocks, half_blocks
-from dayreel.tui.words import left, one_line, plain, size, usd
+from dayreel.tui.words import left, one_line, plain, size
 
 _VERDICT_OF: dict[str, DecisionVerdict] = {event: verdict for verdict, event in EVENTS.items()}
 _MOST_ROWS = 16
@@ -119,12 +120,8 @@ class ReviewScreen(LiveScreen[ContentReview]):
             return
         platforms = ", ".join(words.platform for words in seen.words) or "no platform"
 
-        def go_on(yes: bool | None) -> None:
-            if yes:
-                self._decide(seen, "approved")
-
         question = f"Approve revision {seen.row.revision} of {seen.row.id}, with this caption, for {platforms}?"
-        self.app.push_screen(Confirm(question), go_on)
+        self.ask(Confirm(question), lambda _yes: self._decide(seen, "approved"))
 
     def action_reject(self) -> None:
         """Ask why, then reject."""
@@ -132,11 +129,10 @@ class ReviewScreen(LiveScreen[ContentReview]):
         if seen is None:
             return
 
-        def go_on(reason: str | None) -> None:
-            if reason:
-                self._decide(seen, "rejected", note=reason)
-
-        self.app.push_screen(AskLine(f"Reject revision {seen.row.revision} of {seen.row.id}. Why?"), go_on)
+        self.ask(
+            AskLine(f"Reject revision {seen.row.revision} of {seen.row.id}. Why?"),
+            lambda reason: self._decide(seen, "rejected", note=reason),
+        )
 
     def action_hold(self) -> None:
         """Ask what it waits for, then keep it from going out and from expiring."""
@@ -144,11 +140,10 @@ class ReviewScreen(LiveScreen[ContentReview]):
         if seen is None:
             return
 
-        def go_on(reason: str | None) -> None:
-            if reason:
-                self._decide(seen, "held", note=reason)
-
-        self.app.push_screen(AskLine(f"Hold {seen.row.id}: it neither goes out nor expires. Why?"), go_on)
+        self.ask(
+            AskLine(f"Hold {seen.row.id}: it neither goes out nor expires. Why?"),
+            lambda reason: self._decide(seen, "held", note=reason),
+        )
 
     def action_waive(self) -> None:
         """Ask why the first failed check does not matter, then waive it."""
@@ -163,14 +158,13 @@ class ReviewScreen(LiveScreen[ContentReview]):
             waive_check(project, seen.row.id, check.name, by=person, via="tui", reason=reason, revision=revision)
             return f"Recorded: {check.name} waived by {plain(person)}."
 
-        def go_on(reason: str | None) -> None:
-            if reason:
-                self.act(
-                    lambda project: record(project, reason), meanwhile=f"Recording that {check.name} is waived ..."
-                )
-
         question = f"Check {check.name} of {seen.row.id} failed. {check.result.message} Why does it not matter?"
-        self.app.push_screen(AskLine(question), go_on)
+        self.ask(
+            AskLine(question),
+            lambda reason: self.act(
+                lambda project: record(project, reason), meanwhile=f"Recording that {check.name} is waived ..."
+            ),
+        )
 
     def action_recall(self) -> None:
         """Ask, then take an approval or a hold back."""
@@ -178,11 +172,10 @@ class ReviewScreen(LiveScreen[ContentReview]):
         if seen is None:
             return
 
-        def go_on(yes: bool | None) -> None:
-            if yes:
-                self._decide(seen, "recalled")
-
-        self.app.push_screen(Confirm(f"Recall {seen.row.id}? It waits for its review again."), go_on)
+        self.ask(
+            Confirm(f"Recall {seen.row.id}? It waits for its review again."),
+            lambda _yes: self._decide(seen, "recalled"),
+        )
 
     def action_retake(self) -> None:
         """Ask, naming the price, then have another take of the day made."""
@@ -196,12 +189,11 @@ class ReviewScreen(LiveScreen[ContentReview]):
             self.terminal.start(project, making_of(row.channel, row.day), person)
             return f"{row.id} is being made; its segments are on screen 2."
 
-        def go_on(yes: bool | None) -> None:
-            if yes:
-                self.act(begin, meanwhile=f"Beginning another take of {seen.row.day} ...")
-
         price = f"about {usd(seen.take_usd)}" if seen.take_usd is not None else "a price that is not known"
-        self.app.push_screen(Confirm(f"Make another take of {seen.title}, {seen.row.day}, for {price}?"), go_on)
+        self.ask(
+            Confirm(f"Make another take of {seen.title}, {seen.row.day}, for {price}?"),
+            lambda _yes: self.act(begin, meanwhile=f"Beginning another take of {seen.row.day} ..."),
+        )
 
     def action_edit(self) -> None:
         """Let the person edit the caption, then record it."""
@@ -209,12 +201,12 @@ class ReviewScreen(LiveScreen[ContentReview]):
         if seen is None:
             return
 
-        def go_on(caption: str | None) -> None:
-            if caption is not None and caption.strip() != (seen.row.caption or "").strip():
+        def record(caption: str) -> None:
+            if caption.strip() != (seen.row.caption or "").strip():
                 self._own_edit = (seen.row.revision, seen.bound_with(caption.strip()))
                 self._decide(seen, "edited", caption=caption)
 
-        self.app.push_screen(EditCaption(seen.row.caption or "", seen.words_for), go_on)
+        self.ask(EditCaption(seen.row.caption or "", seen.words_for), record)
 
     def action_play(self) -> None:
         """Open the final video in the desktop's player."""

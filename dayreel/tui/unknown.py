@@ -15,12 +15,13 @@ from textual.widgets.option_list import Option
 
 from dayreel.errors import StaleState
 from dayreel.queries.unknown_outcomes import UnknownOutcome, UnknownOutcomes, unknown_outcomes
+from dayreel.rules.pricing import usd
 from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
 from dayreel.tui.dialogs import AskLine, Confirm
-from dayreel.tui.lists import show_options
 from dayreel.tui.live import PLACES, LiveScreen
-from dayreel.tui.words import one_line, plain, usd
+from dayreel.tui.widgets import show_options
+from dayreel.tui.words import one_line, plain
 
 
 class UnknownScreen(LiveScreen[UnknownOutcomes]):
@@ -67,12 +68,11 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
         if doubt is None:
             return
 
-        def go_on(reference: str | None) -> None:
-            if reference:
-                self._resolve(doubt, reference)
-
         question = f"Under which id does {doubt.target} have {_what(doubt)} of {doubt.about}?"
-        self.app.push_screen(AskLine(question, placeholder="the id that its dashboard shows"), go_on)
+        self.ask(
+            AskLine(question, placeholder="the id that its dashboard shows"),
+            lambda reference: self._resolve(doubt, reference),
+        )
 
     def action_not_there(self) -> None:
         """Ask whether the person has really looked: what is not there is sent again."""
@@ -80,15 +80,11 @@ class UnknownScreen(LiveScreen[UnknownOutcomes]):
         if doubt is None:
             return
 
-        def go_on(yes: bool | None) -> None:
-            if yes:
-                self._resolve(doubt, None)
-
         question = (
             f"You looked at {doubt.target}, and {_what(doubt)} of {doubt.about} is not there?\n"
             f"Then {usd(doubt.reserved_usd)} is released, and it may be sent again."
         )
-        self.app.push_screen(Confirm(question), go_on)
+        self.ask(Confirm(question), lambda _yes: self._resolve(doubt, None))
 
     def action_look_up(self) -> None:
         """Look every doubt up at its provider; sends nothing."""

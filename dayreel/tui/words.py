@@ -1,11 +1,10 @@
 """Words for a terminal: what came from outside (captions, names, a vendor's answer) is shown, never obeyed.
 
-Also how moments and money are written here. What a screen says about its subject belongs to that screen.
+Also how moments and sizes are written here. What a screen says about its subject belongs to that screen.
 """
 
 import unicodedata
 from datetime import datetime
-from decimal import Decimal
 
 
 def plain(text: str | None) -> str:
@@ -33,11 +32,6 @@ def left(moment: datetime | None, now: datetime) -> str:
     if minutes < 0:
         return "over"
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004
-
-
-def usd(amount: Decimal) -> str:
-    """Return dollars to the cent, or to a hundredth of one where that is all there is: `$0.42`, `$0.0031`."""
-    return f"${amount:.4f}" if 0 < amount < Decimal("0.01") else f"${amount:.2f}"
 
 
 def bar(share: float, width: int) -> str:

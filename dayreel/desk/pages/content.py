@@ -2,10 +2,9 @@
 
 from starlette.responses import JSONResponse, Response
 
-from dayreel.desk.pages.page import PageRequest, show_error
+from dayreel.desk.pages.page import PageHandler, PageRequest, show_error
 from dayreel.errors import BusyError, GateClosedError, StaleState, UsageError
 from dayreel.queries.review import (
-    EVENTS,
     DecisionVerdict,
     ReviewSnapshot,
     parse_snapshot,
@@ -23,8 +22,6 @@ from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.retry_content import regenerate_segment
 from dayreel.services.upkeep.start_work import making_of, publishing_of
 
-_WORDS: dict[str, DecisionVerdict] = {event: verdict for verdict, event in EVENTS.items()}
-
 
 def show(request: PageRequest) -> Response:
     """Show a content."""
@@ -40,48 +37,46 @@ def preview(request: PageRequest) -> Response:
     return JSONResponse({"captions": [vars(item) for item in words]})
 
 
-def approve(request: PageRequest) -> Response:
-    """Approve what was shown."""
-    return _decide(request, "approve")
+def decide_by(verdict: DecisionVerdict) -> PageHandler:
+    """Return what records such a decision on what was shown.
 
-
-def reject(request: PageRequest) -> Response:
-    """Reject what was shown, with a reason.
-
-    Raises:
-        UsageError: there is no reason.
+    A rejection without a reason raises UsageError.
     """
-    if not request.field("note").strip():
-        raise UsageError("A rejection needs a reason.", next_step="Say in a few words what is wrong.")
-    return _decide(request, "reject")
 
+    def record(request: PageRequest) -> Response:
+        content_id, caption = request.path("content_id"), request.field("caption")
+        note = request.field("note").strip()[:2000] or None
+        if verdict == "rejected" and note is None:
+            raise UsageError("A rejection needs a reason.", next_step="Say in a few words what is wrong.")
+        try:
+            row = decide(
+                request.project,
+                content_id,
+                verdict,
+                by=request.person.name,
+                via=_via(request),
+                seen=_seen(request),
+                revision=_revision(request),
+                caption=caption if verdict == "edited" else None,
+                note=note,
+            )
+        except (StaleState, BusyError, UsageError) as error:
+            return show_error(request, error, draft=caption or request.field("note"), back=f"/content/{content_id}")
+        return request.done(f"/content/{content_id}", row.verdict, content_id=content_id, decision_id=row.id)
 
-def edit(request: PageRequest) -> Response:
-    """Change the caption."""
-    return _decide(request, "edit")
-
-
-def hold(request: PageRequest) -> Response:
-    """Keep it from going out and from expiring."""
-    return _decide(request, "hold")
-
-
-def recall(request: PageRequest) -> Response:
-    """Take an approval or a hold back."""
-    return _decide(request, "recall")
+    return record
 
 
 def waive(request: PageRequest) -> Response:
     """Let the video be approved although a check failed, with a reason."""
     content_id, reason = request.path("content_id"), request.field("reason")
-    via: Via = "api" if request.via == "api" else "desk"
     try:
         check = waive_check(
             request.project,
             content_id,
             request.field("check"),
             by=request.person.name,
-            via=via,
+            via=_via(request),
             reason=reason,
             revision=_revision(request),
         )
@@ -163,23 +158,8 @@ def _shown(request: PageRequest, *, draft: str | None, status: int = 200) -> Res
     return request.show("content.html", status=status, page=page, words=words, seen=seen, draft=draft)
 
 
-def _decide(request: PageRequest, word: str) -> Response:
-    content_id, caption = request.path("content_id"), request.field("caption")
-    try:
-        row = decide(
-            request.project,
-            content_id,
-            _WORDS[word],
-            by=request.person.name,
-            via="api" if request.via == "api" else "desk",
-            seen=_seen(request),
-            revision=_revision(request),
-            caption=caption if word == "edit" else None,
-            note=request.field("note").strip()[:2000] or None,
-        )
-    except (StaleState, BusyError, UsageError) as error:
-        return show_error(request, error, draft=caption or request.field("note"), back=f"/content/{content_id}")
-    return request.done(f"/content/{content_id}", row.verdict, content_id=content_id, decision_id=row.id)
+def _via(request: PageRequest) -> Via:
+    return "api" if request.via == "api" else "desk"
 
 
 def _seen(request: PageRequest) -> ReviewSnapshot | None:

@@ -16,10 +16,7 @@ def opened_library() -> Iterator["Library"]:
         ConfigurationError: there is none, or its plan has problems.
     """
     from dayreel.footage.library.open_library import open_library
-    from dayreel.services.project import open_project
+    from dayreel.services.project import opened_project
 
-    project = open_project()
-    try:
+    with opened_project() as project:
         yield open_library(project)
-    finally:
-        project.catalog.close()

@@ -21,8 +21,8 @@ from dayreel.footage.tui.question import QuestionScreen
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.project import Project
 from dayreel.tui.dialogs import Confirm
-from dayreel.tui.lists import ContentList, show_options
 from dayreel.tui.live import PLACES, LiveScreen
+from dayreel.tui.widgets import ContentList, show_options
 from dayreel.tui.words import bar, one_line, plain
 
 _DONE_TO: Mapping[str, tuple[str, ...]] = {"cancel": UNDER_WAY, "retry": ("failed",)}
@@ -109,11 +109,7 @@ class LibraryScreen(LiveScreen[Shelf]):
         def stop(project: Project) -> str:
             return cancel_job(open_library(project), job, via="tui")
 
-        def go_on(yes: bool | None) -> None:
-            if yes:
-                self.act(stop, meanwhile=f"Stopping {job} ...")
-
-        self.app.push_screen(Confirm(f"Cancel {job}?"), go_on)
+        self.ask(Confirm(f"Cancel {job}?"), lambda _yes: self.act(stop, meanwhile=f"Stopping {job} ..."))
 
     def action_retry(self) -> None:
         """Try a job again."""

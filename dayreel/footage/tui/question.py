@@ -18,8 +18,8 @@ from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.views import GateView, question_of
 from dayreel.services.project import Project
 from dayreel.tui.dialogs import BACK, AskLine, Confirm
-from dayreel.tui.keys import Keys
 from dayreel.tui.live import LiveScreen
+from dayreel.tui.widgets import Keys
 from dayreel.tui.words import one_line, plain
 
 
@@ -93,9 +93,7 @@ class QuestionScreen(LiveScreen[GateView]):
         if self.view is None:
             return
 
-        def go_on(words: str | None) -> None:
-            if words is None:
-                return
+        def keep(words: str) -> None:
             numbers = words.replace(",", " ").split()
             if all(number.isdecimal() for number in numbers):
                 self._answer("rejected", {"keep": [int(number) for number in numbers]})
@@ -104,7 +102,7 @@ class QuestionScreen(LiveScreen[GateView]):
 
         kept = ",".join(str(stream["index"]) for stream in self.view.streams if stream["is_kept"])
         question = "Which streams are kept? It is made again with them, and asked again."
-        self.app.push_screen(AskLine(question, value=kept), go_on)
+        self.ask(AskLine(question, value=kept), keep)
 
     def action_edit(self) -> None:
         """Let the person change the names; they are what an approval is of then."""
@@ -112,15 +110,13 @@ class QuestionScreen(LiveScreen[GateView]):
             return
         names = self._names or dict(self.view.gate["prompt"]["names"])
 
-        def go_on(lines: list[str] | None) -> None:
-            if lines is None:
-                return
+        def rename(lines: list[str]) -> None:
             self._names = dict(zip(names, lines, strict=True))
             self.say("The names on the screen are yours; a approves them.")
             if self.view is not None:
                 self.show(self.view)
 
-        self.app.push_screen(EditLines("Names in the library, one line for each file:", list(names.values())), go_on)
+        self.ask(EditLines("Names in the library, one line for each file:", list(names.values())), rename)
 
     def action_look_up(self) -> None:
         """Ask for titles again; a question that says something else has another number, and is shown."""
@@ -134,11 +130,7 @@ class QuestionScreen(LiveScreen[GateView]):
         self.act(say, meanwhile="Looking up titles ...")
 
     def _ask(self, question: str, verdict: GateVerdict, response: dict[str, Any]) -> None:
-        def go_on(yes: bool | None) -> None:
-            if yes:
-                self._answer(verdict, response)
-
-        self.app.push_screen(Confirm(question), go_on)
+        self.ask(Confirm(question), lambda _yes: self._answer(verdict, response))
 
     def _answer(self, verdict: GateVerdict, response: dict[str, Any]) -> None:
         person, gate_id = self.terminal.link.person, self.gate_id

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -301,13 +302,10 @@ def _is_missing(catalog: Catalog) -> bool:
 
 def check_outcomes(settings: Settings) -> list[Check]:
     """Look whether the outcome of every act is known; a catalog that is not there or older is left as it is."""
-    catalog = Catalog(settings.catalog)
-    try:
+    with closing(Catalog(settings.catalog)) as catalog:
         if _is_missing(catalog) or schema_level(catalog) != HEAD:
             return []
         unknown = unknown_outcomes(Records(settings, SystemClock(), catalog)).here
-    finally:
-        catalog.close()
     if not unknown:
         return [Check("outcomes", "ok", "the outcome of every act is known")]
     which = ", ".join(f"effect {effect.effect_id} ({effect.kind} at {effect.target})" for effect in unknown)
@@ -316,15 +314,13 @@ def check_outcomes(settings: Settings) -> list[Check]:
 
 def check_backup(settings: Settings, now: datetime | None = None) -> list[Check]:
     """Look whether the catalog was backed up within a day, and whether it is of this time; a younger one may wait."""
-    catalog, now = Catalog(settings.catalog), now or SystemClock().now()
-    try:
+    now = now or SystemClock().now()
+    with closing(Catalog(settings.catalog)) as catalog:
         if _is_missing(catalog) or schema_level(catalog) != HEAD:
             return []
         with catalog.read() as connection:
             oldest, newest = oldest_content_at(connection), newest_backup_at(connection)
         of_other_time = is_of_other_time(Records(settings, SystemClock(), catalog))
-    finally:
-        catalog.close()
     checks = []
     if of_other_time:
         checks.append(Check("epoch", "warn", OTHER_TIME, "`dayreel reconcile` takes over what is on disk."))

@@ -7,7 +7,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.notify_people import notifier_name
-from dayreel.services.project import open_project
+from dayreel.services.project import opened_project
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.access import Access
@@ -21,11 +21,8 @@ def prove_keys(settings: Settings) -> list[Check]:
         ConfigurationError, StoreError: a channel file, the catalog or the sandbox world cannot be used.
     """
     wanted = vendors_in_use(settings, ChannelFiles(settings.channels_dir).load_all())
-    project = open_project(settings)
-    try:
+    with opened_project(settings) as project:
         return [prove(project.access, vendor, models) for vendor, models in wanted.items()]
-    finally:
-        project.catalog.close()
 
 
 def prove(access: Access, vendor: str, models: Sequence[str]) -> Check:

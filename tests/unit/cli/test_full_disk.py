@@ -13,7 +13,7 @@ from dayreel.errors import DiskFullError
 from dayreel.services.project import Project
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import acts
-from dayreel.tui.link import Link
+from dayreel.tui.terminal import Link
 from tests.fakes.clock import NINE
 from tests.fakes.desk import desk_on, person
 

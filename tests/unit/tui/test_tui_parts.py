@@ -11,15 +11,16 @@ from sqlalchemy import update
 
 from dayreel.errors import MediaError
 from dayreel.queries.review import review_of
+from dayreel.rules.pricing import usd
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.stores.catalog.tables import content
 from dayreel.tui import player
 from dayreel.tui.dialogs import length_of
-from dayreel.tui.keys import Keys
 from dayreel.tui.pictures import UPPER_HALF, half_blocks
 from dayreel.tui.player import open_player, opener, player_environment
-from dayreel.tui.words import bar, left, one_line, plain, size, usd
+from dayreel.tui.widgets import Keys
+from dayreel.tui.words import bar, left, one_line, plain, size
 from tests.fakes.clock import NINE
 from tests.fakes.project import reviewable
 from tests.unit.tui.terminals import (
