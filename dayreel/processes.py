@@ -58,7 +58,7 @@ def is_alive(owner: str) -> bool | None:
 @cache
 def _place() -> str:
     """Return the machine, its boot and the PID namespace that this process runs in."""
-    if not _BOOT_ID.exists():  # no Linux: there are no namespaces, and a boot is told by when processes started
+    if not _BOOT_ID.exists():  # no Linux: there are no namespaces, and a start time names the boot
         return f"{uuid.getnode():x}"
     machine = _MACHINE_ID.read_text(encoding="ascii").strip() if _MACHINE_ID.exists() else ""
     try:
