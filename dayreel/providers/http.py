@@ -1,8 +1,8 @@
 """One way to speak HTTP to a vendor: one attempt, deadlines, typed errors, no secret in any message.
 
 Every call opens a fresh connection: a pooled one that the vendor has dropped would turn "never sent" into "nobody
-knows". Nothing is retried and no answer to an acting call is redirected. What a status or a body means is the vendor
-file's knowledge; this module only knows whether the request can have arrived.
+knows". Nothing is retried and no answer to a call with side effects is redirected. What a status or a body means is the
+vendor file's knowledge; this module only knows whether the request can have arrived.
 """
 
 import json as jsonlib
@@ -32,7 +32,7 @@ _SHORTEST_PART = 16
 _RETRYABLE_STATUSES = frozenset({408, 425, 429})
 
 Refusals = Mapping[tuple[int, str], str]
-"""What proves that an acting request did nothing, a table for each acting route.
+"""What proves that a request with side effects did nothing, a table for each such route.
 
 HTTP status and the vendor's code, in the vendor's own error shape, to the place where its documents say that this is
 decided before anything is done.
@@ -111,9 +111,9 @@ def status_error(
 ) -> ProviderError:
     """Return the error of an answer that is not a success.
 
-    To an acting call no status proves anything: a proxy answers 408, 429, 503 or 403 for work that goes on behind it
-    (a 503 taken for "not accepted" once bought four segments for two). Its outcome is unknown unless `is_refused`.
-    Of a read, and of a refusal, 408, 425, 429 and 5xx can pass; everything else is final.
+    To a call with side effects no status proves anything: a proxy answers 408, 429, 503 or 403 for work that goes on
+    behind it (a 503 taken for "not accepted" once bought four segments for two). Its outcome is unknown unless
+    `is_refused`. Of a read, and of a refusal, 408, 425, 429 and 5xx can pass; everything else is final.
 
     Args:
         is_refused: the answer is the vendor's own error, in a table of `Refusals` beside its adapter.
@@ -170,7 +170,7 @@ class Reply:
         """Return the body as a JSON object.
 
         Raises:
-            UnknownOutcomeError: it is none, and the call was acting: it may have worked.
+            UnknownOutcomeError: it is none, and the call has side effects: it may have worked.
             TransientError: it is none, and the call was a read.
         """
         value = self.json()
@@ -256,7 +256,7 @@ class Http:
         Raises:
             TransientError: never connected; or the answer to a read was lost.
             PermanentError: the other side's certificate is not to be trusted; nothing was sent.
-            UnknownOutcomeError: the answer to an acting call was lost.
+            UnknownOutcomeError: the answer to a call with side effects was lost.
             ConfigurationError: the address or a header cannot be used; nothing was sent.
         """
         import requests  # noqa: PLC0415

@@ -233,10 +233,10 @@ def _fetch(world: SandboxWorld, container_id: str, url: str) -> None:
     if problem:
         world.store.merge("instagram_container", container_id, problem=problem)
     else:
-        _take_in(world, container_id)
+        _ingest(world, container_id)
 
 
-def _take_in(world: SandboxWorld, container_id: str) -> None:
+def _ingest(world: SandboxWorld, container_id: str) -> None:
     """Look at a whole file and write down what became of it."""
     container = world.store.get("instagram_container", container_id) or {}
     path = _file(world, container_id)
@@ -306,7 +306,7 @@ async def rupload(call: Call) -> Response:
     if offset + got.size_bytes != size:
         message = f"Got {offset + got.size_bytes} bytes, but file_size said {size}."
         raise Refused(_upload_error(message, 400, type_="PartialRequestError"))
-    await asyncio.to_thread(_take_in, call.world, container_id)
+    await asyncio.to_thread(_ingest, call.world, container_id)
     return JSONResponse({"success": True, "message": "Upload successful."})
 
 

@@ -296,7 +296,7 @@ async def upload(call: Call) -> Response:
     headers = {"content-range": f"bytes 0-{last}/{whole}"}
     if last + 1 < whole:
         return Response(status_code=206, headers=headers)
-    await asyncio.to_thread(_take_in, call.world, publish["id"])
+    await asyncio.to_thread(_ingest, call.world, publish["id"])
     return Response(status_code=201, headers=headers)
 
 
@@ -329,7 +329,7 @@ def _chunk_range(call: Call, publish: Document) -> tuple[int, int]:
     return first, last
 
 
-def _take_in(world: SandboxWorld, publish_id: str) -> None:
+def _ingest(world: SandboxWorld, publish_id: str) -> None:
     """Look at the whole file and write down what became of it."""
     publish = world.store.get("tiktok_publish", publish_id) or {}
     path = _file(world, publish_id)

@@ -214,7 +214,7 @@ async def upload(call: Call) -> Response:
     call.world.store.merge("youtube_session", session["id"], stored=stored)
     if not is_last:
         return _progress(stored)
-    video_id = await asyncio.to_thread(_take_in, call.world, session)
+    video_id = await asyncio.to_thread(_ingest, call.world, session)
     return _video_answer(call, video_id)
 
 
@@ -258,7 +258,7 @@ def _range(call: Call, session: Document) -> tuple[int | None, int | None, int |
     return first, last, total
 
 
-def _take_in(world: SandboxWorld, session: Document) -> str:
+def _ingest(world: SandboxWorld, session: Document) -> str:
     """Make the video of a finished session: it is live from now on."""
     path = _file(world, session["id"])
     reason: str | None = "conversion" if session["is_failing"] else None

@@ -1,7 +1,7 @@
 """One pass over the library: settle jobs, take in what is marked, ask people, send jobs, remove what may go.
 
 The watcher does it whenever something moves, the maintenance chore whenever `due_library` says so; a lock lets one at a
-time. Everything waits in the shared folder, so nothing is lost while nobody tends it.
+time. Everything waits in the shared folder, so nothing is lost while no controller runs.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,11 @@ def run_pass(library: Library) -> list[str]:
     """Do everything that is due; return a sentence for each thing done or refused. Safe to repeat.
 
     Raises:
-        BusyError: another process tends this library now.
+        BusyError: another process works on this library now.
         StoreError: the catalog or the shared folder cannot be used.
     """
     folder = library.project.settings.var_dir / "locks"
-    with hold(folder, "library", what=f"tend {str(library.root)!r}", at=library.project.clock.now()):
+    with hold(folder, "library", what=f"look through {str(library.root)!r}", at=library.project.clock.now()):
         sentences = settle_jobs(library)
         scan = library.items.scan()
         sentences += [f"left alone: {reason}" for reason in scan.left_alone]
@@ -45,7 +45,7 @@ def run_pass(library: Library) -> list[str]:
 
 
 def due_library(library: Library) -> str | None:
-    """Return a key for what there is to tend now, or None for nothing. Reads names, manifests and the catalog only.
+    """Return a key for the work that is due now, or None for nothing. Reads names, manifests and the catalog only.
 
     Raises:
         StoreError: the catalog cannot be read.

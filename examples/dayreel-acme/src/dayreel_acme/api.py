@@ -24,7 +24,7 @@ class Acme:
 
         Raises:
             TransientError, PermanentError: Acme says in its own words that nothing was done.
-            UnknownOutcomeError: the answer to an acting call is lost, or is somebody else's.
+            UnknownOutcomeError: the answer to a call with side effects is lost, or is somebody else's.
         """
         reply = self.http.send(
             method, self._base + path, attempted=attempted, has_side_effects=has_side_effects, json=json
@@ -34,7 +34,7 @@ class Acme:
         raise self._refused(reply)
 
     def begin(self, path: str, *, attempted: str, json: object) -> str:
-        """Make something and return its id; raises as an acting call."""
+        """Make something and return its id; raises as a call with side effects does."""
         reply = self.call("POST", path, attempted=attempted, has_side_effects=True, json=json)
         made = reply.json()
         id_ = made.get("id") if isinstance(made, dict) else None
