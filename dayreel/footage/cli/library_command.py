@@ -180,7 +180,7 @@ def watch(poll: bool, log_dir: Path | None) -> int:
         ):
             words = f"Watching {library.root}."
             log.note("started", words, to_show=f"{words} Ctrl-C stops.", library=str(library.root))
-            report = partial(log.note, "passed")
+            report = partial(log.note, "tended")
             watch_folder(library, stop=stop, report=report, notify_trouble=log.trouble, poll=poll)
             log.note("stopped", "Stopped.")
     return 0
