@@ -188,10 +188,10 @@ class DemoPlatform:
         """Post after a few seconds of the demo's time, or fail as scripted."""
         del handle
         self._clock.sleep(6)
-        record({"container": f"demo-{request.marker}"})
         attempted = f"post {request.content_id} to {self.name}"
-        if request.content_id in self._refusing:
+        if request.content_id in self._refusing:  # before there is a container, so nothing has to be looked up
             raise PermanentError(attempted=attempted, answer="HTTP 400 the caption was refused", code="36104")
+        record({"container": f"demo-{request.marker}"})
         if request.content_id in self._losing:
             raise UnknownOutcomeError(attempted=attempted, answer="the connection closed before the answer")
         post_id = self._id_of(request.content_id, request.duration_s)
