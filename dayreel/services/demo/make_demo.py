@@ -150,7 +150,9 @@ def make_demo(root: Path, template: Path, *, days: int, clock: Clock | None = No
     settings = _new_project(root, template, first)
     with _project(settings, datetime.combine(first, time(6), tzinfo=UTC)) as (project, time_machine):
         factory = _Factory(project, time_machine, first, last)
+        project.catalog.follow = None  # thousands of commits; each copy is written once, at the end
         factory.run()
+        project.copies.catch_up()
         files = refresh_marts(project, factory.days)
         for week in mart_files(project).partitions("summary/weekly"):
             mart_files(project).write_charts(week, ALWAYS, draw_all(chart_data(project, date.fromisoformat(week))))
