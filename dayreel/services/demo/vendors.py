@@ -17,7 +17,7 @@ from typing import Any
 
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import Answer, Question
-from dayreel.providers.platforms.contract import Counters, PostFinding, PostRequest, Quota, Receipt
+from dayreel.providers.platforms.contract import Counters, PostRequest, Quota, Receipt
 from dayreel.providers.speech.contract import Speech
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.sandbox import instagram, tiktok, youtube
@@ -205,13 +205,6 @@ class DemoPlatform:
         self._world.go_live(platform=self.name, id_=post_id, path=path[self.name].format(post_id), **facts)
         url = f"http://127.0.0.1:8765{path[self.name].format(post_id)}"
         return Receipt("posted", post_id, url, {"simulated": True})
-
-    def look_up(self, request: PostRequest, _handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
-        """Say what became of a post, as the platform would."""
-        del sent_at
-        if request.content_id in self._refusing:
-            return PostFinding("refused", "the caption was refused")
-        return PostFinding("unclear", "the demo remembers no doubtful posts")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return the sandbox world's counters as of the demo's moment."""
