@@ -7,7 +7,7 @@ Only what the channel uses is there: no prompts for own footage, no narration fo
 does not publish. See https://docs.dagster.io/guides/build/assets. What an asset does is a service of `dayreel`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import StageResult
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.project import Project
+from dayreel.services.publishing.gate_facts import read_accounts
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
@@ -88,6 +89,7 @@ class _Step:
     project: Project
     day: date
     client: Callable[[], Any]
+    client_of: Callable[[str], Any]
 
 
 class _Build:
@@ -125,6 +127,7 @@ class _Build:
         *,
         deps: Sequence[dg.AssetKey | dg.AssetDep],
         client: str | None,
+        also: Collection[str] = (),
         checks: tuple[str, ...] = (),
         check: Callable[[_Step, Manifest], tuple[CheckResult, ...]] = lambda _step, _manifest: (),
         version_of: Callable[[StageResult], str] = lambda made: made.record.fingerprint,
@@ -136,6 +139,7 @@ class _Build:
             make: makes it, or returns what there is.
             show: returns what is worth seeing of it, besides what every stage shows.
             client: key of the resource whose client `make` and `show` may open.
+            also: keys of further resources whose clients `show` may open.
             checks: names of its checks, which `check` answers.
             version_of: what Dagster knows its data by.
         """
@@ -144,14 +148,18 @@ class _Build:
         @self.asset(
             name,
             deps=deps,
-            needs={client} if client else set(),
+            needs={*([client] if client else []), *also},
             code_version=self.versions[name],
             check_specs=[dg.AssetCheckSpec(check_name, asset=key) for check_name in checks],
             **more,
         )
         def stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             with open_project(context) as project:
-                step = _Step(project, day_of(context), lambda: getattr(context.resources, str(client)).open(project))
+
+                def client_of(name: str) -> Any:
+                    return getattr(context.resources, name).open(project)
+
+                step = _Step(project, day_of(context), lambda: client_of(str(client)), client_of)
                 made = adopt_external_output(project, self.channel, step.day, name) or make(step)
                 answered = check_results(check(step, made.manifest), key) or not_made_here(checks, key)
                 metadata = {**stage_metadata(made, project), **show(step, made)}
@@ -268,6 +276,7 @@ class _Build:
             show,
             deps=parts,
             client="notifier",
+            also=channel.platforms.chosen(),
             kinds={"ffmpeg"},
             pool="compose",
             freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_FOR),
@@ -370,8 +379,9 @@ def _final_video_metadata(step: _Step, channel: Channel, made: StageResult) -> d
     with project.catalog.read() as connection:
         row = get_content(connection, made.content_id)
         spent_usd = costs_of(connection, [row.id]).get(row.id, {})
-    reviewers = "already in review"
+    reviewers, accounts = "already in review", list[str]()
     if row.state == "review_pending":
+        accounts = read_accounts(project, channel, step.client_of)
         reviewers = notify_reviewers(project, channel, row, notifier=step.client())
     return {
         **previews(project, made.content_id, [final.file]),
@@ -388,5 +398,6 @@ def _final_video_metadata(step: _Step, channel: Channel, made: StageResult) -> d
         "mode": dg.MetadataValue.text(final.mode),
         "checks": table([check.model_dump() for check in final.checks]),
         "reviewers": dg.MetadataValue.text(reviewers),
+        "accounts": dg.MetadataValue.text("; ".join(accounts) or "as they were"),
         "next_step": dg.MetadataValue.text(f"dayreel review approve {made.content_id}"),
     }

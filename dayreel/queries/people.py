@@ -5,7 +5,7 @@ it. People are the users of the desk and the names in a channel's `review.who`. 
 `services.desk.users`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -79,11 +79,21 @@ def counts_as_person(connection: Connection, channel: Channel, name: str) -> boo
     return bool(channel.review.who) and channel.review.allows(name)
 
 
-def approvers(connection: Connection, channel: Channel, content_id: str, current: ApprovalScope) -> tuple[str, ...]:
+def approvers(
+    connection: Connection,
+    channel: Channel,
+    content_id: str,
+    current: ApprovalScope,
+    *,
+    is_for: Callable[[Mapping[str, Mapping[str, str]] | None], bool] = lambda _accounts: True,
+) -> tuple[str, ...]:
     """Return who has approved exactly this since the newest other decision, the first one first; nobody twice.
 
     Where a channel asks for several people, only known ones count, and none who has been disabled since. An approval
     from before approvals bound the words of every platform counts for what it did bind.
+
+    Args:
+        is_for: whether an approval that binds these accounts is for the one that is meant; left out, for any.
     """
     query = select(decisions).where(decisions.c.content_id == content_id).order_by(decisions.c.id.desc())
     names: dict[str, str] = {}
@@ -91,7 +101,9 @@ def approvers(connection: Connection, channel: Channel, content_id: str, current
         if row["verdict"] not in ("approved", "endorsed"):
             break
         words = current.words if row["words"] is None else row["words"]
-        if ApprovalScope(row["video_sha256"], row["caption"], row["fields"], words) == current:
+        if ApprovalScope(row["video_sha256"], row["caption"], row["fields"], words) == current and is_for(
+            row["accounts"]
+        ):
             names[name_key(row["decided_by"])] = row["decided_by"]
     several = channel.review.approvals > 1
     return tuple(

@@ -62,6 +62,7 @@ class DecisionRow:
     """What a person said; the columns of the `decisions` table.
 
     `words` is what each platform was to get; only approvals have it, and none that is older than schema 0007.
+    `accounts` is the account of each platform, `id` and `name`, as far as it was known; none before schema 0012.
     """
 
     id: int
@@ -76,6 +77,7 @@ class DecisionRow:
     note: str | None
     decided_at: datetime
     words: Words | None
+    accounts: dict[str, dict[str, str]] | None
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class Facts:
         approvers: who has approved exactly what would go out.
         approvals_needed: how many people have to.
         checks: those of the video, each with its waiver.
+        other_account: that the approval is for another account than the keys are those of, or None.
     """
 
     platform: str
@@ -72,6 +73,7 @@ class Facts:
     approvers: tuple[str, ...]
     approvals_needed: int
     checks: tuple[JudgedCheck, ...]
+    other_account: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ def _approval(facts: Facts) -> Gate:
     if facts.newest_verdict is None or facts.approved is None:
         return _closed("approval", f"nobody has approved it (newest decision: {facts.newest_verdict or 'none'})")
     changes = what_changed(facts.approved, facts.current, facts.platform)
+    changes += [facts.other_account] if facts.other_account else []
     if changes:
         return _closed("approval", f"approved by {facts.decided_by}, but since then changed: {'; '.join(changes)}")
     if len(facts.approvers) < facts.approvals_needed > 1:

@@ -15,6 +15,7 @@ from dayreel.providers.platforms.contract import (
     Receipt,
 )
 from dayreel.schemas.effect import Permit, RecordHandle
+from dayreel.schemas.posts import PlatformAccount
 from dayreel.stores.files import sha256_of
 
 Step = Literal[
@@ -88,6 +89,9 @@ class FakePlatform:
 
     def account(self) -> str:
         return self._account
+
+    def read_account(self) -> PlatformAccount:
+        return PlatformAccount(self.account(), f"@{self.account()}")
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:
         return [PlannedCall("POST", f"https://{self.name}.example/media", {"caption": request.caption})]

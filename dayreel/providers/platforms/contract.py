@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dayreel.schemas.effect import Permit, RecordHandle
+from dayreel.schemas.posts import PlatformAccount
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,15 @@ class PlatformProvider(Protocol):
     name: str
 
     def account(self) -> str:
-        """Return the account's stable id (no network)."""
+        """Return the account's id as the settings have it (no network)."""
+        ...
+
+    def read_account(self) -> PlatformAccount:
+        """Ask the platform whose account this is; an approval is for this answer. A free read.
+
+        Raises:
+            TransientError, PermanentError: it could not be read.
+        """
         ...
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:

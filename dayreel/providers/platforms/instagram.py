@@ -38,7 +38,7 @@ from dayreel.providers.proofs import prove_scopes
 from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
-from dayreel.schemas.posts import PostFields
+from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import (
     CaptionRules,
@@ -135,6 +135,18 @@ class InstagramPlatform:
     def account(self) -> str:
         """Return the professional account's id."""
         return self._account_id
+
+    def read_account(self) -> PlatformAccount:
+        """Read the account to which posts go.
+
+        Raises:
+            TransientError, PermanentError: the token does not reach it, or it could not be read.
+        """
+        params: dict[str, str | int] = {"fields": "id,username"}
+        account = self._graph.call("GET", self._account_id, attempted="read the Instagram account", params=params)
+        # An Instagram-Login token calls it by another id here than the one that it is posted to by.
+        known = str(account.get("id") or "") if self._account_id == "me" else self._account_id
+        return PlatformAccount(known, str(account.get("username") or ""))
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:
         """Return the requests of a post; ids that only answers bring are in braces.

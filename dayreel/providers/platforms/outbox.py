@@ -29,7 +29,7 @@ from dayreel.providers.platforms.contract import (
 )
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
-from dayreel.schemas.posts import PostFields
+from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import CaptionRules, Platform, Vendor
 
@@ -57,6 +57,10 @@ class OutboxPlatform:
     def account(self) -> str:
         """Return the folder's path."""
         return str(self._folder)
+
+    def read_account(self) -> PlatformAccount:
+        """Return the folder."""
+        return PlatformAccount(self.account(), "")
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:
         """Return what would be written.

@@ -31,7 +31,7 @@ from dayreel.providers.platforms.tiktok_metrics import find_by_marker, public_id
 from dayreel.providers.platforms.verdicts import to_error
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
-from dayreel.schemas.posts import PostFields
+from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import (
     CaptionRules,
@@ -118,6 +118,18 @@ class TikTokPlatform:
     def account(self) -> str:
         """Return the account's open_id."""
         return self._open_id
+
+    def read_account(self) -> PlatformAccount:
+        """Read the account's name, which is unique; its open_id is in no answer to a token for publishing.
+
+        Raises:
+            TransientError, PermanentError: it could not be read.
+        """
+        attempted = "ask TikTok whose account this is"
+        name = str(self._api.call(_CREATOR_INFO, attempted=attempted).get("creator_username") or "")
+        if not name:
+            raise TransientError(attempted=attempted, answer="no creator_username")
+        return PlatformAccount(name, name)
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:
         """Return the requests of a post; what only answers bring is in braces.

@@ -29,7 +29,7 @@ from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session,
 from dayreel.providers.proofs import prove_scopes
 from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
-from dayreel.schemas.posts import PostFields
+from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Proof, Setting, Vendor
 
@@ -105,6 +105,21 @@ class YouTubePlatform:
     def account(self) -> str:
         """Return the channel's id."""
         return self._channel_id
+
+    def read_account(self) -> PlatformAccount:
+        """Read the channel of the token.
+
+        Raises:
+            TransientError, PermanentError: it could not be read, or the Google account has no channel.
+        """
+        attempted = "read the YouTube channel"
+        params: dict[str, str | int] = {"part": "snippet", "mine": "true"}
+        mine = self._api.call("/youtube/v3/channels", attempted=attempted, params=params).get("items") or []
+        if not mine:
+            raise PermanentError(
+                attempted=attempted, answer="the Google account has no channel", next_step="Create one for it first."
+            )
+        return PlatformAccount(str(mine[0].get("id")), str((mine[0].get("snippet") or {}).get("title") or ""))
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:
         """Return the requests of a post; what only answers bring is in braces.

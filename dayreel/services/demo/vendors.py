@@ -25,6 +25,7 @@ from dayreel.sandbox.counters import SandboxCounters, counters
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.sandbox.writer import write
 from dayreel.schemas.effect import Permit, RecordHandle
+from dayreel.schemas.posts import PlatformAccount
 
 CANDIDATES = 5
 TYPICAL_VIEWS = {
@@ -179,6 +180,10 @@ class DemoPlatform:
     def account(self) -> str:
         """Return the demo's account."""
         return f"demo_{self.name}"
+
+    def read_account(self) -> PlatformAccount:
+        """Return the demo's account."""
+        return PlatformAccount(self.account(), "")
 
     def quota(self) -> Quota | None:
         """Report no quota."""

@@ -3,15 +3,17 @@
 What each fact means for a post is `rules.gates`; posting is `publish_post`, showing the gates `plan_posts`.
 """
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, insert, or_, select
 
 from dayreel.clock import local_day
-from dayreel.errors import PermanentError
+from dayreel.errors import ConfigurationError, PermanentError, ProviderError
 from dayreel.providers.platforms.contract import PlatformProvider, Quota
+from dayreel.queries.accounts import approved_account, newest_accounts
 from dayreel.queries.config import read_config
 from dayreel.queries.people import approvers
 from dayreel.queries.quality import checks_of
@@ -22,9 +24,10 @@ from dayreel.rules.calendar import window_state
 from dayreel.rules.gates import Facts
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.posts import PlatformAccount
 from dayreel.services.project import Project
 from dayreel.services.retry_transient import retry_transient
-from dayreel.stores.catalog.tables import content, effects, platform_posts
+from dayreel.stores.catalog.tables import accounts, content, effects, platform_posts
 
 OUT = ("sent", "confirmed", "unknown")
 """States of an effect in which it is out, or may be."""
@@ -35,13 +38,25 @@ class Account:
     """A platform's account as it answers now.
 
     Attributes:
-        id: its stable id; empty when there is no way to it.
+        identity: whose it is, as the platform says; None when it could not be asked.
+        configured: its id as the settings have it, under which older posts stand; empty when there is no way to it.
         problem: why it cannot be posted to: its token has ended or was refused. None as far as could be checked.
     """
 
-    id: str
+    identity: PlatformAccount | None
+    configured: str
     quota: Quota | None = None
     problem: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The platform's id of it, else the settings'."""
+        return self.configured if self.identity is None else self.identity.id
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id under which it is known here."""
+        return frozenset({self.id, self.configured})
 
 
 def ask_account(project: Project, provider: PlatformProvider) -> Account:
@@ -51,9 +66,38 @@ def ask_account(project: Project, provider: PlatformProvider) -> Account:
         TransientError: it could not be asked.
     """
     try:
-        return Account(provider.account(), retry_transient(project.clock, provider.quota))
+        identity = retry_transient(project.clock, provider.read_account)
+        return Account(identity, provider.account(), retry_transient(project.clock, provider.quota))
     except PermanentError as error:
-        return Account(provider.account(), problem=error.message)
+        return Account(None, provider.account(), problem=error.message)
+
+
+def record_account(project: Project, platform: Platform, identity: PlatformAccount | None) -> None:
+    """Write down the account that a platform has answered for, where it is another one than before."""
+    if identity is None:
+        return
+    world = project.settings.world
+    with project.catalog.write("decisions") as connection:
+        if newest_accounts(connection, world).get(platform) != identity:
+            read = {"account_id": identity.id, "name": identity.name, "read_at": project.clock.now()}
+            connection.execute(insert(accounts).values(world=world, platform=platform, **read))
+
+
+def read_accounts(project: Project, channel: Channel, open_client: Callable[[Platform], PlatformProvider]) -> list[str]:
+    """Ask each platform of a channel whose account this is, and write that down; return what came back, in sentences.
+
+    An approval that is given afterwards is for these accounts. One that cannot be asked holds nothing up.
+    """
+    answers = []
+    for platform in channel.platforms.chosen():
+        try:
+            identity = open_client(platform).read_account()
+        except (ProviderError, ConfigurationError) as error:
+            answers.append(f"{platform}: its account could not be read: {error.message}")
+            continue
+        record_account(project, platform, identity)
+        answers.append(f"{platform}: {identity}")
+    return answers
 
 
 def facts_of(
@@ -66,6 +110,15 @@ def facts_of(
     manifest = project.contents.manifest(row.id)
     current = approval_scope(row, channel, manifest.idea)
     quota = account.quota
+
+    def is_for(bound: Mapping[str, Mapping[str, str]] | None) -> bool:
+        wanted = approved_account(connection, project.settings.world, platform, bound)
+        return wanted is None or account.identity is None or wanted.id in account.ids
+
+    other_account = None
+    if approved is not None and not is_for(approved.accounts):
+        wanted = approved_account(connection, project.settings.world, platform, approved.accounts)
+        other_account = f"the account (approved {wanted}, and the keys are now those of {account.identity})"
     return Facts(
         platform=platform,
         state=row.state,
@@ -85,10 +138,11 @@ def facts_of(
         max_posts_per_day=channel.max_posts_per_day,
         quota_used=quota.used if quota else None,
         quota_total=quota.total if quota else None,
-        same_video_at=_same_video(connection, row, platform, account.id),
+        same_video_at=_same_video(connection, row, platform, account.ids),
         paused=why_paused(channel, pause_of(connection, channel.name), now),
-        approvers=approvers(connection, channel, row.id, current),
+        approvers=approvers(connection, channel, row.id, current, is_for=is_for),
         approvals_needed=channel.review.approvals,
+        other_account=other_account,
         checks=checks_of(connection, row, manifest.final_video),
     )
 
@@ -119,13 +173,13 @@ def posted_today(connection: Connection, channel: Channel, row: ContentRow, plat
     return int(connection.execute(query).scalar_one())
 
 
-def _same_video(connection: Connection, row: ContentRow, platform: str, account: str) -> str | None:
+def _same_video(connection: Connection, row: ContentRow, platform: str, ids: Collection[str]) -> str | None:
     posts = platform_posts
     query = (
         select(posts.c.content_id, posts.c.post_url)
         .join(effects, effects.c.id == posts.c.effect_id)
         .where(
-            posts.c.account == account,
+            posts.c.account.in_(ids),
             posts.c.platform == platform,
             posts.c.video_sha256 == row.video_sha256,
             posts.c.content_id != row.id,

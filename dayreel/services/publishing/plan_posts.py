@@ -55,9 +55,11 @@ def _plan(project: Project, channel: Channel, content_id: str, platform: Platfor
         provider = project.connect(platform)
         account = ask_account(project, provider)
     except TransientError as error:
-        account = Account(provider.account() if provider else "", problem=f"could not be asked now: {error.message}")
+        account = Account(
+            None, provider.account() if provider else "", problem=f"could not be asked now: {error.message}"
+        )
     except (ProviderError, ConfigurationError) as error:
-        account = Account("", problem=error.message)
+        account = Account(None, "", problem=error.message)
     with project.catalog.read() as connection:
         row = get_content(connection, content_id)
         gates = check_gates(facts_of(project, connection, channel, row, platform, account))

@@ -25,7 +25,7 @@ from dayreel.schemas.manifest import Manifest
 from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.effects.ledger import has_handle
 from dayreel.services.project import Project
-from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of
+from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of, record_account
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import effects, platform_posts
 
@@ -62,6 +62,7 @@ def publish_post(
         return done
     # Over the network, so before any transaction: a vendor that hangs must not hold the catalog.
     account = ask_account(project, provider)
+    record_account(project, platform, account.identity)
     request = post_request(project, channel, row, platform)
     key = _key(request, platform)
 

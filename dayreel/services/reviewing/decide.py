@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.queries.accounts import newest_accounts
 from dayreel.queries.people import approvers, counts_as_person, decider, name_behind
 from dayreel.queries.quality import checks_of
 from dayreel.queries.review import (
@@ -240,11 +241,18 @@ def _record(
             note=note,
             decided_at=now,
             words=bound.words if bound is not None else None,
+            accounts=None if bound is None else _accounts(project, connection, channel),
         )
     )
     newest = newest_verdict(connection, row.id)
     assert newest is not None  # noqa: S101  it was inserted just above, in this transaction
     return newest
+
+
+def _accounts(project: Project, connection: Connection, channel: Channel) -> dict[str, dict[str, str]]:
+    """Return to which accounts an approval given now is bound, by platform, as far as they are known."""
+    known = newest_accounts(connection, project.settings.world)
+    return {name: vars(known[name]) for name in channel.platforms.chosen() if name in known}
 
 
 def _is_the_last_needed(

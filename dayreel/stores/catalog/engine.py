@@ -19,7 +19,7 @@ from dayreel.errors import ConfigurationError, DiskFullError, StoreError
 from dayreel.stores.catalog.changes import ChangedContents, noting_changes, watch
 
 BUSY_TIMEOUT_S = 10.0
-HEAD = "0011"
+HEAD = "0012"
 
 NEWS = "dayreel_news"
 """The channel on which PostgreSQL notifies of a commit, see `stores.catalog.news`."""

@@ -121,6 +121,19 @@ processing_logs = Table(
     info={"row": "one stage of one content: started, completed or failed"},
 )
 
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("world", String(10), nullable=False),
+    Column("platform", String(50), nullable=False),
+    Column("account_id", String(100), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("read_at", Moment, nullable=False),
+    Index("idx_accounts_platform", "world", "platform"),
+    info={"row": "one account that a platform has answered for, from when on"},
+)
+
 config = Table(
     "config",
     metadata,
@@ -147,6 +160,7 @@ decisions = Table(
     Column("note", Text),
     Column("decided_at", Moment, nullable=False),
     Column("words", JSON),
+    Column("accounts", JSON),
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
     Index("idx_decisions_content_id", "content_id"),
     info={"row": "what one person decided about one revision"},

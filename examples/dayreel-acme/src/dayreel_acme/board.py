@@ -12,7 +12,7 @@ from dayreel.providers.platforms.approved import approved_file, read_fields, req
 from dayreel.providers.platforms.contract import Counters, PlannedCall, PostFinding, PostRequest, Receipt
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
-from dayreel.schemas.posts import PostFields
+from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Vendor
 from dayreel_acme.api import KEY, Acme
@@ -38,6 +38,10 @@ class AcmeBoard:
     def account(self) -> str:
         """Return the account's id."""
         return "acme"
+
+    def read_account(self) -> PlatformAccount:
+        """Return the account: Acme's keys have one each."""
+        return PlatformAccount(self.account(), "Acme")
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:
         """Return the one request of a post."""

@@ -18,6 +18,7 @@ from dayreel.rules.post_words import post_marker
 from dayreel.services.configure import write_config
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.project import Project
+from dayreel.services.publishing.gate_facts import read_accounts
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
 from dayreel.services.publishing.publish_post import Posted, publish_post
 from dayreel.services.reviewing.decide import decide
@@ -357,7 +358,11 @@ def test_the_same_video_is_not_posted_twice_to_one_account(make_project: MakePro
     publish(project, FakePlatform())
     with pytest.raises(GateClosedError, match=r"already posted to this account: crafts-2026-11-20 https://instagram"):
         publish(project, FakePlatform(), "glass-2026-11-20")
-    publish(project, FakePlatform(account="another-account"), "glass-2026-11-20")
+    elsewhere = FakePlatform(account="another-account")
+    read_accounts(project, channel_of(project, "glass"), lambda _name: elsewhere)
+    decide(project, "glass-2026-11-20", "recalled", by="ana", via="cli")
+    decide(project, "glass-2026-11-20", "approved", by="ana", via="cli")
+    publish(project, elsewhere, "glass-2026-11-20")
 
 
 def test_a_post_that_may_be_out_counts_as_posted_and_not_failed(make_project: MakeProject) -> None:

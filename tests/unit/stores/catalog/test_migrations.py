@@ -1,6 +1,7 @@
 """The numbered steps: they lead from nothing to exactly the tables, and refuse what is from the future."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -165,3 +166,18 @@ _A_POSTED_CONTENT = (
         f"video_sha256, updated_at) VALUES (1, 'a-2026-11-20', 'instagram', '@a', 3, 7, 'posted', 'ig_1', 'x', {_AT})"
     ),
 )
+
+
+@pytest.mark.parametrize(("account", "kept"), [("178414", [("sandbox", "instagram", "178414")]), ("default", [])])
+def test_an_approval_older_than_accounts_is_for_the_last_posts(catalog_url: str, account: str, kept: list[Any]) -> None:
+    with Catalog(catalog_url) as catalog:
+        _bring_to(catalog, "0004")
+        with catalog.write() as connection:
+            for statement in _A_POSTED_CONTENT:
+                connection.execute(text(statement))
+            connection.execute(text("UPDATE platform_posts SET account = :account"), {"account": account})
+        _bring_to(catalog, HEAD)
+        with catalog.read() as connection:
+            rows = connection.execute(text("SELECT world, platform, account_id FROM accounts")).all()
+            assert connection.execute(text("SELECT accounts FROM decisions")).scalar() is None
+    assert [tuple(row) for row in rows] == kept

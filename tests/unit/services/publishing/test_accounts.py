@@ -1,0 +1,103 @@
+"""An approval is for one account of each platform: keys of another one void it, and the refusal names both."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import update
+
+from dayreel.errors import GateClosedError, PermanentError
+from dayreel.queries.rows import posts_of
+from dayreel.schemas.posts import PlatformAccount
+from dayreel.services.project import Project
+from dayreel.services.publishing.gate_facts import read_accounts
+from dayreel.services.publishing.plan_posts import plan_posts
+from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reviewing.decide import decide
+from dayreel.stores.catalog.tables import decisions
+from tests.fakes.platform import FakePlatform
+from tests.fakes.project import channel_of, reviewable, write_channel
+
+ID = "crafts-2026-11-20"
+MakeProject = Callable[..., Project]
+
+
+@pytest.fixture
+def project(make_project: MakeProject) -> Project:
+    project = make_project()
+    reviewable(project)
+    return project
+
+
+def read(project: Project, platform: FakePlatform) -> list[str]:
+    return read_accounts(project, channel_of(project), lambda _name: platform)
+
+
+def approve(project: Project, *, by: str = "ana") -> str:
+    return decide(project, ID, "approved", by=by, via="desk").verdict
+
+
+def publish(project: Project, platform: FakePlatform) -> str:
+    return publish_post(project, channel_of(project), ID, "instagram", provider=platform).state
+
+
+def test_keys_exchanged_after_the_approval_void_it(project: Project) -> None:
+    ours, theirs = FakePlatform(), FakePlatform(account="account-2")
+    assert read(project, ours) == ["instagram: @account-1 (account-1)"]
+    approve(project)
+    with pytest.raises(GateClosedError) as refused:
+        publish(project, theirs)
+    names = "approved @account-1 (account-1), and the keys are now those of @account-2 (account-2)"
+    assert names in str(refused.value)
+    assert theirs.posted == []
+    project.providers["instagram"] = theirs
+    (plan,) = plan_posts(project, channel_of(project), ID)
+    assert names in next(gate.message for gate in plan.gates if gate.name == "approval")
+    decide(project, ID, "recalled", by="ana", via="desk")
+    approve(project)
+    assert publish(project, theirs) == "posted", "the new approval is for the account that has answered since"
+    with project.catalog.read() as connection:
+        assert posts_of(connection, [ID])[0].account == "account-2"
+
+
+def test_without_a_look_before_it_an_approval_takes_the_first(project: Project) -> None:
+    """Nobody could see an account before the approval: the first that answers is the one, and no other."""
+    approve(project)
+    first, second = FakePlatform(steps=["refused"]), FakePlatform(account="account-2")
+    with pytest.raises(PermanentError):
+        publish(project, first)
+    with pytest.raises(GateClosedError, match="approved @account-1"):
+        publish(project, second)
+
+
+def test_an_account_that_cannot_be_read_is_a_sentence(project: Project) -> None:
+    class Refusing(FakePlatform):
+        def read_account(self) -> PlatformAccount:
+            raise PermanentError(attempted="read the account", answer="HTTP 401")
+
+    (answer,) = read(project, Refusing())
+    assert answer.startswith("instagram: its account could not be read: ")
+    approve(project)
+    with pytest.raises(GateClosedError, match="the account cannot be used"):
+        publish(project, Refusing())
+
+
+def test_two_approvals_are_for_the_same_account(project: Project) -> None:
+    write_channel(project.settings.root, "crafts", review={"approvals": 2, "who": ["ana", "ben"]})
+    read(project, FakePlatform())
+    assert approve(project) == "endorsed"
+    other = FakePlatform(account="account-2")
+    read(project, other)
+    assert approve(project, by="ben") == "approved"
+    with pytest.raises(GateClosedError, match="1 of 2 people have approved exactly this: ben"):
+        publish(project, other)
+
+
+def test_an_older_approval_is_for_the_account_of_the_last_post(project: Project) -> None:
+    """The migration knows no account but that of the last post: the approval holds for it, and for no other."""
+    read(project, FakePlatform())
+    approve(project)
+    with project.catalog.write() as connection:
+        connection.execute(update(decisions).values(accounts=None))
+    with pytest.raises(GateClosedError, match="approved @account-1"):
+        publish(project, FakePlatform(account="account-2"))
+    assert publish(project, FakePlatform()) == "posted"
