@@ -59,8 +59,8 @@ class OutboxPlatform:
         return str(self._folder)
 
     def read_account(self) -> PlatformAccount:
-        """Return the folder."""
-        return PlatformAccount(self.account(), "")
+        """Return the outbox: a person chooses the account, and a project that is moved keeps its approvals."""
+        return PlatformAccount(self.name, self.account())
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:
         """Return what would be written.
