@@ -39,6 +39,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 UsdAmount = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=4)]
 
+CHANNEL_ID = r"^[a-z][a-z0-9_]{1,40}$"
 _WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)$")
 
 
@@ -254,7 +255,12 @@ class Experiment(Strict):
 class Channel(Strict):
     """One channel: one video a day."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,40}$", description="the file's name without .yaml")
+    name: str = Field(pattern=CHANNEL_ID, description="the file's `id`, or its name without .yaml")
+    id: str | None = Field(
+        None,
+        pattern=CHANNEL_ID,
+        description="what contents, posts and caps go by; left out, the file's name. Written before a file is renamed",
+    )
     title: str = Field(min_length=1, max_length=80, description="the channel's name for people")
     description: str = Field("", description="for people")
     topic: str = Field(min_length=3, description="the topic template; `{date}` and `{weekday}` are filled in")

@@ -1,15 +1,18 @@
 """Reading `channels/*.yaml`: which there are, `extends:`, validation in words. The shape: `schemas.channel`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
-from dayreel.schemas.channel import Channel
+from dayreel.schemas.channel import CHANNEL_ID, Channel
 from dayreel.stores.yaml_documents import Problem, Unreadable, lines_of, parsed, problem_of
 
 MAX_EXTENDS = 5
+# Read off the text, so that a file that is broken elsewhere is still known for the channel that it is.
+_ID = re.compile(r"""^id:[ \t]*["']?([a-z][a-z0-9_]{1,40})["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
 
 
 class ChannelFiles:
@@ -18,10 +21,33 @@ class ChannelFiles:
     def __init__(self, folder: Path) -> None:
         """Remember the folder; nothing is read yet."""
         self.folder = folder
+        self._ids: dict[str, tuple[tuple[int, int], str]] = {}
 
     def names(self) -> list[str]:
-        """Return the channels' names, sorted. A file that starts with `_` is only there to be extended."""
-        return sorted(path.stem for path in self.folder.glob("*.yaml") if not path.stem.startswith("_"))
+        """Return the channels' names, sorted: the `id` in each file, by default the file's own name.
+
+        A file that starts with `_` is only there to be extended.
+        """
+        return sorted(self._paths())
+
+    def _paths(self) -> dict[str, list[Path]]:
+        paths: dict[str, list[Path]] = {}
+        for path in sorted(self.folder.glob("*.yaml")):
+            if not path.stem.startswith("_"):
+                paths.setdefault(self._id_in(path), []).append(path)
+        return paths
+
+    def _id_in(self, path: Path) -> str:
+        try:
+            facts = path.stat()
+            stamp = (facts.st_mtime_ns, facts.st_size)
+            known = self._ids.get(path.name)
+            if known is None or known[0] != stamp:
+                written = _ID.search(path.read_text(encoding="utf-8", errors="replace"))
+                known = self._ids[path.name] = (stamp, written[1] if written else path.stem)
+        except OSError:  # reading it as a channel says what is wrong
+            return path.stem
+        return known[1]
 
     def load(self, name: str) -> Channel:
         """Read one channel.
@@ -32,7 +58,9 @@ class ChannelFiles:
         """
         if name not in self.names():
             raise UsageError(
-                f"There is no channel {name!r}.", next_step=f"Channels are: {', '.join(self.names()) or 'none yet'}."
+                f"There is no channel {name!r}.",
+                next_step=f"Channels are: {', '.join(self.names()) or 'none yet'}. A file that was renamed keeps its "
+                f"channel with `id: {name}` in it.",
             )
         channel, problems = self._read(name)
         if channel is None:
@@ -80,12 +108,20 @@ class ChannelFiles:
         self, name: str, lines: dict[tuple[Any, ...], tuple[str, int]] | None = None
     ) -> tuple[Channel | None, list[Problem]]:
         """Read one file; where each of its fields was given is written into `lines`."""
-        path = self.folder / f"{name}.yaml"
+        path, *others = self._paths()[name]
+        if others:
+            same = " and ".join(other.name for other in (path, *others))
+            return None, [
+                Problem(other.name, 1, "id", f"{same} are both channel {name!r}") for other in (path, *others)
+            ]
         lines = {} if lines is None else lines
         try:
             document = self._merged(path, lines, depth=0)
         except Unreadable as error:
             return None, [error.problem]
+        if isinstance(document.get("id"), str) and re.match(CHANNEL_ID, document["id"]) and document["id"] != name:
+            where = lines[("id",)]
+            return None, [Problem(*where, "id", f"write it as `id: {document['id']}`, on a line of its own")]
         try:
             return Channel.model_validate({**document, "name": name}), []
         except ValidationError as error:
@@ -101,7 +137,9 @@ class ChannelFiles:
             if not base.is_file():
                 message = f"there is no {base.name} beside it; write the name of a file there, without .yaml"
                 raise Unreadable(path.name, dict(lines_of(node))["extends",], message, field="extends")
-            document = _merge(self._merged(base, lines, depth=depth + 1), document)
+            extended = self._merged(base, lines, depth=depth + 1)
+            extended.pop("id", None)  # what is extended is another channel
+            document = _merge(extended, document)
         lines.update({where: (path.name, line) for where, line in lines_of(node)})
         return document
 

@@ -261,3 +261,43 @@ def test_the_schema_knows_no_field_without_a_type(tmp_path: Path) -> None:
     for part, known in nested.items():
         (problem,) = [one for one in said(tmp_path, GOOD + f"{part}: {{nonsense: 1, voice: x}}\n") if "nonsense" in one]
         assert known in problem
+
+
+def test_a_renamed_file_keeps_its_channel_by_its_id(tmp_path: Path) -> None:
+    channels = files(tmp_path, crafts=f'id: "crafts"  # as it was first called\n{GOOD}', _base="title: Base\n")
+    assert (channels.names(), channels.load("crafts").title) == (["crafts"], "Crafts")
+    (tmp_path / "crafts.yaml").rename(tmp_path / "pottery.yaml")
+    assert (channels.names(), channels.load("crafts").name) == (["crafts"], "crafts")
+    with pytest.raises(UsageError, match="There is no channel 'pottery'"):
+        channels.load("pottery")
+
+
+def test_a_file_renamed_without_an_id_names_the_way_back(tmp_path: Path) -> None:
+    channels = files(tmp_path, crafts=GOOD)
+    (tmp_path / "crafts.yaml").rename(tmp_path / "pottery.yaml")
+    with pytest.raises(UsageError) as refused:
+        channels.load("crafts")
+    assert "with `id: crafts` in it" in refused.value.next_step
+
+
+def test_an_id_is_one_files_and_is_not_extended(tmp_path: Path) -> None:
+    channels = files(tmp_path, first=f"id: crafts\n{GOOD}", second="extends: first\ntitle: Other\n")
+    assert (channels.names(), channels.load("second").title) == (["crafts", "second"], "Other")
+    (tmp_path / "crafts.yaml").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"crafts.yaml and first.yaml are both channel 'crafts'"):
+        channels.load("crafts")
+    assert channels.load("second").title == "Other", "the others go on"
+
+
+def test_a_broken_file_is_still_known_by_its_id(tmp_path: Path) -> None:
+    channels = files(tmp_path, pottery="id: crafts\ntitle: [\n")
+    assert channels.names() == ["crafts"]
+    with pytest.raises(ConfigurationError, match=r"pottery\.yaml"):
+        channels.load("crafts")
+
+
+@pytest.mark.parametrize("line", ["id: Not-One", "id: 7", '"id": crafts', "{id: crafts}"])
+def test_an_id_that_cannot_be_used_is_named(tmp_path: Path, line: str) -> None:
+    channels = files(tmp_path, pottery=f"{line}\n{GOOD}")
+    with pytest.raises(ConfigurationError, match=r"pottery\.yaml"):
+        channels.load("pottery")

@@ -1,6 +1,7 @@
 """An approval is for one account of each platform: keys of another one void it, and the refusal names both."""
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from sqlalchemy import update
@@ -101,3 +102,18 @@ def test_an_older_approval_is_for_the_account_of_the_last_post(project: Project)
     with pytest.raises(GateClosedError, match="approved @account-1"):
         publish(project, FakePlatform(account="account-2"))
     assert publish(project, FakePlatform()) == "posted"
+
+
+def test_a_content_survives_its_channel_files_new_name(project: Project) -> None:
+    """Its review goes on, it is posted, and the day's posts are counted as before."""
+    root = project.settings.root
+    write_channel(root, "crafts", id="crafts", max_posts_per_day=1)
+    (root / "channels" / "crafts.yaml").rename(root / "channels" / "pottery.yaml")
+    assert project.channels.names() == ["crafts"]
+    approve(project)
+    assert publish(project, FakePlatform()) == "posted"
+    again = reviewable(project, video=b"another day", day=date(2026, 11, 19))
+    assert again.id == "crafts-2026-11-19"
+    decide(project, again.id, "approved", by="ana", via="desk")
+    with pytest.raises(GateClosedError, match="1 of 1 posts of today are used"):
+        publish_post(project, channel_of(project), again.id, "instagram", provider=FakePlatform())
