@@ -160,7 +160,10 @@ class _Build:
                     return getattr(context.resources, name).open(project)
 
                 step = _Step(project, day_of(context), lambda: client_of(str(client)), client_of)
+                # A marker wins, so that a file made elsewhere is never bought a second time.
                 made = adopt_external_output(project, self.channel, step.day, name) or make(step)
+                # Dagster fails a step whose declared checks yield no result, also where files were made elsewhere and
+                # nothing was checked.
                 answered = check_results(check(step, made.manifest), key) or not_made_here(checks, key)
                 metadata = {**stage_metadata(made, project), **show(step, made)}
             return dg.MaterializeResult(
@@ -236,6 +239,8 @@ class _Build:
             deps=[self.key(upstream), *footage],
             client=source.provider,
             kinds={source.provider},
+            # The pool limits steps over all runs, not requests: vendors queue by account, so their channels share
+            # one.
             pool=f"segments_{source.provider}",
             description=f"{spec.count} raw segments of {spec.duration_s} s, {spec.resolution}, 9:16: "
             f"{_source(source.provider, source.model)}. All at once; a request that was bought is never bought again. "

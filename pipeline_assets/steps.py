@@ -35,6 +35,7 @@ def open_project(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> I
         if isinstance(error, ProviderError):
             metadata["verdict"] = dg.MetadataValue.text(error.verdict)
             metadata["reference"] = dg.MetadataValue.text(error.reference or "none")
+        # Dagster's own retry would run the whole step again, and knows nothing of which errors a repeat can help.
         raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from error
 
 

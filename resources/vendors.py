@@ -67,6 +67,8 @@ def resource_class(record: Vendor) -> type[VendorResource]:
     is_one_word = record.label.lower() == record.name
     name = record.label if is_one_word else "".join(part.capitalize() for part in record.name.split("_"))
     name = name[0].upper() + name[1:]
+    # A class per vendor, because Dagster's UI shows a resource's type and fields, and every vendor has other
+    # variables.
     made = create_model(
         f"{name}Resource", __base__=VendorResource, __module__=__name__, __doc__=record.about + needs, **fields
     )
