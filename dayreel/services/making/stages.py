@@ -80,8 +80,8 @@ def run_stage(project: Project, row: ContentRow, work: Work, make: Callable[[], 
         StaleState, StoreError: the bucket could not be used; what was made stays, and is not made again.
     """
     what = f"make {work.stage} of {row.id}"
-    # Per content, not per stage: its stages read what the earlier ones wrote, and a schedule, a backfill and a prompt may
-    # all want the same day at once.
+    # Per content, not per stage: its stages read what the earlier ones wrote, and a schedule, a backfill and a prompt
+    # may all want the same day at once.
     with hold(project.settings.var_dir / "locks", row.id, what=what, at=project.clock.now()):
         manifest = project.contents.manifest(row.id)
         done = manifest.stages.get(work.stage)
