@@ -115,7 +115,7 @@ class DagsterProxy:
         _require_own_origin(self._desk, request, who)
         if _content_type(request) != "application/json":
             raise UsageError("GraphQL is sent as application/json here.", next_step="Nothing was done in Dagster.")
-        operation = read_operation(await read_body(request, MOST_BYTES))
+        operation = await run_in_threadpool(read_operation, await read_body(request, MOST_BYTES))
         headers = {**_passed_on(request), **_JSON}
         if operation.kind != "mutation":
             # Written from the parsed document, not passed on as it came: what was judged and what Dagster reads must
@@ -312,7 +312,7 @@ async def _upwards(socket: WebSocket, upstream: websockets.ClientConnection) -> 
         if message["type"] != "websocket.receive":
             return
         text = message.get("text")
-        passed = None if text is None else _passed_message(text)
+        passed = None if text is None else await run_in_threadpool(_passed_message, text)
         if passed is None:
             return
         await upstream.send(passed)

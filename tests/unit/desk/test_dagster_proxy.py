@@ -223,7 +223,7 @@ def test_whoever_is_no_operator_cannot_launch_or_change(
     assert dagster.asked == []
 
 
-TOO_DEEP, TOO_LONG = "{a" * 4000 + "}" * 4000, "{" + "a " * 1001 + "}"
+TOO_DEEP, TOO_OFTEN, TOO_LONG = "{a" * 4000 + "}" * 4000, "{" + "a " * 1001 + "}", "{ a } #" + "x" * 100_000
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,19 @@ def test_only_one_operation_of_one_document_is_passed_on(people: People, dagster
 @pytest.mark.parametrize(
     "query",
     [
-        *("", "{", "mutation", "fragment F on X { y }", None, 7, ["query { x }"], "{" * 5000, TOO_DEEP, TOO_LONG),
+        *(
+            "",
+            "{",
+            "mutation",
+            "fragment F on X { y }",
+            None,
+            7,
+            ["query { x }"],
+            "{" * 5000,
+            TOO_DEEP,
+            TOO_OFTEN,
+            TOO_LONG,
+        ),
         *("query A { a } query B { b }", "{ a } mutation B { reloadWorkspace { __typename } }"),
     ],
 )
