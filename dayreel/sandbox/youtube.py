@@ -43,7 +43,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("POST", session, "session"): start_session,
             ("PUT", session, "upload"): upload,
             ("GET", f"{v3}/videos", "list"): list_videos,
-            ("GET", f"{v3}/channels", "list"): channels,
+            ("GET", f"{v3}/channels", "account"): channels,
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,
         },
         special_faults=SPECIAL_FAULTS,
