@@ -57,7 +57,7 @@ def _in_a_process(posts: int, days: int) -> dict[str, float]:
 def measure(posts: int, days: int) -> dict[str, float]:
     """Return seconds, memory and rows of one day's mart over a history of so many days."""
     from dayreel.clock import SystemClock
-    from dayreel.services.marts.build_marts import build_mart, mart_files
+    from dayreel.marts.build import build_mart, mart_files
     from dayreel.services.project import Project
     from dayreel.settings import Settings
     from dayreel.stores.catalog.engine import open_catalog
@@ -68,9 +68,9 @@ def measure(posts: int, days: int) -> dict[str, float]:
             fill(Path(settings.catalog.removeprefix("sqlite:///")), posts, days)
             project = Project(settings, SystemClock(), catalog)
             files = mart_files(project)
-            build_mart(project, files, "engagement/daily", (DAY - timedelta(days=400)).isoformat())  # imports, caches
+            build_mart(project, files, "engagement/daily", [(DAY - timedelta(days=400)).isoformat()])  # imports, caches
             wall, cpu = time.perf_counter(), time.process_time()
-            table = build_mart(project, files, "engagement/daily", DAY.isoformat())
+            (table,) = build_mart(project, files, "engagement/daily", [DAY.isoformat()]).values()
             files.write("engagement/daily", DAY.isoformat(), table)
             spent_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
             memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

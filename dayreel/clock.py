@@ -51,6 +51,11 @@ def local_day(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
+def day_begins(day: date, zone: str) -> datetime:
+    """Return the moment at which `day` begins in `zone`; days are 23 or 25 hours apart where the clocks change."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
 def poll(probe: Callable[[], Answer | None], *, clock: Clock, interval_s: float, deadline_s: float) -> Answer | None:
     """Ask until there is an answer; None once another wait would pass the deadline."""
     end = clock.monotonic() + deadline_s

@@ -20,10 +20,10 @@ from pydantic import BaseModel, SecretStr
 
 from dayreel.cli import root
 from dayreel.footage.schemas.library import LibraryPlan
+from dayreel.marts.declared import MARTS
 from dayreel.queries.config import keys
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Mart
-from dayreel.services.marts.tables import MARTS
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata
 from dayreel.vendors.registry import vendors
@@ -189,7 +189,7 @@ def _default(field: Mapping[str, Any], *, is_part: bool) -> str:
 
 
 def marts(*groups: str) -> Iterator[str]:
-    """Yield a section per mart of these groups: its grain, its key and its columns."""
+    """Yield a section per mart of these groups: its grain, its key, its columns and its checks."""
     chosen: list[Mart] = [mart for name, mart in MARTS.items() if name.partition("/")[0] in groups]
     for mart in chosen:
         yield f"## `{mart.view}`\n"
@@ -197,6 +197,9 @@ def marts(*groups: str) -> Iterator[str]:
         files = "one file" if mart.every == "always" else f"one file per {mart.every}"
         yield f"Asset `{mart.name}`, {files}. One row is {mart.grain}. Key: {key}.\n"
         yield from _table(("column", "type", "meaning"), ((f"`{c.name}`", c.kind, c.description) for c in mart.columns))
+        yield from _table(
+            ("check", "holds for every row"), ((f"`{n}`", f"`{rule}`") for n, rule in mart.checks.items())
+        )
 
 
 def catalog() -> Iterator[str]:

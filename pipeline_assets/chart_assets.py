@@ -44,9 +44,9 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         f"{runbook('how-to/analytics')}",
     )
     def charts(context: dg.AssetExecutionContext) -> None:
-        from dayreel.services.marts.build_marts import mart_files  # noqa: PLC0415
-        from dayreel.services.marts.draw_charts import draw_all  # noqa: PLC0415  matplotlib costs a second
-        from dayreel.services.marts.write_report import chart_data  # noqa: PLC0415
+        from dayreel.marts.build import mart_files  # noqa: PLC0415
+        from dayreel.services.reporting.draw_charts import draw_all  # noqa: PLC0415  matplotlib costs a second
+        from dayreel.services.reporting.write_report import chart_data  # noqa: PLC0415
 
         for key in context.partition_keys:
             with open_project(context) as project:

@@ -7,7 +7,8 @@ import dagster as dg
 
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.schemas.channel import Channel
-from dayreel.services.measure_posts import WINDOW_DAYS, gaps_of, measure_posts
+from dayreel.schemas.mart import WINDOW_DAYS
+from dayreel.services.measure_posts import gaps_of, measure_posts
 from dayreel.vendors.registry import posted_by_hand
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.steps import open_project

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from dayreel.services.marts.shapes import schema_of
-from dayreel.services.marts.tables import MARTS
+from dayreel.marts.build import schema_of
+from dayreel.marts.declared import MARTS
 from dayreel.stores.mart_files import ALWAYS, MartFiles
 from pipeline_assets.chart_assets import CHARTS, shown
 from pipeline_assets.engagement_assets import ALL_ANSWERED, CHECK, SNAPSHOTS

@@ -9,8 +9,8 @@ from typing import Any
 
 import dagster as dg
 
+from dayreel.marts.declared import MARTS
 from dayreel.schemas.channel import Channel
-from dayreel.services.marts.tables import MARTS
 from pipeline_assets.engagement_assets import SNAPSHOTS
 from pipeline_assets.mart_assets import mart_key
 

@@ -1,23 +1,22 @@
 """The marts as assets: one per table, rebuilt automatically when its inputs have changed.
 
 See https://docs.dagster.io/guides/automate/declarative-automation: it is used here only, where a run costs nothing and
-changes nothing outside. What a mart holds is `dayreel.services.marts`; a run over many partitions is one run.
+changes nothing outside. What a mart holds is `dayreel.marts`; a run over many partitions is one run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
+from dayreel.marts.declared import KEY_CHECK, MARTS
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.mart import Every, Mart
-from dayreel.services.marts.tables import MARTS
-from dayreel.services.measure_posts import WINDOW_DAYS
+from dayreel.schemas.mart import WINDOW_DAYS, Every, Mart
 from dayreel.settings import Settings
 from dayreel.stores.mart_files import ALWAYS
 from pipeline_assets.engagement_assets import SNAPSHOTS
-from pipeline_assets.metadata import runbook, table
+from pipeline_assets.metadata import check_results, runbook, table
 from pipeline_assets.partitions import FILED_FOOTAGE
 from pipeline_assets.steps import open_project
 
@@ -28,26 +27,10 @@ _COLUMN_TYPES = {
     "text": "string", "int": "int64", "float": "float64", "usd": "decimal(12,6)", "day": "date32",
     "moment": "timestamp[us, UTC]", "flag": "bool",
 }  # fmt: skip
-# How far back a change rebuilds a partition automatically; older ones are rebuilt by hand (a backfill is one run).
-_LOOKBACK: Mapping[str, timedelta] = {
-    "engagement/daily": timedelta(days=3),
-    "engagement/cohorts": timedelta(days=3),
-    "content/performance": timedelta(days=WINDOW_DAYS + 1),
-    "finance/spend": timedelta(days=3),
-    "finance/projection": timedelta(days=3),
-    "review/outcomes": timedelta(days=3),
-    "factory/health": timedelta(days=3),
-    "library/throughput": timedelta(days=3),
-    "summary/weekly": timedelta(days=9),
-    "summary/monthly": timedelta(days=35),
-}
-_SOURCES: Mapping[str, tuple[str, ...]] = {
-    "content/performance": ("final_video", "reviews"),
-    "finance/spend": ("ideas", "prompts", "raw_segments"),
-    "review/outcomes": ("reviews",),
-    "factory/health": ("final_video", "posts"),
-}
-_DAILY_PARTS = ("content/performance", "engagement/daily", "finance/spend", "review/outcomes", "factory/health")
+# How far back a change makes a partition new by itself; older ones are rebuilt by hand (a backfill is one run).
+_LOOKBACK: Mapping[Every, timedelta] = {
+    "day": timedelta(days=3), "week": timedelta(days=9), "month": timedelta(days=35),
+}  # fmt: skip
 
 
 def mart_key(name: str) -> dg.AssetKey:
@@ -62,8 +45,7 @@ def build_marts(
     periods = build_periods(partitions, settings)
     has_library = settings.library is not None
     return [
-        _asset(mart, _deps(mart.name, channels, has_library=has_library), periods[mart.every])
-        for mart in MARTS.values()
+        _asset(mart, _deps(mart, channels, has_library=has_library), periods[mart.every]) for mart in MARTS.values()
     ]
 
 
@@ -84,33 +66,29 @@ def build_periods(
     }
 
 
-def _deps(name: str, channels: Sequence[Channel], *, has_library: bool) -> list[dg.AssetDep]:
-    if name in {"engagement/daily", "engagement/cohorts"}:
-        # The snapshot before lies on the day before, or further back after a gap.
-        return [dg.AssetDep(SNAPSHOTS, partition_mapping=_days(-1, 0))]
-    if name == "library/throughput":
-        # Filing is the last job of an item; what ended on the way is counted with it, or with the next one.
-        return [FILED_FOOTAGE] if has_library else []
-    if name == "finance/projection":
-        return [dg.AssetDep(mart_key("finance/spend"))]
-    if name in ("summary/weekly", "summary/monthly"):
-        return [dg.AssetDep(mart_key(part), partition_mapping=one_day_each()) for part in _DAILY_PARTS]
-    if name == "experiments/results":
-        return [dg.AssetDep(mart_key("content/performance"))]
-    deps = [dg.AssetDep(key) for channel in channels for key in _of_channel(channel, _SOURCES[name])]
-    if name == "content/performance":
-        deps.append(dg.AssetDep(mart_key("engagement/cohorts"), partition_mapping=_days(0, WINDOW_DAYS)))
+def _deps(mart: Mart, channels: Sequence[Channel], *, has_library: bool) -> list[dg.AssetDep | dg.AssetKey]:
+    deps: list[dg.AssetDep | dg.AssetKey] = []
+    for name in (*mart.after, *(name for name in mart.reads if name in MARTS)):
+        if name == "snapshots":
+            # The snapshot before lies on the day before, or further back after a gap.
+            deps.append(dg.AssetDep(SNAPSHOTS, partition_mapping=_days(-1, 0)))
+        elif name == "footage":
+            # Filing is the last job of an item; what ended on the way counts with it, or with the next one.
+            deps += [FILED_FOOTAGE] if has_library else []
+        elif name in MARTS:
+            # A post passes its ages on the days after its content's own.
+            later = _days(0, WINDOW_DAYS) if name == "engagement/cohorts" else None
+            mapping = one_day_each() if mart.reads.get(name) == ("days",) else later
+            deps.append(dg.AssetDep(mart_key(name), partition_mapping=mapping))
+        else:
+            deps += [key for channel in channels for key in _of_channel(channel, name)]
     return deps
 
 
-def _of_channel(channel: Channel, names: tuple[str, ...]) -> list[dg.AssetKey]:
-    keys: list[dg.AssetKey] = []
-    for name in names:
-        if name == "posts":
-            keys += [dg.AssetKey([channel.name, "posts", platform]) for platform in channel.platforms.chosen()]
-        elif name != "prompts" or channel.prompts is not None:
-            keys.append(dg.AssetKey([channel.name, name]))
-    return keys
+def _of_channel(channel: Channel, name: str) -> list[dg.AssetKey]:
+    if name == "posts":
+        return [dg.AssetKey([channel.name, "posts", platform]) for platform in channel.platforms.chosen()]
+    return [] if name == "prompts" and channel.prompts is None else [dg.AssetKey([channel.name, name])]
 
 
 def one_day_each() -> dg.TimeWindowPartitionMapping:
@@ -131,7 +109,9 @@ def build_condition(name: str) -> dg.AutomationCondition:
     A day that was never measured never gets snapshots; its mart is where that shows.
     """
     condition = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
-    lookback = _LOOKBACK.get(name)
+    # A content's row changes for as long as its posts are measured.
+    is_long = name == "content/performance"
+    lookback = timedelta(days=WINDOW_DAYS + 1) if is_long else _LOOKBACK.get(MARTS[name].every)
     if lookback is None:
         return condition
     latest = dg.AutomationCondition.in_latest_time_window
@@ -147,7 +127,9 @@ def facts_of(rows: Any) -> dict[str, Any]:
     return {**facts, "rows": table(rows.to_pylist())} if 0 < rows.num_rows <= SHOWN_ROWS else facts
 
 
-def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinition | None) -> dg.AssetsDefinition:
+def _asset(
+    mart: Mart, deps: list[dg.AssetDep | dg.AssetKey], partitions: dg.PartitionsDefinition | None
+) -> dg.AssetsDefinition:
     schema = dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -170,27 +152,35 @@ def _asset(mart: Mart, deps: list[dg.AssetDep], partitions: dg.PartitionsDefinit
         automation_condition=build_condition(mart.name) if deps else None,
         group_name="marts",
         owners=[OWNER],
-        kinds={"pandas", "parquet"},
-        code_version="1",
+        kinds={"duckdb", "parquet"},
+        code_version=mart.code_version,
+        check_specs=[dg.AssetCheckSpec(name, asset=mart_key(mart.name)) for name in (KEY_CHECK, *mart.checks)],
         io_manager_key="marts",
         required_resource_keys={"project"},
         metadata={"dagster/column_schema": schema},
         description=f"One row is {mart.grain}. Analysts ask it with `dayreel sql` as `{mart.view}`. "
         f"{runbook('how-to/analytics')}",
     )
-    def body(context: dg.AssetExecutionContext) -> dict[str, Any]:
-        from dayreel.services.marts.build_marts import build_mart, mart_files  # noqa: PLC0415  pandas costs a second
+    def body(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from dayreel.marts.build import build_mart, check_mart, mart_files  # noqa: PLC0415  DuckDB costs half a second
 
         keys = list(context.partition_keys) if partitions is not None else [ALWAYS]
         with open_project(context) as project:
-            files = mart_files(project)
-            tables = {key: build_mart(project, files, mart.name, key) for key in keys}
+            tables = build_mart(project, mart_files(project), mart.name, keys)
+        checks = check_mart(mart, tables.values())
+        results = check_results(checks, mart_key(mart.name))
+        if not checks[0].passed:
+            yield from results
+            raise dg.Failure(
+                f"{checks[0].message} Nothing was written: such a file would double what it is joined with.",
+                metadata={"expected": checks[0].expected}, allow_retries=False,
+            )  # fmt: skip
         for key, rows in tables.items():
             context.add_asset_metadata(
                 facts_of(rows),
                 asset_key=mart_key(mart.name),
                 partition_key=key if partitions is not None else None,
             )
-        return tables
+        yield dg.MaterializeResult(value=tables, check_results=results)
 
     return body

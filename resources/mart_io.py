@@ -32,8 +32,8 @@ class MartIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the upstream partitions of this step as one Arrow table; partitions that do not exist are left out."""
-        from dayreel.services.marts.shapes import schema_of  # noqa: PLC0415  pandas, only where a table is wanted
-        from dayreel.services.marts.tables import MARTS  # noqa: PLC0415
+        from dayreel.marts.build import schema_of  # noqa: PLC0415  pandas, only where a table is wanted
+        from dayreel.marts.declared import MARTS  # noqa: PLC0415
 
         name = _mart(context.asset_key)
         files = self._files()

@@ -6,7 +6,7 @@ switched off, and would cover every asset; nothing that pays or publishes may ha
 
 import dagster as dg
 
-from dayreel.services.marts.tables import MARTS
+from dayreel.marts.declared import MARTS
 from pipeline_assets.chart_assets import CHARTS
 from pipeline_assets.mart_assets import mart_key
 

@@ -36,9 +36,9 @@ from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError
 from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.run_pass import run_pass
+from dayreel.marts.declared import MARTS
 from dayreel.services.making.open_content import open_content, open_new_take
 from dayreel.services.making.stages import Product, Work, run_stage
-from dayreel.services.marts.tables import MARTS
 from dayreel.services.project import Project, login_name, open_project
 from dayreel.services.reviewing.expire_reviews import remind_or_expire
 from dayreel.settings import load_settings

@@ -15,8 +15,8 @@ from dayreel.cli.output import print_json
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document: channel, week, path, text")
 def command(week: str | None, channels: tuple[str, ...], opens: bool | None, as_json: bool) -> None:
     """Write the report of a week: one page per channel, and the text for a chat on stdout."""
-    from dayreel.services.marts.write_report import last_full_week, parse_week, write_reports
     from dayreel.services.project import opened_project
+    from dayreel.services.reporting.write_report import last_full_week, parse_week, write_reports
 
     with opened_project() as project:
         monday = parse_week(week) if week else last_full_week(project)

@@ -23,7 +23,7 @@ from dayreel.errors import DayreelError
 @click.option("--refresh", is_flag=True, help="rebuild the marts of the last eight weeks from the catalog first")
 def command(query: str | None, shape: str, refresh: bool) -> None:
     """Ask the marts: one view a mart, see docs/how-to/analytics.md. Without --query it reads from the keyboard."""
-    from dayreel.services.marts.query_marts import opened_marts
+    from dayreel.marts.query import opened_marts
     from dayreel.settings import load_settings
     from dayreel.stores.mart_bucket import open_mart_files
 
@@ -43,7 +43,7 @@ def _refresh() -> None:
     from datetime import timedelta
 
     from dayreel.clock import local_day
-    from dayreel.services.marts.build_marts import days_to_report, refresh_marts
+    from dayreel.marts.build import days_to_report, refresh_marts
     from dayreel.services.project import opened_project
 
     with opened_project() as project:
@@ -53,7 +53,7 @@ def _refresh() -> None:
 
 
 def _print(connection: Any, query: str, shape: str) -> None:
-    from dayreel.services.marts.query_marts import answer
+    from dayreel.marts.query import answer
 
     table = answer(connection, query)
     rows = table.to_pylist()

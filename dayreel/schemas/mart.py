@@ -1,10 +1,16 @@
-"""What a mart is: its grain, key and columns. The marts themselves are `dayreel.services.marts.tables`."""
+"""What a mart is: its grain, key, columns and checks. The marts themselves are the files of `dayreel/marts/sql/`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 ColumnKind = Literal["text", "int", "float", "usd", "day", "moment", "flag"]
 Every = Literal["day", "week", "month", "always"]
+
+WINDOW_DAYS = 32
+"""How long a post is measured. It is thirty days old on its thirty-first day, and is measured once more after that."""
+NOT_ANSWERED = "the platform did not answer for this post: deleted, private, or not public yet"
+"""The reason of a missing measurement that is not a gap: summaries and reports leave it out."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,16 @@ class Mart:
         name: `group/name`, the asset's key and the folder of its files.
         every: what one partition covers; `always` is one file for everything.
         grain: what one row is, in a sentence.
-        key: columns that name a row; unique within a partition, and the order of the rows.
+        key: columns that name a row; unique within a partition, never null, and the order of the rows.
+        checks: what holds for every row, as a SQL condition by its name; null counts as holding.
+        reads: conditions by table of the catalog, each read on its own; or by mart, `days` (those of the partition) or
+            `all`.
+        after: assets whose making makes it out of date, beside the marts it reads: stages of channels, `snapshots`,
+            `footage`, or marts.
+        given: tables that Python works out, see `dayreel.marts.database`.
+        uses: queries in `sql/shared/` that it selects from, in the order in which they build on each other.
+        sql: the query, in DuckDB's dialect.
+        code_version: changes when the query or one that it uses does.
     """
 
     name: str
@@ -32,6 +47,13 @@ class Mart:
     grain: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    checks: Mapping[str, str]
+    reads: Mapping[str, tuple[str, ...]]
+    after: tuple[str, ...]
+    given: tuple[str, ...]
+    uses: tuple[str, ...]
+    sql: str
+    code_version: str
 
     @property
     def view(self) -> str:

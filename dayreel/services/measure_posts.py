@@ -17,12 +17,11 @@ from dayreel.atomic_write import atomic_write_text
 from dayreel.clock import local_day
 from dayreel.errors import ProviderError, UsageError
 from dayreel.providers.platforms.contract import Counters, PlatformProvider
+from dayreel.schemas.mart import WINDOW_DAYS
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content, metric_snapshots, platform_posts, processing_logs
 from dayreel.vendors.registry import posted_by_hand
 
-# A post is thirty days old some time on its thirty-first day, and is then measured once more after that.
-WINDOW_DAYS = 32
 COUNTERS = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
 
 

@@ -13,9 +13,9 @@ from reference_tables import MARKER, TABLES, filled, loaded_from_elsewhere, on_p
 
 from dayreel.cli import root
 from dayreel.footage.schemas.library import LibraryPlan
+from dayreel.marts.declared import MARTS
 from dayreel.queries.config import keys
 from dayreel.schemas.channel import Channel
-from dayreel.services.marts.tables import MARTS
 from dayreel.stores.catalog.tables import metadata
 from tests.conventions.test_settings import DESCRIBED
 
@@ -132,6 +132,8 @@ def test_the_reference_has_every_mart_and_column() -> None:
         assert f"One row is {mart.grain}. Key: {key}." in section.partition("|")[0], mart.name
         for column in mart.columns:
             assert f"| `{column.name}` | {column.kind} | {column.description} |" in section, (mart.name, column.name)
+        for name, rule in mart.checks.items():
+            assert f"| `{name}` | `{rule}` |" in section, (mart.name, name)
 
 
 def test_the_reference_has_every_table_and_column() -> None:

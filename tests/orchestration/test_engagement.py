@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from dayreel.errors import TransientError
 from dayreel.providers.platforms.contract import Counters
-from dayreel.services.measure_posts import WINDOW_DAYS
+from dayreel.schemas.mart import WINDOW_DAYS
 from dayreel.stores.catalog.tables import metric_snapshots
 from pipeline_assets.definitions import build_defs
 from pipeline_assets.engagement_assets import SNAPSHOTS

@@ -25,6 +25,7 @@ from sqlalchemy import event
 from dayreel.atomic_write import atomic_write_text
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import ProviderError, UsageError
+from dayreel.marts.build import mart_files, refresh_marts
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.rules.fingerprint import fingerprint
@@ -39,12 +40,11 @@ from dayreel.services.making.open_content import open_content
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.making.write_prompts import write_prompts
-from dayreel.services.marts.build_marts import mart_files, refresh_marts
-from dayreel.services.marts.draw_charts import draw_all
-from dayreel.services.marts.write_report import chart_data
 from dayreel.services.measure_posts import gaps_of, measure_posts, write_analytics
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
+from dayreel.services.reporting.draw_charts import draw_all
+from dayreel.services.reporting.write_report import chart_data
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.request_review import request_review
 from dayreel.settings import Settings, load_settings

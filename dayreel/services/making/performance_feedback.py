@@ -16,6 +16,21 @@ SHOWN = 3
 LEAST = 6
 
 
+_CONTENTS = (
+    "SELECT id FROM content WHERE channel = :channel AND world = :world AND day >= :first_on AND day <= :last_on"
+)
+_READS = {
+    "content": (f"id IN ({_CONTENTS})",),
+    "platform_posts": (f"content_id IN ({_CONTENTS})",),
+    "metric_snapshots": (f"post_row_id IN (SELECT p.id FROM platform_posts p WHERE p.content_id IN ({_CONTENTS}))",),  # noqa: S608  ours
+}
+_MEASURED = """
+    SELECT content.id AS content_id, idea, views_7d AS "7d", views_24h AS "24h"
+    FROM content JOIN views_at_ages ON views_at_ages.content_id = content.id
+    WHERE idea IS NOT NULL
+"""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """One measured idea."""
@@ -58,23 +73,17 @@ def lessons_for(project: Project, channel: Channel, day: date) -> Lessons:
     Raises:
         StoreError: the catalog cannot be read.
     """
-    # Only channels that learn pay for importing pandas.
-    from dayreel.services.marts import frames  # noqa: PLC0415
-    from dayreel.services.marts.content_performance import add_views_at_ages  # noqa: PLC0415
+    # Only channels that learn pay for importing DuckDB.
+    from dayreel.marts.database import opened_database  # noqa: PLC0415
 
-    measured = frames.contents_between(project, day - timedelta(days=DAYS), day - timedelta(days=1), [channel.name])
-    measured = measured[measured["world"] == project.settings.world].reset_index(drop=True)
-    ids = list(measured["content_id"])
-    if len(ids) < LEAST:
-        return Lessons("7d", (), ())
-    add_views_at_ages(measured, frames.posts_of_contents(project, ids), frames.snapshots_of_contents(project, ids))
+    days = [day - timedelta(days=back) for back in range(DAYS, 0, -1)]
+    with opened_database(project, days, channel=channel.name, world=project.settings.world) as database:
+        database.load(_READS, uses=("posts", "marks", "views_at_ages"), query=_MEASURED)
+        measured = database.answer(_MEASURED).to_pylist()
     for age in ("7d", "24h"):
-        known = measured[measured[f"views_{age}"].notna() & measured["idea"].notna()]
+        known = [row for row in measured if row[age] is not None]
         if len(known) >= LEAST:
-            ordered = known.sort_values([f"views_{age}", "content_id"], ascending=[False, True])
-            lessons = [
-                Lesson(str(row["content_id"]), str(row["idea"]), int(row[f"views_{age}"]))
-                for _, row in ordered.iterrows()
-            ]
+            known.sort(key=lambda row: (-row[age], row["content_id"]))
+            lessons = [Lesson(row["content_id"], row["idea"], int(row[age])) for row in known]
             return Lessons(age, tuple(lessons[:SHOWN]), tuple(lessons[-SHOWN:]))
     return Lessons("7d", (), ())

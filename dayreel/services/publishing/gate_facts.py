@@ -5,12 +5,11 @@ What each fact means for a post is `rules.gates`; posting is `publish_post`, sho
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, insert, or_, select
 
-from dayreel.clock import local_day
+from dayreel.clock import day_begins, local_day
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError
 from dayreel.providers.platforms.contract import PlatformProvider, Quota
 from dayreel.queries.accounts import approved_account, newest_accounts
@@ -154,7 +153,7 @@ def posted_today(connection: Connection, channel: Channel, row: ContentRow, plat
     moment would both find the day empty.
     """
     today = local_day(now, channel.timezone)
-    midnight = datetime.combine(today, time(0), ZoneInfo(channel.timezone)).astimezone(UTC)
+    midnight = day_begins(today, channel.timezone)
     posts = platform_posts
     query = (
         select(func.count())

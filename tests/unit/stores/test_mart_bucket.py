@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from dayreel.errors import ConfigurationError, StoreError
-from dayreel.services.marts.query_marts import answer, opened_marts
-from dayreel.services.marts.shapes import schema_of
-from dayreel.services.marts.tables import MARTS
+from dayreel.marts.build import schema_of
+from dayreel.marts.declared import MARTS
+from dayreel.marts.query import answer, opened_marts
 from dayreel.settings import Settings
 from dayreel.stores.mart_bucket import MartBucket, open_mart_files
 from dayreel.stores.mart_files import MartFiles

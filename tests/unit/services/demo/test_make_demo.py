@@ -21,15 +21,15 @@ from sqlalchemy import func, select
 
 from dayreel.cli import run
 from dayreel.errors import UsageError
+from dayreel.marts.build import mart_files, read_mart
+from dayreel.marts.declared import MARTS
+from dayreel.marts.query import answer, opened_marts
 from dayreel.media.probe import decode_fully
 from dayreel.services.demo.make_demo import Demo, make_demo
-from dayreel.services.marts import write_report
-from dayreel.services.marts.build_marts import mart_files, read_mart
-from dayreel.services.marts.draw_charts import CHARTS
-from dayreel.services.marts.query_marts import answer, opened_marts
-from dayreel.services.marts.tables import MARTS
-from dayreel.services.marts.write_report import WeeklyReport, parse_week, write_reports
 from dayreel.services.project import Project
+from dayreel.services.reporting import write_report
+from dayreel.services.reporting.draw_charts import CHARTS
+from dayreel.services.reporting.write_report import WeeklyReport, parse_week, write_reports
 from dayreel.settings import load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects, metric_snapshots, processing_logs, state_transitions

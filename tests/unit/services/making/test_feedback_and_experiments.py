@@ -9,12 +9,12 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import insert
 
+from dayreel.marts.build import build_mart, mart_files
 from dayreel.rules.experiments import assign_variant
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.performance_feedback import lessons_for
 from dayreel.services.making.write_prompts import write_prompts
-from dayreel.services.marts import frames
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import metric_snapshots
 from tests.fakes.clock import FakeClock
@@ -115,8 +115,9 @@ def test_a_days_variant_adds_its_words_and_reaches_the_marts(
         variant = assign_variant(["A", "B"], channel="crafts", experiment="hooks", day=day)
         assert made.record.parameters["variant"] == variant
         assert model.asked[0].prompt.endswith(HOOKS["variants"][variant])
-        told = frames.made_from(project, [made.content_id])
-        assert (told["experiment"].iloc[0], told["variant"].iloc[0]) == ("hooks", variant)
+        (table,) = build_mart(project, mart_files(project), "content/performance", [day.isoformat()]).values()
+        (row,) = table.to_pylist()
+        assert (row["experiment"], row["variant"]) == ("hooks", variant)
         seen.add(variant)
         clock.move(days=1)
     assert seen == {"A", "B"}

@@ -1,0 +1,205 @@
+"""Computing marts for days, weeks and months: the assets and `refresh_marts` both come through `build_mart`."""
+
+import calendar
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import func, select
+
+from dayreel.clock import day_begins, local_day
+from dayreel.marts.database import ARROW, opened_database
+from dayreel.marts.declared import KEY_CHECK, MARTS
+from dayreel.records import Records
+from dayreel.schemas.content import CheckResult
+from dayreel.schemas.mart import ColumnKind, Every, Mart
+from dayreel.stores.catalog.tables import content, jobs, processing_logs
+from dayreel.stores.mart_bucket import open_mart_files
+from dayreel.stores.mart_files import ALWAYS, MartFiles
+
+# So many days are computed by one query; memory does not grow with what is asked for.
+_TOGETHER = 31
+_SQL_TYPES: Mapping[ColumnKind, str] = {
+    "text": "VARCHAR", "int": "BIGINT", "float": "DOUBLE", "usd": "DECIMAL(12, 6)", "day": "DATE",
+    "moment": "TIMESTAMPTZ", "flag": "BOOLEAN",
+}  # fmt: skip
+_LOG = logging.getLogger(__name__)
+
+
+def mart_files(records: Records) -> MartFiles:
+    """Return the project's marts, wherever they are kept."""
+    return open_mart_files(records.settings)
+
+
+def schema_of(mart: Mart) -> Any:
+    """Return the Arrow schema of a mart's files."""
+    return pa.schema([(column.name, ARROW[column.kind]) for column in mart.columns])
+
+
+def build_mart(records: Records, files: MartFiles, name: str, partitions: Iterable[str]) -> dict[str, Any]:
+    """Return partitions of a mart as Arrow tables, ordered by its key; the same rows are the same bytes on disk.
+
+    Args:
+        files: where the marts lie that this one reads.
+        partitions: days, first days of weeks or months, or `all`.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+        StateError: a manifest is damaged (`content/performance` only).
+    """
+    mart = MARTS[name]
+    if mart.every != "day":
+        return {key: _computed(records, files, mart, days_of(key, mart.every)) for key in partitions}
+    tables: dict[str, Any] = {}
+    for group in _groups(sorted(map(date.fromisoformat, partitions))):
+        rows = _computed(records, files, mart, _range(group[0], group[-1]))
+        tables |= {day.isoformat(): rows.filter(pc.field("day") == day) for day in group}
+    return tables
+
+
+def _computed(records: Records, files: MartFiles, mart: Mart, days: Sequence[date]) -> Any:
+    columns = ", ".join(f"{column.name}::{_SQL_TYPES[column.kind]} AS {column.name}" for column in mart.columns)
+    query = f"SELECT {columns} FROM ({mart.sql}) ORDER BY {', '.join(mart.key)}"
+    with opened_database(records, days) as database:
+        for name in mart.reads.keys() & MARTS.keys():
+            keys = [day.isoformat() for day in days] if mart.reads[name] == ("days",) else files.partitions(name)
+            database.register(MARTS[name].view, files.read(name, keys, schema=schema_of(MARTS[name])))
+        tables = {name: conditions for name, conditions in mart.reads.items() if name not in MARTS}
+        database.load(tables, uses=mart.uses, query=mart.sql)
+        for name in mart.given:
+            database.work_out(name)
+        return database.answer(query).cast(schema_of(mart))
+
+
+def check_mart(mart: Mart, tables: Iterable[Any]) -> tuple[CheckResult, ...]:
+    """Return what the declaration asks of every row, against these partitions; `KEY_CHECK` comes first."""
+    key = ", ".join(mart.key)
+    any_null = " OR ".join(f"{name} IS NULL" for name in mart.key)
+    queries = {KEY_CHECK: f"SELECT {key} FROM mart GROUP BY ALL HAVING count(*) > 1 OR {any_null} ORDER BY ALL"}
+    queries |= {name: f"SELECT {key} FROM mart WHERE NOT ({rule}) ORDER BY ALL" for name, rule in mart.checks.items()}
+    expected = {KEY_CHECK: f"{key}: each once, none null", **mart.checks}
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("mart", pa.concat_tables([schema_of(mart).empty_table(), *tables]))
+        broken = {name: connection.sql(query).fetchall() for name, query in queries.items()}
+    return tuple(
+        CheckResult(
+            name=name, passed=not rows, value=f"{len(rows)} rows", expected=expected[name],
+            message=f"{mart.name}: {', '.join(map(str, rows[0]))} does not hold it." if rows else "",
+        )
+        for name, rows in broken.items()
+    )  # fmt: skip
+
+
+def checked(mart: Mart, tables: Mapping[str, Any]) -> tuple[CheckResult, ...]:
+    """Return the results of `check_mart`.
+
+    Raises:
+        ValueError: the key does not hold, a fault of ours: such a file would double what it is joined with.
+    """
+    results = check_mart(mart, tables.values())
+    if not results[0].passed:
+        raise ValueError(f"{mart.name} was not written: {results[0].message} Expected {results[0].expected}.")
+    return results
+
+
+def days_to_report(records: Records, first: date, last: date) -> list[date]:
+    """Return the days of a range that marts have something to say about: from the first content or job to yesterday.
+
+    Today is one of them once it was measured; before that every number of it would look missing.
+    """
+    zone = records.settings.timezone
+    today = local_day(records.clock.now(), zone)
+    logs = processing_logs.c
+    measured = select(func.count()).where(
+        logs.layer == "measurement",
+        logs.started_at >= day_begins(today, zone),
+        logs.started_at < day_begins(today + timedelta(days=1), zone),
+    )
+    with records.catalog.read() as connection:
+        first_content = connection.execute(select(func.min(content.c.day))).scalar()
+        first_job = connection.execute(
+            select(func.min(jobs.c.finished_at)).where(jobs.c.state.in_(("completed", "failed")))
+        ).scalar()
+        newest = today if connection.execute(measured).scalar() else today - timedelta(days=1)
+    begun = [day for day in (first_content, first_job and local_day(first_job, zone)) if day is not None]
+    return _range(max(first, min(begun)), min(last, newest)) if begun else []
+
+
+def refresh_marts(records: Records, days: Iterable[date], *, contents_of: Iterable[date] = ()) -> int:
+    """Build and write every mart of these days, and the weeks and months they are in; return how many files.
+
+    Args:
+        contents_of: days before, of which only `content/performance` is built: their posts were still measured.
+
+    Raises:
+        StoreError: the catalog cannot be read, or a file could not be written.
+    """
+    files, days = mart_files(records), list(days)
+    count = 0
+    for mart in sorted(MARTS.values(), key=lambda mart: ("day", "week", "month", "always").index(mart.every)):
+        of_mart = {*days, *contents_of} if mart.name == "content/performance" else days
+        keys = sorted({period_key(day, mart.every) for day in of_mart}) if mart.every != "always" else [ALWAYS]
+        for start in range(0, len(keys), _TOGETHER):  # not all at once: memory must not grow with the history
+            tables = build_mart(records, files, mart.name, keys[start : start + _TOGETHER])
+            for result in checked(mart, tables):
+                if not result.passed:
+                    _LOG.warning("A check of a mart fails: %s Expected: %s.", result.message, result.expected)
+            for key, table in tables.items():
+                files.write(mart.name, key, table)
+        count += len(keys)
+    return count
+
+
+def read_mart(files: MartFiles, name: str, partitions: Iterable[str] | None = None) -> Any:
+    """Return partitions of a mart (default: all there are) as one pandas frame, see `as_frame`."""
+    keys = files.partitions(name) if partitions is None else partitions
+    return as_frame(files.read(name, keys, schema=schema_of(MARTS[name])))
+
+
+def as_frame(table: Any) -> Any:
+    """Return an Arrow table as a pandas frame with nullable types: a null count does not make floats of the others."""
+    import pandas as pd  # noqa: PLC0415  only who draws or writes reports pays for it
+
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    frame = table.to_pandas(types_mapper=nullable.get)
+    for field in table.schema:
+        if field.type == pa.string():
+            frame[field.name] = frame[field.name].astype(object).where(frame[field.name].notna(), None)
+    return frame
+
+
+def period_key(day: date, every: Every) -> str:
+    """Return the partition that a day falls into: itself, its Monday, or the first of its month."""
+    if every == "week":
+        return (day - timedelta(days=day.weekday())).isoformat()
+    if every == "month":
+        return day.replace(day=1).isoformat()
+    return day.isoformat() if every == "day" else ALWAYS
+
+
+def days_of(partition: str, every: Every) -> list[date]:
+    """Return the days of a partition; none for `all`."""
+    if every == "always":
+        return []
+    first = date.fromisoformat(partition)
+    count = {"day": 1, "week": 7, "month": calendar.monthrange(first.year, first.month)[1]}[every]
+    return _range(first, first + timedelta(days=count - 1))
+
+
+def _range(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _groups(days: list[date]) -> list[list[date]]:
+    groups: list[list[date]] = []
+    for day in days:
+        if groups and (day - groups[-1][0]).days < _TOGETHER:
+            groups[-1].append(day)
+        else:
+            groups.append([day])
+    return groups

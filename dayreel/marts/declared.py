@@ -1,0 +1,46 @@
+"""The marts as their files declare them. Data: neither DuckDB, pandas nor pyarrow is imported to list them.
+
+A file begins with a comment in YAML: the marts it makes and what a partition of each covers, grain, key, checks,
+what it reads. Its columns are the lines of the query that end like `views as views_7d,  -- int: views at 7 days`.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import cast, get_args
+
+import yaml
+
+from dayreel.schemas.mart import Column, ColumnKind, Mart
+
+KEY_CHECK = "key_is_unique_and_not_null"
+"""The check that every mart has; one that does not pass it is not written."""
+_SQL = Path(__file__).parent / "sql"
+_COLUMN = re.compile(rf"(\w+),? +-- ({'|'.join(get_args(ColumnKind))}): (.+)$", re.MULTILINE)
+
+
+def _marts_of(path: Path) -> Iterator[Mart]:
+    header, _, sql = path.read_text(encoding="utf-8").removeprefix("/*\n").partition("*/\n")
+    declared = yaml.safe_load(header)
+    columns = tuple(Column(name, cast("ColumnKind", kind), text) for name, kind, text in _COLUMN.findall(sql))
+    reads = {name: (where,) if isinstance(where, str) else tuple(where) for name, where in declared["reads"].items()}
+    uses = tuple(declared.get("uses", ()))
+    code = "".join((sql, *map(shared_sql, ("macros", *uses))))
+    for name, every in declared["marts"].items():
+        yield Mart(
+            name=name, every=every, grain=declared["grain"], key=tuple(declared["key"]), columns=columns,
+            checks=declared["checks"], reads=reads, after=tuple(declared.get("after", ())),
+            given=tuple(declared.get("given", ())), uses=uses, sql=sql,
+            code_version=hashlib.sha256(code.encode()).hexdigest()[:12],
+        )  # fmt: skip
+
+
+@cache
+def shared_sql(name: str) -> str:
+    """Return a query that several marts select from."""
+    return (_SQL / "shared" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+MARTS: Mapping[str, Mart] = {mart.name: mart for path in sorted(_SQL.glob("*.sql")) for mart in _marts_of(path)}

@@ -1,0 +1,167 @@
+"""What a mart's file says is what is checked, built and shown."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import pytest
+
+from dayreel.marts.build import build_mart, check_mart, checked, mart_files, schema_of
+from dayreel.marts.declared import KEY_CHECK, MARTS, _marts_of
+from dayreel.schemas.mart import Mart
+from dayreel.stores.catalog.tables import state_transitions
+from tests.fakes.clock import NINE
+from tests.unit.marts.hand_made import DAY, Catalogued, MakeProject, at
+
+DOCS = Path(__file__).parents[3] / "docs" / "how-to" / "analytics.md"
+SOUND: Mapping[str, Any] = {
+    "text": "a",
+    "int": 1,
+    "float": 1.0,
+    "usd": Decimal(1),
+    "day": DAY,
+    "moment": NINE,
+    "flag": True,
+}
+# What a row must have for all checks of its mart to hold, where the values above do not do.
+HOLDS: Mapping[str, dict[str, Any]] = {
+    "engagement/daily": {"status": "measured", "reason": None, "views_taken_back": 0},
+    "engagement/cohorts": {"method": "observed", "before_h": 0.5},
+    "content/performance": {"cost_usd": Decimal(4)},
+    "finance/spend": {"spent_usd": Decimal(3)},
+    "review/outcomes": {"verdict": "approved"},
+    "factory/health": {"attempts": 3},
+    "library/throughput": {"outcome": "done"},
+    "experiments/results": {"verdict": "A beats B"},
+}
+SUMMARY: Mapping[str, dict[str, Any]] = {
+    "counts_are_not_negative": {"posts_unknown": -1},
+    "rates_are_shares": {"approval_rate": 1.1},
+    "gains_are_not_negative": {"saves_gained": -1},
+    "unknown_is_part_of_spent": {"unknown_usd": Decimal(2)},
+    "days_are_of_the_period": {"days_missing": 32},
+}
+BREAKS: Mapping[tuple[str, str], dict[str, Any]] = {
+    ("engagement/daily", "status_is_known"): {"status": "maybe"},
+    ("engagement/daily", "missing_has_a_reason"): {"reason": "HTTP 503"},
+    ("engagement/daily", "missing_is_null_not_zero"): {"status": "missing", "reason": "HTTP 503"},
+    ("engagement/daily", "totals_are_not_negative"): {"saves": -1},
+    ("engagement/daily", "gained_or_taken_back"): {"views_taken_back": 7},
+    ("engagement/cohorts", "method_is_known"): {"method": "guessed"},
+    ("engagement/cohorts", "gap_is_null"): {"method": "gap"},
+    ("engagement/cohorts", "age_is_between_its_snapshots"): {"after_h": 0.9},
+    ("engagement/cohorts", "counters_are_not_negative"): {"watch_time_s": -0.5},
+    ("content/performance", "takes_count_from_one"): {"take": 0},
+    ("content/performance", "costs_add_up"): {"cost_usd": Decimal("3.99")},
+    ("content/performance", "costs_are_not_negative"): {"cost_voice_usd": Decimal(-1)},
+    ("content/performance", "counters_are_not_negative"): {"views_latest": -1},
+    ("content/performance", "views_need_a_post"): {"platforms": 0},
+    ("experiments/results", "counts_are_not_negative"): {"n_b": -1},
+    ("experiments/results", "interval_holds_its_ratio"): {"ratio_high": 0.5},
+    ("experiments/results", "verdict_needs_data"): {"verdict": "not enough data"},
+    ("factory/health", "outcomes_are_attempts"): {"completed": 2},
+    ("factory/health", "rate_is_a_share"): {"success_rate": 1.5},
+    ("factory/health", "seconds_are_not_negative"): {"seconds_most": 0.5},
+    ("finance/projection", "amounts_are_not_negative"): {"cap_day_usd": Decimal(-1)},
+    ("finance/projection", "projection_covers_what_was_spent"): {"projected_month_usd": Decimal("0.5")},
+    ("finance/spend", "amounts_are_not_negative"): {"purchases": -1},
+    ("finance/spend", "spent_is_the_sum"): {"spent_usd": Decimal(4)},
+    ("library/throughput", "outcome_is_known"): {"outcome": "lost"},
+    ("library/throughput", "sizes_and_times_are_not_negative"): {"seconds": -1.0},
+    ("review/outcomes", "verdict_is_known"): {"verdict": "liked"},
+    ("review/outcomes", "expired_has_no_decision"): {"verdict": "expired"},
+    ("review/outcomes", "hours_are_not_negative"): {"hours_to_decision": -0.1},
+    **{(name, check): broken for name in ("summary/weekly", "summary/monthly") for check, broken in SUMMARY.items()},
+}
+
+
+def row_of(mart: Mart, **changes: Any) -> dict[str, Any]:
+    return {column.name: SOUND[column.kind] for column in mart.columns} | HOLDS.get(mart.name, {}) | changes
+
+
+def failing(mart: Mart, *rows: dict[str, Any]) -> set[str]:
+    table = pa.Table.from_pylist(list(rows), schema=schema_of(mart))
+    return {result.name for result in check_mart(mart, [table]) if not result.passed}
+
+
+def test_every_check_that_is_declared_is_shown_to_fail_below() -> None:
+    assert set(BREAKS) == {(mart.name, check) for mart in MARTS.values() for check in mart.checks}
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_a_row_that_breaks_one_rule_fails_that_check(name: str) -> None:
+    mart = MARTS[name]
+    assert failing(mart, row_of(mart)) == set()
+    for check in mart.checks:
+        assert check in failing(mart, row_of(mart, **BREAKS[name, check])), check
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_a_key_that_is_null_or_there_twice_is_not_written(name: str) -> None:
+    mart = MARTS[name]
+    assert KEY_CHECK in failing(mart, row_of(mart), row_of(mart))
+    assert KEY_CHECK in failing(mart, row_of(mart, **{mart.key[-1]: None}))
+    with pytest.raises(ValueError, match=f"{name} was not written: .* does not hold"):
+        checked(mart, {"all": pa.Table.from_pylist([row_of(mart)] * 2, schema=schema_of(mart))})
+
+
+def test_no_rows_break_no_rule() -> None:
+    assert all(failing(mart) == set() for mart in MARTS.values())
+
+
+def test_the_table_of_the_docs_is_a_mart_by_its_file_alone(
+    by_hand: Catalogued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, section = DOCS.read_text(encoding="utf-8").partition("## Add a table or a column")
+    (sql,) = re.findall(r"```sql\n(.*?)```", section.partition("\n## ")[0], flags=re.DOTALL)
+    path = tmp_path / "finance_by_model.sql"
+    path.write_text(sql, encoding="utf-8")
+    (mart,) = _marts_of(path)
+    monkeypatch.setitem(cast("dict[str, Mart]", MARTS), mart.name, mart)
+    assert [(column.name, column.kind) for column in mart.columns][:3] == [
+        ("day", "day"), ("channel", "text"), ("model", "text"),
+    ]  # fmt: skip
+    by_hand.contents("c-1")
+    by_hand.effects(("fal", "video", "confirmed", "1", "0.25"), model="wan")
+    by_hand.effects(("edge", "voice", "confirmed", "1", "0.01"), ("edge", "voice", "confirmed", "1", "0.02"))
+    rows = by_hand.built("finance/by_model").to_dict("records")
+    assert [(row["model"], row["spent_usd"]) for row in rows] == [("none", Decimal("0.03")), ("wan", Decimal("0.25"))]
+
+
+def test_both_databases_give_the_same_rows(catalog: Any, make_project: MakeProject) -> None:
+    """Moments, money, days, JSON and flags come as other types from either; one row of each mart shows them all."""
+    both = Catalogued(make_project(channels={}, catalog=catalog))
+    both.posts((1, "instagram", "2026-11-08 15:30"), (2, "tiktok", "2026-11-08 15:30"))
+    both.snapshots(
+        (1, "2026-11-09 07:30", {"views": 100}), (1, "2026-11-10 07:30", {"views": 160, "watch_time_s": 1.5})
+    )
+    both.failures(("tiktok", "HTTP 503"))
+    both.effects(("fal", "video", "confirmed", "1", "0.250001"), content_id="crafts-1", world="sandbox", id=50)
+    both.decisions(("crafts-2", "rejected", "2026-11-10 10:00"), id=50)
+    asked: dict[str, Any] = {
+        "entity": "content", "entity_id": "crafts-2", "from_state": "composing", "to_state": "review_pending",
+        "event": "request_review", "trigger": "auto", "actor": "a", "version": 1, "at": at("2026-11-10 08:00"),
+    }  # fmt: skip
+    both.put(state_transitions, asked)
+    built = {mart.name: both.built(mart.name) for mart in MARTS.values() if mart.every == "day"}
+    daily = built["engagement/daily"].to_dict("records")
+    assert [(row["views_gained"], row["watch_time_s"], row["reason"], row["simulated"]) for row in daily] == [
+        (60, 1.5, None, True), (None, None, "HTTP 503", True),
+    ]  # fmt: skip
+    (cohort,) = built["engagement/cohorts"].to_dict("records")
+    assert (cohort["age"], cohort["views"], cohort["method"]) == ("24h", 120, "interpolated")
+    first, second = built["content/performance"].to_dict("records")
+    assert (first["cost_video_usd"], first["views_24h"], second["verdict"]) == (Decimal("0.250001"), 120, "rejected")
+    assert built["finance/spend"].to_dict("records")[0]["spent_usd"] == Decimal("0.250001")
+    assert built["finance/projection"].to_dict("records")[0]["projected_month_usd"] == Decimal("0.750003")
+    assert [row["hours_to_decision"] for row in built["review/outcomes"].to_dict("records")] == [2.0]
+    assert built["factory/health"].to_dict("records")[0]["provider"] == "tiktok"
+    files = mart_files(both.project)
+    for name, table in ((name, build_mart(both.project, files, name, [DAY.isoformat()])) for name in built):
+        files.write(name, DAY.isoformat(), table[DAY.isoformat()])
+    (month,) = build_mart(both.project, files, "summary/monthly", [date(2026, 11, 1).isoformat()]).values()
+    assert [(row["views_gained"], row["days_missing"]) for row in month.to_pylist()] == [(60, 1)]
