@@ -412,7 +412,11 @@ def no_connection_is_transient(bench: Bench) -> None:
 
 
 def nothing_done_is_denied(bench: Bench) -> None:
-    """Whatever becomes of an answer: what was done is never called undone, never done twice, and doubt is said."""
+    """Whatever becomes of an answer: what was done is never called undone, never done twice, and doubt is said.
+
+    A receiver that knows a repeat by its key may be sent the same again: there "try again" does no harm.
+    """
+    knows_repeats = "knows a repeat by its key" in bench.record.can
     acts = bench.record.family in _ACTS
     # The contract of language models takes every 5xx for "not billed", also where somebody in between says it.
     for shape in ACTED[:1] if bench.record.family == "llm" else ACTED:
@@ -424,7 +428,8 @@ def nothing_done_is_denied(bench: Bench) -> None:
             _expect(done <= 1, f"done {done} times. {seen}")
             _expect(not isinstance(outcome, Exception) or isinstance(outcome, ProviderError), seen)
             _expect(acts or not isinstance(outcome, UnknownOutcomeError), f"a read is in doubt. {seen}")
-            if done and isinstance(outcome, TransientError | PermanentError):
+            undone = PermanentError if knows_repeats else TransientError | PermanentError
+            if done and isinstance(outcome, undone):
                 raise ContractBrokenError(f"it was done, and is said not to be. {seen}")
             if done and isinstance(outcome, UnknownOutcomeError):
                 _expect(bench.finds(), f"it looks up what was lost, and does not find it. {seen}")

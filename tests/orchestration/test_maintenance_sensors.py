@@ -155,7 +155,7 @@ def test_work_that_nobody_has_gone_on_with_is_told_once(made: Deployment, sandbo
             for _ in range(2):
                 do_chore(project, "stalled", notifier=project.connect("slack"))
     assert dues == [[], [], ["stalled"]]
-    (said,) = [text for text in _messages(sandbox) if "nothing goes on" in text]
+    (said,) = [text for text in _messages(sandbox) if "has made no progress" in text]
     assert f"`dayreel retry {NOTES_ID}`" in said
 
 

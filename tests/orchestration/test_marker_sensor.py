@@ -11,6 +11,7 @@ import pytest
 
 from dayreel.rules.markers import spec_hash
 from dayreel.services.making.adopt_marker import read_markers
+from dayreel.services.reviewing.waive import waive_check
 from tests.days import days_ago, today
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.deployment import Deployment, failures, make_footage, mark, metadata_of, reason_of
@@ -56,6 +57,8 @@ def test_an_external_final_video_is_kept_reviewed_and_posted(
     assert again.success, failures(again)
     kept = metadata_of(again, "notes", "final_video")
     assert (kept["mode"], kept["reused"]) == ("adopted", True)
+    with made.project() as project:  # the render farm's film is quieter than the channel asks for
+        waive_check(project, NOTES_ID, "loudness", by="ana", via="cli", reason="quiet on purpose")
     made.decide(NOTES_ID, "approved", revision=2)
     assert made.run(instance, "publish", DAY, ["notes", "posts", "outbox"]).success
 

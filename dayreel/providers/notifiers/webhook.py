@@ -128,7 +128,7 @@ VENDOR: Final = Vendor(
         Setting("WEBHOOK_URL", "gets alerts as JSON, where neither a chat nor ntfy is set"),
         Setting("WEBHOOK_SECRET", "signs what the webhook gets", required=False),
     ),
-    can=("messages",),
+    can=("messages", "knows a repeat by its key"),
     order=4,
     refusals=frozenset(map(str, NEXT_STEPS)),
 )

@@ -41,6 +41,7 @@ def sandbox(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     path.write_text(text.replace("timezone: UTC", f"timezone: {ZONE}"), encoding="utf-8")
     idea = f"day,idea,caption,hashtags,topic\n{DAY},A jar rises from wet clay,Clay,#craft,clay\n"
     path.with_name("ideas.csv").write_text(idea, encoding="utf-8")
+    path.with_name("tiny_histories.yaml").unlink()  # its day in Madrid may begin before that of `ZONE`
     monkeypatch.setenv("DAYREEL_TIMEZONE", ZONE)
     with RunningSandbox(tmp_path / "world", pace=QUICK) as world:
         monkeypatch.setenv("DAYREEL_SANDBOX_URL", world.url)

@@ -109,7 +109,7 @@ def test_ctrl_c_stops_the_command_and_starts_no_other_channel(
     assert told.err.endswith("What is made and paid is kept; the same command continues from there.\n\nStopped.\n")
     assert "tiny_histories" not in told.err
     assert len(vendor.asked) == 1
-    assert [one.name for one in (project / "content").iterdir()] == [f"asmr_crafts-{TODAY}"]
+    assert [folder.name for folder in (project / "content").glob("[!.]*")] == [f"asmr_crafts-{TODAY}"]
 
 
 def test_the_tutorials_channel_is_read_as_its_page_says(project: Path, dayreel: Type) -> None:

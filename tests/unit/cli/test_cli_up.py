@@ -154,7 +154,8 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
     for name in unix_sockets(children):
         rights = [Path(name).stat().st_mode & 0o077, Path(name).parent.stat().st_mode & 0o077]
         assert 0 in rights, f"others can open {name}"
-    assert str(project / "var/run/dagster.sock") in unix_sockets(children)
+    # A socket's address has 108 bytes at most: under a longer path it is given from the project's folder.
+    assert {str(project / "var/run/dagster.sock"), "var/run/dagster.sock"} & unix_sockets(children)
     second = dayreel("up")
     assert second.code == 1
     assert f"(process {up.process.pid}," in second.err

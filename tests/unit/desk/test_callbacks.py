@@ -26,6 +26,7 @@ from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from tests.fakes.chats import CONTENT, Chat, chat_on
+from tests.fakes.clock import FakeClock
 from tests.fakes.project import channel_of, check_result, content_row, ledger_rows, reviewable, write_channel
 from tests.fakes.sandbox import RunningSandbox
 from tests.waiting import WITHIN_S, wait_until
@@ -264,12 +265,19 @@ def test_maintenance_updates_a_message_whose_update_failed(chat: Chat) -> None:
 
 
 def test_maintenance_sends_a_question_that_could_not_be_sent(chat: Chat) -> None:
-    row = reviewable(chat.project, video=b"anew")
-    chat.world.arm(chat.name, "post", "error", times=3, status=503)
+    row = reviewable(chat.project, video=b"again")
+    chat.world.arm(chat.name, "post", "error", times=1, status=503)
     notifier = chat.project.connect(chat.name)
     assert "was not notified" in notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
-    assert [one.name for one in due_chores(chat.project, target=chat.name)] == ["messages"]
-    do_chore(chat.project, "messages", notifier=notifier)
+    # A 503 may come from somebody in between: the question is looked up, and only then sent again.
+    assert isinstance(chat.project.clock, FakeClock)
+    chat.project.clock.move(minutes=15)
+    done = []
+    while due := due_chores(chat.project, target=chat.name):
+        done.append(due[0].name)
+        do_chore(chat.project, due[0].name, notifier=notifier)
+        assert len(done) <= 3, done
+    assert done == ["reconcile", "messages"]
     assert (len(chat.messages()), chat.buttons(0)) == (2, [])
     assert due_chores(chat.project, target=chat.name) == []
 

@@ -107,7 +107,7 @@ def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) 
         ("timezone: Madrid", "10: timezone", "write it like `Europe/Madrid`"),
         ("publish_windows: ['18:00-25:00']", "10: publish_windows", "write it like `18:00-21:30`"),
         ("publish_windows: ['18:00-18:00']", "10: publish_windows", "starts and ends at the same minute"),
-        ("narration: {provider: siri, voice: x}", "10: narration.provider", "'edge' or 'espeak'"),
+        ("narration: {provider: siri, voice: x}", "10: narration.provider", "'edge'"),
         ("platforms: {tiktok: {}}", "10: platforms.tiktok", "a direct post needs `privacy`"),
         ("platforms: {youtube: {privacy: secret}}", "10: platforms.youtube.privacy", "'public', 'unlisted' or"),
         ("budget: {per_day_usd: 0}", "10: budget.per_day_usd", "greater than 0"),

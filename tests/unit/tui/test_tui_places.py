@@ -66,7 +66,7 @@ def test_the_main_screens_look_as_they_are_stored(make_project: MakeProject) -> 
         await until(app, "Why does it not matter?")
         app.screen.query_one(Input).value = "loud on purpose"
         await keyboard.press("enter")
-        await until(app, "loudness waived by alma")
+        await until(app, "loudness waived by alma", "waived loudness")
         await keyboard.press("a")
         await same_as_stored(app, keyboard, "approve", "Approve revision 1")
         await keyboard.press("escape", "e")

@@ -50,4 +50,5 @@ class Acme:
                 return reply.error(reply.words)
             words = readable(f"HTTP {reply.status}, {reply.words}", secrets=(self._key,))
             return UnknownOutcomeError(attempted=reply.attempted, answer=words)
-        return reply.error(readable(why, secrets=(self._key,)), next_step="See acme.example, Errors.")
+        # Acme's documents say that every error of its own is decided before anything is done.
+        return reply.error(readable(why, secrets=(self._key,)), is_refused=True, next_step="See acme.example, Errors.")

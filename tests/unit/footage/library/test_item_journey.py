@@ -206,7 +206,7 @@ def test_a_stage_made_again_voids_what_followed_and_asks_anew(
     assert item(library, FALLS.item_id).state == "remuxed"
     assert not (library.root / FALLS.marker_dir("transcode") / "transcode.done").exists()
     assert waiting(library)[FALLS.item_id] != old
-    with pytest.raises(StaleState, match="made anew"):
+    with pytest.raises(StaleState, match="made again"):
         answer(library, old, "approved", by="ana", via="desk")
 
 

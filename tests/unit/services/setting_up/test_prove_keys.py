@@ -62,7 +62,7 @@ def test_a_missing_variable_is_named(world: RunningSandbox, vendor: str) -> None
 
 @pytest.mark.parametrize("vendor", ["anthropic", "openai", "fal", "instagram", "tiktok", "youtube", "slack", "tmdb"])
 def test_a_service_that_is_down_is_a_warning(world: RunningSandbox, vendor: str) -> None:
-    world.arm(vendor, "list" if vendor == "youtube" else "*", "error", status=503)
+    world.arm(vendor, "account" if vendor == "youtube" else "*", "error", status=503)
     try:
         assert prove(way(world.url), vendor, []).verdict == "warn"
     finally:
