@@ -113,6 +113,7 @@ def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -
         click.echo(f"{channel}: {len(days)} days, {server.link}/runs/b/{started[channel]}", err=True)
     click.echo("Ctrl-C stops watching; the runs continue.", err=True)
     shown = ""
+    reported: set[str] = set()
     while True:
         states = {channel: server.status(backfill_id) for channel, backfill_id in started.items()}
         now = "; ".join(
@@ -123,10 +124,11 @@ def _make_there(settings: Settings, plan: BackfillPlan, server: DagsterServer) -
         if now != shown:
             click.echo(now, err=True)
             shown = now
-        for channel, progress in states.items():
-            if progress.is_over and progress.error:
-                click.echo(f"dayreel: {channel}: {progress.error}", err=True)
-        if all(backfill.is_over for backfill in states.values()):
+        for channel, status in states.items():
+            if status.is_over and status.error and channel not in reported:
+                reported.add(channel)
+                click.echo(f"dayreel: {channel}: {status.error}", err=True)
+        if all(status.is_over for status in states.values()):
             return
         time.sleep(POLL_S)
 

@@ -26,6 +26,7 @@ def command(
         raise UsageError("Say what you found.", next_step="Give --found ID or --not-there.")
     if effect_id is None and (reference or not_there):
         raise UsageError("Say which effect you mean.", next_step="Give --effect N; `dayreel reconcile` lists them.")
+    recovered = None
     with opened_project() as project:
         if target is not None:
             release(project, target, by=project.actor, note=note)
@@ -37,7 +38,7 @@ def command(
             for sentence in [] if recovered is None else recovered.sentences():
                 click.echo(sentence, err=True)
             outcomes = reconcile(project)
-        held = holds(project)
+        held = holds(project) if recovered is None else ()  # the sentences of a recovery name them
     for hold in held:
         click.echo(hold_sentence(hold), err=True)
     if as_json:

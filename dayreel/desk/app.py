@@ -1,4 +1,4 @@
-"""Assembling the desk: `create_desk` puts routes, people, signing key, feed and front dagster_proxy together."""
+"""Assembling the desk: `create_desk` puts routes, people, signing key, feed and the way to Dagster together."""
 
 import contextlib
 import functools

@@ -1,9 +1,8 @@
 """Whom a request must be addressed to, and where it may come from, before anything else of it is looked at.
 
 A page of any web site can send requests to this machine: to an address of loopback, or to a name of its own that it
-lets
-point there. Such requests carry the site's name as `Origin` or as `Host`, so neither may be foreign. An IP address is
-never a site's name, and passes.
+lets point there. Such requests carry the site's name as `Origin` or as `Host`, so neither may be foreign. An IP address
+is never a site's name, and passes.
 """
 
 import ipaddress

@@ -112,15 +112,15 @@ def is_same_origin(desk: DeskState, connection: HTTPConnection, *, must_say: boo
     if origin is None:
         site = connection.headers.get("sec-fetch-site")
         return not must_say if site is None else site in ("same-origin", "none")
-    return origin in _own_origins(desk, connection)
+    return origin.lower() == _own_origin(desk, connection)
 
 
-def _own_origins(desk: DeskState, connection: HTTPConnection) -> set[str]:
+def _own_origin(desk: DeskState, connection: HTTPConnection) -> str:
     if desk.public_url is not None:
         ours = urlsplit(desk.public_url)
-        return {f"{ours.scheme}://{ours.netloc}"}
+        return f"{ours.scheme}://{ours.netloc}".lower()
     # Without a public address there is no TLS in between: what the browser calls Host is where the page came from.
-    return {f"http://{connection.headers.get('host', '')}"}
+    return f"http://{connection.headers.get('host', '')}".lower()
 
 
 def _name(desk: DeskState, name: str) -> str:

@@ -5,6 +5,7 @@ what it reads. Its columns are the lines of the query that end like `views as vi
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -27,7 +28,7 @@ def _marts_of(path: Path) -> Iterator[Mart]:
     columns = tuple(Column(name, cast("ColumnKind", kind), text) for name, kind, text in _COLUMN.findall(sql))
     reads = {name: (where,) if isinstance(where, str) else tuple(where) for name, where in declared["reads"].items()}
     uses = tuple(declared.get("uses", ()))
-    code = "".join((sql, *map(shared_sql, ("macros", *uses))))
+    code = "".join((json.dumps(reads, sort_keys=True), sql, *map(shared_sql, ("macros", *uses))))
     for name, every in declared["marts"].items():
         yield Mart(
             name=name, every=every, grain=declared["grain"], key=tuple(declared["key"]), columns=columns,

@@ -25,7 +25,8 @@ def opened_marts(files: MartFiles) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         UsageError: no mart was built yet.
     """
-    if not any(files.partitions(name) for name in MARTS):
+    there = {name: files.partitions(name) for name in MARTS}
+    if not any(there.values()):
         raise UsageError(
             "No mart was built yet.", next_step="`dayreel report` builds the last weeks; Dagster builds them daily."
         )
@@ -33,7 +34,7 @@ def opened_marts(files: MartFiles) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection.execute("SET TimeZone = 'UTC'")
         for name, mart in MARTS.items():
-            paths = [str(files.path(name, partition)) for partition in files.partitions(name)]
+            paths = [str(files.path(name, partition)) for partition in there[name]]
             connection.register(mart.view, dataset(paths, schema=schema_of(mart), format="parquet"))
         # A pasted query must not read or write other files, load extensions, or take variables of this program.
         connection.execute("SET python_enable_replacements = false")

@@ -32,12 +32,11 @@ class KnownPerson:
         return not self.is_disabled and may(self.role, "reviewer")
 
 
-def known_people(connection: Connection) -> Mapping[str, KnownPerson]:
-    """Return the users of the desk, disabled ones too, by the key of their name."""
-    query = select(users.c.name_key, users.c.name, users.c.role, users.c.disabled_at)
-    return {
-        row.name_key: KnownPerson(row.name, row.role, row.disabled_at is not None) for row in connection.execute(query)
-    }
+def known_person(connection: Connection, name: str) -> KnownPerson | None:
+    """Return the user of the desk with this name, however it is typed, a disabled one too; None where there is none."""
+    query = select(users.c.name, users.c.role, users.c.disabled_at).where(users.c.name_key == name_key(name))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else KnownPerson(row.name, row.role, row.disabled_at is not None)
 
 
 def name_behind(connection: Connection, kind: str, account_id: str) -> str | None:
@@ -53,8 +52,7 @@ def decider(connection: Connection, channel: Channel, name: str) -> str:
     Raises:
         GateClosedError: this person may not decide on the channel; says who may.
     """
-    key = name_key(name)
-    person = known_people(connection).get(key)
+    person = known_person(connection, name)
     if not channel.review.allows(name):
         raise GateClosedError(
             f"{name!r} may not decide on channel {channel.name!r}.",
@@ -67,13 +65,12 @@ def decider(connection: Connection, channel: Channel, name: str) -> str:
             next_step="An admin can change that at the desk, or with `dayreel users`.",
         )
     written = {name_key(allowed): allowed for allowed in channel.review.who}
-    return person.name if person is not None else written.get(key, name.strip())
+    return person.name if person is not None else written.get(name_key(name), name.strip())
 
 
 def counts_as_person(connection: Connection, channel: Channel, name: str) -> bool:
     """Return whether an approval under this name counts where a channel asks for several people."""
-    key = name_key(name)
-    person = known_people(connection).get(key)
+    person = known_person(connection, name)
     if person is not None:
         return person.may_decide
     return bool(channel.review.who) and channel.review.allows(name)

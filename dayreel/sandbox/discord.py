@@ -141,8 +141,8 @@ async def follow_up(call: Call) -> Response:
     _check(wish, files=0)
     if wish.get("flags") != _PRIVATE:
         raise Refused(error(400, 50035, "Invalid Form Body"))
-    reply_ephemeral = {"service": "discord", "user": token["user"], "text": wish["content"]}
-    call.world.store.put("reply_ephemeral", str(call.world.store.count_up("reply_ephemeral")), reply_ephemeral)
+    reply = {"service": "discord", "user": token["user"], "text": wish["content"]}
+    call.world.store.put("reply_ephemeral", str(call.world.store.count_up("reply_ephemeral")), reply)
     return JSONResponse({"id": str(_FIRST_ID + call.world.store.count_up("discord_message")), "flags": _PRIVATE})
 
 

@@ -22,7 +22,7 @@ _UNPRICED: Final = (Decimal(1), Decimal(4))
 _FAMILIES: Final = ("gpt-4.1", "gpt-5", "gpt-6")
 _REFUSAL: Final = "I'm sorry, but I can't help with that."
 _CUT_AT: Final = 2
-SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "refusal"), ("responses", "chat"))
+SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "refusal"), ("responses",))
 """Kinds of faults that the handlers here show, and on which routes."""
 
 

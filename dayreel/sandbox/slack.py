@@ -195,8 +195,8 @@ async def post_ephemeral(call: Call) -> Response:
     if not fields.get("user"):
         raise Refused(error("user_not_in_channel"))
     _check_content(fields)
-    reply_ephemeral = {"service": "slack", "user": fields["user"], "channel": channel, "text": fields["text"]}
-    call.world.store.put("reply_ephemeral", str(call.world.store.count_up("reply_ephemeral")), reply_ephemeral)
+    reply = {"service": "slack", "user": fields["user"], "channel": channel, "text": fields["text"]}
+    call.world.store.put("reply_ephemeral", str(call.world.store.count_up("reply_ephemeral")), reply)
     return ok(message_ts=f"{call.world.now().timestamp():.6f}")
 
 

@@ -39,7 +39,7 @@ class Mart:
         given: tables that Python works out, see `dayreel.marts.database`.
         uses: queries in `sql/shared/` that it selects from, in the order in which they build on each other.
         sql: the query, in DuckDB's dialect.
-        code_version: changes when the query or one that it uses does.
+        code_version: changes when the query, one that it uses, or what it reads does.
     """
 
     name: str

@@ -12,7 +12,7 @@ catalog. Why it is not a part of the manifest: docs/decisions/. Deciding what ma
 import json
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ from dayreel.stores.catalog.content_rows import (
     row_from_json,
 )
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.epoch import Epoch, current_epoch
+from dayreel.stores.catalog.epoch import Epoch, current_epoch, is_known
 from dayreel.stores.catalog.tables import content, epochs
 from dayreel.stores.contents import ContentStore
 from dayreel.stores.locks import alone
@@ -56,7 +56,11 @@ class CatalogCopies:
     # -- one content ---------------------------------------------------------------------------------------------------
 
     def follow(self, content_ids: Iterable[str], of_project: bool) -> None:
-        """Write the copies of what was committed. What cannot be written is kept for `require`, and raises nothing."""
+        """Write the copies of what was committed; raises nothing.
+
+        What cannot be written of a content is kept for `require`; the project's is written,
+        or refused, by the next send.
+        """
         for content_id in content_ids:
             try:
                 self.write(content_id)
@@ -69,11 +73,8 @@ class CatalogCopies:
                 else:
                     self._problems[content_id] = problem
         if of_project:
-            try:
+            with suppress(DayreelError):
                 self.write_project()
-            except DayreelError as error:
-                with self._lock:
-                    self._problems[""] = error
 
     def require(self, content_id: str) -> None:
         """See that a content's copy is as the catalog is, before something is sent for it.
@@ -184,19 +185,17 @@ class CatalogCopies:
             _reported(self._path),
             alone(self._path.with_name(".catalog.lock"), wait_s=_WAIT_S, busy=lambda: busy),
         ):
+            outside = self.epoch()
             with self._catalog.read() as connection:
+                # What is of another time is compared first, by `services.upkeep.recover`.
+                may_replace = restart or outside is None or is_known(connection, outside)
                 epoch, number = current_epoch(connection), _project_number(connection)
                 tables = {
                     table.name: [row_as_json(table, row) for row in connection.execute(select(table)).mappings()]
                     for table in PROJECT_TABLES
                 }
-            if epoch is None:
+            if epoch is None or not may_replace:
                 return
-            known = _read(self._path)
-            if known and not restart and known["token"] == epoch.token and known["sends"] > epoch.sends:
-                return
-            if known and not restart and known["token"] != epoch.token:
-                return  # of another time: `services.upkeep.recover` compares first
             head = {"schema_version": VERSION, "token": epoch.token, "sends": epoch.sends, "change_number": number}
             _write(self._path, {**head, **tables})
 

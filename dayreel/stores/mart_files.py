@@ -1,4 +1,6 @@
-"""The marts on disk: one Parquet file per mart and partition, written aside and renamed. What is in them is `services`.
+"""The marts on disk: one Parquet file per mart and partition, written aside and renamed.
+
+What is in them is `dayreel.marts`.
 
     var/marts/<group>/<name>/<partition>.parquet
     var/marts/charts/<week>/<channel, or all>/<chart>.png
@@ -96,12 +98,6 @@ class MartFiles:
     def partitions(self, mart: str) -> list[str]:
         """Return the partitions that exist, in order."""
         return sorted(path.stem for path in (self.root / mart).glob("*.parquet"))
-
-    def rows(self, mart: str, partition: str) -> int:
-        """Return how many rows a partition has, read from the file's footer."""
-        import pyarrow.parquet as pq  # noqa: PLC0415
-
-        return int(pq.read_metadata(self.path(mart, partition)).num_rows)
 
 
 def charts_folder(week: str, scope: str) -> str:

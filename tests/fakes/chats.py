@@ -63,7 +63,7 @@ class Chat:
         return self.world.press({"service": self.name, "at": at, "message": self.message_id(-1), **wish})
 
     def press(self, button: str, **wish: Any) -> Any:
-        """Interaction, and return the desk's answer."""
+        """Press a button, and return the desk's answer."""
         return self.deliver(self.sign(button=button, **wish))
 
     def deliver(self, request: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""A real project on a temporary project: real catalog, real folders, real channel files; only the vendors are fakes."""
+"""A real project in a temporary folder: real catalog, real folders, real channel files; only the vendors are fakes."""
 
 import os
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def make_project(
     actor: str = "test",
     run_id: str | None = None,
 ) -> Project:
-    """Return a project on a project at `root`, which is made when it is not there yet.
+    """Return the project at `root`, which is made when it is not there yet.
 
     Args:
         channels: per channel, what differs from `CRAFTS`; default is one channel, `crafts`. None removes a field.

@@ -63,7 +63,7 @@ select
     coalesce(video_usd, 0) as cost_video_usd,               -- usd: settled or still reserved for the video layer
     coalesce(usd, 0) as cost_usd,                           -- usd: all layers together
     coalesce(costs.unknown_usd, 0) as unknown_usd,          -- usd: the part of it whose outcome is not known
-    verdict,                                                -- text: newest decision: approved, rejected or edited; null: nobody has decided
+    verdict,                                                -- text: newest decision: approved, rejected, edited, endorsed, held or recalled; null: nobody has decided
     decided_by,                                             -- text: who decided; null: nobody
     note as reason,                                         -- text: the note of the newest decision; null: none
     coalesce(views_at_ages.platforms, 0) as platforms,      -- int: platforms it is posted on

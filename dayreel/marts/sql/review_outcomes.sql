@@ -36,7 +36,7 @@ select
     content.day as content_day,     -- day: the day that content was made for
     decision_id,                    -- int: catalog: decisions.id; null: expired
     outcomes.revision,              -- int: the revision that was seen
-    verdict,                        -- text: approved, rejected, edited or expired
+    verdict,                        -- text: approved, rejected, edited, endorsed, held, recalled or expired
     decided_by,                     -- text: who; null: expired
     via,                            -- text: on which face; null: expired
     reason,                         -- text: the note; null: none was given

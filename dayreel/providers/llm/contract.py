@@ -46,8 +46,8 @@ class LanguageModel(Protocol):
         """Ask once.
 
         Raises:
-            TransientError: 408, 409, 429, 5xx or a connection that was never made: nothing was billed.
-            PermanentError: a bad request, a bad key, no credit.
+            TransientError: refused in the vendor's own words and worth another try, or never connected: nothing billed.
+            PermanentError: refused in the vendor's own words: a bad request, a bad key, no credit.
             UnknownOutcomeError: the request went out and the answer was lost; the tokens may be billed.
         """
         ...

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dayreel.errors import ConfigurationError
 from dayreel.providers.notifiers.contract import CallbackAnswer, Card, Interaction
-from dayreel.providers.notifiers.slack_cards import form_problem, read_interaction_of
+from dayreel.providers.notifiers.slack_cards import form_problem, read_interaction
 from dayreel.rules.signatures import Headers, UntrustedRequest, Verified, repeat_key, stamped
 from dayreel.vendors.record import Variable
 
@@ -65,7 +65,7 @@ class SlackCallbacks:
 
     def read(self, body: bytes) -> Interaction:
         """Return what somebody did."""
-        return read_interaction_of(body)
+        return read_interaction(body)
 
     def denied(self, why: str) -> None:  # noqa: ARG002  the contract's
         """Return None: the answer to a press is shown to nobody."""

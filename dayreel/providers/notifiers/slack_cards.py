@@ -75,7 +75,7 @@ def form_of(card: Card, *, caption: str, channel_id: str) -> dict[str, Any]:
     }
 
 
-def read_interaction_of(body: bytes) -> Interaction:
+def read_interaction(body: bytes) -> Interaction:
     """Read what Slack posts to the interactivity address; its signature was checked before.
 
     Raises:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from dayreel.clock import Clock
 from dayreel.errors import GateClosedError, StaleState, UsageError
+from dayreel.queries.people import name_behind
 from dayreel.rules.roles import Role, role_named
 from dayreel.schemas.person import LOGIN, LONGEST_NAME, name_key
 from dayreel.services.audit import note_act
@@ -214,15 +215,13 @@ class Users:
             raise UsageError(
                 f"{account_id!r} is not an account of {kind}.", next_step="Give the user id, not the name."
             )
-        its = (person_accounts.c.kind == kind, person_accounts.c.account_id == account)
         with self._catalog.write("users") as connection:
             row = _named(connection, name)
-            query = select(users.c.id, users.c.name).join(person_accounts, person_accounts.c.user_id == users.c.id)
-            holder = connection.execute(query.where(*its)).one_or_none()
-            if holder is not None and holder.id != row["id"]:
+            holder = name_behind(connection, kind, account)
+            if holder is not None and holder != row["name"]:
                 raise UsageError(
-                    f"The {kind} account {account!r} is {holder.name!r}'s already, and one account is one person's.",
-                    next_step=f"`dayreel users disconnect {holder.name!r} {kind} {account}` first.",
+                    f"The {kind} account {account!r} is {holder!r}'s already, and one account is one person's.",
+                    next_step=f"`dayreel users disconnect {holder!r} {kind} {account}` first.",
                 )
             if holder is None:
                 values = {"kind": kind, "account_id": account, "user_id": row["id"]}

@@ -476,6 +476,7 @@ class EffectLedger:
         own: dict[str, Any] = {
             "fingerprint": fingerprint(of=row["fingerprint"], late=dict(patch)),
             "result": {},
+            "attempts": 0,  # its sends are counted in the row that it came from
             "settled_usd": None,
             "settled_at": None,
         }

@@ -4,6 +4,7 @@ So a backup needs no program of a database's maker, can be looked into, and goes
 transaction: whoever reads meanwhile sees the catalog as it was or as it is then.
 """
 
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -43,11 +44,13 @@ def write_backup(catalog: Catalog, dest: Path) -> None:
     with atomic_write(dest) as beside:
         beside.touch(mode=PRIVATE)
         if catalog.is_sqlite:
-            with closing(catalog.engine.raw_connection()) as source, closing(sqlite3.connect(beside)) as target:
-                driver = source.driver_connection
-                assert isinstance(driver, sqlite3.Connection)  # noqa: S101  what SQLAlchemy's SQLite driver gives
-                driver.backup(target)
-                target.execute("PRAGMA journal_mode = DELETE")  # one file, not three
+            try:
+                _copy_pages(catalog, beside)
+            except sqlite3.DatabaseError as error:
+                raise StoreError(
+                    f"Tried to write the backup {str(dest)!r}; it answered: {error}.",
+                    next_step="Free some space there, or choose another folder; nothing was kept.",
+                ) from error
         else:
             _write_rows(catalog, beside)
         _check(beside)
@@ -63,7 +66,7 @@ def opened_backup(source: Path) -> Iterator[Catalog]:
     _check(source)
     with tempfile.TemporaryDirectory(prefix="dayreel-restore-") as folder:
         copy = Path(folder) / "catalog.db"
-        copy.write_bytes(source.read_bytes())
+        shutil.copyfile(source, copy)
         with open_catalog(f"sqlite:///{copy}") as backup:
             yield backup
 
@@ -81,19 +84,26 @@ def put_rows_back(connection: Connection, backup: Catalog) -> None:
     Tokens that are renewed stay where the catalog has any: each renewal ends the token before. Logins are not put back.
     """
     untracked(connection)
-    kept = {sessions}
-    if connection.execute(select(func.count()).select_from(oauth_tokens)).scalar():
-        kept.add(oauth_tokens)
+    has_tokens = connection.execute(select(func.count()).select_from(oauth_tokens)).scalar()
+    kept = {oauth_tokens} if has_tokens else set()
     for table in reversed(metadata.sorted_tables):
-        if table not in kept or table is sessions:
+        if table not in kept:
             connection.execute(table.delete())
     with backup.read() as source:
         for table in metadata.sorted_tables:
-            if table in kept:
+            if table in kept or table is sessions:
                 continue
             for rows in source.execute(select(table)).mappings().partitions(_BATCH):
                 connection.execute(insert(table), [dict(row) for row in rows])
     go_on_counting(connection, metadata.sorted_tables)
+
+
+def _copy_pages(catalog: Catalog, dest: Path) -> None:
+    with closing(catalog.engine.raw_connection()) as source, closing(sqlite3.connect(dest)) as target:
+        driver = source.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101  what SQLAlchemy's SQLite driver gives
+        driver.backup(target)
+        target.execute("PRAGMA journal_mode = DELETE")  # one file, not three
 
 
 def _write_rows(catalog: Catalog, dest: Path) -> None:
