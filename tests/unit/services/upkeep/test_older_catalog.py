@@ -26,6 +26,7 @@ from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.services.upkeep.recover import holds, recover, release
 from dayreel.stores.catalog.changes import CONTENT_TABLES
 from dayreel.stores.catalog.content_rows import read_content_rows
+from dayreel.stores.catalog.epoch import begin_epoch
 from dayreel.stores.catalog.tables import content, metadata
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import DAY, channel_of, content_row, reviewable
@@ -279,6 +280,18 @@ def test_nothing_is_sent_while_its_copy_cannot_be_written(make_project: MakeProj
     copy.rmdir()
     publish_post(project, channel_of(project), content_id, "instagram", provider=platform)
     assert len(platform.world.live) == 1
+
+
+def test_an_epoch_that_was_begun_and_not_written_down_is_written_by_the_next_send(make_project: MakeProject) -> None:
+    """The process that brought a catalog back died between its transaction and the file beside the contents."""
+    platform = FakePlatform()
+    project = make_project(providers={"instagram": platform})
+    approved(project)
+    tick(project, platform)
+    with project.catalog.write("money") as connection:
+        begun = begin_epoch(connection, "brought back", at=project.clock.now())
+    project.copies.write_project()
+    assert project.copies.epoch() == begun
 
 
 def test_a_copy_that_is_ahead_wins_over_a_change(make_project: MakeProject) -> None:
