@@ -282,7 +282,7 @@ def test_nothing_is_sent_while_its_copy_cannot_be_written(make_project: MakeProj
     assert len(platform.world.live) == 1
 
 
-def test_an_epoch_that_was_begun_and_not_written_down_is_written_by_the_next_send(make_project: MakeProject) -> None:
+def test_an_epoch_begun_before_a_crash_is_written_down(make_project: MakeProject) -> None:
     """The process that brought a catalog back died between its transaction and the file beside the contents."""
     platform = FakePlatform()
     project = make_project(providers={"instagram": platform})
