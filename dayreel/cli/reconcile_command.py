@@ -4,9 +4,10 @@ import click
 
 from dayreel.cli.output import print_json, print_table
 from dayreel.errors import UsageError
+from dayreel.queries.holds import holds
 from dayreel.services.project import opened_project
 from dayreel.services.upkeep.reconcile import reconcile, resolve
-from dayreel.services.upkeep.recover import hold_sentence, holds, recover, release
+from dayreel.services.upkeep.recover import recover, release
 
 
 @click.command("reconcile")
@@ -38,9 +39,9 @@ def command(
             for sentence in [] if recovered is None else recovered.sentences():
                 click.echo(sentence, err=True)
             outcomes = reconcile(project)
-        held = holds(project) if recovered is None else ()  # the sentences of a recovery name them
-    for hold in held:
-        click.echo(hold_sentence(hold), err=True)
+        held = holds(project).sentences() if recovered is None else ()  # those of a recovery name them
+    for sentence in held:
+        click.echo(sentence, err=True)
     if as_json:
         print_json([vars(outcome) for outcome in outcomes])
     elif not outcomes:

@@ -7,6 +7,7 @@ import click
 from dayreel.cli.documents import content_document, no_content_document
 from dayreel.cli.output import print_json, print_paged
 from dayreel.queries.contents import ContentStatus, PostStatus, Status, status_of, urgent_first
+from dayreel.queries.holds import holds
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 
@@ -24,15 +25,17 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
     wanted = parse_day(day) if day else None
     with opened_records() as records:
         status = status_of(records, day=wanted, limit=None if everything or wanted else SHOWN)
-        now = records.clock.now()
+        now, held = records.clock.now(), holds(records).sentences()
     about_none = status.unknown.of(None)
     if as_json:
+        for sentence in held:
+            click.echo(sentence, err=True)
         documents = [content_document(content) for content in status.contents]
         print_json([*documents, no_content_document(about_none)] if about_none else documents)
         return
     nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
     lines = [line for content in urgent_first(status.contents) for line in _content_lines(content, now)] or [nothing]
-    print_paged([*lines, *_unknown_lines(status)])
+    print_paged([*held, *lines, *_unknown_lines(status)])
 
 
 def _content_lines(content: ContentStatus, now: datetime) -> list[str]:

@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from dayreel.queries.config import read_config, switch_sentence
+from dayreel.queries.holds import read_holds
 from dayreel.queries.unknown_outcomes import UnknownOutcomes, read_unknown_outcomes
 from dayreel.records import Records
 
 
 @dataclass(frozen=True)
 class Alarms:
-    """What the kill switch has stopped, and every unknown outcome.
+    """What stops buying and posting, and every unknown outcome.
 
     Attributes:
         stopped: a sentence, while the kill switch is off.
+        held: a sentence for each hold, with what ends it.
     """
 
     stopped: str | None
+    held: tuple[str, ...]
     unknown: UnknownOutcomes
 
 
@@ -35,4 +38,5 @@ def read_alarms(records: Records, connection: Connection) -> Alarms:
     """Return what somebody should know, read inside the caller's transaction."""
     switch = read_config(connection, "switch")
     stopped = switch_sentence(switch) if switch.value == "off" else None
-    return Alarms(stopped, read_unknown_outcomes(records, connection))
+    held = tuple(read_holds(connection, records.copies.epoch()).sentences())
+    return Alarms(stopped, held, read_unknown_outcomes(records, connection))

@@ -17,6 +17,7 @@ GateName = Literal[
     "switch",
     "pause",
     "world",
+    "hold",
     "dry_run",
     "token",
     "approval",
@@ -43,12 +44,13 @@ class Facts:
         live_allowed: whether a person has turned off the dry run for this platform in the live world.
         account_problem: why the account cannot be used (its token has ended or was refused), or None.
         newest_verdict: verdict of the newest decision that is not an edit, or None.
-        posted_today: posts on this platform and channel on the local day that are out or may be, this one not counted.
+        posted_today: the channel's posts there on the local day that are out or may be, this one not counted.
         same_video_at: where the same bytes were already posted to the same account, or None.
         paused: why the channel is paused, or None when it is not.
         approvers: who has approved exactly what would go out.
         approvals_needed: how many people have to.
         checks: those of the video, each with its waiver.
+        held: why nothing is posted there until somebody has looked, or None.
         other_account: that the approval is for another account than the keys are those of, or None.
     """
 
@@ -74,6 +76,7 @@ class Facts:
     approvals_needed: int
     checks: tuple[JudgedCheck, ...]
     other_account: str | None = None
+    held: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ def check_gates(facts: Facts) -> list[Gate]:
         _switch(facts),
         _pause(facts),
         _world(facts),
+        _hold(facts),
         _dry_run(facts),
         _token(facts),
         _state(facts),
@@ -133,6 +137,12 @@ def _world(facts: Facts) -> Gate:
     if facts.made_in == facts.world:
         return _open("world", f"made in and posted to the {facts.world} world")
     return _closed("world", f"made in the {facts.made_in} world, which may never be posted to the {facts.world} one")
+
+
+def _hold(facts: Facts) -> Gate:
+    if facts.held is None:
+        return _open("hold", "everything that was sent from here is known")
+    return _closed("hold", f"{facts.held}; `dayreel reconcile` searches, and says what takes a person")
 
 
 def _dry_run(facts: Facts) -> Gate:

@@ -51,6 +51,7 @@ class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
         alarms = []
         if day.alarms.stopped:
             alarms.append(f"{day.alarms.stopped} Press 4.")
+        alarms += day.alarms.held
         if day.alarms.unknown.here:
             alarms.append(f"Outcomes that nobody knows: {len(day.alarms.unknown.here)}; press 3.")
         if not day.groups:

@@ -31,7 +31,7 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import NO_CONTENT, Effect, EffectKey, EffectState, Permit, RecordHandle
 from dayreel.services.effects.intent import Intent, SendCall, VendorFailed
-from dayreel.services.effects.other_time import is_counted, refuse_other_time
+from dayreel.services.effects.other_time import is_counted, refuse_held
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
 from dayreel.services.retry_transient import retry_transient
 from dayreel.stores import leases
@@ -318,7 +318,7 @@ class EffectLedger:
 
     def _check(self, connection: Connection, intent: Intent, spent_on: date, amount_usd: Decimal) -> None:
         if self._copies is not None and is_counted(intent.key):
-            refuse_other_time(connection, self._copies.epoch(), intent.key.target, what=_words(intent.key))
+            refuse_held(connection, self._copies.epoch(), intent.key.target, what=_words(intent.key))
         if intent.channel is not None and intent.key.kind != "notification":
             # Notifications go out even when nothing may be bought or posted. `Intent` requires a channel for everything
             # else.

@@ -14,6 +14,7 @@ from dayreel.errors import ConfigurationError, PermanentError, ProviderError
 from dayreel.providers.platforms.contract import PlatformProvider, Quota
 from dayreel.queries.accounts import approved_account, newest_accounts
 from dayreel.queries.config import read_config
+from dayreel.queries.holds import read_holds
 from dayreel.queries.people import approvers
 from dayreel.queries.quality import checks_of
 from dayreel.queries.review import approval_scope
@@ -133,7 +134,9 @@ def facts_of(
         else None,
         current=current,
         window=window_state(channel, now),
-        posted_today=posted_today(connection, channel, row, platform, now),
+        posted_today=posted_today(
+            connection, channel, row, platform, now, account_ids=account.ids, channels=project.channels.names()
+        ),
         max_posts_per_day=channel.max_posts_per_day,
         quota_used=quota.used if quota else None,
         quota_total=quota.total if quota else None,
@@ -142,15 +145,30 @@ def facts_of(
         approvers=approvers(connection, channel, row.id, current, is_for=is_for),
         approvals_needed=channel.review.approvals,
         other_account=other_account,
+        held=read_holds(connection, project.copies.epoch()).reason(platform),
         checks=checks_of(connection, row, manifest.final_video),
     )
 
 
-def posted_today(connection: Connection, channel: Channel, row: ContentRow, platform: str, now: datetime) -> int:
+def posted_today(
+    connection: Connection,
+    channel: Channel,
+    row: ContentRow,
+    platform: str,
+    now: datetime,
+    *,
+    account_ids: Collection[str],
+    channels: Collection[str],
+) -> int:
     """Return how many other contents of the channel went out on this platform today, or may have.
 
     One that is just being sent counts, and so does one whose answer was lost: otherwise two that go out at the same
-    moment would both find the day empty.
+    moment would both find the day empty. What a channel that is not there any more has posted to the same account
+    counts too: it may be this one under another file name.
+
+    Args:
+        account_ids: the ids under which the platform's account is known.
+        channels: every channel there is now.
     """
     today = local_day(now, channel.timezone)
     midnight = day_begins(today, channel.timezone)
@@ -163,7 +181,10 @@ def posted_today(connection: Connection, channel: Channel, row: ContentRow, plat
         .where(
             posts.c.platform == platform,
             posts.c.content_id != row.id,
-            content.c.channel == channel.name,
+            or_(
+                content.c.channel == channel.name,
+                and_(posts.c.account.in_(account_ids), content.c.channel.not_in(channels)),
+            ),
             content.c.world == row.world,
             effects.c.state.in_(OUT),
             or_(posts.c.posted_on == today, and_(posts.c.posted_on.is_(None), effects.c.sent_at >= midnight)),

@@ -22,12 +22,12 @@ from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.queries.config import keys
+from dayreel.queries.holds import holds
 from dayreel.queries.rows import newest_backup_at, oldest_content_at
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
-from dayreel.services.effects.other_time import OTHER_TIME, is_of_other_time
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.preflight import NO_SPACE_BYTES, priced
@@ -301,34 +301,32 @@ def _is_missing(catalog: Catalog) -> bool:
 
 
 def check_outcomes(settings: Settings) -> list[Check]:
-    """Look whether the outcome of every act is known; a catalog that is not there or older is left as it is."""
+    """Look whether anything is held, and the outcome of every act known; an older catalog is left as it is."""
     with closing(Catalog(settings.catalog)) as catalog:
         if _is_missing(catalog) or schema_level(catalog) != HEAD:
             return []
-        unknown = unknown_outcomes(Records(settings, SystemClock(), catalog)).here
+        records = Records(settings, SystemClock(), catalog)
+        unknown, held = unknown_outcomes(records).here, holds(records).notices()
+    checks = [Check("held", "warn", reason, next_step) for reason, next_step in held]
     if not unknown:
-        return [Check("outcomes", "ok", "the outcome of every act is known")]
+        return [*checks, Check("outcomes", "ok", "the outcome of every act is known")]
     which = ", ".join(f"effect {effect.effect_id} ({effect.kind} at {effect.target})" for effect in unknown)
-    return [Check("outcomes", "warn", f"not known: {which}", "`dayreel reconcile` looks them up.")]
+    return [*checks, Check("outcomes", "warn", f"not known: {which}", "`dayreel reconcile` looks them up.")]
 
 
 def check_backup(settings: Settings, now: datetime | None = None) -> list[Check]:
-    """Look whether the catalog was backed up within a day, and whether it is of this time; a younger one may wait."""
+    """Look whether the catalog was backed up within a day; a younger one may wait."""
     now = now or SystemClock().now()
     with closing(Catalog(settings.catalog)) as catalog:
         if _is_missing(catalog) or schema_level(catalog) != HEAD:
             return []
         with catalog.read() as connection:
             oldest, newest = oldest_content_at(connection), newest_backup_at(connection)
-        of_other_time = is_of_other_time(Records(settings, SystemClock(), catalog))
-    checks = []
-    if of_other_time:
-        checks.append(Check("epoch", "warn", OTHER_TIME, "`dayreel reconcile` takes over what is on disk."))
     if oldest is None or oldest > now - _DAY or (newest is not None and newest > now - _DAY):
-        return checks
+        return []
     last = "there is none" if newest is None else f"the last one is of {newest:%Y-%m-%d %H:%M} UTC"
     step = "`dayreel backup FOLDER`, or set DAYREEL_BACKUP_DIR for one a day."
-    return [*checks, Check("backup", "warn", f"the catalog has no backup of the last day: {last}", step)]
+    return [Check("backup", "warn", f"the catalog has no backup of the last day: {last}", step)]
 
 
 def _level(where: str, level: str | None) -> Check:

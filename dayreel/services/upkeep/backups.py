@@ -11,7 +11,6 @@ from typing import Final
 from sqlalchemy import func, select
 
 from dayreel.errors import BusyError, UsageError
-from dayreel.queries.rows import newest_backup_at
 from dayreel.services.audit import note_act
 from dayreel.services.project import Project
 from dayreel.services.upkeep.recover import Recovered, recover
@@ -62,12 +61,15 @@ def make_backup(project: Project, to: Path, *, name: str = "") -> Backup:
 
 
 def is_backup_due(project: Project) -> bool:
-    """Return whether the folder of daily backups, where one is set, gets another one."""
-    if project.settings.backup_dir is None:
+    """Return whether the folder of daily backups, where one is set, has none of the last day.
+
+    The folder is asked, not the audit: a backup that a person made elsewhere, or one that is gone, postpones none.
+    """
+    folder = project.settings.backup_dir
+    if folder is None:
         return False
-    with project.catalog.read() as connection:
-        newest = newest_backup_at(connection)
-    return newest is None or newest <= project.clock.now() - timedelta(days=1)
+    since = project.clock.now() - timedelta(days=1)
+    return all(old.name <= _daily_name(since) for old in folder.glob(_DAILY))
 
 
 def make_daily_backup(project: Project) -> list[str]:
@@ -76,10 +78,14 @@ def make_daily_backup(project: Project) -> list[str]:
     if folder is None or not is_backup_due(project):
         return []
     folder.mkdir(parents=True, exist_ok=True)
-    made = make_backup(project, folder, name=f"daily-{project.clock.now():%Y%m%d-%H%M%S}.db")
+    made = make_backup(project, folder, name=_daily_name(project.clock.now()))
     for old in sorted(folder.glob(_DAILY))[:-KEPT_DAYS]:
         old.unlink()
     return [f"backup: {made.contents} contents in {made.path}"]
+
+
+def _daily_name(at: datetime) -> str:
+    return f"daily-{at:%Y%m%d-%H%M%S}.db"
 
 
 def restore_backup(project: Project, source: Path, *, by: str) -> Restored:

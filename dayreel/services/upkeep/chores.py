@@ -12,11 +12,11 @@ from typing import Final
 from sqlalchemy import func, or_, select
 
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.holds import holds
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.services.effects.other_time import is_of_other_time
 from dayreel.services.footage_hooks import FootageChore, footage_hooks
 from dayreel.services.project import Project
 from dayreel.services.reviewing.expire_reviews import overdue_reviews, remind_or_expire
@@ -134,7 +134,7 @@ def _doubtful(project: Project) -> list[tuple[str, datetime]]:
         unknown = read_unknown_outcomes(project, connection).here[-MOST_EFFECTS:]
         posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
         unnamed = posts_without_public_id(connection, world=project.settings.world, since=now - LOOK_FOR_NAMES)
-    other_time = [("a catalog of another time", now)] if is_of_other_time(project) else []
+    other_time = [("a catalog of another time", now)] if holds(project).is_of_other_time else []
     return [
         *other_time,
         *((f"effect {effect.effect_id} {effect.state}", effect.sent_at or now) for effect in unknown),

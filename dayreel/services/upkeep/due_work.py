@@ -10,13 +10,14 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, select
 
 from dayreel.errors import ConfigurationError
+from dayreel.queries.accounts import newest_accounts
 from dayreel.queries.config import read_config
+from dayreel.queries.holds import holds
 from dayreel.queries.rows import decisions_after, get_content, list_contents, newest_verdict, pause_of
 from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.calendar import window_state
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.services.effects.other_time import OTHER_TIME, is_of_other_time
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import posted_today
 from dayreel.stores.catalog.tables import effects, platform_posts
@@ -106,20 +107,25 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
 
     Args:
         days: the partition keys that exist.
-        left_out: gets a sentence for each content that cannot go out because its channel file is broken.
+        left_out: gets a sentence for each content that cannot go out because its channel file is broken,
+            and for what is held.
     """
     now = project.clock.now()
     names = set(project.channels.names())
     due: list[DuePost] = []
-    if is_of_other_time(project):
-        if left_out is not None:
-            left_out.append(f"nothing is posted: {OTHER_TIME}; `dayreel reconcile` searches")
+    held = holds(project)
+    if left_out is not None:
+        left_out += held.sentences()
+    if held.is_of_other_time:
         return []
     with project.catalog.read() as connection:
         if read_config(connection, "switch").value == "off":
             return []
         waiting = list_contents(connection, states=("approved", "publishing"))
         attempts, tried = _attempts(connection, [row.id for row in waiting], before=now - TRY_AGAIN_AFTER)
+        accounts = {
+            name: (account.id,) for name, account in newest_accounts(connection, project.settings.world).items()
+        }
         channels: dict[str, Channel] = {}
         for row in waiting:
             decision = newest_verdict(connection, row.id)
@@ -150,11 +156,15 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
                 )
                 for platform in channel.platforms.chosen()
                 if (row.id, platform) not in tried
+                and held.reason(platform) is None
                 and (
                     project.settings.world == "sandbox"
                     or read_config(connection, f"publish.{platform}").value == "live"
                 )
-                and posted_today(connection, channel, row, platform, now) < channel.max_posts_per_day
+                and posted_today(
+                    connection, channel, row, platform, now, account_ids=accounts.get(platform, ()), channels=names
+                )
+                < channel.max_posts_per_day
             ]
     return due[:BATCH]
 

@@ -1,7 +1,7 @@
 """Bringing a catalog back to what stands beside the contents, and saying what nobody can know any more.
 
 A catalog that is older than the copies, or new beside old contents, holds everything that is bought or posted
-(`services.effects.other_time`). Here the copies are taken over; when they account for every send that was counted, the
+(`queries.holds`). Here the copies are taken over; when they account for every send that was counted, the
 hold ends by itself. What is missing after that may have been sent to anybody: each platform and each video vendor is
 held until a person has looked there (`release`), because none of them can be searched for an act without its handle.
 """
@@ -14,28 +14,15 @@ from sqlalchemy import Connection, insert, select, update
 
 from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError, UsageError
+from dayreel.queries.holds import Holds, VendorHold, holds
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.audit import note_act
-from dayreel.services.effects.other_time import is_of_other_time
 from dayreel.services.making.stages import LAYERS
 from dayreel.services.project import Project
 from dayreel.stores.catalog.epoch import begin_epoch, known_sends
 from dayreel.stores.catalog.tables import content, effects, epoch_holds
 from dayreel.vendors.registry import platform_named
-
-
-@dataclass(frozen=True)
-class VendorHold:
-    """One vendor that nothing is sent to until a person has looked there.
-
-    Attributes:
-        missing: how many sends were counted that neither catalog nor copies know; they may be this vendor's or not.
-    """
-
-    target: str
-    reason: str
-    missing: int
 
 
 @dataclass(frozen=True)
@@ -67,7 +54,7 @@ class Recovered:
             f"Contents brought back: {len(self.adopted)} from copies, {len(self.from_manifest)} from manifests alone.",
             f"{self.sends} of {counted} acts are accounted for; {self.missing} ({share:.1f} %) take a person's word.",
         ]
-        return lines + [hold_sentence(hold) for hold in self.holds]
+        return lines + Holds(is_of_other_time=False, vendors=self.holds).sentences()
 
 
 def recover(
@@ -86,7 +73,7 @@ def recover(
     Raises:
         StoreError, StateError: the catalog or a manifest cannot be used; what was taken over stays.
     """
-    if not force and not is_of_other_time(project):
+    if not force and not holds(project).is_of_other_time:
         return None
     outside = project.copies.epoch()
     project.copies.adopt_project()
@@ -107,24 +94,7 @@ def recover(
         elif after_restore and outside is None:
             _hold(project, connection, 0, "nothing beside the contents counts what was sent since that backup")
     project.copies.write_project(restart=True)
-    return Recovered(tuple(adopted), tuple(from_manifest), sends, missing, tuple(holds(project)))
-
-
-def holds(project: Project) -> list[VendorHold]:
-    """Return what is held until a person has looked."""
-    query = select(epoch_holds).where(epoch_holds.c.released_at.is_(None)).order_by(epoch_holds.c.id)
-    with project.catalog.read() as connection:
-        return [
-            VendorHold(row["target"], row["reason"], row["missing"]) for row in connection.execute(query).mappings()
-        ]
-
-
-def hold_sentence(hold: VendorHold) -> str:
-    """Return a hold for people, with what ends it."""
-    return (
-        f"{hold.target} is held: {hold.reason}. Look there, enter what you find (`dayreel reconcile` lists what is "
-        f"unknown), then `dayreel reconcile --release {hold.target} --note TEXT`."
-    )
+    return Recovered(tuple(adopted), tuple(from_manifest), sends, missing, holds(project).vendors)
 
 
 def release(project: Project, target: str, *, by: str, note: str | None = None) -> None:
@@ -141,7 +111,7 @@ def release(project: Project, target: str, *, by: str, note: str | None = None) 
             .values(released_at=now, released_by=by, evidence=note)
         )
         if released.rowcount == 0:
-            held = ", ".join(hold.target for hold in holds(project)) or "nothing"
+            held = ", ".join(hold.target for hold in holds(project).vendors) or "nothing"
             raise UsageError(f"Nothing is held at {target!r}.", next_step=f"Held now: {held}.")
         note_act(connection, "release a hold", target, actor=by, at=now, via="cli", detail={"note": note})
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, create_engine, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
 
 from dayreel.atomic_write import PRIVATE, atomic_write
 from dayreel.errors import StoreError
@@ -43,16 +44,19 @@ def write_backup(catalog: Catalog, dest: Path) -> None:
     """
     with atomic_write(dest) as beside:
         beside.touch(mode=PRIVATE)
-        if catalog.is_sqlite:
-            try:
+        try:
+            if catalog.is_sqlite:
                 _copy_pages(catalog, beside)
-            except sqlite3.DatabaseError as error:
-                raise StoreError(
-                    f"Tried to write the backup {str(dest)!r}; it answered: {error}.",
-                    next_step="Free some space there, or choose another folder; nothing was kept.",
-                ) from error
-        else:
-            _write_rows(catalog, beside)
+            else:
+                _write_rows(catalog, beside)
+        except (sqlite3.DatabaseError, DBAPIError) as error:
+            raise StoreError(
+                f"Tried to write the backup {str(dest)!r}; it answered: {getattr(error, 'orig', error)}.",
+                next_step="Free some space there, or choose another folder; nothing was kept.",
+            ) from error
+        finally:
+            for left in beside.parent.glob(f"{beside.name}-*"):
+                left.unlink()  # SQLite's journals of a file that was not finished
         _check(beside)
 
 

@@ -48,6 +48,7 @@ CLOSED: list[tuple[GateName, dict[str, Any], str]] = [
     ),
     ("world", {"made_in": "sandbox"}, "made in the sandbox world, which may never be posted to the live one"),
     ("world", {"world": "sandbox"}, "made in the live world"),
+    ("hold", {"held": "1 acts were sent"}, "1 acts were sent; `dayreel reconcile` searches"),
     ("dry_run", {"live_allowed": False}, "dayreel config set publish.instagram live"),
     ("token", {"account_problem": "it ended at 2026-11-19"}, "the account cannot be used: it ended at 2026-11-19"),
     *(
@@ -85,6 +86,7 @@ def test_gates_are_checked_in_a_fixed_order_and_can_all_be_open() -> None:
         "switch",
         "pause",
         "world",
+        "hold",
         "dry_run",
         "token",
         "state",
@@ -124,6 +126,7 @@ def test_all_of_them_can_be_closed_at_once_and_each_says_so() -> None:
         posted_today=9,
         quota_used=99,
         same_video_at="elsewhere",
+        held="1 acts were sent",
         checks=(FAILED,),
     )
     assert len(closed(check_gates(facts))) == len(get_args(GateName))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import insert
 from textual.widgets import Input
 
 from dayreel.cli.tui_command import command
@@ -25,6 +26,7 @@ from dayreel.services.configure import write_config
 from dayreel.services.making.renders import fire
 from dayreel.services.project import Project
 from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.tables import epoch_holds
 from tests.fakes.clock import FakeClock
 from tests.fakes.project import DAY, content_row, ledger_rows, reviewable
 from tests.fakes.project import make_project as studio_at
@@ -338,6 +340,19 @@ def test_a_switch_that_somebody_else_turned_first_is_left_alone(make_project: Ma
 
     run(terminal(project, every_s=3600), story)
     assert switch(project) == ("off", "bob", "first")
+
+
+def test_the_day_says_what_is_held(make_project: MakeProject) -> None:
+    project = make_project()
+    reviewable(project)
+    with project.catalog.write() as connection:
+        hold = {"target": "fal", "reason": "2 acts are known to nobody", "missing": 2}
+        connection.execute(insert(epoch_holds).values(**hold, since_at=project.clock.now()))
+
+    async def story(app: WatchedTerminal, _keyboard: Keyboard) -> None:
+        await until(app, "fal is held: 2 acts are known to nobody", "--release fal")
+
+    run(terminal(project), story)
 
 
 # -- the command ---------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from dayreel.errors import DayreelError
 from dayreel.media.checks import ExpectedVideo
 from dayreel.media.compose import Composed, ComposePlan
 from dayreel.providers.platforms.contract import PlatformProvider
+from dayreel.queries.holds import holds
 from dayreel.queries.rows import current_content, get_content, posts_of
 from dayreel.rules.post_words import post_marker
 from dayreel.schemas.channel import Channel
@@ -44,7 +45,6 @@ from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.reconcile import reconcile, resolve
-from dayreel.services.upkeep.recover import holds
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.settings import Settings
 from dayreel.stores.catalog.content_rows import read_content_rows
@@ -403,6 +403,6 @@ def audit(place: Place) -> Document:
         "logs": logs,
         "snapshots": snapshots,
         "approved": approved,
-        "held": [hold.target for hold in holds(project)],
+        "held": [hold.target for hold in holds(project).vendors],
         "is_copied": row is not None and (project.copies.read(row.id) or {}).items() >= copied.items(),
     }

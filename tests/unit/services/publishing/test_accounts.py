@@ -14,6 +14,7 @@ from dayreel.services.publishing.gate_facts import read_accounts
 from dayreel.services.publishing.plan_posts import plan_posts
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.upkeep.due_work import due_posts
 from dayreel.stores.catalog.tables import decisions
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import channel_of, reviewable, write_channel
@@ -117,3 +118,25 @@ def test_a_content_survives_its_channel_files_new_name(project: Project) -> None
     decide(project, again.id, "approved", by="ana", via="desk")
     with pytest.raises(GateClosedError, match="1 of 1 posts of today are used"):
         publish_post(project, channel_of(project), again.id, "instagram", provider=FakePlatform())
+
+
+@pytest.mark.parametrize(("account", "is_held"), [("account-1", True), ("account-2", False)])
+def test_posts_of_a_vanished_channel_count_by_account(project: Project, account: str, is_held: bool) -> None:
+    """A file renamed without an id: another channel to dayreel, the same one to those who follow the account."""
+    root, platform = project.settings.root, FakePlatform(account=account)
+    approve(project)
+    assert publish(project, FakePlatform()) == "posted"
+    read(project, platform)
+    project.providers["instagram"] = platform
+    write_channel(root, "pottery", max_posts_per_day=1)
+    other = reviewable(project, name="pottery", video=b"of pottery")
+    decide(project, other.id, "approved", by="ana", via="desk")
+
+    def per_day() -> tuple[bool, int]:
+        (plan,) = plan_posts(project, channel_of(project, "pottery"), other.id)
+        (gate,) = [gate for gate in plan.gates if gate.name == "per_day"]
+        return gate.is_open, len(due_posts(project, days={other.day.isoformat()}))
+
+    assert per_day() == (True, 1), "the other channel is still there"
+    (root / "channels" / "crafts.yaml").unlink()
+    assert per_day() == ((False, 0) if is_held else (True, 1))

@@ -1,5 +1,6 @@
 """A backup holds everything, goes back into either database, and what was sent after it is not sent again."""
 
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -12,13 +13,14 @@ from sqlalchemy import func, insert, select
 
 from dayreel.errors import BusyError, StoreError, UsageError
 from dayreel.processes import owner_of
+from dayreel.queries.holds import holds
+from dayreel.queries.rows import newest_backup_at
 from dayreel.services.configure import write_config
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.setting_up.examine import check_backup
 from dayreel.services.upkeep.backups import KEPT_DAYS, make_backup, restore_backup
 from dayreel.services.upkeep.chores import do_chore, due_chores
-from dayreel.services.upkeep.recover import holds
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import acts, metadata, oauth_tokens, sessions
 from tests.fakes.clock import NINE
@@ -106,7 +108,7 @@ def test_a_restore_without_folders_holds_everything(make_project: MakeProject, t
     other = make_project(tmp_path / "new")
     restore_backup(other, made.path, by="ana")
 
-    assert [hold.target for hold in holds(other)] == ["fal", "instagram"]
+    assert [hold.target for hold in holds(other).vendors] == ["fal", "instagram"]
 
 
 def test_nothing_is_restored_while_something_is_sent(make_project: MakeProject, tmp_path: Path) -> None:
@@ -165,8 +167,25 @@ def test_a_daily_backup_is_a_chore_where_a_folder_is_set(make_project: MakeProje
         assert "backup" in [chore.name for chore in due_chores(project, target="inbox")]
         assert do_chore(project, "backup", notifier=FakeNotifier())
         assert "backup" not in [chore.name for chore in due_chores(project, target="inbox")]
-        project.clock.move(days=1)  # type: ignore[attr-defined]
+        project.clock.move(hours=23)  # type: ignore[attr-defined]
+        make_backup(project, tmp_path)  # by hand: the day's own comes when it is due
+        project.clock.move(hours=1)  # type: ignore[attr-defined]
     assert len(list(folder.iterdir())) == KEPT_DAYS
+    shutil.rmtree(folder)
+    assert "backup" in [chore.name for chore in due_chores(project, target="inbox")]
+
+
+@pytest.mark.slow
+def test_a_backup_on_a_full_disk_leaves_nothing(make_project: MakeProject, catalog: Catalog, small_disk: Path) -> None:
+    project = make_project(catalog=catalog)
+    for take in range(1, 100):
+        add_content(catalog, f"crafts-2026-11-20-t{take}" if take > 1 else "crafts-2026-11-20", caption="word " * 999)
+    with pytest.raises(StoreError, match="Free some space") as full:
+        make_backup(project, small_disk)
+    assert "full" in full.value.message
+    assert list(small_disk.iterdir()) == []
+    with project.catalog.read() as connection:
+        assert newest_backup_at(connection) is None
 
 
 def test_a_backup_catches_up_with_missing_copies(make_project: MakeProject, tmp_path: Path) -> None:

@@ -13,17 +13,17 @@ from sqlalchemy import update
 from dayreel.errors import DayreelError, GateClosedError, StoreError, UsageError
 from dayreel.queries.config import read_config
 from dayreel.queries.contents import status_of
+from dayreel.queries.holds import holds
 from dayreel.queries.rows import costs_of
 from dayreel.services.configure import write_config
 from dayreel.services.effects.ledger import EffectLedger
-from dayreel.services.effects.other_time import is_of_other_time
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.due_work import due_posts
 from dayreel.services.upkeep.reconcile import reconcile
-from dayreel.services.upkeep.recover import holds, recover, release
+from dayreel.services.upkeep.recover import recover, release
 from dayreel.stores.catalog.changes import CONTENT_TABLES
 from dayreel.stores.catalog.content_rows import read_content_rows
 from dayreel.stores.catalog.epoch import begin_epoch
@@ -124,7 +124,7 @@ def test_an_older_catalog_holds_until_it_was_brought_back(make_project: MakeProj
     after.clock.move(minutes=11)  # type: ignore[attr-defined]
     tick(after, platform)
     assert len(platform.world.live) == 2
-    assert not is_of_other_time(after)
+    assert not holds(after).is_of_other_time
 
 
 def test_a_rejection_after_the_backup_still_counts(make_project: MakeProject, tmp_path: Path) -> None:
@@ -212,13 +212,13 @@ def test_what_nobody_knows_holds_until_a_person_looked(make_project: MakeProject
     assert found is not None
     assert (found.sends, found.missing) == (0, 1)
     assert "0 of 1 acts are accounted for; 1 (100.0 %) take a person's word." in found.sentences()
-    assert [hold.target for hold in holds(after)] == ["fal", "instagram"]
+    assert [hold.target for hold in holds(after).vendors] == ["fal", "instagram"]
     with pytest.raises(GateClosedError, match="1 acts were sent that are in neither"):
         publish_post(after, channel_of(after, "glass"), other, "instagram", provider=platform)
     release(after, "instagram", by="ana", note="looked at the profile")
     publish_post(after, channel_of(after, "glass"), other, "instagram", provider=platform)
     assert len(platform.world.live) == 2
-    assert [hold.target for hold in holds(after)] == ["fal"]
+    assert [hold.target for hold in holds(after).vendors] == ["fal"]
     with pytest.raises(UsageError, match="Held now: fal"):
         release(after, "instagram", by="ana")
 
@@ -247,7 +247,7 @@ def test_a_manifest_alone_brings_back_words_and_costs(make_project: MakeProject)
     assert (row.state, row.caption) == ("review_pending", "Clay, patience")
     with after.catalog.read() as connection:
         assert costs_of(connection, [content_id]) == {content_id: {"idea": Decimal("0.012300")}}
-    assert [hold.target for hold in holds(after)] == ["fal", "instagram"]
+    assert [hold.target for hold in holds(after).vendors] == ["fal", "instagram"]
 
 
 def test_what_people_set_comes_back_with_the_contents(make_project: MakeProject) -> None:

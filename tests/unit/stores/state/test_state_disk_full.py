@@ -1,9 +1,6 @@
 """No space left on the device, at every step: the old document or a commit that says it stands, and no litter."""
 
 import errno
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,19 +81,6 @@ def test_the_first_commit_on_a_full_disk_leaves_no_document(tmp_path: Path) -> N
         assert PipelineState(path).read() == {}, disk.steps
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB; only root may mount one."""
-    mounted = tmp_path / "small"
-    mounted.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mounted)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a tmpfs cannot be mounted here; the injected ENOSPC covers every step")
-    yield mounted
-    subprocess.run(["umount", str(mounted)], check=True)
-
-
-@pytest.mark.slow
 def test_a_really_full_disk_keeps_the_document_and_recovers(small_disk: Path) -> None:
     path = small_disk / "pipeline.json"
     state = PipelineState(path, max_backups=2)
