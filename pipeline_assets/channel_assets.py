@@ -46,6 +46,7 @@ from pipeline_assets.metadata import (
     table,
 )
 from pipeline_assets.partitions import FILED_FOOTAGE
+from pipeline_assets.run_queue import MAKE_POOL, post_pool, segments_pool
 from pipeline_assets.steps import open_project
 
 OWNER = "team:content"
@@ -239,9 +240,7 @@ class _Build:
             deps=[self.key(upstream), *footage],
             client=source.provider,
             kinds={source.provider},
-            # The pool limits steps over all runs, not requests: vendors queue by account, so their channels share
-            # one.
-            pool=f"segments_{source.provider}",
+            pool=segments_pool(source.provider),
             description=f"{spec.count} raw segments of {spec.duration_s} s, {spec.resolution}, 9:16: "
             f"{_source(source.provider, source.model)}. All at once; a request that was bought is never bought again. "
             f"{runbook('explanation/effects')}",
@@ -283,7 +282,7 @@ class _Build:
             client="notifier",
             also=channel.platforms.chosen(),
             kinds={"ffmpeg"},
-            pool="compose",
+            pool=MAKE_POOL,
             freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_FOR),
             checks=VIDEO_CHECKS,
             check=lambda _step, manifest: _final_of(manifest).checks,
@@ -339,7 +338,7 @@ class _Build:
             deps=[self.key("reviews")],  # a review is of exact bytes, so the video is upstream through it
             needs={platform},
             kinds={platform},
-            pool=f"post_{platform}",
+            pool=post_pool(platform),
             code_version="1",
             description=f"The post on {platform}: at most one, and only of exactly what was approved. Materializing it "
             f"again changes nothing. {runbook('how-to/publishing')}",

@@ -13,6 +13,7 @@ from dayreel.rules.desk_links import chart_link, picture
 from dayreel.stores.mart_files import ALWAYS, MartFiles, charts_folder
 from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
 from pipeline_assets.metadata import runbook
+from pipeline_assets.run_queue import ANALYTICS_POOL
 from pipeline_assets.steps import open_project
 
 CHARTS = mart_key("summary/charts")
@@ -37,6 +38,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         group_name="marts",
         owners=["team:content"],
         kinds={"matplotlib"},
+        pool=ANALYTICS_POOL,
         code_version="1",
         required_resource_keys={"project"},
         description="Views by age, reactions by platform, spend against the cap, approval rate, cost per 1,000 views "

@@ -11,6 +11,7 @@ from dayreel.schemas.mart import WINDOW_DAYS
 from dayreel.services.measure_posts import gaps_of, measure_posts
 from dayreel.vendors.registry import posted_by_hand
 from pipeline_assets.metadata import runbook, table
+from pipeline_assets.run_queue import ANALYTICS_POOL
 from pipeline_assets.steps import open_project
 
 SNAPSHOTS = dg.AssetKey(["engagement", "snapshots"])
@@ -40,7 +41,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         group_name="engagement",
         owners=["team:content"],
         kinds={"pandas"},
-        pool="measure",
+        pool=ANALYTICS_POOL,
         code_version="1",
         required_resource_keys={"project", *platforms},
         check_specs=[

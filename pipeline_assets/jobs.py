@@ -13,6 +13,8 @@ from dayreel.marts.declared import MARTS
 from dayreel.schemas.channel import Channel
 from pipeline_assets.engagement_assets import SNAPSHOTS
 from pipeline_assets.mart_assets import mart_key
+from pipeline_assets.run_queue import MAKES, POSTS
+from pipeline_assets.run_queue import MARTS as MARTS_LAST
 
 MAKING = ("ideas", "prompts", "raw_segments", "narration", "final_video")
 
@@ -53,6 +55,7 @@ def build_jobs(channels: Sequence[Channel]) -> list[Any]:
         dg.define_asset_job(
             "marts",
             selection=dg.AssetSelection.assets(*daily),
+            tags=MARTS_LAST,
             description="Rebuild the daily marts of a day, or of many days in one run.",
         ),
     ]
@@ -64,11 +67,13 @@ def build_jobs(channels: Sequence[Channel]) -> list[Any]:
         dg.define_asset_job(
             "make_day",
             selection=dg.AssetSelection.assets(*everything),
+            tags=MAKES,
             description="Make a day of every channel, up to its review. Safe to repeat.",
         ),
         dg.define_asset_job(
             "publish",
             selection=dg.AssetSelection.assets(*publishing),
+            tags=POSTS,
             description="Record the newest decision and publish what was approved, through every gate.",
         ),
     ]
@@ -76,7 +81,7 @@ def build_jobs(channels: Sequence[Channel]) -> list[Any]:
         dg.define_asset_job(
             make_day_job_name(channel.name),
             selection=dg.AssetSelection.assets(*making_keys(channel)),
-            tags={"channel": channel.name},
+            tags={"channel": channel.name, **MAKES},
             description=f"Make a day of {channel.title}, up to its review. Safe to repeat.",
         )
         for channel in channels

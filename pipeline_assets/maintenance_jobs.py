@@ -10,6 +10,7 @@ from pydantic import Field
 from dayreel.services.notify_run_failure import FailedRun, notify_run_failure
 from dayreel.services.upkeep.chores import chore_names, do_chore
 from pipeline_assets.metadata import runbook
+from pipeline_assets.run_queue import UPKEEP, UPKEEP_POOL
 from pipeline_assets.steps import open_project
 
 MAINTENANCE = "maintenance"
@@ -32,7 +33,11 @@ class Failure(dg.Config):
     said: str
 
 
-@dg.op(required_resource_keys={"project", "notifier"}, description="Look up, remind, expire, warn: what is due now.")
+@dg.op(
+    required_resource_keys={"project", "notifier"},
+    pool=UPKEEP_POOL,
+    description="Look up, remind, expire, warn: what is due now.",
+)
 def run_maintenance(context: dg.OpExecutionContext, config: Chores) -> None:
     """Do the chores; every finding is a line of the log and of the run's metadata."""
     with open_project(context) as project:
@@ -43,7 +48,11 @@ def run_maintenance(context: dg.OpExecutionContext, config: Chores) -> None:
                 context.log.info("%s: %s", name, "; ".join(sentences) or "nothing to do")
 
 
-@dg.op(required_resource_keys={"project", "notifier"}, description="Notify people of a failed run, once.")
+@dg.op(
+    required_resource_keys={"project", "notifier"},
+    pool=UPKEEP_POOL,
+    description="Notify people of a failed run, once.",
+)
 def notify(context: dg.OpExecutionContext, config: Failure) -> None:
     """Send one message for one failed run."""
     failed = FailedRun(config.run_id, config.job, config.channel, config.day, config.said)
@@ -53,6 +62,7 @@ def notify(context: dg.OpExecutionContext, config: Failure) -> None:
 
 @dg.job(
     name=MAINTENANCE,
+    tags=UPKEEP,
     description="Look up every act whose outcome is not known, remind of and expire reviews, warn about budgets and "
     f"stalled work. Started by the chore_due_sensor; safe to start by hand at any time. {runbook('how-to/operate')}",
 )
@@ -61,7 +71,11 @@ def maintenance() -> None:
     run_maintenance()
 
 
-@dg.job(name=NOTIFY_RUN_FAILURE, description="Notify people of a failed run. Started by the run_failed_sensor.")
+@dg.job(
+    name=NOTIFY_RUN_FAILURE,
+    tags=UPKEEP,
+    description="Notify people of a failed run. Started by the run_failed_sensor.",
+)
 def notify_run_failure_job() -> None:
     """Notify of one run."""
     notify()

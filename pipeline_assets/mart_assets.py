@@ -18,6 +18,7 @@ from dayreel.stores.mart_files import ALWAYS
 from pipeline_assets.engagement_assets import SNAPSHOTS
 from pipeline_assets.metadata import check_results, runbook, table
 from pipeline_assets.partitions import FILED_FOOTAGE
+from pipeline_assets.run_queue import ANALYTICS_POOL
 from pipeline_assets.steps import open_project
 
 OWNER = "team:content"
@@ -156,6 +157,7 @@ def _asset(
         code_version=mart.code_version,
         check_specs=[dg.AssetCheckSpec(name, asset=mart_key(mart.name)) for name in (KEY_CHECK, *mart.checks)],
         io_manager_key="marts",
+        pool=ANALYTICS_POOL,
         required_resource_keys={"project"},
         metadata={"dagster/column_schema": schema},
         description=f"One row is {mart.grain}. Analysts ask it with `dayreel sql` as `{mart.view}`. "

@@ -9,6 +9,7 @@ import dagster as dg
 from dayreel.marts.declared import MARTS
 from pipeline_assets.chart_assets import CHARTS
 from pipeline_assets.mart_assets import mart_key
+from pipeline_assets.run_queue import MARTS as MARTS_LAST
 
 INTERVAL_S = 60
 
@@ -20,5 +21,6 @@ def build_mart_sensor() -> dg.AutomationConditionSensorDefinition:
         target=dg.AssetSelection.assets(*(mart_key(name) for name in MARTS), CHARTS),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=INTERVAL_S,
+        run_tags=MARTS_LAST,
         description="Rebuilds each mart when what it is made from has changed.",
     )

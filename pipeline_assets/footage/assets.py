@@ -14,6 +14,7 @@ from dayreel.footage.library.open_library import open_library
 from dayreel.footage.library.stage_story import StageStory, stage_story
 from dayreel.footage.rules.paths import ITEM_STAGES, STATE_OF, ItemStage
 from pipeline_assets.metadata import table
+from pipeline_assets.run_queue import FOOTAGE_POOL
 from pipeline_assets.steps import open_project
 
 GROUP = "library"
@@ -56,6 +57,7 @@ def _stage_asset(stage: ItemStage, before: ItemStage | None) -> dg.AssetsDefinit
         group_name=GROUP,
         owners=["team:content"],
         kinds={"ffmpeg"} if stage in ("remux", "transcode") else {"file"},
+        pool=FOOTAGE_POOL,
         code_version="1",
         required_resource_keys={"project"},
         description=f"{_SAID[stage]} Runbook: docs/how-to/library.md",

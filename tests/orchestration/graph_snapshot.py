@@ -44,7 +44,10 @@ def describe(defs: dg.Definitions) -> dict[str, Any]:
     return {
         "assets": dict(sorted(assets.items())),
         "jobs": {
-            job.name: sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
+            job.name: {
+                "assets": sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys),
+                "priority": int(job.tags.get("dagster/priority", 0)),
+            }
             for job in sorted(repository.get_all_jobs(), key=lambda job: job.name)
             if not job.name.startswith("__")
         },

@@ -1,5 +1,6 @@
 """Doubts, deadlines, money and failures: each told or looked up once, by a run, and never in a loop."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -175,37 +176,75 @@ def test_people_are_told_once_when_the_days_money_runs_out(
     assert len([text for text in _messages(sandbox) if "of cap.day_usd" in text]) == len(levels)
 
 
-def test_a_failed_run_is_told_once(made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox) -> None:
+FROM_THE_START = json.dumps({"record_id": -1})
+
+
+def _failed(made: Deployment, instance: dg.DagsterInstance, **tags: str) -> str:
+    """Let a post fail that nobody has approved, and return its run."""
     failed = made.run(instance, "publish", DAY, ["notes", "posts", "outbox"], tags={"channel": "notes"})
     assert not failed.success
-    sensor = made.defs.get_repository_def().get_sensor_def("run_failed_sensor")
-    event = next(event for event in failed.all_events if event.event_type_value == "PIPELINE_FAILURE")
-    context = dg.build_run_status_sensor_context(
-        sensor_name=sensor.name, dagster_event=event, dagster_instance=instance, dagster_run=failed.dagster_run
-    ).for_run_failure()
-    request = sensor(context)
-    assert isinstance(request, dg.RunRequest)
-    assert request.run_key == f"failed:{failed.run_id}"
+    _tag(instance, failed.run_id, **tags)
+    return failed.run_id
+
+
+def _tag(instance: dg.DagsterInstance, run_id: str, **tags: str) -> None:
+    instance.add_run_tags(run_id, {f"dagster/{name}": value for name, value in tags.items()})
+
+
+def test_a_failed_run_is_told_once(made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox) -> None:
+    run_id = _failed(made, instance)
+    tick = made.tick(instance, "run_failed_sensor", FROM_THE_START)
+    (request,) = tick.run_requests
+    assert request.run_key == f"failed:{run_id}"
+    assert made.tick(instance, "run_failed_sensor", tick.cursor).run_requests == []
     for _ in range(2):
         assert _obey(made, instance, request, "notify_run_failure").success
     (text,) = [text for text in _messages(sandbox) if "A run failed" in text]
     assert f"publish notes {DAY}" in text
-    assert f"/runs/{failed.run_id}" in text
+    assert f"/runs/{run_id}" in text
+
+
+def test_what_failed_before_the_first_look_is_history(made: Deployment, instance: dg.DagsterInstance) -> None:
+    _failed(made, instance)
+    tick = made.tick(instance, "run_failed_sensor")
+    assert tick.run_requests == []
+    assert made.tick(instance, "run_failed_sensor", tick.cursor).run_requests == []
+
+
+def test_of_three_attempts_the_last_is_told(made: Deployment, instance: dg.DagsterInstance) -> None:
+    first = _failed(made, instance, will_retry="true")
+    tick = made.tick(instance, "run_failed_sensor", FROM_THE_START)
+    assert tick.run_requests == []
+    second = _failed(made, instance, will_retry="true", auto_retry_run_id="third")
+    _tag(instance, first, auto_retry_run_id=second)
+    third = _failed(made, instance, will_retry="false")
+    (request,) = made.tick(instance, "run_failed_sensor", tick.cursor).run_requests
+    assert request.run_key == f"failed:{third}"
+
+
+@pytest.mark.parametrize("given_up", [True, False])
+def test_a_retry_that_never_comes_is_told(
+    made: Deployment, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, given_up: bool
+) -> None:
+    """Dagster gives a retry up when its code server cannot be reached, and makes none for a backfill that is over."""
+    run_id = _failed(made, instance, will_retry="true")
+    tick = made.tick(instance, "run_failed_sensor", FROM_THE_START)
+    if given_up:
+        _tag(instance, run_id, will_retry="false")
+    else:
+        monkeypatch.setattr("sensors.failures.RETRY_WAIT_S", 0.0)
+    (request,) = made.tick(instance, "run_failed_sensor", tick.cursor).run_requests
+    assert request.run_key == f"failed:{run_id}"
 
 
 def test_a_failure_to_tell_is_not_told(made: Deployment, instance: dg.DagsterInstance) -> None:
-    sensor = made.defs.get_repository_def().get_sensor_def("run_failed_sensor")
     failed = made.defs.resolve_job_def("notify_run_failure").execute_in_process(
         instance=instance,
         run_config=dg.RunConfig(ops={"notify": Failure(run_id="x", job="j", channel="notes", day="no day", said="s")}),
         raise_on_error=False,
     )
     assert not failed.success
-    event = next(event for event in failed.all_events if event.event_type_value == "PIPELINE_FAILURE")
-    context = dg.build_run_status_sensor_context(
-        sensor_name=sensor.name, dagster_event=event, dagster_instance=instance, dagster_run=failed.dagster_run
-    ).for_run_failure()
-    assert isinstance(sensor(context), dg.SkipReason)
+    assert made.tick(instance, "run_failed_sensor", FROM_THE_START).run_requests == []
 
 
 def test_a_lost_answer_is_looked_up_by_the_sensors_run(
