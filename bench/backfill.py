@@ -56,7 +56,7 @@ def make_project(root: Path, days: int) -> None:
 def cpu_s() -> float:
     """Return the CPU seconds of this process and of those it has waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def measure(root: Path, counts: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def measure(root: Path, counts: tuple[int, ...]) -> list[dict[str, Any]]:
     from tests.fakes.sandbox import RunningSandbox
 
     make_project(root, counts[-1])
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     with RunningSandbox(root / "world") as sandbox:
         with (root / ".env").open("a", encoding="utf-8") as environment:
             environment.write(f"\nDAYREEL_SANDBOX_URL={sandbox.url}\n")
@@ -85,8 +85,8 @@ def measure(root: Path, counts: tuple[int, ...]) -> list[dict[str, Any]]:
                 raise SystemExit(f"{day} was not made")
             if number in counts:
                 wall = time.monotonic() - begun
-                found.append({"days": number, "cpu_s": (cpu_s() - cpu) / number, "days_per_minute": 60 * number / wall})
-    return found
+                rows.append({"days": number, "cpu_s": (cpu_s() - cpu) / number, "days_per_minute": 60 * number / wall})
+    return rows
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,14 +96,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder) / "project", COUNTS)
-    ratio = found[-1]["cpu_s"] / found[-2]["cpu_s"]
+        rows = measure(Path(folder) / "project", COUNTS)
+    ratio = rows[-1]["cpu_s"] / rows[-2]["cpu_s"]
     if options.as_json:
-        print(json.dumps({"found": found, "ratio": ratio, "bar": BAR}, indent=2))
+        print(json.dumps({"found": rows, "ratio": ratio, "bar": BAR}, indent=2))
     else:
         print("| days | CPU s per day | days per minute, on this machine now |\n|---|---|---|")
-        for one in found:
-            print(f"| {one['days']} | {one['cpu_s']:.2f} | {one['days_per_minute']:.1f} |")
+        for row in rows:
+            print(f"| {row['days']} | {row['cpu_s']:.2f} | {row['days_per_minute']:.1f} |")
         print(f"\nA day of 30 costs {ratio:.2f} times a day of 10 (bar {BAR}): {'held' if ratio <= BAR else 'missed'}.")
     return 0 if ratio <= BAR else 1
 

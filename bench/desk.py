@@ -69,7 +69,7 @@ def make_project(root: Path, contents: int) -> Project:
 
 
 def _row(content_id: str, channel: str, day: Any, now: Any, *, deadline: Any) -> dict[str, Any]:
-    told = {"idea": "A jar rises on a wheel. " * 8, "topic": "clay", "caption": "Clay, patience. " * 10}
+    texts = {"idea": "A jar rises on a wheel. " * 8, "topic": "clay", "caption": "Clay, patience. " * 10}
     made = {"video_sha256": "a" * 64, "storage_path": content_id, "final_video_path": f"{content_id}/final_video.mp4"}
     stand = {"state": "review_pending", "version": 5, "revision": 1, "review_deadline_at": deadline}
     when = {"created_at": now, "updated_at": now}
@@ -79,7 +79,7 @@ def _row(content_id: str, channel: str, day: Any, now: Any, *, deadline: Any) ->
         "day": day,
         "take": 1,
         "world": "sandbox",
-        **told,
+        **texts,
         **made,
         **stand,
         **when,
@@ -170,8 +170,8 @@ def ask(process: subprocess.Popen[str]) -> dict[str, int]:
     assert process.stdout is not None
     process.stdin.write("?\n")
     process.stdin.flush()
-    told: dict[str, int] = json.loads(process.stdout.readline())
-    return told
+    counts: dict[str, int] = json.loads(process.stdout.readline())
+    return counts
 
 
 async def watch(address: str, token: str, content_id: str, got: dict[int, list[float]], here: list[int]) -> None:
@@ -184,10 +184,10 @@ async def watch(address: str, token: str, content_id: str, got: dict[int, list[f
     try:
         while event := await reader.readuntil(b"\n\n"):
             now = time.perf_counter()
-            found = event.find(b'"detail":"')
-            if found < 0:
+            start = event.find(b'"detail":"')
+            if start < 0:
                 continue
-            word, _space, number = event[found + 10 :].split(b'"')[0].partition(b" ")
+            word, _space, number = event[start + 10 :].split(b'"')[0].partition(b" ")
             if word != b"step":
                 here.append(1)
                 continue
@@ -265,10 +265,10 @@ def measure(project: Project, chosen: argparse.Namespace) -> dict[str, float]:
     rates = {}
     with desk_process(project.settings.root) as (address, process):
         for viewers in (max(1, chosen.viewers // 10), chosen.viewers):
-            told = follow_ms(
+            delays_ms = follow_ms(
                 project, address, token, content_id, viewers=viewers, rounds=chosen.rounds, process=process
             )  # fmt: skip
-            delays, rates[viewers] = asyncio.run(told)
+            delays, rates[viewers] = asyncio.run(delays_ms)
             fire(project, content_id, 1, "progress", progress=0, detail="between")
     return {
         "queue_first_ms": first,

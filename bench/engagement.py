@@ -31,12 +31,12 @@ def main() -> None:
     if arguments.one is not None:
         print(json.dumps(measure(arguments.posts, arguments.one)))
         return
-    told = {days: _in_a_process(arguments.posts, days) for days in (SHORT_DAYS, arguments.days)}
-    short, long = told[SHORT_DAYS], told[arguments.days]
+    results = {days: _in_a_process(arguments.posts, days) for days in (SHORT_DAYS, arguments.days)}
+    short, long = results[SHORT_DAYS], results[arguments.days]
     ratio = long["memory_mb"] / short["memory_mb"]
-    for days, one in told.items():
-        print(f"{arguments.posts} posts x {days:3} days: {one['cpu_s']:.2f} s CPU, {one['wall_s']:.2f} s, "
-              f"{one['memory_mb']:.0f} MB, {one['rows']} rows")  # fmt: skip
+    for days, result in results.items():
+        print(f"{arguments.posts} posts x {days:3} days: {result['cpu_s']:.2f} s CPU, {result['wall_s']:.2f} s, "
+              f"{result['memory_mb']:.0f} MB, {result['rows']} rows")  # fmt: skip
     held = long["cpu_s"] <= LONGEST_S and ratio <= MOST_MEMORY_RATIO and long["rows"] == arguments.posts
     print(
         f"memory of a year against {SHORT_DAYS} days: {ratio:.2f} (bar {MOST_MEMORY_RATIO}); "

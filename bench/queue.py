@@ -69,13 +69,13 @@ def measure_workers(folder: Path, count: int) -> float:
     root.mkdir()
     queue = submit_many(root, JOBS, durable=False)
     program = [sys.executable, "-m", "bench.queue", "--worker", str(root)]
-    workers = [subprocess.Popen([*program, str(one)], stdout=subprocess.PIPE, text=True) for one in range(count)]
+    workers = [subprocess.Popen([*program, str(number)], stdout=subprocess.PIPE, text=True) for number in range(count)]
     time.sleep(1.0 + 0.3 * count)  # until every one has started
     (root / "go").touch()
-    told = [json.loads(worker.communicate()[0]) for worker in workers]
-    assert sum(one["done"] for one in told) == JOBS, "a job was lost, or done twice"
+    reports = [json.loads(worker.communicate()[0]) for worker in workers]
+    assert sum(report["done"] for report in reports) == JOBS, "a job was lost, or done twice"
     assert len({info.job for info in queue.jobs("completed")}) == len(queue.jobs()) == JOBS
-    took_s: float = max(one["ended"] for one in told) - min(one["began"] for one in told)
+    took_s: float = max(report["ended"] for report in reports) - min(report["began"] for report in reports)
     return JOBS / took_s
 
 
@@ -111,16 +111,16 @@ def main() -> int:
     print(f"| workers | jobs claimed and finished a second, of {JOBS} |\n|---|---|")
     for count, rate in rates.items():
         print(f"| {count} | {rate:.0f} |")
-    found = {"sixteen_to_one": rates[16] / rates[1], "listing_to_readdir": listing_s / bare_s}
+    ratios = {"sixteen_to_one": rates[16] / rates[1], "listing_to_readdir": listing_s / bare_s}
     print(
-        f"\nSixteen workers together do {found['sixteen_to_one']:.2f} of what one does (bar {BARS['sixteen_to_one']})."
+        f"\nSixteen workers together do {ratios['sixteen_to_one']:.2f} of what one does (bar {BARS['sixteen_to_one']})."
     )
     print(
-        f"Listing {LISTED} pending jobs: {listing_s * 1000:.0f} ms, {found['listing_to_readdir']:.1f} times the bare "
+        f"Listing {LISTED} pending jobs: {listing_s * 1000:.0f} ms, {ratios['listing_to_readdir']:.1f} times the bare "
         f"reading of the directory (bar {BARS['listing_to_readdir']})."
     )
-    held = found["sixteen_to_one"] >= BARS["sixteen_to_one"]
-    return 0 if held and found["listing_to_readdir"] <= BARS["listing_to_readdir"] else 1
+    held = ratios["sixteen_to_one"] >= BARS["sixteen_to_one"]
+    return 0 if held and ratios["listing_to_readdir"] <= BARS["listing_to_readdir"] else 1
 
 
 if __name__ == "__main__":

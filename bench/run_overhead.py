@@ -80,12 +80,12 @@ def make_project(folder: Path, first: str) -> None:
 
 def metered(folder: Path, url: str, first: str, day: str) -> dict[str, float]:
     """Make one day; return CPU seconds of the command itself, of ffmpeg, and the wall time."""
-    told = folder / "used.json"
-    command = [sys.executable, "-c", METER, str(told), "run", "--channel", CHANNEL, "--date", day]
+    used_path = folder / "used.json"
+    command = [sys.executable, "-c", METER, str(used_path), "run", "--channel", CHANNEL, "--date", day]
     begun = time.monotonic()
     env = {**environment(), "DAYREEL_SANDBOX_URL": url, "DAYREEL_FIRST_DAY": first}
     done = subprocess.run(command, cwd=folder, env=env, check=False, capture_output=True, text=True)
-    used: dict[str, float] = json.loads(told.read_text(encoding="utf-8"))
+    used: dict[str, float] = json.loads(used_path.read_text(encoding="utf-8"))
     if used["code"] != 0:
         raise SystemExit(f"`dayreel run` failed:\n{done.stderr}")
     return {**used, "wall_s": time.monotonic() - begun}

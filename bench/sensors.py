@@ -158,7 +158,7 @@ def measure(root: Path, contents: int, rounds: int) -> dict[str, float]:
     settings = make_project(root, contents)
     repository = build_defs(settings).get_repository_def()
     cursors = {"decision_recorded_sensor": str(10**9), "marker_found_sensor": "{}"}
-    found: dict[str, float] = {}
+    results: dict[str, float] = {}
     with dg.DagsterInstance.ephemeral() as instance:
 
         def tick(name: str, cursor: str | None) -> Any:
@@ -172,7 +172,7 @@ def measure(root: Path, contents: int, rounds: int) -> dict[str, float]:
 
         for name in SENSORS:
             assert not tick(name, cursors.get(name)).run_requests, name
-            found[name] = _median_cpu_ms(partial(tick, name, cursors.get(name)), rounds)
+            results[name] = _median_cpu_ms(partial(tick, name, cursors.get(name)), rounds)
         project = open_project(settings, actor="ana")
         today = reviewable(project, name="channel_0")
         last = contents - CHANNELS * OPEN_DAYS
@@ -180,9 +180,9 @@ def measure(root: Path, contents: int, rounds: int) -> dict[str, float]:
         decide(project, today.id, "approved", by="ana", via="cli")
         assert len(tick("decision_recorded_sensor", str(last)).run_requests) == 1
         assert len(tick("post_due_sensor", None).run_requests) == 1
-        found["decision to both runs asked for"] = (time.perf_counter() - begun) * 1000
+        results["decision to both runs asked for"] = (time.perf_counter() - begun) * 1000
         project.catalog.close()
-    return found
+    return results
 
 
 def _median_cpu_ms(act: Callable[[], Any], rounds: int) -> float:
@@ -201,26 +201,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", dest="as_json")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
-    found: dict[int, dict[str, float]] = {}
+    results: dict[int, dict[str, float]] = {}
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
-            found[size] = measure(Path(folder) / "project", size, options.rounds)
+            results[size] = measure(Path(folder) / "project", size, options.rounds)
     smallest, largest = SIZES[0], SIZES[-1]
     missed = [
         name
         for name in SENSORS
-        if found[largest][name] > BAR_MS or found[largest][name] > BAR_FLAT * max(found[smallest][name], 1.0)
+        if results[largest][name] > BAR_MS or results[largest][name] > BAR_FLAT * max(results[smallest][name], 1.0)
     ]
     if options.as_json:
-        print(json.dumps({"ms": found, "missed": missed}, indent=2))
+        print(json.dumps({"ms": results, "missed": missed}, indent=2))
         return 1 if missed else 0
     print(
         "| ms per tick, nothing new | " + " | ".join(f"{size:,} contents" for size in SIZES) + " | largest/smallest |"
     )
     print("|---|" + "---|" * (len(SIZES) + 1))
-    for name in found[largest]:
-        ratio = found[largest][name] / found[smallest][name]
-        print(f"| {name} | " + " | ".join(f"{found[size][name]:.1f}" for size in SIZES) + f" | {ratio:.2f} |")
+    for name in results[largest]:
+        ratio = results[largest][name] / results[smallest][name]
+        print(f"| {name} | " + " | ".join(f"{results[size][name]:.1f}" for size in SIZES) + f" | {ratio:.2f} |")
     verdict = "missed by " + ", ".join(missed) if missed else "held"
     print(f"\nBar: {BAR_MS:.0f} ms, and {BAR_FLAT} times at the most: {verdict}.")
     return 1 if missed else 0

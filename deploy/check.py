@@ -63,16 +63,16 @@ def _ansible(folder: Path, root: Path) -> list[tuple[str, str]]:
         ("the role in check mode", _played(folder, "--check", *here)),
         ("the role without its virtual environment", _played(folder, "--skip-tags", "install", *here)),
     ]
-    again, said = _run(folder, "--skip-tags", "install", *here)
-    changed = re.findall(r"changed=(\d+)", said)
+    again, output = _run(folder, "--skip-tags", "install", *here)
+    changed = re.findall(r"changed=(\d+)", output)
     is_idle = again == 0 and changed == ["0"]
-    steps.append(("the role again, with nothing to do", "" if is_idle else f"changed {changed}\n{said}"))
+    steps.append(("the role again, with nothing to do", "" if is_idle else f"changed {changed}\n{output}"))
     return steps
 
 
 def _played(folder: Path, *arguments: str) -> str:
-    code, said = _run(folder, *arguments)
-    return "" if code == 0 else said
+    code, output = _run(folder, *arguments)
+    return "" if code == 0 else output
 
 
 def _run(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -112,8 +112,8 @@ def _systemd(root: Path) -> list[tuple[str, str]]:
             timeout=60,
             check=False,
         )
-        said = (done.stdout + done.stderr).strip()
-        steps.append((f"systemd takes {unit}", said if done.returncode or said else ""))
+        output = (done.stdout + done.stderr).strip()
+        steps.append((f"systemd takes {unit}", output if done.returncode or output else ""))
         steps.append((f"{unit} is confined", _exposed(root, unit)))
     return steps
 

@@ -63,7 +63,7 @@ def filled(markdown: str) -> str:
     Raises:
         KeyError: a marker names something that is not made here.
     """
-    return MARKER.sub(lambda found: "\n".join(TABLES[found[1]](*(found[2] or "").split())), markdown)
+    return MARKER.sub(lambda match: "\n".join(TABLES[match[1]](*(match[2] or "").split())), markdown)
 
 
 def commands(*names: str) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _part(schema: Mapping[str, Any], part: Mapping[str, Any], path: str) -> Iter
         if not path and name == "name":  # the file's own name
             continue
         spot = f"{path}.{name}".lstrip(".")
-        reference = next((one["$ref"] for one in (field, *field.get("anyOf", ())) if "$ref" in one), None)
+        reference = next((option["$ref"] for option in (field, *field.get("anyOf", ())) if "$ref" in option), None)
         if reference is not None:
             inner.append((spot, schema["$defs"][reference.rpartition("/")[2]]))
         allowed = f"[its fields](#{spot.replace('.', '')})" if reference else _allowed(field)
@@ -161,21 +161,31 @@ def _part(schema: Mapping[str, Any], part: Mapping[str, Any], path: str) -> Iter
 
 def _allowed(field: Mapping[str, Any]) -> str:
     kinds = [kind for kind in field.get("anyOf", (field,)) if kind.get("type") != "null"]
-    one = kinds[0]
-    if values := one.get("enum") or ([one["const"]] if "const" in one else None):
+    value_schema = kinds[0]
+    if values := value_schema.get("enum") or ([value_schema["const"]] if "const" in value_schema else None):
         return ", ".join(f"`{value}`" for value in values)
-    if one.get("type") == "array":
-        return f"list: {_allowed(one['items'])}"
-    if one.get("type") == "object":
+    if value_schema.get("type") == "array":
+        return f"list: {_allowed(value_schema['items'])}"
+    if value_schema.get("type") == "object":
         return "names to texts"
     low = next(
-        (f"{word} {one[key]}" for key, word in (("minimum", "from"), ("exclusiveMinimum", "above")) if key in one), ""
+        (
+            f"{word} {value_schema[key]}"
+            for key, word in (("minimum", "from"), ("exclusiveMinimum", "above"))
+            if key in value_schema
+        ),
+        "",
     )
     high = next(
-        (f"{word} {one[key]}" for key, word in (("maximum", "to"), ("exclusiveMaximum", "below")) if key in one), ""
+        (
+            f"{word} {value_schema[key]}"
+            for key, word in (("maximum", "to"), ("exclusiveMaximum", "below"))
+            if key in value_schema
+        ),
+        "",
     )
     words = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "string": "text"}
-    kind = one.get("format", words.get(one.get("type", ""), "text"))
+    kind = value_schema.get("format", words.get(value_schema.get("type", ""), "text"))
     return " ".join(filter(None, (kind, low, high)))
 
 
@@ -184,7 +194,7 @@ def _default(field: Mapping[str, Any], *, is_part: bool) -> str:
     if value is None or value in ([], "", {}) or is_part:
         return "" if value is None else "see there" if is_part else "none"
     if isinstance(value, list):
-        return ", ".join(f"`{one}`" for one in value)
+        return ", ".join(f"`{item}`" for item in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

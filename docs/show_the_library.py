@@ -69,10 +69,10 @@ def _prepare(root: Path, environment: dict[str, str]) -> None:
 
 
 def _approve(root: Path, environment: dict[str, str], item: str) -> None:
-    told = dayreel(root, environment, "library", "gates")
-    number = re.search(rf"^(\d+)  {item} ", told, re.MULTILINE)
+    gates = dayreel(root, environment, "library", "gates")
+    number = re.search(rf"^(\d+)  {item} ", gates, re.MULTILINE)
     if number is None:
-        raise RuntimeError(f"nobody is asked about {item}: {told}")
+        raise RuntimeError(f"nobody is asked about {item}: {gates}")
     dayreel(root, environment, "library", "answer", number[1], "approved")
 
 

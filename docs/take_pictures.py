@@ -38,17 +38,17 @@ def main() -> None:
         root = Path(folder)
         environment = new_project(root)
         dayreel(root, environment, "run")
-        told = json.loads(dayreel(root, environment, "status", "--json"))
-        crafts = next(one["content_id"] for one in told if one["channel"] == "asmr_crafts")
+        documents = json.loads(dayreel(root, environment, "status", "--json"))
+        crafts = next(document["content_id"] for document in documents if document["channel"] == "asmr_crafts")
         dayreel(root, environment, "review", "approve", crafts)
         dayreel(root, environment, "publish", crafts)
         sheet = Image.open(root / "content" / crafts / "contact_sheet.jpg")
         sheet.save(HERE / "pictures" / "contact_sheet.png", optimize=True)
-        told = root / "up.log"
-        with told.open("w") as output:
+        documents = root / "up.log"
+        with documents.open("w") as output:
             up = subprocess.Popen([*DAYREEL, "up"], cwd=root, env=environment, stdout=output)
         try:
-            welcome = wait_for_link(told)
+            welcome = wait_for_link(documents)
             dayreel(root, environment, "backfill", "--channel", "asmr_crafts", *_three_days_before(crafts), "--yes")
             asyncio.run(_photograph(welcome, crafts.removeprefix("asmr_crafts-")))
         finally:
@@ -114,15 +114,15 @@ def dayreel(root: Path, environment: dict[str, str], *words: str) -> str:
     return done.stdout
 
 
-def wait_for_link(told: Path) -> str:
+def wait_for_link(output_path: Path) -> str:
     """Return the link that makes the first admin, once `dayreel up` has printed it into its log."""
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline:
-        found = re.search(r"http://\S+/welcome/\S+", told.read_text())
-        if found:
-            return found[0]
+        match = re.search(r"http://\S+/welcome/\S+", output_path.read_text())
+        if match:
+            return match[0]
         time.sleep(0.5)
-    raise TimeoutError(f"`dayreel up` printed no link within {START_DEADLINE_S} s: {told.read_text()}")
+    raise TimeoutError(f"`dayreel up` printed no link within {START_DEADLINE_S} s: {output_path.read_text()}")
 
 
 def _free_port() -> int:

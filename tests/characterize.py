@@ -109,8 +109,8 @@ class Recorder:
         """Type a command, write down what it says, and return what it says on stdout."""
         code, out, err = typed(*arguments)
         name = re.sub(r"[^\w.+-]+", "_", self.masked(" ".join(arguments)).replace("--", "+"))[:120]
-        said = f"$ dayreel {' '.join(arguments)}\n{out}" + (f"--- stderr\n{err}" if err else "")
-        self.write(f"cli/{name}.txt", f"{said}--- exit code {code}\n")
+        output = f"$ dayreel {' '.join(arguments)}\n{out}" + (f"--- stderr\n{err}" if err else "")
+        self.write(f"cli/{name}.txt", f"{output}--- exit code {code}\n")
         return out
 
     def both(self, *arguments: str) -> None:
@@ -213,7 +213,7 @@ def fail(project: Project, on: date) -> None:
         run_stage(project, open_content(project, channel_of(project), on), Work("ideas", "f1", "anthropic"), refuse)
 
 
-def telling() -> list[str]:
+def contents_with_a_page() -> list[str]:
     """Return the contents that are worth a page: all of `crafts`, and two of each other channel and state."""
     contents = json.loads(typed("status", "--all", "--json")[1])
     chosen = {content["content_id"] for content in contents if content["channel"] in ("crafts", "pairs", "nowhere")}
@@ -356,9 +356,9 @@ def record_library(recorder: Recorder, root: Path, clip: Path) -> None:
         recorder.both(*arguments)
     with opened(root) as project:
         items = json.loads(typed("library", "list", "--json")[1])
-        for one in items:
-            recorder.both("library", "show", one["item_id"])
-        pages = ["/", "/library", "/library/work", *(f"/library/items/{one['item_id']}" for one in items)]
+        for item in items:
+            recorder.both("library", "show", item["item_id"])
+        pages = ["/", "/library", "/library/work", *(f"/library/items/{item['item_id']}" for item in items)]
         record_desk(recorder, project, (), pages)
         record_terminal(recorder, project, ("library",))
     recorder.both("library", "rebuild")
@@ -426,8 +426,8 @@ def record_graph(recorder: Recorder, name: str, defs: dg.Definitions) -> None:
         for key, resource in repository.get_top_level_resources().items()
     }
     parts = {"assets": assets, "jobs": jobs, "schedules": schedules, "sensors": sensors, "resources": resources}
-    for part, found in parts.items():
-        recorder.write(f"graph/{name}/{part}.json", json.dumps(found, indent=1, sort_keys=True))
+    for part, entries in parts.items():
+        recorder.write(f"graph/{name}/{part}.json", json.dumps(entries, indent=1, sort_keys=True))
 
 
 def _fields(resource: dg.ResourceDefinition) -> dict[str, Any]:
@@ -458,7 +458,7 @@ def characterize(out: Path, folder: Path, *, days: int) -> None:
         recorder.hidden[sandbox.url] = "<sandbox>"
         os.environ["DAYREEL_SANDBOX_URL"] = sandbox.url
         add_what_the_demo_lacks(root)
-        contents = telling()
+        contents = contents_with_a_page()
         with opened(root) as project:
             record_desk(recorder, project, contents, desk_pages(contents))
             record_terminal(recorder, project, ("day", "renders", "unknown", "money"))

@@ -20,10 +20,10 @@ def wait_until(
 ) -> Thing:
     """Return the first thing `look` finds that is neither empty nor false; after the deadline fail with `otherwise`."""
     ends = time.monotonic() + within_s
-    while not (found := look()):
+    while not (value := look()):
         assert time.monotonic() < ends, otherwise() or f"it was not so within {within_s:g} s"
         time.sleep(every_s)
-    return found
+    return value
 
 
 def is_running(pid: int) -> bool:

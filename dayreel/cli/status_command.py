@@ -26,12 +26,12 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
     with opened_records() as records:
         status = status_of(records, day=wanted, limit=None if everything or wanted else SHOWN)
         now, held = records.clock.now(), holds(records).sentences()
-    about_none = status.unknown.of(None)
+    without_content = status.unknown.of(None)
     if as_json:
         for sentence in held:
             click.echo(sentence, err=True)
         documents = [content_document(content) for content in status.contents]
-        print_json([*documents, no_content_document(about_none)] if about_none else documents)
+        print_json([*documents, no_content_document(without_content)] if without_content else documents)
         return
     nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
     lines = [line for content in urgent_first(status.contents) for line in _content_lines(content, now)] or [nothing]

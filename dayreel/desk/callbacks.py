@@ -87,17 +87,17 @@ class Receiver:
         return _Chat(name, callbacks)
 
     def _answer(self, chat: _Chat, headers: Headers, body: bytes) -> Response:
-        press = self._proven(chat, headers, body)
-        if press is None:
+        interaction = self._proven(chat, headers, body)
+        if interaction is None:
             return _response(chat.callbacks.pong)
         try:
             footage = footage_hooks(self._project.settings)
-            answer = footage.press(self._project, chat.name, press) if footage is not None else None
+            answer = footage.answer_interaction(self._project, chat.name, interaction) if footage is not None else None
             if answer is not None:
                 return _response(chat.callbacks.taken, BackgroundTask(answer, self._project.connect(chat.name)))
-            return self._do(chat, check_interaction(self._project, chat.name, press))
+            return self._do(chat, check_interaction(self._project, chat.name, interaction))
         except GateClosedError as error:
-            return self._denied(chat, press, str(error))
+            return self._denied(chat, interaction, str(error))
         except (UsageError, ConfigurationError) as error:
             raise _NotTakenError(404, str(error)) from error
 
@@ -112,34 +112,37 @@ class Receiver:
         if isinstance(proof, UntrustedRequest):
             raise _NotTakenError(401, proof.reason)
         try:
-            press = chat.callbacks.read(body)
+            interaction = chat.callbacks.read(body)
         except ValueError as error:
             raise _NotTakenError(400, f"it cannot be read: {error}") from error
-        if press is not None and not self._repeats.is_new(proof, now=now):
+        if interaction is not None and not self._repeats.is_new(proof, now=now):
             raise _NotTakenError(409, "it came before")
-        return press
+        return interaction
 
-    def _denied(self, chat: _Chat, press: Interaction, why: str) -> Response:
+    def _denied(self, chat: _Chat, interaction: Interaction, why: str) -> Response:
         answer = chat.callbacks.denied(why)
         if answer is None:
             return _no(
-                403, chat.name, why, BackgroundTask(notify_privately, self._project.connect(chat.name), press, why)
+                403,
+                chat.name,
+                why,
+                BackgroundTask(notify_privately, self._project.connect(chat.name), interaction, why),
             )
-        _LOG.warning("%s: %s may not decide: %s", chat.name, press.person_id, why)
+        _LOG.warning("%s: %s may not decide: %s", chat.name, interaction.person_id, why)
         return _response(answer)
 
     def _do(self, chat: _Chat, asked: CheckedInteraction) -> Response:
-        project, press, callbacks = self._project, asked.press, chat.callbacks
+        project, interaction, callbacks = self._project, asked.interaction, chat.callbacks
         notifier = project.connect(chat.name)
-        if press.act == "edit":
+        if interaction.act == "edit":
             try:
-                return _response(callbacks.form(notifier, press, card_for_edit(project, asked)))
+                return _response(callbacks.form(notifier, interaction, card_for_edit(project, asked)))
             except (StaleState, ProviderError) as error:
-                catching_up = BackgroundTask(catch_up, project, notifier, asked.content_id, press, str(error))
+                catching_up = BackgroundTask(catch_up, project, notifier, asked.content_id, interaction, str(error))
                 return _response(callbacks.taken, catching_up)
-        if press.act == "caption":
+        if interaction.act == "caption":
             try:
-                require_caption(press, longest=LONGEST_CAPTION)
+                require_caption(interaction, longest=LONGEST_CAPTION)
             except UsageError as error:
                 return _response(callbacks.form_problem(str(error)))
         return _response(callbacks.taken, BackgroundTask(act_on_press, project, notifier, asked))

@@ -34,7 +34,7 @@ HOOKS = FootageHooks(
     checks=check_library,
     vendors=lookup_in_use,
     waiting=count_waiting_gates,
-    press=gate_interaction,
+    answer_interaction=gate_interaction,
     desk=_desk,
     screen=_screen,
 )

@@ -66,7 +66,8 @@ class FootageHooks:
         checks: what `dayreel doctor` says of the shared folder.
         vendors: whom the plan asks for titles.
         waiting: how many questions wait for a person.
-        press: what a press in a chat sets off, given the notifier, where it answers a question; None where it does not.
+        answer_interaction: what a press in a chat sets off, given the notifier, where it answers a question;
+            None where it does not.
         desk, screen: its pages at the desk and its screen in the terminal; both bring their face's libraries.
     """
 
@@ -76,7 +77,7 @@ class FootageHooks:
     checks: Callable[[Settings], list[Check]]
     vendors: Callable[[Settings], list[str]]
     waiting: Callable[[Connection], int]
-    press: Callable[[Project, str, Interaction], Callable[[ReviewNotifier], None] | None]
+    answer_interaction: Callable[[Project, str, Interaction], Callable[[ReviewNotifier], None] | None]
     desk: Callable[[], DeskPages]
     screen: Callable[[], "type[Screen[Any]]"]
 

@@ -73,7 +73,7 @@ def notify_once(
         return Done({"marker": marker, **handle, **sent})
 
     channel = None if row is None else project.channels.load(row.channel)
-    day = day_of_project(project) if row is None else row.day
+    day = project_today(project) if row is None else row.day
     if row is None:
         _reopen_rested(project, key)
     try:
@@ -114,7 +114,7 @@ def notified_about(project: Project, *, target: str) -> set[str]:
         return {subject for request in connection.execute(query).scalars() for subject in request.get("about", ())}
 
 
-def day_of_project(project: Project) -> date:
+def project_today(project: Project) -> date:
     """Return the day of a message that belongs to no channel: today, in the project's own zone."""
     return local_day(project.clock.now(), project.settings.timezone)
 

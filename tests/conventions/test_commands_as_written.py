@@ -31,14 +31,18 @@ def why_not(line: str) -> str | None:
     for word in words:
         name = word.partition("=")[0].rstrip(".,:;")
         if name.startswith("-"):
-            known = {option for one in command.get_params(context) for option in one.opts + one.secondary_opts}
+            known = {
+                option
+                for parameter in command.get_params(context)
+                for option in parameter.opts + parameter.secondary_opts
+            }
             if name not in known:
                 return f"`{command.name}` has no option {name}"
         elif isinstance(command, click.Group) and re.fullmatch(r"[a-z][a-z0-9-]*", name):
-            found = command.get_command(context, name)
-            if found is None:
+            subcommand = command.get_command(context, name)
+            if subcommand is None:
                 return f"there is no command {name!r}"
-            command, context = found, click.Context(found, parent=context, info_name=name)
+            command, context = subcommand, click.Context(subcommand, parent=context, info_name=name)
     return None
 
 
@@ -57,14 +61,14 @@ def test_a_command_line_is_held_against_the_real_commands(line: str, wrong: str 
     assert why_not(line) == wrong
 
 
-def test_what_people_are_told_to_type_exists() -> None:
-    wrong, found = [], 0
+def test_commands_that_people_are_asked_to_type_exist() -> None:
+    wrong, problems = [], 0
     for name in tracked():
         if name.startswith("tests/") or not name.endswith((".md", ".py", ".html", ".yaml", ".example")):
             continue
         for line in commands_in((ROOT / name).read_text(encoding="utf-8")):
-            found += 1
+            problems += 1
             reason = why_not(line)
             wrong += [f"{name}: `dayreel {line}`: {reason}"] if reason else []
     assert not wrong, wrong
-    assert found > 200, f"only {found} commands were found: are they written in another way now?"
+    assert problems > 200, f"only {problems} commands were found: are they written in another way now?"

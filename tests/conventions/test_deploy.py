@@ -32,12 +32,12 @@ HOST: dict[str, Any] = {
 
 def unit(name: str) -> dict[str, list[str]]:
     """Return every setting of a unit, in the order in which it is given."""
-    found: dict[str, list[str]] = {}
+    options: dict[str, list[str]] = {}
     for line in (DEPLOY / "systemd" / name).read_text(encoding="utf-8").splitlines():
         if line and not line.startswith(("#", "[")):
             key, _, value = line.partition("=")
-            found.setdefault(key, []).append(value)
-    return found
+            options.setdefault(key, []).append(value)
+    return options
 
 
 def loaded(path: str) -> Any:
@@ -50,7 +50,9 @@ def rendered(template: str, **host: Any) -> str:
     environment = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
-    environment.filters["combine"] = lambda first, *others: {k: v for one in (first, *others) for k, v in one.items()}
+    environment.filters["combine"] = lambda first, *others: {
+        k: v for mapping in (first, *others) for k, v in mapping.items()
+    }
     return environment.get_template(template).render({**loaded("defaults/main.yml"), **HOST, **host})
 
 
@@ -65,9 +67,9 @@ def leaf(words: list[str]) -> tuple[click.Command, list[str]]:
     command: click.Command = _Commands("dayreel")
     while isinstance(command, click.Group):
         with click.Context(command) as context:
-            found = command.get_command(context, words[0])
-        assert found is not None, words
-        command, words = found, words[1:]
+            subcommand = command.get_command(context, words[0])
+        assert subcommand is not None, words
+        command, words = subcommand, words[1:]
     return command, words
 
 
@@ -85,13 +87,13 @@ def test_a_unit_starts_an_existing_command_with_valid_options(name: str) -> None
 
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_defines_its_variables_and_may_write_its_paths(name: str) -> None:
-    said = unit(name)
-    line = said["ExecStart"][0]
-    given = {value.split("=")[0] for value in said.get("Environment", [])}
+    options = unit(name)
+    line = options["ExecStart"][0]
+    given = {value.split("=")[0] for value in options.get("Environment", [])}
     for variable in variables_of(line):
-        assert variable in given or SYSTEMD_GIVES[variable] in said, variable
-    assert PurePosixPath(said["WorkingDirectory"][0]) == PurePosixPath("/var/lib") / said["StateDirectory"][0]
-    assert said["ProtectSystem"] == ["strict"]
+        assert variable in given or SYSTEMD_GIVES[variable] in options, variable
+    assert PurePosixPath(options["WorkingDirectory"][0]) == PurePosixPath("/var/lib") / options["StateDirectory"][0]
+    assert options["ProtectSystem"] == ["strict"]
     if "up" not in line.split():
         assert "--log-dir ${LOGS_DIRECTORY}" in line
     assert 'ReadWritePaths="/mnt/media"' in rendered("library.conf.j2")
@@ -100,26 +102,28 @@ def test_a_unit_defines_its_variables_and_may_write_its_paths(name: str) -> None
 
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_is_confined_stops_cleanly_and_limits_restarts(name: str) -> None:
-    said = unit(name)
+    options = unit(name)
     for key in ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices", "RestrictSUIDSGID"):
-        assert said[key] == ["yes"], key
-    assert said["CapabilityBoundingSet"] == [""]
-    assert said["User"][0] not in ("root", "")
-    assert said["Restart"] == ["on-failure"]
-    assert int(said["StartLimitBurst"][0]) * int(said["RestartSec"][0]) < int(said["StartLimitIntervalSec"][0])
-    assert said["KillMode"] == ["mixed"], "a child that is told to stop before its parent looks like a fault"
-    assert int(said["TimeoutStopSec"][0]) > STOP_DEADLINE_S
+        assert options[key] == ["yes"], key
+    assert options["CapabilityBoundingSet"] == [""]
+    assert options["User"][0] not in ("root", "")
+    assert options["Restart"] == ["on-failure"]
+    assert int(options["StartLimitBurst"][0]) * int(options["RestartSec"][0]) < int(options["StartLimitIntervalSec"][0])
+    assert options["KillMode"] == ["mixed"], "a child that is told to stop before its parent looks like a fault"
+    assert int(options["TimeoutStopSec"][0]) > STOP_DEADLINE_S
 
 
 def test_a_worker_has_no_secrets_no_network_and_no_desk_files() -> None:
-    said = unit("dayreel-worker@.service")
-    assert said["EnvironmentFile"] == ["/etc/dayreel/worker.env", "-/etc/dayreel/worker-%i.env"]
-    assert said["PrivateNetwork"] == ["yes"]
-    assert said["User"] == ["dayreel-worker"]
-    told = environment_of(rendered("worker.env.j2", dayreel_worker_environment={"DAYREEL_FFMPEG": "/usr/bin/ffmpeg"}))
-    assert told == {"DAYREEL_FFMPEG": "/usr/bin/ffmpeg", "DAYREEL_LIBRARY": "/mnt/media"}
-    secret = [name for name, one in Settings.model_fields.items() if "SecretStr" in str(one.annotation)]
-    assert not {name.upper() for name in secret} & set(told)
+    options = unit("dayreel-worker@.service")
+    assert options["EnvironmentFile"] == ["/etc/dayreel/worker.env", "-/etc/dayreel/worker-%i.env"]
+    assert options["PrivateNetwork"] == ["yes"]
+    assert options["User"] == ["dayreel-worker"]
+    environment = environment_of(
+        rendered("worker.env.j2", dayreel_worker_environment={"DAYREEL_FFMPEG": "/usr/bin/ffmpeg"})
+    )
+    assert environment == {"DAYREEL_FFMPEG": "/usr/bin/ffmpeg", "DAYREEL_LIBRARY": "/mnt/media"}
+    secret = [name for name, setting in Settings.model_fields.items() if "SecretStr" in str(setting.annotation)]
+    assert not {name.upper() for name in secret} & set(environment)
     assert SecretStr.__name__ not in str(Settings.model_fields["library"].annotation)
 
 
@@ -140,7 +144,7 @@ def test_the_controller_gets_no_keys_and_the_desk_every_setting() -> None:
 
 
 def test_files_with_settings_are_roots_alone_and_are_in_no_log() -> None:
-    tasks = {one["name"]: one for one in loaded("tasks/services.yml")}
+    tasks = {task["name"]: task for task in loaded("tasks/services.yml")}
     written = tasks["Write the settings of the desk and of the controller"]
     assert (written["ansible.builtin.template"]["mode"], written["no_log"]) == ("0600", True)
     assert tasks["Write what each worker does"]["ansible.builtin.copy"]["mode"] == "0600"
@@ -161,15 +165,15 @@ def test_the_role_uses_known_settings_and_explains_defaults() -> None:
 
 
 def test_logrotate_covers_the_logs_that_up_writes_and_no_jsonl() -> None:
-    said = rendered("logrotate.j2")
-    assert "/var/lib/dayreel/var/logs/*.log {" in said
-    assert "copytruncate" in said, "`dayreel up` keeps them open for appending"
-    assert "jsonl" not in said
+    text = rendered("logrotate.j2")
+    assert "/var/lib/dayreel/var/logs/*.log {" in text
+    assert "copytruncate" in text, "`dayreel up` keeps them open for appending"
+    assert "jsonl" not in text
 
 
 def test_the_role_handles_every_unit_and_restarts_what_changed() -> None:
-    assert sorted(one["unit"] for one in loaded("vars/main.yml")["dayreel_units"]) == UNITS
+    assert sorted(entry["unit"] for entry in loaded("vars/main.yml")["dayreel_units"]) == UNITS
     (handler,) = loaded("handlers/main.yml")
     for file in ("install", "project", "services"):
-        notified = {one["notify"] for one in loaded(f"tasks/{file}.yml") if "notify" in one}
+        notified = {task["notify"] for task in loaded(f"tasks/{file}.yml") if "notify" in task}
         assert notified == {handler["name"]}, file

@@ -49,7 +49,7 @@ def test_a_page_begins_with_what_it_is_good_for(page: str) -> None:
 
 def test_every_table_is_used_and_every_marker_known() -> None:
     texts = [(DOCS / page).read_text(encoding="utf-8") for page in PAGES]
-    used = {found[1] for text in texts for found in MARKER.finditer(text)}
+    used = {match[1] for text in texts for match in MARKER.finditer(text)}
     assert used == set(TABLES)
     assert not [page for page in PAGES if "from the code:" in read(page) and page[:4] != "deci"]
 
@@ -115,9 +115,9 @@ def test_the_reference_has_every_field(model: type[BaseModel], file: str) -> Non
                 continue
             assert field.get("description"), f"{path}{name}: give the field a description in {model.__module__}"
             assert f"| `{name}` | {field['description']} |" in page, (path, name)
-            for one in (field, *field.get("anyOf", ())):
-                if "$ref" in one:
-                    check(schema, schema["$defs"][one["$ref"].rpartition("/")[2]], f"{path}{name}.")
+            for option in (field, *field.get("anyOf", ())):
+                if "$ref" in option:
+                    check(schema, schema["$defs"][option["$ref"].rpartition("/")[2]], f"{path}{name}.")
 
     schema = model.model_json_schema()
     check(schema, schema, "")
@@ -126,8 +126,8 @@ def test_the_reference_has_every_field(model: type[BaseModel], file: str) -> Non
 def test_the_reference_has_every_mart_and_column() -> None:
     pages = read("reference/marts.md") + read("reference/marts-operations.md")
     for mart in MARTS.values():
-        _, found, section = pages.partition(f"## `{mart.view}`\n")
-        assert found, mart.name
+        _, heading, section = pages.partition(f"## `{mart.view}`\n")
+        assert heading, mart.name
         key = ", ".join(f"`{name}`" for name in mart.key)
         assert f"One row is {mart.grain}. Key: {key}." in section.partition("|")[0], mart.name
         for column in mart.columns:
@@ -139,8 +139,8 @@ def test_the_reference_has_every_mart_and_column() -> None:
 def test_the_reference_has_every_table_and_column() -> None:
     page = read("reference/tables.md")
     for table in metadata.sorted_tables:
-        _, found, section = page.partition(f"## `{table.name}`\n")
-        assert found, table.name
+        _, heading, section = page.partition(f"## `{table.name}`\n")
+        assert heading, table.name
         assert f"One row is {table.info['row']}." in section.partition("|")[0]
         assert [column.name for column in table.columns if f"| `{column.name}` |" not in section] == []
 

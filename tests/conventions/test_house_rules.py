@@ -74,7 +74,11 @@ def _trees_for_a_while() -> Iterator[None]:
 
 
 def python(*folders: str) -> list[str]:
-    return [name for name in tracked() if name.endswith(".py") and name.startswith(tuple(f"{one}/" for one in folders))]
+    return [
+        name
+        for name in tracked()
+        if name.endswith(".py") and name.startswith(tuple(f"{folder}/" for folder in folders))
+    ]
 
 
 def dotted(node: ast.AST) -> str:
@@ -112,7 +116,7 @@ MANIFEST_STORES = ("dayreel/stores/contents.py", "dayreel/footage/stores/items.p
 
 
 def test_only_the_manifests_stores_touch_a_manifest() -> None:
-    found = [
+    places = [
         f"{name}:{node.lineno}"
         for name in python(*OURS)
         # The bucket's module reads one to send it; what comes from there is written by the content store.
@@ -121,8 +125,8 @@ def test_only_the_manifests_stores_touch_a_manifest() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith("metadata.json")
         if "\n" not in node.value and " " not in node.value
     ]
-    assert not found, (
-        f"A manifest is read and written through dayreel.stores.contents or .items and the state manager: {found}. "
+    assert not places, (
+        f"A manifest is read and written through dayreel.stores.contents or .items and the state manager: {places}. "
         "Use ContentStore.manifest, .update or .state, and ItemStore.manifest or .save."
     )
 
@@ -130,24 +134,24 @@ def test_only_the_manifests_stores_touch_a_manifest() -> None:
 @pytest.mark.parametrize("name", MANIFEST_STORES)
 def test_stores_write_manifests_only_through_the_state_manager(name: str) -> None:
     writing = {"write_text", "write_bytes", "open", "atomic_write_text", "dump", "rename"}
-    found = [line for called, line, _ in calls(name) if called.rsplit(".", 1)[-1] in writing]
-    assert not found, f"{name} lines {found}: change the manifest with PipelineState, in `state()`."
+    lines = [line for called, line, _ in calls(name) if called.rsplit(".", 1)[-1] in writing]
+    assert not lines, f"{name} lines {lines}: change the manifest with PipelineState, in `state()`."
 
 
 def test_time_is_read_from_the_clock_that_is_handed_in() -> None:
-    found = [
+    readings = [
         f"{name}:{line} {called}()"
         for name in python("dayreel")
         if not name.startswith(OWN_TIME)
         for called, line, _ in calls(name)
         if ".".join(called.split(".")[-2:]) in CLOCKS
     ]
-    assert not found, f"Take a dayreel.clock.Clock as an argument and ask that: {found}."
+    assert not readings, f"Take a dayreel.clock.Clock as an argument and ask that: {readings}."
 
 
 def test_money_is_never_a_float() -> None:
     """Whole programs of cents have been lost this way; charts may convert at their edge, annotations may not."""
-    found = []
+    places = []
     for name in python(*OURS):
         for node in nodes(name):
             if isinstance(node, ast.AnnAssign):
@@ -160,8 +164,8 @@ def test_money_is_never_a_float() -> None:
                 continue
             is_float = any(isinstance(part, ast.Name) and part.id == "float" for part in ast.walk(annotation))
             if named.endswith("_usd") and is_float:
-                found.append(f"{name}:{node.lineno} {named}")
-    assert not found, f"Annotate money as Decimal (dayreel.schemas.content.Money where it becomes JSON): {found}."
+                places.append(f"{name}:{node.lineno} {named}")
+    assert not places, f"Annotate money as Decimal (dayreel.schemas.content.Money where it becomes JSON): {places}."
 
 
 TEST = re.compile(r"^ *(?:async )?def (test_\w+)\(", re.MULTILINE)
@@ -169,21 +173,27 @@ TEST = re.compile(r"^ *(?:async )?def (test_\w+)\(", re.MULTILINE)
 
 def test_names_of_tests_are_short_enough_to_read() -> None:
     """A list of failures is read in a terminal, beside the file's name."""
-    found = [f"{name} {test}" for name in python("tests") for test in TEST.findall(text_of(name)) if len(test) >= 60]
+    long_names = [
+        f"{name} {test}" for name in python("tests") for test in TEST.findall(text_of(name)) if len(test) >= 60
+    ]
     assert len(TEST.findall(text_of("tests/conventions/test_house_rules.py"))) > 15
-    assert not found, f"Say it in under 60 characters, and the rest in the docstring: {found}."
+    assert not long_names, f"Say it in under 60 characters, and the rest in the docstring: {long_names}."
 
 
 @pytest.mark.parametrize("word", ["utils", "helpers", "common", "misc"])
 def test_no_module_is_a_drawer(word: str) -> None:
-    found = [name for name in python(*OURS, "tests", "bench") if word in Path(name).stem.split("_")]
-    assert not found, f"Name a module after what it is about, or put the function where it is used: {found}."
+    drawers = [name for name in python(*OURS, "tests", "bench") if word in Path(name).stem.split("_")]
+    assert not drawers, f"Name a module after what it is about, or put the function where it is used: {drawers}."
 
 
 def test_every_module_says_what_belongs_in_it() -> None:
     opened = re.compile(r'(#.*\n)*(""".|\'\'\'.|".)')
-    found = [name for name in python(*OURS, "bench", "tests") if text_of(name) and not opened.match(text_of(name))]
-    assert not found, f"Open these with a docstring that says what belongs in them and what does not: {found}."
+    undescribed = [
+        name for name in python(*OURS, "bench", "tests") if text_of(name) and not opened.match(text_of(name))
+    ]
+    assert not undescribed, (
+        f"Open these with a docstring that says what belongs in them and what does not: {undescribed}."
+    )
 
 
 def circle_in(imported: Mapping[str, Collection[str]]) -> str | None:
@@ -215,16 +225,16 @@ def test_no_relative_imports_or_postponed_dagster_annotations() -> None:
 
 def test_the_product_does_not_know_dagster() -> None:
     allowed = {"dayreel/cli/launch.py"}
-    found = [
+    places = [
         f"{name}:{line}"
         for name in python("dayreel")
         if name not in allowed
         for module, line in imports(name)
         if module.split(".")[0] in ("dagster", "dagster_webserver", "pipeline_assets", "resources", "sensors")
     ]
-    assert not found, (
+    assert not places, (
         f"What needs Dagster belongs into pipeline_assets/, resources/ or sensors/; the CLI goes through "
-        f"dayreel.cli.launch: {found}."
+        f"dayreel.cli.launch: {places}."
     )
 
 
@@ -238,7 +248,7 @@ def test_the_launcher_imports_dagster_only_when_it_launches() -> None:
 
 
 def test_nobody_swallows_everything() -> None:
-    found = []
+    places = []
     for name in python(*OURS):
         for node in nodes(name):
             if not isinstance(node, ast.ExceptHandler):
@@ -246,12 +256,12 @@ def test_nobody_swallows_everything() -> None:
             caught = "BaseException" if node.type is None else dotted(node.type)
             goes_on = not any(isinstance(part, ast.Raise) for part in ast.walk(node))
             if caught in ("Exception", "BaseException") and goes_on:
-                found.append(f"{name}:{node.lineno}")
+                places.append(f"{name}:{node.lineno}")
     # The command line turns whatever comes up into one sentence and an exit code, at the very top; what another
     # package's vendor raises while it is loaded is told, and stands in nobody's way.
     allowed = ("dayreel/cli/__init__.py", "dayreel/vendors/registry.py")
-    found = [one for one in found if not one.startswith(allowed)]
-    assert not found, f"Catch the errors that are meant, or raise again: {found}."
+    places = [place for place in places if not place.startswith(allowed)]
+    assert not places, f"Catch the errors that are meant, or raise again: {places}."
 
 
 def test_no_other_distribution_claims_our_packages() -> None:
@@ -268,16 +278,16 @@ HOSTS = re.compile(
 def test_nothing_names_a_package_registry() -> None:
     named = [name for name in tracked() if name.startswith("requirements/") or name in ("pyproject.toml", "Makefile")]
     assert "Makefile" in named
-    found = []
+    places = []
     for name in named:
         text = (ROOT / name).read_text(encoding="utf-8")
-        found += [f"{name}: {match[0]}" for match in HOSTS.finditer(text)]
-        found += [
+        places += [f"{name}: {match[0]}" for match in HOSTS.finditer(text)]
+        places += [
             f"{name}: {flag}"
             for flag in ("--index-url", "--extra-index-url", "--find-links", "[[tool.uv.index")
             if flag in text
         ]
-    assert not found, f"Which registry is used is the machine's affair; take the host out: {found}."
+    assert not places, f"Which registry is used is the machine's affair; take the host out: {places}."
 
 
 def test_every_locked_distribution_has_its_hash() -> None:
@@ -316,10 +326,10 @@ def test_every_test_that_a_document_names_is_there() -> None:
 
 def test_no_path_of_a_machine_is_in_any_file() -> None:
     here = [str(ROOT), str(Path.home())]
-    here = [one for one in here if one not in ("/", "/root", "/home") and len(one) > 5]
-    found = []
+    here = [path for path in here if path not in ("/", "/root", "/home") and len(path) > 5]
+    places = []
     for name in tracked():
         if name.endswith((".py", ".md", ".toml", ".yaml", ".yml", ".lock", ".txt", ".sh", "Makefile")):
             text = (ROOT / name).read_text(encoding="utf-8", errors="ignore")
-            found += [f"{name}: {one}" for one in here if one + os.sep in text]
-    assert not found, f"Write paths relative to the project: {found}."
+            places += [f"{name}: {path}" for path in here if path + os.sep in text]
+    assert not places, f"Write paths relative to the project: {places}."

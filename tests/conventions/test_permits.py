@@ -46,7 +46,9 @@ def test_what_a_chat_shows_to_everybody_asks_for_one_too(act: str) -> None:
     assert list(inspect.signature(getattr(ReviewNotifier, act)).parameters)[:2] == ["self", "permit"]
 
 
-@pytest.mark.parametrize("vendor", [one for one in vendors() if one.family in ACTS], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "vendor", [vendor for vendor in vendors() if vendor.family in ACTS], ids=lambda vendor: vendor.name
+)
 def test_every_vendor_asks_for_one(vendor: Any) -> None:
     act = ACTS[vendor.family][1]
     source = PACKAGE / "providers" / vendor.family / f"{vendor.name}.py"

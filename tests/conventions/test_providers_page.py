@@ -20,8 +20,8 @@ REFUSALS = {vendor.name: vendor.refusals for vendor in vendors() if vendor.refus
 @cache
 def sections(family: str) -> dict[str, str]:
     page = PAGES / f"{family.replace('_', '-')}.md"
-    found = re.split(r"^## (\w+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    return dict(zip(found[::2], found[1::2], strict=True))
+    parts = re.split(r"^## (\w+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def section(name: str) -> str:
@@ -34,12 +34,12 @@ def listed() -> list[dict[str, Any]]:
     return list(json.loads(result.stdout))
 
 
-VENDORS = {one["name"]: one for one in listed()}
+VENDORS = {entry["name"]: entry for entry in listed()}
 
 
-@pytest.mark.parametrize("family", dict.fromkeys(one["family"] for one in VENDORS.values()))
+@pytest.mark.parametrize("family", dict.fromkeys(vendor["family"] for vendor in VENDORS.values()))
 def test_a_familys_page_has_its_vendors_in_their_order(family: str) -> None:
-    assert list(sections(family)) == [name for name, one in VENDORS.items() if one["family"] == family]
+    assert list(sections(family)) == [name for name, vendor in VENDORS.items() if vendor["family"] == family]
 
 
 @pytest.mark.parametrize("name", VENDORS)
@@ -69,4 +69,4 @@ def test_no_value_is_ever_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", "marked-secret")
     output = CliRunner().invoke(command, ["--json"], standalone_mode=False).stdout
     assert "marked-secret" not in output
-    assert next(one for one in json.loads(output) if one["name"] == "fal")["needs"] == {"FAL_KEY": True}
+    assert next(entry for entry in json.loads(output) if entry["name"] == "fal")["needs"] == {"FAL_KEY": True}

@@ -38,7 +38,7 @@ DESCRIBED = {f"DAYREEL_{name}".upper(): field.description or "" for name, field 
 
 def entries() -> dict[str, dict[str, Any]]:
     text = EXAMPLE.read_text(encoding="utf-8")
-    return {found["name"]: found.groupdict() for found in _ENTRY.finditer(text)}
+    return {match["name"]: match.groupdict() for match in _ENTRY.finditer(text)}
 
 
 def rendered() -> str:

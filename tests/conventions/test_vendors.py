@@ -22,9 +22,9 @@ def has_connect(path: Path) -> bool:
 
 
 def test_every_file_with_a_connect_has_a_record() -> None:
-    found = {(path.parent.name, path.stem) for path in PROVIDERS.glob("*/*.py") if has_connect(path)}
+    modules = {(path.parent.name, path.stem) for path in PROVIDERS.glob("*/*.py") if has_connect(path)}
     recorded = {(vendor.family, vendor.name) for vendor in vendors()}
-    assert found == recorded, f"Define VENDOR at the end of each vendor's file: {sorted(found ^ recorded)}."
+    assert modules == recorded, f"Define VENDOR at the end of each vendor's file: {sorted(modules ^ recorded)}."
 
 
 def test_every_family_has_a_contract() -> None:

@@ -34,16 +34,15 @@ def _tag(content: bytes) -> str:
 def _listed(kept: FakeBucket, bucket: str, query: dict[str, list[str]]) -> bytes:
     prefix, after = query.get("prefix", [""])[0], query.get("continuation-token", [""])[0]
     keys = sorted(key.removeprefix(f"/{bucket}/") for key in kept.objects)
-    found = [key for key in keys if key.startswith(prefix) and key > after]
-    page, has_more = found[: kept.most], len(found) > kept.most
-    told = "".join(
+    matching = [key for key in keys if key.startswith(prefix) and key > after]
+    page, has_more = matching[: kept.most], len(matching) > kept.most
+    listing = "".join(
         f"<Contents><Key>{escape(key)}</Key><ETag>{escape(_tag(kept.objects[f'/{bucket}/{key}']))}</ETag></Contents>"
         for key in page
     )
     more = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if has_more else ""
-    return (
-        f"<ListBucketResult><IsTruncated>{str(has_more).lower()}</IsTruncated>{told}{more}</ListBucketResult>".encode()
-    )
+    truncated = f"<IsTruncated>{str(has_more).lower()}</IsTruncated>"
+    return f"<ListBucketResult>{truncated}{listing}{more}</ListBucketResult>".encode()
 
 
 def _has_moved(content: bytes | None, headers: Message) -> bool:
@@ -73,22 +72,22 @@ def running_bucket() -> Iterator[FakeBucket]:
                 status, code = 412, "PreconditionFailed"
             elif not code and self.command in ("GET", "HEAD") and not is_list and path not in kept.objects:
                 status, code = 404, "NoSuchKey"
-            found = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode() if code else b""
+            content = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode() if code else b""
             if not code and self.command == "PUT":
                 kept.objects[path] = body
             elif not code and self.command == "DELETE":
                 kept.objects.pop(path, None)
                 status = 204
             elif not code and is_list:
-                found = _listed(kept, path.strip("/"), parse_qs(where.query))
+                content = _listed(kept, path.strip("/"), parse_qs(where.query))
             elif not code:
-                found = kept.objects[path]
+                content = kept.objects[path]
             self.send_response(status)
             self.send_header("ETag", _tag(kept.objects.get(path, b"")))
-            self.send_header("Content-Length", str(len(found)))
+            self.send_header("Content-Length", str(len(content)))
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(found if self.command != "HEAD" else b"")
+            self.wfile.write(content if self.command != "HEAD" else b"")
             self.close_connection = True
 
         do_GET = do_HEAD = do_PUT = do_DELETE = answer  # noqa: N815  the standard library calls them so

@@ -12,8 +12,8 @@ import pytest
 def one_certificate(folder: Path) -> Iterator[None]:
     """Let this process trust a single authority until the block ends; the file is written into `folder`."""
     end = "-----END CERTIFICATE-----\n"
-    one = folder / "one.pem"
-    one.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
+    path = folder / "one.pem"
+    path.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SSL_CERT_FILE", str(one))
+        environment.setenv("SSL_CERT_FILE", str(path))
         yield

@@ -28,14 +28,16 @@ class Chat:
     def ask(self) -> str:
         """Ask for the review and return the message's id."""
         row = content_row(self.project, CONTENT)
-        told = notify_reviewers(self.project, channel_of(self.project), row, notifier=self.project.connect(self.name))
-        assert told == f"{self.name} was notified"
+        notified = notify_reviewers(
+            self.project, channel_of(self.project), row, notifier=self.project.connect(self.name)
+        )
+        assert notified == f"{self.name} was notified"
         return self.message_id(-1)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the messages that are not replies in a thread, oldest first."""
-        found = [one for one in self.world.effects()["messages"] if one["service"] == self.name]
-        return [one for one in found if not one.get("thread_ts")]
+        sent = [message for message in self.world.effects()["messages"] if message["service"] == self.name]
+        return [message for message in sent if not message.get("thread_ts")]
 
     def message_id(self, number: int) -> str:
         message = self.messages()[number]
@@ -46,8 +48,8 @@ class Chat:
         message = self.messages()[number]
         if self.name == "slack":
             rows = [block for block in message["blocks"] if block["type"] == "actions"]
-            return [one["text"]["text"] for row in rows for one in row["elements"]]
-        return [one["label"] for row in message["components"] for one in row["components"]]
+            return [element["text"]["text"] for row in rows for element in row["elements"]]
+        return [component["label"] for row in message["components"] for component in row["components"]]
 
     def words(self, number: int = -1) -> str:
         """Return everything a message says."""
@@ -55,7 +57,7 @@ class Chat:
         return repr(message["blocks"] if self.name == "slack" else message["embeds"])
 
     def whispers(self) -> list[str]:
-        return [one["text"] for one in self.world.effects()["whispers"]]
+        return [whisper["text"] for whisper in self.world.effects()["whispers"]]
 
     def sign(self, **wish: Any) -> dict[str, Any]:
         """Return the request that a press becomes, signed now."""

@@ -41,14 +41,14 @@ class Page:
             if future is not None and not future.done():
                 future.set_result(message)
             return
-        told = message.get("params", {})
+        params = message.get("params", {})
         match message.get("method"):
             case "Runtime.exceptionThrown":
-                self.errors.append(str(told["exceptionDetails"].get("exception", told)))
-            case "Log.entryAdded" if told["entry"]["level"] == "error":
-                self.errors.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
-            case "Runtime.consoleAPICalled" if told["type"] in ("error", "assert"):
-                self.errors.append(str(told["args"]))
+                self.errors.append(str(params["exceptionDetails"].get("exception", params)))
+            case "Log.entryAdded" if params["entry"]["level"] == "error":
+                self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+            case "Runtime.consoleAPICalled" if params["type"] in ("error", "assert"):
+                self.errors.append(str(params["args"]))
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Call one method of the protocol."""
@@ -64,9 +64,9 @@ class Page:
 
     async def say(self, script: str) -> Any:
         """Evaluate JavaScript and return its value; promises are awaited."""
-        told = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in told, (script, told["exceptionDetails"])
-        return told["result"].get("value")
+        result = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, (script, result["exceptionDetails"])
+        return result["result"].get("value")
 
     async def wait(self, script: str, what: str = "", within_s: float = DEADLINE_S) -> Any:
         """Wait until JavaScript says something true; a page that is just being replaced is asked again."""
@@ -107,8 +107,8 @@ class Page:
 
     async def shoot(self, path: Path) -> None:
         """Save a picture of what is seen."""
-        told = await self.call("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(told["data"]))
+        shot = await self.call("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(shot["data"]))
 
 
 class Chromium:
@@ -134,8 +134,8 @@ class Chromium:
     async def tab(self, context: str, size: tuple[int, int] = PHONE, *, scripts: bool = True) -> Page:
         """Open a tab."""
         target = await self._call("Target.createTarget", url="about:blank", browserContextId=context)
-        told = await self._call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        page = self._pages[told["sessionId"]] = Page(self._socket, told["sessionId"])
+        attached = await self._call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        page = self._pages[attached["sessionId"]] = Page(self._socket, attached["sessionId"])
         for domain in ("Page", "Runtime", "Log"):
             await page.call(f"{domain}.enable")
         await page.resize(size)

@@ -177,7 +177,7 @@ def _document(dice: random.Random) -> tuple[str, str | None]:
     if dice.random() < 0.2:
         acts.insert(0, "__typename")
     chosen = " ".join(acts)
-    wanted = [one for one in ("$p: ExecutionParams!", "$b: LaunchBackfillParams!") if one[:2] in chosen]
+    wanted = [variable for variable in ("$p: ExecutionParams!", "$b: LaunchBackfillParams!") if variable[:2] in chosen]
     given = f"({', '.join(wanted)})" if wanted else ""
     directive = dice.choice(("", "", "", " @include(if: true)", " @skip(if: false)"))
     look = dice.choice(_LOOKS)

@@ -46,16 +46,16 @@ class Browser(TestClient):
 
 def csrf_of(page: str) -> str:
     """Return the CSRF token of a page's first form."""
-    found = re.search(r'name="csrf" value="([^"]+)"', page)
-    assert found, page[-600:]
-    return found[1]
+    match = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert match, page[-600:]
+    return match[1]
 
 
 def seen_on(page: str) -> str:
     """Return what a content's page says that it showed."""
-    found = re.search(r'name="seen" value="([^"]+)"', page)
-    assert found, page[-600:]
-    return found[1]
+    match = re.search(r'name="seen" value="([^"]+)"', page)
+    assert match, page[-600:]
+    return match[1]
 
 
 def person(app: Starlette, name: str, role: str) -> Browser:

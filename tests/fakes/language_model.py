@@ -53,10 +53,10 @@ class FakeLanguageModel:
         self.asked.append(question)
         self.permits.append(permit)
         if self._says:
-            said = self._says.pop(0)
-            if isinstance(said, Exception):
-                raise said
-            return said
+            item = self._says.pop(0)
+            if isinstance(item, Exception):
+                raise item
+            return item
         if question.schema_name == "prompts":
             return answer(prompts(self._segments))
         return answer(idea(SUBJECTS[len(self.asked) % len(SUBJECTS)]))

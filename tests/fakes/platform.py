@@ -141,7 +141,7 @@ class FakePlatform:
         self.counted.append(list(post_ids))
         if isinstance(self._counts, Exception):
             raise self._counts
-        return [one for one in self._counts if one.post_id in post_ids]
+        return [count for count in self._counts if count.post_id in post_ids]
 
     def _publish(self, container: str) -> Live:
         post_id = f"p-{container}"

@@ -124,9 +124,9 @@ def reviewable(
     """
     channel = channel_of(project, name)
     row = open_content(project, channel, day or today(project, name))
-    said = Idea(idea=f"A jar rises on {row.id}", caption="Clay, patience", hashtags=("#craft",), topic="clay")
-    written = {"idea": said.idea, "topic": said.topic, "caption": said.caption}
-    run_stage(project, row, Work("ideas", "f1", "anthropic"), lambda: Product({"idea": said}, written))
+    idea = Idea(idea=f"A jar rises on {row.id}", caption="Clay, patience", hashtags=("#craft",), topic="clay")
+    written = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
+    run_stage(project, row, Work("ideas", "f1", "anthropic"), lambda: Product({"idea": idea}, written))
 
     def compose() -> Product:
         path = project.contents.folder(row.id) / "final_video.mp4"

@@ -34,10 +34,10 @@ def add_effect(catalog: Catalog, content_id: str = CONTENT_ID, *, at: datetime =
     parts = parse_content_id(content_id)
     whose = {"content_id": content_id, "channel": parts.channel, "day": parts.day, "spent_on": parts.day}
     what = {"kind": "segment", "target": "fal", "sequence": 1, "fingerprint": "f", "layer": "video"}
-    said = {"request": {"prompt": "a jar rises", "model": "wan"}, "handle": {}, "result": {}}
+    documents = {"request": {"prompt": "a jar rises", "model": "wan"}, "handle": {}, "result": {}}
     how = {"state": "unknown", "error": "the answer was lost: connection reset"}
     rest = {"world": "sandbox", "reserved_usd": Decimal("0.25"), "created_at": at, "sent_at": at}
-    return int(_add(catalog, effects, whose, what, said, how, rest, columns))
+    return int(_add(catalog, effects, whose, what, documents, how, rest, columns))
 
 
 def add_decision(catalog: Catalog, content_id: str = CONTENT_ID, *, at: datetime = NINE, **columns: Any) -> int:

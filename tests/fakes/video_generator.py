@@ -50,7 +50,7 @@ class FakeVideoGenerator:
         self.after_cancel = CANCELLED
         self._clip = clip
         self._submits = list(submits)
-        self._jobs = {number: list(said) for number, said in (jobs or {}).items()}
+        self._jobs = {number: list(states) for number, states in (jobs or {}).items()}
         self._downloads = list(downloads)
         self._finds = finds
         self._cancels = cancels
@@ -78,10 +78,10 @@ class FakeVideoGenerator:
             if request_id in self.cancelled and self._cancels:
                 return self.after_cancel
             script = self._jobs.get(int(request_id.rsplit("s", 1)[-1]), [DONE])
-            said = script.pop(0) if len(script) > 1 else script[0]
-        if isinstance(said, BaseException):
-            raise said
-        return said
+            state = script.pop(0) if len(script) > 1 else script[0]
+        if isinstance(state, BaseException):
+            raise state
+        return state
 
     def find(self, key: EffectKey) -> dict[str, Any] | None:
         self.looked_for.append(key)

@@ -35,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Ignore what Dagster warns about itself, in this folder only."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            for one in _DAGSTERS_OWN:
-                item.add_marker(pytest.mark.filterwarnings(one))
+            for pattern in _DAGSTERS_OWN:
+                item.add_marker(pytest.mark.filterwarnings(pattern))
 
 
 @pytest.fixture(autouse=True)

@@ -92,9 +92,9 @@ class Daemons:
         """Ask the web server, as its own pages do."""
         body = {"query": query, "variables": variables}
         answer = requests.post(f"http://127.0.0.1:{self.port}/graphql", json=body, timeout=60)
-        told: dict[str, Any] = answer.json()
-        assert "errors" not in told, told
-        return dict(told["data"])
+        document: dict[str, Any] = answer.json()
+        assert "errors" not in document, document
+        return dict(document["data"])
 
     def until(self, what: str, look: Callable[[], Thing | None]) -> Thing:
         """Return what `look` finds as soon as it finds something."""
@@ -103,7 +103,7 @@ class Daemons:
     def states(self) -> dict[str, str]:
         """Return the state of every content."""
         with self.deployment.project() as project:
-            return {one["content_id"]: one["state"] for one in status_documents(project)}
+            return {document["content_id"]: document["state"] for document in status_documents(project)}
 
     def runs(self, **tags: str) -> list[dg.DagsterRun]:
         """Return the runs that have these tags, whose slash is a double underscore here."""
@@ -180,18 +180,22 @@ def see_that_the_marker_was_found_once(daemons: Daemons) -> None:
     daemons.until("the marked day waits for review", lambda: daemons.states().get(content_id) == "review_pending")
     with daemons.deployment.project() as project:
         manifest = project.contents.manifest(content_id)
-    assert [one.origin for one in manifest.segments] == ["render-farm-2"] * 2
+    assert [segment.origin for segment in manifest.segments] == ["render-farm-2"] * 2
     assert len([run for run in daemons.runs(dayreel__content=content_id) if run.job_name == "make_day"]) == 1
 
 
-def see_that_the_failure_was_told_once(daemons: Daemons, world: RunningSandbox) -> None:
+def see_that_the_failure_was_notified_once(daemons: Daemons, world: RunningSandbox) -> None:
     """The run of the day that was too early failed, was not tried again, and people know it."""
 
-    def told() -> list[str]:
-        return [str(one["text"]) for one in world.effects()["messages"] if "before active_from" in str(one["text"])]
+    def failure_messages() -> list[str]:
+        return [
+            str(message["text"])
+            for message in world.effects()["messages"]
+            if "before active_from" in str(message["text"])
+        ]
 
-    daemons.until("people are told", told)
-    assert len(told()) == 1
+    daemons.until("people are notified", failure_messages)
+    assert len(failure_messages()) == 1
     (refused,) = daemons.runs(dagster__partition=TOO_EARLY.isoformat())
     assert refused.status == dg.DagsterRunStatus.FAILURE
     assert not any(content_id.endswith(str(TOO_EARLY)) for content_id in daemons.states())
@@ -201,10 +205,10 @@ def see_that_why_names_the_runs(daemons: Daemons, content_id: str) -> None:
     """`dayreel why` names the runs of the day's making, and the web server knows each it names."""
     with contextlib.chdir(daemons.deployment.root), contextlib.redirect_stdout(io.StringIO()) as printed:
         assert dayreel(["why", content_id, "--json"]) == 0
-    told = {run["run_id"] for run in json.loads(printed.getvalue())["runs"]}
+    run_ids = {run["run_id"] for run in json.loads(printed.getvalue())["runs"]}
     of_day = daemons.runs(dagster__partition=content_id.partition("-")[2])
     making = {run.run_id for run in of_day if run.job_name.startswith("make_day")}
     assert making
-    assert making <= told  # the marts of the day are rebuilt by runs of their own
-    shown = daemons.ask(RUNS, ids=sorted(told))["runsOrError"]["results"]
-    assert {run["runId"] for run in shown} == told
+    assert making <= run_ids  # the marts of the day are rebuilt by runs of their own
+    shown = daemons.ask(RUNS, ids=sorted(run_ids))["runsOrError"]["results"]
+    assert {run["runId"] for run in shown} == run_ids

@@ -204,12 +204,12 @@ class Deployment:
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """Return what each failed asset said."""
-    told: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for event in result.all_events:
         if event.is_step_failure:
-            said = event.step_failure_data.user_failure_data
-            told[str(event.step_key).replace("__", "/")] = str(said.description if said else event)
-    return told
+            failure = event.step_failure_data.user_failure_data
+            errors[str(event.step_key).replace("__", "/")] = str(failure.description if failure else event)
+    return errors
 
 
 def metadata_of(result: dg.ExecuteInProcessResult, *path: str) -> dict[str, Any]:
@@ -226,9 +226,9 @@ def reason_of(tick: Any) -> str:
 def shell_script() -> str:
     """Return the script of docs/how-to/completion-markers.md: what people copy is what is tested."""
     page = (ROOT / "docs" / "how-to" / "completion-markers.md").read_text(encoding="utf-8")
-    found = re.search(r"<!-- marker script -->\n```sh\n(.*?)```", page, re.DOTALL)
-    assert found is not None
-    return found[1]
+    match = re.search(r"<!-- marker script -->\n```sh\n(.*?)```", page, re.DOTALL)
+    assert match is not None
+    return match[1]
 
 
 def mark(deployment: Deployment, content_id: str, name: str, file: Path, *, producer: str = "render-farm-2") -> Path:

@@ -52,12 +52,16 @@ def describe(defs: dg.Definitions) -> dict[str, Any]:
             if not job.name.startswith("__")
         },
         "schedules": {
-            one.name: {"cron": one.cron_schedule, "zone": one.execution_timezone, "status": one.default_status.value}
-            for one in sorted(repository.schedule_defs, key=lambda one: one.name)
+            schedule.name: {
+                "cron": schedule.cron_schedule,
+                "zone": schedule.execution_timezone,
+                "status": schedule.default_status.value,
+            }
+            for schedule in sorted(repository.schedule_defs, key=lambda schedule: schedule.name)
         },
         "sensors": {
-            one.name: {"seconds": one.minimum_interval_seconds, "status": one.default_status.value}
-            for one in sorted(repository.sensor_defs, key=lambda one: one.name)
+            sensor.name: {"seconds": sensor.minimum_interval_seconds, "status": sensor.default_status.value}
+            for sensor in sorted(repository.sensor_defs, key=lambda sensor: sensor.name)
         },
     }
 
@@ -65,8 +69,8 @@ def describe(defs: dg.Definitions) -> dict[str, Any]:
 def main() -> None:
     """Write the snapshot of the graph as it is now."""
     with tempfile.TemporaryDirectory() as folder:
-        told = describe(sample_defs(Path(folder)))
-    SNAPSHOT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        graph = describe(sample_defs(Path(folder)))
+    SNAPSHOT.write_text(json.dumps(graph, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def _plan(deployment: Deployment, first: int, last: int, *names: str) -> Backfil
 
 
 def _reasons(plan: BackfillPlan) -> dict[str, str]:
-    return {f"{one.channel} {one.day}": one.reason for one in plan.left_out}
+    return {f"{skipped.channel} {skipped.day}": skipped.reason for skipped in plan.left_out}
 
 
 def test_only_missing_failed_and_unfinished_days_are_planned(deployment: Deployment) -> None:
@@ -39,7 +39,7 @@ def test_only_missing_failed_and_unfinished_days_are_planned(deployment: Deploym
     deployment.add_content(f"notes-{days_ago(1)}", "rejected")
     deployment.add_content(f"notes-{days_ago(1)}-t2", "failed")
     plan = _plan(deployment, 6, 0)
-    assert [(one.day, one.why) for one in plan.days] == [
+    assert [(planned.day, planned.why) for planned in plan.days] == [
         (days_ago(6), "missing"),
         (days_ago(5), "failed"),
         (days_ago(4), "unfinished"),
@@ -77,7 +77,9 @@ def test_the_expected_cost_is_segments_and_words(bought: Deployment) -> None:
         channel = project.channels.load("crafts")
         segments = 2 * 2 * Decimal("0.10")
         assert segments < expected_day_cost(project, channel) < segments + Decimal("0.05")
-    assert _plan(bought, 2, 0).expected_usd == sum((one.expected_usd for one in _plan(bought, 2, 0).days), Decimal(0))
+    assert _plan(bought, 2, 0).expected_usd == sum(
+        (planned.expected_usd for planned in _plan(bought, 2, 0).days), Decimal(0)
+    )
 
 
 def test_what_a_failed_day_has_paid_is_not_expected_again(bought: Deployment) -> None:
@@ -92,7 +94,7 @@ def test_days_beyond_the_cap_are_left_out_instead_of_failing(bought: Deployment)
     with bought.project() as project, project.catalog.write() as connection:
         write_config(connection, "cap.day_usd", "1.20", by="ana", at=project.clock.now())
     plan = _plan(bought, 3, 0)
-    assert [one.day for one in plan.days] == [days_ago(3), days_ago(2)]
+    assert [planned.day for planned in plan.days] == [days_ago(3), days_ago(2)]
     assert "the caps leave $1.20 today" in _reasons(plan)[f"crafts {today()}"]
 
 
@@ -106,8 +108,8 @@ def test_a_dry_run_makes_nothing(
 ) -> None:
     monkeypatch.chdir(bought.root)
     assert dayreel(["backfill", "--from", str(days_ago(2)), "--to", str(today()), "--dry-run", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [one["why"] for one in told["days"]] == ["missing"] * 3
+    document = json.loads(capsys.readouterr().out)
+    assert [planned["why"] for planned in document["days"]] == ["missing"] * 3
     assert sandbox.effects()["generations"] == []
     assert not (bought.root / "dagster_home").exists()
 
@@ -132,9 +134,11 @@ def test_a_backfill_makes_exactly_the_days_that_are_not_made(
     monkeypatch.setenv("DAGSTER_HOME", str(deployment.root / "dagster_home"))
     capsys.readouterr()
     assert dayreel(["backfill", "--from", str(days_ago(2)), "--to", str(today()), "--yes", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    documents = json.loads(capsys.readouterr().out)
     made = [f"notes-{days_ago(2)}", f"notes-{today()}"]
-    assert [(one["content_id"], one["state"]) for one in told] == [(name, "review_pending") for name in made]
+    assert [(document["content_id"], document["state"]) for document in documents] == [
+        (name, "review_pending") for name in made
+    ]
     with dg.DagsterInstance.get() as real:
         runs = real.get_runs()
     assert len(runs) == 2
@@ -172,10 +176,10 @@ def test_where_a_web_server_runs_the_days_are_launched_there(
         (act, *_older) = recent_acts(connection)
     assert (act.via, act.act, act.target) == ("cli", "dagster", "launchPartitionBackfill make_day_notes")
     assert act.detail["outcome"] == "backfill abc"
-    told = capsys.readouterr()
-    assert "http://127.0.0.1:1/runs/b/abc" in told.err
-    assert "notes: abc could do nothing" in told.err
-    assert "0 of 2 days are made" in told.out
+    printed = capsys.readouterr()
+    assert "http://127.0.0.1:1/runs/b/abc" in printed.err
+    assert "notes: abc could do nothing" in printed.err
+    assert "0 of 2 days are made" in printed.out
 
 
 def test_a_ui_backfill_refuses_and_skips_like_the_command(

@@ -18,8 +18,8 @@ NOTES_ID = f"notes-{DAY}"
 
 def _status(deployment: Deployment, content_id: str) -> dict[str, object]:
     with deployment.project() as project:
-        (one,) = [one for one in status_documents(project) if one["content_id"] == content_id]
-    return one
+        (document,) = [listed for listed in status_documents(project) if listed["content_id"] == content_id]
+    return document
 
 
 def test_a_day_of_own_footage_is_made_up_to_its_review(made_once: Made) -> None:
@@ -71,7 +71,9 @@ def test_data_versions_say_what_a_partition_is(made_once: Made) -> None:
 
 
 def test_a_bought_day_shows_its_checks_costs_and_request_ids(bought_once: Made) -> None:
-    assert len([one for one in bought_once.effects["generations"] if one["kind"] == "segment"]) == 2
+    assert (
+        len([generation for generation in bought_once.effects["generations"] if generation["kind"] == "segment"]) == 2
+    )
     shown = metadata_of(bought_once.result, "crafts", "raw_segments")
     assert shown["cost_usd"] > 0
     rows = [dict(record.data) for record in shown["segments"]] if isinstance(shown["segments"], list) else []
@@ -100,10 +102,10 @@ def test_days_outside_the_active_dates_are_refused_before_spend(
             "active_until": days_ago(1).isoformat(),
         }
     )
-    for day, said in ((days_ago(5), "before active_from"), (today(), "after active_until")):
+    for day, reason in ((days_ago(5), "before active_from"), (today(), "after active_until")):
         result = deployment.run(instance, "make_day_crafts", day)
         assert not result.success
-        assert said in failures(result)["crafts/ideas"]
+        assert reason in failures(result)["crafts/ideas"]
     assert sandbox.effects()["generations"] == []
     with deployment.project() as project:
         assert status_documents(project) == []
@@ -134,8 +136,10 @@ def test_a_remade_video_voids_its_approval(
     assert _status(made, NOTES_ID)["state"] == "review_pending"
     made.decide(NOTES_ID, "approved")
     assert made.run(instance, "publish", DAY, ["notes", "reviews"], ["notes", "posts", "outbox"]).success
-    asked = [one for one in sandbox.effects()["messages"] if "metadata" in one]
-    (shown,) = [one["text"] for one in asked if one["metadata"]["event_payload"]["marker"] == f"{NOTES_ID}/r2"]
+    asked = [message for message in sandbox.effects()["messages"] if "metadata" in message]
+    (shown,) = [
+        message["text"] for message in asked if message["metadata"]["event_payload"]["marker"] == f"{NOTES_ID}/r2"
+    ]
     assert "Approved by ana" in shown
 
 

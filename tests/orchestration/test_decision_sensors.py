@@ -96,7 +96,9 @@ def test_poison_rows_are_named_and_the_next_goes_through(made: Deployment, insta
 def test_a_poison_row_does_not_stop_the_posts_of_others(made: Deployment, instance: dg.DagsterInstance) -> None:
     _poison(made, "approved")
     made.decide(NOTES_ID, "approved")
-    assert [one.tags["dayreel/content"] for one in made.tick(instance, "post_due_sensor").run_requests] == [NOTES_ID]
+    assert [request.tags["dayreel/content"] for request in made.tick(instance, "post_due_sensor").run_requests] == [
+        NOTES_ID
+    ]
 
 
 def test_a_broken_channel_file_does_not_stop_other_posts(made: Deployment, instance: dg.DagsterInstance) -> None:
@@ -106,7 +108,7 @@ def test_a_broken_channel_file_does_not_stop_other_posts(made: Deployment, insta
     assert len(made.tick(instance, "post_due_sensor").run_requests) == 2
     (made.root / "channels" / "other.yaml").write_text("title: [", encoding="utf-8")
     requests = made.tick(instance, "post_due_sensor").run_requests
-    assert [one.tags["dayreel/content"] for one in requests] == [NOTES_ID]
+    assert [request.tags["dayreel/content"] for request in requests] == [NOTES_ID]
 
 
 def test_a_hundred_decisions_are_taken_at_a_time(made: Deployment, instance: dg.DagsterInstance) -> None:

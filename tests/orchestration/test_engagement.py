@@ -52,7 +52,7 @@ def measured(make_deployment: Callable[..., Deployment]) -> Callable[..., Deploy
     return make
 
 
-def told(*posts: str) -> list[Counters]:
+def counters_of(*posts: str) -> list[Counters]:
     return [Counters(post, datetime.now(UTC), views=7) for post in posts]
 
 
@@ -69,7 +69,7 @@ def check_of(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
 def test_a_day_passes_its_check_when_every_platform_answered(
     measured: Callable[..., Deployment], instance: dg.DagsterInstance
 ) -> None:
-    deployment = measured(instagram=told("p1", "p2"), youtube=told("p3"))
+    deployment = measured(instagram=counters_of("p1", "p2"), youtube=counters_of("p3"))
     result = deployment.run(instance, "measure", today())
     assert result.success, failures(result)
     assert (check_of(result).passed, rows(deployment)) == (True, ["p1", "p2", "p3"])
@@ -79,7 +79,7 @@ def test_an_outage_or_deleted_post_warns_and_keeps_the_rest(
     measured: Callable[..., Deployment], instance: dg.DagsterInstance
 ) -> None:
     down = TransientError(attempted="read counters from youtube", answer="HTTP 503")
-    deployment = measured(instagram=told("p2"), youtube=down)
+    deployment = measured(instagram=counters_of("p2"), youtube=down)
     result = deployment.run(instance, "measure", today())
     assert result.success, failures(result)
     check = check_of(result)
@@ -92,11 +92,11 @@ def test_an_outage_or_deleted_post_warns_and_keeps_the_rest(
 def test_measuring_a_past_day_is_refused_and_changes_nothing(
     measured: Callable[..., Deployment], instance: dg.DagsterInstance
 ) -> None:
-    deployment = measured(instagram=told("p1", "p2"), youtube=told("p3"))
+    deployment = measured(instagram=counters_of("p1", "p2"), youtube=counters_of("p3"))
     result = deployment.run(instance, "measure", days_ago(1))
-    (said,) = failures(result).values()
-    assert f"Engagement of {days_ago(1)} cannot be measured today" in said
-    assert "nothing was changed" in said
+    (errors,) = failures(result).values()
+    assert f"Engagement of {days_ago(1)} cannot be measured today" in errors
+    assert "nothing was changed" in errors
     assert rows(deployment) == []
     assert result.get_asset_materialization_events() == []
     assert instance.get_materialized_partitions(SNAPSHOTS) == set()
@@ -108,7 +108,7 @@ def test_a_days_lineage_is_exactly_the_posts_of_its_window(deployment_of_crafts:
     daily, published = graph.get(SNAPSHOTS).partitions_def, graph.get(posts).partitions_def
     assert daily is not None
     assert published is not None
-    found = (
+    mapped = (
         graph.get(SNAPSHOTS)
         .partition_mappings[posts]
         .get_upstream_mapped_partitions_result_for_partitions(
@@ -116,7 +116,7 @@ def test_a_days_lineage_is_exactly_the_posts_of_its_window(deployment_of_crafts:
         )
     )
     expected = [days_ago(back).isoformat() for back in range(WINDOW_DAYS)]
-    assert sorted(found.partitions_subset.get_partition_keys()) == sorted(expected)
+    assert sorted(mapped.partitions_subset.get_partition_keys()) == sorted(expected)
 
 
 @pytest.fixture

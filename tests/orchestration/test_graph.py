@@ -24,7 +24,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
 
 
 @pytest.fixture(scope="module")
-def told(graph: dg.Definitions) -> dict[str, Any]:
+def description(graph: dg.Definitions) -> dict[str, Any]:
     return describe(graph)
 
 
@@ -40,16 +40,16 @@ def test_loading_the_graph_says_nothing_about_beta_parameters(deployment: Deploy
 
 
 @pytest.mark.parametrize("part", ["assets", "jobs", "schedules", "sensors"])
-def test_the_graph_is_what_the_snapshot_says(told: dict[str, Any], part: str) -> None:
+def test_the_graph_is_what_the_snapshot_says(description: dict[str, Any], part: str) -> None:
     """A change that is meant is written down with `python -m tests.orchestration.graph_snapshot`."""
-    assert told[part] == json.loads(SNAPSHOT.read_text(encoding="utf-8"))[part]
+    assert description[part] == json.loads(SNAPSHOT.read_text(encoding="utf-8"))[part]
 
 
-def test_only_what_a_channel_uses_is_in_its_graph(told: dict[str, Any]) -> None:
-    assert "tiny_histories/narration" in told["assets"]
-    assert "asmr_crafts/narration" not in told["assets"]
-    assert "field_notes/prompts" not in told["assets"]
-    assert "tiny_histories/posts/tiktok" not in told["assets"]
+def test_only_what_a_channel_uses_is_in_its_graph(description: dict[str, Any]) -> None:
+    assert "tiny_histories/narration" in description["assets"]
+    assert "asmr_crafts/narration" not in description["assets"]
+    assert "field_notes/prompts" not in description["assets"]
+    assert "tiny_histories/posts/tiktok" not in description["assets"]
 
 
 def test_every_asset_shares_one_partitions_definition(graph: dg.Definitions) -> None:
@@ -70,8 +70,8 @@ def test_every_asset_has_owners_kinds_and_an_existing_runbook(graph: dg.Definiti
         assert runbook[1] == runbook[2]
 
 
-def test_no_job_pays_and_publishes_in_one_run(told: dict[str, Any]) -> None:
-    for name, keys in ((name, job["assets"]) for name, job in told["jobs"].items()):
+def test_no_job_pays_and_publishes_in_one_run(description: dict[str, Any]) -> None:
+    for name, keys in ((name, job["assets"]) for name, job in description["jobs"].items()):
         publishes = [key for key in keys if "/posts/" in key]
         makes = [key for key in keys if key.endswith(("/raw_segments", "/ideas"))]
         assert not (publishes and makes), name
@@ -123,7 +123,7 @@ def test_each_resource_opens_the_vendor_that_it_is_named_for(deployment: Deploym
         notifiers = {vendor.name: vendor_resource(vendor) for vendor in vendors("notifiers")}
         resources = {**default_resources(deployment.settings), **notifiers}
         opened = {name: resource.open(project) for name, resource in resources.items() if name in names()}
-    assert set(opened) == {one.name for one in vendors() if one.family not in ("public_urls", "lookup")}
+    assert set(opened) == {vendor.name for vendor in vendors() if vendor.family not in ("public_urls", "lookup")}
     assert opened == {name: name for name in opened}
 
 

@@ -141,7 +141,7 @@ def test_dagster_home_wins(on_postgres: Deployment, tmp_path: Path, monkeypatch:
     assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_a_project_without_the_template_is_told_so(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_without_the_template_is_reported(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYREEL_DAGSTER_POSTGRES_URL", "postgres://127.0.0.1/dagster")
     with pytest.raises(ConfigurationError, match=r"dagster.postgres.yaml"):
         prepare_dagster_home(load_settings(deployment.root))

@@ -27,7 +27,7 @@ NOTES_ID = f"notes-{DAY}"
 
 
 def _messages(sandbox: RunningSandbox) -> list[str]:
-    return [str(one["text"]) for one in sandbox.effects()["messages"]]
+    return [str(message["text"]) for message in sandbox.effects()["messages"]]
 
 
 def _obey(deployment: Deployment, instance: dg.DagsterInstance, request: dg.RunRequest, job: str) -> Any:
@@ -81,7 +81,7 @@ def test_a_decision_that_comes_in_between_wins(made: Deployment) -> None:
     _hours_from_now(made, -1)
     with made.project() as project:
         overdue = overdue_reviews(project, target="slack")
-        assert [one.act for one in overdue] == ["expire"]
+        assert [chore.act for chore in overdue] == ["expire"]
         made.decide(NOTES_ID, "approved")
         assert do_chore(project, "reviews", notifier=project.connect("slack")) == []
         with project.catalog.read() as connection:
@@ -92,10 +92,10 @@ def test_a_message_that_cannot_be_sent_holds_nothing_back(made: Deployment, sand
     _hours_from_now(made, -1)
     sandbox.arm("slack", "post", "error", times=9, code="is_archived")
     with made.project() as project:
-        told = do_chore(project, "reviews", notifier=project.connect("slack"))
+        report = do_chore(project, "reviews", notifier=project.connect("slack"))
         with project.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "expired"
-    assert "slack was not notified" in told[0]
+    assert "slack was not notified" in report[0]
 
 
 def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Deployment) -> None:
@@ -105,7 +105,7 @@ def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Deployment) -> N
         keys = set()
         for ahead in minutes:
             with made.project(clock=FakeClock(NINE + timedelta(minutes=ahead))) as project:
-                (key,) = [one.key for one in due_chores(project, target="slack") if one.name == "reconcile"]
+                (key,) = [chore.key for chore in due_chores(project, target="slack") if chore.name == "reconcile"]
             keys.add(key)
         return len(keys)
 
@@ -127,14 +127,14 @@ def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Deployment) -> 
     dues = []
     for minutes in (0, 19, 21):
         with made.project(clock=FakeClock(NINE + timedelta(minutes=minutes))) as project:
-            dues.append([one.name for one in due_chores(project, target="slack")])
+            dues.append([chore.name for chore in due_chores(project, target="slack")])
     assert dues == [[], [], ["reconcile"]]
 
 
 def test_what_this_process_has_left_behind_is_a_doubt(made: Deployment) -> None:
     made.add_effect(NOTES_ID, state="sent", owner=this_process(), lease_until_at=datetime.now(UTC))
     with made.project() as project:
-        assert [one.name for one in due_chores(project, target="slack")] == ["reconcile"]
+        assert [chore.name for chore in due_chores(project, target="slack")] == ["reconcile"]
 
 
 def test_the_run_writes_off_what_nobody_can_look_up(made: Deployment, instance: dg.DagsterInstance) -> None:
@@ -143,36 +143,36 @@ def test_the_run_writes_off_what_nobody_can_look_up(made: Deployment, instance: 
     result = _obey(made, instance, request, "maintenance")
     assert result.success, failures(result)
     with made.project() as project:
-        assert [one for one in due_chores(project, target="slack") if one.name == "reconcile"] == []
+        assert [chore for chore in due_chores(project, target="slack") if chore.name == "reconcile"] == []
 
 
-def test_work_that_nobody_has_gone_on_with_is_told_once(made: Deployment, sandbox: RunningSandbox) -> None:
+def test_work_that_makes_no_progress_is_notified_once(made: Deployment, sandbox: RunningSandbox) -> None:
     with made.project() as project, project.catalog.write() as connection:
         connection.execute(update(content).values(state="rendering", updated_at=NINE))
     dues = []
     for minutes in (0, 115, 121):
         with made.project(clock=FakeClock(NINE + timedelta(minutes=minutes))) as project:
-            dues.append([one.name for one in due_chores(project, target="slack")])
+            dues.append([chore.name for chore in due_chores(project, target="slack")])
             for _ in range(2):
                 do_chore(project, "stalled", notifier=project.connect("slack"))
     assert dues == [[], [], ["stalled"]]
-    (said,) = [text for text in _messages(sandbox) if "has made no progress" in text]
-    assert f"`dayreel retry {NOTES_ID}`" in said
+    (reminders,) = [text for text in _messages(sandbox) if "has made no progress" in text]
+    assert f"`dayreel retry {NOTES_ID}`" in reminders
 
 
 @pytest.mark.parametrize(("spent", "levels"), [("7.99", []), ("8.00", ["80"]), ("10.00", ["100"])])
-def test_people_are_told_once_when_the_days_money_runs_out(
+def test_people_are_notified_once_when_the_days_money_runs_out(
     made: Deployment, sandbox: RunningSandbox, spent: str, levels: list[str]
 ) -> None:
     with made.project() as project, project.catalog.write() as connection:
         write_config(connection, "cap.day_usd", "10", by="ana", at=project.clock.now())
     made.add_effect(NOTES_ID, state="confirmed", settled_usd=Decimal(spent))
     with made.project() as project:
-        due = [one for one in due_chores(project, target="slack") if one.name == "budgets"]
-        assert [one.about.rsplit("/", 1)[1] for one in due] == levels
+        due = [chore for chore in due_chores(project, target="slack") if chore.name == "budgets"]
+        assert [chore.about.rsplit("/", 1)[1] for chore in due] == levels
         for _ in range(2):
             do_chore(project, "budgets", notifier=project.connect("slack"))
-        assert [one for one in due_chores(project, target="slack") if one.name == "budgets"] == []
+        assert [chore for chore in due_chores(project, target="slack") if chore.name == "budgets"] == []
     assert len([text for text in _messages(sandbox) if "of cap.day_usd" in text]) == len(levels)
 
 
@@ -191,7 +191,7 @@ def _tag(instance: dg.DagsterInstance, run_id: str, **tags: str) -> None:
     instance.add_run_tags(run_id, {f"dagster/{name}": value for name, value in tags.items()})
 
 
-def test_a_failed_run_is_told_once(made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox) -> None:
+def test_a_failed_run_is_notified_once(made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox) -> None:
     run_id = _failed(made, instance)
     tick = made.tick(instance, "run_failed_sensor", FROM_THE_START)
     (request,) = tick.run_requests
@@ -211,7 +211,7 @@ def test_what_failed_before_the_first_look_is_history(made: Deployment, instance
     assert made.tick(instance, "run_failed_sensor", tick.cursor).run_requests == []
 
 
-def test_of_three_attempts_the_last_is_told(made: Deployment, instance: dg.DagsterInstance) -> None:
+def test_of_three_attempts_the_last_is_notified(made: Deployment, instance: dg.DagsterInstance) -> None:
     first = _failed(made, instance, will_retry="true")
     tick = made.tick(instance, "run_failed_sensor", FROM_THE_START)
     assert tick.run_requests == []
@@ -223,7 +223,7 @@ def test_of_three_attempts_the_last_is_told(made: Deployment, instance: dg.Dagst
 
 
 @pytest.mark.parametrize("given_up", [True, False])
-def test_a_retry_that_never_comes_is_told(
+def test_a_retry_that_never_comes_is_notified(
     made: Deployment, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, given_up: bool
 ) -> None:
     """Dagster gives a retry up when its code server cannot be reached, and makes none for a backfill that is over."""
@@ -237,7 +237,7 @@ def test_a_retry_that_never_comes_is_told(
     assert request.run_key == f"failed:{run_id}"
 
 
-def test_a_failure_to_tell_is_not_told(made: Deployment, instance: dg.DagsterInstance) -> None:
+def test_a_failed_notification_is_not_notified(made: Deployment, instance: dg.DagsterInstance) -> None:
     failed = made.defs.resolve_job_def("notify_run_failure").execute_in_process(
         instance=instance,
         run_config=dg.RunConfig(ops={"notify": Failure(run_id="x", job="j", channel="notes", day="no day", said="s")}),

@@ -29,8 +29,8 @@ def _marker(deployment: Deployment, file: str, **changes: Any) -> dict[str, Any]
     with deployment.project() as project:
         spec = spec_hash(project.channels.load("notes").segments)
     data = (deployment.settings.content_dir / NOTES_ID / file).read_bytes()
-    told = {"file": file, "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "producer": "x"}
-    return {**told, "spec": spec, **changes}
+    document = {"file": file, "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "producer": "x"}
+    return {**document, "spec": spec, **changes}
 
 
 def _drop(deployment: Deployment, name: str, text: str | dict[str, Any]) -> None:
@@ -76,10 +76,12 @@ def test_segments_made_elsewhere_are_bought_by_nobody(
     (request,) = bought.tick(instance, "marker_found_sensor", cursor=tick.cursor).run_requests
     result = bought.obey(instance, request, "make_day")
     assert result.success, failures(result)
-    assert [one["kind"] for one in sandbox.effects()["generations"]] == ["llm"]  # the idea, for its caption
+    assert [generation["kind"] for generation in sandbox.effects()["generations"]] == [
+        "llm"
+    ]  # the idea, for its caption
     with bought.project() as project:
         segments = project.contents.manifest(content_id).segments
-    assert [one.origin for one in segments] == ["render-farm-2"] * 2
+    assert [recorded.origin for recorded in segments] == ["render-farm-2"] * 2
     assert first.exists()
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert not checks["one_per_segment"].passed
@@ -87,7 +89,7 @@ def test_segments_made_elsewhere_are_bought_by_nobody(
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "reason"),
     [
         ("final_video.done", '{"file": "incoming/fin', "half-written"),
         ("final_video.done", "", "half-written"),
@@ -96,11 +98,11 @@ def test_segments_made_elsewhere_are_bought_by_nobody(
     ],
 )
 def test_a_partial_or_foreign_marker_is_reported_once_and_kept(
-    made: Deployment, instance: dg.DagsterInstance, name: str, text: str, said: str
+    made: Deployment, instance: dg.DagsterInstance, name: str, text: str, reason: str
 ) -> None:
     _drop(made, name, text)
     tick = made.tick(instance, "marker_found_sensor")
-    assert said in reason_of(tick)
+    assert reason in reason_of(tick)
     assert tick.run_requests == []
     assert reason_of(made.tick(instance, "marker_found_sensor", cursor=tick.cursor)) == "no new marker"
     assert (made.settings.content_dir / NOTES_ID / ".pipeline" / name).read_text(encoding="utf-8") == text
@@ -128,14 +130,14 @@ def test_a_marker_whose_file_is_still_being_copied_waits_for_it(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         (lambda data: data[:-9] + b"123456789", "its SHA-256 is"),
         (lambda data: b"<html>502 Bad Gateway</html>".ljust(len(data), b" "), "its SHA-256 is"),
     ],
 )
 def test_a_file_that_does_not_match_its_marker_changes_nothing(
-    made: Deployment, instance: dg.DagsterInstance, finished: Path, change: Any, said: str
+    made: Deployment, instance: dg.DagsterInstance, finished: Path, change: Any, reason: str
 ) -> None:
     incoming = made.settings.content_dir / NOTES_ID / "incoming.mp4"
     incoming.write_bytes(finished.read_bytes())
@@ -144,7 +146,7 @@ def test_a_file_that_does_not_match_its_marker_changes_nothing(
     (request,) = made.tick(instance, "marker_found_sensor").run_requests
     before = (made.settings.content_dir / NOTES_ID / "final_video.mp4").read_bytes()
     result = made.obey(instance, request, "make_day")
-    assert said in failures(result)["notes/final_video"]
+    assert reason in failures(result)["notes/final_video"]
     assert (made.settings.content_dir / NOTES_ID / "final_video.mp4").read_bytes() == before
     with made.project() as project:
         assert project.contents.manifest(NOTES_ID).final_video is not None
@@ -152,16 +154,16 @@ def test_a_file_that_does_not_match_its_marker_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("picture", "said"),
+    ("picture", "reason"),
     [({"duration_s": 3}, "It lasts"), ({"duration_s": 2, "size": "640x360"}, "640x360")],
 )
 def test_a_video_that_is_not_what_the_channel_makes_is_refused(
-    made: Deployment, instance: dg.DagsterInstance, picture: dict[str, Any], said: str
+    made: Deployment, instance: dg.DagsterInstance, picture: dict[str, Any], reason: str
 ) -> None:
     make_footage(made.settings.content_dir / NOTES_ID / "odd.mp4", **picture)
     _drop(made, "final_video.done", _marker(made, "odd.mp4"))
     (request,) = made.tick(instance, "marker_found_sensor").run_requests
-    assert said in failures(made.obey(instance, request, "make_day"))["notes/final_video"]
+    assert reason in failures(made.obey(instance, request, "make_day"))["notes/final_video"]
 
 
 def test_a_video_for_a_day_without_an_idea_needs_a_caption(
@@ -170,8 +172,8 @@ def test_a_video_for_a_day_without_an_idea_needs_a_caption(
     marker = mark(deployment, NOTES_ID, "final_video", finished)
     (request,) = deployment.tick(instance, "marker_found_sensor").run_requests
     assert "has no caption" in failures(deployment.obey(instance, request, "make_day"))["notes/final_video"]
-    told = {**json.loads(marker.read_text(encoding="utf-8")), "caption": "Frogs, filmed by Ben"}
-    marker.write_text(json.dumps(told), encoding="utf-8")
+    document = {**json.loads(marker.read_text(encoding="utf-8")), "caption": "Frogs, filmed by Ben"}
+    marker.write_text(json.dumps(document), encoding="utf-8")
     (request,) = deployment.tick(instance, "marker_found_sensor").run_requests
     result = deployment.obey(instance, request, "make_day")
     assert result.success, failures(result)

@@ -51,7 +51,7 @@ def over(deployment: Deployment, instance: dg.DagsterInstance, first: date, last
     )
 
 
-def told_by(record: dg.EventLogRecord) -> dict[str, dg.MetadataValue[Any]]:
+def metadata_by_label(record: dg.EventLogRecord) -> dict[str, dg.MetadataValue[Any]]:
     """Return what a materialization says about itself."""
     assert record.asset_materialization is not None
     return dict(record.asset_materialization.metadata)
@@ -73,12 +73,12 @@ def test_one_run_writes_all_marts_of_several_days_reproducibly(rebuilt: Rebuilt)
 def test_partitions_report_row_counts_and_marts_their_columns(rebuilt: Rebuilt) -> None:
     projection = dg.AssetKey(["finance", "projection"])
     events = rebuilt.instance.fetch_materializations(projection, limit=10).records
-    assert {event.partition_key: told_by(event)["dagster/row_count"].value for event in events} == {
+    assert {event.partition_key: metadata_by_label(event)["dagster/row_count"].value for event in events} == {
         days_ago(back).isoformat(): 1 for back in range(3)
     }  # a projection has one row a day, also on days on which nothing was spent
     for mart in MARTS.values():
-        told = rebuilt.deployment.defs.resolve_asset_graph().get(dg.AssetKey(mart.name.split("/"))).metadata
-        columns = told["dagster/column_schema"].columns
+        metadata = rebuilt.deployment.defs.resolve_asset_graph().get(dg.AssetKey(mart.name.split("/"))).metadata
+        columns = metadata["dagster/column_schema"].columns
         assert [column.name for column in columns] == [column.name for column in mart.columns]
         assert all(column.description for column in columns)
 
@@ -99,7 +99,7 @@ def test_weeks_and_months_sum_the_days_that_exist(rebuilt: Rebuilt) -> None:
         ("weekly", (today() - timedelta(days=today().weekday())).isoformat()),
         ("monthly", today().replace(day=1).isoformat()),
     ):
-        (asset,) = [one for one in marts if one.key == dg.AssetKey(["summary", name])]
+        (asset,) = [mart for mart in marts if mart.key == dg.AssetKey(["summary", name])]
         wanted = {name: resources[name] for name in ("project", "marts")}
         assert dg.materialize([asset], partition_key=key, instance=rebuilt.instance, resources=wanted).success
         assert (deployment.settings.var_dir / "marts" / "summary" / name / f"{key}.parquet").is_file()
@@ -113,11 +113,11 @@ def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(rebuilt: Rebuilt
     wanted = {"project": default_resources(deployment.settings)["project"]}
     assert dg.materialize([build_charts(weeks)], partition_key=monday, instance=instance, resources=wanted).success
     (record,) = instance.fetch_materializations(dg.AssetKey(["summary", "charts"]), limit=1).records
-    told = told_by(record)
+    metadata = metadata_by_label(record)
     folder = deployment.settings.var_dir / "marts" / "charts" / monday / "all"
-    assert told.pop("files").value == str(folder)
-    assert sorted(path.stem for path in folder.glob("*.png")) == sorted(told)
-    assert told["approval_rate"].value == "[![approval_rate]({0})]({0})".format(
+    assert metadata.pop("files").value == str(folder)
+    assert sorted(path.stem for path in folder.glob("*.png")) == sorted(metadata)
+    assert metadata["approval_rate"].value == "[![approval_rate]({0})]({0})".format(
         f"/charts/{monday}/all/approval_rate.png"
     )
 
@@ -132,11 +132,11 @@ def test_a_measurement_rebuilds_affected_days_and_nothing_paid(rebuilt: Rebuilt)
     first = evaluate(None, at)
     snapshots = dg.AssetMaterialization(dg.AssetKey(["engagement", "snapshots"]), partition=today().isoformat())
     instance.report_runless_asset_event(snapshots)
-    told = evaluate(first.cursor, at + timedelta(minutes=1))
+    evaluated = evaluate(first.cursor, at + timedelta(minutes=1))
     wanted = {
-        key.to_user_string(): told.get_requested_partitions(key)
+        key.to_user_string(): evaluated.get_requested_partitions(key)
         for key in deployment.defs.resolve_asset_graph().materializable_asset_keys
-        if told.get_requested_partitions(key)
+        if evaluated.get_requested_partitions(key)
     }
     assert set(wanted) <= {*MARTS, "summary/charts"}, wanted  # only marts are ever asked for
     assert today().isoformat() in wanted["engagement/daily"]

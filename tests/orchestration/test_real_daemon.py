@@ -21,7 +21,7 @@ from tests.orchestration.daemons import (
     daemons_on,
     leave_work,
     see_that_the_decision_was_honoured_once,
-    see_that_the_failure_was_told_once,
+    see_that_the_failure_was_notified_once,
     see_that_the_marker_was_found_once,
     see_that_why_names_the_runs,
 )
@@ -58,8 +58,8 @@ def daemons(made_once: Made, world: RunningSandbox, place: Path) -> Iterator[Dae
         started.start_webserver()
         # As after an earlier life of the daemon: the sensor's first look would pass over whatever has failed by then.
         seen = json.dumps({"__class__": "RunStatusSensorCursor", "record_id": 0})
-        told = started.ask(SET_CURSOR, sensor=RUN_FAILED, cursor=seen)
-        assert told["setSensorCursor"]["__typename"] == "Sensor"
+        ticked = started.ask(SET_CURSOR, sensor=RUN_FAILED, cursor=seen)
+        assert ticked["setSensorCursor"]["__typename"] == "Sensor"
         server = DagsterServer(DagsterAddress(f"http://127.0.0.1:{started.port}"), "")
         launched = server.launch("make_day_notes", [TOO_EARLY.isoformat()], title="too early", tags={})
         assert not server.status(launched).is_over
@@ -75,8 +75,8 @@ def test_a_marker_of_a_shell_script_continues_the_chain(daemons: Daemons) -> Non
     see_that_the_marker_was_found_once(daemons)
 
 
-def test_a_run_that_fails_is_told_once(daemons: Daemons, world: RunningSandbox) -> None:
-    see_that_the_failure_was_told_once(daemons, world)
+def test_a_run_that_fails_is_notified_once(daemons: Daemons, world: RunningSandbox) -> None:
+    see_that_the_failure_was_notified_once(daemons, world)
 
 
 def test_why_names_the_runs_that_the_web_server_shows(daemons: Daemons) -> None:

@@ -88,5 +88,5 @@ def test_watch_mode_posts_an_approval_and_stops_on_sigterm(
 
 def _state(deployment: Deployment) -> str:
     with deployment.project() as project:
-        (one,) = status_documents(project)
-    return str(one["state"])
+        (document,) = status_documents(project)
+    return str(document["state"])

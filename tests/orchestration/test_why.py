@@ -34,13 +34,13 @@ class Story:
     made: str
     measured: str
 
-    def told(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         with self.deployment.project() as project:
             return document_of(story_of(project, CRAFTS_ID))
 
     def url(self) -> str:
         """Return the address of the post on Instagram."""
-        return str(next(post["url"] for post in self.told()["posts"] if post["platform"] == "instagram"))
+        return str(next(post["url"] for post in self.document()["posts"] if post["platform"] == "instagram"))
 
 
 @pytest.fixture(scope="module")
@@ -61,34 +61,37 @@ def story(bought_once: Made, running_world: RunningSandbox, one_instance: dg.Dag
 
 
 def test_the_story_leads_from_the_view_count_back_to_the_prompt(story: Story) -> None:
-    told = story.told()
-    assert told["state"] == "posted"
-    assert [post["snapshots"][0]["views"] is not None for post in told["posts"]] == [True, True]
-    assert [(one["decided_by"], one["via"]) for one in told["decisions"]] == [("ben", "desk"), ("ana", "cli")]
-    assert told["decisions"][1]["id"] == story.decision_id
-    assert told["decisions"][1]["video_sha256"] == told["video"]["file"]["sha256"]
-    assert all(one["request_id"] for one in told["segments"])
-    assert len(told["prompts"]) == 2
-    assert told["idea"]["caption"]
-    assert {one["kind"] for one in told["effects"]} == {"llm", "segment", "notification", "post"}
-    assert all(one["sent"] for one in told["effects"])
-    runs = {one["run_id"]: one for one in told["runs"]}
+    document = story.document()
+    assert document["state"] == "posted"
+    assert [post["snapshots"][0]["views"] is not None for post in document["posts"]] == [True, True]
+    assert [(decision["decided_by"], decision["via"]) for decision in document["decisions"]] == [
+        ("ben", "desk"),
+        ("ana", "cli"),
+    ]
+    assert document["decisions"][1]["id"] == story.decision_id
+    assert document["decisions"][1]["video_sha256"] == document["video"]["file"]["sha256"]
+    assert all(segment["request_id"] for segment in document["segments"])
+    assert len(document["prompts"]) == 2
+    assert document["idea"]["caption"]
+    assert {effect["kind"] for effect in document["effects"]} == {"llm", "segment", "notification", "post"}
+    assert all(effect["sent"] for effect in document["effects"])
+    runs = {run["run_id"]: run for run in document["runs"]}
     assert runs.keys() >= {story.made, story.measured}
     assert runs[story.made]["page"] == f"http://127.0.0.1:8700/dagster/runs/{story.made}"
-    assert told["transitions"][-1]["to_state"] == "posted"
+    assert document["transitions"][-1]["to_state"] == "posted"
 
 
 def test_the_page_is_printed_for_the_address_of_a_post(
     story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told, url = story.told(), story.url()
+    document, url = story.document(), story.url()
     monkeypatch.chdir(story.deployment.root)
     capsys.readouterr()
     assert dayreel(["why", url]) == 0
     page = capsys.readouterr().out
-    for said in (told["idea"]["idea"], told["prompts"][0]["video_prompt"], f"decision {story.decision_id}", url,
+    for text in (document["idea"]["idea"], document["prompts"][0]["video_prompt"], f"decision {story.decision_id}", url,
                  "lovely", "ben edited", r", to 'Clay,\nand patience'", r"  sent: 'Clay,\nand patience"):  # fmt: skip
-        assert said in page
+        assert text in page
     assert dayreel(["why", CRAFTS_ID, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["content_id"] == CRAFTS_ID
 
@@ -96,14 +99,14 @@ def test_the_page_is_printed_for_the_address_of_a_post(
 def test_a_post_is_found_by_its_address_however_it_was_copied(story: Story) -> None:
     url = story.url()
     with story.deployment.project() as project:
-        for copied in (url, url.rstrip("/"), f"{url}?igsh=MzRlODBiNWFlZA==", story.told()["posts"][0]["post_id"]):
+        for copied in (url, url.rstrip("/"), f"{url}?igsh=MzRlODBiNWFlZA==", story.document()["posts"][0]["post_id"]):
             assert find_content_id(project, copied) == CRAFTS_ID
         with pytest.raises(UsageError, match="No post of ours"):
             find_content_id(project, "https://www.instagram.com/reel/unheard-of/")
 
 
 def test_what_works_like_a_key_is_not_on_the_page(story: Story) -> None:
-    page = json.dumps(story.told())
+    page = json.dumps(story.document())
     with story.deployment.project() as project, project.catalog.read() as connection:
         stored = connection.exec_driver_sql("select handle, result from effects").all()
     secrets = [
@@ -120,8 +123,8 @@ def test_what_works_like_a_key_is_not_on_the_page(story: Story) -> None:
 
 def test_a_day_that_is_not_decided_explains_itself_too(made: Deployment) -> None:
     with made.project() as project:
-        told = document_of(story_of(project, f"notes-{DAY}"))
-    assert (told["state"], told["posts"], told["decisions"]) == ("review_pending", [], [])
+        document = document_of(story_of(project, f"notes-{DAY}"))
+    assert (document["state"], document["posts"], document["decisions"]) == ("review_pending", [], [])
 
 
 def test_an_unknown_content_is_refused_in_a_sentence(made: Deployment) -> None:
@@ -134,10 +137,10 @@ def test_an_unknown_content_is_refused_in_a_sentence(made: Deployment) -> None:
 
 def test_why_never_imports_dagster(made: Deployment) -> None:
     code = "import sys; from dayreel.cli import run; run(['why', sys.argv[1]]); sys.exit('dagster' in sys.modules)"
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code, f"notes-{DAY}"],
         cwd=made.root, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
         text=True,
     )  # fmt: skip
-    assert found.returncode == 0, found.stderr
-    assert "review_pending" in found.stdout
+    assert done.returncode == 0, done.stderr
+    assert "review_pending" in done.stdout

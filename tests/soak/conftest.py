@@ -35,5 +35,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if reports:
         terminalreporter.section("soak")
     for report in reports:
-        said = "; ".join(config.stash[_FIGURES].get(report.nodeid, ["no figure"]))
-        terminalreporter.line(f"{report.outcome:6} {report.duration:7.0f} s  {report.nodeid}: {said}")
+        figures = "; ".join(config.stash[_FIGURES].get(report.nodeid, ["no figure"]))
+        terminalreporter.line(f"{report.outcome:6} {report.duration:7.0f} s  {report.nodeid}: {figures}")

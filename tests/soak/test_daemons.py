@@ -25,7 +25,7 @@ from tests.orchestration.daemons import (
     daemons_on,
     leave_work,
     see_that_the_decision_was_honoured_once,
-    see_that_the_failure_was_told_once,
+    see_that_the_failure_was_notified_once,
     see_that_the_marker_was_found_once,
     see_that_why_names_the_runs,
 )
@@ -60,8 +60,8 @@ def quickened(shipped: str, databases: dict[str, str]) -> str:
 def pid_of(daemons: Daemons, run_id: str) -> int:
     """Return the process that executes a run, as it has told in the run's log."""
     events = [entry.dagster_event for entry in daemons.instance.all_logs(run_id) if entry.dagster_event]
-    told = [event.engine_event_data.metadata for event in events if event.is_engine_event]
-    return int(str([metadata["pid"].value for metadata in told if "pid" in metadata][-1]))
+    engine_events = [event.engine_event_data.metadata for event in events if event.is_engine_event]
+    return int(str([metadata["pid"].value for metadata in engine_events if "pid" in metadata][-1]))
 
 
 def test_a_killed_worker_is_retried_and_buys_nothing_again(
@@ -87,7 +87,7 @@ def test_a_killed_worker_is_retried_and_buys_nothing_again(
             figure(f"retried {kill_a_worker(daemons, world):.0f} s after the kill, 2 segments bought")
             see_that_the_decision_was_honoured_once(daemons)
             see_that_the_marker_was_found_once(daemons)
-            see_that_the_failure_was_told_once(daemons, world)
+            see_that_the_failure_was_notified_once(daemons, world)
             see_that_why_names_the_runs(daemons, f"crafts-{KILLED}")
 
 
@@ -99,7 +99,7 @@ def kill_a_worker(daemons: Daemons, world: RunningSandbox) -> float:
     command = daemons.start("backfill", sys.executable, "-m", "dayreel", *backfill)
 
     def bought() -> list[Any]:
-        return [one for one in world.effects()["generations"] if one["kind"] == "segment"]
+        return [generation for generation in world.effects()["generations"] if generation["kind"] == "segment"]
 
     def attempts() -> list[dg.DagsterRun]:
         runs = daemons.runs(dagster__partition=KILLED.isoformat())

@@ -58,9 +58,9 @@ class Viewer:
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
             if line.startswith(b"data: {") and b"content_id" in line:
-                told = json.loads(line.removeprefix(b"data: "))
-                self.heard[told["content_id"]] = max(told["progress"], self.heard.get(told["content_id"], 0))
-                self.marker = max(self.marker, told["event_id"])
+                event = json.loads(line.removeprefix(b"data: "))
+                self.heard[event["content_id"]] = max(event["progress"], self.heard.get(event["content_id"], 0))
+                self.marker = max(self.marker, event["event_id"])
 
 
 def test_five_hundred_viewers_hear_every_change(tmp_path: Path, figure: Callable[[str], None]) -> None:

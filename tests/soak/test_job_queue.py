@@ -9,7 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dayreel.footage.stores.job_queue import install
-from tests.unit.footage.stores.job_queue.crowd import DISK, assert_each_done_once, start, stopped_at_the_end, told
+from tests.unit.footage.stores.job_queue.crowd import (
+    DISK,
+    assert_each_done_once,
+    attempts_logged,
+    start,
+    stopped_at_the_end,
+)
 from tests.unit.footage.stores.job_queue.jobs import Shared
 from tests.waiting import wait_until
 
@@ -30,7 +36,7 @@ def test_a_thousand_jobs_are_each_done_once(tmp_path: Path, figure: Callable[[st
         wait_until(lambda: completed(shared) >= JOBS, within_s=WITHIN_S, every_s=0.5)
         took_s = time.monotonic() - began
     assert_each_done_once(shared, JOBS)
-    assert not told(tmp_path)["lost"]
+    assert not attempts_logged(tmp_path)["lost"]
     shares = sorted(Counter(info.claimed_by for info in shared.queue.jobs()).values())
     figure(f"{JOBS:,} jobs, 0 lost, 0 done twice, {JOBS / took_s:.0f} a second; shares of the five workers {shares}")
 

@@ -35,7 +35,7 @@ KILLED_PUBLISHES = 4
 Figure = Callable[[str], None]
 
 
-def told(report: Report) -> str:
+def summary_of(report: Report) -> str:
     sums = f"{report.total('kills')} kills, {len(report.fired)} of {len(EVERY_ROW)} faults fired"
     posts = f"{report.total('posts')} posts, {report.total('extra_posts')} extra"
     segments = f"{report.total('generations')} segments, {report.total('extra_generations')} extra"
@@ -52,7 +52,7 @@ def holds(report: Report) -> None:
 
 def test_many_seeds_of_kills_and_faults_post_once_and_pay_once(figure: Figure) -> None:
     report = play(range(SEEDS), workers=os.cpu_count() or 1)
-    figure(told(report))
+    figure(summary_of(report))
     holds(report)
     assert len(report.fired) > 0.95 * len(EVERY_ROW)
 
@@ -60,7 +60,7 @@ def test_many_seeds_of_kills_and_faults_post_once_and_pay_once(figure: Figure) -
 def test_an_older_or_lost_catalog_posts_once_and_pays_once(figure: Figure) -> None:
     """Two kills, and the catalog of the first put back, or none, at any point; nobody but the sweeper looks."""
     report = play(range(SWAPPED, SWAPPED + SWAPPED_SEEDS), workers=os.cpu_count() or 1)
-    figure(f"{report.total('swaps')} older or lost catalogs; {told(report)}")
+    figure(f"{report.total('swaps')} older or lost catalogs; {summary_of(report)}")
     holds(report)
     assert report.total("swaps") >= SWAPPED_SEEDS
     assert report.total("parked") <= SWAPPED_SEEDS / 10, "a kill between a purchase and its id takes a person"
@@ -69,7 +69,7 @@ def test_an_older_or_lost_catalog_posts_once_and_pays_once(figure: Figure) -> No
 @pytest.mark.postgres
 def test_a_catalog_on_postgresql_posts_once_and_pays_once(postgres_server: PostgresServer, figure: Figure) -> None:
     report = play(range(SEEDS, SEEDS + SEEDS_ON_POSTGRESQL), workers=2, postgres=postgres_server.new_schema())
-    figure(told(report))
+    figure(summary_of(report))
     holds(report)
 
 
@@ -105,8 +105,8 @@ class CommandLine:
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         process = self.start(*arguments)
-        said, complained = process.communicate(timeout=600)
-        return process.returncode, said, complained
+        output, complained = process.communicate(timeout=600)
+        return process.returncode, output, complained
 
     def timed(self, *arguments: str) -> float:
         """Run a command that succeeds and return its seconds."""
@@ -128,33 +128,33 @@ class CommandLine:
 
     def until_done(self, *arguments: str, rounds: int = 5) -> None:
         """Run a command until it succeeds, looking up what is not known in between, as a person would."""
-        said: list[str] = []
+        lines: list[str] = []
         for _ in range(rounds):
             code, _, complained = self.run(*arguments)
             if code == 0:
                 return
-            said.append(complained)
+            lines.append(complained)
             self.look_up()
-        raise AssertionError("\n".join(said))
+        raise AssertionError("\n".join(lines))
 
     def look_up(self) -> None:
         """Do what `dayreel reconcile` asks for."""
-        code, told, complained = self.run("reconcile", "--json")
+        code, output, complained = self.run("reconcile", "--json")
         assert code == 0, complained
-        for one in json.loads(told):
-            if one["outcome"] != "parked":
+        for reconciled in json.loads(output):
+            if reconciled["outcome"] != "parked":
                 continue
-            found = self._on_the_dashboard(one)
-            answer = ["--found", found] if found else ["--not-there"]
-            code, _, complained = self.run("reconcile", "--effect", str(one["effect_id"]), *answer)
+            reference = self._on_the_dashboard(reconciled)
+            answer = ["--found", reference] if reference else ["--not-there"]
+            code, _, complained = self.run("reconcile", "--effect", str(reconciled["effect_id"]), *answer)
             assert code == 0, complained
 
-    def _on_the_dashboard(self, one: dict[str, Any]) -> str | None:
-        assert one["kind"] in ("segment", "notification"), one
+    def _on_the_dashboard(self, reconciled: dict[str, Any]) -> str | None:
+        assert reconciled["kind"] in ("segment", "notification"), reconciled
         with open_catalog(f"sqlite:///{self._project / 'var' / 'catalog.db'}") as catalog, catalog.read() as connection:
             rows = [effect_of(row) for row in connection.execute(effects.select()).mappings()]
-        wanted = next(row for row in rows if row.id == one["effect_id"])
-        if one["kind"] == "notification":
+        wanted = next(row for row in rows if row.id == reconciled["effect_id"])
+        if reconciled["kind"] == "notification":
             sent = self.sandbox.effects()["messages"]
             return next((str(each["ts"]) for each in sent if wanted.request["marker"] in json.dumps(each)), None)
         return unclaimed(wanted, [row.handle for row in rows], self.sandbox.effects()["generations"])

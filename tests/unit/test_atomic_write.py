@@ -15,7 +15,7 @@ def test_writing_text_creates_folders_and_replaces_the_old_file(tmp_path: Path) 
     atomic_write_text(path, "Ton 🏺")
     atomic_write_text(path, "Glas")
     assert path.read_text(encoding="utf-8") == "Glas"
-    assert [one.name for one in path.parent.iterdir()] == ["idea.json"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["idea.json"]
 
 
 def test_a_file_can_be_read_by_those_whom_the_umask_lets_in(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_full_disk_leaves_the_old_text_and_no_half_file(tmp_path: Path, monkey
         with pytest.raises(StoreError, match="no room left"):
             atomic_write_text(path, "new")
     assert path.read_text() == "old"
-    assert [one.name for one in tmp_path.iterdir()] == ["idea.json"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["idea.json"]
 
 
 def test_a_part_is_not_listed_among_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,12 +27,12 @@ def test_a_reused_process_id_is_not_taken_for_the_old_process(other: "subprocess
     assert is_alive(this_process()) is True
 
 
-def test_a_process_of_another_host_cannot_be_told() -> None:
+def test_a_process_of_another_host_cannot_be_known() -> None:
     assert is_alive("another-host:1:1.00") is None
 
 
 @pytest.mark.parametrize("part", [0, 1, 2], ids=["machine", "boot", "PID namespace"])
-def test_another_place_of_the_same_host_name_cannot_be_told(part: int) -> None:
+def test_another_place_of_the_same_host_name_cannot_be_known(part: int) -> None:
     """A container whose PIDs mean nothing here: a buyer in it was taken for dead, and its paid id was in no book."""
     where, _, started = this_process().rsplit(":", 2)
     host, _, place = where.partition("/")
@@ -42,7 +42,7 @@ def test_another_place_of_the_same_host_name_cannot_be_told(part: int) -> None:
     assert is_alive(f"{where}:4000000:{started}") is False
 
 
-def test_an_owner_of_before_places_were_written_cannot_be_told() -> None:
+def test_an_owner_without_a_place_cannot_be_known() -> None:
     where, pid, started = this_process().rsplit(":", 2)
     assert is_alive(f"{where.partition('/')[0]}:{pid}:{started}") is None
 

@@ -314,10 +314,10 @@ class Stage:
 
     def _a_person_looks(self, project: Project, verdict: Verdict) -> None:
         for effect in _in_doubt(project):
-            found = _on_the_dashboard(project, effect, self._sandbox.effects())
+            reference = _on_the_dashboard(project, effect, self._sandbox.effects())
             verdict.looked_by_a_person += 1
             try:
-                resolve(project, effect.id, reference=found, by="a person", note="seen on the dashboard")
+                resolve(project, effect.id, reference=reference, by="a person", note="seen on the dashboard")
             except DayreelError as error:
                 verdict.errors.append(f"resolve: {error}")
 
@@ -371,10 +371,10 @@ def _publish(platform: Any, project: Project) -> object:
 def _notify(vendor: str, project: Project) -> object:
     with project.catalog.read() as connection:
         row = get_content(connection, CONTENT)
-    said = notify_once(project, row, "subject", "a text", notifier=project.connect(vendor))
-    if "was not told" in said:
-        raise DayreelError(said)
-    return said
+    notified = notify_once(project, row, "subject", "a text", notifier=project.connect(vendor))
+    if "was not told" in notified:
+        raise DayreelError(notified)
+    return notified
 
 
 def _try(act: Act, project: Project, verdict: Verdict) -> bool:
@@ -387,7 +387,7 @@ def _try(act: Act, project: Project, verdict: Verdict) -> bool:
 
 
 def _look(project: Project, verdict: Verdict) -> None:
-    verdict.errors += [f"{one.outcome}: {one.evidence}" for one in reconcile(project)]
+    verdict.errors += [f"{outcome.outcome}: {outcome.evidence}" for outcome in reconcile(project)]
 
 
 def _retry(project: Project, verdict: Verdict) -> None:

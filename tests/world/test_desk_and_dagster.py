@@ -100,8 +100,8 @@ async def graphql(page: Page, query: str, variables: dict[str, Any]) -> tuple[in
     """Ask as the page itself does."""
     body = json.dumps(json.dumps({"query": query, "variables": variables}))
     sent = f"{{method: 'POST', headers: {{'content-type': 'application/json'}}, body: {body}}}"
-    told = await page.say(f"fetch('/dagster/graphql', {sent}).then(async (r) => [r.status, await r.text()])")
-    return told[0], json.loads(told[1])
+    answer = await page.say(f"fetch('/dagster/graphql', {sent}).then(async (r) => [r.status, await r.text()])")
+    return answer[0], json.loads(answer[1])
 
 
 def test_a_launch_through_the_desk_is_tagged_and_repeated(deployment: Path, dagster: DagsterAddress) -> None:
@@ -120,7 +120,7 @@ def test_a_launch_through_the_desk_is_tagged_and_repeated(deployment: Path, dags
             params["executionMetadata"]["tags"] = [*run["tags"], {"key": "dayreel/content", "value": "another"}]
             assert ask(otto, LAUNCH, {"p": params}).status_code == 403
             runs = ask(vito, RUNS, {}).json()["data"]["runsOrError"]["results"]
-            assert {one["runId"] for one in runs} >= {run["runId"], again["run"]["runId"]}
+            assert {launched["runId"] for launched in runs} >= {run["runId"], again["run"]["runId"]}
             page = vito.get("/dagster/runs")
             assert '"assetPrefix":"/dagster"' in page.text
             assert vito.get(f"/dagster/download_debug/{run['runId']}").status_code == 200
@@ -146,21 +146,21 @@ def test_a_viewer_sees_lineage_but_only_an_operator_can_launch(deployment: Path,
     async def walk(browser: Chromium, url: str) -> None:
         page = await browser.tab(await browser.context(), DESKTOP)
         await come_in(page, f"{url}/welcome/{app.state.desk.users.add('Olga', 'operator', by='test')}")
-        code, told = await graphql(page, LAUNCH, {"p": params})
+        code, answer = await graphql(page, LAUNCH, {"p": params})
         assert code == 200
-        launched = told["data"]["launchPipelineExecution"]
+        launched = answer["data"]["launchPipelineExecution"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         assert {"key": "dayreel/actor", "value": "Olga"} in launched["run"]["tags"]
 
         await come_in(page, f"{url}/welcome/{app.state.desk.users.add('Vera', 'viewer', by='test')}")
         await page.open(f"{url}/dagster/asset-groups")
         await page.wait("document.body.innerText.includes('crafts')", "no lineage", within_s=120)
-        code, told = await graphql(page, "{ runsOrError { ... on Runs { results { runId } } } }", {})
-        assert launched["run"]["runId"] in [run["runId"] for run in told["data"]["runsOrError"]["results"]]
+        code, answer = await graphql(page, "{ runsOrError { ... on Runs { results { runId } } } }", {})
+        assert launched["run"]["runId"] in [run["runId"] for run in answer["data"]["runsOrError"]["results"]]
         assert page.errors == []
-        code, told = await graphql(page, LAUNCH, {"p": params})
+        code, answer = await graphql(page, LAUNCH, {"p": params})
         assert code == 403
-        assert "operator" in told["error"]
+        assert "operator" in answer["error"]
 
     async def go(url: str) -> None:
         assert BROWSER is not None

@@ -197,8 +197,8 @@ async def answer_about_footage(page: Page, desk: Place, clip: Path) -> None:
     await page.say("document.querySelector('input[name=keep][value=\"2\"]').click()")
     await page.press("form[action$='/keep'] button")
     assert "made again" in await page.say("document.querySelector('.banner.good').innerText")
-    (said,) = remembered_item(desk.project.catalog, falls.item_id)["gates"]
-    assert (said["responded_by"], said["response"]) == ("Newcomer", {"keep": [0, 1, 2]})
+    (gates,) = remembered_item(desk.project.catalog, falls.item_id)["gates"]
+    assert (gates["responded_by"], gates["response"]) == ("Newcomer", {"keep": [0, 1, 2]})
     await page.open(f"{desk.url}/library/items/{falls.item_id}")
     await looks_right(page, "item")
 
@@ -244,9 +244,9 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place, in_brows
         await first.press("form[action$='/approve'] button")
         await second.wait("!document.getElementById('moved').hidden", "the other tab is not told")
         await second.press("form[action$='/reject'] button")
-        told = await second.say("document.body.innerText")
-        assert "Ana" in told
-        assert "too dark" in told
+        text = await second.say("document.body.innerText")
+        assert "Ana" in text
+        assert "too dark" in text
 
     in_browser(walk)
     assert content_row(desk.project, desk.content_id).state == "approved"

@@ -128,11 +128,11 @@ def answers(url: str) -> bool:
 
 
 def test_it_is_installed_as_anybody_would(fresh: Environment, tmp_path: Path) -> None:
-    found = fresh.run(
+    imported = fresh.run(
         tmp_path, "python", "-c", "import dayreel, dayreel_acme; print(dayreel.__file__, dayreel_acme.__file__)"
     )
-    assert all(str(fresh.bin.parent) in path for path in found.stdout.split()), found.stdout + found.stderr
-    assert len(found.stdout.split()) == 2
+    assert all(str(fresh.bin.parent) in path for path in imported.stdout.split()), imported.stdout + imported.stderr
+    assert len(imported.stdout.split()) == 2
 
 
 def test_its_own_tests_pass_where_it_is_installed(fresh: Environment) -> None:

@@ -28,7 +28,7 @@ def died_at(name: str, graves: Iterable[str]) -> bool:
 @pytest.fixture(scope="module")
 def results() -> dict[int, Result]:
     """What became of each seed written by hand: one worker plays them all."""
-    return {one.seed: one for one in play([*BY_HAND, *SWAPS]).results}
+    return {result.seed: result for result in play([*BY_HAND, *SWAPS]).results}
 
 
 def test_ten_seeds_of_kills_and_faults_post_once_and_pay_once(results: dict[int, Result]) -> None:

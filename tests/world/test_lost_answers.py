@@ -109,7 +109,7 @@ def prompted(made: Path, world: RunningSandbox, tmp_path_factory: pytest.TempPat
     """A deployment whose day has its prompts."""
     root = tmp_path_factory.mktemp("prompted") / "deployment"
     shutil.copytree(made, root)
-    with studio_of(root, world) as project:
+    with project_on(root, world) as project:
         ask_for_prompts(project)
     return root
 
@@ -120,14 +120,14 @@ def approved(made: Path, world: RunningSandbox, tmp_path_factory: pytest.TempPat
     root = tmp_path_factory.mktemp("approved") / "deployment"
     shutil.copytree(made, root)
     video = clips.render(clips.ClipWish("a video", seed=1, duration_s=3), root.parent)
-    with studio_of(root, world) as project:
+    with project_on(root, world) as project:
         row = reviewable(project, video=video.read_bytes(), name=child.CHANNEL)
         decide(project, row.id, "approved", by="a person", via="cli", revision=row.revision)
     return root
 
 
 @contextmanager
-def studio_of(root: Path, sandbox: RunningSandbox) -> Iterator[Project]:
+def project_on(root: Path, sandbox: RunningSandbox) -> Iterator[Project]:
     project = child.Place(root, sandbox.url, root).project("test")
     try:
         yield project
@@ -151,7 +151,7 @@ def open_project(
             monkeypatch.chdir(root)
             monkeypatch.setenv("DAYREEL_SANDBOX_URL", sandbox.url)
             monkeypatch.setenv("DAYREEL_REVIEWER", "a person")
-            return Deployment(root, sandbox, opened.enter_context(studio_of(root, sandbox)), capsys)
+            return Deployment(root, sandbox, opened.enter_context(project_on(root, sandbox)), capsys)
 
         yield opener
 
@@ -207,8 +207,8 @@ def test_a_post_that_fails_while_processing_is_sent_again(ready: Deployment) -> 
 
     ready.sandbox.clear_faults()
     ready.sandbox.arm("tiktok", "status", "completed_with_error")
-    (told,) = ready.say("reconcile", "--json")
-    assert told["outcome"] == "released"
+    (outcome,) = ready.say("reconcile", "--json")
+    assert outcome["outcome"] == "released"
     assert ready.status()["posts"]["tiktok"]["state"] == "failed"
 
     assert ready.publish("tiktok").state == "posted"
@@ -220,9 +220,9 @@ def test_a_post_is_parked_until_its_platform_reports_it_again(ready: Deployment)
     ready.sandbox.arm("youtube", "list", "expired_token", times=1000)
     assert ready.publish("youtube").state == "processing"
 
-    (told,) = ready.say("reconcile", "--json")
-    assert told["outcome"] == "parked"
-    assert "--not-there" in told["next_step"]
+    (outcome,) = ready.say("reconcile", "--json")
+    assert outcome["outcome"] == "parked"
+    assert "--not-there" in outcome["next_step"]
 
     ready.sandbox.clear_faults()
     ready.say("reconcile")
@@ -239,18 +239,18 @@ def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Deployment) -
         new.render()
     assert new.bought() == 2
 
-    told = new.say("reconcile", "--json")
+    outcomes = new.say("reconcile", "--json")
     (parked,) = new.status()["unknown"]
 
-    assert [one["outcome"] for one in told if one["kind"] == "segment"] == ["parked"]
+    assert [outcome["outcome"] for outcome in outcomes if outcome["kind"] == "segment"] == ["parked"]
     assert parked["kind"] == "segment"
     assert parked["next"] == f"dayreel reconcile --effect {parked['effect_id']} --found ID (or --not-there)"
     assert new.status()["next"] == "dayreel reconcile"
     assert Decimal(parked["reserved_usd"]) == Decimal("0.20")
 
-    found = child._look(new.project, parked["effect_id"], new.sandbox.effects())
-    assert found is not None
-    new.say("reconcile", "--effect", str(parked["effect_id"]), "--found", found)
+    reference = child._look(new.project, parked["effect_id"], new.sandbox.effects())
+    assert reference is not None
+    new.say("reconcile", "--effect", str(parked["effect_id"]), "--found", reference)
     new.render()
 
     assert new.bought() == 2
@@ -287,9 +287,9 @@ def test_a_person_can_release_a_segment_its_service_denies(new: Deployment) -> N
     new.sandbox.arm("fal", "status", "error", times=100, status=404)
     with pytest.raises(Exception, match="HTTP 404"):
         new.render()
-    for one in new.say("reconcile", "--json"):
-        assert one["outcome"] == "parked"
-        new.say("reconcile", "--effect", str(one["effect_id"]), "--not-there")
+    for outcome in new.say("reconcile", "--json"):
+        assert outcome["outcome"] == "parked"
+        new.say("reconcile", "--effect", str(outcome["effect_id"]), "--not-there")
     new.sandbox.clear_faults()
 
     new.render()
@@ -318,8 +318,8 @@ def test_a_segment_made_after_its_process_died_is_reconciled(new: Deployment) ->
         new.render()
     new.sandbox.clear_faults()
 
-    told = [one for one in new.say("reconcile", "--json") if one["kind"] == "segment"]
-    assert [one["outcome"] for one in told] == ["confirmed", "confirmed"]
+    outcomes = [outcome for outcome in new.say("reconcile", "--json") if outcome["kind"] == "segment"]
+    assert [outcome["outcome"] for outcome in outcomes] == ["confirmed", "confirmed"]
     assert new.say("reconcile", "--json") == []
     new.render()
     assert new.bought() == 2
@@ -389,13 +389,15 @@ def test_two_runs_at_once_spend_no_more_than_the_day_allows(open_project: Opener
     ]
     done = subprocess.run([*command, *names], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    totals = json.loads(done.stdout)
 
     ours = _spent(deployment)
     generations = deployment.sandbox.effects()["generations"]
-    theirs = sum((Decimal(one["cost_usd"]) for one in generations if one["kind"] == "llm"), Decimal(0))
+    theirs = sum(
+        (Decimal(generation["cost_usd"]) for generation in generations if generation["kind"] == "llm"), Decimal(0)
+    )
     theirs += Decimal("0.017") * deployment.bought()
-    assert any("cap.day_usd = $0.10" in words for words in said), said
+    assert any("cap.day_usd = $0.10" in words for words in totals), totals
     assert deployment.bought() > 0
     assert theirs <= ours <= Decimal("0.10")
 

@@ -102,8 +102,8 @@ def way(proxy: HostileProxy, world: RunningSandbox, **changes: str) -> Access:
 
 def leaks(text: str) -> list[str]:
     """Return every marked value in a text, as it is or inside another writing of it."""
-    found = {secret for secret in MARKED if secret in text} | set(ISSUED.findall(text))
-    return sorted(found)
+    leaked = {secret for secret in MARKED if secret in text} | set(ISSUED.findall(text))
+    return sorted(leaked)
 
 
 def all_of(error: BaseException) -> str:
@@ -183,16 +183,16 @@ def telling(chat: str, **handle: str) -> Flow:
         client = vendor_named(chat).connect(access)
         permit = make_permit("notification", chat)
         way_back = {"trigger_id": "marked-press-0001", "application": "11", "token": "marked-press-0001"}
-        press = Interaction("edit", "t", "42", "ana", credentials.SLACK_CHANNEL_ID, way_back=way_back)
+        interaction = Interaction("edit", "t", "42", "ana", credentials.SLACK_CHANNEL_ID, way_back=way_back)
         acts = [
             lambda: client.send(permit, Message("hello", marker="m-1")),
             lambda: client.find("m-2"),
             lambda: client.ask(permit, CARD, preview=file if client.preview_rides_along else None),
             lambda: client.attach(permit, handle, file, marker="m-1/preview"),
             lambda: client.redraw(permit, handle, CARD),
-            lambda: client.reply_ephemeral(press, "no"),
+            lambda: client.reply_ephemeral(interaction, "no"),
         ]
-        return [*acts, lambda: client.open_form(press, CARD, within_s=60)] if chat == "slack" else acts
+        return [*acts, lambda: client.open_form(interaction, CARD, within_s=60)] if chat == "slack" else acts
 
     return flow
 
@@ -277,10 +277,10 @@ def test_no_vendor_answer_leaks_a_secret_into_output_or_logs(
 def test_the_net_has_no_hole(world: RunningSandbox, proxy: HostileProxy) -> None:
     """A message that does say back what was sent is found: otherwise the tests above could not fail."""
     proxy.begin(1, "json 401")
-    said = requests.post(
+    response = requests.post(
         f"{proxy.url}/slack/api/auth.test", headers={"Authorization": "Bearer xoxb-sandbox"}, timeout=60
     )
-    assert leaks(said.text) == ["xoxb-sandbox"]
+    assert leaks(response.text) == ["xoxb-sandbox"]
 
 
 def test_a_failing_day_leaves_no_secret_in_any_stored_file(
@@ -288,16 +288,16 @@ def test_a_failing_day_leaves_no_secret_in_any_stored_file(
 ) -> None:
     """Ideas, prompts, segments, notification and posts, each against hostile answers; then everything that is kept."""
     platforms = {"instagram": {}, "tiktok": {"privacy": "SELF_ONLY"}, "youtube": {"privacy": "private"}}
-    told: list[str] = []
+    outcomes: list[str] = []
     shapes = ("json 401", "codes 400", "lost")
     for number, shape in enumerate(shapes):
         world.reset()
         root = tmp_path / str(number)
         project = make_project(root, channels={"crafts": {"platforms": platforms}}, clock=WaitingClock(world.advance))
         project = replace(project, settings=Settings(_env_file=None, root=root, sandbox_url=proxy.url), providers={})
-        told += _goes_wrong(project, proxy, shape)
-    assert len([one for one in told if one.startswith("failed")]) > 4 * len(shapes)
-    assert not leaks("\n".join(told))
+        outcomes += _goes_wrong(project, proxy, shape)
+    assert len([outcome for outcome in outcomes if outcome.startswith("failed")]) > 4 * len(shapes)
+    assert not leaks("\n".join(outcomes))
     for path in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert not leaks(path.read_bytes().decode("latin-1")), path
 
@@ -316,16 +316,18 @@ def _goes_wrong(project: Project, proxy: HostileProxy, shape: str) -> list[str]:
         lambda: render_segments(project, channel, day, source=project.connect("fal")),
     ]
     order = ((making[0], 1), (making[0], 0), (making[1], 1), (making[1], 0), (making[2], 1))
-    told = [_told(proxy, step, shape, act) for act, step in order]
+    outcomes = [_outcome_of(proxy, step, shape, act) for act, step in order]
     row = reviewable(project)
-    told.append(
-        _told(proxy, 1, shape, lambda: notify_reviewers(project, channel, row, notifier=project.connect("slack")))
+    outcomes.append(
+        _outcome_of(proxy, 1, shape, lambda: notify_reviewers(project, channel, row, notifier=project.connect("slack")))
     )
     decide(project, row.id, "approved", by="test", via="cli")
-    return told + [_told(proxy, step, shape, post(one)) for one in channel.platforms.chosen() for step in (1, 3)]
+    return outcomes + [
+        _outcome_of(proxy, step, shape, post(platform)) for platform in channel.platforms.chosen() for step in (1, 3)
+    ]
 
 
-def _told(proxy: HostileProxy, step: int, shape: str, act: Callable[[], Any]) -> str:
+def _outcome_of(proxy: HostileProxy, step: int, shape: str, act: Callable[[], Any]) -> str:
     proxy.begin(step, shape)
     try:
         return f"worked {act()!r}"

@@ -24,20 +24,20 @@ class Refused(MetaPathFinder):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         del path, target
-        if name in SLICE or name.startswith(tuple(f"{one}." for one in SLICE)):
+        if name in SLICE or name.startswith(tuple(f"{module}." for module in SLICE)):
             raise ModuleNotFoundError(f"No module named {name!r} here", name=name)
         return None
 
 
 def import_the_rest() -> None:
     """Import every module but those of the slice, and those that do something when they are imported."""
-    found = [
-        one.name
+    names = [
+        module.name
         for package in PACKAGES
-        for one in pkgutil.walk_packages([package], f"{package}.", onerror=lambda _name: None)
+        for module in pkgutil.walk_packages([package], f"{package}.", onerror=lambda _name: None)
     ]
-    assert len(found) > 300, "the packages are looked for in the working directory"
-    for name in found:
+    assert len(names) > 300, "the packages are looked for in the working directory"
+    for name in names:
         if not name.startswith(SLICE) and not name.endswith((".__main__", ".migrations.env")):
             importlib.import_module(name)
 

@@ -46,7 +46,7 @@ def ask_gate(project: Project, gate: GateRow, text: str, *, about: str, notifier
     return sentence
 
 
-def gate_interaction(project: Project, chat: Chat, press: Interaction) -> Callable[[ReviewNotifier], None] | None:
+def gate_interaction(project: Project, chat: Chat, interaction: Interaction) -> Callable[[ReviewNotifier], None] | None:
     """Return what a press on a question's card sets off, without changing anything; None where it is on another card.
 
     What is returned records the answer, updates the card, replies to the person when it was refused, and raises no
@@ -56,11 +56,11 @@ def gate_interaction(project: Project, chat: Chat, press: Interaction) -> Callab
         UsageError: there is no such question, or the button is not one of its card.
         GateClosedError: it happened in another room.
     """
-    ticket, number, subject = [*press.ticket.split(" "), "", ""][:3]
+    ticket, number, subject = [*interaction.ticket.split(" "), "", ""][:3]
     if ticket != TICKET:
         return None
-    require_room(project, chat, press)
-    if press.act not in _VERDICTS or not number.isdecimal() or len(number) > 9:  # noqa: PLR2004
+    require_room(project, chat, interaction)
+    if interaction.act not in _VERDICTS or not number.isdecimal() or len(number) > 9:  # noqa: PLR2004
         raise UsageError("That is not an answer to a question about own footage.")
     with project.catalog.read() as connection:
         gate = get_gate(connection, int(number))
@@ -70,12 +70,12 @@ def gate_interaction(project: Project, chat: Chat, press: Interaction) -> Callab
     def act(notifier: ReviewNotifier) -> None:
         refusal = ""
         try:
-            verdict = _VERDICTS[press.act]
-            answer(open_library(project), gate.id, verdict, by=shown_name(chat, press), via=chat)
+            verdict = _VERDICTS[interaction.act]
+            answer(open_library(project), gate.id, verdict, by=shown_name(chat, interaction), via=chat)
         except DayreelError as error:
             refusal = str(error)
         _follow(project, gate.id)
-        notify_privately(notifier, press, refusal)
+        notify_privately(notifier, interaction, refusal)
 
     return act
 

@@ -17,7 +17,7 @@ from dayreel.footage.stores.reads import GateRow, gates_of, get_item
 from dayreel.providers.notifiers.contract import Card
 from dayreel.schemas.effect import Effect
 from dayreel.services.effects.ledger import effect_of
-from dayreel.services.notify_people import day_of_project, key_of, marker_of
+from dayreel.services.notify_people import key_of, marker_of, project_today
 from dayreel.services.project import Project
 from dayreel.services.reviewing.redraw_card import redraw_card, redraw_key, redraw_request, shown_of
 from dayreel.stores.catalog.tables import effects
@@ -58,7 +58,7 @@ def intend_redraws(project: Project, connection: Connection, gate: GateRow) -> N
     card = gate_card(project, connection, newest_about(connection, gate) or gate)
     for asked in _asked(project, connection, gate):
         request = {**redraw_request(asked, card), "question": [gate.item_id, gate.subject_sha256]}
-        key, day = redraw_key(asked, card), day_of_project(project)
+        key, day = redraw_key(asked, card), project_today(project)
         project.ledger.intend(connection, key, channel=None, day=day, layer="review", request=request)
 
 
@@ -93,7 +93,7 @@ def send_redraws(project: Project) -> list[str]:
 
 def _redrawn(project: Project, asked: Effect, card: Card) -> str:
     try:
-        redraw_card(project, asked, card, channel=None, day=day_of_project(project))
+        redraw_card(project, asked, card, channel=None, day=project_today(project))
     except (ProviderError, ConfigurationError, BusyError) as error:
         return f"the message at {asked.key.target} still shows it as it was: {error}"
     return ""

@@ -112,7 +112,7 @@ class Callbacks(Protocol):
         """Return the answer that only the person sees who may not decide; None: 403, and `reply_ephemeral` says why."""
         ...
 
-    def form(self, client: Any, press: Interaction, card: Card) -> CallbackAnswer:
+    def form(self, client: Any, interaction: Interaction, card: Card) -> CallbackAnswer:
         """Open the form for the caption, by this answer or by a call of the vendor's `client`.
 
         Raises:
@@ -163,7 +163,7 @@ class ReviewNotifier(Notifier, Protocol):
         """Make a posted card look like this one. Safe to repeat, so a lost answer is a `TransientError`."""
         ...
 
-    def reply_ephemeral(self, press: Interaction, text: str) -> None:
+    def reply_ephemeral(self, interaction: Interaction, text: str) -> None:
         """Reply to the person who pressed, visible to nobody else. Safe to repeat.
 
         Raises:

@@ -120,10 +120,12 @@ class DiscordNotifier:
         if not reply.ok:
             raise refused(reply)
 
-    def reply_ephemeral(self, press: Interaction, text: str) -> None:
+    def reply_ephemeral(self, interaction: Interaction, text: str) -> None:
         """Say something that only the person who pressed can see, within 15 minutes; see the contract."""
-        application, token = press.way_back.get("application", ""), press.way_back.get("token", "")
-        attempted = f"reply to {press.person_id!r} in Discord channel {press.place} with the result of the press"
+        application, token = interaction.way_back.get("application", ""), interaction.way_back.get("token", "")
+        attempted = (
+            f"reply to {interaction.person_id!r} in Discord channel {interaction.place} with the result of the press"
+        )
         if not _ID.fullmatch(application) or not _INTERACTION_TOKEN.fullmatch(token):
             raise PermanentError(attempted=attempted, answer="the press had no way back")
         # The press's own token is the permission here; the bot's stays out of it.

@@ -75,9 +75,9 @@ class DiscordCallbacks:
         """Say it in the answer: Discord shows nobody the reason of a 4xx, and takes no reply after one."""
         return CallbackAnswer(document=private(why))
 
-    def form(self, client: Any, press: Interaction, card: Card) -> CallbackAnswer:  # noqa: ARG002  the contract's
+    def form(self, client: Any, interaction: Interaction, card: Card) -> CallbackAnswer:  # noqa: ARG002  the contract's
         """Open the form by the answer."""
-        return CallbackAnswer(document=form_of(press, caption=card.caption))
+        return CallbackAnswer(document=form_of(interaction, caption=card.caption))
 
     def form_problem(self, text: str) -> CallbackAnswer:
         """Say what is wrong to the person alone; the form has closed."""

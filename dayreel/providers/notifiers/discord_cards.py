@@ -57,7 +57,7 @@ def buttons_of(card: Card) -> list[dict[str, Any]]:
     return [{"type": _ROW, "components": row}]
 
 
-def form_of(press: Interaction, *, caption: str) -> Mapping[str, Any]:
+def form_of(interaction: Interaction, *, caption: str) -> Mapping[str, Any]:
     """Return the answer that opens the form in which somebody writes another caption."""
     box = {
         "type": _INPUT,
@@ -70,7 +70,7 @@ def form_of(press: Interaction, *, caption: str) -> Mapping[str, Any]:
     return {
         "type": _MODAL,
         "data": {
-            "custom_id": f"caption {press.ticket}",
+            "custom_id": f"caption {interaction.ticket}",
             "title": "Edit the caption",
             "components": [{"type": _LABEL, "label": "Caption", "component": box}],
         },

@@ -181,15 +181,18 @@ class SlackNotifier:
             has_side_effects=False,
         )
 
-    def reply_ephemeral(self, press: Interaction, text: str) -> None:
+    def reply_ephemeral(self, interaction: Interaction, text: str) -> None:
         """Say something that only the person who pressed can see; see the contract."""
         self._call(
-            lambda: self._client.chat_postEphemeral(channel=press.place, user=press.person_id, text=escaped(text)),
-            attempted=f"reply to {press.person_id!r} in Slack channel {press.place} with the result of the press",
+            lambda: self._client.chat_postEphemeral(
+                channel=interaction.place, user=interaction.person_id, text=escaped(text)
+            ),
+            attempted=f"reply to {interaction.person_id!r} in Slack channel {interaction.place} with the result of "
+            "the press",
             has_side_effects=False,
         )
 
-    def open_form(self, press: Interaction, card: Card, *, within_s: int) -> None:
+    def open_form(self, interaction: Interaction, card: Card, *, within_s: int) -> None:
         """Open the form for the caption in front of the person who pressed.
 
         Args:
@@ -198,10 +201,10 @@ class SlackNotifier:
         Raises:
             TransientError, PermanentError: it did not open; pressing again may help.
         """
-        trigger_id = press.way_back["trigger_id"]
+        trigger_id = interaction.way_back["trigger_id"]
         self._call(
             lambda: self._new_client(within_s).views_open(
-                trigger_id=trigger_id, view=form_of(card, caption=card.caption, channel_id=press.place)
+                trigger_id=trigger_id, view=form_of(card, caption=card.caption, channel_id=interaction.place)
             ),
             attempted=f"open the caption's form in Slack for {card.title}",
             has_side_effects=False,

@@ -71,9 +71,9 @@ class SlackCallbacks:
         """Return None: the answer to a press is shown to nobody."""
         return
 
-    def form(self, client: Any, press: Interaction, card: Card) -> CallbackAnswer:
+    def form(self, client: Any, interaction: Interaction, card: Card) -> CallbackAnswer:
         """Open the form by a call, inside the request: afterwards it is too late."""
-        client.open_form(press, card, within_s=FORM_DEADLINE_S)
+        client.open_form(interaction, card, within_s=FORM_DEADLINE_S)
         return CallbackAnswer()
 
     def form_problem(self, text: str) -> CallbackAnswer:

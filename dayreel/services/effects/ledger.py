@@ -388,12 +388,12 @@ class EffectLedger:
         return leases.is_at_work(row, catalog_url=self._catalog.url, now=self._clock.now(), us=self._owner)
 
     def _is(self, key: EffectKey) -> tuple[ColumnElement[bool], ...]:
-        is_about_none = (
+        without_content = (
             effects.c.content_id.is_(None),
             effects.c.world == self._world,
         )  # a content says its world itself
         return (
-            *(is_about_none if key.content_id == NO_CONTENT else (effects.c.content_id == key.content_id,)),
+            *(without_content if key.content_id == NO_CONTENT else (effects.c.content_id == key.content_id,)),
             effects.c.kind == key.kind,
             effects.c.target == key.target,
             effects.c.sequence == key.sequence,

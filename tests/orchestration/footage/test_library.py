@@ -71,7 +71,7 @@ def test_each_step_of_an_item_materializes_its_partition(
 ) -> None:
     file_it(library)
     ticked: Any = deployment.tick(stored_instance, "item_moved_sensor")
-    assert [(one.partition_key, one.asset_selection[0].path[-1]) for one in ticked.run_requests] == [
+    assert [(request.partition_key, request.asset_selection[0].path[-1]) for request in ticked.run_requests] == [
         (FALLS.item_id, stage) for stage in ("ripped", "remuxed", "transcoded", "in_library")
     ]
     (added,) = ticked.dynamic_partitions_requests
@@ -79,10 +79,10 @@ def test_each_step_of_an_item_materializes_its_partition(
         each.add_dynamic_partitions(added.partitions_def_name, list(added.partition_keys))
     results = [record(deployment, instance, request) for request in ticked.run_requests]
     assert all(result.success for result in results), [failures(result) for result in results]
-    told = metadata_of(results[1], "library", "remuxed")
-    assert (told["title"], told["made_by"]) == ("Hidden Falls", "pretender")
-    assert told["trigger"] == "auto by ana: by pretender"
-    assert told["evidence"]["files"][0]["streams"][2]["reason"] == "its language is fra"
+    metadata = metadata_of(results[1], "library", "remuxed")
+    assert (metadata["title"], metadata["made_by"]) == ("Hidden Falls", "pretender")
+    assert metadata["trigger"] == "auto by ana: by pretender"
+    assert metadata["evidence"]["files"][0]["streams"][2]["reason"] == "its language is fra"
     again: Any = deployment.tick(stored_instance, "item_moved_sensor", cursor=ticked.cursor)
     assert again.skip_message == "no item has moved"
 
@@ -101,7 +101,9 @@ def test_the_house_sees_that_own_footage_has_moved(
     deployment: Deployment, instance: dg.DagsterInstance, library: Library
 ) -> None:
     ticked: Any = deployment.tick(instance, "chore_due_sensor")
-    assert [one.run_config["ops"]["run_maintenance"]["config"]["names"] for one in ticked.run_requests] == [["library"]]
+    assert [request.run_config["ops"]["run_maintenance"]["config"]["names"] for request in ticked.run_requests] == [
+        ["library"]
+    ]
     with hold(deployment.settings.var_dir / "locks", WATCH_LOCK, what="watch", at=datetime.now(UTC)):
         watched: Any = deployment.tick(instance, "chore_due_sensor")
     assert not watched.run_requests  # whoever watches looks by itself
@@ -136,9 +138,9 @@ def test_filing_rebuilds_throughput_only_where_a_library_is_set(
     filed = dg.AssetMaterialization(dg.AssetKey(["library", "in_library"]), partition=FALLS.item_id)
     instance.report_runless_asset_event(filed)
     later = at + timedelta(minutes=1)
-    told = dg.evaluate_automation_conditions(deployment.defs, instance, evaluation_time=later, cursor=first.cursor)
-    assert today().isoformat() in told.get_requested_partitions(mart)
-    assert len(told.get_requested_partitions(mart)) <= 3
+    second = dg.evaluate_automation_conditions(deployment.defs, instance, evaluation_time=later, cursor=first.cursor)
+    assert today().isoformat() in second.get_requested_partitions(mart)
+    assert len(second.get_requested_partitions(mart)) <= 3
     monkeypatch.delenv("DAYREEL_LIBRARY")
     graph = build_defs(load_settings(deployment.root)).resolve_asset_graph()
     assert graph.get(mart).automation_condition is None
@@ -153,7 +155,7 @@ def test_the_chores_started_by_hand_are_all_or_those_named(
             instance=instance, run_config={"ops": {"run_maintenance": {"config": config}}}
         ).success
         with library.project.catalog.read() as connection:
-            return [one.role for one in jobs_of(connection)]
+            return [queued.role for queued in jobs_of(connection)]
 
     assert do(names=["reviews", "library_cards"]) == []
     assert do() == ["remux"]

@@ -57,8 +57,8 @@ def dayreel(project: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., 
     def typed(*arguments: str) -> Told:
         capsys.readouterr()
         code = run(list(arguments))
-        told = capsys.readouterr()
-        return Told(code, told.out, told.err)
+        printed = capsys.readouterr()
+        return Told(code, printed.out, printed.err)
 
     return typed
 

@@ -40,11 +40,11 @@ def put_content(day: date = date(2026, 11, 20)) -> str:
 
 @pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
 def test_every_command_has_help_that_says_what_it_does(words: tuple[str, ...], dayreel: Type) -> None:
-    told = dayreel(*words, "--help")
-    assert told.code == 0
-    assert f"Usage: dayreel {' '.join(words)}" in told.out
-    assert len(told.out.splitlines()) > 4
-    assert told.err == ""
+    result = dayreel(*words, "--help")
+    assert result.code == 0
+    assert f"Usage: dayreel {' '.join(words)}" in result.out
+    assert len(result.out.splitlines()) > 4
+    assert result.err == ""
 
 
 def test_the_list_of_commands_is_that_of_the_modules() -> None:
@@ -70,29 +70,29 @@ def test_the_list_of_commands_is_that_of_the_modules() -> None:
     ids=" ".join,
 )
 def test_wrong_usage_is_exit_code_2_and_says_so_on_stderr(words: tuple[str, ...], dayreel: Type) -> None:
-    told = dayreel(*words)
-    assert told.code == 2
-    assert told.out == ""
-    assert told.err.strip()
-    assert "Traceback" not in told.err
+    result = dayreel(*words)
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.strip()
+    assert "Traceback" not in result.err
 
 
-def test_an_unknown_channel_is_told_which_there_are(dayreel: Type) -> None:
+def test_an_unknown_channel_is_refused_with_the_known_ones(dayreel: Type) -> None:
     assert "'nobody'" in dayreel("run", "--channel", "nobody").err
     assert "asmr_crafts, tiny_histories" in dayreel("run", "--channel", "nobody").err
 
 
-def test_a_day_that_cannot_be_read_is_told_how_to_write_it(dayreel: Type) -> None:
+def test_a_day_that_cannot_be_read_is_refused_with_an_example(dayreel: Type) -> None:
     assert "Write days as YYYY-MM-DD" in dayreel("run", "--date", "tomorrow").err
 
 
 @pytest.mark.parametrize("words", [("status",), ("review", "list"), ("config", "list"), ("channels", "list")])
 def test_json_is_one_document_alone_on_stdout(words: tuple[str, ...], dayreel: Type) -> None:
     put_content()
-    told = dayreel(*words, "--json")
-    assert told.code == 0
-    assert isinstance(json.loads(told.out), list)
-    assert told.err == ""
+    result = dayreel(*words, "--json")
+    assert result.code == 0
+    assert isinstance(json.loads(result.out), list)
+    assert result.err == ""
 
 
 def test_channels_list_names_every_platform(dayreel: Type) -> None:
@@ -109,33 +109,33 @@ def test_the_table_of_a_run_says_how_its_contents_stand(project: Path, capsys: p
 
 def test_status_has_the_promised_shape(dayreel: Type) -> None:
     content_id = put_content()
-    (told,) = json.loads(dayreel("status", "--json").out)
-    assert told["content_id"] == content_id
-    assert told["next"] == f"dayreel review approve {content_id}"
-    assert {"channel", "date", "state", "cost_usd", "review", "posts"} <= set(told)
+    (documents,) = json.loads(dayreel("status", "--json").out)
+    assert documents["content_id"] == content_id
+    assert documents["next"] == f"dayreel review approve {content_id}"
+    assert {"channel", "date", "state", "cost_usd", "review", "posts"} <= set(documents)
     assert content_id in dayreel("status").out
 
 
 def test_status_of_one_day_leaves_out_the_others(dayreel: Type) -> None:
     put_content(date(2026, 11, 18))
     put_content(date(2026, 11, 19))
-    (told,) = json.loads(dayreel("status", "--json", "--date", "2026-11-18").out)
-    assert told["date"] == "2026-11-18"
+    (documents,) = json.loads(dayreel("status", "--json", "--date", "2026-11-18").out)
+    assert documents["date"] == "2026-11-18"
 
 
 def test_an_empty_project_says_what_to_type(dayreel: Type) -> None:
-    told = dayreel("status")
-    assert told.code == 0
-    assert "dayreel run" in told.out
+    result = dayreel("status")
+    assert result.code == 0
+    assert "dayreel run" in result.out
     assert json.loads(dayreel("status", "--json").out) == []
 
 
 def test_an_invalid_setting_is_named_without_its_value(dayreel: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYREEL_WEBSERVER_PORT", "marked-value")
-    told = dayreel("status")
-    assert told.code == 1
-    assert "DAYREEL_WEBSERVER_PORT (" in told.err
-    assert "marked-value" not in told.err
+    result = dayreel("status")
+    assert result.code == 1
+    assert "DAYREEL_WEBSERVER_PORT (" in result.err
+    assert "marked-value" not in result.err
 
 
 def test_the_kill_switch_is_seen_in_the_configuration(dayreel: Type) -> None:

@@ -113,9 +113,9 @@ def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
 def test_the_doctor_looks_at_dagster_too(
     project: Path, dayreel: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = dayreel("doctor", "--json")
-    checks = {check["name"]: check for check in json.loads(told.out)}
-    assert told.code == 0, told
+    result = dayreel("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(result.out)}
+    assert result.code == 0, result
     assert checks["dagster instance"]["verdict"] == "ok"
     assert checks["dagster daemon"]["verdict"] == "warn"
     assert "dayreel up" in checks["dagster daemon"]["next_step"]

@@ -40,9 +40,9 @@ def test_a_rejection_is_not_unknowingly_reversed_by_another(
 ) -> None:
     assert review("reject", ID, "--by", "ana", "--note", "the hands") == 0
     assert review("approve", ID, "--by", "ben") == 1
-    said = capsys.readouterr().err
-    assert "'ana' rejected it at" in said
-    assert "--overrule" in said
+    error = capsys.readouterr().err
+    assert "'ana' rejected it at" in error
+    assert "--overrule" in error
     assert review("approve", ID, "--by", "ben", "--overrule") == 0
 
 

@@ -23,18 +23,18 @@ def nothing_was_begun(project: Path) -> bool:
 
 
 def test_a_day_in_the_future_is_refused(project: Path, dayreel: Type) -> None:
-    told = dayreel("run", "--channel", "asmr_crafts", "--date", str(TODAY + timedelta(days=3)))
-    assert told.code == 1
-    assert "is in the future for channel 'asmr_crafts'" in told.err
+    result = dayreel("run", "--channel", "asmr_crafts", "--date", str(TODAY + timedelta(days=3)))
+    assert result.code == 1
+    assert "is in the future for channel 'asmr_crafts'" in result.err
     assert nothing_was_begun(project)
 
 
 def test_a_day_before_the_channel_begins_is_refused(project: Path, dayreel: Type) -> None:
-    told = dayreel("run", "--channel", "asmr_crafts", "--date", "2026-10-31", "--json")
-    assert told.code == 1
-    assert "is before active_from (2026-11-01)" in told.err
-    assert "channels/asmr_crafts.yaml" in told.err
-    assert json.loads(told.out) == []
+    result = dayreel("run", "--channel", "asmr_crafts", "--date", "2026-10-31", "--json")
+    assert result.code == 1
+    assert "is before active_from (2026-11-01)" in result.err
+    assert "channels/asmr_crafts.yaml" in result.err
+    assert json.loads(result.out) == []
     assert nothing_was_begun(project)
 
 
@@ -45,18 +45,18 @@ def test_broken_yaml_names_file_line_and_field(project: Path, dayreel: Type) -> 
     lines[number] = "timezone: Mars/Olympus"
     path.write_text("\n".join(lines), encoding="utf-8")
     for words in (("run",), ("channels", "validate"), ("channels", "list")):
-        told = dayreel(*words)
-        assert told.code == 1
-        assert f"asmr_crafts.yaml:{number + 1}: timezone:" in told.err
+        result = dayreel(*words)
+        assert result.code == 1
+        assert f"asmr_crafts.yaml:{number + 1}: timezone:" in result.err
     assert nothing_was_begun(project)
 
 
 def test_broken_yaml_as_json_is_a_list_of_problems(project: Path, dayreel: Type) -> None:
     with (project / "channels" / "asmr_crafts.yaml").open("a", encoding="utf-8") as file:
         file.write("colour: blue\n")
-    told = dayreel("channels", "validate", "--json")
-    assert told.code == 1
-    (problem,) = json.loads(told.out)
+    result = dayreel("channels", "validate", "--json")
+    assert result.code == 1
+    (problem,) = json.loads(result.out)
     assert (problem["file"], problem["field"]) == ("asmr_crafts.yaml", "colour")
     assert "allowed here" in problem["message"]
 
@@ -68,25 +68,25 @@ def test_a_missing_live_key_is_named_before_anything_is_bought(
     monkeypatch.setenv("ANTHROPIC_API_KEY", "marked-key")
     for name in ("OPENAI_API_KEY", "FAL_KEY"):
         monkeypatch.delenv(name, raising=False)
-    told = dayreel("run", "--channel", "asmr_crafts")
-    assert told.code == 1
-    assert "OPENAI_API_KEY (openai), FAL_KEY (fal)" in told.err
-    assert "nothing was bought" in told.err
-    assert "ANTHROPIC_API_KEY" not in told.err
-    assert "marked-key" not in told.err + told.out
+    result = dayreel("run", "--channel", "asmr_crafts")
+    assert result.code == 1
+    assert "OPENAI_API_KEY (openai), FAL_KEY (fal)" in result.err
+    assert "nothing was bought" in result.err
+    assert "ANTHROPIC_API_KEY" not in result.err
+    assert "marked-key" not in result.err + result.out
     assert nothing_was_begun(project)
 
 
-def test_a_second_run_of_the_same_day_is_told_who_works(
+def test_a_second_run_of_the_same_day_names_who_works(
     project: Path, dayreel: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYREEL_SANDBOX_URL", "http://127.0.0.1:9")
     name = f"run-asmr_crafts-{TODAY}"
     with hold(project / "var" / "locks", name, what="make it", at=datetime.now(UTC)):
-        told = dayreel("run", "--channel", "asmr_crafts", "--date", str(TODAY))
-    assert told.code == 1
-    assert f"process {os.getpid()}" in told.err
-    assert "nothing was done here" in told.err
+        result = dayreel("run", "--channel", "asmr_crafts", "--date", str(TODAY))
+    assert result.code == 1
+    assert f"process {os.getpid()}" in result.err
+    assert "nothing was done here" in result.err
 
 
 class CtrlC(Say):
@@ -104,10 +104,10 @@ def test_ctrl_c_stops_the_command_and_starts_no_other_channel(
 ) -> None:
     with scripted(CtrlC(status=500)) as vendor:
         monkeypatch.setenv("DAYREEL_SANDBOX_URL", vendor.url)
-        told = dayreel("run", "--date", str(TODAY))
-    assert told.code == 1
-    assert told.err.endswith("What is made and paid is kept; the same command continues from there.\n\nStopped.\n")
-    assert "tiny_histories" not in told.err
+        result = dayreel("run", "--date", str(TODAY))
+    assert result.code == 1
+    assert result.err.endswith("What is made and paid is kept; the same command continues from there.\n\nStopped.\n")
+    assert "tiny_histories" not in result.err
     assert len(vendor.asked) == 1
     assert [folder.name for folder in (project / "content").glob("[!.]*")] == [f"asmr_crafts-{TODAY}"]
 
@@ -123,10 +123,10 @@ def test_the_tutorials_channel_is_read_as_its_page_says(project: Path, dayreel: 
     (folder / "calendar.csv").write_text(calendar, encoding="utf-8")
     file = folder.with_suffix(".yaml")
     file.write_text(first, encoding="utf-8")
-    told = dayreel("channels", "validate")
-    assert (told.code, told.out) == (1, "Channels: 3, problems: 1.\n")
-    assert told.err.startswith("garden_notes.yaml:8: video.folder: ")
-    assert told.err.endswith("/channels/garden_notes/clip is not there\n")
+    result = dayreel("channels", "validate")
+    assert (result.code, result.out) == (1, "Channels: 3, problems: 1.\n")
+    assert result.err.startswith("garden_notes.yaml:8: video.folder: ")
+    assert result.err.endswith("/channels/garden_notes/clip is not there\n")
     file.write_text(first.replace("garden_notes/clip,", "garden_notes/clips,"), encoding="utf-8")
     (project / "channels" / "garden_notes_es.yaml").write_text(second, encoding="utf-8")
     assert dayreel("channels", "validate").out == "Channels: 4, all fine.\n"

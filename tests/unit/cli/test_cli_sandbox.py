@@ -46,7 +46,11 @@ def no_world_stays(settings: Settings) -> Iterator[None]:
 def world_pid(settings: Settings) -> int:
     """Return the process that listens where the project's world does."""
     port = settings.sandbox_port
-    (pid,) = {one.pid for one in psutil.net_connections("tcp") if one.laddr[1:2] == (port,) and one.status == "LISTEN"}
+    (pid,) = {
+        connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.laddr[1:2] == (port,) and connection.status == "LISTEN"
+    }
     assert pid is not None
     return pid
 
@@ -66,13 +70,13 @@ def test_run_up_and_sandbox_at_once_start_a_single_world(settings: Settings) -> 
         foreground = start("sandbox")
         runs = [threads.submit(run) for _ in range(2)]
         threads.submit(keep_sandbox, settings, children).result()
-        assert {one.result() for one in runs} == {find_sandbox(settings)}
+        assert {finished.result() for finished in runs} == {find_sandbox(settings)}
         if world_pid(settings) in {child.pid for child in psutil.Process(foreground.pid).children(recursive=True)}:
             foreground.send_signal(signal.SIGINT)
-        told = finish(foreground)
-        assert told.code == 0, told
+        result = finish(foreground)
+        assert result.code == 0, result
         started = [*apart, *(child.process for child in children)]
-        assert len(started) + ("runs until" in told.err) == 1
+        assert len(started) + ("runs until" in result.err) == 1
         for process in started:
             process.terminate()
             process.wait()
@@ -93,9 +97,9 @@ def test_a_foreground_sandbox_ends_its_world_however_it_ends(settings: Settings)
 
 def test_every_command_fails_fast_if_the_world_cannot_listen(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", settings.sandbox_port)):
-        told = finish(start("sandbox"))
-        assert (told.code, told.out) == (1, "")
-        assert told.err.count(f"The sandbox world cannot listen on 127.0.0.1:{settings.sandbox_port}") == 1
+        result = finish(start("sandbox"))
+        assert (result.code, result.out) == (1, "")
+        assert result.err.count(f"The sandbox world cannot listen on 127.0.0.1:{settings.sandbox_port}") == 1
         with pytest.raises(ConfigurationError, match="did not come up and left with exit code 1") as refused:
             ensure_sandbox(settings, SystemClock())
         assert "Its log is var/logs/sandbox.log" in str(refused.value)

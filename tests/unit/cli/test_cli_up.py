@@ -43,7 +43,7 @@ class Up:
     """`dayreel up` once it has said where everything is."""
 
     process: "subprocess.Popen[str]"
-    said: str
+    output: str
 
     def offspring(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -63,11 +63,11 @@ def up(shared: Path, ports: tuple[int, int]) -> Iterator[Up]:
     process = start("up")
     try:
         assert process.stdout is not None
-        said = ""
+        output = ""
         while (line := process.stdout.readline()) and not line.startswith("Ctrl-C"):
-            said += line
+            output += line
         assert line, finish(process)
-        yield Up(process, said)
+        yield Up(process, output)
     finally:
         if process.poll() is None:
             for child in psutil.Process(process.pid).children(recursive=True):
@@ -76,16 +76,16 @@ def up(shared: Path, ports: tuple[int, int]) -> Iterator[Up]:
             process.communicate()
 
 
-def test_a_port_that_is_taken_is_told_with_its_holder(
+def test_a_port_that_is_taken_is_reported_with_its_holder(
     project: Path, dayreel: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         monkeypatch.setenv("DAYREEL_DESK_PORT", str(port))
-        told = dayreel("up")
-        assert told.code == 1
-        assert f"Port {port} is taken by {who_listens(port)}" in told.err
-        assert f"process {os.getpid()}" in told.err
+        result = dayreel("up")
+        assert result.code == 1
+        assert f"Port {port} is taken by {who_listens(port)}" in result.err
+        assert f"process {os.getpid()}" in result.err
     assert not (project / "var" / "logs").exists(), "something was started"
 
 
@@ -120,21 +120,26 @@ def test_the_first_link_is_not_printed_to_the_systemd_journal(
         monkeypatch.setenv("JOURNAL_STREAM", f"{kept.st_dev}:{kept.st_ino}")
         monkeypatch.setattr("sys.stdout", journal)
         print_first_login(load_settings())
-    said = (tmp_path / "journal").read_text()
-    assert "`dayreel users add NAME --role admin` prints a link" in said
-    assert "/welcome/" not in said
+    text = (tmp_path / "journal").read_text()
+    assert "`dayreel users add NAME --role admin` prints a link" in text
+    assert "/welcome/" not in text
 
 
 def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:
     """Return the addresses at which they listen."""
-    found = [connection for process in processes for connection in process.net_connections("inet")]
+    connections = [connection for process in processes for connection in process.net_connections("inet")]
     waiting = (psutil.CONN_LISTEN, psutil.CONN_NONE)  # TCP and UDP
-    return {(one.laddr[0], one.laddr[1]) for one in found if one.status in waiting}
+    return {(connection.laddr[0], connection.laddr[1]) for connection in connections if connection.status in waiting}
 
 
 def unix_sockets(processes: list[psutil.Process]) -> set[str]:
     """Return the Unix sockets that they have made."""
-    return {str(one.laddr) for process in processes for one in process.net_connections("unix") if str(one.laddr)}
+    return {
+        str(connection.laddr)
+        for process in processes
+        for connection in process.net_connections("unix")
+        if str(connection.laddr)
+    }
 
 
 @pytest.mark.slow
@@ -142,10 +147,10 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
     up: Up, ports: tuple[int, int], shared: Path, project: Path, dayreel: Callable[..., Told]
 ) -> None:
     desk, world = (f"http://127.0.0.1:{port}" for port in ports)
-    assert f"{desk}\n" in up.said
-    assert f"{desk}/dagster/\n" in up.said
-    assert f"{desk}/welcome/" in up.said
-    assert f"{world}\n" in up.said
+    assert f"{desk}\n" in up.output
+    assert f"{desk}/dagster/\n" in up.output
+    assert f"{desk}/welcome/" in up.output
+    assert f"{world}\n" in up.output
     answered = requests.get(f"{desk}/dagster/server_info", timeout=STOP_WITHIN_S)
     assert answered.status_code == 401, "Dagster is behind the desk, and there is nobody yet"
     children = up.offspring()
@@ -164,10 +169,10 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
     assert len(children) >= 3
     (watching,) = (child for child in children if child.cmdline()[-2:] == ["library", "watch"])
     assert (who_holds(project / "var/locks", WATCH_LOCK) or "").startswith(f"process {watching.pid},")
-    assert f"{shared} is watched\n" in up.said
+    assert f"{shared} is watched\n" in up.output
     up.process.send_signal(signal.SIGINT)
-    told = finish(up.process, STOP_WITHIN_S)
-    assert told.code == 0, told
+    result = finish(up.process, STOP_WITHIN_S)
+    assert result.code == 0, result
     assert not [child for child in children if is_running(child.pid)]
     lines = (project / "var/logs/library-watch.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["started", "stopped"], "it was not killed"

@@ -22,7 +22,7 @@ def test_somebody_is_added_listed_given_a_token_and_locked_out(project: Path, da
     added = dayreel("users", "add", "Ana", "--role", "reviewer")
     assert added.code == 0
     assert re.fullmatch(r"http://127\.0\.0\.1:8700/welcome/[\w-]{43}\n", added.out)
-    assert [(one["name"], one["role"]) for one in json.loads(dayreel("users", "list", "--json").out)] == [
+    assert [(user["name"], user["role"]) for user in json.loads(dayreel("users", "list", "--json").out)] == [
         ("Ana", "reviewer")
     ]
     assert "has not logged in yet" in dayreel("users", "list").out
@@ -47,9 +47,9 @@ def test_a_name_that_is_taken_or_unknown_is_a_sentence(project: Path, dayreel: C
 
 
 def test_beyond_loopback_the_desk_refuses_without_users(project: Path, dayreel: Callable[..., Told]) -> None:
-    told = dayreel("desk", "--host", "0.0.0.0", "--port", "0")
-    assert told.code == 1
-    assert "dayreel users add" in told.err
+    result = dayreel("desk", "--host", "0.0.0.0", "--port", "0")
+    assert result.code == 1
+    assert "dayreel users add" in result.err
 
 
 def test_roles_passwords_and_accounts_are_changed_at_a_prompt(project: Path, dayreel: Callable[..., Told]) -> None:

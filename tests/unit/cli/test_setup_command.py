@@ -29,7 +29,7 @@ def answer(world: RunningSandbox, project: Path, monkeypatch: pytest.MonkeyPatch
 
     def typed(vendors: tuple[str, ...], *answers: str) -> Result:
         return CliRunner().invoke(
-            command, list(vendors), input="".join(f"{one}\n" for one in answers), standalone_mode=False
+            command, list(vendors), input="".join(f"{line}\n" for line in answers), standalone_mode=False
         )
 
     return typed

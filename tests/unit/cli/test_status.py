@@ -28,7 +28,7 @@ def test_an_empty_catalog_has_an_empty_status(make_project: MakeProject) -> None
     assert status_documents(make_project()) == []
 
 
-def test_a_content_is_told_in_the_promised_shape(make_project: MakeProject) -> None:
+def test_a_content_is_shown_in_the_promised_shape(make_project: MakeProject) -> None:
     project = make_project()
     make_idea(project, channel_of(project), DAY, model=FakeLanguageModel([answer(idea())]))
     reviewable(project)
@@ -70,15 +70,15 @@ def test_an_unknown_outcome_is_shown_with_the_reconcile_command(make_project: Ma
     decide(project, ID, "approved", by="ana", via="cli")
     with pytest.raises(UnknownOutcomeError):
         publish_post(project, channel_of(project), ID, "instagram", provider=FakePlatform(steps=["lost_answer"]))
-    (told,) = status_documents(project)
-    (parked,) = told["unknown"]
+    (documents,) = status_documents(project)
+    (parked,) = documents["unknown"]
     assert (parked["effect_id"], parked["kind"], parked["target"]) == (
         ledger_rows(project)[0]["id"],
         "post",
         "instagram",
     )
-    assert (told["posts"]["instagram"]["state"], told["posts"]["instagram"]["url"]) == ("unknown", None)
-    assert told["next"] == "dayreel reconcile"
+    assert (documents["posts"]["instagram"]["state"], documents["posts"]["instagram"]["url"]) == ("unknown", None)
+    assert documents["next"] == "dayreel reconcile"
 
 
 def test_money_that_may_have_been_spent_is_shown(make_project: MakeProject) -> None:
@@ -86,8 +86,8 @@ def test_money_that_may_have_been_spent_is_shown(make_project: MakeProject) -> N
     lost = UnknownOutcomeError(attempted="ask", answer="lost")
     make_idea(project, channel_of(project), DAY, model=FakeLanguageModel([lost]))
     reserved = sum((row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(project)), Decimal(0))
-    (told,) = status_documents(project)
-    assert told["cost_usd"] == str(reserved.quantize(Decimal("0.0001")))
+    (documents,) = status_documents(project)
+    assert documents["cost_usd"] == str(reserved.quantize(Decimal("0.0001")))
     assert reserved > Decimal("0.007")
 
 
@@ -97,12 +97,12 @@ def test_status_filters_by_day_channel_and_state_newest_first(make_project: Make
         for day in (DAY - timedelta(days=1), DAY):
             open_content(project, channel_of(project, name), day)
 
-    def told(**where: Any) -> list[str]:
-        return [one["content_id"] for one in status_documents(project, **where)]
+    def ids_where(**where: Any) -> list[str]:
+        return [document["content_id"] for document in status_documents(project, **where)]
 
-    assert told() == ["crafts-2026-11-20", "glass-2026-11-20", "crafts-2026-11-19", "glass-2026-11-19"]
-    assert told(day=DAY, channels=["glass"]) == ["glass-2026-11-20"]
-    assert told(states=["posted"]) == []
+    assert ids_where() == ["crafts-2026-11-20", "glass-2026-11-20", "crafts-2026-11-19", "glass-2026-11-19"]
+    assert ids_where(day=DAY, channels=["glass"]) == ["glass-2026-11-20"]
+    assert ids_where(states=["posted"]) == []
 
 
 def test_the_text_holds_80_columns_with_the_most_urgent_first(

@@ -20,8 +20,8 @@ AHEAD = "/calendar/crafts/2026-11-22"
 
 def cells(page: str) -> dict[int, tuple[str, str]]:
     """Return, per day of the month, the kind of the cell and where it leads to."""
-    found = re.findall(r'<td class="([^"]+)">\s*<a href="([^"]+)".*?class="number">(\d+)<', page, re.DOTALL)
-    return {int(number): (kind, href) for kind, href, number in found}
+    matches = re.findall(r'<td class="([^"]+)">\s*<a href="([^"]+)".*?class="number">(\d+)<', page, re.DOTALL)
+    return {int(number): (kind, href) for kind, href, number in matches}
 
 
 def test_a_month_shows_made_missed_and_planned_days(ana: Browser, project: Project) -> None:

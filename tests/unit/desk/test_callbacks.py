@@ -97,7 +97,7 @@ def test_a_review_is_asked_once_with_buttons_and_its_preview(chat: Chat) -> None
     assert "Clay, patience" in chat.words()
     assert f"/content/{CONTENT}" in chat.words()
     if chat.name == "slack":
-        (upload,) = [one for one in chat.world.effects()["messages"] if one.get("thread_ts")]
+        (upload,) = [reply for reply in chat.world.effects()["messages"] if reply.get("thread_ts")]
         assert upload["thread_ts"] == message["ts"]
         assert upload["files"][0]["title"] == f"{CONTENT}/r1/preview"
     else:
@@ -181,7 +181,7 @@ def test_pressing_a_superseded_message_is_refused_and_explained(chat: Chat) -> N
     assert decision(chat) is not None
 
 
-def test_the_second_of_two_who_press_is_told_who_was_first(chat: Chat) -> None:
+def test_the_second_of_two_who_press_learns_who_was_first(chat: Chat) -> None:
     first, second = chat.sign(button="approve", user="1", name="ana"), chat.sign(button="reject", user="2", name="ben")
     assert chat.deliver(first).status_code == chat.deliver(second).status_code == 200
     made = decision(chat)
@@ -226,9 +226,9 @@ def test_a_lost_question_is_found_by_its_marker_and_not_resent(
     row = reviewable(chat.project, video=b"anew")
     world.arm(chat.name, "post", "lose_answer")
     notifier = chat.project.connect(chat.name)
-    told = notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
-    assert "It may have happened" in told
-    assert [one.outcome for one in reconcile(chat.project)] == ["confirmed"]
+    notified = notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
+    assert "It may have happened" in notified
+    assert [outcome.outcome for outcome in reconcile(chat.project)] == ["confirmed"]
     assert len(chat.messages()) == 2
     chat.press("approve")
     assert chat.buttons(1) == []
@@ -241,8 +241,8 @@ def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
         answer = chat.press("approve", user=stranger, name="Ana")
         # Discord shows nobody the reason of a 4xx, so there it is a private answer instead.
         assert answer.status_code == (403 if chat.name == "slack" else 200)
-        told = chat.whispers()[-1] if chat.name == "slack" else answer.json()["data"]["content"]
-        assert "may not decide" in told
+        reply = chat.whispers()[-1] if chat.name == "slack" else answer.json()["data"]["content"]
+        assert "may not decide" in reply
         assert decision(chat) is None
     chat.press("approve", user="42", name="somebody else's handle")
     made = decision(chat)
@@ -252,15 +252,15 @@ def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
 
 def test_maintenance_updates_a_message_whose_update_failed(chat: Chat) -> None:
     def due() -> list[str]:
-        return [one.name for one in due_chores(chat.project, target=chat.name)]
+        return [chore.name for chore in due_chores(chat.project, target=chat.name)]
 
     assert due() == []
     chat.world.arm(chat.name, "update", "error", times=3, status=503)
     chat.press("approve")
     assert decision(chat) is not None
     assert (chat.buttons(), due()) == (["Approve", "Reject", "Edit caption"], ["messages"])
-    told = do_chore(chat.project, "messages", notifier=chat.project.connect(chat.name))
-    assert told == [f"{CONTENT}: its message shows how it stands"]
+    report = do_chore(chat.project, "messages", notifier=chat.project.connect(chat.name))
+    assert report == [f"{CONTENT}: its message shows how it stands"]
     assert (chat.buttons(), due()) == ([], [])
 
 
@@ -434,8 +434,8 @@ def test_the_form_is_one_that_the_chat_takes(chat: Chat) -> None:
     with served(chat.desk) as address:
         at = int(chat.project.clock.now().timestamp())
         wish = {"service": chat.name, "message": chat.message_id(-1), "button": "edit", "at": at}
-        told = chat.world.press({**wish, "to": f"{address}/callbacks/{chat.name}"})
-    assert (told["status"], told["problem"]) == (200, "")
+        response = chat.world.press({**wish, "to": f"{address}/callbacks/{chat.name}"})
+    assert (response["status"], response["problem"]) == (200, "")
     assert len(chat.world.effects()["forms"]) == (1 if chat.name == "slack" else 0)
 
 
@@ -458,8 +458,8 @@ def test_a_press_is_answered_before_it_is_done(
     with served(chat.desk) as address:
         at = int(chat.project.clock.now().timestamp())
         wish = {"service": "slack", "message": chat.message_id(-1), "button": "approve", "at": at}
-        told = chat.world.press({**wish, "to": f"{address}/callbacks/slack"})
-        assert (told["status"], told["answer"], told["problem"]) == (200, None, "")
+        response = chat.world.press({**wish, "to": f"{address}/callbacks/slack"})
+        assert (response["status"], response["answer"], response["problem"]) == (200, None, "")
         assert chat.buttons() != []
         is_answered.set()
         wait_until(lambda: chat.buttons() == [])

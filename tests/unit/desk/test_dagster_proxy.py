@@ -44,7 +44,7 @@ class Dagster:
     answer: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
 
     def app(self) -> Starlette:
         async def http(request: Request) -> Response:
@@ -63,8 +63,8 @@ class Dagster:
         async def socket(connection: WebSocket) -> None:
             await connection.accept(subprotocol="graphql-ws")
             async for text in connection.iter_text():
-                self.said.append(text)
-                await connection.send_text(f"heard {len(self.said)}")
+                self.received.append(text)
+                await connection.send_text(f"heard {len(self.received)}")
 
         methods = ["GET", "POST", "PUT", "DELETE"]
         return Starlette(routes=[WebSocketRoute("/{path:path}", socket), Route("/{path:path}", http, methods=methods)])
@@ -83,7 +83,7 @@ def dagster(upstream: tuple[Dagster, str]) -> Dagster:
     dagster, _url = upstream
     dagster.asked.clear()
     dagster.answer, dagster.tags = {}, {}
-    dagster.said.clear()
+    dagster.received.clear()
     return dagster
 
 
@@ -372,10 +372,10 @@ def test_every_mutation_of_dagster_is_passed_or_closed() -> None:
 )
 def test_every_way_to_launch_is_signed(query: str, variables: dict[str, Any], where: tuple[Any, ...]) -> None:
     body: Any = read_operation(json.dumps({"query": query, "variables": variables})).signed("Olga")
-    found = body["variables"]
+    launch_variables = body["variables"]
     for step in where:
-        found = found[step]
-    assert found == [{"key": "dayreel/actor", "value": "Olga"}]
+        launch_variables = launch_variables[step]
+    assert launch_variables == [{"key": "dayreel/actor", "value": "Olga"}]
 
 
 @pytest.mark.parametrize(
@@ -468,7 +468,7 @@ def test_websockets_pass_subscriptions_and_refuse_mutations(
     nested = json.dumps({"type": "start", "id": {"a": 1}, "payload": json.loads(follow)["payload"]})
     for bad in (start(LAUNCH), start(QUERY), start("{"), "no json", json.dumps({"type": "surprise"}), "[]", nested):
         assert talk(proxied, bad, headers=ours) == ([], False)
-    passed = [json.loads(text) for text in dagster.said]
+    passed = [json.loads(text) for text in dagster.received]
     assert passed[0] == {"type": "connection_init"}
     assert passed[1]["payload"]["query"].split() == [
         "subscription",
@@ -489,4 +489,4 @@ def test_a_websocket_from_another_site_or_a_stranger_is_refused(
     viewer = cookie_of(people["viewer"])
     for headers in ({**viewer, "origin": "https://evil.test"}, viewer, {"origin": "own"}):
         assert talk(proxied, hello, headers=headers) == ([], False)
-    assert dagster.said == []
+    assert dagster.received == []

@@ -49,12 +49,12 @@ def read(event: ServerSentEvent) -> dict[str, Any]:
     return document
 
 
-def test_polling_tells_where_a_content_stands(client: httpx.Client, project: Project) -> None:
+def test_polling_answers_where_a_content_stands(client: httpx.Client, project: Project) -> None:
     fire(project, CONTENT, 1, "start", progress=0, detail="queued")
     fire(project, CONTENT, 1, "progress", progress=40, detail="40 percent")
-    told = client.get(f"/renders/{CONTENT}").json()
-    assert (told["state"], told["status"], told["progress"]) == ("review_pending", "rendering", 40)
-    assert told["renders"][0]["detail"] == "40 percent"
+    body = client.get(f"/renders/{CONTENT}").json()
+    assert (body["state"], body["status"], body["progress"]) == ("review_pending", "rendering", 40)
+    assert body["renders"][0]["detail"] == "40 percent"
     assert client.get("/renders/crafts-2020-01-01").status_code == 404
 
 
@@ -71,7 +71,7 @@ def test_a_stream_sends_the_current_state_and_then_each_change(client: httpx.Cli
         assert int(second.id) > int(first.id)
 
 
-def test_an_edited_caption_is_told_though_the_state_stays(client: httpx.Client, project: Project) -> None:
+def test_an_edited_caption_is_sent_though_the_state_stays(client: httpx.Client, project: Project) -> None:
     """Without it, an open page goes on showing words that are no longer those of the content."""
     with following(client, EVENTS) as events:
         first = read(next(events))
@@ -100,7 +100,7 @@ def test_text_with_line_ends_cannot_end_an_event_early(client: httpx.Client, pro
         assert read(next(events))["renders"][0]["detail"] == evil
 
 
-def test_after_a_gap_only_what_is_new_is_told(client: httpx.Client, project: Project) -> None:
+def test_after_a_gap_only_what_is_new_is_sent(client: httpx.Client, project: Project) -> None:
     with following(client, EVENTS) as events:
         last = next(events).id
     with following(client, EVENTS, **{"last-event-id": last}) as events:
@@ -168,7 +168,7 @@ def test_strangers_follow_nothing(desk: Starlette) -> None:
 
 
 @pytest.mark.postgres
-def test_postgresql_tells_of_a_commit_so_nobody_has_to_look(
+def test_postgresql_notifies_of_a_commit_so_nobody_polls(
     postgres_url: str, make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing but the look once a minute, only the notification can bring the event in time."""

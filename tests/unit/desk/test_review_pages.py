@@ -221,14 +221,14 @@ def test_a_preview_is_that_of_the_rules_and_saves_nothing(ana: Browser, project:
     assert "it is not saved" in shown
     assert "Draft &lt;b&gt;words&lt;/b&gt;" in shown
     assert "<b>words" not in shown
-    told = ana.post(
+    preview = ana.post(
         f"{PAGE}/preview",
         data={"csrf": re.search(r'csrf" value="([^"]+)', ana.open(PAGE))[1], "caption": "x" * 2300},  # type: ignore[index]
         headers={"origin": "http://desk.localhost", "accept": "application/json"},
     ).json()["captions"]
-    assert told[0]["platform"] == "instagram"
-    assert told[0]["size"] == 2300
-    assert "2200" in told[0]["problem"]
+    assert preview[0]["platform"] == "instagram"
+    assert preview[0]["size"] == 2300
+    assert "2200" in preview[0]["problem"]
     assert content_row(project, CONTENT).caption == "Clay, patience"
 
 

@@ -109,7 +109,7 @@ def test_no_form_is_taken_without_its_token_or_from_elsewhere(project: Project) 
     desk = desk_on(make_library(project).project)  # with the forms of own footage
     root, stranger = person(desk, "Root", "admin"), Browser(desk)
     tokens = {root: csrf_of(root.open("/account")), stranger: csrf_of(stranger.open("/login"))}
-    posts = [one for one in desk.routes if isinstance(one, Route) and one.methods == {"POST"}]
+    posts = [form for form in desk.routes if isinstance(form, Route) and form.methods == {"POST"}]
     assert len(posts) > 30
     for route in posts:
         path = route.path_format.format(**{name: REAL.get(name, "1") for name in route.param_convertors})
@@ -363,8 +363,8 @@ def test_a_chart_is_served_to_people_and_nothing_beside_it(vera: Browser, projec
     files = open_mart_files(project.settings)
     files.write_charts("2026-11-16", "all", {"approval_rate": b"a picture"})
     (files.root / "secret.png").write_bytes(b"a secret")
-    found = vera.get(chart_link("2026-11-16", "all", "approval_rate"))
-    assert (found.content, found.headers["content-type"]) == (b"a picture", "image/png")
+    response = vera.get(chart_link("2026-11-16", "all", "approval_rate"))
+    assert (response.content, response.headers["content-type"]) == (b"a picture", "image/png")
     for place in (("2026-11-16", "all", "gone"), ("..", "..", "secret"), ("2026-11-16", "all", "../../../secret")):
         assert vera.get(chart_link(*place)).status_code == 404, place
     assert Browser(desk).get(chart_link("2026-11-16", "all", "approval_rate")).status_code == 303

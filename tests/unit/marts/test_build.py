@@ -51,7 +51,7 @@ def measure(project: Project, clock: FakeClock, views: int | None) -> None:
         "instagram": gone if views is None else [Counters(posts["instagram"], now, views=views, likes=views // 10)],
         "tiktok": [Counters(posts["tiktok"], now, views=10)],
     }
-    platforms = {name: FakePlatform(name, counts=told) for name, told in counts.items()}
+    platforms = {name: FakePlatform(name, counts=counters) for name, counters in counts.items()}
     measure_posts(project, now.date(), platforms=platforms)
 
 
@@ -80,12 +80,12 @@ def week(project: Mapping[str, bytes], make_project: Callable[..., Project], tmp
 
 
 def test_a_platform_outage_is_a_gap_that_the_next_gain_covers(week: Project) -> None:
-    told = read_mart(mart_files(week), "engagement/daily")
-    told = told[told["platform"] == "instagram"].sort_values("day")
-    assert list(told["status"]) == ["measured", "missing", "measured"]
-    assert "HTTP 503" in told["reason"].iloc[1]
-    assert list(told["views_gained"].dropna()) == [100, 150]
-    assert list(told["hours_covered"].dropna()) == [24.0, 48.0]
+    mart = read_mart(mart_files(week), "engagement/daily")
+    mart = mart[mart["platform"] == "instagram"].sort_values("day")
+    assert list(mart["status"]) == ["measured", "missing", "measured"]
+    assert "HTTP 503" in mart["reason"].iloc[1]
+    assert list(mart["views_gained"].dropna()) == [100, 150]
+    assert list(mart["hours_covered"].dropna()) == [24.0, 48.0]
 
 
 def test_a_content_has_one_row_with_verdict_and_views_by_age(week: Project) -> None:
@@ -97,7 +97,7 @@ def test_a_content_has_one_row_with_verdict_and_views_by_age(week: Project) -> N
     assert (row["cost_usd"], row["simulated"]) == (Decimal("0.000000"), True)
 
 
-def test_a_decision_tells_how_long_people_were_waited_for(week: Project) -> None:
+def test_a_decision_shows_how_long_people_were_waited_for(week: Project) -> None:
     (row,) = read_mart(mart_files(week), "review/outcomes").to_dict("records")
     assert (row["verdict"], row["decided_by"], row["hours_to_decision"], row["reason"]) == (
         "approved",
@@ -108,11 +108,11 @@ def test_a_decision_tells_how_long_people_were_waited_for(week: Project) -> None
 
 
 def test_health_counts_posts_and_measurements(week: Project) -> None:
-    told = read_mart(mart_files(week), "factory/health")
-    sent = told[told["layer"] == "distribution"]
+    mart = read_mart(mart_files(week), "factory/health")
+    sent = mart[mart["layer"] == "distribution"]
     assert sorted(sent["provider"]) == ["instagram", "tiktok"]
     assert list(sent["success_rate"]) == [1.0, 1.0]
-    away = told[(told["layer"] == "measurement") & (told["failed"] == 1)]
+    away = mart[(mart["layer"] == "measurement") & (mart["failed"] == 1)]
     assert [(str(row.day), row.provider) for row in away.itertuples()] == [("2026-11-22", "instagram")]
     assert "HTTP 503" in away["last_error"].iloc[0]
 
@@ -154,9 +154,9 @@ def test_a_days_bytes_do_not_depend_on_build_day_caps_or_world(week: Project) ->
             write_config(connection, name, "999", by="ana", at=clock.now())
     live = replace(week, clock=clock, settings=week.settings.model_copy(update={"world": "live"}))
     for name, partitions in keys.items():
-        for partition, told in zip(partitions, before[name], strict=True):
+        for partition, content in zip(partitions, before[name], strict=True):
             files.write(name, partition, build_mart(live, files, name, [partition])[partition])
-            assert files.path(name, partition).read_bytes() == told, (name, partition)
+            assert files.path(name, partition).read_bytes() == content, (name, partition)
 
 
 def test_a_file_says_nothing_of_when_and_where_it_was_written(week: Project) -> None:
@@ -190,7 +190,7 @@ def test_simulated_and_real_numbers_are_never_added_up(week: Project) -> None:
     ]  # fmt: skip
 
 
-def test_a_week_in_which_nothing_was_told_gained_nothing_known(week: Project) -> None:
+def test_a_week_in_which_nothing_was_reported_has_no_known_gain(week: Project) -> None:
     """Not zero: a chart would show a channel that nobody watches."""
     doubled(week, views_gained="NULL")
     (table,) = build_mart(week, mart_files(week), "summary/weekly", ["2026-11-16"]).values()

@@ -78,7 +78,7 @@ def test_a_late_arrival_is_placed_by_when_it_was_observed(by_hand: Catalogued) -
     assert rows_of(by_hand.built(MART), "views", "views_gained", "hours_covered") == [(180, 60, 24.0)]
 
 
-def test_what_a_platform_does_not_tell_is_null_and_never_zero(by_hand: Catalogued) -> None:
+def test_what_a_platform_omits_is_null_and_never_zero(by_hand: Catalogued) -> None:
     by_hand.posts((1, "youtube", "2026-11-08 18:00"))
     by_hand.snapshots((1, "2026-11-09 07:30", {"views": 100}))
     by_hand.snapshots((1, "2026-11-10 07:30", {"views": 130, "likes": 4}))

@@ -11,7 +11,7 @@ from dayreel.stores.catalog.tables import processing_logs, state_transitions
 from tests.unit.marts.hand_made import DAY, Catalogued, MakeProject, at, rows_of
 
 
-def test_spending_tells_paid_held_and_unknown_apart(by_hand: Catalogued) -> None:
+def test_spending_distinguishes_paid_held_and_unknown(by_hand: Catalogued) -> None:
     by_hand.contents("c-1")
     by_hand.effects(
         ("fal", "video", "confirmed", "0.50", "0.50"),

@@ -40,9 +40,17 @@ def put(project: Project, *rows: dict[str, Any]) -> None:
 def job(number: int, role: str, state: str, *times: str | None, **other: Any) -> dict[str, Any]:
     """A job's row; `times` are when it was asked for, started and finished, on the tenth."""
     requested, started, finished = (None if time is None else moment(time) for time in times)
-    told: dict[str, Any] = {"input_bytes": 1000, "output_bytes": None, "worker": "attic", "fence": 1, "spec": {}}
+    values: dict[str, Any] = {"input_bytes": 1000, "output_bytes": None, "worker": "attic", "fence": 1, "spec": {}}
     ended = {"requested_at": requested, "started_at": started, "finished_at": finished}
-    return {"id": f"p5-{number}", "item_id": f"movie-{number}", "role": role, "state": state, **told, **ended, **other}
+    return {
+        "id": f"p5-{number}",
+        "item_id": f"movie-{number}",
+        "role": role,
+        "state": state,
+        **values,
+        **ended,
+        **other,
+    }
 
 
 def moment(time: str) -> datetime:
@@ -75,12 +83,12 @@ def write(project: Project, files: MartFiles) -> None:
         files.write(NAME, key, table)
 
 
-def test_a_job_tells_its_wait_its_time_and_what_it_saved(by_hand: Project) -> None:
+def test_a_job_shows_its_wait_its_time_and_what_it_saved(by_hand: Project) -> None:
     files = mart_files(by_hand)
     write(by_hand, files)
-    told = read_mart(files, NAME)
+    mart = read_mart(files, NAME)
     columns = ("job", "role", "preset", "worker", "attempts", "outcome", "queue_wait_s", "seconds", "compression_ratio")
-    assert rows_of(told, *columns, by=("job",)) == [
+    assert rows_of(mart, *columns, by=("job",)) == [
         ("p5-1", "remux", None, "attic", 1, "done", 30.0, 90.5, 0.99),
         ("p5-2", "transcode", "h265", "barn", 2, "done", 7200.0, 5400.0, 0.33),
         ("p5-3", "transcode", "av1", "attic", 1, "failed", 0.0, 5.0, None),
@@ -88,8 +96,8 @@ def test_a_job_tells_its_wait_its_time_and_what_it_saved(by_hand: Project) -> No
         ("p5-5", "file", None, "attic", 1, "done", 0.0, 30.0, 1.0),
         ("p5-6", "remux", None, "attic", 1, "failed", 600.0, None, None),
     ]
-    assert rows_of(told, "ended_at", by=("job",))[5] == (at("2026-11-10 23:00"),), "when it was found out"
-    assert not told["simulated"].any()
+    assert rows_of(mart, "ended_at", by=("job",))[5] == (at("2026-11-10 23:00"),), "when it was found out"
+    assert not mart["simulated"].any()
     (next_day,) = build_mart(by_hand, files, NAME, ["2026-11-11"])["2026-11-11"].to_pylist()
     assert (next_day["job"], next_day["day"], next_day["input_bytes"]) == ("p5-7", date(2026, 11, 11), 1000)
 
@@ -118,7 +126,7 @@ def test_the_docs_example_query_gives_the_hand_computed_answer(by_hand: Project)
     ]
 
 
-def test_what_the_controller_writes_down_is_what_the_mart_tells(
+def test_what_the_controller_writes_down_is_what_the_mart_shows(
     make_project: Callable[..., Project], tiny_clip: Path
 ) -> None:
     library: Library = make_library(make_project(), remux_review=False)
@@ -135,8 +143,8 @@ def test_what_the_controller_writes_down_is_what_the_mart_tells(
     project.clock.sleep(86_400)
     assert days_to_report(project, day, day) == [day]
     refresh_marts(project, [day])
-    told = read_mart(mart_files(project), NAME)
+    mart = read_mart(mart_files(project), NAME)
     size = tiny_clip.stat().st_size
-    assert sorted(rows_of(told, "job", "outcome", "worker", "input_bytes", "output_bytes", by=("job",))) == sorted(
+    assert sorted(rows_of(mart, "job", "outcome", "worker", "input_bytes", "output_bytes", by=("job",))) == sorted(
         [(done, "done", "pretender", size, size), (waiting.job, "cancelled", "test", size, None)]
     )

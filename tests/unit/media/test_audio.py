@@ -61,6 +61,6 @@ def test_narration_a_little_too_long_is_spoken_faster() -> None:
 
 
 def test_overlong_narration_is_refused_naming_both_durations() -> None:
-    said = r"'voice.wav'.*lasts 18.00 s and the video 15.00 s.*narration.rate.* by 5% .*17.2 s"
-    with pytest.raises(MediaError, match=said):
+    message = r"'voice.wav'.*lasts 18.00 s and the video 15.00 s.*narration.rate.* by 5% .*17.2 s"
+    with pytest.raises(MediaError, match=message):
         narration_tempo(18.0, 15.0, path=Path("voice.wav"))

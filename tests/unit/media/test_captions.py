@@ -27,7 +27,7 @@ def spoken(text: str, *, start_s: float = 0.2, each_s: float = 0.2, pause_s: flo
 
 def frames(path: Path) -> list[tuple[float, np.ndarray[Any, Any]]]:
     with av.open(str(path)) as container:
-        return [(float(one.time or 0), one.to_ndarray(format="gray")) for one in container.decode(video=0)]
+        return [(float(frame.time or 0), frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
 
 
 def test_glyphs_appear_only_in_the_safe_zone_while_spoken(
@@ -79,7 +79,7 @@ def test_lines_break_when_full_at_sentence_ends_and_at_pauses() -> None:
 
 def test_lines_never_overlap_in_time_or_outlast_the_video() -> None:
     made = caption_lines(spoken("a b c d e f g h i j k l"), room_px=500, size_px=40, total_s=2.0)
-    assert all(one.end_s <= other.start_s for one, other in itertools.pairwise(made))
+    assert all(line.end_s <= other.start_s for line, other in itertools.pairwise(made))
     assert made[-1].end_s <= 2.0
 
 

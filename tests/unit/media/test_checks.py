@@ -140,7 +140,9 @@ def test_an_index_at_the_end_fails(make_clip: MakeClip, check: Check) -> None:
 def test_damage_within_a_stream_fails(made: Path, check: Check, damaged: str) -> None:
     """Also where every frame of the picture is there and only the sound is broken."""
     with av.open(str(made)) as container:
-        packets = [(one.pos, one.size) for one in container.demux(container.streams.get({damaged: 0})) if one.pos]
+        packets = [
+            (packet.pos, packet.size) for packet in container.demux(container.streams.get({damaged: 0})) if packet.pos
+        ]
     start, size = packets[len(packets) // 2]
     data = bytearray(made.read_bytes())
     data[start : start + size] = b"\xa5" * size

@@ -206,8 +206,10 @@ def test_the_sound_is_that_of_two_pass_loudnorm_in_linear_mode(
         text=True,
         check=True,
     ).stderr
-    found = json.loads(first[first.rindex("{") : first.rindex("}") + 1])
-    measured = ":".join(f"measured_{name}={found[f'input_{name.lower()}']}" for name in ("I", "TP", "LRA", "thresh"))
+    first_pass = json.loads(first[first.rindex("{") : first.rindex("}") + 1])
+    measured = ":".join(
+        f"measured_{name}={first_pass[f'input_{name.lower()}']}" for name in ("I", "TP", "LRA", "thresh")
+    )
     reference = tmp_path / "reference.m4a"
     second = f"{target}:linear=true:{measured},aresample=48000"
     run("-i", clip, "-vn", "-af", second, "-c:a", "aac", "-b:a", "128k", reference)

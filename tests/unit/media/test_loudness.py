@@ -24,16 +24,16 @@ def test_a_sine_of_known_level_measures_as_ebu_tech_3341_says(make_clip: MakeCli
 
 def test_it_agrees_with_ffmpegs_own_meter(make_clip: MakeClip, ffmpeg: Path) -> None:
     clip = make_clip(duration_s=3)
-    said = subprocess.run(
+    report = subprocess.run(
         [str(ffmpeg), "-i", str(clip), "-vn", "-af", "ebur128=peak=true:framelog=quiet", "-f", "null", "-"],
         capture_output=True,
         text=True,
         check=True,
     ).stderr
-    found = re.search(r"I: +(-[\d.]+) LUFS", said)
-    assert found is not None
+    match = re.search(r"I: +(-[\d.]+) LUFS", report)
+    assert match is not None
     measured = measure([AudioPart(clip, 1, 0, 3)], true_peak=True)
-    assert measured.integrated_lufs == pytest.approx(float(found.group(1)), abs=0.06)
+    assert measured.integrated_lufs == pytest.approx(float(match.group(1)), abs=0.06)
 
 
 def test_the_true_peak_lies_between_the_samples(make_clip: MakeClip) -> None:

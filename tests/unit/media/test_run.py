@@ -78,7 +78,7 @@ def test_day_old_leftovers_are_swept_and_younger_work_is_kept(tmp_path: Path) ->
     assert other.exists()
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(MediaError, match="could not be written"),
@@ -97,7 +97,7 @@ def test_a_full_disk_names_its_path_and_leaves_no_partial_file(small_disk: Path,
     assert list(small_disk.iterdir()) == []
 
 
-def test_python_writing_to_a_full_disk_is_said_the_same_way(small_disk: Path) -> None:
+def test_python_writing_to_a_full_disk_is_reported_alike(small_disk: Path) -> None:
     with (
         pytest.raises(MediaError, match="the disk is full"),
         atomic_output(small_disk / "a.jpg", doing="write a still") as written,
@@ -139,9 +139,9 @@ def test_an_interrupted_caller_ends_ffmpeg(tmp_path: Path) -> None:
 def test_secrets_of_the_environment_are_not_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", "marked-token")
     fake = fake_ffmpeg(tmp_path, "env >&2")
-    said = run_ffmpeg(noise(tmp_path / "x"), ffmpeg=fake, doing="look", folder=tmp_path)
-    assert "PATH=" in said
-    assert "marked-token" not in said
+    output = run_ffmpeg(noise(tmp_path / "x"), ffmpeg=fake, doing="look", folder=tmp_path)
+    assert "PATH=" in output
+    assert "marked-token" not in output
 
 
 def test_progress_rises_to_one(tmp_path: Path, ffmpeg: Path) -> None:
@@ -153,7 +153,7 @@ def test_progress_rises_to_one(tmp_path: Path, ffmpeg: Path) -> None:
     assert shares[-1] == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_missing_ffmpeg_is_said(tmp_path: Path) -> None:
+def test_a_missing_ffmpeg_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"did not start: No such file.*dayreel doctor"):
         run_ffmpeg(noise(tmp_path / "x"), ffmpeg=tmp_path / "none", doing="go", folder=tmp_path)
 
@@ -171,16 +171,16 @@ def test_cancelled_work_ends_the_program_and_its_children(tmp_path: Path) -> Non
 
 
 def test_a_supervised_program_ends_even_if_its_parent_is_killed(tmp_path: Path) -> None:
-    told = tmp_path / "told"
-    program = fake_ffmpeg(tmp_path, f"echo $$ > {told}.new; mv {told}.new {told}; exec sleep 60")
+    output = tmp_path / "told"
+    program = fake_ffmpeg(tmp_path, f"echo $$ > {output}.new; mv {output}.new {output}; exec sleep 60")
     holding = (
         "import subprocess, sys, time; from dayreel.process_guard import supervised; "
         "subprocess.Popen(supervised(sys.argv[1:]), stdin=subprocess.PIPE); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", holding, str(program)]) as holder:
-        wait_until(told.exists)
+        wait_until(output.exists)
         holder.kill()
-    wait_until(lambda: not is_running(int(told.read_text())))
+    wait_until(lambda: not is_running(int(output.read_text())))
 
 
 def test_a_program_ended_by_a_signal_may_be_tried_again(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_a_copy_keeps_length_and_sound_and_fits(tiny_clip: Path, tmp_path: Path)
     assert facts.best_video_stream().duration_s == pytest.approx(0.2, abs=0.11)
 
 
-def test_what_cannot_fit_is_said_and_leaves_nothing(tiny_clip: Path, tmp_path: Path) -> None:
+def test_what_cannot_fit_is_reported_and_leaves_nothing(tiny_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="do not go into 2000 bytes"):
         small_copy(tiny_clip, tmp_path / "small.mp4", most_bytes=2000, ffmpeg=find_ffmpeg())
     assert list(tmp_path.iterdir()) == []

@@ -135,21 +135,21 @@ def test_a_non_json_answer_is_typed_by_the_calls_side_effects() -> None:
 
 
 def test_no_secret_is_in_any_message() -> None:
-    told = []
+    messages = []
     with scripted(Say(401, {"error": f"bad key {KEY}"})) as server:
         reply = make_http().send("GET", f"{server.url}/?access_token={KEY}", attempted="read", has_side_effects=False)
-        told += [reply.words, str(reply.error(f"bad key {KEY}"))]
+        messages += [reply.words, str(reply.error(f"bad key {KEY}"))]
     for url in (f"{unused_url()}/?access_token={KEY}", f"http:///{KEY}", f"nonsense://{KEY}"):
         with pytest.raises((TransientError, ConfigurationError)) as caught:
             make_http().send("GET", url, attempted="read", has_side_effects=False)
-        told.append(str(caught.value))
+        messages.append(str(caught.value))
         assert caught.value.__suppress_context__, "requests' own message holds the address"
     with pytest.raises(ConfigurationError) as caught_header:
         Http("vendor", headers={"X": f"{KEY}\nX-Evil: 1"}).send(
             "GET", server.url, attempted="read", has_side_effects=False
         )
-    told.append(str(caught_header.value))
-    assert not [line for line in told if KEY in line]
+    messages.append(str(caught_header.value))
+    assert not [line for line in messages if KEY in line]
 
 
 def test_a_download_is_whole_and_without_the_key(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_failed_download_leaves_only_the_old_file(tmp_path: Path, say: Say, ki
     assert dest.read_bytes() == b"old"
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 

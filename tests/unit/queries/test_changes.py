@@ -56,5 +56,5 @@ def test_a_marker_that_is_committed_late_is_noticed(postgres_url: str, make_proj
         (["idle"], "idle"),
     ],
 )
-def test_the_renders_of_a_content_are_told_in_one_word(states: list[str], word: str) -> None:
+def test_the_renders_of_a_content_are_summed_up_in_one_word(states: list[str], word: str) -> None:
     assert render_state(states) == word

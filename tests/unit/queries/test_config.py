@@ -17,8 +17,8 @@ def test_every_setting_has_a_default_that_its_own_reader_takes(sqlite_catalog: C
     key = keys()[name]
     assert key.read(key.default) == key.default
     with sqlite_catalog.read() as connection:
-        found = read_config(connection, name, environment={})
-    assert (found.value, found.origin) == (key.default, "default")
+        setting = read_config(connection, name, environment={})
+    assert (setting.value, setting.origin) == (key.default, "default")
 
 
 def test_default_caps_match_the_plan_and_no_account_posts_live() -> None:
@@ -37,8 +37,8 @@ def test_a_change_is_kept_with_who_when_and_why(catalog: Catalog) -> None:
         with catalog.write() as connection:
             write_config(connection, "cap.day_usd", value, by="ana", at=NINE, note="trying it out")
     with catalog.read() as connection:
-        found = read_config(connection, "cap.day_usd", environment={})
-    assert (found.value, found.origin, found.updated_by, found.updated_at, found.note) == (
+        setting = read_config(connection, "cap.day_usd", environment={})
+    assert (setting.value, setting.origin, setting.updated_by, setting.updated_at, setting.note) == (
         "0.10",
         "catalog",
         "ana",
@@ -65,8 +65,8 @@ def test_what_a_setting_was_on_an_earlier_day_is_still_known(catalog: Catalog) -
 def test_the_environment_wins(sqlite_catalog: Catalog) -> None:
     with sqlite_catalog.write() as connection:
         write_config(connection, "switch", "on", by="ana", at=NINE)
-        found = read_config(connection, "switch", environment={"DAYREEL_SWITCH": "off"})
-    assert (found.value, found.origin) == ("off", "environment")
+        setting = read_config(connection, "switch", environment={"DAYREEL_SWITCH": "off"})
+    assert (setting.value, setting.origin) == ("off", "environment")
     with pytest.raises(UsageError, match="'perhaps' is not allowed here"), sqlite_catalog.read() as connection:
         read_config(connection, "switch", environment={"DAYREEL_SWITCH": "perhaps"})
 
@@ -105,5 +105,7 @@ def test_a_stored_kill_switch_off_wins_over_an_environment_on(sqlite_catalog: Ca
     with sqlite_catalog.write() as connection:
         for position in ("off", "on"):
             write_config(connection, "switch", position, by="ana", at=NINE)
-            said = [read_config(connection, "switch", environment={"DAYREEL_SWITCH": one}) for one in ("on", "off")]
-            assert [one.value for one in said] == [position, "off"]
+            switches = [
+                read_config(connection, "switch", environment={"DAYREEL_SWITCH": value}) for value in ("on", "off")
+            ]
+            assert [switch.value for switch in switches] == [position, "off"]

@@ -32,7 +32,10 @@ PLATFORMS = {
 def test_the_captions_shown_are_the_captions_sent(make_project: MakeProject) -> None:
     project = make_project(channels={"crafts": {"platforms": PLATFORMS}})
     row = reviewable(project)
-    shown = {one.platform: (one.text, one.title) for one in review_of(project, row.id).words}
+    shown = {
+        platform_words.platform: (platform_words.text, platform_words.title)
+        for platform_words in review_of(project, row.id).words
+    }
     assert list(shown) == list(PLATFORMS)
     for name, (words, title) in shown.items():
         sent = post_request(project, channel_of(project), row, name)
@@ -101,7 +104,7 @@ def test_every_face_shows_every_word_that_is_bound(
         assert word in discord.replace("\\\\", ""), word
     bound = review_of(project, row.id).bound
     assert bound is not None
-    assert {name: (one["title"], one["text"]) for name, one in document.items()} == {
+    assert {name: (words["title"], words["text"]) for name, words in document.items()} == {
         name: (words["title"], words["text"]) for name, words in (bound.words or {}).items()
     }
     for face in (prompt, page, queue, terminal, slack, discord.replace("\\", "")):

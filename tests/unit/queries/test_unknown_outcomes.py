@@ -194,17 +194,17 @@ def at_work() -> Iterator[set[tuple[str, int]]]:
 # One project for all examples, emptied before each: what is tested is the queries, not the making of projects.
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(acts=st.lists(ACTS, max_size=7), posts=POSTS, said=DECISIONS)
+@given(acts=st.lists(ACTS, max_size=7), posts=POSTS, verdicts=DECISIONS)
 def test_every_face_names_the_same_outcomes(
     faces: Faces,
     at_work: set[tuple[str, int]],
     acts: list[tuple[str | None, tuple[str, str], Standing, str]],
     posts: dict[tuple[str, str], str],
-    said: list[tuple[str, str]],
+    verdicts: list[tuple[str, str]],
 ) -> None:
     leases.end(at_work)
     at_work.clear()
-    expected = arrange(faces.project, at_work, acts, posts, said)
+    expected = arrange(faces.project, at_work, acts, posts, verdicts)
     assert {outcome.effect_id for outcome in unknown_outcomes(faces.project).here} == expected
     assert faces.banner() == len(expected)
     of_contents = [number for number in expected if acts[number - 1][0] is not None]
@@ -219,8 +219,8 @@ def test_every_face_names_the_same_outcomes(
     assert looked_at == dict.fromkeys(looked_at, expected)
     known = {row["id"]: row["state"] for row in ledger(faces.project)}
     under_way = {number for number, state in known.items() if state in ("confirmed", "sent")} - expected
-    told = {one.effect_id for one in reconcile(faces.project)}
-    assert told - under_way == expected
+    reconciled = {outcome.effect_id for outcome in reconcile(faces.project)}
+    assert reconciled - under_way == expected
 
 
 def arrange(
@@ -228,7 +228,7 @@ def arrange(
     at_work: set[tuple[str, int]],
     acts: list[tuple[str | None, tuple[str, str], Standing, str]],
     posts: dict[tuple[str, str], str],
-    said: list[tuple[str, str]],
+    verdicts: list[tuple[str, str]],
 ) -> set[int]:
     """Write these rows down in place of those before; return the effects whose outcome is unknown in this world."""
     expected: set[int] = set()
@@ -237,15 +237,15 @@ def arrange(
             connection.execute(delete(table))
         connection.execute(update(content).values(state="publishing"))
         for number, (content_id, (kind, target), standing, world) in enumerate(acts, start=1):
-            about_none = content_id is None
+            without_content = content_id is None
             its_world = world if content_id is None else WORLDS[content_id]
             connection.execute(
                 insert(effects).values(
                     **effect_values(project, number),
                     content_id=content_id,
-                    channel=None if about_none else "crafts",
-                    kind="notification" if about_none else kind,
-                    target="slack" if about_none else target,
+                    channel=None if without_content else "crafts",
+                    kind="notification" if without_content else kind,
+                    target="slack" if without_content else target,
                     world=its_world,
                     state=standing.state,
                     owner=standing.owner,
@@ -257,7 +257,7 @@ def arrange(
             if standing.is_unknown and its_world == project.settings.world:
                 expected.add(number)
         leases.begin(at_work)
-        for content_id, verdict in said:
+        for content_id, verdict in verdicts:
             connection.execute(insert(decisions).values(**decision_values(project, content_id), verdict=verdict))
         for number, ((content_id, platform), state) in enumerate(posts.items(), start=100):
             values = {**effect_values(project, number), "content_id": content_id, "channel": "crafts", "kind": "post"}

@@ -17,8 +17,8 @@ def test_nothing_changed_means_it_holds() -> None:
 
 
 def test_other_bytes_are_named_with_both_hashes() -> None:
-    (said,) = what_changed(APPROVED, replace(APPROVED, video_sha256="b" * 64), "instagram")
-    assert said == "the final video (approved aaaaaaaaaaaa, now bbbbbbbbbbbb)"
+    (changes,) = what_changed(APPROVED, replace(APPROVED, video_sha256="b" * 64), "instagram")
+    assert changes == "the final video (approved aaaaaaaaaaaa, now bbbbbbbbbbbb)"
 
 
 def test_another_caption_is_named() -> None:
@@ -72,7 +72,7 @@ def test_what_another_platform_gets_changes_nothing_here() -> None:
     assert what_changed(WORD_FOR_WORD, reworded("youtube", title="x", text="y"), "instagram") == []
 
 
-def test_words_that_follow_from_another_caption_are_told_once() -> None:
+def test_words_that_follow_from_another_caption_are_named_once() -> None:
     now = replace(reworded("tiktok", text="Clay!\n\ndr-1"), caption="Clay!")
     assert what_changed(WORD_FOR_WORD, now, "tiktok") == ["the caption"]
 

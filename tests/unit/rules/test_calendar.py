@@ -175,9 +175,9 @@ def minutes_open(hours: Channel, day: str, zone: str) -> int:
 )
 def test_a_day_that_is_not_made_says_why(day: str, words: str) -> None:
     hours = channel(active_until=date(2026, 11, 18), weekdays=("mon", "fri"))
-    said = why_not_made(hours, date.fromisoformat(day), at("2026-11-20 12:00"))
-    assert said is not None
-    assert words in said
+    reason = why_not_made(hours, date.fromisoformat(day), at("2026-11-20 12:00"))
+    assert reason is not None
+    assert words in reason
 
 
 @pytest.mark.parametrize("until", [None, date(2026, 11, 20)])

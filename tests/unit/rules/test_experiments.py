@@ -47,36 +47,36 @@ def test_the_order_of_the_names_in_the_file_does_not_matter() -> None:
 
 
 def test_few_contents_are_not_enough_data() -> None:
-    told = compare("A", [100] * 7, "B", [900] * 30)
-    assert (told.verdict, told.ratio, told.n_a, told.n_b) == (NOT_ENOUGH, None, 7, 30)
+    comparison = compare("A", [100] * 7, "B", [900] * 30)
+    assert (comparison.verdict, comparison.ratio, comparison.n_a, comparison.n_b) == (NOT_ENOUGH, None, 7, 30)
 
 
-def test_a_clear_difference_is_told_with_its_interval() -> None:
+def test_a_clear_difference_is_shown_with_its_interval() -> None:
     """Logarithms 1 apart with a standard deviation of 0.1 and n = 10: the ratio is close to e."""
     a = [1000.0, 1100, 900, 1050, 950, 1000, 1080, 930, 1020, 980]
-    told = compare("A", a, "B", [one * 2.718281828 for one in a])
-    assert told.verdict == "B beats A"
-    assert told.ratio == pytest.approx(2.718, rel=0.01)
-    assert told.low is not None
-    assert told.high is not None
-    assert 2.4 < told.low < 2.718 < told.high < 3.1
-    assert told.effect_size is not None
-    assert told.effect_size > 2
-    assert compare("B", [one * 2.718281828 for one in a], "A", a).verdict == "B beats A"
+    comparison = compare("A", a, "B", [value * 2.718281828 for value in a])
+    assert comparison.verdict == "B beats A"
+    assert comparison.ratio == pytest.approx(2.718, rel=0.01)
+    assert comparison.low is not None
+    assert comparison.high is not None
+    assert 2.4 < comparison.low < 2.718 < comparison.high < 3.1
+    assert comparison.effect_size is not None
+    assert comparison.effect_size > 2
+    assert compare("B", [value * 2.718281828 for value in a], "A", a).verdict == "B beats A"
 
 
 def test_numbers_that_overlap_are_no_difference() -> None:
     a = [100.0, 900, 300, 2000, 50, 700, 1200, 400]
-    told = compare("A", a, "B", [one * 1.2 for one in a])
-    assert told.verdict == NO_DIFFERENCE
-    assert told.low is not None
-    assert told.high is not None
-    assert told.low < 1 < told.high
+    comparison = compare("A", a, "B", [value * 1.2 for value in a])
+    assert comparison.verdict == NO_DIFFERENCE
+    assert comparison.low is not None
+    assert comparison.high is not None
+    assert comparison.low < 1 < comparison.high
 
 
 def test_numbers_without_any_spread_are_not_enough_data() -> None:
-    told = compare("A", [10.0] * 20, "B", [20.0] * 20)
-    assert (told.verdict, told.ratio, told.low) == (NOT_ENOUGH, None, None)
+    comparison = compare("A", [10.0] * 20, "B", [20.0] * 20)
+    assert (comparison.verdict, comparison.ratio, comparison.low) == (NOT_ENOUGH, None, None)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_the_interval_is_the_one_that_is_worked_out_by_hand() -> None:
     Hedges' g: (1 - 3 / (4 x 16 - 9)) x 3 / sqrt(6) = 0.945455 x 1.224745 = 1.157940.
     """
     a = [math.expm1(log) for log in range(1, 9)]
-    told = compare("A", a, "B", [math.expm1(log + 3) for log in range(1, 9)])
-    assert told.ratio == pytest.approx(math.exp(3))
-    assert told.low == pytest.approx(1.452350, rel=1e-5)
-    assert told.high == pytest.approx(math.exp(5.626817), rel=1e-5)
-    assert told.effect_size == pytest.approx(1.157940, rel=1e-5)
-    assert told.verdict == "B beats A"
+    comparison = compare("A", a, "B", [math.expm1(log + 3) for log in range(1, 9)])
+    assert comparison.ratio == pytest.approx(math.exp(3))
+    assert comparison.low == pytest.approx(1.452350, rel=1e-5)
+    assert comparison.high == pytest.approx(math.exp(5.626817), rel=1e-5)
+    assert comparison.effect_size == pytest.approx(1.157940, rel=1e-5)
+    assert comparison.verdict == "B beats A"
 
 
 def draw(dice: random.Random, count: int, spread: float, lift: float = 0.0) -> list[float]:
@@ -116,20 +116,20 @@ def test_the_interval_covers_the_truth_in_95_of_100_experiments(n_a: int, n_b: i
     """600 experiments with a true ratio of e^0.5: 95 % within three standard errors, also where spreads differ."""
     dice, held = random.Random(7), 0
     for _ in range(600):
-        told = compare("A", draw(dice, n_a, 0.9), "B", draw(dice, n_b, spread_b, 0.5))
-        assert told.low is not None
-        assert told.high is not None
-        held += told.low <= math.exp(0.5) <= told.high
+        comparison = compare("A", draw(dice, n_a, 0.9), "B", draw(dice, n_b, spread_b, 0.5))
+        assert comparison.low is not None
+        assert comparison.high is not None
+        held += comparison.low <= math.exp(0.5) <= comparison.high
     assert 0.923 < held / 600 < 0.977
 
 
 def test_three_identical_variants_rarely_beat_each_other() -> None:
     """Three pairs, each with an interval of its own of 95 %, would find a winner in about 12 of 100 experiments."""
     dice = random.Random(8)
-    found = {1: 0, 3: 0}
+    counts = {1: 0, 3: 0}
     for _ in range(300):
         drawn = [draw(dice, 10, 0.9) for _ in "ABC"]
-        for pairs in found:
-            said = [compare("A", a, "B", b, pairs=pairs).verdict for a, b in combinations(drawn, 2)]
-            found[pairs] += any(one != NO_DIFFERENCE for one in said)
-    assert found[3] / 300 < 0.08 < found[1] / 300
+        for pairs in counts:
+            verdicts = [compare("A", a, "B", b, pairs=pairs).verdict for a, b in combinations(drawn, 2)]
+            counts[pairs] += any(verdict != NO_DIFFERENCE for verdict in verdicts)
+    assert counts[3] / 300 < 0.08 < counts[1] / 300

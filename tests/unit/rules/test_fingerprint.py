@@ -24,7 +24,7 @@ def test_it_is_the_same_on_every_machine_and_in_every_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         (1, "1"),
         (1, 2),
@@ -37,8 +37,8 @@ def test_it_is_the_same_on_every_machine_and_in_every_version() -> None:
         (Brand(), Brand(loudness_lufs=-16)),
     ],
 )
-def test_another_value_is_another_fingerprint(one: object, other: object) -> None:
-    assert fingerprint(value=one) != fingerprint(value=other)
+def test_another_value_is_another_fingerprint(first: object, other: object) -> None:
+    assert fingerprint(value=first) != fingerprint(value=other)
 
 
 def test_the_name_of_a_part_counts() -> None:

@@ -112,8 +112,8 @@ def test_only_a_failed_content_that_remembers_can_be_retried() -> None:
 def test_posted_content_is_final_and_publishing_locks_it() -> None:
     assert not [event for state, event in CONTENT if state == "posted"]
     stops_the_rest = {"hold", "endorse", "approve", "edit", "reject"}
-    found = {event for state, event in TABLES["content"] if state == "publishing"}
-    assert found == {"finish", "fail", *stops_the_rest}
+    events = {event for state, event in TABLES["content"] if state == "publishing"}
+    assert events == {"finish", "fail", *stops_the_rest}
 
 
 def test_every_catalog_state_is_initial_or_reachable() -> None:

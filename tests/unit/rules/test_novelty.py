@@ -23,13 +23,13 @@ def test_without_earlier_ideas_nothing_is_alike() -> None:
     ],
 )
 def test_words_count_and_not_their_order_case_or_punctuation(text: str, is_alike: bool) -> None:
-    found = closest(text, [("crafts-2026-11-01", POTTER)])
-    assert found is not None
-    assert (found.score > 80) is is_alike
+    nearest = closest(text, [("crafts-2026-11-01", POTTER)])
+    assert nearest is not None
+    assert (nearest.score > 80) is is_alike
 
 
 def test_the_nearest_is_named() -> None:
     earlier = [("a-1", "A smith quenches a blade"), ("a-2", POTTER), ("a-3", "Salt is raked into cones")]
-    found = closest(POTTER, earlier)
-    assert found is not None
-    assert (found.content_id, found.score) == ("a-2", 100)
+    nearest = closest(POTTER, earlier)
+    assert nearest is not None
+    assert (nearest.content_id, nearest.score) == ("a-2", 100)

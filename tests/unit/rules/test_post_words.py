@@ -28,7 +28,7 @@ def channel(**changes: Any) -> Channel:
 def words(**changes: Any) -> dict[str, dict[str, str | None]]:
     caption, idea = changes.pop("caption", IDEA.caption), changes.pop("idea", IDEA)
     made = post_words(channel(**changes), content_id=ID, caption=caption, idea=idea)
-    return {platform: dict(one) for platform, one in made.items()}
+    return {platform: dict(texts) for platform, texts in made.items()}
 
 
 def test_each_platform_has_its_full_text_and_its_own_title() -> None:

@@ -8,7 +8,7 @@ from dayreel.stores.blocked_terms import default_terms
 
 
 @pytest.mark.parametrize(
-    ("text", "terms", "found"),
+    ("text", "terms", "expected"),
     [
         ("A NUDE portrait", ["nude"], ("nude",)),
         ("a denuded hill", ["nude"], ()),
@@ -24,8 +24,8 @@ from dayreel.stores.blocked_terms import default_terms
         ("anything", [], ()),
     ],
 )
-def test_a_term_is_found_as_whole_words(text: str, terms: list[str], found: tuple[str, ...]) -> None:
-    assert find_blocked(["", text], terms) == found
+def test_a_term_is_found_as_whole_words(text: str, terms: list[str], expected: tuple[str, ...]) -> None:
+    assert find_blocked(["", text], terms) == expected
 
 
 def test_the_packaged_list_is_readable_and_without_repeats() -> None:

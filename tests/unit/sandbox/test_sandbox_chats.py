@@ -103,8 +103,8 @@ def test_an_interaction_needs_a_valid_answer_in_three_seconds(sandbox: RunningSa
     }
     for problem, answer in answers.items():
         with scripted(answer) as server:
-            told = press(sandbox, **wish, to=server.url).json()
-        assert (told["status"], told["problem"]) == (200, problem)
+            body = press(sandbox, **wish, to=server.url).json()
+        assert (body["status"], body["problem"]) == (200, problem)
     with scripted(Say(lost=True)) as server:
         assert "no answer" in press(sandbox, **wish, to=server.url).json()["problem"]
     with scripted(Say(body=modal())) as server:

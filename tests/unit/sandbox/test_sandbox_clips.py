@@ -28,10 +28,10 @@ def analysed(path: Path) -> str:
 
 @pytest.mark.parametrize("prompt", ["walnut shavings", "indigo vat"])
 def test_a_clip_is_neither_black_nor_frozen_nor_silent(folder: Path, prompt: str) -> None:
-    said = analysed(render(ClipWish(prompt, 7, width=240, height=416, duration_s=3), folder))
-    assert "black_start" not in said
-    assert "freeze_start" not in said
-    loudness = float(re.findall(r"I:\s+(-?[\d.]+) LUFS", said)[-1])
+    analysis = analysed(render(ClipWish(prompt, 7, width=240, height=416, duration_s=3), folder))
+    assert "black_start" not in analysis
+    assert "freeze_start" not in analysis
+    loudness = float(re.findall(r"I:\s+(-?[\d.]+) LUFS", analysis)[-1])
     assert -24 < loudness < -17
 
 
@@ -39,10 +39,10 @@ def test_the_detectors_would_see_a_black_frozen_silent_clip(tmp_path: Path) -> N
     dead = tmp_path / "dead.mp4"
     sources = ["-f", "lavfi", "-i", "color=black:s=96x96:d=3", "-f", "lavfi", "-i", "anullsrc=d=3"]
     run_ffmpeg([*sources, str(dead)], what="make a dead clip")
-    said = analysed(dead)
-    assert "black_start" in said
-    assert "freeze_start" in said
-    assert float(re.findall(r"I:\s+(-?[\d.]+) LUFS", said)[-1]) < -60
+    analysis = analysed(dead)
+    assert "black_start" in analysis
+    assert "freeze_start" in analysis
+    assert float(re.findall(r"I:\s+(-?[\d.]+) LUFS", analysis)[-1]) < -60
 
 
 def test_a_clip_has_the_length_size_and_codecs_of_its_model(folder: Path) -> None:

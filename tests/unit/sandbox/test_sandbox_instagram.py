@@ -207,8 +207,8 @@ def test_a_lost_publish_can_be_found_by_container_and_caption(
         graph.publish(container)
     assert graph.state(container) == "PUBLISHED"
     assert code_of(graph.publish(container)) == (9007, 2207027)
-    found = graph.get(f"{INSTAGRAM_ACCOUNT_ID}/media", fields="id,caption,permalink,timestamp").json()["data"]
-    assert [item["caption"] for item in found] == ["find me"]
+    media = graph.get(f"{INSTAGRAM_ACCOUNT_ID}/media", fields="id,caption,permalink,timestamp").json()["data"]
+    assert [item["caption"] for item in media] == ["find me"]
     assert len(sandbox.effects()["posts"]) == 1
 
 

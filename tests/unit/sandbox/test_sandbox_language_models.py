@@ -60,7 +60,7 @@ def test_the_same_request_gets_the_same_schema_valid_idea(sandbox: RunningSandbo
 
 def test_ideas_of_different_days_are_really_different(sandbox: RunningSandbox) -> None:
     ideas = [idea_of(sandbox, IDEA_ASK.format(day=f"2026-11-{day:02d}")).idea for day in range(16, 26)]
-    assert max(token_set_ratio(one, other) for one, other in combinations(ideas, 2)) < 80
+    assert max(token_set_ratio(idea, other) for idea, other in combinations(ideas, 2)) < 80
 
 
 def test_asking_again_with_ideas_to_avoid_gives_another_subject(sandbox: RunningSandbox) -> None:

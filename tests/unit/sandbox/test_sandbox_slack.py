@@ -25,8 +25,8 @@ def test_a_message_is_posted_found_by_its_metadata_and_updated(sandbox: RunningS
     button = {"type": "button", "action_id": "ok", "text": {"type": "plain_text", "text": "Approve"}, "value": "1"}
     blocks = [{"type": "actions", "elements": [button]}]
     ts = slack.chat_postMessage(channel=CHANNEL, text="please look", blocks=blocks, metadata=METADATA)["ts"]
-    found = slack.conversations_history(channel=CHANNEL, include_all_metadata=True)["messages"]
-    assert [(message["ts"], message["metadata"]) for message in found] == [(ts, METADATA)]
+    messages = slack.conversations_history(channel=CHANNEL, include_all_metadata=True)["messages"]
+    assert [(message["ts"], message["metadata"]) for message in messages] == [(ts, METADATA)]
     slack.chat_update(channel=CHANNEL, ts=ts, text="approved", blocks=[])
     (message,) = sandbox.effects()["messages"]
     assert (message["text"], message["edits"]) == ("approved", 1)

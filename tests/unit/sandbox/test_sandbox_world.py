@@ -46,7 +46,7 @@ def test_a_web_page_elsewhere_cannot_steer_the_world(sandbox: RunningSandbox) ->
     assert answer.status_code == 403
 
 
-def told(sandbox: RunningSandbox, method: str, path: str, body: object = None) -> dict[str, Any]:
+def control(sandbox: RunningSandbox, method: str, path: str, body: object = None) -> dict[str, Any]:
     """Return what the control plane answers over HTTP."""
     answer = requests.request(method, f"{sandbox.url}/_world/{path}", json=body, timeout=10)
     assert answer.ok, answer.text
@@ -54,25 +54,25 @@ def told(sandbox: RunningSandbox, method: str, path: str, body: object = None) -
 
 
 def test_its_time_can_be_moved_and_set(sandbox: RunningSandbox) -> None:
-    before = datetime.fromisoformat(told(sandbox, "POST", "clock", {"advance_s": 0})["now"])
-    later = datetime.fromisoformat(told(sandbox, "POST", "clock", {"advance_s": 3600})["now"])
+    before = datetime.fromisoformat(control(sandbox, "POST", "clock", {"advance_s": 0})["now"])
+    later = datetime.fromisoformat(control(sandbox, "POST", "clock", {"advance_s": 3600})["now"])
     assert later - before >= timedelta(hours=1)
     noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    is_now = datetime.fromisoformat(told(sandbox, "POST", "clock", {"now": noon.isoformat()})["now"])
+    is_now = datetime.fromisoformat(control(sandbox, "POST", "clock", {"now": noon.isoformat()})["now"])
     assert noon - timedelta(seconds=1) < is_now < noon + timedelta(hours=1)
 
 
 def test_the_control_plane_says_and_does_what_a_test_asks(sandbox: RunningSandbox) -> None:
-    armed = told(sandbox, "POST", "faults", {"service": "slack", "route": "auth", "kind": "error"})["armed"]
-    assert [fault["id"] for fault in told(sandbox, "GET", "faults")["armed"]] == [armed]
+    armed = control(sandbox, "POST", "faults", {"service": "slack", "route": "auth", "kind": "error"})["armed"]
+    assert [fault["id"] for fault in control(sandbox, "GET", "faults")["armed"]] == [armed]
     requests.post(sandbox.url + "/slack/api/auth.test", timeout=10)
-    assert [fired["fault_id"] for fired in told(sandbox, "GET", "faults")["fired"]] == [armed]
-    assert told(sandbox, "DELETE", "faults") == {"armed": [], "fired": []}
-    assert told(sandbox, "POST", "pace", {"fal_queue_s": 7})["fal_queue_s"] == 7
-    assert told(sandbox, "GET", "pace")["fal_queue_s"] == 7
-    assert told(sandbox, "GET", "effects") == sandbox.effects()
-    assert told(sandbox, "POST", "reset") == {"reset": True}
-    assert told(sandbox, "GET", "pace")["fal_queue_s"] == 0.2
+    assert [fired["fault_id"] for fired in control(sandbox, "GET", "faults")["fired"]] == [armed]
+    assert control(sandbox, "DELETE", "faults") == {"armed": [], "fired": []}
+    assert control(sandbox, "POST", "pace", {"fal_queue_s": 7})["fal_queue_s"] == 7
+    assert control(sandbox, "GET", "pace")["fal_queue_s"] == 7
+    assert control(sandbox, "GET", "effects") == sandbox.effects()
+    assert control(sandbox, "POST", "reset") == {"reset": True}
+    assert control(sandbox, "GET", "pace")["fal_queue_s"] == 0.2
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_worlds_never_hand_out_the_same_ids(tmp_path: Path) -> None:
-    one, other = SandboxWorld(tmp_path / "a"), SandboxWorld(tmp_path / "b")
-    ids = [world.new_digest("x") for world in (one, other) for _ in range(3)]
+    first, other = SandboxWorld(tmp_path / "a"), SandboxWorld(tmp_path / "b")
+    ids = [world.new_digest("x") for world in (first, other) for _ in range(3)]
     assert len(set(ids)) == 6
-    numbers = [int(one.new_number("post", 17)) for _ in range(50)]
+    numbers = [int(first.new_number("post", 17)) for _ in range(50)]
     assert numbers == sorted(set(numbers))
     assert {len(str(number)) for number in numbers} == {17}
-    one.store.close()
+    first.store.close()
     other.store.close()
 
 

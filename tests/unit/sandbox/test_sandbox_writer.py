@@ -89,7 +89,7 @@ def test_prompts_are_for_the_idea_that_they_are_asked_for(topic: str) -> None:
             assert len(prompt["video_prompt"]) <= 1500
 
 
-def test_a_history_is_told_as_one() -> None:
+def test_a_history_is_written_as_one() -> None:
     made = write(an_object(narration={"type": "string"}, topic={"type": "string"}), "tiny histories, for 2026-11-20")
     assert len(made["narration"].split()) > 20
     assert made["topic"]

@@ -102,9 +102,9 @@ def test_a_lost_last_answer_is_found_through_the_session(sandbox: RunningSandbox
     sandbox.arm("youtube", "upload", "lose_answer")
     with pytest.raises(requests.ConnectionError):
         youtube.put(url, data, f"bytes 0-{len(data) - 1}/{len(data)}")
-    found = youtube.put(url, b"", f"bytes */{len(data)}")
-    assert found.status_code == 200
-    assert found.json()["id"] == sandbox.effects()["posts"][0]["id"]
+    response = youtube.put(url, b"", f"bytes */{len(data)}")
+    assert response.status_code == 200
+    assert response.json()["id"] == sandbox.effects()["posts"][0]["id"]
     assert len(sandbox.effects()["posts"]) == 1
 
 

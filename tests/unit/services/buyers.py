@@ -97,7 +97,7 @@ def main(work: str, url: str, processes: int, purchases: int, cap: Decimal) -> N
     with context.Pool(processes) as pool:
         jobs = [(work, url, number, purchases, cap) for number in range(1, processes + 1)]
         outcomes = pool.starmap(one_process, jobs, chunksize=1)
-    print(json.dumps([one for some in outcomes for one in some]))
+    print(json.dumps([outcome for some in outcomes for outcome in some]))
 
 
 if __name__ == "__main__":

@@ -64,9 +64,9 @@ class WhatIsLive(RuleBasedStateMachine):
         return Approved(video, row.caption or "", fields, self.idea().hashtags)
 
     def idea(self) -> Idea:
-        found = self.project.contents.manifest(ID).idea
-        assert found is not None
-        return found
+        manifest_idea = self.project.contents.manifest(ID).idea
+        assert manifest_idea is not None
+        return manifest_idea
 
     def say(self, verdict: DecisionVerdict, **more: Any) -> bool:
         try:

@@ -60,9 +60,9 @@ def test_a_web_server_started_by_hand_is_found_on_its_port(tmp_path: Path, path:
     port = server.server_address[1]
     settings = Settings(root=tmp_path, webserver_port=port, desk_port=8701)
     with serving(server):
-        found = find_server(settings, HOME)
-        assert found is not None
-        assert found.link == ("http://127.0.0.1:8701/dagster" if path else f"http://127.0.0.1:{port}")
+        located = find_server(settings, HOME)
+        assert located is not None
+        assert located.link == ("http://127.0.0.1:8701/dagster" if path else f"http://127.0.0.1:{port}")
         assert find_server(settings, "/another/dagster_home") is None
 
 
@@ -82,10 +82,10 @@ def test_the_web_server_of_dayreel_up_is_found_on_its_socket(tmp_path: Path) -> 
     settings = Settings(root=tmp_path, webserver_port=free_port(), desk_port=8701)
     assert find_server(settings, HOME) is None
     with serving(_OnSocket(listen_privately(socket_path(settings)))):
-        found = find_server(settings, HOME)
-    assert found is not None
-    assert found.link == "http://127.0.0.1:8701/dagster"
-    assert str(found.address) == f"unix:{tmp_path}/var/run/dagster.sock"
+        server = find_server(settings, HOME)
+    assert server is not None
+    assert server.link == "http://127.0.0.1:8701/dagster"
+    assert str(server.address) == f"unix:{tmp_path}/var/run/dagster.sock"
     assert find_server(settings, HOME) is None, "what a dead server left is not taken for one"
 
 

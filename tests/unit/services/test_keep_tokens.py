@@ -25,8 +25,8 @@ KEY = SecretStr(new_key())
 
 
 def seed(vendor: str, **variables: str) -> Seed:
-    (found,) = [one for one in seeds(variables.get) if one.vendor == vendor]
-    return found
+    (matching,) = [entry for entry in seeds(variables.get) if entry.vendor == vendor]
+    return matching
 
 
 TIKTOK = seed(

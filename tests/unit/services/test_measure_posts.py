@@ -51,8 +51,8 @@ def test_a_snapshot_stores_null_for_what_a_platform_omits(project: Project) -> N
     assert (row["views"], row["likes"], row["watch_time_s"]) == (120, 0, 31.5)
     assert (row["reach"], row["comments"], row["shares"], row["saves"]) == (None, None, None, None)
     assert (row["age_h"], row["observed_at"], row["observed_on"], row["simulated"]) == (3.0, NOON, DAY, True)
-    (told,) = json.loads((project.contents.folder(ID) / "analytics.json").read_text())
-    assert (told["views"], told["likes"], told["reach"]) == (120, 0, None)
+    (document,) = json.loads((project.contents.folder(ID) / "analytics.json").read_text())
+    assert (document["views"], document["likes"], document["reach"]) == (120, 0, None)
 
 
 def test_measuring_again_adds_and_never_changes(project: Project) -> None:

@@ -43,7 +43,7 @@ def fire(connection: Connection, event: str, **more: Any) -> None:
 def audit(catalog: Catalog) -> list[dict[str, Any]]:
     with catalog.read() as connection:
         query = select(state_transitions).order_by(state_transitions.c.id)
-        return [dict(one) for one in connection.execute(query).mappings()]
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def test_a_move_bumps_the_version_and_writes_an_audit_row(either: Catalog) -> None:
@@ -51,8 +51,8 @@ def test_a_move_bumps_the_version_and_writes_an_audit_row(either: Catalog) -> No
         fire(connection, "script", notes="ideas", run_id="run-1", trigger="manual")
     now = row(either)
     assert (now.state, now.version, now.updated_at, now.run_id) == ("scripting", 2, LATER, "run-1")
-    (told,) = audit(either)
-    assert {key: value for key, value in told.items() if key != "id"} == {
+    (entry,) = audit(either)
+    assert {key: value for key, value in entry.items() if key != "id"} == {
         "entity": "content",
         "entity_id": CONTENT_ID,
         "from_state": "pending",
@@ -93,20 +93,20 @@ def test_a_move_that_the_table_does_not_have_changes_nothing(ready: Catalog) -> 
     assert (row(ready).version, audit(ready)) == (1, [])
 
 
-def test_a_row_that_is_not_there_is_said(ready: Catalog) -> None:
+def test_a_row_that_is_not_there_is_reported(ready: Catalog) -> None:
     with pytest.raises(UsageError, match="There is no content 'glass-2026-11-20'"), ready.write() as connection:
         advance(connection, "content", "glass-2026-11-20", "script", at=NINE, actor="ana")
 
 
 @pytest.mark.parametrize("event", ["voice", "fail", "finish"])
-def test_the_loser_of_two_is_told_who_won_when_and_where_to(either: Catalog, event: str) -> None:
+def test_the_loser_of_two_learns_who_won_when_and_where_to(either: Catalog, event: str) -> None:
     """Both have read version 1; whether the loser's event would still be possible does not matter."""
     seen = row(either).version
     with either.write() as connection:
         fire(connection, "script", actor="ben", expected_version=seen)
-    with pytest.raises(StaleState) as told, either.write() as connection:
+    with pytest.raises(StaleState) as raised, either.write() as connection:
         fire(connection, event, actor="ana", expected_version=seen)
-    assert "'ben' at 2026-11-20T09:30:00+00:00: script made it 'scripting'" in told.value.message
+    assert "'ben' at 2026-11-20T09:30:00+00:00: script made it 'scripting'" in raised.value.message
     assert (row(either).state, len(audit(either))) == ("scripting", 1)
 
 
@@ -122,18 +122,18 @@ def test_of_two_connections_at_the_same_moment_one_wins(either: Catalog) -> None
                 with mine.write(name) as connection:
                     fire(connection, "script", actor=name, expected_version=seen)
                 outcomes.append(("won", name))
-            except StaleState as told:
-                outcomes.append(("told", str(told)))
+            except StaleState as error:
+                outcomes.append(("refused", str(error)))
 
     threads = [threading.Thread(target=move, args=(name,)) for name in ("ana", "ben")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    (_, winner), (kind, told) = sorted(outcomes, key=lambda one: one[0] == "told")
-    assert kind == "told"
-    assert f"{winner!r}" in told
-    assert [one["actor"] for one in audit(either)] == [winner]
+    (_, winner), (kind, refusal) = sorted(outcomes, key=lambda outcome: outcome[0] == "refused")
+    assert kind == "refused"
+    assert f"{winner!r}" in refusal
+    assert [entry["actor"] for entry in audit(either)] == [winner]
 
 
 def test_a_stale_version_is_refused_even_without_an_audit_row(ready: Catalog) -> None:
@@ -153,4 +153,4 @@ def test_a_render_moves_by_its_own_table(ready: Catalog) -> None:
     with ready.read() as connection:
         now = connection.execute(select(renders)).mappings().one()
     assert (now["state"], now["version"], now["progress"]) == ("completed", 4, 50)
-    assert [one["to_state"] for one in audit(ready)] == ["queued", "rendering", "completed"]
+    assert [entry["to_state"] for entry in audit(ready)] == ["queued", "rendering", "completed"]

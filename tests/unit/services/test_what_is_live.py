@@ -16,7 +16,7 @@ TestWhatIsLive = SLOW(TestWhatIsLive)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(
     "between",
-    ["nothing", *(pytest.param(one, marks=SLOW) for one in ("edit", "render", "fields", "hashtags", "reject", "look"))],
+    ["nothing", *(pytest.param(act, marks=SLOW) for act in ("edit", "render", "fields", "hashtags", "reject", "look"))],
 )
 def test_one_approved_post_is_live_whatever_comes_between_tries(step: str, between: str) -> None:
     """The short version of the above for the quick suite: every way a first try ends, then one event, then a second."""

@@ -43,8 +43,8 @@ def check(**more: Any) -> Check:
 
 
 def test_a_bucket_that_passes_the_probe_keeps_nothing_of_it(bucket: FakeBucket) -> None:
-    found = check()
-    assert (found.verdict, found.found) == ("ok", f"{WHERE}: an object was written, listed, read back and deleted")
+    result = check()
+    assert (result.verdict, result.found) == ("ok", f"{WHERE}: an object was written, listed, read back and deleted")
     assert bucket.objects == {}
     (key,) = {path for method, path in bucket.asked if method in ("PUT", "DELETE")}
     assert key.startswith("/videos/team/dayreel-doctor/probe-")
@@ -64,29 +64,31 @@ def test_a_bucket_that_passes_the_probe_keeps_nothing_of_it(bucket: FakeBucket) 
         ("PUT", "InvalidStorageClass", "it answered: InvalidStorageClass", "DAYREEL_CONTENT_BUCKET"),
     ],
 )
-def test_a_refusal_is_told_with_what_it_means_and_what_to_do(
+def test_a_refusal_is_shown_with_what_it_means_and_what_to_do(
     bucket: FakeBucket, method: str, code: str, meaning: str, step: str
 ) -> None:
     bucket.refuses[method] = (403, code)
-    found = check()
-    assert found.verdict == "fail"
-    assert meaning in found.found
-    assert code in found.found
-    assert step in found.next_step
-    assert ("write" if method == "PUT" else "list") in found.found
-    assert "marked-secret" not in f"{found}"
+    result = check()
+    assert result.verdict == "fail"
+    assert meaning in result.found
+    assert code in result.found
+    assert step in result.next_step
+    assert ("write" if method == "PUT" else "list") in result.found
+    assert "marked-secret" not in f"{result}"
     assert bucket.objects == {}, "what had been written was deleted"
 
 
 def test_an_undeletable_probe_is_a_warning_with_its_key(bucket: FakeBucket) -> None:
     bucket.refuses["DELETE"] = (403, "AccessDenied")
-    found = check()
-    assert found.verdict == "warn"
+    result = check()
+    assert result.verdict == "warn"
     (key,) = bucket.objects
-    assert key.removeprefix("/videos/") in found.next_step
+    assert key.removeprefix("/videos/") in result.next_step
 
 
-def test_nobody_who_answers_and_no_keys_are_told_apart(bucket: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_store_is_not_taken_for_missing_keys(
+    bucket: FakeBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     silent = check()
     assert (silent.verdict, "nothing answers there" in silent.found) == ("fail", True)
@@ -104,9 +106,9 @@ def test_nobody_who_answers_and_no_keys_are_told_apart(bucket: FakeBucket, monke
 
 def test_variables_that_cannot_be_used_are_a_finding(bucket: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "not an address")
-    found = check()
-    assert (found.verdict, "AWS's own variables cannot be used" in found.found) == ("fail", True)
-    assert "AWS_ENDPOINT_URL_S3" in found.next_step
+    result = check()
+    assert (result.verdict, "AWS's own variables cannot be used" in result.found) == ("fail", True)
+    assert "AWS_ENDPOINT_URL_S3" in result.next_step
 
 
 class Odd:
@@ -131,16 +133,16 @@ class Odd:
 
 
 @pytest.mark.parametrize(
-    ("store", "said"),
+    ("store", "message"),
     [
         (lambda: Odd(body=b"<html>please log in"), "came back as other 19 bytes"),
         (lambda: Odd(lists=False), "is not in the bucket's list"),
     ],
 )
-def test_a_store_that_gives_back_something_else_is_not_fine(store: Callable[[], Odd], said: str) -> None:
+def test_a_store_that_gives_back_something_else_is_not_fine(store: Callable[[], Odd], message: str) -> None:
     odd = store()
-    found = check(connect=lambda: odd)
-    assert (found.verdict, said in found.found) == ("fail", True)
+    result = check(connect=lambda: odd)
+    assert (result.verdict, message in result.found) == ("fail", True)
     assert odd._kept == {}
 
 

@@ -29,7 +29,7 @@ def files(folder: Path, **texts: str) -> ChannelFiles:
     return ChannelFiles(folder)
 
 
-def said(folder: Path, text: str) -> list[str]:
+def problems_of(folder: Path, text: str) -> list[str]:
     return [str(problem) for problem in files(folder, crafts=text).problems()]
 
 
@@ -50,13 +50,13 @@ def laughs(levels: int) -> str:
     ids=["a billion laughs", "merged in", "a value that contains itself", "brackets in brackets"],
 )
 def test_a_small_file_cannot_stand_for_a_huge_one(tmp_path: Path, text: str, problem: str) -> None:
-    (reported,) = said(tmp_path, text)
+    (reported,) = problems_of(tmp_path, text)
     assert reported.startswith(problem)
 
 
 def test_aliases_of_a_few_values_are_read(tmp_path: Path) -> None:
     text = GOOD + "safety: {blocked_terms: &terms [knife, fire]}\nplatforms: {instagram: {hashtags: *terms}}\n"
-    assert said(tmp_path, text) == []
+    assert problems_of(tmp_path, text) == []
 
 
 def test_every_sample_is_valid() -> None:
@@ -86,16 +86,16 @@ def test_a_good_file_becomes_a_channel_of_its_name(tmp_path: Path) -> None:
 
 
 def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) -> None:
-    (problem,) = said(tmp_path, GOOD + "titel: x\n")
+    (problem,) = problems_of(tmp_path, GOOD + "titel: x\n")
     assert problem.startswith(
         "crafts.yaml:10: titel: unknown field (did you mean 'title'?); allowed here: active_from, "
     )
-    (problem,) = said(tmp_path, GOOD + "  modle: x\n")
+    (problem,) = problems_of(tmp_path, GOOD + "  modle: x\n")
     allowed = "allowed here: fit, folder, library, model, provider"
     assert problem == f"crafts.yaml:10: video.modle: unknown field (did you mean 'model'?); {allowed}"
-    (problem,) = said(tmp_path, GOOD + "  x: x\n")
+    (problem,) = problems_of(tmp_path, GOOD + "  x: x\n")
     assert problem == f"crafts.yaml:10: video.x: unknown field; {allowed}"
-    (problem,) = said(tmp_path, GOOD + "platforms:\n  tiktok:\n    privacy: SELF_ONLY\n    duet: true\n")
+    (problem,) = problems_of(tmp_path, GOOD + "platforms:\n  tiktok:\n    privacy: SELF_ONLY\n    duet: true\n")
     assert problem.startswith("crafts.yaml:13: platforms.tiktok.duet: unknown field; allowed here: ai_disclosure, ")
 
 
@@ -122,7 +122,7 @@ def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) 
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_what_can(text: str, where: str, words: str, tmp_path: Path) -> None:
-    (problem,) = said(tmp_path, GOOD + text + "\n")
+    (problem,) = problems_of(tmp_path, GOOD + text + "\n")
     assert problem.startswith(f"crafts.yaml:{where}")
     assert words in problem
 
@@ -139,14 +139,14 @@ def test_a_value_that_cannot_be_used_is_named_with_what_can(text: str, where: st
 )
 def test_parts_that_belong_together_must_be_there(old: str, new: str, words: str, tmp_path: Path) -> None:
     assert old in GOOD
-    (problem,) = said(tmp_path, GOOD.replace(old, new))
+    (problem,) = problems_of(tmp_path, GOOD.replace(old, new))
     assert words in problem
     assert problem.startswith("crafts.yaml:")
 
 
-def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_of_every_file_is_reported_at_once(tmp_path: Path) -> None:
     channels = files(tmp_path, crafts=GOOD + "a: 1\nb: 2\n", glass=GOOD + "c: 3\n", fine=GOOD)
-    assert [(one.file, one.line, one.field) for one in channels.problems()] == [
+    assert [(problem.file, problem.line, problem.field) for problem in channels.problems()] == [
         ("crafts.yaml", 10, "a"),
         ("crafts.yaml", 11, "b"),
         ("glass.yaml", 10, "c"),
@@ -173,7 +173,7 @@ def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_yaml_that_cannot_be_read_is_named_by_its_line(text: str, line: int, words: str, tmp_path: Path) -> None:
-    (problem,) = said(tmp_path, text)
+    (problem,) = problems_of(tmp_path, text)
     assert problem.startswith(f"crafts.yaml:{line}: ")
     assert words in problem
 
@@ -184,7 +184,7 @@ def test_a_file_that_is_not_text_is_a_problem_and_no_traceback(tmp_path: Path) -
     assert "crafts.yaml cannot be read" in problem.message
 
 
-def test_an_unknown_channel_is_told_which_there_are(tmp_path: Path) -> None:
+def test_an_unknown_channel_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="none yet"):
         ChannelFiles(tmp_path).load("glass")
     with pytest.raises(UsageError, match=r"There is no channel 'glass'. Channels are: crafts\."):
@@ -221,9 +221,9 @@ def test_a_problem_in_an_extended_file_names_that_file(tmp_path: Path) -> None:
 
 
 def test_extending_a_missing_file_or_in_a_circle_is_reported(tmp_path: Path) -> None:
-    (problem,) = said(tmp_path, "title: Crafts\nextends: _base.yaml\n")
+    (problem,) = problems_of(tmp_path, "title: Crafts\nextends: _base.yaml\n")
     assert problem.startswith("crafts.yaml:2: extends: there is no _base.yaml.yaml beside it; ")
-    (problem,) = said(tmp_path, "extends: crafts\n")
+    (problem,) = problems_of(tmp_path, "extends: crafts\n")
     assert f"more than {MAX_EXTENDS} files extend one another" in problem
 
 
@@ -249,7 +249,7 @@ def test_a_missing_file_that_is_named_is_reported_with_its_line(tmp_path: Path) 
     assert channels.oversights() == []
 
 
-def test_a_file_that_nobody_reads_because_of_its_ending_is_told(tmp_path: Path) -> None:
+def test_a_file_ignored_because_of_its_ending_is_reported(tmp_path: Path) -> None:
     (tmp_path / "glass.yml").write_text(GOOD, encoding="utf-8")
     (problem,) = files(tmp_path, crafts=GOOD).oversights()
     assert str(problem) == "glass.yml:1: file: nobody reads it: a channel's file is called glass.yaml"
@@ -259,7 +259,11 @@ def test_the_schema_knows_no_field_without_a_type(tmp_path: Path) -> None:
     # `allowed here` reads the JSON schema; this keeps it readable for every nested part.
     nested: dict[str, Any] = {"brand": "watermark", "review": "who", "narration": "voice", "budget": "per_day_usd"}
     for part, known in nested.items():
-        (problem,) = [one for one in said(tmp_path, GOOD + f"{part}: {{nonsense: 1, voice: x}}\n") if "nonsense" in one]
+        (problem,) = [
+            message
+            for message in problems_of(tmp_path, GOOD + f"{part}: {{nonsense: 1, voice: x}}\n")
+            if "nonsense" in message
+        ]
         assert known in problem
 
 

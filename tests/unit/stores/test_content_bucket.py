@@ -207,7 +207,7 @@ def test_a_refusal_says_what_to_look_at_and_loses_nothing(
     assert json.loads((folder / "metadata.json").read_text())["content_id"] == ID
 
 
-def test_a_store_that_does_not_answer_is_said_so(tmp_path: Path) -> None:
+def test_a_store_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     def nobody() -> Any:
         keys = {"aws_access_key_id": "key", "aws_secret_access_key": "word", "region_name": "eu-west-1"}
         return boto3.client("s3", endpoint_url="http://127.0.0.1:9", **keys)

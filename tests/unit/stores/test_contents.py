@@ -63,13 +63,13 @@ def test_fields_are_replaced_and_stages_are_merged(store: ContentStore) -> None:
     assert store.update(ID, stages={"ideas": record("c")}).stages["ideas"].fingerprint == "c"
 
 
-def test_a_content_that_is_not_there_is_said(store: ContentStore) -> None:
+def test_a_content_that_is_not_there_is_reported(store: ContentStore) -> None:
     with pytest.raises(UsageError, match="There is no content 'glass-2026-11-20'"):
         store.manifest("glass-2026-11-20")
 
 
 @pytest.mark.parametrize("damage", ['{"content_id": "crafts', "", "[]", '{"content_id": "x"}'])
-def test_a_damaged_manifest_is_said_and_not_written_over(store: ContentStore, damage: str) -> None:
+def test_a_damaged_manifest_is_reported_and_not_overwritten(store: ContentStore, damage: str) -> None:
     path = store.folder(ID) / "metadata.json"
     path.write_text(damage)
     with pytest.raises(StateError):

@@ -23,8 +23,8 @@ SECRET = "marked-secret-access-key"
 
 def rows(*channels: str) -> Any:
     """Return a table of the mart, one row a channel."""
-    told = [{"channel": channel, "layer": "idea", "provider": "openai", "attempts": 1} for channel in channels]
-    return pa.Table.from_pylist(told, schema=SCHEMA)
+    values = [{"channel": channel, "layer": "idea", "provider": "openai", "attempts": 1} for channel in channels]
+    return pa.Table.from_pylist(values, schema=SCHEMA)
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_only_what_changed_is_fetched_and_what_is_gone_is_gone(store: FakeBucket
     here.write(HEALTH.name, "2026-11-19", rows("crafts", "histories"))
     del store.objects["/marts/factory/health/2026-11-18.parquet"]
     store.asked.clear()
-    found = there.read(HEALTH.name, there.partitions(HEALTH.name), schema=SCHEMA)
-    assert found["channel"].to_pylist() == ["crafts", "histories", "crafts"]
+    fetched = there.read(HEALTH.name, there.partitions(HEALTH.name), schema=SCHEMA)
+    assert fetched["channel"].to_pylist() == ["crafts", "histories", "crafts"]
     assert [path for method, path in store.asked if path != "/marts"] == ["/marts/factory/health/2026-11-19.parquet"]
 
 

@@ -96,11 +96,11 @@ def _unpainted(compositor: Compositor, **_wishes: object) -> None:
 def run(app: WatchedTerminal, story: Story) -> None:
     """Let a story happen in a terminal."""
 
-    async def told() -> None:
+    async def play() -> None:
         async with running(app) as keyboard:
             await story(app, keyboard)
 
-    asyncio.run(told())
+    asyncio.run(play())
 
 
 def text(app: DayreelTerminal) -> str:
@@ -117,8 +117,8 @@ async def until_so(app: WatchedTerminal, look: Callable[[], bool], otherwise: Ca
         waiting = [asyncio.ensure_future(event.wait()) for event in (app.changed, app._exception_event)]
         left_s = deadline - asyncio.get_running_loop().time()
         done, pending = await asyncio.wait(waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-        for one in pending:
-            one.cancel()
+        for waiter in pending:
+            waiter.cancel()
         if app._exception is not None:
             raise app._exception
         assert done, otherwise()

@@ -145,7 +145,7 @@ def test_a_tall_picture_keeps_to_its_rows(tmp_path: Path) -> None:
     assert (len(rows), len(rows[0])) == (16, 18)
 
 
-def test_what_is_no_picture_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_what_is_not_a_picture_gets_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "no.jpg").write_bytes(b"no")
     with pytest.raises(MediaError, match=r"'no\.jpg'.*cannot be read"):
         half_blocks(tmp_path / "no.jpg", columns=10, most_rows=5)

@@ -322,7 +322,7 @@ def test_the_kill_switch_is_turned_with_a_reason_and_by_name(make_project: MakeP
     run(terminal(project), story)
     assert switch(project) == ("off", "alma", "wrong prices")
     with project.catalog.read() as connection:
-        assert [(one.act, one.actor, one.via) for one in recent_acts(connection)] == [("set off", "alma", "tui")]
+        assert [(act.act, act.actor, act.via) for act in recent_acts(connection)] == [("set off", "alma", "tui")]
 
 
 def test_a_switch_that_somebody_else_turned_first_is_left_alone(make_project: MakeProject) -> None:

@@ -16,7 +16,7 @@ MakeProject = Callable[..., Project]
 NEVER_S = 3600.0
 
 
-def said(project: Project) -> list[tuple[str, int, str, str, str | None]]:
+def decisions_of(project: Project) -> list[tuple[str, int, str, str, str | None]]:
     with project.catalog.read() as connection:
         rows = decisions_after(connection, 0, limit=10)
     return [(row.verdict, row.revision, row.decided_by, row.via, row.note) for row in rows]
@@ -40,14 +40,14 @@ def test_editing_and_approving_needs_only_the_keyboard(make_project: MakeProject
         await until(app, "Clay, patience!", "edited by alma via tui", gone="Press u")
         await keyboard.press("a")
         await until(app, f"Approve revision 1 of {row.id}")
-        assert said(project) == [("edited", 1, "alma", "tui", None)]
+        assert decisions_of(project) == [("edited", 1, "alma", "tui", None)]
         await keyboard.press("y")
         await until(app, "revision 1, approved", "Recorded: revision 1 approved by alma")
         await keyboard.press("escape")
         await until(app, "approved (1)", "by alma")
 
     run(terminal(project), story)
-    assert said(project) == [("edited", 1, "alma", "tui", None), ("approved", 1, "alma", "tui", None)]
+    assert decisions_of(project) == [("edited", 1, "alma", "tui", None), ("approved", 1, "alma", "tui", None)]
     now = content_row(project, row.id)
     assert (now.state, now.caption) == ("approved", "Clay, patience!")
 
@@ -67,7 +67,7 @@ def test_a_rejection_carries_its_reason(make_project: MakeProject) -> None:
         await until(app, "revision 1, rejected", "the hands are wrong")
 
     run(terminal(project), story)
-    assert said(project) == [("rejected", 1, "alma", "tui", "the hands are wrong")]
+    assert decisions_of(project) == [("rejected", 1, "alma", "tui", "the hands are wrong")]
 
 
 def test_a_rejected_day_gets_another_take_after_its_price(make_project: MakeProject) -> None:
@@ -108,7 +108,7 @@ def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_project: MakePr
         await until(app, "review pending, 24 h 0 min left", "recalled by alma")
 
     run(terminal(project), story)
-    assert [one[0] for one in said(project)] == ["held", "recalled"]
+    assert [decision[0] for decision in decisions_of(project)] == ["held", "recalled"]
 
 
 def test_going_back_or_changing_nothing_decides_nothing(make_project: MakeProject) -> None:
@@ -124,7 +124,7 @@ def test_going_back_or_changing_nothing_decides_nothing(make_project: MakeProjec
             assert not app.screen.is_modal
 
     run(terminal(project), story)
-    assert said(project) == []
+    assert decisions_of(project) == []
 
 
 def test_a_decision_on_a_replaced_revision_is_refused_clearly(make_project: MakeProject) -> None:
@@ -143,7 +143,7 @@ def test_a_decision_on_a_replaced_revision_is_refused_clearly(make_project: Make
         await until(app, "revision 2, review pending", gone="Press u")
 
     run(terminal(project), story)
-    assert said(project) == []
+    assert decisions_of(project) == []
 
 
 def test_the_refusal_is_shown_even_before_the_screen_refreshes(make_project: MakeProject) -> None:
@@ -158,7 +158,7 @@ def test_the_refusal_is_shown_even_before_the_screen_refreshes(make_project: Mak
         await until(app, f"You saw revision 1 of {row.id}, and it is revision 2 now.", "nothing was recorded")
 
     run(terminal(project, every_s=NEVER_S), story)
-    assert said(project) == []
+    assert decisions_of(project) == []
 
 
 def test_words_changed_since_they_were_shown_are_not_approved(make_project: MakeProject) -> None:
@@ -173,7 +173,7 @@ def test_words_changed_since_they_were_shown_are_not_approved(make_project: Make
         await until(app, f"{row.id} has changed since you saw it: 'bob' edited it at 2026", "nothing was recorded")
 
     run(terminal(project, every_s=NEVER_S), story)
-    assert [verdict for verdict, *_ in said(project)] == ["edited"]
+    assert [verdict for verdict, *_ in decisions_of(project)] == ["edited"]
 
 
 def test_of_two_reviewers_the_second_sees_who_won_and_when(make_project: MakeProject, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_of_two_reviewers_the_second_sees_who_won_and_when(make_project: MakePro
             await until(bob, f"{row.id} is approved already: 'alma' approved it at 2026-11-20")
 
     asyncio.run(story())
-    assert said(mine) == [("approved", 1, "alma", "tui", None)]
+    assert decisions_of(mine) == [("approved", 1, "alma", "tui", None)]
 
 
 def test_what_somebody_else_decided_appears_by_itself(make_project: MakeProject) -> None:
@@ -208,7 +208,7 @@ def test_what_somebody_else_decided_appears_by_itself(make_project: MakeProject)
     run(terminal(project), story)
 
 
-def test_somebody_who_may_not_decide_is_told_who_may(make_project: MakeProject) -> None:
+def test_somebody_who_may_not_decide_learns_who_may(make_project: MakeProject) -> None:
     project = make_project(channels={"crafts": {"review": {"who": ["bob"]}}})
     reviewable(project)
 
@@ -218,7 +218,7 @@ def test_somebody_who_may_not_decide_is_told_who_may(make_project: MakeProject) 
         await until(app, "'alma' may not decide on channel 'crafts'. Those who may: bob")
 
     run(terminal(project), story)
-    assert said(project) == []
+    assert decisions_of(project) == []
 
 
 def test_the_lengths_follow_while_a_caption_is_typed(make_project: MakeProject) -> None:
@@ -250,7 +250,7 @@ def test_keys_that_cannot_decide_now_do_nothing(make_project: MakeProject) -> No
         await until(app, "revision 1, approved", gone="Approve revision")
 
     run(terminal(project), story)
-    assert len(said(project)) == 1
+    assert len(decisions_of(project)) == 1
 
 
 def test_failed_checks_are_waived_one_by_one(make_project: MakeProject) -> None:
@@ -272,4 +272,4 @@ def test_failed_checks_are_waived_one_by_one(make_project: MakeProject) -> None:
         await until(app, "revision 1, approved")
 
     run(terminal(project), story)
-    assert [decision[0] for decision in said(project)] == ["approved"]
+    assert [decision[0] for decision in decisions_of(project)] == ["approved"]

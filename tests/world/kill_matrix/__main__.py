@@ -20,7 +20,7 @@ from tests.world.kill_matrix.play import play
 @click.option("--workers", default=2, show_default=True)
 @click.option("--postgres", metavar="URL", help="a PostgreSQL server to make catalogs on, instead of SQLite")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="write everything here")
-@click.option("--tell-every", default=60.0, show_default=True, help="seconds between two lines of progress")
+@click.option("--report-every", default=60.0, show_default=True, help="seconds between two lines of progress")
 def main(
     seeds: int,
     first: int,
@@ -28,20 +28,20 @@ def main(
     workers: int,
     postgres: str | None,
     json_file: Path | None,
-    tell_every: float,
+    report_every: float,
 ) -> None:
     """Kill and disturb the real services, resume them, and count what the outside world got to see."""
     numbers = list(range(first, first + seeds)) if only is None else [only]
-    done, told_at = 0, time.monotonic()
+    done, reported_at = 0, time.monotonic()
 
-    def tell() -> None:
-        nonlocal done, told_at
+    def report_one() -> None:
+        nonlocal done, reported_at
         done += 1
-        if time.monotonic() - told_at > tell_every:
-            told_at = time.monotonic()
+        if time.monotonic() - reported_at > report_every:
+            reported_at = time.monotonic()
             click.echo(f"  {done} of {len(numbers)} seeds", err=True)
 
-    report = play(numbers, workers=workers, postgres=postgres, tell=tell)
+    report = play(numbers, workers=workers, postgres=postgres, report_one=report_one)
     if json_file is not None:
         json_file.write_text(json.dumps(report.as_json(), indent=2), encoding="utf-8")
     click.echo("\n".join(report.lines()))

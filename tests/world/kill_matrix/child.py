@@ -228,7 +228,7 @@ def _publish(project: Project, content_id: str) -> list[str]:
             errors.append(f"{name}: {type(error).__name__}: {error}")
     if not errors:
         measured = measure_posts(project, today(), platforms=platforms)
-        errors += [f"measure {one.platform}: {one.error}" for one in measured if one.error]
+        errors += [f"measure {result.platform}: {result.error}" for result in measured if result.error]
     return errors
 
 
@@ -248,16 +248,16 @@ def reused_media(cache: Path) -> Any:
     real = {name: getattr(composing, name) for name in ("compose", "check_final_video")}
 
     def compose(segments: list[Path], dest: Path, *, plan: ComposePlan, ffmpeg: Path) -> Composed:
-        told = repr(([sha256_of(path) for path in segments], replace(plan, metadata={})))
-        kept = cache / hashlib.sha256(told.encode()).hexdigest()
+        request = repr(([sha256_of(path) for path in segments], replace(plan, metadata={})))
+        kept = cache / hashlib.sha256(request.encode()).hexdigest()
         if not kept.with_suffix(".pickle").exists():
             made = real["compose"](segments, dest, plan=plan, ffmpeg=ffmpeg)
             checks = real["check_final_video"](made.path, _expected(plan, made, len(segments)), ffmpeg=ffmpeg)
             _keep(made.path, kept.with_suffix(".mp4"))
             _keep_bytes(pickle.dumps((made, checks)), kept.with_suffix(".pickle"))
-        found: tuple[Composed, list[CheckResult]] = pickle.loads(kept.with_suffix(".pickle").read_bytes())
+        stored: tuple[Composed, list[CheckResult]] = pickle.loads(kept.with_suffix(".pickle").read_bytes())
         _keep(kept.with_suffix(".mp4"), dest)
-        return replace(found[0], path=dest)
+        return replace(stored[0], path=dest)
 
     def picture(_video: Path, dest: Path) -> Path:
         _keep_bytes(b"a picture", dest)
@@ -311,13 +311,17 @@ def mend(place: Place, dashboards: Mapping[str, Any]) -> Document:
         `parked`: how many unknown outcomes took a person; `resolved`: what was said of each; `errors`.
     """
     project = place.project("a person")
-    told = reconcile(project)
-    parked = [one for one in told if one.outcome == "parked" and _is_unknown(project, one.effect_id)]
+    outcomes = reconcile(project)
+    parked = [
+        reconciled
+        for reconciled in outcomes
+        if reconciled.outcome == "parked" and _is_unknown(project, reconciled.effect_id)
+    ]
     resolved = []
-    for one in parked:
-        found = _look(project, one.effect_id, dashboards)
-        resolve(project, one.effect_id, reference=found, by="a person", note="seen on the dashboard")
-        resolved.append(f"{one.kind} {one.sequence} at {one.target}: {found or 'not there'}")
+    for outcome in parked:
+        reference = _look(project, outcome.effect_id, dashboards)
+        resolve(project, outcome.effect_id, reference=reference, by="a person", note="seen on the dashboard")
+        resolved.append(f"{outcome.kind} {outcome.sequence} at {outcome.target}: {reference or 'not there'}")
     with project.catalog.read() as connection:
         row = current_content(connection, CHANNEL, today())
     if row is not None:
@@ -371,7 +375,10 @@ def audit(place: Place) -> Document:
         rows = [dict(row) for row in connection.execute(select(effects).order_by(effects.c.id)).mappings()]
         row = current_content(connection, CHANNEL, today())
         posts = [vars(post) for post in posts_of(connection, [row.id])] if row else []
-        drawn = [dict(one) for one in connection.execute(select(renders.c.sequence, renders.c.state)).mappings()]
+        drawn = [
+            dict(render_row)
+            for render_row in connection.execute(select(renders.c.sequence, renders.c.state)).mappings()
+        ]
         logs = list(connection.execute(select(processing_logs.c.status)).scalars())
         snapshots = list(connection.execute(select(metric_snapshots.c.platform)).scalars())
         approved = list(connection.execute(select(decisions.c.caption)).scalars())
@@ -385,18 +392,18 @@ def audit(place: Place) -> Document:
         "segments": channel.segments.count,
         "effects": [
             {
-                "id": one["id"],
-                "kind": one["kind"],
-                "target": one["target"],
-                "sequence": one["sequence"],
-                "state": one["state"],
-                "lost": bool(one["result"].get("lost")),
-                "cost_usd": str(one["settled_usd"] or Decimal(0)),
-                "attempts": one["attempts"],
-                "layer": one["layer"],
-                "request_id": one["handle"].get("request_id"),
+                "id": effect["id"],
+                "kind": effect["kind"],
+                "target": effect["target"],
+                "sequence": effect["sequence"],
+                "state": effect["state"],
+                "lost": bool(effect["result"].get("lost")),
+                "cost_usd": str(effect["settled_usd"] or Decimal(0)),
+                "attempts": effect["attempts"],
+                "layer": effect["layer"],
+                "request_id": effect["handle"].get("request_id"),
             }
-            for one in rows
+            for effect in rows
         ],
         "posts": [{name: post[name] for name in ("platform", "state", "post_id")} for post in posts],
         "renders": drawn,

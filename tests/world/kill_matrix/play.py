@@ -18,23 +18,27 @@ IN_MEMORY = Path("/dev/shm")  # a killed process does not lose what the system h
 
 
 def play(
-    seeds: Sequence[int], *, workers: int = 1, postgres: str | None = None, tell: Callable[[], None] = lambda: None
+    seeds: Sequence[int],
+    *,
+    workers: int = 1,
+    postgres: str | None = None,
+    report_one: Callable[[], None] = lambda: None,
 ) -> Report:
     """Play seeds in processes of their own.
 
     Args:
         postgres: a PostgreSQL server to make catalogs on, instead of SQLite.
-        tell: called after each seed, in a thread of its worker.
+        report_one: called after each seed, in a thread of its worker.
     """
     started = time.monotonic()
     results: list[Result] = []
     checkpoints = [0]
-    deployment = Path(tempfile.mkdtemp(prefix="dayreel-kills-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
-    (deployment / "media").mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="dayreel-kills-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
+    (folder / "media").mkdir()
 
     def work(index: int) -> None:
-        command = [sys.executable, "-m", "tests.world.kill_matrix.worker", str(deployment / f"worker{index}")]
-        command += [str(deployment / "media"), postgres or "-", ",".join(map(str, seeds[index::workers]))]
+        command = [sys.executable, "-m", "tests.world.kill_matrix.worker", str(folder / f"worker{index}")]
+        command += [str(folder / "media"), postgres or "-", ",".join(map(str, seeds[index::workers]))]
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT, env=environment) as process:
             assert process.stdout is not None
@@ -44,7 +48,7 @@ def play(
                     checkpoints.append(document["checkpoints"])
                 else:
                     results.append(Result(**document))
-                    tell()
+                    report_one()
         if process.returncode:
             raise RuntimeError(f"A worker of the kill matrix ended with exit code {process.returncode}; see above.")
 
@@ -53,8 +57,8 @@ def play(
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, range(workers)))
     finally:
-        shutil.rmtree(deployment, ignore_errors=True)
-    results.sort(key=lambda one: one.seed)
+        shutil.rmtree(folder, ignore_errors=True)
+    results.sort(key=lambda result: result.seed)
     return Report(
         results, len(seeds), max(checkpoints), time.monotonic() - started, "postgres" if postgres else "sqlite"
     )

@@ -73,7 +73,7 @@ class Report:
     @property
     def wrong(self) -> list[Result]:
         """The seeds in which something did not hold."""
-        return [one for one in self.results if one.wrong]
+        return [result for result in self.results if result.wrong]
 
     @property
     def holds(self) -> bool:
@@ -83,16 +83,16 @@ class Report:
     @property
     def graves(self) -> set[str]:
         """The checkpoints at which a process died."""
-        return {grave for one in self.results for grave in one.graves}
+        return {grave for result in self.results for grave in result.graves}
 
     @property
     def fired(self) -> set[str]:
         """The faults that fired, as `service/route/kind`."""
-        return {fault for one in self.results for fault in one.fired}
+        return {fault for result in self.results for fault in result.fired}
 
     def total(self, name: str) -> int:
         """Return one sum."""
-        return sum(getattr(one, name) for one in self.results)
+        return sum(getattr(result, name) for result in self.results)
 
     def as_json(self) -> dict[str, Any]:
         """Return the sums, what was covered, and each seed that went wrong."""
@@ -105,19 +105,19 @@ class Report:
             "boundaries_died_at": sorted(self.graves),
             "faults_fired": sorted(self.fired),
             "faults_never_fired": sorted({str(row) for row in EVERY_ROW} - self.fired),
-            "wrong": [one.as_json() for one in self.wrong],
+            "wrong": [result.as_json() for result in self.wrong],
         }
 
     def lines(self) -> list[str]:
         """Return what a person reads."""
-        told = self.as_json()
-        sums = ", ".join(f"{WORDS.get(name, name)} {told[name]}" for name in SUMS)
-        faults, boundaries = len(told["faults_fired"]), len(told["boundaries_died_at"])
+        document = self.as_json()
+        sums = ", ".join(f"{WORDS.get(name, name)} {document[name]}" for name in SUMS)
+        faults, boundaries = len(document["faults_fired"]), len(document["boundaries_died_at"])
         lines = [
-            f"kill matrix on {self.catalog}: {told['seeds']} seeds, {sums}, {told['seconds']} s",
+            f"kill matrix on {self.catalog}: {document['seeds']} seeds, {sums}, {document['seconds']} s",
             f"  died at {boundaries} different boundaries; a run has {self.checkpoints} checkpoints",
             f"  faults that fired: {faults} of {len(EVERY_ROW)} kinds by route",
         ]
-        for one in self.wrong[:_SHOWN]:
-            lines += [f"WRONG seed {one.seed}: {sentence}" for sentence in one.wrong]
+        for result in self.wrong[:_SHOWN]:
+            lines += [f"WRONG seed {result.seed}: {sentence}" for sentence in result.wrong]
         return lines

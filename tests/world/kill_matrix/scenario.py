@@ -26,16 +26,16 @@ class Stage:
     """Everything the scenarios of one worker share.
 
     Args:
-        project: a folder of this worker; deleted with everything in it by whoever made it.
+        folder: one of this worker; deleted with everything in it by whoever made it.
         template: a deployment whose catalog is at the newest schema; copied for each scenario.
         media_cache: shared between workers.
         catalogs: makes an empty PostgreSQL catalog and returns its URL; None is SQLite.
     """
 
     def __init__(
-        self, project: Path, world: WorldProcess, *, template: Path, media_cache: Path, catalogs: Any = None
+        self, folder: Path, world: WorldProcess, *, template: Path, media_cache: Path, catalogs: Any = None
     ) -> None:
-        self._room = project
+        self._folder = folder
         self._world = world
         self._template = template
         self._media_cache = media_cache
@@ -69,7 +69,7 @@ class Stage:
             result.swaps += swapped
             if ended.killed:
                 result.kills += 1
-                grave = self._room / "grave"
+                grave = self._folder / "grave"
                 result.graves.append(grave.read_text(encoding="utf-8") if grave.exists() else "at a random time")
                 grave.unlink(missing_ok=True)
                 continue
@@ -89,7 +89,7 @@ class Stage:
         else:
             result.wrong.append(f"not done after {MOST_ROUNDS} rounds: {' | '.join(errors)}")
         fired += self._world.fired()
-        result.fired = sorted({"/".join(one) for one in fired})
+        result.fired = sorted({"/".join(fault) for fault in fired})
         self._judge(place, result, fired)
         result.seconds = round(time.monotonic() - started, 3)
         if result.wrong:
@@ -97,7 +97,7 @@ class Stage:
         return result
 
     def _set_up(self, plan: Plan) -> Place:
-        deployment = self._room / "deployment"
+        deployment = self._folder / "deployment"
         shutil.rmtree(deployment, ignore_errors=True)
         shutil.copytree(self._template, deployment)
         self._world.begin(seconds=plan.renders_s, faults=plan.faults)
@@ -111,7 +111,7 @@ class Stage:
 
     def _swap(self, place: Place, swap: Swap) -> int:
         """Do to the catalog's file what somebody does who stops everything first; return whether it was changed."""
-        catalog, aside = place.deployment / "var" / "catalog.db", self._room / "aside.db"
+        catalog, aside = place.deployment / "var" / "catalog.db", self._folder / "aside.db"
         if swap == "aside":
             with closing(sqlite3.connect(catalog)) as source, closing(sqlite3.connect(aside)) as target:
                 source.backup(target)
@@ -122,10 +122,10 @@ class Stage:
         return 1
 
     def _drive(self, place: Place, plan: Plan, kill: Kill | None) -> Any:
-        act = functools.partial(drive, place, plan, kill, self._room / "grave")
+        act = functools.partial(drive, place, plan, kill, self._folder / "grave")
         share = kill.share if kill else None
         return run_child(
-            act, self._room / "answer.json", kill_after_s=None if share is None else share * self.whole_run_s
+            act, self._folder / "answer.json", kill_after_s=None if share is None else share * self.whole_run_s
         )
 
     def _let_go(self, armed: list[Row], fired: list[tuple[str, str, str]]) -> list[Row]:
@@ -138,7 +138,7 @@ class Stage:
 
     def _a_person_looks(self, place: Place, result: Result, *, refused: bool) -> int:
         act = functools.partial(mend, place, {**self._world.effects(), "refused": refused})
-        mended = run_child(act, self._room / "answer.json").document
+        mended = run_child(act, self._folder / "answer.json").document
         if "crash" in mended:
             result.wrong.append(f"the person was stopped: {mended['crash']}")
             return 0
@@ -147,7 +147,7 @@ class Stage:
     # -- the verdict -----------------------------------------------------------------------------------------------
 
     def _judge(self, place: Place, result: Result, fired: list[tuple[str, str, str]]) -> None:
-        books = run_child(functools.partial(audit, place), self._room / "answer.json").document
+        books = run_child(functools.partial(audit, place), self._folder / "answer.json").document
         if "crash" in books:
             result.wrong.append(f"the auditor crashed: {books['crash']}")
             return
@@ -180,19 +180,19 @@ def _judge_segments(result: Result, books: Document, billed: list[Document]) -> 
     result.extra_generations = max(0, len(billed) - books["segments"])
     if len(count) != books["segments"] or len(billed) != books["segments"]:
         result.wrong.append(f"billed segments: {sorted(count.values())} of {books['segments']} planned")
-    paid = [one for one in books["effects"] if one["kind"] == "segment"]
-    ours = sum((Decimal(one["cost_usd"]) for one in paid), Decimal(0))
+    paid = [effect for effect in books["effects"] if effect["kind"] == "segment"]
+    ours = sum((Decimal(effect["cost_usd"]) for effect in paid), Decimal(0))
     theirs = sum((Decimal(made["cost_usd"]) for made in billed), Decimal(0))
     if ours != theirs:
         result.wrong.append(f"segments cost ${theirs} there and ${ours} in our ledger")
-    if {one["request_id"] for one in paid} != {made["id"] for made in billed}:
+    if {effect["request_id"] for effect in paid} != {made["id"] for made in billed}:
         result.wrong.append("the ledger's request ids are not those on the bill")
 
 
 def _judge_answers(result: Result, books: Document, calls: int, fired: list[tuple[str, str, str]]) -> None:
     """Compare language model calls: one for each document, one more for each answer that was lost or no good."""
-    rows = [one for one in books["effects"] if one["kind"] == "llm"]
-    lost = sum(one["lost"] for one in rows)
+    rows = [effect for effect in books["effects"] if effect["kind"] == "llm"]
+    lost = sum(row["lost"] for row in rows)
     no_good = sum(kind in ("cut", "off_schema") for _, _, kind in fired)
     refusals = sum(kind == "refusal" for _, _, kind in fired)
     planned = 2
@@ -210,10 +210,14 @@ def _judge_rest(result: Result, books: Document) -> None:
         result.wrong.append(f"the content is {books['state']}")
     if not books["caption"]:
         result.wrong.append("the content has no caption")
-    open_ = [f"{one['kind']} {one['id']} {one['state']}" for one in books["effects"] if one["state"] != "confirmed"]
+    open_ = [
+        f"{effect['kind']} {effect['id']} {effect['state']}"
+        for effect in books["effects"]
+        if effect["state"] != "confirmed"
+    ]
     if open_:
         result.wrong.append(f"not confirmed in the ledger: {open_}")
-    if [one["state"] for one in books["renders"]] != ["completed"] * books["segments"]:
+    if [render["state"] for render in books["renders"]] != ["completed"] * books["segments"]:
         result.wrong.append(f"renders: {books['renders']}")
     if not books["is_copied"]:
         result.wrong.append("the copy beside the content says something else than the catalog")

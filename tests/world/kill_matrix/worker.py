@@ -47,7 +47,7 @@ WARM = (
 )
 
 
-def main(project: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
+def main(folder: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
     """Play the seeds."""
     from tests.world.kill_matrix.plan import plan_of
     from tests.world.kill_matrix.sandbox import WorldProcess
@@ -55,11 +55,11 @@ def main(project: Path, media_cache: Path, postgres: str, seeds: list[int]) -> N
 
     for name in WARM:
         importlib.import_module(name)
-    project.mkdir(parents=True)
-    template = make_deployment(project / "template")
-    catalogs = None if postgres == "-" else _catalogs(postgres, project.name)
-    with WorldProcess(project / "world", media_cache) as world:
-        stage = Stage(project, world, template=template, media_cache=media_cache, catalogs=catalogs)
+    folder.mkdir(parents=True)
+    template = make_deployment(folder / "template")
+    catalogs = None if postgres == "-" else _catalogs(postgres, folder.name)
+    with WorldProcess(folder / "world", media_cache) as world:
+        stage = Stage(folder, world, template=template, media_cache=media_cache, catalogs=catalogs)
         checkpoints = len(stage.rehearse())
         _say({"checkpoints": checkpoints})
         for seed in seeds:

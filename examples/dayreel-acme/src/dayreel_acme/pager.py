@@ -50,9 +50,9 @@ class AcmePager:
         attempted = f"update the page about {permit.key.content_id}"
         self._api.call("PUT", f"/pages/{handle['id']}", attempted=attempted, has_side_effects=False, json=_shown(card))
 
-    def reply_ephemeral(self, press: Interaction, text: str) -> None:
+    def reply_ephemeral(self, interaction: Interaction, text: str) -> None:
         """Reply to the person who pressed."""
-        json = {"person": press.person_id, "text": text}
+        json = {"person": interaction.person_id, "text": text}
         self._api.call("POST", "/replies", attempted="reply to a press", has_side_effects=False, json=json)
 
     def find(self, marker: str) -> dict[str, Any] | None:
@@ -104,10 +104,10 @@ class AcmeCallbacks:
     def read(self, body: bytes) -> Interaction:
         """Return what somebody did."""
         try:
-            press = json.loads(body)
-            act, _, ticket = str(press["value"]).partition(" ")
-            person, caption = press["person"], str(press.get("caption") or "")
-            who = (str(person["id"]), str(person["name"]), str(press["room"]))
+            document = json.loads(body)
+            act, _, ticket = str(document["value"]).partition(" ")
+            person, caption = document["person"], str(document.get("caption") or "")
+            who = (str(person["id"]), str(person["name"]), str(document["room"]))
         except (KeyError, TypeError, AttributeError, UnicodeError, RecursionError) as error:
             raise ValueError(f"a part of it is missing ({type(error).__name__})") from None
         if act not in (*BUTTONS, "caption"):
@@ -117,10 +117,10 @@ class AcmeCallbacks:
     def denied(self, why: str) -> None:
         """Return None: a reply says why."""
 
-    def form(self, client: AcmePager, press: Interaction, card: Card) -> CallbackAnswer:
+    def form(self, client: AcmePager, interaction: Interaction, card: Card) -> CallbackAnswer:
         """Open a box for the caption by the answer; what is typed comes back as another press."""
         del client
-        return CallbackAnswer(document={"box": {"value": f"caption {press.ticket}", "text": card.caption}})
+        return CallbackAnswer(document={"box": {"value": f"caption {interaction.ticket}", "text": card.caption}})
 
     def form_problem(self, text: str) -> CallbackAnswer:
         """Say what is wrong with what was typed."""

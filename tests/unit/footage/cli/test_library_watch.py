@@ -27,7 +27,7 @@ def stop_once_it_tends(log: Path) -> threading.Thread:
     return thread
 
 
-def test_the_controller_writes_json_lines_and_stops_when_told(
+def test_the_controller_writes_json_lines_and_stops_on_a_signal(
     project: Path, dayreel: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared = project / "shared"
@@ -38,14 +38,14 @@ def test_the_controller_writes_json_lines_and_stops_when_told(
     (marker.parent / "page.mov").write_text("<html>404</html>")
     (marker / "rip.done").touch()
     thread = stop_once_it_tends(project / "logs/library-watch.jsonl")
-    told = dayreel("library", "watch", "--log-dir", str(project / "logs"))
+    result = dayreel("library", "watch", "--log-dir", str(project / "logs"))
     thread.join()
-    assert (told.code, told.out) == (0, "")
-    said = told.err.splitlines()
-    assert said[0] == f"Watching {shared}. Ctrl-C stops."
-    assert said[-1] == "Stopped."
+    assert (result.code, result.out) == (0, "")
+    messages = result.err.splitlines()
+    assert messages[0] == f"Watching {shared}. Ctrl-C stops."
+    assert messages[-1] == "Stopped."
     lines = [json.loads(line) for line in (project / "logs/library-watch.jsonl").read_text().splitlines()]
-    assert [one["event"] for one in lines] == ["started", "tended", "stopped"]
+    assert [line["event"] for line in lines] == ["started", "tended", "stopped"]
     assert lines[1]["message"].startswith("movie-page_2001: rip refused: ")
     assert {"at", "level", "event", "message"} <= set(lines[1])
     assert (project / "var/locks" / f"{WATCH_LOCK}.lock").exists()

@@ -28,11 +28,11 @@ def test_an_idle_worker_with_once_exits_and_logs_two_lines(
 ) -> None:
     monkeypatch.setenv("DAYREEL_LIBRARY", str(library))
     before = signal.getsignal(signal.SIGTERM)
-    told = dayreel("worker", "--roles", "remux,file", "--name", "attic", "--once")
-    assert (told.code, told.out) == (0, "")
-    assert told.err.splitlines()[-1] == "worker attic stopped; 0 jobs done"
+    result = dayreel("worker", "--roles", "remux,file", "--name", "attic", "--once")
+    assert (result.code, result.out) == (0, "")
+    assert result.err.splitlines()[-1] == "worker attic stopped; 0 jobs done"
     lines = [json.loads(line) for line in (project / "var/logs/worker-attic.jsonl").read_text().splitlines()]
-    assert [(one["event"], one["worker"]) for one in lines] == [("started", "attic"), ("stopped", "attic")]
+    assert [(line["event"], line["worker"]) for line in lines] == [("started", "attic"), ("stopped", "attic")]
     assert signal.getsignal(signal.SIGTERM) == before
 
 
@@ -47,15 +47,15 @@ def test_an_idle_worker_with_once_exits_and_logs_two_lines(
 def test_a_worker_that_cannot_work_says_why_at_once(
     library: Path, dayreel: Dayreel, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
-    told = dayreel("worker", "--library", str(library), "--once", *arguments)
-    assert told.code == code
-    assert words in told.err
+    result = dayreel("worker", "--library", str(library), "--once", *arguments)
+    assert result.code == code
+    assert words in result.err
 
 
 def test_a_worker_without_a_shared_folder_names_the_setting(project: Path, dayreel: Dayreel) -> None:
-    told = dayreel("worker", "--roles", "remux", "--name", "attic", "--once")
-    assert told.code == 1
-    assert "DAYREEL_LIBRARY" in told.err
+    result = dayreel("worker", "--roles", "remux", "--name", "attic", "--once")
+    assert result.code == 1
+    assert "DAYREEL_LIBRARY" in result.err
 
 
 def test_each_job_logs_one_text_and_one_json_line_with_rotation(

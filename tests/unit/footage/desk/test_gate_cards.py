@@ -79,10 +79,10 @@ def test_a_question_card_is_sent_once_and_answered_by_a_press(chat: Chat) -> Non
     for words in ("Hidden Falls", "its language is fra", "/library#question-1"):
         assert words in chat.words()
     assert chat.press("approve").status_code == 200
-    said = gate(chat)
-    assert (said.status, said.via) == ("approved", chat.name)
-    assert said.responded_by is not None
-    assert f"({chat.name} " in said.responded_by
+    question = gate(chat)
+    assert (question.status, question.via) == ("approved", chat.name)
+    assert question.responded_by is not None
+    assert f"({chat.name} " in question.responded_by
     assert chat.buttons() == []
     assert "Approved by" in chat.words()
 
@@ -96,7 +96,7 @@ def test_a_press_after_another_answer_shows_who_was_first(chat: Chat) -> None:
 
 
 def due(chat: Chat) -> list[str]:
-    return [one.name for one in due_chores(chat.project, target=chat.name) if one.name == "library_cards"]
+    return [chore.name for chore in due_chores(chat.project, target=chat.name) if chore.name == "library_cards"]
 
 
 def deliver_messages(chat: Chat) -> list[str]:
@@ -108,8 +108,8 @@ def test_a_card_answered_elsewhere_loses_its_buttons_by_itself(chat: Chat) -> No
     answer(library_of(chat), 1, "rejected", by="Ana", via="cli")
     assert chat.buttons() == ["Approve", "Reject"], "whoever answers there holds no messenger's key"
     assert due(chat) == ["library_cards"]
-    (said,) = deliver_messages(chat)
-    assert "shows how it stands" in said
+    (report,) = deliver_messages(chat)
+    assert "shows how it stands" in report
     assert chat.buttons() == []
     assert "Rejected by Ana" in chat.words()
     assert due(chat) == []
@@ -130,8 +130,8 @@ def test_a_superseded_card_says_so_without_a_press(chat: Chat) -> None:
 def test_a_card_whose_update_failed_stays_due_until_it_succeeds(chat: Chat) -> None:
     answer(library_of(chat), 1, "approved", by="Ana", via="desk")
     chat.world.arm(chat.name, "update", "error", times=3, status=503)
-    (said,) = deliver_messages(chat)
-    assert "still shows it as it was" in said
+    (report,) = deliver_messages(chat)
+    assert "still shows it as it was" in report
     assert due(chat) == ["library_cards"]
     deliver_messages(chat)
     assert (chat.buttons(), due(chat)) == ([], [])

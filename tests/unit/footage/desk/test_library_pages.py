@@ -98,11 +98,11 @@ def test_a_reviewer_sees_every_streams_reason_and_approves(remuxed: Library, ana
     assert gate(remuxed, 1).status == "pending"
 
     assert ana.submit("/library/questions/1/approve", "/library").headers["location"].endswith("question-approved")
-    said = gate(remuxed, 1)
-    assert (said.status, said.responded_by, said.via) == ("approved", "Ana", "desk")
+    question = gate(remuxed, 1)
+    assert (question.status, question.responded_by, question.via) == ("approved", "Ana", "desk")
 
 
-def test_whoever_comes_second_is_told_who_was_first(remuxed: Library, ana: Browser, ben: Browser) -> None:
+def test_whoever_comes_second_learns_who_was_first(remuxed: Library, ana: Browser, ben: Browser) -> None:
     ana.submit("/library/questions/1/reject", "/library")
     late = ben.submit("/library/questions/1/approve")
     assert late.status_code == 409
@@ -123,8 +123,8 @@ def test_choosing_other_streams_repeats_the_remux_with_them(remuxed: Library, an
 
 
 def test_lookup_results_are_shown_with_the_names_and_escaped(library: Library, ana: Browser) -> None:
-    said = "tmdb calls it '<b>Falls</b>' (2019), movie/7"
-    prompt = {"folder": "f", "names": {"a.mp4": "movies/A/A.mp4"}, "looked_up": {"by": "tmdb", "said": said}}
+    looked_up = "tmdb calls it '<b>Falls</b>' (2019), movie/7"
+    prompt = {"folder": "f", "names": {"a.mp4": "movies/A/A.mp4"}, "looked_up": {"by": "tmdb", "said": looked_up}}
     drop(library, FALLS, "rip")
     run_pass(library)
     with library.project.catalog.write() as connection:
@@ -148,7 +148,7 @@ def test_names_can_be_edited_and_an_invalid_name_is_given_back(transcoded: Libra
     assert gate(transcoded, 2).response_data == {"names": {"tiny.mp4": name}}
 
 
-def test_an_item_tells_its_files_its_evidence_and_who_said_what(transcoded: Library, vera: Browser) -> None:
+def test_an_item_shows_its_files_evidence_and_who_decided_what(transcoded: Library, vera: Browser) -> None:
     page = vera.open(ITEM)
     assert "2-remuxed/movies/Hidden_Falls_2019" in page
     assert "3-transcoded/movies/Hidden_Falls_2019" in page
@@ -187,17 +187,17 @@ def test_a_failed_job_is_tried_again_under_the_persons_name(library: Library, ol
     assert "the disc is scratched" in olga.open("/library")
     assert olga.submit(f"/library/jobs/{job}/retry", "/library").status_code == 303
     with library.project.catalog.read() as connection:
-        assert [(one.id, one.state) for one in jobs_of(connection)] == [(job, "queued")]
+        assert [(queued.id, queued.state) for queued in jobs_of(connection)] == [(job, "queued")]
         assert recent_acts(connection, limit=1)[0].actor == "Olga"
 
 
 def test_files_whose_streams_are_alike_are_shown_once(
     library: Library, ana: Browser, tiny_clip: Path, tmp_path: Path
 ) -> None:
-    one, two = tmp_path / "one.mp4", tmp_path / "two.mp4"
-    one.write_bytes(tiny_clip.read_bytes())
+    first, two = tmp_path / "one.mp4", tmp_path / "two.mp4"
+    first.write_bytes(tiny_clip.read_bytes())
     two.write_bytes(tiny_clip.read_bytes() + b"\0\0\0\x08free")
-    ingest(library, disc_name("Blue Coast", season=2, disc=1), [one, two], even_if_alike=True)
+    ingest(library, disc_name("Blue Coast", season=2, disc=1), [first, two], even_if_alike=True)
     run_pass(library)
     pretend_to_work(library, "remux")
     run_pass(library)

@@ -35,11 +35,11 @@ def pass_days(library: Library, days: int) -> None:
 
 def folders(library: Library) -> list[str]:
     jobs = library.root / ".pipeline/jobs"
-    return sorted(f"{place}/{one.name}" for place in ("completed", "failed") for one in (jobs / place).iterdir())
+    return sorted(f"{place}/{folder.name}" for place in ("completed", "failed") for folder in (jobs / place).iterdir())
 
 
 def removals(library: Library) -> list[str]:
-    return [said for said in run_pass(library) if "removed from the queue" in said]
+    return [line for line in run_pass(library) if "removed from the queue" in line]
 
 
 def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> None:
@@ -57,7 +57,9 @@ def test_an_old_completed_job_remains_only_in_the_catalog(library: Library) -> N
     assert run_pass(library) == []
     assert jobs_document(library.project.catalog) == known
     rebuild(library)
-    assert [one["job"] for one in jobs_document(library.project.catalog)] == [job], "the catalog is all that knows it"
+    assert [document["job"] for document in jobs_document(library.project.catalog)] == [job], (
+        "the catalog is all that knows it"
+    )
     assert item(library, FALLS.item_id).state == "remuxed"
 
 

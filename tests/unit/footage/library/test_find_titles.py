@@ -34,7 +34,7 @@ class Titles:
         self.catalog: Catalog | None = None
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def _say(self, title: str, more: Any, found: TitleMatch) -> TitleMatch | None:
+    def _say(self, title: str, more: Any, match: TitleMatch) -> TitleMatch | None:
         self.asked.append((title, more))
         assert self.catalog is not None
         self.meanwhile()
@@ -42,7 +42,7 @@ class Titles:
             pass
         if self.error is not None:
             raise self.error
-        return found if "Unknown" not in title else None
+        return match if "Unknown" not in title else None
 
     def movie(self, title: str, year: int | None) -> TitleMatch | None:
         return self._say(title, year, TitleMatch("movie/7", "Hidden Falls: Uncut", 2019))
@@ -159,8 +159,8 @@ def test_a_new_title_lookup_asks_again_so_no_name_goes_unseen(
     answer(library, 2, "approved", by="ben", via="desk")
     run_pass(library)
     with library.project.catalog.read() as connection:
-        (job,) = [one for one in jobs_of(connection, item_id=FALLS.item_id) if one.role == "file"]
-        assert [(one.act, one.actor) for one in recent_acts(connection)] == [("look up titles", "ana")]
+        (job,) = [queued for queued in jobs_of(connection, item_id=FALLS.item_id) if queued.role == "file"]
+        assert [(act.act, act.actor) for act in recent_acts(connection)] == [("look up titles", "ana")]
     assert job.spec["parameters"]["names"] == asked.prompt_data["names"]
 
 
@@ -179,7 +179,7 @@ def test_an_answer_that_comes_while_titles_are_looked_up_stands(offline: Asked) 
     assert gates_document(library.project.catalog) == []
 
 
-def test_what_cannot_be_looked_up_again_is_said(offline: Asked, tiny_clip: Path) -> None:
+def test_what_cannot_be_looked_up_again_is_reported(offline: Asked, tiny_clip: Path) -> None:
     library, _ = offline
     nobody = replace(library, plan=library.plan.model_copy(update={"file": FilePlan()}))
     with pytest.raises(UsageError, match="Nobody is asked for titles"):

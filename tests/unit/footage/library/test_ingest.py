@@ -27,7 +27,7 @@ def test_the_same_bytes_are_not_taken_twice_under_another_name(library: Library,
     ingest(library, movie_name("One", None), [tiny_clip])
     with pytest.raises(UsageError, match="byte for byte, in movie-one"):
         ingest(library, movie_name("Two", None), [tiny_clip])
-    assert [one["item_id"] for one in items_document(library.project.catalog)] == ["movie-one"]
+    assert [item["item_id"] for item in items_document(library.project.catalog)] == ["movie-one"]
 
 
 def test_similar_footage_is_ingested_only_when_a_person_insists(
@@ -59,8 +59,8 @@ def test_an_undecodable_file_is_quarantined_and_left_in_place(
 
 def test_a_disc_of_a_series_knows_its_season(library: Library, tiny_clip: Path) -> None:
     ingest(library, disc_name("Blue Coast", 2, 1), [tiny_clip])
-    told = items_document(library.project.catalog)[0]
-    assert (told["item_id"], told["series"], told["season"], told["disc"]) == (
+    item = items_document(library.project.catalog)[0]
+    assert (item["item_id"], item["series"], item["season"], item["disc"]) == (
         "tv-blue_coast-s02_disc1",
         "Blue Coast",
         2,
@@ -114,22 +114,22 @@ def older(tmp_path: Path, tiny_clip: Path) -> Path:
 
 def test_clips_and_settings_of_the_older_system_are_taken_once(library: Library, older: Path) -> None:
     before = older.read_bytes()
-    told = {one.what: (one.outcome, one.told) for one in migrate_v1(library, older, dry_run=True)}
-    assert told["clip Waterfall"][0] == "would be taken"
+    taken = {entry.what: (entry.outcome, entry.told) for entry in migrate_v1(library, older, dry_run=True)}
+    assert taken["clip Waterfall"][0] == "would be taken"
     assert items_document(library.project.catalog) == []
 
-    told = {one.what: (one.outcome, one.told) for one in migrate_v1(library, older, dry_run=False)}
-    assert told["clip Waterfall"][0] == "taken"
-    assert told["clip c2"] == ("left", "its file 'gone.mp4' is not there")
-    assert told["setting killSwitch"] == ("taken", "switch = off")
-    assert told["setting maxPostsPerDay"] == ("left", "put `max_posts_per_day: 3` into your channel's file")
-    assert told["setting dryRun"][0] == "left"  # real posts are never allowed by another system's word
-    assert told["setting theme"] == ("left", "dayreel has no such setting")
-    assert told["jobs"][0] == "left"
+    taken = {entry.what: (entry.outcome, entry.told) for entry in migrate_v1(library, older, dry_run=False)}
+    assert taken["clip Waterfall"][0] == "taken"
+    assert taken["clip c2"] == ("left", "its file 'gone.mp4' is not there")
+    assert taken["setting killSwitch"] == ("taken", "switch = off")
+    assert taken["setting maxPostsPerDay"] == ("left", "put `max_posts_per_day: 3` into your channel's file")
+    assert taken["setting dryRun"][0] == "left"  # real posts are never allowed by another system's word
+    assert taken["setting theme"] == ("left", "dayreel has no such setting")
+    assert taken["jobs"][0] == "left"
     with library.project.catalog.read() as connection:
         assert read_config(connection, "switch").value == "off"
 
-    again = {one.what: one.outcome for one in migrate_v1(library, older, dry_run=False)}
+    again = {entry.what: entry.outcome for entry in migrate_v1(library, older, dry_run=False)}
     assert (again["clip Waterfall"], again["setting killSwitch"]) == ("there already", "there already")
     assert len(items_document(library.project.catalog)) == 1
     assert older.read_bytes() == before

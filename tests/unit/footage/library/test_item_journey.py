@@ -84,7 +84,7 @@ def test_an_item_goes_from_disc_to_library_via_two_questions(library: Library, t
         ("transcoded", "file", "in_library"),
     ]
     story = item_document(library, FALLS.item_id)
-    assert [(one["trigger"], one["notes"]) for one in story["history"]][2:] == [
+    assert [(moment["trigger"], moment["notes"]) for moment in story["history"]][2:] == [
         ("approval", "by pretender; remux_review approved by ana"),
         ("approval", "by pretender; naming_confirm approved by bo"),
     ]
@@ -94,14 +94,14 @@ def test_an_item_goes_from_disc_to_library_via_two_questions(library: Library, t
     assert json.loads((pipeline / "metadata.json").read_text(encoding="utf-8"))["item_id"] == FALLS.item_id
 
 
-def test_the_catalog_can_be_made_anew_from_the_folder_alone(library: Library, tiny_clip: Path) -> None:
+def test_the_catalog_can_be_rebuilt_from_the_folder_alone(library: Library, tiny_clip: Path) -> None:
     filed(library, FALLS, tiny_clip)
     before = item_document(library, FALLS.item_id)
     rebuild(library)
     after = item_document(library, FALLS.item_id)
     for part in ("state", "title", "year", "stages", "folder"):
         assert after[part] == before[part]
-    assert [(one["type"], one["responded_by"]) for one in after["gates"]] == [
+    assert [(gate["type"], gate["responded_by"]) for gate in after["gates"]] == [
         ("remux_review", "ana"),
         ("naming_confirm", "ana"),
     ]
@@ -192,7 +192,7 @@ def test_a_truncated_rip_is_quarantined_until_a_good_one_comes(
     assert (item(library, FALLS.item_id).state, item(library, FALLS.item_id).error) == ("ripped", None)
 
 
-def test_a_stage_made_again_voids_what_followed_and_asks_anew(
+def test_a_stage_made_again_voids_what_followed_and_reasks(
     library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
 ) -> None:
     for stage in ("rip", "remux", "transcode"):
@@ -228,7 +228,7 @@ def test_a_remade_stage_of_a_filed_item_is_reviewed_and_used(
     assert [file.sha256 for file in waits.spec.inputs] == [sha256_of(new)]
 
 
-def test_the_second_answer_is_told_who_was_first(library: Library, tiny_clip: Path) -> None:
+def test_the_second_answer_is_refused_with_who_was_first(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     drop(library, FALLS, "remux", tiny_clip)
     run_pass(library)
@@ -287,7 +287,7 @@ def test_a_failed_job_stops_its_item_until_somebody_tries_again(library: Library
     assert item(library, FALLS.item_id).state == "remuxed"
 
 
-def test_a_cancelled_job_is_told_as_one_and_can_be_brought_back(library: Library, tiny_clip: Path) -> None:
+def test_a_cancelled_job_is_shown_as_one_and_can_be_revived(library: Library, tiny_clip: Path) -> None:
     ingest(library, FALLS, [tiny_clip])
     run_pass(library)
     job = jobs_document(library.project.catalog)[0]["job"]
@@ -328,8 +328,8 @@ def test_a_completed_job_without_its_files_can_be_retried(
         aside.unlink()
     other = movie_name("Quiet Harbour", 2021)
     ingest(library, other, [make_clip("blue")], even_if_alike=True)
-    told = "\n".join(run_pass(library))
-    assert f"{job}: failed: Output 'tiny.mkv'" in told
+    report = "\n".join(run_pass(library))
+    assert f"{job}: failed: Output 'tiny.mkv'" in report
     assert f"`dayreel jobs retry {job}`" in str(item(library, FALLS.item_id).error)
     assert pretend_to_work(library, "remux") is not None  # the other item's went into the queue
     run_pass(library)
@@ -348,7 +348,7 @@ def test_a_completed_job_with_a_bad_result_blocks_nothing(
     result.write_text("{", encoding="utf-8")
     other = movie_name("Quiet Harbour", 2021)
     ingest(library, other, [make_clip("blue")], even_if_alike=True)
-    assert "Fix its result.json" in next(one for one in run_pass(library) if one.startswith(job))
+    assert "Fix its result.json" in next(line for line in run_pass(library) if line.startswith(job))
     assert pretend_to_work(library, "remux") is not None
     result.write_text(whole, encoding="utf-8")
     run_pass(library)
@@ -404,8 +404,8 @@ def test_a_name_reserved_for_an_unfiled_item_is_not_given_away(
 def test_folders_with_the_same_id_are_reported_and_left_alone(library: Library, tiny_clip: Path) -> None:
     drop(library, FALLS, "rip", tiny_clip)
     drop(library, ItemName("movie", "hidden-falls-2019"), "rip", tiny_clip)
-    said = " ".join(run_pass(library))
-    assert "has the same id as" in said
+    report = " ".join(run_pass(library))
+    assert "has the same id as" in report
     assert len(items_document(library.project.catalog)) == 1
 
 
@@ -458,11 +458,11 @@ def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(
         (library.root / damaged / "metadata.json").write_text("{")
     coast = movie_name("Blue Coast", 2020)
     ingest(library, coast, [make_clip("green")], even_if_alike=True)
-    said = " ".join(run_pass(careful))
-    assert f"{FALLS.item_id}: its sources stay" in said
-    assert f"left alone: {FALLS.item_id!r} in the library: " in said
-    assert f"{lake.item_id}: " in said
-    assert f"{coast.item_id}: remux job" in said
+    report = " ".join(run_pass(careful))
+    assert f"{FALLS.item_id}: its sources stay" in report
+    assert f"left alone: {FALLS.item_id!r} in the library: " in report
+    assert f"{lake.item_id}: " in report
+    assert f"{coast.item_id}: remux job" in report
     assert due_chores(library.project, target="log") is not None
 
 
@@ -471,4 +471,4 @@ def test_a_share_that_stumbles_holds_up_no_other_chore(library: Library, monkeyp
         raise StoreError("The shared folder answered: input/output error.")
 
     monkeypatch.setattr("dayreel.footage.library.chores.due_library", stumble)
-    assert [one.name for one in due_chores(library.project, target="log")] == []
+    assert [chore.name for chore in due_chores(library.project, target="log")] == []

@@ -27,7 +27,7 @@ def library(make_project: Callable[..., Project], tiny_clip: Path) -> Library:
 
 
 def looked(library: Library) -> dict[str, Check]:
-    return {one.name: one for one in check_library(library.project.settings) if one.name.startswith("library ")}
+    return {check.name: check for check in check_library(library.project.settings) if check.name.startswith("library ")}
 
 
 def test_a_working_library_is_ok_and_names_workers_and_watcher(library: Library) -> None:
@@ -36,27 +36,27 @@ def test_a_working_library_is_ok_and_names_workers_and_watcher(library: Library)
         Presence(library.root, "attic", ["remux"], library.project.clock),
         hold(locks, WATCH_LOCK, what="watch", at=now),
     ):
-        found = looked(library)
-    assert {one.verdict for one in found.values()} == {"ok"}
-    assert found["library plan"].found == "library.yaml: h265, asks people: remux_review, naming_confirm"
-    assert found["library watch"].found.startswith(f"watched by process {os.getpid()}, since ")
-    assert found["library workers"].found.startswith("attic (remux) on ")
-    assert found["library workers"].found.endswith("s ago, idle")
-    assert found["library jobs"].found == "1 pending, 0 running, 0 completed, 0 failed"
+        checks = looked(library)
+    assert {check.verdict for check in checks.values()} == {"ok"}
+    assert checks["library plan"].found == "library.yaml: h265, asks people: remux_review, naming_confirm"
+    assert checks["library watch"].found.startswith(f"watched by process {os.getpid()}, since ")
+    assert checks["library workers"].found.startswith("attic (remux) on ")
+    assert checks["library workers"].found.endswith("s ago, idle")
+    assert checks["library jobs"].found == "1 pending, 0 running, 0 completed, 0 failed"
 
 
 def test_a_library_that_nobody_gets_on_with_says_what_to_start(library: Library) -> None:
-    found = looked(library)
-    assert (found["library watch"].verdict, found["library workers"].verdict) == ("warn", "warn")
-    assert "nobody does remux, and jobs wait" in found["library workers"].found
-    assert "`dayreel worker --roles remux --name NAME`" in found["library workers"].next_step
+    checks = looked(library)
+    assert (checks["library watch"].verdict, checks["library workers"].verdict) == ("warn", "warn")
+    assert "nobody does remux, and jobs wait" in checks["library workers"].found
+    assert "`dayreel worker --roles remux --name NAME`" in checks["library workers"].next_step
 
     with Presence(library.root, "attic", ["remux"], library.project.clock):
         os.utime(library.root / WORKERS / "attic.json", (0, 0))
-        found = looked(library)
-    assert "attic (remux)" in found["library workers"].found
-    assert ": gone, last seen 2026-11-20T" in found["library workers"].found
-    assert "nobody does remux" in found["library workers"].found
+        checks = looked(library)
+    assert "attic (remux)" in checks["library workers"].found
+    assert ": gone, last seen 2026-11-20T" in checks["library workers"].found
+    assert "nobody does remux" in checks["library workers"].found
 
 
 def test_a_stalled_job_and_a_stray_folder_are_named_and_kept(library: Library) -> None:
@@ -64,19 +64,19 @@ def test_a_stalled_job_and_a_stray_folder_are_named_and_kept(library: Library) -
     assert claim is not None
     running = library.root / ".pipeline/jobs/running" / f"{claim.spec.job}.1"
     os.utime(running / "heartbeat", (0, 0))
-    found = looked(library)["library jobs"]
-    assert (found.verdict, found.found) == (
+    check = looked(library)["library jobs"]
+    assert (check.verdict, check.found) == (
         "warn",
         f"0 pending, 1 running, 0 completed, 0 failed; 1 stalled: {claim.spec.job}",
     )
     assert running.is_dir(), "a look changes nothing"
     (library.root / ".pipeline/jobs/pending/holiday pictures").mkdir()
-    found = looked(library)["library jobs"]
-    assert "holiday pictures: 'holiday pictures' is not the name of a job's folder" in found.found
+    check = looked(library)["library jobs"]
+    assert "holiday pictures: 'holiday pictures' is not the name of a job's folder" in check.found
 
 
-def test_a_broken_plan_is_told_with_its_line(library: Library) -> None:
+def test_a_broken_plan_is_reported_with_its_line(library: Library) -> None:
     (library.root / "library.yaml").write_text("transcode:\n  preset: vhs\n")
-    found = looked(library)["library plan"]
-    assert found.verdict == "fail"
-    assert "library.yaml:2: transcode.preset" in found.found
+    check = looked(library)["library plan"]
+    assert check.verdict == "fail"
+    assert "library.yaml:2: transcode.preset" in check.found

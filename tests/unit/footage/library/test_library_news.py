@@ -31,7 +31,7 @@ def library(make_project: Callable[..., Project]) -> Library:
 
 
 def due(library: Library) -> list[str]:
-    return [one.name for one in due_chores(library.project, target="log") if one.name.startswith("library")]
+    return [chore.name for chore in due_chores(library.project, target="log") if chore.name.startswith("library")]
 
 
 def asked(library: Library, clip: Path) -> None:
@@ -75,9 +75,9 @@ def test_failures_are_notified_together_but_not_a_persons_acts(library: Library,
     job = pretend_to_work(library, "remux", error="the disc is scratched")
     assert job is not None
     run_pass(library)
-    (said,) = notify_news(library.project, notifier=notifier)
+    (notified,) = notify_news(library.project, notifier=notifier)
     (message,) = notifier.messages
-    assert said.startswith("own footage: log was notified: ")
+    assert notified.startswith("own footage: log was notified: ")
     assert "Blue Coast: " in message.text
     assert f"`dayreel library show {BLUE.item_id}`" in message.text
     assert "Hidden Falls: its remux job failed for good: the disc is scratched" in message.text
@@ -98,8 +98,8 @@ def test_failures_are_notified_together_but_not_a_persons_acts(library: Library,
 def test_a_failed_message_is_retried_unless_answered_meanwhile(library: Library, tiny_clip: Path) -> None:
     notifier = FakeNotifier([TransientError(attempted="post", answer="503")] * 3)
     asked(library, tiny_clip)
-    (said,) = notify_news(library.project, notifier=notifier)
-    assert "was not notified" in said
+    (notified,) = notify_news(library.project, notifier=notifier)
+    assert "was not notified" in notified
     assert due(library) == ["library_news"]
     answer(library, 1, "approved", by="ana", via="cli")
     assert library_news(library.project, target="log") == []

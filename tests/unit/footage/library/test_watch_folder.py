@@ -29,13 +29,13 @@ def library(make_project: Callable[..., Project]) -> Library:
 @contextmanager
 def watched(library: Library) -> Iterator[list[str]]:
     """Watch until the block ends; gives what the watch says."""
-    said: list[str] = []
+    lines: list[str] = []
     stop = threading.Event()
-    options = {"stop": stop, "report": said.append, "notify_trouble": lambda error: said.append(str(error))}
+    options = {"stop": stop, "report": lines.append, "notify_trouble": lambda error: lines.append(str(error))}
     thread = threading.Thread(target=watch_folder, args=(library,), kwargs=options)
     thread.start()
     try:
-        yield said
+        yield lines
     finally:
         stop.set()
         thread.join(WITHIN_S)
@@ -62,8 +62,8 @@ def heartbeats(library: Library) -> Iterator[None]:
         thread.join()
 
 
-def until(told: list[str], words: str) -> None:
-    wait_until(lambda: any(words in one for one in told), otherwise=lambda: told)
+def until(lines: list[str], words: str) -> None:
+    wait_until(lambda: any(words in line for line in lines), otherwise=lambda: lines)
 
 
 @pytest.mark.slow
@@ -82,11 +82,11 @@ def test_a_marker_in_a_new_folder_is_noticed_amid_heartbeats(
     whole = drop(replace(library, root=tmp_path / "aside"), FALLS, "rip", tiny_clip)
     place = library.root / FALLS.folder("rip")
     place.parent.mkdir(parents=True, exist_ok=True)
-    with heartbeats(library), watched(library) as said:
+    with heartbeats(library), watched(library) as lines:
         wait_until(lambda: len(looks) == 2)  # one before the watch is up, and one at its first answer
         whole.rename(place)
-        until(said, "rip done")
-        until(said, "remux job")
+        until(lines, "rip done")
+        until(lines, "remux job")
 
 
 @pytest.mark.slow
@@ -95,13 +95,13 @@ def test_a_new_plan_applies_next_pass_and_a_bad_one_is_reported(
 ) -> None:
     monkeypatch.setattr("dayreel.footage.library.watch_folder.AWAY_S", 0.1)
     plan = library.root / "library.yaml"
-    with watched(library) as said:
+    with watched(library) as lines:
         plan.write_text("remux_review: maybe\n", encoding="utf-8")
-        until(said, "library.yaml:1: remux_review")
+        until(lines, "library.yaml:1: remux_review")
         plan.write_text("remux_review: false\n", encoding="utf-8")
         drop(library, FALLS, "rip", tiny_clip)
         drop(library, FALLS, "remux", tiny_clip)
-        until(said, "transcode job")
+        until(lines, "transcode job")
 
 
 def test_an_absent_share_is_reported_once_and_resumed_when_back(library: Library, tiny_clip: Path) -> None:
@@ -122,16 +122,16 @@ def test_an_absent_share_is_reported_once_and_resumed_when_back(library: Library
             return self.is_set()
 
     stop = MountedAtTheThirdTry()
-    said: list[str] = []
+    lines: list[str] = []
 
-    def tell(words: str) -> None:
-        said.append(words)
+    def log(words: str) -> None:
+        lines.append(words)
         stop.set()
 
-    watch_folder(library, stop=stop, report=tell, notify_trouble=lambda error: said.append(f"trouble: {error.message}"))
+    watch_folder(library, stop=stop, report=log, notify_trouble=lambda error: lines.append(f"trouble: {error.message}"))
     assert stop.tries == 3
-    assert said[0].startswith("trouble: There is no library.yaml in ")
-    assert said[1] == f"{FALLS.item_id}: rip done"
+    assert lines[0].startswith("trouble: There is no library.yaml in ")
+    assert lines[1] == f"{FALLS.item_id}: rip done"
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ Run = Callable[..., None]
 
 def test_re_encoded_scaled_and_rotated_footage_looks_the_same(make_clip: MakeClip, run: Run, tmp_path: Path) -> None:
     clip = make_clip(size="160x120", picture="testsrc", options=("-g", "6"))
-    one = perceptual_hash(clip)
-    assert len(one) == FRAMES * 16
+    first_hash = perceptual_hash(clip)
+    assert len(first_hash) == FRAMES * 16
     small, turned = tmp_path / "small.mkv", tmp_path / "turned.mp4"
     run("-i", clip, "-vf", "scale=96:72", "-c:v", "libx265", "-x265-params", "log-level=none", "-crf", "32", small)
-    assert hash_distance(one, perceptual_hash(small)) <= LOOKS_THE_SAME
+    assert hash_distance(first_hash, perceptual_hash(small)) <= LOOKS_THE_SAME
     run("-i", clip, "-vf", "transpose=clock", "-c:v", "libx264", tmp_path / "lying.mp4")
     run("-display_rotation", "90", "-i", tmp_path / "lying.mp4", "-c", "copy", turned)
-    assert hash_distance(one, perceptual_hash(turned)) <= LOOKS_THE_SAME
+    assert hash_distance(first_hash, perceptual_hash(turned)) <= LOOKS_THE_SAME
 
 
 def test_a_late_transport_stream_with_one_keyframe_is_hashed(make_clip: MakeClip, run: Run, tmp_path: Path) -> None:
@@ -31,10 +31,13 @@ def test_a_late_transport_stream_with_one_keyframe_is_hashed(make_clip: MakeClip
 
 
 def test_other_footage_looks_different(make_clip: MakeClip) -> None:
-    one = perceptual_hash(make_clip("a.mp4", size="160x120", picture="testsrc"))
+    first_hash = perceptual_hash(make_clip("a.mp4", size="160x120", picture="testsrc"))
     other = perceptual_hash(make_clip("b.mp4", size="160x120", picture="mandelbrot"))
     later = perceptual_hash(make_clip("c.mp4", size="160x120", picture="testsrc2"))
-    assert min(hash_distance(one, other), hash_distance(one, later), hash_distance(other, later)) > 2 * LOOKS_THE_SAME
+    assert (
+        min(hash_distance(first_hash, other), hash_distance(first_hash, later), hash_distance(other, later))
+        > 2 * LOOKS_THE_SAME
+    )
 
 
 def test_black_is_black_whatever_its_noise(make_clip: MakeClip) -> None:

@@ -28,7 +28,7 @@ def disc(make_clip: MakeClip, run: Run, tmp_path: Path) -> Path:
     Image.new("RGB", (64, 64), "red").save(cover)
     path = tmp_path / "disc.mp4"
     clip = make_clip(size="96x64")
-    maps = [f"-map {one}" for one in ("0:v", "0:a", "0:a", "0:a", "0:a", "1", "1", "3")]
+    maps = [f"-map {stream}" for stream in ("0:v", "0:a", "0:a", "0:a", "0:a", "1", "1", "3")]
     labels = {"a:0": "eng", "a:1": "deu", "a:2": "eng", "a:3": "eng", "s:0": "eng", "s:1": "fra"}
     run(
         *("-i", clip, "-i", subtitles, "-i", chapters, "-i", cover),
@@ -41,18 +41,18 @@ def disc(make_clip: MakeClip, run: Run, tmp_path: Path) -> Path:
 
 
 def kept(path: Path, plan: RemuxPlan, only: tuple[int, ...] | None = None) -> list[int]:
-    return [one.index for one in choose_streams(probe(path), plan, only).kept]
+    return [stream.index for stream in choose_streams(probe(path), plan, only).kept]
 
 
 def reasons(path: Path, plan: RemuxPlan) -> dict[int, str]:
-    return {one.index: one.reason for one in choose_streams(probe(path), plan).dropped}
+    return {stream.index: stream.reason for stream in choose_streams(probe(path), plan).dropped}
 
 
 def test_all_streams_but_commentaries_are_kept_by_default(disc: Path) -> None:
     assert kept(disc, RemuxPlan()) == [0, 1, 2, 5, 6, 8]
-    found = reasons(disc, RemuxPlan())
-    assert (found[3], found[4]) == ("a commentary", "a commentary")
-    assert found[7] == "neither picture nor sound nor subtitles"  # the MP4's own track of chapter titles
+    dropped = reasons(disc, RemuxPlan())
+    assert (dropped[3], dropped[4]) == ("a commentary", "a commentary")
+    assert dropped[7] == "neither picture nor sound nor subtitles"  # the MP4's own track of chapter titles
     assert set(kept(disc, RemuxPlan(commentary=True))) >= {3, 4}
 
 
@@ -65,7 +65,7 @@ def test_only_wanted_languages_are_kept_under_either_code(disc: Path) -> None:
 
 def test_a_plan_without_a_matching_language_still_keeps_sound(disc: Path) -> None:
     choices = choose_streams(probe(disc), RemuxPlan(languages=("jpn",)))
-    sound = [(one.index, one.reason) for one in choices.kept if one.kind == "sound"]
+    sound = [(stream.index, stream.reason) for stream in choices.kept if stream.kind == "sound"]
     assert sound[0] == (1, "its language is eng, but there is no other sound")
     assert [index for index, _ in sound] == [1, 2]
 
@@ -87,11 +87,14 @@ def test_a_remux_keeps_languages_chapters_subtitles_and_cover(disc: Path, ffmpeg
     made = remux(disc, tmp_path / "out.mkv", choose_streams(facts, RemuxPlan(commentary=True)), ffmpeg=ffmpeg)
     assert (made.container, made.path) == ("matroska", tmp_path / "out.mkv")
     assert made.chapters == 2
-    assert [one.language for one in made.audio] == ["eng", "deu", "eng", "eng"]
-    assert [one.is_commentary for one in made.audio] == [False, False, True, True]
+    assert [track.language for track in made.audio] == ["eng", "deu", "eng", "eng"]
+    assert [track.is_commentary for track in made.audio] == [False, False, True, True]
     assert made.audio[3].title == "Director's commentary"
-    assert [(one.codec, one.language) for one in made.subtitles] == [("subrip", "eng"), ("subrip", "fra")]
-    assert [one.is_attached_picture for one in made.video] == [False, True]
+    assert [(subtitle.codec, subtitle.language) for subtitle in made.subtitles] == [
+        ("subrip", "eng"),
+        ("subrip", "fra"),
+    ]
+    assert [picture.is_attached_picture for picture in made.video] == [False, True]
     before, after = decode_fully(disc), decode_fully(tmp_path / "out.mkv", with_sound=True)
     assert before.frames == after.frames == 24
     again = remux(tmp_path / "out.mkv", tmp_path / "again.mkv", choose_streams(made, RemuxPlan()), ffmpeg=ffmpeg)

@@ -61,7 +61,7 @@ def test_a_file_that_was_cut_off_is_refused(clip: Path, run: Run, tmp_path: Path
     assert wrong(clip, made) == ["decodes_fully"]
 
 
-def test_a_shorter_a_silent_and_another_film_are_told_apart(
+def test_a_shorter_a_silent_and_another_film_are_distinguished(
     clip: Path, make_clip: MakeClip, run: Run, tmp_path: Path
 ) -> None:
     short, silent = tmp_path / "short.mkv", tmp_path / "silent.mkv"

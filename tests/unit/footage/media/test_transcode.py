@@ -57,7 +57,7 @@ def test_each_preset_encodes_the_picture_and_copies_the_sound(
     made = transcode(clip, clip.with_name("out.mkv"), plan, ffmpeg=ffmpeg, progress=shares.append)
     video = made.best_video_stream()
     assert (video.codec, video.width, video.height, video.sar, video.bit_depth) == (codec, 96, 64, Fraction(1), 8)
-    assert [one.codec for one in made.audio] == ["aac"]
+    assert [track.codec for track in made.audio] == ["aac"]
     assert video.duration_s == pytest.approx(0.5, abs=0.05)
     assert shares
     assert max(shares) <= 1.0
@@ -124,7 +124,7 @@ def test_hdr_that_is_mapped_is_tagged_as_what_it_has_become(hdr: Path, ffmpeg: P
     )
 
 
-def test_colours_that_nobody_can_tell_are_refused(make_clip: MakeClip, run: Run, tmp_path: Path, ffmpeg: Path) -> None:
+def test_colours_that_nobody_can_name_are_refused(make_clip: MakeClip, run: Run, tmp_path: Path, ffmpeg: Path) -> None:
     wide = make_clip(
         "wide.mp4",
         size="96x64",
@@ -178,7 +178,7 @@ def test_colours_look_as_they_did(
     for path in (clip, made.path):
         run("-i", path, "-frames:v", "1", "-vf", "scale,format=rgb24", path.with_suffix(f"{path.suffix}.png"))
     before, after = (
-        np.asarray(Image.open(tmp_path / f"{one}.png"), dtype=float).reshape(-1, 3) for one in (name, "out.mkv")
+        np.asarray(Image.open(tmp_path / f"{picture}.png"), dtype=float).reshape(-1, 3) for picture in (name, "out.mkv")
     )
     # Edges between bars are smeared by the coarser chroma; the bars themselves are not.
     assert np.median(np.abs(before - after), axis=0).max() <= 3

@@ -25,6 +25,6 @@ def test_a_name_that_says_no_season_is_taken_as_it_is() -> None:
 
 
 def test_long_names_that_begin_alike_keep_ids_of_their_own() -> None:
-    one, other = (ItemName("movie", "A" * 80 + end).item_id for end in ("x", "y"))
-    assert one != other
-    assert len(one) == len(other) == MAX_ITEM_ID
+    first, other = (ItemName("movie", "A" * 80 + end).item_id for end in ("x", "y"))
+    assert first != other
+    assert len(first) == len(other) == MAX_ITEM_ID

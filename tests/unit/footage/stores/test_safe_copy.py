@@ -43,7 +43,7 @@ def test_a_copy_keeps_bytes_and_time_and_the_original_stays(film: Path, tmp_path
     assert (copied.size_bytes, copied.sha256) == (film.stat().st_size, hashlib.sha256(film.read_bytes()).hexdigest())
     assert dest.stat().st_mtime == 1_000_000_000
     assert len(pulses) == 8  # four blocks written, four read back
-    assert [one.name for one in dest.parent.iterdir()] == [dest.name]
+    assert [entry.name for entry in dest.parent.iterdir()] == [dest.name]
 
 
 def test_the_original_is_removed_on_request_after_the_read_back(film: Path, tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ def test_answering_both_questions_by_keyboard_matches_snapshots(library: Library
         await until(app, "Recorded: question 2")
 
     run(terminal(library.project), story)
-    assert [(one.responded_by, one.via) for one in (gate(library, 1), gate(library, 2))] == [("alma", "tui")] * 2
+    assert [(question.responded_by, question.via) for question in (gate(library, 1), gate(library, 2))] == [
+        ("alma", "tui")
+    ] * 2
     assert gate(library, 2).response_data == {"names": {"tiny.mp4": "movies/Falls/Falls.mp4"}}
 
 
@@ -122,13 +124,13 @@ def test_streams_can_be_typed_and_a_late_answer_shows_the_first(library: Library
         await until(app, "waits for your answer (1)")
         await keyboard.press("enter")
         await until(app, "its language is fra")
-        for words, told in (("0;1", "is not a valid list of numbers"), ("0,7", "cannot be kept")):
+        for words, reason in (("0;1", "is not a valid list of numbers"), ("0,7", "cannot be kept")):
             await keyboard.press("k")
             await until(app, "Which streams are kept?")
             assert app.screen.query_one(Input).value == "0,1"
             app.screen.query_one(Input).value = words
             await keyboard.press("enter")
-            await until(app, told)
+            await until(app, reason)
         await keyboard.press("r")
         await until(app, "stays as it is until somebody")
         answer(library, 1, "rejected", by="ben", via="cli", response={"keep": [0, 2]})
@@ -172,7 +174,7 @@ def test_a_failed_job_is_tried_again(library: Library) -> None:
 
     run(terminal(library.project), story)
     with library.project.catalog.read() as connection:
-        assert [one.state for one in jobs_of(connection)] == ["queued"]
+        assert [job.state for job in jobs_of(connection)] == ["queued"]
 
 
 def test_an_absent_folder_is_reported_and_its_items_still_shown(library: Library) -> None:

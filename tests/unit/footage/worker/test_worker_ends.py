@@ -56,7 +56,7 @@ def long_clip(tmp_path: Path) -> Path:
     return path
 
 
-def told(shared: SharedFolder, spec: JobSpec) -> str:
+def detail_of(shared: SharedFolder, spec: JobSpec) -> str:
     progress = shared.find(spec).progress
     return progress.detail if progress else ""
 
@@ -67,7 +67,7 @@ def test_a_job_cancelled_while_encoding_ends_and_leaves_nothing(shared: SharedFo
     source = shared.put(long_clip, stage="2-remuxed")
     spec = shared.submit("transcode", source, parameters={"preset": "av1"}, lease_s=20)
     with shared.working():
-        wait_until(lambda: told(shared, spec).startswith("transcode to av1: film.mp4"))
+        wait_until(lambda: detail_of(shared, spec).startswith("transcode to av1: film.mp4"))
         shared.queue.cancel(spec.job, by="a person")
     assert shared.ended[0].outcome == "cancelled"
     info = shared.find(spec)
@@ -195,8 +195,8 @@ def test_a_second_worker_finishes_the_job_of_a_killed_one(shared: SharedFolder, 
         wait_until((shared.root / f"2-remuxed/movies/{LEAF}/.pipeline/remux.done").exists)
         second.send_signal(signal.SIGTERM)
         assert second.wait(WITHIN_S) == 0
-        said = second.stderr.read().decode() if second.stderr else ""
-    assert "stopped; 1 jobs done" in said
+        log = second.stderr.read().decode() if second.stderr else ""
+    assert "stopped; 1 jobs done" in log
     result = shared.find(spec).result
     assert result is not None
     assert (result.worker, result.fence) == ("second", 2)
@@ -221,8 +221,8 @@ def test_a_worker_resumed_after_its_lease_ended_drops_its_work(shared: SharedFol
         wait_until(lambda: not is_running(int(begun.read_text())))
         sleeper.send_signal(signal.SIGTERM)
         assert sleeper.wait(WITHIN_S) == 0
-        said = sleeper.stderr.read().decode() if sleeper.stderr else ""
-    assert f"{spec.job}: lost after" in said
+        log = sleeper.stderr.read().decode() if sleeper.stderr else ""
+    assert f"{spec.job}: lost after" in log
     assert (done and done.worker, done and done.fence) == ("attic", 2)
     assert shared.find(spec).result == done
     assert shared.leftovers() == []
@@ -234,7 +234,7 @@ def test_a_name_belongs_to_one_live_worker(shared: SharedFolder) -> None:
         with pytest.raises(BusyError, match="A worker called 'attic' is at work already"):
             Presence(shared.root, "attic", ["remux"], clock).__enter__()
         with Presence(shared.root, "cellar", ["remux"], clock):
-            assert [one.seen.name for one in list_workers(shared.root)] == ["attic", "cellar"]
+            assert [worker.seen.name for worker in list_workers(shared.root)] == ["attic", "cellar"]
     assert list_workers(shared.root) == []
     with pytest.raises(UsageError, match="cannot be called"):
         Presence(shared.root, "../attic", ["remux"], clock)

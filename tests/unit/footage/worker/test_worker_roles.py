@@ -20,7 +20,7 @@ def test_a_remux_job_leaves_files_markers_and_evidence_in_place(shared: SharedFo
     assert result is not None
     (facts,) = result.facts["files"]
     assert (facts["path"], facts["source"]) == ("film.mkv", f"1-ripped/movies/{LEAF}/film.mp4")
-    assert [(one["index"], one["is_kept"]) for one in facts["streams"]] == [(0, True), (1, False), (2, True)]
+    assert [(stream["index"], stream["is_kept"]) for stream in facts["streams"]] == [(0, True), (1, False), (2, True)]
     assert all(check["passed"] for check in facts["checks"])
     assert result.outputs[0].size_bytes == made.stat().st_size == result.facts["output_bytes"]
     assert result.worker == "attic"

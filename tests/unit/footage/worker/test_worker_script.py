@@ -44,11 +44,11 @@ def test_a_script_does_a_job_from_end_to_end(shared: SharedFolder, clip: Path, m
     film, notes = result.facts["files"]
     assert all(check["passed"] for check in film["checks"])
     assert notes == {"path": "notes.txt"}
-    found = dict(line.partition("=")[::2] for line in (shared.root.parent / "env").read_text().splitlines())
-    assert {"INPUT_DIR", "INPUT_FILES", "OUTPUT_DIR", "PATH", "PARAMETERS"} <= set(found)
-    assert (found["ITEM_ID"], found["JOB"], found["ROLE"]) == (spec.item_id, spec.job, "remux")
-    assert json.loads(found["PARAMETERS"]) == {"languages": ["eng"]}
-    assert "ANTHROPIC_API_KEY" not in found
+    variables = dict(line.partition("=")[::2] for line in (shared.root.parent / "env").read_text().splitlines())
+    assert {"INPUT_DIR", "INPUT_FILES", "OUTPUT_DIR", "PATH", "PARAMETERS"} <= set(variables)
+    assert (variables["ITEM_ID"], variables["JOB"], variables["ROLE"]) == (spec.item_id, spec.job, "remux")
+    assert json.loads(variables["PARAMETERS"]) == {"languages": ["eng"]}
+    assert "ANTHROPIC_API_KEY" not in variables
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_a_failed_response_is_typed_by_its_code(code: str, verdict: type) -> Non
         ask(server.url)
 
 
-def test_a_long_retry_after_is_told_and_not_waited_for() -> None:
+def test_a_long_retry_after_is_reported_and_not_waited_for() -> None:
     with (
         scripted(Say(429, error("rate_limit_exceeded"), {"retry-after": "600"})) as server,
         pytest.raises(TransientError) as caught,

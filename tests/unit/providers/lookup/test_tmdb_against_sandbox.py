@@ -32,7 +32,7 @@ def tmdb(world: RunningSandbox) -> Iterator[TitleLookup]:
 
 
 @pytest.mark.parametrize(
-    ("title", "year", "found"),
+    ("title", "year", "expected"),
     [
         ("hidden falls", 2019, TitleMatch("movie/103", "Hidden Falls", 2019)),
         ("Hidden Falls", None, TitleMatch("movie/102", "Hidden Falls", 1994)),
@@ -42,16 +42,16 @@ def tmdb(world: RunningSandbox) -> Iterator[TitleLookup]:
     ],
 )
 def test_the_film_that_fits_best_is_found(
-    tmdb: TitleLookup, title: str, year: int | None, found: TitleMatch | None
+    tmdb: TitleLookup, title: str, year: int | None, expected: TitleMatch | None
 ) -> None:
-    assert tmdb.movie(title, year) == found
+    assert tmdb.movie(title, year) == expected
 
 
 def test_a_series_has_the_known_episode_names_of_a_season(tmdb: TitleLookup) -> None:
-    found = tmdb.series("blue coast", 2)
-    assert found is not None
-    assert (found.id, found.title, found.year) == ("tv/201", "Blue Coast", 2011)
-    assert [number for number, _ in sorted(found.episodes.items())] == [1, 2, 3, 5, 6]  # the fourth has no name yet
+    season = tmdb.series("blue coast", 2)
+    assert season is not None
+    assert (season.id, season.title, season.year) == ("tv/201", "Blue Coast", 2011)
+    assert [number for number, _ in sorted(season.episodes.items())] == [1, 2, 3, 5, 6]  # the fourth has no name yet
     assert tmdb.series("Blue Coast", 9) == TitleMatch("tv/201", "Blue Coast", 2011)
     assert tmdb.series("Nobody's Series", 1) is None
 

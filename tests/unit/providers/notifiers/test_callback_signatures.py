@@ -216,9 +216,9 @@ def test_a_public_key_that_is_none_is_a_configuration_error(key: str) -> None:
         verify_discord([], BODY, public_key=key, now=NOW)
 
 
-def verified(found: Verified | UntrustedRequest) -> Verified:
-    assert isinstance(found, Verified)
-    return found
+def verified(result: Verified | UntrustedRequest) -> Verified:
+    assert isinstance(result, Verified)
+    return result
 
 
 def test_a_callback_is_known_for_as_long_as_it_can_be_replayed() -> None:

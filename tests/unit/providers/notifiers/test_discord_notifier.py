@@ -54,9 +54,9 @@ def test_a_preview_rides_on_the_card(tmp_path: Path) -> None:
         at(server.url).ask(PERMIT, CARD, preview=preview)
     body = server.asked[0].body
     assert b"moving pictures" in body
-    told = json.loads(body.split(b"\r\n\r\n", 1)[1].split(b"\r\n--", 1)[0])
-    assert told["attachments"] == [{"id": 0, "filename": "final_video.mp4"}]
-    assert [one["custom_id"] for one in told["components"][0]["components"]] == [
+    document = json.loads(body.split(b"\r\n\r\n", 1)[1].split(b"\r\n--", 1)[0])
+    assert document["attachments"] == [{"id": 0, "filename": "final_video.mp4"}]
+    assert [component["custom_id"] for component in document["components"][0]["components"]] == [
         "approve c 1.2.abc",
         "reject c 1.2.abc",
         "edit c 1.2.abc",

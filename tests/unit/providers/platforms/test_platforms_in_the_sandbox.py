@@ -154,7 +154,7 @@ def test_a_stuck_instagram_container_is_pending_not_published(sandbox: RunningSa
     assert len(live_posts(sandbox, "instagram")) == 1
 
 
-def test_an_expired_instagram_container_is_made_anew(sandbox: RunningSandbox, video: Path) -> None:
+def test_an_expired_instagram_container_is_recreated(sandbox: RunningSandbox, video: Path) -> None:
     recorder = Recorder(dies_after=3)
     request = make_request("instagram", video)
     with pytest.raises(KilledError):
@@ -169,7 +169,7 @@ def test_an_expired_instagram_container_is_made_anew(sandbox: RunningSandbox, vi
     assert len(live_posts(sandbox, "instagram")) == 1
 
 
-def test_an_instagram_container_in_error_is_told_and_made_anew(sandbox: RunningSandbox, video: Path) -> None:
+def test_an_instagram_container_in_error_is_recreated(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.arm("instagram", "container", "completed_with_error")
     story = Ledger("instagram", sandbox, make_request("instagram", video)).settle()
     assert [error.code for error in story.raised] == ["2207053"]
@@ -188,7 +188,7 @@ def test_a_stuck_tiktok_post_is_processing_and_not_sent_again(sandbox: RunningSa
     assert len(live_posts(sandbox, "tiktok")) == 1
 
 
-def test_a_failed_tiktok_post_is_told_and_announced_anew(sandbox: RunningSandbox, video: Path) -> None:
+def test_a_failed_tiktok_post_is_reported_and_announced_again(sandbox: RunningSandbox, video: Path) -> None:
     sandbox.arm("tiktok", "init", "completed_with_error")
     story = Ledger("tiktok", sandbox, make_request("tiktok", video)).settle()
     assert [error.code for error in story.raised] == ["internal"]

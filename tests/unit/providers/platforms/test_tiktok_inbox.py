@@ -40,10 +40,10 @@ def test_a_draft_waits_for_its_owner_and_is_not_called_posted(world: RunningSand
     assert receipt.raw["caption"] == request.caption
     assert "AI label" in receipt.raw["next_step"]
     assert world.effects()["posts"] == []
-    found = tiktok.look_up(request, recorder.last, sent_at=SENT_AT)
-    assert found.verdict == "live"
-    assert found.receipt is not None
-    assert found.receipt.state == "processing"
+    outcome = tiktok.look_up(request, recorder.last, sent_at=SENT_AT)
+    assert outcome.verdict == "live"
+    assert outcome.receipt is not None
+    assert outcome.receipt.state == "processing"
 
 
 def test_a_crash_after_the_announcement_makes_no_second_draft(world: RunningSandbox, video: Path) -> None:
@@ -61,9 +61,9 @@ def test_once_its_owner_has_posted_it_it_is_posted(video: Path) -> None:
     request = make_request("tiktok", video, fields=FIELDS)
     with scripted(Say(body=done), Say(body=listed)) as server:
         handle = {"publish_id": "v_inbox_file~v2-1.1", "finishing": True}
-        found = platform(server.url).look_up(request, handle, sent_at=SENT_AT)
-    assert found.receipt is not None
-    assert (found.receipt.state, found.receipt.url) == ("posted", "https://t.example/712")
+        outcome = platform(server.url).look_up(request, handle, sent_at=SENT_AT)
+    assert outcome.receipt is not None
+    assert (outcome.receipt.state, outcome.receipt.url) == ("posted", "https://t.example/712")
 
 
 def test_a_sixth_pending_draft_is_refused_until_tomorrow(world: RunningSandbox, video: Path) -> None:

@@ -93,9 +93,9 @@ def test_other_methods_are_refused(served: ServedFile) -> None:
 
 
 def test_the_path_is_unguessable_and_different_each_time(video: Path, clock: FakeClock) -> None:
-    with serve_file(video, clock=clock) as one, serve_file(video, clock=clock) as other:
-        assert one.path != other.path
-        assert len(one.path) > 40
+    with serve_file(video, clock=clock) as first, serve_file(video, clock=clock) as other:
+        assert first.path != other.path
+        assert len(first.path) > 40
 
 
 def test_after_its_time_the_file_is_gone(served: ServedFile, clock: FakeClock) -> None:
@@ -116,6 +116,6 @@ def test_an_opened_file_is_served_even_after_being_replaced(served: ServedFile, 
     assert ask("GET", served.url).content == BODY
 
 
-def test_a_file_that_is_not_there_is_said_so(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path, clock: FakeClock) -> None:
     with pytest.raises(PermanentError, match="cannot be read"), serve_file(tmp_path / "none.mp4", clock=clock):
         pass

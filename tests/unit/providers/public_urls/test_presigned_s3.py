@@ -54,23 +54,23 @@ def bucket() -> Iterator[Bucket]:
             kept.asked.append((self.command, {name.lower(): value for name, value in self.headers.items()}))
             is_signed = "AWS4-HMAC-SHA256" in self.headers.get("Authorization", "") or "X-Amz-Signature" in query
             status, code = kept.refuses.get(self.command, (200, "")) if is_signed else (403, "AccessDenied")
-            found = b""
+            content = b""
             if code:
-                found = f"<Error><Code>{code}</Code><Message>no, {SECRET}</Message></Error>".encode()
+                content = f"<Error><Code>{code}</Code><Message>no, {SECRET}</Message></Error>".encode()
             elif self.command == "PUT":
                 kept.objects[path] = body
             elif "list-type=2" in query:
-                found = kept.listing(path, query)
+                content = kept.listing(path, query)
             elif self.command == "DELETE":
                 kept.objects.pop(path, None)
                 status = 204
             else:
-                found = kept.objects.get(path, b"")
+                content = kept.objects.get(path, b"")
             self.send_response(status)
-            self.send_header("Content-Length", str(len(found)))
+            self.send_header("Content-Length", str(len(content)))
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(found)
+            self.wfile.write(content)
             self.close_connection = True
 
         do_GET = do_PUT = do_DELETE = answer  # noqa: N815  the standard library calls them so

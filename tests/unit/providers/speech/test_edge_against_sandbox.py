@@ -34,7 +34,7 @@ def edge(world: RunningSandbox) -> Iterator[SpeechProvider]:
 def test_a_narration_has_a_length_and_its_words_in_order(edge: SpeechProvider, tmp_path: Path) -> None:
     speech = edge.speak(TEXT, voice=VOICE, rate="+0%", dest=tmp_path / "voice.mp3")
     assert [word.text for word in speech.words][:4] == ["In", "1712", "potters", "&"]
-    assert all(one.end_s <= other.start_s for one, other in zip(speech.words, speech.words[1:], strict=False))
+    assert all(word.end_s <= other.start_s for word, other in zip(speech.words, speech.words[1:], strict=False))
     assert speech.words[-1].end_s <= speech.duration_s
     faster = edge.speak(TEXT, voice=VOICE, rate="+50%", dest=tmp_path / "faster.mp3")
     assert faster.duration_s < speech.duration_s
@@ -65,7 +65,7 @@ def test_a_fault_leaves_nothing_and_the_next_try_works(
     assert edge.speak(TEXT, voice=VOICE, rate="+0%", dest=tmp_path / "voice.mp3").words
 
 
-def test_a_clock_that_is_refused_twice_is_told(edge: SpeechProvider, world: RunningSandbox, tmp_path: Path) -> None:
+def test_a_clock_that_is_refused_twice_is_reported(edge: SpeechProvider, world: RunningSandbox, tmp_path: Path) -> None:
     world.arm("speech", "synthesize", "expired_token", times=2)
     with pytest.raises(PermanentError, match="clock"):
         edge.speak(TEXT, voice=VOICE, rate="+0%", dest=tmp_path / "voice.mp3")

@@ -55,7 +55,7 @@ def test_the_library_is_pointed_back_at_the_service_afterwards(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("mood", "verdict", "told"),
+    ("mood", "verdict", "message"),
     [
         ("no_audio", PermanentError, "does not know the voice"),
         ("forbid", PermanentError, "clock"),
@@ -68,12 +68,12 @@ def test_the_library_is_pointed_back_at_the_service_afterwards(tmp_path: Path) -
     ],
 )
 def test_every_failure_has_one_verdict_and_keeps_the_old_file(
-    tmp_path: Path, mood: Mood, verdict: type[ProviderError], told: str
+    tmp_path: Path, mood: Mood, verdict: type[ProviderError], message: str
 ) -> None:
     dest = tmp_path / "voice.mp3"
     dest.write_bytes(b"old")
     deadline_s = 0.1 if mood == "hang" else WITHIN_S
-    with edge_service(mood) as service, pytest.raises(verdict, match=told) as caught:
+    with edge_service(mood) as service, pytest.raises(verdict, match=message) as caught:
         speak(EdgeSpeech(url=service.url, deadline_s=deadline_s), dest)
     assert type(caught.value) is verdict
     assert VOICE in str(caught.value)
@@ -88,12 +88,12 @@ def test_a_service_that_is_not_there_can_be_asked_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "voice", "told"),
+    ("text", "voice", "message"),
     [(" \n", VOICE, "no text to speak"), (TEXT, "nobody", "Invalid voice"), (TEXT, "en-us", "--list-voices")],
 )
 def test_what_cannot_be_spoken_is_refused_without_a_connection(
-    tmp_path: Path, text: str, voice: str, told: str
+    tmp_path: Path, text: str, voice: str, message: str
 ) -> None:
-    with edge_service() as service, pytest.raises(PermanentError, match=told):
+    with edge_service() as service, pytest.raises(PermanentError, match=message):
         speak(EdgeSpeech(url=service.url), tmp_path / "voice.mp3", text=text, voice=voice)
     assert service.queries == []

@@ -53,7 +53,7 @@ def test_a_missing_program_says_how_to_install_it(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("voice", "text", "told"),
+    ("voice", "text", "message"),
     [
         ("nobody", TEXT, "voice does not exist"),
         ("broken", TEXT, "not a WAV"),
@@ -62,12 +62,12 @@ def test_a_missing_program_says_how_to_install_it(tmp_path: Path) -> None:
     ],
 )
 def test_what_fails_is_refused_and_leaves_the_old_file(
-    program: str, tmp_path: Path, voice: str, text: str, told: str
+    program: str, tmp_path: Path, voice: str, text: str, message: str
 ) -> None:
     dest = tmp_path / "out" / "voice.wav"
     dest.parent.mkdir()
     dest.write_bytes(b"old")
-    with pytest.raises(PermanentError, match=told):
+    with pytest.raises(PermanentError, match=message):
         speak(EspeakSpeech(program=program), dest, voice=voice, text=text)
     assert dest.read_bytes() == b"old"
     assert [path.name for path in dest.parent.iterdir()] == ["voice.wav"]

@@ -35,7 +35,7 @@ def test_a_missing_or_useless_folder_says_what_to_do(tmp_path: Path) -> None:
 def test_no_file_repeats_in_a_row_or_before_all_were_used(count: int, content_id: str, start: int) -> None:
     files = [Path(f"clip_{number}.mp4") for number in range(count)]
     picked = [pick_footage(files, content_id=content_id, sequence=start + step) for step in range(2 * count)]
-    assert all(one != other for one, other in itertools.pairwise(picked))
+    assert all(clip != other for clip, other in itertools.pairwise(picked))
     assert len(set(picked[:count])) == count
 
 

@@ -60,16 +60,16 @@ def test_a_lost_submit_is_paid_once_in_doubt_and_found(kling: KlingVideo, world:
     with pytest.raises(UnknownOutcomeError):
         kling.submit(permit(3), REQUEST)
     assert paid(world) == 1
-    found = kling.find(permit(3).key)
-    assert found is not None
-    assert kling.follow(found).state in ("queued", "running", "done")
+    job = kling.find(permit(3).key)
+    assert job is not None
+    assert kling.follow(job).state in ("queued", "running", "done")
     with pytest.raises(UnknownOutcomeError, match="already exists"):
         kling.submit(permit(3), REQUEST)
     assert paid(world) == 1
 
 
 @pytest.mark.parametrize(
-    ("fault", "verdict", "told"),
+    ("fault", "verdict", "message"),
     [
         ({"kind": "error", "status": 500}, UnknownOutcomeError, "console"),
         ({"kind": "error", "status": 429}, TransientError, "later"),
@@ -79,10 +79,10 @@ def test_a_lost_submit_is_paid_once_in_doubt_and_found(kling: KlingVideo, world:
     ],
 )
 def test_every_fault_has_one_verdict(
-    kling: KlingVideo, world: RunningSandbox, fault: dict[str, Any], verdict: type[ProviderError], told: str
+    kling: KlingVideo, world: RunningSandbox, fault: dict[str, Any], verdict: type[ProviderError], message: str
 ) -> None:
     world.arm("kling", "submit", times=1, **fault)
-    with pytest.raises(verdict, match=told) as caught:
+    with pytest.raises(verdict, match=message) as caught:
         kling.submit(permit(4), REQUEST)
     assert type(caught.value) is verdict
     assert paid(world) == 0

@@ -64,13 +64,13 @@ def sql(project: Project) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def test_a_demo_has_a_content_per_channel_and_day_mostly_posted(demo: Demo, project: Project) -> None:
-    told = status_documents(project)
-    assert (len(told), demo.contents) == (2 * DAYS, 2 * DAYS)
-    states = {one["state"] for one in told}
+    documents = status_documents(project)
+    assert (len(documents), demo.contents) == (2 * DAYS, 2 * DAYS)
+    states = {document["state"] for document in documents}
     assert states <= {"posted", "rejected", "publishing", "failed"}
-    posted = sum(one["state"] == "posted" for one in told)
+    posted = sum(document["state"] == "posted" for document in documents)
     assert posted > DAYS * 1.3
-    assert {one["world"] for one in told} == {"sandbox"}
+    assert {document["world"] for document in documents} == {"sandbox"}
 
 
 def test_its_rows_are_those_that_the_real_path_writes(project: Project) -> None:
@@ -90,8 +90,8 @@ def test_its_rows_are_those_that_the_real_path_writes(project: Project) -> None:
 
 
 def test_every_final_video_plays_and_is_a_file_of_its_own(project: Project) -> None:
-    told = status_documents(project)
-    videos = [project.settings.content_dir / one["final_video"] for one in told]
+    documents = status_documents(project)
+    videos = [project.settings.content_dir / document["final_video"] for document in documents]
     assert len({path.read_bytes() for path in videos}) == len(videos)
     decode_fully(videos[0])
 
@@ -110,10 +110,10 @@ def test_the_promised_gaps_are_in_the_marts_with_their_reasons(demo: Demo, sql: 
         "SELECT DISTINCT day::VARCHAR AS day, reason FROM engagement_daily "
         "WHERE status = 'missing' AND reason NOT LIKE '%did not answer for this post%'",
     ).to_pylist()
-    found = {row["day"]: row["reason"] for row in rows}
-    assert set(found) == set(demo.gaps)
-    assert any("HTTP 503" in reason for reason in found.values())
-    assert any("nothing was measured" in reason for reason in found.values())
+    gaps = {row["day"]: row["reason"] for row in rows}
+    assert set(gaps) == set(demo.gaps)
+    assert any("HTTP 503" in reason for reason in gaps.values())
+    assert any("nothing was measured" in reason for reason in gaps.values())
 
 
 def test_the_sandbox_world_knows_the_posts_afterwards(demo: Demo, project: Project) -> None:
@@ -160,8 +160,8 @@ def test_the_page_opens_without_errors_or_sideways_scrolling(reports: list[Weekl
         "<script>const failed = []; addEventListener('error', event => failed.push(event.message));"
         "addEventListener('load', () => { const broken = [...document.images].filter(i => !i.naturalWidth).length;"
         "const width = document.documentElement.scrollWidth;"
-        "parent.told[innerWidth] = [width, broken, failed.length];"
-        "parent.document.title = JSON.stringify(parent.told); })</script>"
+        "parent.measured[innerWidth] = [width, broken, failed.length];"
+        "parent.document.title = JSON.stringify(parent.measured); })</script>"
     )
     page = reports[0].path.read_text(encoding="utf-8").replace("<meta charset", f"{look}<meta charset", 1)
     frame = tmp_path / "frame.html"
@@ -179,11 +179,11 @@ def test_the_page_opens_without_errors_or_sideways_scrolling(reports: list[Weekl
         text=True,
         timeout=300,
     )
-    found = re.search(r"<title>({.*?})</title>", done.stdout)
-    assert found, done.stderr[-500:]
-    told = json.loads(found[1])
-    assert sorted(told, key=int) == ["390", "1280"]
-    for width, (needed, broken, failed) in told.items():
+    match = re.search(r"<title>({.*?})</title>", done.stdout)
+    assert match, done.stderr[-500:]
+    report = json.loads(match[1])
+    assert sorted(report, key=int) == ["390", "1280"]
+    for width, (needed, broken, failed) in report.items():
         assert (broken, failed) == (0, 0), width
         assert needed <= int(width)
 
@@ -225,10 +225,10 @@ def test_dagsters_pages_show_charts_short_tables_and_checks(demo: Demo, monkeypa
     with instance_of(settings) as instance:
         charts = instance.fetch_materializations(dg.AssetKey(["summary", "charts"]), limit=20).records
         assert {record.partition_key for record in charts} == set(weeks)
-        told = dict(charts[0].asset_materialization.metadata)
-        assert told.pop("files").value.endswith(f"/charts/{charts[0].partition_key}/all")
-        assert sorted(told) == sorted(CHARTS)
-        assert all(value.value.startswith(f"[![{name}](/charts/") for name, value in told.items())
+        metadata = dict(charts[0].asset_materialization.metadata)
+        assert metadata.pop("files").value.endswith(f"/charts/{charts[0].partition_key}/all")
+        assert sorted(metadata) == sorted(CHARTS)
+        assert all(value.value.startswith(f"[![{name}](/charts/") for name, value in metadata.items())
         (results,) = instance.fetch_materializations(dg.AssetKey(["experiments", "results"]), limit=5).records
         facts = results.asset_materialization.metadata
         assert {row.data["verdict"] for row in facts["rows"].records} == {"not enough data"}
@@ -236,9 +236,11 @@ def test_dagsters_pages_show_charts_short_tables_and_checks(demo: Demo, monkeypa
         check = dg.AssetCheckKey(dg.AssetKey(["engagement", "snapshots"]), "every_platform_answered")
         evaluations = instance.event_log_storage.get_asset_check_execution_history(check, limit=50)
         failed = [
-            one.event.dagster_event.asset_check_evaluation_data for one in evaluations if one.status.name == "FAILED"
+            evaluation.event.dagster_event.asset_check_evaluation_data
+            for evaluation in evaluations
+            if evaluation.status.name == "FAILED"
         ]
-        assert any("HTTP 503" in str(one.description) for one in failed)
+        assert any("HTTP 503" in str(evaluation.description) for evaluation in failed)
 
 
 def test_a_report_is_the_same_when_it_is_written_again(
@@ -291,26 +293,26 @@ def test_a_query_that_is_wrong_says_which_views_there_are(sql: duckdb.DuckDBPyCo
 def on_the_command_line(demo: Demo, monkeypatch: Any, capsys: Any, *arguments: str) -> tuple[int, str]:
     monkeypatch.chdir(demo.root)
     code = run(list(arguments))
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     if arguments[0] == "sql":
-        assert told.err == "SIMULATED: this project is in the sandbox world.\n"  # beside the answer, never in it
-    return code, told.out
+        assert printed.err == "SIMULATED: this project is in the sandbox world.\n"  # beside the answer, never in it
+    return code, printed.out
 
 
 def test_dayreel_sql_prints_csv_and_json(demo: Demo, monkeypatch: Any, capsys: Any) -> None:
     query = "SELECT channel, count(*) AS contents FROM content_performance GROUP BY channel ORDER BY channel"
-    code, told = on_the_command_line(demo, monkeypatch, capsys, "sql", "--query", query)
-    assert (code, list(csv.reader(io.StringIO(told)))) == (
+    code, printed = on_the_command_line(demo, monkeypatch, capsys, "sql", "--query", query)
+    assert (code, list(csv.reader(io.StringIO(printed)))) == (
         0, [["channel", "contents"], ["demo_crafts", str(DAYS)], ["demo_histories", str(DAYS)]],
     )  # fmt: skip
-    code, told = on_the_command_line(demo, monkeypatch, capsys, "sql", "-q", query, "--format", "json")
-    assert json.loads(told)[0] == {"channel": "demo_crafts", "contents": DAYS}
+    code, printed = on_the_command_line(demo, monkeypatch, capsys, "sql", "-q", query, "--format", "json")
+    assert json.loads(printed)[0] == {"channel": "demo_crafts", "contents": DAYS}
 
 
 def test_dayreel_report_shows_the_pages_path_and_its_text(demo: Demo, monkeypatch: Any, capsys: Any) -> None:
     chosen = ("--week", "2026-07-22", "--channel", "demo_crafts", "--json")
-    code, told = on_the_command_line(demo, monkeypatch, capsys, "report", *chosen)
-    (document,) = json.loads(told)
+    code, printed = on_the_command_line(demo, monkeypatch, capsys, "report", *chosen)
+    (document,) = json.loads(printed)
     assert (code, document["channel"], document["week"]) == (0, "demo_crafts", "2026-W30")
     assert Path(document["path"]).is_file()
     assert "Nothing was made, measured or spent" in document["text"]
@@ -342,15 +344,15 @@ def test_the_cheapest_topic_is_the_one_that_the_ledger_says(project: Project, sq
     with project.catalog.read() as connection:
         cost = dict(connection.execute(paid).all())
     topics: dict[str, list[tuple[float, int]]] = {}
-    for one in read_mart(mart_files(project), "content/performance").to_dict("records"):
-        if not pd.isna(one["views_7d"]) and one["views_7d"] > 0:
-            topics.setdefault(one["topic"], []).append((float(cost[one["content_id"]]), int(one["views_7d"])))
-    told = rows_of_question(sql, 1)
-    assert {row["topic"]: (row["contents"], row["usd_per_1000_views"]) for row in told} == {
+    for record in read_mart(mart_files(project), "content/performance").to_dict("records"):
+        if not pd.isna(record["views_7d"]) and record["views_7d"] > 0:
+            topics.setdefault(record["topic"], []).append((float(cost[record["content_id"]]), int(record["views_7d"])))
+    rows = rows_of_question(sql, 1)
+    assert {row["topic"]: (row["contents"], row["usd_per_1000_views"]) for row in rows} == {
         topic: (len(some), round(sum(usd for usd, _ in some) * 1000 / sum(views for _, views in some), 2))
         for topic, some in topics.items()
     }
-    order = [(row["contents"] < 3, row["usd_per_1000_views"]) for row in told]
+    order = [(row["contents"] < 3, row["usd_per_1000_views"]) for row in rows]
     assert order == sorted(order)
 
 

@@ -35,7 +35,7 @@ def test_a_person_comes_in_works_and_is_locked_out(catalog: Catalog) -> None:
     users.enable("Ana", by="Root")
     assert sessions.visitor(secret) is None, "enabling brought an ended session back"
     with catalog.read() as connection:
-        assert [(one.actor, one.act, one.target) for one in recent_acts(connection)][:2] == [
+        assert [(act.actor, act.act, act.target) for act in recent_acts(connection)][:2] == [
             ("Root", "enable user", "Ana"),
             ("Root", "disable user", "Ana"),
         ]
@@ -45,20 +45,20 @@ def test_one_link_makes_one_admin_however_many_use_it_at_once(catalog: Catalog) 
     users = Users(catalog, FakeClock(), hasher=QUICK)
     link = users.first_link()
     assert link is not None
-    told: list[str] = []
+    outcomes: list[str] = []
 
     def use(name: str) -> None:
         try:
-            told.append(users.accept(link, name=name, password=PASSWORD).name)
+            outcomes.append(users.accept(link, name=name, password=PASSWORD).name)
         except StaleState:
-            told.append("refused")
+            outcomes.append("refused")
 
     threads = [threading.Thread(target=use, args=(f"Person {number}",)) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told)[1:] == ["refused"] * 5
+    assert sorted(outcomes)[1:] == ["refused"] * 5
     assert len(users.list()) == 1
 
 

@@ -232,11 +232,11 @@ def test_an_id_that_could_not_be_stored_is_at_least_reported(ready: Catalog, mon
         record({"request_id": "r1", "status_url": "http://not-for-messages"})
         raise AssertionError("went on")
 
-    with pytest.raises(StoreError, match="request_id r1") as told:
+    with pytest.raises(StoreError, match="request_id r1") as raised:
         ledger_of(ready).perform(intent(), act)
     monkeypatch.undo()
-    assert "--found ID" in told.value.next_step
-    assert "not-for-messages" not in str(told.value)
+    assert "--found ID" in raised.value.next_step
+    assert "not-for-messages" not in str(raised.value)
     assert (row_of(ready)["state"], row_of(ready)["reserved_usd"]) == ("sent", HALF)
     with pytest.raises(UnknownOutcomeError):
         ledger_of(ready).perform(intent(), raises(AssertionError("sent again")))
@@ -358,21 +358,21 @@ def test_an_id_that_comes_late_is_followed(either: Catalog, meanwhile: str) -> N
 
 
 def test_a_second_thread_is_refused_while_the_first_is_working(either: Catalog) -> None:
-    begun, go_on, told = threading.Event(), threading.Event(), []
+    begun, go_on, errors = threading.Event(), threading.Event(), []
 
     def slow(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         begun.set()
         assert go_on.wait(120)
         return Done({}, HALF)
 
-    first = threading.Thread(target=lambda: told.append(ledger_of(either).perform(intent(), slow).state))
+    first = threading.Thread(target=lambda: errors.append(ledger_of(either).perform(intent(), slow).state))
     first.start()
     assert begun.wait(120)
     with pytest.raises(BusyError):
         ledger_of(either).perform(intent(), raises(AssertionError("sent twice")))
     go_on.set()
     first.join()
-    assert told == ["confirmed"]
+    assert errors == ["confirmed"]
 
 
 def test_many_threads_that_want_the_same_effect_do_it_once(either: Catalog) -> None:
@@ -481,7 +481,7 @@ def test_the_kill_switch_stops_every_send(ready: Catalog, kind: Any) -> None:
     assert ledger_of(ready).perform(intent(kind=kind), brings()).state == "confirmed"
 
 
-def test_the_kill_switch_lets_people_be_told(ready: Catalog) -> None:
+def test_the_kill_switch_lets_people_be_notified(ready: Catalog) -> None:
     configure(ready, switch="off")
     wanted = intent(kind="notification", target="slack", most_usd=Decimal(0))
     assert ledger_of(ready).perform(wanted, brings(Decimal(0))).state == "confirmed"

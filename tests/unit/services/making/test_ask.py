@@ -90,7 +90,7 @@ def test_a_usable_answer_is_paid_once_and_kept(project: Project) -> None:
 )
 def test_an_unusable_answer_is_paid_and_retried_with_a_hint(project: Project, bad: Answer, hint: str) -> None:
     asked, model = say(project, bad, GOOD)
-    assert [one.prompt.startswith("Say clay.") for one in model.asked] == [True, True]
+    assert [request.prompt.startswith("Say clay.") for request in model.asked] == [True, True]
     assert model.asked[0].prompt == "Say clay."
     assert hint in model.asked[1].prompt
     assert (len(asked.effect_ids), asked.cost_usd) == (2, 2 * COST)
@@ -107,13 +107,13 @@ def test_an_answer_the_caller_rejects_is_retried_with_its_hint(project: Project)
 
 
 def test_after_too_many_useless_answers_it_lists_the_reasons(project: Project) -> None:
-    with pytest.raises(PermanentError) as told:
+    with pytest.raises(PermanentError) as raised:
         say(project, *[answer(finish="cut")] * 9)
-    assert told.value.message.count("it was cut off") == MAX_ANSWERS
+    assert raised.value.message.count("it was cut off") == MAX_ANSWERS
     assert len(ledger_rows(project)) == MAX_ANSWERS
 
 
-def test_a_refusal_is_paid_told_and_not_argued_with(project: Project) -> None:
+def test_a_refusal_is_paid_reported_and_not_argued_with(project: Project) -> None:
     with pytest.raises(PermanentError, match="the model refused: not about this"):
         say(project, answer(finish="refused", refusal="not about this"))
     (row,) = ledger_rows(project)
@@ -134,8 +134,8 @@ def test_a_lost_answer_is_retried_and_written_off_at_full_cost(project: Project)
     assert (asked.document.text, len(model.asked)) == ("clay", 2)
     lost, good = ledger_rows(project)
     assert (lost["state"], good["state"]) == ("unknown", "confirmed")
-    (told,) = reconcile(project)
-    assert told.outcome == "written_off"
+    (outcomes,) = reconcile(project)
+    assert outcomes.outcome == "written_off"
     (lost, _) = ledger_rows(project)
     assert (lost["state"], lost["settled_usd"]) == ("confirmed", lost["reserved_usd"])
     again, silent = say(project)

@@ -37,8 +37,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(make_project: Callable[..., Project], clip: Path) -> Project:
     opened = make_project(channels={"crafts": SMALL})
     row = open_content(opened, channel_of(opened), DAY)
-    said = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
-    run_stage(opened, row, Work("ideas", "f", "a"), lambda: Product({"idea": said}, {"caption": said.caption}))
+    idea = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
+    run_stage(opened, row, Work("ideas", "f", "a"), lambda: Product({"idea": idea}, {"caption": idea.caption}))
 
     def segments() -> Product:
         made = []

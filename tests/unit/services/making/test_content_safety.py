@@ -37,8 +37,8 @@ def test_an_idea_with_a_blocked_term_is_retried_with_the_reason(
 @pytest.mark.parametrize("field", Idea.model_fields)
 def test_every_field_of_an_idea_is_searched(make_project: MakeProject, field: str) -> None:
     project = make_project(channels={"crafts": {"safety": {"blocked_terms": ["Acme Corp"], "default_terms": False}}})
-    said: Any = ["#craft", "#acme_corp"] if field == "hashtags" else "Made by ACME corp, retry_transient"
-    model = FakeLanguageModel([answer({**idea(), field: said})])
+    text: Any = ["#craft", "#acme_corp"] if field == "hashtags" else "Made by ACME corp, retry_transient"
+    model = FakeLanguageModel([answer({**idea(), field: text})])
     made = make_idea(project, channel_of(project), today(project), model=model)
     assert "acme" not in str(made.manifest.idea).lower()
     assert len(model.asked) == 2
@@ -79,9 +79,9 @@ def test_every_field_of_a_prompt_is_searched(make_project: MakeProject, field: s
     project = make_project(channels={"crafts": {"safety": {"blocked_terms": ["Acme Corp"], "default_terms": False}}})
     channel, day = channel_of(project), today(project)
     make_idea(project, channel, day, model=FakeLanguageModel())
-    said = prompts()
-    said["prompts"][-1][field] += ", made by ACME corp"
-    model = FakeLanguageModel([answer(said)], name="openai")
+    texts = prompts()
+    texts["prompts"][-1][field] += ", made by ACME corp"
+    model = FakeLanguageModel([answer(texts)], name="openai")
     made = write_prompts(project, channel, day, model=model)
     assert "acme" not in str(made.manifest.prompts).lower()
     assert len(model.asked) == 2

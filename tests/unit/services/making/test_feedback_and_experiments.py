@@ -135,7 +135,7 @@ def test_an_experiment_on_prompts_leaves_the_idea_unchanged(make_project: Callab
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"experiment": {"name": "hooks", "variants": {"A": "one"}}}, "at least 2"),
         ({"experiment": {"name": "No spaces", "variants": {"A": "", "B": ""}}}, "pattern"),
@@ -143,6 +143,6 @@ def test_an_experiment_on_prompts_leaves_the_idea_unchanged(make_project: Callab
         ({"ideas": {"provider": "calendar", "file": "c.csv"}, "experiment": HOOKS}, "written by people"),
     ],
 )
-def test_a_channel_that_cannot_be_compared_or_taught_is_refused(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_a_channel_that_cannot_be_compared_or_taught_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         Channel.model_validate({**CRAFTS, "name": "crafts", **changes})

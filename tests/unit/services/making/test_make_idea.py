@@ -150,9 +150,9 @@ def test_a_row_too_long_to_speak_is_refused_before_any_purchase(make_project: Ma
     project = calendar(make_project, tmp_path, head + row.format("reeds " * 40))
     ideas = {"provider": "calendar", "file": "days.csv"}
     write_channel(project.settings.root, "crafts", ideas=ideas, narration={"voice": "en-GB-SoniaNeural"})
-    with pytest.raises(ConfigurationError, match="40 words and at most 34 fit into the video") as told:
+    with pytest.raises(ConfigurationError, match="40 words and at most 34 fit into the video") as raised:
         make_idea(project, channel_of(project), DAY, model=None)
-    assert "1 to 34 words into its column `narration`" in told.value.next_step
+    assert "1 to 34 words into its column `narration`" in raised.value.next_step
     (tmp_path / "channels" / "days.csv").write_text(head + row.format("Reeds and rain."))
     made = make_idea(project, channel_of(project), DAY, model=None)
     assert made.manifest.idea is not None
@@ -176,9 +176,9 @@ def test_a_calendar_that_cannot_be_used_says_what_to_write(
     make_project: MakeProject, tmp_path: Path, text: str, error: Any, words: str
 ) -> None:
     project = calendar(make_project, tmp_path, text)
-    with pytest.raises(error, match=r"channels/|calendar") as told:
+    with pytest.raises(error, match=r"channels/|calendar") as raised:
         make_idea(project, channel_of(project), DAY, model=None)
-    assert words in str(told.value)
+    assert words in str(raised.value)
 
 
 def test_a_missing_or_wrongly_encoded_calendar_is_reported(make_project: MakeProject, tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ def project(make_project: Callable[..., Project]) -> Project:
 
 
 def speak_of(project: Project, text: str) -> None:
-    said = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay", narration=text)
+    idea = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay", narration=text)
     row = open_content(project, channel_of(project), DAY)
-    run_stage(project, row, Work("ideas", text, "a"), lambda: Product({"idea": said}))
+    run_stage(project, row, Work("ideas", text, "a"), lambda: Product({"idea": idea}))
 
 
 def test_the_narration_is_spoken_once_with_its_word_times(project: Project) -> None:
@@ -40,7 +40,7 @@ def test_the_narration_is_spoken_once_with_its_word_times(project: Project) -> N
     assert speech.spoken == ["Wet clay rises"]
 
 
-def test_other_words_or_another_voice_are_spoken_anew(project: Project) -> None:
+def test_other_words_or_another_voice_are_spoken_again(project: Project) -> None:
     speech = FakeSpeech()
     narrate(project, channel_of(project), DAY, speech=speech)
     speak_of(project, "Dry clay breaks")

@@ -88,8 +88,8 @@ def test_a_pinned_idea_spoken_verbatim_must_fit_into_the_video(make_project: Mak
     """15 s take 34 words at ease, and 39 a little faster."""
     project = make_project(channels={"crafts": SPEAKS})
     pin(project, text=" ".join(["clay"] * 39))
-    said = "speaks it word for word, and its narration has 40 words and at most 34 fit into the video"
-    with pytest.raises(UsageError, match=said) as refusal:
+    message = "speaks it word for word, and its narration has 40 words and at most 34 fit into the video"
+    with pytest.raises(UsageError, match=message) as refusal:
         pin(project, text=" ".join(["clay"] * 40))
     assert "Shorten it to 34 words" in refusal.value.next_step
     with project.catalog.read() as connection:
@@ -119,16 +119,16 @@ def test_a_pinned_idea_may_be_long_if_a_model_writes_narration(
     assert made.manifest.idea.narration == "Clay, patience."
 
 
-@pytest.mark.parametrize(("day", "text", "said"), [
+@pytest.mark.parametrize(("day", "text", "reason"), [
     (date(2026, 10, 31), JAR, "before active_from"),
     (date(2027, 12, 1), JAR, "more than a year away"),
     (DAY, "too short", "at least 10 characters"),
     (DAY, "x" * 601, "at most 600 characters"),
     (DAY, "A gun and a beheading on the beach", "blocked terms"),
 ])  # fmt: skip
-def test_what_cannot_be_made_cannot_be_pinned(make_project: MakeProject, day: date, text: str, said: str) -> None:
+def test_what_cannot_be_made_cannot_be_pinned(make_project: MakeProject, day: date, text: str, reason: str) -> None:
     project = make_project(channels={"crafts": {"safety": {"blocked_terms": ["beheading"]}}})
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=reason):
         pin(project, day, text)
     with project.catalog.read() as connection:
         assert pinned_idea(connection, "crafts", day) is None
@@ -139,9 +139,9 @@ def test_pinning_again_replaces_and_unpinning_removes_on_record(make_project: Ma
     pin(project, text="Something else altogether")
     pin(project)
     with project.catalog.read() as connection:
-        found = pinned_idea(connection, "crafts", DAY)
-    assert found is not None
-    assert (found.idea, found.pinned_by) == (JAR, "Ana")
+        pinned = pinned_idea(connection, "crafts", DAY)
+    assert pinned is not None
+    assert (pinned.idea, pinned.pinned_by) == (JAR, "Ana")
     unpin_idea(project, "crafts", DAY, by="Ben", via="desk")
     with pytest.raises(UsageError, match="No idea is pinned"):
         unpin_idea(project, "crafts", DAY, by="Ben", via="desk")

@@ -49,7 +49,7 @@ def test_without_a_note_nothing_is_added(make_project: Callable[..., Project]) -
     assert not any("rejected" in question for question in asked_on(project))
 
 
-def test_a_word_said_later_changes_no_paid_question(make_project: Callable[..., Project]) -> None:
+def test_a_later_note_changes_no_paid_question(make_project: Callable[..., Project]) -> None:
     project = make_project()
     first = reviewable(project, day=DAY)
     reject_and_begin_again(project, first.id, NOTE)

@@ -62,11 +62,11 @@ def project(prepared: Mapping[str, bytes], make_project: MakeProject, tmp_path: 
 
 def prepare(project: Project, *, words: str = "clay") -> None:
     row = open_content(project, channel_of(project), DAY)
-    said = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
+    idea = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
     prompts = PromptSet(
         prompts=tuple(VideoPrompt(video_prompt=f"{words} {number}", audio_prompt="rain") for number in (1, 2, 3))
     )
-    run_stage(project, row, Work("ideas", "f", "a"), lambda: Product({"idea": said}, {"idea": said.idea}))
+    run_stage(project, row, Work("ideas", "f", "a"), lambda: Product({"idea": idea}, {"idea": idea.idea}))
     run_stage(project, row, Work("prompts", words, "o"), lambda: Product({"prompts": prompts}))
 
 
@@ -76,7 +76,7 @@ def render(project: Project, source: FakeVideoGenerator) -> StageResult:
 
 def states(project: Project) -> list[str]:
     with project.catalog.read() as connection:
-        return [one.state for one in renders_of(connection, [ID]).get(ID, ())]
+        return [render.state for render in renders_of(connection, [ID]).get(ID, ())]
 
 
 def effects(project: Project) -> dict[int, dict[str, Any]]:
@@ -101,7 +101,7 @@ def test_segments_are_bought_together_and_paid_from_the_ledger(project: Project,
     result = render(project, source)
     assert numbers(source) == [1, 2, 3]
     assert result.record.cost_usd == Decimal("1.5")
-    assert [one.sequence for one in result.manifest.segments] == [1, 2, 3]
+    assert [segment.sequence for segment in result.manifest.segments] == [1, 2, 3]
     first = result.manifest.segments[0]
     assert (first.width, first.height, first.has_audio, first.seed, first.provider) == (72, 128, True, 7, "fal")
     assert first.request_id == effects(project)[1]["handle"]["request_id"]
@@ -200,16 +200,16 @@ def test_a_refused_submit_costs_nothing_and_a_lost_one_parks(project: Project, t
         render(project, source)
     (unknown,) = ledger_rows(project, state="unknown")
     project.providers["fal"] = source
-    (told,) = reconcile(project)
-    assert (told.outcome, told.effect_id) == ("parked", unknown["id"])
-    assert f"dayreel reconcile --effect {unknown['id']} --found ID (or --not-there)" in told.next_step
+    (outcomes,) = reconcile(project)
+    assert (outcomes.outcome, outcomes.effect_id) == ("parked", unknown["id"])
+    assert f"dayreel reconcile --effect {unknown['id']} --found ID (or --not-there)" in outcomes.next_step
     assert ledger_rows(project, state="unknown")[0]["reserved_usd"] == Decimal("0.5")
     again = FakeVideoGenerator(tiny_clip)
     with pytest.raises(UnknownOutcomeError):
         render(project, again)
     assert again.submitted == []
-    found = resolve(project, unknown["id"], reference=f"r9-s{unknown['sequence']}", by="ana")
-    assert found.outcome == "goes_on"
+    outcome = resolve(project, unknown["id"], reference=f"r9-s{unknown['sequence']}", by="ana")
+    assert outcome.outcome == "goes_on"
     render(project, again)
     assert (again.submitted, again.followed) == ([], [f"r9-s{unknown['sequence']}"])
 
@@ -220,7 +220,7 @@ def test_a_damaged_download_is_fetched_again_and_never_rebought(project: Project
     source = FakeVideoGenerator(tiny_clip, downloads=[broken])
     render(project, source)
     assert (len(source.submitted), len(source.fetched)) == (3, 4)
-    assert all(project.contents.is_intact(ID, one.file) for one in project.contents.manifest(ID).segments)
+    assert all(project.contents.is_intact(ID, segment.file) for segment in project.contents.manifest(ID).segments)
 
 
 def test_a_file_that_stays_damaged_is_an_error_and_stays_paid(project: Project, tiny_clip: Path) -> None:
@@ -277,7 +277,7 @@ def test_two_runs_under_a_ten_cent_daily_cap_spend_at_most_that(make_project: Ma
     assert sum(row["settled_usd"] or row["reserved_usd"] for row in ledger_rows(project)) == Decimal("0.10")
 
 
-def test_progress_is_told_step_by_step_and_a_poll_is_no_event(project: Project, tiny_clip: Path) -> None:
+def test_progress_is_recorded_by_steps_and_a_poll_is_no_event(project: Project, tiny_clip: Path) -> None:
     queued = Job("queued", progress="3 before you")
     render(project, FakeVideoGenerator(tiny_clip, jobs={1: [queued, queued, RUNNING, RUNNING, RUNNING, DONE]}))
     assert [event for _, event, _ in transitions(project, f"{ID}#1")] == [
@@ -347,11 +347,11 @@ def test_what_another_process_follows_is_left_to_it_to_settle(project: Project, 
     with project.catalog.write() as connection:
         theirs = {"owner": "another-host:1:1.00", "lease_until_at": project.clock.now() + LEASE}
         connection.execute(update(tables.effects).where(tables.effects.c.sequence == 2).values(**theirs))
-    (said,) = cancel_renders(project, ID)
-    assert "process 1 on another-host, which follows it" in said
+    (report,) = cancel_renders(project, ID)
+    assert "process 1 on another-host, which follows it" in report
     assert (effects(project)[2]["state"], len(stuck.cancelled)) == ("sent", 1)
-    said = r"Segment 2 .* is being made right now, by process 1 on another-host since 2026-11-20T09:\d\d:00\+00:00"
-    with pytest.raises(BusyError, match=said):
+    report = r"Segment 2 .* is being made right now, by process 1 on another-host since 2026-11-20T09:\d\d:00\+00:00"
+    with pytest.raises(BusyError, match=report):
         regenerate_segment(project, ID, 2)
     assert seeds(project) == [None] * 3
 
@@ -394,7 +394,7 @@ def test_a_job_that_cannot_be_cancelled_is_kept(project: Project, tiny_clip: Pat
     assert effects(project)[2]["state"] == "sent"
 
 
-def test_a_segment_of_an_earlier_take_is_not_made_anew(project: Project, tiny_clip: Path) -> None:
+def test_a_segment_of_an_earlier_take_is_not_made_again(project: Project, tiny_clip: Path) -> None:
     row = content_row(project, ID)
     with project.catalog.write() as connection:
         connection.execute(update(tables.content).values(state="rejected"))
@@ -416,7 +416,7 @@ def test_a_refused_segment_holds_no_money_once_it_is_reopened(make_project: Make
     assert render(project, FakeVideoGenerator(tiny_clip)).record.cost_usd == Decimal("1.5")
 
 
-def test_what_is_missing_is_said_before_anything_is_bought(make_project: MakeProject, tiny_clip: Path) -> None:
+def test_what_is_missing_is_reported_before_anything_is_bought(make_project: MakeProject, tiny_clip: Path) -> None:
     source = FakeVideoGenerator(tiny_clip)
     project = make_project(channels={"crafts": {"video": {"provider": "fal", "model": "fal-ai/new"}}})
     with pytest.raises(UsageError, match="has no idea yet"):

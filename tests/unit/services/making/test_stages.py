@@ -55,7 +55,7 @@ def fail(project: Project, row: ContentRow, error: BaseException = NO) -> None:
 def logs(project: Project) -> list[dict[str, Any]]:
     with project.catalog.read() as connection:
         query = select(processing_logs).order_by(processing_logs.c.id)
-        return [dict(one) for one in connection.execute(query).mappings()]
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def test_a_stage_is_reused_while_its_fingerprint_is_unchanged(project: Project, row: ContentRow) -> None:
@@ -65,7 +65,7 @@ def test_a_stage_is_reused_while_its_fingerprint_is_unchanged(project: Project, 
     assert second.record == first.record
     assert run(project, row, "f2", made=made).reused is False
     assert made == ["f1", "f2"]
-    assert [(one["status"], one["layer"], one["cost_usd"], one["run_id"]) for one in logs(project)] == [
+    assert [(log["status"], log["layer"], log["cost_usd"], log["run_id"]) for log in logs(project)] == [
         ("completed", "idea", Decimal("0.5"), "run-1")
     ] * 2
 
@@ -107,7 +107,7 @@ def test_a_killed_process_leaves_a_stage_that_is_simply_made(project: Project, r
         fail(project, row, Killed())
     assert content_row(project, ID).state == "scripting"
     run_stage(project, row, Work("prompts", "p1", "openai"), lambda: Product({}))
-    assert [one["status"] for one in logs(project)] == ["started", "completed"]
+    assert [log["status"] for log in logs(project)] == ["started", "completed"]
 
 
 def test_dying_around_the_manifest_leaves_both_sides_complete(
@@ -127,7 +127,7 @@ def test_dying_around_the_manifest_leaves_both_sides_complete(
     assert run(project, row).reused is True
 
 
-def test_a_second_process_on_the_same_content_is_told(project: Project, row: ContentRow) -> None:
+def test_a_second_process_on_the_same_content_is_refused(project: Project, row: ContentRow) -> None:
     locks = project.settings.var_dir / "locks"
     with (
         hold(locks, ID, what=f"make prompts of {ID}", at=project.clock.now()),

@@ -41,6 +41,6 @@ def test_packaged_templates_never_overwrite_edited_ones(tmp_path: Path) -> None:
     ],
 )
 def test_a_slip_in_a_template_names_it(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words) as told:
+    with pytest.raises(ConfigurationError, match=words) as raised:
         render(own(tmp_path, text), "crafts", "idea", topic="clay")
-    assert "idea.md.j2" in told.value.message
+    assert "idea.md.j2" in raised.value.message

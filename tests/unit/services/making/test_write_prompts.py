@@ -45,7 +45,7 @@ def test_there_is_one_prompt_per_segment_in_manifest_and_folder(project: Project
         (prompts(4), "Write exactly 3 prompts."),
         (prompts(words=99), "Each video prompt must have 100 to 200 words; number 1 had 99."),
         (prompts(words=201), "number 1 had 201."),
-        ({"prompts": [{**one, "audio_prompt": " "} for one in prompts()["prompts"]]}, "needs an audio prompt"),
+        ({"prompts": [{**prompt, "audio_prompt": " "} for prompt in prompts()["prompts"]]}, "needs an audio prompt"),
     ],
 )
 def test_what_is_not_as_asked_is_asked_for_again(project: Project, bad: object, hint: str) -> None:

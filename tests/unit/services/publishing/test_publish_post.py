@@ -52,8 +52,8 @@ def publish(project: Project, platform: FakePlatform, content_id: str = ID) -> P
 
 def plan(project: Project, platform: FakePlatform) -> Plan:
     project.providers[platform.name] = platform
-    (told,) = plan_posts(project, channel_of(project), ID)
-    return told
+    (plans,) = plan_posts(project, channel_of(project), ID)
+    return plans
 
 
 def post_row(project: Project, platform: str = "instagram", content_id: str = ID) -> dict[str, Any]:
@@ -133,10 +133,10 @@ def forget_the_words(project: Project) -> None:
 def test_hashtags_other_than_the_approved_ones_do_not_go_out(project: Project) -> None:
     change_the_hashtags(project, "#clay")
     platform = FakePlatform()
-    said = (
+    message = (
         r"approved by ana, but since then changed: the hashtags on instagram \(approved '#craft #handmade', now '#clay"
     )
-    with pytest.raises(GateClosedError, match=said):
+    with pytest.raises(GateClosedError, match=message):
         publish(project, platform)
     assert (platform.posted, ledger_rows(project, kind="post")) == ([], [])
     decide(project, ID, "recalled", by="ana", via="cli")
@@ -213,9 +213,9 @@ def test_a_closed_gate_stops_the_post_and_is_named(
     project: Project, close: Callable[[Project], FakePlatform], words: str
 ) -> None:
     platform = close(project)
-    told = plan(project, platform)
-    assert not told.may_go_out
-    assert any(words in gate.message for gate in told.gates if not gate.is_open)
+    planned = plan(project, platform)
+    assert not planned.may_go_out
+    assert any(words in gate.message for gate in planned.gates if not gate.is_open)
     with pytest.raises(GateClosedError) as refusal:
         publish(project, platform)
     assert words in refusal.value.message
@@ -333,13 +333,13 @@ def test_a_post_in_flight_or_maybe_out_counts_for_the_day(make_project: MakeProj
     project = make_project(channels={"crafts": {"max_posts_per_day": 1}})
     for number, day in enumerate([datetime(2026, 11, day, tzinfo=UTC).date() for day in (19, 20)]):
         approve(project, day=day, video=f"video {number}".encode())
-    told: list[str] = []
+    outcomes: list[str] = []
 
     class Meanwhile(FakePlatform):
         def post(self, permit: Any, request: Any, **more: Any) -> Any:
             with pytest.raises(GateClosedError) as refusal:
                 publish(project, FakePlatform(world=self.world), ID)
-            told.append(refusal.value.message)
+            outcomes.append(refusal.value.message)
             return super().post(permit, request, **more)
 
     platform = Meanwhile(steps=[step])
@@ -347,7 +347,7 @@ def test_a_post_in_flight_or_maybe_out_counts_for_the_day(make_project: MakeProj
         publish(project, platform, "crafts-2026-11-19")
     with pytest.raises(GateClosedError, match="1 of 1 posts of today are used"):
         publish(project, platform, ID)
-    assert "1 of 1 posts of today are used" in told[0]
+    assert "1 of 1 posts of today are used" in outcomes[0]
     assert len(platform.world.live) == 1
 
 
@@ -410,20 +410,20 @@ def test_an_unreachable_or_keyless_platform_is_shown_as_closed(make_project: Mak
             raise TransientError(attempted="read the quota", answer="HTTP 503")
 
     project.providers["instagram"] = Down()
-    told = {
-        one.platform: [gate.message for gate in one.gates if gate.name == "token"]
-        for one in plan_posts(project, channel_of(project), ID)
+    closed = {
+        planned.platform: [gate.message for gate in planned.gates if gate.name == "token"]
+        for planned in plan_posts(project, channel_of(project), ID)
     }
-    assert "could not be asked now" in told["instagram"][0]
-    assert "YOUTUBE_CLIENT_ID" in told["youtube"][0]
+    assert "could not be asked now" in closed["instagram"][0]
+    assert "YOUTUBE_CLIENT_ID" in closed["youtube"][0]
 
 
 def test_the_plan_shows_gates_and_requests_and_sends_nothing(project: Project) -> None:
     platform = FakePlatform()
-    told = plan(project, platform)
-    assert told.may_go_out
-    assert {gate.name for gate in told.gates} == set(get_args(GateName))
-    (call,) = told.calls
+    planned = plan(project, platform)
+    assert planned.may_go_out
+    assert {gate.name for gate in planned.gates} == set(get_args(GateName))
+    (call,) = planned.calls
     assert "Clay, patience" in call.body["caption"]
     assert (platform.posted, ledger_rows(project)) == ([], [])
 
@@ -482,8 +482,8 @@ def test_an_unknown_post_is_never_resent_before_reconciling(project: Project, st
             publish(project, platform)
     assert (post_row(project)["state"], len(platform.posted)) == ("unknown", 1)
     project.providers["instagram"] = platform
-    (told,) = reconcile(project)
-    assert told.outcome == ("confirmed" if step == "lost_answer" else "released")
+    (outcomes,) = reconcile(project)
+    assert outcomes.outcome == ("confirmed" if step == "lost_answer" else "released")
     assert publish(project, platform).state == "posted"
     assert len(platform.world.live) == 1
 
@@ -508,8 +508,8 @@ def test_a_crash_between_a_post_and_its_row_is_reconciled(project: Project) -> N
         with pytest.raises(Killed):
             publish(project, platform)
     assert (post_row(project)["state"], ledger_rows(project, kind="post")[0]["state"]) == ("sending", "confirmed")
-    (told,) = reconcile(project)
-    assert told.outcome == "confirmed"
+    (outcomes,) = reconcile(project)
+    assert outcomes.outcome == "confirmed"
     assert post_row(project)["state"] == "posted"
     assert content_row(project, ID).state == "posted"
     assert publish(project, platform).fresh is False
@@ -534,7 +534,7 @@ def test_a_caption_one_platform_refuses_is_edited_for_it_alone(
     say(project, "approved")
     assert publish(project, instagram).fresh is False
     publish(project, youtube)
-    assert [len(one.world.live) for one in (instagram, youtube)] == [1, 1]
+    assert [len(platform.world.live) for platform in (instagram, youtube)] == [1, 1]
     assert youtube.world.live[0].caption.startswith("Ben's words")
     assert content_row(project, ID).state == "posted"
 
@@ -560,8 +560,8 @@ def test_a_post_confirmed_during_a_new_review_ends_as_posted(project: Project) -
         publish(project, platform)
     say(project, "edited")
     project.providers["instagram"] = platform
-    (told,) = reconcile(project)
-    assert (told.outcome, content_row(project, ID).state) == ("confirmed", "review_pending")
+    (outcomes,) = reconcile(project)
+    assert (outcomes.outcome, content_row(project, ID).state) == ("confirmed", "review_pending")
     say(project, "approved")
     assert publish(project, platform).fresh is False
     assert (content_row(project, ID).state, len(platform.world.live)) == ("posted", 1)
@@ -647,22 +647,22 @@ def test_a_post_that_somebody_else_made_meanwhile_is_returned(project: Project) 
 def test_a_live_posts_plan_shows_its_url_and_would_send_nothing(project: Project) -> None:
     platform = FakePlatform()
     posted = publish(project, platform)
-    told = plan(project, platform)
-    assert (told.posted, told.may_go_out, told.calls) == (posted.url, False, [])
+    planned = plan(project, platform)
+    assert (planned.posted, planned.may_go_out, planned.calls) == (posted.url, False, [])
 
 
 def test_an_unknown_posts_plan_says_that_reconcile_looks_first(project: Project) -> None:
     platform = FakePlatform(steps=["lost_answer"])
     with pytest.raises(UnknownOutcomeError):
         publish(project, platform)
-    told = plan(project, platform)
-    assert (told.posted, told.may_go_out) == (None, False)
-    assert "`dayreel reconcile` looks first" in str(told.problem)
+    planned = plan(project, platform)
+    assert (planned.posted, planned.may_go_out) == (None, False)
+    assert "`dayreel reconcile` looks first" in str(planned.problem)
 
 
 def test_the_plan_notices_that_the_file_is_not_the_approved_one(project: Project) -> None:
     (project.contents.folder(ID) / "final_video.mp4").write_bytes(b"something else")
-    told = plan(project, FakePlatform())
-    assert not told.may_go_out
-    assert "were approved" in str(told.problem)
-    assert f"`dayreel review reject {ID}`" in str(told.problem)
+    planned = plan(project, FakePlatform())
+    assert not planned.may_go_out
+    assert "were approved" in str(planned.problem)
+    assert f"`dayreel review reject {ID}`" in str(planned.problem)

@@ -159,8 +159,8 @@ def test_a_gain_over_a_gap_is_drawn_per_day_and_not_as_a_peak(data: ChartData) -
         daily_row(DAYS[2], "tiktok", views=1400, hours=48.0),
         daily_row(DAYS[3], "tiktok", views=700, hours=6.5),  # a new post: not blown up to a whole day
     ]
-    told = replace(data, daily=mart(MARTS["engagement/daily"], *rows))
-    line = axes_of(told, "engagement_by_platform").get_lines()[0]
+    changed = replace(data, daily=mart(MARTS["engagement/daily"], *rows))
+    line = axes_of(changed, "engagement_by_platform").get_lines()[0]
     values = np.asarray(line.get_ydata(), dtype=float)
     assert list(values[[0, 2, 3]]) == [70, 70, 70]
     assert np.isnan(values[1])
@@ -215,7 +215,7 @@ def test_no_text_overlaps_another_or_leaves_the_picture(data: ChartData, name: s
     (axes,) = figure.axes
     texts = [*figure.texts, axes.xaxis.label, axes.yaxis.label, *seen_labels(axes.xaxis), *seen_labels(axes.yaxis)]
     written = [*(text for text in texts if text.get_text()), *filter(None, [axes.get_legend()])]
-    boxes = [one.get_window_extent() for one in written]
+    boxes = [text.get_window_extent() for text in written]
     for box in boxes:
         assert box.x0 >= -1, name
         assert box.x1 <= figure.bbox.width + 1, name
@@ -252,11 +252,11 @@ def drawn() -> dict[str, bytes]:
 
 def share_that_differs(drawn: bytes, stored: Path) -> float:
     """Return which share of the pixels is another: letters differ a little between versions, lines and bars may not."""
-    one, other = (
+    fresh, other = (
         np.asarray(Image.open(source).convert("RGB").resize((390, 320))).astype(int)
         for source in (io.BytesIO(drawn), stored)
     )
-    return float((np.abs(one - other).max(axis=2) > 64).mean())
+    return float((np.abs(fresh - other).max(axis=2) > 64).mean())
 
 
 @pytest.mark.parametrize("name", CHARTS)

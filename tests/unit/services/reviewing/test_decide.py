@@ -63,14 +63,19 @@ def project(make_project: MakeProject, clock: FakeClock, tmp_path: Path) -> Proj
 
 def test_an_approval_binds_video_caption_and_platform_fields(project: Project) -> None:
     row = content_row(project, ID)
-    said = say(project, "approved", note="lovely")
-    assert (said.video_sha256, said.caption, said.revision) == (row.video_sha256, "Clay, patience", 1)
+    decision = say(project, "approved", note="lovely")
+    assert (decision.video_sha256, decision.caption, decision.revision) == (row.video_sha256, "Clay, patience", 1)
     fields = {"instagram": {"ai_disclosure": True, "share_to_feed": True, "hashtags": ["#handmade"]}}
-    assert said.fields == fields == bound_fields(channel_of(project))
-    assert said.words == approval_scope(row, channel_of(project), project.contents.manifest(ID).idea).words
-    assert said.words is not None
-    assert "Clay, patience\n\n#craft #handmade\n\n" in str(said.words["instagram"]["text"])
-    assert (said.decided_by, said.via, said.note, said.decided_at) == ("ana", "cli", "lovely", project.clock.now())
+    assert decision.fields == fields == bound_fields(channel_of(project))
+    assert decision.words == approval_scope(row, channel_of(project), project.contents.manifest(ID).idea).words
+    assert decision.words is not None
+    assert "Clay, patience\n\n#craft #handmade\n\n" in str(decision.words["instagram"]["text"])
+    assert (decision.decided_by, decision.via, decision.note, decision.decided_at) == (
+        "ana",
+        "cli",
+        "lovely",
+        project.clock.now(),
+    )
     assert content_row(project, ID).state == "approved"
     assert transitions(project, ID)[-1] == ("review_pending", "approve", "approved")
 
@@ -100,7 +105,7 @@ def test_a_late_decision_is_refused_with_who_was_first_and_when(project: Project
 
 @pytest.mark.parametrize("first", ["approved", "rejected", "edited"])
 @pytest.mark.parametrize("second", ["approved", "rejected", "edited"])
-def test_whoever_has_not_seen_the_newest_decision_is_told_of_it(
+def test_whoever_missed_the_newest_decision_is_shown_it(
     project: Project, first: DecisionVerdict, second: DecisionVerdict
 ) -> None:
     """A tab that was open before the other one spoke: also an edit, which leaves the video as it is."""
@@ -113,7 +118,7 @@ def test_whoever_has_not_seen_the_newest_decision_is_told_of_it(
         say(project, second, seen=seen(project), caption="Ana's words")
 
 
-def test_whoever_saw_other_platform_fields_is_told_so(project: Project) -> None:
+def test_whoever_saw_other_platform_fields_is_refused(project: Project) -> None:
     old = seen(project)
     write_channel(project.settings.root, "crafts", platforms={"instagram": {"ai_disclosure": False}})
     with pytest.raises(StaleState, match=r"the platform fields in channels/crafts\.yaml"):
@@ -209,8 +214,8 @@ def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Dec
             try:
                 say(project, verdict, by=name, seen=shown, caption="words")
                 outcomes.append(("won", name))
-            except StaleState as told:
-                outcomes.append(("told", str(told)))
+            except StaleState as error:
+                outcomes.append(("refused", str(error)))
 
     threads = [
         threading.Thread(target=person, args=(name, verdict))
@@ -220,10 +225,10 @@ def check_that_one_of_two_wins(root: Path, catalog: Catalog, verdicts: tuple[Dec
         thread.start()
     for thread in threads:
         thread.join()
-    (_, winner), (kind, told) = sorted(outcomes, key=lambda one: one[0] == "told")
-    assert kind == "told"
-    assert repr(winner) in told
-    assert "2026-11-20 09:00:00 UTC" in told
+    (_, winner), (kind, refusal) = sorted(outcomes, key=lambda outcome: outcome[0] == "refused")
+    assert kind == "refused"
+    assert repr(winner) in refusal
+    assert "2026-11-20 09:00:00 UTC" in refusal
     assert [by for _, by in all_decisions(make_project(root, channels={}, catalog=catalog))] == [winner]
 
 
@@ -282,7 +287,7 @@ def test_an_id_that_is_none_is_refused(project: Project, content_id: str) -> Non
 # -- hold, recall, two people ------------------------------------------------------------------------------------
 
 
-def test_a_hold_stops_the_clock_and_a_recall_starts_it_anew(project: Project, clock: FakeClock) -> None:
+def test_a_hold_stops_the_clock_and_a_recall_restarts_it(project: Project, clock: FakeClock) -> None:
     before = content_row(project, ID).review_deadline_at
     say(project, "held", note="waiting for the client")
     assert (content_row(project, ID).state, content_row(project, ID).review_deadline_at) == ("review_pending", None)

@@ -35,9 +35,9 @@ def chat_name(project: Project, user: str, name: str = "somebody") -> str:
 
 
 def place(project: Project) -> str:
-    found = project.variable("SLACK_CHANNEL_ID")
-    assert found
-    return found
+    channel_id = project.variable("SLACK_CHANNEL_ID")
+    assert channel_id
+    return channel_id
 
 
 @pytest.fixture

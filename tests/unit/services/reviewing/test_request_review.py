@@ -37,7 +37,7 @@ def test_a_decision_stands_until_a_new_video_needs_review(project: Project) -> N
     assert reviewable(project, video=b"anew").state == "review_pending"
 
 
-def test_people_are_told_once_per_revision(project: Project) -> None:
+def test_people_are_notified_once_per_revision(project: Project) -> None:
     notifier = FakeNotifier()
     for _ in range(2):
         assert (
@@ -50,12 +50,12 @@ def test_people_are_told_once_per_revision(project: Project) -> None:
     assert f"dayreel review approve {ID}" in message.text
     row = reviewable(project, video=b"anew")
     notify_reviewers(project, channel_of(project), row, notifier=notifier)
-    assert [one.marker for one in notifier.messages] == [f"{ID}/r1", f"{ID}/r2"]
+    assert [sent.marker for sent in notifier.messages] == [f"{ID}/r1", f"{ID}/r2"]
 
 
 def test_a_failed_notification_is_reported_and_blocks_nothing(project: Project) -> None:
     notifier = FakeNotifier([PermanentError(attempted="post", answer="channel_not_found")])
-    said = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
-    assert said.startswith("log was not notified: ")
-    assert "channel_not_found" in said
+    notified = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+    assert notified.startswith("log was not notified: ")
+    assert "channel_not_found" in notified
     assert content_row(project, ID).state == "review_pending"

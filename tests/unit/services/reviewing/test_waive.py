@@ -54,8 +54,8 @@ def test_a_waived_check_lets_it_out_and_the_story_says_who(project: Project) -> 
     waive(project)
     decide(project, ID, "approved", by="ben", via="cli")
     assert publish_post(project, channel_of(project), ID, "instagram", provider=FakePlatform()).state == "posted"
-    told = "\n".join(page(document_of(story_of(project, ID))))
-    assert "ana waived not_black (0.90 s black; asked: at most 0.5 s) via cli: the title card is black" in told
+    text = "\n".join(page(document_of(story_of(project, ID))))
+    assert "ana waived not_black (0.90 s black; asked: at most 0.5 s) via cli: the title card is black" in text
     (waived,) = (moment for moment in review_of(project, ID).history if "waived" in moment.what)
     assert (waived.who, waived.note) == ("ana", "the title card is black")
 
@@ -129,14 +129,14 @@ def test_of_two_waivers_at_once_one_is_recorded(catalog: Catalog, tmp_path: Path
     reviewable(project, checks=(BLACK,))
     outcomes: list[str] = []
 
-    def one(name: str) -> None:
+    def waive_as(name: str) -> None:
         try:
             waive(project, by=name)
             outcomes.append("recorded")
         except StaleState:
             outcomes.append("refused")
 
-    threads = [threading.Thread(target=one, args=(name,)) for name in ("ana", "ben", "cy", "di")]
+    threads = [threading.Thread(target=waive_as, args=(name,)) for name in ("ana", "ben", "cy", "di")]
     for thread in threads:
         thread.start()
     for thread in threads:

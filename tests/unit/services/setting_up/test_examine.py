@@ -58,8 +58,8 @@ def channels_of(root: Path) -> dict[str, Channel]:
 
 @pytest.mark.slow
 def test_everything_is_fine_in_a_fresh_project(root: Path) -> None:
-    found = examine(Settings(root=root, desk_port=free_port(), webserver_port=free_port()))
-    assert {check.name: check.verdict for check in found} == {
+    checks = examine(Settings(root=root, desk_port=free_port(), webserver_port=free_port()))
+    assert {check.name: check.verdict for check in checks} == {
         "python": "ok",
         "ffmpeg": "ok",
         "disk": "ok",
@@ -80,7 +80,7 @@ def test_only_three_pythons_will_do(version: tuple[int, int], verdict: str) -> N
     assert check_python(version).verdict == verdict
 
 
-def test_a_cap_that_does_nothing_in_the_env_file_is_told(root: Path) -> None:
+def test_a_cap_that_does_nothing_in_the_env_file_is_reported(root: Path) -> None:
     path = root / ".env"
     path.write_text("DAYREEL_WORLD=sandbox\nFAL_KEY=x\nDAYREEL_CAP_DAY_USD=1\nexport DAYREEL_WORDL=live\n")
     (check,) = check_env_file(path)
@@ -99,7 +99,7 @@ def test_an_ffmpeg_that_is_not_there_is_named() -> None:
 
 
 @pytest.mark.slow
-def test_an_ffmpeg_without_what_we_need_is_told_what_it_lacks(tmp_path: Path) -> None:
+def test_what_an_ffmpeg_lacks_is_named(tmp_path: Path) -> None:
     poor = tmp_path / "ffmpeg"
     poor.write_text("#!/bin/sh\necho 'ffmpeg version 1.0 Copyright'\n", encoding="utf-8")
     poor.chmod(0o755)
@@ -115,17 +115,17 @@ def test_little_space_warns_and_no_space_fails(root: Path, free: int, verdict: s
 
 @pytest.mark.slow
 def test_the_shared_folder_is_tried_out_where_one_is_set(root: Path, tmp_path: Path) -> None:
-    def found(library: Path | None) -> dict[str, Check]:
+    def folder_checks(library: Path | None) -> dict[str, Check]:
         checks = examine(Settings(root=root, library=library, desk_port=free_port(), webserver_port=free_port()))
         return {check.name: check for check in checks if check.name.startswith("shared folder")}
 
-    assert found(None) == {}
-    assert found(tmp_path).keys() > {"shared folder: rename", "shared folder: exclusive create"}
-    missing = found(tmp_path / "not-mounted")["shared folder"]
+    assert folder_checks(None) == {}
+    assert folder_checks(tmp_path).keys() > {"shared folder: rename", "shared folder: exclusive create"}
+    missing = folder_checks(tmp_path / "not-mounted")["shared folder"]
     assert (missing.verdict, missing.next_step) == ("fail", "Mount it, or correct DAYREEL_LIBRARY.")
 
 
-def test_a_folder_that_is_no_project_is_told_what_it_lacks(tmp_path: Path) -> None:
+def test_what_a_folder_lacks_to_be_a_project_is_named(tmp_path: Path) -> None:
     check = check_project(Settings(root=tmp_path))
     assert check.verdict == "fail"
     assert "has no workspace.yaml and no channels" in check.found
@@ -134,12 +134,12 @@ def test_a_folder_that_is_no_project_is_told_what_it_lacks(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_a_broken_channel_file_does_not_stop_the_other_checks(root: Path) -> None:
     (root / "channels" / "broken.yaml").write_text("title: Broken\ncolour: blue\n", encoding="utf-8")
-    found = {
+    checks = {
         check.name: check for check in examine(Settings(root=root, desk_port=free_port(), webserver_port=free_port()))
     }
-    assert found["channels"].verdict == "fail"
-    assert "broken.yaml:2: colour: unknown field" in found["channels"].found
-    assert found["prices"].verdict == "ok"
+    assert checks["channels"].verdict == "fail"
+    assert "broken.yaml:2: colour: unknown field" in checks["channels"].found
+    assert checks["prices"].verdict == "ok"
 
 
 def test_a_project_without_channels_is_warned(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_the_live_world_names_missing_variables_without_values(root: Path, monke
     assert "marked-secret" not in check.found
 
 
-def test_a_slack_token_without_its_channel_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slack_token_without_its_channel_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-x")
     (check,) = check_keys(Settings(root=root, world="live"), {})
     assert check == Check("keys of notifications", "fail", "not set: SLACK_CHANNEL_ID (slack)", check.next_step)

@@ -83,8 +83,8 @@ def test_another_youtube_channel_is_seen(world: RunningSandbox) -> None:
 
 def test_a_missing_scope_is_named() -> None:
     account = {"id": "1", "username": "somebody"}
-    told = {"data": {"is_valid": True, "scopes": ["instagram_basic", "pages_read_engagement"]}}
-    with scripted(Say(body=account), Say(body=told)) as server:
+    answer = {"data": {"is_valid": True, "scopes": ["instagram_basic", "pages_read_engagement"]}}
+    with scripted(Say(body=account), Say(body=answer)) as server:
         proven = prove(way(server.url), "instagram", [])
     assert proven.verdict == "fail"
     assert "instagram_content_publish, instagram_manage_insights" in proven.found

@@ -30,21 +30,24 @@ def approve(project: Project, name: str = "crafts", **more: Any) -> str:
 
 
 def due(project: Project) -> list[tuple[str, str, int]]:
-    return [(one.content_id, one.platform, one.attempt) for one in due_posts(project, days=DAYS)]
+    return [(post.content_id, post.platform, post.attempt) for post in due_posts(project, days=DAYS)]
 
 
 def test_every_decision_is_reported_once_in_order_with_a_cursor(make_project: MakeProject) -> None:
     project = make_project()
     content_id = approve(project)
     decide(project, content_id, "rejected", by="ben", via="cli")
-    found = new_decisions(project, 0, days=DAYS)
-    assert [(one.content_id, one.verdict, one.decided_by, one.via, one.day) for one in found.due] == [
+    decisions = new_decisions(project, 0, days=DAYS)
+    assert [
+        (decision.content_id, decision.verdict, decision.decided_by, decision.via, decision.day)
+        for decision in decisions.due
+    ] == [
         (content_id, "approved", "ana", "desk", DAY),
         (content_id, "rejected", "ben", "cli", DAY),
     ]
-    assert found.left_out == []
-    again = new_decisions(project, found.cursor, days=DAYS)
-    assert (again.due, again.cursor) == ([], found.cursor)
+    assert decisions.left_out == []
+    again = new_decisions(project, decisions.cursor, days=DAYS)
+    assert (again.due, again.cursor) == ([], decisions.cursor)
 
 
 def test_a_decision_no_run_can_record_is_skipped_with_a_reason(make_project: MakeProject) -> None:
@@ -53,13 +56,13 @@ def test_a_decision_no_run_can_record_is_skipped_with_a_reason(make_project: Mak
     approve(project, day=DAY - timedelta(days=5))
     approve(project)
     (project.settings.channels_dir / "glass.yaml").unlink()
-    found = new_decisions(project, 0, days=DAYS)
-    assert [one.content_id for one in found.due] == ["crafts-2026-11-20"]
-    assert found.left_out == [
+    decisions = new_decisions(project, 0, days=DAYS)
+    assert [decision.content_id for decision in decisions.due] == ["crafts-2026-11-20"]
+    assert decisions.left_out == [
         "decision 1: there is no channel 'glass' any more",
         "decision 2: 2026-11-15 is not a partition",
     ]
-    assert found.cursor == 3
+    assert decisions.cursor == 3
 
 
 def test_decisions_come_in_batches(make_project: MakeProject) -> None:
@@ -164,7 +167,7 @@ def test_a_failure_before_sending_is_retried_with_backoff(make_project: MakeProj
     keys = []
     for pause_s in (0, 60, 600, 3600, 86400):
         clock.move(seconds=pause_s)
-        keys += [one.key for one in due_posts(project, days=DAYS)]
+        keys += [post.key for post in due_posts(project, days=DAYS)]
         with pytest.raises(TransientError):
             publish_post(project, channel_of(project), content_id, "instagram", provider=Down())
     assert len(keys) == 5
@@ -192,7 +195,7 @@ def test_broken_or_vanished_channels_and_days_hold_nobody_back(make_project: Mak
     (project.settings.channels_dir / "metal.yaml").unlink()
     (project.settings.channels_dir / "paper.yaml").write_text("title: [")
     left_out: list[str] = []
-    assert [one.content_id for one in due_posts(project, days=DAYS, left_out=left_out)] == [content_id]
+    assert [post.content_id for post in due_posts(project, days=DAYS, left_out=left_out)] == [content_id]
     assert [reason.split(":")[0] for reason in left_out] == ["glass-2026-11-20", "paper-2026-11-20"]
 
 

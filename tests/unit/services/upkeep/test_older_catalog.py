@@ -84,10 +84,10 @@ def posted(project: Project, platform: FakePlatform) -> str:
 def rows(project: Project, content_id: str) -> dict[str, list[dict[str, Any]]]:
     """Return every row of a content, but for the number of changes, which goes on counting."""
     with project.catalog.read() as connection:
-        found = read_content_rows(connection, content_id)
-    for row in found["content"]:
+        content_rows = read_content_rows(connection, content_id)
+    for row in content_rows["content"]:
         del row["change_number"], row["change_token"]
-    return found
+    return content_rows
 
 
 def test_an_older_catalog_posts_nothing_again(make_project: MakeProject, tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_a_lost_catalog_comes_back_equal(make_project: MakeProject) -> None:
     lose(project)
 
     after = make_project(providers={"instagram": platform})
-    found = recover(after, force=True)
+    recovered = recover(after, force=True)
 
-    assert found is not None
+    assert recovered is not None
     assert rows(after, content_id) == before
     assert status_of(after).contents == status
     tick(after, platform)
@@ -207,11 +207,11 @@ def test_what_nobody_knows_holds_until_a_person_looked(make_project: MakeProject
     shutil.rmtree(project.contents.folder(content_id))
 
     after = make_project(channels=channels, providers={"instagram": platform})
-    found = recover(after)
+    recovered = recover(after)
 
-    assert found is not None
-    assert (found.sends, found.missing) == (0, 1)
-    assert "0 of 1 acts are accounted for; 1 (100.0 %) take a person's word." in found.sentences()
+    assert recovered is not None
+    assert (recovered.sends, recovered.missing) == (0, 1)
+    assert "0 of 1 acts are accounted for; 1 (100.0 %) take a person's word." in recovered.sentences()
     assert [hold.target for hold in holds(after).vendors] == ["fal", "instagram"]
     with pytest.raises(GateClosedError, match="1 acts were sent that are in neither"):
         publish_post(after, channel_of(after, "glass"), other, "instagram", provider=platform)
@@ -239,10 +239,10 @@ def test_a_manifest_alone_brings_back_words_and_costs(make_project: MakeProject)
     lose(project)
 
     after = make_project()
-    found = recover(after, force=True)
+    recovered = recover(after, force=True)
 
-    assert found is not None
-    assert found.from_manifest == (content_id,)
+    assert recovered is not None
+    assert recovered.from_manifest == (content_id,)
     row = content_row(after, content_id)
     assert (row.state, row.caption) == ("review_pending", "Clay, patience")
     with after.catalog.read() as connection:

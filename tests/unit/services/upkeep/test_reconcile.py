@@ -72,9 +72,9 @@ def leave_post(project: Project, platform: FakePlatform) -> None:
         publish_post(project, channel_of(project), ID, "instagram", provider=platform)
 
 
-def only(told: list[Reconciled]) -> Reconciled:
-    (one,) = told
-    return one
+def only(outcomes: list[Reconciled]) -> Reconciled:
+    (outcome,) = outcomes
+    return outcome
 
 
 def effect(project: Project, number: int) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def test_with_nothing_in_doubt_nothing_is_asked(project: Project) -> None:
 def test_a_post_that_is_there_is_confirmed_with_its_address(project: Project) -> None:
     platform = FakePlatform(steps=["lost_answer"])
     leave_post(project, platform)
-    told = only(reconcile(project))
-    assert (told.outcome, told.kind, told.evidence) == ("confirmed", "post", "found p-c1 by its marker")
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, outcome.kind, outcome.evidence) == ("confirmed", "post", "found p-c1 by its marker")
     assert (post(project)["state"], post(project)["post_url"]) == ("posted", "https://instagram.example/p/p-c1")
     assert content_row(project, ID).state == "posted"
     assert reconcile(project) == []
@@ -107,8 +107,8 @@ def test_a_post_that_is_there_is_confirmed_with_its_address(project: Project) ->
 
 def test_a_post_that_is_certainly_not_there_is_released(project: Project) -> None:
     leave_post(project, FakePlatform(steps=["lost_request"]))
-    told = only(reconcile(project))
-    assert (told.outcome, told.next_step) == ("released", f"dayreel publish {ID}")
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, outcome.next_step) == ("released", f"dayreel publish {ID}")
     row = ledger_rows(project, kind="post")[0]
     assert (row["state"], row["handle"], post(project)["state"]) == ("intended", {}, "failed")
 
@@ -116,8 +116,8 @@ def test_a_post_that_is_certainly_not_there_is_released(project: Project) -> Non
 def test_a_post_that_is_half_way_goes_on_from_its_handle(project: Project) -> None:
     finding = PostFinding("resumable", "the upload has 3 of 9 chunks", handle={"session": "s1"})
     leave_post(project, FakePlatform(steps=["lost_answer"], sees=finding))
-    told = only(reconcile(project))
-    assert (told.outcome, told.evidence) == ("goes_on", "the upload has 3 of 9 chunks")
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, outcome.evidence) == ("goes_on", "the upload has 3 of 9 chunks")
     row = ledger_rows(project, kind="post")[0]
     assert (row["state"], row["handle"]) == ("intended", {"session": "s1"})
 
@@ -134,12 +134,12 @@ def test_a_post_that_is_half_way_goes_on_from_its_handle(project: Project) -> No
 def test_an_unclear_outcome_is_parked_with_its_evidence(project: Project, sees: Any) -> None:
     leave_post(project, FakePlatform(steps=["lost_answer"], sees=sees))
     for _ in range(2):
-        told = only(reconcile(project))
-        assert told.outcome == "parked"
-        assert told.next_step.endswith(f"dayreel reconcile --effect {told.effect_id} --found ID (or --not-there)")
-    row = effect(project, told.effect_id)
-    assert (row["state"], row["error"]) == ("unknown", told.evidence)
-    assert (post(project)["state"], post(project)["error_message"]) == ("unknown", told.evidence)
+        outcome = only(reconcile(project))
+        assert outcome.outcome == "parked"
+        assert outcome.next_step.endswith(f"dayreel reconcile --effect {outcome.effect_id} --found ID (or --not-there)")
+    row = effect(project, outcome.effect_id)
+    assert (row["state"], row["error"]) == ("unknown", outcome.evidence)
+    assert (post(project)["state"], post(project)["error_message"]) == ("unknown", outcome.evidence)
 
 
 def test_a_killed_post_is_looked_up_too(project: Project) -> None:
@@ -152,8 +152,8 @@ def test_a_processing_post_is_checked_until_it_is_public(project: Project) -> No
     slow = FakePlatform(steps=["processing"], sees=PostFinding("resumable", "still processing"))
     project.providers["instagram"] = slow
     publish_post(project, channel_of(project), ID, "instagram", provider=slow)
-    told = only(reconcile(project))
-    assert (told.outcome, post(project)["state"]) == ("goes_on", "processing")
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, post(project)["state"]) == ("goes_on", "processing")
     project.providers["instagram"] = FakePlatform(world=slow.world)
     assert only(reconcile(project)).outcome == "confirmed"
     assert (post(project)["state"], content_row(project, ID).state) == ("posted", "posted")
@@ -169,20 +169,20 @@ def test_a_post_its_platform_gave_up_does_not_stay_processing(
     slow = FakePlatform(steps=["processing"], sees=PostFinding(verdict, "the platform refused the file"))
     project.providers["instagram"] = slow
     publish_post(project, channel_of(project), ID, "instagram", provider=slow)
-    told = only(reconcile(project))
-    assert (told.outcome, post(project)["state"]) == (outcome, state)
+    reconciled = only(reconcile(project))
+    assert (reconciled.outcome, post(project)["state"]) == (outcome, state)
     assert post(project)["error_message"] == "the platform refused the file"
 
 
-@pytest.mark.parametrize(("found", "state"), [("17900", "posted"), (None, "failed")])
-def test_a_person_says_what_became_of_a_post(project: Project, found: str | None, state: str) -> None:
+@pytest.mark.parametrize(("reference", "state"), [("17900", "posted"), (None, "failed")])
+def test_a_person_says_what_became_of_a_post(project: Project, reference: str | None, state: str) -> None:
     leave_post(project, FakePlatform(steps=["lost_answer"], sees=PostFinding("unclear", "?")))
     number = only(reconcile(project)).effect_id
-    told = resolve(project, number, reference=found, by="ana", note="looked at the app")
-    assert told.outcome == ("confirmed" if found else "released")
-    assert told.evidence.startswith("ana looked: ")
-    assert told.evidence.endswith("(looked at the app)")
-    assert (post(project)["state"], post(project)["post_id"]) == (state, found)
+    outcome = resolve(project, number, reference=reference, by="ana", note="looked at the app")
+    assert outcome.outcome == ("confirmed" if reference else "released")
+    assert outcome.evidence.startswith("ana looked: ")
+    assert outcome.evidence.endswith("(looked at the app)")
+    assert (post(project)["state"], post(project)["post_id"]) == (state, reference)
 
 
 # -- segments ------------------------------------------------------------------------------------------------------
@@ -199,8 +199,8 @@ def test_a_segment_that_its_service_has_goes_on(project: Project, tiny_clip: Pat
     number = leave(project, "segment", "kling")
     source = FakeVideoGenerator(tiny_clip, name="kling", finds={"task_id": "t1"})
     project.providers["kling"] = source
-    told = only(reconcile(project))
-    assert (told.outcome, told.next_step) == ("goes_on", f"dayreel retry {ID}")
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, outcome.next_step) == ("goes_on", f"dayreel retry {ID}")
     row = effect(project, number)
     assert (row["state"], row["handle"], row["reserved_usd"]) == (
         "sent",
@@ -213,8 +213,12 @@ def test_a_segment_that_its_service_has_goes_on(project: Project, tiny_clip: Pat
 def test_a_segment_that_its_service_does_not_know_is_released(project: Project, tiny_clip: Path) -> None:
     number = leave(project, "segment", "kling")
     project.providers["kling"] = FakeVideoGenerator(tiny_clip, name="kling", finds=None)
-    told = only(reconcile(project))
-    assert (told.outcome, "only just now" in told.evidence, told.next_step) == ("parked", True, "dayreel reconcile")
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, "only just now" in outcome.evidence, outcome.next_step) == (
+        "parked",
+        True,
+        "dayreel reconcile",
+    )
     assert isinstance(project.clock, FakeClock)
     project.clock.move(minutes=2)
     assert only(reconcile(project)).outcome == "released"
@@ -245,10 +249,10 @@ def test_the_service_is_asked_about_a_segment_whose_id_is_known(
     number = leave(project, "segment", "fal", error=Killed(), handle={"request_id": "r1-s1"})
     source = FakeVideoGenerator(tiny_clip, jobs={1: [says]})
     project.providers["fal"] = source
-    told = only(reconcile(project))
+    reconciled = only(reconcile(project))
     row = effect(project, number)
-    assert (told.outcome, row["state"], row["settled_usd"], row["handle"]) == (outcome, state, settled, handle)
-    assert told.next_step.startswith(f"dayreel retry {ID}")
+    assert (reconciled.outcome, row["state"], row["settled_usd"], row["handle"]) == (outcome, state, settled, handle)
+    assert reconciled.next_step.startswith(f"dayreel retry {ID}")
     assert (source.submitted, source.followed) == ([], ["r1-s1"])
     if says is DONE:
         assert row["result"] == {"file_url": "file://done", "seed": 7, "request_id": "r1-s1"}
@@ -274,8 +278,8 @@ def test_a_person_finds_a_segment_on_the_dashboard(project: Project, target: str
 
 def test_a_person_says_that_a_segment_is_not_there(project: Project) -> None:
     number = leave(project, "segment", "fal")
-    told = resolve(project, number, reference=None, by="ana")
-    assert (told.outcome, told.next_step) == ("released", f"dayreel retry {ID}")
+    outcome = resolve(project, number, reference=None, by="ana")
+    assert (outcome.outcome, outcome.next_step) == ("released", f"dayreel retry {ID}")
     assert effect(project, number)["reserved_usd"] == 0
 
 
@@ -284,8 +288,8 @@ def test_a_person_says_that_a_segment_is_not_there(project: Project) -> None:
 
 def test_a_lost_llm_answer_is_written_off_at_its_maximum_cost(project: Project) -> None:
     number = leave(project, "llm", "anthropic")
-    told = only(reconcile(project))
-    assert (told.outcome, "$0.5000" in told.evidence) == ("written_off", True)
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, "$0.5000" in outcome.evidence) == ("written_off", True)
     row = effect(project, number)
     assert (row["state"], row["settled_usd"], row["result"]) == ("confirmed", Decimal("0.5"), {"lost": True})
 
@@ -303,8 +307,12 @@ def test_a_message_sent_only_just_now_may_still_arrive(project: Project) -> None
     notifier = FakeNotifier([LOST])
     project.providers["log"] = notifier
     notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
-    told = only(reconcile(project))
-    assert (told.outcome, "only just now" in told.evidence, told.next_step) == ("parked", True, "dayreel reconcile")
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, "only just now" in outcome.evidence, outcome.next_step) == (
+        "parked",
+        True,
+        "dayreel reconcile",
+    )
     assert "was not notified" in notify_reviewers(
         project, channel_of(project), content_row(project, ID), notifier=notifier
     )
@@ -315,8 +323,8 @@ def test_a_message_sent_only_just_now_may_still_arrive(project: Project) -> None
 def test_a_lost_message_is_looked_up_by_its_marker(project: Project, delivered: bool, outcome: str) -> None:
     notifier = FakeNotifier([LOST], delivered=delivered)
     project.providers["log"] = notifier
-    said = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
-    assert "was not notified" in said
+    notified = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+    assert "was not notified" in notified
     assert isinstance(project.clock, FakeClock)
     project.clock.move(minutes=2)
     assert only(reconcile(project)).outcome == outcome
@@ -350,16 +358,16 @@ def test_an_unreachable_vendor_does_not_block_the_others(project: Project) -> No
     leave(project, "segment", "fal")
     leave(project, "llm", "anthropic")
     object.__setattr__(project, "providers", NoKey())
-    assert [one.outcome for one in reconcile(project)] == ["parked", "written_off"]
+    assert [outcome.outcome for outcome in reconcile(project)] == ["parked", "written_off"]
 
 
 def test_a_broken_channel_file_does_not_hold_the_others_back(project: Project) -> None:
     leave_post(project, FakePlatform(steps=["lost_answer"]))
     leave(project, "llm", "anthropic")
     (project.settings.channels_dir / "crafts.yaml").write_text("title: [")
-    assert [one.outcome for one in reconcile(project)] == ["parked", "written_off"]
+    assert [outcome.outcome for outcome in reconcile(project)] == ["parked", "written_off"]
     write_channel(project.settings.root, "crafts")
-    assert [one.outcome for one in reconcile(project)] == ["confirmed"]
+    assert [outcome.outcome for outcome in reconcile(project)] == ["confirmed"]
     assert post(project)["state"] == "posted"
 
 
@@ -375,9 +383,9 @@ def test_a_post_without_a_public_id_stays_posted_and_is_polled(project: Project)
     assert told_post["since"] == "2026-11-20T09:00:00+00:00"
     assert isinstance(project.clock, FakeClock)
     project.clock.move(hours=30)
-    told = only(reconcile(project))
-    assert (told.outcome, "30.0 h after it was sent" in told.evidence) == ("goes_on", True)
-    assert [one.about for one in due_chores(project, target="log")] == ["public id of post 1"]
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, "30.0 h after it was sent" in outcome.evidence) == ("goes_on", True)
+    assert [chore.about for chore in due_chores(project, target="log")] == ["public id of post 1"]
     named = Receipt("posted", "77", "https://t.example/77", {})
     project.providers["instagram"] = FakePlatform(sees=PostFinding("live", "PUBLISH_COMPLETE", named))
     assert only(reconcile(project)).outcome == "confirmed"
@@ -406,7 +414,7 @@ def test_an_effect_settled_meanwhile_does_not_block_the_others(project: Project,
             return None
 
     project.providers["kling"] = Meanwhile(tiny_clip, name="kling")
-    assert [one.outcome for one in reconcile(project)] == ["at_work", "written_off"]
+    assert [outcome.outcome for outcome in reconcile(project)] == ["at_work", "written_off"]
     assert effect(project, number)["state"] == "confirmed"
 
 

@@ -113,11 +113,11 @@ def test_there_is_one_content_per_channel_day_and_take(catalog: Catalog) -> None
 
 def test_sqlite_is_opened_for_concurrency_and_power_loss(sqlite_url: str) -> None:
     with Catalog(sqlite_url) as catalog, catalog.read() as connection:
-        said = {
+        pragmas = {
             name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
-    assert said == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
 
 
 def test_a_new_catalog_locked_for_a_moment_is_waited_for(sqlite_url: str) -> None:
@@ -180,7 +180,7 @@ def test_an_invalid_catalog_url_is_refused_without_repeating_it(url: str) -> Non
     assert "geheim" not in str(refusal.value)
 
 
-def test_a_file_that_is_no_catalog_is_told_as_a_file(tmp_path: Path) -> None:
+def test_a_file_that_is_no_catalog_is_named(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"no database " * 100)
     catalog = Catalog(f"sqlite:///{tmp_path}/catalog.db")
     with pytest.raises(StoreError, match=r"Check that this file is the catalog"), catalog.read() as connection:

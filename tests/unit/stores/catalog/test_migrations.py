@@ -28,11 +28,11 @@ def test_upgrading_from_nothing_leads_to_exactly_the_tables(catalog_url: str) ->
 def test_migrated_checks_and_foreign_keys_match_the_tables(catalog_url: str) -> None:
     """Alembic compares columns and indexes, but neither check constraints nor what a foreign key does on delete."""
     with open_catalog(catalog_url) as catalog:
-        found = inspect(catalog.engine)
+        inspector = inspect(catalog.engine)
         for table in metadata.tables.values():
-            checks = {check["name"] for check in found.get_check_constraints(table.name)}
-            assert checks == {str(one.name) for one in table.constraints if "ck_" in str(one.name)}
-            cascades = {key["constrained_columns"][0]: key["options"] for key in found.get_foreign_keys(table.name)}
+            checks = {check["name"] for check in inspector.get_check_constraints(table.name)}
+            assert checks == {str(constraint.name) for constraint in table.constraints if "ck_" in str(constraint.name)}
+            cascades = {key["constrained_columns"][0]: key["options"] for key in inspector.get_foreign_keys(table.name)}
             assert cascades == {
                 key.parent.name: {"ondelete": key.ondelete} if key.ondelete else {} for key in table.foreign_keys
             }
@@ -99,7 +99,7 @@ def test_decisions_and_posts_survive_the_new_verdicts_migration(
 
 def test_only_own_footage_messages_migrate_to_no_content(catalog_url: str) -> None:
     """Where the oldest content was another one for a while, the same was told twice: one of them stays with it."""
-    told = (
+    insert_effect = (
         "INSERT INTO effects (id, content_id, kind, target, sequence, fingerprint, channel, day, layer, world, state, "
         "version, attempts, request, handle, result, reserved_usd, created_at) VALUES ({}, '{}', 'notification', "
         "'slack', 1, 'f', 'a', '2026-11-20', 'review', 'sandbox', 'confirmed', 1, 1, '{{\"marker\": \"{}\"}}', "
@@ -107,9 +107,9 @@ def test_only_own_footage_messages_migrate_to_no_content(catalog_url: str) -> No
     )
     another = _A_POSTED_CONTENT[0].replace("'a-2026-11-20', 'a'", "'b-2026-11-20', 'b'")
     messages = (
-        told.format(10, "a-2026-11-20", "own footage/news/1"),
-        told.format(11, "b-2026-11-20", "own footage/news/1"),
-        told.format(12, "b-2026-11-20", "b-2026-11-20/r1").replace("'f'", "'g'"),
+        insert_effect.format(10, "a-2026-11-20", "own footage/news/1"),
+        insert_effect.format(11, "b-2026-11-20", "own footage/news/1"),
+        insert_effect.format(12, "b-2026-11-20", "b-2026-11-20/r1").replace("'f'", "'g'"),
     )
     with Catalog(catalog_url) as catalog:
         _bring_to(catalog, "0005")

@@ -56,12 +56,12 @@ def test_a_full_disk_keeps_the_old_or_reports_the_new_document(tmp_path: Path) -
             make_document(path)
             old = path.read_bytes()
             state = PipelineState(path, disk=FullDisk(at, half=half), max_backups=2)
-            told = refusal(state)
-            outcomes.setdefault(told, set()).add(step)
+            refused = refusal(state)
+            outcomes.setdefault(refused, set()).add(step)
             stands = PipelineState(path).read()["number"] == 99
-            assert stands == (at > renames or told is None), (step, at)
+            assert stands == (at > renames or refused is None), (step, at)
             assert stands or path.read_bytes() == old
-            assert told is None or issubclass(told, StateCommittedError if stands else StateError)
+            assert refused is None or issubclass(refused, StateCommittedError if stands else StateError)
             change(PipelineState(path, durable=False, max_backups=2), 100)
             assert litter(path) == [], step
             report = PipelineState(path).verify()

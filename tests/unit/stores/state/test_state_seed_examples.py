@@ -59,7 +59,7 @@ def test_a_failing_phase_leaves_the_state_unchanged(names: dict[str, Any], capsy
     assert names["state"].read() == before
 
 
-def test_the_targeted_error_handling_tells_an_unreadable_file(
+def test_the_targeted_error_handling_knows_an_unreadable_file(
     names: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("Basic usage", names)
@@ -115,9 +115,9 @@ def test_the_schema_example_refuses_what_is_not_a_phase(
     names |= {"StateValidationError": state_package.StateValidationError}
     names["PipelineState"] = functools.partial(PipelineState, schema=Phases)
     run("Schema validation", names)
-    told = capsys.readouterr().out
-    assert told.startswith("Validation failed: Tried to write")
-    assert "/phase1" in told
+    printed = capsys.readouterr().out
+    assert printed.startswith("Validation failed: Tried to write")
+    assert "/phase1" in printed
     assert names["state"].read()["phase1"]["status"] == "success"
 
 

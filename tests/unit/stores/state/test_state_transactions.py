@@ -99,7 +99,7 @@ def test_an_exception_changes_nothing_and_the_log_says_why(make_state: MakeState
         assert txn.data == {"a": {"b": 1}}, "a rolled-back change must not come back"
 
 
-def test_a_record_tells_who_changed_what_and_how_long_it_took(make_state: MakeState) -> None:
+def test_a_record_names_who_changed_what_and_how_long_it_took(make_state: MakeState) -> None:
     state = make_state(actor="tester")
     before = state.digest()
     with state.transaction(actor="somebody else") as txn:
@@ -147,9 +147,9 @@ def test_a_transaction_inside_another_is_refused_at_once(make_state: MakeState, 
     assert state.read() == {"a": 1}
 
 
-def test_a_second_thread_waits_and_then_is_told_who_holds_it(make_state: MakeState, path: Path) -> None:
+def test_a_second_thread_waits_and_then_learns_who_holds_it(make_state: MakeState, path: Path) -> None:
     state = make_state(actor="first")
-    said: list[str] = []
+    refusals: list[str] = []
     entered, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -164,14 +164,14 @@ def test_a_second_thread_waits_and_then_is_told_who_holds_it(make_state: MakeSta
     try:
         with pytest.raises(StateLockError) as refused, PipelineState(path, lock_timeout_s=0.05).transaction():
             pytest.fail("must not begin")
-        said.append(str(refused.value))
+        refusals.append(str(refused.value))
     finally:
         leave.set()
         thread.join()
-    assert f"process {os.getpid()} on " in said[0]
-    assert "thread 'holder', actor 'first'" in said[0]
-    assert "since 20" in said[0]
-    assert "never stale" in said[0]
+    assert f"process {os.getpid()} on " in refusals[0]
+    assert "thread 'holder', actor 'first'" in refusals[0]
+    assert "since 20" in refusals[0]
+    assert "never stale" in refusals[0]
     with PipelineState(path).transaction() as txn:
         txn.data["n"] += 1
     assert state.read() == {"n": 2}
@@ -503,13 +503,13 @@ def test_a_torn_last_line_of_the_log_is_tolerated_and_reported(make_state: MakeS
 
 
 def test_two_documents_of_one_folder_keep_their_histories_apart(path: Path) -> None:
-    one, other = (PipelineState(path.with_name(name), durable=False) for name in ("a.json", "a_b.json"))
+    first, other = (PipelineState(path.with_name(name), durable=False) for name in ("a.json", "a_b.json"))
     for number in range(3):
-        one.write({"n": number})
+        first.write({"n": number})
         other.write({"m": number})
-    assert len(one.get_transaction_history()) == len(other.get_transaction_history()) == 3
-    assert len(one.list_backups()) == 2
-    assert one.verify().is_ok
+    assert len(first.get_transaction_history()) == len(other.get_transaction_history()) == 3
+    assert len(first.list_backups()) == 2
+    assert first.verify().is_ok
     assert other.verify().is_ok
 
 

@@ -124,7 +124,7 @@ def wait_for(root: Path, count: int) -> None:
     wait_until(lambda: so_far() >= count, within_s=DEADLINE_S, otherwise=lambda: f"{so_far()} of {count} are completed")
 
 
-def told(root: Path) -> dict[str, Counter[str]]:
+def attempts_logged(root: Path) -> dict[str, Counter[str]]:
     """What all workers have written: how often each attempt was begun, done and lost."""
     counts: dict[str, Counter[str]] = {"begin": Counter(), "done": Counter(), "lost": Counter()}
     for path in (root / "log").iterdir():
@@ -140,7 +140,7 @@ def assert_each_done_once(shared: Shared, count: int) -> None:
     assert [len(places[place]) for place in ("pending", "running", "failed")] == [0, 0, 0]
     completed = [JobName.parse(entry) for entry in places["completed"]]
     assert len({name.job for name in completed if name}) == len(completed) == count
-    log = told(shared.root)
+    log = attempts_logged(shared.root)
     assert max(log["begin"].values()) == 1, "an attempt was handed to two workers"
     done = {str(name) for name in completed}
     assert set(log["done"]) <= done, "an attempt was told that it is done, and the job was completed by another"

@@ -59,7 +59,7 @@ class Shared:
     def places(self) -> dict[str, list[str]]:
         """The names in each place, hidden ones too."""
         return {
-            path.name: sorted(one.name for one in path.iterdir())
+            path.name: sorted(entry.name for entry in path.iterdir())
             for path in sorted(self.jobs.iterdir())
             if path.is_dir()
         }
@@ -83,8 +83,8 @@ def make_spec(item: str = "movie-one", *, role: str = "remux", priority: int = 5
 
 
 def make_result(claim: JobClaim, outcome: str = "done", *outputs: JobFile, **facts: Any) -> JobResult:
-    told: dict[str, Any] = {"outcome": outcome, "outputs": outputs, "worker": claim.worker, "fence": claim.fence}
-    return JobResult(**told | {"started_at": NINE, "finished_at": NINE} | facts)
+    document: dict[str, Any] = {"outcome": outcome, "outputs": outputs, "worker": claim.worker, "fence": claim.fence}
+    return JobResult(**document | {"started_at": NINE, "finished_at": NINE} | facts)
 
 
 def write_output(claim: JobClaim, path: str = "film.mkv", content: bytes = b"remuxed") -> JobFile:

@@ -107,7 +107,7 @@ def test_the_exit_code_completes_returns_or_fails_a_job(shared: Shared) -> None:
     assert (infos["movie-night"].place, infos["movie-other"].place) == ("pending", "pending")
     assert (infos["movie-bad"].place, infos["movie-bad"].fence) == ("failed", 1)
     assert (infos["movie-flaky"].place, infos["movie-flaky"].fence) == ("failed", 2)
-    assert [told.error for told in infos["movie-flaky"].earlier_results()] == ["ended with code 3"]
+    assert [earlier.error for earlier in infos["movie-flaky"].earlier_results()] == ["ended with code 3"]
     assert (bad.job, flaky.job) == (infos["movie-bad"].job, infos["movie-flaky"].job)
     done = infos["movie-good"]
     assert (done.place, done.claimed_by) == ("completed", "bash")
@@ -199,7 +199,7 @@ def test_a_stopped_worker_returns_its_job_with_no_attempt_used(shared: Shared) -
         worker.wait(timeout=WITHIN_S)
     info = only_job(shared)
     assert (info.place, info.fence) == ("pending", 2)
-    assert [told.error for told in info.earlier_results()] == ["the worker was stopped"]
+    assert [earlier.error for earlier in info.earlier_results()] == ["the worker was stopped"]
     assert shared.must_claim().fence == 2, "it need not rest"
 
 

@@ -17,8 +17,8 @@ from tests.fakes.clock import FakeClock
 
 def findings(root: Path, disk: QueueDisk | None = None) -> dict[str, Check]:
     clock = FakeClock() if disk else SystemClock()  # on a real folder, time must pass for its clock to move
-    found = check_folder(root, clock=clock, disk=disk or QueueDisk(durable=False))
-    return {one.name.removeprefix("shared folder: "): one for one in found}
+    checks = check_folder(root, clock=clock, disk=disk or QueueDisk(durable=False))
+    return {check.name.removeprefix("shared folder: "): check for check in checks}
 
 
 class MakesTwice(QueueDisk):
@@ -87,8 +87,8 @@ class Refuses(QueueDisk):
 
 
 def test_a_local_folder_passes_every_check_and_nothing_is_left(tmp_path: Path) -> None:
-    found = findings(tmp_path)
-    assert list(found) == [
+    checks = findings(tmp_path)
+    assert list(checks) == [
         "exclusive create",
         "rename",
         "rename race",
@@ -98,13 +98,13 @@ def test_a_local_folder_passes_every_check_and_nothing_is_left(tmp_path: Path) -
         "case of names",
         "folder fsync",
     ]
-    assert {one.verdict for name, one in found.items() if name != "case of names"} == {"ok"}
-    assert "this machine's; leases go by the folder's alone" in found["folder's clock"].found
+    assert {check.verdict for name, check in checks.items() if name != "case of names"} == {"ok"}
+    assert "this machine's; leases go by the folder's alone" in checks["folder's clock"].found
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("disk", "name", "verdict", "told"),
+    ("disk", "name", "verdict", "words"),
     [
         (MakesTwice(durable=False), "exclusive create", "fail", "the same folder could be made twice"),
         (WritesTwice(durable=False), "exclusive create", "fail", "the same file could be made twice"),
@@ -117,24 +117,24 @@ def test_a_local_folder_passes_every_check_and_nothing_is_left(tmp_path: Path) -
         (CannotSettle(durable=False), "folder fsync", "warn", "cannot be made to last"),
         (Refuses(durable=False), "time of change", "fail", "it refused: Input/output error"),
     ],
-    ids=lambda one: type(one).__name__ if isinstance(one, QueueDisk) else None,
+    ids=lambda value: type(value).__name__ if isinstance(value, QueueDisk) else None,
 )
 def test_a_folder_that_fails_a_check_is_shown_with_a_next_step(
-    tmp_path: Path, disk: QueueDisk, name: str, verdict: str, told: str
+    tmp_path: Path, disk: QueueDisk, name: str, verdict: str, words: str
 ) -> None:
-    found = findings(tmp_path, disk)[name]
-    assert (found.verdict, told in found.found) == (verdict, True), found
-    assert found.next_step
+    check = findings(tmp_path, disk)[name]
+    assert (check.verdict, words in check.found) == (verdict, True), check
+    assert check.next_step
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_or_not_ours_is_said_so(tmp_path: Path) -> None:
-    [found] = findings(tmp_path / "not-mounted").values()
-    assert (found.verdict, found.next_step) == ("fail", "Mount it, or correct DAYREEL_LIBRARY.")
+def test_a_folder_that_is_not_there_or_not_ours_is_reported(tmp_path: Path) -> None:
+    [checks] = findings(tmp_path / "not-mounted").values()
+    assert (checks.verdict, checks.next_step) == ("fail", "Mount it, or correct DAYREEL_LIBRARY.")
 
     class NotOurs(QueueDisk):
         def make_directory(self, path: str) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
-    [found] = findings(tmp_path, NotOurs()).values()
-    assert (found.verdict, "Permission denied" in found.found) == ("fail", True)
+    [checks] = findings(tmp_path, NotOurs()).values()
+    assert (checks.verdict, "Permission denied" in checks.found) == ("fail", True)

@@ -16,10 +16,10 @@ from tests.unit.footage.stores.job_queue.crowd import (
     DEADLINE_S,
     DISK,
     assert_each_done_once,
+    attempts_logged,
     start,
     stopped_at_the_end,
     submit_until_all_had_some,
-    told,
     wait_for,
 )
 from tests.unit.footage.stores.job_queue.jobs import Shared, make_result, make_spec
@@ -42,7 +42,7 @@ def test_a_crowd_with_clocks_years_apart_does_every_job_once(shared: Shared) -> 
         wait_for(shared.root, count)
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     assert_each_done_once(shared, count)
-    assert not told(shared.root)["lost"]
+    assert not attempts_logged(shared.root)["lost"]
     assert {info.fence for info in shared.queue.jobs()} == {1}, "no lease may be judged by a host's clock"
 
 
@@ -89,11 +89,11 @@ def test_workers_killed_or_frozen_lose_and_overwrite_nothing(shared: Shared) -> 
             for number in range(2, 6):
                 shared.submit(f"movie-{number}")
             workers.append(start(shared.root, "garden"))
-            wait_until(lambda: len(told(shared.root)["done"]) == 6, within_s=DEADLINE_S)
+            wait_until(lambda: len(attempts_logged(shared.root)["done"]) == 6, within_s=DEADLINE_S)
             before = what_is_there()
         finally:
             frozen.send_signal(signal.SIGCONT)
-        wait_until(lambda: told(shared.root)["lost"], within_s=DEADLINE_S)
+        wait_until(lambda: attempts_logged(shared.root)["lost"], within_s=DEADLINE_S)
     assert what_is_there() == before
     assert_each_done_once(shared, 6)
     fences = {info.item_id: info.fence for info in shared.queue.jobs()}

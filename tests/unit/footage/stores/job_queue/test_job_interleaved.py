@@ -118,7 +118,9 @@ PAIRS: list[tuple[str, Callable[[Shared], None]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "other"), PAIRS, ids=lambda one: one if isinstance(one, str) else one.__name__)
+@pytest.mark.parametrize(
+    ("kind", "other"), PAIRS, ids=lambda value: value if isinstance(value, str) else value.__name__
+)
 def test_a_rival_at_any_step_leaves_one_job_done_at_most_once(
     tmp_path: Path, kind: str, other: Callable[[Shared], None]
 ) -> None:
@@ -126,12 +128,12 @@ def test_a_rival_at_any_step_leaves_one_job_done_at_most_once(
     for scene, disk in scenes_with(tmp_path, kind, InterruptedDisk, list(range(1, len(steps) + 1))):
         assert isinstance(disk, InterruptedDisk)
         disk.meanwhile = partial(other, scene.shared)
-        act_or_be_told_that_somebody_was_quicker(scene, kind)
+        act_or_be_refused_because_somebody_was_quicker(scene, kind)
         assert sum(len(names) for names in visible(scene.shared).values()) == 1
         assert_whole(scene.shared, carry_on(scene.shared, SPEC))
 
 
-def act_or_be_told_that_somebody_was_quicker(scene: Scene, kind: str) -> None:
+def act_or_be_refused_because_somebody_was_quicker(scene: Scene, kind: str) -> None:
     try:
         scene.act(kind)
     except (BusyError, StaleState):

@@ -118,12 +118,12 @@ class QueueMachine(RuleBasedStateMachine):
     def has_result(self, name: str, claim: JobClaim, outcome: str) -> bool:
         info = self.shared.queue.find(SPECS[name].job)
         assert info is not None
-        told = info.result
+        result = info.result
         place = "completed" if outcome == "done" else "failed"
         return (
             (info.place, info.fence) == (place, claim.fence)
-            and told is not None
-            and (told.outcome, told.worker) == (outcome, claim.worker)
+            and result is not None
+            and (result.outcome, result.worker) == (outcome, claim.worker)
         )
 
     @precondition(lambda self: any(known.place == "running" for known in self.model.values()))
@@ -229,10 +229,12 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def every_job_is_in_one_place_and_where_the_model_says(self) -> None:
         places = self.shared.places() if self.shared.jobs.exists() else {}
-        found = sorted(
+        folders = sorted(
             (place, entry) for place, entries in places.items() for entry in entries if not entry.startswith(".")
         )
-        assert found == sorted((known.place, f"{SPECS[name].job}.{known.fence}") for name, known in self.model.items())
+        assert folders == sorted(
+            (known.place, f"{SPECS[name].job}.{known.fence}") for name, known in self.model.items()
+        )
 
 
 TestQueueAgainstAModel = pytest.mark.slow(QueueMachine.TestCase)

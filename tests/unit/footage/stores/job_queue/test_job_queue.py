@@ -62,10 +62,10 @@ def test_a_running_jobs_folder_holds_the_files_of_the_protocol(shared: Shared) -
     shared.submit()
     claim = shared.must_claim()
     folder = shared.jobs / "running" / f"{claim.spec.job}.1"
-    said = {path.name: path.read_text().strip() for path in folder.iterdir()}
-    assert json.loads(said.pop("spec.json"))["job"] == claim.spec.job
-    assert said.pop("heartbeat").endswith("attic")
-    assert said == {
+    files = {path.name: path.read_text().strip() for path in folder.iterdir()}
+    assert json.loads(files.pop("spec.json"))["job"] == claim.spec.job
+    assert files.pop("heartbeat").endswith("attic")
+    assert files == {
         "state": "running",
         "fence": "1",
         "claimed_by": "attic",
@@ -141,13 +141,13 @@ def test_a_job_with_hours_waits_for_them_in_its_own_zone(shared: Shared) -> None
 def test_a_returned_job_gets_the_next_fence_and_keeps_results(shared: Shared) -> None:
     spec = shared.submit(max_attempts=2)
     first = shared.must_claim()
-    told = make_result(first, "returned", error="no space left")
-    assert first.give_back(told) == "pending"
+    result = make_result(first, "returned", error="no space left")
+    assert first.give_back(result) == "pending"
     second = shared.must_claim("cellar")
     assert second.fence == 2
     info = shared.queue.find(spec.job)
     assert info is not None
-    assert info.earlier_results() == [told]
+    assert info.earlier_results() == [result]
     last = make_result(second, "returned", error="again")
     assert second.give_back(last) == "failed"
     assert [(info.place, info.fence, info.result) for info in shared.queue.jobs()] == [("failed", 2, last)]
@@ -190,9 +190,9 @@ def test_a_lease_expires_by_folder_clock_and_bars_its_holder(shared: Shared) -> 
             act()
     assert shared.places() == before
     assert issubclass(LeaseLostError, BusyError)
-    [told] = next(iter(shared.queue.jobs())).earlier_results()
-    assert told.outcome == "returned"
-    assert "no heartbeat for" in str(told.error)
+    [results] = next(iter(shared.queue.jobs())).earlier_results()
+    assert results.outcome == "returned"
+    assert "no heartbeat for" in str(results.error)
     second.finish(make_result(second))
 
 

@@ -36,8 +36,8 @@ def changed(**wishes: Any) -> bytes:
 
 
 def strange(shared: Shared) -> JobInfo:
-    [found] = [info for info in shared.queue.jobs("pending") if info.problem]
-    return found
+    [infos] = [info for info in shared.queue.jobs("pending") if info.problem]
+    return infos
 
 
 SPECS: dict[str, tuple[bytes | None, str]] = {
@@ -67,7 +67,7 @@ SPECS: dict[str, tuple[bytes | None, str]] = {
 
 @pytest.mark.parametrize("kind", SPECS)
 def test_an_invalid_spec_is_reported_and_the_next_job_is_done(shared: Shared, kind: str) -> None:
-    raw, told = SPECS[kind]
+    raw, problem = SPECS[kind]
     folder = drop(shared, raw)
     before = sorted(path.name for path in folder.iterdir())
     claim = shared.must_claim()
@@ -75,7 +75,7 @@ def test_an_invalid_spec_is_reported_and_the_next_job_is_done(shared: Shared, ki
     assert shared.claim() is None
     assert shared.queue.reap() == []
     info = strange(shared)
-    assert told in str(info.problem)
+    assert problem in str(info.problem)
     assert (info.job, info.spec) == (SPEC.job, None)
     assert sorted(path.name for path in folder.iterdir()) == before
     assert len(str(info.problem)) < 500
@@ -180,9 +180,9 @@ def test_a_copy_of_a_job_that_has_ended_is_not_done_again(shared: Shared) -> Non
     name = f"{claim.spec.job}.1"
     drop(shared, (shared.jobs / "completed" / name / "spec.json").read_bytes(), name)
     assert shared.claim() is None
-    found = shared.queue.find(claim.spec.job)
-    assert found is not None
-    assert found.place == "completed"
+    info = shared.queue.find(claim.spec.job)
+    assert info is not None
+    assert info.place == "completed"
 
 
 def test_a_running_job_with_a_damaged_spec_fails_once_it_stalls(shared: Shared) -> None:
