@@ -33,7 +33,6 @@ class DayreelError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, next_step: str = "") -> None:
-        """Keep the sentence and the step a person can take."""
         super().__init__(message)
         self.message = message
         self.next_step = next_step
@@ -107,7 +106,6 @@ class ProviderError(DayreelError):
         retry_after_s: float | None = None,
         code: str | None = None,
     ) -> None:
-        """Build the sentence from its parts."""
         where = f" (id {reference!r})" if reference else ""
         super().__init__(
             f"Tried to {attempted}{where}; it answered: {answer.rstrip('. ')}. {self._retry_words}", next_step=next_step

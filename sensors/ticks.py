@@ -17,7 +17,6 @@ class KnownDays:
     """The days that are partitions. Asked one by one: listing ten years of them takes longer than a tick may."""
 
     def __init__(self, partitions: dg.DailyPartitionsDefinition) -> None:
-        """Keep the definition."""
         self._partitions = partitions
 
     def __contains__(self, day: object) -> bool:

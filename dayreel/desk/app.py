@@ -18,11 +18,9 @@ from starlette.staticfiles import StaticFiles
 
 from dayreel.desk.callbacks import callback_routes
 from dayreel.desk.dagster_proxy import DagsterProxy
-from dayreel.desk.docs import docs
-from dayreel.desk.headers import SecurityHeaders
-from dayreel.desk.hosts import OwnHosts
+from dayreel.desk.files import chart, docs, media
 from dayreel.desk.live import POLL_S, Feed
-from dayreel.desk.media import chart, media
+from dayreel.desk.middleware import OwnHosts, SecurityHeaders
 from dayreel.desk.pages import calendar, content, follow, login, money, people, queue, unknown
 from dayreel.desk.pages.page import NOTICES, PageHandler, PageRequest, page
 from dayreel.desk.queue_cache import QueueCache

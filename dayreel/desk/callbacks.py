@@ -57,7 +57,6 @@ class Receiver:
     """Takes presses for one project."""
 
     def __init__(self, project: Project) -> None:
-        """Remember nothing yet."""
         self._project = project
         self._repeats = Repeats()
 

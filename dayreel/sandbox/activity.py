@@ -1,6 +1,8 @@
-"""How busy a world is, and when it leaves. Counting is `app`, leaving is `server`."""
+"""How busy a world is: counted by a middleware, and what `server` leaves by when nobody calls."""
 
 import time
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Activity:
@@ -25,3 +27,23 @@ class Activity:
     def is_over(self) -> bool:
         """Whether nobody has called for long enough."""
         return self.stays_s is not None and self.idle_s > self.stays_s
+
+
+class CountActivity:
+    """Middleware that keeps an `Activity` up to date."""
+
+    def __init__(self, app: ASGIApp, activity: Activity) -> None:
+        self._app = app
+        self._activity = activity
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, counted while it lasts."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        self._activity.in_flight += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._activity.in_flight -= 1
+            self._activity.last_at = time.monotonic()

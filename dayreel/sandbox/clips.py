@@ -100,7 +100,6 @@ class Renderings:
     """Clips that are rendered in the background, each once. A restart loses them: who finds none begins it again."""
 
     def __init__(self) -> None:
-        """Render nothing yet."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, wish: ClipWish, folder: Path) -> None:

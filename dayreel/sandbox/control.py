@@ -88,7 +88,6 @@ class ControlPlane:
     """Handlers of the control plane and the pages."""
 
     def __init__(self, world: SandboxWorld, activity: Activity, code: str) -> None:
-        """Serve one world."""
         self._world = world
         self._activity = activity
         self._code = code

@@ -63,7 +63,6 @@ class Faults:
     """The armed faults of a world and the record of those that fired; both survive a restart."""
 
     def __init__(self, world: SandboxWorld) -> None:
-        """Use the world's store."""
         self._store = world.store
         self._world = world
 

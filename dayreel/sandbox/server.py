@@ -1,4 +1,7 @@
-"""Runs the sandbox world: binds a loopback port, says where it is in `server.json`, and leaves when nobody calls."""
+"""The sandbox world as a server: all vendors, the control plane and the pages under one origin, on a loopback port.
+
+It says where it is in `server.json`, and leaves when nobody calls.
+"""
 
 import asyncio
 import contextlib
@@ -6,20 +9,27 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from dayreel.atomic_write import atomic_write_text
+from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError
-from dayreel.sandbox.activity import Activity
-from dayreel.sandbox.app import create_app
+from dayreel.sandbox import control
+from dayreel.sandbox.activity import Activity, CountActivity
+from dayreel.sandbox.code_version import code_version
 from dayreel.sandbox.wire import DroppableHTTP
 from dayreel.sandbox.world import SandboxWorld
+from dayreel.vendors.registry import vendors
 
 USUAL_PORT: Final = 8765
 
@@ -49,7 +59,6 @@ class SandboxServer(uvicorn.Server):
         activity: Activity,
         ready: Callable[[str], None] | None = None,
     ) -> None:
-        """Configure uvicorn for loopback use."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -142,3 +151,49 @@ def serve(
             raise
         server, listener = build_server(root, idle_exit_s=idle_exit_s, ready=ready)
     asyncio.run(server.serve(sockets=[listener]))
+
+
+def _stand_ins(world: SandboxWorld) -> Iterator[BaseRoute]:
+    """Yield the routes of every stand-in that a vendor's record names."""
+    for vendor in vendors():
+        if vendor.stand_in is not None:
+            module, _, function = vendor.stand_in.partition(":")
+            yield from getattr(import_module(module), function)(world)
+
+
+def create_app(
+    root: Path,
+    *,
+    clock: Clock | None = None,
+    token: str | None = None,
+    activity: Activity | None = None,
+    code: str | None = None,
+) -> Starlette:
+    """Return the sandbox world under `root` as an ASGI app, which has it as `state.world`.
+
+    Args:
+        root: its folder; what it knows survives there.
+        clock: where real time comes from.
+        token: when given, `/_world` wants it as a bearer token.
+        activity: filled with when requests came.
+        code: what it says it runs; None is this code.
+    """
+    world = SandboxWorld(root, clock=clock)
+    activity = activity or Activity()
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        world.store.close()
+
+    app = Starlette(
+        routes=[
+            *control.mount(world, token, activity, code or code_version()),
+            *_stand_ins(world),
+        ],
+        middleware=[Middleware(CountActivity, activity=activity)],
+        exception_handlers={404: control.post_page},
+        lifespan=lifespan,
+    )
+    app.state.world = world
+    return app

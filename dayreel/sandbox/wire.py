@@ -89,7 +89,6 @@ class Refused(Exception):  # noqa: N818 - it is an answer that cuts the handler 
     """The vendor says no: carries the answer."""
 
     def __init__(self, response: Response) -> None:
-        """Keep the answer."""
         super().__init__(f"answered {response.status_code}")
         self.response = response
 

@@ -25,7 +25,6 @@ class RefusedError(StoreError):
     """What the bucket answered, with its code; where there was no answer, with the SDK's name of what went wrong."""
 
     def __init__(self, message: str, *, code: str, next_step: str, has_answer: bool = True) -> None:
-        """Keep the code beside the sentence."""
         super().__init__(message, next_step=next_step)
         self.code = code
         self.has_answer = has_answer

@@ -29,7 +29,6 @@ class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
     BINDINGS: ClassVar[list[BindingType]] = PLACES
 
     def __init__(self) -> None:
-        """Begin with one page."""
         super().__init__()
         self._limit = PAGE
 

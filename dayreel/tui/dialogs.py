@@ -28,7 +28,6 @@ class Confirm(ModalScreen[bool | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "dismiss(True)", "Yes"), BACK]
 
     def __init__(self, question: str) -> None:
-        """Keep the question."""
         super().__init__()
         self._question = question
 

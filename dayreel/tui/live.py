@@ -41,7 +41,6 @@ class LiveScreen(Screen[None], Generic[View]):
     name_shown: ClassVar[str] = ""
 
     def __init__(self) -> None:
-        """Start with nothing to show."""
         super().__init__()
         self.view: View | None = None
         self.busy = False

@@ -44,7 +44,6 @@ class HalfBlocks(Widget):
     """Shows what `half_blocks` has made; nothing at all until then."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  as every widget calls it
-        """Start empty."""
         super().__init__(id=id)
         self._strips: list[Strip] = []
 

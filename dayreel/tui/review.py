@@ -58,7 +58,6 @@ class ReviewScreen(LiveScreen[ContentReview]):
     ]
 
     def __init__(self, content_id: str) -> None:
-        """Show this content."""
         super().__init__()
         self.content_id = content_id
         self._newer: ContentReview | None = None

@@ -22,7 +22,6 @@ class JsonLog:
     """One program's log."""
 
     def __init__(self, logger: logging.Logger) -> None:
-        """Keep where to write."""
         self._logger = logger
 
     def __enter__(self) -> Self:

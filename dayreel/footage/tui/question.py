@@ -38,7 +38,6 @@ class QuestionScreen(LiveScreen[GateView]):
     ]
 
     def __init__(self, gate_id: int) -> None:
-        """Show this question."""
         super().__init__()
         self.gate_id = gate_id
         self._names: dict[str, str] | None = None
@@ -148,7 +147,6 @@ class EditLines(ModalScreen[list[str] | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Keep", priority=True), BACK]
 
     def __init__(self, question: str, lines: Sequence[str]) -> None:
-        """Keep the question and the lines there are."""
         super().__init__()
         self._question = question
         self._lines = lines

@@ -60,7 +60,6 @@ class DiscordCallbacks:
     pong = CallbackAnswer(document=PONG)
 
     def __init__(self, public_key: str) -> None:
-        """Keep the key."""
         self._public_key = public_key
 
     def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | UntrustedRequest:

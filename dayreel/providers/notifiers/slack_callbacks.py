@@ -56,7 +56,6 @@ class SlackCallbacks:
     pong = CallbackAnswer()
 
     def __init__(self, signing_secret: str) -> None:
-        """Keep the secret."""
         self._signing_secret = signing_secret
 
     def verify(self, headers: Headers, body: bytes, *, now: datetime) -> Verified | UntrustedRequest:

@@ -52,7 +52,6 @@ class DemoClock:
     """A clock that is set, and that moves on when somebody sleeps on it."""
 
     def __init__(self, at: datetime) -> None:
-        """Show this moment."""
         self._start = self._now = at
         self._lock = threading.Lock()
 
@@ -79,7 +78,6 @@ class DemoModel:
     """Follows `LanguageModel` with the sandbox world's writer."""
 
     def __init__(self, name: str, clock: DemoClock, dice: random.Random) -> None:
-        """Answer as the vendor `name`."""
         self.name = name
         self._clock = clock
         self._dice = dice
@@ -167,7 +165,6 @@ class DemoPlatform:
         refusing: Sequence[str] = (),
         gone: dict[str, datetime] | None = None,
     ) -> None:
-        """Stand in for the platform `name`."""
         self.name = name
         self._world = world
         self._clock = clock

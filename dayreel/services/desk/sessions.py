@@ -55,7 +55,6 @@ class Sessions:
     """Sessions and tokens of one catalog."""
 
     def __init__(self, catalog: Catalog, clock: Clock) -> None:
-        """Prepare."""
         self._catalog = catalog
         self._clock = clock
 

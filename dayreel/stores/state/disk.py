@@ -41,7 +41,6 @@ class Disk:
     """
 
     def __init__(self, *, durable: bool = True) -> None:
-        """Keep the one switch."""
         self.durable = durable
 
     def read(self, path: str, *, limit_bytes: int) -> Contents:

@@ -39,7 +39,6 @@ class StateReadError(StateError):
     """The document cannot be read; `position` says where, when there is a place to point at."""
 
     def __init__(self, message: str, *, next_step: str = "", position: Position | None = None) -> None:
-        """Keep the place next to the sentence."""
         super().__init__(message, next_step=next_step)
         self.position = position
 
@@ -74,7 +73,6 @@ class StateCommittedError(StateError):
     """The new document stands, and a step after the rename (log, rotation, hook) went wrong."""
 
     def __init__(self, message: str, *, next_step: str = "", transaction_id: str) -> None:
-        """Keep the transaction that stands."""
         super().__init__(message, next_step=next_step)
         self.transaction_id = transaction_id
 

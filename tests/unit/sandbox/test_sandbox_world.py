@@ -20,9 +20,9 @@ from starlette.responses import Response
 from dayreel.errors import UsageError
 from dayreel.sandbox import fal, instagram, openai, server, tiktok, youtube
 from dayreel.sandbox.__main__ import main
-from dayreel.sandbox.app import create_app
 from dayreel.sandbox.counters import SandboxCounters, counters
 from dayreel.sandbox.faults import EVERYWHERE, Faults
+from dayreel.sandbox.server import create_app
 from dayreel.sandbox.wire import Call, routes
 from dayreel.sandbox.world import SandboxWorld
 from tests.fakes.sandbox import RunningSandbox

@@ -41,7 +41,7 @@ WARM = (
     "dayreel.providers.platforms.youtube",
     "dayreel.providers.video.fal",
     "dayreel.providers.video.fal_transport",
-    "dayreel.sandbox.app",
+    "dayreel.sandbox.server",
     "dayreel.sandbox.credentials",
     "dayreel.stores.state",
 )

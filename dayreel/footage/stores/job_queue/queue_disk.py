@@ -108,7 +108,6 @@ class FolderClock:
     """
 
     def __init__(self, folder: str, disk: QueueDisk) -> None:
-        """Keep where to write."""
         self._folder = folder
         self._disk = disk
 

@@ -1,4 +1,5 @@
-"""Whom a request must be addressed to, and where it may come from, before anything else of it is looked at.
+"""What every request passes before a route is looked for: whom it is addressed to, where it may come from, and the
+headers of its answer, so that no page is framed, sniffed, or made to run foreign code.
 
 A page of any web site can send requests to this machine: to an address of loopback, or to a name of its own that it
 lets point there. Such requests carry the site's name as `Origin` or as `Host`, so neither may be foreign. An IP address
@@ -10,11 +11,65 @@ import re
 import socket
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dayreel.settings import Settings
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "media-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+        "base-uri 'none'",
+    )
+)
+_ALWAYS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "SAMEORIGIN",
+}
+
+
+class SecurityHeaders:
+    """ASGI middleware. Dagster's pages bring a policy of their own, which only learns who may frame them."""
+
+    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
+        self.app = app
+        self.is_https = is_https
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and dress its answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_dagster = scope["path"].startswith("/dagster/")
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _ALWAYS.items():
+                    headers[name] = value
+                theirs = headers.get("content-security-policy")
+                if not is_dagster:
+                    headers["content-security-policy"] = POLICY
+                elif theirs and "frame-ancestors" not in theirs:
+                    headers["content-security-policy"] = f"{theirs.rstrip('; ')}; frame-ancestors 'self'"
+                headers.setdefault("cache-control", "no-store")
+                if self.is_https:
+                    headers["strict-transport-security"] = "max-age=31536000"
+            await send(message)
+
+        await self.app(scope, receive, dressed)
+
 
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::\d{1,5})?")
 _CALLBACKS = "/callbacks/"  # signed by who sends them, and sent by servers
@@ -24,7 +79,6 @@ class OwnHosts:
     """ASGI middleware: refuses what is addressed to a foreign host, or comes from a foreign origin."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
-        """Wrap `app`."""
         self.app = app
         public = urlsplit(settings.desk_url) if settings.desk_url else None
         self._origin = f"{public.scheme}://{public.netloc}".lower() if public else None

@@ -1,4 +1,5 @@
-"""Videos and pictures of contents, with seeking: `/media/{content_id}/{path}`; a week's charts: `/charts/...`.
+"""Files: videos and pictures of contents, with seeking (`/media/{content_id}/{path}`), a week's charts (`/charts/...`),
+and the project's own pages as plain text (`/docs/...`), to which the runbook links in Dagster lead.
 
 No listing, no other kinds of files.
 
@@ -10,7 +11,7 @@ import re
 import stat
 from pathlib import Path
 
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from dayreel.desk.pages.page import PageRequest
 from dayreel.rules.content_ids import parse_content_id
@@ -82,3 +83,15 @@ def _find(folder: Path, name: str) -> tuple[Path, os.stat_result] | None:
         return None
     is_ours = path.is_relative_to(folder.resolve()) and path.suffix in KINDS
     return (path, facts) if is_ours and stat.S_ISREG(facts.st_mode) else None
+
+
+_PAGE = re.compile(r"([a-z0-9_-]+/)*[a-z0-9_-]+\.md")
+
+
+def docs(request: PageRequest) -> Response:
+    """Serve one page; a name that is none, or a project without `docs/`, is a 404."""
+    page = request.path("page")
+    path = request.desk.project.settings.root / "docs" / page
+    if not _PAGE.fullmatch(page) or not path.is_file():
+        return PlainTextResponse("There is no such page.\n", 404)
+    return PlainTextResponse(path.read_text(encoding="utf-8"))
