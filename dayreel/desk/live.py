@@ -25,9 +25,11 @@ from dayreel.queries.contents import ContentStatus
 from dayreel.queries.renders import mean_progress, render_state
 from dayreel.records import Records
 
+# SQLite notifies nobody of a commit; so often one primary key is looked at, and nothing else while nothing changes.
 POLL_S = 0.1
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
+# A stream is let in once; this often it has to come back and show that its person may still look.
 LONGEST_STREAM_S = 600.0
 _REMEMBERED = 1000
 _TROUBLE_PAUSE_S = 2.0
@@ -59,6 +61,7 @@ class Stream:
 
     def push(self, content_id: str, event: bytes) -> None:
         """Hand over the newest event of a content."""
+        # One event a content, the newest: a phone that sleeps gathers no queue, and misses no state that still holds.
         self._pending[content_id] = event
         self._news.set()
 
@@ -112,6 +115,7 @@ class Feed:
         Raises:
             TooManyError: too many watch already.
         """
+        # Each holds a connection and a task; without a bound, forgotten tabs would take the desk's file descriptors.
         if len(self._streams) >= self._most:
             raise TooManyError(f"{self._most} streams are open already.", next_step="Reload the page in a while.")
         stream = Stream(content_id)
@@ -286,6 +290,7 @@ async def begin(feed: Feed, content_id: str, last_event_id: int | None) -> tuple
             missed = await feed.missed(last_event_id)
             if missed is not None and content_id not in dict(missed):
                 event = _HELLO
+        # It has ended, and the browser has seen how: 204 keeps it from asking again for ever.
         if live.is_over and event == _HELLO:
             feed.leave(stream)
             return None

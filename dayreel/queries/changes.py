@@ -56,6 +56,7 @@ def changes_since(records: Records, marker: int, window: int | None = None) -> C
     with records.catalog.read() as connection:
         newest = _newest(connection)
         if newest <= marker:
+            # The newest number alone would miss a lower one that was committed after it; their count does not.
             present = None if is_sqlite else _count_after(connection, marker - _LOOK_BACK)
             if window is None or present == window:
                 return Changes(marker, {}, present)

@@ -76,6 +76,7 @@ def notify_once(
     day = project_today(project) if row is None else row.day
     if row is None:
         _reopen_rested(project, key)
+    # Nothing waits for a message: what cannot be sent is a sentence in the log of the run, and is due again.
     try:
         project.ledger.perform(Intent(key, channel, day, "review", request=request), act)
     except ProviderError as error:

@@ -36,6 +36,7 @@ def retry_transient(clock: Clock, act: Callable[[], T]) -> T:
 
 
 def _is_worth_waiting_for(error: BaseException) -> bool:
+    # Nothing else is tried again: after a lost answer (`UnknownOutcomeError`) a second try may pay or post twice.
     return isinstance(error, TransientError) and (error.retry_after_s or 0) <= LONGEST_WAIT_S
 
 

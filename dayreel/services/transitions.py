@@ -53,6 +53,8 @@ def advance(
     values = {"state": step.target, "version": version + 1, "updated_at": at, **columns}
     if entity == "content" and step.target == "failed":
         values["last_good_state"] = row["state"]
+    # Compare and set: on PostgreSQL two transactions can both have read the same version. One of them changes no row
+    # here, and learns who was first.
     changed = connection.execute(
         update(table)
         .where(table.c.id == entity_id, table.c.version == version, table.c.state == step.source)

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import RowMapping
 
+# Decides only where nobody can be asked whether the owner lives: on another machine, or in another container. Long
+# enough for a database that is away for minutes; a handle that is recorded renews it.
 LEASE = timedelta(minutes=10)
 
 # Effects that a thread of this process is working on; a second thread must not take them for orphans.
@@ -40,6 +42,7 @@ def is_at_work(row: RowMapping, *, catalog_url: str, now: datetime, us: str | No
     with _AT_WORK_LOCK:
         if (catalog_url, row["id"]) in _AT_WORK:
             return True
+    # Ours, and no thread of ours is at it: the thread that was has ended without a word.
     if row["owner"] in (None, us or this_process()):
         return False
     alive = is_alive(row["owner"])

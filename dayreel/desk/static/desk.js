@@ -137,17 +137,17 @@ function preview(form) {
       const body = new URLSearchParams(new FormData(form));
       const answer = await fetch(form.dataset.preview, { method: "POST", body, headers: { Accept: "application/json" } });
       if (!answer.ok) return;
-      for (const one of (await answer.json()).captions) {
-        const box = document.querySelector(`[data-platform="${one.platform}"]`);
+      for (const caption of (await answer.json()).captions) {
+        const box = document.querySelector(`[data-platform="${caption.platform}"]`);
         if (!box) continue;
-        show(box, "size", String(one.size));
-        find(box, "meter").value = one.size;
-        show(box, "text", one.text);
-        show(box, "title", one.title || "");
-        show(box, "problem", one.problem || "");
-        find(box, "problem").hidden = !one.problem;
-        show(box, "dropped", `Left out, too long: ${one.dropped_hashtags.join(" ")}`);
-        find(box, "dropped").hidden = one.dropped_hashtags.length === 0;
+        show(box, "size", String(caption.size));
+        find(box, "meter").value = caption.size;
+        show(box, "text", caption.text);
+        show(box, "title", caption.title || "");
+        show(box, "problem", caption.problem || "");
+        find(box, "problem").hidden = !caption.problem;
+        show(box, "dropped", `Left out, too long: ${caption.dropped_hashtags.join(" ")}`);
+        find(box, "dropped").hidden = caption.dropped_hashtags.length === 0;
       }
     }, 250);
   });

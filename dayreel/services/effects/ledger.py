@@ -203,6 +203,8 @@ class EffectLedger:
 
     def _attempt(self, intent: Intent, act: SendCall) -> Effect:
         begun: set[tuple[str, int]] = set()
+        # Where the copy beside the content is ahead (a backup of the catalog was put back), it is taken over before
+        # the row is looked for: what is out already would otherwise be intended a second time.
         if self._copies is not None and intent.key.content_id != NO_CONTENT:
             self._copies.adopt(intent.key.content_id)
         try:
@@ -279,6 +281,8 @@ class EffectLedger:
 
         The transaction commits before anything is raised about an unknown outcome: parking is a change too.
         """
+        # One lock for all money: the sum that a cap looks at, the reservation and the claim cannot be interleaved
+        # with another process's.
         with self._catalog.write("money") as connection:
             effect_id = self.intend(
                 connection,
@@ -295,6 +299,8 @@ class EffectLedger:
                 permit = self._send(connection, intent, row)
             elif state == "sent":
                 permit = self._take_over(connection, intent, row)
+            # Noted before the commit: from then on the row says `sent`, and another thread would take it for an
+            # orphan of ours.
             if permit is not None:
                 begun.add((self._catalog.url, row["id"]))
                 leases.begin(begun)

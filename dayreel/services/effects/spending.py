@@ -58,13 +58,17 @@ def check_caps(connection: Connection, claim: Claim) -> None:
         raise GateClosedError(
             f"It was not tried to {claim.what}: {STOPPED}.", next_step="Who stopped it and why: `dayreel config list`."
         )
+    # Posts cost nothing, and so does continuing what is paid: no cap holds them, but the switch above does.
     if claim.amount_usd == 0:
         return
     month = claim.spent_on.replace(day=1)
     next_month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    # Sandbox money is play money: it must not use up what may really be spent.
     budget, ours = claim.channel.budget, effects.c.world == claim.world
     for name, cap, where in (
         ("cap.content_usd", budget.per_content_usd, (effects.c.content_id == claim.content_id,)),
+        # By the day that is made, so that each day of a backfill has its own cap; the caps below go by the day on
+        # which the money leaves, so that no backfill outruns them.
         (
             "cap.channel_day_usd",
             budget.per_day_usd,

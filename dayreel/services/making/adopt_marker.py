@@ -242,6 +242,7 @@ def _adopt_final(
         poster(path, folder / "poster.jpg")
         contact_sheet(path, folder / "contact_sheet.jpg")
         stream = probe(path).best_video_stream()
+        # The same bytes are the same revision: otherwise every look at the marker would void the approval.
         revision = (before.revision if before else 0) + (before is None or before.file.sha256 != marker.sha256)
         final = FinalVideo(
             file=project.contents.record(row.id, path),
@@ -312,6 +313,8 @@ def _verified(project: Project, row: ContentRow, marker: Marker, target: str) ->
     folder = project.contents.folder(row.id)
     aside = folder / ".pipeline" / f"adopting-{Path(target).name}"
     aside.parent.mkdir(parents=True, exist_ok=True)
+    # Hashed while it is copied: its producer may write to it at any moment, and what was checked must be what is
+    # used.
     digest = hashlib.sha256()
     try:
         with (folder / marker.file).open("rb") as source, aside.open("wb") as copy:

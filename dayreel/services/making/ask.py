@@ -25,6 +25,8 @@ from dayreel.services.project import Project
 from dayreel.services.retry_transient import LONGEST_WAIT_S
 
 MAX_ANSWERS = 4
+# Numbers, not questions: answers that were lost or set aside keep theirs. A bound all the same, so that no loop buys
+# without end.
 MAX_SEQUENCES = 100
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -89,6 +91,8 @@ def ask(
         )
         key = EffectKey(row.id, "llm", model.name, sequence, fingerprint(layer=layer, asked=vars(asked)))
         earlier = project.ledger.find(key)
+        # It cannot be looked up, and is booked at its most by `reconcile`. Until then it keeps its number and its
+        # money.
         if earlier is not None and earlier.state == "unknown":
             continue
         try:
@@ -98,6 +102,7 @@ def ask(
             if len(reasons) + len(lost) < MAX_ANSWERS:
                 project.clock.sleep(min(error.retry_after_s or 2.0 ** (len(lost) - 1), LONGEST_WAIT_S))
             continue
+        # A person has retried the content: this answer is paid, and is not to be used a second time.
         if effect.result.get("set_aside"):
             continue
         effect_ids.append(effect.id)
@@ -109,6 +114,8 @@ def ask(
             parsed = _read(row.id, effect.result, document)
             accept(parsed)
         except Unusable as unusable:
+            # The hint becomes part of the next question, and so of its key. After a crash the same answers lead to
+            # the same questions, each of which the ledger finds paid.
             reasons.append(f"answer {sequence}: {unusable.reason}")
             prompt = f"{question.prompt}\n\n{unusable.hint}".strip()
             continue

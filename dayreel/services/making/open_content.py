@@ -59,6 +59,7 @@ def open_content(project: Project, channel: Channel, day: date) -> ContentRow:
         row = current_content(connection, channel.name, day)
         if row is None:
             row = _start(project, connection, ContentId(channel.name, day))
+    # Another machine may have begun it: its folder is then in the bucket alone.
     project.contents.fetch(row.id)
     if project.copies.adopt(row.id):  # another catalog has known it, and knew more of it
         with project.catalog.read() as connection:

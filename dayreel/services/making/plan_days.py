@@ -54,6 +54,7 @@ def pin_idea(
     }
     with project.catalog.write("plans") as connection:
         made = current_content(connection, name, day)
+        # A failed or rejected take may get another idea: its next take, or its retry, begins with one.
         if made is not None and made.idea is not None and made.state not in ("failed", "rejected", "expired"):
             raise StaleState(
                 f"{made.id} has its idea already (it is {made.state}).",
@@ -107,6 +108,7 @@ def pause_channel(
     if until is not None and until < local_day(now, channel.timezone):
         raise UsageError(f"{until} is over in {channel.timezone}.", next_step="Name today or a later day.")
     values = {"until_on": until, "note": note, "paused_by": by, "paused_at": now}
+    # Under the ledger's lock: a purchase has either been claimed before the pause, or sees it.
     with project.catalog.write("money") as connection:
         if (
             connection.execute(update(channel_pauses).where(channel_pauses.c.channel == name).values(**values)).rowcount

@@ -40,6 +40,7 @@ from dayreel.services.retry_transient import retry_transient
 from dayreel.stores.catalog.tables import renders
 from dayreel.stores.files import sha256_of
 
+# Part of the stage's fingerprint: count it up when the same inputs are to give other files.
 CODE_VERSION = "1"
 POLL_S = 0.5
 LONGEST_POLL_S = 10.0
@@ -78,6 +79,7 @@ def render_segments(
         segment_request(channel, prompt, seed=seeds.get(number))
         for number, prompt in enumerate(prompts.prompts, start=1)
     ]
+    # Before the stage begins: what the model cannot make must not cost the segments that it can.
     for request in requests:
         source.check(request)
     work = Work(
@@ -113,6 +115,8 @@ def _buy_all(
     project: Project, channel: Channel, row: ContentRow, source: VideoGenerator, requests: list[SegmentRequest]
 ) -> Product:
     """Make every segment at once; when some fail, those that are done are kept for the next try."""
+    # Inside the stage, so that what is missing fails the content, with a reason and a way to retry. Outside it was
+    # refused again and again, and the content was never `failed`.
     preflight(project, channel)
     # Threads, not processes: they wait for the vendor. Leaving the block waits for all, so that one refusal does not
     # abandon the other purchases.
@@ -137,6 +141,8 @@ def _buy_all(
 def _buy(
     project: Project, channel: Channel, row: ContentRow, source: VideoGenerator, request: SegmentRequest, sequence: int
 ) -> _Bought:
+    # The request is part of the key: the same one is bought once, however often this runs; another prompt or seed is
+    # another purchase.
     key = EffectKey(row.id, "segment", source.name, sequence, fingerprint(request=vars(request)))
     price = project.prices.of(source.name, request.model)
     cost = seconds_cost(price, duration_s=request.duration_s, resolution=request.resolution)
@@ -151,6 +157,7 @@ def _buy(
             record(handle)
         return Done(_follow(project, row, source, handle, sequence), cost)
 
+    # The render shows how far it is, and may lag behind; what is paid is the ledger's to say, and that alone decides.
     fire(project, row.id, sequence, "start", progress=0, detail="queued")
     try:
         effect = project.ledger.perform(intent, act)
@@ -184,6 +191,7 @@ def _follow(
     deadline = project.clock.monotonic() + RENDER_DEADLINE_S
     pause = POLL_S
     attempted = f"make segment {sequence} of {row.id} with {source.name}"
+    # fal calls it a request, Kling a task.
     reference = str(handle.get("request_id") or handle.get("task_id"))
     while True:
         job = retry_transient(project.clock, lambda: source.follow(handle))

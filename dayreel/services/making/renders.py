@@ -64,6 +64,7 @@ def fire(
                     updated_at=now,
                 )
             )
+        # A process that died left it so; the one that goes on follows the same request and starts nothing.
         elif event == "start" and row.state in UNDER_WAY:
             return
         elif event in ("progress", "fail") and row.state == "failed":

@@ -83,6 +83,7 @@ def run_stage(project: Project, row: ContentRow, work: Work, make: Callable[[], 
     # Per content, not per stage: its stages read what the earlier ones wrote, and a schedule, a backfill and a prompt
     # may all want the same day at once.
     with hold(project.settings.var_dir / "locks", row.id, what=what, at=project.clock.now()):
+        # Read under the lock: what another process has just finished has to be found done.
         manifest = project.contents.manifest(row.id)
         done = manifest.stages.get(work.stage)
         if done is not None and done.fingerprint == work.fingerprint and _is_intact(project, manifest, work.stage):
@@ -92,6 +93,8 @@ def run_stage(project: Project, row: ContentRow, work: Work, make: Callable[[], 
         started = project.clock.monotonic()
         try:
             product = make()
+        # Only what was foreseen fails the content. A bug leaves it as a killed process does: the traceback is in
+        # Dagster, and the next run makes the stage that has no record.
         except DayreelError as error:
             _fail(project, row.id, work, log_id, error)
             raise
@@ -101,6 +104,8 @@ def run_stage(project: Project, row: ContentRow, work: Work, make: Callable[[], 
 
 
 def _is_intact(project: Project, manifest: Manifest, stage: Stage) -> bool:
+    # Ideas and prompts are words of the manifest itself; the other stages have files, which can be lost while it
+    # stays.
     files: list[FileRecord] = []
     if stage == "raw_segments":
         files = [segment.file for segment in manifest.segments]
@@ -115,6 +120,7 @@ def _begin(project: Project, content_id: str, work: Work) -> int:
     now = project.clock.now()
     with project.catalog.write() as connection:
         row = get_content(connection, content_id)
+        # The lifecycle has no way from `failed` into a stage: `retry` first leads back to where it was.
         if row.state == "failed":
             advance(connection, "content", content_id, "retry", at=now, actor=project.actor, error=None)
         event = EVENTS[work.stage]

@@ -113,6 +113,7 @@ def facts_of(
 
     def is_for(bound: Mapping[str, Mapping[str, str]] | None) -> bool:
         wanted = approved_account(connection, project.settings.world, platform, bound)
+        # An account that could not be asked is held by its own gate (`account_problem`), with the better sentence.
         return wanted is None or account.identity is None or wanted.id in account.ids
 
     other_account = None

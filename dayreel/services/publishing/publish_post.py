@@ -56,6 +56,7 @@ def publish_post(
     with project.catalog.read() as connection:
         row = get_content(connection, content_id)
         done = _already(project, connection, row.id, platform)
+    # A process may have died between its last post and this; whoever asks again ends the content.
     if done is not None:
         with project.catalog.write() as connection:
             _finish_when_all_are_out(project, connection, channel, content_id)
@@ -175,6 +176,7 @@ def settle_post(
                 # TikTok returns no id for a private post; its status is asked by publish_id.
                 post_id=receipt.post_id or receipt.raw.get("publish_id"),
                 post_url=receipt.url,
+                # The first time counts: a later look must not move a post into another day and its limit.
                 posted_at=func.coalesce(platform_posts.c.posted_at, posted_at),
                 posted_on=func.coalesce(platform_posts.c.posted_on, local_day(posted_at, channel.timezone)),
                 error_message=None,
@@ -207,6 +209,7 @@ def note_post(
     Args:
         was_processing: the platform had accepted it, and has now given it up or no longer reports it.
     """
+    # A late failure of one try must not hide what another one has brought out.
     settled = ("posted",) if was_processing else ("posted", "processing")
     with project.catalog.write() as connection:
         connection.execute(
@@ -260,6 +263,8 @@ def _as_json(request: PostRequest) -> dict[str, Any]:
 
 
 def _key(request: PostRequest, platform: Platform) -> EffectKey:
+    # Sequence 1 always: a content is posted once per platform, and trying again is the same act, not a second one.
+    # What is sent is in the fingerprint, so that an edited caption cannot pass as the post that was approved.
     sent = fingerprint(video=request.video_sha256, title=request.title, caption=request.caption, fields=request.fields)
     return EffectKey(request.content_id, "post", platform, 1, sent)
 

@@ -51,6 +51,8 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
     chores: list[Chore] = []
     doubtful = _doubtful(project)
     if doubtful:
+        # By the youngest, so that something new is looked at soon; the key holds every name, so that it is another
+        # chore when the set changes.
         youngest = max(since for _, since in doubtful)
         key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{backoff_slot(now, youngest)}"
         chores.append(Chore("reconcile", f"reconcile:{key}", ", ".join(name for name, _ in doubtful)))

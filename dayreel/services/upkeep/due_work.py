@@ -116,6 +116,7 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
     held = holds(project)
     if left_out is not None:
         left_out += held.sentences()
+    # Everything is held then, and each run would only find that out for itself.
     if held.is_of_other_time:
         return []
     with project.catalog.read() as connection:
@@ -185,6 +186,7 @@ def _attempts(
     tried: set[tuple[str, str]] = set()
     for post in connection.execute(query.where(platform_posts.c.content_id.in_(content_ids))):
         attempts[(post.content_id, post.platform)] = post.attempts
+        # An effect that is only intended is certainly not out, whatever its row was left with by a process that died.
         certainly_not_out = post.state in ("failed", "sending") and post.effect == "intended"
         if not certainly_not_out or post.updated_at > before or post.attempts >= MOST_ATTEMPTS:
             tried.add((post.content_id, post.platform))

@@ -73,6 +73,7 @@ def reconcile(project: Project, *, limit: int | None = None) -> list[Reconciled]
     with project.catalog.read() as connection:
         unknown = read_unknown_outcomes(project, connection).here
         if limit is not None:
+            # Every look counts a row's version up, so the lowest was looked at least.
             unknown = tuple(sorted(unknown, key=lambda outcome: (outcome.version, outcome.effect_id))[:limit])
         numbers = [outcome.effect_id for outcome in unknown]
         given_back = select(effects.c.id).where(here, effects.c.state == "sent", effects.c.owner.is_(None))
@@ -173,6 +174,8 @@ def look_up_segment(project: Project, effect: Effect) -> Reconciled:
     if job.state == "failed":
         evidence = f"{effect.key.target} could not make it: {job.error or 'no reason given'}"
         if job.retry_helps:
+            # Unbilled and over (docs/reference/vendors/video.md): with its id the next try would only follow a dead
+            # request.
             project.ledger.record_outcome(effect.id, "intended", evidence, handle={})
         else:
             project.ledger.record_outcome(effect.id, "refused", evidence)
@@ -323,6 +326,8 @@ def _release(project: Project, effect: Effect, evidence: str, *, handle: Mapping
 
 def _release_once_settled(project: Project, effect: Effect, evidence: str) -> Reconciled:
     """Release what its service does not have, or wait while the request may still be on its way."""
+    # A request can still be on its way, or not yet in the vendor's list. Whoever releases it now may pay or post
+    # twice.
     if project.clock.now() - _sent_at(effect) < SETTLING:
         return _park(project, effect, f"{evidence} yet, and it was sent only just now", next_step="dayreel reconcile")
     return _release(project, effect, evidence)

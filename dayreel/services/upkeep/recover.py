@@ -76,6 +76,7 @@ def recover(
     if not force and not holds(project).is_of_other_time:
         return None
     outside = project.copies.epoch()
+    # First what belongs to no content, so that caps, pauses and the kill switch are those that people set last.
     project.copies.adopt_project()
     adopted, from_manifest = [], []
     for content_id in project.contents.content_ids():
@@ -207,6 +208,7 @@ def _put_manifest(project: Project, manifest: Manifest) -> None:
                     attempts=max(1, len(stage.effect_ids)),
                     request={},
                     handle={},
+                    # No answer to use again is in it: `dayreel retry` must not set it aside a second time.
                     result={"from_manifest": True, "set_aside": True},
                     reserved_usd=stage.cost_usd,
                     settled_usd=stage.cost_usd,

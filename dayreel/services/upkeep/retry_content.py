@@ -44,6 +44,7 @@ def reopen_refused(project: Project, content_id: str) -> int:
                 update(effects).where(effects.c.id == number).values(result={**result, "set_aside": True})
             )
         opened = reopen(connection, effects.c.content_id == content_id)
+        # The old reason would stand beside a post that is being tried again.
         connection.execute(
             update(platform_posts)
             .where(platform_posts.c.content_id == content_id, platform_posts.c.state == "failed")

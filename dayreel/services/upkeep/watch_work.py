@@ -74,6 +74,8 @@ def next_work(project: Project, memory: Memory, *, target: str) -> tuple[list[Ta
     tasks += [*_posts(project, days, left_out), *_markers(project, days, left_out), *_chores(project, target)]
     if project.clock.now().astimezone(ZoneInfo(project.settings.timezone)).time() >= MEASURE_AT:
         tasks.append(Task(f"measure:{today}", f"measure posts on {today}", "measure", today, trigger="watch"))
+    # Only what was started is remembered. That nothing is bought or posted twice is held by the ledger, not by this
+    # list.
     done = set(memory.done)
     return [task for task in tasks if task.key not in done], left_out
 
