@@ -5,10 +5,11 @@ from datetime import date
 
 import dagster as dg
 
+from dayreel.clock import local_day
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import WINDOW_DAYS
-from dayreel.services.measure_posts import gaps_of, measure_posts
+from dayreel.services.measure_posts import ONLY_DUE, gaps_of, measure_posts, measured_on
 from dayreel.vendors.registry import posted_by_hand
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.run_queue import ANALYTICS_POOL
@@ -48,24 +49,33 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
             dg.AssetCheckSpec(
                 CHECK,
                 asset=SNAPSHOTS,
-                description="Fails when a platform could not be asked, or did not answer for a post. The gap stays: "
+                description="Fails while a post that was out has no counters of the day: the platform could not be "
+                "asked, did not answer for it, or nobody asked. What is missing when the day ends stays a gap: "
                 "`engagement/daily` has it as rows with `status = 'missing'` and the reason.",
             )
         ],
         description="Views, likes, comments and shares of every post of the last 32 days, as the platforms report them "
-        f"on this day. Totals as of now: a past day cannot be measured afterwards. {runbook('explanation/engagement')}",
+        "on this day. Totals as of now: a past day cannot be measured afterwards; its run reports what it holds. "
+        f"{runbook('explanation/engagement')}",
     )
     def snapshots(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        day = date.fromisoformat(context.partition_key)
         with open_project(context) as project:
-            clients: dict[str, PlatformProvider] = {
-                name: getattr(context.resources, name).open(project) for name in platforms
-            }
-            measured = measure_posts(project, date.fromisoformat(context.partition_key), platforms=clients)
+            if day < local_day(project.clock.now(), project.settings.timezone):
+                measured = measured_on(project, day)
+            else:
+                clients: dict[str, PlatformProvider] = {
+                    name: getattr(context.resources, name).open(project) for name in platforms
+                }
+                only_due = context.run.tags.items() >= ONLY_DUE.items()
+                measured = measure_posts(project, day, platforms=clients, only_due=only_due)
         gaps = gaps_of(measured)
         return dg.MaterializeResult(
             metadata={
                 "snapshots": dg.MetadataValue.int(sum(platform.snapshots for platform in measured)),
-                "platforms": table([vars(platform) for platform in measured]),
+                "platforms": table(
+                    [{**vars(platform), "missing": ", ".join(platform.missing) or None} for platform in measured]
+                ),
                 # Plotted per day; what a platform did not report is a gap, not a zero.
                 **{f"views_{platform.platform}": platform.views for platform in measured if platform.views is not None},
             },

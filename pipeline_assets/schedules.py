@@ -14,11 +14,10 @@ from dayreel.clock import local_day
 from dayreel.rules.calendar import why_not_made
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_left_out
+from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
 from dayreel.settings import Settings
 from pipeline_assets.jobs import make_day_job_name
 from pipeline_assets.steps import TRIGGER_TAG
-
-MEASURE_CRON = "30 7 * * *"
 
 
 def build_schedules(channels: Sequence[Channel], settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -63,16 +62,19 @@ def _measure(settings: Settings) -> dg.ScheduleDefinition:
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = local_day(_due(context), settings.timezone)
         return dg.RunRequest(
-            run_key=f"measure:{day}", partition_key=day.isoformat(), tags={TRIGGER_TAG: "schedule measure_schedule"}
+            run_key=f"measure:{_due(context):%Y-%m-%dT%H:%M}",
+            partition_key=day.isoformat(),
+            tags={TRIGGER_TAG: "schedule measure_schedule", **ONLY_DUE},
         )
 
     return _schedule(
         "measure_schedule",
         "measure",
-        MEASURE_CRON,
+        f"{PULL_TIMES[0].minute} {','.join(str(pull.hour) for pull in PULL_TIMES)} * * *",
         settings.timezone,
         evaluate,
-        "Takes a snapshot of every post of the last 32 days, every day.",
+        "Takes a snapshot of every post of the last 32 days every day, and later on the same day again of those of "
+        "the last 48 hours and of those that could not be read.",
     )
 
 

@@ -65,6 +65,8 @@ class FakePlatform:
         sees: what `look_up` says instead of looking.
     """
 
+    counters_per_call = 20
+
     def __init__(
         self,
         name: str = "instagram",

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from dayreel.errors import TransientError
 from dayreel.providers.platforms.contract import Counters
 from dayreel.schemas.mart import WINDOW_DAYS
+from dayreel.services.measure_posts import ONLY_DUE
 from dayreel.stores.catalog.tables import metric_snapshots
 from pipeline_assets.definitions import build_defs
 from pipeline_assets.engagement_assets import SNAPSHOTS
@@ -84,22 +85,32 @@ def test_an_outage_or_deleted_post_warns_and_keeps_the_rest(
     assert result.success, failures(result)
     check = check_of(result)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert "instagram: no answer for p1" in str(check.description)
+    assert "instagram: no counters of p1: the platform did not answer" in str(check.description)
     assert "HTTP 503" in str(check.description)
     assert rows(deployment) == ["p2"]
 
 
-def test_measuring_a_past_day_is_refused_and_changes_nothing(
+def test_a_past_day_is_a_gap_and_not_a_failed_run(
     measured: Callable[..., Deployment], instance: dg.DagsterInstance
 ) -> None:
     deployment = measured(instagram=counters_of("p1", "p2"), youtube=counters_of("p3"))
     result = deployment.run(instance, "measure", days_ago(1))
-    (errors,) = failures(result).values()
-    assert f"Engagement of {days_ago(1)} cannot be measured today" in errors
-    assert "nothing was changed" in errors
-    assert rows(deployment) == []
-    assert result.get_asset_materialization_events() == []
-    assert instance.get_materialized_partitions(SNAPSHOTS) == set()
+    assert result.success, failures(result)
+    assert (check_of(result).passed, rows(deployment)) == (False, [])
+    assert f"no counters of p1, p2: not measured on {days_ago(1)}" in str(check_of(result).description)
+
+
+def test_a_later_pull_of_a_day_fills_its_gaps(
+    measured: Callable[..., Deployment], instance: dg.DagsterInstance
+) -> None:
+    down = TransientError(attempted="read counters from youtube", answer="HTTP 503")
+    assert not check_of(
+        measured(instagram=counters_of("p1", "p2"), youtube=down).run(instance, "measure", today())
+    ).passed
+    deployment = measured(instagram=counters_of("p1", "p2"), youtube=counters_of("p3"))
+    result = deployment.run(instance, "measure", today(), tags=ONLY_DUE)
+    assert check_of(result).passed
+    assert "p3" in rows(deployment)
 
 
 def test_a_days_lineage_is_exactly_the_posts_of_its_window(deployment_of_crafts: Deployment) -> None:

@@ -37,7 +37,7 @@ def _keys(deployment: Deployment, memory: Memory) -> list[str]:
 
 def test_what_was_done_is_not_due_again(made: Deployment) -> None:
     memory = Memory()
-    assert _keys(made, memory) == [f"make:notes:{DAY}", f"measure:{DAY}"]
+    assert _keys(made, memory) == [f"make:notes:{DAY}", f"measure:{DAY}T07:30"]
     memory.done += _keys(made, memory)
     assert _keys(made, memory) == []
     decision_id = made.decide(NOTES_ID, "approved")
@@ -52,9 +52,9 @@ def test_what_was_done_is_not_due_again(made: Deployment) -> None:
 
 def test_nothing_is_made_before_its_time(deployment: Deployment) -> None:
     deployment.write_channel("notes", {**NOTES, "make_at": "13:00"})
-    assert _keys(deployment, Memory()) == [f"measure:{DAY}"]
+    assert _keys(deployment, Memory()) == [f"measure:{DAY}T07:30"]
     deployment.write_channel("notes", {**NOTES, "active_from": (DAY + timedelta(days=1)).isoformat()})
-    assert _keys(deployment, Memory()) == [f"measure:{DAY}"]
+    assert _keys(deployment, Memory()) == [f"measure:{DAY}T07:30"]
     assert isinstance(DAY, date)
 
 

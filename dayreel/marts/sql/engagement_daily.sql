@@ -14,7 +14,7 @@ reads:
       order by s.observed_at desc, s.id desc limit 1) from platform_posts p
       where p.posted_on > :window_from and p.posted_on <= :window_until
       and p.id not in (select post_row_id from metric_snapshots where observed_on = :day_before))
-  processing_logs: layer = 'measurement' and status = 'failed' and started_at >= :starts_at and started_at < :ends_at
+  processing_logs: layer = 'measurement' and started_at >= :starts_at and started_at < :ends_at
 checks:
   status_is_known: status in ('measured', 'missing')
   missing_has_a_reason: (status = 'missing') = (reason is not null)
@@ -39,6 +39,15 @@ failures as (
     select day, metadata ->> 'platform' as platform, arg_max(coalesce(error_message, 'no reason was given'), id) as error
     from processing_logs
     join days on started_at >= starts_at and started_at < ends_at
+    where status = 'failed'
+    group by all
+),
+unread as (  -- why a post that was asked for has no counters; before 0.1.0 the ids stood there without a reason
+    select day, metadata ->> 'platform' as platform, missing.key as post_id, arg_max(missing.value ->> '$', processing_logs.id) as error
+    from processing_logs
+    join days on started_at >= starts_at and started_at < ends_at
+    cross join json_each(metadata -> 'missing') as missing
+    where json_type(metadata -> 'missing') = 'OBJECT'
     group by all
 ),
 window_posts as (  -- a channel's calendar may be a day ahead of the project's
@@ -58,8 +67,8 @@ select
     if(is_measured, 'measured', 'missing') as status,           -- text: `measured`, or `missing`: then every number is null, never 0
     case
         when is_measured then null
-        when asked_at is not null then getvariable('not_answered')
-        when error is not null then error
+        when asked_at is not null then coalesce(unread.error, getvariable('not_answered'))
+        when failures.error is not null then failures.error
         when is_any_asked then format('no {} post was measured on this day', post.platform)
         else 'nothing was measured on this day'
     end as reason,                                              -- text: why it is missing; null when measured
@@ -93,6 +102,7 @@ select
     post.simulated                                              -- flag: true for everything of the sandbox world
 from window_posts as post
 left join failures using (day, platform)
+left join unread using (day, platform, post_id)
 left join ends as now on now.post_row_id = post.post_row_id and now.observed_on = day
 left join ends as before on before.post_row_id = now.post_row_id and before.number = now.number - 1
 -- Missing is what was out when its platform was asked; where none was, what was out before the day began.

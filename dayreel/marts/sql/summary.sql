@@ -97,7 +97,7 @@ select
     coalesce(money.unknown_usd, 0) as unknown_usd,      -- usd: the part of it whose outcome is not known
     usd_per_1000(coalesce(money.spent_usd, 0), gains.views_gained) as usd_per_1000_views,  -- float: spent_usd per 1,000 views gained in the period; null: no views
     coalesce(gains.days_measured, 0) as days_measured,  -- int: days on which at least one post was measured
-    coalesce(gaps.days_missing, 0) as days_missing,     -- int: days on which at least one platform was not measured at all
+    coalesce(gaps.days_missing, 0) as days_missing,     -- int: days on which at least one platform or post could not be read
     gaps.missing,                                       -- text: those days with their reasons; null: none
     slowest.layer as slowest_layer,                     -- text: the layer with the slowest median; null: nothing has ended
     slowest.seconds as slowest_s,                       -- float: that median, in seconds; null: nothing has ended

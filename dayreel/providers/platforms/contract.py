@@ -96,9 +96,14 @@ class Counters:
 
 
 class PlatformProvider(Protocol):
-    """A platform and one account on it."""
+    """A platform and one account on it.
+
+    Attributes:
+        counters_per_call: how many posts one request for counters may name.
+    """
 
     name: str
+    counters_per_call: int
 
     def account(self) -> str:
         """Return the account's id as the settings have it (no network)."""
@@ -146,7 +151,10 @@ class PlatformProvider(Protocol):
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return the counters of these posts as of now; a post that the platform does not know is left out.
 
+        Args:
+            post_ids: at most `counters_per_call`: whoever asks keeps what came before a request that failed.
+
         Raises:
-            TransientError, PermanentError: as above.
+            TransientError, PermanentError: not readable.
         """
         ...

@@ -100,6 +100,7 @@ class InstagramPlatform:
     """
 
     name = "instagram"
+    counters_per_call = 1
 
     def __init__(
         self,

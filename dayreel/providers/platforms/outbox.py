@@ -48,6 +48,7 @@ class OutboxPlatform:
     """One folder that holds one folder per content."""
 
     name = "outbox"
+    counters_per_call = 1
 
     def __init__(self, *, folder: Path, clock: Clock) -> None:
         """Keep the folder; it is made with the first post."""

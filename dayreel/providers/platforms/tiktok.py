@@ -27,7 +27,13 @@ from dayreel.providers.platforms.contract import (
 from dayreel.providers.platforms.tiktok_api import TikTokApi
 from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, ChunkPlan, plan_chunks
 from dayreel.providers.platforms.tiktok_errors import BY_CODE, BY_FAIL_REASON, find_fail_row
-from dayreel.providers.platforms.tiktok_metrics import find_by_marker, public_id, query_videos, read_counters
+from dayreel.providers.platforms.tiktok_metrics import (
+    VIDEOS_PER_CALL,
+    find_by_marker,
+    public_id,
+    query_videos,
+    read_counters,
+)
 from dayreel.providers.platforms.verdicts import to_error
 from dayreel.rules.captions import format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
@@ -91,6 +97,7 @@ class TikTokPlatform:
     """
 
     name = "tiktok"
+    counters_per_call = VIDEOS_PER_CALL
 
     def __init__(
         self,

@@ -14,27 +14,24 @@ from dayreel.providers.platforms.tiktok_api import TikTokApi
 from dayreel.rules.captions import carries_marker
 
 _FIELDS = "id,create_time,share_url,video_description,title,like_count,comment_count,share_count,view_count"
-_BATCH = 20
+VIDEOS_PER_CALL = 20
 _PAGES = 10
 _CLOCK_SKEW = timedelta(minutes=10)
 
 
 def query_videos(api: TikTokApi, video_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the videos TikTok knows among these ids, in batches of 20.
+    """Return the videos TikTok knows among these ids, 20 at most.
 
     Raises:
         TransientError, PermanentError: not readable.
     """
-    videos: list[dict[str, Any]] = []
-    for start in range(0, len(video_ids), _BATCH):
-        body = api.call(
-            "/v2/video/query/",
-            attempted="read TikTok videos",
-            params={"fields": _FIELDS},
-            json={"filters": {"video_ids": list(video_ids[start : start + _BATCH])}},
-        )
-        videos.extend(body.get("videos") or [])
-    return videos
+    body = api.call(
+        "/v2/video/query/",
+        attempted="read TikTok videos",
+        params={"fields": _FIELDS},
+        json={"filters": {"video_ids": list(video_ids)}},
+    )
+    return list(body.get("videos") or [])
 
 
 def find_by_marker(api: TikTokApi, marker: str, sent_at: datetime | None) -> dict[str, Any] | None:
@@ -70,7 +67,7 @@ def read_counters(api: TikTokApi, post_ids: Sequence[str], *, observed_at: datet
         for asked in dict.fromkeys(post_ids)
     }
     wanted = list(dict.fromkeys(video_id for video_id in resolved.values() if video_id))
-    videos = {str(video["id"]): video for video in query_videos(api, wanted)}
+    videos = {str(video["id"]): video for video in query_videos(api, wanted)} if wanted else {}
     return [
         replace(_to_counters(videos[video_id], observed_at), post_id=asked)
         for asked, video_id in resolved.items()
@@ -105,7 +102,7 @@ def _find(api: TikTokApi, markers: set[str], sent_at: datetime | None) -> dict[s
             "/v2/video/list/",
             attempted="list the account's TikTok videos",
             params={"fields": _FIELDS},
-            json={"max_count": _BATCH, **cursor},
+            json={"max_count": VIDEOS_PER_CALL, **cursor},
         )
         for video in page.get("videos") or []:
             text = f"{video.get('video_description') or ''}\n{video.get('title') or ''}"

@@ -64,6 +64,7 @@ class YouTubePlatform:
     """
 
     name = "youtube"
+    counters_per_call = _BATCH
 
     def __init__(
         self,
@@ -185,17 +186,14 @@ class YouTubePlatform:
             return PostFinding("unclear", f"YouTube does not let us look: {error.message}")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
-        """Return the counters of these videos, 50 a call; what is switched off (likes, comments) is None."""
+        """Return the counters of these videos; what is switched off (likes, comments) is None."""
+        page = self._api.call(
+            "/youtube/v3/videos",
+            attempted="read YouTube statistics",
+            params={"part": "statistics", "id": ",".join(post_ids), "maxResults": _BATCH},
+        )
         observed_at = self._clock.now()
-        counters_read: list[Counters] = []
-        for start in range(0, len(post_ids), _BATCH):
-            page = self._api.call(
-                "/youtube/v3/videos",
-                attempted="read YouTube statistics",
-                params={"part": "statistics", "id": ",".join(post_ids[start : start + _BATCH]), "maxResults": _BATCH},
-            )
-            counters_read.extend(_to_counters(video, observed_at) for video in page.get("items", []))
-        return counters_read
+        return [_to_counters(video, observed_at) for video in page.get("items", [])]
 
     # -- sending --------------------------------------------------------------------------------------------------
 

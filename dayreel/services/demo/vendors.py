@@ -153,6 +153,8 @@ class DemoPlatform:
         gone: contents whose post was deleted there, and from when.
     """
 
+    counters_per_call = 50
+
     def __init__(
         self,
         name: str,

@@ -14,12 +14,12 @@ from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_not_begun
+from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
 from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.due_work import due_posts, new_decisions
 from dayreel.services.upkeep.watch_markers import new_markers
 
-MEASURE_AT = time(7, 30)
 _REMEMBERED = 1000
 
 
@@ -72,8 +72,7 @@ def next_work(project: Project, memory: Memory, *, target: str) -> tuple[list[Ta
     left_out: list[str] = []
     tasks = [*_makings(project, left_out), *_reviews(project, memory, days, left_out)]
     tasks += [*_posts(project, days, left_out), *_markers(project, days, left_out), *_chores(project, target)]
-    if project.clock.now().astimezone(ZoneInfo(project.settings.timezone)).time() >= MEASURE_AT:
-        tasks.append(Task(f"measure:{today}", f"measure posts on {today}", "measure", today, trigger="watch"))
+    tasks += _pulls(project, today)
     # Only what was started is remembered. That nothing is bought or posted twice is held by the ledger, not by this
     # list.
     done = set(memory.done)
@@ -150,6 +149,16 @@ def _markers(project: Project, days: _Days, left_out: list[str]) -> list[Task]:
             {"channel": marker.channel},
         )
         for marker in news.ready
+    ]
+
+
+def _pulls(project: Project, today: date) -> list[Task]:
+    """Return the newest of the day's measurements: after downtime, one makes up for those before it."""
+    now = project.clock.now().astimezone(ZoneInfo(project.settings.timezone)).time()
+    passed = [pull for pull in PULL_TIMES if now >= pull]
+    return [
+        Task(f"measure:{today}T{pull:%H:%M}", f"measure posts on {today}", "measure", today, (), "watch", ONLY_DUE)
+        for pull in passed[-1:]
     ]
 
 

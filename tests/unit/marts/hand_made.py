@@ -99,6 +99,11 @@ class Catalogued:
             }
             self.put(processing_logs, {**log, "error_message": error})
 
+    def unread(self, platform: str, missing: dict[str, str], *, when: str = "2026-11-10 07:30") -> None:
+        """Write down a pull that counted some posts and not these, each with its reason."""
+        log = {"layer": "measurement", "status": "completed", "started_at": at(when)}
+        self.put(processing_logs, log | {"metadata": {"platform": platform, "missing": missing}})
+
     def effects(self, *rows: tuple[str, str, str, str, str | None], **columns: Any) -> None:
         """Write acts from (who is paid, layer, state, reserved, settled)."""
         for target, layer, state, held, paid in rows:

@@ -111,6 +111,15 @@ def test_an_unreachable_platform_leaves_rows_with_its_error(by_hand: Catalogued)
     ]
 
 
+def test_a_post_that_could_not_be_read_has_its_own_reason(by_hand: Catalogued) -> None:
+    by_hand.posts(*((number, "instagram", "2026-11-07 12:00") for number in (1, 2, 3)))
+    by_hand.snapshots((1, "2026-11-10 07:30", {"views": 5}))
+    by_hand.unread("instagram", {"p2": "code 10", "p3": NOT_ANSWERED})
+    by_hand.unread("instagram", {"p2": "code 2"}, when="2026-11-10 13:30")
+    rows = by_hand.built(MART)
+    assert rows_of(rows, "post_row_id", "reason") == [(1, None), (2, "code 2"), (3, NOT_ANSWERED)]
+
+
 def test_a_day_without_a_run_has_a_row_for_every_published_post(by_hand: Catalogued) -> None:
     by_hand.posts(
         (1, "instagram", "2026-11-07 12:00"), (2, "tiktok", "2026-11-10 18:00")

@@ -1,23 +1,27 @@
 """Measuring: what a platform says, as of now; what it does not say stays empty; gaps are visible."""
 
 import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from dayreel.errors import TransientError, UsageError
+from dayreel.errors import PermanentError, TransientError, UsageError
 from dayreel.providers.platforms.contract import Counters
-from dayreel.services.measure_posts import measurable_posts, measure_posts
+from dayreel.schemas.mart import NOT_ANSWERED
+from dayreel.services.measure_posts import Measured, gaps_of, measurable_posts, measure_posts, measured_on
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.stores.catalog.tables import metric_snapshots
 from tests.fakes.clock import FakeClock
-from tests.fakes.platform import FakePlatform
+from tests.fakes.platform import FakePlatform, Killed
 from tests.fakes.project import DAY, channel_of, reviewable
+from tests.fakes.rows import add_post
 
 ID = "crafts-2026-11-20"
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -44,15 +48,15 @@ def test_a_snapshot_stores_null_for_what_a_platform_omits(project: Project) -> N
     counted = Counters("p-c1", NOON, views=120, likes=0, watch_time_s=31.5)
     platforms = {"instagram": FakePlatform(counts=[counted]), "youtube": FakePlatform("youtube", counts=[])}
     instagram, youtube = measure_posts(project, DAY, platforms=platforms)
-    assert (instagram.snapshots, instagram.missing, instagram.error) == (1, (), None)
-    assert (youtube.snapshots, youtube.missing, youtube.error) == (0, ("p-c1",), None)
+    assert (instagram.snapshots, instagram.missing) == (1, {})
+    assert (youtube.snapshots, youtube.missing) == (0, {"p-c1": NOT_ANSWERED})
     assert (instagram.views, youtube.views) == (120, None)
     (row,) = snapshots(project)
     assert (row["views"], row["likes"], row["watch_time_s"]) == (120, 0, 31.5)
     assert (row["reach"], row["comments"], row["shares"], row["saves"]) == (None, None, None, None)
     assert (row["age_h"], row["observed_at"], row["observed_on"], row["simulated"]) == (3.0, NOON, DAY, True)
-    (document,) = json.loads((project.contents.folder(ID) / "analytics.json").read_text())
-    assert (document["views"], document["likes"], document["reach"]) == (120, 0, None)
+    (snapshot,) = json.loads((project.contents.folder(ID) / "analytics.json").read_text())
+    assert (snapshot["views"], snapshot["likes"], snapshot["reach"]) == (120, 0, None)
 
 
 def test_measuring_again_adds_and_never_changes(project: Project) -> None:
@@ -73,15 +77,15 @@ def test_an_unreachable_platform_leaves_a_gap_and_blocks_nobody(project: Project
     down = FakePlatform(counts=TransientError(attempted="read insights", answer="HTTP 500"))
     counted = FakePlatform("youtube", counts=[Counters("p-c1", NOON, views=7)])
     instagram, youtube = measure_posts(project, DAY, platforms={"instagram": down, "youtube": counted})
-    assert (instagram.snapshots, instagram.missing) == (0, ("p-c1",))
-    assert "HTTP 500" in str(instagram.error)
+    assert instagram.snapshots == 0
+    assert "HTTP 500" in instagram.missing["p-c1"]
     assert youtube.snapshots == 1
     assert [row["platform"] for row in snapshots(project)] == ["youtube"]
 
 
 def test_a_platform_that_no_channel_uses_any_more_is_named(project: Project) -> None:
     instagram, _ = measure_posts(project, DAY, platforms={})
-    assert instagram.error == "no channel publishes there any more"
+    assert instagram.missing == {"p-c1": "no channel publishes there any more"}
 
 
 def test_posts_older_than_the_window_are_left_alone(project: Project) -> None:
@@ -99,3 +103,97 @@ def test_sandbox_posts_are_not_measured_on_a_real_platform(
     assert measurable_posts(live, DAY) == []
     assert measure_posts(live, DAY, platforms={"instagram": platform}) == []
     assert platform.counted == []
+
+
+class Moody(FakePlatform):
+    """A platform of many posts, some of whose requests fail.
+
+    Args:
+        refused: posts whose presence makes a request fail for good.
+        luck: whether the next request is answered, by its number; all are when it is None.
+        per_call: how many posts one request may name.
+    """
+
+    def __init__(
+        self, *, refused: AbstractSet[str] = frozenset(), luck: Callable[[], bool] | None = None, per_call: int = 20
+    ) -> None:
+        super().__init__()
+        self.counters_per_call = per_call
+        self._refused = refused
+        self._luck = luck
+
+    def counters(self, post_ids: Sequence[str]) -> list[Counters]:
+        assert len(post_ids) <= self.counters_per_call
+        self.counted.append(list(post_ids))
+        if self._luck is not None and not self._luck():
+            raise TransientError(attempted="read insights", answer="HTTP 500")
+        if refused := self._refused & set(post_ids):
+            raise PermanentError(attempted="read insights", answer="code 10", reference=min(refused))
+        return [Counters(post_id, NOON, views=1) for post_id in post_ids]
+
+
+@pytest.fixture
+def crowded(make_project: Callable[..., Project]) -> Project:
+    """A project with fifty posts on Instagram, of the last 25 days."""
+    opened = make_project(channels={"crafts": PLATFORMS}, run_id="run-1")
+    for number in range(1, 51):
+        back = timedelta(days=number % 25)
+        channel = "crafts" if number <= 25 else "notes"
+        add_post(opened.catalog, f"{channel}-{DAY - back}", number, "instagram", at=NOON - back - timedelta(hours=1))
+    return opened
+
+
+def test_a_post_that_cannot_be_read_costs_no_other(crowded: Project) -> None:
+    platform = Moody(refused={"p7", "p31"})
+    (measured,) = measure_posts(crowded, DAY, platforms={"instagram": platform})
+    assert (measured.snapshots, sorted(measured.missing)) == (48, ["p31", "p7"])
+    assert "(id 'p7')" in measured.missing["p7"]
+    assert len(platform.counted) < 20, "asked in halves, not one by one"
+
+
+def test_what_was_read_before_the_end_is_kept(crowded: Project) -> None:
+    class Ending(Moody):
+        def counters(self, post_ids: Sequence[str]) -> list[Counters]:
+            if len(self.counted) == 2:
+                raise Killed
+            return super().counters(post_ids)
+
+    with pytest.raises(Killed):
+        measure_posts(crowded, DAY, platforms={"instagram": Ending()})
+    assert len(snapshots(crowded)) == 40
+
+
+def test_a_platform_that_is_away_is_not_asked_for_each_post(crowded: Project) -> None:
+    platform = Moody(luck=lambda: False, per_call=1)
+    (measured,) = measure_posts(crowded, DAY, platforms={"instagram": platform})
+    assert (measured.snapshots, len(measured.missing)) == (0, 50)
+    assert len(platform.counted) == 9, "three posts, three attempts each"
+
+
+@pytest.mark.parametrize("per_call", [1, 20])
+def test_one_failing_request_in_twenty_loses_nothing(crowded: Project, per_call: int) -> None:
+    dice = random.Random(7)
+    platform = Moody(luck=lambda: dice.random() >= 0.05, per_call=per_call)
+    kept = 0
+    for _ in range(30):
+        (measured,) = measure_posts(crowded, DAY, platforms={"instagram": platform}, analytics=False)
+        kept += len(measured.missing) == 0
+    assert len(snapshots(crowded)) >= 0.995 * 30 * 50
+    assert kept == 30
+
+
+def test_a_later_pull_asks_for_young_posts_and_gaps(crowded: Project) -> None:
+    measure_posts(crowded, DAY, platforms={"instagram": Moody(refused={"p7"})})
+    again = Moody()
+    (measured,) = measure_posts(crowded, DAY, platforms={"instagram": again}, only_due=True)
+    (asked,) = again.counted
+    assert measured == Measured("instagram", 50, {}, 50)
+    assert sorted(asked) == ["p1", "p2", "p25", "p26", "p27", "p50", "p7"]
+
+
+def test_a_past_day_says_what_it_holds(crowded: Project) -> None:
+    measure_posts(crowded, DAY, platforms={"instagram": Moody(refused={"p7"})})
+    crowded.clock.sleep(86_400)
+    (measured,) = measured_on(crowded, DAY)
+    assert (measured.snapshots, measured.missing) == (49, {"p7": f"not measured on {DAY}"})
+    assert gaps_of([measured]) == [f"instagram: no counters of p7: not measured on {DAY}"]

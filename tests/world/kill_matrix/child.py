@@ -34,6 +34,7 @@ from dayreel.rules.post_words import post_marker
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.effect import Effect
+from dayreel.schemas.mart import NOT_ANSWERED
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.making import compose_video as composing
 from dayreel.services.making.compose_video import compose_video
@@ -228,7 +229,8 @@ def _publish(project: Project, content_id: str) -> list[str]:
             errors.append(f"{name}: {type(error).__name__}: {error}")
     if not errors:
         measured = measure_posts(project, today(), platforms=platforms)
-        errors += [f"measure {result.platform}: {result.error}" for result in measured if result.error]
+        unread = [(platform.platform, why) for platform in measured for why in platform.missing.values()]
+        errors += [f"measure {platform}: {why}" for platform, why in unread if why != NOT_ANSWERED]
     return errors
 
 

@@ -30,6 +30,7 @@ class AcmeBoard:
     """A board."""
 
     name = "acme_board"
+    counters_per_call = 100
 
     def __init__(self, api: Acme, clock: Clock) -> None:
         """Take Acme's API and a clock."""

@@ -296,25 +296,22 @@ def test_a_forgotten_publish_id_is_in_doubt_after_the_last_byte(finishing: bool,
             make_tiktok(server.url).post(make_permit("post", "tiktok"), request, handle=handle, record=Recorder())
 
 
-def test_tiktok_videos_are_asked_for_in_batches_of_twenty() -> None:
-    ids = [str(7000 + number) for number in range(45)]
-    with scripted(tiktok_says({"videos": [{"id": "7000", "view_count": 0}]}), tiktok_says({})) as server:
-        (counted,) = make_tiktok(server.url).counters(ids)
-        sizes = [len(asked.json()["filters"]["video_ids"]) for asked in server.asked]
-    assert sizes == [20, 20, 5]
+def test_a_tiktok_count_of_zero_is_not_a_missing_one() -> None:
+    with scripted(tiktok_says({"videos": [{"id": "7000", "view_count": 0}]})) as server:
+        (counted,) = make_tiktok(server.url).counters(["7000", "7001"])
+        (asked,) = server.asked
+    assert asked.json()["filters"]["video_ids"] == ["7000", "7001"]
     assert (counted.views, counted.likes) == (0, None), "0 is 0, and missing is missing"
 
 
 # -- YouTube --------------------------------------------------------------------------------------------------
 
 
-def test_youtube_counters_are_strings_read_in_batches_of_fifty() -> None:
-    ids = [f"v{number}" for number in range(120)]
+def test_youtube_counters_are_strings_of_digits() -> None:
     items = [{"id": "v0", "statistics": {"viewCount": "12", "commentCount": "0"}}, {"id": "v1"}]
-    with scripted(TOKEN, Say(200, {"items": items}), Say(200, {"items": []})) as server:
-        first, second = make_youtube(server.url).counters(ids)
-        sizes = [len(query(asked)["id"][0].split(",")) for asked in server.asked[1:]]
-    assert sizes == [50, 50, 20]
+    with scripted(TOKEN, Say(200, {"items": items})) as server:
+        first, second = make_youtube(server.url).counters(["v0", "v1", "v2"])
+        assert query(server.asked[1])["id"] == ["v0,v1,v2"]
     assert (first.views, first.likes, first.comments) == (12, None, 0)
     assert second.views is None
 
