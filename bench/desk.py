@@ -165,7 +165,7 @@ def serve(root: Path) -> None:
 
 
 def ask(process: subprocess.Popen[str]) -> dict[str, int]:
-    """Return what the desk's process tells of its feed."""
+    """Return what the desk's process says of its feed."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("?\n")

@@ -375,7 +375,7 @@ def _remux(recorder: Recorder, root: Path, *, error: str | None) -> None:
 
 
 def record_graph(recorder: Recorder, name: str, defs: dg.Definitions) -> None:
-    """Write down what Dagster is told: assets, checks, jobs with their ops, schedules, sensors, resources."""
+    """Write down what Dagster is given: assets, checks, jobs with their ops, schedules, sensors, resources."""
     graph, repository = defs.resolve_asset_graph(), defs.get_repository_def()
     keys = sorted(graph.get_all_asset_keys(), key=lambda key: key.to_user_string())
     nodes = {key.to_user_string(): graph.get(key) for key in keys}

@@ -1,4 +1,4 @@
-"""Every `dayreel ...` that a page, a message or a docstring tells people to type exists, with these options."""
+"""Every `dayreel ...` that a page, a message or a docstring asks people to type exists, with these options."""
 
 import re
 import shlex
@@ -17,14 +17,14 @@ TYPED = re.compile(r"^(?:\$ )?dayreel (.+)$", re.MULTILINE)
 
 
 def commands_in(text: str) -> Iterator[str]:
-    """Yield what follows `dayreel` wherever it is told to be typed."""
+    """Yield what follows `dayreel` wherever people are asked to type it."""
     yield from QUOTED.findall(text)
     for block in FENCED.findall(text):
         yield from TYPED.findall(block)
 
 
 def why_not(line: str) -> str | None:
-    """Return what is wrong with a command line, as far as its names tell, or None."""
+    """Return what is wrong with a command line, as far as its names show, or None."""
     words = shlex.split(re.sub(r"[\[\]…]|\.\.\.", " ", line).replace("'", "").replace('"', ""), comments=True)
     command: click.Command = root
     context = click.Context(root)

@@ -109,7 +109,7 @@ def test_a_unit_is_confined_stops_cleanly_and_limits_restarts(name: str) -> None
     assert options["User"][0] not in ("root", "")
     assert options["Restart"] == ["on-failure"]
     assert int(options["StartLimitBurst"][0]) * int(options["RestartSec"][0]) < int(options["StartLimitIntervalSec"][0])
-    assert options["KillMode"] == ["mixed"], "a child that is told to stop before its parent looks like a fault"
+    assert options["KillMode"] == ["mixed"], "a child that is asked to stop before its parent looks like a fault"
     assert int(options["TimeoutStopSec"][0]) > STOP_DEADLINE_S
 
 

@@ -1,4 +1,4 @@
-"""An S3 store on loopback: keeps what is put, lists and gives it, wants signatures, and can be told to refuse."""
+"""An S3 store on loopback: keeps what is put, lists and gives it, wants signatures, and can be set to refuse."""
 
 import hashlib
 import threading

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A program that behaves like `cloudflared tunnel`: prints its box to stderr, answers /quicktunnel and /ready.
 
-What it does is told by files in its own folder: `mode` (works, refuses, dies, never_ready), and it writes `pid`, `url`
+What it does is set by files in its own folder: `mode` (works, refuses, dies, never_ready), and it writes `pid`, `url`
 and `environment` there, and `asked` when it has been asked three times whether it is ready.
 """
 

@@ -68,7 +68,7 @@ class Totals:
         forwarded: how many the desk passed on for the viewer, and for the operator.
         acted_by_viewer: what was carried out for the viewer; nothing, or the desk is broken.
         acted_by_operator: how many were carried out for the operator.
-        unrecorded: acts of the operator that are no line in the record.
+        unrecorded: acts of the operator without a line in the record.
         statuses: how the desk answered the viewer.
     """
 

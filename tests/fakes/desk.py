@@ -84,7 +84,7 @@ def token_of(app: Starlette, name: str, role: str) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that stops when it is told to, instead of looking ten times a second whether it was."""
+    """uvicorn that stops when it is asked to, instead of looking ten times a second whether it was."""
 
     async def main_loop(self) -> None:
         self.loop, self.is_over = asyncio.get_running_loop(), asyncio.Event()

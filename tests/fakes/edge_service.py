@@ -1,4 +1,4 @@
-"""A stand-in for Edge's read-aloud websocket that speaks one word per message, and breaks where it is told."""
+"""A stand-in for Edge's read-aloud websocket that speaks one word per message, and breaks where it is set to."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A language model that says what it is told to say, then invents, and remembers every question."""
+"""A language model that answers what it is given, then invents, and remembers every question."""
 
 import json
 from collections.abc import Iterable

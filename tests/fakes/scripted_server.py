@@ -1,4 +1,4 @@
-"""A server on loopback that answers what it is told, and writes down what it was asked. For answers no world gives."""
+"""A server on loopback that answers what it is given, and writes down what it was asked. For answers no world gives."""
 
 import json
 import threading

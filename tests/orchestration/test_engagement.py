@@ -34,7 +34,7 @@ class Account:
 
 @pytest.fixture
 def measured(make_deployment: Callable[..., Deployment]) -> Callable[..., Deployment]:
-    """Return a maker of projects with two posts on Instagram and one on YouTube, which answer as they are told to."""
+    """Return a maker of projects with two posts on Instagram and one on YouTube, which answer as they are set to."""
 
     def make(**answers: Any) -> Deployment:
         deployment = make_deployment(crafts=CRAFTS)

@@ -1,4 +1,4 @@
-"""Doubts, deadlines, money and failures: each told or looked up once, by a run, and never in a loop."""
+"""Doubts, deadlines, money and failures: each notified or looked up once, by a run, and never in a loop."""
 
 import json
 from datetime import UTC, datetime, timedelta

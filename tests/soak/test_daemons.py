@@ -58,7 +58,7 @@ def quickened(shipped: str, databases: dict[str, str]) -> str:
 
 
 def pid_of(daemons: Daemons, run_id: str) -> int:
-    """Return the process that executes a run, as it has told in the run's log."""
+    """Return the process that executes a run, as it says in the run's log."""
     events = [entry.dagster_event for entry in daemons.instance.all_logs(run_id) if entry.dagster_event]
     engine_events = [event.engine_event_data.metadata for event in events if event.is_engine_event]
     return int(str([metadata["pid"].value for metadata in engine_events if "pid" in metadata][-1]))

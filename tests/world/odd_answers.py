@@ -372,7 +372,7 @@ def _notify(vendor: str, project: Project) -> object:
     with project.catalog.read() as connection:
         row = get_content(connection, CONTENT)
     notified = notify_once(project, row, "subject", "a text", notifier=project.connect(vendor))
-    if "was not told" in notified:
+    if "was not notified" in notified:
         raise DayreelError(notified)
     return notified
 

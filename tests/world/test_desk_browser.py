@@ -230,19 +230,19 @@ def test_progress_is_seen_without_reload_and_two_tabs_race(desk: Place, in_brows
         fire(desk.project, desk.content_id, 1, "progress", progress=70, detail="70 percent")
         await first.wait("document.querySelector('[data-field=render-progress]').value === 70", "no live progress")
         assert await first.say("window.sameDocument") is True
-        # Ana mends the caption: Ben is told, and his Approve stays that of the words he sees until he asks for the new.
+        # Ana mends the caption: Ben is shown it; his Approve stays that of the words he sees until he asks for the new.
         await second.say("window.sameDocument = true")
         await first.type("#caption", "Clay and a jar")
         await first.press("form[action$='/edit'] button")
-        await second.wait("!document.getElementById('moved').hidden", "the other tab is not told of the edit")
+        await second.wait("!document.getElementById('moved').hidden", "the other tab does not learn of the edit")
         assert await second.say("window.sameDocument") is True
         await second.press("#moved a")
         assert await second.say("document.querySelector('#caption').value") == "Clay and a jar"
-        # Ben is typing a reason when Ana approves: his page tells him and keeps what he wrote; the decision is refused.
+        # Ben is typing a reason when Ana approves: his page says so and keeps what he wrote; the decision is refused.
         await second.say("document.querySelector('.no summary').click()")
         await second.type("#note", "too dark")
         await first.press("form[action$='/approve'] button")
-        await second.wait("!document.getElementById('moved').hidden", "the other tab is not told")
+        await second.wait("!document.getElementById('moved').hidden", "the other tab does not learn of it")
         await second.press("form[action$='/reject'] button")
         text = await second.say("document.body.innerText")
         assert "Ana" in text

@@ -1,4 +1,4 @@
-"""Secrets pushed through every error path of every provider: a server says back what it got, and nobody passes it on.
+"""Secrets pushed through every error path of every provider: a server echoes what it got, and nobody passes it on.
 
 The sandbox world's keys are the marked ones. A proxy in front of it turns hostile at one request after another, so that
 each step of each flow gets an answer that repeats address, headers and body in every field that a message is made from.
@@ -275,7 +275,7 @@ def test_no_vendor_answer_leaks_a_secret_into_output_or_logs(
 
 
 def test_the_net_has_no_hole(world: RunningSandbox, proxy: HostileProxy) -> None:
-    """A message that does say back what was sent is found: otherwise the tests above could not fail."""
+    """A message that does echo what was sent is found: otherwise the tests above could not fail."""
     proxy.begin(1, "json 401")
     response = requests.post(
         f"{proxy.url}/slack/api/auth.test", headers={"Authorization": "Bearer xoxb-sandbox"}, timeout=60

@@ -29,7 +29,7 @@ FALLS = movie_name("Hidden Falls", 2019)
 
 @pytest.fixture
 def stored_instance() -> Iterator[dg.DagsterInstance]:
-    """On disk: only such a one tells a sensor's tick which dynamic partitions there are."""
+    """On disk: only such a one shows a sensor's tick which dynamic partitions there are."""
     with dg.instance_for_test() as opened:
         yield opened
 

@@ -169,7 +169,7 @@ def test_a_decision_made_elsewhere_is_shown_in_the_message(chat: Chat) -> None:
 
 def test_pressing_a_superseded_message_is_refused_and_explained(chat: Chat) -> None:
     stale = chat.sign(button="approve")
-    reviewable(chat.project, video=b"anew")
+    reviewable(chat.project, video=b"again")
     assert chat.deliver(stale).status_code == 200
     assert decision(chat) is None
     assert "You saw revision 1" in chat.whispers()[0]
@@ -223,7 +223,7 @@ def test_a_lost_question_is_found_by_its_marker_and_not_resent(
 ) -> None:
     from dayreel.services.upkeep.reconcile import reconcile
 
-    row = reviewable(chat.project, video=b"anew")
+    row = reviewable(chat.project, video=b"again")
     world.arm(chat.name, "post", "lose_answer")
     notifier = chat.project.connect(chat.name)
     notified = notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
@@ -401,7 +401,7 @@ def test_what_is_hostile_is_refused_and_changes_nothing(chat: Chat, caplog: pyte
 def test_a_replay_is_refused_even_after_the_decision_is_revoked(chat: Chat) -> None:
     first = chat.sign(button="approve")
     assert chat.deliver(first).status_code == 200
-    reviewable(chat.project, video=b"anew")
+    reviewable(chat.project, video=b"again")
     assert chat.deliver(first).status_code == 409
     assert content_row(chat.project, CONTENT).state == "review_pending"
 
@@ -411,7 +411,7 @@ def test_a_replay_in_another_process_changes_nothing_either(chat: Chat, project:
     first = chat.sign(button="approve")
     chat.deliver(first)
     newer = chat_on(project, chat.world, chat.name)
-    reviewable(newer.project, video=b"anew")
+    reviewable(newer.project, video=b"again")
     assert newer.deliver(first).status_code == 200
     assert content_row(newer.project, CONTENT).state == "review_pending"
 

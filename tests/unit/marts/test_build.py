@@ -43,7 +43,7 @@ def posted(project: Project, clock: FakeClock) -> str:
 
 
 def measure(project: Project, clock: FakeClock, views: int | None) -> None:
-    """Measure: Instagram tells `views`, or cannot be asked; TikTok always tells 10."""
+    """Measure: Instagram reports `views`, or cannot be asked; TikTok always reports 10."""
     now = clock.now()
     posts = {name: project.connect(name).world.live[0].post_id for name in ("instagram", "tiktok")}
     gone = TransientError(attempted="read insights", answer="HTTP 503")

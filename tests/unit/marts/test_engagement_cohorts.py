@@ -46,7 +46,7 @@ def test_a_mark_is_reported_once_on_the_day_it_was_passed(by_hand: Catalogued) -
 def test_a_counter_that_is_not_reported_is_null_at_every_age(by_hand: Catalogued) -> None:
     by_hand.posts((1, "youtube", "2026-11-09 07:00"))
     by_hand.snapshots((1, "2026-11-10 07:30", {"views": 49}))  # 24.5 h
-    # 1 h lies 24.5 h wide: a gap; 24 h: 49 x 24 / 24.5 = 48, and saves were never told
+    # 1 h lies 24.5 h wide: a gap; 24 h: 49 x 24 / 24.5 = 48, and saves were never reported
     assert rows_of(by_hand.built(MART), "age", "views", "saves", by=BY) == [("1h", None, None), ("24h", 48, None)]
 
 

@@ -83,7 +83,7 @@ def test_what_a_platform_omits_is_null_and_never_zero(by_hand: Catalogued) -> No
     by_hand.snapshots((1, "2026-11-09 07:30", {"views": 100}))
     by_hand.snapshots((1, "2026-11-10 07:30", {"views": 130, "likes": 4}))
     rows = by_hand.built(MART)
-    # saves were never told; likes are told now but were not before: their gain is not known
+    # saves were never reported; likes are reported now but were not before: their gain is not known
     assert rows_of(rows, "views_gained", "saves", "saves_gained", "likes", "likes_gained", "likes_taken_back") == [
         (30, None, None, 4, None, None)
     ]

@@ -48,7 +48,7 @@ def encoded(run: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def make_clip_in(encoded: Callable[..., Path]) -> MakeClip:
-    """Make a clip in a folder: moving test picture and a tone, unless told otherwise; `None` leaves a stream out."""
+    """Make a clip in a folder: moving test picture and a tone, unless asked otherwise; `None` leaves a stream out."""
 
     def make(
         folder: Path,

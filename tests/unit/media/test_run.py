@@ -171,7 +171,7 @@ def test_cancelled_work_ends_the_program_and_its_children(tmp_path: Path) -> Non
 
 
 def test_a_supervised_program_ends_even_if_its_parent_is_killed(tmp_path: Path) -> None:
-    output = tmp_path / "told"
+    output = tmp_path / "output"
     program = fake_ffmpeg(tmp_path, f"echo $$ > {output}.new; mv {output}.new {output}; exec sleep 60")
     holding = (
         "import subprocess, sys, time; from dayreel.process_guard import supervised; "

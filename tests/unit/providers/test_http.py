@@ -1,4 +1,4 @@
-"""What arrived and what did not, told apart on real sockets."""
+"""What arrived and what did not, distinguished on real sockets."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""What waits for somebody, and what was spent, as every face is told."""
+"""What waits for somebody, and what was spent, as every face is given it."""
 
 from collections.abc import Callable
 from datetime import timedelta

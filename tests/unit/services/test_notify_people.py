@@ -1,4 +1,4 @@
-"""Messages about no content: told once in each world, in a project that has made nothing yet."""
+"""Messages about no content: sent once in each world, in a project that has made nothing yet."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +48,7 @@ def test_a_message_about_no_content_is_sent_once_in_each_world(project: Project)
     assert notified_about(project, target="log") == {"a thing"}
     assert notified_about(project, target="slack") == set()
     live = replace(project, settings=project.settings.model_copy(update={"world": "live"}))
-    assert notified_about(live, target="log") == set(), "the sandbox world's messages have told nobody anything"
+    assert notified_about(live, target="log") == set(), "the sandbox world's messages have notified nobody of anything"
     notify(live, notifier)
     assert len(notifier.messages) == 2
     with project.catalog.read() as connection:

@@ -1,4 +1,4 @@
-"""Moving rows: one wins, the loser is told who won, and everything is in the audit trail."""
+"""Moving rows: one wins, the loser learns who won, and everything is in the audit trail."""
 
 import threading
 from datetime import UTC, datetime

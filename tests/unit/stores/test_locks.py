@@ -1,4 +1,4 @@
-"""Named locks: one works, the other is told who does."""
+"""Named locks: one works, the other learns who does."""
 
 import subprocess
 import sys

@@ -51,7 +51,7 @@ class Keyboard(Pilot[None]):
         self._handled = 0
 
     def handles(self, message: Message) -> None:
-        """Be told of each message that a part of the terminal begins to handle."""
+        """Hear of each message that a part of the terminal begins to handle."""
         self._handled += not isinstance(message, Callback | Idle)
 
     async def press(self, *keys: str) -> None:
@@ -73,7 +73,7 @@ def no_player(path: Path) -> str:
 
 
 def terminal(project: Project, *, person: str = "alma", **wishes: Any) -> WatchedTerminal:
-    """Return a terminal that looks twenty times a second, plays nothing and has no colour, unless told otherwise."""
+    """Return a terminal that looks twenty times a second, plays nothing and has no colour, unless asked otherwise."""
     return WatchedTerminal(project, person=person, **{"every_s": 0.05, "play": no_player, "colour": False, **wishes})
 
 

@@ -146,7 +146,7 @@ def _be_the_child(act: Callable[[], Document], answer: Path) -> None:
     try:
         try:
             document = act()
-        except BaseException:  # noqa: BLE001  the parent is told, whatever it was
+        except BaseException:  # noqa: BLE001  the parent gets it, whatever it was
             document = {"crash": traceback.format_exc()}
         answer.write_text(json.dumps(document, default=str), encoding="utf-8")
     finally:

@@ -225,6 +225,6 @@ def _judge_rest(result: Result, books: Document) -> None:
         result.wrong.append(f"held: {books['held']}")
     if result.swaps and books["approved"] != [books["caption"]]:
         result.wrong.append(f"approved: {books['approved']}, and the caption is {books['caption']!r}")
-    # TikTok tells the id of a private post late or never, and nothing is measured before.
+    # TikTok reports the id of a private post late or never, and nothing is measured before.
     if not {"instagram", "youtube"} <= set(books["snapshots"]):
         result.wrong.append(f"measured: {books['snapshots']}")

@@ -1,4 +1,4 @@
-"""What people are told about own footage: each thing once, together, without the shared folder or a key at hand."""
+"""What people hear of own footage: each thing once, together, without the shared folder or a key at hand."""
 
 import shutil
 from collections.abc import Callable
@@ -59,9 +59,7 @@ def test_a_question_is_notified_once_even_after_a_rebuild(library: Library, tiny
     run_pass(library)
     assert due(library) == []
     assert notify_news(library.project, notifier=notifier) == []
-    assert notify_news(library.project, notifier=FakeNotifier(name="ntfy")) != [], (
-        "another way to tell has told nothing"
-    )
+    assert notify_news(library.project, notifier=FakeNotifier(name="ntfy")) != [], "another notifier has sent nothing"
 
 
 def test_failures_are_notified_together_but_not_a_persons_acts(library: Library, tiny_clip: Path) -> None:
@@ -129,6 +127,6 @@ def test_an_absent_share_holds_up_no_news_and_no_other_chore(library: Library, t
 def test_what_another_process_sees_to_is_no_failure(library: Library) -> None:
     locks, now = library.project.settings.var_dir / "locks", library.project.clock.now()
     notifier = FakeNotifier()
-    with hold(locks, "library", what="tend", at=now), hold(locks, "library-news", what="tell", at=now):
+    with hold(locks, "library", what="tend", at=now), hold(locks, "library-news", what="notify", at=now):
         for name in ("library", "library_news"):
             assert "Another process is already at it" in do_chore(library.project, name, notifier=notifier)[0]

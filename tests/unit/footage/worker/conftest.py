@@ -29,7 +29,7 @@ WITHIN_S = 300.0
 
 @dataclass
 class SharedFolder:
-    """A shared folder and what its workers have told."""
+    """A shared folder and what its workers have logged."""
 
     root: Path
     ffmpeg: Path

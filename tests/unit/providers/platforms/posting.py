@@ -34,7 +34,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 
 class WaitingClock:
-    """Nobody waits: sleeping moves this clock on, and tells `on_sleep` so that a world can move along."""
+    """Nobody waits: sleeping moves this clock on, and calls `on_sleep` so that a world can move along."""
 
     def __init__(self, on_sleep: Callable[[float], object] | None = None) -> None:
         self._slept_s = 0.0

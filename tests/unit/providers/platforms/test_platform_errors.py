@@ -38,7 +38,7 @@ def check(error: ProviderError, verdict: str, code: str) -> None:
     assert error.verdict == verdict
     assert error.code is not None
     assert code in error.code
-    assert error.next_step, "nobody is told what to do"
+    assert error.next_step, "nobody learns what to do"
     assert TOKEN not in str(error)
     assert TOKEN not in repr(error.__cause__)
 

@@ -21,7 +21,7 @@ OLD, YOUNG = "2026-11-20T07:59:59.000Z", "2026-11-20T08:30:00.000Z"
 
 
 class Bucket:
-    """A store that keeps what is put, wants signatures, and can be told to refuse."""
+    """A store that keeps what is put, wants signatures, and can be set to refuse."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}

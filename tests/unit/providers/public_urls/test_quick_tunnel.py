@@ -59,7 +59,7 @@ def video(tmp_path: Path) -> Path:
 
 
 class QuickClock(SystemClock):
-    """Waits a fiftieth of what is asked; no deadline passes on it before it is told that it has."""
+    """Waits a fiftieth of what is asked; no deadline passes on it before it is set to have passed."""
 
     is_over = False
 

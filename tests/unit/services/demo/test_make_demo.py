@@ -152,7 +152,7 @@ def test_every_channel_has_a_page_that_needs_nothing_else(reports: list[WeeklyRe
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a chromium on the PATH")
 def test_the_page_opens_without_errors_or_sideways_scrolling(reports: list[WeeklyReport], tmp_path: Path) -> None:
-    """A script that only the test adds tells how wide the page is and what could not be shown.
+    """A script that only the test adds reports how wide the page is and what could not be shown.
 
     The page is in frames as wide as a phone and a desk's screen: a browser's own window may be no narrower than 500.
     """
@@ -169,7 +169,9 @@ def test_the_page_opens_without_errors_or_sideways_scrolling(reports: list[Weekl
         f'<iframe style="border:0;width:{width}px;height:900px" srcdoc="{html.escape(page)}"></iframe>'
         for width in (390, 1280)
     ]
-    frame.write_text(f"<script>const told = {{}}; window.told = told;</script>{''.join(frames)}", encoding="utf-8")
+    frame.write_text(
+        f"<script>const measured = {{}}; window.measured = measured;</script>{''.join(frames)}", encoding="utf-8"
+    )
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     command = ["chromium", *flags, f"--user-data-dir={tmp_path / 'browser'}", "--window-size=1400,1000"]
     done = subprocess.run(

@@ -118,7 +118,7 @@ def test_an_edited_caption_survives_a_second_run(make_project: MakeProject) -> N
     make_idea(project, channel_of(project), DAY, model=FakeLanguageModel())
     reviewable(project)
     decide(project, ID, "edited", by="ana", via="cli", caption="My words")
-    reviewable(project, video=b"anew")
+    reviewable(project, video=b"again")
     assert content_row(project, ID).caption == "My words"
 
 

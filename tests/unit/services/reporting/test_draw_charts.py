@@ -1,7 +1,7 @@
 """Charts, by what was drawn: lines with their gaps, bars with their heights, units on the axes, and as pictures.
 
 The stored pictures are in `pictures/`. After a change that is meant, `python -m
-tests.unit.services.reporting.test_draw_charts` draws them anew: look at each before it is committed.
+tests.unit.services.reporting.test_draw_charts` draws them again: look at each before it is committed.
 """
 
 import io

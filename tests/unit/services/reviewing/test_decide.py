@@ -1,4 +1,4 @@
-"""What a person said: durable, about what they saw, and one of two at once is told about the other."""
+"""What a person said: durable, about what they saw, and one of two at once learns of the other."""
 
 import threading
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from tests.fakes.project import content_row, reviewable
 
 
 def test_what_is_held_while_others_expire_stays(make_project: Callable[..., Project]) -> None:
-    """A hold leaves it waiting for its review, so the state alone does not tell that somebody has decided."""
+    """A hold leaves it waiting for its review, so the state alone does not show that somebody has decided."""
     clock = FakeClock()
     project = make_project(channels={"crafts": {}, "glass": {}}, clock=clock)
     over, held = (reviewable(project, name=name).id for name in ("crafts", "glass"))

@@ -34,7 +34,7 @@ def test_asking_again_keeps_the_channels_review_deadline(project: Project) -> No
 def test_a_decision_stands_until_a_new_video_needs_review(project: Project) -> None:
     decide(project, ID, "approved", by="ana", via="cli")
     assert request_review(project, channel_of(project), ID).state == "approved"
-    assert reviewable(project, video=b"anew").state == "review_pending"
+    assert reviewable(project, video=b"again").state == "review_pending"
 
 
 def test_people_are_notified_once_per_revision(project: Project) -> None:
@@ -48,7 +48,7 @@ def test_people_are_notified_once_per_revision(project: Project) -> None:
     assert message.marker == f"{ID}/r1"
     assert "waits for review until 2026-11-20T15:00+00:00" in message.text
     assert f"dayreel review approve {ID}" in message.text
-    row = reviewable(project, video=b"anew")
+    row = reviewable(project, video=b"again")
     notify_reviewers(project, channel_of(project), row, notifier=notifier)
     assert [sent.marker for sent in notifier.messages] == [f"{ID}/r1", f"{ID}/r2"]
 

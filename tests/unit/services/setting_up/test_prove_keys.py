@@ -1,4 +1,4 @@
-"""Proofs: a free question per vendor that tells a good key, a bad one, a missing scope and a wrong account apart."""
+"""Proofs: a free question per vendor that distinguishes a good key, a bad one, a missing scope and a wrong account."""
 
 from collections.abc import Iterator
 from dataclasses import replace

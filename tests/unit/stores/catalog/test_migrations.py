@@ -98,7 +98,7 @@ def test_decisions_and_posts_survive_the_new_verdicts_migration(
 
 
 def test_only_own_footage_messages_migrate_to_no_content(catalog_url: str) -> None:
-    """Where the oldest content was another one for a while, the same was told twice: one of them stays with it."""
+    """Where the oldest content was another one for a while, the same was sent twice: one of them stays with it."""
     insert_effect = (
         "INSERT INTO effects (id, content_id, kind, target, sequence, fingerprint, channel, day, layer, world, state, "
         "version, attempts, request, handle, result, reserved_usd, created_at) VALUES ({}, '{}', 'notification', "

@@ -116,7 +116,7 @@ def check(path: Path, old: bytes | None, new: bytes, actor: str) -> str:
     litter += [name for name in names(path.parent / ".pipeline/backups") if name.endswith(".tmp")]
     assert not litter, litter
     records = [record for record in state.get_transaction_history(10) if record["actor"] == actor]
-    if old != new:  # else nobody can tell which of the two stands
+    if old != new:  # else nobody can know which of the two stands
         assert sum(record["success"] for record in records) == (now == new), (records, now == new)
     assert len(records) <= 1, records
     return "new" if now == new else "old"

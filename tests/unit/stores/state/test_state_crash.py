@@ -1,4 +1,4 @@
-"""A process that is killed at any step of a commit leaves the old document or the new one, and a log that tells."""
+"""A process that is killed at any step of a commit leaves the old document or the new one, and a log that shows it."""
 
 import os
 from pathlib import Path

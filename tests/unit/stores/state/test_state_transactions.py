@@ -33,7 +33,7 @@ from tests.unit.stores.state.crash import names
 
 
 class Clock:
-    """A clock that moves a second at every look, or as told."""
+    """A clock that moves a second at every look, or as set."""
 
     def __init__(self, step_s: float = 1.0) -> None:
         self.at = datetime(2026, 1, 1, tzinfo=UTC)

@@ -38,7 +38,7 @@ class SkewedClock(SystemClock):
 
 
 def work(root: Path, name: str, *, skew_hours: float, work_s: float) -> None:
-    """JobClaim, do and install jobs until told to stop; hand on what others have left."""
+    """JobClaim, do and install jobs until asked to stop; hand on what others have left."""
     clock = SkewedClock(skew_hours)
     queue = JobQueue(root, clock=clock, disk=DISK)
     (root / "log").mkdir(exist_ok=True)
@@ -84,7 +84,7 @@ def start(root: Path, name: str, *options: str, before: Sequence[str] = ()) -> "
 
 @contextmanager
 def stopped_at_the_end(root: Path, workers: list["subprocess.Popen[bytes]"]) -> Iterator[None]:
-    """Tell the workers to stop when the block ends, and wait for them; those that hang are killed."""
+    """Ask the workers to stop when the block ends, and wait for them; those that hang are killed."""
     try:
         yield
     finally:
@@ -143,7 +143,7 @@ def assert_each_done_once(shared: Shared, count: int) -> None:
     log = attempts_logged(shared.root)
     assert max(log["begin"].values()) == 1, "an attempt was handed to two workers"
     done = {str(name) for name in completed}
-    assert set(log["done"]) <= done, "an attempt was told that it is done, and the job was completed by another"
+    assert set(log["done"]) <= done, "an attempt was answered that it is done, and the job was completed by another"
     for name in completed:
         assert name is not None
         film = shared.root / f"2-remuxed/movies/{name.item_id}/film.mkv"

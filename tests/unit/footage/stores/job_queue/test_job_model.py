@@ -83,7 +83,7 @@ class QueueMachine(RuleBasedStateMachine):
         name, claim = data.draw(st.sampled_from(self.claims))
         known = self.model[name]
         is_valid = self.valid(name, claim)
-        # What has ended stays ended: saying the same end again is no harm, and changes nothing.
+        # What has ended stays ended: saying the same end again does no harm and changes nothing.
         has_ended_so = outcome in ("done", "failed", "cancelled") and self.has_result(name, claim, outcome)
         if not is_valid and not has_ended_so:
             with pytest.raises(LeaseLostError):
@@ -196,7 +196,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.learn()
 
     def settle_cancels(self) -> None:
-        """Let those that were asked to stop do so: what a crash leaves of a cancel cannot be told from it otherwise."""
+        """Let those that were asked to stop do so: what a crash leaves of a cancel looks the same otherwise."""
         for name, claim in self.claims:
             if self.valid(name, claim) and self.model[name].is_cancelled:
                 claim.finish(make_result(claim, "cancelled"))
