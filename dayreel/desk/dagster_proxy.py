@@ -45,6 +45,8 @@ _GRAPHQL = DagsterRoute("graphql", f"{PATH_PREFIX}/graphql", "graphql")
 _JSON = {"content-type": "application/json"}
 _TAGS = """query Tags($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"""
 _POLICY_VIOLATED, _TRY_AGAIN = 1008, 1013
+ASK_AGAIN_S = 30.0
+"""So often an open websocket's person is asked for again."""
 
 
 class DagsterProxy:
@@ -64,7 +66,14 @@ class DagsterProxy:
             if who is None:
                 return _to_login(request)
             page_request = PageRequest(self._desk, request, who, {})
-            return await self._let_through(request, who, route)
+            body = b""
+            if request.method == "POST" and "POST" in route.methods:
+                body = await read_body(request, MOST_BYTES)
+                # A body takes as long as its sender likes: somebody may have been disabled meanwhile, or lost a role.
+                who = await run_in_threadpool(sessions.identify, self._desk, request)
+                if who is None:
+                    return _to_login(request)
+            return await self._let_through(request, who, route, body)
         except DayreelError as error:
             if "text/html" in request.headers.get("accept", "") and request.method == "GET":
                 return await run_in_threadpool(show_error, page_request, error)
@@ -87,10 +96,39 @@ class DagsterProxy:
         try:
             async with self._connect(url, offered) as upstream:
                 await socket.accept(subprotocol=upstream.subprotocol)
-                await _both_ways(socket, upstream)
+                await self._both_ways(socket, upstream)
         except (OSError, websockets.WebSocketException):
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await socket.close(_TRY_AGAIN)
+
+    async def _both_ways(self, socket: WebSocket, upstream: websockets.ClientConnection) -> None:
+        """Pass messages on until either side ends, or whoever opened it may not look any more; then end the other."""
+        ways = {
+            asyncio.create_task(way)
+            for way in (self._upwards(socket, upstream), _downwards(socket, upstream), self._while_known(socket))
+        }
+        _done, rest = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in rest:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close()
+
+    async def _upwards(self, socket: WebSocket, upstream: websockets.ClientConnection) -> None:
+        while True:
+            message = await socket.receive()
+            if message["type"] != "websocket.receive":
+                return
+            text = message.get("text")
+            passed = None if text is None else await run_in_threadpool(_passed_message, text)
+            if passed is None or await run_in_threadpool(sessions.identify, self._desk, socket) is None:
+                return
+            await upstream.send(passed)
+
+    async def _while_known(self, socket: WebSocket) -> None:
+        """Return once whoever opened a websocket is nobody here any more: disabled, logged out, or with a new role."""
+        while await run_in_threadpool(sessions.identify, self._desk, socket) is not None:
+            await asyncio.sleep(ASK_AGAIN_S)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -98,24 +136,24 @@ class DagsterProxy:
         if client is not None:
             await client.aclose()
 
-    async def _let_through(self, request: Request, who: Visitor, route: DagsterRoute) -> Response:
+    async def _let_through(self, request: Request, who: Visitor, route: DagsterRoute, body: bytes) -> Response:
         if request.method not in route.methods:
             allowed = ", ".join(route.methods)
             return Response("Method not allowed.\n", 405, media_type="text/plain", headers={"allow": allowed})
         if route.kind == "graphql":
-            return await self._graphql(request, who)
+            return await self._graphql(request, who, body)
         if route.kind == "report":
-            return await self._report(request, who, route)
+            return await self._report(request, who, route, body)
         answer = await self._send(request.method, route.path, _passed_on(request))
         back = StreamingResponse(_parts(answer), answer.status_code)
         back.raw_headers = _passed_back(answer)
         return back
 
-    async def _graphql(self, request: Request, who: Visitor) -> Response:
+    async def _graphql(self, request: Request, who: Visitor, document: bytes) -> Response:
         _require_own_origin(self._desk, request, who)
         if _content_type(request) != "application/json":
             raise UsageError("GraphQL is sent as application/json here.", next_step="Nothing was done in Dagster.")
-        operation = await run_in_threadpool(read_operation, await read_body(request, MOST_BYTES))
+        operation = await run_in_threadpool(read_operation, document)
         headers = {**_passed_on(request), **_JSON}
         if operation.kind != "mutation":
             # Written from the parsed document, not passed on as it came: what was judged and what Dagster reads must
@@ -131,12 +169,11 @@ class DagsterProxy:
             body = json.dumps(operation.signed(who.name)).encode()
         return await self._act(number, _GRAPHQL.path, headers, body)
 
-    async def _report(self, request: Request, who: Visitor, route: DagsterRoute) -> Response:
+    async def _report(self, request: Request, who: Visitor, route: DagsterRoute, body: bytes) -> Response:
         _require_own_origin(self._desk, request, who)
         if _content_type(request) not in ("application/json", ""):
             raise UsageError("Reports are sent as application/json here.", next_step="Nothing was done in Dagster.")
         query = read_report_query(request.scope.get("query_string", b""))
-        body = await read_body(request, MOST_BYTES)
         number = await self._note(who, route.name, route.path, {})
         return await self._act(number, f"{route.path}{f'?{query}' if query else ''}", _JSON if body else {}, body)
 
@@ -293,29 +330,6 @@ async def _parts(answer: httpx.Response) -> AsyncIterator[bytes]:
             yield part
     finally:
         await answer.aclose()
-
-
-async def _both_ways(socket: WebSocket, upstream: websockets.ClientConnection) -> None:
-    """Pass messages on until either side ends, then end the other."""
-    ways = {asyncio.create_task(_upwards(socket, upstream)), asyncio.create_task(_downwards(socket, upstream))}
-    _done, rest = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    for way in rest:
-        way.cancel()
-    await asyncio.gather(*ways, return_exceptions=True)
-    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-        await socket.close()
-
-
-async def _upwards(socket: WebSocket, upstream: websockets.ClientConnection) -> None:
-    while True:
-        message = await socket.receive()
-        if message["type"] != "websocket.receive":
-            return
-        text = message.get("text")
-        passed = None if text is None else await run_in_threadpool(_passed_message, text)
-        if passed is None:
-            return
-        await upstream.send(passed)
 
 
 async def _downwards(socket: WebSocket, upstream: websockets.ClientConnection) -> None:

@@ -3,6 +3,7 @@
 Every POST of the desk goes through `read_form` and `require_csrf`; nothing else reads a body, but the front door.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
@@ -14,6 +15,7 @@ from dayreel.errors import GateClosedError, UsageError
 from dayreel.services.desk.sessions import Visitor
 
 MOST_BYTES = 256 * 1024
+BODY_DEADLINE_S = 60.0
 _MOST_FIELDS = 500
 _FORM = "application/x-www-form-urlencoded"
 
@@ -31,17 +33,24 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
 
     Raises:
         OversizedError: it is larger than `most_bytes`.
+        UsageError: it did not come within a minute.
     """
     parts: list[bytes] = []
     size = 0
     announced = request.headers.get("content-length", "0")
     if not announced.isdigit() or int(announced) > most_bytes:
         raise OversizedError(f"A body of {announced} bytes is too large here.", next_step=f"Send at most {most_bytes}.")
-    async for part in request.stream():
-        size += len(part)
-        if size > most_bytes:
-            raise OversizedError("The body is too large.", next_step=f"Send at most {most_bytes} bytes.")
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > most_bytes:
+                    raise OversizedError("The body is too large.", next_step=f"Send at most {most_bytes} bytes.")
+                parts.append(part)
+    except TimeoutError:
+        raise UsageError(
+            f"Only {size} bytes came within {BODY_DEADLINE_S:.0f} s.", next_step="Nothing was done; send it again."
+        ) from None
     return b"".join(parts)
 
 

@@ -2,16 +2,19 @@
 
 import asyncio
 import re
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import uvicorn
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dayreel.desk import sessions
 from dayreel.desk.app import create_desk
 from dayreel.services.project import Project
 from tests.waiting import WITHIN_S, wait_until
@@ -110,3 +113,30 @@ def served(app: Any, port: int = 0) -> Iterator[str]:
         server.stop()
         thread.join(WITHIN_S)
         assert not thread.is_alive(), "the server did not stop"
+
+
+def post_slowly(url: str, path: str, body: bytes, headers: dict[str, str], *, meanwhile: Callable[[], object]) -> int:
+    """Send a request whose last byte comes after `meanwhile`, which begins once the desk knows who asks; return the
+    status.
+    """
+    host = url.removeprefix("http://")
+    name, _, port = host.partition(":")
+    head = {"host": host, "origin": url, "content-length": str(len(body)), "connection": "close", **headers}
+    lines = "".join(f"{header}: {value}\r\n" for header, value in head.items())
+    asked = threading.Event()
+    identify = sessions.identify
+
+    def identify_and_say(*who: Any) -> Any:
+        visitor = identify(*who)
+        asked.set()
+        return visitor
+
+    with (
+        patch.object(sessions, "identify", identify_and_say),
+        socket.create_connection((name, int(port)), timeout=WITHIN_S) as line,
+    ):
+        line.sendall(f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body[:-1])
+        assert asked.wait(WITHIN_S)
+        meanwhile()
+        line.sendall(body[-1:])
+        return int(line.makefile("rb").readline().split()[1])

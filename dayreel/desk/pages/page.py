@@ -177,7 +177,13 @@ def page(desk: DeskState, handler: PageHandler, *, role: Role | None = "viewer")
             if refusal is not None:
                 return refusal
             if request.method == "POST":
-                page_request = replace(page_request, form=await read_form(request))
+                form = await read_form(request)
+                # A body takes as long as its sender likes: whoever was disabled meanwhile, or lost a role, is refused.
+                who = await run_in_threadpool(sessions.identify, desk, request)
+                page_request = replace(page_request, who=who, form=form)
+                refusal = _refusal(page_request, role)
+                if refusal is not None:
+                    return refusal
                 require_csrf(desk, request, page_request.who, page_request.form)
             with full_disk_reported():
                 return await run_in_threadpool(handler, page_request)

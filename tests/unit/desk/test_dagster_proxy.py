@@ -23,7 +23,7 @@ from dayreel.errors import UsageError
 from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import acts
-from tests.fakes.desk import Browser, desk_on, person, served, token_of
+from tests.fakes.desk import Browser, desk_on, person, post_slowly, served, token_of
 from tests.fakes.scripted_server import unused_url
 from tests.waiting import WITHIN_S
 
@@ -424,6 +424,18 @@ def test_without_dagster_it_says_how_to_start_it(project: Project) -> None:
     assert "dayreel up" in answer.text
 
 
+def test_who_may_is_asked_again_after_a_slow_document(proxied: Starlette, people: People, dagster: Dagster) -> None:
+    browser = people["operator"]
+    document = json.dumps({"query": LAUNCH, "variables": {"p": {}}}).encode()
+    headers = {**cookie_of(browser), "content-type": "application/json"}
+    users = proxied.state.desk.users
+    with served(proxied) as url:
+        status = post_slowly(
+            url, "/dagster/graphql", document, headers, meanwhile=lambda: users.disable("Operator", by="test")
+        )
+    assert (status, dagster.asked) == (401, [])
+
+
 def talk(proxied: Starlette, *messages: str, headers: dict[str, str]) -> tuple[list[str], bool]:
     """Send messages over a real websocket; return the answers and whether it was still open at the end."""
 
@@ -490,3 +502,30 @@ def test_a_websocket_from_another_site_or_a_stranger_is_refused(
     for headers in ({**viewer, "origin": "https://evil.test"}, viewer, {"origin": "own"}):
         assert talk(proxied, hello, headers=headers) == ([], False)
     assert dagster.received == []
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_disabled_persons_websocket_ends(
+    proxied: Starlette, people: People, dagster: Dagster, monkeypatch: pytest.MonkeyPatch, says: bool
+) -> None:
+    """At their next message at once, and else at the next look."""
+    monkeypatch.setattr("dayreel.desk.dagster_proxy.ASK_AGAIN_S", 3600 if says else 0.02)
+    headers, follow = cookie_of(people["viewer"]), start("subscription { pipelineRunLogs { __typename } }")
+
+    async def go(url: str) -> None:
+        given = {**headers, "origin": url}
+        target = url.replace("http", "ws") + "/dagster/graphql"
+        async with websockets.connect(
+            target, additional_headers=given, subprotocols=[websockets.Subprotocol("graphql-ws")], proxy=None
+        ) as socket:
+            await socket.send(follow)
+            await asyncio.wait_for(socket.recv(), WITHIN_S)
+            await asyncio.to_thread(proxied.state.desk.users.disable, "Viewer", by="test")
+            if says:
+                await socket.send(follow)
+            with pytest.raises(websockets.ConnectionClosed):
+                await asyncio.wait_for(socket.recv(), WITHIN_S)
+
+    with served(proxied) as url:
+        asyncio.run(go(url))
+    assert len(dagster.received) == 1

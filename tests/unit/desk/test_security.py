@@ -1,7 +1,9 @@
 """What strangers and other sites can make of the desk: nothing."""
 
+import time
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlencode
 
 import pytest
 from argon2 import Parameters, PasswordHasher, extract_parameters
@@ -20,7 +22,19 @@ from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import users
 from dayreel.stores.mart_bucket import open_mart_files
 from tests.fakes.clock import FakeClock
-from tests.fakes.desk import PASSWORD, QUICK, Browser, come_in, csrf_of, desk_on, person, seen_on, token_of
+from tests.fakes.desk import (
+    PASSWORD,
+    QUICK,
+    Browser,
+    come_in,
+    csrf_of,
+    desk_on,
+    person,
+    post_slowly,
+    seen_on,
+    served,
+    token_of,
+)
 from tests.fakes.library import make_library
 from tests.fakes.project import content_row
 
@@ -403,6 +417,33 @@ def test_oversized_and_malformed_bodies_are_refused_unread(ana: Browser, project
     assert ana.post(f"{PAGE}/edit", content=b"a=\xff%ff", headers=form).status_code == 400
     assert ana.post(f"{PAGE}/edit", json={"caption": "x"}, headers=OURS).status_code == 400
     assert content_row(project, CONTENT).caption == "Clay, patience"
+
+
+@pytest.mark.parametrize("act", ["disable", "demote", "password"])
+def test_who_may_is_asked_again_after_a_slow_body(project: Project, act: str) -> None:
+    """A body may take minutes, and a change of role or password ends what somebody has begun before it."""
+    app = desk_on(project)
+    carl, held = person(app, "Carl", "admin"), app.state.desk.users
+    ends = {
+        "disable": lambda: held.disable("Carl", by="test"),
+        "demote": lambda: held.change_role("Carl", "viewer", by="test"),
+        "password": lambda: held.change_password("Carl", "four other small words", by="test"),
+    }
+    person(app, "Dora", "admin")
+    form = urlencode({"csrf": csrf_of(carl.open("/people")), "name": "Mallory", "role": "admin"}).encode()
+    cookie = f"dayreel_session={carl.cookies['dayreel_session']}"
+    with served(app) as url:
+        headers = {"cookie": cookie, "content-type": "application/x-www-form-urlencoded", "accept": "*/*"}
+        assert post_slowly(url, "/people", form, headers, meanwhile=ends[act]) == 401
+    assert [user.name for user in held.list()] == ["Carl", "Dora"]
+
+
+def test_a_body_that_does_not_come_is_given_up(ana: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dayreel.desk.forms.BODY_DEADLINE_S", 0.05)
+    with served(ana.app) as url:
+        headers = {"cookie": f"dayreel_session={ana.cookies['dayreel_session']}", "content-type": "text/plain"}
+        status = post_slowly(url, f"{PAGE}/edit", b"caption=off", headers, meanwhile=lambda: time.sleep(0.3))
+    assert status == 400
 
 
 def test_no_field_of_a_form_holds_what_postgresql_cannot_keep(ana: Browser, project: Project) -> None:
