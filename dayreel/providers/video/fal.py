@@ -65,7 +65,15 @@ REFUSALS: Final[Refusals] = {
 }
 """What proves that a submit was not taken on. No 5xx does: the queue may have the request by then."""
 
-_BY_STATUS: Final = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
+_OWN_SENTENCES: Final = {
+    401: ("Invalid API key", "unauthorized"),
+    402: ("User is locked", "out_of_credit"),
+    403: ("User is locked", "out_of_credit"),
+    404: ("Application '", "not_found"),
+}
+"""How fal's own answers begin that come without an error type, and what they mean. `{"detail": "Not Found"}` is what any
+gateway written with the same framework says, and proves nothing.
+"""
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "401": "Check FAL_KEY (fal.ai dashboard, Keys).",
@@ -286,7 +294,7 @@ def _adapter(model: str) -> FalModel:
 def _submit_refused(reply: Reply) -> ProviderError:
     reason = _reason(reply.body.decode("utf-8", "replace"), reply.headers.get("X-Fal-Error-Type"))
     is_broke = _is_out_of_credit(reply.status, reason.words)
-    is_refused = reason.is_vendors and (reply.status, _refusal_code(reply.status, reason, is_broke)) in REFUSALS
+    is_refused = (reply.status, _refusal_code(reply.status, reason)) in REFUSALS
     if not is_refused:
         return reply.error(reason.words, code=reason.code, next_step=_DASHBOARD)
     code = "out_of_credit" if is_broke else reason.code
@@ -294,10 +302,16 @@ def _submit_refused(reply: Reply) -> ProviderError:
     return reply.error(reason.words, is_refused=True, code=code, next_step=step)
 
 
-def _refusal_code(status: int, reason: "_Reason", is_broke: bool) -> str:
-    if is_broke:
-        return "out_of_credit"
-    return "invalid_input" if reason.by_model else reason.code or _BY_STATUS.get(status, "")
+def _refusal_code(status: int, reason: "_Reason") -> str:
+    """Return what fal itself says of a submit, by its error type or in its own sentence; else an empty text."""
+    if not reason.is_vendors:
+        return ""
+    if reason.by_model:
+        return "invalid_input"
+    beginning, code = _OWN_SENTENCES.get(status, ("", ""))
+    if code and (reason.words.startswith(beginning) or (reason.code and code == "out_of_credit" and status == 402)):  # noqa: PLR2004
+        return code
+    return reason.code or ""
 
 
 def _is_out_of_credit(status: int, words: str) -> bool:
@@ -337,7 +351,9 @@ def _reason(text: str, error_type: str | None) -> _Reason:
     rows = [row for row in detail if isinstance(row, dict)]
     words = "; ".join(f"{'.'.join(str(part) for part in row.get('loc', []))}: {row.get('msg')}" for row in rows)
     first = next((str(row["type"]) for row in rows if row.get("type")), None)
-    return _Reason(error_type or first, words or text, by_model=True, is_vendors=first is not None)
+    is_of_the_input = bool(rows) and all(row.get("loc", [""])[:1] == ["body"] for row in rows)
+    is_vendors = first is not None and (error_type is not None or is_of_the_input)
+    return _Reason(error_type or first, words or text, by_model=True, is_vendors=is_vendors)
 
 
 def _last_message(logs: list[dict[str, Any]] | None) -> str:

@@ -167,6 +167,23 @@ def test_every_row_of_the_error_table_has_one_verdict_on_submit(
     assert generations(world) == before
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Say(401, {"detail": "Unauthorized"}),
+        Say(402, {"detail": "Payment Required"}),
+        Say(403, {"detail": "Your gateway account is locked"}),
+        Say(404, {"detail": "Not Found"}),
+        Say(422, {"detail": [{"loc": ["header", "x-gateway"], "msg": "field required", "type": "missing"}]}),
+    ],
+    ids=lambda answer: str(answer.status),
+)
+def test_a_gateways_answer_in_fals_shape_proves_nothing(answer: Say) -> None:
+    """Gateways that are written with the same framework answer so; fal's own have its error type or its words."""
+    with scripted(answer) as server, pytest.raises(UnknownOutcomeError):
+        at(server.url).submit(PERMIT, REQUEST)
+
+
 def test_a_queue_that_does_not_answer_the_phone_took_nothing() -> None:
     with pytest.raises(TransientError, match="no connection to fal"):
         at(unused_url()).submit(PERMIT, REQUEST)
