@@ -8,16 +8,18 @@ from decimal import Decimal
 
 from dayreel.errors import DayreelError
 from dayreel.records import Records
-from dayreel.rules.pricing import seconds_cost, tokens_cost
+from dayreel.rules.pricing import characters_cost, seconds_cost, tokens_cost
 from dayreel.schemas.channel import Channel
+from dayreel.stores.price_list import PriceList
 
 # What a usual question and its answer take, in tokens.
 _IDEA_TOKENS = (1500, 700)
 _PROMPT_TOKENS = (1500, 1500)
+_NARRATION_CHARACTERS = 250
 
 
 def expected_day_cost(records: Records, channel: Channel) -> Decimal:
-    """Return what a day of a channel usually costs, in dollars: its segments, and its questions to language models.
+    """Return what a day of a channel usually costs, in dollars: segments, narration, questions to language models.
 
     Raises:
         ConfigurationError: a model has no price.
@@ -27,7 +29,21 @@ def expected_day_cost(records: Records, channel: Channel) -> Decimal:
         if source is not None and source.model is not None:
             price = records.prices.of(source.provider, source.model)
             cost += tokens_cost(price, input_tokens=asked, output_tokens=answered)
-    return cost
+    return cost + narration_cost(records.prices, channel, "x" * _NARRATION_CHARACTERS)
+
+
+def narration_cost(prices: PriceList, channel: Channel, text: str) -> Decimal:
+    """Return the most that a text costs with a channel's voice; nothing where the voice is free, or there is none.
+
+    Raises:
+        ConfigurationError: the voice has no price.
+    """
+    from dayreel.vendors.registry import vendor_named  # noqa: PLC0415  brings records, only where one is wanted
+
+    voice = channel.narration
+    if voice is None or vendor_named(voice.provider).free:
+        return Decimal(0)
+    return characters_cost(prices.of(voice.provider, voice.voice), text)
 
 
 def known_day_cost(records: Records, channel_name: str) -> Decimal | None:

@@ -51,6 +51,17 @@ def seconds_cost(price: Price, *, duration_s: float, resolution: str) -> Decimal
     return _up(per_second * Decimal(str(duration_s)))
 
 
+def characters_cost(price: Price, text: str) -> Decimal:
+    """Return the most that a spoken text can cost: some vendors count characters, some bytes, and none more than bytes.
+
+    Raises:
+        ConfigurationError: this voice is not priced by characters.
+    """
+    if price.per_mchar_usd is None:
+        raise _wrong_kind(price, "characters")
+    return _up(price.per_mchar_usd * len(text.encode()) / _MILLION)
+
+
 def _wrong_kind(price: Price, unit: str) -> ConfigurationError:
     return ConfigurationError(
         f"{price.provider} model {price.model!r} is not priced by {unit}.", next_step="Fix its row in prices.yaml."

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-EffectKind = Literal["llm", "segment", "post", "notification", "delete"]
+EffectKind = Literal["llm", "narration", "segment", "post", "notification", "delete"]
 EffectState = Literal["intended", "sent", "confirmed", "refused", "unknown"]
 
 RecordHandle = Callable[[dict[str, Any]], None]

@@ -18,10 +18,11 @@ class Price(BaseModel):
     input_per_mtok_usd: Decimal | None = None
     output_per_mtok_usd: Decimal | None = None
     per_second_usd: dict[str, Decimal] | None = None
+    per_mchar_usd: Decimal | None = None
 
     @model_validator(mode="after")
     def _says_one_kind_of_price(self) -> "Price":
         tokens = self.input_per_mtok_usd is not None and self.output_per_mtok_usd is not None
-        if tokens == (self.per_second_usd is not None):
-            raise ValueError("a price is either per million tokens (input and output) or per second")
+        if tokens + (self.per_second_usd is not None) + (self.per_mchar_usd is not None) != 1:
+            raise ValueError("a price is per million tokens (input and output), per second or per million characters")
         return self

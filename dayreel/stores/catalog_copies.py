@@ -200,7 +200,7 @@ class CatalogCopies:
             _write(self._path, {**head, **tables})
 
     def adopt_project(self) -> bool:
-        """Bring settings, pauses, pinned ideas and skipped days to what stands beside the contents, if that is newer.
+        """Bring what people set, and holds, to what stands beside the contents, if that is newer.
 
         Raises:
             StoreError: the catalog cannot be written.
@@ -213,9 +213,12 @@ class CatalogCopies:
             if known["change_number"] <= number:
                 return False
             for table in PROJECT_TABLES:
+                if table.name not in known:
+                    continue  # written before this table was among them
                 connection.execute(delete(table))
-                for document in known.get(table.name, ()):
+                for document in known[table.name]:
                     connection.execute(insert(table).values(**row_from_json(table, document)))
+            go_on_counting(connection, PROJECT_TABLES)
             connection.execute(
                 update(epochs)
                 .where(epochs.c.id == select(func.max(epochs.c.id)).scalar_subquery())

@@ -55,10 +55,17 @@ DEADLINE_S = 60.0
 _ACTS: dict[str, EffectKind] = {
     "llm": "llm",
     "video": "segment",
+    "speech": "narration",
     "platforms": "post",
     "notifiers": "notification",
 }
 """The families whose call pays, posts or is seen by people, by what the ledger calls that."""
+
+
+def _acts(record: Vendor) -> bool:
+    return record.family in _ACTS and not record.free
+
+
 _SHORTEST_SECRET = 6
 _SHAPE = {
     "type": "object",
@@ -151,7 +158,11 @@ class Bench:
             "llm": lambda: client.ask(_permit("llm", name), question),
             "video": lambda: self._make_or_list(client),
             "speech": lambda: client.speak(
-                "A quiet loom.", voice=sample.voice, rate="+0%", dest=self.root / "speech.audio"
+                _permit("narration", name),
+                "A quiet loom.",
+                voice=sample.voice,
+                rate="+0%",
+                dest=self.root / "speech.audio",
             ),
             "notifiers": lambda: client.send(_permit("notification", name), Message("hello", marker="m-1")),
             "platforms": lambda: self._post(client),
@@ -205,11 +216,15 @@ class Bench:
         )
 
     def effects(self) -> int:
-        """Return how many generations, posts and messages there are; what is spoken costs nothing, and counts not."""
+        """Return how many generations, posts and messages there are; what a free voice speaks does not count."""
         if self.sample.count is not None:
             return self.sample.count(self.root)
         effects = self._ask(lambda world: world.effects(""))
-        bought = [generation for generation in effects["generations"] if generation["kind"] != "speech"]
+        bought = [
+            generation
+            for generation in effects["generations"]
+            if generation["kind"] != "speech" or not self.record.free
+        ]
         return len(bought) + len(effects["posts"]) + len(effects["messages"])
 
     def press(self, wish: dict[str, Any]) -> Any:
@@ -319,7 +334,7 @@ def it_works(bench: Bench) -> None:
     _expect(client.name == bench.record.name, f"the client is called {client.name!r}")
     answer = bench.act(client)
     if bench.record.stand_in or bench.sample.stand_in or bench.sample.count:
-        _expect(bench.effects() == (bench.record.family in _ACTS), f"{bench.effects()} effects after one call")
+        _expect(bench.effects() == _acts(bench.record), f"{bench.effects()} effects after one call")
     if bench.record.family == "speech":
         _expect(answer.path.stat().st_size > 0 and answer.duration_s > 0, f"it says {answer}")
     if bench.record.family == "notifiers" and "looks up lost messages" in bench.record.can:
@@ -417,7 +432,7 @@ def nothing_done_is_denied(bench: Bench) -> None:
     A receiver that knows a repeat by its key may be sent the same again: there "try again" does no harm.
     """
     knows_repeats = "knows a repeat by its key" in bench.record.can
-    acts = bench.record.family in _ACTS
+    acts = _acts(bench.record)
     for shape in ACTED:
         was_done = False
         for step, outcome in bench.outcomes(shape):

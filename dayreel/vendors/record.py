@@ -166,6 +166,7 @@ class Vendor:
         where_to_look: where a person finds out what became of a request, when no program can.
         uses: the other vendors that its client connects to, given the variables.
         order: its place in its family: of the notifiers the first one that is set up is used.
+        free: whether it never bills; a voice that is not free needs a price, and what it says is paid through the caps.
         models: model to what it can make, as a dataclass.
         handle: the name of the vendor's own id of a paid request, where one that a person has found is followed.
         refusals: the codes whose meaning the client knows; docs/reference/vendors/ explains each.
@@ -183,6 +184,7 @@ class Vendor:
     where_to_look: str = ""
     uses: Callable[[Variable], tuple[str, ...]] | None = None
     order: int = 100
+    free: bool = False
     models: Mapping[str, Any] = field(default_factory=dict)
     handle: str = "request_id"
     refusals: frozenset[str] = frozenset()

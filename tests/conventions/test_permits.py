@@ -10,12 +10,14 @@ import pytest
 from dayreel.providers.llm.contract import LanguageModel
 from dayreel.providers.notifiers.contract import Notifier, ReviewNotifier
 from dayreel.providers.platforms.contract import PlatformProvider
+from dayreel.providers.speech.contract import SpeechProvider
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.vendors.registry import vendors
 
 PACKAGE = Path(__file__).parents[2] / "dayreel"
 ACTS: dict[str, tuple[type, str]] = {
     "llm": (LanguageModel, "ask"),
+    "speech": (SpeechProvider, "speak"),
     "video": (VideoGenerator, "submit"),
     "platforms": (PlatformProvider, "post"),
     "notifiers": (Notifier, "send"),

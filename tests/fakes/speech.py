@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dayreel.providers.speech.contract import Speech
 from dayreel.schemas.content import SpokenWord
+from dayreel.schemas.effect import Permit
 
 
 class FakeSpeech:
@@ -13,10 +14,12 @@ class FakeSpeech:
     def __init__(self, raises: Iterable[Exception] = (), *, name: str = "edge") -> None:
         self.name = name
         self.spoken: list[str] = []
+        self.permits: list[Permit] = []
         self._raises = list(raises)
 
-    def speak(self, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
         self.spoken.append(text)
+        self.permits.append(permit)
         if self._raises:
             raise self._raises.pop(0)
         dest.write_bytes(f"{voice} {rate} {text}".encode())

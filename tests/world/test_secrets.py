@@ -352,7 +352,9 @@ def test_no_program_that_is_started_gets_a_key(tmp_path: Path, monkeypatch: pyte
     program.write_text(SHOWS_ITS_ENVIRONMENT.format(python=sys.executable, out=str(out)))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     with pytest.raises(DayreelError):
-        EspeakSpeech(program=str(program)).speak("hello", voice="en", rate="+0%", dest=tmp_path / "a.wav")
+        EspeakSpeech(program=str(program)).speak(
+            make_permit("narration", "espeak"), "hello", voice="en", rate="+0%", dest=tmp_path / "a.wav"
+        )
     spec = ffmpeg_graph.output(ffmpeg_graph.input("color=c=black", f="lavfi", t=1), str(tmp_path / "a.mp4"))
     with pytest.raises(DayreelError):
         run_ffmpeg(spec, ffmpeg=program, doing="try it", folder=tmp_path)

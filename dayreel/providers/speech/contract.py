@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dayreel.schemas.content import SpokenWord
+from dayreel.schemas.effect import Permit
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,12 @@ class SpeechProvider(Protocol):
 
     name: str
 
-    def speak(self, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
         """Write the spoken text to `dest` (suffix as the vendor has it), whole or not at all.
 
         Raises:
-            TransientError: the service did not answer.
+            TransientError: certainly nothing was billed, and another try may help.
+            UnknownOutcomeError: it may have been billed; of a voice that is not free.
             PermanentError: unknown voice, empty text, missing program.
         """
         ...

@@ -17,6 +17,7 @@ from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech
 from dayreel.schemas.content import SpokenWord
+from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Vendor
 
@@ -54,9 +55,10 @@ class EdgeSpeech:
         self._deadline_s = deadline_s
         self._receive_s = receive_s
 
-    def speak(self, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
         """Write the spoken text to `dest` (`.mp3`), whole or not at all. See the contract for the errors."""
         attempted = f"speak {len(text)} characters with voice {voice!r} of Edge"
+        del permit  # it is free
         if not text.strip():
             raise PermanentError(attempted=attempted, answer="there is no text to speak")
         audio, words = self._spoken(text, voice=voice, rate=rate, attempted=attempted)
@@ -186,6 +188,7 @@ def _length_s(path: Path, attempted: str) -> float:
 VENDOR: Final = Vendor(
     name="edge",
     family="speech",
+    free=True,
     about="The voices of Microsoft Edge, through edge-tts. Free, without a key and without a promise.",
     connect=connect,
     can=("narration", "word timings"),

@@ -16,6 +16,7 @@ from dayreel.errors import PermanentError, TransientError
 from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech
 from dayreel.schemas.content import SpokenWord
+from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Proof, Vendor
 
@@ -44,9 +45,10 @@ class EspeakSpeech:
         self._program = program
         self._timeout_s = timeout_s
 
-    def speak(self, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
         """Write the spoken text to `dest` (`.wav`), whole or not at all. See the contract for the errors."""
         attempted = f"speak {len(text)} characters with voice {voice!r} of espeak-ng"
+        del permit  # it is free
         if not text.strip():
             raise PermanentError(attempted=attempted, answer="there is no text to speak")
         program = shutil.which(self._program)
@@ -134,6 +136,7 @@ VENDOR: Final = Vendor(
     name="espeak",
     label="espeak-ng",
     family="speech",
+    free=True,
     about="espeak-ng, a program on this machine: robotic, offline, always there.",
     connect=connect,
     can=("narration", "estimated word timings", "offline"),

@@ -71,8 +71,8 @@ _OWN_SENTENCES: Final = {
     403: ("User is locked", "out_of_credit"),
     404: ("Application '", "not_found"),
 }
-"""How fal's own answers begin that come without an error type, and what they mean. `{"detail": "Not Found"}` is what any
-gateway written with the same framework says, and proves nothing.
+"""How fal's own answers without an error type begin, and what they mean. `{"detail": "Not Found"}` is what any gateway
+written with the same framework says, and proves nothing.
 """
 
 NEXT_STEPS: Final[Mapping[str, str]] = {

@@ -133,7 +133,7 @@ class DemoSpeech:
         self._duration_s = duration_s
         self._clock = clock
 
-    def speak(self, _text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+    def speak(self, _permit: Permit, _text: str, *, voice: str, rate: str, dest: Path) -> Speech:
         """Copy the shared sound beside `dest`."""
         del voice, rate
         self._clock.sleep(3)

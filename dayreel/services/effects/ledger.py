@@ -567,6 +567,7 @@ def effect_of(row: RowMapping) -> Effect:
 def _words(key: EffectKey) -> str:
     what = {
         "llm": "ask",
+        "narration": "buy the narration of",
         "segment": "buy segment",
         "post": "post to",
         "notification": "notify",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from dayreel.errors import ConfigurationError, StoreError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.queries.prices import narration_cost
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.project import Project
@@ -59,7 +60,7 @@ def require_files(project: Project, channel: Channel, part: str = "") -> None:
 
 
 def priced(prices: PriceList, channel: Channel) -> Iterator[tuple[str, ConfigurationError | None]]:
-    """Give each model that a channel uses, and why nothing can be reserved for it, or None."""
+    """Give each model of a channel, and a voice without a price; and why nothing can be reserved for it, or None."""
     for part in (channel.ideas, channel.prompts, channel.video):
         if part is None or part.model is None:
             continue
@@ -71,3 +72,8 @@ def priced(prices: PriceList, channel: Channel) -> Iterator[tuple[str, Configura
             yield part.model, error
         else:
             yield part.model, None
+    if channel.narration is not None:
+        try:
+            narration_cost(prices, channel, "")
+        except ConfigurationError as error:
+            yield channel.narration.voice, error

@@ -43,7 +43,8 @@ class Reconciled:
         outcome: `confirmed` it happened; `refused` it certainly did not, and trying again unchanged cannot help;
             `released` it certainly did not and may be sent again; `goes_on` it is under
             way and the next run continues it; `parked` only a person can find out; `written_off` a lost answer of
-            a language model, counted at the most it can have cost; `at_work` another process has taken it up.
+            a language model or a narration, counted at the most it can have cost; `at_work` another process has taken
+            it up.
         next_step: what to type next, or empty.
     """
 
@@ -113,8 +114,8 @@ def resolve(project: Project, effect_id: int, *, reference: str | None, by: str,
     evidence = f"{by} looked: {f'found as {reference}' if reference else 'not there'}" + (f" ({note})" if note else "")
     if reference is None:
         return _release(project, effect, evidence)
-    if effect.key.kind == "llm":
-        # Wherever it was seen: its text is lost, and it was billed.
+    if effect.key.kind in ("llm", "narration"):
+        # Wherever it was seen: what it brought is lost, and it was billed.
         return _write_off(project, effect, evidence)
     if effect.key.kind == "segment":
         handle = _handle_of(effect, reference)
@@ -132,7 +133,7 @@ def resolve(project: Project, effect_id: int, *, reference: str | None, by: str,
 
 def _reconcile(project: Project, effect: Effect) -> Reconciled:
     try:
-        looks = {"llm": _write_off, "segment": look_up_segment, "post": _look_up_post}
+        looks = {"llm": _write_off, "narration": _park_narration, "segment": look_up_segment, "post": _look_up_post}
         return looks.get(effect.key.kind, _look_up_message)(project, effect)
     except BusyError as error:
         return _reconciled(effect, "at_work", str(error))
@@ -147,6 +148,12 @@ def _write_off(
     evidence = f"{reason}; counted at ${effect.reserved_usd:.4f}, the most it can cost"
     project.ledger.record_outcome(effect.id, "confirmed", evidence, result={"lost": True}, cost_usd=effect.reserved_usd)
     return _reconciled(effect, "written_off", evidence)
+
+
+def _park_narration(project: Project, effect: Effect) -> Reconciled:
+    if effect.reserved_usd == 0:
+        return _release(project, effect, "a free voice may be asked again")
+    return _park(project, effect, f"{effect.key.target} cannot be asked what became of a narration")
 
 
 def look_up_segment(project: Project, effect: Effect) -> Reconciled:
@@ -321,7 +328,9 @@ def _release(project: Project, effect: Effect, evidence: str, *, handle: Mapping
     if key.kind == "post":
         note_post(project, key.content_id, key.target, state="failed", error=evidence)
         return _reconciled(effect, "released", evidence, f"dayreel publish {key.content_id}")
-    return _reconciled(effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind == "segment" else "")
+    return _reconciled(
+        effect, "released", evidence, f"dayreel retry {key.content_id}" if key.kind in ("narration", "segment") else ""
+    )
 
 
 def _release_once_settled(project: Project, effect: Effect, evidence: str) -> Reconciled:

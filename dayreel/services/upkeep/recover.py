@@ -22,7 +22,7 @@ from dayreel.services.making.stages import LAYERS
 from dayreel.services.project import Project
 from dayreel.stores.catalog.epoch import begin_epoch, known_sends
 from dayreel.stores.catalog.tables import content, effects, epoch_holds
-from dayreel.vendors.registry import platform_named
+from dayreel.vendors.registry import vendor_named
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,13 @@ def _hold(project: Project, connection: Connection, missing: int, reason: str) -
 
 
 def _targets(project: Project, connection: Connection) -> set[str]:
-    """Return every platform and video vendor that something may have been sent to, but for those of people's hands."""
+    """Return every platform, video vendor and billed voice that may have got something; not those of people's hands."""
     channels = [channel for name in project.channels.names() if (channel := _channel(project, name)) is not None]
-    ours = effects.c.kind.in_(("post", "segment"))
+    ours = effects.c.kind.in_(("post", "segment", "narration"))
     named = set(connection.execute(select(effects.c.target).where(ours).distinct()).scalars())
     named |= {str(platform) for channel in channels for platform in channel.platforms.chosen()}
     named |= {channel.video.provider for channel in channels}
+    named |= {channel.narration.provider for channel in channels if channel.narration is not None}
     return {target for target in named if not _is_harmless(target)}
 
 
@@ -139,9 +140,10 @@ def _is_harmless(target: str) -> bool:
     if target == "clips":
         return True  # own footage is cut here
     try:
-        return platform_named(target).by_hand
+        vendor = vendor_named(target)
     except UsageError:
-        return False
+        return False  # it was uninstalled since
+    return vendor.free or (vendor.platform is not None and vendor.platform.by_hand)
 
 
 def _channel(project: Project, name: str) -> Channel | None:
@@ -195,7 +197,7 @@ def _put_manifest(project: Project, manifest: Manifest) -> None:
             connection.execute(
                 insert(effects).values(
                     content_id=manifest.content_id,
-                    kind="segment" if name == "raw_segments" else "llm",
+                    kind={"raw_segments": "segment", "narration": "narration"}.get(name, "llm"),
                     target=stage.provider,
                     sequence=1,
                     fingerprint=f"manifest:{name}",

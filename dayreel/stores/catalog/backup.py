@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, create_engine, func, insert, select, text
+from sqlalchemy import Connection, RowMapping, create_engine, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dayreel.atomic_write import PRIVATE, atomic_write
@@ -22,9 +22,20 @@ from dayreel.errors import StoreError
 from dayreel.stores.catalog.changes import untracked
 from dayreel.stores.catalog.content_rows import go_on_counting
 from dayreel.stores.catalog.engine import HEAD, Catalog, open_catalog
-from dayreel.stores.catalog.tables import content, metadata, oauth_tokens, sessions
+from dayreel.stores.catalog.tables import (
+    acts,
+    api_tokens,
+    content,
+    invitations,
+    metadata,
+    oauth_tokens,
+    person_accounts,
+    sessions,
+    users,
+)
 
 _BATCH: Final = 1000
+_PEOPLE: Final = frozenset({users, person_accounts, api_tokens, invitations, acts})
 
 
 @dataclass(frozen=True)
@@ -85,11 +96,18 @@ def backup_facts(backup: Catalog) -> BackupFacts:
 def put_rows_back(connection: Connection, backup: Catalog) -> None:
     """Replace every row of a catalog by those of a backup, in the caller's transaction.
 
-    Tokens that are renewed stay where the catalog has any: each renewal ends the token before. Logins are not put back.
+    Tokens that are renewed stay where the catalog has any: each renewal ends the token before. People, their API tokens
+    and links stay, with the record of acts, where that goes on from the backup's: a right that was taken since stays
+    taken. Logins are not put back.
     """
     untracked(connection)
-    has_tokens = connection.execute(select(func.count()).select_from(oauth_tokens)).scalar()
-    kept = {oauth_tokens} if has_tokens else set()
+    kept = set()
+    if connection.execute(select(func.count()).select_from(oauth_tokens)).scalar():
+        kept.add(oauth_tokens)
+    with backup.read() as source:
+        newest = source.execute(select(acts).order_by(acts.c.at.desc(), acts.c.id.desc()).limit(1)).mappings().first()
+    if newest is None or _knows_act(connection, newest):
+        kept |= _PEOPLE
     for table in reversed(metadata.sorted_tables):
         if table not in kept:
             connection.execute(table.delete())
@@ -100,6 +118,11 @@ def put_rows_back(connection: Connection, backup: Catalog) -> None:
             for rows in source.execute(select(table)).mappings().partitions(_BATCH):
                 connection.execute(insert(table), [dict(row) for row in rows])
     go_on_counting(connection, metadata.sorted_tables)
+
+
+def _knows_act(connection: Connection, row: RowMapping) -> bool:
+    same = (acts.c[name] == row[name] for name in ("at", "actor", "act", "target"))
+    return connection.execute(select(acts.c.id).where(*same).limit(1)).scalar() is not None
 
 
 def _copy_pages(catalog: Catalog, dest: Path) -> None:

@@ -22,6 +22,7 @@ from dayreel.stores.catalog.tables import (
     content,
     decisions,
     effects,
+    epoch_holds,
     epochs,
     metric_snapshots,
     pinned_ideas,
@@ -45,8 +46,8 @@ CONTENT_TABLES: Final = (
     state_transitions,
 )
 """What the catalog knows of one content, in an order in which rows can be written."""
-PROJECT_TABLES: Final = (config, channel_pauses, skipped_days, pinned_ideas)
-"""What people set for the whole project."""
+PROJECT_TABLES: Final = (config, channel_pauses, skipped_days, pinned_ideas, epoch_holds)
+"""What people set for the whole project, and what only they can end."""
 
 _OPTION: Final = "dayreel_changes"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from dayreel.errors import PermanentError
 from dayreel.providers.speech.contract import Speech
 from dayreel.providers.speech.espeak import estimated_words
+from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Vendor
 from dayreel_acme.api import KEY, Acme
@@ -20,8 +21,9 @@ class AcmeVoice:
         """Take Acme's API."""
         self._api = api
 
-    def speak(self, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
+    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
         """Write the spoken text to `dest`. See the contract for the errors."""
+        del permit  # it is free
         attempted = f"speak {len(text)} characters with Acme's voice {voice!r}"
         json = {"text": text, "voice": voice, "rate": rate}
         reply = self._api.call("POST", "/speech", attempted=attempted, has_side_effects=False, json=json)
@@ -46,6 +48,7 @@ VENDOR = Vendor(
     name="acme_voice",
     label="Acme Voice",
     family="speech",
+    free=True,
     about="The voices of Acme.",
     connect=connect,
     settings=(KEY,),

@@ -9,17 +9,19 @@ from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.speech.contract import Speech, SpeechProvider
 from dayreel.providers.speech.edge import EdgeSpeech
 from tests.fakes.edge_service import WORD_S, Mood, edge_service
+from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import unused_url
 from tests.waiting import WITHIN_S
 
 pytestmark = pytest.mark.slow
 
+PERMIT = make_permit("narration", "edge")
 TEXT = "The first kiln stood near the river"
 VOICE = "en-US-EmmaMultilingualNeural"
 
 
 def speak(provider: SpeechProvider, dest: Path, *, text: str = TEXT, voice: str = VOICE, rate: str = "+0%") -> Speech:
-    return provider.speak(text, voice=voice, rate=rate, dest=dest)
+    return provider.speak(PERMIT, text, voice=voice, rate=rate, dest=dest)
 
 
 def test_a_narration_is_on_disk_with_its_length_and_word_times(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from dayreel.errors import PermanentError, TransientError
 from dayreel.providers.speech.contract import Speech, SpeechProvider
 from dayreel.providers.speech.espeak import EspeakSpeech, estimated_words, words_per_minute
 from tests.fakes.espeak import make_espeak
+from tests.fakes.permits import make_permit
 
+PERMIT = make_permit("narration", "espeak")
 TEXT = "The first kiln stood, near the river"
 
 
@@ -20,7 +22,7 @@ def program(tmp_path: Path) -> str:
 
 
 def speak(provider: SpeechProvider, dest: Path, *, text: str = TEXT, voice: str = "en-us") -> Speech:
-    return provider.speak(text, voice=voice, rate="+20%", dest=dest)
+    return provider.speak(PERMIT, text, voice=voice, rate="+20%", dest=dest)
 
 
 @pytest.mark.slow

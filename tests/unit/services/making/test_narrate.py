@@ -1,17 +1,33 @@
-"""Speaking the narration: once, again when its words or voice change, retry_transient when the voice is away."""
+"""Speaking the narration: once, again when its words or voice change; a billed voice through the caps."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+from sqlalchemy import update
 
-from dayreel.errors import PermanentError, TransientError, UsageError
+from dayreel.errors import (
+    ConfigurationError,
+    GateClosedError,
+    PermanentError,
+    TransientError,
+    UnknownOutcomeError,
+    UsageError,
+)
+from dayreel.providers.speech import edge
 from dayreel.schemas.content import Idea
 from dayreel.services.making.narrate import narrate
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.preflight import preflight
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.project import Project
+from dayreel.services.upkeep.reconcile import reconcile, resolve
+from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock
-from tests.fakes.project import DAY, channel_of, content_row, write_channel
+from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, write_channel
 from tests.fakes.speech import FakeSpeech
 
 VOICE = {"provider": "edge", "voice": "en-GB-SoniaNeural"}
@@ -67,3 +83,110 @@ def test_a_channel_that_does_not_speak_says_so(make_project: Callable[..., Proje
     speak_of(project, "")
     with pytest.raises(UsageError, match="does not speak"):
         narrate(project, channel_of(project), DAY, speech=FakeSpeech())
+
+
+# -- a voice that bills ------------------------------------------------------------------------------------------------
+
+PRICE = """- {provider: edge, model: en-GB-SoniaNeural, per_mchar_usd: "30000", source: a page, checked_on: 2026-11-30}
+"""
+COST = Decimal("0.42")  # fourteen bytes at three cents
+ID = "crafts-2026-11-20"
+
+
+@pytest.fixture
+def billed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Edge's voices, were they not free."""
+    monkeypatch.setattr(edge, "VENDOR", replace(edge.VENDOR, free=False))
+    (project.settings.root / "prices.yaml").write_text(PRICE)
+    return project
+
+
+def booked(project: Project) -> list[tuple[int, str, Decimal, Decimal | None]]:
+    rows = ledger_rows(project, kind="narration")
+    return [(row["sequence"], row["state"], row["reserved_usd"], row["settled_usd"]) for row in rows]
+
+
+def test_a_billed_voice_is_reserved_and_booked(billed: Project) -> None:
+    speech = FakeSpeech()
+    result = narrate(billed, channel_of(billed), DAY, speech=speech)
+    assert booked(billed) == [(1, "confirmed", COST, COST)]
+    assert [permit.reserved_usd for permit in speech.permits] == [COST]
+    assert (result.record.cost_usd, len(result.record.effect_ids)) == (COST, 1)
+
+
+def test_a_cap_holds_a_billed_voice(billed: Project) -> None:
+    speech = FakeSpeech()
+    write_channel(billed.settings.root, "crafts", narration=VOICE, budget={"per_content_usd": "0.41"})
+    with pytest.raises(GateClosedError, match=r"it may cost \$0\.4200"):
+        narrate(billed, channel_of(billed), DAY, speech=speech)
+    assert speech.spoken == []
+
+
+def test_a_billed_voice_without_a_price_cannot_be_used(billed: Project) -> None:
+    (billed.settings.root / "prices.yaml").write_text("")
+    for use in (lambda: narrate(billed, channel_of(billed), DAY, speech=FakeSpeech()), lambda: preflight_of(billed)):
+        with pytest.raises(ConfigurationError, match="'en-GB-SoniaNeural' has no price"):
+            use()
+
+
+def preflight_of(project: Project) -> None:
+    preflight(project, channel_of(project), free_bytes=10**12)
+
+
+@pytest.mark.parametrize("was_billed", [True, False])
+def test_a_lost_narration_waits_for_a_person(billed: Project, was_billed: bool) -> None:
+    speech = FakeSpeech([UnknownOutcomeError(attempted="speak", answer="the connection closed")])
+    for _ in range(2):
+        with pytest.raises(UnknownOutcomeError):
+            narrate(billed, channel_of(billed), DAY, speech=speech)
+    (parked,) = reconcile(billed)
+    assert (parked.outcome, len(speech.spoken)) == ("parked", 1)
+
+    resolve(billed, parked.effect_id, reference="n-1" if was_billed else None, by="ana")
+    narrate(billed, channel_of(billed), DAY, speech=speech)
+
+    assert len(speech.spoken) == 2
+    paid = [(1, "confirmed", COST, COST)]
+    assert booked(billed) == ([*paid, (2, "confirmed", COST, COST)] if was_billed else paid)
+
+
+def test_what_was_spoken_before_a_crash_is_not_bought_again(billed: Project) -> None:
+    speech = FakeSpeech()
+
+    def dies(*_what: object) -> None:
+        raise KeyboardInterrupt
+
+    with patch("dayreel.services.making.narrate._kept", dies), pytest.raises(KeyboardInterrupt):
+        narrate(billed, channel_of(billed), DAY, speech=speech)
+    track = narrate(billed, channel_of(billed), DAY, speech=speech).manifest.narration
+    assert track is not None
+    assert len(speech.spoken) == len(booked(billed)) == 1
+    billed.contents.path(ID, track.file).unlink()
+    narrate(billed, channel_of(billed), DAY, speech=speech)
+    assert [row[:2] for row in booked(billed)] == [(1, "confirmed"), (2, "confirmed")], "a lost file is bought again"
+
+
+def test_a_free_voice_is_asked_again_after_a_crash(project: Project) -> None:
+    """Nothing is lost with its answer, so nobody has to look."""
+    row = ledger_after_a_crash(project)
+    assert row["state"] == "sent"
+    assert [outcome.outcome for outcome in reconcile(project)] == ["released"]
+    narrate(project, channel_of(project), DAY, speech=FakeSpeech())
+    assert booked(project) == [(1, "confirmed", Decimal(0), Decimal(0))]
+
+
+def ledger_after_a_crash(project: Project) -> dict[str, Any]:
+    """Return the row of a narration whose process was killed while the voice spoke."""
+
+    class Killed(BaseException):
+        pass
+
+    class Dying(FakeSpeech):
+        def speak(self, *_what: Any, **_more: Any) -> Any:
+            raise Killed
+
+    with pytest.raises(Killed):
+        narrate(project, channel_of(project), DAY, speech=Dying())
+    with project.catalog.write() as connection:
+        connection.execute(update(effects).values(owner=f"gone:{'0' * 8}:1:1", lease_until_at=project.clock.now()))
+    return ledger_rows(project, kind="narration")[0]

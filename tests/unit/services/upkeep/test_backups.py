@@ -16,6 +16,8 @@ from dayreel.processes import owner_of
 from dayreel.queries.holds import holds
 from dayreel.queries.rows import newest_backup_at
 from dayreel.services.configure import write_config
+from dayreel.services.desk.sessions import Sessions
+from dayreel.services.desk.users import Users
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.setting_up.examine import check_backup
@@ -24,6 +26,7 @@ from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import acts, metadata, oauth_tokens, sessions
 from tests.fakes.clock import NINE
+from tests.fakes.desk import QUICK
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import channel_of, content_row
@@ -155,6 +158,53 @@ def test_renewed_tokens_stay_and_logins_do_not_return(make_project: MakeProject,
     with project.catalog.read() as connection:
         assert connection.execute(select(oauth_tokens.c.access_sealed)).scalars().all() == ["newer"]
         assert connection.execute(select(func.count()).select_from(sessions)).scalar() == 0
+
+
+def test_a_restore_gives_no_rights_back(make_project: MakeProject, tmp_path: Path) -> None:
+    """What was taken since the backup stays taken, and so does the record of it."""
+    project = make_project()
+    people, logins = Users(project.catalog, project.clock, hasher=QUICK), Sessions(project.catalog, project.clock)
+    for name, role in (("Ana", "admin"), ("Ben", "operator"), ("Carl", "admin")):
+        people.add(name, role, by="test")
+    token = logins.make_token(people.named("Ana"), "leaked", by="test")
+    made = make_backup(project, tmp_path)
+    logins.revoke_token(1, user_id=people.named("Ana").id, by="Ana")
+    people.change_role("Ben", "viewer", by="Ana")
+    people.disable("Carl", by="Ana")
+    with project.catalog.read() as connection:
+        before = connection.execute(select(acts).order_by(acts.c.id)).all()
+
+    restore_backup(project, made.path, by="ana")
+
+    assert logins.bearer(token) is None
+    assert [(user.name, user.role, user.disabled_at is not None) for user in people.list()] == [
+        ("Ana", "admin", False),
+        ("Ben", "viewer", False),
+        ("Carl", "admin", True),
+    ]
+    with project.catalog.read() as connection:
+        assert connection.execute(select(acts).order_by(acts.c.id)).all()[:-1] == before, "and the restore after them"
+
+    elsewhere = make_project(tmp_path / "new")
+    Users(elsewhere.catalog, elsewhere.clock, hasher=QUICK).add("Zoe", "admin", by="test")
+    restore_backup(elsewhere, made.path, by="ana")
+    assert [user.name for user in Users(elsewhere.catalog, elsewhere.clock).list()] == ["Ana", "Ben", "Carl"]
+
+
+def test_a_restore_keeps_what_is_held(make_project: MakeProject, catalog: Catalog, tmp_path: Path) -> None:
+    """A person has to look, whatever backup comes back meanwhile; a lost catalog knows it as well."""
+    project = make_project(catalog=catalog)
+    approved(project)
+    made = make_backup(project, tmp_path)
+    posted(project, FakePlatform())
+    shutil.rmtree(project.contents.folder("crafts-2026-11-20"))
+    restore_backup(project, made.path, by="ana")
+    held = holds(project).vendors
+    assert [hold.target for hold in held] == ["fal", "instagram"]
+
+    restore_backup(project, made.path, by="ana")
+
+    assert holds(project).vendors == held
 
 
 def test_a_daily_backup_is_a_chore_where_a_folder_is_set(make_project: MakeProject, tmp_path: Path) -> None:
