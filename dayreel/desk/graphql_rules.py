@@ -7,7 +7,6 @@ Mutations pass by name, from a list: one that this dayreel does not know is refu
 import functools
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from graphql import (
 )
 
 from dayreel.errors import UsageError
+from dayreel.schemas.person import name_key
 from dayreel.services.dagster_instance import ACTOR_TAG, OWN_TAGS
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -186,7 +186,7 @@ def read_operation(raw: bytes | str) -> Operation:
 
 def is_own_tag(key: object) -> bool:
     """Return whether a tag is dayreel's own, however its key is written."""
-    return unicodedata.normalize("NFKC", str(key)).strip().casefold().startswith(OWN_TAGS)
+    return name_key(str(key)).replace(" ", "").startswith(OWN_TAGS)
 
 
 def outcome_of(status: int, content: bytes) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from dayreel.atomic_write import atomic_write_text
+from dayreel.atomic_write import PRIVATE_FOLDER, atomic_write_text, make_private
 from dayreel.errors import ConfigurationError
 from dayreel.settings import Settings
 from dayreel.stores.s3 import use_plain_checksums
@@ -34,6 +34,8 @@ def prepare_dagster_home(settings: Settings) -> Path:
     home = Path(given or (settings.var_dir / "dagster_postgres" if wants_postgres else settings.root / "dagster_home"))
     home = home.expanduser().absolute()
     home.mkdir(parents=True, exist_ok=True)
+    if given is None:
+        make_private(home, mode=PRIVATE_FOLDER)  # run configuration and people's names are in Dagster's databases
     if settings.dagster_postgres_url is not None:
         os.environ[POSTGRES_URL] = _with_driver(settings.dagster_postgres_url.get_secret_value())
         if settings.dagster_logs_bucket is not None:

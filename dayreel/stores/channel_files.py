@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from pydantic import ValidationError
@@ -40,6 +41,8 @@ class ChannelFiles:
     def _id_in(self, path: Path) -> str:
         try:
             facts = path.stat()
+            if not S_ISREG(facts.st_mode):  # a pipe would be waited for
+                return path.stem
             stamp = (facts.st_mtime_ns, facts.st_size)
             known = self._ids.get(path.name)
             if known is None or known[0] != stamp:

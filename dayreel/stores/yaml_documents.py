@@ -137,6 +137,8 @@ def read_yaml(path: Path) -> tuple[yaml.Node | None, Any]:
         Unreadable: it is not there, is not YAML, or its aliases make it too large.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise Unreadable(path.name, 1, f"{path.name} is not a file")
         text = path.read_text(encoding="utf-8")
         try:
             return _loaded(text, _QuickLoader)

@@ -316,6 +316,7 @@ OWN = [{"key": "dayreel/trigger", "value": "decision 7 by ana"}]
     [
         (LAUNCH, {"p": {"executionMetadata": {"tags": OWN}}}),
         (LAUNCH, {"p": {"executionMetadata": {"tags": [{"key": " Dayreel/Actor", "value": "Ana"}]}}}),
+        (LAUNCH, {"p": {"executionMetadata": {"tags": [{"key": "day\u200breel/decision", "value": "7"}]}}}),
         (LAUNCH, {"p": {"executionMetadata": {"tags": [{"key": "\uff44ayreel/actor", "value": "Ana"}]}}}),
         (LAUNCH, {"p": {"executionMetadata": {"tags": OWN, "parentRunId": "unknown"}}}),
         (LAUNCH, {"p": {"executionMetadata": {"parentRunId": "known", "tags": [*OWN, {**OWN[0], "value": "x"}]}}}),

@@ -1,5 +1,6 @@
 """Channel files: what is wrong is named by file, line and field, with what is allowed."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -305,3 +306,10 @@ def test_an_id_that_cannot_be_used_is_named(tmp_path: Path, line: str) -> None:
     channels = files(tmp_path, pottery=f"{line}\n{GOOD}")
     with pytest.raises(ConfigurationError, match=r"pottery\.yaml"):
         channels.load("pottery")
+
+
+def test_a_pipe_among_the_channels_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    channels = files(tmp_path, crafts=GOOD)
+    os.mkfifo(channels.folder / "pipe.yaml")
+    assert channels.load("crafts").name == "crafts"
+    assert [str(problem) for problem in channels.problems()] == ["pipe.yaml:1: file: pipe.yaml is not a file"]
