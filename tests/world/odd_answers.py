@@ -8,8 +8,12 @@ compared with the ledger.
 
 import hashlib
 import itertools
+import os
 import random
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +28,7 @@ from unittest import mock
 import yaml
 from sqlalchemy import func, select
 
+from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
 from dayreel.queries.rows import get_content
 from dayreel.sandbox import clips
@@ -132,6 +137,8 @@ class Scenario:
     reads: int
     then: str
     number: int = 0
+    is_killed: bool = False
+    """Whether the process that dies at the answer is one of its own, and gets SIGKILL."""
 
     @property
     def fault(self) -> Document:
@@ -193,18 +200,7 @@ class Stage:
     def __init__(self, room: Path, sandbox: RunningSandbox) -> None:
         self._room = room
         self._sandbox = sandbox
-        self._acts: dict[str, Act] = {
-            "anthropic": lambda project: make_idea(
-                project, _channel(project), today(), model=project.connect("anthropic")
-            ),
-            "openai": lambda project: write_prompts(
-                project, _channel(project), today(), model=project.connect("openai")
-            ),
-            "fal": lambda project: _render(project, "fal"),
-            "kling": lambda project: _render(project, "kling"),
-            **{name: partial(_publish, name) for name in PLATFORMS},
-            **{name: partial(_notify, name) for name in ("slack", "discord")},
-        }
+        self._acts = acts()
         self._templates = self._make_templates()
 
     def play(self, scenario: Scenario) -> Verdict:
@@ -221,7 +217,9 @@ class Stage:
         self._sandbox.arm(service, route, "answer_after_accept", **scenario.fault)
         act = self._acts[service]
         with self._project(root, clock) as project:
-            if scenario.then == "restart":
+            if scenario.is_killed:
+                _kill_at_the_answer(root, self._sandbox.url, service)
+            elif scenario.then == "restart":
                 _die_at_the_answer(project, service, act)
             elif scenario.then == "another process":
                 self._two_at_once(project, root, clock, act, verdict)
@@ -353,6 +351,18 @@ class Stage:
             verdict.wrong.append(f"open in the ledger: {open_}")
 
 
+def acts() -> dict[str, Act]:
+    """Return what acts at each vendor."""
+    return {
+        "anthropic": lambda project: make_idea(project, _channel(project), today(), model=project.connect("anthropic")),
+        "openai": lambda project: write_prompts(project, _channel(project), today(), model=project.connect("openai")),
+        "fal": lambda project: _render(project, "fal"),
+        "kling": lambda project: _render(project, "kling"),
+        **{name: partial(_publish, name) for name in PLATFORMS},
+        **{name: partial(_notify, name) for name in ("slack", "discord")},
+    }
+
+
 def _channel(project: Project) -> Any:
     return project.channels.load(CHANNEL)
 
@@ -397,7 +407,14 @@ def _retry(project: Project, verdict: Verdict) -> None:
         verdict.errors.append(f"retry: {error}")
 
 
-def _die_at_the_answer(project: Project, service: str, act: Act) -> None:
+def _kill_at_the_answer(root: Path, world_url: str, service: str) -> None:
+    """Act in a process of its own, which gets SIGKILL when the answer has come."""
+    command = [sys.executable, "-m", "tests.world.odd_answers", str(root), world_url, service]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, (done.returncode, done.stderr[-2000:])
+
+
+def _die_at_the_answer(project: Project, service: str, act: Act, *, is_killed: bool = False) -> None:
     """Act in a process that dies when the answer has come, before anything of it is written down."""
     client = project.connect(service)
     name = next(name for name in ("submit", "post", "send", "ask") if hasattr(client, name))
@@ -407,6 +424,8 @@ def _die_at_the_answer(project: Project, service: str, act: Act) -> None:
         try:
             real(*args, **more)
         finally:
+            if is_killed:
+                os.kill(os.getpid(), signal.SIGKILL)
             raise Killed
 
     with mock.patch.object(client, name, dies):
@@ -462,3 +481,13 @@ def stage(room: Path) -> Iterator[Stage]:
     """Open a stage with a world of its own, in which every clip is the same."""
     with mock.patch.object(clips, "render", with_one_clip(room)), RunningSandbox(room / "world") as sandbox:
         yield Stage(room, sandbox)
+
+
+def _act_and_be_killed(root: Path, world_url: str, service: str) -> None:
+    settings = Settings(root=root, sandbox_url=world_url, catalog_url=None, timezone=ZONE)
+    project = Project(settings, SystemClock(), open_catalog(settings.catalog), actor="test")
+    _die_at_the_answer(project, service, acts()[service], is_killed=True)
+
+
+if __name__ == "__main__":
+    _act_and_be_killed(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

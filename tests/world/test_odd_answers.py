@@ -53,6 +53,10 @@ def test_a_listed_error_after_publishing_is_no_refusal(played: Stage, route: str
     holds(played.play(Scenario(route, "its own error", 1, "retry", number)))
 
 
+def test_a_process_killed_at_an_odd_answer_acts_once(played: Stage) -> None:
+    holds(played.play(Scenario("instagram/publish", "503 page", 1, "restart", is_killed=True)))
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_drawn_answers_of_each_acting_route_act_once(played: Stage, route: str) -> None:
     drawn = [scenario for scenario in every_scenario() if scenario.route == route][:OF_EACH_ROUTE]
