@@ -190,10 +190,10 @@ def make_project(tmp_path: Path) -> Iterator[Callable[..., "Project"]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB, where this user may mount one."""
+    """A file system of one MiB, where this user may mount one."""
     mounted = tmp_path / "small"
     mounted.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mounted)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mounted)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
         pytest.skip("a tmpfs cannot be mounted here")
     yield mounted

@@ -15,7 +15,9 @@ from dayreel.services.audit import note_act
 from dayreel.services.project import Project
 from dayreel.services.upkeep.recover import Recovered, recover
 from dayreel.stores.catalog.backup import BackupFacts, backup_facts, opened_backup, put_rows_back, write_backup
-from dayreel.stores.catalog.tables import content, effects
+from dayreel.stores.catalog.content_rows import row_from_json
+from dayreel.stores.catalog.engine import Catalog
+from dayreel.stores.catalog.tables import content, effects, epochs
 
 KEPT_DAYS: Final = 14
 """So many daily backups are kept; those that a person made are never removed."""
@@ -95,11 +97,13 @@ def restore_backup(project: Project, source: Path, *, by: str) -> Restored:
 
     Raises:
         StoreError: the file is not a usable backup; nothing was changed.
+        UsageError: it is another project's.
         BusyError: somebody is just buying or posting; stop it first.
     """
     now = project.clock.now()
     with opened_backup(source) as backup:
         facts = backup_facts(backup)
+        _refuse_anothers(project, backup, source)
         before = _keep_present(project, now)
         with project.catalog.write("money") as connection:
             for row in connection.execute(select(effects).where(effects.c.state == "sent")).mappings():
@@ -114,6 +118,31 @@ def restore_backup(project: Project, source: Path, *, by: str) -> Restored:
     recovered = recover(project, reason=f"restored from {source.name}", force=True, after_restore=True)
     assert recovered is not None  # noqa: S101  forced
     return Restored(facts, before, recovered)
+
+
+def _refuse_anothers(project: Project, backup: Catalog, source: Path) -> None:
+    """Refuse a backup of another project: its acts would be counted as this one's, and hide what is missing."""
+    theirs, their_tokens = _begun_in(backup)
+    ours, our_tokens = _begun_in(project.catalog)
+    outside = project.copies.epoch()
+    our_tokens |= {outside.token} if outside else set()
+    if not theirs or theirs & ours or their_tokens & our_tokens:
+        return
+    folders = project.contents.content_ids()
+    rows = [row_from_json(content, rows["content"][0]) for name in folders if (rows := project.copies.read(name))]
+    has_something = bool(ours or our_tokens or rows)
+    if has_something and not theirs & {(row["id"], row["created_at"]) for row in rows}:
+        raise UsageError(
+            f"{str(source)!r} is a backup of another project: none of its {len(theirs)} contents was begun here.",
+            next_step="Restore it into that project, or into an empty one; nothing was changed.",
+        )
+
+
+def _begun_in(catalog: Catalog) -> tuple[set[tuple[str, datetime]], set[str]]:
+    """Return each content with when it was begun, and the tokens of the epochs."""
+    with catalog.read() as connection:
+        begun = {(row.id, row.created_at) for row in connection.execute(select(content.c.id, content.c.created_at))}
+        return begun, set(connection.execute(select(epochs.c.token)).scalars())
 
 
 def _keep_present(project: Project, now: datetime) -> Path | None:

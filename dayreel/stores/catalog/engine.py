@@ -4,9 +4,10 @@
 what was read inside it still holds when it commits. Schema changes live in `migrations`.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ NEWS = "dayreel_news"
 _WRITE = "dayreel_write"
 _NO_ROOM = ("database or disk is full", "No space left on device", "disk full")
 """How SQLite and PostgreSQL say so."""
+_INDEX_BYTES = 64 * 1024
+"""SQLite's index of its log takes half of that."""
 
 
 def _keep_a_write_ahead_log(cursor: sqlite3.Cursor, within_s: float) -> None:
@@ -171,10 +174,19 @@ class Catalog:
         except DatabaseError as error:
             raise self._explained(act, error) from error
 
+    def _has_no_room(self) -> bool:
+        """Return whether SQLite's disk is full: where it cannot even make its index, it says "disk I/O error"."""
+        path = self.engine.url.database
+        if not self.is_sqlite or path in (None, "", ":memory:"):
+            return False
+        with suppress(OSError):
+            return shutil.disk_usage(Path(str(path)).parent).free < _INDEX_BYTES
+        return False
+
     def _explained(self, act: str, error: DatabaseError) -> StoreError:
         where = self.engine.url.render_as_string(hide_password=True)
         message = str(error.orig).strip().splitlines()[0]
-        if any(words in message for words in _NO_ROOM):
+        if any(words in message for words in _NO_ROOM) or self._has_no_room():
             return DiskFullError(
                 f"Tried to {act} the catalog {where!r}; its disk is full.",
                 next_step="Free some space there and try again; nothing was changed.",

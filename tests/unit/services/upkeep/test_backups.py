@@ -31,7 +31,7 @@ from tests.fakes.notifier import FakeNotifier
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import channel_of, content_row
 from tests.fakes.rows import add_content, add_effect
-from tests.unit.services.upkeep.test_older_catalog import approved, posted, rows, tick
+from tests.unit.services.upkeep.test_older_catalog import approved, lose, posted, rows, tick
 
 MakeProject = Callable[..., Project]
 
@@ -112,6 +112,21 @@ def test_a_restore_without_folders_holds_everything(make_project: MakeProject, t
     restore_backup(other, made.path, by="ana")
 
     assert [hold.target for hold in holds(other).vendors] == ["fal", "instagram"]
+
+
+def test_another_projects_backup_is_refused(make_project: MakeProject, tmp_path: Path) -> None:
+    """Its acts would be counted as ours, and what is missing here would go out again."""
+    theirs = make_project(tmp_path / "theirs", channels={"glass": {}})
+    approved(theirs, name="glass")
+    foreign, project = make_backup(theirs, tmp_path), make_project(tmp_path / "ours")
+    content_id = posted(project, FakePlatform())
+    with pytest.raises(UsageError, match="is a backup of another project: none of its 1 contents was begun here"):
+        restore_backup(project, foreign.path, by="ana")
+    assert content_row(project, content_id).state == "posted"
+    own = make_backup(project, tmp_path / "own")
+    lose(project)
+    after = make_project(tmp_path / "ours")
+    assert restore_backup(after, own.path, by="ana").recovered.missing == 0
 
 
 def test_nothing_is_restored_while_something_is_sent(make_project: MakeProject, tmp_path: Path) -> None:
@@ -228,7 +243,7 @@ def test_a_daily_backup_is_a_chore_where_a_folder_is_set(make_project: MakeProje
 @pytest.mark.slow
 def test_a_backup_on_a_full_disk_leaves_nothing(make_project: MakeProject, catalog: Catalog, small_disk: Path) -> None:
     project = make_project(catalog=catalog)
-    for take in range(1, 100):
+    for take in range(1, 250):
         add_content(catalog, f"crafts-2026-11-20-t{take}" if take > 1 else "crafts-2026-11-20", caption="word " * 999)
     with pytest.raises(StoreError, match="Free some space") as full:
         make_backup(project, small_disk)

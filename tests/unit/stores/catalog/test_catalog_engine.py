@@ -3,14 +3,14 @@
 import sqlite3
 import stat
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from dayreel.errors import ConfigurationError, StoreError
+from dayreel.errors import ConfigurationError, DiskFullError, StoreError
 from dayreel.stores.catalog.engine import Catalog, open_catalog
 from dayreel.stores.catalog.tables import config, content, effects
 from tests.fakes.clock import NINE
@@ -20,6 +20,18 @@ from tests.fakes.rows import add_content, add_decision, add_effect
 def set_counter(catalog: Catalog, value: int) -> None:
     with catalog.write() as connection:
         connection.execute(insert(config).values(key="counter", value=value, updated_at=NINE, updated_by="test"))
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_named_whatever_sqlite_says(small_disk: Path) -> None:
+    """Without room for the index of its log it says "disk I/O error", to whoever only reads as well."""
+    url = f"sqlite:///{small_disk}/catalog.db"
+    open_catalog(url).close()
+    with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while filler.write(b"x" * 4096):
+            pass
+    with pytest.raises(DiskFullError, match="its disk is full"), open_catalog(url) as catalog:
+        catalog.read().__enter__()
 
 
 def test_reads_inside_a_write_still_hold_when_it_commits(catalog: Catalog) -> None:

@@ -81,6 +81,7 @@ def test_the_first_commit_on_a_full_disk_leaves_no_document(tmp_path: Path) -> N
         assert PipelineState(path).read() == {}, disk.steps
 
 
+@pytest.mark.slow
 def test_a_really_full_disk_keeps_the_document_and_recovers(small_disk: Path) -> None:
     path = small_disk / "pipeline.json"
     state = PipelineState(path, max_backups=2)
