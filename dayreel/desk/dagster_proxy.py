@@ -163,6 +163,7 @@ class DagsterProxy:
             back.raw_headers = _passed_back(answer)
             return back
         target = ", ".join(operation.fields)
+        # In the record before it is sent: what Dagster does and never answers must not be missing there.
         number = await self._note(who, "dagster", target, operation.for_record())
         async with self._outcome(number):
             await self._require_no_claims(operation)
@@ -262,6 +263,7 @@ class DagsterProxy:
         if self._client is None:
             # No limit on how long an answer may take: some of Dagster's pages do; the browser gives up before.
             limits = httpx.Timeout(None, connect=5.0)
+            # And no proxy of the environment: Dagster has no login, and is reached on this machine alone.
             transport = httpx.AsyncHTTPTransport(uds=self._desk.dagster.socket)
             self._client = httpx.AsyncClient(transport=transport, timeout=limits, trust_env=False)
         # The raw path, because httpx would normalise dot segments and escapes once more after they were checked.

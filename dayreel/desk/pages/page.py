@@ -173,6 +173,7 @@ def page(desk: DeskState, handler: PageHandler, *, role: Role | None = "viewer")
         page_request = PageRequest(desk, request, None, {})
         try:
             page_request = replace(page_request, who=await run_in_threadpool(sessions.identify, desk, request))
+            # Nothing of a body is read for somebody who may not act here.
             refusal = _refusal(page_request, role)
             if refusal is not None:
                 return refusal

@@ -76,6 +76,7 @@ def decide(
     manifest = fetched_manifest(project, content_id) if verdict == "approved" else None
     with project.catalog.write("decisions") as connection:
         row = get_content(connection, content_id)
+        # As the project knows this person: two accounts of one were once counted as two people.
         by = decider(connection, channel, by)
         saw_this(connection, row, seen.revision if seen else revision)
         _still_possible(connection, row, verdict)
@@ -299,6 +300,8 @@ def _require_known_person(connection: Connection, channel: Channel, by: str, via
 
 def _deadline(channel: Channel, row: ContentRow, event: str, now: datetime) -> dict[str, Any]:
     """Return the column that says until when a review is open, where this event changes it."""
+    # A hold stops the clock and a recall starts it again. An edit of what waits already keeps its deadline, or edits
+    # could keep a review open for ever.
     if event == "hold":
         return {"review_deadline_at": None}
     leads_to_review = CONTENT.get((row.state, event)) == "review_pending"

@@ -64,6 +64,7 @@ def notify_reviewers(project: Project, channel: Channel, row: ContentRow, *, not
 
 
 def _send_text(project: Project, channel: Channel, row: ContentRow, notifier: Notifier) -> None:
+    # The revision is the number of the act: each new video asks once, however often this is called.
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(revision=row.revision))
     text = (
         f"{row.id} (revision {row.revision}) waits for review until "

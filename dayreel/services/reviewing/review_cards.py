@@ -62,6 +62,7 @@ def card_of(project: Project, channel: Channel, row: ContentRow, *, revision: in
         facts.append(_OPEN_WORDS[newest.verdict].format(by=newest.decided_by, wanted=channel.review.approvals))
     if revision == row.revision:
         facts.append(summary(checks))
+    # No Approve where a check has failed: it would be refused, and a waiver takes a reason, which the desk asks for.
     buttons: tuple[Button, ...] = ("reject", "edit") if failed_checks(checks) else ("approve", "reject", "edit")
     return Card(
         marker=f"{row.id}/r{revision}",
@@ -115,6 +116,7 @@ def ask_in_chat(project: Project, channel: Channel, row: ContentRow, *, notifier
     request = {"marker": card.marker, "text": card.title, "shown": shown_of(card)}
     notes: list[str] = []
 
+    # The preview is made in here, where the card is really sent: one that is there already takes no second encode.
     def ask(permit: Permit, _handle: dict[str, Any], record: RecordHandle) -> Done:
         preview = _preview(project, row, notifier, notes) if notifier.preview_rides_along else None
         sent = notifier.ask(permit, card, preview=preview)
@@ -203,6 +205,7 @@ def _redraw(project: Project, row: ContentRow, newest: DecisionRow | None, asked
 def _attach(project: Project, channel: Channel, row: ContentRow, asked: Effect, notifier: ReviewNotifier) -> list[str]:
     marker = f"{row.id}/r{row.revision}{PREVIEW}"
     notes: list[str] = []
+    # An act of its own: a preview that cannot be sent takes nothing from the question, which is there.
     key = EffectKey(row.id, "notification", notifier.name, row.revision, fingerprint(preview=row.revision))
 
     def attach(permit: Permit, _handle: dict[str, Any], record: RecordHandle) -> Done:

@@ -54,6 +54,7 @@ def make_backup(project: Project, to: Path, *, name: str = "") -> Backup:
     dest = to / (name or f"catalog-{now:%Y%m%d-%H%M%S}.db") if to.is_dir() or not to.suffix else to
     if dest.exists():
         raise UsageError(f"There is a file {str(dest)!r} already.", next_step="Name another one; nothing was written.")
+    # A content without a copy would come back from its manifest alone, which does not say who decided what.
     copied = project.copies.catch_up()
     write_backup(project.catalog, dest)
     with project.catalog.write() as connection:
@@ -106,6 +107,7 @@ def restore_backup(project: Project, source: Path, *, by: str) -> Restored:
         _refuse_anothers(project, backup, source)
         before = _keep_present(project, now)
         with project.catalog.write("money") as connection:
+            # Its row would be gone when the answer comes, and with it the id of what was bought.
             for row in connection.execute(select(effects).where(effects.c.state == "sent")).mappings():
                 if project.ledger.is_at_work(row):
                     raise BusyError(
