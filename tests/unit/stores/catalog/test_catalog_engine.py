@@ -22,6 +22,22 @@ def set_counter(catalog: Catalog, value: int) -> None:
         connection.execute(insert(config).values(key="counter", value=value, updated_at=NINE, updated_by="test"))
 
 
+def test_a_file_put_in_its_place_is_the_catalog_at_once(tmp_path: Path) -> None:
+    """An open process went on in the file that was moved away: what somebody approved there was lost."""
+    url, other = f"sqlite:///{tmp_path}/catalog.db", f"sqlite:///{tmp_path}/other.db"
+    with open_catalog(url) as ours, open_catalog(other) as theirs:
+        set_counter(ours, 1)
+        set_counter(theirs, 2)
+        theirs.close()
+        for end in ("", "-wal", "-shm"):
+            (tmp_path / f"catalog.db{end}").unlink(missing_ok=True)
+        with pytest.raises(StoreError, match="its tables are not there"), ours.read() as connection:
+            connection.execute(select(config.c.value)).all()
+        (tmp_path / "other.db").replace(tmp_path / "catalog.db")
+        with ours.read() as connection:
+            assert connection.execute(select(config.c.value)).scalars().all() == [2]
+
+
 @pytest.mark.slow
 def test_a_full_disk_is_named_whatever_sqlite_says(small_disk: Path) -> None:
     """Without room for the index of its log it says "disk I/O error", to whoever only reads as well."""
