@@ -69,6 +69,14 @@ def test_one_waiver_leaves_another_failed_check_in_force(make_project: MakeProje
     assert "not_black" not in str(refused.value)
 
 
+def test_a_failed_check_holds_an_adopted_video_alike(project: Project) -> None:
+    final = project.contents.manifest(ID).final_video
+    assert final is not None
+    project.contents.update(ID, final_video=final.model_copy(update={"mode": "adopted"}))
+    with pytest.raises(GateClosedError, match="not_black FAILED"):
+        decide(project, ID, "approved", by="ana", via="cli")
+
+
 @pytest.mark.parametrize("reason", ["", "  \n", "x" * 2001])
 def test_a_waiver_needs_a_reason(project: Project, reason: str) -> None:
     with pytest.raises(UsageError, match="needs a name and a reason"):
