@@ -8,6 +8,7 @@ from dayreel.queries.config import read_config, switch_sentence
 from dayreel.queries.holds import read_holds
 from dayreel.queries.unknown_outcomes import UnknownOutcomes, read_unknown_outcomes
 from dayreel.records import Records
+from dayreel.stores.catalog.epoch import epoch_beside
 
 
 @dataclass(frozen=True)
@@ -38,5 +39,5 @@ def read_alarms(records: Records, connection: Connection) -> Alarms:
     """Return what somebody should know, read inside the caller's transaction."""
     switch = read_config(connection, "switch")
     stopped = switch_sentence(switch) if switch.value == "off" else None
-    held = tuple(read_holds(connection, records.copies.epoch()).sentences())
+    held = tuple(read_holds(connection, epoch_beside(records.settings.content_dir)).sentences())
     return Alarms(stopped, held, read_unknown_outcomes(records, connection))

@@ -10,7 +10,7 @@ from itertools import groupby
 from sqlalchemy import Connection, select
 
 from dayreel.records import Records
-from dayreel.stores.catalog.epoch import Epoch, is_known
+from dayreel.stores.catalog.epoch import Epoch, epoch_beside, is_known
 from dayreel.stores.catalog.tables import epoch_holds
 
 OTHER_TIME = "the catalog does not know everything that was sent from here: it is an older one, or a new one"
@@ -73,7 +73,7 @@ def holds(records: Records) -> Holds:
         StoreError: the catalog, or the file beside the contents, cannot be read.
     """
     with records.catalog.read() as connection:
-        return read_holds(connection, records.copies.epoch())
+        return read_holds(connection, epoch_beside(records.settings.content_dir))
 
 
 def read_holds(connection: Connection, outside: Epoch | None) -> Holds:

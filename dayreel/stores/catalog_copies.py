@@ -31,13 +31,12 @@ from dayreel.stores.catalog.content_rows import (
     row_from_json,
 )
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.epoch import Epoch, current_epoch, is_known
+from dayreel.stores.catalog.epoch import PROJECT_COPY, Epoch, current_epoch, epoch_beside, is_known, read_copy
 from dayreel.stores.catalog.tables import content, epochs
 from dayreel.stores.contents import ContentStore
 from dayreel.stores.locks import alone
 
 COPY: Final = "catalog.json"
-PROJECT_COPY: Final = ".catalog.json"
 VERSION: Final = 1
 _WAIT_S: Final = 10.0
 
@@ -131,7 +130,7 @@ class CatalogCopies:
 
     def read(self, content_id: str) -> Rows | None:
         """Return a content's rows as its copy says; None where there is no copy that can be read."""
-        document = _read(self._contents.folder(content_id) / COPY)
+        document = read_copy(self._contents.folder(content_id) / COPY)
         return document if document and document.get("content") else None
 
     def adopt(self, content_id: str) -> bool:
@@ -167,8 +166,7 @@ class CatalogCopies:
 
     def epoch(self) -> Epoch | None:
         """Return the epoch that stands beside the contents; None where nothing was ever sent from here."""
-        document = _read(self._path)
-        return Epoch(document["token"], document["sends"]) if document and "token" in document else None
+        return epoch_beside(self._contents.root)
 
     def write_project(self, *, restart: bool = False) -> None:
         """Write down the epoch and what people set, unless there is something newer.
@@ -205,7 +203,7 @@ class CatalogCopies:
         Raises:
             StoreError: the catalog cannot be written.
         """
-        known = _read(self._path)
+        known = read_copy(self._path)
         if not known:
             return False
         with self._catalog.write("money") as connection:
@@ -262,19 +260,6 @@ def _reported(path: Path) -> Iterator[None]:
             f"Tried to write {str(path)!r}; it answered: {error.strerror}.",
             next_step="What was decided stands in the catalog; nothing is sent until the copy can be written.",
         ) from error
-
-
-def _read(path: Path) -> Any:
-    try:
-        document = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None  # a copy that a power cut has emptied is none: the catalog writes it again
-    except OSError as error:
-        raise StoreError(
-            f"Tried to read {str(path)!r}; it answered: {error.strerror}.",
-            next_step="Give dayreel the right to read it; nothing was sent.",
-        ) from error
-    return document if isinstance(document, dict) else None
 
 
 def _write(path: Path, document: Any) -> None:

@@ -141,8 +141,8 @@ def _is_harmless(target: str) -> bool:
         return True  # own footage is cut here
     try:
         vendor = vendor_named(target)
-    except UsageError:
-        return False  # it was uninstalled since
+    except (UsageError, ConfigurationError):
+        return False  # it was uninstalled since, or cannot be used
     return vendor.free or (vendor.platform is not None and vendor.platform.by_hand)
 
 

@@ -4,14 +4,19 @@ An epoch begins when a catalog is made, restored or rebuilt; since then it count
 outside than the catalog knows, or in an epoch that it never had, the catalog is another one than that which sent it.
 """
 
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from dayreel.errors import StoreError
 from dayreel.stores.catalog.tables import effects, epochs
+
+PROJECT_COPY: Final = ".catalog.json"
 
 
 @dataclass(frozen=True)
@@ -62,3 +67,31 @@ def is_known(connection: Connection, outside: Epoch) -> bool:
     """Return whether the catalog knows everything that had been sent when `outside` was written down."""
     sends = connection.execute(select(epochs.c.sends).where(epochs.c.token == outside.token)).scalar()
     return sends is not None and outside.sends <= sends
+
+
+def epoch_beside(content_dir: Path) -> Epoch | None:
+    """Return the epoch that stands beside the contents; None where nothing was ever sent from here.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    document = read_copy(content_dir / PROJECT_COPY)
+    return Epoch(document["token"], document["sends"]) if document and "token" in document else None
+
+
+def read_copy(path: Path) -> Any:
+    """Return what a copy beside the contents holds; None where there is none that can be read.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None  # a copy that a power cut has emptied is none: the catalog writes it again
+    except OSError as error:
+        raise StoreError(
+            f"Tried to read {str(path)!r}; it answered: {error.strerror}.",
+            next_step="Give dayreel the right to read it; nothing was sent.",
+        ) from error
+    return document if isinstance(document, dict) else None
