@@ -33,6 +33,7 @@ from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import require_decision
+from dayreel.services.upkeep.change_once import change_once
 from pipeline_assets.metadata import (
     check_results,
     files,
@@ -46,6 +47,7 @@ from pipeline_assets.metadata import (
     table,
 )
 from pipeline_assets.partitions import FILED_FOOTAGE
+from pipeline_assets.run_config import CalendarIdeasChange, IdeasChange, PromptsChange, SegmentsChange, change_of
 from pipeline_assets.run_queue import MAKE_POOL, post_pool, segments_pool
 from pipeline_assets.steps import open_project
 
@@ -132,6 +134,7 @@ class _Build:
         checks: tuple[str, ...] = (),
         check: Callable[[_Step, Manifest], tuple[CheckResult, ...]] = lambda _step, _manifest: (),
         version_of: Callable[[StageResult], str] = lambda made: made.record.fingerprint,
+        once: type[dg.Config] | None = None,
         **more: Any,
     ) -> dg.AssetsDefinition:
         """Return the asset of one stage: what somebody else has made of it is taken over, the rest is made.
@@ -143,6 +146,7 @@ class _Build:
             also: keys of further resources whose clients `show` may open.
             checks: names of its checks, which `check` answers.
             version_of: what Dagster knows its data by.
+            once: what a run may change for its content alone.
         """
         key = self.key(name)
 
@@ -152,6 +156,7 @@ class _Build:
             needs={*([client] if client else []), *also},
             code_version=self.versions[name],
             check_specs=[dg.AssetCheckSpec(check_name, asset=key) for check_name in checks],
+            config_schema=None if once is None else once.to_config_schema(),
             **more,
         )
         def stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -161,6 +166,9 @@ class _Build:
                     return getattr(context.resources, name).open(project)
 
                 step = _Step(project, day_of(context), lambda: client_of(str(client)), client_of)
+                if once is not None:
+                    change = change_of(once(**context.op_execution_context.op_config), context.run)
+                    change_once(project, self.channel, step.day, name, change)
                 # A marker wins, so that a file made elsewhere is never bought a second time.
                 made = adopt_external_output(project, self.channel, step.day, name) or make(step)
                 # Dagster fails a step whose declared checks yield no result, also where files were made elsewhere and
@@ -188,6 +196,7 @@ class _Build:
             show,
             deps=[],
             client=vendor,
+            once=CalendarIdeasChange if vendor is None else IdeasChange,
             kinds={source.provider},
             checks=IDEA_CHECKS,
             check=lambda step, manifest: check_idea(step.project, channel, manifest),
@@ -210,6 +219,7 @@ class _Build:
             show,
             deps=[self.key("ideas")],
             client=source.provider,
+            once=PromptsChange,
             kinds={source.provider},
             checks=PROMPT_CHECKS,
             check=lambda _step, manifest: check_prompts(channel, manifest),
@@ -239,6 +249,7 @@ class _Build:
             show,
             deps=[self.key(upstream), *footage],
             client=source.provider,
+            once=None if source.model is None else SegmentsChange,
             kinds={source.provider},
             pool=segments_pool(source.provider),
             description=f"{spec.count} raw segments of {spec.duration_s} s, {spec.resolution}, 9:16: "

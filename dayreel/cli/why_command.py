@@ -10,6 +10,8 @@ from dayreel.cli.output import print_json
 from dayreel.queries.story import Story, StoryPost, find_content_id, story_of
 from dayreel.records import opened_records
 
+_CHANGEABLE = ("model", "template", "seed", "segments")
+
 
 @click.command("why")
 @click.argument("content_or_url", metavar="CONTENT_OR_URL")
@@ -58,6 +60,7 @@ def document_of(story: Story) -> dict[str, Any]:
         "prompts": [{"segment": number, **prompt} for number, prompt in enumerate(prompts["prompts"], start=1)],
         "idea": dumped.get("idea"),
         "stages": {name: stage.model_dump(mode="json") for name, stage in story.stages},
+        "overrides": {name: override.model_dump(mode="json") for name, override in story.overrides.items()},
         "effects": [vars(effect) for effect in story.effects],
         "runs": [vars(run) for run in story.runs],
         "log": [
@@ -109,6 +112,7 @@ def page(story: dict[str, Any]) -> list[str]:
         ("Narration", _narration(story)),
         ("Prompts", _prompts(story)),
         ("The idea", _idea(story)),
+        ("Changed for this content alone", _overrides(story)),
         ("Acts on the outside world", _effects(story)),
         ("Runs", [f"{run['page']}  {run['did']}" for run in story["runs"]]),
         ("What happened", _transitions(story)),
@@ -132,6 +136,14 @@ def _posts(story: dict[str, Any]) -> list[str]:
         ]
         lines += [f"  {_snapshot(snapshot)}" for snapshot in post["snapshots"]]
     return lines
+
+
+def _overrides(story: dict[str, Any]) -> list[str]:
+    return [
+        f"{stage}: {', '.join(f'{name} {override[name]}' for name in _CHANGEABLE if override[name] not in (None, []))}"
+        f" by {override['asked_by']} at {override['asked_at']}"
+        for stage, override in story["overrides"].items()
+    ]
 
 
 def _words(sent: dict[str, Any]) -> str:

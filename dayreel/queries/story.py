@@ -29,7 +29,7 @@ from dayreel.records import Records
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.key_like import without_keys
 from dayreel.rules.quality import Waiver
-from dayreel.schemas.manifest import Manifest, StageRecord
+from dayreel.schemas.manifest import Manifest, Override, Stage, StageRecord
 from dayreel.stores.catalog.tables import (
     effects,
     metric_snapshots,
@@ -145,6 +145,11 @@ class Story:
     def stages(self) -> tuple[tuple[str, StageRecord], ...]:
         """The finished stages by name, in the order in which they ended."""
         return () if self.manifest is None else _stages(self.manifest)
+
+    @property
+    def overrides(self) -> Mapping[Stage, Override]:
+        """What people have changed for this content alone, by stage."""
+        return {} if self.manifest is None else self.manifest.overrides
 
 
 def request_ids(records: Records, effect_ids: Sequence[int]) -> list[str]:

@@ -31,6 +31,20 @@ class StageRecord(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
+class Override(BaseModel):
+    """What a person has changed of one stage for this content alone; None is as the channel's file says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = None
+    template: str | None = Field(None, description="name of a prompt template, without `.md.j2`")
+    seed: int | None = Field(None, description="of every segment that has no seed of its own")
+    segments: tuple[int, ...] = Field((), description="what the newest request had made again")
+    request_id: str | None = Field(None, description="the run that asked last")
+    asked_by: str = ""
+    asked_at: datetime | None = None
+
+
 class Manifest(BaseModel):
     """Everything that was produced for one content."""
 
@@ -50,3 +64,4 @@ class Manifest(BaseModel):
     narration: NarrationTrack | None = None
     final_video: FinalVideo | None = None
     stages: dict[Stage, StageRecord] = Field(default_factory=dict)
+    overrides: dict[Stage, Override] = Field(default_factory=dict)

@@ -157,13 +157,19 @@ class Deployment:
         day: date,
         *assets: Sequence[str],
         tags: Mapping[str, str] | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        """Run a job for one day in this process; the caller looks whether it succeeded."""
+        """Run a job for one day in this process; the caller looks whether it succeeded.
+
+        Args:
+            config: what the launchpad holds for each op.
+        """
         return self.defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             partition_key=day.isoformat(),
             asset_selection=[dg.AssetKey(list(key)) for key in assets] or None,
             tags=dict(tags or {}),
+            run_config={"ops": {name: {"config": dict(fields)} for name, fields in (config or {}).items()}},
             raise_on_error=False,
         )
 

@@ -14,17 +14,19 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.novelty import closest
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea
+from dayreel.schemas.manifest import Override
 from dayreel.services.making.ask import Unusable, ask
 from dayreel.services.making.content_safety import SafetyGate, refuse_blocked, texts_of_idea
 from dayreel.services.making.experiments import recorded, trial_of
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.performance_feedback import Lessons, lessons_for
 from dayreel.services.making.plan_days import as_idea
 from dayreel.services.making.preflight import preflight
 from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
-from dayreel.services.making.templating import render
+from dayreel.services.making.templating import render, source_of
 from dayreel.services.project import Project
 
 CODE_VERSION = "1"
@@ -44,6 +46,8 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
         ProviderError, GateClosedError: as in `services.making.ask`.
     """
     row = open_content(project, channel, day)
+    override = override_of(project, row.id, "ideas")
+    channel = with_override(channel, "ideas", override)
     trial = trial_of(channel, "idea", row.day)
     with project.catalog.read() as connection:
         pinned = pinned_idea(connection, channel.name, row.day)
@@ -59,6 +63,7 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
             **({"pinned": [pinned.idea, pinned.caption]} if pinned is not None else {}),
             **({"learns": True} if channel.learn_from_results else {}),
             **({"trial": vars(trial)} if trial is not None else {}),
+            **({"template": _template(project, channel, override)} if override.template is not None else {}),
         ),
         provider=channel.ideas.provider,
         model=channel.ideas.model,
@@ -66,7 +71,7 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
 
     def make() -> Product:
         if model is not None:
-            product = _from_model(project, channel, row, model, pinned)
+            product = _from_model(project, channel, row, model, pinned, override.template)
         elif pinned is not None:
             product = Product({"idea": as_idea(channel, pinned.idea, pinned.caption)})
         else:
@@ -84,6 +89,7 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
                 **product.parameters,
                 **recorded(trial),
                 **({"pinned_by": pinned.pinned_by} if pinned is not None else {}),
+                **({"template": override.template} if override.template is not None else {}),
             },
         )
 
@@ -91,7 +97,12 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
 
 
 def _from_model(
-    project: Project, channel: Channel, row: ContentRow, model: LanguageModel, pinned: PinnedIdea | None
+    project: Project,
+    channel: Channel,
+    row: ContentRow,
+    model: LanguageModel,
+    pinned: PinnedIdea | None,
+    template: str | None,
 ) -> Product:
     since = row.day - timedelta(days=channel.ideas.avoid_days)
     with project.catalog.read() as connection:
@@ -123,7 +134,15 @@ def _from_model(
         row,
         layer="idea",
         model=model,
-        question=_question(project, channel, row, [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]], lessons, pinned),
+        question=_question(
+            project,
+            channel,
+            row,
+            [idea for _, idea in earlier[:_SHOWN_TO_THE_MODEL]],
+            lessons,
+            pinned,
+            template or "idea",
+        ),
         document=Idea,
         accept=accept,
     )
@@ -133,6 +152,10 @@ def _from_model(
         effect_ids=(*asked.effect_ids, *gate.effect_ids),
         parameters={} if lessons is None else {"learned_from": lessons.recorded()},
     )
+
+
+def _template(project: Project, channel: Channel, override: Override) -> str:
+    return source_of(project.settings.channels_dir, channel.content_type, str(override.template))
 
 
 def _in_the_persons_words(idea: Idea, pinned: PinnedIdea) -> Idea:
@@ -146,12 +169,13 @@ def _question(
     avoid: list[str],
     lessons: Lessons | None,
     pinned: PinnedIdea | None,
+    template: str,
 ) -> Question:
     weekday = row.day.strftime("%A")
     prompt = render(
         project.settings.channels_dir,
         channel.content_type,
-        "idea",
+        template,
         channel=channel,
         topic=channel.topic.replace("{date}", row.day.isoformat()).replace("{weekday}", weekday),
         day=row.day.isoformat() + (f", take {row.take}" if row.take > 1 else ""),

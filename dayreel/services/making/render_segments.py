@@ -31,6 +31,7 @@ from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.services.effects.ledger import has_handle
 from dayreel.services.footage_hooks import require_footage
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.preflight import preflight
 from dayreel.services.making.renders import fire, made_clip
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
@@ -71,12 +72,14 @@ def render_segments(
     require_idea(project, row.id)
     if isinstance(source, OwnFootage):
         return _cut(project, channel, row, source)
+    override = override_of(project, row.id, "raw_segments")
+    channel = with_override(channel, "raw_segments", override)
     prompts = project.contents.manifest(row.id).prompts
     if prompts is None:
         raise UsageError(f"{row.id} has no prompts yet.", next_step="Materialize its prompts first, or `dayreel run`.")
     seeds = _seeds(project, row)
     requests = [
-        segment_request(channel, prompt, seed=seeds.get(number))
+        segment_request(channel, prompt, seed=seeds.get(number, override.seed))
         for number, prompt in enumerate(prompts.prompts, start=1)
     ]
     # Before the stage begins: what the model cannot make must not cost the segments that it can.

@@ -31,6 +31,12 @@ def copy_packaged(channels_dir: Path, content_type: str) -> dict[Path, bool]:
     return written
 
 
+def template_names(channels_dir: Path, content_type: str) -> list[str]:
+    """Return the names of the templates that a content type may use: its own, and the packaged ones."""
+    folders = (channels_dir / "templates" / content_type, _PACKAGED)
+    return sorted({path.name.removesuffix(".md.j2") for folder in folders for path in folder.glob("*.md.j2")})
+
+
 def source_of(channels_dir: Path, content_type: str, name: str) -> str:
     """Return the text of the template that a content type uses: its own, or the packaged one."""
     own = channels_dir / "templates" / content_type / f"{name}.md.j2"

@@ -14,6 +14,7 @@ from dayreel.services.making.ask import Unusable, ask
 from dayreel.services.making.content_safety import SafetyGate, texts_of_prompts
 from dayreel.services.making.experiments import recorded, trial_of
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
@@ -32,13 +33,15 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
     """
     row = open_content(project, channel, day)
     idea = require_idea(project, row.id)
+    override = override_of(project, row.id, "prompts")
+    channel = with_override(channel, "prompts", override)
     source = channel.prompts
     if source is None:
         raise UsageError(f"Channel {channel.name!r} uses no prompts.", next_step="Its segments come from its idea.")
     prompt = render(
         project.settings.channels_dir,
         channel.content_type,
-        "prompts",
+        override.template or "prompts",
         channel=channel,
         idea=idea,
         segments=channel.segments,
@@ -85,7 +88,10 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
             {"prompts": asked.document},
             cost_usd=asked.cost_usd + gate.cost_usd,
             effect_ids=(*asked.effect_ids, *gate.effect_ids),
-            parameters=recorded(trial),
+            parameters={
+                **recorded(trial),
+                **({"template": override.template} if override.template is not None else {}),
+            },
         )
 
     return run_stage(project, row, work, make)

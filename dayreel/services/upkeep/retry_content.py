@@ -61,8 +61,8 @@ def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> 
     return [(row.id, row.result) for row in rows if row.id not in used and not row.result.get("set_aside")]
 
 
-def regenerate_segment(project: Project, content_id: str, sequence: int) -> ContentRow:
-    """Ask for one segment to be made again, with another seed; the other segments stay as they are.
+def regenerate_segment(project: Project, content_id: str, sequence: int, *, seed: int | None = None) -> ContentRow:
+    """Ask for one segment to be made again, with this seed or the next one; the other segments stay as they are.
 
     What was decided about the old video is void as soon as the new one is composed. While somebody makes the content,
     nothing is changed: what they are just buying would be bought twice.
@@ -91,8 +91,9 @@ def regenerate_segment(project: Project, content_id: str, sequence: int) -> Cont
             )
         _refuse_while_it_is_made(project, connection, content_id, sequence)
         key = render_id(content_id, sequence)
-        seed = connection.execute(select(renders.c.seed).where(renders.c.id == key)).scalar()
-        connection.execute(update(renders).where(renders.c.id == key).values(seed=(seed or 0) + 1))
+        if seed is None:
+            seed = (connection.execute(select(renders.c.seed).where(renders.c.id == key)).scalar() or 0) + 1
+        connection.execute(update(renders).where(renders.c.id == key).values(seed=seed))
     return row
 
 
