@@ -12,7 +12,7 @@ import dagster as dg
 from dayreel.rules.desk_links import chart_link, picture
 from dayreel.stores.mart_files import ALWAYS, MartFiles, charts_folder
 from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
-from pipeline_assets.metadata import runbook
+from pipeline_assets.metadata import desk_origin, runbook
 from pipeline_assets.run_queue import ANALYTICS_POOL
 from pipeline_assets.steps import open_project
 
@@ -63,6 +63,6 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 def shown(files: MartFiles, week: str, names: Iterable[str]) -> dict[str, Any]:
     """Return the charts of a week, over all channels, as the asset's page shows them, and where they lie."""
     metadata: dict[str, Any] = {
-        name: dg.MetadataValue.md(picture(name, chart_link(week, ALWAYS, name))) for name in names
+        name: dg.MetadataValue.md(picture(name, chart_link(week, ALWAYS, name), origin=desk_origin())) for name in names
     }
     return metadata | {"files": dg.MetadataValue.path(str(files.root / charts_folder(week, ALWAYS)))}

@@ -24,6 +24,7 @@ from pipeline_assets.jobs import build_jobs
 from pipeline_assets.maintenance_jobs import maintenance, notify_run_failure_job, old_names
 from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import check_zones, daily_partitions
+from pipeline_assets.prune_logs import prune_logs_job
 from pipeline_assets.schedules import build_schedules
 from resources.mart_io import MartIOManager
 from resources.project import ProjectResource
@@ -143,7 +144,7 @@ def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitio
             *build_marts(everyone, partitions, settings),
             *charts,
         ],
-        jobs=[*build_jobs(everyone), maintenance, notify_run_failure_job, *old_names],
+        jobs=[*build_jobs(everyone), maintenance, notify_run_failure_job, prune_logs_job, *old_names],
         schedules=build_schedules(everyone, settings),
         sensors=build_sensors(settings, partitions) if everyone or settings.library is not None else [],
         resources=_with_old_names({**default_resources(settings), **_with_old_names(resources)}),

@@ -5,6 +5,7 @@ browser of whoever opens the page send a request.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,7 @@ from dayreel.schemas.manifest import Manifest
 from dayreel.services.desk.thumbnails import thumbnails
 from dayreel.services.making.stages import StageResult
 from dayreel.services.project import Project
+from dayreel.settings import load_settings
 from dayreel.vendors.registry import names
 
 KNOWN_MAKERS = frozenset({"calendar", "ffmpeg", *names("llm"), *names("video"), *names("speech")})
@@ -74,9 +76,19 @@ def not_made_here(names: tuple[str, ...], key: dg.AssetKey) -> list[dg.AssetChec
     ]
 
 
+@cache
+def desk_origin() -> str:
+    """Return what links to the desk begin with: the address that the project gives it, or nothing.
+
+    With DAYREEL_DESK_URL they lead to the desk from any Dagster, `dagster dev` and `dg dev` too; without it from the
+    Dagster behind the desk, under whatever name people came to it.
+    """
+    return (load_settings().desk_url or "").rstrip("/")
+
+
 def runbook(name: str) -> str:
     """Return how a description names its runbook; the desk serves it beside Dagster."""
-    return f"Runbook: {link(f'docs/{name}.md', runbook_link(name))}"
+    return f"Runbook: {link(f'docs/{name}.md', runbook_link(name), origin=desk_origin())}"
 
 
 def previews(project: Project, content_id: str, videos: Iterable[FileRecord]) -> dict[str, Any]:
@@ -84,20 +96,24 @@ def previews(project: Project, content_id: str, videos: Iterable[FileRecord]) ->
 
     The one place in which Dagster's pages show media: fixed markdown templates with quoted ids, never text of a model.
     """
+    row = picture_row(content_id, thumbnails(project, content_id, videos), origin=desk_origin())
     return {
-        "preview": dg.MetadataValue.md(picture_row(content_id, thumbnails(project, content_id, videos)) or "none"),
+        "preview": dg.MetadataValue.md(row or "none"),
         "desk": review_link(content_id),
     }
 
 
 def review_link(content_id: str) -> dg.MarkdownMetadataValue:
     """Return a link to where the content is watched and decided on."""
-    return dg.MetadataValue.md(link(content_id, content_link(content_id)))
+    return dg.MetadataValue.md(link(content_id, content_link(content_id), origin=desk_origin()))
 
 
 def files(content_id: str, **paths: str) -> dict[str, dg.MarkdownMetadataValue]:
     """Return links to files of a content, by what they are."""
-    return {name: dg.MetadataValue.md(link(path, media_link(content_id, path))) for name, path in paths.items()}
+    return {
+        name: dg.MetadataValue.md(link(path, media_link(content_id, path), origin=desk_origin()))
+        for name, path in paths.items()
+    }
 
 
 def storage_uri(project: Project, content_id: str, path: str) -> dg.TextMetadataValue | dg.PathMetadataValue:

@@ -17,12 +17,15 @@ from dayreel.services.making.open_content import why_left_out
 from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
 from dayreel.settings import Settings
 from pipeline_assets.jobs import make_day_job_name
+from pipeline_assets.prune_logs import PRUNE
 from pipeline_assets.steps import TRIGGER_TAG
+
+PRUNE_CRON = "40 4 * * *"
 
 
 def build_schedules(channels: Sequence[Channel], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Return one making schedule per channel, and the daily measurement."""
-    return [*(_make_day(channel) for channel in channels), _measure(settings)]
+    """Return one making schedule per channel, the daily measurement, and the pruning of logs."""
+    return [*(_make_day(channel) for channel in channels), _measure(settings), _prune(settings)]
 
 
 def _make_day(channel: Channel) -> dg.ScheduleDefinition:
@@ -75,6 +78,21 @@ def _measure(settings: Settings) -> dg.ScheduleDefinition:
         evaluate,
         "Takes a snapshot of every post of the last 32 days every day, and later on the same day again of those of "
         "the last 48 hours and of those that could not be read.",
+    )
+
+
+def _prune(settings: Settings) -> dg.ScheduleDefinition:
+    def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        day = local_day(_due(context), settings.timezone)
+        return dg.RunRequest(run_key=f"prune:{day}", tags={TRIGGER_TAG: "schedule prune_logs_schedule"})
+
+    return _schedule(
+        "prune_logs_schedule",
+        PRUNE,
+        PRUNE_CRON,
+        settings.timezone,
+        evaluate,
+        "Deletes the logs of steps that ended a month ago, every day; what was made stays known.",
     )
 
 

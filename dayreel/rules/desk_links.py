@@ -1,7 +1,8 @@
 """Where things are at the desk, as paths from its root: stable, so that Dagster's pages and messages may hold them.
 
-Without an origin, because the desk and the Dagster behind it are one, however people came to it. The routes themselves
-are in `dayreel.desk.app`; a test opens each of these there.
+Without an origin, because the desk and the Dagster behind it are one, however people came to it; where a project says
+its desk's address, Dagster's pages get that in front. The routes themselves are in `dayreel.desk.app`; a test opens
+each of these there.
 """
 
 from collections.abc import Iterable
@@ -31,12 +32,13 @@ def chart_link(week: str, scope: str, name: str) -> str:
     return f"/charts/{quote(week, safe='')}/{quote(scope, safe='')}/{quote(name, safe='')}.png"
 
 
-def picture(text: str, path: str) -> str:
+def picture(text: str, path: str, *, origin: str = "") -> str:
     """Return one picture that leads to itself, as markdown."""
+    path = f"{origin}{path}"
     return f"[![{_plain(text)}]({path})]({path})"
 
 
-def picture_row(content_id: str, pictures: Iterable[tuple[str, str]]) -> str:
+def picture_row(content_id: str, pictures: Iterable[tuple[str, str]], *, origin: str = "") -> str:
     """Return pictures side by side, each leading to its video, as markdown of at most `MOST_INLINE` characters.
 
     Only ids and file names of ours go into the template, and both are quoted.
@@ -47,16 +49,17 @@ def picture_row(content_id: str, pictures: Iterable[tuple[str, str]]) -> str:
     """
     cells = ""
     for picture, video in pictures:
-        cell = f"[![{_plain(video)}]({media_link(content_id, picture)})]({media_link(content_id, video)})"
+        shown, target = (f"{origin}{media_link(content_id, path)}" for path in (picture, video))
+        cell = f"[![{_plain(video)}]({shown})]({target})"
         if len(cells) + 1 + len(cell) > MOST_INLINE:
             break
         cells += (" " if cells else "") + cell
     return cells
 
 
-def link(text: str, path: str) -> str:
+def link(text: str, path: str, *, origin: str = "") -> str:
     """Return a link as markdown."""
-    return f"[{_plain(text)}]({path})"
+    return f"[{_plain(text)}]({origin}{path})"
 
 
 def _plain(text: str) -> str:
