@@ -324,6 +324,15 @@ def test_every_test_that_a_document_names_is_there() -> None:
     assert not gone, f"A promise without its test: {gone}."
 
 
+@pytest.mark.slow
+def test_no_file_is_a_link() -> None:
+    """A link into one machine breaks the others: `.venv` came in as one, and whoever pulled it lost their own."""
+    git = ["git", "ls-files", "--stage"]
+    done = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False)  # nothing where there is no git
+    links = [line.partition("\t")[2] for line in done.stdout.splitlines() if line.startswith("120000")]
+    assert not links, f"Take them out of the repository (`git rm --cached`): {links}."
+
+
 def test_no_path_of_a_machine_is_in_any_file() -> None:
     here = [str(ROOT), str(Path.home())]
     here = [path for path in here if path not in ("/", "/root", "/home") and len(path) > 5]
